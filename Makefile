@@ -1,0 +1,33 @@
+# Two commands: `make verify` (the main job) and `make test`. Both set up what is missing, once.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   ?= .venv
+OUT    ?= out
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: verify test lint bench clean
+
+verify: $(READY)
+	mkdir -p $(OUT)
+	$(BIN)/vvnorm verify --json $(OUT)/verify.json
+	$(BIN)/vvnorm figures --out $(OUT)/figures
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.univariate_interpolation
+
+# The stamp is written last, so an interrupted installation is taken up again.
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,86 @@
+"""Verifies, with proofs of optimality, what theory says about minimal-norm multi-output ReLU networks.
+
+The public names below load on first use, so that importing the package is quick and pulls in neither torch nor cvxpy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vvnorm.certify import Certificate, certify
+    from vvnorm.claims import Claim, Result, Verdict
+    from vvnorm.data import (
+        Dataset,
+        aligned_dataset,
+        bernoulli_auxiliary,
+        builtin_dataset,
+        collinear_dataset,
+        gaussian_auxiliary,
+        load_dataset,
+        random_dataset,
+        two_squares,
+    )
+    from vvnorm.measures import sup_distance
+    from vvnorm.network import ReLUNetwork
+    from vvnorm.solution import Solution, interpolate
+    from vvnorm.training import TrainingResult, train
+    from vvnorm.univariate import connect_the_dots
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "certify": ("Certificate", "certify"),
+    "claims": ("Claim", "Result", "Verdict"),
+    "data": (
+        "Dataset",
+        "aligned_dataset",
+        "bernoulli_auxiliary",
+        "builtin_dataset",
+        "collinear_dataset",
+        "gaussian_auxiliary",
+        "load_dataset",
+        "random_dataset",
+        "two_squares",
+    ),
+    "measures": ("sup_distance",),
+    "network": ("ReLUNetwork",),
+    "solution": ("Solution", "interpolate"),
+    "training": ("TrainingResult", "train"),
+    "univariate": ("connect_the_dots",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Certificate",
+    "Claim",
+    "Dataset",
+    "ReLUNetwork",
+    "Result",
+    "Solution",
+    "TrainingResult",
+    "Verdict",
+    "__version__",
+    "aligned_dataset",
+    "bernoulli_auxiliary",
+    "builtin_dataset",
+    "certify",
+    "collinear_dataset",
+    "connect_the_dots",
+    "gaussian_auxiliary",
+    "interpolate",
+    "load_dataset",
+    "random_dataset",
+    "sup_distance",
+    "train",
+    "two_squares",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'vvnorm' has no attribute {name!r}")
+    return getattr(import_module(f"vvnorm.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

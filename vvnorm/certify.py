@@ -1,0 +1,343 @@
+"""Certificates of optimality for univariate interpolation, and their verifier.
+
+The verifier judges networks and dual certificates however they were made: it imports no solver, and follows the network
+through the data with arithmetic of its own (`vvnorm.sweep_kernel`).
+
+A dual certificate is a function eta on the real line, linear between data points and given by its values there, with
+||eta|| <= 1 everywhere and eta = 0 from x_1 to the left and from x_N to the right. For one neuron v relu(w x + b) the
+curvatures of its values at the data, paired with eta, give at most |w| ||v||, since they telescope; affine functions give
+0. So every network with values f(x_i) at the data has
+
+    VV(f) >= sum_i <eta(x_i), delta_i(f)>          (weak duality),
+
+and for an interpolating network the right side depends on the labels only. Where a label is missing, eta of that output
+is taken linear across the point, so that the label does not enter. Without a skip connection eta need not vanish at x_1,
+but ||eta - eta(x_1)|| <= 1 is required as well (neurons that open to the left).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vvnorm.data import Array, sorted_univariate
+from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import EPS, GAP
+
+_BLOCK = 1 << 15  # label entries followed at once
+_SAFE = 2.0**200  # magnitudes beyond this, or below its inverse, are scaled so that no product leaves float64
+
+
+class Rows(Protocol):
+    """An (N, T) array, or anything that gives blocks of its rows when sliced."""
+
+    shape: tuple[int, ...]
+
+    def __getitem__(self, rows: slice, /) -> Array:
+        """Rows of the array."""
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """What is proved about one network on one univariate data set.
+
+    Attributes
+    ----------
+    residual : float
+        max_i ||f(x_i) - y_i||_2 over present labels, in label units.
+    relative_residual : float
+        The same over the largest deviation of a label from its output's mean (0 for 0 / 0).
+    vv_norm : float
+        The network's cost, rounded up.
+    lower_bound : float
+        No network that interpolates the labels costs less; rounding errors are subtracted.
+    gap : float
+        (vv_norm - lower_bound) / vv_norm. Negative if the network is cheaper than interpolation allows, which it can be
+        only by not interpolating: read it together with the residual.
+    excess : float
+        vv_norm minus what the same dual certificate proves for networks with this network's values at the data: how far
+        above the least cost of its own fit the network can be. Never negative.
+    distance : float
+        sup over [x_1, x_N] of ||f(x) - f_D(x)||_2, the distance to connect-the-dots; exact, since it is reached at a data
+        point or at a kink. NaN where labels are missing.
+    distance_bound : float
+        What the stability claim guarantees for it: excess * max_i h_i / (1 - <eta_i, eta_{i+1}>) + residual. Infinite if
+        neighbouring curvatures are aligned; NaN where labels are missing or there is no skip connection.
+    skip : bool
+        Whether networks with a skip connection compete.
+    dual : (N, T) array-like
+        eta at the sorted, merged data points, by rows.
+    """
+
+    residual: float
+    relative_residual: float
+    vv_norm: float
+    lower_bound: float
+    gap: float
+    excess: float
+    distance: float
+    distance_bound: float
+    skip: bool
+    dual: Rows = field(repr=False)
+
+    def numbers(self) -> dict[str, float | bool]:
+        """All that is not an array, by name."""
+        return {name: getattr(self, name) for name in _NUMBERS} | {"skip": self.skip}
+
+    def complaints(self, network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, *, tol: float = GAP) -> list[str]:
+        """Recompute everything from network, data and dual; say what does not hold. An empty list is acceptance.
+
+        Parameters
+        ----------
+        network : ReLUNetwork
+            The network that the certificate is about.
+        X, Y : array-like
+            The data it was made for.
+        tol : float
+            Largest relative gap and relative residual of an optimal interpolant.
+        """
+        try:
+            again = certify(network, X, Y, dual=self.dual, skip=self.skip)
+        except ValueError as error:
+            return [str(error)]
+        found = [
+            f"{name} is recorded as {recorded!r} but is {actual!r}"
+            for name in _NUMBERS
+            if not _agree(recorded := getattr(self, name), actual := getattr(again, name), self._size(name))
+        ]
+        if not again.relative_residual <= tol:
+            found.append(f"relative residual {again.relative_residual:.3g} exceeds {tol:.3g}: it does not interpolate")
+        if not again.gap <= tol:
+            found.append(f"relative gap {again.gap:.3g} exceeds {tol:.3g}: not proved optimal")
+        return found
+
+    def _size(self, name: str) -> float:
+        """Scale against which two computations of a number are compared."""
+        if name in ("gap", "relative_residual"):
+            return 1.0
+        return self.vv_norm if name in ("vv_norm", "lower_bound", "excess") else 0.0
+
+
+_NUMBERS = ("residual", "relative_residual", "vv_norm", "lower_bound", "gap", "excess", "distance", "distance_bound")
+
+
+def _agree(recorded: float, actual: float, size: float) -> bool:
+    if math.isnan(actual) or math.isinf(actual):
+        return recorded == actual or (math.isnan(actual) and math.isnan(recorded))
+    return abs(recorded - actual) <= 64 * EPS * size + 1e-9 * abs(actual)
+
+
+def certify(
+    network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, *, dual: Rows | None = None, skip: bool = True
+) -> Certificate:
+    """Say how close a network is to a minimal-VV-norm interpolant of univariate data, with proof.
+
+    Parameters
+    ----------
+    network : ReLUNetwork
+        Any network with one input, however made.
+    X : array-like, shape (N,) or (N, 1)
+        At least two distinct inputs, in any order.
+    Y : array-like, shape (N,) or (N, T)
+        Labels; NaN = missing (then pass a `dual`, or only a weak bound is found).
+    dual : (N, T) array-like, optional
+        A dual certificate at the sorted, merged inputs. Any array gives a valid bound: it is scaled to ||eta|| <= 1.
+        Without one, eta is the unit curvature of the labels, which is optimal when no label is missing.
+    skip : bool
+        Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0.
+
+    Returns
+    -------
+    Certificate
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data; if network and data disagree in inputs or outputs; if X has several columns.
+    """
+    if network.n_inputs != 1:
+        raise ValueError(f"network has {network.n_inputs} inputs; certificates exist for one input feature so far")
+    x, labels = sorted_univariate(X, Y)
+    if len(x) < 2:
+        raise ValueError(f"X has 1 distinct value ({float(x[0])!r}); a certificate needs two or more")
+    if labels.shape[1] != network.n_outputs:
+        raise ValueError(f"Y has {labels.shape[1]} outputs, the network has {network.n_outputs}")
+    return certify_sorted(network, x, labels, dual=dual, skip=skip)
+
+
+def certify_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | None, skip: bool) -> Certificate:
+    """Do what `certify` does with arrays that `sorted_univariate` returned; they are not looked through again."""
+    from vvnorm import sweep_kernel as kernel
+
+    low, high = np.empty((2, Y.shape[1]))
+    missing = kernel.ranges(_fixed(Y), low, high) > 0
+    filled = _filled(x, Y) if missing else Y
+    eta = _own_dual(x, filled) if dual is None else _checked_dual(dual, Y, x, missing, skip)
+    x_unit = _power_of_two(float(max(x[-1], -x[0])))
+    y_unit = _power_of_two(float(max(high.max(), -low.min())))
+    totals = _follow(network, x, Y, filled, eta, x_unit, y_unit)
+    label_dual, fit_dual = _dual_values(totals, eta, skip)
+    vv_norm = _vv_norm(network)
+    lower, fit = max(label_dual * (y_unit / x_unit), 0.0), max(fit_dual * (y_unit / x_unit), 0.0)
+    residual = math.sqrt(totals[kernel.RESIDUAL]) * y_unit
+    excess = max(vv_norm - fit, 0.0)
+    spread = float(np.max(high / 2 - low / 2))
+    distance = bound = math.nan
+    if not missing:
+        distance = max(residual, math.sqrt(totals[kernel.DISTANCE]) * y_unit)
+        bound = excess * float(totals[kernel.SENSITIVITY]) * x_unit + residual if skip and excess > 0 else bound
+    return Certificate(
+        residual=residual,
+        relative_residual=residual / spread if spread > 0 else (0.0 if residual == 0 else math.inf),
+        vv_norm=vv_norm,
+        lower_bound=lower,
+        gap=(vv_norm - lower) / vv_norm if vv_norm > 0 else (0.0 if lower == 0 else -math.inf),
+        excess=excess,
+        distance=distance,
+        distance_bound=bound,
+        skip=skip,
+        dual=eta,
+    )
+
+
+def _dual_values(totals: Array, eta: Rows, skip: bool) -> tuple[float, float]:
+    """Values of the dual certificate for the labels and for the network's fit: scaled to ||eta|| <= 1, rounded down."""
+    from vvnorm import sweep_kernel as kernel
+
+    T = eta.shape[1]
+    norm = math.sqrt(totals[kernel.DUAL_NORM])
+    if not skip:
+        first = eta[0:1]
+        norm = max(norm, *(float(np.max(_norms(block - first))) for _, _, block in _dual_blocks(eta)))
+    scale = max(1.0, norm * (1 + (T + 4) * EPS))
+    # Each product carries three roundings and the sum over outputs T more; sums over points are compensated.
+    error = (T + 8) * EPS
+    label, fit = (
+        float(totals[value] + totals[value + kernel.TOTALS] - error * totals[size]) / scale
+        for value, size in ((kernel.LABEL_DUAL, kernel.LABEL_SIZE), (kernel.FIT_DUAL, kernel.FIT_SIZE))
+    )
+    return label, fit
+
+
+def _follow(
+    network: ReLUNetwork, x: Array, Y: Array, filled: Array, eta: Rows, x_unit: float, y_unit: float
+) -> Array:
+    """Sweep over the data in blocks, in units of powers of two in which no product leaves float64; return the totals."""
+    from vvnorm import sweep_kernel as kernel
+
+    T = Y.shape[1]
+    w, b, V = network.W[:, 0], network.b, network.V.T
+    A, c = network.A[:, 0] * (x_unit / y_unit), network.c / y_unit
+    if x_unit != 1 or y_unit != 1:
+        # Neuron by neuron: w x + b = x_unit (w x' + b / x_unit), and that factor goes to v.
+        x, Y, filled, b, V = x / x_unit, Y / y_unit, filled / y_unit, b / x_unit, V * x_unit / y_unit
+    value, slope, totals = np.zeros((2, T)), np.zeros((2, T)), np.zeros(2 * kernel.TOTALS)
+    to_come = np.zeros(len(b), dtype=np.bool_)
+    kernel.start(x[0], _fixed(w), _fixed(b), _fixed(V), _fixed(A), _fixed(c), value, slope, to_come)
+    kinks = np.full(len(b), np.inf)
+    np.divide(-b, w, out=kinks, where=to_come)
+    if not to_come.all() or np.any(kinks[1:] < kinks[:-1]):
+        order = np.argsort(kinks, kind="stable")[: int(to_come.sum())]
+        w, b, V, kinks = w[order], b[order], V[order], kinks[order]
+    w, b, V, kinks = (_fixed(array) for array in (w, b, V, kinks))
+    passed = 0
+    for start, stop, block in _dual_blocks(eta):
+        rows = slice(start, stop)
+        passed = kernel.sweep(
+            _fixed(x[rows]), _fixed(Y[rows]), _fixed(filled[rows]), _fixed(block), w, b, V, kinks, passed,
+            value, slope, totals,
+        )  # fmt: skip
+    return totals
+
+
+def _dual_blocks(eta: Rows) -> Iterator[tuple[int, int, Array]]:
+    """Blocks of rows of a dual certificate; each begins with the last row of the one before."""
+    n, T = eta.shape
+    step = max(16, _BLOCK // T)
+    for start in range(0, n - 1, step):
+        stop = min(start + step + 1, n)
+        yield start, stop, eta[start:stop]
+
+
+def _fixed(array: Array) -> Array:
+    """A contiguous read-only view: the compiled sweep then meets one kind of array only."""
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view
+
+
+def _power_of_two(size: float) -> float:
+    """1 for magnitudes that are safe to multiply, else the power of two next to them."""
+    if size == 0 or 1 / _SAFE < size < _SAFE:
+        return 1.0
+    return math.ldexp(1.0, math.frexp(size)[1] - 1)
+
+
+def _own_dual(x: Array, Y: Array) -> Array:
+    """Unit curvatures of the labels, zero at both ends: the verifier's own computation of the closed form."""
+    eta = np.zeros_like(Y)
+    slope = np.diff(Y, axis=0) / np.diff(x)[:, None]
+    delta = np.diff(slope, axis=0)
+    size = _norms(delta)
+    np.divide(delta, size[:, None], out=eta[1:-1], where=size[:, None] > 0)
+    return eta
+
+
+def _checked_dual(dual: Rows, Y: Array, x: Array, missing: bool, skip: bool) -> Rows:
+    """Refuse a dual certificate of the wrong shape; force what weak duality needs of it."""
+    if tuple(dual.shape) != Y.shape:
+        raise ValueError(f"dual has shape {tuple(dual.shape)}; sorted and merged, the labels have shape {Y.shape}")
+    if not missing and skip:
+        ends = np.vstack([dual[0:1], dual[len(Y) - 1 : len(Y)]])
+        if not np.any(ends):
+            return dual
+    eta = np.array(dual[0 : len(Y)], dtype=np.float64)
+    if not np.isfinite(eta).all():
+        raise ValueError("dual holds NaN or infinity")
+    for t in range(Y.shape[1]):
+        present = np.flatnonzero(~np.isnan(Y[:, t]))
+        if skip:
+            eta[present[0], t] = 0.0
+        eta[present[-1], t] = 0.0
+        # np.interp keeps the end values beyond the present labels, as weak duality wants.
+        eta[:, t] = np.interp(x, x[present], eta[present, t])
+    return eta
+
+
+def _filled(x: Array, Y: Array) -> Array:
+    """Labels with missing ones on the line between their present neighbours; their weight in the bound is nil."""
+    filled = np.empty_like(Y)
+    for t in range(Y.shape[1]):
+        present = ~np.isnan(Y[:, t])
+        filled[:, t] = np.interp(x, x[present], Y[present, t])
+    return filled
+
+
+def _norms(rows: Array) -> Array:
+    """Norms of rows, scaled row by row so that nothing overflows."""
+    largest = np.max(np.abs(rows), axis=1, initial=0.0)
+    unit = np.divide(rows, largest[:, None], out=np.zeros_like(rows), where=largest[:, None] > 0)
+    norms: Array = largest * np.sqrt(np.sum(unit * unit, axis=1))
+    return norms
+
+
+def _vv_norm(network: ReLUNetwork) -> float:
+    """The network's cost, rounded up, in blocks of neurons."""
+    K, T = network.n_neurons, network.n_outputs
+    parts = []
+    step = max(16, _BLOCK // T)
+    for start in range(0, K, step):
+        v = network.V[:, start : start + step].T
+        with np.errstate(over="ignore", under="ignore"):
+            squares = np.einsum("kt,kt->k", v, v)
+        safe = bool(np.all((squares > 1e-280) & (squares < 1e280)))
+        parts.append(float(np.abs(network.W[start : start + step, 0]) @ (np.sqrt(squares) if safe else _norms(v))))
+    return math.fsum(parts) * (1 + (T + 64) * EPS)
+
+
+def as_rows(dual: Any) -> NDArray[np.float64]:
+    """All rows of a dual certificate as one array."""
+    return np.asarray(dual[0 : dual.shape[0]], dtype=np.float64)

@@ -1,0 +1,543 @@
+"""Data sets: validation, generators, auxiliary labels, and loading from files and from real data.
+
+Everything that enters the toolkit passes through `as_inputs` and `as_labels` here, so a bad value is named once, at the
+boundary. Labels may be missing (NaN) only where the caller says so.
+"""
+
+import csv
+import math
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Repeats = Literal["error", "average", "first"]
+
+_REPEATS = ("error", "average", "first")
+_BUILTIN = ("diabetes", "linnerud")
+
+
+# --- validation -------------------------------------------------------------------------------------------------------
+
+
+def as_inputs(X: ArrayLike, name: str = "X") -> Array:
+    """Validate inputs and return them as an (N, d) float64 array.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) for one feature or (N, d)
+        Finite real numbers of any numeric type.
+    name : str
+        How errors call the argument.
+
+    Raises
+    ------
+    TypeError
+        If the entries are not real numbers.
+    ValueError
+        If the array is empty, has the wrong number of dimensions, or holds NaN or infinity.
+    """
+    values = _as_matrix(X, name)
+    if values.shape[1] == 0:
+        raise ValueError(f"{name} has no columns (shape {values.shape})")
+    _reject_nonfinite(values, name, allow_nan=False)
+    return values
+
+
+def as_labels(Y: ArrayLike, n: int | None = None, name: str = "Y", *, allow_missing: bool = False) -> Array:
+    """Validate labels and return them as an (N, T) float64 array.
+
+    Parameters
+    ----------
+    Y : array-like, shape (N,) for one output or (N, T)
+        Labels, in the caller's units. NaN marks a missing label where `allow_missing` says so.
+    n : int, optional
+        The number of rows that the inputs have.
+    name : str
+        How errors call the argument.
+    allow_missing : bool
+        Whether NaN is allowed.
+
+    Raises
+    ------
+    TypeError
+        If the entries are not real numbers.
+    ValueError
+        If shapes disagree, the array is empty, or it holds infinity (or NaN, or an output without any label).
+    """
+    values = _as_matrix(Y, name)
+    if values.shape[1] == 0:
+        raise ValueError(f"{name} has no outputs (shape {values.shape})")
+    if n is not None and len(values) != n:
+        raise ValueError(f"{name} has {len(values)} rows but there are {n} inputs")
+    _reject_nonfinite(values, name, allow_nan=allow_missing)
+    if allow_missing and has_missing(values):
+        for t in range(values.shape[1]):
+            if np.isnan(values[:, t]).all():
+                raise ValueError(f"{name}: output {t} has no label at all (every entry is NaN)")
+    return values
+
+
+def _as_matrix(values: ArrayLike, name: str) -> Array:
+    try:
+        raw = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array: {error}") from None
+    if raw.dtype.kind == "O":
+        try:
+            raw = raw.astype(np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} must hold real numbers, got {_first_non_number(raw)!r}") from None
+    if raw.dtype.kind not in "fiub":
+        example = raw.flat[0] if raw.size else ""
+        raise TypeError(f"{name} must hold real numbers, got dtype {raw.dtype} (first entry {example!r})")
+    if raw.ndim == 1:
+        raw = raw[:, None]
+    if raw.ndim != 2:
+        raise ValueError(f"{name} must have 1 or 2 dimensions, got shape {raw.shape}")
+    if len(raw) == 0:
+        raise ValueError(f"{name} is empty (shape {raw.shape})")
+    with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf and is named as such below
+        return np.asarray(raw, dtype=np.float64)
+
+
+def _first_non_number(raw: NDArray[Any]) -> Any:
+    for entry in raw.flat:
+        try:
+            float(entry)
+        except (TypeError, ValueError):
+            return entry
+    return raw.flat[0]
+
+
+def _reject_nonfinite(values: Array, name: str, *, allow_nan: bool) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(values.sum()):  # one pass and no temporary of the size of the data
+            return
+    bad = np.isinf(values) if allow_nan else ~np.isfinite(values)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise ValueError(f"{name} holds {values[row, column]} at row {row}, column {column}; it must be finite")
+
+
+def has_missing(Y: Array) -> bool:
+    """Whether a validated label array has a missing (NaN) entry."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isnan(Y.sum()) and bool(np.isnan(Y).any())
+
+
+def as_generator(rng: np.random.Generator | int | None, name: str = "rng") -> np.random.Generator:
+    """Turn a seed into a generator; a generator passes through. None is refused: randomness is always stated."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
+        return np.random.default_rng(int(rng))
+    raise TypeError(f"{name} must be a numpy.random.Generator or a non-negative integer seed, got {rng!r}")
+
+
+def as_count(value: int, name: str, minimum: int = 0) -> int:
+    """Validate a whole number that is at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+    return int(value)
+
+
+# --- the data set -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Inputs and labels, validated, read-only, in the caller's order.
+
+    Attributes
+    ----------
+    X : (N, d) array
+        Inputs.
+    Y : (N, T) array
+        Labels; NaN = missing.
+    x_names, y_names : tuples of str
+        Column names, `x0, x1, ..` and `y0, y1, ..` if none are known.
+    source : str
+        Where the data came from.
+    """
+
+    X: Array
+    Y: Array
+    x_names: tuple[str, ...] = ()
+    y_names: tuple[str, ...] = ()
+    source: str = field(default="arrays")
+
+    def __post_init__(self) -> None:
+        X = as_inputs(self.X).copy()
+        Y = as_labels(self.Y, len(X), allow_missing=True).copy()
+        for values, names, letter in ((X, self.x_names, "x"), (Y, self.y_names, "y")):
+            values.setflags(write=False)
+            given = tuple(names) or tuple(f"{letter}{i}" for i in range(values.shape[1]))
+            if len(given) != values.shape[1]:
+                raise ValueError(f"{letter}_names has {len(given)} names for {values.shape[1]} columns")
+            object.__setattr__(self, f"{letter}_names", given)
+        object.__setattr__(self, "X", X)
+        object.__setattr__(self, "Y", Y)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def with_auxiliary(self, Y: ArrayLike) -> "Dataset":
+        """Return the same inputs with labels `Y`, whose first columns are this data set's own."""
+        labels = as_labels(Y, len(self), allow_missing=True)
+        extra = labels.shape[1] - self.Y.shape[1]
+        names = self.y_names + tuple(f"auxiliary{i + 1}" for i in range(extra))
+        return Dataset(self.X, labels, self.x_names, names, f"{self.source}, {extra} auxiliary outputs")
+
+    def merged(self, repeats: Repeats) -> "Dataset":
+        """Return the data set with repeated inputs merged by the given policy (one input feature only)."""
+        x, Y = sorted_univariate(self.X, self.Y, repeats=repeats)
+        return Dataset(x[:, None], Y, self.x_names, self.y_names, f"{self.source}, repeated x: {repeats}")
+
+
+def sorted_univariate(X: ArrayLike, Y: ArrayLike, *, repeats: Repeats = "error") -> tuple[Array, Array]:
+    """Sort one-feature data by its input and merge repeated inputs.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, 1)
+        Inputs.
+    Y : array-like, shape (N,) or (N, T)
+        Labels; NaN = missing.
+    repeats : {"error", "average", "first"}
+        What becomes of labels that differ at one input: refuse, take their mean, or keep the one that comes first in
+        the caller's order. Equal labels are merged under every policy, and a missing label gives way to a present one.
+
+    Returns
+    -------
+    x : (M,) array
+        Strictly increasing.
+    Y : (M, T) array
+        Labels in the same order. Always an own copy.
+
+    Raises
+    ------
+    ValueError
+        If there is more than one feature, or labels of one input differ under "error".
+    """
+    if repeats not in _REPEATS:
+        raise ValueError(f"repeats must be one of {', '.join(_REPEATS)}, got {repeats!r}")
+    inputs = as_inputs(X)
+    if inputs.shape[1] != 1:
+        raise ValueError(f"X has {inputs.shape[1]} columns; the univariate theory needs exactly one input feature")
+    labels = as_labels(Y, len(inputs), allow_missing=True)
+    x = inputs[:, 0]
+    if bool(np.all(x[1:] > x[:-1])):
+        return x.copy(), labels.copy()
+    order = np.argsort(x, kind="stable")
+    x, labels = x[order], labels[order]
+    first = np.flatnonzero(np.concatenate(([True], x[1:] > x[:-1])))
+    if len(first) == len(x):
+        return x, labels
+    return x[first], _merge_groups(x, labels, first, repeats)
+
+
+def _merge_groups(x: Array, labels: Array, first: NDArray[np.intp], repeats: Repeats) -> Array:
+    """Merge the rows of each group; groups begin at the rows `first` of the sorted data."""
+    with np.errstate(invalid="ignore"):
+        low = np.fmin.reduceat(labels, first, axis=0)
+        high = np.fmax.reduceat(labels, first, axis=0)
+    differ = np.argwhere(high > low)
+    if not len(differ):
+        return low
+    if repeats == "error":
+        group, output = differ[0]
+        raise ValueError(
+            f"X repeats the value {float(x[first[group]])!r} with different labels "
+            f"({float(low[group, output])!r} and {float(high[group, output])!r} in output {output}); "
+            'average them or keep the first with repeats="average" or "first"'
+        )
+    ends = np.append(first[1:], len(x))
+    merged = low.copy()
+    for group in np.unique(differ[:, 0]):
+        rows = labels[first[group] : ends[group]]
+        for t in range(rows.shape[1]):
+            present = rows[~np.isnan(rows[:, t]), t]
+            if len(present):
+                # The mean of the halves cannot overflow where the labels themselves do not.
+                merged[group, t] = present[0] if repeats == "first" else float(np.sum(present / len(present)))
+    return merged
+
+
+# --- auxiliary labels -------------------------------------------------------------------------------------------------
+
+
+def gaussian_auxiliary(Y: ArrayLike, m: int, sigma: float, rng: np.random.Generator | int) -> Array:
+    """Append m independent Gaussian outputs to the labels.
+
+    Parameters
+    ----------
+    Y : array-like, shape (N,) or (N, T)
+        Primary labels.
+    m : int
+        Number of auxiliary outputs.
+    sigma : float
+        Their standard deviation, in units of the labels; positive.
+    rng : numpy.random.Generator or int
+        Source of randomness, or its seed.
+
+    Returns
+    -------
+    (N, T + m) array.
+    """
+    labels = as_labels(Y, allow_missing=True)
+    if not (isinstance(sigma, int | float | np.floating) and math.isfinite(sigma) and sigma > 0):
+        raise ValueError(f"sigma must be a positive finite number, got {sigma!r}")
+    return np.hstack([labels, sigma * as_generator(rng).standard_normal((len(labels), as_count(m, "m")))])
+
+
+def bernoulli_auxiliary(Y: ArrayLike, m: int, rng: np.random.Generator | int) -> Array:
+    """Append m independent fair-coin outputs (0 or 1) to the labels; see `gaussian_auxiliary`."""
+    labels = as_labels(Y, allow_missing=True)
+    coins = as_generator(rng).integers(0, 2, (len(labels), as_count(m, "m")))
+    return np.hstack([labels, coins.astype(np.float64)])
+
+
+# --- generators -------------------------------------------------------------------------------------------------------
+
+Spacing = Literal["uniform", "normal", "regular", "clustered"]
+
+
+def random_dataset(
+    n: int,
+    outputs: int,
+    rng: np.random.Generator | int,
+    *,
+    spacing: Spacing = "uniform",
+    x_scale: float = 1.0,
+    y_scale: float = 1.0,
+) -> Dataset:
+    """Draw distinct univariate inputs and standard Gaussian labels.
+
+    Parameters
+    ----------
+    n, outputs : int
+        Number of points (at least 2) and of outputs.
+    rng : numpy.random.Generator or int
+        Source of randomness.
+    spacing : {"uniform", "normal", "regular", "clustered"}
+        How the inputs lie; "clustered" draws gaps over six orders of magnitude.
+    x_scale, y_scale : float
+        Factors on inputs and labels, for data sets at any scale.
+    """
+    generator = as_generator(rng)
+    n, outputs = as_count(n, "n", 2), as_count(outputs, "outputs", 1)
+    if spacing == "regular":
+        x = np.linspace(0.0, 1.0, n)
+    elif spacing == "clustered":
+        x = np.cumsum(10.0 ** generator.uniform(-6, 0, n))
+    elif spacing in ("uniform", "normal"):
+        x = np.sort(generator.random(n) if spacing == "uniform" else generator.standard_normal(n))
+    else:
+        raise ValueError(f"spacing must be uniform, normal, regular or clustered, got {spacing!r}")
+    return Dataset(x_scale * x[:, None], y_scale * generator.standard_normal((n, outputs)), source=f"random {spacing}")
+
+
+def collinear_dataset(n: int, outputs: int, rng: np.random.Generator | int) -> Dataset:
+    """Draw points on one line per output, exactly: all numbers are small integers, so every curvature is zero."""
+    generator = as_generator(rng)
+    x = np.cumsum(generator.integers(1, 9, as_count(n, "n", 2))).astype(np.float64)
+    slope, offset = generator.integers(-8, 9, (2, as_count(outputs, "outputs", 1)))
+    return Dataset(x[:, None], x[:, None] * slope + offset, source="collinear")
+
+
+def aligned_dataset(n: int, outputs: int, rng: np.random.Generator | int, *, runs: Sequence[int] = (2,)) -> Dataset:
+    """Draw data whose curvatures form aligned runs of the given lengths, exactly (integer arithmetic).
+
+    Parameters
+    ----------
+    n : int
+        Number of points; at least 2 + sum of the run lengths.
+    outputs : int
+        Number of outputs T.
+    rng : numpy.random.Generator or int
+        Source of randomness.
+    runs : sequence of int
+        Lengths of consecutive maximal runs of curvatures that point one way; knots after them form runs of length 1.
+
+    Notes
+    -----
+    Neighbouring runs have directions that differ, so the runs are maximal. All labels are integers well below 2^53.
+    """
+    generator = as_generator(rng)
+    n, outputs = as_count(n, "n", 2), as_count(outputs, "outputs", 1)
+    lengths = [as_count(length, "runs", 1) for length in runs]
+    lengths += [1] * (n - 2 - sum(lengths))
+    if sum(lengths) != n - 2:
+        raise ValueError(f"runs of total length {sum(lengths)} do not fit {n - 2} inner points")
+    curvatures = []
+    previous = np.zeros(outputs, dtype=np.int64)
+    for length in lengths:
+        direction = _new_direction(previous, generator)
+        curvatures += [int(size) * direction for size in generator.integers(1, 5, length)]
+        previous = direction
+    gaps = 2 ** generator.integers(0, 3, n - 1)
+    x = np.concatenate(([0], np.cumsum(gaps)))
+    start = generator.integers(-3, 4, outputs)
+    slopes = np.vstack([start, start + np.cumsum(curvatures, axis=0)]) if curvatures else start[None]
+    Y = np.vstack([np.zeros(outputs, dtype=np.int64), np.cumsum(gaps[:, None] * slopes, axis=0)])
+    return Dataset(x[:, None].astype(np.float64), Y.astype(np.float64), source=f"aligned runs {tuple(lengths)}")
+
+
+def _new_direction(previous: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw a non-zero integer vector that does not point the way of `previous`."""
+    while True:
+        direction = rng.integers(-3, 4, len(previous))
+        cosine_gap = np.linalg.norm(direction) * np.linalg.norm(previous) - direction @ previous
+        if direction.any() and (not previous.any() or cosine_gap > 1e-9):
+            return direction
+
+
+def two_squares(m: int = 0, rng: np.random.Generator | int = 0) -> Dataset:
+    """Return the eight vertices of two centred squares with m Bernoulli(1/2) auxiliary outputs ([MT] Fig. 4).
+
+    The outer square has side 2 and labels 0, the inner one side 1 and labels 1.
+    """
+    corners = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    labels = np.repeat([[0.0], [1.0]], 4, axis=0)
+    data = Dataset(np.vstack([corners, corners / 2]), labels, source="two squares")
+    return data.with_auxiliary(bernoulli_auxiliary(labels, m, rng)) if as_count(m, "m") else data
+
+
+# --- files and real data ----------------------------------------------------------------------------------------------
+
+
+def builtin_dataset(name: str) -> Dataset:
+    """Load real data that ships with scikit-learn, untouched.
+
+    Parameters
+    ----------
+    name : {"diabetes", "linnerud"}
+        "diabetes": body-mass index (kg/m^2) to disease progression after a year, 442 patients, many with equal
+        index. "linnerud": sit-ups done to weight, waist and pulse of 20 people, some with equal counts.
+
+    Returns
+    -------
+    Dataset
+        With its repeated inputs: choose a policy with `Dataset.merged`.
+    """
+    if name not in _BUILTIN:
+        raise ValueError(f"name must be one of {', '.join(_BUILTIN)}, got {name!r}")
+    from sklearn import datasets
+
+    if name == "diabetes":
+        bunch = datasets.load_diabetes(scaled=False)
+        return Dataset(bunch.data[:, 2:3], bunch.target, ("bmi",), ("progression",), "scikit-learn diabetes")
+    bunch = datasets.load_linnerud()
+    return Dataset(bunch.data[:, 1:2], bunch.target, ("situps",), ("weight", "waist", "pulse"), "scikit-learn linnerud")
+
+
+def load_dataset(path: str | os.PathLike[str], x: Sequence[str], y: Sequence[str]) -> Dataset:
+    """Load columns by name from a CSV file (with a header line) or from the arrays of an NPZ file.
+
+    Parameters
+    ----------
+    path : path-like
+        `.npz` is read as NPZ (never pickle), anything else as CSV in UTF-8.
+    x, y : sequences of str
+        Names of the input and the label columns. In CSV an empty label field or `nan` is a missing label. In NPZ a
+        name is an array of shape (N,) or (N, k).
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read or is damaged, a column is missing, or a field is not a number; the message names the
+        file, and the line and column where there are such.
+    """
+    file = Path(path)
+    names = [*x, *y]
+    if not x or not y:
+        raise ValueError("x and y must each name at least one column")
+    try:
+        columns = _npz_columns(file, names) if file.suffix == ".npz" else _csv_columns(file, names)
+    except OSError as error:
+        raise ValueError(f"cannot read {str(file)!r}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"cannot read {str(file)!r}: it is not UTF-8 text") from None
+    inputs, labels = columns[: len(x)], columns[len(x) :]
+    x_names = tuple(name for name, column in zip(x, inputs, strict=True) for _ in range(column.shape[1]))
+    y_names = tuple(name for name, column in zip(y, labels, strict=True) for _ in range(column.shape[1]))
+    try:
+        return Dataset(np.hstack(inputs), np.hstack(labels), x_names, y_names, str(file))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
+def _csv_columns(file: Path, names: Sequence[str]) -> list[Array]:
+    with file.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.reader(stream, strict=True)
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            if not header:
+                raise ValueError(f"{file}: the file is empty")
+            places = [_column_place(file, header, name) for name in names]
+            values: list[list[float]] = [[] for _ in names]
+            for row in reader:
+                if not row:
+                    continue
+                if len(row) != len(header):
+                    raise ValueError(
+                        f"{file}: line {reader.line_num} has {len(row)} fields, the header has {len(header)}"
+                    )
+                for column, place, name in zip(values, places, names, strict=True):
+                    column.append(_number(row[place], file, reader.line_num, name))
+        except csv.Error as error:
+            raise ValueError(f"{file}: line {reader.line_num} is not valid CSV: {error}") from None
+    if not values[0]:
+        raise ValueError(f"{file}: there is a header but no data")
+    return [np.array(column)[:, None] for column in values]
+
+
+def _column_place(file: Path, header: list[str], name: str) -> int:
+    if header.count(name) != 1:
+        problem = "no column" if name not in header else "more than one column"
+        raise ValueError(f"{file}: {problem} named {name!r}; there are: {', '.join(header)}")
+    return header.index(name)
+
+
+def _number(text: str, file: Path, line: int, name: str) -> float:
+    text = text.strip()
+    if not text:
+        return math.nan
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{file}: line {line}, column {name!r}: {text!r} is not a number") from None
+
+
+def _npz_columns(file: Path, names: Sequence[str]) -> list[Array]:
+    arrays = read_npz(file)
+    for name in names:
+        if name not in arrays:
+            raise ValueError(f"{file}: no array named {name!r}; there are: {', '.join(arrays)}")
+    columns = [_as_matrix(arrays[name], f"{file}: array {name!r}") for name in names]
+    for name, column in zip(names, columns, strict=True):
+        if len(column) != len(columns[0]):
+            raise ValueError(f"{file}: array {name!r} has {len(column)} rows, {names[0]!r} has {len(columns[0])}")
+    return columns
+
+
+def read_npz(file: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Read every array of an NPZ file into memory, refusing pickles and damaged files with a ValueError."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it is a single array")
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise ValueError(f"cannot read {str(file)!r}: {error.strerror}") from None
+    except (zipfile.BadZipFile, EOFError, ValueError, KeyError, TypeError, zipfile.LargeZipFile) as error:
+        raise ValueError(f"{str(file)!r} is not a whole NPZ file: {error}") from None

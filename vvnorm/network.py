@@ -1,0 +1,371 @@
+"""One-hidden-layer multi-output ReLU networks as immutable values."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vvnorm.data import Array, as_inputs, read_npz
+from vvnorm.files import atomic_write
+from vvnorm.tolerances import KINK
+
+if TYPE_CHECKING:
+    import torch
+
+_BLOCK = 1 << 20  # entries of a hidden layer held at once
+_FORMAT = 1  # of saved networks
+
+
+@dataclass(frozen=True, eq=False)
+class ReLUNetwork:
+    """The function f(x) = sum_k v_k relu(w_k.x + b_k) + A x + c.
+
+    Parameters
+    ----------
+    W : (K, d) array
+        Input weights, one row per neuron. K may be 0.
+    b : (K,) array
+        Biases.
+    V : (T, K) array
+        Output weights, one column per neuron.
+    A : (T, d) array, optional
+        Skip connection, zero by default.
+    c : (T,) array, optional
+        Output bias, zero by default.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes disagree or an entry is not a finite real number.
+
+    Notes
+    -----
+    Arrays are float64 and read-only; the network keeps its own copies.
+    """
+
+    W: Array
+    b: Array
+    V: Array
+    A: Array = None  # type: ignore[assignment]  # replaced by zeros in __post_init__
+    c: Array = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        W, b, V = (_parameter(getattr(self, name), name, ndim) for name, ndim in (("W", 2), ("b", 1), ("V", 2)))
+        K, d, T = len(b), W.shape[1], V.shape[0]
+        if d == 0 or T == 0:
+            raise ValueError(f"a network needs at least one input and one output, got W {W.shape} and V {V.shape}")
+        A = np.zeros((T, d)) if self.A is None else _parameter(self.A, "A", 2)
+        c = np.zeros(T) if self.c is None else _parameter(self.c, "c", 1)
+        expected = {"W": (K, d), "b": (K,), "V": (T, K), "A": (T, d), "c": (T,)}
+        for name, value in (("W", W), ("b", b), ("V", V), ("A", A), ("c", c)):
+            if value.shape != expected[name]:
+                raise ValueError(
+                    f"{name} has shape {value.shape}; with {K} neurons, {d} inputs and {T} outputs it must be "
+                    f"{expected[name]}"
+                )
+            self._set(name, value)
+
+    def _set(self, name: str, value: Array) -> None:
+        value.setflags(write=False)
+        object.__setattr__(self, name, value)
+
+    @classmethod
+    def trusted(cls, W: Array, b: Array, V: Array, A: Array, c: Array) -> "ReLUNetwork":
+        """Wrap arrays that the library made and owns: no copy, no validation (they may be gigabytes)."""
+        network = object.__new__(cls)
+        for name, value in (("W", W), ("b", b), ("V", V), ("A", A), ("c", c)):
+            network._set(name, value)
+        return network
+
+    # --- size and cost ---
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons K, whatever their weights."""
+        return len(self.b)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input features d."""
+        return self.W.shape[1]
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs T."""
+        return self.V.shape[0]
+
+    @cached_property
+    def vv_norm(self) -> float:
+        """The cost sum_k ||w_k||_2 ||v_k||_2, in output units per input unit."""
+        return float(np.sum(row_norms(self.W) * row_norms(self.V.T)))
+
+    # --- evaluation ---
+
+    def __call__(self, X: ArrayLike) -> Array:
+        """Evaluate the network.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, d), or (n,) when d = 1
+            Inputs.
+
+        Returns
+        -------
+        (n, T) array.
+        """
+        inputs = self._inputs(X)
+        if self.n_inputs == 1:
+            return self._line(inputs[:, 0])
+        out = inputs @ self.A.T + self.c
+        for rows in _row_blocks(len(inputs), self.n_neurons):
+            out[rows] += np.maximum(inputs[rows] @ self.W.T + self.b, 0.0) @ self.V.T
+        return out
+
+    def gradient(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Evaluate the derivative of every output with respect to every input, exactly.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, d), or (n,) when d = 1
+            Inputs. On a kink the neuron counts as off (relu'(0) = 0).
+
+        Returns
+        -------
+        (n, T, d) array.
+        """
+        inputs = self._inputs(X)
+        out = np.repeat(self.A[None], len(inputs), axis=0)
+        for rows in _row_blocks(len(inputs), self.n_neurons):
+            active = (inputs[rows] @ self.W.T + self.b > 0).astype(np.float64)
+            for j in range(self.n_inputs):
+                out[rows, :, j] += active @ (self.V * self.W[:, j]).T
+        return out
+
+    def _inputs(self, X: ArrayLike) -> Array:
+        if np.ndim(X) == 1 and np.size(X) == 0:
+            return np.empty((0, self.n_inputs))
+        inputs = as_inputs(X)
+        if inputs.shape[1] != self.n_inputs:
+            raise ValueError(f"X has {inputs.shape[1]} columns; the network has {self.n_inputs} inputs")
+        return inputs
+
+    @cached_property
+    def kinks(self) -> tuple[Array, Array, Array]:
+        """The network as a piecewise linear function of its one input.
+
+        Returns
+        -------
+        t : (M,) array
+            Where neurons switch, sorted, M >= 1 (a single 0 if none does).
+        values : (M, T) array
+            f(t).
+        slopes : (M + 1, T) array
+            Slopes left of, between and right of the t.
+
+        Raises
+        ------
+        ValueError
+            If the network has more than one input.
+
+        Notes
+        -----
+        Evaluating by pieces costs O((n + K) T) instead of O(n K T) and rounds less: sums of slopes stay of the size of
+        the slopes, where a sum over a million neurons does not.
+        """
+        if self.n_inputs != 1:
+            raise ValueError(f"kinks needs a network of one input, this one has {self.n_inputs}")
+        w = self.W[:, 0]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            t = -self.b / w
+        bends = np.isfinite(t)
+        always = ~bends & (self.b > 0)  # constant neurons, or kinks beyond the range of float64
+        order = np.flatnonzero(bends)
+        if np.any(np.diff(t[order]) < 0):
+            order = order[np.argsort(t[order], kind="stable")]
+        left = always | (bends & (w < 0))
+        slope = self.A[:, 0] + self.V[:, left] @ w[left]
+        offset = self.c + self.V[:, always] @ self.b[always]
+        if not len(order):
+            return np.zeros(1), offset[None], np.repeat(slope[None], 2, axis=0)
+        t = t[order]
+        start = bends & (w < 0)
+        first = (self.A[:, 0] + self.V[:, always] @ w[always]) * t[0] + offset
+        first += self.V[:, start] @ np.maximum(w[start] * t[0] + self.b[start], 0.0)
+        slopes = np.empty((len(t) + 1, self.n_outputs))
+        slopes[0] = slope
+        np.multiply(self.V.T[order], np.abs(w[order])[:, None], out=slopes[1:])
+        np.cumsum(slopes, axis=0, out=slopes)
+        values = np.empty((len(t), self.n_outputs))
+        values[0] = first
+        np.multiply(slopes[1:-1], np.diff(t)[:, None], out=values[1:])
+        np.cumsum(values, axis=0, out=values)
+        return t, values, slopes
+
+    def _line(self, x: Array) -> Array:
+        t, values, slopes = self.kinks
+        piece = np.searchsorted(t, x, side="right")
+        anchor = np.maximum(piece - 1, 0)
+        out = slopes[piece]
+        out *= (x - t[anchor])[:, None]
+        out += values[anchor]
+        return out
+
+    # --- the same function, written differently ---
+
+    def balanced(self) -> "ReLUNetwork":
+        """Return the same function with ||w_k|| = ||v_k|| for every neuron: the least weight-decay penalty ([PP]).
+
+        Neurons with zero input or output weight bend nothing; they become part of the bias or vanish.
+        """
+        unit = self.normalised()
+        root = np.sqrt(row_norms(unit.V.T))
+        return ReLUNetwork(unit.W * root[:, None], unit.b * root, unit.V / root, unit.A, unit.c)
+
+    def normalised(self) -> "ReLUNetwork":
+        """Return the same function with ||w_k|| = 1 for every neuron, so that the cost is sum_k ||v_k||.
+
+        Neurons with zero input or output weight bend nothing; they become part of the bias or vanish.
+        """
+        size = row_norms(self.W)
+        constant = size == 0
+        keep = ~constant & (row_norms(self.V.T) > 0)
+        c = self.c + self.V[:, constant] @ np.maximum(self.b[constant], 0.0)
+        s = size[keep]
+        return ReLUNetwork(self.W[keep] / s[:, None], self.b[keep] / s, self.V[:, keep] * s, self.A, c)
+
+    def simplified(self, tol: float = KINK) -> "ReLUNetwork":
+        """Return a network of the same function in which neurons with equal kinks are one.
+
+        Parameters
+        ----------
+        tol : float
+            Kinks (hyperplanes w.x + b = 0 with ||w|| = 1) count as equal when their (w, b) differ by at most tol,
+            with b relative to the largest |b|. 0 merges exact equals only.
+
+        Returns
+        -------
+        ReLUNetwork
+            Normalised (||w_k|| = 1), of no greater VV norm. Exactly the same function if tol = 0; otherwise it moves by
+            at most tol sum_k ||v_k|| (||x|| + max |b|).
+
+        Notes
+        -----
+        A neuron with the opposite direction of its kink is turned round first: relu(z) = relu(-z) + z, at no cost since
+        the skip connection is free.
+        """
+        if not tol >= 0:
+            raise ValueError(f"tol must be non-negative, got {tol!r}")
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+        from scipy.spatial import cKDTree
+
+        unit = self.normalised()
+        if unit.n_neurons == 0:
+            return unit
+        first = unit.W[np.arange(len(unit.W)), np.argmax(unit.W != 0, axis=1)]
+        turn = first < 0
+        sign = np.where(turn, -1.0, 1.0)
+        W, b = unit.W * sign[:, None], unit.b * sign
+        A = unit.A + unit.V[:, turn] @ unit.W[turn]
+        c = unit.c + unit.V[:, turn] @ unit.b[turn]
+        scale = np.max(np.abs(b))
+        tree = cKDTree(np.column_stack([W, b / scale if scale > 0 else b]))
+        pairs = tree.query_pairs(tol, output_type="ndarray")
+        edges = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(b), len(b)))
+        n_groups, group = connected_components(edges, directed=False)
+        V = np.zeros((n_groups, unit.n_outputs))
+        np.add.at(V, group, unit.V.T)
+        # Each group keeps the kink of its heaviest neuron, which moves the function least.
+        heaviest = np.lexsort((row_norms(unit.V.T), group))
+        last = np.append(np.flatnonzero(np.diff(group[heaviest])), len(b) - 1)
+        chosen = heaviest[last]
+        bends = row_norms(V) > 0
+        return ReLUNetwork(W[chosen][bends], b[chosen][bends], V[bends].T, A, c)
+
+    # --- files and torch ---
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save to an `.npz` file (no pickle), whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the name does not end in `.npz` or cannot be written.
+        """
+        if not str(path).endswith(".npz"):
+            raise ValueError(f"path must end in .npz, got {str(path)!r}")
+        with atomic_write(path) as stream:
+            np.savez(stream, W=self.W, b=self.b, V=self.V, A=self.A, c=self.c, format=np.array(_FORMAT))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "ReLUNetwork":
+        """Load what `save` wrote; the arrays come back bit for bit.
+
+        Raises
+        ------
+        ValueError
+            If the file is missing, damaged, or not a saved network.
+        """
+        arrays = read_npz(path)
+        missing = {"W", "b", "V", "A", "c", "format"} - set(arrays)
+        if missing:
+            raise ValueError(f"{str(path)!r} is not a saved network: it lacks {', '.join(sorted(missing))}")
+        if arrays["format"] != _FORMAT:
+            raise ValueError(f"{str(path)!r} has format {arrays['format']}; this version reads format {_FORMAT}")
+        try:
+            return cls(arrays["W"], arrays["b"], arrays["V"], arrays["A"], arrays["c"])
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{str(path)!r} is not a saved network: {error}") from None
+
+    def to_torch(self) -> "torch.nn.Module":
+        """Return a float64 torch module `vvnorm.training.ReLUModule` that computes the same function."""
+        from vvnorm.training.module import ReLUModule
+
+        return ReLUModule.from_network(self)
+
+    @classmethod
+    def from_torch(cls, module: Any) -> "ReLUNetwork":
+        """Read the network out of a `vvnorm.training.ReLUModule`, or of a `torch.nn.Sequential(Linear, ReLU, Linear)`.
+
+        Raises
+        ------
+        TypeError
+            If the module is neither.
+        """
+        from vvnorm.training.module import to_network
+
+        return to_network(module)
+
+
+def row_norms(rows: Array) -> Array:
+    """Euclidean norms of the rows, right also where squares overflow or underflow."""
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.einsum("ij,ij->i", rows, rows)
+    norms = np.sqrt(squares)
+    risky = ~((squares > 1e-280) & (squares < 1e280))
+    if risky.any():
+        some = rows[risky]
+        largest = np.max(np.abs(some), axis=1, initial=0.0)
+        safe = np.where(largest > 0, largest, 1.0)
+        norms[risky] = largest * np.sqrt(np.sum((some / safe[:, None]) ** 2, axis=1))
+    return norms
+
+
+def _parameter(value: Any, name: str, ndim: int) -> Array:
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    if array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimensions, got shape {array.shape}")
+    array = np.array(array, dtype=np.float64, order="K")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds {array[~np.isfinite(array)][0]}; it must be finite")
+    return array
+
+
+def _row_blocks(n: int, width: int) -> list[slice]:
+    step = max(1, _BLOCK // max(1, width))
+    return [slice(i, min(i + step, n)) for i in range(0, n, step)]

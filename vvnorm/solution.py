@@ -1,0 +1,222 @@
+"""Solutions of the interpolation problem, and the one function that finds them."""
+
+import math
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vvnorm import univariate
+from vvnorm.certify import Certificate, certify_sorted
+from vvnorm.data import Array, as_count, as_generator, as_inputs, has_missing, sorted_univariate
+from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import GAP
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A minimal-VV-norm interpolant with its certificate.
+
+    Attributes
+    ----------
+    network : ReLUNetwork
+        The interpolant. Beyond the reach of float64 weights (inputs spaced by a few ulp far from 0) its residual is
+        large, and `verify` says so; calling the solution always interpolates.
+    certificate : Certificate
+        Primal and dual side of the proof.
+    X, Y : (N, 1) and (N, T) arrays
+        The data, sorted, equal inputs merged.
+    tol : float
+        Relative gap and residual up to which `verify` accepts.
+    provenance : mapping
+        How it was found: method, solver, status, versions, seconds.
+    """
+
+    network: ReLUNetwork
+    certificate: Certificate
+    X: Array = field(repr=False)
+    Y: Array = field(repr=False)
+    tol: float
+    provenance: Mapping[str, Any]
+    dots: univariate.ConnectTheDots = field(repr=False)
+    """Connect-the-dots of the labels, missing ones replaced by the solution's own values."""
+
+    @property
+    def value(self) -> float:
+        """VV norm of the network: an upper bound on the least cost."""
+        return self.certificate.vv_norm
+
+    @property
+    def lower_bound(self) -> float:
+        """Proved lower bound on the VV norm of every network that interpolates the data."""
+        return self.certificate.lower_bound
+
+    @property
+    def gap(self) -> float:
+        """(value - lower_bound) / value; 0 for 0 / 0."""
+        return self.certificate.gap
+
+    def __call__(self, X: ArrayLike) -> Array:
+        """Evaluate the interpolant at X, shape (n,) or (n, 1), from its knots and values; shape (n, T)."""
+        if np.ndim(X) == 1 and np.size(X) == 0:
+            return np.empty((0, self.Y.shape[1]))
+        return self.dots(_one_column(X))
+
+    def verify(self) -> list[str]:
+        """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
+        return self.certificate.complaints(self.network, self.X, self.Y, tol=self.tol)
+
+    # --- all solutions (closed form only) ---
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether the solution is connect-the-dots of the data, so that the whole solution set is known."""
+        return bool(self.provenance["method"] == "closed form")
+
+    @cached_property
+    def unique(self) -> bool:
+        """Whether there is no other minimal-VV-norm interpolant ([MT], Theorem 3.1)."""
+        return not bool(self._known().aligned.any())
+
+    @cached_property
+    def unique_outputs(self) -> NDArray[np.bool_]:
+        """For each output, whether all minimal-VV-norm interpolants agree in it; shape (T,)."""
+        return ~univariate.moving_outputs(self._known())
+
+    def band(self, t: ArrayLike) -> tuple[Array, Array]:
+        """Range of the values that minimal-VV-norm interpolants take at t, shape (n,): lower and upper, (n, T)."""
+        return univariate.band(self._known(), _one_column(t, "t"))
+
+    def sample(self, n: int, rng: np.random.Generator | int) -> list[ReLUNetwork]:
+        """Draw n random minimal-VV-norm interpolants."""
+        return univariate.sample_minimisers(self._known(), as_count(n, "n"), as_generator(rng))
+
+    def sparsest(self) -> ReLUNetwork:
+        """Return a minimal-VV-norm interpolant with the fewest neurons."""
+        return univariate.sparsest(self._known())
+
+    def distance_bound(self, t: ArrayLike, excess: float) -> Array:
+        """Bound the distance at t, shape (n,), of any interpolant with VV norm at most R(D) + excess; shape (n,).
+
+        The claim `stability`, at each point in its sharpest form: see `vvnorm.univariate.stability`. The distance is
+        the Euclidean norm over outputs, in label units; inf where minimisers differ.
+        """
+        if not (isinstance(excess, int | float | np.floating) and 0 <= excess < math.inf):
+            raise ValueError(f"excess must be a non-negative finite number, got {excess!r}")
+        return univariate.distance_bound(self._known(), _one_column(t, "t"), float(excess))
+
+    def _known(self) -> univariate.ConnectTheDots:
+        if not self.closed_form:
+            raise ValueError(
+                f"the set of all solutions is known in closed form only; this one came from: {self.provenance['method']}"
+            )
+        return self.dots
+
+    # --- words ---
+
+    def record(self) -> dict[str, Any]:
+        """What was found, as plain numbers and words: for JSON."""
+        found: dict[str, Any] = {
+            "points": len(self.X),
+            "outputs": self.Y.shape[1],
+            "value": self.value,
+            "lower_bound": self.lower_bound,
+            "gap": self.gap,
+            "residual": self.certificate.residual,
+            "relative_residual": self.certificate.relative_residual,
+            "neurons": self.network.n_neurons,
+        }
+        if self.closed_form:
+            found["unique"] = self.unique
+            found["unique_outputs"] = self.unique_outputs.tolist()
+            runs = univariate.aligned_runs(self.dots)
+            found["fewest_neurons"] = int(np.sum((runs[:, 1] - runs[:, 0] + 2) // 2))
+        return found | {"provenance": dict(self.provenance)}
+
+    def summary(self) -> str:
+        """Describe the solution in a few lines."""
+        return "\n".join(f"{name:>18}  {text}" for name, text in summary_lines(self.record()))
+
+
+def summary_lines(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Turn a solution's record into names and words, one pair per line."""
+    lines = [
+        ("data", f"{record['points']} points, {record['outputs']} outputs"),
+        ("method", str(record["provenance"]["method"])),
+        ("VV norm", f"{record['value']:.10g}"),
+        ("lower bound", f"{record['lower_bound']:.10g}"),
+        ("relative gap", f"{record['gap']:.2g}"),
+        ("relative residual", f"{record['relative_residual']:.2g}"),
+        ("neurons", str(record["neurons"])),
+    ]
+    if "unique" in record:
+        free = [str(t) for t, unique in enumerate(record["unique_outputs"]) if not unique]
+        unique = "yes" if record["unique"] else f"no: outputs {', '.join(free)} can differ"
+        lines += [("unique", unique), ("fewest neurons", str(record["fewest_neurons"]))]
+    return lines
+
+
+def interpolate(X: ArrayLike, Y: ArrayLike, *, skip: bool = True, tol: float = GAP) -> Solution:
+    """Find the minimal-VV-norm interpolant of univariate data, with a proof that it is one.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, 1)
+        At least two distinct inputs, in any order; repeats with equal labels are merged.
+    Y : array-like, shape (N,) or (N, T)
+        Labels. NaN = missing: there is no closed form then, and the convex program of `vvnorm.convex` is solved.
+    skip : bool
+        Whether the network may have a skip connection. Without one there is no closed form either.
+    tol : float
+        Relative gap and residual up to which the solution's `verify` accepts it.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data (see `vvnorm.data`); labels that differ at one input; one distinct input only; several input
+        features; slopes beyond the range of float64.
+    RuntimeError
+        If the convex program's solver returns nothing usable.
+
+    Examples
+    --------
+    >>> solution = interpolate([0, 1, 2, 3], [0, 1, 0, 1])
+    >>> solution.value, solution.unique, solution.verify()
+    (4.0, True, [])
+    """
+    if not (isinstance(tol, int | float | np.floating) and 0 < tol < 1):
+        raise ValueError(f"tol must lie between 0 and 1, got {tol!r}")
+    began = time.perf_counter()
+    x, labels = sorted_univariate(X, Y)
+    missing = has_missing(labels)
+    if skip and not missing:
+        dots = univariate.interpolation.connect_sorted(x, labels)
+        network, dual = dots.network, dots.dual
+        provenance: dict[str, Any] = {"method": "closed form"}
+    else:
+        from vvnorm.convex import dictionary_interpolation
+
+        found = dictionary_interpolation(x, labels, skip=skip)
+        reason = "labels are missing" if missing else "there is no skip connection"
+        provenance = {"method": f"convex program ({reason}, so no closed form)", **found.provenance}
+        dots, network, dual = found.dots, found.network, found.dual
+    certificate = certify_sorted(network, x, labels, dual=dual, skip=skip)
+    provenance |= {"numpy": np.__version__, "python": platform.python_version()}
+    provenance["seconds"] = time.perf_counter() - began
+    return Solution(network, certificate, x[:, None], labels, float(tol), provenance, dots)
+
+
+def _one_column(t: ArrayLike, name: str = "X") -> Array:
+    values = as_inputs(t, name)
+    if values.shape[1] != 1:
+        raise ValueError(f"{name} has {values.shape[1]} columns; the solution has one input")
+    return values[:, 0]

@@ -1,0 +1,26 @@
+"""Every tolerance of the toolkit, relative, with its reason. Nothing else holds a number like these."""
+
+from typing import Final
+
+EPS: Final = 2.0**-52
+"""Spacing of float64 at 1."""
+
+LABEL_ROUNDING: Final = 16 * EPS
+"""Relative accuracy at which labels are taken to be known. Labels that lie on a line (or curvatures that point one
+way) in exact arithmetic do so only up to a few roundings once they are computed or read from a file in decimals; 16
+covers an affine expression evaluated in float64 and then rounded to decimals of 16 digits."""
+
+ALIGNMENT_CAP: Final = 1e-7
+"""Two unit vectors further apart than this are never called aligned, however coarse the labels. At this distance the
+cost of treating them as one direction is of second order, 1e-14 / 2, below the rounding of the VV norm itself."""
+
+GAP: Final = 1e-6
+"""Relative duality gap, and relative residual, up to which a solution counts as certified unless the caller asks
+for another. Closed forms reach 1e-12; first-order and interior-point solvers reach this comfortably."""
+
+KINK: Final = 1e-10
+"""Two kinks closer than this, relative to the largest offset, are one when a caller asks for merging."""
+
+CLAIM: Final = 1e-9
+"""Relative half-width inside which a claim's equality counts as confirmed: far above the rounding of the closed forms
+(1e-13), far below any effect that breaking a hypothesis has (1e-3 and more)."""

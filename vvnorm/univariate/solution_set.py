@@ -1,0 +1,131 @@
+"""All minimal-VV-norm interpolants of univariate data ([H], [D] for one output; the vector form is new).
+
+Inner points whose curvatures point one way, next to each other, form an aligned run. A run of two or more leaves
+freedom: f = f_D + u g there, with u the common direction and u.f any convex interpolant between the fixed end slopes.
+In terms of kinks: a minimiser may move part of the curvature at two neighbouring points of a run into the gap between
+them, to its centre of mass. Everywhere else every minimiser equals f_D.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import ALIGNMENT_CAP
+from vvnorm.univariate.interpolation import ConnectTheDots
+
+
+def aligned_runs(dots: ConnectTheDots) -> NDArray[np.intp]:
+    """Cut the inner points with non-zero curvature into maximal aligned runs.
+
+    Returns
+    -------
+    (R, 2) array of int
+        First and last inner point of each run (0 is x_2), in order; runs of one point included.
+    """
+    bends = dots.norms > 0
+    starts = bends.copy()
+    starts[1:] &= ~dots.aligned
+    ends = bends.copy()
+    ends[:-1] &= ~dots.aligned
+    return np.column_stack([np.flatnonzero(starts), np.flatnonzero(ends)])
+
+
+def moving_outputs(dots: ConnectTheDots) -> NDArray[np.bool_]:
+    """Which outputs differ between some two minimisers; shape (T,)."""
+    moves = np.zeros(dots.n_outputs, dtype=np.bool_)
+    for j in np.flatnonzero(dots.aligned):
+        moves |= np.abs(dots.directions(j, j + 1)[0]) > ALIGNMENT_CAP
+        if moves.all():
+            break
+    return moves
+
+
+def band(dots: ConnectTheDots, t: Array) -> tuple[Array, Array]:
+    """Range of the values that minimisers take at given points.
+
+    Parameters
+    ----------
+    dots : ConnectTheDots
+        The data.
+    t : (n,) array
+        Points, anywhere.
+
+    Returns
+    -------
+    lower, upper : (n, T) arrays
+        Each end is attained at each point by some minimiser, though not by one at all points at once.
+    """
+    centre = dots(t)
+    lower, upper = centre.copy(), centre.copy()
+    piece = np.searchsorted(dots.x, t, side="right") - 1
+    inside = (piece >= 1) & (piece <= len(dots.x) - 3)
+    inside[inside] = dots.aligned[piece[inside] - 1]
+    for i in np.flatnonzero(inside):
+        k = piece[i]
+        # Below the chord, down to the larger of the two neighbouring chords extended.
+        depth = min(dots.norms[k - 1] * (t[i] - dots.x[k]), dots.norms[k] * (dots.x[k + 1] - t[i]))
+        reach = centre[i] - depth * dots.directions(k - 1, k)[0]
+        lower[i] = np.minimum(centre[i], reach)
+        upper[i] = np.maximum(centre[i], reach)
+    return lower, upper
+
+
+def sample_minimisers(dots: ConnectTheDots, n: int, rng: np.random.Generator) -> list[ReLUNetwork]:
+    """Draw random members of the solution set.
+
+    Every member of a run keeps a random share of its curvature at the point, and sends the rest into the gaps on either
+    side, as one kink at the centre of mass or as two around it. Where the solution is unique all draws are f_D.
+    """
+    return [_random_minimiser(dots, rng) for _ in range(n)]
+
+
+def _random_minimiser(dots: ConnectTheDots, rng: np.random.Generator) -> ReLUNetwork:
+    knots, m = dots.x[1:-1], dots.norms
+    # low, high: the one-sided derivatives at the point, as fractions of its curvature. Extremes are drawn on purpose.
+    low, high = np.sort(np.clip(rng.uniform(-0.3, 1.3, (2, len(m))), 0.0, 1.0), axis=0)
+    low[np.append(True, ~dots.aligned)[: len(m)]] = 0.0
+    high[np.append(~dots.aligned, True)[: len(m)]] = 1.0
+    left, right = ((1 - high) * m)[:-1], (low * m)[1:]
+    gap = np.flatnonzero(dots.aligned & (left + right > 0))
+    a, b = knots[gap], knots[gap + 1]
+    mass = left[gap] + right[gap]
+    centre = np.clip(a + (b - a) * (right[gap] / mass), a, b)
+    spread = np.where(rng.random(len(gap)) < 0.5, 0.0, 1.0)
+    back, ahead = spread * rng.random(len(gap)) * (centre - a), spread * rng.random(len(gap)) * (b - centre)
+    both = back + ahead
+    share = np.divide(ahead, both, out=np.ones_like(both), where=both > 0)
+    where = np.concatenate([knots, centre - back, centre + ahead])
+    masses = np.concatenate([(high - low) * m, share * mass, (1 - share) * mass])
+    owner = np.concatenate([np.arange(len(m)), gap, gap])
+    return _network_of_kinks(dots, where, masses, owner)
+
+
+def sparsest(dots: ConnectTheDots) -> ReLUNetwork:
+    """Return a minimiser with the fewest neurons of all: sum over runs of ceil(m / 2) for a run of m points.
+
+    Each pair of neighbouring points of a run becomes one kink between them, where the chords on either side of the pair
+    cross when extended; the last point of an odd run stays ([D] for one output, run by run for any T).
+    """
+    knots, m = dots.x[1:-1], dots.norms
+    runs = aligned_runs(dots)
+    position = np.arange(len(m)) - np.repeat(runs[:, 0], runs[:, 1] - runs[:, 0] + 1)[np.cumsum(m > 0) - 1] if len(runs) else m
+    leads = (m > 0) & (position % 2 == 0)
+    paired = leads & np.append(dots.aligned, False)[: len(m)]
+    alone = np.flatnonzero(leads & ~paired)
+    pair = np.flatnonzero(paired)
+    mass = m[pair] + m[pair + 1]
+    crossing = knots[pair] + (knots[pair + 1] - knots[pair]) * (m[pair + 1] / mass)
+    where = np.concatenate([knots[alone], crossing])
+    return _network_of_kinks(dots, where, np.concatenate([m[alone], mass]), np.concatenate([alone, pair]))
+
+
+def _network_of_kinks(dots: ConnectTheDots, where: Array, masses: Array, owner: NDArray[np.intp]) -> ReLUNetwork:
+    """Build the network with curvature masses times the direction of their owners, left piece as f_D's."""
+    keep = masses > 0
+    order = np.argsort(where[keep], kind="stable")
+    where, masses, owner = where[keep][order], masses[keep][order], owner[keep][order]
+    directions = dots.directions(0, len(dots.norms))[owner]
+    slope = dots.slopes(0, 1)[0]
+    offset = (dots.Y[0].astype(np.longdouble) - slope.astype(np.longdouble) * dots.x[0]).astype(np.float64)
+    return ReLUNetwork(np.ones((len(where), 1)), -where, (masses[:, None] * directions).T, slope[:, None], offset)
