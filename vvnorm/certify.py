@@ -16,8 +16,10 @@ but ||eta - eta(x_1)|| <= 1 is required as well (neurons that open to the left).
 """
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,7 +51,7 @@ class Certificate:
     residual : float
         max_i ||f(x_i) - y_i||_2 over present labels, in label units.
     relative_residual : float
-        The same over the largest deviation of a label from its output's mean (0 for 0 / 0).
+        The same over half the largest range of an output's labels (0 for 0 / 0).
     vv_norm : float
         The network's cost, rounded up.
     lower_bound : float
@@ -222,9 +224,7 @@ def _dual_values(totals: Array, eta: Rows, skip: bool) -> tuple[float, float]:
     return label, fit
 
 
-def _follow(
-    network: ReLUNetwork, x: Array, Y: Array, filled: Array, eta: Rows, x_unit: float, y_unit: float
-) -> Array:
+def _follow(network: ReLUNetwork, x: Array, Y: Array, filled: Array, eta: Rows, x_unit: float, y_unit: float) -> Array:
     """Sweep over the data in blocks, in units of powers of two in which no product leaves float64; return the totals."""
     from vvnorm import sweep_kernel as kernel
 
@@ -341,3 +341,13 @@ def _vv_norm(network: ReLUNetwork) -> float:
 def as_rows(dual: Any) -> NDArray[np.float64]:
     """All rows of a dual certificate as one array."""
     return np.asarray(dual[0 : dual.shape[0]], dtype=np.float64)
+
+
+class _CallableModule(ModuleType):
+    """Lets `vvnorm.certify(network, X, Y)` mean the function, though importing this file binds that name to the module."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Certificate:
+        return certify(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _CallableModule

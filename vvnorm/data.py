@@ -8,6 +8,7 @@ import csv
 import math
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 Repeats = Literal["error", "average", "first"]
 
+_DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error)
 _REPEATS = ("error", "average", "first")
 _BUILTIN = ("diabetes", "linnerud")
 
@@ -90,6 +92,9 @@ def _as_matrix(values: ArrayLike, name: str) -> Array:
     except ValueError as error:
         raise ValueError(f"{name} is not a rectangular array: {error}") from None
     if raw.dtype.kind == "O":
+        text = next((entry for entry in raw.flat if isinstance(entry, str | bytes)), None)
+        if text is not None:  # NumPy would parse it
+            raise TypeError(f"{name} must hold real numbers, got {text!r}")
         try:
             raw = raw.astype(np.float64)
         except (TypeError, ValueError):
@@ -489,9 +494,7 @@ def _csv_columns(file: Path, names: Sequence[str]) -> list[Array]:
                 if not row:
                     continue
                 if len(row) != len(header):
-                    raise ValueError(
-                        f"{file}: line {reader.line_num} has {len(row)} fields, the header has {len(header)}"
-                    )
+                    raise ValueError(f"{file}: line {reader.line_num} has {len(row)} fields, the header has {len(header)}")
                 for column, place, name in zip(values, places, names, strict=True):
                     column.append(_number(row[place], file, reader.line_num, name))
         except csv.Error as error:
@@ -523,7 +526,10 @@ def _npz_columns(file: Path, names: Sequence[str]) -> list[Array]:
     for name in names:
         if name not in arrays:
             raise ValueError(f"{file}: no array named {name!r}; there are: {', '.join(arrays)}")
-    columns = [_as_matrix(arrays[name], f"{file}: array {name!r}") for name in names]
+    try:
+        columns = [_as_matrix(arrays[name], f"{file}: array {name!r}") for name in names]
+    except TypeError as error:
+        raise ValueError(str(error)) from None
     for name, column in zip(names, columns, strict=True):
         if len(column) != len(columns[0]):
             raise ValueError(f"{file}: array {name!r} has {len(column)} rows, {names[0]!r} has {len(columns[0])}")
@@ -533,11 +539,13 @@ def _npz_columns(file: Path, names: Sequence[str]) -> list[Array]:
 def read_npz(file: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """Read every array of an NPZ file into memory, refusing pickles and damaged files with a ValueError."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with open(file, "rb") as stream:  # np.load leaves a damaged file open
+            archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it is a single array")
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise ValueError(f"cannot read {str(file)!r}: {error.strerror}") from None
-    except (zipfile.BadZipFile, EOFError, ValueError, KeyError, TypeError, zipfile.LargeZipFile) as error:
+            with archive:
+                return {name: archive[name] for name in archive.files}
+    except OSError as error:
+        raise ValueError(f"cannot read {str(file)!r}: {error.strerror or error}") from None
+    except (*_DAMAGE, EOFError, ValueError, KeyError, TypeError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"{str(file)!r} is not a whole NPZ file: {error}") from None

@@ -1,8 +1,10 @@
 """Writing files so that a result is either complete on disk or absent."""
 
+import json
+import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -46,19 +48,28 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write `value` as JSON, whole or not at all; NaN and infinities are written as Python's json does."""
-    import json
-
-    text = json.dumps(value, indent=1, default=_plain)
+    """Write `value` as strict JSON, whole or not at all; see `plain` for what becomes of arrays and infinities."""
+    text = json.dumps(plain(value), indent=1, allow_nan=False)
     with atomic_write(path) as stream:
         stream.write(text.encode() + b"\n")
 
 
-def _plain(value: Any) -> Any:
-    """Turn NumPy scalars and arrays into what json knows."""
+def plain(value: Any) -> Any:
+    """Turn mappings, sequences, NumPy values and text into what strict JSON knows.
+
+    Arrays become nested lists; NaN and infinities, which JSON lacks, become "nan", "inf" and "-inf", which `float` reads.
+    """
     if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} is not JSON serialisable")
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{type(value).__name__} {value!r} cannot be written as JSON")
 
 
 def _umask() -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm import univariate
-from vvnorm.certify import Certificate, certify_sorted
+from vvnorm.certify import Certificate, Rows, certify_sorted
 from vvnorm.data import Array, as_count, as_generator, as_inputs, has_missing, sorted_univariate
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import GAP
@@ -200,12 +200,13 @@ def interpolate(X: ArrayLike, Y: ArrayLike, *, skip: bool = True, tol: float = G
     missing = has_missing(labels)
     if skip and not missing:
         dots = univariate.interpolation.connect_sorted(x, labels)
-        network, dual = dots.network, dots.dual
+        network = dots.network
+        dual: Rows = dots.dual
         provenance: dict[str, Any] = {"method": "closed form"}
     else:
-        from vvnorm.convex import dictionary_interpolation
+        from vvnorm.convex import curvature_interpolation
 
-        found = dictionary_interpolation(x, labels, skip=skip)
+        found = curvature_interpolation(x, labels, skip=skip)
         reason = "labels are missing" if missing else "there is no skip connection"
         provenance = {"method": f"convex program ({reason}, so no closed form)", **found.provenance}
         dots, network, dual = found.dots, found.network, found.dual

@@ -5,7 +5,6 @@ of a network's fit is not blurred by the same rounding that the network's maker 
 networks or dual certificates are made, and imports no solver.
 """
 
-import math
 from typing import Any
 
 import numba
@@ -121,7 +120,18 @@ def _distance_squared(line: Any, slope: Any, left: Any, right: Any, h: float, st
 
 @numba.njit(cache=True, error_model="numpy")
 def sweep(
-    x: Any, Y: Any, labels: Any, eta: Any, w: Any, b: Any, V: Any, kinks: Any, k: int, value: Any, slope: Any, totals: Any
+    x: Any,
+    Y: Any,
+    labels: Any,
+    eta: Any,
+    w: Any,
+    b: Any,
+    V: Any,
+    kinks: Any,
+    k: int,
+    value: Any,
+    slope: Any,
+    totals: Any,
 ) -> int:
     """Follow the network over a block of data points and add what is seen to `totals`.
 
@@ -152,15 +162,11 @@ def sweep(
     """
     n, T = Y.shape
     line = np.empty((2, T))
+    turn, rise, fit_rise = np.empty(T), np.empty(T), np.empty(T)
     for j in range(n):
-        square, size = 0.0, 0.0
-        for t in range(T):
-            off = (value[0, t] - Y[j, t]) + value[1, t]
-            if off == off:  # a missing label has no residual
-                square += off * off
-            size += eta[j, t] * eta[j, t]
+        square = _misfit(value, Y[j], rise)
         totals[RESIDUAL] = max(totals[RESIDUAL], square)
-        totals[DUAL_NORM] = max(totals[DUAL_NORM], size)
+        totals[DUAL_NORM] = max(totals[DUAL_NORM], _dot(eta[j], eta[j]))
         if j == n - 1:
             break
         h, h_low = _two_sum(x[j + 1], -x[j])
@@ -178,29 +184,67 @@ def sweep(
                 totals[DISTANCE] = max(totals[DISTANCE], far)
             _add_line(sign * here, sign * here_low, abs(w[k]), V[k], line, slope)
             k += 1
-        dual, dual_size, fit, fit_size, turn_squared, product = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        _advance(line, slope, h, h_low, value, fit_rise)
         for t in range(T):
-            p, e = _two_product(slope[0, t], h)
-            e += slope[1, t] * h + slope[0, t] * h_low
-            high, low = _add(line[0, t], line[1, t], p, e)
-            turn = eta[j + 1, t] - eta[j, t]
-            turn_squared += turn * turn
-            product += eta[j + 1, t] * eta[j, t]
-            rise = (labels[j + 1, t] - labels[j, t]) * turn
-            dual -= rise
-            dual_size += abs(rise)
-            rise = ((high - value[0, t]) + (low - value[1, t])) * turn
-            fit -= rise
-            fit_size += abs(rise)
-            value[0, t], value[1, t] = high, low
-        _accumulate(totals, LABEL_DUAL, dual / h)
-        _accumulate(totals, FIT_DUAL, fit / h)
-        totals[LABEL_SIZE] += dual_size / h
-        totals[FIT_SIZE] += fit_size / h
+            turn[t] = eta[j + 1, t] - eta[j, t]
+        for t in range(T):
+            rise[t] = (labels[j + 1, t] - labels[j, t]) * turn[t]
+        for t in range(T):
+            fit_rise[t] *= turn[t]
+        _accumulate(totals, LABEL_DUAL, -_sum(rise) / h)
+        _accumulate(totals, FIT_DUAL, -_sum(fit_rise) / h)
+        totals[LABEL_SIZE] += _sum_abs(rise) / h
+        totals[FIT_SIZE] += _sum_abs(fit_rise) / h
         # 1 - <eta_j, eta_{j+1}>, from below, also where the two nearly agree.
-        apart = max(0.5 * turn_squared, 1.0 - product - 1e-15 * (T + 4))
+        apart = max(0.5 * _dot(turn, turn), 1.0 - _dot(eta[j], eta[j + 1]) - 1e-15 * (T + 4))
         totals[SENSITIVITY] = max(totals[SENSITIVITY], h / apart if apart > 0.0 else np.inf)
     return k
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _misfit(value: Any, y: Any, off: Any) -> float:
+    """||value - y||^2 over present labels; `off` is scratch."""
+    for t in range(len(y)):
+        off[t] = (value[0, t] - y[t]) + value[1, t]
+    for t in range(len(y)):
+        off[t] = off[t] if off[t] == off[t] else 0.0
+    return _dot(off, off)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _advance(line: Any, slope: Any, h: float, h_low: float, value: Any, rise: Any) -> None:
+    """Set `rise` to line + slope (h + h_low) - value, and then `value` to line + slope (h + h_low)."""
+    for t in range(len(rise)):
+        p = slope[0, t] * h
+        e = _fma(slope[0, t], h, -p) + (slope[1, t] * h + slope[0, t] * h_low)
+        high, low = _add(line[0, t], line[1, t], p, e)
+        rise[t] = (high - value[0, t]) + (low - value[1, t])
+        value[0, t], value[1, t] = high, low
+
+
+@numba.njit(cache=True, fastmath={"reassoc"})
+def _dot(u: Any, v: Any) -> float:
+    """Sum of products in any order, which lets it be computed several terms at a time; likewise below."""
+    total = 0.0
+    for t in range(len(u)):
+        total += u[t] * v[t]
+    return total
+
+
+@numba.njit(cache=True, fastmath={"reassoc"})
+def _sum(u: Any) -> float:
+    total = 0.0
+    for t in range(len(u)):
+        total += u[t]
+    return total
+
+
+@numba.njit(cache=True, fastmath={"reassoc"})
+def _sum_abs(u: Any) -> float:
+    total = 0.0
+    for t in range(len(u)):
+        total += abs(u[t])
+    return total
 
 
 @numba.njit(cache=True, error_model="numpy")

@@ -178,7 +178,7 @@ def connect_sorted(x: Array, Y: Array) -> ConnectTheDots:
     for values in (x, Y):
         values.setflags(write=False)
     dots, flat = _analyse(x, Y, {})
-    straight = {t: s for t in np.flatnonzero(flat) if (s := _straightened(x, Y[:, t])) is not None}
+    straight = {t: s for t in np.flatnonzero(flat).tolist() if (s := _straightened(x, Y[:, t])) is not None}
     return _analyse(x, Y, straight)[0] if straight else dots
 
 
@@ -220,14 +220,18 @@ def _check_range(x: Array, norms: Array, steepest: Array) -> None:
 def _straightened(x: Array, y: Array) -> Array | None:
     """Slopes of one output with collinear stretches made exactly straight, or None if there are none.
 
-    A stretch is collinear when each of its curvatures is no larger than roundings of labels and inputs explain, and all
-    its points lie on the chord of the stretch to the relative accuracy of the labels. The second condition is what keeps
-    densely sampled smooth data apart, where every single curvature is small.
+    A stretch is collinear when each of its curvatures is no larger than roundings of labels and inputs explain, and
+    all its points lie on the chord of the stretch to the relative accuracy of the labels. The second condition is what
+    keeps densely sampled smooth data apart, where every single curvature is small.
     """
     h = np.diff(x)
     slopes = np.diff(y) / h
     rounding = (np.abs(y[:-1]) + np.abs(y[1:])) / h
-    wobble = rounding[:-1] + rounding[1:] + np.abs(x[1:-1] * (1 / h[:-1] + 1 / h[1:])) * (np.abs(slopes[:-1]) + np.abs(slopes[1:]))
+    wobble = (
+        rounding[:-1]
+        + rounding[1:]
+        + np.abs(x[1:-1] * (1 / h[:-1] + 1 / h[1:])) * (np.abs(slopes[:-1]) + np.abs(slopes[1:]))
+    )
     flat = np.concatenate(([False], np.abs(np.diff(slopes)) <= LABEL_ROUNDING * wobble, [False]))
     edges = np.flatnonzero(np.diff(flat.astype(np.int8)))
     first, last = edges[::2], edges[1::2] + 1  # points first .. last of each stretch

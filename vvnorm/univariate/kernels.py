@@ -39,28 +39,36 @@ def scan(x: Any, Y: Any, norms: Any, cosines: Any, steepest: Any, flat: Any) -> 
         gap = x[i + 1] - x[i]
         for t in range(T):
             slope[t] = (Y[i + 1, t] - Y[i, t]) / gap
+        for t in range(T):
             steepest[t] = max(steepest[t], abs(slope[t]))
         if i > 0:
-            lever = abs(x[i]) * (1.0 / gap + 1.0 / previous_gap)
-            square, product = 0.0, 0.0
             for t in range(T):
                 delta[t] = slope[t] - last_slope[t]
-                square += delta[t] * delta[t]
-                product += delta[t] * last_delta[t]
+            lever = abs(x[i]) * (1.0 / gap + 1.0 / previous_gap)
+            for t in range(T):
                 wobble = (abs(Y[i + 1, t]) + abs(Y[i, t])) / gap + (abs(Y[i, t]) + abs(Y[i - 1, t])) / previous_gap
                 wobble += lever * (abs(slope[t]) + abs(last_slope[t]))
                 flat[t] += abs(delta[t]) <= _ROUNDING * wobble
+            square = _dot(delta, delta)
             risky = not (1e-280 < square < 1e280)
             norms[i - 1] = _scaled_norm(delta) if risky else math.sqrt(square)
             if i > 1:
                 if risky or not (1e-280 < norms[i - 2] * norms[i - 2] < 1e280):
-                    product = _scaled_cosine(delta, last_delta)
+                    cosines[i - 2] = _scaled_cosine(delta, last_delta)
                 else:
-                    product /= norms[i - 1] * norms[i - 2]
-                cosines[i - 2] = product
+                    cosines[i - 2] = _dot(delta, last_delta) / (norms[i - 1] * norms[i - 2])
         slope, last_slope = last_slope, slope
         delta, last_delta = last_delta, delta
         previous_gap = gap
+
+
+@numba.njit(cache=True, fastmath={"reassoc"})
+def _dot(u: Any, v: Any) -> float:
+    """Sum of products in any order, which lets it be computed several terms at a time."""
+    total = 0.0
+    for t in range(len(u)):
+        total += u[t] * v[t]
+    return total
 
 
 @numba.njit(cache=True, error_model="numpy")

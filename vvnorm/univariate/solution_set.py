@@ -34,7 +34,7 @@ def aligned_runs(dots: ConnectTheDots) -> NDArray[np.intp]:
 def moving_outputs(dots: ConnectTheDots) -> NDArray[np.bool_]:
     """Which outputs differ between some two minimisers; shape (T,)."""
     moves = np.zeros(dots.n_outputs, dtype=np.bool_)
-    for j in np.flatnonzero(dots.aligned):
+    for j in np.flatnonzero(dots.aligned).tolist():
         moves |= np.abs(dots.directions(j, j + 1)[0]) > ALIGNMENT_CAP
         if moves.all():
             break
@@ -109,7 +109,9 @@ def sparsest(dots: ConnectTheDots) -> ReLUNetwork:
     """
     knots, m = dots.x[1:-1], dots.norms
     runs = aligned_runs(dots)
-    position = np.arange(len(m)) - np.repeat(runs[:, 0], runs[:, 1] - runs[:, 0] + 1)[np.cumsum(m > 0) - 1] if len(runs) else m
+    position = (
+        np.arange(len(m)) - np.repeat(runs[:, 0], runs[:, 1] - runs[:, 0] + 1)[np.cumsum(m > 0) - 1] if len(runs) else m
+    )
     leads = (m > 0) & (position % 2 == 0)
     paired = leads & np.append(dots.aligned, False)[: len(m)]
     alone = np.flatnonzero(leads & ~paired)

@@ -1,10 +1,11 @@
 """How far a nearly minimal interpolant can be from connect-the-dots (claim `stability`; new).
 
-Let f interpolate the data with VV(f) <= R(D) + excess, let t lie in the piece [x_i, x_{i+1}] of length h at the fraction
-tau, and let eta be the dual certificate: linear on the piece, ||eta|| <= 1, equal to delta / ||delta|| where there is a
-curvature, free where there is none, 0 at x_1 and x_N. The proof in the theory bounds the distance by the excess times
-the supremum over s of G(t, s) / (1 - ||eta(s)||), with G(t, s) <= h tau (1 - tau) the Green function of the piece. Since
-1 - ||eta|| is concave on the piece that supremum is reached at s = t, so
+Let f interpolate the data with VV(f) <= R(D) + excess, let t lie in the piece [x_i, x_{i+1}] of length h at the
+fraction tau, and let eta be the dual certificate: linear on the piece, ||eta|| <= 1, equal to delta / ||delta|| where
+there is a curvature, free where there is none, 0 at x_1 and x_N. Then excess >= int (1 - ||eta||) d|f''|, and f - f_D on
+the piece is the integral of its Green function G against f'': the distance at t is at most the excess times the supremum
+over s of G(t, s) / (1 - ||eta(s)||). G(t, s) is h times the smaller of tau_s (1 - tau) and tau (1 - tau_s), and
+1 - ||eta|| is concave on the piece and not negative at its ends, so that supremum is reached at s = t:
 
     ||f(t) - f_D(t)|| <= excess * h tau (1 - tau) / (1 - ||eta(t)||).
 
@@ -14,6 +15,7 @@ At a point without curvature eta may be chosen to make the bound least: opposite
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vvnorm.data import Array
 from vvnorm.network import row_norms
@@ -53,7 +55,7 @@ def distance_bound(dots: ConnectTheDots, t: Array, excess: float) -> Array:
     return bound * excess if excess > 0 else np.where(np.isinf(bound), np.inf, 0.0)
 
 
-def _ends(dots: ConnectTheDots, point: Array) -> Array:
+def _ends(dots: ConnectTheDots, point: NDArray[np.intp]) -> Array:
     """Unit curvature at data points by index; zero at both ends."""
     return np.vstack([dots.dual[i : i + 1] for i in point]) if len(point) else np.empty((0, dots.n_outputs))
 

@@ -1,0 +1,1 @@
+"""One module per figure: `compute` finds and verifies the data, `plot` draws them."""

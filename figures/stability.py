@@ -1,0 +1,60 @@
+"""Measured distance of trained networks to connect-the-dots against the proved bound (claim `stability`, new)."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vvnorm.claims import Verdict
+from vvnorm.data import random_dataset
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_OUTPUTS = {2: ("blue", "o"), 3: ("orange", "s"), 5: ("green", "^")}
+
+
+def compute(seed: int, quick: bool) -> FigureData:
+    """Train short and long on random data of 2, 3 and 5 outputs; certify every network, twice."""
+    from vvnorm.training import train
+
+    rng = np.random.default_rng(seed)
+    lengths = (100, 400, 1500) if quick else (100, 200, 400, 800, 1600, 3200)
+    rows, complaints = [], []
+    for outputs in _OUTPUTS:
+        for _ in range(1 if quick else 3):
+            data = random_dataset(int(rng.integers(6, 11)), outputs, rng)
+            spread = float(np.ptp(data.Y, axis=0).max())
+            for steps in lengths:
+                result = train(data.X, data.Y, seeds=4, steps=steps, progress=False)
+                for network, certificate in zip(result.networks, result.certificates(), strict=True):
+                    complaints += certificate.complaints(network, data.X, data.Y, tol=np.inf)
+                    rows.append((outputs, certificate.distance_bound / spread, certificate.distance / spread))
+    table = np.array(rows)
+    below = bool(np.all(table[:, 2] <= table[:, 1]))
+    values = {"outputs": table[:, 0], "bound": table[:, 1], "distance": table[:, 2]}
+    return FigureData(values, Verdict.HOLDS if below else Verdict.VIOLATED, complaints)
+
+
+def plot(values: Mapping[str, Any]) -> "Figure":
+    """Distance against bound, logarithmic, with the line that nothing may cross."""
+    figure = new_figure(4.4, 3.6)
+    axes = figure.subplots()
+    shown = np.isfinite(values["bound"]) & (values["distance"] > 0)
+    for outputs, (colour, marker) in _OUTPUTS.items():
+        rows = shown & (values["outputs"] == outputs)
+        axes.plot(
+            values["bound"][rows], values["distance"][rows], marker, ms=4, mfc="none", color=COLOURS[colour],
+            label=f"{outputs} outputs",
+        )  # fmt: skip
+    ends = np.array([values["distance"][shown].min(), values["bound"][shown].max()])
+    axes.plot(ends, ends, color=COLOURS["black"], lw=1, label="distance = bound")
+    axes.set(xscale="log", yscale="log", xlabel="proved bound / label range", ylabel="measured distance / label range")
+    axes.legend(loc="upper left")
+    return figure
+
+
+FIGURE = FigureScript(
+    "stability", "no trained network is further from connect-the-dots than its excess cost allows", compute, plot
+)

@@ -1,0 +1,121 @@
+"""The connect-the-dots interpolant costs least of all networks that interpolate univariate data.
+
+Claim. For d = 1 the least VV norm of an interpolating network is R(D) = sum_i ||delta_i||, the cost of the
+connect-the-dots interpolant.
+
+Hypotheses. Every label is present. Networks have a skip connection.
+
+Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Theorem 3.1. Proof by telescoping (new): the data curvatures of
+one neuron are non-negative and sum to at most |w|, so the dual certificate eta(x_i) = delta_i / ||delta_i|| bounds
+VV(f) >= sum_i <eta(x_i), delta_i> = R(D) for every interpolating f.
+
+What breaks. With labels missing, connecting each output's own dots costs more than need be: the outputs should share
+their kinks. Without a skip connection a steep trend has to be paid for.
+"""
+
+import numpy as np
+
+from proofs_checks.support import generic_data, pack, real_instances, rechecked, total_curvature, unpack
+from vvnorm.certify import as_rows, certify
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array, aligned_dataset, collinear_dataset
+from vvnorm.solution import interpolate
+from vvnorm.tolerances import CLAIM as TOLERANCE
+
+CLAIMED = (-TOLERANCE, TOLERANCE)
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Complete labels, with skip connection: generic ones mostly, now and then aligned runs or points on a line."""
+    kind = rng.random()
+    if kind < 0.7:
+        data = generic_data(rng, outputs=int(rng.integers(1, 6)))
+    else:
+        n, T = int(rng.integers(7, 20)), int(rng.integers(1, 5))
+        made = aligned_dataset(n, T, rng, runs=(3, 2)) if kind < 0.95 else collinear_dataset(n, T, rng)
+        data = {"x": made.X[:, 0], "Y": made.Y}
+    return {**data, "skip": True}
+
+
+def draw_missing_labels(rng: np.random.Generator) -> Instance:
+    """Two or more outputs; one of them lacks a third of its inner labels, where the others bend."""
+    instance = dict(draw_generic(rng))
+    Y = instance["Y"].copy()
+    inner = rng.permutation(np.arange(1, len(Y) - 1))
+    Y[inner[: max(1, len(inner) // 3)], int(rng.integers(Y.shape[1]))] = np.nan
+    return {**instance, "Y": Y}
+
+
+def draw_without_skip(rng: np.random.Generator) -> Instance:
+    """A trend steeper than all curvature together, so that no kinks that are there anyway can provide it."""
+    instance = dict(draw_generic(rng))
+    x, Y = instance["x"], instance["Y"]
+    steep = 3 * total_curvature(x, Y) + np.abs(np.diff(Y, axis=0) / np.diff(x)[:, None]).max()
+    return {**instance, "Y": Y + steep * (x - x[0])[:, None], "skip": False}
+
+
+def draw_generic(rng: np.random.Generator) -> Instance:
+    """Complete generic labels of two or more outputs, with skip connection, at moderate scales."""
+    n = int(rng.integers(5, 15))
+    x = np.cumsum(rng.uniform(0.2, 1, n))
+    return {"x": x, "Y": rng.standard_normal((n, int(rng.integers(2, 5)))), "skip": True}
+
+
+def connecting_cost(x: Array, Y: Array) -> float:
+    """R(D), each output's curvatures taken over its own present labels."""
+    if not np.isnan(Y).any():
+        return total_curvature(x, Y)
+    filled = np.column_stack([np.interp(x, x[~np.isnan(column)], column[~np.isnan(column)]) for column in Y.T])
+    return float(np.sum(np.linalg.norm(np.diff(np.diff(filled, axis=0) / np.diff(x)[:, None], axis=0), axis=1)))
+
+
+def check(instance: Instance) -> Result:
+    """Bound the least cost from both sides, by a network and a dual certificate, relative to R(D)."""
+    solution = interpolate(instance["x"], instance["Y"], skip=instance["skip"])
+    certificate = {**pack("network", solution.network), "dual": as_rows(solution.certificate.dual)}
+    lower, upper = _interval(instance, solution.lower_bound, solution.value)
+    return conclude(CLAIMED, lower, upper, certificate, **solution.provenance)
+
+
+def _interval(instance: Instance, lower: float, upper: float) -> tuple[float, float]:
+    cost = connecting_cost(instance["x"], instance["Y"])
+    unit = cost if cost > 0 else 1.0
+    return (lower - cost) / unit, (upper - cost) / unit
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Certify the network and the dual again; both must be what they claim, and give the recorded interval."""
+    network = unpack("network", result.certificate)
+    if not instance["skip"] and network.A.any():
+        return ["the network has a skip connection"]
+    again = certify(network, instance["x"], instance["Y"], dual=result.certificate["dual"], skip=instance["skip"])
+    if not again.relative_residual <= TOLERANCE:
+        return [f"the network does not interpolate: relative residual {again.relative_residual:.3g}"]
+    lower, upper = _interval(instance, again.lower_bound, again.vv_norm)
+    return interval_complaints(result, lower, upper, 1e-13)
+
+
+CLAIM = Claim(
+    id="connect_the_dots_optimal",
+    statement="the least VV norm of a network that interpolates univariate data is R(D), that of connect-the-dots",
+    source="[MT] Theorem 3.1",
+    kind="equality",
+    quantity="(least VV norm - R(D)) / R(D)",
+    claimed=CLAIMED,
+    hypotheses={
+        "complete_labels": lambda instance: not np.isnan(instance["Y"]).any(),
+        "skip_connection": lambda instance: bool(instance["skip"]),
+    },
+    draw=draw,
+    violate={"complete_labels": draw_missing_labels, "skip_connection": draw_without_skip},
+    on_violation={
+        "complete_labels": (
+            Verdict.VIOLATED,
+            "an interpolant whose outputs share kinks is cheaper than connecting dots",
+        ),
+        "skip_connection": (Verdict.VIOLATED, "the trend itself has to be paid for by neurons"),
+    },
+    check=check,
+    recheck=rechecked(recheck),
+    examples=lambda: {name: {**data, "skip": True} for name, data in real_instances().items()},
+)

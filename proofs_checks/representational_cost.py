@@ -1,0 +1,148 @@
+"""The least VV norm of a network that computes a given univariate function is the total variation of its derivative.
+
+Claim. Let f be continuous and piecewise linear with slope jumps J_1 .. J_M in R^T at the knots t_1 .. t_M. The least VV
+norm of a network that computes f is sum_m ||J_m||.
+
+Hypotheses. The knots are distinct. The affine part is free (skip connection).
+
+Source. [VV] Shenouda et al. (arXiv 2305.16534), Section 3; for one output Savarese et al. (arXiv 1902.05040).
+
+Upper side: one neuron per knot. Lower side: a network that computes f interpolates f's values at the knots and at one
+point on either side of them, and the dual certificate eta(t_m) = J_m / ||J_m|| holds for all such networks.
+
+What breaks. Two jumps at one knot may cancel, so that summing their norms says too much. Without a skip connection the
+slope on the left has to be paid for.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from proofs_checks.support import pack, rechecked, unpack
+from vvnorm.certify import as_rows, certify
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork
+from vvnorm.solution import interpolate
+from vvnorm.tolerances import CLAIM as TOLERANCE
+
+CLAIMED = (-TOLERANCE, TOLERANCE)
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Random jumps at knots that are at least 1/10 apart, any affine part, skip connection allowed."""
+    M, T = int(rng.integers(1, 15)), int(rng.integers(1, 6))
+    scale = 10.0 ** rng.uniform(-8, 8)
+    return {
+        "knots": np.cumsum(rng.uniform(0.1, 1.0, M)),
+        "jumps": scale * rng.standard_normal((M, T)),
+        "slope": scale * rng.standard_normal(T),
+        "offset": scale * rng.standard_normal(T),
+        "skip": True,
+    }
+
+
+def draw_repeated_knot(rng: np.random.Generator) -> Instance:
+    """One knot is listed twice, the second time with half of its jump taken back."""
+    instance = dict(draw(rng))
+    m = int(rng.integers(len(instance["knots"])))
+    instance["knots"] = np.insert(instance["knots"], m, instance["knots"][m])
+    instance["jumps"] = np.insert(instance["jumps"], m, -instance["jumps"][m] / 2, axis=0)
+    return instance
+
+
+def draw_without_skip(rng: np.random.Generator) -> Instance:
+    """A left slope larger than all jumps together, and no skip connection to provide it."""
+    instance = dict(draw(rng))
+    total = float(np.sum(np.linalg.norm(instance["jumps"], axis=1)))
+    return {**instance, "slope": instance["slope"] + 3 * total + np.abs(instance["slope"]), "skip": False}
+
+
+def check(instance: Instance) -> Result:
+    """Bound the least cost of networks that compute f from both sides, relative to the sum of the jumps' norms."""
+    network = _cheapest(instance)
+    x = _points(instance)
+    labels = _function(instance, x)
+    dual = as_rows(interpolate(x, labels, skip=instance["skip"]).certificate.dual)
+    judged = certify(network, x, labels, dual=dual, skip=instance["skip"])
+    lower, upper = _interval(instance, judged.lower_bound, judged.vv_norm)
+    return conclude(CLAIMED, lower, upper, {**pack("network", network), "dual": dual}, method="one neuron per knot")
+
+
+def _cheapest(instance: Instance) -> ReLUNetwork:
+    """One neuron per distinct knot; without a skip connection the left slope becomes a pair of neurons."""
+    knots, place = np.unique(instance["knots"], return_inverse=True)
+    jumps = np.zeros((len(knots), instance["jumps"].shape[1]))
+    np.add.at(jumps, place, instance["jumps"])
+    w = np.ones(len(knots))
+    slope, offset = instance["slope"], instance["offset"]
+    if instance["skip"]:
+        return ReLUNetwork(w[:, None], -knots, jumps.T, slope[:, None], offset)
+    w, knots = np.append(w, [1.0, -1.0]), np.append(knots, [knots[0], knots[0]])
+    V = np.vstack([jumps, slope, -slope]).T
+    return ReLUNetwork(w[:, None], -w * knots, V, c=offset + slope * knots[0])
+
+
+def _points(instance: Instance) -> Array:
+    knots = np.unique(instance["knots"])
+    return np.concatenate([[knots[0] - 1], knots, [knots[-1] + 1]])
+
+
+def _function(instance: Instance, x: Array) -> Array:
+    """f by its definition: affine part plus one hinge per listed jump."""
+    hinges = np.maximum(x[:, None] - instance["knots"], 0.0)
+    values: Array = instance["offset"] + x[:, None] * instance["slope"] + hinges @ instance["jumps"]
+    return values
+
+
+def _interval(instance: Instance, lower: float, upper: float) -> tuple[float, float]:
+    claimed = float(np.sum(np.linalg.norm(instance["jumps"], axis=1)))
+    return (lower - claimed) / claimed, (upper - claimed) / claimed
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """See that the network computes f on all of the line, and certify it with the recorded dual."""
+    network = unpack("network", result.certificate)
+    if not instance["skip"] and network.A.any():
+        return ["the network has a skip connection"]
+    # Two piecewise linear functions agree if they do at all kinks of either, between them and on both sides.
+    kinks = np.sort(np.concatenate([network.kinks[0], np.asarray(instance["knots"])]))
+    probes = np.concatenate(
+        [kinks, (kinks[1:] + kinks[:-1]) / 2, [kinks[0] - 1, kinks[0] - 2, kinks[-1] + 1, kinks[-1] + 2]]
+    )
+    size: Any = np.abs(instance["jumps"]).sum() + np.abs(instance["slope"]).sum() + np.abs(instance["offset"]).max()
+    reach = 1 + np.abs(probes).max()
+    if not np.allclose(_dense(network, probes), _function(instance, probes), rtol=0, atol=1e-12 * size * reach):
+        return ["the network does not compute f"]
+    x = _points(instance)
+    again = certify(network, x, _function(instance, x), dual=result.certificate["dual"], skip=instance["skip"])
+    return interval_complaints(result, *_interval(instance, again.lower_bound, again.vv_norm), 1e-13)
+
+
+def _dense(network: ReLUNetwork, x: Array) -> Array:
+    """Evaluate by the definition of a network."""
+    hidden = np.maximum(x[:, None] * network.W[:, 0] + network.b, 0.0)
+    values: Array = hidden @ network.V.T + x[:, None] * network.A[:, 0] + network.c
+    return values
+
+
+CLAIM = Claim(
+    id="representational_cost",
+    statement="the least VV norm of a network that computes f is the total variation of f', sum_m ||J_m||",
+    source="[VV] Section 3",
+    kind="equality",
+    quantity="(least VV norm - sum_m ||J_m||) / sum_m ||J_m||",
+    claimed=CLAIMED,
+    hypotheses={
+        "distinct_knots": lambda instance: len(np.unique(instance["knots"])) == len(instance["knots"]),
+        "skip_connection": lambda instance: bool(instance["skip"]),
+    },
+    draw=draw,
+    violate={"distinct_knots": draw_repeated_knot, "skip_connection": draw_without_skip},
+    on_violation={
+        "distinct_knots": (Verdict.VIOLATED, "jumps at one knot add up before their norm is taken"),
+        "skip_connection": (Verdict.VIOLATED, "the slope on the left has to be paid for by neurons"),
+    },
+    check=check,
+    recheck=rechecked(recheck),
+)

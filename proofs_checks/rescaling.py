@@ -1,0 +1,139 @@
+"""Rescaling a neuron leaves the network's function alone, and balancing it gives the least weight-decay penalty.
+
+Claim. For every neuron and a > 0, (a w, a b, v / a) computes the same function, and
+min_a (||a w||^2 + ||v / a||^2) / 2 = ||w|| ||v||, reached where ||a w|| = ||v / a||. So the weight-decay penalty,
+minimised over all networks of one function, is the VV norm.
+
+Hypotheses. The activation is positively homogeneous (ReLU). The scales are positive.
+
+Source. [PP] Yang et al., PathProx (arXiv 2210.03069), Section 3; [VV] Shenouda et al. (arXiv 2305.16534), Section 2.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofs_checks.support import rechecked
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.tolerances import CLAIM as TOLERANCE
+from vvnorm.tolerances import EPS
+
+_ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "relu": lambda z: np.maximum(z, 0),
+    "softplus": lambda z: np.logaddexp(z, 0),
+}
+_ROUNDING = 1e3 * EPS  # of a sum over some dozens of terms, each relative to the sum of their sizes
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """A random network, points and scales: ReLU is homogeneous, and the scales are powers of ten, so positive."""
+    d, T, K, n = (int(rng.integers(low, high)) for low, high in ((1, 4), (1, 6), (1, 20), (5, 15)))
+    return {
+        "activation": "relu",
+        "W": rng.standard_normal((K, d)),
+        "b": rng.standard_normal(K),
+        "V": rng.standard_normal((T, K)) * 10.0 ** rng.uniform(-5, 5),
+        "a": 10.0 ** rng.uniform(-3, 3, K),
+        "X": rng.standard_normal((n, d)),
+    }
+
+
+def draw_softplus(rng: np.random.Generator) -> Instance:
+    """The same with softplus, which is not homogeneous."""
+    return {**draw(rng), "activation": "softplus"}
+
+
+def draw_negative_scale(rng: np.random.Generator) -> Instance:
+    """The same with the scale of the heaviest neuron turned negative: it then opens to the other side."""
+    instance = dict(draw(rng))
+    weight = np.linalg.norm(instance["W"], axis=1) * np.linalg.norm(instance["V"], axis=0)
+    instance["a"] = np.where(np.arange(len(weight)) == np.argmax(weight), -1.0, 1.0) * instance["a"]
+    return instance
+
+
+def check(instance: Instance) -> Result:
+    """Compare values before and after, and the penalties at random scales and at the balancing ones."""
+    W, V, b, a = instance["W"], instance["V"], instance["b"], instance["a"]
+    size_w, size_v = np.linalg.norm(W, axis=1), np.linalg.norm(V, axis=0)
+    balancing = np.sqrt(size_v / size_w)
+    before = _values(instance, W, b, V)
+    after = _values(instance, W * a[:, None], b * a, V / a)
+    vv_norm = float(size_w @ size_v)
+    balanced = float(np.sum((balancing * size_w) ** 2 + (size_v / balancing) ** 2)) / 2
+    penalty = float(np.sum((a * size_w) ** 2 + (size_v / a) ** 2)) / 2
+    change = float(np.max(np.abs(after - before))) / _magnitude(instance)
+    error = max(change, abs(balanced - vv_norm) / vv_norm, (vv_norm - penalty) / vv_norm)
+    certificate = {"balancing": balancing, "before": before, "after": after}
+    return conclude(CLAIMED, max(error - _ROUNDING, 0.0), error + _ROUNDING, certificate, method="direct evaluation")
+
+
+def _values(instance: Instance, W: NDArray[Any], b: NDArray[Any], V: NDArray[Any]) -> NDArray[Any]:
+    return _ACTIVATIONS[instance["activation"]](instance["X"] @ W.T + b) @ V.T
+
+
+def _magnitude(instance: Instance) -> float:
+    """Size of the terms that are summed: what rounding is relative to."""
+    hidden = np.abs(instance["X"]) @ np.abs(instance["W"]).T + np.abs(instance["b"])
+    return float(np.max(hidden @ np.abs(instance["V"]).T))
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Recompute values one neuron at a time with exact sums, and check that the scales balance every neuron."""
+    W, b, V, a, X = (instance[name].tolist() for name in ("W", "b", "V", "a", "X"))
+    scale = _magnitude(instance)
+    act = (
+        (lambda z: max(z, 0.0))
+        if instance["activation"] == "relu"
+        else (lambda z: max(z, 0.0) + math.log1p(math.exp(-abs(z))))
+    )
+    before, after = np.zeros((len(X), len(V))), np.zeros((len(X), len(V)))
+    for i, point in enumerate(X):
+        z = [math.fsum([*(p * q for p, q in zip(point, w, strict=True)), bias]) for w, bias in zip(W, b, strict=True)]
+        for t, row in enumerate(V):
+            before[i, t] = math.fsum(v * act(s) for v, s in zip(row, z, strict=True))
+            after[i, t] = math.fsum(v / k * act(k * s) for v, s, k in zip(row, z, a, strict=True))
+    found = [
+        f"{name} does not match the network"
+        for name, values in (("before", before), ("after", after))
+        if not np.allclose(result.certificate[name], values, rtol=0, atol=_ROUNDING * scale)
+    ]
+    s = result.certificate["balancing"]
+    size_w = np.array([math.hypot(*w) for w in W])
+    size_v = np.array([math.hypot(*column) for column in zip(*V, strict=True)])
+    if s.shape != size_w.shape or not np.allclose(s * size_w, size_v / s, rtol=1e-12, atol=0):
+        return [*found, "the scales do not balance the neurons"]
+    vv_norm = math.fsum(size_w * size_v)
+    balanced = math.fsum((s * size_w) ** 2 + (size_v / s) ** 2) / 2
+    penalty = math.fsum((np.array(a) * size_w) ** 2 + (size_v / np.array(a)) ** 2) / 2
+    change = float(np.max(np.abs(after - before))) / scale
+    error = max(change, abs(balanced - vv_norm) / vv_norm, (vv_norm - penalty) / vv_norm)
+    return found + interval_complaints(result, max(error - _ROUNDING, 0.0), error + _ROUNDING, 4 * _ROUNDING)
+
+
+CLAIMED = (0.0, TOLERANCE)
+CLAIM = Claim(
+    id="rescaling",
+    statement="(a w, a b, v / a) computes the same function, and the least penalty over a > 0 is ||w|| ||v||",
+    source="[PP] Section 3; [VV] Section 2",
+    kind="equality",
+    quantity="largest relative change of values under rescaling, or of the balanced penalty against the VV norm",
+    claimed=CLAIMED,
+    hypotheses={
+        "homogeneous_activation": lambda instance: instance["activation"] == "relu",
+        "positive_scales": lambda instance: bool(np.all(instance["a"] > 0)),
+    },
+    draw=draw,
+    violate={"homogeneous_activation": draw_softplus, "positive_scales": draw_negative_scale},
+    on_violation={
+        "homogeneous_activation": (Verdict.VIOLATED, "softplus(a z) / a is not softplus(z)"),
+        "positive_scales": (
+            Verdict.VIOLATED,
+            "a negative scale turns the half-line on which the neuron is active round",
+        ),
+    },
+    check=check,
+    recheck=rechecked(recheck),
+)

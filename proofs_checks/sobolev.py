@@ -1,0 +1,129 @@
+"""Connect-the-dots is kernel interpolation with a first-order Sobolev kernel.
+
+Claim. Output by output, f_D is the interpolant of least int |f'|^2 over [x_1, x_N]; the kernel interpolant with
+k(s, t) = 1 + min(s, t) - x_1 is the same function.
+
+Hypothesis. The kernel is that first-order one.
+
+Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Section 3.
+
+The kernel interpolant is linear between data points, so the two agree everywhere on [x_1, x_N] as closely as they do at
+the data points. What breaks: a smoother kernel gives a curved interpolant.
+"""
+
+import math
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from proofs_checks.support import pack, real_instances, rechecked, unpack
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array, random_dataset
+from vvnorm.network import ReLUNetwork
+from vvnorm.solution import interpolate
+from vvnorm.tolerances import CLAIM as TOLERANCE
+
+CLAIMED = (0.0, TOLERANCE)
+_ROUNDING = 1e-12
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Random data, an interpolant that wiggles between the points, and the first-order kernel."""
+    data = random_dataset(int(rng.integers(3, 20)), int(rng.integers(1, 5)), rng, spacing="regular")
+    x = data.X[:, 0] + 0.3 / len(data) * rng.uniform(-1, 1, len(data))
+    return instance_of(x, data.Y, rng)
+
+
+def instance_of(x: Array, Y: Array, rng: np.random.Generator) -> Instance:
+    """Add a kernel and a rival interpolant: f_D with a random tent in every piece."""
+    f = interpolate(x, Y).network
+    middle = (x[1:] + x[:-1]) / 2
+    height = 0.1 * np.ptp(Y, axis=0).max() * rng.standard_normal((len(middle), Y.shape[1]))
+    steep = height / (np.diff(x) / 2)[:, None]
+    knots = np.concatenate([x[:-1], middle, x[1:]])
+    V = np.vstack([steep, -2 * steep, steep])
+    rival = ReLUNetwork(np.ones((f.n_neurons + len(knots), 1)), np.append(f.b, -knots), np.hstack([f.V, V.T]), f.A, f.c)
+    return {"x": x, "Y": Y, "kernel": "first-order", **pack("rival", rival)}
+
+
+def draw_gaussian_kernel(rng: np.random.Generator) -> Instance:
+    """The same with a Gaussian kernel of the width of two mean gaps."""
+    return {**draw(rng), "kernel": "gaussian"}
+
+
+def _kernel(instance: Instance, s: Array, t: Array) -> Array:
+    x = instance["x"]
+    unit = (x[-1] - x[0]) / (len(x) - 1)
+    s, t = (s[:, None] - x[0]) / unit, (t[None, :] - x[0]) / unit
+    values: Array = 1 + np.minimum(s, t) if instance["kernel"] == "first-order" else np.exp(-((s - t) ** 2) / 8)
+    return values
+
+
+def _energy(f: ReLUNetwork, x: Array) -> float:
+    """Integral of ||f'||^2 over [x_1, x_N], exact for piecewise linear f."""
+    t, _, slopes = f.kinks
+    knots = np.concatenate([[x[0]], np.clip(t, x[0], x[-1]), [x[-1]]])
+    return float(np.sum(np.diff(knots) * np.sum(slopes**2, axis=1)))
+
+
+def check(instance: Instance) -> Result:
+    """Bound the distance between the two interpolants, and by how much a rival undercuts the energy of f_D."""
+    x, Y = instance["x"], instance["Y"]
+    solution = interpolate(x, Y)
+    gram = _kernel(instance, x, x)
+    weights = cho_solve(cho_factor(gram), Y)
+    weights += cho_solve(cho_factor(gram), Y - gram @ weights)
+    points = np.sort(np.concatenate([x, (x[1:] + x[:-1]) / 2]))
+    spread = float(np.ptp(Y, axis=0).max())
+    apart = float(np.max(np.abs(_kernel(instance, points, x) @ weights - solution(points)))) / spread
+    energy = float(np.sum(np.diff(Y, axis=0) ** 2 / np.diff(x)[:, None]))
+    undercut = (energy - _energy(unpack("rival", instance), x)) / energy
+    error = max(apart, undercut)
+    certificate = {"weights": weights, "points": points}
+    return conclude(CLAIMED, max(error - _ROUNDING, 0.0), error + _ROUNDING, certificate, method="Cholesky")
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Evaluate the kernel interpolant with exact sums, and the energies piece by piece."""
+    x, Y = instance["x"], instance["Y"]
+    weights, points = result.certificate["weights"], result.certificate["points"]
+    if not np.array_equal(points, np.sort(np.concatenate([x, (x[1:] + x[:-1]) / 2]))) or weights.shape != Y.shape:
+        return ["points or weights are not of this data"]
+    kernel = _kernel(instance, points, x)
+    spread = float(np.ptp(Y, axis=0).max())
+    apart = 0.0
+    for row, t in zip(kernel, points, strict=True):
+        i = min(max(int(np.searchsorted(x, t, side="right")) - 1, 0), len(x) - 2)
+        share = (t - x[i]) / (x[i + 1] - x[i])
+        for output in range(Y.shape[1]):
+            value = math.fsum(row * weights[:, output])
+            chord = (1 - share) * Y[i, output] + share * Y[i + 1, output]
+            apart = max(apart, abs(value - chord) / spread)
+    energy = math.fsum(((Y[i + 1] - Y[i]) ** 2).sum() / (x[i + 1] - x[i]) for i in range(len(x) - 1))
+    rival = unpack("rival", instance)
+    knots = np.unique(np.concatenate([x, np.clip(rival.kinks[0], x[0], x[-1])]))
+    values = rival(knots)
+    spent = math.fsum(((values[i + 1] - values[i]) ** 2).sum() / (knots[i + 1] - knots[i]) for i in range(len(knots) - 1))
+    error = max(apart, (energy - spent) / energy)
+    return interval_complaints(result, max(error - _ROUNDING, 0.0), error + _ROUNDING, 1e-10 + 1e-6 * abs(error))
+
+
+def _examples() -> dict[str, Instance]:
+    return {name: instance_of(data["x"], data["Y"], np.random.default_rng(0)) for name, data in real_instances().items()}
+
+
+CLAIM = Claim(
+    id="sobolev",
+    statement="connect-the-dots has the least int |f'|^2 and equals interpolation with the kernel 1 + min(s, t) - x_1",
+    source="[MT] Section 3",
+    kind="equality",
+    quantity="distance between f_D and the kernel interpolant, or energy that a rival saves, relative",
+    claimed=CLAIMED,
+    hypotheses={"first_order_kernel": lambda instance: instance["kernel"] == "first-order"},
+    draw=draw,
+    violate={"first_order_kernel": draw_gaussian_kernel},
+    on_violation={"first_order_kernel": (Verdict.VIOLATED, "a smooth kernel gives a curved interpolant")},
+    check=check,
+    recheck=rechecked(recheck),
+    examples=_examples,
+)

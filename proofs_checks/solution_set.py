@@ -1,0 +1,164 @@
+"""Every minimal-VV-norm interpolant lies in the band of its aligned runs, and both ends of the band are attained.
+
+Claim. On an aligned run with direction u a minimiser is f_D + u g with g scalar, g <= 0, and g(t) >= minus the smaller of
+||delta_k|| (t - x_k) and ||delta_{k+1}|| (x_{k+1} - t) in the gap [x_k, x_{k+1}]; elsewhere it is f_D. For every t some
+minimiser attains the lower end.
+
+Hypotheses. The candidate interpolates. The candidate's cost is R(D).
+
+Source. [H] Hanin (arXiv 2109.12960) and [D] Debarre et al. (arXiv 2003.10112) for one output; the vector form is new.
+
+The check is exact: a candidate is linear between its kinks and the band's ends are linear or convex there, so kinks and
+data points decide.
+"""
+
+import numpy as np
+
+from proofs_checks.support import exact_curvatures, pack, rechecked, same_direction, unpack
+from vvnorm.certify import certify
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array, aligned_dataset
+from vvnorm.network import ReLUNetwork
+from vvnorm.solution import interpolate
+from vvnorm.tolerances import CLAIM as TOLERANCE
+
+CLAIMED = (0.0, TOLERANCE)
+_ROUNDING = 1e-11  # of evaluating networks on integer data of some hundreds, relative to the labels
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Integer data with aligned runs, a random member of the solution set, and a point inside a run."""
+    data = aligned_dataset(int(rng.integers(8, 16)), int(rng.integers(1, 4)), rng, runs=(int(rng.integers(2, 5)), 2))
+    x, Y = data.X[:, 0], data.Y
+    candidate = interpolate(x, Y).sample(1, rng)[0]
+    fraction = float(rng.uniform(0.1, 0.9))
+    return {"x": x, "Y": Y, **pack("candidate", candidate), "t": x[1] + fraction * (x[2] - x[1])}
+
+
+def draw_costly(rng: np.random.Generator) -> Instance:
+    """The candidate interpolates at a higher cost: it has a tent in an end piece, where the band has no width."""
+    instance = draw(rng)
+    x, Y = instance["x"], instance["Y"]
+    return {**instance, **pack("candidate", _with_tent(unpack("candidate", instance), x, Y))}
+
+
+def draw_missing(rng: np.random.Generator) -> Instance:
+    """The candidate costs R(D) but misses the data: it is shifted."""
+    instance = draw(rng)
+    f = unpack("candidate", instance)
+    shift = 0.1 * np.ptp(instance["Y"], axis=0).max()
+    return {**instance, **pack("candidate", ReLUNetwork(f.W, f.b, f.V, f.A, f.c + shift))}
+
+
+def _with_tent(f: ReLUNetwork, x: Array, Y: Array) -> ReLUNetwork:
+    """Add a function that vanishes at the data: a tent of a tenth of the labels' range in the first piece."""
+    knots = np.array([x[0], (x[0] + x[1]) / 2, x[1]])
+    steep = 0.2 * np.ptp(Y, axis=0).max() / (x[1] - x[0])
+    V = np.hstack([f.V, np.outer(np.ones(f.n_outputs), [steep, -2 * steep, steep])])
+    return ReLUNetwork(np.vstack([f.W, np.ones((3, 1))]), np.append(f.b, -knots), V, f.A, f.c)
+
+
+def check(instance: Instance) -> Result:
+    """Measure how far the candidate leaves the band, and how far the witness stays from its end at t."""
+    x, Y, t = instance["x"], instance["Y"], float(instance["t"])
+    solution = interpolate(x, Y)
+    candidate = unpack("candidate", instance)
+    spread = float(np.ptp(Y, axis=0).max())
+    inner = candidate.kinks[0]
+    probes = np.concatenate([x, inner[(inner > x[0]) & (inner < x[-1])]])
+    low, high = solution.band(probes)
+    values = candidate(probes)
+    # Inside the band output by output, and off f_D along one direction only: off^2 = sum of squares along u.
+    outside = float(np.max(np.maximum(low - values, values - high)))
+    witness = _witness(x, Y, t)
+    end_low, end_high = solution.band([t])
+    dots = solution([t])
+    end = np.where(np.abs(end_low - dots) > np.abs(end_high - dots), end_low, end_high)
+    short = float(np.max(np.abs(witness([t]) - end)))
+    error = max(outside, short) / spread
+    return conclude(
+        CLAIMED,
+        max(error - _ROUNDING, 0.0),
+        max(error, 0.0) + _ROUNDING,
+        pack("witness", witness),
+        **solution.provenance,
+    )
+
+
+def _witness(x: Array, Y: Array, t: float) -> ReLUNetwork:
+    """A minimiser with its kink at t, in the gap [x_2, x_3] of a run, taking as much curvature there as it can."""
+    slopes = np.diff(Y, axis=0) / np.diff(x)[:, None]
+    delta = np.diff(slopes, axis=0)
+    share = (t - x[1]) / (x[2] - x[1])
+    first, second = float(np.linalg.norm(delta[0])), float(np.linalg.norm(delta[1]))
+    mass = min(first / (1 - share), second / share)
+    unit = delta[0] / first
+    jumps = delta.copy()
+    jumps[0] -= mass * (1 - share) * unit
+    jumps[1] -= mass * share * unit
+    knots = np.append(x[1:-1], t)
+    V = np.vstack([jumps, mass * unit])
+    return ReLUNetwork(np.ones((len(knots), 1)), -knots, V.T, slopes[0][:, None], Y[0] - slopes[0] * x[0])
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Recompute the band by its definition in plain loops; certify the witness as a minimiser."""
+    x, Y, t = instance["x"], instance["Y"], float(instance["t"])
+    witness = unpack("witness", result.certificate)
+    judged = certify(witness, x, Y)
+    if not (judged.gap <= TOLERANCE and judged.relative_residual <= TOLERANCE):
+        return [f"the witness is not a minimiser: gap {judged.gap:.3g}, residual {judged.relative_residual:.3g}"]
+    candidate = unpack("candidate", instance)
+    spread = float(np.ptp(Y, axis=0).max())
+    kinks = [float(k) for k in candidate.kinks[0] if x[0] < k < x[-1]]
+    error = 0.0
+    for probe in [*x.tolist(), *kinks]:
+        end, dots = _ends(x, Y, probe)
+        value = candidate([probe])[0]
+        error = max(error, float(np.max(np.maximum(np.minimum(end, dots) - value, value - np.maximum(end, dots)))))
+    error = max(error, float(np.max(np.abs(witness([t])[0] - _ends(x, Y, t)[0])))) / spread
+    return interval_complaints(result, max(error - _ROUNDING, 0.0), error + _ROUNDING, _ROUNDING)
+
+
+def _ends(x: Array, Y: Array, t: float) -> tuple[Array, Array]:
+    """The far end of the band at t and f_D(t), from exact curvatures of the points around t."""
+    k = min(max(int(np.searchsorted(x, t, side="right")) - 1, 0), len(x) - 2)
+    dots = Y[k] + (Y[k + 1] - Y[k]) * ((t - x[k]) / (x[k + 1] - x[k]))
+    if not 1 <= k <= len(x) - 3:
+        return dots, dots
+    before, after = exact_curvatures(x[k - 1 : k + 3], Y[k - 1 : k + 3])
+    if not same_direction(before, after):
+        return dots, dots
+    left, right = np.array(before, dtype=float), np.array(after, dtype=float)
+    along_left, along_right = left * (t - x[k]), right * (x[k + 1] - t)
+    return dots - min(along_left, along_right, key=np.linalg.norm), dots
+
+
+def _interpolates(instance: Instance) -> bool:
+    f = unpack("candidate", instance)
+    return bool(np.max(np.abs(f(instance["x"]) - instance["Y"])) <= TOLERANCE * np.ptp(instance["Y"], axis=0).max())
+
+
+def _is_minimal(instance: Instance) -> bool:
+    delta = np.array(exact_curvatures(instance["x"], instance["Y"]), dtype=float)
+    cost = float(np.sum(np.linalg.norm(delta, axis=1)))
+    return bool(unpack("candidate", instance).vv_norm <= cost * (1 + TOLERANCE))
+
+
+CLAIM = Claim(
+    id="solution_set",
+    statement="minimisers lie in the band of their aligned runs, whose ends are attained, and equal f_D elsewhere",
+    source="[H]; [D]; vector form new",
+    kind="existence",
+    quantity="how far the candidate leaves the band or the witness stays from its end, relative to the range of the labels",
+    claimed=CLAIMED,
+    hypotheses={"candidate_interpolates": _interpolates, "candidate_minimal": _is_minimal},
+    draw=draw,
+    violate={"candidate_interpolates": draw_missing, "candidate_minimal": draw_costly},
+    on_violation={
+        "candidate_interpolates": (Verdict.VIOLATED, "the band has no width at the data points"),
+        "candidate_minimal": (Verdict.VIOLATED, "extra cost buys a tent anywhere"),
+    },
+    check=check,
+    recheck=rechecked(recheck),
+)

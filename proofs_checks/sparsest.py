@@ -1,0 +1,140 @@
+"""The sparsest minimal-VV-norm interpolant has sum over aligned runs of ceil(m / 2) neurons.
+
+Claim. Cut the inner points with non-zero curvature into maximal aligned runs, of lengths m. Some minimiser has
+sum ceil(m / 2) neurons and none has fewer.
+
+Hypothesis. Networks have a skip connection.
+
+Source. [D] Debarre et al. (arXiv 2003.10112), Theorem 3, for one output; run by run for any T (new).
+
+Upper side: a certified minimiser with that many neurons. Lower side: witnesses, points with non-zero curvature of which
+no two can be served by one kink. A kink of a minimiser serves one point, or two neighbours whose curvatures are aligned,
+so there are at least as many kinks as witnesses. Alignment is decided in rational arithmetic.
+
+What breaks. Without a skip connection even points on a line need a neuron.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+
+from proofs_checks.support import (
+    aligned_neighbours,
+    exact_curvatures,
+    generic_data,
+    pack,
+    real_instances,
+    rechecked,
+    unpack,
+)
+from vvnorm.certify import certify
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import aligned_dataset, collinear_dataset
+from vvnorm.network import ReLUNetwork
+from vvnorm.solution import interpolate
+from vvnorm.tolerances import CLAIM as TOLERANCE
+
+CLAIMED = (0.0, 0.0)
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Aligned runs of random lengths in integer data mostly, generic data otherwise; with skip connection."""
+    if rng.random() < 0.25:
+        return {**generic_data(rng, outputs=int(rng.integers(1, 4))), "skip": True}
+    runs = [int(length) for length in rng.integers(1, 6, int(rng.integers(1, 5)))]
+    data = aligned_dataset(2 + sum(runs), int(rng.integers(1, 4)), rng, runs=runs)
+    return {"x": data.X[:, 0], "Y": data.Y, "skip": True}
+
+
+def draw_without_skip(rng: np.random.Generator) -> Instance:
+    """Points on a line that is not flat, without skip connection."""
+    while True:
+        data = collinear_dataset(int(rng.integers(2, 10)), int(rng.integers(1, 4)), rng)
+        if np.ptp(data.Y, axis=0).any():
+            return {"x": data.X[:, 0], "Y": data.Y, "skip": False}
+
+
+def check(instance: Instance) -> Result:
+    """Count the neurons of the sparsest solution and the witnesses against the formula."""
+    x, Y = instance["x"], instance["Y"]
+    solution = interpolate(x, Y)
+    if instance["skip"]:
+        network, witnesses = solution.sparsest(), _witnesses(x, Y)
+        fewest = len(witnesses)
+    else:
+        # The line itself, as one neuron that is on over all the data: the labels vary, so a constant does not do.
+        slope = (Y[-1] - Y[0]) / (x[-1] - x[0])
+        network = ReLUNetwork(np.ones((1, 1)), -x[:1], slope[:, None], c=Y[0])
+        witnesses, fewest = np.empty(0, dtype=np.int64), 1
+    formula = _formula(x, Y)
+    certificate = {**pack("network", network), "witnesses": witnesses}
+    return conclude(CLAIMED, fewest - formula, network.n_neurons - formula, certificate, **solution.provenance)
+
+
+def _witnesses(x: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Every second point of each aligned run, by exact arithmetic."""
+    bends = [any(delta) for delta in exact_curvatures(x, Y)]
+    aligned = [False, *aligned_neighbours(x, Y)]
+    chosen: list[int] = []
+    for i, bend in enumerate(bends):
+        if bend and not (aligned[i] and chosen and chosen[-1] == i - 1):
+            chosen.append(i)
+    return np.array(chosen, dtype=np.int64)
+
+
+def _formula(x: np.ndarray, Y: np.ndarray) -> int:
+    """Sum over runs of ceil(m / 2)."""
+    bends = [any(delta) for delta in exact_curvatures(x, Y)]
+    aligned = [False, *aligned_neighbours(x, Y)]
+    lengths: list[int] = []
+    for i, bend in enumerate(bends):
+        if bend and aligned[i]:
+            lengths[-1] += 1
+        elif bend:
+            lengths.append(1)
+    return sum((length + 1) // 2 for length in lengths)
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Certify the network as a minimiser of its class, count it, and see that no kink serves two witnesses."""
+    x, Y = instance["x"], instance["Y"]
+    network, witnesses = unpack("network", result.certificate), result.certificate["witnesses"]
+    judged = certify(network, x, Y)
+    if not judged.relative_residual <= TOLERANCE:
+        return [f"the network does not interpolate: relative residual {judged.relative_residual:.3g}"]
+    if not network.V.any(axis=0).all() or not network.W.any(axis=1).all():
+        return ["the network counts neurons that do nothing"]
+    if instance["skip"]:
+        if not judged.gap <= TOLERANCE:
+            return [f"the network is not a minimiser: relative gap {judged.gap:.3g}"]
+        delta, aligned = exact_curvatures(x, Y), aligned_neighbours(x, Y)
+        if not all(any(delta[i]) for i in witnesses):
+            return ["a witness has no curvature"]
+        if any(j - i < 1 or (j - i == 1 and aligned[i]) for i, j in pairwise(witnesses)):
+            return ["one kink could serve two witnesses"]
+        fewest = len(witnesses)
+    else:
+        if network.A.any():
+            return ["the network has a skip connection"]
+        if len(witnesses):
+            return ["points on a line have no witnesses"]
+        fewest = int(bool(np.ptp(Y, axis=0).any()))
+    formula = _formula(x, Y)
+    return interval_complaints(result, fewest - formula, network.n_neurons - formula, 0.0)
+
+
+CLAIM = Claim(
+    id="sparsest",
+    statement="the fewest neurons of a minimal-VV-norm interpolant are the sum over aligned runs of ceil(m / 2)",
+    source="[D] Theorem 3; vector form new",
+    kind="equality",
+    quantity="fewest neurons minus the formula",
+    claimed=CLAIMED,
+    hypotheses={"skip_connection": lambda instance: bool(instance["skip"])},
+    draw=draw,
+    violate={"skip_connection": draw_without_skip},
+    on_violation={"skip_connection": (Verdict.VIOLATED, "a sloping line needs a neuron of its own")},
+    check=check,
+    recheck=rechecked(recheck),
+    examples=lambda: {name: {**data, "skip": True} for name, data in real_instances().items()},
+)

@@ -1,0 +1,170 @@
+"""A nearly minimal interpolant is close to connect-the-dots, by a bound that is reached.
+
+Claim. Let f interpolate the data with VV(f) <= R(D) + excess. At the fraction tau of a piece of length h between two
+curvatures at angle theta, ||f(t) - f_D(t)|| <= excess * h tau (1 - tau) / (1 - ||eta(t)||) <= excess * h / (1 - cos theta),
+with eta the dual certificate; the forms for pieces with a flat point or an end are in `vvnorm.univariate.stability`.
+
+Hypothesis. f interpolates. (What does not interpolate labels interpolates its own values: `vvnorm.certify` applies the
+bound to those and adds the residual.)
+
+Source. New; checked here against interpolants made to come as close to the bound as they can.
+"""
+
+import math
+
+import numpy as np
+
+from proofs_checks.support import pack, rechecked, total_curvature, unpack
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork
+from vvnorm.solution import interpolate
+from vvnorm.tolerances import CLAIM as TOLERANCE
+
+_SLACK = 1e-6  # excesses are at least 1e-5 of R(D) below, and computed to 1e-13 of it
+CLAIMED = (0.0, 1.0 + _SLACK)
+_RESOLUTION = 1e-6  # bounds count as at least this part of the labels' range: below, f - f_D is mostly rounding
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """An interpolant made from f_D by moves that vanish at the data: a tight one mostly, or several random tents."""
+    n, T = int(rng.integers(4, 15)), int(rng.integers(2, 5))
+    x_scale, y_scale = 10.0 ** rng.uniform(-10, 10, 2)
+    x, Y = x_scale * np.cumsum(rng.uniform(0.2, 1, n)), y_scale * rng.standard_normal((n, T))
+    gap = int(rng.integers(1, len(x) - 2))
+    t = x[gap] + rng.uniform(0.2, 0.8) * (x[gap + 1] - x[gap])
+    size = 10.0 ** rng.uniform(-3, -1)
+    f = _tightest(x, Y, gap, t, size) if rng.random() < 0.7 else _with_tents(x, Y, size, rng)
+    return {"x": x, "Y": Y, **pack("network", f)}
+
+
+def draw_missing(rng: np.random.Generator) -> Instance:
+    """f_D shifted by a tenth of the labels' range: its cost says nothing of where it lies."""
+    instance = draw(rng)
+    f = interpolate(instance["x"], instance["Y"]).network
+    shift = 0.1 * np.ptp(instance["Y"], axis=0).max() * np.ones(f.n_outputs)
+    return {**instance, **pack("network", ReLUNetwork(f.W, f.b, f.V, f.A, f.c + shift))}
+
+
+def _moved(f: ReLUNetwork, knots: list[float], jumps: Array) -> ReLUNetwork:
+    """Add hinges with the given jumps, merging those that meet a kink of f."""
+    W = np.vstack([f.W, np.ones((len(knots), 1))])
+    moved = ReLUNetwork(W, np.append(f.b, [-k for k in knots]), np.hstack([f.V, jumps.T]), f.A, f.c)
+    return moved.simplified(tol=0.0)
+
+
+def _tightest(x: Array, Y: Array, gap: int, t: float, size: float) -> ReLUNetwork:
+    """Move curvature in the direction of eta(t) from both ends of the gap to t: the bound to first order in size."""
+    dots = interpolate(x, Y)
+    delta = dots.dots.curvatures(gap - 1, gap + 1)
+    unit = delta / np.linalg.norm(delta, axis=1)[:, None]
+    tau = (t - x[gap]) / (x[gap + 1] - x[gap])
+    eta = (1 - tau) * unit[0] + tau * unit[1]
+    v = (size * np.linalg.norm(delta, axis=1).min() / np.linalg.norm(eta)) * eta
+    return _moved(dots.network, [x[gap], t, x[gap + 1]], np.array([-(1 - tau) * v, v, -tau * v]))
+
+
+def _with_tents(x: Array, Y: Array, size: float, rng: np.random.Generator) -> ReLUNetwork:
+    """Add a tent of random direction in every third piece or so."""
+    f = interpolate(x, Y).network
+    cost = total_curvature(x, Y)
+    for i in np.flatnonzero(rng.random(len(x) - 1) < 0.35).tolist() or [0]:
+        tau = rng.uniform(0.1, 0.9)
+        v = rng.standard_normal(Y.shape[1])
+        v *= size * cost / np.linalg.norm(v)
+        t = x[i] + tau * (x[i + 1] - x[i])
+        f = _moved(f, [x[i], t, x[i + 1]], np.array([-(1 - tau) * v, v, -tau * v]))
+    return f
+
+
+def check(instance: Instance) -> Result:
+    """Divide the distance to f_D by the bound, at the network's kinks and at midpoints; the largest ratio counts."""
+    x, Y = instance["x"], instance["Y"]
+    f = unpack("network", instance)
+    solution = interpolate(x, Y)
+    points = _probes(f, x)
+    distance = np.linalg.norm(f(points) - solution(points), axis=1)
+    excess = max(f.vv_norm - solution.dots.value, 0.0)
+    bound = solution.distance_bound(points, excess)
+    ratio = _largest_ratio(distance, bound, Y)
+    return conclude(
+        CLAIMED,
+        ratio * (1 - _SLACK / 2),
+        ratio * (1 + _SLACK / 2),
+        {"points": points, "distance": distance, "bound": bound},
+        excess=excess / solution.dots.value,
+        **solution.provenance,
+    )
+
+
+def _probes(f: ReLUNetwork, x: Array) -> Array:
+    """Kinks of f strictly inside the pieces, and the pieces' midpoints."""
+    kinks = f.kinks[0]
+    far = np.min(np.abs(kinks[:, None] - x), axis=1) > 1e-6 * (x[-1] - x[0])
+    inside = (kinks > x[0]) & (kinks < x[-1])
+    return np.sort(np.concatenate([kinks[inside & far], (x[1:] + x[:-1]) / 2]))
+
+
+def _largest_ratio(distance: Array, bound: Array, Y: Array) -> float:
+    return float(np.max(distance / np.maximum(bound, _RESOLUTION * np.ptp(Y, axis=0).max())))
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Recompute distances and bounds point by point from the formula, in plain loops."""
+    x, Y = instance["x"], instance["Y"]
+    f = unpack("network", instance)
+    points = result.certificate["points"]
+    if not np.array_equal(points, _probes(f, x)):
+        return ["the points are not the kinks and midpoints"]
+    slopes = np.diff(Y, axis=0) / np.diff(x)[:, None]
+    delta = np.diff(slopes, axis=0)
+    cost = math.fsum(math.hypot(*row) for row in delta)
+    spent = math.fsum(abs(w) * math.hypot(*v) for w, v in zip(f.W[:, 0], f.V.T, strict=True))
+    excess = max(spent - cost, 0.0)
+    distances, constants, coarse = [], [], []
+    for t in points.tolist():
+        i = int(np.searchsorted(x, t, side="right")) - 1
+        h = x[i + 1] - x[i]
+        tau = (t - x[i]) / h
+        hidden = np.maximum(f.W[:, 0] * t + f.b, 0.0)
+        distances.append(math.hypot(*(f.V @ hidden + f.A[:, 0] * t + f.c - (Y[i] + slopes[i] * (t - x[i])))))
+        left = delta[i - 1] / math.hypot(*delta[i - 1]) if i > 0 else np.zeros(Y.shape[1])
+        right = delta[i] / math.hypot(*delta[i]) if i < len(delta) else np.zeros(Y.shape[1])
+        eta = (1 - tau) * left + tau * right
+        constants.append(h * tau * (1 - tau) / (1 - math.hypot(*eta)))
+        coarse.append(h / (1 - float(left @ right)))
+    bounds = excess * np.array(constants)
+    noise = 1e-12 * cost * np.array(constants) + _RESOLUTION * _SLACK / 4 * np.ptp(Y, axis=0).max()
+    found = []
+    scale = float(np.ptp(Y, axis=0).max())
+    if not np.allclose(result.certificate["distance"], distances, rtol=_SLACK / 4, atol=_RESOLUTION * scale * _SLACK / 4):
+        found.append("distances do not match")
+    if not np.all(np.abs(result.certificate["bound"] - bounds) <= _SLACK / 4 * bounds + noise):
+        found.append("bounds do not match")
+    if any(fine > (1 + 1e-9) * rough for fine, rough in zip(constants, coarse, strict=True)):
+        found.append("the pointwise bound exceeds that of the theory")
+    ratio = _largest_ratio(np.array(distances), bounds, Y)
+    return found + interval_complaints(
+        result, ratio * (1 - _SLACK / 2), ratio * (1 + _SLACK / 2), _SLACK * max(ratio, 1e-3)
+    )
+
+
+def _interpolates(instance: Instance) -> bool:
+    f = unpack("network", instance)
+    return bool(np.max(np.abs(f(instance["x"]) - instance["Y"])) <= TOLERANCE * np.ptp(instance["Y"], axis=0).max())
+
+
+CLAIM = Claim(
+    id="stability",
+    statement="an interpolant of cost R(D) + excess is within excess * h tau (1 - tau) / (1 - ||eta||) of connect-the-dots",
+    source="new",
+    kind="bound",
+    quantity="largest ratio of distance to bound",
+    claimed=CLAIMED,
+    hypotheses={"interpolates": _interpolates},
+    draw=draw,
+    violate={"interpolates": draw_missing},
+    on_violation={"interpolates": (Verdict.VIOLATED, "a shifted f_D costs R(D) and is nowhere near")},
+    check=check,
+    recheck=rechecked(recheck),
+)

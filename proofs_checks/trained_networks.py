@@ -1,0 +1,102 @@
+"""Networks trained by gradient descent end at the minimal cost, and near connect-the-dots where the theory says so.
+
+Claim. Networks trained from several seeds with weight decay reach a cost within 1 % of R(D). If no neighbouring curvatures
+are nearly aligned they all end near connect-the-dots.
+
+Hypothesis. Curvatures apart: 1 - cos of the angle between neighbouring curvatures is at least 1/4. (By the claim
+`stability` closeness is promised in proportion to its inverse; a little above 0 would be true in the limit but invisible.)
+
+Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Section 5, there by eye. Here each network carries the exact cost
+bound and the exact sup distance to connect-the-dots.
+
+What breaks. With one output and aligned curvatures, networks end at the same cost and apart from each other.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from proofs_checks.support import pack, rechecked, unpack
+from vvnorm.certify import certify
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.measures import sup_distance
+from vvnorm.network import ReLUNetwork
+
+CLAIMED = (0.0, 0.03)
+COST = 0.01
+"""Networks further than this from R(D), relatively, or with a relative residual above it, show nothing."""
+
+_SEEDS, _STEPS, _RATE = 8, 2000, 0.02
+_APART = 0.25
+_ROUNDING = 1e-9  # of two evaluations of a trained network, relative to the labels
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Two to four Gaussian outputs at irregular inputs, drawn again until neighbouring curvatures are well apart."""
+    while True:
+        n, T = int(rng.integers(5, 10)), int(rng.integers(2, 5))
+        instance = {"x": np.cumsum(rng.uniform(0.3, 1, n)), "Y": rng.standard_normal((n, T))}
+        if _curvatures_apart(instance):
+            return instance
+
+
+def draw_aligned(rng: np.random.Generator) -> Instance:
+    """One output in the shape of a row of basins: two neighbouring curvatures of one sign at each basin's floor."""
+    basins = int(rng.integers(2, 4))
+    y = np.append(np.tile([1.0, 0.0, 0.0], basins), 1.0)
+    return {"x": np.cumsum(rng.uniform(0.7, 1, len(y))), "Y": y[:, None] * rng.uniform(1, 5)}
+
+
+def _curvatures_apart(instance: Instance) -> bool:
+    x, Y = instance["x"], instance["Y"]
+    delta = np.diff(np.diff(Y, axis=0) / np.diff(x)[:, None], axis=0)
+    unit = delta / np.linalg.norm(delta, axis=1)[:, None]
+    return bool(np.all(np.sum(unit[1:] * unit[:-1], axis=1) <= 1 - _APART))
+
+
+def check(instance: Instance) -> Result:
+    """Train from several seeds together; measure the largest distance to connect-the-dots and between networks."""
+    from vvnorm.training import train
+
+    x, Y = instance["x"], instance["Y"]
+    trained = train(x, Y, seeds=_SEEDS, steps=_STEPS, lr=_RATE, progress=False)
+    certificate: dict[str, Any] = {}
+    for seed, network in zip(trained.seeds, trained.networks, strict=True):
+        certificate |= pack(f"seed{seed}", network)
+    lower, upper = _interval(trained.networks, x, Y)
+    return conclude(CLAIMED, lower, upper, certificate, lam=trained.lam, **trained.settings)
+
+
+def _interval(networks: list[ReLUNetwork], x: Array, Y: Array) -> tuple[float, float]:
+    """Interval of the largest distance over the labels' range; nothing is known of it unless all costs are minimal."""
+    judged = [certify(network, x, Y) for network in networks]
+    if any(abs(c.vv_norm / c.lower_bound - 1) > COST or c.relative_residual > COST for c in judged):
+        return 0.0, np.inf
+    apart = [sup_distance(f, g, x[0], x[-1]) for i, f in enumerate(networks) for g in networks[:i]]
+    largest = max([c.distance for c in judged] + apart) / float(np.ptp(Y, axis=0).max())
+    return max(largest - _ROUNDING, 0.0), largest + _ROUNDING
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Certify every network again and compare them pairwise."""
+    networks = [unpack(f"seed{seed}", result.certificate) for seed in range(_SEEDS)]
+    return interval_complaints(result, *_interval(networks, instance["x"], instance["Y"]), _ROUNDING)
+
+
+CLAIM = Claim(
+    id="trained_networks",
+    statement="networks trained from several seeds cost R(D) within 1 % and end within 3 % of connect-the-dots",
+    source="[MT] Section 5",
+    kind="for all seeds",
+    quantity="largest sup distance to connect-the-dots or between two networks, relative to the range of the labels",
+    claimed=CLAIMED,
+    hypotheses={"curvatures_apart": _curvatures_apart},
+    draw=draw,
+    violate={"curvatures_apart": draw_aligned},
+    on_violation={"curvatures_apart": (Verdict.VIOLATED, "minimisers differ, and different seeds find different ones")},
+    check=check,
+    recheck=rechecked(recheck),
+    draws=10,
+    quick_draws=3,
+)

@@ -1,0 +1,116 @@
+"""Connect-the-dots is the only minimal-VV-norm interpolant exactly when no neighbouring curvatures are aligned.
+
+Claim. If no two neighbouring curvatures are both non-zero and point the same way, every minimiser is connect-the-dots.
+
+Hypothesis. No aligned neighbours. Two or more outputs whose labels have a density meet it with probability 1: this is
+what random auxiliary labels are for.
+
+Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Theorem 3.1.
+
+Both sides are shown. Where the hypothesis holds, the dual certificate eta has ||eta|| < 1 inside every gap between data
+points: complementary slackness keeps every kink of every minimiser at the data points, and then it is connect-the-dots.
+The strict inequality is decided in rational arithmetic. Where it fails, two different minimisers are exhibited, each with
+its certificate.
+"""
+
+import numpy as np
+
+from proofs_checks.support import (
+    aligned_neighbours,
+    generic_data,
+    pack,
+    real_instances,
+    rechecked,
+    unpack,
+)
+from vvnorm.certify import as_rows, certify
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array, aligned_dataset
+from vvnorm.measures import sup_distance
+from vvnorm.network import ReLUNetwork
+from vvnorm.solution import interpolate
+from vvnorm.tolerances import CLAIM as TOLERANCE
+from vvnorm.tolerances import EPS
+
+CLAIMED = (0.0, TOLERANCE)
+_ROUNDING = 1e5 * EPS  # of evaluating two networks, relative to the labels
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Labels with a density and two or more outputs (probability 1), or one output whose curvatures alternate in sign."""
+    if rng.random() < 0.8:
+        return generic_data(rng)
+    n = int(rng.integers(4, 20))
+    return {
+        "x": np.cumsum(rng.integers(1, 5, n)).astype(float),
+        "Y": np.arange(n)[:, None] % 2 * rng.integers(1, 9) * 1.0,
+    }
+
+
+def draw_aligned(rng: np.random.Generator) -> Instance:
+    """Integer data with aligned runs, so that curvatures are aligned exactly, for one output or several."""
+    data = aligned_dataset(int(rng.integers(7, 15)), int(rng.integers(1, 4)), rng, runs=(2, 3))
+    return {"x": data.X[:, 0], "Y": data.Y}
+
+
+def check(instance: Instance) -> Result:
+    """Bound the diameter of the set of minimisers, in sup distance relative to the spread of the labels."""
+    x, Y = instance["x"], instance["Y"]
+    solution = interpolate(x, Y)
+    certificate = {**pack("network", solution.network), "dual": as_rows(solution.certificate.dual)}
+    if solution.unique:
+        # Numerically strict is not enough to conclude: the directions must be apart by more than their rounding.
+        apart = _least_separation(certificate["dual"])
+        upper = 0.0 if apart > 1e3 * EPS else np.inf
+        return conclude(CLAIMED, 0.0, upper, certificate, **solution.provenance)
+    sparse = solution.sparsest()
+    certificate |= pack("other", sparse)
+    lower = _distance(solution.network, sparse, x, Y) - _ROUNDING
+    return conclude(CLAIMED, max(lower, 0.0), np.inf, certificate, **solution.provenance)
+
+
+def _least_separation(dual: Array) -> float:
+    """Least ||u_i - u_{i+1}|| over neighbouring non-zero directions."""
+    bends = np.linalg.norm(dual, axis=1) > 0
+    both = bends[1:] & bends[:-1]
+    return float(np.min(np.linalg.norm(np.diff(dual, axis=0), axis=1)[both], initial=np.inf))
+
+
+def _distance(f: ReLUNetwork, g: ReLUNetwork, x: Array, Y: Array) -> float:
+    return sup_distance(f, g, x[0], x[-1]) / float(np.max(Y.max(axis=0) - Y.min(axis=0)))
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Certify the minimisers again; then decide strictness exactly, or measure how far the two are apart."""
+    x, Y, arrays = instance["x"], instance["Y"], result.certificate
+    names = ["network", "other"] if "other.W" in arrays else ["network"]
+    networks = {name: unpack(name, arrays) for name in names}
+    for name, network in networks.items():
+        again = certify(network, x, Y, dual=arrays["dual"])
+        if not (again.gap <= TOLERANCE and again.relative_residual <= TOLERANCE):
+            return [f"{name} is not a minimiser: gap {again.gap:.3g}, relative residual {again.relative_residual:.3g}"]
+    if len(networks) == 2:
+        lower = max(_distance(networks["network"], networks["other"], x, Y) - _ROUNDING, 0.0)
+        return interval_complaints(result, lower, np.inf, _ROUNDING)
+    if any(aligned_neighbours(x, Y)):
+        return ["neighbouring curvatures are aligned: the dual certificate is not strict"]
+    return interval_complaints(result, 0.0, 0.0 if _least_separation(arrays["dual"]) > 1e3 * EPS else np.inf, 0.0)
+
+
+CLAIM = Claim(
+    id="uniqueness",
+    statement="without aligned neighbouring curvatures, every minimal-VV-norm interpolant is connect-the-dots",
+    source="[MT] Theorem 3.1",
+    kind="uniqueness",
+    quantity="diameter of the set of minimisers on [x_1, x_N], relative to the range of the labels",
+    claimed=CLAIMED,
+    hypotheses={"no_aligned_neighbours": lambda instance: not any(aligned_neighbours(instance["x"], instance["Y"]))},
+    draw=draw,
+    violate={"no_aligned_neighbours": draw_aligned},
+    on_violation={
+        "no_aligned_neighbours": (Verdict.VIOLATED, "curvature of an aligned run can move into its gaps at equal cost")
+    },
+    check=check,
+    recheck=rechecked(recheck),
+    examples=real_instances,
+)

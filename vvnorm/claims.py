@@ -1,0 +1,332 @@
+"""Claims: what they are, how verdicts follow from certified intervals, discovery, and running them.
+
+A claim is one module (of `proofs_checks`, or of a user's package) with a `CLAIM`. It draws instances that meet all its
+hypotheses and instances that break exactly one, checks an instance to a certified interval of one tested quantity, and
+verifies such a result independently. The verdict is a function of the interval alone.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Instance = Mapping[str, Any]
+"""One case of a claim: arrays, numbers and words by name."""
+
+GROUP = "vvnorm.claims"
+
+
+class Verdict(StrEnum):
+    """What a check found. The last two belong to statistical claims."""
+
+    HOLDS = "HOLDS"
+    VIOLATED = "VIOLATED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    SUPPORTED = "SUPPORTED"
+    NOT_SUPPORTED = "NOT_SUPPORTED"
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The outcome of checking one instance.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        What the interval says against the claimed one.
+    lower, upper : float
+        Certified interval of the tested quantity.
+    certificate : mapping of str to array
+        What proves the interval; enough for `Claim.verify`.
+    provenance : mapping
+        Solver, versions, options, status, seconds.
+    """
+
+    verdict: Verdict
+    lower: float
+    upper: float
+    certificate: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as what JSON knows; `from_json` restores it."""
+        from vvnorm.files import plain
+
+        arrays = {
+            name: {"dtype": str(array.dtype), "shape": list(array.shape), "values": plain(array.ravel())}
+            for name, array in self.certificate.items()
+        }
+        bounds = {"lower": plain(self.lower), "upper": plain(self.upper)}
+        return {"verdict": str(self.verdict), **bounds, "certificate": arrays, "provenance": plain(self.provenance)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Result":
+        """Restore what `to_json` returned; arrays come back bit for bit."""
+        arrays = {
+            name: np.array([float(v) if isinstance(v, str) else v for v in array["values"]], dtype=array["dtype"])
+            .reshape(array["shape"])
+            for name, array in record["certificate"].items()
+        }  # fmt: skip
+        return cls(Verdict(record["verdict"]), float(record["lower"]), float(record["upper"]), arrays, record["provenance"])
+
+
+def _no_instances() -> Mapping[str, Instance]:
+    return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """One claim of the theory, with everything needed to test it and to show what its hypotheses are for.
+
+    Attributes
+    ----------
+    id : str
+        Name; the module's name.
+    statement, source : str
+        The claim in our own words, and where it comes from.
+    kind : str
+        equality, bound, existence, uniqueness, statistical or counterexample.
+    quantity : str
+        The number that is tested.
+    claimed : (float, float)
+        The closed interval that the claim says the quantity lies in.
+    hypotheses : mapping of str to predicate
+        Each decides, from the instance alone, whether the hypothesis is met.
+    draw : rng -> instance
+        An instance that meets all hypotheses.
+    violate : mapping of str to (rng -> instance)
+        For each hypothesis, an instance that breaks exactly that one.
+    on_violation : mapping of str to (Verdict, why)
+        What then happens.
+    check : instance -> Result
+        Find the certified interval.
+    recheck : (instance, result) -> list of complaints
+        Recompute the interval from the certificate, with code that shares nothing with `check`'s solver.
+    examples : () -> mapping of str to instance
+        Real data, whether or not they meet the hypotheses.
+    draws, quick_draws : int
+        How many instances a full and a quick run draw.
+    """
+
+    id: str
+    statement: str
+    source: str
+    kind: str
+    quantity: str
+    claimed: tuple[float, float]
+    hypotheses: Mapping[str, Callable[[Instance], bool]]
+    draw: Callable[[np.random.Generator], Instance]
+    violate: Mapping[str, Callable[[np.random.Generator], Instance]]
+    on_violation: Mapping[str, tuple[Verdict, str]]
+    check: Callable[[Instance], Result]
+    recheck: Callable[[Instance, Result], list[str]]
+    examples: Callable[[], Mapping[str, Instance]] = _no_instances
+    draws: int = 50
+    quick_draws: int = 10
+
+    def broken(self, instance: Instance) -> list[str]:
+        """Name the hypotheses that the instance does not meet."""
+        return [name for name, holds in self.hypotheses.items() if not holds(instance)]
+
+    def verify(self, instance: Instance, result: Result) -> list[str]:
+        """Say what is wrong with a result; an empty list is acceptance."""
+        if math.isnan(result.lower) or math.isnan(result.upper) or result.lower > result.upper:
+            return [f"[{result.lower}, {result.upper}] is not an interval"]
+        found = []
+        if result.verdict is not decide(result.lower, result.upper, self.claimed):
+            found.append(f"verdict {result.verdict} does not follow from [{result.lower}, {result.upper}]")
+        return found + self.recheck(instance, result)
+
+
+def decide(lower: float, upper: float, claimed: tuple[float, float]) -> Verdict:
+    """Judge a certified interval: HOLDS inside the claimed one, VIOLATED outside it, INCONCLUSIVE across its end."""
+    if claimed[0] <= lower and upper <= claimed[1]:
+        return Verdict.HOLDS
+    return Verdict.VIOLATED if upper < claimed[0] or lower > claimed[1] else Verdict.INCONCLUSIVE
+
+
+def conclude(
+    claimed: tuple[float, float],
+    lower: float,
+    upper: float,
+    certificate: Mapping[str, NDArray[Any]],
+    **provenance: Any,
+) -> Result:
+    """Make the result that a certified interval implies."""
+    return Result(decide(lower, upper, claimed), float(lower), float(upper), certificate, provenance)
+
+
+def interval_complaints(result: Result, lower: float, upper: float, slack: float) -> list[str]:
+    """Compare a recorded interval with a recomputed one, up to an absolute slack for different roundings."""
+    return [
+        f"{name} is recorded as {recorded!r}; recomputed it is {actual!r}"
+        for name, recorded, actual in (("lower", result.lower, lower), ("upper", result.upper, upper))
+        if not (recorded == actual or abs(recorded - actual) <= slack)
+    ]
+
+
+# --- discovery --------------------------------------------------------------------------------------------------------
+
+
+def claim_names() -> list[str]:
+    """Names of all claims that installed packages register in the entry-point group `vvnorm.claims`."""
+    return [entry.name for entry in _entries()]
+
+
+def load_claim(name: str) -> Claim:
+    """Load one claim.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or what is registered is not a claim; the message lists the names.
+    """
+    for entry in _entries():
+        if entry.name == name:
+            try:
+                claim = entry.load()
+            except (ImportError, AttributeError) as error:
+                raise ValueError(f"claim {name!r} ({entry.value}) cannot be loaded: {error}") from None
+            if not isinstance(claim, Claim):
+                raise ValueError(f"claim {name!r} ({entry.value}) is a {type(claim).__name__}, not a vvnorm.claims.Claim")
+            return claim
+    raise ValueError(f"there is no claim named {name!r}; there are: {', '.join(claim_names())}")
+
+
+def _entries() -> list[EntryPoint]:
+    # The same distribution can be seen twice (an installed and a source copy); a name counts once.
+    return list({entry.name: entry for entry in entry_points(group=GROUP)}.values())
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One instance of a run: what was expected of it, what was found, and what the verifier says.
+
+    Attributes
+    ----------
+    label : str
+        "draw 3", "without skip_connection 0", or the name of real data.
+    expected : Verdict
+    result : Result
+    complaints : list of str
+        The verifier's; a result with complaints counts for nothing.
+    """
+
+    label: str
+    expected: Verdict
+    result: Result
+    complaints: list[str]
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether an accepted result has the expected verdict."""
+        return not self.complaints and self.result.verdict is self.expected
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A claim's run: the verdict over all instances that meet the hypotheses, and every outcome."""
+
+    claim: Claim
+    outcomes: list[Outcome]
+    seed: int
+    seconds: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """HOLDS only if every instance holds, every result is accepted, and every broken hypothesis fails as declared."""
+        if any(
+            o.result.verdict is Verdict.VIOLATED and o.expected is Verdict.HOLDS and not o.complaints for o in self.outcomes
+        ):
+            return Verdict.VIOLATED
+        return Verdict.HOLDS if all(o.as_expected for o in self.outcomes) else Verdict.INCONCLUSIVE
+
+    @property
+    def tested(self) -> list[Outcome]:
+        """Outcomes of instances that meet all hypotheses."""
+        return [outcome for outcome in self.outcomes if outcome.expected is Verdict.HOLDS]
+
+    @property
+    def worst_margin(self) -> float:
+        """Least distance of a certified interval from leaving the claimed one, in units of the tested quantity."""
+        low, high = self.claim.claimed
+        return min((min(o.result.lower - low, high - o.result.upper) for o in self.tested), default=math.nan)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything, each result with its certificate, as what JSON knows."""
+        from vvnorm.files import plain
+
+        return {
+            "claim": self.claim.id,
+            "statement": self.claim.statement,
+            "verdict": str(self.verdict),
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "instances": len(self.tested),
+            "worst_margin": plain(self.worst_margin),
+            "outcomes": [
+                {
+                    "instance": outcome.label,
+                    "expected": str(outcome.expected),
+                    "complaints": outcome.complaints,
+                    "result": outcome.result.to_json(),
+                }
+                for outcome in self.outcomes
+            ],
+        }
+
+
+def instances(claim: Claim, draws: int, seed: int) -> Iterator[tuple[str, Verdict, Instance]]:
+    """Yield label, expected verdict and instance: draws, draws that break a hypothesis, and real data.
+
+    Draw i depends on the seed, the claim's name and i only, so that a longer run repeats a shorter one.
+    """
+    name = [ord(letter) for letter in claim.id]
+    for i in range(draws):
+        yield f"draw {i}", Verdict.HOLDS, claim.draw(np.random.default_rng([seed, *name, i]))
+    for k, (hypothesis, violating) in enumerate(claim.violate.items()):
+        for i in range(max(1, draws // 10)):
+            instance = violating(np.random.default_rng([seed, *name, i, k + 1]))
+            yield f"without {hypothesis} {i}", claim.on_violation[hypothesis][0], instance
+    for label, instance in claim.examples().items():
+        broken = claim.broken(instance)
+        if len(broken) <= 1:
+            yield label, claim.on_violation[broken[0]][0] if broken else Verdict.HOLDS, instance
+
+
+def run_claim(
+    claim: Claim, *, draws: int | None = None, seed: int = 0, advance: Callable[[str], None] = lambda label: None
+) -> Report:
+    """Check a claim on drawn and on real instances.
+
+    Parameters
+    ----------
+    claim : Claim
+        The claim.
+    draws : int, optional
+        Number of instances that meet the hypotheses; the claim's own number by default. For each hypothesis a tenth as
+        many (at least one) that break it are checked too.
+    seed : int
+        Everything drawn depends on it.
+    advance : callable
+        Told the label of each instance when it is done, for a progress bar.
+    """
+    began = time.perf_counter()
+    outcomes = []
+    for label, expected, instance in instances(claim, claim.draws if draws is None else draws, seed):
+        started = time.perf_counter()
+        result = claim.check(instance)
+        seconds = time.perf_counter() - started
+        result = replace(result, provenance={**result.provenance, "seconds": seconds})
+        outcomes.append(Outcome(label, expected, result, claim.verify(instance, result)))
+        advance(label)
+    return Report(claim, outcomes, seed, time.perf_counter() - began)

@@ -1,0 +1,390 @@
+"""The command line. Heavy libraries load inside the commands that need them, so that `vvnorm --help` is quick.
+
+Exit codes: 0 ok; 1 violated or not certified; 2 inconclusive; 64 usage or bad input (one line, no traceback);
+130 interrupted.
+"""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from vvnorm.data import Dataset
+
+OK, NOT_CERTIFIED, INCONCLUSIVE, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Verify, with proofs of optimality, what theory says about minimal-norm multi-output ReLU networks.",
+)
+
+
+class RepeatsPolicy(StrEnum):
+    """What becomes of different labels at one input."""
+
+    error = "error"
+    average = "average"
+    first = "first"
+
+
+class PenaltyName(StrEnum):
+    """Penalties of training."""
+
+    path_norm = "path_norm"
+    weight_decay = "weight_decay"
+
+
+DataArgument = Annotated[
+    str, typer.Argument(metavar="DATA", help="CSV or NPZ file, or builtin:diabetes, builtin:linnerud.", show_default=False)
+]
+XOption = Annotated[str | None, typer.Option("--x", metavar="COL[,COL]", help="Input column(s).", show_default=False)]
+YOption = Annotated[str | None, typer.Option("--y", metavar="COL[,COL]", help="Label column(s).", show_default=False)]
+RepeatsOption = Annotated[RepeatsPolicy, typer.Option("--repeats", help="What to do with different labels at one input.")]
+AuxOption = Annotated[int, typer.Option("--aux", metavar="M", min=0, help="Append M Gaussian auxiliary outputs.")]
+SigmaOption = Annotated[float, typer.Option("--sigma", help="Standard deviation of the auxiliary outputs, in label units.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+OutOption = Annotated[Path | None, typer.Option("--out", metavar="NET.npz", help="Save the network.", show_default=False)]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE", help="Draw to .pdf, .svg or .png.", show_default=False)
+]
+JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers.", show_default=False)]
+TolOption = Annotated[float, typer.Option("--tol", help="Largest relative gap and residual that count as optimal.")]
+
+
+@app.command()
+def verify(
+    claims: Annotated[list[str] | None, typer.Argument(metavar="[CLAIM]...", help="Claims; all by default.")] = None,
+    draws: Annotated[int | None, typer.Option(min=1, help="Instances per claim.", show_default=False)] = None,
+    seed: SeedOption = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Few instances, under a minute.")] = False,
+    json: JsonOption = None,
+) -> int:
+    """Check claims of the theory on random and on real data, with certificates."""
+    from vvnorm.claims import Verdict, claim_names, load_claim, run_claim
+    from vvnorm.files import write_json
+
+    _check_outputs(json)
+    chosen = [load_claim(name) for name in claims or claim_names()]
+    reports = []
+    table = _Table("claim", "hypotheses", "draws", "worst margin", "verdict", "seconds")
+    with _Progress() as progress:
+        for claim in chosen:
+            count = draws if draws is not None else (claim.quick_draws if quick else claim.draws)
+            advance = progress.task(claim.id, count + len(claim.violate) * max(1, count // 10))
+            report = run_claim(claim, draws=count, seed=seed, advance=advance)
+            reports.append(report)
+            table.row(
+                claim.id,
+                ", ".join(claim.hypotheses),
+                str(len(report.tested)),
+                f"{report.worst_margin:.3g}",
+                str(report.verdict),
+                f"{report.seconds:.1f}",
+            )
+    table.show()
+    for report in reports:
+        for outcome in report.outcomes:
+            if not outcome.as_expected:
+                found = "; ".join(outcome.complaints) or f"[{outcome.result.lower:.6g}, {outcome.result.upper:.6g}]"
+                _say(f"{report.claim.id}, {outcome.label}: {outcome.result.verdict}, not {outcome.expected}: {found}")
+    _say("HOLDS means: checked on that many instances, each with a certificate that an independent verifier accepted.")
+    if json:
+        write_json(json, {"seed": seed, "claims": [report.to_json() for report in reports]})
+    verdicts = {report.verdict for report in reports}
+    if Verdict.VIOLATED in verdicts:
+        return NOT_CERTIFIED
+    return OK if verdicts == {Verdict.HOLDS} else INCONCLUSIVE
+
+
+@app.command("claims")
+def list_claims(
+    show: Annotated[str | None, typer.Option("--show", metavar="CLAIM", help="Show one claim in full.")] = None,
+) -> int:
+    """List the claims, or show one."""
+    from vvnorm.claims import claim_names, load_claim
+
+    if show is None:
+        table = _Table("claim", "statement", "source")
+        for claim in map(load_claim, claim_names()):
+            table.row(claim.id, claim.statement, claim.source)
+        table.show()
+        return OK
+    claim = load_claim(show)
+    low, high = claim.claimed
+    _say(f"{claim.id} ({claim.kind}): {claim.statement}\nsource: {claim.source}")
+    _say(f"tested: {claim.quantity}, claimed to lie in [{low:.6g}, {high:.6g}]")
+    for name in claim.hypotheses:
+        verdict, why = claim.on_violation[name]
+        _say(f"hypothesis {name}; without it: {verdict}, {why}")
+    return OK
+
+
+@app.command()
+def solve(
+    data: DataArgument,
+    x: XOption = None,
+    y: YOption = None,
+    aux: AuxOption = 0,
+    sigma: SigmaOption = 1.0,
+    seed: SeedOption = 0,
+    repeats: RepeatsOption = RepeatsPolicy.error,
+    tol: TolOption = 1e-6,
+    out: OutOption = None,
+    plot: PlotOption = None,
+    json: JsonOption = None,
+) -> int:
+    """Find the interpolant of least VV norm, with a proof, and say whether it is the only one."""
+    from vvnorm.files import write_json
+    from vvnorm.solution import interpolate, summary_lines
+
+    _check_outputs(json, out, plot)
+    dataset = _load(data, x, y, aux, sigma, seed, repeats)
+    solution = interpolate(dataset.X, dataset.Y, tol=tol)
+    complaints = solution.verify()
+    record = solution.record() | {"source": dataset.source, "complaints": complaints}
+    for name, text in summary_lines(record):
+        _say(f"{name:>18}  {text}")
+    if out:
+        solution.network.save(out)
+    if plot:
+        from vvnorm.plotting import plot_solution
+
+        plot_solution(solution, dataset.x_names[0], dataset.y_names, plot)
+    if json:
+        write_json(json, record)
+    return _conclude(complaints)
+
+
+@app.command()
+def certify(
+    network: Annotated[Path, typer.Argument(metavar="NET.npz", help="A saved network.", show_default=False)],
+    data: DataArgument,
+    x: XOption = None,
+    y: YOption = None,
+    aux: AuxOption = 0,
+    sigma: SigmaOption = 1.0,
+    seed: SeedOption = 0,
+    repeats: RepeatsOption = RepeatsPolicy.error,
+    tol: TolOption = 1e-6,
+    json: JsonOption = None,
+) -> int:
+    """Say how close a saved network is to the interpolant of least VV norm."""
+    from vvnorm.certify import certify as judge
+    from vvnorm.files import write_json
+    from vvnorm.network import ReLUNetwork
+
+    _check_outputs(json)
+    saved = ReLUNetwork.load(network)
+    dataset = _load(data, x, y, aux, sigma, seed, repeats)
+    certificate = judge(saved, dataset.X, dataset.Y)
+    numbers = certificate.numbers()
+    for name, value in numbers.items():
+        _say(f"{name.replace('_', ' '):>18}  {value:.10g}" if isinstance(value, float) else f"{name:>18}  {value}")
+    complaints = certificate.complaints(saved, dataset.X, dataset.Y, tol=tol)
+    if json:
+        write_json(json, {**numbers, "neurons": saved.n_neurons, "complaints": complaints})
+    return _conclude(complaints)
+
+
+@app.command()
+def train(
+    data: DataArgument,
+    x: XOption = None,
+    y: YOption = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Neurons; by default from the data.", show_default=False)] = None,
+    lam: Annotated[float | None, typer.Option(help="Weight of the VV norm; by default tiny.", show_default=False)] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of networks, trained together.")] = 8,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of Adam.")] = 5000,
+    penalty: Annotated[PenaltyName, typer.Option(help="What is penalised.")] = PenaltyName.path_norm,
+    aux: AuxOption = 0,
+    sigma: SigmaOption = 1.0,
+    seed: SeedOption = 0,
+    repeats: RepeatsOption = RepeatsPolicy.error,
+    out: OutOption = None,
+    plot: PlotOption = None,
+    json: JsonOption = None,
+) -> int:
+    """Train networks from several seeds and certify how far from the optimum each ended."""
+    from vvnorm.files import write_json
+    from vvnorm.training import train as run
+
+    _check_outputs(json, out, plot)
+    dataset = _load(data, x, y, aux, sigma, seed, repeats)
+    result = run(
+        dataset.X, dataset.Y, width=width, lam=lam, seeds=range(seed, seed + seeds), steps=steps, penalty=penalty.value
+    )
+    columns: tuple[str, ...] = ("vv_norm",)
+    if dataset.X.shape[1] == 1:
+        rows: list[dict[str, Any]] = [{"seed": s, **c.numbers()} for s, c in zip(result.seeds, result.certificates(), strict=True)]
+        columns = ("vv_norm", "gap", "relative_residual", "distance", "distance_bound")
+    else:
+        rows = [{"seed": s, "vv_norm": f.vv_norm} for s, f in zip(result.seeds, result.networks, strict=True)]
+    table = _Table("seed", *(name.replace("_", " ") for name in columns))
+    for row in rows:
+        table.row(str(row["seed"]), *(f"{row[name]:.6g}" for name in columns))
+    table.show()
+    if out:
+        result.best.save(out)
+    if plot:
+        from vvnorm.plotting import plot_training
+
+        plot_training(result, dataset.x_names[0], dataset.y_names, plot)
+    if json:
+        write_json(json, {"lam": result.lam, "settings": result.settings, "runs": rows, "history": result.history})
+    return OK
+
+
+@app.command()
+def figures(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Figures; all by default.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller computations.")] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for PDF and PNG.")] = Path("figures_out"),
+    seed: SeedOption = 0,
+) -> int:
+    """Compute, verify and draw the figures."""
+    from vvnorm.plotting import draw_figure, figure_names, load_figure
+
+    scripts = [load_figure(name) for name in names or figure_names()]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot make the folder {str(out)!r}: {error.strerror}") from None
+    code = OK
+    for script in scripts:
+        data = draw_figure(script, out, seed=seed, quick=quick)
+        for complaint in data.complaints:
+            _say(f"{script.id} is not drawn: {complaint}")
+            code = NOT_CERTIFIED
+        if not data.complaints:
+            _say(f"{script.id}: {data.verdict}; {out / script.id}.pdf and .png")
+            code = max(code, INCONCLUSIVE if data.verdict == "INCONCLUSIVE" else OK)
+    return code
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def _load(data: str, x: str | None, y: str | None, aux: int, sigma: float, seed: int, repeats: RepeatsPolicy) -> "Dataset":
+    """Load a file or built-in data, merge repeated inputs, append auxiliary outputs."""
+    from vvnorm.data import builtin_dataset, gaussian_auxiliary, load_dataset
+
+    if data.startswith("builtin:"):
+        if x or y:
+            raise ValueError("--x and --y belong to files; built-in data have their columns")
+        dataset = builtin_dataset(data.removeprefix("builtin:"))
+    elif not x or not y:
+        raise ValueError(f"{'--x' if not x else '--y'} must name the column(s) of {data!r} to use")
+    else:
+        dataset = load_dataset(data, _columns(x), _columns(y))
+    if dataset.X.shape[1] == 1:
+        dataset = dataset.merged(repeats.value)
+    return dataset.with_auxiliary(gaussian_auxiliary(dataset.Y, aux, sigma, seed)) if aux else dataset
+
+
+def _columns(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _check_outputs(json: Path | None, out: Path | None = None, plot: Path | None = None) -> None:
+    """Refuse unusable output names before any work is done."""
+    from vvnorm.plotting import check_plot_path
+
+    if out and out.suffix != ".npz":
+        raise ValueError(f"--out must end in .npz, got {str(out)!r}")
+    if plot:
+        check_plot_path(plot)
+    for path in (json, out, plot):
+        if path and not path.absolute().parent.is_dir():
+            raise ValueError(f"cannot write {str(path)!r}: the folder does not exist")
+
+
+def _conclude(complaints: list[str]) -> int:
+    for complaint in complaints:
+        _say(f"not certified: {complaint}")
+    if not complaints:
+        _say("certified: an independent verifier accepts the proof")
+    return NOT_CERTIFIED if complaints else OK
+
+
+def _say(text: str) -> None:
+    typer.echo(text)
+
+
+class _Table:
+    """A table on standard output: drawn for a terminal, tab-separated for a pipe."""
+
+    def __init__(self, *columns: str) -> None:
+        self.columns, self.rows = columns, []  # type: tuple[str, ...], list[tuple[str, ...]]
+
+    def row(self, *cells: str) -> None:
+        self.rows.append(cells)
+
+    def show(self) -> None:
+        if not sys.stdout.isatty():
+            for row in (self.columns, *self.rows):
+                _say("\t".join(row))
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*self.columns)
+        for row in self.rows:
+            table.add_row(*row)
+        Console().print(table)
+
+
+class _Progress:
+    """A progress bar on standard error, shown on terminals only."""
+
+    def __enter__(self) -> "_Progress":
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        console = Console(stderr=True)
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def task(self, name: str, total: int) -> Any:
+        """Begin a task; return what is called, with a label, at each step."""
+        number = self._bar.add_task(name, total=total)
+        return lambda label: self._bar.advance(number)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    # typer's own error type, wherever this version of it keeps its parser.
+    parser_error: Any = typer.BadParameter.__mro__[2]
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = app(args=arguments or ["--help"], prog_name="vvnorm", standalone_mode=False)
+    except typer.Abort:
+        code = INTERRUPTED
+    except parser_error as error:
+        print(f"vvnorm: {error.format_message()}", file=sys.stderr)
+        code = USAGE
+    except KeyboardInterrupt:
+        print("vvnorm: interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = OK
+    except (ValueError, TypeError, OSError) as error:
+        print(f"vvnorm: {' '.join(str(error).split())}", file=sys.stderr)
+        code = USAGE
+    except RuntimeError as error:
+        print(f"vvnorm: {' '.join(str(error).split())}", file=sys.stderr)
+        code = NOT_CERTIFIED
+    sys.exit(code if isinstance(code, int) else OK)
+
+
+if __name__ == "__main__":
+    main()

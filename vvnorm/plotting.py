@@ -1,0 +1,234 @@
+"""Figures: one style, readable in print and for colour-blind readers; files that are whole or absent.
+
+Figures are made without pyplot, so that no window system, backend or global state is touched.
+"""
+
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vvnorm.claims import Verdict
+from vvnorm.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vvnorm.solution import Solution
+    from vvnorm.training import TrainingResult
+
+GROUP = "vvnorm.figures"
+FORMATS = (".pdf", ".svg", ".png")
+
+COLOURS = {
+    "black": "#000000",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "green": "#009E73",
+    "blue": "#0072B2",
+    "red": "#D55E00",
+    "purple": "#CC79A7",
+    "grey": "#7F7F7F",
+}
+"""Okabe and Ito's palette, told apart with any common colour vision, and grey."""
+
+_STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.4,
+    "pdf.fonttype": 42,  # text stays text
+    "svg.fonttype": "none",
+    "svg.hashsalt": "vvnorm",  # the same figure gives the same file
+}
+
+
+@dataclass(frozen=True, eq=False)
+class FigureData:
+    """What a figure is drawn from.
+
+    Attributes
+    ----------
+    values : mapping
+        Arrays and numbers by name.
+    verdict : Verdict
+        What the data show of the figure's statement.
+    complaints : list of str
+        What the verifiers say against the data; a figure with complaints is not drawn.
+    """
+
+    values: Mapping[str, Any]
+    verdict: Verdict
+    complaints: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class FigureScript:
+    """One figure of the paper: how its data are computed and how they are drawn.
+
+    Attributes
+    ----------
+    id, statement : str
+        Name, and what the figure shows.
+    compute : (seed, quick) -> FigureData
+        All computation, verified.
+    plot : values -> matplotlib Figure
+        Drawing only.
+    """
+
+    id: str
+    statement: str
+    compute: Callable[[int, bool], FigureData]
+    plot: Callable[[Mapping[str, Any]], "Figure"]
+
+
+def figure_names() -> list[str]:
+    """Names of all figures that installed packages register in the entry-point group `vvnorm.figures`."""
+    return list({entry.name: entry for entry in entry_points(group=GROUP)})
+
+
+def load_figure(name: str) -> FigureScript:
+    """Load one figure script; ValueError lists the names if there is none of that name."""
+    for entry in entry_points(group=GROUP):
+        if entry.name == name:
+            script = entry.load()
+            if not isinstance(script, FigureScript):
+                raise ValueError(f"figure {name!r} ({entry.value}) is not a vvnorm.plotting.FigureScript")
+            return script
+    raise ValueError(f"there is no figure named {name!r}; there are: {', '.join(figure_names())}")
+
+
+def draw_figure(script: FigureScript, folder: Path, *, seed: int = 0, quick: bool = False) -> FigureData:
+    """Compute a figure's data and, if they are verified, write it to `folder` as PDF and PNG.
+
+    Raises
+    ------
+    ValueError
+        If the folder cannot be written to.
+    """
+    data = script.compute(seed, quick)
+    if not data.complaints:
+        with style():
+            figure = script.plot(data.values)
+            for suffix in (".pdf", ".png"):
+                save(figure, folder / f"{script.id}{suffix}")
+    return data
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the toolkit's style inside this context."""
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        yield
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """Return an empty figure of a size in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def check_plot_path(path: str | os.PathLike[str]) -> Path:
+    """Refuse a name whose suffix is not a format that is written."""
+    if Path(path).suffix not in FORMATS:
+        raise ValueError(f"a figure's name must end in {', '.join(FORMATS)}; got {str(path)!r}")
+    return Path(path)
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure, whole or not at all; the same figure gives the same bytes in PDF and PNG."""
+    suffix = check_plot_path(path).suffix
+    buffer = io.BytesIO()
+    metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": {"Software": None}}[suffix]
+    figure.savefig(buffer, format=suffix[1:], dpi=200, metadata=metadata)
+    with atomic_write(path) as stream:
+        stream.write(buffer.getvalue())
+
+
+def plot_solution(solution: "Solution", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str]) -> None:
+    """Draw a solution, one panel per output: data, interpolant, knots and, if known, the band of all solutions.
+
+    Parameters
+    ----------
+    solution : Solution
+        One input.
+    x_name, y_names : str, sequence of str
+        What the axes are called.
+    path : path-like
+        `.pdf`, `.svg` or `.png`.
+    """
+    target = check_plot_path(path)
+    x, Y = solution.X[:, 0], solution.Y
+    margin = 0.05 * (x[-1] - x[0])
+    t = np.unique(np.concatenate([x, np.linspace(x[0] - margin, x[-1] + margin, 2001)]))
+    values = solution(t)
+    shown = min(Y.shape[1], 6)
+    with style():
+        figure = new_figure(6.4, 0.6 + 1.9 * shown)
+        axes = figure.subplots(shown, 1, sharex=True, squeeze=False)[:, 0]
+        for output, (axis, name) in enumerate(zip(axes, y_names, strict=False)):
+            if solution.closed_form and not solution.unique_outputs[output]:
+                low, high = solution.band(t)
+                axis.fill_between(
+                    t, low[:, output], high[:, output], color=COLOURS["sky"], alpha=0.5, lw=0, label="all solutions"
+                )
+            axis.plot(t, values[:, output], color=COLOURS["blue"], label="interpolant of least VV norm")
+            axis.plot(x, Y[:, output], "o", ms=3, color=COLOURS["black"], label="data")
+            axis.set_ylabel(name)
+        axes[-1].set_xlabel(x_name)
+        axes[0].legend(loc="best")
+        if shown < Y.shape[1]:
+            axes[0].set_title(f"first {shown} of {Y.shape[1]} outputs")
+        save(figure, target)
+
+
+def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str]) -> None:
+    """Draw trained networks of one input over their data, one panel per output, and the cost during training.
+
+    Parameters
+    ----------
+    result : TrainingResult
+        From `vvnorm.train`.
+    x_name, y_names : str, sequence of str
+        What the axes are called.
+    path : path-like
+        `.pdf`, `.svg` or `.png`.
+
+    Raises
+    ------
+    ValueError
+        If the networks have more than one input, or the file cannot be written.
+    """
+    target = check_plot_path(path)
+    if result.X.shape[1] != 1:
+        raise ValueError(f"plot needs one input column; the networks have {result.X.shape[1]}")
+    x, Y = result.X[:, 0], result.Y
+    margin = 0.05 * np.ptp(x)
+    t = np.unique(np.concatenate([x, np.linspace(x.min() - margin, x.max() + margin, 2001)]))
+    shown = min(Y.shape[1], 6)
+    with style():
+        figure = new_figure(6.4, 0.6 + 1.9 * (shown + 1))
+        axes = figure.subplots(shown + 1, 1)
+        for output, (axis, name) in enumerate(zip(axes, y_names, strict=False)):
+            for k, network in enumerate(result.networks):
+                label = "trained networks" if k == 0 else None
+                axis.plot(t, network(t)[:, output], color=COLOURS["orange"], lw=0.9, label=label)
+            axis.plot(x, Y[:, output], "o", ms=3, color=COLOURS["black"], label="data")
+            axis.set(xlabel=x_name, ylabel=name)
+        axes[0].legend(loc="best")
+        axes[-1].plot(result.history["step"], result.history["vv_norm"], color=COLOURS["blue"], lw=0.9)
+        axes[-1].set(xlabel="step", ylabel="VV norm", yscale="log")
+        save(figure, target)
