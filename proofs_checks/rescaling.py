@@ -113,7 +113,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     return found + interval_complaints(result, max(error - _ROUNDING, 0.0), error + _ROUNDING, 4 * _ROUNDING)
 
 
-CLAIMED = (0.0, TOLERANCE)
+CLAIMED = (-math.inf, TOLERANCE)
 CLAIM = Claim(
     id="rescaling",
     statement="(a w, a b, v / a) computes the same function, and the least penalty over a > 0 is ||w|| ||v||",

@@ -23,7 +23,7 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
 
-CLAIMED = (0.0, TOLERANCE)
+CLAIMED = (-np.inf, TOLERANCE)
 _ROUNDING = 1e-12
 
 

@@ -22,7 +22,7 @@ from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
 
 _SLACK = 1e-6  # excesses are at least 1e-5 of R(D) below, and computed to 1e-13 of it
-CLAIMED = (0.0, 1.0 + _SLACK)
+CLAIMED = (-np.inf, 1.0 + _SLACK)
 _RESOLUTION = 1e-6  # bounds count as at least this part of the labels' range: below, f - f_D is mostly rounding
 
 
@@ -34,7 +34,7 @@ def draw(rng: np.random.Generator) -> Instance:
     gap = int(rng.integers(1, len(x) - 2))
     t = x[gap] + rng.uniform(0.2, 0.8) * (x[gap + 1] - x[gap])
     size = 10.0 ** rng.uniform(-3, -1)
-    f = _tightest(x, Y, gap, t, size) if rng.random() < 0.7 else _with_tents(x, Y, size, rng)
+    f = _tightest(x, Y, gap, float(t), size) if rng.random() < 0.7 else _with_tents(x, Y, size, rng)
     return {"x": x, "Y": Y, **pack("network", f)}
 
 
@@ -71,7 +71,7 @@ def _with_tents(x: Array, Y: Array, size: float, rng: np.random.Generator) -> Re
     for i in np.flatnonzero(rng.random(len(x) - 1) < 0.35).tolist() or [0]:
         tau = rng.uniform(0.1, 0.9)
         v = rng.standard_normal(Y.shape[1])
-        v *= size * cost / np.linalg.norm(v)
+        v *= size * cost / float(np.linalg.norm(v))
         t = x[i] + tau * (x[i + 1] - x[i])
         f = _moved(f, [x[i], t, x[i + 1]], np.array([-(1 - tau) * v, v, -tau * v]))
     return f

@@ -53,11 +53,11 @@ class Certificate:
     relative_residual : float
         The same over half the largest range of an output's labels (0 for 0 / 0).
     vv_norm : float
-        The network's cost, rounded up.
+        The network's cost, sum_k |w_k| ||v_k||.
     lower_bound : float
         No network that interpolates the labels costs less; rounding errors are subtracted.
     gap : float
-        (vv_norm - lower_bound) / vv_norm. Negative if the network is cheaper than interpolation allows, which it can be
+        (vv_norm - lower_bound) / vv_norm, rounding of the cost included. Negative if the network is cheaper than interpolation allows, which it can be
         only by not interpolating: read it together with the residual.
     excess : float
         vv_norm minus what the same dual certificate proves for networks with this network's values at the data: how far
@@ -160,6 +160,8 @@ def certify(
     TypeError, ValueError
         For bad data; if network and data disagree in inputs or outputs; if X has several columns.
     """
+    if dual is not None and not hasattr(dual, "shape"):
+        dual = np.asarray(dual, dtype=np.float64)
     if network.n_inputs != 1:
         raise ValueError(f"network has {network.n_inputs} inputs; certificates exist for one input feature so far")
     x, labels = sorted_univariate(X, Y)
@@ -178,25 +180,32 @@ def certify_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | Non
     missing = kernel.ranges(_fixed(Y), low, high) > 0
     filled = _filled(x, Y) if missing else Y
     eta = _own_dual(x, filled) if dual is None else _checked_dual(dual, Y, x, missing, skip)
+    T = Y.shape[1]
     x_unit = _power_of_two(float(max(x[-1], -x[0])))
     y_unit = _power_of_two(float(max(high.max(), -low.min())))
     totals = _follow(network, x, Y, filled, eta, x_unit, y_unit)
-    label_dual, fit_dual = _dual_values(totals, eta, skip)
+    label_dual, fit_dual, scale = _dual_values(totals, eta, skip)
+    if not math.isfinite(label_dual):
+        raise ValueError("dual holds NaN or infinity, or its value for Y leaves the range of float64; rescale X or Y")
     vv_norm = _vv_norm(network)
-    lower, fit = max(label_dual * (y_unit / x_unit), 0.0), max(fit_dual * (y_unit / x_unit), 0.0)
+    at_most = vv_norm * (1 + (T + 64) * EPS)  # norms of T entries, partial sums of pairwise type
+    lower, fit = (max(value, 0.0) for value in _scaled(np.array([label_dual, fit_dual]), y_unit, x_unit).tolist())
     residual = math.sqrt(totals[kernel.RESIDUAL]) * y_unit
-    excess = max(vv_norm - fit, 0.0)
+    excess = max(at_most - fit, 0.0)
     spread = float(np.max(high / 2 - low / 2))
     distance = bound = math.nan
     if not missing:
         distance = max(residual, math.sqrt(totals[kernel.DISTANCE]) * y_unit)
-        bound = excess * float(totals[kernel.SENSITIVITY]) * x_unit + residual if skip and excess > 0 else bound
+        if skip:
+            # The sweep pairs eta as given; scaled to ||eta|| <= 1, 1 - <eta_i, eta_{i+1}> is at least that over scale^2.
+            sensitivity = float(totals[kernel.SENSITIVITY]) * scale * scale * x_unit
+            bound = residual if excess == 0 else excess * sensitivity + residual
     return Certificate(
         residual=residual,
         relative_residual=residual / spread if spread > 0 else (0.0 if residual == 0 else math.inf),
         vv_norm=vv_norm,
         lower_bound=lower,
-        gap=(vv_norm - lower) / vv_norm if vv_norm > 0 else (0.0 if lower == 0 else -math.inf),
+        gap=(at_most - lower) / vv_norm if vv_norm > 0 else (0.0 if lower == 0 else -math.inf),
         excess=excess,
         distance=distance,
         distance_bound=bound,
@@ -205,8 +214,8 @@ def certify_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | Non
     )
 
 
-def _dual_values(totals: Array, eta: Rows, skip: bool) -> tuple[float, float]:
-    """Values of the dual certificate for the labels and for the network's fit: scaled to ||eta|| <= 1, rounded down."""
+def _dual_values(totals: Array, eta: Rows, skip: bool) -> tuple[float, float, float]:
+    """Values of the dual certificate for labels and fit, scaled to ||eta|| <= 1 and rounded down; and that scale."""
     from vvnorm import sweep_kernel as kernel
 
     T = eta.shape[1]
@@ -221,7 +230,7 @@ def _dual_values(totals: Array, eta: Rows, skip: bool) -> tuple[float, float]:
         float(totals[value] + totals[value + kernel.TOTALS] - error * totals[size]) / scale
         for value, size in ((kernel.LABEL_DUAL, kernel.LABEL_SIZE), (kernel.FIT_DUAL, kernel.FIT_SIZE))
     )
-    return label, fit
+    return label, fit, scale
 
 
 def _follow(network: ReLUNetwork, x: Array, Y: Array, filled: Array, eta: Rows, x_unit: float, y_unit: float) -> Array:
@@ -230,10 +239,12 @@ def _follow(network: ReLUNetwork, x: Array, Y: Array, filled: Array, eta: Rows, 
 
     T = Y.shape[1]
     w, b, V = network.W[:, 0], network.b, network.V.T
-    A, c = network.A[:, 0] * (x_unit / y_unit), network.c / y_unit
+    A, c = _scaled(network.A[:, 0], x_unit, y_unit), _scaled(network.c, 1.0, y_unit)
     if x_unit != 1 or y_unit != 1:
         # Neuron by neuron: w x + b = x_unit (w x' + b / x_unit), and that factor goes to v.
-        x, Y, filled, b, V = x / x_unit, Y / y_unit, filled / y_unit, b / x_unit, V * x_unit / y_unit
+        x, Y, filled, b, V = x / x_unit, Y / y_unit, filled / y_unit, b / x_unit, _scaled(V, x_unit, y_unit)
+        if not np.all(x[1:] > x[:-1]):
+            raise ValueError("X spans more orders of magnitude than float64 can hold in one unit; rescale parts of it")
     value, slope, totals = np.zeros((2, T)), np.zeros((2, T)), np.zeros(2 * kernel.TOTALS)
     to_come = np.zeros(len(b), dtype=np.bool_)
     kernel.start(x[0], _fixed(w), _fixed(b), _fixed(V), _fixed(A), _fixed(c), value, slope, to_come)
@@ -269,6 +280,13 @@ def _fixed(array: Array) -> Array:
     return view
 
 
+def _scaled(values: Array, up: float, down: float) -> Array:
+    """Compute values * up / down for powers of two, where up / down itself may leave float64."""
+    with np.errstate(over="ignore", under="ignore"):
+        scaled: Array = np.ldexp(values, math.frexp(up)[1] - math.frexp(down)[1])
+    return scaled
+
+
 def _power_of_two(size: float) -> float:
     """1 for magnitudes that are safe to multiply, else the power of two next to them."""
     if size == 0 or 1 / _SAFE < size < _SAFE:
@@ -279,8 +297,10 @@ def _power_of_two(size: float) -> float:
 def _own_dual(x: Array, Y: Array) -> Array:
     """Unit curvatures of the labels, zero at both ends: the verifier's own computation of the closed form."""
     eta = np.zeros_like(Y)
-    slope = np.diff(Y, axis=0) / np.diff(x)[:, None]
-    delta = np.diff(slope, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        slope = np.diff(Y, axis=0) / np.diff(x)[:, None]
+        delta = np.diff(slope, axis=0)
+    delta[~np.isfinite(delta).all(axis=1)] = 0.0  # any eta is valid; slopes beyond float64 have no direction
     size = _norms(delta)
     np.divide(delta, size[:, None], out=eta[1:-1], where=size[:, None] > 0)
     return eta
@@ -325,7 +345,7 @@ def _norms(rows: Array) -> Array:
 
 
 def _vv_norm(network: ReLUNetwork) -> float:
-    """The network's cost, rounded up, in blocks of neurons."""
+    """The network's cost, in blocks of neurons."""
     K, T = network.n_neurons, network.n_outputs
     parts = []
     step = max(16, _BLOCK // T)
@@ -335,7 +355,7 @@ def _vv_norm(network: ReLUNetwork) -> float:
             squares = np.einsum("kt,kt->k", v, v)
         safe = bool(np.all((squares > 1e-280) & (squares < 1e280)))
         parts.append(float(np.abs(network.W[start : start + step, 0]) @ (np.sqrt(squares) if safe else _norms(v))))
-    return math.fsum(parts) * (1 + (T + 64) * EPS)
+    return math.fsum(parts)
 
 
 def as_rows(dual: Any) -> NDArray[np.float64]:

@@ -95,7 +95,7 @@ class Claim:
     quantity : str
         The number that is tested.
     claimed : (float, float)
-        The closed interval that the claim says the quantity lies in.
+        The closed interval that the claim says the quantity lies in; an end may be infinite.
     hypotheses : mapping of str to predicate
         Each decides, from the instance alone, whether the hypothesis is met.
     draw : rng -> instance
@@ -257,9 +257,11 @@ class Report:
 
     @property
     def worst_margin(self) -> float:
-        """Least distance of a certified interval from leaving the claimed one, in units of the tested quantity."""
-        low, high = self.claim.claimed
-        return min((min(o.result.lower - low, high - o.result.upper) for o in self.tested), default=math.nan)
+        """Least distance of a certified interval from the end of the claimed one, relative to that end where it is not 0.
+
+        Near 1: no deviation is visible. 0: on the edge, which for integers is equality. Negative: not inside.
+        """
+        return min((_margin(o.result, self.claim.claimed) for o in self.tested), default=math.nan)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, each result with its certificate, as what JSON knows."""
@@ -283,6 +285,12 @@ class Report:
                 for outcome in self.outcomes
             ],
         }
+
+
+def _margin(result: Result, claimed: tuple[float, float]) -> float:
+    low, high = claimed
+    distances = [(inside, end) for inside, end in ((result.lower - low, low), (high - result.upper, high)) if math.isfinite(end)]
+    return min((inside / (abs(end) or 1.0) for inside, end in distances), default=math.inf)
 
 
 def instances(claim: Claim, draws: int, seed: int) -> Iterator[tuple[str, Verdict, Instance]]:

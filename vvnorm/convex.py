@@ -164,13 +164,13 @@ def curvature_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True) ->
         values = values + cp.reshape(place @ free, (n, T), order="F")
     slopes = cp.multiply(np.repeat(1 / gap[:, None], T, axis=1), values[1:] - values[:-1])
     P, Q = cp.Variable((max(n - 2, 1), T)), cp.Variable((max(n - 2, 1), T))
-    constraints = [slopes[1:] - slopes[:-1] == P + Q] if n > 2 else [P == 0, Q == 0]
+    constraints = [P + Q - (slopes[1:] - slopes[:-1]) == 0] if n > 2 else [P == 0, Q == 0]
     cost = cp.sum(cp.norm(P, 2, axis=1))
     if skip:
         constraints.append(Q == 0)
     else:
         a = cp.Variable(T)
-        constraints.append(a == slopes[0] + cp.sum(Q, axis=0))
+        constraints.append(a - (slopes[0] + cp.sum(Q, axis=0)) == 0)
         cost += cp.sum(cp.norm(Q, 2, axis=1)) + cp.norm(a)
     provenance = _solve(cp.Problem(cp.Minimize(cost), constraints))
     if len(row):

@@ -191,23 +191,41 @@ class ReLUNetwork:
         if not len(order):
             return np.zeros(1), offset[None], np.repeat(slope[None], 2, axis=0)
         t = t[order]
-        start = bends & (w < 0)
-        first = (self.A[:, 0] + self.V[:, always] @ w[always]) * t[0] + offset
-        first += self.V[:, start] @ np.maximum(w[start] * t[0] + self.b[start], 0.0)
         slopes = np.empty((len(t) + 1, self.n_outputs))
         slopes[0] = slope
         np.multiply(self.V.T[order], np.abs(w[order])[:, None], out=slopes[1:])
         np.cumsum(slopes, axis=0, out=slopes)
-        values = np.empty((len(t), self.n_outputs))
-        values[0] = first
-        np.multiply(slopes[1:-1], np.diff(t)[:, None], out=values[1:])
-        np.cumsum(values, axis=0, out=values)
+        values, size = self._values_from(0, t, slopes, bends, always, offset)
+        nearest = int(np.argmin(np.abs(t)))
+        if nearest:
+            # Far kinks on the way would cost all digits near 0: then sum outwards from the kink nearest to it.
+            other, other_size = self._values_from(nearest, t, slopes, bends, always, offset)
+            if not np.max(np.abs(values[: nearest + 1])) + size <= 16 * other_size:
+                values = other
         return t, values, slopes
+
+    def _values_from(
+        self, base: int, t: Array, slopes: Array, bends: Array, always: Array, offset: Array
+    ) -> tuple[Array, float]:
+        """Values at the kinks t, summed outwards from t[base]; and the size of the terms that make up f(t[base])."""
+        w, here = self.W[:, 0], t[base]
+        values = np.empty((len(t), self.n_outputs))
+        with np.errstate(over="ignore", invalid="ignore"):
+            hidden = np.where(bends, np.maximum(w * here + self.b, 0.0), 0.0)
+            slope = self.A[:, 0] + self.V[:, always] @ w[always]
+            values[base] = slope * here + offset + self.V @ hidden
+            np.multiply(slopes[base + 1 : -1], np.diff(t[base:])[:, None], out=values[base + 1 :])
+            np.multiply(slopes[1 : base + 1], -np.diff(t[: base + 1])[:, None], out=values[:base])
+            for path in (values[base:], values[base::-1]):
+                np.cumsum(path, axis=0, out=path)
+            size = np.max(np.abs(slope * here) + np.abs(offset)) + row_norms(self.V.T) @ hidden
+        return values, float(size)
 
     def _line(self, x: Array) -> Array:
         t, values, slopes = self.kinks
         piece = np.searchsorted(t, x, side="right")
-        anchor = np.maximum(piece - 1, 0)
+        # The neighbouring kink nearer to 0, whose value is the smaller and has the smaller error.
+        anchor = np.where(x < 0, np.minimum(piece, len(t) - 1), np.maximum(piece - 1, 0))
         out = slopes[piece]
         out *= (x - t[anchor])[:, None]
         out += values[anchor]
@@ -231,10 +249,15 @@ class ReLUNetwork:
         """
         size = row_norms(self.W)
         constant = size == 0
-        keep = ~constant & (row_norms(self.V.T) > 0)
-        c = self.c + self.V[:, constant] @ np.maximum(self.b[constant], 0.0)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            beyond = ~constant & np.isinf(self.b / size)  # the kink lies outside float64: on or off everywhere
+        V = self.V * np.where(constant, 1.0, size)
+        keep = ~constant & ~beyond & (row_norms(V.T) > 0)
+        on = beyond & (self.b > 0)
+        A = self.A + self.V[:, on] @ self.W[on]
+        c = self.c + self.V[:, constant] @ np.maximum(self.b[constant], 0.0) + self.V[:, on] @ self.b[on]
         s = size[keep]
-        return ReLUNetwork(self.W[keep] / s[:, None], self.b[keep] / s, self.V[:, keep] * s, self.A, c)
+        return ReLUNetwork(self.W[keep] / s[:, None], self.b[keep] / s, V[:, keep], A, c)
 
     def simplified(self, tol: float = KINK) -> "ReLUNetwork":
         """Return a network of the same function in which neurons with equal kinks are one.

@@ -165,7 +165,7 @@ def sweep(
     turn, rise, fit_rise = np.empty(T), np.empty(T), np.empty(T)
     for j in range(n):
         square = _misfit(value, Y[j], rise)
-        totals[RESIDUAL] = max(totals[RESIDUAL], square)
+        totals[RESIDUAL] = max(totals[RESIDUAL], square if square == square else np.inf)  # NaN: overflow
         totals[DUAL_NORM] = max(totals[DUAL_NORM], _dot(eta[j], eta[j]))
         if j == n - 1:
             break
@@ -181,7 +181,7 @@ def sweep(
             if here != 0.0:
                 step = min(max(kinks[k] - x[j], 0.0), h)
                 far = _distance_squared(line, slope, labels[j], labels[j + 1], h, step)
-                totals[DISTANCE] = max(totals[DISTANCE], far)
+                totals[DISTANCE] = max(totals[DISTANCE], far if far == far else np.inf)
             _add_line(sign * here, sign * here_low, abs(w[k]), V[k], line, slope)
             k += 1
         _advance(line, slope, h, h_low, value, fit_rise)
@@ -207,7 +207,7 @@ def _misfit(value: Any, y: Any, off: Any) -> float:
     for t in range(len(y)):
         off[t] = (value[0, t] - y[t]) + value[1, t]
     for t in range(len(y)):
-        off[t] = off[t] if off[t] == off[t] else 0.0
+        off[t] = off[t] if y[t] == y[t] else 0.0
     return _dot(off, off)
 
 

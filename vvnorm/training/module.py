@@ -1,5 +1,6 @@
 """The bridge between `vvnorm.network.ReLUNetwork` and torch modules."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ class ReLUModule(torch.nn.Module):
     @classmethod
     def from_network(cls, network: ReLUNetwork) -> "ReLUModule":
         """Return a float64 module with the parameters of `network`, neuron by neuron."""
-        module = cls(network.n_inputs, network.n_neurons, network.n_outputs)
+        with torch.random.fork_rng(devices=[]):  # the values that torch draws are overwritten: no use of its generator
+            module = cls(network.n_inputs, network.n_neurons, network.n_outputs)
         with torch.no_grad():
             for parameter, values in (
                 (module.hidden.weight, network.W),
@@ -89,12 +91,9 @@ def to_network(module: Any) -> ReLUNetwork:
 
 
 def _linear(n_in: int, n_out: int, *, bias: bool, dtype: torch.dtype) -> torch.nn.Linear:
-    """Return a linear layer; one without weights has nothing to initialise, about which torch would warn."""
-    if n_in and n_out:
-        return torch.nn.Linear(n_in, n_out, bias=bias, dtype=dtype)
-    layer = torch.nn.utils.skip_init(torch.nn.Linear, n_in, n_out, bias=bias, dtype=dtype)
-    if bias:
-        torch.nn.init.zeros_(layer.bias)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # no neurons: a network like any other
+        layer = torch.nn.Linear(n_in, n_out, bias=bias, dtype=dtype)
     return layer
 
 

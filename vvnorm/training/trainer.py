@@ -17,7 +17,7 @@ from vvnorm.certify import Certificate, certify
 from vvnorm.data import Array, as_count, as_inputs, as_labels, has_missing
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.optimisation import ADAM_EPS, Penalty, Schedule, optimise
-from vvnorm.training.problem import Problem, make_problem
+from vvnorm.training.problem import Kinks, Problem, make_problem
 
 _LAM = 1e-6  # default lam / lam_max
 _LAM_START = 0.3  # where the default continuation starts, lam / lam_max
@@ -199,16 +199,126 @@ def train(
         "width": width,
         "penalty": penalty,
         "steps": steps,
-        "whitened_steps": schedule.whitened if schedule else 0,
         "lr": lr,
-        "last_lr": schedule.last_lr if schedule else lr,
-        "betas": [0.9, 1 - 1 / steps],
-        "eps": ADAM_EPS,
-        "lam_max": lam_max,
-        "lam_start": schedule.start * lam_max if schedule else lam,
         "skip": bool(skip),
         "dtype": dtype,
         "device": str(like.device),
+        "lam_max": lam_max,
+        **_record(schedule, lam_max),
+        **_provenance(problem),
+        "seconds": time.perf_counter() - began,
+    }
+    return TrainingResult(networks, chosen, history, lam, settings, inputs, labels)
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _as_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    if not isinstance(seeds, Sequence | np.ndarray) or isinstance(seeds, str):
+        return tuple(range(as_count(seeds, "seeds", 1)))
+    chosen = tuple(as_count(seed, "every entry of seeds") for seed in seeds)
+    if not chosen:
+        raise ValueError(f"seeds must not be empty, got {seeds!r}")
+    return chosen
+
+
+def _as_positive(value: float, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return float(value)
+
+
+def _check_choice(value: Any, name: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+
+
+def _tensor_kind(dtype: str, device: str) -> torch.Tensor:
+    """Return an empty tensor of that dtype on that device."""
+    _check_choice(dtype, "dtype", tuple(_DTYPES))
+    try:
+        return torch.empty(0, dtype=_DTYPES[dtype], device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"device {device!r} is not available for dtype {dtype!r}: {reason}") from None
+
+
+def _schedule(lam: float, lam_start: float | None, lam_max: float, steps: int, lr: float) -> Schedule | None:
+    """Return the schedule in multiples of lam_max, or None where lam_max is 0: affine data need no training."""
+    if lam_start is not None and _as_positive(lam_start, "lam_start") < lam:
+        raise ValueError(f"lam_start must be at least lam = {lam!r}, got {lam_start!r}")
+    if lam_max == 0:
+        return None
+    end = lam / lam_max
+    if lam_start is not None:
+        return Schedule(steps, 0, lam_start / lam_max, end, lr, lr)
+    # The larger lam, the farther its minimiser is from that in the whitened metric, and the better conditioned.
+    last_lr = 0.3 * lr * min(end, 1.0) ** 0.25
+    return Schedule(steps, round(_WHITENED * steps), max(_LAM_START, end), end, lr, last_lr)
+
+
+# --- parts of a run ---------------------------------------------------------------------------------------------------
+
+
+def _start(problem: Problem, width: int, rng: np.random.Generator) -> tuple[Kinks, Array]:
+    """Draw where one network starts: its kinks, and output weights (T, K) of random directions and one length."""
+    kinks = problem.draw_kinks(width, rng)
+    V = rng.standard_normal((problem.y.shape[1], width))
+    return kinks, _OUTPUT_SIZE * V / np.linalg.norm(V, axis=0)
+
+
+def _affine(problem: Problem, n_seeds: int, lam: float) -> tuple[list[ReLUNetwork], dict[str, NDArray[Any]]]:
+    """Return networks without neurons, and their history, for data that an affine function fits."""
+    d, T = problem.z.shape[1], problem.y.shape[1]
+    network = problem.network(np.zeros((0, d)), np.zeros(0), np.zeros((T, 0)))
+    history = {
+        "step": np.array([0]),
+        "lam": np.array([lam]),
+        "loss": np.full((1, n_seeds), problem.scatter * problem.y_unit**2),
+        "vv_norm": np.zeros((1, n_seeds)),
+    }
+    return [network] * n_seeds, history
+
+
+@contextmanager
+def _progress_bar(steps: int, wanted: bool) -> Iterator[Callable[[int, float, float], None]]:
+    """Yield what reports progress; it draws a bar if wanted and if someone watches."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    bar = Progress(
+        *Progress.get_default_columns(), console=console, transient=True, disable=not (wanted and console.is_interactive)
+    )
+    with bar:
+        task = bar.add_task("training", total=steps)
+
+        def report(step: int, loss: float, vv_norm: float) -> None:
+            bar.update(task, completed=step, description=f"step {step}  loss {loss:.3g}  VV norm {vv_norm:.6g}")
+
+        yield report
+
+
+def _record(schedule: Schedule | None, lam_max: float) -> dict[str, Any]:
+    """Return what a schedule settled, as plain numbers."""
+    if schedule is None:
+        return {"trained": False}
+    return {
+        "trained": True,
+        "whitened_steps": schedule.whitened,
+        "last_lr": schedule.last_lr,
+        "lam_start": schedule.start * lam_max,
+        "betas": [0.9, 1 - 1 / schedule.steps],
+        "eps": ADAM_EPS,
+    }
+
+
+def _provenance(problem: Problem) -> dict[str, Any]:
+    """Return coordinates and versions."""
+    return {
         "coordinates": {
             "x_centre": problem.centre.tolist(),
             "x_unit": problem.x_unit,
@@ -218,6 +328,4 @@ def train(
         "torch": str(torch.__version__),
         "numpy": np.__version__,
         "python": platform.python_version(),
-        "seconds": time.perf_counter() - began,
     }
-    return TrainingResult(networks, chosen, history, lam, settings, inputs, labels)

@@ -97,6 +97,14 @@ class ConnectTheDots:
         values[last] = Y[-1]
         return values
 
+    def offset(self, slope: Array) -> Array:
+        """Value at 0 of the line with the given slopes (T,) through the first point; shape (T,)."""
+        with np.errstate(over="ignore"):
+            offset = (self.Y[0].astype(np.longdouble) - slope.astype(np.longdouble) * self.x[0]).astype(np.float64)
+        if not np.isfinite(offset).all():
+            raise ValueError("X lies too far from 0 for slopes as steep as these: f(0) leaves float64; shift or rescale X")
+        return offset
+
     @cached_property
     def network(self) -> ReLUNetwork:
         """f_D as a ReLU network: one neuron relu(x - x_i) per inner point with a curvature.
@@ -116,12 +124,11 @@ class ConnectTheDots:
             rounded = (slopes + magic[output]) - magic[output]
             jumps[:, output] = np.diff(rounded)
             first[output] = rounded[0]
-        offset = (self.Y[0].astype(np.longdouble) - first.astype(np.longdouble) * self.x[0]).astype(np.float64)
         knots = self.x[1:-1]
         if not self.norms.all():
             bends = self.norms > 0
             knots, jumps = knots[bends], jumps[bends]
-        return ReLUNetwork.trusted(np.ones((len(knots), 1)), -knots, jumps.T, first[:, None], offset)
+        return ReLUNetwork.trusted(np.ones((len(knots), 1)), -knots, jumps.T, first[:, None], self.offset(first))
 
 
 class UnitCurvatures:
@@ -226,12 +233,10 @@ def _straightened(x: Array, y: Array) -> Array | None:
     """
     h = np.diff(x)
     slopes = np.diff(y) / h
-    rounding = (np.abs(y[:-1]) + np.abs(y[1:])) / h
-    wobble = (
-        rounding[:-1]
-        + rounding[1:]
-        + np.abs(x[1:-1] * (1 / h[:-1] + 1 / h[1:])) * (np.abs(slopes[:-1]) + np.abs(slopes[1:]))
-    )
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # inf: rounding explains any curvature
+        rounding = (np.abs(y[:-1]) + np.abs(y[1:])) / h
+        lever = np.abs(x[1:-1] * (1 / h[:-1] + 1 / h[1:]))
+        wobble = rounding[:-1] + rounding[1:] + lever * (np.abs(slopes[:-1]) + np.abs(slopes[1:]))
     flat = np.concatenate(([False], np.abs(np.diff(slopes)) <= LABEL_ROUNDING * wobble, [False]))
     edges = np.flatnonzero(np.diff(flat.astype(np.int8)))
     first, last = edges[::2], edges[1::2] + 1  # points first .. last of each stretch
@@ -267,8 +272,8 @@ def _aligned(dots: ConnectTheDots, candidates: NDArray[np.bool_]) -> NDArray[np.
 def _direction_error(dots: ConnectTheDots, start: int, stop: int) -> Array:
     """Bound on how far rounding of labels turns each unit curvature; inf where there is no curvature."""
     x, size = dots.x[start : stop + 2], np.abs(dots.Y[start : stop + 2])
-    step = (size[1:] + size[:-1]) / np.diff(x)[:, None]
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        step = (size[1:] + size[:-1]) / np.diff(x)[:, None]
         return 2 * LABEL_ROUNDING * row_norms(step[1:] + step[:-1]) / dots.norms[start:stop]
 
 

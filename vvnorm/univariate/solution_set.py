@@ -129,5 +129,4 @@ def _network_of_kinks(dots: ConnectTheDots, where: Array, masses: Array, owner: 
     where, masses, owner = where[keep][order], masses[keep][order], owner[keep][order]
     directions = dots.directions(0, len(dots.norms))[owner]
     slope = dots.slopes(0, 1)[0]
-    offset = (dots.Y[0].astype(np.longdouble) - slope.astype(np.longdouble) * dots.x[0]).astype(np.float64)
-    return ReLUNetwork(np.ones((len(where), 1)), -where, (masses[:, None] * directions).T, slope[:, None], offset)
+    return ReLUNetwork(np.ones((len(where), 1)), -where, (masses[:, None] * directions).T, slope[:, None], dots.offset(slope))

@@ -1,0 +1,236 @@
+"""The contract every registered claim is held to, whoever wrote it."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vvnorm.claims import Claim, Instance, Result, Verdict, claim_names, decide, load_claim, run_claim
+from vvnorm.files import plain
+
+CLAIMS = claim_names()
+SEEDS = range(3)
+
+
+def draw(claim: Claim, seed: int) -> Instance:
+    return claim.draw(np.random.default_rng(seed))
+
+
+@pytest.fixture(params=CLAIMS, scope="module")
+def claim(request: pytest.FixtureRequest) -> Claim:
+    return load_claim(request.param)
+
+
+@pytest.fixture(scope="module")
+def checked(claim: Claim) -> list[tuple[Instance, Result]]:
+    """Instances that meet all hypotheses, with their results."""
+    seeds = range(1) if claim.id == "trained_networks" else SEEDS
+    return [(instance, claim.check(instance)) for instance in (draw(claim, seed) for seed in seeds)]
+
+
+@pytest.fixture(scope="module")
+def violated(claim: Claim) -> dict[str, tuple[Instance, Result]]:
+    """For each hypothesis, an instance that breaks it, with its result."""
+    found = {}
+    for hypothesis, violate in claim.violate.items():
+        instance = violate(np.random.default_rng(0))
+        found[hypothesis] = (instance, claim.check(instance))
+    return found
+
+
+def test_states_claim_hypotheses_and_source(claim: Claim) -> None:
+    assert claim.statement and claim.source and claim.quantity and claim.hypotheses
+    assert claim.id in CLAIMS
+    assert set(claim.violate) == set(claim.on_violation) == set(claim.hypotheses)
+    assert all(why for _, why in claim.on_violation.values())
+    assert claim.claimed[0] <= claim.claimed[1]
+
+
+def test_hypotheses_hold_on_many_draws(claim: Claim) -> None:
+    for seed in range(30):
+        assert claim.broken(draw(claim, seed)) == [], seed
+
+
+def test_holds_on_draws_and_the_verifier_accepts(claim: Claim, checked: list[tuple[Instance, Result]]) -> None:
+    for instance, result in checked:
+        assert result.verdict is Verdict.HOLDS
+        assert claim.verify(instance, result) == []
+
+
+def test_each_violating_draw_breaks_only_its_hypothesis(claim: Claim) -> None:
+    for hypothesis, violate in claim.violate.items():
+        for seed in range(10):
+            assert claim.broken(violate(np.random.default_rng(seed))) == [hypothesis]
+
+
+def test_a_broken_hypothesis_gets_the_declared_verdict(claim: Claim, violated: dict[str, tuple[Instance, Result]]) -> None:
+    for hypothesis, (instance, result) in violated.items():
+        assert result.verdict is claim.on_violation[hypothesis][0], hypothesis
+        assert claim.verify(instance, result) == [], hypothesis
+
+
+def test_a_tampered_certificate_is_rejected(
+    claim: Claim, checked: list[tuple[Instance, Result]], violated: dict[str, tuple[Instance, Result]]
+) -> None:
+    for instance, result in [checked[0], *violated.values()]:
+        for name, array in result.certificate.items():
+            if not array.size:
+                continue
+            for damaged in tampered(array):
+                forged = replace(result, certificate={**result.certificate, name: damaged})
+                assert claim.verify(instance, forged), name
+
+
+def tampered(array: np.ndarray) -> list[np.ndarray]:
+    """The array with its largest entry made 3 % larger, and with a row lost."""
+    changed = array.copy()
+    place = np.unravel_index(np.argmax(np.abs(array)), array.shape)
+    if np.issubdtype(array.dtype, np.integer):
+        changed[place] += 1
+    else:
+        changed[place] += 0.03 * abs(changed[place]) or 1.0
+    return [changed, array[1:]]
+
+
+def test_a_certificate_of_another_instance_is_rejected(claim: Claim, checked: list[tuple[Instance, Result]]) -> None:
+    other = draw(claim, 1000)
+    assert claim.verify(other, checked[0][1])
+
+
+def test_tampered_bounds_and_verdicts_are_rejected(
+    claim: Claim, checked: list[tuple[Instance, Result]], violated: dict[str, tuple[Instance, Result]]
+) -> None:
+    for instance, result in [checked[0], *violated.values()]:
+        for forged in forgeries(claim, result):
+            assert claim.verify(instance, forged), (forged.lower, forged.upper, forged.verdict)
+
+
+def forgeries(claim: Claim, result: Result) -> list[Result]:
+    """Results with another verdict, with bounds moved to get it, and with intervals that are none."""
+    forged = [replace(result, verdict=verdict) for verdict in Verdict if verdict is not result.verdict]
+    high = claim.claimed[1]
+    for lower, upper in ((high + 1, high + 2), (high, high), (high, high + 1), (np.nan, np.nan), (high + 1, high)):
+        if (lower, upper) != (result.lower, result.upper):
+            forged.append(replace(result, lower=lower, upper=upper, verdict=decide(lower, upper, claim.claimed)))
+    return forged
+
+
+def test_same_seed_same_result(claim: Claim, checked: list[tuple[Instance, Result]]) -> None:
+    again = claim.check(draw(claim, SEEDS[0]))
+    first = checked[0][1]
+    assert (again.verdict, again.lower, again.upper) == (first.verdict, first.lower, first.upper)
+    assert set(again.certificate) == set(first.certificate)
+    for name, array in again.certificate.items():
+        assert np.array_equal(array, first.certificate[name]), name
+
+
+def test_json_round_trip_is_exact(claim: Claim, checked: list[tuple[Instance, Result]]) -> None:
+    instance, result = checked[0]
+    restored = Result.from_json(json.loads(json.dumps(result.to_json(), allow_nan=False)))
+    assert (restored.verdict, restored.lower, restored.upper) == (result.verdict, result.lower, result.upper)
+    assert restored.provenance == json.loads(json.dumps(plain(result.provenance)))
+    for name, array in result.certificate.items():
+        assert restored.certificate[name].dtype == array.dtype
+        assert np.array_equal(restored.certificate[name], array)
+    assert claim.verify(instance, restored) == []
+
+
+def test_real_data_hold_or_fail_as_declared(claim: Claim) -> None:
+    for label, instance in claim.examples().items():
+        broken = claim.broken(instance)
+        expected = claim.on_violation[broken[0]][0] if broken else Verdict.HOLDS
+        result = claim.check(instance)
+        assert len(broken) <= 1
+        assert result.verdict is expected, label
+        assert claim.verify(instance, result) == [], label
+
+
+# --- the rules themselves, on a claim made for it ---------------------------------------------------------------------
+
+
+def coin_claim(**changes: Any) -> Claim:
+    """Claims that a drawn number, recorded as its own certificate, is at most 1."""
+
+    def check(instance: Instance) -> Result:
+        value = float(instance["value"])
+        return Result(decide(value, value, (-np.inf, 1.0)), value, value, {"value": np.array([value])})
+
+    claim = Claim(
+        id="coin",
+        statement="value <= 1",
+        source="here",
+        kind="bound",
+        quantity="value",
+        claimed=(-np.inf, 1.0),
+        hypotheses={"small": lambda instance: instance["value"] <= 1},
+        draw=lambda rng: {"value": rng.random()},
+        violate={"small": lambda rng: {"value": 1.5 + rng.random()}},
+        on_violation={"small": (Verdict.VIOLATED, "it is large")},
+        check=check,
+        recheck=lambda instance, result: [] if result.certificate["value"][0] == instance["value"] else ["another value"],
+    )
+    return replace(claim, **changes)
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "verdict"),
+    [
+        (0, 1, Verdict.HOLDS),
+        (0.2, 0.4, Verdict.HOLDS),
+        (-0.1, 0.5, Verdict.INCONCLUSIVE),
+        (0.5, 1.1, Verdict.INCONCLUSIVE),
+        (-1, 2, Verdict.INCONCLUSIVE),
+        (1.1, 2, Verdict.VIOLATED),
+        (-2, -0.1, Verdict.VIOLATED),
+        (0, np.inf, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_verdict_follows_from_the_interval_alone(lower: float, upper: float, verdict: Verdict) -> None:
+    assert decide(lower, upper, (0.0, 1.0)) is verdict
+
+
+def test_a_run_holds_when_all_is_as_declared() -> None:
+    report = run_claim(coin_claim(), draws=20)
+    assert report.verdict is Verdict.HOLDS
+    assert len(report.tested) == 20
+    assert len(report.outcomes) == 22
+    assert 0 <= report.worst_margin < 1
+
+
+def test_one_accepted_counterexample_makes_a_run_violated() -> None:
+    claim = coin_claim(draw=lambda rng: {"value": 3.0 if rng.random() < 0.2 else 0.5})
+    assert run_claim(claim, draws=40).verdict is Verdict.VIOLATED
+
+
+def test_a_rejected_certificate_proves_nothing_either_way() -> None:
+    rejecting = {"recheck": lambda instance, result: ["no"]}
+    assert run_claim(coin_claim(**rejecting), draws=3).verdict is Verdict.INCONCLUSIVE
+    assert run_claim(coin_claim(draw=lambda rng: {"value": 3.0}, **rejecting), draws=3).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_violating_draw_that_holds_makes_a_run_inconclusive() -> None:
+    claim = coin_claim(violate={"small": lambda rng: {"value": 0.5}})
+    assert run_claim(claim, draws=3).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_longer_run_repeats_a_shorter_one() -> None:
+    short, long = run_claim(coin_claim(), draws=3, seed=5), run_claim(coin_claim(), draws=6, seed=5)
+    assert [o.result.lower for o in short.tested] == [o.result.lower for o in long.tested[:3]]
+    assert [o.result.lower for o in run_claim(coin_claim(), draws=3, seed=6).tested] != [o.result.lower for o in short.tested]
+
+
+def test_an_unknown_claim_is_named() -> None:
+    with pytest.raises(ValueError, match="no claim named 'nonsense'; there are: .*uniqueness"):
+        load_claim("nonsense")
+
+
+def test_every_claim_module_is_registered_under_its_file_name() -> None:
+    from pathlib import Path
+
+    import proofs_checks
+
+    modules = {path.stem for path in Path(proofs_checks.__file__).parent.glob("*.py")} - {"__init__", "support"}
+    assert modules <= set(CLAIMS)
+    assert all(load_claim(name).id == name for name in modules)
