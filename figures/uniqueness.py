@@ -1,6 +1,6 @@
 """One output: many solutions. The same data with one Gaussian auxiliary output: one solution, and training finds it.
 
-Source: [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Theorem 3.1 and Figure 1.
+Source: [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696).
 """
 
 from collections.abc import Mapping

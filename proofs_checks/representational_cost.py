@@ -5,7 +5,7 @@ norm of a network that computes f is sum_m ||J_m||.
 
 Hypotheses. The knots are distinct. The affine part is free (skip connection).
 
-Source. [VV] Shenouda et al. (arXiv 2305.16534), Section 3; for one output Savarese et al. (arXiv 1902.05040).
+Source. [VV] Shenouda et al. (arXiv 2305.16534); for one output Savarese et al. (arXiv 1902.05040).
 
 Upper side: one neuron per knot. Lower side: a network that computes f interpolates f's values at the knots and at one
 point on either side of them, and the dual certificate eta(t_m) = J_m / ||J_m|| holds for all such networks.
@@ -129,7 +129,7 @@ def _dense(network: ReLUNetwork, x: Array) -> Array:
 CLAIM = Claim(
     id="representational_cost",
     statement="the least VV norm of a network that computes f is the total variation of f', sum_m ||J_m||",
-    source="[VV] Section 3",
+    source="[VV]",
     kind="equality",
     quantity="(least VV norm - sum_m ||J_m||) / sum_m ||J_m||",
     claimed=CLAIMED,

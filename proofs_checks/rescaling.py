@@ -6,7 +6,7 @@ minimised over all networks of one function, is the VV norm.
 
 Hypotheses. The activation is positively homogeneous (ReLU). The scales are positive.
 
-Source. [PP] Yang et al., PathProx (arXiv 2210.03069), Section 3; [VV] Shenouda et al. (arXiv 2305.16534), Section 2.
+Source. [PP] Yang et al., PathProx (arXiv 2210.03069); [VV] Shenouda et al. (arXiv 2305.16534).
 """
 
 import math
@@ -117,7 +117,7 @@ CLAIMED = (-math.inf, TOLERANCE)
 CLAIM = Claim(
     id="rescaling",
     statement="(a w, a b, v / a) computes the same function, and the least penalty over a > 0 is ||w|| ||v||",
-    source="[PP] Section 3; [VV] Section 2",
+    source="[PP]; [VV]",
     kind="equality",
     quantity="largest relative change of values under rescaling, or of the balanced penalty against the VV norm",
     claimed=CLAIMED,

@@ -5,7 +5,7 @@ sum ceil(m / 2) neurons and none has fewer.
 
 Hypothesis. Networks have a skip connection.
 
-Source. [D] Debarre et al. (arXiv 2003.10112), Theorem 3, for one output; run by run for any T (new).
+Source. [D] Debarre et al. (arXiv 2003.10112), for one output; run by run for any T (new).
 
 Upper side: a certified minimiser with that many neurons. Lower side: witnesses, points with non-zero curvature of which
 no two can be served by one kink. A kink of a minimiser serves one point, or two neighbours whose curvatures are aligned,
@@ -126,7 +126,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 CLAIM = Claim(
     id="sparsest",
     statement="the fewest neurons of a minimal-VV-norm interpolant are the sum over aligned runs of ceil(m / 2)",
-    source="[D] Theorem 3; vector form new",
+    source="[D]; vector form new",
     kind="equality",
     quantity="fewest neurons minus the formula",
     claimed=CLAIMED,

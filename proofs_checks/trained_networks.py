@@ -6,7 +6,7 @@ are nearly aligned they all end near connect-the-dots.
 Hypothesis. Curvatures apart: 1 - cos of the angle between neighbouring curvatures is at least 1/4. (By the claim
 `stability` closeness is promised in proportion to its inverse; a little above 0 would be true in the limit but invisible.)
 
-Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Section 5, there by eye. Here each network carries the exact cost
+Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Section 3, there by eye. Here each network carries the exact cost
 bound and the exact sup distance to connect-the-dots.
 
 What breaks. With one output and aligned curvatures, networks end at the same cost and apart from each other.
@@ -87,7 +87,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 CLAIM = Claim(
     id="trained_networks",
     statement="networks trained from several seeds cost R(D) within 1 % and end within 3 % of connect-the-dots",
-    source="[MT] Section 5",
+    source="[MT] Section 3",
     kind="for all seeds",
     quantity="largest sup distance to connect-the-dots or between two networks, relative to the range of the labels",
     claimed=CLAIMED,

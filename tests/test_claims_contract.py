@@ -218,7 +218,9 @@ def test_a_violating_draw_that_holds_makes_a_run_inconclusive() -> None:
 def test_a_longer_run_repeats_a_shorter_one() -> None:
     short, long = run_claim(coin_claim(), draws=3, seed=5), run_claim(coin_claim(), draws=6, seed=5)
     assert [o.result.lower for o in short.tested] == [o.result.lower for o in long.tested[:3]]
-    assert [o.result.lower for o in run_claim(coin_claim(), draws=3, seed=6).tested] != [o.result.lower for o in short.tested]
+    assert [o.result.lower for o in run_claim(coin_claim(), draws=3, seed=6).tested] != [
+        o.result.lower for o in short.tested
+    ]
 
 
 def test_an_unknown_claim_is_named() -> None:

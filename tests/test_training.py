@@ -34,7 +34,7 @@ def relative_residual(result):
 
 @pytest.mark.parametrize(
     ("n", "spacing", "seed"),
-    [(5, "uniform", 1), (6, "normal", 2), (8, "regular", 3), (8, "uniform", 1), (10, "normal", 5), (12, "uniform", 6)],
+    [(5, "uniform", 1), (8, "regular", 3), (10, "normal", 5), (12, "uniform", 6)],
 )
 def test_default_settings_reach_the_least_norm_from_nearly_every_seed(n, spacing, seed):
     data = random_dataset(n, 2, seed, spacing=spacing)
@@ -45,7 +45,7 @@ def test_default_settings_reach_the_least_norm_from_nearly_every_seed(n, spacing
 
 def test_weight_decay_reaches_the_same_norm():
     data = random_dataset(8, 2, 1)
-    result = train(data.X, data.Y, seeds=4, penalty="weight_decay", progress=False)
+    result = train(data.X, data.Y, seeds=4, penalty="weight_decay", steps=3000, progress=False)
     assert np.max(np.abs(relative_excess(result))) < 0.01
     assert relative_residual(result) < 2e-3
 
@@ -53,7 +53,7 @@ def test_weight_decay_reaches_the_same_norm():
 def test_one_output_with_many_solutions_gives_equal_costs_but_different_networks():
     x = np.arange(6.0)
     y = np.array([0.0, 0.0, 1.0, 3.0, 6.0, 6.5])  # curvatures 1, 1, 1, -2.5
-    result = train(x, y, seeds=6, progress=False)
+    result = train(x, y, seeds=6, steps=2000, progress=False)
     assert np.max(np.abs(relative_excess(result))) < 0.01
     between = np.array([network([1.5, 2.5, 3.5])[:, 0] for network in result.networks])
     assert np.max(np.ptp(between, axis=0)) > 0.02
@@ -77,11 +77,11 @@ def test_lam_above_lam_max_gives_the_affine_fit():
 @pytest.mark.parametrize("lam", [0.05, 0.2])
 @pytest.mark.parametrize("penalty", ["path_norm", "weight_decay"])
 def test_a_stated_lam_start_means_the_plain_objective_throughout(lam, penalty):
-    result = train(*TENT, lam=0.05, lam_start=lam, steps=2000, penalty=penalty, seeds=2, progress=False)
+    result = train(*TENT, lam=0.05, lam_start=lam, steps=1000, penalty=penalty, seeds=2, progress=False)
     assert result.settings["whitened_steps"] == 0
     np.testing.assert_allclose(result.history["lam"][[0, -1]], [lam, 0.05])
     assert np.all(np.diff(result.history["lam"]) <= 1e-15)
-    default = train(*TENT, lam=0.05, progress=False)
+    default = train(*TENT, lam=0.05, steps=2000, progress=False)
     np.testing.assert_allclose(result.objectives, default.objectives[0], rtol=0.02)
 
 
@@ -110,7 +110,7 @@ def test_affine_data_need_no_neurons(X, Y):
 def test_two_input_features():
     rng = np.random.default_rng(0)
     X, Y = rng.standard_normal((8, 2)), rng.standard_normal((8, 2))
-    result = train(X, Y, seeds=3, steps=3000, progress=False)
+    result = train(X, Y, seeds=3, steps=2000, progress=False)
     assert relative_residual(result) < 1e-3
     assert np.ptp([network.vv_norm for network in result.networks]) < 0.01 * result.best.vv_norm
     with pytest.raises(ValueError, match="2 inputs"):
@@ -118,7 +118,7 @@ def test_two_input_features():
 
 
 def test_without_skip_connection():
-    result = train(*TENT, seeds=2, skip=False, steps=3000, progress=False)
+    result = train(*TENT, seeds=2, skip=False, steps=1000, progress=False)
     for network, certificate in zip(result.networks, result.certificates(), strict=True):
         assert not network.A.any()
         assert not certificate.skip
@@ -127,11 +127,11 @@ def test_without_skip_connection():
 
 
 def test_repeated_inputs_count_with_their_mean_and_their_number():
-    repeated = train([0.0, 1.0, 1.0, 2.0, 3.0], [0.0, 0.0, 2.0, 0.0, 1.0], seeds=2, steps=3000, progress=False)
+    repeated = train([0.0, 1.0, 1.0, 2.0, 3.0], [0.0, 0.0, 2.0, 0.0, 1.0], seeds=2, steps=1000, progress=False)
     np.testing.assert_allclose(repeated.best([0.0, 1.0, 2.0, 3.0])[:, 0], TENT[1], atol=1e-4)
     np.testing.assert_allclose(repeated.history["loss"][-1], 1.0, rtol=1e-6)
-    single = train([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], lam=0.1, progress=False)
-    double = train([0.0, 1.0, 2.0] * 2, [0.0, 1.0, 0.0] * 2, lam=0.2, progress=False)
+    single = train([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], lam=0.1, steps=1000, progress=False)
+    double = train([0.0, 1.0, 2.0] * 2, [0.0, 1.0, 0.0] * 2, lam=0.2, steps=1000, progress=False)
     assert double.best.vv_norm == pytest.approx(single.best.vv_norm, rel=1e-4)
 
 
@@ -208,7 +208,7 @@ def test_fewer_steps_than_records():
 
 
 def test_float32():
-    result = train(*TENT, seeds=2, dtype="float32", progress=False)
+    result = train(*TENT, seeds=2, dtype="float32", steps=2000, progress=False)
     assert result.best.W.dtype == np.float64
     assert np.max(np.abs(relative_excess(result))) < 0.01
     assert relative_residual(result) < 1e-3
@@ -223,33 +223,33 @@ def objective_at_random(d, T, K=9, S=2):
     kinks = [problem.draw_kinks(K, rng) for _ in range(S)]
     objective = Objective(problem, kinks, 0.7, torch.empty(0, dtype=torch.float64))
     flat = torch.from_numpy(rng.standard_normal((S, K * (d + 1 + T))))
-    metric = torch.from_numpy(problem.whitening(0.01)).expand(S, -1, -1).contiguous()
-    return objective, flat, metric, (d, K, T)
+    root = torch.from_numpy(problem.residual_map + rng.standard_normal((6, 6))).expand(S, -1, -1).contiguous()
+    return objective, flat, root, (d, K, T)
 
 
 @pytest.mark.parametrize("penalty", ["path_norm", "weight_decay"])
 @pytest.mark.parametrize("d", [1, 3])
 def test_gradients_agree_with_automatic_differentiation(d, penalty):
-    objective, flat, metric, shape = objective_at_random(d, 2)
+    objective, flat, root, shape = objective_at_random(d, 2)
     by_hand = torch.zeros_like(flat)
-    objective.gradient(Parameters(flat, *shape), metric, 0.3, penalty, Parameters(by_hand, *shape))
+    objective.gradient(Parameters(flat, *shape), root.mT @ root, 0.3, penalty, Parameters(by_hand, *shape))
     flat.requires_grad_()
     at = Parameters(flat, *shape)
-    (objective.loss(at, metric) + 0.3 * objective.penalty(at, penalty)).sum().backward()
+    (objective.loss(at, root) + 0.3 * objective.penalty(at, penalty)).sum().backward()
     torch.testing.assert_close(by_hand, flat.grad, rtol=1e-9, atol=1e-9)
 
 
 def test_penalties_and_their_gradients_agree_on_balanced_neurons():
-    objective, flat, metric, shape = objective_at_random(2, 3)
+    objective, flat, root, shape = objective_at_random(2, 3)
     at = Parameters(flat, *shape)
-    loss, cost = objective.loss(at, metric), objective.penalty(at, "path_norm")
+    loss, cost = objective.loss(at, root), objective.penalty(at, "path_norm")
     at.balance()
-    torch.testing.assert_close(objective.loss(at, metric), loss)
+    torch.testing.assert_close(objective.loss(at, root), loss)
     for penalty in ("path_norm", "weight_decay"):
         torch.testing.assert_close(objective.penalty(at, penalty), cost)
     first, second = torch.zeros_like(flat), torch.zeros_like(flat)
-    objective.gradient(at, metric, 0.3, "path_norm", Parameters(first, *shape))
-    objective.gradient(at, metric, 0.3, "weight_decay", Parameters(second, *shape))
+    objective.gradient(at, root.mT @ root, 0.3, "path_norm", Parameters(first, *shape))
+    objective.gradient(at, root.mT @ root, 0.3, "weight_decay", Parameters(second, *shape))
     torch.testing.assert_close(first, second)
 
 

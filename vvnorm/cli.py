@@ -4,6 +4,7 @@ Exit codes: 0 ok; 1 violated or not certified; 2 inconclusive; 64 usage or bad i
 130 interrupted.
 """
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -179,6 +180,8 @@ def certify(
     from vvnorm.network import ReLUNetwork
 
     _check_outputs(json)
+    if not 0 < tol < 1:
+        raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
     saved = ReLUNetwork.load(network)
     dataset = _load(data, x, y, aux, sigma, seed, repeats)
     certificate = judge(saved, dataset.X, dataset.Y)
@@ -215,6 +218,8 @@ def train(
 
     _check_outputs(json, out, plot)
     dataset = _load(data, x, y, aux, sigma, seed, repeats)
+    if plot and dataset.X.shape[1] != 1:
+        raise ValueError(f"--plot needs one input column, got {', '.join(dataset.x_names)}")
     result = run(
         dataset.X, dataset.Y, width=width, lam=lam, seeds=range(seed, seed + seeds), steps=steps, penalty=penalty.value
     )
@@ -254,16 +259,16 @@ def figures(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"cannot make the folder {str(out)!r}: {error.strerror}") from None
-    code = OK
+    codes = {OK}
     for script in scripts:
         data = draw_figure(script, out, seed=seed, quick=quick)
         for complaint in data.complaints:
             _say(f"{script.id} is not drawn: {complaint}")
-            code = NOT_CERTIFIED
+            codes.add(NOT_CERTIFIED)
         if not data.complaints:
             _say(f"{script.id}: {data.verdict}; {out / script.id}.pdf and .png")
-            code = max(code, INCONCLUSIVE if data.verdict == "INCONCLUSIVE" else OK)
-    return code
+            codes.add({"HOLDS": OK, "VIOLATED": NOT_CERTIFIED}.get(data.verdict, INCONCLUSIVE))
+    return NOT_CERTIFIED if NOT_CERTIFIED in codes else max(codes)
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -301,6 +306,10 @@ def _check_outputs(json: Path | None, out: Path | None = None, plot: Path | None
     for path in (json, out, plot):
         if path and not path.absolute().parent.is_dir():
             raise ValueError(f"cannot write {str(path)!r}: the folder does not exist")
+        if path and path.is_dir():
+            raise ValueError(f"cannot write {str(path)!r}: it is a folder")
+        if path and not os.access(path.absolute().parent, os.W_OK) and not path.exists():
+            raise ValueError(f"cannot write {str(path)!r}: the folder cannot be written to")
 
 
 def _conclude(complaints: list[str]) -> int:
@@ -312,7 +321,11 @@ def _conclude(complaints: list[str]) -> int:
 
 
 def _say(text: str) -> None:
-    typer.echo(text)
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        # Whoever read the output has left; files and exit code still count.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Table:
@@ -335,7 +348,7 @@ class _Table:
         table = Table(*self.columns)
         for row in self.rows:
             table.add_row(*row)
-        Console().print(table)
+        Console(markup=False, emoji=False, highlight=False).print(table)
 
 
 class _Progress:
@@ -367,22 +380,19 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         code = app(args=arguments or ["--help"], prog_name="vvnorm", standalone_mode=False)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except parser_error as error:
-        print(f"vvnorm: {error.format_message()}", file=sys.stderr)
+        print(f"vvnorm: {' '.join(error.format_message().split())}", file=sys.stderr)
         code = USAGE
-    except KeyboardInterrupt:
-        print("vvnorm: interrupted", file=sys.stderr)
-        code = INTERRUPTED
-    except BrokenPipeError:
-        code = OK
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, MemoryError) as error:
         print(f"vvnorm: {' '.join(str(error).split())}", file=sys.stderr)
         code = USAGE
     except RuntimeError as error:
         print(f"vvnorm: {' '.join(str(error).split())}", file=sys.stderr)
         code = NOT_CERTIFIED
+    if code == INTERRUPTED:  # typer's parser returns this code for an interrupt
+        print("vvnorm: interrupted", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else OK)
 
 

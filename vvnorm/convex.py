@@ -151,10 +151,13 @@ def curvature_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True) ->
 
     x, labels = _two_or_more(X, Y)
     n, T = labels.shape
-    reach = x[-1] - x[0]
     middle, height = _middle_and_height(labels)
     targets = (labels - middle) / height
-    gap = np.diff(x) / reach
+    with np.errstate(all="ignore"):
+        reach = x[-1] - x[0]
+        per_gap = reach / np.diff(x)
+    if not np.isfinite(per_gap).all():
+        raise ValueError("X spans more orders of magnitude than the convex program can hold in one unit; rescale parts of it")
     # Unknown values of missing labels, and the values at the data as an affine function of them.
     row, output = np.nonzero(np.isnan(targets))
     values = np.where(np.isnan(targets), 0.0, targets)
@@ -162,7 +165,7 @@ def curvature_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True) ->
         free = cp.Variable(len(row))
         place = coo_array((np.ones(len(row)), (row + n * output, np.arange(len(row)))), shape=(n * T, len(row)))
         values = values + cp.reshape(place @ free, (n, T), order="F")
-    slopes = cp.multiply(np.repeat(1 / gap[:, None], T, axis=1), values[1:] - values[:-1])
+    slopes = cp.multiply(np.repeat(per_gap[:, None], T, axis=1), values[1:] - values[:-1])
     P, Q = cp.Variable((max(n - 2, 1), T)), cp.Variable((max(n - 2, 1), T))
     constraints = [P + Q - (slopes[1:] - slopes[:-1]) == 0] if n > 2 else [P == 0, Q == 0]
     cost = cp.sum(cp.norm(P, 2, axis=1))

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+_DEVICES = (Path("/dev"), Path("/dev/fd"))
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
@@ -17,7 +19,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Parameters
     ----------
     path : path-like
-        Final name. Its folder must exist. An existing file is replaced in one step, or kept if anything fails.
+        Final name. Its folder must exist. An existing file is replaced in one step, or kept if anything fails. A pipe
+        or a device (`/dev/stdout`) is not replaced but written to.
 
     Yields
     ------
@@ -29,6 +32,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         If the folder does not exist or cannot be written to.
     """
     target = Path(path)
+    if target.parent in _DEVICES or (target.exists() and not target.is_file() and not target.is_dir()):
+        try:
+            with target.open("ab") as stream:
+                yield stream
+        except BrokenPipeError:
+            raise ValueError(f"cannot write {str(target)!r}: nobody reads it") from None
+        return
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from vvnorm.network import ReLUNetwork
+from vvnorm.network import ReLUNetwork, row_norms
 
 
 def sup_distance(f: ReLUNetwork, g: ReLUNetwork, low: float, high: float) -> float:
@@ -37,4 +37,4 @@ def sup_distance(f: ReLUNetwork, g: ReLUNetwork, low: float, high: float) -> flo
         raise ValueError(f"low and high must be finite with low <= high, got {low!r} and {high!r}")
     kinks = np.concatenate([f.kinks[0], g.kinks[0]])
     points = np.concatenate([[low, high], kinks[(kinks > low) & (kinks < high)]])
-    return float(np.max(np.linalg.norm(f(points) - g(points), axis=1)))
+    return float(np.max(row_norms(f(points) - g(points))))

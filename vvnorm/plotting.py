@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vvnorm.claims import Verdict
+from vvnorm.data import Array
 from vvnorm.files import atomic_write
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ COLOURS = {
     "grey": "#7F7F7F",
 }
 """Okabe and Ito's palette, told apart with any common colour vision, and grey."""
+
+_DRAWABLE = 1e306  # matplotlib multiplies ranges by small numbers
 
 _STYLE = {
     "font.size": 9,
@@ -172,8 +175,7 @@ def plot_solution(solution: "Solution", x_name: str, y_names: Sequence[str], pat
     """
     target = check_plot_path(path)
     x, Y = solution.X[:, 0], solution.Y
-    margin = 0.05 * (x[-1] - x[0])
-    t = np.unique(np.concatenate([x, np.linspace(x[0] - margin, x[-1] + margin, 2001)]))
+    t = _positions(x, Y)
     values = solution(t)
     shown = min(Y.shape[1], 6)
     with style():
@@ -187,8 +189,8 @@ def plot_solution(solution: "Solution", x_name: str, y_names: Sequence[str], pat
                 )
             axis.plot(t, values[:, output], color=COLOURS["blue"], label="interpolant of least VV norm")
             axis.plot(x, Y[:, output], "o", ms=3, color=COLOURS["black"], label="data")
-            axis.set_ylabel(name)
-        axes[-1].set_xlabel(x_name)
+            axis.set_ylabel(_literal(name))
+        axes[-1].set_xlabel(_literal(x_name))
         axes[0].legend(loc="best")
         if shown < Y.shape[1]:
             axes[0].set_title(f"first {shown} of {Y.shape[1]} outputs")
@@ -216,8 +218,7 @@ def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str],
     if result.X.shape[1] != 1:
         raise ValueError(f"plot needs one input column; the networks have {result.X.shape[1]}")
     x, Y = result.X[:, 0], result.Y
-    margin = 0.05 * np.ptp(x)
-    t = np.unique(np.concatenate([x, np.linspace(x.min() - margin, x.max() + margin, 2001)]))
+    t = _positions(x, Y)
     shown = min(Y.shape[1], 6)
     with style():
         figure = new_figure(6.4, 0.6 + 1.9 * (shown + 1))
@@ -227,8 +228,22 @@ def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str],
                 label = "trained networks" if k == 0 else None
                 axis.plot(t, network(t)[:, output], color=COLOURS["orange"], lw=0.9, label=label)
             axis.plot(x, Y[:, output], "o", ms=3, color=COLOURS["black"], label="data")
-            axis.set(xlabel=x_name, ylabel=name)
+            axis.set(xlabel=_literal(x_name), ylabel=_literal(name))
         axes[0].legend(loc="best")
         axes[-1].plot(result.history["step"], result.history["vv_norm"], color=COLOURS["blue"], lw=0.9)
         axes[-1].set(xlabel="step", ylabel="VV norm", yscale="log")
         save(figure, target)
+
+
+def _positions(x: Array, Y: Array) -> Array:
+    """Where functions are drawn: at the data, and evenly from a little before them to a little after."""
+    largest = max(np.max(np.abs(x)), np.nanmax(np.abs(Y)))
+    if largest > _DRAWABLE:
+        raise ValueError(f"a figure cannot show {largest:.3g}: its axes would leave float64; rescale the data")
+    margin = 0.05 * np.ptp(x)
+    return np.unique(np.concatenate([x, np.linspace(x.min() - margin, x.max() + margin, 2001)]))
+
+
+def _literal(name: str) -> str:
+    """Keep matplotlib from reading a column's name as a formula."""
+    return name.replace("$", r"\$")

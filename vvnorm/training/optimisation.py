@@ -115,10 +115,9 @@ class Objective:
         """Return the values of the neurons at the points, (S, N, K)."""
         return torch.baddbmm(self.bias(at)[:, None, :], self.z, at.W.mT).relu()
 
-    def loss(self, at: Parameters, metric: torch.Tensor) -> torch.Tensor:
-        """Return <F - y, metric (F - y)> / 2, shape (S,), for a metric of shape (S, N, N)."""
-        residual = torch.bmm(self.hidden(at), at.V.mT) - self.y
-        return (residual * torch.bmm(metric, residual)).sum((1, 2)) / 2
+    def loss(self, at: Parameters, root: torch.Tensor) -> torch.Tensor:
+        """Return ||root (F - y)||^2 / 2, shape (S,), for a root of the metric, (S, N, N): exact where F - y is affine."""
+        return torch.bmm(root, torch.bmm(self.hidden(at), at.V.mT) - self.y).square().sum((1, 2)) / 2
 
     def penalty(self, at: Parameters, penalty: Penalty) -> torch.Tensor:
         """Return the penalty, shape (S,)."""
@@ -186,9 +185,9 @@ def optimise(
     correlation = problem.largest_correlation(whitened)
     unit = math.sqrt(float(np.sum(problem.y * (whitened @ problem.y))) / (len(problem.z) - problem.affine.shape[1]))
     scale = correlation / problem.lam_max
-    first, plain = (
-        torch.from_numpy(metric).to(like).expand(S, -1, -1).contiguous()
-        for metric in (whitened, problem.projection * scale)
+    first, plain, residual_map = (
+        torch.from_numpy(matrix).to(like).expand(S, -1, -1).contiguous()
+        for matrix in (whitened, problem.projection * scale, problem.residual_map)
     )
     objective = Objective(problem, kinks, unit, like)
     W = np.stack([k.w for k in kinks])
@@ -202,7 +201,7 @@ def optimise(
     for step in range(schedule.steps + 1):
         ratio = schedule.ratio(step)
         if step in records:
-            loss = (_numpy(objective.loss(at, plain)) * (unit**2 / scale) + problem.scatter) * problem.y_unit**2
+            loss = (_numpy(objective.loss(at, residual_map)) * unit**2 + problem.scatter) * problem.y_unit**2
             vv_norm = _numpy(objective.penalty(at, "path_norm")) * (unit * problem.y_unit / problem.x_unit)
             rows.append((step, ratio * problem.lam_max * problem.x_unit * problem.y_unit, loss, vv_norm))
             report(step, float(np.mean(loss)), float(np.mean(vv_norm)))

@@ -84,10 +84,15 @@ class Problem:
         object.__setattr__(self, "affine", U[:, size > 1e-12 * size[0]])
 
     @cached_property
+    def residual_map(self) -> Array:
+        """Maps F - y, (N, T), to what the best affine part leaves of it, each row times the root of its count; (N, N)."""
+        root = np.sqrt(self.counts)
+        return (np.eye(len(root)) - self.affine @ self.affine.T) * root
+
+    @cached_property
     def projection(self) -> Array:
         """The matrix P of the loss, (N, N)."""
-        root = np.sqrt(self.counts)
-        return root[:, None] * (np.eye(len(root)) - self.affine @ self.affine.T) * root
+        return self.residual_map.T @ self.residual_map
 
     @cached_property
     def is_affine(self) -> bool:

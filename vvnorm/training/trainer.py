@@ -119,7 +119,7 @@ def train(
     steps : int
         Number of steps of Adam.
     lr : float, optional
-        First learning rate; 50 / steps by default, at most 0.03.
+        First learning rate; 50 / steps by default, at most 0.02.
     lam_start : float, optional
         By default lam is lowered in a whitened metric first, see Notes. A number (at least lam) means: the objective
         as stated throughout, with lam lowered geometrically from this value over the first 90 % of the steps;
@@ -179,7 +179,7 @@ def train(
     chosen = _as_seeds(seeds)
     steps = as_count(steps, "steps", 1)
     width = max(64, 4 * (len(inputs) - 1)) if width is None else as_count(width, "width", 1)
-    lr = min(50 / steps, 0.03) if lr is None else _as_positive(lr, "lr")
+    lr = min(50 / steps, 0.02) if lr is None else _as_positive(lr, "lr")
     _check_choice(penalty, "penalty", get_args(Penalty))
     like = _tensor_kind(dtype, device)
 
