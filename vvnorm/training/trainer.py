@@ -23,6 +23,7 @@ _LAM = 1e-6  # default lam / lam_max
 _LAM_START = 0.3  # where the default continuation starts, lam / lam_max
 _WHITENED = 0.8  # part of the steps that the default takes in the whitened metric
 _OUTPUT_SIZE = 0.1  # ||v_k|| at the start
+_PARALLEL_WORK = 1 << 23  # products per step from which more than one thread pays
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
@@ -160,8 +161,8 @@ def train(
     lam_max the two minimisers differ, and the last phase may need more steps.
 
     Learning rates are constant for the first half of a phase and then fall to 1/1000 along a cosine. Time and memory
-    per step are S N (K (d + T) + N T) and S (N K + N^2), for S seeds. Torch uses as many threads as it is set to
-    (`torch.set_num_threads`); small problems are fastest with one. Neither NumPy's nor torch's global random state is
+    per step are S N (K (d + T) + N T) and S (N K + N^2), for S seeds. Small problems run on one thread of
+    torch, whatever it is set to; the setting is restored. Neither NumPy's nor torch's global random state is
     touched.
 
     Examples
@@ -192,7 +193,8 @@ def train(
     else:
         starts = [_start(problem, width, np.random.default_rng(seed)) for seed in chosen]
         kinks, V = [kink for kink, _ in starts], np.stack([v for _, v in starts])
-        with _progress_bar(steps, progress) as report:
+        work = len(chosen) * len(problem.z) * width * (inputs.shape[1] + labels.shape[1])
+        with _progress_bar(steps, progress) as report, _threads_for(work):
             neurons, history = optimise(problem, kinks, V, schedule, penalty, like, report)
         networks = [problem.network(*neuron) for neuron in neurons]
     settings = {
@@ -281,6 +283,22 @@ def _affine(problem: Problem, n_seeds: int, lam: float) -> tuple[list[ReLUNetwor
         "vv_norm": np.zeros((1, n_seeds)),
     }
     return [network] * n_seeds, history
+
+
+@contextmanager
+def _threads_for(work: int) -> Iterator[None]:
+    """Run small problems on one thread of torch, then give its threads back.
+
+    Threads that wait for each other a few times per step cost more than they save below some millions of products, and
+    10 to 50 times more than that when other processes share the cores (measured: 2 s became 90 s).
+    """
+    threads = torch.get_num_threads()
+    try:
+        if work < _PARALLEL_WORK:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager
