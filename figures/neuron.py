@@ -75,10 +75,9 @@ def _draw_diagram(axes: "Axes", values: Mapping[str, Any]) -> None:
     for output, colour in enumerate(_OUTPUT_COLOURS):
         end = (3.1, 1.1 - 1.1 * output)
         axes.annotate("", end, (1.5, 0.0), arrowprops={**arrow, "color": COLOURS[colour], "lw": 1.6})
-        middle = ((1.5 + end[0]) / 2, end[1] / 2)
         axes.annotate(
             f"$v_{output + 1}={values['v'][output]:g}$",
-            (middle[0], middle[1] + 0.14 + 0.22 * (output == 0)),
+            ((2.2, 0.78), (2.35, 0.13), (2.9, -0.52))[output],
             ha="center",
             color=COLOURS[colour],
         )

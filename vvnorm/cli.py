@@ -225,7 +225,9 @@ def train(
     )
     columns: tuple[str, ...] = ("vv_norm",)
     if dataset.X.shape[1] == 1:
-        rows: list[dict[str, Any]] = [{"seed": s, **c.numbers()} for s, c in zip(result.seeds, result.certificates(), strict=True)]
+        rows: list[dict[str, Any]] = [
+            {"seed": s, **c.numbers()} for s, c in zip(result.seeds, result.certificates(), strict=True)
+        ]
         columns = ("vv_norm", "gap", "relative_residual", "distance", "distance_bound")
     else:
         rows = [{"seed": s, "vv_norm": f.vv_norm} for s, f in zip(result.seeds, result.networks, strict=True)]

@@ -157,7 +157,9 @@ def curvature_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True) ->
         reach = x[-1] - x[0]
         per_gap = reach / np.diff(x)
     if not np.isfinite(per_gap).all():
-        raise ValueError("X spans more orders of magnitude than the convex program can hold in one unit; rescale parts of it")
+        raise ValueError(
+            "X spans more orders of magnitude than the convex program can hold in one unit; rescale parts of it"
+        )
     # Unknown values of missing labels, and the values at the data as an affine function of them.
     row, output = np.nonzero(np.isnan(targets))
     values = np.where(np.isnan(targets), 0.0, targets)

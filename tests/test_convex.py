@@ -1,0 +1,268 @@
+"""The convex programs against the closed form, against each other, and against the certificate."""
+
+import cvxpy
+import numpy as np
+import pytest
+
+from vvnorm import Dataset, ReLUNetwork, aligned_dataset, connect_the_dots, interpolate, random_dataset
+from vvnorm.convex import curvature_interpolation, dictionary_interpolation
+
+PROGRAMS = (dictionary_interpolation, curvature_interpolation)
+SIZES = [(3, 1), (4, 2), (9, 3), (30, 5)]
+
+
+def draw(n: int, outputs: int, seed: int = 0, **options: float) -> Dataset:
+    return random_dataset(n, outputs, np.random.default_rng([n, outputs, seed]), **options)
+
+
+def with_gaps(data: Dataset, share: float, seed: int = 0) -> np.ndarray:
+    """The labels, a share of them missing, yet at least two left in each output."""
+    rng = np.random.default_rng(seed)
+    Y = data.Y.copy()
+    Y[rng.random(Y.shape) < share] = np.nan
+    for output in range(Y.shape[1]):
+        kept = rng.choice(len(Y), 2, replace=False)
+        Y[kept, output] = data.Y[kept, output]
+    return Y
+
+
+def worst_residual(network: ReLUNetwork, X: np.ndarray, Y: np.ndarray) -> float:
+    """Largest deviation from a present label, in units of the labels' range."""
+    return float(np.nanmax(np.abs(network(X) - Y)) / (np.nanmax(Y) - np.nanmin(Y)))
+
+
+@pytest.mark.parametrize("refinement", [0, 3])
+@pytest.mark.parametrize(("n", "outputs"), SIZES)
+def test_dictionary_program_agrees_with_the_closed_form_whatever_the_refinement(
+    n: int, outputs: int, refinement: int
+) -> None:
+    data = draw(n, outputs)
+    found = dictionary_interpolation(data.X, data.Y, refinement=refinement)
+    assert found.value == pytest.approx(interpolate(data.X, data.Y).value, rel=1e-6)
+    assert found.network.vv_norm == pytest.approx(found.value, rel=1e-9)
+    assert worst_residual(found.network, data.X, data.Y) < 1e-6
+    assert found.network.n_neurons == found.provenance["neurons"] == (n - 1) * (refinement + 1) - 1
+
+
+@pytest.mark.parametrize(("n", "outputs"), SIZES)
+def test_curvature_program_agrees_with_the_closed_form(n: int, outputs: int) -> None:
+    data = draw(n, outputs)
+    found = curvature_interpolation(data.X, data.Y)
+    assert found.network.vv_norm == pytest.approx(interpolate(data.X, data.Y).value, rel=1e-12)
+
+
+def test_dictionary_program_finds_the_optimum_where_there_are_many_solutions() -> None:
+    data = aligned_dataset(10, 1, 3, runs=(3, 4))
+    found = dictionary_interpolation(data.X, data.Y, refinement=2)
+    assert not interpolate(data.X, data.Y).unique
+    assert found.value == pytest.approx(interpolate(data.X, data.Y).value, rel=1e-6)
+
+
+@pytest.mark.parametrize("refinement", [0, 3])
+@pytest.mark.parametrize(("n", "outputs"), SIZES)
+def test_without_skip_connection_the_two_programs_agree_and_the_gap_is_certified(
+    n: int, outputs: int, refinement: int
+) -> None:
+    data = draw(n, outputs)
+    solution = interpolate(data.X, data.Y, skip=False)
+    found = dictionary_interpolation(data.X, data.Y, skip=False, refinement=refinement)
+    assert solution.verify() == []
+    assert solution.gap < 1e-6
+    assert found.value == pytest.approx(solution.value, rel=1e-6)
+    assert not found.network.A.any()
+    assert not solution.network.A.any()
+    assert not solution.certificate.skip
+    assert worst_residual(found.network, data.X, data.Y) < 1e-6
+    assert solution.lower_bound <= solution.value * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_skip_connection_never_costs(seed: int) -> None:
+    data = draw(8, 2, seed)
+    free, bound = (interpolate(data.X, data.Y, skip=skip).value for skip in (True, False))
+    assert free <= bound * (1 + 1e-9)
+
+
+def test_without_skip_connection_a_rising_line_costs_its_slope() -> None:
+    solution = interpolate([0, 1, 2, 3], [0, 2, 4, 6], skip=False)
+    assert solution.value == pytest.approx(2, rel=1e-9)
+    assert solution.verify() == []
+
+
+def test_without_skip_connection_a_valley_costs_less_than_its_turns_and_its_slope() -> None:
+    # |x| is relu(x) + relu(-x): cost 2, the curvature alone; no neuron is left on everywhere.
+    solution = interpolate([-1, 0, 1], [1, 0, 1], skip=False)
+    assert solution.value == pytest.approx(2, rel=1e-9)
+    assert solution.verify() == []
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.8])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_missing_labels_give_a_certified_solution_that_the_dictionary_confirms(
+    outputs: int, share: float, skip: bool
+) -> None:
+    data = draw(12, outputs)
+    Y = with_gaps(data, share)
+    solution = interpolate(data.X, Y, skip=skip)
+    assert solution.verify() == []
+    assert solution.gap < 1e-6
+    assert worst_residual(solution.network, solution.X, solution.Y) < 1e-12
+    present = ~np.isnan(solution.Y)
+    np.testing.assert_array_equal(solution(solution.X)[present], solution.Y[present])
+    assert dictionary_interpolation(data.X, Y, skip=skip, refinement=1).value == pytest.approx(solution.value, rel=1e-6)
+
+
+def test_with_one_output_a_missing_label_is_as_if_the_point_were_not_there() -> None:
+    data = draw(15, 1)
+    Y = with_gaps(data, 0.5)
+    present = ~np.isnan(Y[:, 0])
+    assert interpolate(data.X, Y).value == pytest.approx(interpolate(data.X[present], Y[present]).value, rel=1e-6)
+
+
+def test_a_point_without_any_label_is_as_if_it_were_not_there() -> None:
+    data = draw(10, 3)
+    Y, kept = data.Y.copy(), np.ones(10, dtype=bool)
+    kept[[0, 4, 5, 9]] = False
+    Y[~kept] = np.nan
+    assert interpolate(data.X, Y).value == pytest.approx(interpolate(data.X[kept], Y[kept]).value, rel=1e-6)
+
+
+def test_one_label_per_output_costs_nothing() -> None:
+    Y = np.full((5, 2), np.nan)
+    Y[1, 0], Y[3, 1] = 7.0, -2.0
+    solution = interpolate(np.arange(5), Y)
+    np.testing.assert_allclose(solution([1, 3])[[0, 1], [0, 1]], [7, -2])
+    assert solution.value == pytest.approx(0, abs=1e-6)
+
+
+def test_a_solution_with_missing_labels_says_that_it_has_no_closed_form() -> None:
+    solution = interpolate([0, 1, 2, 3], [0, 1, np.nan, 1])
+    assert not solution.closed_form
+    assert "labels are missing" in solution.provenance["method"]
+    assert "unique" not in solution.record()
+    for ask in (lambda: solution.unique, lambda: solution.band([0.5]), solution.sparsest, lambda: solution.sample(1, 0)):
+        with pytest.raises(ValueError, match="closed form only"):
+            ask()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_solver_status_and_versions_are_recorded(program) -> None:
+    provenance = program([0, 1, 2], [0, 1, 0]).provenance
+    assert provenance["solver"] == "CLARABEL"
+    assert provenance["status"] == "optimal"
+    assert provenance["cvxpy"] == cvxpy.__version__
+
+
+def test_solver_status_reaches_the_solution() -> None:
+    provenance = interpolate([0, 1, 2], [0, 1, 0], skip=False).provenance
+    assert (provenance["solver"], provenance["status"]) == ("CLARABEL", "optimal")
+    assert "no skip connection" in provenance["method"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("skip", [True, False])
+def test_two_points_are_joined_by_a_line(program, skip: bool) -> None:
+    found = program([2, -1], [[5.0, 1.0], [2.0, 1.0]], skip=skip)
+    np.testing.assert_allclose(found.network([-1, 2]), [[2, 1], [5, 1]], atol=1e-7)
+    assert found.network.vv_norm == pytest.approx(0.0 if skip else 1.0, abs=1e-7)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("level", [0.0, 3.0, -1e100])
+def test_constant_labels_cost_nothing(program, skip: bool, level: float) -> None:
+    network = program([0, 1, 3, 4], np.full((4, 2), level), skip=skip).network
+    assert network.vv_norm <= 1e-7
+    np.testing.assert_allclose(network([0.0, 2.0, 4.0]), np.full((3, 2), level), rtol=1e-9, atol=1e-7)
+
+
+@pytest.mark.parametrize("x_scale", [1e-100, 1e100])
+@pytest.mark.parametrize("y_scale", [1e-100, 1e100])
+@pytest.mark.parametrize("skip", [True, False])
+def test_scales_of_a_hundred_orders_of_magnitude_change_nothing(x_scale: float, y_scale: float, skip: bool) -> None:
+    data = draw(7, 2)
+    Y = with_gaps(data, 0.2)
+    X, scaled = x_scale * data.X, y_scale * Y
+    value = interpolate(data.X, Y, skip=skip).value * (y_scale / x_scale)
+    solution = interpolate(X, scaled, skip=skip)
+    assert solution.verify() == []
+    assert solution.value == pytest.approx(value, rel=1e-6)
+    assert dictionary_interpolation(X, scaled, skip=skip).value == pytest.approx(value, rel=1e-6)
+
+
+def test_order_of_points_and_repeats_do_not_matter() -> None:
+    data = draw(6, 2)
+    order = np.random.default_rng(1).permutation(np.append(np.arange(6), [2, 4]))
+    for program in PROGRAMS:
+        sorted_, shuffled = (program(X, Y).network.vv_norm for X, Y in ((data.X, data.Y), (data.X[order], data.Y[order])))
+        assert shuffled == sorted_
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_solver_that_fails_is_a_runtime_error_with_its_words(program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise cvxpy.error.SolverError("no luck")
+
+    monkeypatch.setattr(cvxpy.Problem, "solve", fail)
+    with pytest.raises(RuntimeError, match="could not be solved: no luck"):
+        program([0, 1, 2], [0, 1, 0])
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("status", ["infeasible", "unbounded", "optimal"])
+def test_a_solver_without_a_point_is_a_runtime_error_with_its_status(
+    program, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # "optimal" without a point must not be believed either.
+    monkeypatch.setattr(cvxpy.Problem, "solve", lambda *_, **__: None)
+    monkeypatch.setattr(cvxpy.Problem, "status", status)
+    with pytest.raises(RuntimeError, match=f"status '{status}' and no solution"):
+        program([0, 1, 2], [0, 1, 0])
+
+
+def test_an_inaccurate_solver_is_found_out_by_the_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    solve = cvxpy.Problem.solve
+    monkeypatch.setattr(cvxpy.Problem, "solve", lambda self, **options: solve(self, **options, max_iter=2))
+    data = draw(8, 2)
+    solution = interpolate(data.X, data.Y, skip=False)
+    assert solution.provenance["status"] != "optimal"
+    assert any("not proved optimal" in complaint for complaint in solution.verify())
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    ("X", "Y", "message"),
+    [
+        ([], [], "empty"),
+        ([1.0], [1.0], "two or more"),
+        ([1.0, 1.0], [1.0, 1.0], "two or more"),
+        ([1.0, 1.0, 2.0], [1.0, 2.0, 3.0], "different labels"),
+        ([0.0, np.nan], [1.0, 2.0], "X holds nan"),
+        ([0.0, 1.0], [1.0, np.inf], "Y holds inf"),
+        ([0.0, 1.0], [[1.0, np.nan], [1.0, np.nan]], "output 1 has no label"),
+        ([0.0, 1.0], [1.0, 2.0, 3.0], "3 rows"),
+        (np.zeros((3, 2)), [1.0, 2.0, 3.0], "2 columns"),
+    ],
+)
+def test_bad_data_are_refused_by_name(program, X, Y, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        program(X, Y)
+
+
+@pytest.mark.parametrize(("refinement", "error"), [(-1, ValueError), (1.5, TypeError), ("2", TypeError)])
+def test_a_refinement_that_is_no_count_is_refused(refinement, error: type[Exception]) -> None:
+    with pytest.raises(error, match="refinement"):
+        dictionary_interpolation([0, 1, 2], [0, 1, 0], refinement=refinement)
+
+
+def test_inputs_beyond_one_unit_are_refused_and_not_divided_by_zero() -> None:
+    with pytest.raises(ValueError, match="orders of magnitude"):
+        curvature_interpolation([0, 5e-324, 1, 2], [0, np.nan, 1, 3])
+
+
+def test_the_curvature_program_without_gaps_returns_connect_the_dots() -> None:
+    data = draw(9, 2)
+    t = np.linspace(-0.2, 1.2, 50)
+    found = curvature_interpolation(data.X, data.Y).network(t)
+    np.testing.assert_array_equal(found, connect_the_dots(data.X, data.Y)(t))

@@ -1,0 +1,77 @@
+"""Importing the package is quick: heavy libraries load where they are needed, and every public name is there."""
+
+import subprocess
+import sys
+
+import pytest
+
+import vvnorm
+
+HEAVY = ("torch", "cvxpy", "numba", "scipy", "matplotlib", "sklearn")
+NETWORK = "vvnorm.ReLUNetwork([[1.0]], [-1.0], [[1.0]])"
+
+
+def python(code: str) -> str:
+    """Run code in a fresh interpreter that treats warnings as errors; return what it printed."""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import vvnorm",
+        "import vvnorm; dir(vvnorm); vvnorm.ReLUNetwork; vvnorm.Dataset; vvnorm.certify",
+        "import vvnorm.cli",
+        "from vvnorm.cli import main\ntry: main(['--help'])\nexcept SystemExit as stop: assert stop.code == 0",
+        "from vvnorm.cli import main\ntry: main(['claims'])\nexcept SystemExit as stop: assert stop.code == 0",
+    ],
+    ids=["package", "light names", "command line", "help", "list of claims"],
+)
+def test_no_heavy_library_is_loaded_by(code: str) -> None:
+    report = f"\nimport sys; print(sorted({set(HEAVY)!r} & set(sys.modules)))"
+    assert python(code + report).splitlines()[-1] == "[]"
+
+
+def test_solving_loads_neither_torch_nor_cvxpy_nor_matplotlib() -> None:
+    code = "import sys, vvnorm; vvnorm.interpolate([0, 1, 3], [0, 2, 1]).verify(); print(*sys.modules)"
+    assert not {"torch", "cvxpy", "matplotlib"} & set(python(code).split())
+
+
+@pytest.mark.parametrize("name", vvnorm.__all__)
+def test_public_name_resolves(name: str) -> None:
+    assert getattr(vvnorm, name) is not None
+
+
+def test_dir_lists_the_public_names_once() -> None:
+    assert dir(vvnorm) == sorted(set(vvnorm.__all__))
+
+
+def test_star_import_brings_every_public_name() -> None:
+    space: dict[str, object] = {}
+    exec("from vvnorm import *", space)
+    assert set(vvnorm.__all__) <= set(space)
+
+
+@pytest.mark.parametrize("name", ["nothing", "Certify", "_HOMER"])
+def test_unknown_name_is_an_attribute_error_that_says_so(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"'vvnorm' has no attribute '{name}'"):
+        getattr(vvnorm, name)
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import vvnorm",
+        "import vvnorm.certify",
+        "import vvnorm.solution",
+        "from vvnorm import certify; import vvnorm",
+        "import vvnorm; vvnorm.interpolate([0, 1], [0, 1])",
+        "from vvnorm.certify import certify; import vvnorm; assert vvnorm.certify.certify is certify",
+    ],
+)
+def test_certify_can_be_called_after_any_order_of(imports: str) -> None:
+    judge = f"f = {NETWORK}; c = vvnorm.certify(f, [0, 1, 2], [0, 0, 1]); print(c.complaints(f, [0, 1, 2], [0, 0, 1]))"
+    assert python(f"{imports}; {judge}") == "[]\n"
