@@ -18,15 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import pack, rechecked, unpack
+from proofs_checks.support import pack, real_instances, rechecked, unpack
 from vvnorm.certify import as_rows, certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
+from vvnorm.univariate import connect_the_dots
 
 CLAIMED = (-TOLERANCE, TOLERANCE)
+_ROUNDING = 1e-12  # the lower side is about the values of f as float64 rounds them
 
 
 def draw(rng: np.random.Generator) -> Instance:
@@ -97,7 +99,7 @@ def _function(instance: Instance, x: Array) -> Array:
 
 def _interval(instance: Instance, lower: float, upper: float) -> tuple[float, float]:
     claimed = float(np.sum(np.linalg.norm(instance["jumps"], axis=1)))
-    return (lower - claimed) / claimed, (upper - claimed) / claimed
+    return (lower - claimed) / claimed - _ROUNDING, (upper - claimed) / claimed + _ROUNDING
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
@@ -126,6 +128,15 @@ def _dense(network: ReLUNetwork, x: Array) -> Array:
     return values
 
 
+def _examples() -> dict[str, Instance]:
+    """Connect-the-dots of real data as the function."""
+    found: dict[str, Instance] = {}
+    for name, data in real_instances().items():
+        f = connect_the_dots(data["x"], data["Y"])
+        found[name] = {"knots": -f.b, "jumps": f.V.T, "slope": f.A[:, 0], "offset": f.c, "skip": True}
+    return found
+
+
 CLAIM = Claim(
     id="representational_cost",
     statement="the least VV norm of a network that computes f is the total variation of f', sum_m ||J_m||",
@@ -145,4 +156,7 @@ CLAIM = Claim(
     },
     check=check,
     recheck=rechecked(recheck),
+    examples=_examples,
+    draws=200,
+    quick_draws=20,
 )

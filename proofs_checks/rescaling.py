@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs_checks.support import rechecked
+from proofs_checks.support import real_instances, rechecked
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS
+from vvnorm.univariate import connect_the_dots
 
 _ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "relu": lambda z: np.maximum(z, 0),
@@ -114,6 +115,19 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 
 CLAIMED = (-math.inf, TOLERANCE)
+
+
+def _examples() -> dict[str, Instance]:
+    """Connect-the-dots of real data, every neuron rescaled at random."""
+    found: dict[str, Instance] = {}
+    for name, data in real_instances().items():
+        network = connect_the_dots(data["x"], data["Y"])
+        scales = 10.0 ** np.random.default_rng(0).uniform(-3, 3, network.n_neurons)
+        parts = {"W": network.W, "b": network.b, "V": network.V}
+        found[name] = {"activation": "relu", **parts, "a": scales, "X": data["x"][:, None]}
+    return found
+
+
 CLAIM = Claim(
     id="rescaling",
     statement="(a w, a b, v / a) computes the same function, and the least penalty over a > 0 is ||w|| ||v||",
@@ -136,4 +150,7 @@ CLAIM = Claim(
     },
     check=check,
     recheck=rechecked(recheck),
+    examples=_examples,
+    draws=200,
+    quick_draws=20,
 )

@@ -126,4 +126,6 @@ CLAIM = Claim(
     check=check,
     recheck=rechecked(recheck),
     examples=_examples,
+    draws=200,
+    quick_draws=20,
 )

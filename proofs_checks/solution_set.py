@@ -12,9 +12,11 @@ The check is exact: a candidate is linear between its kinks and the band's ends 
 data points decide.
 """
 
+from typing import Any
+
 import numpy as np
 
-from proofs_checks.support import exact_curvatures, pack, rechecked, same_direction, unpack
+from proofs_checks.support import exact_curvatures, pack, real_instances, rechecked, same_direction, unpack
 from vvnorm.certify import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array, aligned_dataset
@@ -29,10 +31,22 @@ _ROUNDING = 1e-11  # of evaluating networks on integer data of some hundreds, re
 def draw(rng: np.random.Generator) -> Instance:
     """Integer data with aligned runs, a random member of the solution set, and a point inside a run."""
     data = aligned_dataset(int(rng.integers(8, 16)), int(rng.integers(1, 4)), rng, runs=(int(rng.integers(2, 5)), 2))
-    x, Y = data.X[:, 0], data.Y
-    candidate = interpolate(x, Y).sample(1, rng)[0]
-    fraction = float(rng.uniform(0.1, 0.9))
-    return {"x": x, "Y": Y, **pack("candidate", candidate), "t": x[1] + fraction * (x[2] - x[1])}
+    return _instance(data.X[:, 0], data.Y, rng)
+
+
+def _instance(x: Array, Y: Array, rng: np.random.Generator) -> dict[str, Any]:
+    """A random minimiser as the candidate, and a point in the first gap of an aligned run."""
+    solution = interpolate(x, Y)
+    gap = 1 + int(np.flatnonzero(solution.dots.aligned)[0])
+    t = x[gap] + rng.uniform(0.1, 0.9) * (x[gap + 1] - x[gap])
+    return {"x": x, "Y": Y, **pack("candidate", solution.sample(1, rng)[0]), "t": float(t)}
+
+
+def _examples() -> dict[str, Instance]:
+    return {
+        name: _instance(data["x"], data["Y"], np.random.default_rng(0))
+        for name, data in real_instances(outputs=lambda T: T == 1).items()
+    }
 
 
 def draw_costly(rng: np.random.Generator) -> Instance:
@@ -86,16 +100,16 @@ def check(instance: Instance) -> Result:
 
 
 def _witness(x: Array, Y: Array, t: float) -> ReLUNetwork:
-    """A minimiser with its kink at t, in the gap [x_2, x_3] of a run, taking as much curvature there as it can."""
+    """A minimiser with a kink at t, inside a gap of a run, taking as much curvature there as it can from both ends."""
     slopes = np.diff(Y, axis=0) / np.diff(x)[:, None]
-    delta = np.diff(slopes, axis=0)
-    share = (t - x[1]) / (x[2] - x[1])
-    first, second = float(np.linalg.norm(delta[0])), float(np.linalg.norm(delta[1]))
-    mass = min(first / (1 - share), second / share)
-    unit = delta[0] / first
-    jumps = delta.copy()
-    jumps[0] -= mass * (1 - share) * unit
-    jumps[1] -= mass * share * unit
+    jumps = np.diff(slopes, axis=0)
+    k = int(np.searchsorted(x, t, side="right")) - 1
+    share = (t - x[k]) / (x[k + 1] - x[k])
+    left, right = (float(np.linalg.norm(jumps[i])) for i in (k - 1, k))
+    mass = min(left / (1 - share), right / share)
+    unit = jumps[k - 1] / left
+    jumps[k - 1] -= mass * (1 - share) * unit
+    jumps[k] -= mass * share * unit
     knots = np.append(x[1:-1], t)
     V = np.vstack([jumps, mass * unit])
     return ReLUNetwork(np.ones((len(knots), 1)), -knots, V.T, slopes[0][:, None], Y[0] - slopes[0] * x[0])
@@ -161,4 +175,7 @@ CLAIM = Claim(
     },
     check=check,
     recheck=rechecked(recheck),
+    examples=_examples,
+    draws=200,
+    quick_draws=20,
 )

@@ -137,4 +137,6 @@ CLAIM = Claim(
     check=check,
     recheck=rechecked(recheck),
     examples=lambda: {name: {**data, "skip": True} for name, data in real_instances().items()},
+    draws=200,
+    quick_draws=20,
 )

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from proofs_checks.support import pack, rechecked, total_curvature, unpack
+from proofs_checks.support import pack, real_instances, rechecked, total_curvature, unpack
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
@@ -154,6 +154,16 @@ def _interpolates(instance: Instance) -> bool:
     return bool(np.max(np.abs(f(instance["x"]) - instance["Y"])) <= TOLERANCE * np.ptp(instance["Y"], axis=0).max())
 
 
+def _examples() -> dict[str, Instance]:
+    """Real data of several outputs, standardised, and an interpolant that is as far away as it can be in the widest gap."""
+    found: dict[str, Instance] = {}
+    for name, data in real_instances(outputs=lambda T: T > 1).items():
+        x, Y = data["x"], (data["Y"] - data["Y"].mean(axis=0)) / data["Y"].std(axis=0)
+        gap = 1 + int(np.argmax(np.diff(x)[1:-1]))
+        found[name] = {"x": x, "Y": Y, **pack("network", _tightest(x, Y, gap, float(x[gap] + x[gap + 1]) / 2, 0.1))}
+    return found
+
+
 CLAIM = Claim(
     id="stability",
     statement="an interpolant of cost R(D) + excess is within excess * h tau (1 - tau) / (1 - ||eta||) of connect-the-dots",
@@ -167,4 +177,7 @@ CLAIM = Claim(
     on_violation={"interpolates": (Verdict.VIOLATED, "a shifted f_D costs R(D) and is nowhere near")},
     check=check,
     recheck=rechecked(recheck),
+    examples=_examples,
+    draws=200,
+    quick_draws=20,
 )

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import pack, rechecked, unpack
+from proofs_checks.support import pack, real_instances, rechecked, unpack
 from vvnorm.certify import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
+from vvnorm.data import Array, gaussian_auxiliary
 from vvnorm.measures import sup_distance
 from vvnorm.network import ReLUNetwork
 
@@ -84,6 +84,13 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     return interval_complaints(result, *_interval(networks, instance["x"], instance["Y"]), _ROUNDING)
 
 
+def _examples() -> dict[str, Instance]:
+    """Real data of three outputs, standardised, with four Gaussian outputs: their curvatures are apart."""
+    (data,) = real_instances(outputs=lambda T: T == 3).values()
+    Y = (data["Y"] - data["Y"].mean(axis=0)) / data["Y"].std(axis=0)
+    return {"linnerud with four Gaussian outputs": {"x": data["x"], "Y": gaussian_auxiliary(Y, 4, 1.0, rng=0)}}
+
+
 CLAIM = Claim(
     id="trained_networks",
     statement="networks trained from several seeds cost R(D) within 1 % and end within 3 % of connect-the-dots",
@@ -97,6 +104,7 @@ CLAIM = Claim(
     on_violation={"curvatures_apart": (Verdict.VIOLATED, "minimisers differ, and different seeds find different ones")},
     check=check,
     recheck=rechecked(recheck),
+    examples=_examples,
     draws=10,
     quick_draws=3,
 )

@@ -113,4 +113,6 @@ CLAIM = Claim(
     check=check,
     recheck=rechecked(recheck),
     examples=real_instances,
+    draws=200,
+    quick_draws=20,
 )

@@ -72,7 +72,7 @@ def test_without_skip_connection_the_two_programs_agree_and_the_gap_is_certified
     assert not found.network.A.any()
     assert not solution.network.A.any()
     assert not solution.certificate.skip
-    assert worst_residual(found.network, data.X, data.Y) < 1e-6
+    assert worst_residual(found.network, data.X, data.Y) < 1e-5  # the solver's own accuracy; gaps go down to 1e-3
     assert solution.lower_bound <= solution.value * (1 + 1e-12)
 
 
@@ -85,14 +85,14 @@ def test_a_skip_connection_never_costs(seed: int) -> None:
 
 def test_without_skip_connection_a_rising_line_costs_its_slope() -> None:
     solution = interpolate([0, 1, 2, 3], [0, 2, 4, 6], skip=False)
-    assert solution.value == pytest.approx(2, rel=1e-9)
+    assert solution.value == pytest.approx(2, rel=1e-7)
     assert solution.verify() == []
 
 
 def test_without_skip_connection_a_valley_costs_less_than_its_turns_and_its_slope() -> None:
     # |x| is relu(x) + relu(-x): cost 2, the curvature alone; no neuron is left on everywhere.
     solution = interpolate([-1, 0, 1], [1, 0, 1], skip=False)
-    assert solution.value == pytest.approx(2, rel=1e-9)
+    assert solution.value == pytest.approx(2, rel=1e-7)
     assert solution.verify() == []
 
 

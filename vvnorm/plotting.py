@@ -101,10 +101,13 @@ def figure_names() -> list[str]:
 
 
 def load_figure(name: str) -> FigureScript:
-    """Load one figure script; ValueError lists the names if there is none of that name."""
+    """Load one figure script; ValueError if it is none or cannot be loaded, with all names if there is none of that name."""
     for entry in entry_points(group=GROUP):
         if entry.name == name:
-            script = entry.load()
+            try:
+                script = entry.load()
+            except (ImportError, AttributeError) as error:
+                raise ValueError(f"figure {name!r} ({entry.value}) cannot be loaded: {error}") from None
             if not isinstance(script, FigureScript):
                 raise ValueError(f"figure {name!r} ({entry.value}) is not a vvnorm.plotting.FigureScript")
             return script

@@ -82,6 +82,17 @@ class ConnectTheDots:
             np.divide(np.diff(slopes[start : stop + 1]), norms, out=out[:, output], where=norms > 0)
         return out
 
+    def directions_at(self, points: NDArray[np.intp]) -> Array:
+        """Unit vectors u at the given inner points (0 is x_2), zero where delta is; shape (len(points), T)."""
+        slopes = []
+        for piece in (points, points + 1):
+            slope = (self.Y[piece + 1] - self.Y[piece]) / (self.x[piece + 1] - self.x[piece])[:, None]
+            for output, exact in self.straight.items():
+                slope[:, output] = exact[piece]
+            slopes.append(slope)
+        norms = self.norms[points][:, None]
+        return np.divide(slopes[1] - slopes[0], norms, out=np.zeros_like(slopes[0]), where=norms > 0)
+
     @property
     def dual(self) -> "UnitCurvatures":
         """The dual certificate eta at the data points: u inside, 0 at both ends."""

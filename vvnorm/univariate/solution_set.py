@@ -34,8 +34,9 @@ def aligned_runs(dots: ConnectTheDots) -> NDArray[np.intp]:
 def moving_outputs(dots: ConnectTheDots) -> NDArray[np.bool_]:
     """Which outputs differ between some two minimisers; shape (T,)."""
     moves = np.zeros(dots.n_outputs, dtype=np.bool_)
-    for j in np.flatnonzero(dots.aligned).tolist():
-        moves |= np.abs(dots.directions(j, j + 1)[0]) > ALIGNMENT_CAP
+    runs = np.flatnonzero(dots.aligned)
+    for part in np.array_split(runs, 1 + len(runs) // 4096):
+        moves |= (np.abs(dots.directions_at(part)) > ALIGNMENT_CAP).any(axis=0)
         if moves.all():
             break
     return moves
@@ -61,13 +62,11 @@ def band(dots: ConnectTheDots, t: Array) -> tuple[Array, Array]:
     piece = np.searchsorted(dots.x, t, side="right") - 1
     inside = (piece >= 1) & (piece <= len(dots.x) - 3)
     inside[inside] = dots.aligned[piece[inside] - 1]
-    for i in np.flatnonzero(inside):
-        k = piece[i]
-        # Below the chord, down to the larger of the two neighbouring chords extended.
-        depth = min(dots.norms[k - 1] * (t[i] - dots.x[k]), dots.norms[k] * (dots.x[k + 1] - t[i]))
-        reach = centre[i] - depth * dots.directions(k - 1, k)[0]
-        lower[i] = np.minimum(centre[i], reach)
-        upper[i] = np.maximum(centre[i], reach)
+    k, at = piece[inside], t[inside]
+    # Below the chord, down to the larger of the two neighbouring chords extended.
+    depth = np.minimum(dots.norms[k - 1] * (at - dots.x[k]), dots.norms[k] * (dots.x[k + 1] - at))
+    end = centre[inside] - depth[:, None] * dots.directions_at(k - 1)
+    lower[inside], upper[inside] = np.minimum(centre[inside], end), np.maximum(centre[inside], end)
     return lower, upper
 
 
@@ -109,10 +108,9 @@ def sparsest(dots: ConnectTheDots) -> ReLUNetwork:
     """
     knots, m = dots.x[1:-1], dots.norms
     runs = aligned_runs(dots)
-    position = (
-        np.arange(len(m)) - np.repeat(runs[:, 0], runs[:, 1] - runs[:, 0] + 1)[np.cumsum(m > 0) - 1] if len(runs) else m
-    )
-    leads = (m > 0) & (position % 2 == 0)
+    start = np.zeros(len(m), dtype=np.intp)
+    start[runs[:, 0]] = runs[:, 0]
+    leads = (m > 0) & ((np.arange(len(m)) - np.maximum.accumulate(start)) % 2 == 0)
     paired = leads & np.append(dots.aligned, False)[: len(m)]
     alone = np.flatnonzero(leads & ~paired)
     pair = np.flatnonzero(paired)
@@ -127,6 +125,6 @@ def _network_of_kinks(dots: ConnectTheDots, where: Array, masses: Array, owner: 
     keep = masses > 0
     order = np.argsort(where[keep], kind="stable")
     where, masses, owner = where[keep][order], masses[keep][order], owner[keep][order]
-    directions = dots.directions(0, len(dots.norms))[owner]
+    directions = dots.directions_at(owner)
     slope = dots.slopes(0, 1)[0]
     return ReLUNetwork(np.ones((len(where), 1)), -where, (masses[:, None] * directions).T, slope[:, None], dots.offset(slope))

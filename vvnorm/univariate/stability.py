@@ -57,7 +57,10 @@ def distance_bound(dots: ConnectTheDots, t: Array, excess: float) -> Array:
 
 def _ends(dots: ConnectTheDots, point: NDArray[np.intp]) -> Array:
     """Unit curvature at data points by index; zero at both ends."""
-    return np.vstack([dots.dual[i : i + 1] for i in point]) if len(point) else np.empty((0, dots.n_outputs))
+    ends = np.zeros((len(point), dots.n_outputs))
+    inner = (point > 0) & (point < len(dots.x) - 1)
+    ends[inner] = dots.directions_at(point[inner] - 1)
+    return ends
 
 
 def _constant(left: Array, right: Array, first: Array, last: Array, tau: Array) -> Array:
