@@ -82,7 +82,10 @@ def test_each_of_up_to_six_outputs_has_its_panel_and_its_data(drawn: list[Figure
 
 def test_the_band_of_all_solutions_is_drawn_exactly_where_there_are_several(drawn: list[Figure]) -> None:
     x, y = AMBIGUOUS
-    several, one = interpolate(x, y), interpolate(x, np.column_stack([y, np.square(np.arange(5) - 2.0)[::-1] * [1, 2, 1, 0, 3]]))
+    several, one = (
+        interpolate(x, y),
+        interpolate(x, np.column_stack([y, np.square(np.arange(5) - 2.0)[::-1] * [1, 2, 1, 0, 3]])),
+    )
     assert not several.unique
     assert one.unique
     for solution in (several, one):
@@ -116,7 +119,7 @@ def test_numbers_at_the_end_of_float64_are_refused_and_nothing_is_written(tmp_pa
 @pytest.mark.parametrize("name", ["$", "$\\bad$", "cost_$_per_$", "a_b^{", "", "100 %", "\\frac"])
 def test_a_columns_name_is_never_a_formula(tmp_path: Path, name: str) -> None:
     plotting.plot_solution(interpolate([0, 1, 2], [0, 1, 0]), name, [name], tmp_path / "name.svg")
-    assert (tmp_path / "name.svg").read_text().count(f">{name}<".replace("%", "%")) >= (2 if name else 0)
+    assert (tmp_path / "name.svg").read_text().count(f">{name}</text>") == (2 if name else 0)
 
 
 @pytest.mark.parametrize("path", ["figure", "figure.jpg", "figure.PDF", "figure.npz", ".pdf"])
@@ -135,7 +138,9 @@ def test_a_missing_folder_is_a_value_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("points", [2, 5])
 @pytest.mark.parametrize("outputs", [1, 7])
-def test_training_is_drawn_over_its_data_with_its_cost(tmp_path: Path, drawn: list[Figure], points: int, outputs: int) -> None:
+def test_training_is_drawn_over_its_data_with_its_cost(
+    tmp_path: Path, drawn: list[Figure], points: int, outputs: int
+) -> None:
     data = random_dataset(points, outputs, 3)
     result = train(data.X, data.Y, seeds=2, steps=20, progress=False)
     plotting.plot_training(result, "dose", names(outputs), tmp_path / "training.png")

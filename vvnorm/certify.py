@@ -57,8 +57,8 @@ class Certificate:
     lower_bound : float
         No network that interpolates the labels costs less; rounding errors are subtracted.
     gap : float
-        (vv_norm - lower_bound) / vv_norm, rounding of the cost included. Negative if the network is cheaper than interpolation allows, which it can be
-        only by not interpolating: read it together with the residual.
+        (vv_norm - lower_bound) / vv_norm, rounding of the cost included. Negative if the network is cheaper than
+        interpolation allows, which it can be only by not interpolating: read it together with the residual.
     excess : float
         vv_norm minus what the same dual certificate proves for networks with this network's values at the data: how far
         above the least cost of its own fit the network can be. Never negative.

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vvnorm import registry
 
 Instance = Mapping[str, Any]
 """One case of a claim: arrays, numbers and words by name."""
@@ -176,32 +177,12 @@ def interval_complaints(result: Result, lower: float, upper: float, slack: float
 
 def claim_names() -> list[str]:
     """Names of all claims that installed packages register in the entry-point group `vvnorm.claims`."""
-    return [entry.name for entry in _entries()]
+    return registry.names(GROUP)
 
 
 def load_claim(name: str) -> Claim:
-    """Load one claim.
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name, or what is registered is not a claim; the message lists the names.
-    """
-    for entry in _entries():
-        if entry.name == name:
-            try:
-                claim = entry.load()
-            except (ImportError, AttributeError) as error:
-                raise ValueError(f"claim {name!r} ({entry.value}) cannot be loaded: {error}") from None
-            if not isinstance(claim, Claim):
-                raise ValueError(f"claim {name!r} ({entry.value}) is a {type(claim).__name__}, not a vvnorm.claims.Claim")
-            return claim
-    raise ValueError(f"there is no claim named {name!r}; there are: {', '.join(claim_names())}")
-
-
-def _entries() -> list[EntryPoint]:
-    # The same distribution can be seen twice (an installed and a source copy); a name counts once.
-    return list({entry.name: entry for entry in entry_points(group=GROUP)}.values())
+    """Load one claim; ValueError lists the names if there is none of that name."""
+    return registry.load(GROUP, name, Claim)
 
 
 # --- running ----------------------------------------------------------------------------------------------------------
@@ -289,8 +270,8 @@ class Report:
 
 def _margin(result: Result, claimed: tuple[float, float]) -> float:
     low, high = claimed
-    distances = [(inside, end) for inside, end in ((result.lower - low, low), (high - result.upper, high)) if math.isfinite(end)]
-    return min((inside / (abs(end) or 1.0) for inside, end in distances), default=math.inf)
+    inside = ((result.lower - low, low), (high - result.upper, high))
+    return min((margin / (abs(end) or 1.0) for margin, end in inside if math.isfinite(end)), default=math.inf)
 
 
 def instances(claim: Claim, draws: int, seed: int) -> Iterator[tuple[str, Verdict, Instance]]:

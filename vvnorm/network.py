@@ -205,7 +205,7 @@ class ReLUNetwork:
         return t, values, slopes
 
     def _values_from(
-        self, base: int, t: Array, slopes: Array, bends: Array, always: Array, offset: Array
+        self, base: int, t: Array, slopes: Array, bends: NDArray[np.bool_], always: NDArray[np.bool_], offset: Array
     ) -> tuple[Array, float]:
         """Values at the kinks t, summed outwards from t[base]; and the size of the terms that make up f(t[base])."""
         w, here = self.W[:, 0], t[base]

@@ -8,12 +8,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vvnorm import registry
 from vvnorm.claims import Verdict
 from vvnorm.data import Array
 from vvnorm.files import atomic_write
@@ -97,21 +97,12 @@ class FigureScript:
 
 def figure_names() -> list[str]:
     """Names of all figures that installed packages register in the entry-point group `vvnorm.figures`."""
-    return list({entry.name: entry for entry in entry_points(group=GROUP)})
+    return registry.names(GROUP)
 
 
 def load_figure(name: str) -> FigureScript:
-    """Load one figure script; ValueError if it is none or cannot be loaded, with all names if there is none of that name."""
-    for entry in entry_points(group=GROUP):
-        if entry.name == name:
-            try:
-                script = entry.load()
-            except (ImportError, AttributeError) as error:
-                raise ValueError(f"figure {name!r} ({entry.value}) cannot be loaded: {error}") from None
-            if not isinstance(script, FigureScript):
-                raise ValueError(f"figure {name!r} ({entry.value}) is not a vvnorm.plotting.FigureScript")
-            return script
-    raise ValueError(f"there is no figure named {name!r}; there are: {', '.join(figure_names())}")
+    """Load one figure script; ValueError lists the names if there is none of that name."""
+    return registry.load(GROUP, name, FigureScript)
 
 
 def draw_figure(script: FigureScript, folder: Path, *, seed: int = 0, quick: bool = False) -> FigureData:
@@ -233,8 +224,9 @@ def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str],
             axis.plot(x, Y[:, output], "o", ms=3, color=COLOURS["black"], label="data")
             axis.set(xlabel=_literal(x_name), ylabel=_literal(name))
         axes[0].legend(loc="best")
-        axes[-1].plot(result.history["step"], result.history["vv_norm"], color=COLOURS["blue"], lw=0.9)
-        axes[-1].set(xlabel="step", ylabel="VV norm", yscale="log")
+        cost = result.history["vv_norm"]
+        axes[-1].plot(result.history["step"], cost, color=COLOURS["blue"], lw=0.9)
+        axes[-1].set(xlabel="step", ylabel="VV norm", yscale="log" if np.all(cost > 0) else "linear")
         save(figure, target)
 
 

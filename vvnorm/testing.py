@@ -108,7 +108,8 @@ def univariate_datasets(
         data = random_dataset(n, T, rng, spacing=draw(st.sampled_from(_SPACINGS)) if spacing is None else spacing)
         if ulp_close:
             steps = np.cumsum(rng.integers(1, 4, n))
-            data = Dataset((1 + steps * 2.0**-52)[:, None], data.Y, source="random, ulps apart")
+            x = np.asarray(1 + steps * 2.0**-52, dtype=np.float64)
+            data = Dataset(x[:, None], data.Y, source="random, ulps apart")
     else:
         raise ValueError(f"geometry must be one of {', '.join(_GEOMETRIES)}, got {geometry!r}")
     x_scale, y_scale = draw(scales(orders)), draw(scales(orders))

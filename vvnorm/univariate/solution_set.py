@@ -127,4 +127,5 @@ def _network_of_kinks(dots: ConnectTheDots, where: Array, masses: Array, owner: 
     where, masses, owner = where[keep][order], masses[keep][order], owner[keep][order]
     directions = dots.directions_at(owner)
     slope = dots.slopes(0, 1)[0]
-    return ReLUNetwork(np.ones((len(where), 1)), -where, (masses[:, None] * directions).T, slope[:, None], dots.offset(slope))
+    V = (masses[:, None] * directions).T
+    return ReLUNetwork(np.ones((len(where), 1)), -where, V, slope[:, None], dots.offset(slope))
