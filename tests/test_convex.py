@@ -4,7 +4,7 @@ import cvxpy
 import numpy as np
 import pytest
 
-from vvnorm import Dataset, ReLUNetwork, aligned_dataset, connect_the_dots, interpolate, random_dataset
+from vvnorm import Dataset, ReLUNetwork, aligned_dataset, certify, connect_the_dots, interpolate, random_dataset
 from vvnorm.convex import curvature_interpolation, dictionary_interpolation
 
 PROGRAMS = (dictionary_interpolation, curvature_interpolation)
@@ -111,6 +111,17 @@ def test_missing_labels_give_a_certified_solution_that_the_dictionary_confirms(
     present = ~np.isnan(solution.Y)
     np.testing.assert_array_equal(solution(solution.X)[present], solution.Y[present])
     assert dictionary_interpolation(data.X, Y, skip=skip, refinement=1).value == pytest.approx(solution.value, rel=1e-6)
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("seed", range(20))
+def test_the_bound_that_certify_finds_alone_with_missing_labels_is_never_above_the_optimum(seed: int, skip: bool) -> None:
+    data = draw(9, 2, seed)
+    Y = with_gaps(data, 0.3, seed)
+    solution = interpolate(data.X, Y, skip=skip)
+    alone = certify(solution.network, data.X, Y, skip=skip)
+    assert alone.lower_bound <= solution.value * (1 + 1e-6)
+    assert not any("recorded" in complaint for complaint in alone.complaints(solution.network, data.X, Y))
 
 
 def test_with_one_output_a_missing_label_is_as_if_the_point_were_not_there() -> None:

@@ -35,7 +35,7 @@ def test_it_is_the_maximum_over_kinks_and_above_a_dense_grid(outputs: int, neuro
 
 def test_equal_functions_are_at_distance_zero_and_a_point_is_an_interval() -> None:
     f = random_network(np.random.default_rng(0), 5, 2)
-    shifted = ReLUNetwork(f.W, f.b, f.V, f.A, f.c + [3.0, 4.0])
+    shifted = ReLUNetwork(f.W, f.b, f.V, f.A, f.c + np.array([3.0, 4.0]))
     assert sup_distance(f, f, -9, 9) == 0
     assert sup_distance(f, shifted, -9, 9) == pytest.approx(5, rel=1e-12)
     assert sup_distance(f, shifted, 1, 1) == pytest.approx(5, rel=1e-12)

@@ -1,5 +1,6 @@
 """Figures: files that are whole and reproducible, no global state, nothing drawn that is not verified."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -169,10 +170,14 @@ def test_training_with_two_inputs_is_not_drawn(tmp_path: Path) -> None:
 
 
 def test_the_style_ends_with_its_context_even_after_an_error() -> None:
+    def fail() -> None:
+        with plotting.style():
+            assert matplotlib.rcParams["svg.hashsalt"] == "vvnorm"
+            raise KeyError
+
     before = dict(matplotlib.rcParams)
-    with pytest.raises(KeyError), plotting.style():
-        assert matplotlib.rcParams["svg.hashsalt"] == "vvnorm"
-        raise KeyError
+    with pytest.raises(KeyError):
+        fail()
     assert dict(matplotlib.rcParams) == before
 
 
@@ -194,7 +199,8 @@ def test_pyplot_is_never_imported(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from vvnorm import interpolate, plotting; folder = Path(sys.argv[1]); "
         "plotting.plot_solution(interpolate([0, 1, 2], [0, 1, 0]), 'x', ['y'], folder / 'a.png'); "
-        "plotting.draw_figure(plotting.load_figure('neuron'), folder, quick=True); print('matplotlib.pyplot' in sys.modules)"
+        "plotting.draw_figure(plotting.load_figure('neuron'), folder, quick=True); "
+        "print('matplotlib.pyplot' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.stderr) == ("False\n", "")
@@ -243,18 +249,21 @@ def test_an_unknown_figure_is_named_with_those_there_are() -> None:
         load_figure("nothing")
 
 
-def test_what_is_not_a_figure_script_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = EntryPoint("wrong", "vvnorm.plotting:GROUP", "vvnorm.figures")
-    monkeypatch.setattr(plotting, "entry_points", lambda group: [wrong])
-    with pytest.raises(ValueError, match=r"'wrong' \(vvnorm\.plotting:GROUP\) is not a vvnorm\.plotting\.FigureScript"):
+@pytest.mark.parametrize(
+    ("place", "problem"),
+    [
+        ("vvnorm.plotting:GROUP", r"is a str, not a vvnorm\.plotting\.FigureScript"),
+        ("vvnorm.nowhere:FIGURE", "cannot be loaded: No module named 'vvnorm.nowhere'"),
+        ("vvnorm.plotting:NOTHING", "cannot be loaded"),
+    ],
+)
+def test_what_another_package_registers_wrongly_is_named_with_its_place(
+    monkeypatch: pytest.MonkeyPatch, place: str, problem: str
+) -> None:
+    wrong = EntryPoint("wrong", place, "vvnorm.figures")
+    monkeypatch.setattr("vvnorm.registry.entry_points", lambda group: [wrong])
+    with pytest.raises(ValueError, match=rf"figure 'wrong' \({re.escape(place)}\) {problem}"):
         load_figure("wrong")
-
-
-def test_a_figure_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    lost = EntryPoint("lost", "vvnorm.nowhere:FIGURE", "vvnorm.figures")
-    monkeypatch.setattr(plotting, "entry_points", lambda group: [lost])
-    with pytest.raises(ValueError, match=r"'lost' \(vvnorm\.nowhere:FIGURE\) cannot be loaded"):
-        load_figure("lost")
 
 
 @pytest.mark.parametrize("name", ["neuron", "stability", "uniqueness"])

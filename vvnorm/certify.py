@@ -179,7 +179,9 @@ def certify_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | Non
     low, high = np.empty((2, Y.shape[1]))
     missing = kernel.ranges(_fixed(Y), low, high) > 0
     filled = _filled(x, Y) if missing else Y
-    eta = _own_dual(x, filled) if dual is None else _checked_dual(dual, Y, x, missing, skip)
+    eta = _own_dual(x, filled) if dual is None else dual
+    if missing or dual is not None:
+        eta = _checked_dual(eta, Y, x, missing, skip)
     T = Y.shape[1]
     x_unit = _power_of_two(float(max(x[-1], -x[0])))
     y_unit = _power_of_two(float(max(high.max(), -low.min())))

@@ -32,7 +32,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         If the folder does not exist or cannot be written to.
     """
     target = Path(path)
-    if target.parent in _DEVICES or (target.exists() and not target.is_file() and not target.is_dir()):
+    if target.exists() and not target.is_dir() and (target.parent in _DEVICES or not target.is_file()):
         try:
             with target.open("ab") as stream:
                 yield stream
