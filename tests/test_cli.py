@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+import vvnorm
 from vvnorm import ReLUNetwork, Verdict, builtin_dataset, gaussian_auxiliary, interpolate
 from vvnorm.claims import Claim, Result, claim_names, conclude, instances, load_claim
 from vvnorm.cli import main
@@ -100,7 +101,7 @@ def refused(run: Run, *words: str) -> None:
     ("columns", "value", "unique", "neurons", "fewest"),
     [
         (ZIGZAG, 4, "yes", 2, 2),
-        (BOWL, 3, "no: outputs 0 can differ", 3, 2),
+        (BOWL, 3, "no: solutions differ in y", 3, 2),
         ({"x": [3, 1, 2], "y": [6, 2, 4]}, 0, "yes", 0, 0),
         ({"x": [0, 1], "y": [5, -5]}, 0, "yes", 0, 0),
         ({"x": [0, 1, 1, 2], "y": [0, 1, 1, 0]}, 2, "yes", 1, 1),
@@ -124,7 +125,24 @@ def test_solve_prints_what_it_proved(
 
 def test_solve_names_the_outputs_that_can_differ(run: Command) -> None:
     data = write("data.csv", {"x": BOWL["x"], "y": BOWL["y"], "line": BOWL["x"], "double": [2 * v for v in BOWL["y"]]})
-    assert run("solve", data, "--x", "x", "--y", "y,line,double").facts["unique"] == "no: outputs 0, 2 can differ"
+    assert run("solve", data, "--x", "x", "--y", "y,line,double").facts["unique"] == "no: solutions differ in y, double"
+
+
+def test_certify_accepts_what_solve_saved_for_missing_labels(run: Command) -> None:
+    data = write("data.csv", {"x": [0, 1, 2, 3, 4], "y": [1, "", 3, 1, 4], "z": [2, 1, 4, 2, 1]})
+    columns = ("--x", "x", "--y", "y,z")
+    assert run("solve", data, *columns, "--out", "net.npz").code == 0
+    assert run("certify", "net.npz", data, *columns).code == 0
+
+
+def test_version(run: Command) -> None:
+    assert run("--version")[:2] == (0, f"vvnorm {vvnorm.__version__}\n")
+
+
+def test_train_refuses_labels_whose_squares_overflow(run: Command) -> None:
+    done = run("train", write("data.csv", {"x": [0, 1, 2], "y": [0, 1e300, 2]}), *XY)
+    assert done.code == 64
+    assert done.err.startswith("vvnorm: Y holds labels as large as 1e+300")
 
 
 def test_solve_writes_network_plot_and_strict_json(run: Command) -> None:

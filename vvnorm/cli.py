@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import vvnorm
+
 if TYPE_CHECKING:
     from vvnorm.data import Dataset
 
@@ -21,7 +23,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Verify, with proofs of optimality, what theory says about minimal-norm multi-output ReLU networks.",
 )
 
 
@@ -55,6 +56,17 @@ PlotOption = Annotated[
 ]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers.", show_default=False)]
 TolOption = Annotated[float, typer.Option("--tol", help="Largest relative gap and residual that count as optimal.")]
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> int:
+    """Verify, with proofs of optimality, what theory says about minimal-norm multi-output ReLU networks."""
+    if version:
+        _say(f"vvnorm {vvnorm.__version__}")
+        raise typer.Exit(OK)
+    return OK
 
 
 @app.command()
@@ -147,7 +159,7 @@ def solve(
     dataset = _load(data, x, y, aux, sigma, seed, repeats)
     solution = interpolate(dataset.X, dataset.Y, tol=tol)
     complaints = solution.verify()
-    record = solution.record() | {"source": dataset.source, "complaints": complaints}
+    record = solution.record() | {"source": dataset.source, "y_names": dataset.y_names, "complaints": complaints}
     for name, text in summary_lines(record):
         _say(f"{name:>18}  {text}")
     if out:
@@ -176,15 +188,19 @@ def certify(
 ) -> int:
     """Say how close a saved network is to the interpolant of least VV norm."""
     from vvnorm.certify import certify as judge
+    from vvnorm.data import has_missing
     from vvnorm.files import write_json
     from vvnorm.network import ReLUNetwork
+    from vvnorm.solution import interpolate
 
     _check_outputs(json)
     if not 0 < tol < 1:
         raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
     saved = ReLUNetwork.load(network)
     dataset = _load(data, x, y, aux, sigma, seed, repeats)
-    certificate = judge(saved, dataset.X, dataset.Y)
+    # With missing labels only a convex program finds a dual certificate worth having.
+    dual = interpolate(dataset.X, dataset.Y).certificate.dual if has_missing(dataset.Y) else None
+    certificate = judge(saved, dataset.X, dataset.Y, dual=dual)
     numbers = certificate.numbers()
     for name, value in numbers.items():
         _say(f"{name.replace('_', ' '):>18}  {value:.10g}" if isinstance(value, float) else f"{name:>18}  {value}")

@@ -144,7 +144,7 @@ class Solution:
 
 
 def summary_lines(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Turn a solution's record into names and words, one pair per line."""
+    """Turn a solution's record, with names of its outputs if known (`y_names`), into names and words, a pair per line."""
     lines = [
         ("data", f"{record['points']} points, {record['outputs']} outputs"),
         ("method", str(record["provenance"]["method"])),
@@ -155,8 +155,9 @@ def summary_lines(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("neurons", str(record["neurons"])),
     ]
     if "unique" in record:
-        free = [str(t) for t, unique in enumerate(record["unique_outputs"]) if not unique]
-        unique = "yes" if record["unique"] else f"no: outputs {', '.join(free)} can differ"
+        names = record.get("y_names", range(record["outputs"]))
+        free = ", ".join(str(name) for name, unique in zip(names, record["unique_outputs"], strict=True) if not unique)
+        unique = "yes" if record["unique"] else f"no: solutions differ in {free}"
         lines += [("unique", unique), ("fewest neurons", str(record["fewest_neurons"]))]
     return lines
 

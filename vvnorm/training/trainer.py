@@ -24,6 +24,7 @@ _LAM_START = 0.3  # where the default continuation starts, lam / lam_max
 _WHITENED = 0.8  # part of the steps that the default takes in the whitened metric
 _OUTPUT_SIZE = 0.1  # ||v_k|| at the start
 _PARALLEL_WORK = 1 << 23  # products per step from which more than one thread pays
+_LARGEST_LABEL = 1e150
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
@@ -177,6 +178,8 @@ def train(
     if has_missing(labels):
         row, column = np.argwhere(np.isnan(labels))[0]
         raise ValueError(f"Y: labels are missing (NaN at row {row}, column {column}); training needs them all")
+    if np.abs(labels).max() > _LARGEST_LABEL:
+        raise ValueError(f"Y holds labels as large as {np.abs(labels).max():.3g}: their squares leave float64; rescale Y")
     chosen = _as_seeds(seeds)
     steps = as_count(steps, "steps", 1)
     width = max(64, 4 * (len(inputs) - 1)) if width is None else as_count(width, "width", 1)
