@@ -36,7 +36,7 @@ def against_differences(N: int, T: int, rounds: int) -> None:
         gap = solution.gap
         del solution
     tracemalloc.start()
-    solution = interpolate(x, Y)
+    interpolate(x, Y)
     memory = tracemalloc.get_traced_memory()[1] / Y.nbytes
     tracemalloc.stop()
     ratio = statistics.median(ours) / statistics.median(peer)

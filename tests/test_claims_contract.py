@@ -41,7 +41,7 @@ def violated(claim: Claim) -> dict[str, tuple[Instance, Result]]:
 
 
 def test_states_claim_hypotheses_and_source(claim: Claim) -> None:
-    assert claim.statement and claim.source and claim.quantity and claim.hypotheses
+    assert all((claim.statement, claim.source, claim.quantity, claim.hypotheses))
     assert claim.id in CLAIMS
     assert set(claim.violate) == set(claim.on_violation) == set(claim.hypotheses)
     assert all(why for _, why in claim.on_violation.values())
@@ -224,7 +224,7 @@ def test_a_longer_run_repeats_a_shorter_one() -> None:
 
 
 def test_an_unknown_claim_is_named() -> None:
-    with pytest.raises(ValueError, match="no claim named 'nonsense'; there are: .*uniqueness"):
+    with pytest.raises(ValueError, match=r"no claim named 'nonsense'; there are: .*uniqueness"):
         load_claim("nonsense")
 
 
