@@ -1,5 +1,6 @@
 import re
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -236,7 +237,7 @@ def test_aligned_data_have_exactly_the_declared_runs(seed, outputs, runs, more):
     n = 2 + sum(runs) + more
     curvatures = exact_curvatures(aligned_dataset(n, outputs, seed, runs=runs))
     assert all(any(delta) for delta in curvatures)
-    joined = [point_one_way(u, v) for u, v in zip(curvatures, curvatures[1:], strict=False)]
+    joined = [point_one_way(u, v) for u, v in pairwise(curvatures)]
     declared = [same for length in [*runs, *[1] * more] for same in [*[True] * (length - 1), False]]
     assert joined == declared[: len(joined)]
 

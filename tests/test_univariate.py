@@ -131,7 +131,7 @@ def test_slopes_on_one_grid_keep_a_long_network_exact() -> None:
 
 
 def extreme_value(x: Array, y: Array, t: float, sign: int) -> float:
-    """Largest (sign 1) or least (-1) value at t of a minimiser, by a linear program over ReLU neurons with kinks at x and t."""
+    """Largest (sign 1) or least (-1) value at t of a minimiser, by a linear program over neurons with kinks at x and t."""
     kinks = np.append(x[1:-1], t)
     features = np.maximum(np.append(x, t)[:, None] - kinks, 0.0)
     affine = np.column_stack([np.append(x, t), np.ones(len(x) + 1)])

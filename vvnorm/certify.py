@@ -115,6 +115,8 @@ class Certificate:
             found.append(f"relative residual {again.relative_residual:.3g} exceeds {tol:.3g}: it does not interpolate")
         if not again.gap <= tol:
             found.append(f"relative gap {again.gap:.3g} exceeds {tol:.3g}: not proved optimal")
+        if not self.skip and network.A.any():
+            found.append("the network has a skip connection, but the bound is on networks without one")
         return found
 
     def _size(self, name: str) -> float:
@@ -161,8 +163,14 @@ def certify(
     TypeError, ValueError
         For bad data; if network and data disagree in inputs or outputs; if X has several columns.
     """
-    if dual is not None and not hasattr(dual, "shape"):
-        dual = np.asarray(dual, dtype=np.float64)
+    if dual is not None and (isinstance(dual, np.ndarray) or not hasattr(dual, "shape")):
+        try:
+            raw = np.asarray(dual)
+        except ValueError as error:
+            raise ValueError(f"dual is not a rectangular array: {error}") from None
+        if raw.dtype.kind not in "fiub":
+            raise TypeError(f"dual must hold real numbers, got dtype {raw.dtype}")
+        dual = np.asarray(raw, dtype=np.float64)
     if network.n_inputs != 1:
         raise ValueError(f"network has {network.n_inputs} inputs; certificates exist for one input feature so far")
     x, labels = sorted_univariate(X, Y)
@@ -192,7 +200,7 @@ def certify_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | Non
         raise ValueError("dual holds NaN or infinity, or its value for Y leaves the range of float64; rescale X or Y")
     vv_norm = _vv_norm(network)
     at_most = vv_norm * (1 + (T + 64) * EPS)  # norms of T entries, partial sums of pairwise type
-    lower, fit = (max(value, 0.0) for value in _scaled(np.array([label_dual, fit_dual]), y_unit, x_unit).tolist())
+    lower, fit = (max(0.0, value) for value in _scaled(np.array([label_dual, fit_dual]), y_unit, x_unit).tolist())
     residual = math.sqrt(totals[kernel.RESIDUAL]) * y_unit
     excess = max(at_most - fit, 0.0)
     spread = float(np.max(high / 2 - low / 2)) + LABEL_ROUNDING / GAP * float(max(high.max(), -low.min()))
@@ -203,6 +211,7 @@ def certify_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | Non
             # The sweep pairs eta as given; scaled to ||eta|| <= 1, 1 - <eta_i, eta_{i+1}> is at least that over scale^2.
             sensitivity = float(totals[kernel.SENSITIVITY]) * scale * scale * x_unit
             bound = residual if excess == 0 else excess * sensitivity + residual
+            bound = math.inf if math.isnan(bound) else bound  # ||eta|| or the residual left float64
     return Certificate(
         residual=residual,
         relative_residual=residual / spread if spread > 0 else (0.0 if residual == 0 else math.inf),
@@ -273,7 +282,8 @@ def _dual_blocks(eta: Rows) -> Iterator[tuple[int, int, Array]]:
     step = max(16, _BLOCK // T)
     for start in range(0, n - 1, step):
         stop = min(start + step + 1, n)
-        yield start, stop, eta[start:stop]
+        # Anything but float64 would be followed in its own arithmetic: integers wrap round, and the bound would be wrong.
+        yield start, stop, np.asarray(eta[start:stop], dtype=np.float64)
 
 
 def _fixed(array: Array) -> Array:

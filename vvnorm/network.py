@@ -279,7 +279,7 @@ class ReLUNetwork:
         A neuron with the opposite direction of its kink is turned round first: relu(z) = relu(-z) + z, at no cost since
         the skip connection is free.
         """
-        if not tol >= 0:
+        if not (isinstance(tol, int | float | np.floating) and tol >= 0):
             raise ValueError(f"tol must be non-negative, got {tol!r}")
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
@@ -336,8 +336,8 @@ class ReLUNetwork:
         missing = {"W", "b", "V", "A", "c", "format"} - set(arrays)
         if missing:
             raise ValueError(f"{str(path)!r} is not a saved network: it lacks {', '.join(sorted(missing))}")
-        if arrays["format"] != _FORMAT:
-            raise ValueError(f"{str(path)!r} has format {arrays['format']}; this version reads format {_FORMAT}")
+        if arrays["format"].tolist() != _FORMAT:
+            raise ValueError(f"{str(path)!r} has format {arrays['format'].tolist()!r}; this version reads format {_FORMAT}")
         try:
             return cls(arrays["W"], arrays["b"], arrays["V"], arrays["A"], arrays["c"])
         except (TypeError, ValueError) as error:
@@ -378,7 +378,10 @@ def row_norms(rows: Array) -> Array:
 
 
 def _parameter(value: Any, name: str, ndim: int) -> Array:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array: {error}") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim != ndim:

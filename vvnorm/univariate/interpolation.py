@@ -8,6 +8,7 @@ A million points with 32 outputs take a small multiple of `np.diff(Y, 2, axis=0)
 passes, and nothing of the size of the labels is kept but the labels and the network.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -193,6 +194,11 @@ def connect_sorted(x: Array, Y: Array) -> ConnectTheDots:
     """Do what `connect` does with complete arrays that `sorted_univariate` returned; they are kept, not copied."""
     if len(x) < 2:
         raise ValueError(f"X has 1 distinct value ({float(x[0])!r}); an interpolant is determined by two or more")
+    if math.isinf(float(x[-1]) - float(x[0])):
+        with np.errstate(over="ignore"):
+            wide = np.flatnonzero(np.isinf(np.diff(x)))
+        if len(wide):
+            raise ValueError(f"X has a gap after x = {float(x[wide[0]])!r} that is wider than float64 can hold; rescale X")
     for values in (x, Y):
         values.setflags(write=False)
     dots, flat = _analyse(x, Y, {})
