@@ -86,6 +86,11 @@ def as_labels(Y: ArrayLike, n: int | None = None, name: str = "Y", *, allow_miss
     return values
 
 
+def is_empty(X: ArrayLike) -> bool:
+    """Whether X is a flat array or list without entries, which evaluation takes for no points."""
+    return len(X) == 0 if isinstance(X, list | tuple) else np.shape(X) == (0,)
+
+
 def _as_matrix(values: ArrayLike, name: str) -> Array:
     try:
         raw = np.asarray(values)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.data import Array, as_inputs, read_npz
+from vvnorm.data import Array, as_inputs, is_empty, read_npz
 from vvnorm.files import atomic_write
 from vvnorm.tolerances import KINK
 
@@ -145,7 +145,7 @@ class ReLUNetwork:
         return out
 
     def _inputs(self, X: ArrayLike) -> Array:
-        if np.ndim(X) == 1 and np.size(X) == 0:
+        if is_empty(X):
             return np.empty((0, self.n_inputs))
         inputs = as_inputs(X)
         if inputs.shape[1] != self.n_inputs:

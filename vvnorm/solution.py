@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm import univariate
 from vvnorm.certify import Certificate, Rows, certify_sorted
-from vvnorm.data import Array, as_count, as_generator, as_inputs, has_missing, sorted_univariate
+from vvnorm.data import Array, as_count, as_generator, as_inputs, has_missing, is_empty, sorted_univariate
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import GAP
 
@@ -63,7 +63,7 @@ class Solution:
 
     def __call__(self, X: ArrayLike) -> Array:
         """Evaluate the interpolant at X, shape (n,) or (n, 1), from its knots and values; shape (n, T)."""
-        if np.ndim(X) == 1 and np.size(X) == 0:
+        if is_empty(X):
             return np.empty((0, self.Y.shape[1]))
         return self.dots(_one_column(X))
 
