@@ -137,10 +137,13 @@ def test_a_kink_beyond_float64_is_on_or_off_everywhere(w: float, b: float, expec
 
 
 def test_the_slope_of_a_neuron_that_is_on_everywhere_is_kept() -> None:
-    network = ReLUNetwork([[1e-200], [2e-200]], [1e110, 1e110], [[-1e190, 1e190]], [[3.0]], [7.0])
+    # Powers of two, so that the two offsets of 2^995 cancel exactly: the slopes 2^-34 and 2^-33 do not.
+    w, b, v = 2.0**-664, 2.0**365, 2.0**630
+    network = ReLUNetwork([[w], [2 * w]], [b, b], [[-v, v]], [[3.0]], [7.0])
+    slope = 3 + 2.0**-34
     for same in (network, network.normalised(), network.balanced(), network.simplified()):
-        np.testing.assert_allclose(same([0.0, 1e10, -2e10]), [[7.0], [3e10 + 8], [-6e10 + 5]], rtol=1e-15)
-        np.testing.assert_allclose(same.gradient([0.0]), [[[3.0 + 1e-10]]], rtol=1e-15)
+        np.testing.assert_allclose(same([0.0, 1.0, -2e10]), [[7.0], [7 + slope], [7 - 2e10 * slope]], rtol=1e-15)
+        np.testing.assert_allclose(same.gradient([0.0]), [[[slope]]], rtol=1e-15)
 
 
 def test_neurons_that_are_dead_or_constant_count_as_such() -> None:

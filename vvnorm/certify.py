@@ -109,7 +109,7 @@ class Certificate:
         found = [
             f"{name} is recorded as {recorded!r} but is {actual!r}"
             for name in _NUMBERS
-            if not _agree(recorded := getattr(self, name), actual := getattr(again, name), self._size(name))
+            if not _agree(recorded := getattr(self, name), actual := getattr(again, name), again._size(name))
         ]
         if not again.relative_residual <= tol:
             found.append(f"relative residual {again.relative_residual:.3g} exceeds {tol:.3g}: it does not interpolate")
