@@ -94,17 +94,18 @@ def start(x0: float, w: Any, b: Any, V: Any, A: Any, c: Any, value: Any, slope: 
 @numba.njit(cache=True, error_model="numpy")
 def _add_line(z: float, z_low: float, w: float, v: Any, value: Any, slope: Any) -> None:
     """Add v (z + w (x - x_j)) to a line given by value at x_j and slope."""
-    if w == 1.0:
-        for t in range(len(v)):
-            slope[0, t], slope[1, t] = _add(slope[0, t], slope[1, t], v[t], 0.0)
-    else:
-        for t in range(len(v)):
-            p, e = _two_product(w, v[t])
-            slope[0, t], slope[1, t] = _add(slope[0, t], slope[1, t], p, e)
+    _add_product(w, 0.0, v, slope)
     if z != 0.0:
-        for t in range(len(v)):
-            p, e = _two_product(z, v[t])
-            value[0, t], value[1, t] = _add(value[0, t], value[1, t], p, e + z_low * v[t])
+        _add_product(z, z_low, v, value)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _add_product(a: float, a_low: float, v: Any, total: Any) -> None:
+    """Add (a + a_low) v to a double-double array."""
+    for t in range(len(v)):
+        p = a * v[t]
+        e = _fma(a, v[t], -p) + a_low * v[t]
+        total[0, t], total[1, t] = _add(total[0, t], total[1, t], p, e)
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -166,11 +167,12 @@ def sweep(
     for j in range(n):
         square = _misfit(value, Y[j], rise)
         totals[RESIDUAL] = max(totals[RESIDUAL], square if square == square else np.inf)  # NaN: overflow
-        totals[DUAL_NORM] = max(totals[DUAL_NORM], _dot(eta[j], eta[j]))
         if j == n - 1:
+            totals[DUAL_NORM] = max(totals[DUAL_NORM], _dot(eta[j], eta[j]))
             break
         h, h_low = _two_sum(x[j + 1], -x[j])
-        line[:] = value
+        for t in range(T):
+            line[0, t], line[1, t] = value[0, t], value[1, t]
         while k < len(b):
             # Each neuron that bends at x_j or before x_{j+1} adds its whole line, seen from x_j.
             sign = 1.0 if w[k] > 0.0 else -1.0
@@ -191,12 +193,15 @@ def sweep(
             rise[t] = (labels[j + 1, t] - labels[j, t]) * turn[t]
         for t in range(T):
             fit_rise[t] *= turn[t]
-        _accumulate(totals, LABEL_DUAL, -_sum(rise) / h)
-        _accumulate(totals, FIT_DUAL, -_sum(fit_rise) / h)
-        totals[LABEL_SIZE] += _sum_abs(rise) / h
-        totals[FIT_SIZE] += _sum_abs(fit_rise) / h
+        dual, dual_size, fit, fit_size = _sums(rise, fit_rise)
+        norm, product, turned = _products(eta[j], eta[j + 1], turn)
+        _accumulate(totals, LABEL_DUAL, -dual / h)
+        _accumulate(totals, FIT_DUAL, -fit / h)
+        totals[LABEL_SIZE] += dual_size / h
+        totals[FIT_SIZE] += fit_size / h
+        totals[DUAL_NORM] = max(totals[DUAL_NORM], norm)
         # 1 - <eta_j, eta_{j+1}>, from below, also where the two nearly agree.
-        apart = max(0.5 * _dot(turn, turn), 1.0 - _dot(eta[j], eta[j + 1]) - 1e-15 * (T + 4))
+        apart = max(0.5 * turned, 1.0 - product - 1e-15 * (T + 4))
         totals[SENSITIVITY] = max(totals[SENSITIVITY], h / apart if apart > 0.0 else np.inf)
     return k
 
@@ -232,19 +237,26 @@ def _dot(u: Any, v: Any) -> float:
 
 
 @numba.njit(cache=True, fastmath={"reassoc"})
-def _sum(u: Any) -> float:
-    total = 0.0
+def _sums(u: Any, v: Any) -> tuple[float, float, float, float]:
+    """Sums of entries and of their magnitudes, for two arrays."""
+    u_sum, u_size, v_sum, v_size = 0.0, 0.0, 0.0, 0.0
     for t in range(len(u)):
-        total += u[t]
-    return total
+        u_sum += u[t]
+        u_size += abs(u[t])
+        v_sum += v[t]
+        v_size += abs(v[t])
+    return u_sum, u_size, v_sum, v_size
 
 
 @numba.njit(cache=True, fastmath={"reassoc"})
-def _sum_abs(u: Any) -> float:
-    total = 0.0
+def _products(u: Any, v: Any, w: Any) -> tuple[float, float, float]:
+    """<u, u>, <u, v> and <w, w>."""
+    uu, uv, ww = 0.0, 0.0, 0.0
     for t in range(len(u)):
-        total += abs(u[t])
-    return total
+        uu += u[t] * u[t]
+        uv += u[t] * v[t]
+        ww += w[t] * w[t]
+    return uu, uv, ww
 
 
 @numba.njit(cache=True, error_model="numpy")
