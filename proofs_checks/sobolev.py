@@ -114,7 +114,7 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="sobolev",
-    statement="connect-the-dots has the least int |f'|^2 and equals interpolation with the kernel 1 + min(s, t) - x_1",
+    statement="connect-the-dots has the least int f'^2 and equals interpolation with the kernel 1 + min(s, t) - x_1",
     source="[MT] Section 3",
     kind="equality",
     quantity="distance between f_D and the kernel interpolant, or energy that a rival saves, relative",
