@@ -225,7 +225,8 @@ class ReLUNetwork:
         t, values, slopes = self.kinks
         piece = np.searchsorted(t, x, side="right")
         # The neighbouring kink nearer to 0, whose value is the smaller and has the smaller error.
-        anchor = np.where(x < 0, np.minimum(piece, len(t) - 1), np.maximum(piece - 1, 0))
+        anchor, right = np.maximum(piece - 1, 0), np.minimum(piece, len(t) - 1)
+        anchor = np.where((np.abs(t[right]) < np.abs(t[anchor])) & (x != t[anchor]), right, anchor)
         out = slopes[piece]
         out *= (x - t[anchor])[:, None]
         out += values[anchor]
@@ -281,10 +282,6 @@ class ReLUNetwork:
         """
         if not (isinstance(tol, int | float | np.floating) and tol >= 0):
             raise ValueError(f"tol must be non-negative, got {tol!r}")
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-        from scipy.spatial import cKDTree
-
         unit = self.normalised()
         if unit.n_neurons == 0:
             return unit
@@ -294,11 +291,7 @@ class ReLUNetwork:
         W, b = unit.W * sign[:, None], unit.b * sign
         A = unit.A + unit.V[:, turn] @ unit.W[turn]
         c = unit.c + unit.V[:, turn] @ unit.b[turn]
-        scale = np.max(np.abs(b))
-        tree = cKDTree(np.column_stack([W, b / scale if scale > 0 else b]))
-        pairs = tree.query_pairs(tol, output_type="ndarray")
-        edges = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(b), len(b)))
-        n_groups, group = connected_components(edges, directed=False)
+        n_groups, group = _groups(W, b, tol)
         V = np.zeros((n_groups, unit.n_outputs))
         np.add.at(V, group, unit.V.T)
         # Each group keeps the kink of its heaviest neuron, which moves the function least.
@@ -361,6 +354,24 @@ class ReLUNetwork:
         from vvnorm.training.module import to_network
 
         return to_network(module)
+
+
+def _groups(W: Array, b: Array, tol: float) -> tuple[int, NDArray[np.intp]]:
+    """Number the groups of kinks that are equal up to tol, b relative to the largest; 0 means exactly equal."""
+    if tol == 0:
+        _, group = np.unique(np.column_stack([W, b]), axis=0, return_inverse=True)
+        group = group.reshape(-1)
+        return int(group.max()) + 1, group
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    scale = np.max(np.abs(b))
+    tree = cKDTree(np.column_stack([W, b / scale if scale > 0 else b]))
+    pairs = tree.query_pairs(tol, output_type="ndarray")
+    edges = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(b), len(b)))
+    n_groups, group = connected_components(edges, directed=False)
+    return int(n_groups), group
 
 
 def row_norms(rows: Array) -> Array:
