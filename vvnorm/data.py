@@ -87,8 +87,8 @@ def as_labels(Y: ArrayLike, n: int | None = None, name: str = "Y", *, allow_miss
 
 
 def is_empty(X: ArrayLike) -> bool:
-    """Whether X is a flat array or list without entries, which evaluation takes for no points."""
-    return len(X) == 0 if isinstance(X, list | tuple) else np.shape(X) == (0,)
+    """Whether X is a list without entries or an array without rows, which evaluation takes for no points."""
+    return len(X) == 0 if isinstance(X, list | tuple) else np.shape(X)[:1] == (0,)
 
 
 def _as_matrix(values: ArrayLike, name: str) -> Array:
