@@ -428,3 +428,12 @@ def test_a_single_array_is_not_an_npz_file(tmp_path):
         np.save(stream, np.arange(3))
     with pytest.raises(ValueError, match="not a whole NPZ file: it is a single array"):
         load_dataset(path, ["x"], ["y"])
+
+
+def test_one_column_may_be_named_by_a_string_and_python_spellings_are_no_numbers(tmp_path):
+    file = tmp_path / "data.csv"
+    file.write_text("bmi,y\n1,2\n2,1_000\n")
+    with pytest.raises(ValueError, match="line 3, column 'y': '1_000' is not a number"):
+        load_dataset(file, "bmi", "y")
+    file.write_text("bmi,y\n1,2\n2,3\n")
+    assert load_dataset(file, "bmi", "y").Y.tolist() == [[2.0], [3.0]]

@@ -418,3 +418,10 @@ def test_bad_questions_are_named(ask, error: type[Exception], words: str) -> Non
     solution: Solution = interpolate(*BOWL)
     with pytest.raises(error, match=words):
         ask(solution)
+
+
+def test_a_line_at_the_end_of_float64_is_solved_without_warnings() -> None:
+    solution = interpolate([0, 1e300, 2e300], [1e308, 0, -1e308])
+    assert solution.value == 0
+    assert solution.verify() == []
+    assert solution.distance_bound([1e299], np.int64(1)).shape == (1,)

@@ -304,7 +304,7 @@ def gaussian_auxiliary(Y: ArrayLike, m: int, sigma: float, rng: np.random.Genera
     (N, T + m) array.
     """
     labels = as_labels(Y, allow_missing=True)
-    if not (isinstance(sigma, int | float | np.floating) and math.isfinite(sigma) and sigma > 0):
+    if not (isinstance(sigma, int | float | np.integer | np.floating) and math.isfinite(sigma) and sigma > 0):
         raise ValueError(f"sigma must be a positive finite number, got {sigma!r}")
     return np.hstack([labels, sigma * as_generator(rng).standard_normal((len(labels), as_count(m, "m")))])
 
@@ -450,14 +450,14 @@ def builtin_dataset(name: str) -> Dataset:
     return Dataset(bunch.data[:, 1:2], bunch.target, ("situps",), ("weight", "waist", "pulse"), "scikit-learn linnerud")
 
 
-def load_dataset(path: str | os.PathLike[str], x: Sequence[str], y: Sequence[str]) -> Dataset:
+def load_dataset(path: str | os.PathLike[str], x: str | Sequence[str], y: str | Sequence[str]) -> Dataset:
     """Load columns by name from a CSV file (with a header line) or from the arrays of an NPZ file.
 
     Parameters
     ----------
     path : path-like
         `.npz` is read as NPZ (never pickle), anything else as CSV in UTF-8.
-    x, y : sequences of str
+    x, y : sequences of str, or str for one
         Names of the input and the label columns. In CSV an empty label field or `nan` is a missing label. In NPZ a
         name is an array of shape (N,) or (N, k).
 
@@ -468,6 +468,7 @@ def load_dataset(path: str | os.PathLike[str], x: Sequence[str], y: Sequence[str
         file, and the line and column where there are such.
     """
     file = Path(path)
+    x, y = ([names] if isinstance(names, str) else list(names) for names in (x, y))
     names = [*x, *y]
     if not x or not y:
         raise ValueError("x and y must each name at least one column")
@@ -521,6 +522,8 @@ def _number(text: str, file: Path, line: int, name: str) -> float:
     if not text:
         return math.nan
     try:
+        if "_" in text:  # Python's own spelling of 1000 as 1_000 is no number in a data file
+            raise ValueError
         return float(text)
     except ValueError:
         raise ValueError(f"{file}: line {line}, column {name!r}: {text!r} is not a number") from None

@@ -267,13 +267,13 @@ class ReLUNetwork:
         ----------
         tol : float
             Kinks (hyperplanes w.x + b = 0 with ||w|| = 1) count as equal when their (w, b) differ by at most tol,
-            with b relative to the largest |b|. 0 merges exact equals only.
+            with b relative to the largest |b|; what is equal to one and the same kink is one. 0 merges exact equals only.
 
         Returns
         -------
         ReLUNetwork
             Normalised (||w_k|| = 1), of no greater VV norm. Exactly the same function if tol = 0; otherwise it moves by
-            at most tol sum_k ||v_k|| (||x|| + max |b|).
+            at most m tol sum_k ||v_k|| (||x|| + max |b|), m the number of neurons in the largest group.
 
         Notes
         -----

@@ -106,7 +106,7 @@ class Solution:
         The claim `stability`, at each point in its sharpest form: see `vvnorm.univariate.stability`. The distance is
         the Euclidean norm over outputs, in label units; inf where minimisers differ.
         """
-        if not (isinstance(excess, int | float | np.floating) and 0 <= excess < math.inf):
+        if not (isinstance(excess, int | float | np.integer | np.floating) and 0 <= excess < math.inf):
             raise ValueError(f"excess must be a non-negative finite number, got {excess!r}")
         return univariate.distance_bound(self._known(), _one_column(t, "t"), float(excess))
 

@@ -263,9 +263,10 @@ def _straightened(x: Array, y: Array) -> Array | None:
     if not len(points):
         return None
     index = np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)])
-    chord = (y[last] - y[first]) / (x[last] - x[first])
-    off = np.abs(y[index] - (y[first][points] + chord[points] * (x[index] - x[first][points]))) > allowed
-    bent = np.bincount(points, weights=off, minlength=len(first)) > 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        chord = (y[last] - y[first]) / (x[last] - x[first])
+        off = np.abs(y[index] - (y[first][points] + chord[points] * (x[index] - x[first][points])))
+    bent = np.bincount(points, weights=~(off <= allowed), minlength=len(first)) > 0  # beyond float64 is not on the chord
     for a, b, slope in zip(first[~bent], last[~bent], chord[~bent], strict=True):
         slopes[a:b] = slope
         found = True
