@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.data import Array, sorted_univariate
 from vvnorm.network import ReLUNetwork
-from vvnorm.tolerances import EPS, GAP, LABEL_ROUNDING
+from vvnorm.tolerances import EPS, GAP
 
 _BLOCK = 1 << 15  # label entries followed at once
 _SAFE = 2.0**200  # magnitudes beyond this, or below its inverse, are scaled so that no product leaves float64
@@ -51,8 +51,7 @@ class Certificate:
     residual : float
         max_i ||f(x_i) - y_i||_2 over present labels, in label units.
     relative_residual : float
-        The same over half the largest range of an output's labels. Labels that vary by less than about 1e-9 of their size
-        are known no better than that: 4e-9 times the largest label is added to the range.
+        The same over half the largest range of an output's labels (0 for 0 / 0).
     vv_norm : float
         The network's cost, sum_k |w_k| ||v_k||.
     lower_bound : float
@@ -203,7 +202,7 @@ def certify_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | Non
     lower, fit = (max(0.0, value) for value in _scaled(np.array([label_dual, fit_dual]), y_unit, x_unit).tolist())
     residual = math.sqrt(totals[kernel.RESIDUAL]) * y_unit
     excess = max(at_most - fit, 0.0)
-    spread = float(np.max(high / 2 - low / 2)) + LABEL_ROUNDING / GAP * float(max(high.max(), -low.min()))
+    spread = float(np.max(high / 2 - low / 2))
     distance = bound = math.nan
     if not missing:
         distance = max(residual, math.sqrt(totals[kernel.DISTANCE]) * y_unit)

@@ -10,6 +10,10 @@ LABEL_ROUNDING: Final = 16 * EPS
 way) in exact arithmetic do so only up to a few roundings once they are computed or read from a file in decimals; 16
 covers an affine expression evaluated in float64 and then rounded to decimals of 16 digits."""
 
+STRAIGHTENING: Final = 1e-9
+"""Making a stretch straight never moves a label by more than this part of its output's range, however coarse the labels:
+a verifier that asks for a relative residual of `GAP` must not notice."""
+
 ALIGNMENT_CAP: Final = 1e-7
 """Two unit vectors further apart than this are never called aligned, however coarse the labels. At this distance the
 cost of treating them as one direction is of second order, 1e-14 / 2, below the rounding of the VV norm itself."""

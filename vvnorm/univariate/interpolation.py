@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.data import Array, has_missing, sorted_univariate
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.tolerances import ALIGNMENT_CAP, LABEL_ROUNDING
+from vvnorm.tolerances import ALIGNMENT_CAP, LABEL_ROUNDING, STRAIGHTENING
 from vvnorm.univariate.kernels import exact_jumps, scan, unit_curvatures
 
 _BLOCK = 1 << 15  # entries per block: a few temporaries of this size fit a core's cache
@@ -257,7 +257,7 @@ def _straightened(x: Array, y: Array) -> Array | None:
     flat = np.concatenate(([False], np.abs(np.diff(slopes)) <= LABEL_ROUNDING * wobble, [False]))
     edges = np.flatnonzero(np.diff(flat.astype(np.int8)))
     first, last = edges[::2], edges[1::2] + 1  # points first .. last of each stretch
-    allowed = LABEL_ROUNDING * np.abs(y).max()
+    allowed = min(LABEL_ROUNDING * np.abs(y).max(), STRAIGHTENING * (y.max() / 2 - y.min() / 2))
     found = False
     points = np.repeat(np.arange(len(first)), last - first + 1)
     if not len(points):
@@ -265,7 +265,8 @@ def _straightened(x: Array, y: Array) -> Array | None:
     index = np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)])
     with np.errstate(over="ignore", invalid="ignore"):
         chord = (y[last] - y[first]) / (x[last] - x[first])
-        off = np.abs(y[index] - (y[first][points] + chord[points] * (x[index] - x[first][points])))
+        # In this order: y_1 + chord (x - x_1) would round to the labels and hide how far they are off.
+        off = np.abs((y[index] - y[first][points]) - chord[points] * (x[index] - x[first][points]))
     bent = np.bincount(points, weights=~(off <= allowed), minlength=len(first)) > 0  # beyond float64 is not on the chord
     for a, b, slope in zip(first[~bent], last[~bent], chord[~bent], strict=True):
         slopes[a:b] = slope
