@@ -1,5 +1,6 @@
 """What several claims share: real data, exact arithmetic, and networks inside certificates."""
 
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import cache
@@ -19,6 +20,7 @@ from vvnorm.data import (
     sorted_univariate,
 )
 from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import EPS
 
 _SPACINGS: tuple[Spacing, ...] = ("uniform", "normal", "regular")
 
@@ -47,11 +49,13 @@ def as_instance(data: Dataset) -> dict[str, Any]:
 @cache
 def _real() -> Mapping[str, Dataset]:
     diabetes = builtin_dataset("diabetes").merged("average")
+    by_age = builtin_dataset("diabetes_age").merged("average")
     linnerud = builtin_dataset("linnerud").merged("average")
     spread = float(np.std(diabetes.Y))
     return {
         "diabetes (bmi to progression)": diabetes,
         "diabetes with one Gaussian output": diabetes.with_auxiliary(gaussian_auxiliary(diabetes.Y, 1, spread, rng=0)),
+        "diabetes by age": by_age,
         "linnerud (sit-ups to 3 outputs)": linnerud,
     }
 
@@ -106,6 +110,39 @@ def pack(name: str, network: ReLUNetwork) -> dict[str, NDArray[Any]]:
 def unpack(name: str, arrays: Mapping[str, Any]) -> ReLUNetwork:
     """Network from the arrays that `pack` named."""
     return ReLUNetwork(*(arrays[f"{name}.{part}"] for part in ("W", "b", "V", "A", "c")))
+
+
+def pack_evaluated(network: ReLUNetwork, X: Array) -> dict[str, NDArray[Any]]:
+    """Arrays of a network, of what its neurons get at the points X, (N, K), and of its values there, (N, T)."""
+    return pack("network", network) | {"inputs_of_neurons": X @ network.W.T + network.b, "values": network(X)}
+
+
+def evaluation_complaints(arrays: Mapping[str, Any], X: Array) -> list[str]:
+    """Evaluate a network that `pack_evaluated` packed again, with exact sums; say what does not agree."""
+    network = unpack("network", arrays)
+    z = [
+        [math.fsum([*(p * q for p, q in zip(w, x, strict=True)), b]) for w, b in zip(network.W, network.b, strict=True)]
+        for x in X.tolist()
+    ]
+    values = [
+        [
+            math.fsum(
+                [*(v * max(s, 0.0) for v, s in zip(row, at, strict=True)), *(a * p for a, p in zip(A, x, strict=True)), c]
+            )
+            for row, A, c in zip(network.V, network.A, network.c, strict=True)
+        ]
+        for at, x in zip(z, X.tolist(), strict=True)
+    ]
+    size = np.abs(np.maximum(z, 0)) @ np.abs(network.V).T + np.abs(X) @ np.abs(network.A).T + np.abs(network.c)
+    expected = (
+        ("inputs_of_neurons", np.array(z), np.abs(X) @ np.abs(network.W).T + np.abs(network.b)),
+        ("values", np.array(values), size),
+    )
+    return [
+        f"{name} does not match the network"
+        for name, found, scale in expected
+        if arrays[name].shape != found.shape or not np.all(np.abs(arrays[name] - found) <= 1e3 * EPS * scale)
+    ]
 
 
 def rechecked(recheck: Callable[[Instance, Result], list[str]]) -> Callable[[Instance, Result], list[str]]:

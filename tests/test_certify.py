@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
 import mpmath
 import numpy as np
@@ -15,8 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import vvnorm.certify_multivariate
+import vvnorm.neuron_bound
 import vvnorm.sweep_kernel
 from vvnorm import Certificate, ReLUNetwork, certify, connect_the_dots, interpolate, random_dataset
+from vvnorm.certify_multivariate import certify_points
+from vvnorm.convex import DictionarySolution, dictionary_program, plane_dictionary
 from vvnorm.data import Dataset
 from vvnorm.testing import interpolating_networks, networks, univariate_datasets
 
@@ -548,15 +553,212 @@ def test_many_blocks_find_what_one_finds(monkeypatch: pytest.MonkeyPatch, source
         assert judge().numbers() == pytest.approx(one, rel=1e-12, nan_ok=True)
 
 
+# --- several inputs ---------------------------------------------------------------------------------------------------
+
+
+def cloud(N: int, d: int, T: int, K: int, seed: int, *, skip: bool = True) -> tuple[ReLUNetwork, Array, Array]:
+    """A network of several inputs and its own values at random points."""
+    rng = np.random.default_rng([N, d, T, K, seed])
+    A = rng.standard_normal((T, d)) if skip else None
+    network = ReLUNetwork(
+        rng.standard_normal((K, d)), rng.standard_normal(K), rng.standard_normal((T, K)), A, rng.standard_normal(T)
+    )
+    X = rng.standard_normal((N, d))
+    return network, X, network(X)
+
+
+def reference(X: Array, Y: Array, *, skip: bool = True) -> DictionarySolution:
+    """The convex program over all lines through two points."""
+    W, b = plane_dictionary(X, 0, 0)
+    return dictionary_program(X, Y, W if skip else np.vstack([W, -W]), b if skip else np.append(b, -b), skip=skip)
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_in_the_plane_the_dual_of_the_convex_program_proves_its_network_optimal(skip: bool) -> None:
+    # With ten random outputs the neurons of the solution lie on lines through two points.
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((12, 2)), rng.standard_normal((12, 10))
+    found = reference(X, Y, skip=skip)
+    judged = certify(found.network, X, Y, dual=found.dual, skip=skip)
+    assert judged.gap < 1e-2
+    assert judged.complaints(found.network, X, Y, tol=1e-2) == []
+    assert judged.lower_bound == pytest.approx(found.value, rel=1e-2)
+    assert judged.excess == pytest.approx(judged.vv_norm - judged.lower_bound, abs=1e-6 * judged.vv_norm)
+    assert math.isnan(judged.distance)
+    assert math.isnan(judged.distance_bound)
+    assert certify(found.network, X, Y, skip=skip).lower_bound <= judged.lower_bound
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize(("N", "d", "T", "K"), [(3, 2, 1, 2), (9, 2, 1, 1), (12, 2, 3, 4), (7, 3, 2, 2), (7, 5, 2, 2)])
+def test_no_dual_array_proves_more_than_an_interpolating_network_costs(N: int, d: int, T: int, K: int, skip: bool) -> None:
+    for seed in range(3 if d < 5 else 1):
+        network, X, Y = cloud(N, d, T, K, seed, skip=skip)
+        rng = np.random.default_rng(seed)
+        # The responses of the network's own neurons are nearly the best that there is: few neurons, many points.
+        near = np.linalg.pinv(np.maximum(X @ network.W.T + network.b, 0.0)).T @ network.V.T
+        for dual in (
+            None,
+            rng.standard_normal((N, T)),
+            1e200 * near,
+            near + 0.1 * rng.standard_normal((N, T)),
+            np.ones((N, T)),
+        ):
+            judged = certify(network, X, Y, dual=dual, skip=skip)
+            assert 0 <= judged.lower_bound <= judged.vv_norm
+            assert judged.vv_norm == pytest.approx(network.vv_norm, rel=1e-13)
+            assert judged.residual <= 1e-13 * np.abs(Y).max()
+            assert 0 <= judged.excess <= judged.vv_norm * (1 + 1e-9)
+            assert judged.complaints(network, X, Y, tol=math.inf) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_input_judged_as_a_point_cloud_gives_the_same_bound(seed: int) -> None:
+    network, x, Y = integers(seed, 9, 2, 6)
+    straight = certify(network, x, Y)
+    eta = np.asarray(straight.dual[0:9])
+    # <Lambda, Y> = sum_i <eta_i, delta_i> for Lambda = D' eta.
+    slopes = np.diff(eta, axis=0) / np.diff(x)[:, None]
+    Lambda = np.diff(slopes, axis=0, prepend=0, append=0)
+    cloud = certify_points(network, x, Y, dual=Lambda)
+    for name in ("residual", "relative_residual", "vv_norm", "lower_bound"):
+        assert getattr(cloud, name) == pytest.approx(getattr(straight, name), rel=1e-10), name
+    assert cloud.excess == pytest.approx(straight.excess, abs=1e-10 * straight.vv_norm)
+    assert certify_points(network, x, Y).lower_bound <= straight.lower_bound
+
+
+@pytest.mark.parametrize("d", [2, 3, 5])
+def test_points_on_a_line_in_space_cost_what_they_cost_on_a_line(d: int) -> None:
+    t, Y = np.array([0.0, 1.0, 2.0, 4.0, 7.0]), np.array([[0.0], [1.0], [-1.0], [2.0], [0.0]])
+    along = np.arange(1.0, d + 1)
+    length = math.hypot(*along)
+    line = connect_the_dots(t, Y)
+    network = ReLUNetwork(line.W * along / length**2, line.b, line.V, line.A * along / length**2, line.c)
+    X = t[:, None] * along
+    eta = np.asarray(certify(line, t, Y).dual[0:5])
+    Lambda = np.diff(np.diff(eta, axis=0) / np.diff(t)[:, None], axis=0, prepend=0, append=0)
+    judged = certify(network, X, Y, dual=Lambda)
+    assert judged.complaints(network, X, Y, tol=1e-9) == []
+    assert judged.lower_bound == pytest.approx(line.vv_norm / length, rel=1e-9)
+    # Points near a line are something else: a steep enough skip connection interpolates any labels there.
+    thin = X + 1e-14 * np.random.default_rng(0).standard_normal(X.shape)
+    assert certify(network, thin, Y, dual=Lambda).lower_bound <= judged.lower_bound * (1 + 1e-9)
+
+
+def test_a_point_off_the_plane_by_one_ulp_is_not_taken_to_lie_in_it() -> None:
+    # The labels of the square are affine in three dimensions: a skip connection of slope 1 / ulp costs nothing.
+    ulp = 2.0**-52
+    X = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
+    Y = np.array([[0.0], [0.0], [0.0], [1.0]])
+    flat = reference(X[:, :2], Y)
+    lifted = ReLUNetwork(np.pad(flat.network.W, ((0, 0), (0, 1))), flat.network.b, flat.network.V, np.zeros((1, 3)))
+    assert certify(lifted, X, Y, dual=flat.dual).lower_bound == pytest.approx(flat.value, rel=1e-6)
+    X[3, 2] = ulp
+    free = ReLUNetwork(np.zeros((0, 3)), [], np.zeros((1, 0)), [[0.0, 0.0, 1 / ulp]])
+    for dual in (None, flat.dual):
+        judged = certify(free, X, Y, dual=dual)
+        assert (judged.residual, judged.vv_norm, judged.lower_bound) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_missing_labels_in_the_plane_only_weaken_the_bound(skip: bool) -> None:
+    for seed in range(5):
+        network, X, Y = cloud(12, 2, 3, 5, seed, skip=skip)
+        rng = np.random.default_rng(seed)
+        Y[rng.random(Y.shape) < 0.3] = np.nan
+        found = reference(X, Y, skip=skip)
+        assert found.value <= network.vv_norm * 1.5
+        for dual in (None, found.dual, rng.standard_normal(Y.shape)):
+            judged = certify(network, X, Y, dual=dual, skip=skip)
+            assert 0 <= judged.lower_bound <= min(network.vv_norm, found.value * (1 + 1e-6))
+            used = np.asarray(judged.dual[0:12])
+            assert not used[np.isnan(Y)].any()
+            np.testing.assert_allclose(used.sum(axis=0), 0, atol=1e-13)
+            if skip:
+                np.testing.assert_allclose(used.T @ X, 0, atol=1e-13)
+        assert certify(network, X, Y, dual=found.dual, skip=skip).lower_bound > 0.5 * found.value
+
+
+def test_the_dual_of_a_point_cloud_is_kept_in_the_callers_order_and_is_a_fixed_point() -> None:
+    network, X, Y = cloud(10, 3, 2, 4, 0)
+    judged = certify(network, X, Y)
+    again = certify(network, X, Y, dual=judged.dual)
+    np.testing.assert_array_equal(again.dual[0:10], judged.dual[0:10])
+    assert again.numbers() == pytest.approx(judged.numbers(), rel=0, nan_ok=True)
+    order = np.random.default_rng(0).permutation(np.append(np.arange(10), [3, 3]))
+    shuffled = certify(network, X[order], Y[order], dual=judged.dual[0:10][order])
+    assert shuffled.lower_bound <= judged.vv_norm
+    assert certify(network, X[::-1], Y[::-1], dual=judged.dual[0:10][::-1]).lower_bound == pytest.approx(
+        judged.lower_bound, rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_forged_certificates_of_point_clouds_are_noticed(d: int) -> None:
+    network, X, Y = cloud(9, d, 2, 8, 0)
+    dual = certify(network, X, Y).dual
+    judged = certify(network, X, Y + 0.1, dual=dual)
+    assert judged.complaints(network, X, Y + 0.1, tol=math.inf) == []
+    for name in NUMBERS[:6]:
+        for factor in (1 + 1e-6, 1 - 1e-6, 0.0, -1.0, math.inf, math.nan):
+            forged = replace(judged, **{name: getattr(judged, name) * factor})
+            complaints = forged.complaints(network, X, Y + 0.1, tol=math.inf)
+            assert [words.split()[0] for words in complaints] == [name]
+    for name in NUMBERS[6:]:
+        assert replace(judged, **{name: 0.0}).complaints(network, X, Y + 0.1, tol=math.inf)
+    for other in (changed(dual, 3), -np.asarray(dual), np.zeros_like(dual), dual * np.nan, dual[1:], dual[:, :1]):
+        assert replace(judged, dual=other).complaints(network, X, Y + 0.1, tol=math.inf)
+    assert judged.complaints(replace(network, V=changed(network.V, 0)), X, Y + 0.1, tol=math.inf)
+    assert judged.complaints(network, changed(X, 0), Y + 0.1, tol=math.inf)
+    assert "does not interpolate" in judged.complaints(network, X, Y + 0.1, tol=1e-6)[-2]
+
+
+def test_labels_that_are_affine_prove_nothing() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.integers(-50, 50, (20, 2)) / 8
+    plane = ReLUNetwork(np.zeros((0, 2)), [], np.zeros((1, 0)), [[1024.0, -2.0]], [1e6])
+    Y = plane(X)
+    for dual in (None, Y, rng.standard_normal(Y.shape)):
+        judged = certify(plane, X, Y, dual=dual)
+        assert (judged.lower_bound, judged.gap, judged.excess) == (0, 0, 0)
+    assert certify(plane, X, Y).complaints(plane, X, Y) == []
+    assert certify(plane, X[:1], Y[:1]).lower_bound == 0
+
+
+@pytest.mark.parametrize(("y_unit", "x_unit"), UNITS)
+def test_units_change_nothing_in_the_plane(y_unit: float, x_unit: float) -> None:
+    network, X, Y = cloud(9, 2, 2, 3, 1)
+    here = certify(network, X, Y + 0.1)
+    steep = np.ldexp(1.0, int(np.log2(y_unit) - np.log2(x_unit)))
+    scaled = ReLUNetwork(network.W, network.b * x_unit, network.V * steep, network.A * steep, network.c * y_unit)
+    there = certify(scaled, X * x_unit, (Y + 0.1) * y_unit)
+    factors = {"residual": y_unit} | dict.fromkeys(("vv_norm", "lower_bound", "excess"), steep)
+    for name in NUMBERS[:6]:
+        assert getattr(there, name) == pytest.approx(getattr(here, name) * factors.get(name, 1.0), rel=1e-12, abs=0), name
+    assert there.complaints(scaled, X * x_unit, (Y + 0.1) * y_unit, tol=math.inf) == []
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 ONE = ReLUNetwork([[1.0]], [0.0], [[1.0]])
+TWO = ReLUNetwork([[1.0, 1.0]], [0.0], [[1.0]])
 
 
 @pytest.mark.parametrize(
     ("ask", "error", "message"),
     [
-        (lambda: certify(ReLUNetwork([[1.0, 1.0]], [0.0], [[1.0]]), [0, 1], [0, 1]), ValueError, "network has 2 inputs"),
+        (lambda: certify(TWO, [0, 1], [0, 1]), ValueError, "X has 1 columns; the network has 2 inputs"),
+        (lambda: certify(TWO, np.zeros((2, 3)), [0, 1]), ValueError, "X has 3 columns; the network has 2 inputs"),
+        (lambda: certify(TWO, np.eye(2), [[0, 1], [0, 1]]), ValueError, "Y has 2 outputs, the network has 1"),
+        (lambda: certify(TWO, np.eye(2), [0, 1, 2]), ValueError, "Y has 3 rows"),
+        (
+            lambda: certify(TWO, np.ones((2, 2)), [0, 1]),
+            ValueError,
+            r"repeats the point \(1.0, 1.0\) with different labels",
+        ),
+        (lambda: certify(TWO, np.eye(2), [0, 1], dual=np.zeros((3, 1))), ValueError, r"dual has shape \(3, 1\)"),
+        (lambda: certify(TWO, np.eye(2), [0, 1], dual=[[0], [np.nan]]), ValueError, "dual holds NaN"),
+        (lambda: certify(TWO, np.eye(2), [0, 1], dual=[["0"], ["1"]]), TypeError, "dual must hold real numbers"),
         (lambda: certify(ONE, np.zeros((2, 2)), [0, 1]), ValueError, "X has 2 columns"),
         (lambda: certify(ONE, [0, 1], [[0, 1], [0, 1]]), ValueError, "Y has 2 outputs, the network has 1"),
         (lambda: certify(ONE, [0, 1], [0, 1, 2]), ValueError, "Y has 3 rows"),
@@ -600,11 +802,13 @@ def test_a_network_that_leaves_float64_fits_nothing() -> None:
 # --- independence -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [MODULE.__file__, vvnorm.sweep_kernel.__file__])
-def test_the_verifier_imports_nothing_that_makes_solutions(path: str) -> None:
-    allowed = {"vvnorm.data", "vvnorm.network", "vvnorm.tolerances", "vvnorm.sweep_kernel"}
-    outside = {"math", "sys", "collections", "dataclasses", "types", "typing", "numpy", "numba"}
-    for node in ast.walk(ast.parse(Path(path).read_text())):
+@pytest.mark.parametrize("module", [MODULE, vvnorm.sweep_kernel, vvnorm.certify_multivariate, vvnorm.neuron_bound])
+def test_the_verifier_imports_nothing_that_makes_solutions(module: ModuleType) -> None:
+    allowed = {"vvnorm.data", "vvnorm.network", "vvnorm.tolerances", "vvnorm.sweep_kernel", "vvnorm.neuron_bound"}
+    allowed |= {"vvnorm.certify", "vvnorm.certify_multivariate"}
+    outside = {"math", "sys", "collections", "dataclasses", "functools", "heapq", "types", "typing", "numpy", "numba"}
+    assert module.__file__
+    for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -355,11 +355,59 @@ def test_train_takes_either_penalty_and_several_inputs(run: Command, penalty: st
     command = ("train", data, "--x", "x,u", "--y", "y", "--seeds", 2, "--steps", 20, "--width", 6)
     done = run(*command, "--penalty", penalty, "--out", "net.npz")
     assert done.code == 0
-    assert list(done.rows[0]) == ["seed", "vv norm"]
+    assert list(done.rows[0]) == ["seed", "vv norm", "lower bound", "gap", "relative residual"]
     assert ReLUNetwork.load("net.npz").n_inputs == 2
     before = files()
     refused(run(*command, "--plot", "plot.pdf", "--out", "other.npz"), "--plot", "x, u")
     assert files() == before
+
+
+def test_train_finishes_exactly_and_goes_on_from_its_checkpoint(run: Command) -> None:
+    data = write("data.csv", {"x": [0, 1, 2, 3, 4], "y": [0, 1, 0, 2, 1]})
+    command = ("train", data, *XY, "--seeds", 2, "--steps", 300, "--width", 24, "--checkpoint", "state.npz")
+    done = run(*command, "--polish", "--exact", "--prune", 1e-6, "--json", "out.json")
+    assert done.code == 0
+    assert all(float(row["relative residual"]) < 1e-10 for row in done.rows)
+    found = json.loads(Path("out.json").read_text())
+    assert list(found["finish"]) == ["trained", "polished", "pruned", "exact"]
+    assert found["notes"] == []
+    again = run(*command, "--polish", "--exact", "--prune", 1e-6)
+    assert again.out == done.out
+    refused(run(*command, "--lr", 0.5), "checkpoint", "other data or settings")
+
+
+def test_train_says_what_could_not_be_done(run: Command) -> None:
+    data = write("data.csv", {"x": [0, 1, 2, 3, 4, 5], "y": [0, 1, 0, 2, 1, 4]})
+    done = run("train", data, *XY, "--seeds", 1, "--steps", 20, "--width", 1, "--exact")
+    assert done.code == 2
+    assert "network 0 could not be made to fit exactly" in done.out
+    assert done.rows
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--optimizer", "proximal"),
+        ("--optimizer", "lbfgs"),
+        ("--optimizer", "sgd", "--schedule", "constant", "--lr", 0.01),
+        ("--initialisation", "torch", "--batch-size", 3),
+        ("--no-skip",),
+        ("--penalise-bias", "--lam", 0.1),
+        ("--lam-start", 1.0, "--dtype", "float32"),
+    ],
+)
+def test_train_takes_every_recipe(run: Command, options: tuple[object, ...]) -> None:
+    data = write("data.csv", {"x": [0, 1, 2, 3, 4], "y": [0, 1, 0, 2, 1]})
+    done = run("train", data, *XY, "--seeds", 2, "--steps", 30, "--width", 8, *options)
+    assert done.code == 0
+    assert len(done.rows) == 2
+
+
+def test_train_without_certificate_where_labels_differ_at_one_input(run: Command) -> None:
+    data = write("data.csv", {"x": [0, 1, 0, 1, 1], "u": [0, 0, 1, 1, 1], "y": [0, 1, 1, 0, 2]})
+    done = run("train", data, "--x", "x,u", "--y", "y", "--seeds", 1, "--steps", 20, "--width", 6)
+    assert done.code == 0
+    assert done.out.startswith("not certified: ")
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vvnorm import Dataset, ReLUNetwork, aligned_dataset, certify, connect_the_dots, interpolate, random_dataset
-from vvnorm.convex import curvature_interpolation, dictionary_interpolation
+from vvnorm.convex import curvature_interpolation, dictionary_interpolation, dictionary_program, plane_dictionary
 
 PROGRAMS = (dictionary_interpolation, curvature_interpolation)
 SIZES = [(3, 1), (4, 2), (9, 3), (30, 5)]
@@ -277,3 +277,134 @@ def test_the_curvature_program_without_gaps_returns_connect_the_dots() -> None:
     t = np.linspace(-0.2, 1.2, 50)
     found = curvature_interpolation(data.X, data.Y).network(t)
     np.testing.assert_array_equal(found, connect_the_dots(data.X, data.Y)(t))
+
+
+# --- given neurons, any number of inputs ------------------------------------------------------------------------------
+
+
+def plane_data(N: int, T: int, d: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng([N, T, d, seed])
+    return rng.standard_normal((N, d)), rng.standard_normal((N, T))
+
+
+def sizes(W: np.ndarray, b: np.ndarray, penalise_bias: bool) -> np.ndarray:
+    return np.linalg.norm(np.column_stack([W, b]) if penalise_bias else W, axis=1)
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+@pytest.mark.parametrize(("n", "outputs"), SIZES)
+def test_given_the_kinks_of_one_input_it_agrees_with_the_univariate_programs(
+    n: int, outputs: int, missing: float, skip: bool
+) -> None:
+    data = draw(n, outputs)
+    Y = with_gaps(data, missing)
+    x = data.X[:, 0]
+    W, b = np.repeat([[1.0], [-1.0]], [n, 0 if skip else n], axis=0), np.append(-x, x[: 0 if skip else n])
+    found = dictionary_program(x, Y, W, b, skip=skip)
+    univariate = dictionary_interpolation(x, Y, skip=skip)
+    assert found.value == pytest.approx(univariate.value, rel=1e-6)
+    for solution in (found, univariate):
+        assert np.nansum(solution.dual * Y) == pytest.approx(solution.value, rel=1e-5)
+        assert not solution.dual[np.isnan(Y)].any()
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("penalise_bias", [True, False])
+@pytest.mark.parametrize("lam", [0.0, 0.05, 5.0])
+@pytest.mark.parametrize("unit", [1.0, 1e6])
+def test_the_dual_proves_the_program_solved(unit: float, lam: float, penalise_bias: bool, skip: bool) -> None:
+    X, Y = plane_data(10, 3)
+    Y[[1, 4], [0, 2]] = np.nan
+    W, b = plane_dictionary(X, 3, 0)
+    # The norm of (w, b) mixes units: only labels have another unit then.
+    X, W, b = (X, 2 * W, 2 * b) if penalise_bias else (X * unit, 2 * W, 2 * b * unit)
+    Y, lam = Y * unit, lam * unit * (unit if penalise_bias else 1)
+    lam = lam if penalise_bias else lam * unit
+    if not skip:
+        W, b = np.vstack([W, -W]), np.append(b, -b)
+    found = dictionary_program(X, Y, W, b, lam=lam, skip=skip, penalise_bias=penalise_bias)
+    F, present, s = found.network(X), ~np.isnan(Y), sizes(W, b, penalise_bias)
+    cost = float(s @ np.linalg.norm(found.network.V, axis=0))
+    responses = np.linalg.norm(np.maximum(X @ W.T + b, 0).T @ found.dual, axis=1) / s
+    assert responses.max() <= 1 + 1e-5
+    assert not found.dual[~present].any()
+    np.testing.assert_allclose(found.dual.sum(axis=0), 0, atol=1e-6 * np.abs(found.dual).max())
+    if skip:
+        np.testing.assert_allclose(found.dual.T @ X, 0, atol=1e-6 * np.abs(found.dual).max() * np.abs(X).max())
+    error = float(np.sum((F - Y)[present] ** 2)) / 2
+    assert found.value == pytest.approx(error + lam * cost if lam else cost, rel=1e-6)
+    if lam:
+        np.testing.assert_allclose(found.dual[present], ((Y - F) / lam)[present], atol=1e-6 * np.abs(found.dual).max())
+        # Fenchel: the value is lam <Lambda, Y> - lam^2 / 2 ||Lambda||^2.
+        dual_value = lam * np.nansum(found.dual * Y) - lam * lam / 2 * np.sum(found.dual**2)
+    else:
+        assert worst_residual(found.network, X, Y) < 1e-6
+        dual_value = np.nansum(found.dual * Y)
+    assert dual_value == pytest.approx(found.value, rel=1e-5)
+
+
+def test_a_strong_penalty_leaves_the_least_squares_plane() -> None:
+    X, Y = plane_data(12, 2)
+    found = dictionary_program(X, Y, *plane_dictionary(X, 2, 0), lam=100.0)
+    affine = np.column_stack([np.ones(12), X])
+    np.testing.assert_allclose(found.network(X), affine @ np.linalg.lstsq(affine, Y, rcond=None)[0], atol=1e-6)
+    assert found.network.vv_norm < 1e-6
+
+
+def test_a_larger_dictionary_never_costs_more() -> None:
+    X, Y = plane_data(10, 2)
+    values = [dictionary_program(X, Y, *plane_dictionary(X, count, 0)).value for count in (0, 5, 40)]
+    assert values[2] <= values[1] * (1 + 1e-6) <= values[0] * (1 + 2e-6)
+
+
+def test_constant_and_absent_neurons_change_nothing() -> None:
+    X, Y = np.eye(3)[:, :2], np.array([[1.0], [2.0], [3.0]])
+    for W, b in ((np.zeros((0, 2)), np.zeros(0)), (np.zeros((2, 2)), np.array([1.0, -1.0]))):
+        found = dictionary_program(X, Y, W, b)
+        assert found.value == pytest.approx(0, abs=1e-8)
+        np.testing.assert_allclose(found.network(X), Y, atol=1e-7)
+        assert not found.network.V.any()
+
+
+def test_neurons_that_cannot_interpolate_are_a_runtime_error() -> None:
+    with pytest.raises(RuntimeError, match="infeasible"):
+        dictionary_program([[0, 0], [1, 0], [0, 1], [1, 1]], [0, 0, 0, 1], np.zeros((0, 2)), [])
+
+
+@pytest.mark.parametrize(("N", "d", "planes"), [(6, 2, 15), (7, 3, 28), (3, 5, 0)])
+def test_planes_go_through_data_points_in_every_way_asked_for(N: int, d: int, planes: int) -> None:
+    X, _ = plane_data(N, 1, d)
+    X = np.vstack([X, X[:2]])
+    W, b = plane_dictionary(X, 4, 0)
+    np.testing.assert_allclose(np.linalg.norm(W, axis=1), 1)
+    through = np.sum(np.unique(np.abs(W @ X[:N].T + b[:, None]) < 1e-12, axis=0).reshape(-1, N), axis=1)
+    assert through.min() >= 1
+    on = np.sum(np.abs(W @ X[:N].T + b[:, None]) < 1e-12, axis=1)
+    assert np.sum(on == 1) == 4 * N
+    assert np.sum(on == d) <= planes
+    assert d > 2 or np.sum(on == 2) == 15
+    assert d != 3 or np.sum(on == 3) > 10
+    assert len(np.unique(np.column_stack([W, b]), axis=0)) == len(W)
+    again = plane_dictionary(X, 4, np.random.default_rng(0))
+    np.testing.assert_array_equal(again[0], W)
+    assert len(plane_dictionary(X, 0, 0)[0]) == (15 if d == 2 else 0)
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "message"),
+    [
+        (lambda: dictionary_program(np.eye(2), [0, 1], np.eye(3), np.zeros(3)), ValueError, "W has 3 columns but X has 2"),
+        (lambda: dictionary_program(np.eye(2), [0, 1], np.eye(2), np.zeros(3)), ValueError, "W has shape"),
+        (lambda: dictionary_program(np.eye(2), [0, 1], [[np.nan, 0]], [0.0]), ValueError, "W holds nan"),
+        (lambda: dictionary_program(np.eye(2), [0, 1, 2], np.eye(2), np.zeros(2)), ValueError, "Y has 3 rows"),
+        (lambda: dictionary_program(np.eye(2), [0, 1], np.eye(2), np.zeros(2), lam=-1.0), ValueError, "lam must be"),
+        (lambda: dictionary_program(np.eye(2), [0, 1], np.eye(2), np.zeros(2), lam=np.inf), ValueError, "lam must be"),
+        (lambda: plane_dictionary([0, 1, 2], 1, 0), ValueError, "X has 1 column"),
+        (lambda: plane_dictionary(np.eye(2), -1, 0), ValueError, "directions"),
+        (lambda: plane_dictionary(np.eye(2), 1, None), TypeError, "rng"),
+    ],
+)
+def test_bad_dictionaries_are_refused_by_name(ask, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        ask()

@@ -282,6 +282,10 @@ def test_two_squares_are_the_vertices_of_two_squares():
 
 def test_builtin_data_have_the_known_sizes():
     diabetes, linnerud = builtin_dataset("diabetes"), builtin_dataset("linnerud")
+    by_age = builtin_dataset("diabetes_age")
+    assert by_age.x_names == ("age",)
+    assert len(by_age.merged("average").X) == 58
+    np.testing.assert_array_equal(by_age.Y, diabetes.Y)
     assert (diabetes.X.shape, diabetes.Y.shape, diabetes.x_names, diabetes.y_names) == (
         (442, 1), (442, 1), ("bmi",), ("progression",),
     )  # fmt: skip
@@ -291,7 +295,7 @@ def test_builtin_data_have_the_known_sizes():
     with pytest.raises(ValueError, match="different labels"):
         diabetes.merged("error")
     assert len(diabetes.merged("average")) == len(np.unique(diabetes.X)) == len(diabetes.merged("first"))
-    with pytest.raises(ValueError, match="name must be one of diabetes, linnerud, got 'iris'"):
+    with pytest.raises(ValueError, match="name must be one of diabetes, diabetes_age, linnerud, got 'iris'"):
         builtin_dataset("iris")
 
 

@@ -238,7 +238,7 @@ def test_a_figure_that_fails_while_drawn_leaves_the_old_files(tmp_path: Path) ->
 
 
 def test_all_project_figures_are_registered_under_their_own_names() -> None:
-    assert {"neuron", "uniqueness", "stability"} <= set(figure_names())
+    assert {"neuron", "uniqueness", "stability", "training_gap", "smooth2d"} <= set(figure_names())
     assert len(figure_names()) == len(set(figure_names()))
     for name in figure_names():
         assert load_figure(name).id == name
@@ -266,7 +266,7 @@ def test_what_another_package_registers_wrongly_is_named_with_its_place(
         load_figure("wrong")
 
 
-@pytest.mark.parametrize("name", ["neuron", "stability", "uniqueness"])
+@pytest.mark.parametrize("name", ["neuron", "stability", "uniqueness", "training_gap", "smooth2d"])
 def test_project_figure_holds_without_complaints_in_quick_mode(tmp_path: Path, name: str) -> None:
     data = draw_figure(load_figure(name), tmp_path, quick=True)
     assert data.complaints == []
@@ -291,3 +291,27 @@ def test_the_neuron_of_the_figure_costs_what_it_says(seed: int) -> None:
     assert values["kink"] == -values["b"] / values["w"]
     expected = np.outer(np.maximum(values["w"] * values["t"] + values["b"], 0), values["v"])
     np.testing.assert_allclose(values["outputs"], expected, atol=1e-14)
+
+
+def test_networks_trained_too_briefly_leave_the_training_figure_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vvnorm.training.train", lambda X, Y, **options: train(X, Y, **(options | {"steps": 20})))
+    data = load_figure("training_gap").compute(0, True)
+    assert data.verdict is Verdict.INCONCLUSIVE
+    assert data.complaints == []
+    assert np.all(data.values["continuation residual"][-1] > 1e-3)
+
+
+def test_the_surfaces_have_the_mean_gradients_that_the_figure_states_and_poor_ones_are_inconclusive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vvnorm.training.train", lambda X, Y, **options: train(X, Y, **(options | {"steps": 20})))
+    data = load_figure("smooth2d").compute(1, True)
+    values = data.values
+    assert max(values["single gap"], values["multi gap"]) > 0.03
+    assert data.verdict is Verdict.INCONCLUSIVE
+    assert data.complaints == []
+    for name in ("single", "multi"):
+        along_second, along_first = np.gradient(values[f"{name} surface"], values["side"], values["side"])
+        mean = np.hypot(along_first, along_second).mean()
+        assert values[f"{name} slope"] == pytest.approx(mean, rel=0.05)
+        assert 0 < values[f"{name} error"] < 0.01 * values[f"{name} slope"]

@@ -1,12 +1,13 @@
 """Training reaches what the theory says it must, from every seed, and says what it did."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
 
 from vvnorm import interpolate, random_dataset, train
-from vvnorm.training.optimisation import Objective, Parameters, Schedule
-from vvnorm.training.problem import make_problem
+from vvnorm.training.polish import polish
 
 TENT = ([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 0.0, 1.0])
 QUICK = {"steps": 300, "progress": False}
@@ -32,10 +33,41 @@ def relative_residual(result):
 # --- what training reaches ---
 
 
+def jittered(n, T, seed=0, d=1):
+    rng = np.random.default_rng(seed)
+    x = (np.arange(n) + rng.uniform(-0.3, 0.3, n)) / (n - 1) if d == 1 else rng.standard_normal((n, d))
+    return x, rng.standard_normal((n, T))
+
+
 @pytest.mark.parametrize(
-    ("n", "spacing", "seed"),
-    [(5, "uniform", 1), (8, "regular", 3), (10, "normal", 5), (12, "uniform", 6)],
+    ("n", "T", "seed", "trained", "polished"),
+    [
+        (12, 3, 0, (0.003, 0.01), (0.0005, 0.002)),
+        (20, 5, 0, (0.02, np.inf), (0.002, np.inf)),
+        *(
+            pytest.param(n, T, seed, *bounds, marks=pytest.mark.slow)
+            for seed in range(1, 6)
+            for n, T, *bounds in ((12, 3, (0.003, 0.01), (0.0005, 0.002)), (20, 5, (0.02, np.inf), (0.002, np.inf)))
+        ),
+    ],
 )
+def test_default_settings_reach_the_least_norm_on_a_jittered_grid(n, T, seed, trained, polished):
+    """Bounds are on median and worst of 16 seeds, above the least norm of the fitted values."""
+    result = train(*jittered(n, T, seed), seeds=16, progress=False)
+    finished = [polish(network, result.X, result.Y, result.lam).network for network in result.networks]
+    for networks, (median, worst) in ((result.networks, trained), (finished, polished)):
+        excess = np.array([f.vv_norm / interpolate(result.X, f(result.X)).value - 1 for f in networks])
+        assert np.median(excess) <= median
+        assert np.max(excess) <= worst
+        assert np.min(excess) >= -1e-9
+        if networks is result.networks:
+            np.testing.assert_allclose(result.history["excess"][-1], excess, atol=1e-9)
+    assert relative_residual(result) < 1e-4
+    assert np.max(np.abs(relative_excess(result))) < 0.02
+    assert np.all(result.history["gap"][-1] < 0.02)
+
+
+@pytest.mark.parametrize(("n", "spacing", "seed"), [(5, "uniform", 1), (8, "clustered", 2), (10, "normal", 5)])
 def test_default_settings_reach_the_least_norm_from_nearly_every_seed(n, spacing, seed):
     data = random_dataset(n, 2, seed, spacing=spacing)
     result = train(data.X, data.Y, seeds=16, progress=False)
@@ -45,9 +77,29 @@ def test_default_settings_reach_the_least_norm_from_nearly_every_seed(n, spacing
 
 def test_weight_decay_reaches_the_same_norm():
     data = random_dataset(8, 2, 1)
-    result = train(data.X, data.Y, seeds=4, penalty="weight_decay", steps=3000, progress=False)
+    result = train(data.X, data.Y, seeds=4, penalty="weight_decay", steps=1500, progress=False)
     assert np.max(np.abs(relative_excess(result))) < 0.01
     assert relative_residual(result) < 2e-3
+
+
+def test_five_hundred_outputs():
+    result = train(*jittered(20, 500), seeds=2, steps=1000, progress=False)
+    assert np.max(np.abs(relative_excess(result))) < 0.02
+    assert relative_residual(result) < 1e-4
+    assert result.best.n_outputs == 500
+
+
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_without_penalty_any_interpolant_will_do(batch_size):
+    x, Y = jittered(8, 2)
+    result = train(x, Y, lam=0, seeds=2, steps=800, batch_size=batch_size, progress=False)
+    assert result.lam == 0
+    assert not result.history["lam"].any()
+    assert np.all(result.history["loss"][-1] < 1e-3 * result.history["loss"][0])
+    np.testing.assert_allclose(result.objectives, result.history["loss"][-1], rtol=1e-9, atol=1e-20)
+    assert np.all(relative_excess(result) > 0.05)
+    if batch_size is None:
+        assert relative_residual(result) < 1e-6
 
 
 def test_one_output_with_many_solutions_gives_equal_costs_but_different_networks():
@@ -72,17 +124,6 @@ def test_lam_above_lam_max_gives_the_affine_fit():
     line = np.polyval(np.polyfit(*TENT, 1), TENT[0])
     for network in result.networks:
         np.testing.assert_allclose(network(TENT[0])[:, 0], line, atol=1e-6)
-
-
-@pytest.mark.parametrize("lam", [0.05, 0.2])
-@pytest.mark.parametrize("penalty", ["path_norm", "weight_decay"])
-def test_a_stated_lam_start_means_the_plain_objective_throughout(lam, penalty):
-    result = train(*TENT, lam=0.05, lam_start=lam, steps=1000, penalty=penalty, seeds=2, progress=False)
-    assert result.settings["whitened_steps"] == 0
-    np.testing.assert_allclose(result.history["lam"][[0, -1]], [lam, 0.05])
-    assert np.all(np.diff(result.history["lam"]) <= 1e-15)
-    default = train(*TENT, lam=0.05, steps=2000, progress=False)
-    np.testing.assert_allclose(result.objectives, default.objectives[0], rtol=0.02)
 
 
 # --- special data ---
@@ -113,8 +154,8 @@ def test_two_input_features():
     result = train(X, Y, seeds=3, steps=2000, progress=False)
     assert relative_residual(result) < 1e-3
     assert np.ptp([network.vv_norm for network in result.networks]) < 0.01 * result.best.vv_norm
-    with pytest.raises(ValueError, match="2 inputs"):
-        result.certificates()
+    for certificate in result.certificates():
+        assert 0 < certificate.lower_bound < certificate.vv_norm * (1 + 1e-3)
 
 
 def test_without_skip_connection():
@@ -143,12 +184,20 @@ def test_narrow_networks_run(width):
 
 
 @pytest.mark.parametrize(
-    ("a", "s", "b"), [(4.0, 3.0, 0.25), (1e100, 0.0, 1e-100), (1e-100, 0.0, 1e100), (1e100, 0.0, 1e100)]
+    ("a", "s", "b"),
+    [
+        (4.0, 3.0, 0.25),
+        (1e8, 3e8, 1.0),
+        (1e-8, 0.0, 1.0),
+        (1e100, 0.0, 1e-100),
+        (1e-100, 0.0, 1e100),
+        (1e100, 0.0, 1e100),
+    ],
 )
 def test_scaling_the_data_scales_the_networks(a, s, b):
     data = random_dataset(5, 2, 0)
-    plain = train(data.X, data.Y, seeds=2, **QUICK)
-    scaled = train(a * data.X + s, b * data.Y, seeds=2, **QUICK)
+    plain = train(data.X, data.Y, seeds=2, steps=150, progress=False)
+    scaled = train(a * data.X + s, b * data.Y, seeds=2, steps=150, progress=False)
     t = np.linspace(-1, 2, 50)
     for one, other in zip(plain.networks, scaled.networks, strict=True):
         np.testing.assert_allclose(other(a * t + s) / b, one(t), rtol=1e-6, atol=1e-6)
@@ -159,15 +208,6 @@ def test_scaling_the_data_scales_the_networks(a, s, b):
 
 
 # --- seeds, history, settings ---
-
-
-def test_a_seed_alone_gives_what_it_gives_in_a_batch():
-    data = random_dataset(7, 2, 3)
-    batch = train(data.X, data.Y, seeds=[5, 2, 9], **QUICK)
-    alone = train(data.X, data.Y, seeds=[2], **QUICK)
-    t = np.linspace(-0.5, 1.5, 40)
-    np.testing.assert_allclose(batch.networks[1](t), alone.networks[0](t), rtol=1e-8, atol=1e-8)
-    np.testing.assert_allclose(batch.history["loss"][:, 1], alone.history["loss"][:, 0], rtol=1e-8, atol=1e-10)
 
 
 def test_the_same_seeds_give_the_same_result_and_no_global_state_moves():
@@ -183,15 +223,16 @@ def test_the_same_seeds_give_the_same_result_and_no_global_state_moves():
 def test_history_and_settings():
     result = train(*TENT, seeds=3, steps=1000, progress=False)
     history = result.history
-    assert history["step"].shape == history["lam"].shape == (201,)
+    assert history["step"].shape == (201,)
+    assert history["lam"].shape == (201, 3)
     assert history["step"][0] == 0
     assert history["step"][-1] == 1000
     assert history["loss"].shape == history["vv_norm"].shape == (201, 3)
     losses = [np.sum((network(result.X) - result.Y) ** 2) / 2 for network in result.networks]
     np.testing.assert_allclose(history["loss"][-1], losses, rtol=1e-6, atol=1e-15)
     np.testing.assert_allclose(history["vv_norm"][-1], [n.vv_norm for n in result.networks], rtol=1e-9)
-    assert history["lam"][-1] == pytest.approx(result.lam)
-    assert result.lam == pytest.approx(1e-6 * result.settings["lam_max"])
+    assert history["lam"][-1] == pytest.approx(np.full(3, result.lam))
+    assert result.lam == pytest.approx(1e-8 * result.settings["lam_max"])
     assert result.settings["coordinates"]["x_centre"] == [1.5]
     assert result.seeds == (0, 1, 2)
 
@@ -207,79 +248,30 @@ def test_fewer_steps_than_records():
     assert train(*TENT, steps=1, progress=False).history["step"].tolist() == [0, 1]
 
 
-def test_float32():
-    result = train(*TENT, seeds=2, dtype="float32", steps=2000, progress=False)
+def test_inputs_far_from_the_origin_and_close_together():
+    x, Y = jittered(8, 2)
+    result = train(1e8 + x, Y, seeds=2, steps=800, progress=False)
+    assert np.max(np.abs(relative_excess(result))) < 0.01
+    assert relative_residual(result) < 1e-4
+
+
+@pytest.mark.parametrize("penalty", ["path_norm", "weight_decay"])
+def test_float32(penalty):
+    x, Y = jittered(8, 2)
+    result = train(x, Y, seeds=2, dtype="float32", steps=1500, penalty=penalty, progress=False)
     assert result.best.W.dtype == np.float64
+    assert result.lam == pytest.approx(1e-6 * result.settings["lam_max"])
     assert np.max(np.abs(relative_excess(result))) < 0.01
     assert relative_residual(result) < 1e-3
 
 
-# --- gradients, schedule, problem ---
-
-
-def objective_at_random(d, T, K=9, S=2):
-    rng = np.random.default_rng(d)
-    problem = make_problem(rng.standard_normal((6, d)), rng.standard_normal((6, T)), skip=True)
-    kinks = [problem.draw_kinks(K, rng) for _ in range(S)]
-    objective = Objective(problem, kinks, 0.7, torch.empty(0, dtype=torch.float64))
-    flat = torch.from_numpy(rng.standard_normal((S, K * (d + 1 + T))))
-    root = torch.from_numpy(problem.residual_map + rng.standard_normal((6, 6))).expand(S, -1, -1).contiguous()
-    return objective, flat, root, (d, K, T)
-
-
-@pytest.mark.parametrize("penalty", ["path_norm", "weight_decay"])
-@pytest.mark.parametrize("d", [1, 3])
-def test_gradients_agree_with_automatic_differentiation(d, penalty):
-    objective, flat, root, shape = objective_at_random(d, 2)
-    by_hand = torch.zeros_like(flat)
-    objective.gradient(Parameters(flat, *shape), root.mT @ root, 0.3, penalty, Parameters(by_hand, *shape))
-    flat.requires_grad_()
-    at = Parameters(flat, *shape)
-    (objective.loss(at, root) + 0.3 * objective.penalty(at, penalty)).sum().backward()
-    torch.testing.assert_close(by_hand, flat.grad, rtol=1e-9, atol=1e-9)
-
-
-def test_penalties_and_their_gradients_agree_on_balanced_neurons():
-    objective, flat, root, shape = objective_at_random(2, 3)
-    at = Parameters(flat, *shape)
-    loss, cost = objective.loss(at, root), objective.penalty(at, "path_norm")
-    at.balance()
-    torch.testing.assert_close(objective.loss(at, root), loss)
-    for penalty in ("path_norm", "weight_decay"):
-        torch.testing.assert_close(objective.penalty(at, penalty), cost)
-    first, second = torch.zeros_like(flat), torch.zeros_like(flat)
-    objective.gradient(at, root.mT @ root, 0.3, "path_norm", Parameters(first, *shape))
-    objective.gradient(at, root.mT @ root, 0.3, "weight_decay", Parameters(second, *shape))
-    torch.testing.assert_close(first, second)
-
-
-def test_balancing_leaves_dead_neurons_alone():
-    flat = torch.zeros(1, 3, dtype=torch.float64)
-    flat[0, 0] = 2.0
-    Parameters(flat, 1, 1, 1).balance()
-    assert flat.tolist() == [[2.0, 0.0, 0.0]]
-
-
-def test_schedule():
-    schedule = Schedule(steps=1000, whitened=800, start=1.0, end=1e-4, lr=0.1, last_lr=0.01)
-    assert schedule.ratio(0) == 1
-    assert schedule.ratio(360) == pytest.approx(1e-2)
-    assert schedule.ratio(720) == schedule.ratio(1000) == pytest.approx(1e-4)
-    assert schedule.rate(0) == schedule.rate(400) == 0.1
-    assert schedule.rate(799) < 2e-4
-    assert schedule.rate(800) == schedule.rate(900) == 0.01
-
-
-def test_lam_max_is_the_largest_dual_variable():
-    data = random_dataset(7, 2, 4)
-    x = data.X[:, 0]
-    h = np.diff(x)
-    D = np.zeros((5, 7))
-    for i in range(5):
-        D[i, i : i + 3] = 1 / h[i], -1 / h[i] - 1 / h[i + 1], 1 / h[i + 1]
-    z = np.linalg.solve(D @ D.T, D @ data.Y)
-    result = train(data.X, data.Y, steps=1, progress=False)
-    assert result.settings["lam_max"] == pytest.approx(np.linalg.norm(z, axis=1).max())
+@pytest.mark.parametrize("optimizer", ["lbfgs", "sgd", "proximal"])
+def test_float32_lowers_the_objective_with_other_optimisers(optimizer):
+    x, Y = jittered(8, 2)
+    lam = 0.05 * train(x, Y, steps=1, progress=False).settings["lam_max"]
+    fixed = {"lam": lam, "schedule": "constant", "optimizer": optimizer, "steps": 200, "progress": False}
+    single, double = (train(x, Y, dtype=dtype, **fixed).objectives[0] for dtype in ("float32", "float64"))
+    assert single == pytest.approx(double, rel=0.02)
 
 
 # --- arguments ---
@@ -291,18 +283,72 @@ def test_lam_max_is_the_largest_dual_variable():
         ({"width": 0}, ValueError, "width must be at least 1, got 0"),
         ({"width": 2.5}, TypeError, "width must be a whole number, got 2.5"),
         ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),
-        ({"lam": 0.0}, ValueError, "lam must be positive and finite, got 0.0"),
-        ({"lam": float("nan")}, ValueError, "lam must be positive and finite, got nan"),
+        ({"lam": -1.0}, ValueError, "lam must be non-negative and finite, got -1.0"),
+        ({"lam": float("nan")}, ValueError, "lam must be non-negative and finite, got nan"),
         ({"lam": "1"}, TypeError, "lam must be a number, got '1'"),
+        ({"lam": []}, ValueError, r"lam must hold distinct values, at least one; got \[\]"),
+        ({"lam": [0.1, 0.1]}, ValueError, r"lam must hold distinct values, at least one; got \[0.1, 0.1\]"),
+        ({"lam": [0.1, -1.0]}, ValueError, "every entry of lam must be non-negative and finite, got -1.0"),
+        ({"lam": [0.1, "a"]}, TypeError, "every entry of lam must be a number, got 'a'"),
+        ({"lam": [0.0, 0.1]}, ValueError, r"lam = 0 trains in another way .*; got \[0.0, 0.1\]"),
         ({"lr": -1.0}, ValueError, "lr must be positive and finite, got -1.0"),
+        ({"lr": True}, TypeError, "lr must be a number, got True"),
+        ({"lr": [0.1, 0.0]}, ValueError, "every entry of lr must be positive and finite, got 0.0"),
+        ({"lr": [0.1, 0.1]}, ValueError, r"lr must hold distinct values, at least one; got \[0.1, 0.1\]"),
+        ({"lr": 0.1, "optimizer": "lbfgs"}, ValueError, "lr must be left out: lbfgs .* got 0.1"),
         ({"lam": 1.0, "lam_start": 0.5}, ValueError, "lam_start must be at least lam = 1.0, got 0.5"),
+        ({"lam": [0.1, 1.0], "lam_start": 0.5}, ValueError, "lam_start must be at least lam = 1.0, got 0.5"),
         ({"lam_start": -1.0}, ValueError, "lam_start must be positive and finite, got -1.0"),
+        ({"lam_start": 1.0, "lam": 0.0}, ValueError, "lam_start belongs to .* positive lam, got lam_start = 1.0"),
+        (
+            {"lam_start": 1.0, "schedule": "constant"},
+            ValueError,
+            "lam_start belongs to the geometric .*, got lam_start = 1.0",
+        ),
+        ({"schedule": "cosine"}, ValueError, "schedule must be one of geometric, constant, got 'cosine'"),
+        ({"schedule": None}, TypeError, r"schedule must be geometric, constant or a list of \(step, lam\), got None"),
+        ({"schedule": []}, ValueError, r"schedule must be .* a list of \(step, lam\), got \[\]"),
+        ({"schedule": [(0, 1.0, 2.0)]}, ValueError, r"schedule must be .*, got \[\(0, 1.0, 2.0\)\]"),
+        ({"schedule": ["ab"]}, ValueError, r"schedule must be .*, got \['ab'\]"),
+        ({"schedule": [(1, 0.1)]}, ValueError, r"the steps of schedule must begin with 0 and increase, got \[1\]"),
+        ({"schedule": [(0, 0.1), (0, 0.2)]}, ValueError, r"the steps of schedule must .* increase, got \[0, 0\]"),
+        ({"schedule": [(0, 0.1), (5000, 0.2)]}, ValueError, "the steps of schedule must be below steps = 5000, got 5000"),
+        ({"schedule": [(0.5, 0.1)]}, TypeError, "every step of schedule must be a whole number, got 0.5"),
+        ({"schedule": [(0, -1.0)]}, ValueError, "every lam of schedule must be non-negative and finite, got -1.0"),
+        ({"schedule": [(0, "a")]}, TypeError, "every lam of schedule must be a number, got 'a'"),
+        ({"schedule": [(0, 0.1)], "lam": 0.1}, ValueError, "lam must be left out when schedule lists .*, got 0.1"),
         ({"seeds": 0}, ValueError, "seeds must be at least 1, got 0"),
         ({"seeds": []}, ValueError, "seeds must not be empty"),
         ({"seeds": [-1]}, ValueError, "every entry of seeds must be at least 0, got -1"),
+        ({"seeds": [1.5]}, TypeError, "every entry of seeds must be a whole number, got 1.5"),
         ({"seeds": "12"}, TypeError, "seeds must be a whole number, got '12'"),
         ({"seeds": True}, TypeError, "seeds must be a whole number, got True"),
         ({"penalty": "l2"}, ValueError, "penalty must be one of path_norm, weight_decay, got 'l2'"),
+        (
+            {"penalty": "weight_decay", "optimizer": "proximal"},
+            ValueError,
+            "penalty must be path_norm .*, got 'weight_decay'",
+        ),
+        ({"optimizer": "rmsprop"}, ValueError, "optimizer must be one of adam, sgd, lbfgs, proximal, got 'rmsprop'"),
+        ({"optimizer": ["adam"]}, ValueError, r"optimizer must be one of .*, got \['adam'\]"),
+        ({"initialisation": "zeros"}, ValueError, "initialisation must be one of kinks, balanced, torch, got 'zeros'"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"batch_size": 2.5}, TypeError, "batch_size must be a whole number, got 2.5"),
+        ({"batch_size": 2, "optimizer": "lbfgs"}, ValueError, "batch_size belongs to adam and sgd; lbfgs .*, got 2"),
+        ({"batch_size": 2, "optimizer": "proximal"}, ValueError, "batch_size belongs to adam and sgd; proximal .*, got 2"),
+        ({"prune": -0.1}, ValueError, "prune must be non-negative and finite, got -0.1"),
+        ({"prune": "x"}, TypeError, "prune must be a number, got 'x'"),
+        ({"stop_gap": -0.1}, ValueError, "stop_gap must be non-negative and finite, got -0.1"),
+        ({"stop_gap": True}, TypeError, "stop_gap must be a number, got True"),
+        ({"checkpoint": 5}, TypeError, "checkpoint must be a path, got 5"),
+        ({"checkpoint": "state.txt"}, ValueError, "checkpoint must end in .npz, got 'state.txt'"),
+        (
+            {"checkpoint": os.path.join("no", "folder.npz")},
+            ValueError,
+            "checkpoint 'no.folder.npz': the folder does not exist",
+        ),
+        ({"checkpoint_seconds": -1}, ValueError, "checkpoint_seconds must be non-negative and finite, got -1"),
+        ({"checkpoint_seconds": "1"}, TypeError, "checkpoint_seconds must be a number, got '1'"),
         ({"dtype": "float16"}, ValueError, "dtype must be one of float64, float32, got 'float16'"),
         ({"device": "abacus"}, ValueError, "device 'abacus' is not available"),
     ],

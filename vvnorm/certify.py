@@ -1,18 +1,22 @@
-"""Certificates of optimality for univariate interpolation, and their verifier.
+"""Certificates of optimality for interpolation, and their verifier.
 
-The verifier judges networks and dual certificates however they were made: it imports no solver, and follows the network
-through the data with arithmetic of its own (`vvnorm.sweep_kernel`).
+The verifier judges networks and dual certificates however they were made: it imports no solver. This module holds what is
+common to all numbers of inputs and the case of one input; `vvnorm.certify_multivariate` holds the case of several.
 
-A dual certificate is a function eta on the real line, linear between data points and given by its values there, with
-||eta|| <= 1 everywhere and eta = 0 from x_1 to the left and from x_N to the right. For one neuron v relu(w x + b) the
-curvatures of its values at the data, paired with eta, give at most |w| ||v||, since they telescope; affine functions give
-0. So every network with values f(x_i) at the data has
+*One input.* It follows the network through the data with arithmetic of its own (`vvnorm.sweep_kernel`). A dual certificate
+is a function eta on the real line, linear between data points and given by its values there, with ||eta|| <= 1 everywhere
+and eta = 0 from x_1 to the left and from x_N to the right. For one neuron v relu(w x + b) the curvatures of its values at
+the data, paired with eta, give at most |w| ||v||, since they telescope; affine functions give 0. So every network with
+values f(x_i) at the data has
 
     VV(f) >= sum_i <eta(x_i), delta_i(f)>          (weak duality),
 
 and for an interpolating network the right side depends on the labels only. Where a label is missing, eta of that output
 is taken linear across the point, so that the label does not enter. Without a skip connection eta need not vanish at x_1,
 but ||eta - eta(x_1)|| <= 1 is required as well (neurons that open to the left).
+
+*Several inputs.* A dual certificate is an array Lambda with one vector per data point, orthogonal to affine functions, and
+VV(f) >= sum_i <Lambda_i, f(x_i)> / g, where g bounds the response of one neuron (`vvnorm.neuron_bound`).
 """
 
 import math
@@ -44,7 +48,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """What is proved about one network on one univariate data set.
+    """What is proved about one network on one data set.
 
     Attributes
     ----------
@@ -53,7 +57,7 @@ class Certificate:
     relative_residual : float
         The same over half the largest range of an output's labels (0 for 0 / 0).
     vv_norm : float
-        The network's cost, sum_k |w_k| ||v_k||.
+        The network's cost, sum_k ||w_k|| ||v_k||.
     lower_bound : float
         No network that interpolates the labels costs less; rounding errors are subtracted.
     gap : float
@@ -64,14 +68,16 @@ class Certificate:
         above the least cost of its own fit the network can be. Never negative.
     distance : float
         sup over [x_1, x_N] of ||f(x) - f_D(x)||_2, the distance to connect-the-dots; exact, since it is reached at a data
-        point or at a kink. NaN where labels are missing.
+        point or at a kink. NaN where labels are missing, and for several inputs.
     distance_bound : float
         What the stability claim guarantees for it: excess * max_i h_i / (1 - <eta_i, eta_{i+1}>) + residual. Infinite if
-        neighbouring curvatures are aligned; NaN where labels are missing or there is no skip connection.
+        neighbouring curvatures are aligned; NaN where labels are missing, without a skip connection, and for several
+        inputs.
     skip : bool
         Whether networks with a skip connection compete.
     dual : (N, T) array-like
-        eta at the sorted, merged data points, by rows.
+        One input: eta at the sorted, merged data points, by rows. Several inputs: Lambda, orthogonal to affine functions,
+        by rows in the caller's order, its largest entry between 1/2 and 1.
     """
 
     residual: float
@@ -137,19 +143,21 @@ def _agree(recorded: float, actual: float, size: float) -> bool:
 def certify(
     network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, *, dual: Rows | None = None, skip: bool = True
 ) -> Certificate:
-    """Say how close a network is to a minimal-VV-norm interpolant of univariate data, with proof.
+    """Say how close a network is to a minimal-VV-norm interpolant, with proof.
 
     Parameters
     ----------
     network : ReLUNetwork
-        Any network with one input, however made.
-    X : array-like, shape (N,) or (N, 1)
-        At least two distinct inputs, in any order.
+        Any network, however made.
+    X : array-like, shape (N,) or (N, d)
+        Inputs in any order; for d = 1 at least two distinct ones.
     Y : array-like, shape (N,) or (N, T)
         Labels; NaN = missing (then pass a `dual`, or only a weak bound is found).
     dual : (N, T) array-like, optional
-        A dual certificate at the sorted, merged inputs. Any array gives a valid bound: it is scaled to ||eta|| <= 1.
-        Without one, eta is the unit curvature of the labels, which is optimal when no label is missing.
+        A dual certificate; any array gives a valid bound. One input: eta at the sorted, merged inputs; it is scaled to
+        ||eta|| <= 1. Without one, eta is the unit curvature of the labels, which is optimal when no label is missing.
+        Several inputs: Lambda in the order of X; it is projected, and its scale does not matter. Without one, Lambda is
+        the polar factor of the labels without their affine part, which is valid but seldom near the optimum.
     skip : bool
         Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0.
 
@@ -160,7 +168,7 @@ def certify(
     Raises
     ------
     TypeError, ValueError
-        For bad data; if network and data disagree in inputs or outputs; if X has several columns.
+        For bad data; if network and data disagree in inputs or outputs.
     """
     if dual is not None and (isinstance(dual, np.ndarray) or not hasattr(dual, "shape")):
         try:
@@ -171,7 +179,9 @@ def certify(
             raise TypeError(f"dual must hold real numbers, got dtype {raw.dtype}")
         dual = np.asarray(raw, dtype=np.float64)
     if network.n_inputs != 1:
-        raise ValueError(f"network has {network.n_inputs} inputs; certificates exist for one input feature so far")
+        from vvnorm.certify_multivariate import certify_points
+
+        return certify_points(network, X, Y, dual=dual, skip=skip)
     x, labels = sorted_univariate(X, Y)
     if len(x) < 2:
         raise ValueError(f"X has 1 distinct value ({float(x[0])!r}); a certificate needs two or more")
@@ -366,7 +376,9 @@ def _vv_norm(network: ReLUNetwork) -> float:
         with np.errstate(over="ignore", under="ignore"):
             squares = np.einsum("kt,kt->k", v, v)
         safe = bool(np.all((squares > 1e-280) & (squares < 1e280)))
-        parts.append(float(np.abs(network.W[start : start + step, 0]) @ (np.sqrt(squares) if safe else _norms(v))))
+        w = network.W[start : start + step]
+        sizes = np.abs(w[:, 0]) if w.shape[1] == 1 else _norms(w)
+        parts.append(float(sizes @ (np.sqrt(squares) if safe else _norms(v))))
     return math.fsum(parts)
 
 

@@ -16,6 +16,7 @@ import vvnorm
 
 if TYPE_CHECKING:
     from vvnorm.data import Dataset
+    from vvnorm.training import TrainingResult
 
 OK, NOT_CERTIFIED, INCONCLUSIVE, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
 
@@ -41,8 +42,35 @@ class PenaltyName(StrEnum):
     weight_decay = "weight_decay"
 
 
+class OptimizerName(StrEnum):
+    """Optimisers of training."""
+
+    adam = "adam"
+    sgd = "sgd"
+    lbfgs = "lbfgs"
+    proximal = "proximal"
+
+
+class InitialisationName(StrEnum):
+    """Where training starts."""
+
+    kinks = "kinks"
+    balanced = "balanced"
+    torch = "torch"
+
+
+class ScheduleName(StrEnum):
+    """How lam goes over a run."""
+
+    geometric = "geometric"
+    constant = "constant"
+
+
 DataArgument = Annotated[
-    str, typer.Argument(metavar="DATA", help="CSV or NPZ file, or builtin:diabetes, builtin:linnerud.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="DATA", help="CSV or NPZ file, or builtin:diabetes (_age), builtin:linnerud.", show_default=False
+    ),
 ]
 XOption = Annotated[str | None, typer.Option("--x", metavar="COL[,COL]", help="Input column(s).", show_default=False)]
 YOption = Annotated[str | None, typer.Option("--y", metavar="COL[,COL]", help="Label column(s).", show_default=False)]
@@ -198,8 +226,9 @@ def certify(
         raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
     saved = ReLUNetwork.load(network)
     dataset = _load(data, x, y, aux, sigma, seed, repeats)
-    # With missing labels only a convex program finds a dual certificate worth having.
-    dual = interpolate(dataset.X, dataset.Y).certificate.dual if has_missing(dataset.Y) else None
+    # With one input and missing labels only a convex program finds a dual certificate worth having.
+    univariate = dataset.X.shape[1] == 1
+    dual = interpolate(dataset.X, dataset.Y).certificate.dual if univariate and has_missing(dataset.Y) else None
     certificate = judge(saved, dataset.X, dataset.Y, dual=dual)
     numbers = certificate.numbers()
     for name, value in numbers.items():
@@ -218,8 +247,25 @@ def train(
     width: Annotated[int | None, typer.Option(min=1, help="Neurons; by default from the data.", show_default=False)] = None,
     lam: Annotated[float | None, typer.Option(help="Weight of the VV norm; by default tiny.", show_default=False)] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Number of networks, trained together.")] = 8,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of Adam.")] = 5000,
+    steps: Annotated[int, typer.Option(min=1, help="Number of steps.")] = 5000,
     penalty: Annotated[PenaltyName, typer.Option(help="What is penalised.")] = PenaltyName.path_norm,
+    optimizer: Annotated[OptimizerName, typer.Option(help="What moves the weights.")] = OptimizerName.adam,
+    initialisation: Annotated[InitialisationName, typer.Option(help="Where they start.")] = InitialisationName.kinks,
+    lr: Annotated[float | None, typer.Option(help="First learning rate.", show_default=False)] = None,
+    schedule: Annotated[ScheduleName, typer.Option(help="How lam is lowered.")] = ScheduleName.geometric,
+    lam_start: Annotated[float | None, typer.Option(help="First lam, of plain continuation.", show_default=False)] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Points per step.", show_default=False)] = None,
+    skip: Annotated[bool, typer.Option(help="Whether there is a skip connection.")] = True,
+    penalise_bias: Annotated[bool, typer.Option("--penalise-bias", help="Put the biases inside the norm.")] = False,
+    polish: Annotated[bool, typer.Option("--polish", help="Re-solve the output weights in the end.")] = False,
+    prune: Annotated[float, typer.Option(min=0, help="Merge neurons while the function moves by at most this part.")] = 0.0,
+    exact: Annotated[bool, typer.Option("--exact", help="Interpolate to 1e-10 in the end.")] = False,
+    stop_gap: Annotated[float, typer.Option(min=0, help="Stop at this relative gap.")] = 0.0,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", help="Keep the state there, and go on from it.", show_default=False)
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
     aux: AuxOption = 0,
     sigma: SigmaOption = 1.0,
     seed: SeedOption = 0,
@@ -229,6 +275,8 @@ def train(
     json: JsonOption = None,
 ) -> int:
     """Train networks from several seeds and certify how far from the optimum each ended."""
+    import warnings
+
     from vvnorm.files import write_json
     from vvnorm.training import train as run
 
@@ -236,21 +284,35 @@ def train(
     dataset = _load(data, x, y, aux, sigma, seed, repeats)
     if plot and dataset.X.shape[1] != 1:
         raise ValueError(f"--plot needs one input column, got {', '.join(dataset.x_names)}")
-    result = run(
-        dataset.X, dataset.Y, width=width, lam=lam, seeds=range(seed, seed + seeds), steps=steps, penalty=penalty.value
-    )
-    columns: tuple[str, ...] = ("vv_norm",)
-    if dataset.X.shape[1] == 1:
-        rows: list[dict[str, Any]] = [
-            {"seed": s, **c.numbers()} for s, c in zip(result.seeds, result.certificates(), strict=True)
-        ]
-        columns = ("vv_norm", "gap", "relative_residual", "distance", "distance_bound")
-    else:
-        rows = [{"seed": s, "vv_norm": f.vv_norm} for s, f in zip(result.seeds, result.networks, strict=True)]
-    table = _Table("seed", *(name.replace("_", " ") for name in columns))
-    for row in rows:
-        table.row(str(row["seed"]), *(f"{row[name]:.6g}" for name in columns))
-    table.show()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # said below, as notes
+        result = run(
+            dataset.X,
+            dataset.Y,
+            width=width,
+            lam=lam,
+            seeds=range(seed, seed + seeds),
+            penalty=penalty.value,
+            optimizer=optimizer.value,
+            initialisation=initialisation.value,
+            steps=steps,
+            lr=lr,
+            lam_start=lam_start,
+            schedule=schedule.value,
+            batch_size=batch_size,
+            skip=skip,
+            penalise_bias=penalise_bias,
+            polish=polish,
+            prune=prune,
+            exact=exact,
+            stop_gap=stop_gap,
+            checkpoint=checkpoint,
+            dtype=dtype,
+            device=device,
+        )
+    rows = _training_rows(result)
+    for note in result.notes:
+        _say(note)
     if out:
         result.best.save(out)
     if plot:
@@ -258,8 +320,30 @@ def train(
 
         plot_training(result, dataset.x_names[0], dataset.y_names, plot)
     if json:
-        write_json(json, {"lam": result.lam, "settings": result.settings, "runs": rows, "history": result.history})
-    return OK
+        found = {"lam": result.lam, "settings": result.settings, "finish": result.finish, "notes": result.notes}
+        write_json(json, found | {"runs": rows, "history": result.history})
+    return INCONCLUSIVE if result.notes else OK
+
+
+def _training_rows(result: "TrainingResult") -> list[dict[str, Any]]:
+    """Show and return what is certified of each network."""
+    univariate = result.X.shape[1] == 1
+    columns = ["vv_norm", "lower_bound", "gap", "relative_residual"]
+    try:
+        rows = [{"seed": s, **c.numbers()} for s, c in zip(result.seeds, result.certificates(), strict=True)]
+    except ValueError as error:
+        if univariate:
+            raise
+        _say(f"not certified: {error}")  # several inputs are not merged: labels may differ at one of them
+        columns = ["vv_norm"]
+        rows = [{"seed": s, "vv_norm": f.vv_norm} for s, f in zip(result.seeds, result.networks, strict=True)]
+    if univariate:
+        columns += ["distance", "distance_bound"]
+    table = _Table("seed", *(name.replace("_", " ") for name in columns))
+    for row in rows:
+        table.row(str(row["seed"]), *(f"{row[name]:.6g}" for name in columns))
+    table.show()
+    return rows
 
 
 @app.command()

@@ -22,7 +22,7 @@ Repeats = Literal["error", "average", "first"]
 
 _DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error)
 _REPEATS = ("error", "average", "first")
-_BUILTIN = ("diabetes", "linnerud")
+_BUILTIN = ("diabetes", "diabetes_age", "linnerud")
 
 
 # --- validation -------------------------------------------------------------------------------------------------------
@@ -430,9 +430,10 @@ def builtin_dataset(name: str) -> Dataset:
 
     Parameters
     ----------
-    name : {"diabetes", "linnerud"}
+    name : {"diabetes", "diabetes_age", "linnerud"}
         "diabetes": body-mass index (kg/m^2) to disease progression after a year, 442 patients, many with equal
-        index. "linnerud": sit-ups done to weight, waist and pulse of 20 people, some with equal counts.
+        index. "diabetes_age": the same with age in years as input; its means are a series of 58 points.
+        "linnerud": sit-ups done to weight, waist and pulse of 20 people, some with equal counts.
 
     Returns
     -------
@@ -443,9 +444,11 @@ def builtin_dataset(name: str) -> Dataset:
         raise ValueError(f"name must be one of {', '.join(_BUILTIN)}, got {name!r}")
     from sklearn import datasets
 
-    if name == "diabetes":
+    if name != "linnerud":
         bunch = datasets.load_diabetes(scaled=False)
-        return Dataset(bunch.data[:, 2:3], bunch.target, ("bmi",), ("progression",), "scikit-learn diabetes")
+        column = "bmi" if name == "diabetes" else "age"
+        inputs = bunch.data[:, [bunch.feature_names.index(column)]]
+        return Dataset(inputs, bunch.target, (column,), ("progression",), "scikit-learn diabetes")
     bunch = datasets.load_linnerud()
     return Dataset(bunch.data[:, 1:2], bunch.target, ("situps",), ("weight", "waist", "pulse"), "scikit-learn linnerud")
 

@@ -102,6 +102,11 @@ class ReLUNetwork:
         """The cost sum_k ||w_k||_2 ||v_k||_2, in output units per input unit."""
         return float(np.sum(row_norms(self.W) * row_norms(self.V.T)))
 
+    @cached_property
+    def vv_norm_with_bias(self) -> float:
+        """The cost with the biases inside the norm, sum_k ||(w_k, b_k)||_2 ||v_k||_2: another convention in use."""
+        return float(np.sum(row_norms(np.column_stack([self.W, self.b])) * row_norms(self.V.T)))
+
     # --- evaluation ---
 
     def __call__(self, X: ArrayLike) -> Array:

@@ -1,6 +1,7 @@
 """Gradient training of ReLU networks, all seeds at once; the only part of the package that imports torch."""
 
 from vvnorm.training.module import ReLUModule, to_network
-from vvnorm.training.trainer import TrainingResult, train
+from vvnorm.training.result import TrainingResult
+from vvnorm.training.trainer import train
 
 __all__ = ["ReLUModule", "TrainingResult", "to_network", "train"]

@@ -1,40 +1,55 @@
-"""The training problem in the coordinates in which it is trained.
+"""The training problem in the coordinates in which it is trained, and where networks start.
 
 Points are centred and divided by their root-mean-square radius, equal points are merged, and the affine part of the
 network, which costs nothing, is eliminated: for fixed neurons the best A and c are a least-squares problem. What remains
 is the loss ||F - y||_P^2 / 2 = <F - y, P (F - y)> / 2 in the values F of the neurons at the points, where the (N, N)
 matrix P projects the affine functions out. Everything here is float64 and NumPy.
+
+With the bias inside the penalty, a neuron's size is ||(w, b)|| in the caller's coordinates, times x_unit: the root of
+||w||^2 + (x_unit b - w.centre)^2 for w and b in these coordinates. Otherwise it is ||w||.
 """
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS, LABEL_ROUNDING
 
+Initialisation = Literal["kinks", "balanced", "torch"]
+
 _DIRECTIONS = 256  # directions tried for lam_max when d > 1
 _KERNEL_NEURONS = 512  # at least; four per point beyond that
 _KERNEL_FLOOR = 1e-13  # least damping: eigenvalues of the kernel below it are rounding
+_OUTPUT_SIZE = 0.1  # ||v_k|| at the start, where kinks are drawn at the data
 
 
 @dataclass(frozen=True, eq=False)
-class Kinks:
-    """Where neurons start: the hyperplanes w.(z - p) = 0.
+class Start:
+    """Where the neurons of one network start: v relu(w.(z - p) + h beta).
 
     Attributes
     ----------
     w : (K, d) array
-        Unit directions.
+        Input weights.
+    beta : (K,) array
+        Bias coordinates: b = h beta - w.p, so that beta moves the kink by about h beta / ||w||, and one step size suits
+        close points and distant ones.
+    V : (T, K) array
+        Output weights.
     p : (K, d) array
-        A point of each hyperplane.
+        A fixed point for each neuron, near its kink.
     h : (K,) array
-        Local length: distance of the data points between which the hyperplane passes.
+        A fixed length for each neuron: the distance of the data points between which its kink passes.
     """
 
     w: Array
+    beta: Array
+    V: Array
     p: Array
     h: Array
 
@@ -64,6 +79,8 @@ class Problem:
         Positive.
     skip : bool
         Whether A is free; otherwise it is zero.
+    penalise_bias : bool
+        Whether a neuron's size includes its bias.
     """
 
     z: Array
@@ -76,6 +93,7 @@ class Problem:
     x_unit: float
     y_unit: float
     skip: bool
+    penalise_bias: bool
     affine: Array = field(init=False, repr=False)  # (N, r), orthonormal in the counts: spans what costs nothing
 
     def __post_init__(self) -> None:
@@ -83,35 +101,42 @@ class Problem:
         U, size, _ = np.linalg.svd(np.sqrt(self.counts)[:, None] * free, full_matrices=False)
         object.__setattr__(self, "affine", U[:, size > 1e-12 * size[0]])
 
-    @cached_property
-    def residual_map(self) -> Array:
-        """Maps F - y, (N, T), to what the best affine part leaves of it, each row times the root of its count; (N, N)."""
-        root = np.sqrt(self.counts)
-        return (np.eye(len(root)) - self.affine @ self.affine.T) * root
+    def without_affine(self, values: Array) -> Array:
+        """Return what the best affine part leaves of values, (..., N, T), each row times the root of its count."""
+        rows: Array = np.sqrt(self.counts)[:, None] * values
+        rows = rows - self.affine @ (self.affine.T @ rows)
+        return rows
 
-    @cached_property
-    def projection(self) -> Array:
-        """The matrix P of the loss, (N, N)."""
-        return self.residual_map.T @ self.residual_map
+    def projected(self, values: Array) -> Array:
+        """Return P values, for values of shape (..., N, T)."""
+        rows: Array = np.sqrt(self.counts)[:, None] * self.without_affine(values)
+        return rows
 
     @cached_property
     def is_affine(self) -> bool:
         """Whether the best affine (without skip: constant) function fits as well as rounding lets it."""
-        residual = self.projection @ self.y / self.counts[:, None]
+        residual = self.projected(self.y) / self.counts[:, None]
         return bool(np.max(np.abs(residual)) <= len(self.z) * self.label_rounding)
 
     @cached_property
     def lam_max(self) -> float:
         """Least lam, in these coordinates, whose minimiser is the best affine fit."""
-        return self.largest_correlation(self.projection)
+        return self.largest_correlation(self.projected(self.y))
 
-    def largest_correlation(self, metric: Array) -> float:
-        """Return the largest ||sum_j r_j relu(w.z_j + b)|| over unit w and all b, where r = metric y.
+    def sizes(self, W: Array, b: Array) -> Array:
+        """Return the sizes of neurons with input weights W, (..., K, d), and biases b, (..., K)."""
+        squares = np.sum(W**2, axis=-1)
+        if self.penalise_bias:
+            squares = squares + (self.x_unit * b - W @ self.centre) ** 2
+        sizes: Array = np.sqrt(squares)
+        return sizes
 
-        The function of b is the norm of a piecewise linear one with kinks at -w.z_j, so only those are tried. Exact for
-        d = 1; for d > 1 a lower estimate from fixed random directions.
+    def largest_correlation(self, residual: Array) -> float:
+        """Return the largest ||sum_j r_j relu(w.z_j + b)|| over neurons of size 1, for a residual r, (N, T).
+
+        As a function of b this is the norm of a piecewise linear one with kinks at -w.z_j, so only those are tried. Exact
+        for d = 1; for d > 1, or with the bias inside the size, a lower estimate from fixed directions.
         """
-        residual = metric @ self.y
         d = self.z.shape[1]
         half = np.ones((1, 1)) if d == 1 else np.random.default_rng(0).standard_normal((_DIRECTIONS // 2, d))
         half /= np.linalg.norm(half, axis=1, keepdims=True)
@@ -121,7 +146,8 @@ class Problem:
             order = np.argsort(-height)
             top, r = height[order], residual[order]
             sums = np.cumsum(r * top[:, None], axis=0) - top[:, None] * np.cumsum(r, axis=0)
-            best = max(best, float(np.max(np.linalg.norm(sums, axis=1))))
+            sizes = self.sizes(np.broadcast_to(w, (len(top), d)), -top)
+            best = max(best, float(np.max(np.linalg.norm(sums, axis=1) / sizes)))
         return best
 
     def whitening(self, damping: float) -> Array:
@@ -132,40 +158,61 @@ class Problem:
         number of order N^4 and worse for close points; with infinite damping it is the plain loss.
         """
         n, free = len(self.z), self.affine.shape[1]
-        kinks = self.draw_kinks(max(_KERNEL_NEURONS, 4 * n), np.random.default_rng(0))
-        height = self.z @ kinks.w.T - np.sum(kinks.w * kinks.p, axis=1)
-        root = np.sqrt(self.counts)[:, None]
-        neurons = root * np.maximum(np.hstack([height, -height]), 0.0)
-        neurons -= self.affine @ (self.affine.T @ neurons)
+        w, p, _ = self._draw_kinks(max(_KERNEL_NEURONS, 4 * n), np.random.default_rng(0))
+        height = self.z @ w.T - np.sum(w * p, axis=1)
+        neurons = self.without_affine(np.maximum(np.hstack([height, -height]), 0.0))
         size, U = np.linalg.eigh(neurons @ neurons.T)
-        size, U = size[free:], root * U[:, free:]
+        size, U = size[free:], np.sqrt(self.counts)[:, None] * U[:, free:]
         whitening: Array = (U / (size / size[-1] + max(damping, _KERNEL_FLOOR))) @ U.T
         return whitening
 
-    def draw_kinks(self, width: int, rng: np.random.Generator) -> Kinks:
-        """Draw starting hyperplanes that pass between neighbouring points; needs two distinct points.
+    def start(self, width: int, initialisation: Initialisation, rng: np.random.Generator) -> Start:
+        """Draw where one network starts.
+
+        "kinks": unit directions, kinks between neighbouring points, output weights of random directions and one small
+        length. "torch": the uniform distributions of `torch.nn.Linear`, in these coordinates. "balanced": the same, each
+        neuron then rescaled until its size equals that of its output weights.
+        """
+        d, T = self.z.shape[1], self.y.shape[1]
+        if initialisation == "kinks":
+            w, p, h = self._draw_kinks(width, rng)
+            V = rng.standard_normal((T, width))
+            return Start(w, np.zeros(width), _OUTPUT_SIZE * V / np.linalg.norm(V, axis=0), p, h)
+        w, b = rng.uniform(-1, 1, (width, d)) / np.sqrt(d), rng.uniform(-1, 1, width) / np.sqrt(d)
+        V = rng.uniform(-1, 1, (T, width)) / np.sqrt(width)
+        if initialisation == "balanced":
+            factor = np.sqrt(np.linalg.norm(V, axis=0) / self.sizes(w, b))
+            w, b, V = w * factor[:, None], b * factor, V / factor
+        return Start(w, b, V, np.zeros((width, d)), np.ones(width))
+
+    def _draw_kinks(self, width: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+        """Draw hyperplanes w.(z - p) = 0 that pass between neighbouring points, and the distances h of those.
 
         For d = 1 the gaps take turns, each with both orientations. For d > 1 a random hyperplane passes through a random
-        point of the segment from a point (they take turns) to one of its 2d nearest neighbours.
+        point of the segment from a point (they take turns) to one of its 2d nearest neighbours. Where there are more points
+        than kinks to draw, points are those of a thinned set: kinks are then as far apart as it lets them be.
         """
-        n, d = self.z.shape
-        turn = np.arange(width)
+        d = self.z.shape[1]
+        points = self._thinned(width // 2 + 2 if d == 1 else max(width, 2 * d + 1))
+        n, turn = len(points), np.arange(width)
         if d == 1:
             start = turn // 2 % (n - 1)
             end = start + 1
             w = np.where(turn % 2 == 0, 1.0, -1.0)[:, None]
         else:
             start = turn % n
-            squares = np.sum(self.z**2, axis=1)
-            distance = squares[:, None] + squares - 2 * self.z @ self.z.T
-            np.fill_diagonal(distance, -np.inf)
-            neighbours = np.argsort(distance, axis=1, kind="stable")[:, 1 : 1 + 2 * d]
-            end = neighbours[start, rng.integers(neighbours.shape[1], size=width)]
+            _, neighbours = cKDTree(points).query(points, k=min(n, 1 + 2 * d))
+            end = neighbours[start, 1 + rng.integers(neighbours.shape[1] - 1, size=width)]
             w = rng.standard_normal((width, d))
             w /= np.linalg.norm(w, axis=1, keepdims=True)
-        step = self.z[end] - self.z[start]
-        p = self.z[start] + rng.random((width, 1)) * step
-        return Kinks(w, p, np.linalg.norm(step, axis=1))
+        step = points[end] - points[start]
+        p = points[start] + rng.random((width, 1)) * step
+        return w, p, np.linalg.norm(step, axis=1)
+
+    def _thinned(self, most: int) -> Array:
+        """Return at most so many points, evenly spaced in their order; all if they are no more."""
+        n = len(self.z)
+        return self.z if n <= most else self.z[np.linspace(0, n - 1, most).round().astype(int)]
 
     def network(self, W: Array, b: Array, V: Array) -> ReLUNetwork:
         """Return the network with these neurons and the best affine part, balanced, in the caller's coordinates.
@@ -175,15 +222,19 @@ class Problem:
         W, b, V : (K, d), (K,) and (T, K) arrays
             Neurons in training coordinates. Those of cost below rounding are left out: on the data they are affine.
         """
-        bends = np.linalg.norm(W, axis=1) * np.linalg.norm(V, axis=0) > EPS
+        bends = self.sizes(W, b) * np.linalg.norm(V, axis=0) > EPS
         W, b, V = W[bends], b[bends], V[:, bends]
         root = np.sqrt(self.counts)[:, None]
-        values = np.maximum(self.z @ W.T + b, 0.0) @ V.T
+        values = ReLUNetwork(W, b, V)(self.z)
         free = np.column_stack([self.z, np.ones(len(self.z))]) if self.skip else np.ones((len(self.z), 1))
         coefficients = np.linalg.lstsq(root * free, root * (self.y - values), rcond=1e-12)[0]
         A = coefficients[:-1].T if self.skip else np.zeros((len(V), self.z.shape[1]))
         # Balanced before the units come in, which are then split evenly: no product leaves float64 that need not.
-        unit = ReLUNetwork(W, b, V, A, coefficients[-1]).balanced()
+        if self.penalise_bias:
+            factor = np.sqrt(np.linalg.norm(V, axis=0) / self.sizes(W, b))
+            unit = ReLUNetwork(W * factor[:, None], b * factor, V / factor, A, coefficients[-1])
+        else:
+            unit = ReLUNetwork(W, b, V, A, coefficients[-1]).balanced()
         scale = np.sqrt(self.y_unit) / np.sqrt(self.x_unit)
         W, V = unit.W * scale, unit.V * scale
         b = unit.b * (np.sqrt(self.y_unit) * np.sqrt(self.x_unit)) - W @ self.centre
@@ -191,7 +242,7 @@ class Problem:
         return ReLUNetwork(W, b, V, A, unit.c * self.y_unit + self.y_centre - A @ self.centre)
 
 
-def make_problem(X: Array, Y: Array, *, skip: bool) -> Problem:
+def make_problem(X: Array, Y: Array, *, skip: bool, penalise_bias: bool = False) -> Problem:
     """Bring validated data, (N, d) and (N, T), into training coordinates."""
     points, group, counts = np.unique(X, axis=0, return_inverse=True, return_counts=True)
     centre, z, x_unit = _centred(points)
@@ -211,6 +262,7 @@ def make_problem(X: Array, Y: Array, *, skip: bool) -> Problem:
         x_unit=x_unit * radius,
         y_unit=y_unit,
         skip=skip,
+        penalise_bias=penalise_bias,
     )
 
 

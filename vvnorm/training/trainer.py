@@ -1,84 +1,46 @@
-"""Training many networks on one data set by Adam, with the penalty lowered gradually."""
+"""Training many networks on one data set at once, with the penalty lowered gradually."""
 
 import math
+import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, get_args
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.certify import Certificate, certify
 from vvnorm.data import Array, as_count, as_inputs, as_labels, has_missing
 from vvnorm.network import ReLUNetwork
-from vvnorm.training.optimisation import ADAM_EPS, Penalty, Schedule, optimise
-from vvnorm.training.problem import Kinks, Problem, make_problem
+from vvnorm.training.checkpoint import Checkpoint, fingerprint
+from vvnorm.training.engine import Outcome, Recipe, Report, optimise
+from vvnorm.training.finish import finish
+from vvnorm.training.objective import Penalty
+from vvnorm.training.optimisers import ADAM_EPS, MEMORY, MOMENTUM, Optimiser, adam_betas
+from vvnorm.training.problem import Initialisation, Problem, make_problem
+from vvnorm.training.result import TrainingResult
+from vvnorm.training.schedule import Schedule
 
-_LAM = 1e-6  # default lam / lam_max
+LamSchedule = Literal["geometric", "constant"] | Sequence[tuple[int, float]]
+
+_LAM = {"float64": 1e-8, "float32": 1e-6}  # default lam / lam_max: the residual falls with it until rounding stops it
 _LAM_START = 0.3  # where the default continuation starts, lam / lam_max
 _WHITENED = 0.8  # part of the steps that the default takes in the whitened metric
-_OUTPUT_SIZE = 0.1  # ||v_k|| at the start
+_MOST_WHITENED = 1000  # points: the metric is a matrix of their number squared, for every run
+_MOST_POLISHED = 4000  # points
+_LEVELS = 40  # of lam, for an optimiser that remembers one objective
+_LEAST_WIDTH, _MOST_WIDTH = 64, 512  # of the default
+_FULL_BATCH, _BATCH = 2000, 1024  # up to so many points all are used in a step; beyond, so many
 _PARALLEL_WORK = 1 << 23  # products per step from which more than one thread pays
 _LARGEST_LABEL = 1e150
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingResult:
-    """Networks trained on one data set from different seeds.
-
-    Attributes
-    ----------
-    networks : list of ReLUNetwork
-        One per seed: balanced (||w_k|| = ||v_k||), float64, in the caller's coordinates.
-    seeds : tuple of int
-        In the order of the networks.
-    history : dict of arrays
-        What was recorded every 1/200 of the run, R times in all, for S seeds: 'step' (R,); 'lam' (R,), in the caller's
-        units (in the whitened metric: the lam of equal lam / lam_max); 'loss' (R, S), sum of squares / 2 in squared
-        label units, with the best affine part; 'vv_norm' (R, S), in label units per input unit. One record only if the
-        data are affine.
-    lam : float
-        Of the objective; in label units times input units.
-    settings : dict
-        Hyper-parameters, change of coordinates, lam_max, versions and seconds, as plain numbers, words and lists.
-    X, Y : (N, d) and (N, T) arrays
-        The data.
-    """
-
-    networks: list[ReLUNetwork]
-    seeds: tuple[int, ...]
-    history: dict[str, NDArray[Any]] = field(repr=False)
-    lam: float
-    settings: dict[str, Any] = field(repr=False)
-    X: Array = field(repr=False)
-    Y: Array = field(repr=False)
-
-    @cached_property
-    def objectives(self) -> Array:
-        """Sum of squares / 2 plus lam VV of every network, shape (S,)."""
-        losses = [float(np.sum((network(self.X) - self.Y) ** 2)) / 2 for network in self.networks]
-        return np.array(losses) + self.lam * np.array([network.vv_norm for network in self.networks])
-
-    @property
-    def best(self) -> ReLUNetwork:
-        """The network of least objective."""
-        return self.networks[int(np.argmin(self.objectives))]
-
-    def certificates(self) -> list[Certificate]:
-        """Certify every network as a minimal-VV-norm interpolant of the data.
-
-        Raises
-        ------
-        ValueError
-            For several input features, one distinct input only, or labels that differ at one input.
-        """
-        return [certify(network, self.X, self.Y, skip=self.settings["skip"]) for network in self.networks]
+_SAMPLED_RATE = 1.0  # over the width: at most, for SGD with mini-batches
+_RATES = {"adam": 0.02, "sgd": 0.05, "proximal": 0.02}  # at most; falling with the number of steps but for SGD
 
 
 def train(
@@ -86,22 +48,33 @@ def train(
     Y: ArrayLike,
     *,
     width: int | None = None,
-    lam: float | None = None,
+    lam: float | Sequence[float] | None = None,
     seeds: int | Sequence[int] = 1,
     penalty: Penalty = "path_norm",
+    optimizer: Optimiser = "adam",
+    initialisation: Initialisation = "kinks",
     steps: int = 5000,
-    lr: float | None = None,
+    lr: float | Sequence[float] | None = None,
     lam_start: float | None = None,
+    schedule: LamSchedule = "geometric",
+    batch_size: int | None = None,
     skip: bool = True,
+    penalise_bias: bool = False,
+    polish: bool = False,
+    prune: float = 0.0,
+    exact: bool = False,
+    stop_gap: float = 0.0,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_seconds: float = 10.0,
     dtype: str = "float64",
     device: str = "cpu",
     progress: bool = True,
 ) -> TrainingResult:
-    """Train one network per seed, all at once, by Adam.
+    """Train one network for each learning rate, lam and seed, all at once.
 
     The objective is sum_i ||f(x_i) - y_i||^2 / 2 + lam R, where R is the path norm sum_k ||w_k|| ||v_k|| or the weight
     decay sum_k (||w_k||^2 + ||v_k||^2) / 2. Both have the same minimisers up to rescaling neurons (claim `rescaling`);
-    A and c are free.
+    A and c are free. `docs/conventions.md` compares this with other libraries.
 
     Parameters
     ----------
@@ -110,24 +83,56 @@ def train(
     Y : array-like, shape (N,) or (N, T)
         Labels, none missing.
     width : int, optional
-        Number of neurons K; max(64, 4 (N - 1)) by default. Neurons that end with no cost are left out of the result.
-    lam : float, optional
-        Positive; in label units times input units. By default 1e-6 lam_max, where lam_max is the least lam whose
-        minimiser is affine (for d > 1 a lower estimate of it): then minimisers nearly interpolate. See `result.lam`.
+        Number of neurons K; by default 4 (N - 1), for several inputs 24 (N - 1), at least 64 and at most 512. With several
+        inputs kinks hardly turn towards where they are wanted: with more of them training ends nearer to the optimum.
+        Neurons that end with no cost are left out of the result.
+    lam : float or sequence of float, optional
+        In label units times input units. By default 1e-8 lam_max (in float32 1e-6), where lam_max is the least lam whose
+        minimiser is affine (for d > 1 a lower estimate of it): then minimisers nearly interpolate. See `result.lam`. 0
+        trains without penalty, and alone: any interpolant will do.
     seeds : int or sequence of int
-        n means 0, .., n - 1. Each seed alone fixes where its network starts.
+        n means 0, .., n - 1. Each seed alone fixes where its network starts and in which order it meets the points of
+        mini-batches; what else is trained beside it changes nothing.
     penalty : {"path_norm", "weight_decay"}
         R above.
+    optimizer : {"adam", "sgd", "lbfgs", "proximal"}
+        "sgd" has momentum 0.9 and takes the objective as stated throughout. "proximal" keeps neurons normalised and
+        soft-thresholds ||v_k||, so that it makes exact zeros; it minimises the path norm only.
+    initialisation : {"kinks", "balanced", "torch"}
+        Kinks between neighbouring points; or the default of torch's linear layers, as it is or with balanced neurons.
     steps : int
-        Number of steps of Adam.
-    lr : float, optional
-        First learning rate; 50 / steps by default, at most 0.02.
+        Number of steps.
+    lr : float or sequence of float, optional
+        First learning rate: 50 / steps by default, at most 0.02, and 0.05 for "sgd", with mini-batches at most 1 / width.
+        "lbfgs" finds its own.
     lam_start : float, optional
         By default lam is lowered in a whitened metric first, see Notes. A number (at least lam) means: the objective
-        as stated throughout, with lam lowered geometrically from this value over the first 90 % of the steps;
-        lam_start = lam keeps it constant.
+        as stated throughout, with lam lowered geometrically from this value over the first 90 % of the steps.
+    schedule : {"geometric", "constant"} or sequence of (int, float)
+        "constant": the objective as stated throughout, at lam. Pairs of a step and a lam: the objective as stated, lam
+        constant from each step (the first is 0) to the next; the last one is lam.
+    batch_size : int, optional
+        Points per step, for "adam" and "sgd". By default all up to 2000 distinct points, and 1024 beyond. Mini-batches
+        take the objective as stated throughout.
     skip : bool
         Whether there is a skip connection; without one, A = 0.
+    penalise_bias : bool
+        Whether R has ||(w_k, b_k)|| in place of ||w_k||. Not invariant under shifts of the inputs.
+    polish : bool
+        Re-solve the output weights on the learned kinks afterwards, a convex problem (`vvnorm.training.polish`).
+    prune : float
+        Merge and drop neurons afterwards, as long as the function moves by at most this part of half the labels' range
+        inside the data's bounding box; the cost never rises.
+    exact : bool
+        Make the networks interpolate to a relative residual of 1e-10 in the end: by the convex problem if polished, else
+        by the least change of the output weights. `result.finish` has what it costs.
+    stop_gap : float
+        Stop a run once its relative gap (`result.history["gap"]`) is at most this. 0: never.
+    checkpoint : path-like, optional
+        An `.npz` file that holds the state of the run. If it exists the run goes on from it, to the same networks as if it
+        had never been interrupted. Ctrl-C then ends the run at the next step, with its state saved.
+    checkpoint_seconds : float
+        Least time between two checkpoints.
     dtype : {"float64", "float32"}
         Precision of the training; networks come back in float64.
     device : str
@@ -144,14 +149,19 @@ def train(
     TypeError, ValueError
         For bad data or arguments, named with their values.
 
+    Warns
+    -----
+    RuntimeWarning
+        If a run diverged (its last good state is kept) or an exact fit is out of reach; `result.notes` says the same.
+
     Notes
     -----
     Change of coordinates. Inputs are centred and divided by their root-mean-square radius, labels are centred and
     scaled, and equal inputs are merged into one with their mean label and weight. A and c are eliminated: at every step
-    they are the least-squares ones for the neurons at hand. The bias of neuron k is written b_k = h_k beta_k - w_k.p_k
-    with a fixed p_k between two neighbouring points and their distance h_k. None of this moves a minimiser of the path
-    norm; weight decay is that of the weights in these coordinates, which has the same minimisers up to rescaling
-    neurons. Results are mapped back, balanced; `result.settings` records the coordinates.
+    they are the least-squares ones for the neurons at hand (with mini-batches, only at the end). The bias of neuron k is
+    written b_k = h_k beta_k - w_k.p_k with a fixed p_k between two neighbouring points and their distance h_k. None of
+    this moves a minimiser of the path norm; weight decay is that of the weights in these coordinates, which has the same
+    minimisers up to rescaling neurons. Results are mapped back, balanced; `result.settings` records the coordinates.
 
     The default continuation. The first 80 % of the steps minimise ||F - y||_M^2 / 2 + lam' sum_k ||w_k|| ||v_k|| for
     the values F at the points, where M = (G + (lam / lam_max) max(G))^(-1) whitens the loss by the kernel G of random
@@ -159,10 +169,11 @@ def train(
     falls to 0 both metrics have the same limit, minimal-norm interpolation, but the plain one is so badly conditioned
     that Adam often stops short of it. The remaining steps minimise the objective as stated, at the stated lam, with a
     lower learning rate, starting from balanced neurons if the penalty is weight decay. For lam that is not small against
-    lam_max the two minimisers differ, and the last phase may need more steps.
+    lam_max the two minimisers differ, and the last phase may need more steps. Beyond 1000 distinct points the plain
+    metric is used throughout, from 0.3 lam_max down.
 
     Learning rates are constant for the first half of a phase and then fall to 1/1000 along a cosine. Time and memory
-    per step are S N (K (d + T) + N T) and S (N K + N^2), for S seeds. Small problems run on one thread of
+    per step are S N (K (d + T) + N T) and S (N K + N^2), for S runs. Small problems run on one thread of
     torch, whatever it is set to; the setting is restored. Neither NumPy's nor torch's global random state is
     touched.
 
@@ -173,6 +184,76 @@ def train(
     4.0
     """
     began = time.perf_counter()
+    inputs, labels = _checked_data(X, Y, exact=exact)
+    problem = make_problem(inputs, labels, skip=bool(skip), penalise_bias=bool(penalise_bias))
+    n, d = problem.z.shape
+    width = _default_width(n, d) if width is None else as_count(width, "width", 1)
+    steps = as_count(steps, "steps", 1)
+    for value, name, choices in (
+        (penalty, "penalty", Penalty),
+        (optimizer, "optimizer", Optimiser),
+        (initialisation, "initialisation", Initialisation),
+    ):
+        _check_choice(value, name, get_args(choices))
+    like = _tensor_kind(dtype, device)
+    batch = _as_batch(batch_size, n, optimizer)
+    _check_conflicts(penalty, optimizer, lr)
+    stop_gap, prune = _as_number(stop_gap, "stop_gap"), _as_number(prune, "prune")
+    path = _as_checkpoint(checkpoint)
+    if (polish or exact) and n > _MOST_POLISHED:
+        raise ValueError(f"polish and exact hold matrices of N x N: at most {_MOST_POLISHED} distinct points, X has {n}")
+
+    lam_max = 0.0 if problem.is_affine else problem.lam_max * problem.x_unit * problem.y_unit
+    lams = _as_lams(lam, schedule, _LAM[dtype] * lam_max, steps)
+    rates = [math.nan] if optimizer not in _RATES else _as_rates(lr, optimizer, steps, batch, width)
+    runs = list(product(rates, lams, _as_seeds(seeds)))
+    run_rates, run_lams = np.array([run[0] for run in runs]), np.array([run[1] for run in runs])
+    whitened = optimizer != "sgd" and batch is None and n <= _MOST_WHITENED and 0.0 not in lams
+    plan = _schedule(run_lams, run_rates, lam_start, schedule, lam_max, steps, whitened, optimizer)
+    settings = {
+        "width": width,
+        "penalty": penalty,
+        "optimizer": optimizer,
+        "initialisation": initialisation,
+        "steps": steps,
+        "batch_size": batch,
+        "skip": bool(skip),
+        "penalise_bias": bool(penalise_bias),
+        "stop_gap": stop_gap,
+        "dtype": dtype,
+        "device": str(like.device),
+        "lam_max": lam_max,
+        **_record(plan, lam_max, optimizer),
+    }
+    owner = fingerprint(inputs, labels, settings | {"runs": runs, "pieces": [] if plan is None else plan.pieces})
+    if plan is None:
+        networks, history, notes = _affine(problem, run_lams)
+    else:
+        starts = [problem.start(width, initialisation, np.random.default_rng(seed)) for _, _, seed in runs]
+        work = len(runs) * (batch or n) * width * (d + labels.shape[1])
+        recipe = Recipe(optimizer, penalty, batch, stop_gap)
+        state = Checkpoint(path, _as_number(checkpoint_seconds, "checkpoint_seconds"), owner)
+        with _progress_bar(steps, progress) as report, _threads_for(work):
+            outcome = optimise(problem, starts, [run[2] for run in runs], plan, recipe, like, report, state)
+        networks, history = [problem.network(*neuron) for neuron in outcome.neurons], outcome.history
+        notes = _divergences(outcome, runs, settings)
+        settings["stopped"] = outcome.stopped.tolist()
+    networks, stages, more = finish(
+        networks, inputs, labels, run_lams, bool(skip), bool(penalise_bias), polish=polish, prune=prune, exact=exact
+    )
+    notes = (*notes, *more)
+    for note in notes:
+        warnings.warn(note, RuntimeWarning, stacklevel=2)
+    settings |= {"polish": bool(polish), "prune": prune, "exact": bool(exact), **_provenance(problem)}
+    settings["seconds"] = time.perf_counter() - began
+    seeds_of_runs = tuple(run[2] for run in runs)
+    return TrainingResult(networks, seeds_of_runs, run_lams, run_rates, history, stages, notes, settings, inputs, labels)
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _checked_data(X: ArrayLike, Y: ArrayLike, *, exact: bool) -> tuple[Array, Array]:
     inputs = as_inputs(X).copy()
     labels = as_labels(Y, len(inputs), allow_missing=True).copy()
     if has_missing(labels):
@@ -180,43 +261,17 @@ def train(
         raise ValueError(f"Y: labels are missing (NaN at row {row}, column {column}); training needs them all")
     if np.abs(labels).max() > _LARGEST_LABEL:
         raise ValueError(f"Y holds labels as large as {np.abs(labels).max():.3g}: their squares leave float64; rescale Y")
-    chosen = _as_seeds(seeds)
-    steps = as_count(steps, "steps", 1)
-    width = max(64, 4 * (len(inputs) - 1)) if width is None else as_count(width, "width", 1)
-    lr = min(50 / steps, 0.02) if lr is None else _as_positive(lr, "lr")
-    _check_choice(penalty, "penalty", get_args(Penalty))
-    like = _tensor_kind(dtype, device)
-
-    problem = make_problem(inputs, labels, skip=bool(skip))
-    lam_max = 0.0 if problem.is_affine else problem.lam_max * problem.x_unit * problem.y_unit
-    lam = _LAM * lam_max if lam is None else _as_positive(lam, "lam")
-    schedule = _schedule(lam, lam_start, lam_max, steps, lr)
-    if schedule is None:
-        networks, history = _affine(problem, len(chosen), lam)
-    else:
-        starts = [_start(problem, width, np.random.default_rng(seed)) for seed in chosen]
-        kinks, V = [kink for kink, _ in starts], np.stack([v for _, v in starts])
-        work = len(chosen) * len(problem.z) * width * (inputs.shape[1] + labels.shape[1])
-        with _progress_bar(steps, progress) as report, _threads_for(work):
-            neurons, history = optimise(problem, kinks, V, schedule, penalty, like, report)
-        networks = [problem.network(*neuron) for neuron in neurons]
-    settings = {
-        "width": width,
-        "penalty": penalty,
-        "steps": steps,
-        "lr": lr,
-        "skip": bool(skip),
-        "dtype": dtype,
-        "device": str(like.device),
-        "lam_max": lam_max,
-        **_record(schedule, lam_max),
-        **_provenance(problem),
-        "seconds": time.perf_counter() - began,
-    }
-    return TrainingResult(networks, chosen, history, lam, settings, inputs, labels)
+    if exact:
+        _, first, group = np.unique(inputs, axis=0, return_index=True, return_inverse=True)
+        differs = np.flatnonzero(np.any(labels != labels[first[group.reshape(-1)]], axis=1))
+        if len(differs):
+            at = inputs[differs[0]].tolist()
+            raise ValueError(f"Y has different labels at the input {at}: no network interpolates them (exact=True)")
+    return inputs, labels
 
 
-# --- arguments --------------------------------------------------------------------------------------------------------
+def _default_width(n: int, d: int) -> int:
+    return min(max(_LEAST_WIDTH, (4 if d == 1 else 24) * (n - 1)), _MOST_WIDTH)
 
 
 def _as_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
@@ -228,12 +283,83 @@ def _as_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     return chosen
 
 
-def _as_positive(value: float, name: str) -> float:
+def _as_number(value: float, name: str, *, positive: bool = False) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    if not 0 <= value < math.inf or (positive and value == 0):
+        raise ValueError(f"{name} must be {'positive' if positive else 'non-negative'} and finite, got {value!r}")
     return float(value)
+
+
+def _as_numbers(values: float | Sequence[float], name: str, *, positive: bool) -> list[float]:
+    """Return one number, or several distinct ones, as a list."""
+    if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
+        return [_as_number(values, name, positive=positive)]
+    chosen = [_as_number(value, f"every entry of {name}", positive=positive) for value in values]
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ValueError(f"{name} must hold distinct values, at least one; got {values!r}")
+    return chosen
+
+
+def _as_lams(lam: float | Sequence[float] | None, schedule: LamSchedule, default: float, steps: int) -> list[float]:
+    if isinstance(schedule, str):
+        lams = [default] if lam is None else _as_numbers(lam, "lam", positive=False)
+        if len(lams) > 1 and 0.0 in lams:
+            raise ValueError(f"lam = 0 trains in another way than a positive lam: call train for it alone; got {lam!r}")
+        return lams
+    if lam is not None:
+        raise ValueError(f"lam must be left out when schedule lists the values of lam, got {lam!r}")
+    if not isinstance(schedule, Sequence):
+        raise TypeError(f"schedule must be geometric, constant or a list of (step, lam), got {schedule!r}")
+    pairs: list[Any] = list(schedule)
+    if not pairs or any(not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2 for pair in pairs):
+        raise ValueError(f"schedule must be geometric, constant or a list of (step, lam), got {schedule!r}")
+    firsts = [as_count(first, "every step of schedule") for first, _ in pairs]
+    if firsts[0] != 0 or any(later <= first for first, later in pairwise(firsts)):
+        raise ValueError(f"the steps of schedule must begin with 0 and increase, got {firsts}")
+    if firsts[-1] >= steps:
+        raise ValueError(f"the steps of schedule must be below steps = {steps}, got {firsts[-1]}")
+    return [[_as_number(value, "every lam of schedule") for _, value in pairs][-1]]
+
+
+def _as_rates(
+    lr: float | Sequence[float] | None, optimizer: Optimiser, steps: int, batch: int | None, width: int
+) -> list[float]:
+    if lr is not None:
+        return _as_numbers(lr, "lr", positive=True)
+    if optimizer == "sgd":
+        # The affine functions, to which neurons add up, are in mini-batches: their curvature grows with the width.
+        return [_RATES["sgd"] if batch is None else min(_RATES["sgd"], _SAMPLED_RATE / width)]
+    return [min(50 / steps, _RATES[optimizer])]
+
+
+def _as_batch(batch_size: int | None, n: int, optimizer: Optimiser) -> int | None:
+    sampling = optimizer in ("adam", "sgd")
+    if batch_size is None:
+        return _BATCH if sampling and n > _FULL_BATCH else None
+    size = as_count(batch_size, "batch_size", 1)
+    if not sampling:
+        raise ValueError(f"batch_size belongs to adam and sgd; {optimizer} needs all points at every step, got {size}")
+    return size if size < n else None
+
+
+def _check_conflicts(penalty: Penalty, optimizer: Optimiser, lr: Any) -> None:
+    if optimizer == "proximal" and penalty != "path_norm":
+        raise ValueError(f"penalty must be path_norm for the proximal optimizer, got {penalty!r}")
+    if optimizer not in _RATES and lr is not None:
+        raise ValueError(f"lr must be left out: {optimizer} finds its own step sizes; got {lr!r}")
+
+
+def _as_checkpoint(path: str | os.PathLike[str] | None) -> Path | None:
+    if path is None:
+        return None
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"checkpoint must be a path, got {path!r}")
+    if Path(path).suffix != ".npz":
+        raise ValueError(f"checkpoint must end in .npz, got {str(path)!r}")
+    if not Path(path).absolute().parent.is_dir():
+        raise ValueError(f"cannot write checkpoint {str(path)!r}: the folder does not exist")
+    return Path(path)
 
 
 def _check_choice(value: Any, name: str, choices: Sequence[str]) -> None:
@@ -251,41 +377,70 @@ def _tensor_kind(dtype: str, device: str) -> torch.Tensor:
         raise ValueError(f"device {device!r} is not available for dtype {dtype!r}: {reason}") from None
 
 
-def _schedule(lam: float, lam_start: float | None, lam_max: float, steps: int, lr: float) -> Schedule | None:
+def _schedule(
+    lams: Array,
+    rates: Array,
+    lam_start: float | None,
+    schedule: LamSchedule,
+    lam_max: float,
+    steps: int,
+    whitened: bool,
+    optimizer: Optimiser,
+) -> Schedule | None:
     """Return the schedule in multiples of lam_max, or None where lam_max is 0: affine data need no training."""
-    if lam_start is not None and _as_positive(lam_start, "lam_start") < lam:
-        raise ValueError(f"lam_start must be at least lam = {lam!r}, got {lam_start!r}")
+    if isinstance(schedule, str):
+        _check_choice(schedule, "schedule", ("geometric", "constant"))
+    stated = schedule != "geometric" or 0.0 in lams
+    if lam_start is not None:
+        if stated:
+            raise ValueError(f"lam_start belongs to the geometric schedule and positive lam, got lam_start = {lam_start!r}")
+        if _as_number(lam_start, "lam_start", positive=True) < lams.max():
+            raise ValueError(f"lam_start must be at least lam = {float(lams.max())!r}, got {lam_start!r}")
     if lam_max == 0:
         return None
-    end = lam / lam_max
+    end = lams / lam_max
+    levels = _LEVELS if optimizer == "lbfgs" else 0
+    pieces = () if isinstance(schedule, str) else tuple((int(step), value / lam_max) for step, value in schedule)
+    if stated:
+        return Schedule(steps, 0, end, end, rates, rates, pieces)
     if lam_start is not None:
-        return Schedule(steps, 0, lam_start / lam_max, end, lr, lr)
+        return Schedule(steps, 0, np.full_like(end, lam_start / lam_max), end, rates, rates, (), levels)
     # The larger lam, the farther its minimiser is from that in the whitened metric, and the better conditioned.
-    last_lr = 0.3 * lr * min(end, 1.0) ** 0.25
-    return Schedule(steps, round(_WHITENED * steps), max(_LAM_START, end), end, lr, last_lr)
+    start = np.maximum(_LAM_START, end)
+    if not whitened:
+        return Schedule(steps, 0, start, end, rates, rates, (), levels)
+    last_rates = 0.3 * rates * np.minimum(end, 1.0) ** 0.25
+    return Schedule(steps, round(_WHITENED * steps), start, end, rates, last_rates, (), levels)
 
 
 # --- parts of a run ---------------------------------------------------------------------------------------------------
 
 
-def _start(problem: Problem, width: int, rng: np.random.Generator) -> tuple[Kinks, Array]:
-    """Draw where one network starts: its kinks, and output weights (T, K) of random directions and one length."""
-    kinks = problem.draw_kinks(width, rng)
-    V = rng.standard_normal((problem.y.shape[1], width))
-    return kinks, _OUTPUT_SIZE * V / np.linalg.norm(V, axis=0)
-
-
-def _affine(problem: Problem, n_seeds: int, lam: float) -> tuple[list[ReLUNetwork], dict[str, NDArray[Any]]]:
+def _affine(problem: Problem, lams: Array) -> tuple[list[ReLUNetwork], dict[str, NDArray[Any]], tuple[str, ...]]:
     """Return networks without neurons, and their history, for data that an affine function fits."""
     d, T = problem.z.shape[1], problem.y.shape[1]
     network = problem.network(np.zeros((0, d)), np.zeros(0), np.zeros((T, 0)))
-    history = {
-        "step": np.array([0]),
-        "lam": np.array([lam]),
-        "loss": np.full((1, n_seeds), problem.scatter * problem.y_unit**2),
-        "vv_norm": np.zeros((1, n_seeds)),
+    nothing = np.zeros((1, len(lams)))
+    history: dict[str, NDArray[Any]] = {"step": np.array([0]), "lam": lams[None]}
+    history |= {
+        "loss": nothing + problem.scatter * problem.y_unit**2,
+        "vv_norm": nothing,
+        "gap": nothing,
+        "excess": nothing,
     }
-    return [network] * n_seeds, history
+    return [network] * len(lams), history, ()
+
+
+def _divergences(outcome: Outcome, runs: Sequence[tuple[float, float, int]], settings: dict[str, Any]) -> tuple[str, ...]:
+    """Say which runs diverged, when and with what settings."""
+    chosen = ", ".join(
+        f"{name} = {settings[name]}" for name in ("optimizer", "penalty", "initialisation", "width", "dtype")
+    )
+    return tuple(
+        f"seed {seed} diverged by step {step} (lr = {lr:.3g}, lam = {lam:.3g}, {chosen}); its last good state is kept"
+        for step, (lr, lam, seed) in zip(outcome.diverged, runs, strict=True)
+        if step >= 0
+    )
 
 
 @contextmanager
@@ -305,7 +460,7 @@ def _threads_for(work: int) -> Iterator[None]:
 
 
 @contextmanager
-def _progress_bar(steps: int, wanted: bool) -> Iterator[Callable[[int, float, float], None]]:
+def _progress_bar(steps: int, wanted: bool) -> Iterator[Report]:
     """Yield what reports progress; it draws a bar if wanted and if someone watches."""
     from rich.console import Console
     from rich.progress import Progress
@@ -317,23 +472,34 @@ def _progress_bar(steps: int, wanted: bool) -> Iterator[Callable[[int, float, fl
     with bar:
         task = bar.add_task("training", total=steps)
 
-        def report(step: int, loss: float, vv_norm: float) -> None:
-            bar.update(task, completed=step, description=f"step {step}  loss {loss:.3g}  VV norm {vv_norm:.6g}")
+        def report(step: int, means: dict[str, float]) -> None:
+            text = f"step {step}  loss {means['loss']:.3g}  VV norm {means['vv_norm']:.6g}"
+            if not math.isnan(means["excess"]):
+                text += f"  excess {means['excess']:.2%}"
+            elif not math.isnan(means["gap"]):
+                text += f"  gap about {means['gap']:.2%}"
+            bar.update(task, completed=step, description=text)
 
         yield report
 
 
-def _record(schedule: Schedule | None, lam_max: float) -> dict[str, Any]:
+def _record(schedule: Schedule | None, lam_max: float, optimizer: Optimiser) -> dict[str, Any]:
     """Return what a schedule settled, as plain numbers."""
     if schedule is None:
         return {"trained": False}
+    own: dict[str, dict[str, Any]] = {
+        "adam": {"betas": list(adam_betas(schedule)), "eps": ADAM_EPS},
+        "sgd": {"momentum": MOMENTUM},
+        "lbfgs": {"memory": MEMORY, "levels": schedule.levels},
+        "proximal": {},
+    }
     return {
         "trained": True,
         "whitened_steps": schedule.whitened,
-        "last_lr": schedule.last_lr,
-        "lam_start": schedule.start * lam_max,
-        "betas": [0.9, 1 - 1 / schedule.steps],
-        "eps": ADAM_EPS,
+        "lr": np.unique(schedule.lr).tolist(),
+        "last_lr": np.unique(schedule.last_lr).tolist(),
+        "lam_start": float(schedule.ratio(0).max()) * lam_max,
+        **own[optimizer],
     }
 
 

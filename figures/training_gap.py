@@ -1,0 +1,108 @@
+"""Constant lam stops far above the least VV norm; lowering lam gradually ends there, and so does the proximal method.
+
+One input, where the excess of a network over the least VV norm of the values that it has at the data is known exactly at
+every step, whether it fits the labels yet or not. Interpolation costs what the fit costs once the residual is negligible.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vvnorm.certify import certify
+from vvnorm.claims import Verdict
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.solution import interpolate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_POINTS, _OUTPUTS, _SEEDS = 12, 3, 6
+_COST, _FIT = 0.01, 1e-3  # relative gap and residual of what counts as a minimal-norm interpolant here
+_FLOOR = 1e-15  # least excess drawn: rounding
+_WAYS: dict[str, tuple[str, dict[str, Any], str, Any]] = {
+    "constant": ("constant $\\lambda$", {"schedule": "constant"}, "orange", "--"),
+    "continuation": ("$\\lambda$ lowered gradually", {}, "blue", "-"),
+    "proximal": ("the same, proximal", {"optimizer": "proximal"}, "green", (0, (4, 1, 1, 1))),
+}
+
+
+def compute(seed: int, quick: bool) -> FigureData:
+    """Train in three ways from the same kinks, polish, and certify every network, twice.
+
+    Networks of constant lam need not fit: some lose kinks that interpolation needs. Their excess is over the least cost of
+    what they fit, which the closed form certifies.
+    """
+    from vvnorm.training import train
+    from vvnorm.training.polish import polish
+
+    rng = np.random.default_rng(seed)
+    x = (np.arange(_POINTS) + rng.uniform(-0.3, 0.3, _POINTS)) / (_POINTS - 1)
+    Y = rng.standard_normal((_POINTS, _OUTPUTS))
+    values: dict[str, Any] = {}
+    ends: dict[str, Array] = {}
+    complaints: list[str] = []
+    near = True
+    for name, (_, options, _, _) in _WAYS.items():
+        result = train(x, Y, seeds=_SEEDS, steps=1000 if quick else 5000, progress=False, **options)
+        certificates = result.certificates()
+        polished = [polish(network, x, Y, result.lam).network for network in result.networks]
+        if name != "constant":
+            near &= all(abs(c.gap) <= _COST and c.relative_residual <= _FIT for c in certificates)
+        complaints += [
+            f"{name}, {complaint}"
+            for pair in zip(result.networks + polished, certificates + [certify(f, x, Y) for f in polished], strict=True)
+            for complaint in pair[1].complaints(pair[0], x, Y, tol=np.inf)
+        ]
+        values["steps"] = result.history["step"]
+        values[f"{name} excess"] = result.history["excess"]
+        values[f"{name} residual"] = np.sqrt(2 * result.history["loss"] / Y.size) / np.ptp(Y)
+        ends[name], found = _excess(result.networks, x)
+        values[f"{name} polished"], also = _excess(polished, x)
+        complaints += [f"{name}, {complaint}" for complaint in found + also]
+    ours = np.append(ends["continuation"], ends["proximal"])
+    holds = near and bool(np.max(ours) < np.min(ends["constant"]))
+    return FigureData(values, Verdict.HOLDS if holds else Verdict.INCONCLUSIVE, complaints)
+
+
+def _excess(networks: list[ReLUNetwork], x: Array) -> tuple[Array, list[str]]:
+    """Relative excess of networks over the least cost of their own values at x; complaints about that least cost."""
+    excess, complaints = [], []
+    for network in networks:
+        least = interpolate(x, network(x))
+        complaints += least.verify()
+        excess.append(network.vv_norm / least.value - 1)
+    return np.array(excess), complaints
+
+
+def plot(values: Mapping[str, Any]) -> "Figure":
+    """Top the excess of the VV norm, bottom the residual, against steps; right of it, what polishing leaves."""
+    figure = new_figure(5.6, 4.8)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    steps = values["steps"]
+    for k, (name, (label, _, colour, dashes)) in enumerate(_WAYS.items()):
+        for axes, what in ((top, "excess"), (bottom, "residual")):
+            curves = np.maximum(values[f"{name} {what}"], _FLOOR)
+            axes.fill_between(steps, curves.min(axis=1), curves.max(axis=1), color=COLOURS[colour], alpha=0.25, lw=0)
+            axes.plot(steps, np.median(curves, axis=1), color=COLOURS[colour], ls=dashes, label=label)
+        gaps = np.maximum(values[f"{name} polished"], _FLOOR)
+        middle = np.median(gaps)
+        top.errorbar(
+            steps[-1] * (1.03 + 0.02 * k), middle, [[middle - gaps.min()], [gaps.max() - middle]], fmt="D", ms=4, lw=1,
+            color=COLOURS[colour],
+        )  # fmt: skip
+    top.plot([], [], "D", ms=4, color=COLOURS["black"], label="polished")
+    top.set(yscale="log", ylabel="VV norm above the least\nfor the fitted values, relative")
+    bottom.set(yscale="log", ylabel="root-mean-square residual\n/ label range", xlabel="step")
+    figure.legend(*top.get_legend_handles_labels(), loc="outside upper center", ncols=4, columnspacing=1.2)
+    return figure
+
+
+FIGURE = FigureScript(
+    "training_gap",
+    "lowering lam gradually trains to the least VV norm of an interpolant; constant lam stops above it",
+    compute,
+    plot,
+)

@@ -1,0 +1,123 @@
+"""Networks trained with weight decay end balanced: ||w_k|| = ||v_k|| for every neuron, so that the penalty is the VV norm.
+
+Claim. At a stationary point of loss + (lam / 2) sum_k (||w_k||^2 + ||v_k||^2) every neuron is balanced: along the rescaling
+(a w, a b, v / a), which changes no function, the penalty alone has to be stationary (claim `rescaling`). Tested on networks
+that torch trained from its own unbalanced start, with biases free: the penalty exceeds the VV norm by next to nothing.
+
+Hypothesis. The decay is on both layers.
+
+Source. [PP] Yang et al., PathProx (arXiv 2210.03069), Section 3; [VV].
+
+What breaks. With decay on the output weights only these shrink and the input weights make up for it.
+"""
+
+import math
+
+import numpy as np
+
+from proofs_checks.support import evaluation_complaints, pack_evaluated, real_instances, rechecked, unpack
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import EPS
+
+CLAIMED = (-np.inf, 0.01)
+
+_WIDTH, _STEPS, _RATE = 12, 3000, 0.02
+_DECAY = 0.1  # lam, for labels and inputs of unit size; neurons on over all the data take 1 / lam steps to vanish
+_USED = 0.1  # least part of the loss of the best affine fit by which training must lower it: the neurons do something
+_ROUNDING = 1e3 * EPS
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Gaussian inputs of one or two features, one to three Gaussian outputs, decay on both layers."""
+    n, d, T = int(rng.integers(8, 16)), int(rng.integers(1, 3)), int(rng.integers(1, 4))
+    X, Y = rng.standard_normal((n, d)), rng.standard_normal((n, T))
+    return {"X": X, "Y": Y, "decay": np.array([1.0, 1.0]), "seed": int(rng.integers(2**31))}
+
+
+def draw_output_only(rng: np.random.Generator) -> Instance:
+    """The same with decay on the output weights only."""
+    return {**draw(rng), "decay": np.array([0.0, 1.0])}
+
+
+def check(instance: Instance) -> Result:
+    """Train as torch's users do, and compare the penalty with the VV norm."""
+    network = _train(instance)
+    lower, upper = _interval(network, instance["X"], instance["Y"])
+    certificate = pack_evaluated(network, instance["X"])
+    return conclude(CLAIMED, lower, upper, certificate, method="torch.optim.Adam", steps=_STEPS, lam=_DECAY)
+
+
+def _train(instance: Instance) -> ReLUNetwork:
+    """Adam on torch's own initialisation, its learning rate falling to zero; nothing balances the neurons."""
+    import torch
+
+    from vvnorm.training import ReLUModule, to_network
+
+    X, Y = torch.from_numpy(instance["X"]), torch.from_numpy(instance["Y"])
+    first, second = (float(part) * _DECAY / 2 for part in instance["decay"])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(instance["seed"])
+        module = ReLUModule(X.shape[1], _WIDTH, Y.shape[1])
+    adam = torch.optim.Adam(module.parameters(), lr=_RATE)
+    fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam, _STEPS)
+    for _ in range(_STEPS):
+        adam.zero_grad()
+        loss = (module(X) - Y).square().sum() / 2
+        penalty = first * module.hidden.weight.square().sum() + second * module.output.weight.square().sum()
+        (loss + penalty).backward()
+        adam.step()
+        fall.step()
+    return to_network(module)
+
+
+def _interval(network: ReLUNetwork, X: Array, Y: Array) -> tuple[float, float]:
+    """Interval of penalty / VV norm - 1; nothing is known of it unless the neurons do something."""
+    free = np.column_stack([X, np.ones(len(X))])
+    affine = np.sum((Y - free @ np.linalg.lstsq(free, Y, rcond=None)[0]) ** 2)
+    if not np.sum((network(X) - Y) ** 2) < (1 - _USED) * affine:
+        return 0.0, np.inf
+    w, v = np.linalg.norm(network.W, axis=1), np.linalg.norm(network.V, axis=0)
+    excess = float((w @ w + v @ v) / 2 / (w @ v) - 1)
+    return max(excess - _ROUNDING, 0.0), excess + _ROUNDING
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Compute penalty and VV norm again with exact sums."""
+    network = unpack("network", result.certificate)
+    found = evaluation_complaints(result.certificate, instance["X"])
+    lower, upper = _interval(network, instance["X"], instance["Y"])
+    if not math.isfinite(upper):
+        return [*found, "the network's neurons do nothing", *interval_complaints(result, lower, upper, 4 * _ROUNDING)]
+    w = [math.hypot(*row) for row in network.W.tolist()]
+    v = [math.hypot(*column) for column in network.V.T.tolist()]
+    penalty = math.fsum([*(s * s for s in w), *(s * s for s in v)]) / 2
+    excess = penalty / math.fsum(s * r for s, r in zip(w, v, strict=True)) - 1
+    return found + interval_complaints(result, max(excess - _ROUNDING, 0.0), excess + _ROUNDING, 4 * _ROUNDING)
+
+
+def _examples() -> dict[str, Instance]:
+    """Real data of three outputs, standardised."""
+    (data,) = real_instances(outputs=lambda T: T == 3).values()
+    X, Y = ((Z - Z.mean(axis=0)) / Z.std(axis=0) for Z in (data["x"][:, None], data["Y"]))
+    return {"linnerud (sit-ups to 3 outputs)": {"X": X, "Y": Y, "decay": np.array([1.0, 1.0]), "seed": 0}}
+
+
+CLAIM = Claim(
+    id="trained_balance",
+    statement="networks trained with weight decay end balanced: sum_k (||w_k||^2 + ||v_k||^2) / 2 is their VV norm",
+    source="[PP] Section 3; [VV]",
+    kind="equality",
+    quantity="weight-decay penalty over VV norm, minus 1",
+    claimed=CLAIMED,
+    hypotheses={"decay_on_both_layers": lambda instance: bool(np.all(instance["decay"] == 1.0))},
+    draw=draw,
+    violate={"decay_on_both_layers": draw_output_only},
+    on_violation={"decay_on_both_layers": (Verdict.VIOLATED, "output weights shrink, input weights make up for it")},
+    check=check,
+    recheck=rechecked(recheck),
+    examples=_examples,
+    draws=6,
+    quick_draws=2,
+)

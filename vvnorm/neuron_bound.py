@@ -1,0 +1,534 @@
+"""The largest response of one neuron to a dual array: an upper bound that is proved, for any number of inputs.
+
+For points x_1..x_N and an array Lambda (N, T) the quantity is
+
+    g = max over i and ||w||_2 = 1 of || sum_j Lambda_j relu(w.(x_j - x_i)) ||_2 .
+
+If Lambda' 1 = 0 (and Lambda' X = 0, where networks have a skip connection), it bounds the response to every neuron
+relu(w.x + b) with ||w|| = 1: as a function of b the vector is piecewise linear and constant far out, so its norm is largest
+at a breakpoint b = -w.x_i. Then no network with values Y at the points costs less than <Lambda, Y> / g.
+
+*Up to two inputs, exact up to rounding.* The lines w.(x_j - x_i) = 0 cut the circle into arcs, on each of which the vector
+is C w with one matrix C. Its norm is largest at an end of the arc or at the top right-singular vector of C.
+
+*Three inputs or more, branch and bound.* On the cap of unit vectors within an angle a of a centre, each relu(t) is replaced
+by a linear function alpha t with alpha in [0, 1]: 0 or 1 where the sign of t = w.(x_j - x_i) is the same all over the cap.
+What is left over, relu(t) - alpha t, is never negative. So it only helps the bound where Lambda_j points against the
+response (a concave kink), and there alpha is free: it is chosen to make the response stationary at the centre. Hence the
+bound is exact up to O(a^2) where it matters, at maxima, whether they are smooth or at kinks.
+"""
+
+import heapq
+import math
+from typing import Any, Final
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vvnorm.data import Array, as_count, as_inputs, as_labels
+from vvnorm.network import row_norms
+from vvnorm.tolerances import EPS
+
+CELLS: Final = 200_000
+"""Most cells that branch and bound looks at unless the caller says how many; one costs about 3 N T d multiplications."""
+
+WORK: Final = 3e9
+"""Number of multiplications that it makes at most unless the caller says how many cells: seconds, not minutes."""
+
+TOLERANCE: Final = 1e-5
+"""Relative distance from the maximum at which branch and bound stops if the cells have not run out before."""
+
+_EPS = float(EPS)
+_UNDERFLOW = 1e-150  # squares below float64 are lost; in units in which inputs and Lambda are about 1
+_STRAY = 1e-9  # of ||Lambda' X|| relative to its terms, up to which w and -w are looked at together
+
+
+def neuron_bound(X: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) -> float:
+    """Bound max over i and ||w|| = 1 of ||sum_j Lambda_j relu(w.(x_j - x_i))|| from above.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, d)
+        Points; repeated ones are allowed.
+    Lambda : array-like, shape (N,) or (N, T)
+        One vector per point.
+    budget : int, optional
+        Three inputs or more: how many cells may be looked at. Fewer give the same or a larger bound. By default `CELLS`, or
+        fewer where that would take more than `WORK`.
+
+    Returns
+    -------
+    float
+        In units of Lambda times units of X; rounding errors are added. Up to two inputs (or points in a plane) it exceeds
+        the maximum by rounding only; beyond that by at most `TOLERANCE`, unless the budget runs out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that are not finite real numbers or do not match; for a negative budget.
+    """
+    points = as_inputs(X)
+    weights = as_labels(Lambda, len(points), "Lambda")
+    cells = min(CELLS, int(WORK / (3 * points.size * weights.shape[1]))) if budget is None else as_count(budget, "budget")
+    reach = float(np.max(points.max(axis=0) / 2 - points.min(axis=0) / 2))
+    if reach == 0 or not weights.any():
+        return 0.0
+    x_exponent, exponent = math.frexp(reach)[1], math.frexp(float(np.abs(weights).max()))[1]
+    points, weights = np.ldexp(points, -x_exponent), np.ldexp(weights, -exponent)
+    bound = _bound(points, weights, cells)
+    with np.errstate(over="ignore"):
+        scaled = float(np.ldexp(bound, x_exponent + exponent))
+    return math.nextafter(scaled, math.inf)
+
+
+def _bound(X: Array, L: Array, budget: int) -> float:
+    """Do the work of `neuron_bound` in units in which X spans about 1 and the largest entry of L is about 1."""
+    sizes = row_norms(L)
+    Z, lost = (X, 0.0) if X.shape[1] <= 2 else _own_dimensions(X)
+    if Z.shape[1] == 1:
+        Z = np.column_stack([Z, np.zeros(len(Z))])
+    if Z.shape[1] == 2:
+        bound = circle(np.ascontiguousarray(Z), np.ascontiguousarray(L))
+    else:
+        bound = _on_sphere(np.ascontiguousarray(Z), L, sizes, budget)
+    # Sums of up to 2N terms of that size, each a product that carries a few roundings; norms of T entries.
+    terms = max(float(sizes @ row_norms(Z - z)) for z in Z)
+    N, T = L.shape
+    return bound * (1 + (T + 16) * EPS) + (2 * N + 32) * EPS * terms + lost * float(sizes.sum()) + N * _UNDERFLOW
+
+
+def _own_dimensions(X: Array) -> tuple[Array, float]:
+    """Coordinates within the affine hull of the points, and by how much (at most) differences of points have moved."""
+    centred = X - X.mean(axis=0)
+    _, s, axes = np.linalg.svd(centred, full_matrices=False)
+    rounding = 64 * len(X) * EPS
+    rank = max(1, int(np.sum(s > rounding * s[0])))
+    if rank == X.shape[1]:
+        return X, 0.0
+    rest = float(s[rank]) if rank < len(s) else 0.0
+    return centred @ axes[:rank].T, 2 * rest + rounding * float(s[0])
+
+
+# --- two inputs -------------------------------------------------------------------------------------------------------
+
+
+@numba.njit(cache=True, error_model="numpy")
+def circle(X: Any, L: Any) -> float:
+    """Largest response over all points and the whole circle of directions; X (N, 2), L (N, T)."""
+    N, T = L.shape
+    theta, Q, rows = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
+    here, there = np.empty((2, T)), np.empty((2, T))  # C for w, and minus C for -w
+    best = 0.0
+    for i in range(N):
+        here[:] = 0.0
+        there[:] = 0.0
+        count = 0
+        for j in range(N):
+            x, y = X[j, 0] - X[i, 0], X[j, 1] - X[i, 1]
+            if x == 0.0 and y == 0.0:
+                continue
+            # Active just before the angle 0, or turned round: then the angle at which it switches is in [0, pi).
+            active = x > 0.0 or (x == 0.0 and y < 0.0)
+            sign = 1.0 if active else -1.0
+            Q[count, 0], Q[count, 1], rows[count] = sign * x, sign * y, j
+            theta[count] = math.atan2(sign * y, sign * x) + 0.5 * math.pi
+            _add(here if active else there, L[j], x, y)
+            count += 1
+        order = np.argsort(theta[:count])
+        low = 0.0
+        for k in range(count + 1):
+            if k < count:
+                q = Q[order[k]]
+                size = math.hypot(q[0], q[1])
+                high, wx, wy = theta[order[k]], -q[1] / size, q[0] / size
+            else:
+                high, wx, wy = math.pi, -1.0, 0.0
+            best = max(best, _largest_on_arc(here, low, high, wx, wy), _largest_on_arc(there, low, high, wx, wy))
+            if k < count:
+                # What was active switches off on this side and on at the opposite one, or the other way round.
+                _add(here, L[rows[order[k]]], -q[0], -q[1])
+                _add(there, L[rows[order[k]]], q[0], q[1])
+            low = high
+    return best
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _add(C: Any, vector: Any, x: float, y: float) -> None:
+    for t in range(len(vector)):
+        C[0, t] += vector[t] * x
+    for t in range(len(vector)):
+        C[1, t] += vector[t] * y
+
+
+@numba.njit(cache=True, fastmath={"reassoc"})
+def _grams(C: Any, wx: float, wy: float) -> tuple[float, float, float, float]:
+    """Entries xx, xy, yy of C C' and ||w C||^2."""
+    xx, xy, yy, square = 0.0, 0.0, 0.0, 0.0
+    for t in range(C.shape[1]):
+        x, y = C[0, t], C[1, t]
+        value = wx * x + wy * y
+        xx += x * x
+        xy += x * y
+        yy += y * y
+        square += value * value
+    return xx, xy, yy, square
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _largest_on_arc(C: Any, low: float, high: float, wx: float, wy: float) -> float:
+    """Largest ||w C|| over the arc of angles [low, high], its lower end apart; w = (wx, wy) at the upper end."""
+    xx, xy, yy, square = _grams(C, wx, wy)
+    peak = 0.5 * math.atan2(2.0 * xy, xx - yy)
+    for turn in (-math.pi, 0.0, math.pi):
+        if low - 1e-14 <= peak + turn <= high + 1e-14:
+            return math.sqrt(max(square, 0.5 * (xx + yy) + math.hypot(0.5 * (xx - yy), xy)))
+    return math.sqrt(square)
+
+
+# --- three inputs or more ---------------------------------------------------------------------------------------------
+
+
+def _on_sphere(X: Array, L: Array, sizes: Array, budget: int) -> float:
+    """Branch and bound from closed forms that hold for every direction."""
+    N, T = L.shape
+    if T > N:  # the outputs may be rotated: what counts are the products <Lambda_j, Lambda_k>
+        L = np.asarray(np.linalg.qr(L.T, mode="r")).T
+    caps, strays = np.empty(N), np.empty(N)
+    for i in range(N):
+        caps[i], strays[i] = _closed_form(X - X[i], L, sizes)
+    slack = (32 * (N + T + X.shape[1]) + (N * T if T > N else 0)) * EPS
+    spectral = float(np.linalg.norm(L, 2))
+    even = strays <= _STRAY * caps
+    bound = sphere(X, np.ascontiguousarray(L), sizes, spectral, caps, even, slack, TOLERANCE, budget)
+    # By symmetry only one of w and -w was looked at where ||Lambda' P|| is nearly 0: their responses differ by that.
+    return float(bound + np.max(strays, where=even, initial=0.0)) * (1 + slack)
+
+
+def _closed_form(P: Array, L: Array, sizes: Array) -> tuple[float, float]:
+    """A bound on ||sum_j L_j relu(w.p_j)|| for all ||w|| = 1, and ||L' P||.
+
+    Since 2 relu(t) = t + |t| and || |P w| || = ||P w||, it is (||L' P|| + ||D L|| ||D^-1 P||) / 2 for any diagonal D > 0,
+    in spectral norms; D = 1 and the D that makes rows of both matrices equally long are tried.
+    """
+    lengths = row_norms(P)
+    away = (lengths > 0) & (sizes > 0)
+    if not away.any():
+        return 0.0, 0.0
+    P, L, lengths, sizes = P[away], L[away], lengths[away], sizes[away]
+    stray = float(np.linalg.norm(L.T @ P))
+    root = np.sqrt(lengths / sizes)[:, None]
+    pairs = ((L, P), (L * root, P / root))
+    spectral = [float(np.linalg.norm(left, 2) * np.linalg.norm(right, 2)) for left, right in pairs]
+    return min((stray + min(spectral)) / 2, float(sizes @ lengths)), stray
+
+
+@numba.njit(cache=True, error_model="numpy")
+def sphere(
+    X: Any, L: Any, sizes: Any, spectral: float, caps: Any, even: Any, slack: float, tolerance: float, budget: int
+) -> float:  # fmt: skip
+    """Best-first branch and bound over cells of the sphere of directions, for all base points at once.
+
+    Parameters
+    ----------
+    X : (N, d) array; L : (N, T) array; sizes : (N,) array
+        Points, their vectors, and the norms of those.
+    spectral : float
+        Spectral norm of L.
+    caps : (N,) array
+        A bound for each base point.
+    even : (N,) array of bool
+        Whether w and -w need not be told apart there.
+    slack : float
+        Relative rounding error of squared norms.
+    tolerance : float
+        Relative distance between bound and incumbent at which to stop.
+    budget : int
+        Number of cells that may be looked at.
+
+    Notes
+    -----
+    A cell is the cone over a box on the surface of the cube [-1, 1]^d: its centre u, the half-widths of its edges (0 along
+    its face) and its base point. Cells are bisected along the longest edge. The bound after any number of cells is the
+    largest one left, which can only fall: a cell never gets a larger bound than the one it is part of.
+    """
+    N, d = X.shape
+    centres, widths = np.zeros((N + budget, d)), np.zeros((N + budget, d))
+    bases = np.zeros(N + budget, np.int64)
+    heap = [(-caps[0], 0)]
+    for i in range(N):
+        bases[i] = i
+        if i > 0:
+            heapq.heappush(heap, (-caps[i], i))
+    P, lengths, base = np.empty((N, d)), np.empty(N), -1
+    cells, best, settled = 0, 0.0, 0.0
+    while len(heap) > 0:
+        bound, cell = heap[0]
+        bound = -bound
+        whole = _dot(widths[cell], widths[cell]) == 0.0
+        children = (d if even[bases[cell]] else 2 * d) if whole else 2
+        if bound <= best * (1.0 + tolerance) or cells + children > budget:
+            return max(bound, settled)
+        heapq.heappop(heap)
+        if bases[cell] != base:
+            base = bases[cell]
+            _differences(X, base, P, lengths)
+        u, width = centres[cell].copy(), widths[cell].copy()
+        edge = np.argmax(width)
+        for child in range(children):
+            # The first child takes the place of its parent.
+            place = cell if child == 0 else N + cells
+            cells += 1
+            bases[place] = base
+            for k in range(d):
+                centres[place, k], widths[place, k] = u[k], 1.0 if whole else width[k]
+            if whole:
+                centres[place, child % d] = 1.0 if child < d else -1.0
+                widths[place, child % d] = 0.0
+            else:
+                widths[place, edge] = 0.5 * width[edge]
+                centres[place, edge] += widths[place, edge] if child else -widths[place, edge]
+            upper, value = look(P, lengths, L, sizes, spectral, centres[place], widths[place], slack)
+            upper = min(upper, bound)
+            best = max(best, value)
+            if upper <= best * (1.0 + tolerance):
+                settled = max(settled, upper)
+            else:
+                heapq.heappush(heap, (-upper, place))
+    return settled
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _differences(X: Any, i: int, P: Any, lengths: Any) -> None:
+    """Set P to x_j - x_i and `lengths` to their norms."""
+    for j in range(len(X)):
+        for k in range(X.shape[1]):
+            P[j, k] = X[j, k] - X[i, k]
+        lengths[j] = math.sqrt(_dot(P[j], P[j]))
+
+
+@numba.njit(cache=True, fastmath={"reassoc"})
+def _dot(u: Any, v: Any) -> float:
+    total = 0.0
+    for k in range(len(u)):
+        total += u[k] * v[k]
+    return total
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _times(M: Any, v: Any, out: Any) -> None:
+    """Set `out` to M v."""
+    for j in range(len(M)):
+        out[j] = _dot(M[j], v)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _combine(weights: Any, M: Any, out: Any) -> None:
+    """Set `out` to the sum of the rows of M with these weights."""
+    out[:] = 0.0
+    for j in range(len(M)):
+        if weights[j] != 0.0:
+            for k in range(len(out)):
+                out[k] += weights[j] * M[j, k]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _remove(v: Any, w: Any) -> None:
+    """Make v orthogonal to the unit vector w."""
+    along = _dot(v, w)
+    for k in range(len(v)):
+        v[k] -= along * w[k]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def look(
+    P: Any, lengths: Any, L: Any, sizes: Any, spectral: float, u: Any, width: Any, slack: float
+) -> tuple[float, float]:  # fmt: skip
+    """Bound the response on one cell from above, and find a value that is attained (in the cell or near it).
+
+    P (N, d) holds the differences to the base point and `lengths` their norms; `spectral` is the spectral norm of L.
+    """
+    (N, d), T = P.shape, L.shape[1]
+    angle, size = _radius(u, width), math.sqrt(_dot(u, u))
+    w, s, response, pull = np.empty(d), np.empty(N), np.empty(T), np.empty(N)
+    for k in range(d):
+        w[k] = u[k] / size
+    value = _climb(P, L, w, 8 if angle > 0.2 else 1)
+    _times(P, w, s)
+    above, below, alpha = np.empty(N), np.empty(N), np.empty(N)
+    _ranges(lengths, s, angle, slack, above, below)
+    for j in range(N):  # to begin with, the slope of the chord of relu over the range
+        alpha[j] = above[j] / (above[j] + below[j]) if above[j] > 0.0 else 0.0
+    _respond(alpha, s, L, response, pull)
+    if _make_stationary(P, lengths, s, w, above, below, pull, alpha):
+        _respond(alpha, s, L, response, pull)
+        value = max(value, _value_at_kinks(P, L, w, alpha))
+    top, norm = _quadratic_on_cap(P, L, alpha, w, response, angle, slack)
+    for j in range(N):
+        above[j] = max((1.0 - alpha[j]) * above[j], alpha[j] * below[j])
+    drift = 2.0 * math.sin(0.5 * angle) * norm
+    square = _with_rest(above, L, sizes, spectral, pull, drift, top)
+    return math.sqrt(square + slack * _dot(lengths, sizes) ** 2), value
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _ranges(lengths: Any, s: Any, angle: float, slack: float, above: Any, below: Any) -> None:
+    """Enclose each v.p_j, for all unit v within the angle of w, in [-below_j, above_j], where w.p_j = s_j."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    for j in range(len(s)):
+        square = lengths[j] * lengths[j]
+        across = math.sqrt(max(square - s[j] * s[j], 0.0) + slack * square) * sine
+        # Where p_j itself, or its opposite, points into the cap, the range reaches its length.
+        inside = lengths[j] * (cosine - slack)
+        above[j] = lengths[j] if s[j] >= inside else max(across + s[j] * cosine, 0.0)
+        below[j] = lengths[j] if -s[j] >= inside else max(across - s[j] * cosine, 0.0)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _with_rest(R: Any, L: Any, sizes: Any, spectral: float, pull: Any, drift: float, top: float) -> float:
+    """Bound ||C v + e||^2 given ||C v||^2 <= top, where e = sum_j r_j Lambda_j is any sum with 0 <= r_j <= R_j."""
+    middle, size = np.empty(L.shape[1]), min(_dot(R, sizes), math.sqrt(_dot(R, R)) * spectral)
+    _combine(R, L, middle)
+    # Half of the largest rest is known, and only the deviation from it is bounded.
+    apart = math.sqrt(top) + min(size, 0.5 * (size + math.sqrt(_dot(middle, middle))))
+    # Else term by term: ||C v||^2 + sum_j r_j (2 <Lambda_j, C v> + <Lambda_j, e>), and C v is near the response.
+    square = top
+    for j in range(len(R)):
+        square += R[j] * max(0.0, 2.0 * (pull[j] + drift * sizes[j]) + sizes[j] * size)
+    return min(square, apart * apart)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _respond(alpha: Any, s: Any, L: Any, response: Any, pull: Any) -> None:
+    """Set `response` to sum_j alpha_j s_j Lambda_j, and `pull` to its products with the Lambda_j."""
+    response[:] = 0.0
+    for j in range(len(s)):
+        if alpha[j] != 0.0:
+            for t in range(len(response)):
+                response[t] += alpha[j] * s[j] * L[j, t]
+    _times(L, response, pull)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _radius(u: Any, width: Any) -> float:
+    """Return an angle that no direction of the cell is further away from its centre."""
+    size, half, along = math.sqrt(_dot(u, u)), math.sqrt(_dot(width, width)), 0.0
+    for k in range(len(u)):
+        along += abs(u[k]) * width[k] / size
+    angle = math.asin(half / size) if half < size else 0.5 * math.pi
+    if along < size:  # every point of the box has at least the component size - along in the direction of the centre
+        angle = min(angle, math.atan(half / (size - along)))
+    return angle * (1.0 + 1e-12)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _make_stationary(
+    P: Any, lengths: Any, s: Any, w: Any, above: Any, below: Any, pull: Any, alpha: Any
+) -> bool:  # fmt: skip
+    """Choose `alpha` at concave kinks in the cell so that the tangential gradient is small; return if any changed."""
+    d, changed = len(w), False
+    gradient = np.empty(d)
+    _combine(alpha * pull, P, gradient)
+    _remove(gradient, w)
+    for _ in range(4):
+        moved = False
+        for j in range(len(s)):
+            square = lengths[j] * lengths[j]
+            across = square - s[j] * s[j]
+            if pull[j] >= 0.0 or above[j] == 0.0 or below[j] == 0.0 or across <= 1e-12 * square:
+                continue
+            # The gradient is tangential, so its product with p_j is that with the tangential part of p_j.
+            best = min(max(alpha[j] - _dot(gradient, P[j]) / (pull[j] * across), 0.0), 1.0)
+            if best != alpha[j]:
+                step = (best - alpha[j]) * pull[j]
+                for k in range(d):
+                    gradient[k] += step * (P[j, k] - s[j] * w[k])
+                alpha[j] = best
+                moved = changed = True
+        if not moved:
+            break
+    return changed
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _value_at_kinks(P: Any, L: Any, w: Any, alpha: Any) -> float:
+    """Response at the direction nearest to w that lies on (the first d - 1 of) the kinks with 0 < alpha < 1."""
+    d, count = len(w), 0
+    basis, v = np.empty((d, d)), w.copy()
+    for j in range(len(alpha)):
+        if 0.0 < alpha[j] < 1.0 and count < d - 1:
+            p = P[j].copy()
+            length = math.sqrt(_dot(p, p))
+            for k in range(2 * count):
+                _remove(p, basis[k % count])
+            size = math.sqrt(_dot(p, p))
+            if size > 1e-6 * length:
+                for k in range(d):
+                    basis[count, k] = p[k] / size
+                count += 1
+    for k in range(2 * count):
+        _remove(v, basis[k % count])
+    return _climb(P, L, v, 1)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _climb(P: Any, L: Any, start: Any, steps: int) -> float:
+    """Largest response met in so many steps of the power method, the direction `start` being the first."""
+    N, T = L.shape
+    w, s, active, response, pull = start.copy(), np.empty(N), np.empty(N), np.empty(T), np.empty(N)
+    best = 0.0
+    for _ in range(steps):
+        size = math.sqrt(_dot(w, w))
+        if size == 0.0:
+            break
+        for k in range(len(w)):
+            w[k] /= size
+        _times(P, w, s)
+        for j in range(N):
+            active[j] = 1.0 if s[j] > 0.0 else 0.0
+        _respond(active, s, L, response, pull)
+        value = math.sqrt(_dot(response, response))
+        if value <= best * (1.0 + 1e-6):
+            break
+        best = value
+        for j in range(N):
+            active[j] *= pull[j]
+        _combine(active, P, w)
+    return best
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _quadratic_on_cap(
+    P: Any, L: Any, alpha: Any, w: Any, response: Any, angle: float, slack: float
+) -> tuple[float, float]:  # fmt: skip
+    """Bound ||C v||^2 over unit v within the angle of w, C = sum_j alpha_j Lambda_j p_j'; and bound ||C|| (spectral).
+
+    `response` is C w.
+    """
+    d, T = len(w), L.shape[1]
+    C, gradient = np.zeros((d, T)), np.empty(d)
+    for j in range(len(P)):
+        if alpha[j] != 0.0:
+            for k in range(d):
+                factor = alpha[j] * P[j, k]
+                for t in range(T):
+                    C[k, t] += factor * L[j, t]
+    trace, whole = 0.0, 0.0  # of G = C' C (as a map of inputs): trace and squared Frobenius norm
+    for k in range(d):
+        for other in range(k):
+            whole += 2.0 * _dot(C[k], C[other]) ** 2
+        square = _dot(C[k], C[k])
+        whole += square * square
+        trace += square
+    _times(C, response, gradient)
+    _remove(gradient, w)
+    here, slope = _dot(response, response), math.sqrt(_dot(gradient, gradient))
+    # Top eigenvalue of the block of G tangential to w, from trace and Frobenius norm (Wolkowicz and Styan).
+    m, part = d - 1, max(trace - here, 0.0)
+    scatter = max(whole - 2.0 * slope * slope - here * here - part * part / m, 0.0) + slack * whole
+    block = min(part / m + math.sqrt((m - 1) / m * scatter), part) + slack * trace
+    # On the great circle through w and the worst tangent the square is centre + radius cos(2 angle - peak).
+    centre, half = 0.5 * (here + block), 0.5 * (here - block)
+    radius, peak = math.hypot(half, slope), math.atan2(slope, half)
+    top = centre + radius * (1.0 if peak <= 2.0 * angle else math.cos(2.0 * angle - peak))
+    return top + slack * trace, math.sqrt(centre + radius)

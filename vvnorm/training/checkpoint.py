@@ -1,0 +1,86 @@
+"""Checkpoints of a run: written whole, read back only by the run that they belong to."""
+
+import hashlib
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array, read_npz
+from vvnorm.files import atomic_write, plain
+
+_SHARE = 50.0  # time between two checkpoints, at least, in times of what one took
+
+
+def fingerprint(X: Array, Y: Array, settings: Mapping[str, Any]) -> str:
+    """Return a short text that differs for different data or settings."""
+    found = hashlib.sha256(json.dumps(plain(settings), sort_keys=True).encode())
+    for array in (X, Y):
+        found.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+class Checkpoint:
+    """A file that holds a run's state, or nothing if there is no path.
+
+    Parameters
+    ----------
+    path : path-like or None
+        Ends in `.npz`; its folder exists.
+    seconds : float
+        Least time between two states.
+    owner : str
+        The run's `fingerprint`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None, seconds: float, owner: str) -> None:
+        self.path, self.seconds, self.owner = None if path is None else Path(path), seconds, owner
+        self.last = time.monotonic()
+
+    def load(self) -> dict[str, NDArray[Any]] | None:
+        """Return the saved state, None if there is none yet; ValueError if it is damaged or another run's."""
+        if self.path is None or not self.path.exists():
+            return None
+        state = read_npz(self.path)
+        if "owner" not in state or str(state.pop("owner")) != self.owner:
+            raise ValueError(f"checkpoint {str(self.path)!r} belongs to other data or settings; delete it or name another")
+        return state
+
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        return self.path is not None and time.monotonic() - self.last >= self.seconds
+
+    def save(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Write a state in place of the one before."""
+        if self.path is None:
+            return
+        began = time.monotonic()
+        with atomic_write(self.path) as stream:
+            np.savez(stream, **{"owner": np.array(self.owner), **state})  # type: ignore[arg-type]  # names are not options
+        self.last = time.monotonic()
+        self.seconds = max(self.seconds, _SHARE * (self.last - began))
+
+
+@contextmanager
+def held_interrupts(wanted: bool) -> Iterator[list[int]]:
+    """Collect Ctrl-C (SIGINT) in a list instead of raising KeyboardInterrupt, so that a step is never cut in two.
+
+    Only the main thread can: elsewhere, or if not wanted, the list stays empty and interrupts go their usual way.
+    """
+    asked: list[int] = []
+    if not wanted or threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,271 @@
+"""Optimisers that move S runs at once, each run as if it were alone.
+
+Adam and momentum are torch's own, which work entry by entry. L-BFGS and the proximal method keep inner products, step
+sizes and restarts per run, which torch's do not.
+"""
+
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+
+from vvnorm.training.objective import Objective, Parameters, norms
+from vvnorm.training.schedule import Schedule
+
+Optimiser = Literal["adam", "sgd", "lbfgs", "proximal"]
+
+ADAM_EPS = 1e-5
+"""Damping: a gradient below it, in units of unit labels, takes a proportionally smaller step."""
+
+MOMENTUM = 0.9
+MEMORY = 10
+"""Pairs that L-BFGS remembers."""
+
+_HALVINGS = 12  # of a line search
+_SUFFICIENT = 1e-4  # of the decrease that the gradient promises
+_GROW, _SHRINK = 1.1, 0.5  # of the proximal step size after an accepted and a refused step
+_ROUNDING = 1e4  # of a loss, in roundings of unit labels
+
+
+class Landscape(Protocol):
+    """The objective of the current step, as optimisers see it."""
+
+    lam: torch.Tensor
+    objective: Objective
+
+    def evaluate(self, flat: torch.Tensor, gradient: torch.Tensor | None = None, *, penalised: bool = True) -> torch.Tensor:
+        """Return the objective at `flat`, (S,), and write its gradient; without the penalty if not `penalised`."""
+
+
+class Stepper(Protocol):
+    """One optimiser with its memory."""
+
+    def step(self, landscape: Landscape, rates: np.ndarray) -> None:
+        """Move all runs by one step; rates (S,) are the learning rates."""
+
+    def forget(self) -> None:
+        """Drop what was learned of an objective that has changed."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return the memory by name, for a checkpoint."""
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Take back what `state` returned."""
+
+
+def make_stepper(name: Optimiser, flat: torch.Tensor, schedule: Schedule) -> Stepper:
+    """Return an optimiser that moves `flat`, (S, P), in place; runs of equal learning rates must be neighbours."""
+    if name in ("adam", "sgd"):
+        return _Torch(name, flat, schedule)
+    return _LBFGS(flat) if name == "lbfgs" else _Proximal(flat, schedule)
+
+
+class _Torch:
+    """Adam or SGD with momentum from torch: one parameter group per learning rate."""
+
+    def __init__(self, name: Optimiser, flat: torch.Tensor, schedule: Schedule) -> None:
+        self.flat, self.gradient = flat, torch.zeros_like(flat)
+        change = (np.diff(schedule.lr) != 0) | (np.diff(schedule.last_lr) != 0)
+        self.first = [0, *(np.flatnonzero(change) + 1).tolist()]
+        groups = []
+        for start, stop in zip(self.first, [*self.first[1:], len(flat)], strict=True):
+            part = flat[start:stop]
+            part.grad = self.gradient[start:stop]
+            groups.append({"params": [part], "lr": float(schedule.lr[start])})
+        self.optimiser = _adam(groups, schedule) if name == "adam" else torch.optim.SGD(groups, momentum=MOMENTUM)
+
+    def step(self, landscape: Landscape, rates: np.ndarray) -> None:
+        landscape.evaluate(self.flat, self.gradient)
+        for group, start in zip(self.optimiser.param_groups, self.first, strict=True):
+            group["lr"] = float(rates[start])
+        self.optimiser.step()
+
+    def forget(self) -> None:
+        pass  # its memory is of gradients, not of one objective
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return {
+            f"{index}.{name}": value
+            for index, group in enumerate(self.optimiser.param_groups)
+            for name, value in self.optimiser.state[group["params"][0]].items()
+            if isinstance(value, torch.Tensor)
+        }
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        for index, group in enumerate(self.optimiser.param_groups):
+            memory = self.optimiser.state[group["params"][0]]
+            for name, value in state.items():
+                if name.startswith(f"{index}."):
+                    memory[name.partition(".")[2]] = value
+
+
+def adam_betas(schedule: Schedule) -> tuple[float, float]:
+    """Return Adam's decay rates: in the whitened metric the second moments are remembered over the whole run."""
+    return 0.9, (1 - 1 / schedule.steps if schedule.whitened else 0.999)
+
+
+def _adam(groups: list[dict[str, Any]], schedule: Schedule) -> torch.optim.Adam:
+    """Return Adam in the fused form where torch has one."""
+    options: dict[str, Any] = {"betas": adam_betas(schedule), "eps": ADAM_EPS}
+    try:
+        return torch.optim.Adam(groups, fused=True, **options)
+    except RuntimeError:
+        return torch.optim.Adam(groups, **options)
+
+
+class _LBFGS:
+    """Limited-memory BFGS with a backtracking line search."""
+
+    def __init__(self, flat: torch.Tensor) -> None:
+        self.flat = flat
+        self.forget()
+
+    def forget(self) -> None:
+        S, P = self.flat.shape
+        self.moves = self.flat.new_zeros(MEMORY, S, P)
+        self.changes = self.flat.new_zeros(MEMORY, S, P)
+        self.inverse = self.flat.new_zeros(MEMORY, S)  # 1 / <move, change>; 0 where there is no pair
+        self.value = self.flat.new_empty(0)  # not known
+        self.gradient = torch.zeros_like(self.flat)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return {name: getattr(self, name) for name in ("moves", "changes", "inverse", "value", "gradient")}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def step(self, landscape: Landscape, rates: np.ndarray) -> None:
+        if not len(self.value):
+            self.value = landscape.evaluate(self.flat, self.gradient)
+        direction = self._direction()
+        slope = (direction * self.gradient).sum(1)
+        downhill = (slope < 0)[:, None]
+        direction = torch.where(downhill, direction, -self.gradient)
+        slope = torch.where(downhill[:, 0], slope, -self.gradient.square().sum(1))
+        fresh = (self.inverse == 0).all(0)
+        length = torch.where(fresh, 0.1 / direction.norm(dim=1).clamp_min(1e-100), 1.0)
+        reached, value, moved = self._search(landscape, direction, slope, length)
+        gradient = torch.zeros_like(self.gradient)
+        landscape.evaluate(reached, gradient)
+        self._remember(reached - self.flat, gradient - self.gradient, moved)
+        self.flat.copy_(reached)
+        self.gradient, self.value = gradient, value
+
+    def _direction(self) -> torch.Tensor:
+        """Two-loop recursion."""
+        found = -self.gradient
+        factors = []
+        for move, change, inverse in reversed(list(zip(self.moves, self.changes, self.inverse, strict=True))):
+            factor = (inverse * (move * found).sum(1))[:, None]
+            factors.append(factor)
+            found = found - factor * change
+        last = self.inverse[-1]
+        scale = torch.where(last > 0, 1 / (last * self.changes[-1].square().sum(1)).clamp_min(1e-100), 1.0)
+        found = found * scale[:, None]
+        pairs = zip(self.moves, self.changes, self.inverse, reversed(factors), strict=True)
+        for move, change, inverse, factor in pairs:
+            found = found + move * (factor - (inverse * (change * found).sum(1))[:, None])
+        return found
+
+    def _search(
+        self, landscape: Landscape, direction: torch.Tensor, slope: torch.Tensor, length: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Halve each run's step until its objective falls enough; runs that find nothing stay where they are."""
+        reached, value = self.flat.clone(), self.value.clone()
+        moved = torch.zeros_like(value, dtype=torch.bool)
+        for _ in range(_HALVINGS):
+            trial = self.flat + length[:, None] * direction
+            there = landscape.evaluate(trial)
+            enough = ~moved & (there <= self.value + _SUFFICIENT * length * slope)
+            reached = torch.where(enough[:, None], trial, reached)
+            value = torch.where(enough, there, value)
+            moved |= enough
+            if bool(moved.all()):
+                break
+            length = torch.where(moved, length, length / 2)
+        return reached, value, moved
+
+    def _remember(self, move: torch.Tensor, change: torch.Tensor, moved: torch.Tensor) -> None:
+        product = (move * change).sum(1)
+        useful = product > 1e-10 * move.norm(dim=1) * change.norm(dim=1)
+        self.moves = torch.cat([self.moves[1:], move[None]])
+        self.changes = torch.cat([self.changes[1:], change[None]])
+        self.inverse = torch.cat([self.inverse[1:], torch.where(useful, 1 / product, 0.0)[None]])
+        self.inverse[:, ~moved] = 0.0  # a direction without descent: begin anew
+
+
+class _Proximal:
+    """Accelerated proximal gradient in the output weights of neurons of size 1, and Adam in their kinks.
+
+    [PP] has the plain form: a gradient step, neurons normalised, ||v_k|| soft-thresholded. For fixed kinks the problem in V
+    is convex and smooth but for the threshold: each run has momentum, which restarts when it points against the step, and
+    a step size, halved when the quadratic model is exceeded. In the kinks no step size is safe, since the loss bends
+    sharply where a kink meets a point, which is where the best kinks are: they go by Adam's bounded steps.
+    """
+
+    def __init__(self, flat: torch.Tensor, schedule: Schedule) -> None:
+        self.flat = flat
+        self.betas = adam_betas(schedule)
+        self.size = flat.new_ones(len(flat))
+        self.first, self.second = torch.zeros_like(flat), torch.zeros_like(flat)
+        self.count = flat.new_zeros(1)
+        self.forget()
+
+    def forget(self) -> None:
+        self.before = self.flat.clone()
+        self.age = self.flat.new_ones(len(self.flat))
+
+    def state(self) -> dict[str, torch.Tensor]:
+        names = ("before", "age", "size", "first", "second", "count")
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def step(self, landscape: Landscape, rates: np.ndarray) -> None:
+        views = landscape.objective.views
+        older = (1 + (1 + 4 * self.age.square()).sqrt()) / 2
+        ahead, gradient = self.flat.clone(), torch.zeros_like(self.flat)
+        V, before = views(self.flat).V, views(self.before).V
+        views(ahead).V.add_(((self.age - 1) / older)[:, None, None] * (V - before))
+        loss = landscape.evaluate(ahead, gradient, penalised=False)
+        trial = ahead.clone()
+        at, slope = views(trial), views(gradient).V
+        at.V.addcmul_(slope, self.size[:, None, None], value=-1)
+        _soft_threshold(at, self.size * landscape.lam)
+        move = at.V - views(ahead).V
+        model = loss + (slope * move).sum((1, 2)) + move.square().sum((1, 2)) / (2 * self.size)
+        rounding = _ROUNDING * torch.finfo(loss.dtype).eps * (1 + loss)
+        accepted = landscape.evaluate(trial, penalised=False) <= model + rounding
+        against = (move * (at.V - V)).sum((1, 2)) < 0
+        onwards = accepted & ~against
+        at.V.copy_(torch.where(accepted[:, None, None], at.V, V))
+        self.before = torch.where(onwards[:, None], self.flat, trial)
+        self.age = torch.where(onwards, older, 1.0)
+        self.size = self.size * torch.where(accepted, _GROW, _SHRINK)
+        self._move_kinks(at, views(self._adam(gradient)), rates)
+        landscape.objective.normalise(at)
+        self.flat.copy_(trial)
+
+    def _adam(self, gradient: torch.Tensor) -> torch.Tensor:
+        """Return Adam's direction for all parameters."""
+        self.count = self.count + 1
+        one, two = self.betas
+        self.first.lerp_(gradient, 1 - one)
+        self.second.mul_(two).addcmul_(gradient, gradient, value=1 - two)
+        step = self.first / (1 - one**self.count)
+        return step / ((self.second / (1 - two**self.count)).sqrt() + ADAM_EPS)
+
+    @staticmethod
+    def _move_kinks(at: Parameters, direction: Parameters, rates: np.ndarray) -> None:
+        rate = torch.from_numpy(rates).to(at.beta)[:, None]
+        at.W.addcmul_(direction.W, rate[:, :, None], value=-1)
+        at.beta.addcmul_(direction.beta, rate, value=-1)
+
+
+def _soft_threshold(at: Parameters, by: torch.Tensor) -> None:
+    """Shorten every v_k by `by`, (S,), or to 0."""
+    norm = norms(at.V)
+    at.V.mul_((1 - by[:, None] / norm.clamp_min(1e-100)).clamp_min(0.0)[:, None, :])

@@ -1,0 +1,480 @@
+"""What convex programming adds to a trained network: best output weights on its own kinks, an exact fit, fewer neurons.
+
+For fixed kinks the output weights, A and c solve a convex problem (`vvnorm.multivariate`). A and c are free, so they are
+eliminated by an orthonormal complement Q of the affine functions on the data: with B = Q' Phi and Z = Q' Y the rest is
+B V = Z, or its least-squares form. Costs: with neurons of unit input weight, ||v_k|| each, or ||v_k|| ||(w_k, b_k)|| if
+the bias is penalised; the columns of B are divided by that size.
+
+Nothing here imports torch.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vvnorm.data import Array, as_inputs, as_labels
+from vvnorm.multivariate.master import MasterSolution, group_lasso, least_change
+from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.tolerances import EPS
+
+_EXACT = 1e-10  # relative residual that counts as interpolation
+_NEGLIGIBLE = 1e-6  # neurons cheaper than this part of the dearest are tried to be left out
+_FLOORS = (0.0, 1e-6, 1e-3, 1.0)  # least weights of neurons in an exact fit, relative to the mean, tried in turn
+_RANK = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Polished:
+    """A network with the best output weights on its kinks.
+
+    Attributes
+    ----------
+    network : ReLUNetwork
+        Balanced (||w_k|| = ||v_k||), in the caller's coordinates.
+    value_before, value_after : float
+        For lam > 0 the objective sum of squares / 2 + lam cost, before and after; for lam = 0 the cost alone, in label
+        units per input unit.
+    lower_bound : float
+        No network on these kinks has a smaller value (up to rounding).
+    dual : (N, T) array
+        Lambda with Lambda'1 = 0, Lambda'X = 0 if there is a skip connection, and max over these kinks of
+        ||sum_j Lambda_j relu(w.x_j + b)|| / size = 1 (0 if the labels are affine). For lam = 0, <Lambda, Y> over the
+        same maximum over all neurons is a lower bound on the cost of every interpolating network.
+    residual : float
+        max_i ||f(x_i) - y_i|| over half the largest range of an output's labels.
+    kept : bool
+        Whether the network given was at least as good, and is returned.
+    """
+
+    network: ReLUNetwork
+    value_before: float
+    value_after: float
+    lower_bound: float
+    dual: Array = field(repr=False)
+    residual: float
+    kept: bool
+
+
+def polish(
+    network: ReLUNetwork,
+    X: ArrayLike,
+    Y: ArrayLike,
+    lam: float = 0.0,
+    *,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    tol: float = 1e-9,
+) -> Polished:
+    """Solve for the output weights, A and c at fixed kinks, to the global optimum.
+
+    Parameters
+    ----------
+    network : ReLUNetwork
+        Its kinks are used, also those of zero output weight.
+    X, Y : array-like, shapes (N, d) and (N, T)
+        The data, in any order.
+    lam : float
+        Positive: minimise sum_i ||f(x_i) - y_i||^2 / 2 + lam cost; in label units times input units. 0: the least cost of
+        exact interpolation.
+    skip : bool
+        Whether A is free; otherwise A = 0. c is always free.
+    penalise_bias : bool
+        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k|| instead of sum_k ||w_k|| ||v_k||.
+    tol : float
+        Relative gap of the convex program.
+
+    Returns
+    -------
+    Polished
+        If the given network has no greater value (and, for lam = 0, interpolates), it is that network. Neurons cheaper
+        than 1e-6 of the dearest are left out, and the rest solved for again, if that raises the value by tol at most.
+
+    Raises
+    ------
+    ValueError
+        For bad data; if lam = 0 and these kinks cannot interpolate, or labels differ at one input.
+    """
+    problem = _problem(network, X, Y, skip, penalise_bias)
+    if lam == 0:
+        problem.refuse_differing_labels()
+    every = np.ones(len(problem.size), dtype=bool)
+    solution = problem.solve(every, lam, tol)
+    used, best = _without_idle(problem, solution, lam, tol)
+    V = np.zeros_like(problem.V)
+    V[used] = best.V
+    polished = problem.network(V)
+    before, after = (problem.value(candidate, lam) for candidate in (network, polished))
+    allowed = skip or not network.A.any()
+    kept = allowed and before <= after and (lam > 0 or problem.residual(network) <= problem.exact)
+    if kept:
+        polished, after = network.balanced(), before
+    largest = float(np.max(row_norms(problem.B.T @ solution.dual), initial=0.0)) or 1.0
+    return Polished(
+        network=polished,
+        value_before=before,
+        value_after=after,
+        lower_bound=solution.lower_bound,
+        dual=problem.Q @ (solution.dual / largest),
+        residual=problem.residual(polished),
+        kept=kept,
+    )
+
+
+def exact_fit(
+    network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, *, skip: bool = True, penalise_bias: bool = False
+) -> ReLUNetwork:
+    """Change the output weights as little as possible so that the network interpolates.
+
+    Parameters
+    ----------
+    network : ReLUNetwork
+    X, Y : array-like, shapes (N, d) and (N, T)
+        The data, in any order.
+    skip, penalise_bias : bool
+        As in `polish`.
+
+    Returns
+    -------
+    ReLUNetwork
+        Balanced, with a residual below 1e-10 of half the labels' range (or their rounding).
+
+    Raises
+    ------
+    ValueError
+        For bad data, labels that differ at one input, or kinks that cannot interpolate.
+
+    Notes
+    -----
+    With cost-normalised weights it minimises sum_k ||change of v_k||^2 / ||v_k||: heavy neurons take the change, neurons of
+    no weight stay so, and to first order the cost hardly rises. If that is not enough to interpolate, weights below a
+    floor count as the floor. A and c are free.
+    """
+    problem = _problem(network, X, Y, skip, penalise_bias)
+    problem.refuse_differing_labels()
+    heavy = row_norms(problem.V)
+    mean = float(np.mean(heavy)) if heavy.any() else 1.0
+    for floor in _FLOORS:
+        weights = np.maximum(heavy, floor * mean)
+        V = problem.V
+        for _ in range(3):  # again for rounding
+            V = V + least_change(problem.B, problem.Z - problem.B @ V, weights)
+        fitted = problem.network(V)
+        if problem.residual(fitted) <= problem.exact:
+            return fitted
+    raise ValueError(problem.cannot_interpolate())
+
+
+def _without_idle(
+    problem: "_Problem", solution: MasterSolution, lam: float, tol: float
+) -> tuple[NDArray[np.bool_], MasterSolution]:
+    """Leave out neurons of next to no cost if the others do as well; return which are used, and their solution."""
+    cost = row_norms(solution.V)
+    used = cost > _NEGLIGIBLE * np.max(cost, initial=0.0)
+    try:
+        fewer = problem.solve(used, lam, tol)
+    except ValueError:  # the others cannot interpolate
+        fewer = None
+    if fewer is not None and fewer.value <= solution.value * (1 + tol):
+        return used, fewer
+    return np.ones(len(cost), dtype=bool), solution
+
+
+# --- neurons on data --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """Neurons with ||w_k|| = 1 on data, the affine part eliminated."""
+
+    X: Array
+    Y: Array
+    W: Array  # (K, d)
+    b: Array  # (K,)
+    size: Array  # (K,) cost of a neuron with ||v_k|| = 1
+    V: Array  # (K, T) output weights of the network given, times size
+    B: Array  # (n, K)
+    Z: Array  # (n, T)
+    Q: Array  # (N, n)
+    frame: Array  # (N, 1 or 1 + d) the affine functions 1 and (x - centre) / radius
+    centre: Array
+    radius: float
+    skip: bool
+    penalise_bias: bool
+
+    @property
+    def unit(self) -> float:
+        """Half the largest range of an output's labels; for constant labels their size."""
+        return _half_range(self.Y) or float(np.max(np.abs(self.Y))) or 1.0
+
+    @property
+    def exact(self) -> float:
+        """Relative residual that counts as interpolation: 1e-10, or what rounding of the data allows."""
+        return _EXACT + 64 * EPS * (float(np.max(np.abs(self.Y))) / self.unit + float(np.max(np.abs(self.X))) / self.radius)
+
+    def residual(self, network: ReLUNetwork) -> float:
+        """Return the largest relative misfit of a row."""
+        return float(np.max(row_norms((network(self.X) - self.Y) / self.unit)))
+
+    def value(self, network: ReLUNetwork, lam: float) -> float:
+        """Return the objective, or the cost if lam = 0."""
+        inputs = np.column_stack([network.W, network.b]) if self.penalise_bias else network.W
+        cost = float(np.sum(row_norms(inputs) * row_norms(network.V.T)))
+        return cost if lam == 0 else float(np.sum((network(self.X) - self.Y) ** 2)) / 2 + lam * cost
+
+    def solve(self, used: NDArray[np.bool_], lam: float, tol: float) -> MasterSolution:
+        """Solve the convex program on some of the neurons; the solution's V are times size."""
+        if len(self.Z) == 0:  # every data set is affine
+            nothing = np.zeros((0, self.Y.shape[1]))
+            return MasterSolution(np.zeros_like(self.V[used]), nothing, 0.0, 0.0, 0.0, 0, np.zeros(int(used.sum())))
+        try:
+            return group_lasso(self.B[:, used], self.Z, lam, tol=tol)
+        except ValueError as error:
+            if lam == 0:
+                raise ValueError(self.cannot_interpolate()) from error
+            raise
+
+    def network(self, V: Array) -> ReLUNetwork:
+        """Return the balanced network of output weights V / size, with the best A and c."""
+        weights = V / self.size[:, None]
+        rest = self.Y - np.maximum(self.X @ self.W.T + self.b, 0.0) @ weights
+        coefficients = np.linalg.lstsq(self.frame, rest, rcond=_RANK)[0]
+        A = np.zeros((V.shape[1], self.X.shape[1]))
+        if self.skip:
+            A[:] = coefficients[1:].T / self.radius
+        return ReLUNetwork(self.W, self.b, weights.T, A, coefficients[0] - A @ self.centre).balanced()
+
+    def refuse_differing_labels(self) -> None:
+        """Raise if labels differ at one input."""
+        points, group = np.unique(self.X, axis=0, return_inverse=True)
+        if len(points) < len(self.X):
+            low, high = (np.full((len(points), self.Y.shape[1]), sign * np.inf) for sign in (1, -1))
+            np.minimum.at(low, group.reshape(-1), self.Y)
+            np.maximum.at(high, group.reshape(-1), self.Y)
+            if np.any(high > low):
+                row, output = np.argwhere(high > low)[0]
+                raise ValueError(
+                    f"labels differ at one input: X repeats {points[row].tolist()} with {float(low[row, output])!r} and "
+                    f"{float(high[row, output])!r} in output {output}; nothing interpolates that"
+                )
+
+    def cannot_interpolate(self) -> str:
+        """Say why these kinks cannot interpolate."""
+        rank = int(np.linalg.matrix_rank(self.B)) if self.B.size else 0
+        return (
+            f"the network's {len(self.b)} neurons cannot interpolate these {len(self.X)} points: beside the affine part "
+            f"their kinks have rank {rank}, where rank {len(self.Z)} fits any labels; use a greater width"
+        )
+
+
+def _problem(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, skip: bool, penalise_bias: bool) -> _Problem:
+    inputs, labels = _checked(network, X, Y)
+    norm = row_norms(network.W)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        bends = (norm > 0) & np.isfinite(network.b / norm)
+    norm = norm[bends]
+    W, b = network.W[bends] / norm[:, None], network.b[bends] / norm
+    size = np.hypot(1.0, b) if penalise_bias else np.ones(len(b))
+
+    centre = np.mean(inputs, axis=0)
+    radius = float(np.max(np.abs(inputs - centre))) or 1.0
+    frame = np.column_stack([np.ones(len(inputs)), (inputs - centre) / radius])[:, : None if skip else 1]
+    U, spread, _ = np.linalg.svd(frame)
+    Q = U[:, np.sum(spread > _RANK * spread[0]) :]
+    height = inputs @ W.T + b
+    hidden = np.maximum(height, 0.0)
+    if skip:  # relu(z) and relu(-z) differ by an affine function: the smaller loses no digits
+        hidden = np.where(
+            np.sum(hidden, axis=0) <= np.sum(np.maximum(-height, 0.0), axis=0), hidden, np.maximum(-height, 0.0)
+        )
+    else:  # neurons that are on at all the data: drop the constant
+        hidden = np.where(np.all(height > 0, axis=0), (inputs - centre) @ W.T, hidden)
+    return _Problem(
+        X=inputs,
+        Y=labels,
+        W=W,
+        b=b,
+        size=size,
+        V=network.V.T[bends] * (norm * size)[:, None],
+        B=Q.T @ (hidden / size),
+        Z=Q.T @ (labels - np.mean(labels, axis=0)),
+        Q=Q,
+        frame=frame,
+        centre=centre,
+        radius=radius,
+        skip=skip,
+        penalise_bias=penalise_bias,
+    )
+
+
+def _checked(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike) -> tuple[Array, Array]:
+    inputs = as_inputs(X)
+    labels = as_labels(Y, len(inputs))
+    if (inputs.shape[1], labels.shape[1]) != (network.n_inputs, network.n_outputs):
+        raise ValueError(
+            f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs; X has {inputs.shape[1]} columns "
+            f"and Y {labels.shape[1]}"
+        )
+    return inputs, labels
+
+
+def _half_range(Y: Array) -> float:
+    return float(np.max(np.max(Y, axis=0) / 2 - np.min(Y, axis=0) / 2))
+
+
+# --- fewer neurons ----------------------------------------------------------------------------------------------------
+
+
+def pruned(
+    network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, *, tol: float, skip: bool = True, penalise_bias: bool = False
+) -> ReLUNetwork:
+    """Merge and remove neurons while the function provably stays within tol on the bounding box of X.
+
+    Parameters
+    ----------
+    network : ReLUNetwork
+    X, Y : array-like, shapes (N, d) and (N, T)
+        The data: X gives the box, Y the unit.
+    tol : float
+        Largest change ||g(x) - f(x)||_2 of the function in the box, over half the largest range of an output's labels.
+    skip, penalise_bias : bool
+        As in `polish`.
+
+    Returns
+    -------
+    ReLUNetwork
+        Normalised (||w_k|| = 1), of no greater cost. Outside the box the function may change.
+
+    Raises
+    ------
+    ValueError
+        For bad data or tol.
+
+    Notes
+    -----
+    Every step takes one neuron away and changes the function by at most a bound computed for it; the cheapest step comes
+    first, and bounds add up to tol at most.
+
+    *Removal.* On the box z = w.x + b lies in [lo, hi]. The affine function nearest to relu(z) there is off by
+    -lo hi / (2 (hi - lo)), and by nothing if the kink misses the box; it goes into A and c. Without a skip connection the
+    nearest constant, off by hi / 2, goes into c.
+
+    *Merging.* v_1 relu(z_1) + v_2 relu(z_2) becomes (v_1 + v_2) relu(m_1 z_1 + m_2 z_2) with
+    m_i = ||v_i|| / (||v_1|| + ||v_2||). The cost does not rise, by the triangle inequality. With |z_1 - z_2| <= D on the
+    box and u_i = v_i / ||v_i|| the function moves by at most
+
+        D ||v_1|| ||v_2|| / (||v_1|| + ||v_2||) max(1, ||u_1 - u_2||):
+
+    the second entry where both are on; where one is on, the change is linear in (|z_1|, |z_2|) with |z_1| + |z_2| <= D, so
+    that its norm is largest at a corner or where the new neuron switches. With a skip connection neurons of opposite
+    direction are turned round first: relu(z) = relu(-z) + z.
+    """
+    if not (isinstance(tol, int | float | np.floating) and 0 <= tol < np.inf):
+        raise ValueError(f"tol must be non-negative and finite, got {tol!r}")
+    inputs, labels = _checked(network, X, Y)
+    unit = network.normalised()
+    low, high = np.min(inputs, axis=0), np.max(inputs, axis=0)
+    work = _Pruning(unit, low / 2 + high / 2, high / 2 - low / 2, skip)
+    work.spend(tol * _half_range(labels))
+    result = work.network()
+    before, after = (_cost(candidate, penalise_bias) for candidate in (unit, result))
+    return result if after <= before * (1 + 64 * EPS) else unit
+
+
+def _cost(network: ReLUNetwork, penalise_bias: bool) -> float:
+    inputs = np.column_stack([network.W, network.b]) if penalise_bias else network.W
+    return float(np.sum(row_norms(inputs) * row_norms(network.V.T)))
+
+
+class _Pruning:
+    """Neurons of a normalised network that are merged and removed one by one."""
+
+    def __init__(self, unit: ReLUNetwork, middle: Array, half: Array, skip: bool) -> None:
+        self.W, self.b, self.V, self.A, self.c = (a.copy() for a in (unit.W, unit.b, unit.V.T, unit.A, unit.c))
+        self.middle, self.half, self.skip = middle, half, skip
+        K = len(self.b)
+        self.alive = np.ones(K, dtype=bool)
+        # bounds[i, j]: merging i < j; bounds[i, i]: removing i.
+        self.bounds, self.opposite = np.full((K, K), np.inf), np.zeros((K, K), dtype=bool)
+        for i in range(K):
+            self._assess(i)
+
+    def spend(self, budget: float) -> None:
+        """Take steps, the cheapest first, while the sum of their bounds is within the budget."""
+        while self.alive.any():
+            i, j = divmod(int(np.argmin(self.bounds)), len(self.b))
+            if not self.bounds[i, j] <= budget:
+                return
+            budget -= float(self.bounds[i, j])
+            if i == j:
+                self._remove(i)
+            else:
+                self._merge(i, j)
+
+    def network(self) -> ReLUNetwork:
+        """Return what is left."""
+        on = self.alive
+        return ReLUNetwork(self.W[on], self.b[on], self.V[on].T, self.A, self.c).normalised()
+
+    def _range(self, w: Array, b: Array) -> tuple[Array, Array]:
+        """Return the middle of w.x + b over the box and half its range; w is (..., d)."""
+        return w @ self.middle + b, np.abs(w) @ self.half
+
+    def _assess(self, i: int) -> None:
+        """Bound all steps that involve neuron i."""
+        size = row_norms(self.V)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            far = row_norms(self.V / size[:, None] - self.V[i] / size[i])
+            weight = np.maximum(far, 1.0) / (1 / size + 1 / size[i])
+        same, turned = (
+            np.add(*map(np.abs, self._range(self.W[i] - sign * self.W, self.b[i] - sign * self.b))) for sign in (1, -1)
+        )
+        opposite = (turned < same) & self.skip
+        bound = np.where(self.alive, weight * np.where(opposite, turned, same), np.inf)
+        for row, column in ((i, slice(i + 1, None)), (slice(None, i), i)):
+            others = column if row == i else row
+            self.bounds[row, column], self.opposite[row, column] = bound[others], opposite[others]
+        self.bounds[i, i] = size[i] * self._affine(i)[2]
+
+    def _affine(self, i: int) -> tuple[float, float, float]:
+        """Return slope, offset and error of the best replacement slope z + offset of relu(z) over the box."""
+        middle, half = self._range(self.W[i], self.b[i])
+        lo, hi = float(middle - half), float(middle + half)
+        if hi <= 0:
+            return 0.0, 0.0, 0.0
+        if not self.skip:
+            return 0.0, hi / 2, hi / 2 if lo < 0 else np.inf
+        if lo >= 0:
+            return 1.0, 0.0, 0.0
+        slope, error = hi / (hi - lo), -lo * (hi / (hi - lo)) / 2
+        return slope, error, error
+
+    def _remove(self, i: int) -> None:
+        slope, offset, _ = self._affine(i)
+        self._add_affine(self.V[i], slope * self.W[i], slope * self.b[i] + offset)
+        self._bury(i)
+
+    def _merge(self, i: int, j: int) -> None:
+        if self.opposite[i, j]:
+            self._add_affine(self.V[j], self.W[j], self.b[j])
+            self.W[j], self.b[j] = -self.W[j], -self.b[j]
+        share = row_norms(self.V[[i, j]])
+        share /= share.sum()
+        w, b = share @ self.W[[i, j]], share @ self.b[[i, j]]
+        v = self.V[i] + self.V[j]
+        self._bury(j)
+        size = float(row_norms(w[None])[0])
+        if size == 0 or not v.any():
+            self._add_affine(v, np.zeros_like(w), max(float(b), 0.0))
+            self._bury(i)
+        else:
+            self.W[i], self.b[i], self.V[i] = w / size, b / size, v * size
+            self._assess(i)
+
+    def _add_affine(self, v: Array, w: Array, b: float) -> None:
+        self.A += np.outer(v, w)
+        self.c += v * b
+
+    def _bury(self, i: int) -> None:
+        self.alive[i] = False
+        self.bounds[i], self.bounds[:, i] = np.inf, np.inf
