@@ -29,8 +29,10 @@ COST = 0.01
 """Networks further than this from R(D), relatively, or with a relative residual above it, show nothing."""
 
 _SEEDS = 8
-_SMALL, _STEPS, _RATE = 12, 2000, 0.02  # up to so many points
-_MORE_STEPS = 10_000  # beyond, at the default rate
+_EFFORT: tuple[tuple[int, dict[str, Any]], ...] = ((12, {"steps": 2000, "lr": 0.02}), (30, {"steps": 5000}))
+_MOST_EFFORT: dict[str, Any] = {"steps": 10_000}
+"""How training is set for up to so many points, and beyond; at the default rate if none is given."""
+
 _APART = 0.5
 _ROUNDING = 1e-9  # of two evaluations of a trained network, relative to the labels
 
@@ -67,7 +69,7 @@ def check(instance: Instance) -> Result:
     from vvnorm.training import train
 
     x, Y = instance["x"], instance["Y"]
-    effort: dict[str, Any] = {"steps": _STEPS, "lr": _RATE} if len(x) <= _SMALL else {"steps": _MORE_STEPS}
+    effort = next((settings for most, settings in _EFFORT if len(x) <= most), _MOST_EFFORT)
     trained = train(x, Y, seeds=_SEEDS, progress=False, **effort)
     certificate: dict[str, Any] = {}
     for seed, network in zip(trained.seeds, trained.networks, strict=True):

@@ -555,8 +555,8 @@ def test_verify_quick_runs_the_quick_number_of_draws(run: Command, install: Call
     assert run("verify", "--quick", "--draws", 2).rows[0]["draws"] == "2"
 
 
-def test_the_claim_on_trained_networks_holds_on_one_draw(run: Command) -> None:
-    assert run("verify", "trained_networks", "--draws", 1).code == 0
+def test_a_claim_that_trains_networks_holds_on_one_draw(run: Command) -> None:
+    assert run("verify", "trained_balance", "--draws", 1).code == 0
 
 
 def test_claims_lists_every_claim_with_statement_and_source(run: Command) -> None:

@@ -49,12 +49,20 @@ def proved_bound(x, Y, found, W, b, lam, *, skip, penalise_bias):
 # --- conventions ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("skip", "penalise_bias"), CONVENTIONS)
-@pytest.mark.parametrize("options", [
-    {"steps": 1000}, {"steps": 700, "penalty": "weight_decay", "schedule": "constant"},
-    {"steps": 2000, "optimizer": "proximal"},
-], ids=["adam", "weight decay", "proximal"])  # fmt: skip
-def test_the_convex_optimum_is_reached_in_every_convention(skip, penalise_bias, options):
+ADAM = {"steps": 1000}
+DECAY = {"steps": 700, "penalty": "weight_decay", "schedule": "constant"}
+PROXIMAL = {"steps": 2000, "optimizer": "proximal"}
+
+
+@pytest.mark.parametrize(
+    ("options", "skip", "penalise_bias"),
+    [
+        *((options, *convention) for options in (ADAM, DECAY) for convention in CONVENTIONS),
+        (PROXIMAL, True, True),
+        *(pytest.param(PROXIMAL, *convention, marks=pytest.mark.slow) for convention in CONVENTIONS[1:]),
+    ],
+)
+def test_the_convex_optimum_is_reached_in_every_convention(options, skip, penalise_bias):
     x, Y = jittered(6, 2, 3)
     convention = {"skip": skip, "penalise_bias": penalise_bias}
     W, b = dense_dictionary(x, penalise_bias=penalise_bias)
@@ -76,7 +84,7 @@ def test_the_convex_optimum_is_reached_in_every_convention(skip, penalise_bias, 
     np.testing.assert_allclose(objective, result.objectives, rtol=1e-9)
 
 
-@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("skip", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_penalised_biases_far_from_the_origin(skip):
     x, Y = jittered(6, 2, 3)
     x = x + 2.0
@@ -234,7 +242,7 @@ def polished(n, d, T, seeds, steps):
     return train(X, Y, seeds=seeds, steps=steps, polish=True, exact=True, progress=False)
 
 
-@pytest.mark.parametrize(("n", "d", "T", "seeds", "steps"), [(15, 2, 5, 16, 800), (10, 3, 2, 6, 800)])
+@pytest.mark.parametrize(("n", "d", "T", "seeds", "steps"), [(15, 2, 5, 16, 800), (10, 3, 2, 6, 600)])
 def test_polished_networks_of_several_inputs_are_proved_nearly_optimal(n, d, T, seeds, steps):
     result = polished(n, d, T, seeds, steps)
     certificates = result.certificates()

@@ -102,7 +102,7 @@ def verify(
     claims: Annotated[list[str] | None, typer.Argument(metavar="[CLAIM]...", help="Claims; all by default.")] = None,
     draws: Annotated[int | None, typer.Option(min=1, help="Instances per claim.", show_default=False)] = None,
     seed: SeedOption = 0,
-    quick: Annotated[bool, typer.Option("--quick", help="Few instances, under a minute.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Few instances, about a minute.")] = False,
     json: JsonOption = None,
 ) -> int:
     """Check claims of the theory on random and on real data, with certificates."""
