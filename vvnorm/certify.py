@@ -21,10 +21,10 @@ VV(f) >= sum_i <Lambda_i, f(x_i)> / g, where g bounds the response of one neuron
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +32,11 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm.data import Array, sorted_univariate
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS, GAP
+
+if TYPE_CHECKING:
+    from vvnorm.certify_regularised import FitCertificate
+    from vvnorm.losses import Loss
+    from vvnorm.piecewise import PiecewiseLinear
 
 _BLOCK = 1 << 15  # label entries followed at once
 _SAFE = 2.0**200  # magnitudes beyond this, or below its inverse, are scaled so that no product leaves float64
@@ -140,15 +145,43 @@ def _agree(recorded: float, actual: float, size: float) -> bool:
     return abs(recorded - actual) <= 64 * EPS * size + 1e-9 * abs(actual)
 
 
+@overload
 def certify(
     network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, *, dual: Rows | None = None, skip: bool = True
-) -> Certificate:
-    """Say how close a network is to a minimal-VV-norm interpolant, with proof.
+) -> Certificate: ...
+
+
+@overload
+def certify(
+    network: "ReLUNetwork | PiecewiseLinear",
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    dual: Rows | None = None,
+    skip: bool = True,
+    lam: float,
+    loss: "str | Loss | Sequence[str | Loss]" = "squared",
+    weights: ArrayLike | None = None,
+) -> "FitCertificate": ...
+
+
+def certify(
+    network: "ReLUNetwork | PiecewiseLinear",
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    dual: Rows | None = None,
+    skip: bool = True,
+    lam: float = 0.0,
+    loss: "str | Loss | Sequence[str | Loss]" = "squared",
+    weights: ArrayLike | None = None,
+) -> "Certificate | FitCertificate":
+    """Say how close a network is to a minimal-VV-norm interpolant, or to the best regularised fit, with proof.
 
     Parameters
     ----------
     network : ReLUNetwork
-        Any network, however made.
+        Any network, however made. With lam > 0 also a PiecewiseLinear.
     X : array-like, shape (N,) or (N, d)
         Inputs in any order; for d = 1 at least two distinct ones.
     Y : array-like, shape (N,) or (N, T)
@@ -158,18 +191,33 @@ def certify(
         ||eta|| <= 1. Without one, eta is the unit curvature of the labels, which is optimal when no label is missing.
         Several inputs: Lambda in the order of X; it is projected, and its scale does not matter. Without one, Lambda is
         the polar factor of the labels without their affine part, which is valid but seldom near the optimum.
+        With lam > 0: see `vvnorm.certify_regularised.certify_fit`.
     skip : bool
         Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0.
+    lam : float
+        0 for interpolation; above it, strength of regularisation (one input only).
+    loss, weights
+        Of a regularised fit; see `vvnorm.certify_regularised.certify_fit`.
 
     Returns
     -------
-    Certificate
+    Certificate, or for lam > 0 a FitCertificate.
 
     Raises
     ------
     TypeError, ValueError
         For bad data; if network and data disagree in inputs or outputs.
     """
+    from vvnorm.piecewise import PiecewiseLinear
+
+    if isinstance(lam, bool) or lam != 0:
+        from vvnorm.certify_regularised import certify_fit
+
+        return certify_fit(network, X, Y, lam, loss=loss, weights=weights, skip=skip, dual=dual)
+    if loss != "squared" or weights is not None:
+        raise ValueError("loss and weights are for regularised fits: interpolation (lam = 0) has neither")
+    if isinstance(network, PiecewiseLinear):
+        raise TypeError("a PiecewiseLinear is judged as a regularised fit only: pass lam > 0")
     if dual is not None and (isinstance(dual, np.ndarray) or not hasattr(dual, "shape")):
         try:
             raw = np.asarray(dual)
@@ -390,7 +438,7 @@ def as_rows(dual: Any) -> NDArray[np.float64]:
 class _CallableModule(ModuleType):
     """Lets `vvnorm.certify(network, X, Y)` mean the function, though importing this file binds that name to the module."""
 
-    def __call__(self, *arguments: Any, **options: Any) -> Certificate:
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
         return certify(*arguments, **options)
 
 

@@ -160,6 +160,50 @@ def as_count(value: int, name: str, minimum: int = 0) -> int:
     return int(value)
 
 
+def as_strength(lam: float, name: str = "lam") -> float:
+    """Validate a strength of regularisation: a positive finite number."""
+    if isinstance(lam, bool) or not isinstance(lam, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {lam!r}")
+    if not 0 < lam < math.inf:
+        raise ValueError(f"{name} must be a positive finite number, got {lam!r}")
+    return float(lam)
+
+
+def as_weights(weights: ArrayLike | None, shape: tuple[int, int], name: str = "weights") -> Array | None:
+    """Validate weights of samples or of entries.
+
+    Parameters
+    ----------
+    weights : array-like, shape (N,), (N, 1) or (N, T), or None
+        Finite and not negative; None stands for 1 everywhere.
+    shape : (N, T)
+        Shape of the labels.
+    name : str
+        How errors call the argument.
+
+    Returns
+    -------
+    (N, 1) or (N, T) array, or None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes disagree, an entry is negative or not a finite number, or all weights of an output are 0.
+    """
+    if weights is None:
+        return None
+    values = _as_matrix(weights, name)
+    if values.shape not in (shape, (shape[0], 1)):
+        raise ValueError(f"{name} has shape {values.shape}; labels of shape {shape} need {shape[:1]} or {shape}")
+    _reject_nonfinite(values, name, allow_nan=False)
+    if values.min() < 0:
+        row, column = np.unravel_index(int(np.argmin(values)), values.shape)
+        raise ValueError(f"{name} holds {values[row, column]} at row {row}, column {column}; it must not be negative")
+    for t in np.flatnonzero(values.max(axis=0) == 0):
+        raise ValueError(f"{name} are all 0" + (f" for output {t}" if values.shape[1] > 1 else ""))
+    return values
+
+
 # --- the data set -----------------------------------------------------------------------------------------------------
 
 

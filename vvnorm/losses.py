@@ -1,0 +1,175 @@
+"""Losses of fitted values: one per output, convex, never negative, mixed freely.
+
+With u the fitted value and y the label, per entry:
+
+==========  ========================================================  ==================  =====================
+name        loss(u, y)                                                labels              -loss'(u, y) lies in
+==========  ========================================================  ==================  =====================
+squared     (u - y)^2 / 2                                             any number          all numbers
+logistic    log(1 + exp(u)) - y u                                     {0, 1} or {-1, 1}   [y - 1, y]
+hinge       max(0, 1 - y u)                                           {0, 1} or {-1, 1}   y [0, 1]
+huber       (u - y)^2 / 2 up to |u - y| = delta, linear beyond        any number          [-delta, delta]
+one_class   max((1 - nu) (y - u), nu (u - y))                         any number          [-nu, 1 - nu]
+==========  ========================================================  ==================  =====================
+
+Inside the toolkit labels of `logistic` are 0 and 1, those of `hinge` are -1 and 1: see `canonical_labels`.
+
+*One class.* The label is the score of a normal sample, u the level that the network sets there; samples that score below
+their level are called outliers. This is the soft-margin problem of Schoelkopf et al. (Neural Computation 13, 2001),
+max over rho of rho - mean(max(0, rho - score)) / nu, times nu and written in the level u = rho: its optimum leaves at most
+a share nu of the samples below and at most 1 - nu above. There the level is one number; here it may depend on x. A loss
+that saw the level only, like a hinge without negatives, would be 0 for a constant network, since biases are free.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+
+NAMES: Final = ("squared", "logistic", "hinge", "huber", "one_class")
+SQUARED, LOGISTIC, HINGE, HUBER, ONE_CLASS = range(5)
+_DEFAULTS = {"huber": 1.0, "one_class": 0.1}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss, by name, with its parameter.
+
+    Attributes
+    ----------
+    name : str
+        One of `NAMES`.
+    parameter : float
+        delta > 0 of `huber`, in label units (1 by default); nu in (0, 1) of `one_class` (0.1 by default); 0 for others.
+    """
+
+    name: str
+    parameter: float = math.nan
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise ValueError(f"loss {self.name!r} is unknown; there are {', '.join(NAMES)}")
+        default = _DEFAULTS.get(self.name)
+        value = self.parameter
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+            raise TypeError(f"the parameter of loss {self.name!r} must be a number, got {value!r}")
+        if default is None:
+            if not (math.isnan(value) or value == 0):
+                raise ValueError(f"loss {self.name!r} has no parameter, got {value!r}")
+            value = 0.0
+        elif math.isnan(value):
+            value = default
+        if self.name == "huber" and not 0 < value < math.inf:
+            raise ValueError(f"delta of loss 'huber' must be a positive finite number, got {value!r}")
+        if self.name == "one_class" and not 0 < value < 1:
+            raise ValueError(f"nu of loss 'one_class' must lie between 0 and 1, got {value!r}")
+        object.__setattr__(self, "parameter", float(value))
+
+    @property
+    def code(self) -> int:
+        """Place of the name in `NAMES`, for compiled code."""
+        return NAMES.index(self.name)
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.parameter:g}" if self.name in _DEFAULTS else self.name
+
+    def value(self, u: Array, y: Array) -> Array:
+        """Evaluate the loss entry by entry, labels canonical; 0 where y is NaN."""
+        with np.errstate(invalid="ignore"):
+            if self.name == "squared":
+                values = (u - y) ** 2 / 2
+            elif self.name == "logistic":
+                values = np.logaddexp(0.0, u) - y * u
+            elif self.name == "hinge":
+                values = np.maximum(0.0, 1.0 - y * u)
+            elif self.name == "huber":
+                off = np.abs(u - y)
+                near = np.minimum(off, self.parameter)
+                values = near * (off - near / 2)
+            else:
+                values = np.maximum((1 - self.parameter) * (y - u), self.parameter * (u - y))
+        return np.where(np.isnan(y), 0.0, values)
+
+
+def as_loss(loss: str | Loss) -> Loss:
+    """Read a loss: a `Loss`, a name, or name:parameter such as `huber:0.5`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else, naming it.
+    """
+    if isinstance(loss, Loss):
+        return loss
+    if not isinstance(loss, str):
+        raise TypeError(f"loss must be a name or a vvnorm.losses.Loss, got {loss!r}")
+    name, colon, text = loss.partition(":")
+    name = name.strip().replace("-", "_")
+    if not colon:
+        return Loss(name)
+    try:
+        parameter = float(text)
+    except ValueError:
+        raise ValueError(f"loss {loss!r}: {text!r} is not a number") from None
+    if math.isnan(parameter):
+        raise ValueError(f"loss {loss!r}: its parameter is NaN")
+    return Loss(name, parameter)
+
+
+def as_losses(loss: str | Loss | Sequence[str | Loss], outputs: int) -> tuple[Loss, ...]:
+    """Read one loss for all outputs, or a sequence with one for each; a tuple of length `outputs`."""
+    if isinstance(loss, str | Loss):
+        return (as_loss(loss),) * outputs
+    if not isinstance(loss, Sequence):
+        raise TypeError(f"loss must be a name, a Loss, or a sequence with one per output, got {loss!r}")
+    if len(loss) != outputs:
+        raise ValueError(f"loss names {len(loss)} losses but Y has {outputs} outputs")
+    return tuple(as_loss(one) for one in loss)
+
+
+def canonical_labels(Y: Array, losses: Sequence[Loss]) -> Array:
+    """Labels as the losses read them: classes as 0 and 1 for `logistic`, as -1 and 1 for `hinge`.
+
+    Parameters
+    ----------
+    Y : (N, T) array
+        Labels; NaN = missing.
+    losses : sequence of T losses
+
+    Returns
+    -------
+    (N, T) array : Y itself where nothing needs changing.
+
+    Raises
+    ------
+    ValueError
+        If classes are neither {0, 1} nor {-1, 1}; the message names output and label.
+    """
+    result = Y
+    for t, loss in enumerate(losses):
+        if loss.name not in ("logistic", "hinge"):
+            continue
+        column = Y[:, t]
+        positive, low = column == 1, _negative_class(column, t, loss.name)
+        wanted = 0.0 if loss.name == "logistic" else -1.0
+        if low not in (None, wanted):
+            result = result.copy() if result is Y else result
+            result[:, t] = np.where(np.isnan(column), np.nan, np.where(positive, 1.0, wanted))
+    return result
+
+
+def _negative_class(column: NDArray[np.float64], t: int, name: str) -> float | None:
+    """0 or -1, whichever stands for the negative class; None if there is no negative sample."""
+    strange = ~(np.isnan(column) | (column == 1) | (column == 0) | (column == -1))
+    if strange.any():
+        bad = float(column[np.argmax(strange)])
+        raise ValueError(f"Y: output {t} has the label {bad!r}; loss {name!r} takes classes 0 and 1, or -1 and 1")
+    zero, minus = bool(np.any(column == 0)), bool(np.any(column == -1))
+    if zero and minus:
+        raise ValueError(f"Y: output {t} has labels -1 and 0; loss {name!r} takes classes 0 and 1, or -1 and 1")
+    return 0.0 if zero else (-1.0 if minus else None)

@@ -1,0 +1,100 @@
+"""Continuous piecewise linear functions of one input, by their values: an immutable value object.
+
+Weights in float64 cannot represent every such function: with close knots, slopes and their jumps lose the digits that the
+values have. A fit with thousands of knots is therefore kept by its values.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vvnorm.data import Array, as_inputs, as_labels, is_empty
+
+
+@dataclass(frozen=True, eq=False)
+class PiecewiseLinear:
+    """The function that joins values at knots by straight lines and continues its end pieces.
+
+    Parameters
+    ----------
+    knots : (k,) array
+        Strictly increasing, k >= 2.
+    values : (k, T) array, or (k,) for one output
+        The function there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes disagree, knots do not increase, or an entry is not a finite real number.
+
+    Notes
+    -----
+    Arrays are float64 and read-only; the function keeps its own copies.
+    """
+
+    knots: Array
+    values: Array
+
+    def __post_init__(self) -> None:
+        knots = as_inputs(self.knots, "knots")
+        if knots.shape[1] != 1:
+            raise ValueError(f"knots must be one list of numbers, got shape {knots.shape}")
+        values = as_labels(self.values, len(knots), "values")
+        knots = knots[:, 0]
+        if len(knots) < 2:
+            raise ValueError(f"knots must be two or more, got {len(knots)}")
+        falls = np.flatnonzero(knots[1:] <= knots[:-1])
+        if len(falls):
+            i = int(falls[0])
+            raise ValueError(f"knots must increase; knot {i} is {float(knots[i])!r}, the next is {float(knots[i + 1])!r}")
+        for name, array in (("knots", np.array(knots)), ("values", np.array(values, order="C"))):
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+
+    @property
+    def n_inputs(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs T."""
+        return self.values.shape[1]
+
+    @property
+    def n_neurons(self) -> int:
+        """Neurons of a network that is this function: one for every knot but the first and the last."""
+        return len(self.knots) - 2
+
+    @property
+    def vv_norm(self) -> float:
+        """The sum of norms of jumps of the slope, in output units per input unit, as accurate as float64 makes it."""
+        return float(np.sum(np.linalg.norm(np.diff(self._slopes(), axis=0), axis=1)))
+
+    def __call__(self, X: ArrayLike) -> Array:
+        """Evaluate the function.
+
+        Parameters
+        ----------
+        X : array-like, shape (n,) or (n, 1)
+            Inputs.
+
+        Returns
+        -------
+        (n, T) array.
+        """
+        if is_empty(X):
+            return np.empty((0, self.n_outputs))
+        inputs = as_inputs(X)
+        if inputs.shape[1] != 1:
+            raise ValueError(f"X has {inputs.shape[1]} columns; the function has 1 input")
+        x = inputs[:, 0]
+        piece = np.clip(np.searchsorted(self.knots, x, side="right") - 1, 0, len(self.knots) - 2)
+        # From the nearer end of the piece, so that knots return their own values.
+        nearest = piece + (x - self.knots[piece] > self.knots[piece + 1] - x)
+        return self.values[nearest] + self._slopes()[piece] * (x - self.knots[nearest])[:, None]
+
+    def _slopes(self) -> Array:
+        slopes: Array = np.diff(self.values, axis=0) / np.diff(self.knots)[:, None]
+        return slopes
