@@ -1,0 +1,409 @@
+"""Squared loss on many rows: the data compressed to blocks, and sweeps over the dual variable that read few rows.
+
+Rows are sorted by x. Of each block of consecutive rows one keeps weight, centroid, second moment, mean label, labels'
+slope and the misfit left: from them follow, without reading a row, the misfit of any function that is linear on the block,
+the residual's sums that carry the dual variable Z (the double cumulative sum of the residual) to the block's end, and a
+bound on ||Z|| in between. There Z is the chord of its values at the block's ends, minus a ripple, what the labels' scatter
+about the block's own line adds (it does not depend on the function), minus sum_j w_j l(x_j) g(x, x_j) for the difference l
+of the two lines, where Green's function of the interval [a, b] has g(x, u) <= g(u, u) = (u - a) (b - u) / (b - a).
+Labels are taken relative to one line, and inputs relative to one centre, for accuracy.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, kernel, part
+
+_FEW = 4  # outputs
+
+
+@part(fastmath=ANY_ORDER)
+def _summarise_tall(x: Any, Y: Any, centre: float, start: int, stop: int, mean: Any, cross: Any) -> Any:
+    """Do what `_summarise` does output by output, without weights: twice as fast for a few outputs."""
+    n, place, spread, scatter = float(stop - start), 0.0, 0.0, 0.0
+    for i in range(start, stop):
+        place += x[i] - centre
+    place /= n
+    for i in range(start, stop):
+        spread += ((x[i] - centre) - place) ** 2
+    for t in range(Y.shape[1]):
+        level, lever = 0.0, 0.0
+        for i in range(start, stop):
+            level += Y[i, t]
+        level /= n
+        for i in range(start, stop):
+            above = Y[i, t] - level
+            lever += ((x[i] - centre) - place) * above
+            scatter += above * above
+        mean[t], cross[t] = level, lever
+    return n, place, spread, scatter
+
+
+@part(fastmath=ANY_ORDER)
+def _summarise(x: Any, Y: Any, weights: Any, centre: float, start: int, stop: int, mean: Any, cross: Any) -> Any:
+    """Weight, centroid, second moment and scatter of rows start .. stop - 1; sets their mean and cross moments (T,)."""
+    T = Y.shape[1]
+    if T <= _FEW and not len(weights):
+        return _summarise_tall(x, Y, centre, start, stop, mean, cross)
+    n, place, spread, scatter = 0.0, 0.0, 0.0, 0.0
+    for t in range(T):
+        mean[t] = 0.0
+        cross[t] = 0.0
+    for i in range(start, stop):
+        w = weights[i] if len(weights) else 1.0
+        n += w
+        place += w * (x[i] - centre)
+        for t in range(T):
+            mean[t] += w * Y[i, t]
+    by = 1.0 / n if n > 0.0 else 0.0
+    place *= by
+    for t in range(T):
+        mean[t] *= by
+    for i in range(start, stop):
+        w = weights[i] if len(weights) else 1.0
+        off = (x[i] - centre) - place
+        spread += w * off * off
+        for t in range(T):
+            above = Y[i, t] - mean[t]
+            cross[t] += w * off * above
+            scatter += w * above * above
+    return n, place, spread, scatter
+
+
+@kernel()
+def compress(x: Any, Y: Any, weights: Any, centre: float, size: int, moments: Any, means: Any, crosses: Any) -> None:
+    """Summarise the rows in blocks of `size`.
+
+    Parameters
+    ----------
+    x : (N,) array, Y : (N, T) array, weights : (N,) or (0,) array
+        Rows; no weights are weights of one.
+    centre : float
+        Origin of the centroids.
+    moments : (B, 6) array
+        Set to weight, centroid, second moment, misfit to the block's own least-squares line, a bound on its ripple, and 1:
+        `sweep` computes the ripple itself where it matters, and then sets 0.
+    means, crosses : (B, T) arrays
+        Set to mean label and cross moment sum w (x - centroid) (y - mean).
+    """
+    for b in range(len(moments)):
+        stop = min((b + 1) * size, len(x))
+        n, place, spread, scatter = _summarise(x, Y, weights, centre, b * size, stop, means[b], crosses[b])
+        explained = 0.0
+        for t in range(Y.shape[1]):
+            explained += crosses[b, t] ** 2
+        moments[b, 0], moments[b, 1], moments[b, 2] = n, place, spread
+        moments[b, 3] = max(scatter - explained / spread, 0.0) if spread > 0.0 else scatter
+        moments[b, 4] = 0.25 * (x[stop - 1] - x[b * size]) * math.sqrt(n * moments[b, 3])
+        moments[b, 5] = 1.0
+
+
+@part(fastmath=ANY_ORDER)
+def _ripple(data: Any, place: float, block: int, mean: Any, tilt: Any, Z: Any, S: Any) -> float:
+    """Ripple of a block: largest norm of the double cumulative sum of what its line leaves; Z and S are scratch."""
+    x, Y, weights, centre, size, line = data
+    start, stop = block * size, min(block * size + size, len(x))
+    largest, here = 0.0, x[start]
+    for t in range(len(Z)):
+        Z[t] = 0.0
+        S[t] = 0.0
+    for i in range(start, stop):
+        w = weights[i] if len(weights) else 1.0
+        norm, step, off = 0.0, x[i] - here, (x[i] - centre) - place
+        for t in range(len(Z)):
+            Z[t] += step * S[t]
+            level = mean[t] + line[0, t] + line[1, t] * place
+            S[t] += w * (Y[i, t] - (level + (tilt[t] + line[1, t]) * off))
+            norm += Z[t] * Z[t]
+        largest = max(largest, norm)
+        here = x[i]
+    return math.sqrt(largest)
+
+
+@part(fastmath=ANY_ORDER)
+def _join(total: Any, mean: Any, cross: Any, n: float, place: float, spread: float, new_mean: Any, new_cross: Any) -> None:
+    """Add one summary to another: `total` holds weight, centroid and second moment."""
+    joint = total[0] + n
+    if n == 0.0:
+        return
+    share, apart = n / joint, place - total[1]
+    lever = total[0] * share * apart
+    total[0] = joint
+    total[1] += share * apart
+    total[2] += spread + lever * apart
+    for t in range(len(mean)):
+        above = new_mean[t] - mean[t]
+        mean[t] += share * above
+        cross[t] += new_cross[t] + lever * above
+
+
+@kernel()
+def overall_line(moments: Any, means: Any, crosses: Any, line: Any) -> None:
+    """Set `line` (2, T) to the least-squares value and slope at the centre, and take it off the blocks' labels."""
+    T = means.shape[1]
+    total, mean, cross = np.empty(3), np.empty(T), np.empty(T)
+    fill(total, 0.0)
+    fill(mean, 0.0)
+    fill(cross, 0.0)
+    for b in range(len(moments)):
+        _join(total, mean, cross, moments[b, 0], moments[b, 1], moments[b, 2], means[b], crosses[b])
+    for t in range(T):
+        line[1, t] = cross[t] / total[2] if total[2] > 0.0 else 0.0
+        line[0, t] = mean[t] - line[1, t] * total[1]
+    for b in range(len(moments)):
+        for t in range(T):
+            means[b, t] -= line[0, t] + line[1, t] * moments[b, 1]
+            crosses[b, t] -= line[1, t] * moments[b, 2]
+
+
+@kernel()
+def segment_summaries(data: Any, blocks: Any, rows: Any, sums: Any, mean: Any, fitted: Any) -> None:
+    """Summarise the rows between knots.
+
+    Parameters
+    ----------
+    data : tuple
+        x (N,), Y (N, T), weights, centre, block size and line (2, T).
+    blocks : tuple
+        What `compress` and `overall_line` made of them.
+    rows : (k,) array
+        Rows of the knots; segment p has the rows rows[p] .. rows[p + 1] - 1, the last one also those from its right end on.
+    sums : (3, k - 1) array
+        Set to weight, centroid from the segment's left end, and second moment.
+    mean, fitted : (k - 1, T) arrays
+        Set to the mean label and the least-squares slope, relative to the line.
+    """
+    x, Y, weights, centre, size, line = data
+    moments, means, crosses = blocks
+    T, last = Y.shape[1], len(rows) - 2
+    total, cross = np.empty(3), np.empty(T)
+    part_mean, part_cross = np.empty(T), np.empty(T)
+    for p in range(last + 1):
+        row, stop = rows[p], len(x) if p == last else rows[p + 1]
+        fill(total, 0.0)
+        fill(mean[p], 0.0)
+        fill(cross, 0.0)
+        while row < stop:
+            b = row // size
+            until = min(b * size + size, stop)
+            if row == b * size and until == min(b * size + size, len(x)):
+                n, place, spread = moments[b, 0], moments[b, 1], moments[b, 2]
+                _join(total, mean[p], cross, n, place, spread, means[b], crosses[b])
+            else:
+                n, place, spread, _ = _summarise(x, Y, weights, centre, row, until, part_mean, part_cross)
+                for t in range(T):
+                    part_mean[t] -= line[0, t] + line[1, t] * place
+                    part_cross[t] -= line[1, t] * spread
+                _join(total, mean[p], cross, n, place, spread, part_mean, part_cross)
+            row = until
+        sums[0, p], sums[1, p], sums[2, p] = total[0], total[1] - (x[rows[p]] - centre), total[2]
+        for t in range(T):
+            fitted[p, t] = cross[t] / total[2] if total[2] > 0.0 else 0.0
+
+
+@part(fastmath=ANY_ORDER)
+def _block_step(n: float, off: float, spread: float, back: float, h: float, at: Any, m: Any, c: Any, Z: Any, S: Any) -> Any:
+    """Carry Z and S over a block; return squares of ||Z|| at both ends, of the lines' distance and of their slopes'.
+
+    `at` (2, T) holds value and slope of the function at the segment's left end, `off` the centroid's distance from there.
+    """
+    left, right, apart, tilted = 0.0, 0.0, 0.0, 0.0
+    for t in range(len(Z)):
+        above = m[t] - (at[0, t] + at[1, t] * off)
+        tilt = c[t] - at[1, t] * spread
+        left += Z[t] * Z[t]
+        Z[t] += h * S[t] + (n * above * back - tilt)
+        S[t] += n * above
+        right += Z[t] * Z[t]
+        apart += above * above
+        tilted += tilt * tilt
+    return left, right, apart, tilted / (spread * spread) if spread > 0.0 else 0.0
+
+
+@part(fastmath=ANY_ORDER)
+def _row_step(y: Any, at: Any, step: float, off: float, w: float, Z: Any, S: Any) -> Any:
+    """Carry Z over the gap to a row and add the row's residual to S; return squares of ||Z|| there and of the residual."""
+    size, square = 0.0, 0.0
+    for t in range(len(Z)):
+        Z[t] += step * S[t]
+        size += Z[t] * Z[t]
+        r = y[t] - (at[0, t] + at[1, t] * off)
+        S[t] += w * r
+        square += w * r * r
+    return size, square
+
+
+@part(fastmath=ANY_ORDER)
+def _carry(step: float, Z: Any, S: Any) -> float:
+    size = 0.0
+    for t in range(len(Z)):
+        Z[t] += step * S[t]
+        size += Z[t] * Z[t]
+    return size
+
+
+@part()
+def _scan(data: Any, at: Any, origin: float, here: float, start: int, stop: int, Z: Any, S: Any, found: Any) -> Any:
+    """Carry Z and S from `here` over rows start .. stop - 1; return their misfit, and the largest ||Z||^2 with its row."""
+    x, Y, weights = data[:3]
+    misfit, best, worst = 0.0, found[0], found[1]
+    for i in range(start, stop):
+        w = weights[i] if len(weights) else 1.0
+        norm, square = _row_step(Y[i], at, x[i] - here, x[i] - origin, w, Z, S)
+        here = x[i]
+        misfit += square
+        if norm > best and x[i] > origin:
+            best, worst = norm, i
+    return misfit, (best, worst)
+
+
+@part()
+def _pass(
+    data: Any,
+    blocks: Any,
+    function: Any,
+    origin: float,
+    here: float,
+    start: int,
+    stop: int,
+    Z: Any,
+    S: Any,
+    reach: Any,
+    limit: float,
+    found: Any,
+) -> Any:
+    """Carry Z and S over blocks; like `_scan`, but it looks at the blocks' ends only.
+
+    With an infinite `limit` it sets `reach` to what ||Z|| may be inside each block; with a finite one it scans the blocks
+    in which ||Z||^2 may be larger.
+    """
+    x, size = data[0], data[4]
+    moments, means, crosses = blocks
+    first_pass = limit == np.inf
+    N, misfit, best, worst = len(x), 0.0, found[0], found[1]
+    for b in range(start // size, -(-stop // size)):
+        row, until = b * size, min(b * size + size, N)
+        end = x[until] if until < N else x[N - 1]
+        if not first_pass and reach[b] * reach[b] > limit:
+            _, (best, worst) = _scan(data, function[1], origin, here, row, until, Z, S, (best, worst))
+            _carry(end - x[until - 1], Z, S)
+            here = end
+            continue
+        _carry(x[row] - here, Z, S)
+        n, place, spread = moments[b, 0], moments[b, 1] + data[3], moments[b, 2]
+        h = end - x[row]
+        left, right, apart, tilted = _block_step(
+            n, place - origin, spread, end - place, h, function[0], means[b], crosses[b], Z, S
+        )
+        here = end
+        if first_pass:
+            if right > best and until < stop and end > origin:
+                best, worst = right, until
+            lever = max(n * (place - x[row]) * (end - place) - spread, 0.0) / h if h > 0.0 else 0.0
+            line_part = math.sqrt(apart) * lever + math.sqrt(tilted * spread * lever * 0.25 * h)
+            reach[b] = math.sqrt(max(left, right)) + moments[b, 4] + line_part
+            misfit += moments[b, 3] + n * apart + spread * tilted
+    return misfit, (best, worst)
+
+
+@part()
+def _refine(data: Any, blocks: Any, start: int, stop: int, limit: float, reach: Any) -> bool:
+    """Replace bounds on ripples by the ripples where ||Z||^2 may exceed the limit; return whether it still may."""
+    Y, size = data[1], data[4]
+    moments, means, crosses = blocks
+    Z, S, tilt = np.empty((3, Y.shape[1]))
+    open_blocks = 0
+    for b in range(start // size, -(-stop // size)):
+        if reach[b] * reach[b] <= limit:
+            continue
+        if moments[b, 5] > 0.0:
+            reach[b] -= moments[b, 4]
+            for t in range(len(tilt)):
+                tilt[t] = crosses[b, t] / moments[b, 2] if moments[b, 2] > 0.0 else 0.0
+            moments[b, 4], moments[b, 5] = _ripple(data, moments[b, 1], b, means[b], tilt, Z, S), 0.0
+            reach[b] += moments[b, 4]
+        open_blocks += reach[b] * reach[b] > limit
+    return open_blocks > 0
+
+
+@kernel()
+def sweep(
+    data: Any,
+    blocks: Any,
+    rows: Any,
+    values: Any,
+    slopes: Any,
+    enough: float,
+    slack: float,
+    Z_knots: Any,
+    worst: Any,
+    sizes: Any,
+) -> float:
+    """Follow the dual variable Z of a piecewise linear function; return the function's misfit sum w ||y - f||^2.
+
+    Parameters
+    ----------
+    data, blocks, rows
+        As in `segment_summaries`.
+    values : (k, T) array, slopes : (k - 1, T) array
+        The function at the knots and on the segments, relative to the line.
+    enough : float
+        Square of a norm: where ||Z||^2 is proved to stay below, rows are not read.
+    slack : float
+        Nor where it may exceed the largest square found in the segment by this part of what that is above `enough`.
+    Z_knots : (k, T) array
+        Set to Z at the knots.
+    worst, sizes : (k - 1,) arrays
+        Set to the row strictly inside each segment where ||Z|| is largest, up to the slack, and to ||Z||^2 there; to -1 and
+        `enough` where it is nowhere larger than that.
+    """
+    x, Y, _, centre, size, line = data
+    N, T = Y.shape
+    last = len(rows) - 2
+    Z, S, kept = np.empty(T), np.empty(T), np.empty((2, T))
+    fill(Z, 0.0)
+    fill(S, 0.0)
+    function, reach = (np.empty((2, T)), np.empty((2, T))), np.empty(len(blocks[0]))
+    here, before, misfit = x[0], x[0], 0.0
+    for p in range(last + 1):
+        row, stop, origin = rows[p], N if p == last else rows[p + 1], x[rows[p]]
+        found = (enough, -1)
+        for t in range(T):  # the function relative to the line, for blocks, and as it is, for rows
+            function[0][0, t], function[0][1, t] = values[p, t], slopes[p, t]
+            function[1][0, t] = values[p, t] + (line[0, t] + line[1, t] * (origin - centre))
+            function[1][1, t] = slopes[p, t] + line[1, t]
+        _carry(origin - here, Z, S)
+        copy(Z, Z_knots[p])
+        start = min(-(-row // size) * size, stop)
+        end = stop if stop == N else max(stop // size * size, start)
+        here = origin
+        # Rows up to the first full block; the blocks; these once more if their rows matter; and the rows that are left.
+        for piece in range(4):
+            begin, until = (row, start) if piece == 0 else (end, stop) if piece == 3 else (start, end)
+            if begin >= until:
+                continue
+            if piece == 0 or piece == 3:
+                square, found = _scan(data, function[1], origin, here, begin, until, Z, S, found)
+                misfit += square
+                here = x[until - 1]
+                continue
+            limit = np.inf if piece == 1 else found[0] + slack * (found[0] - enough)
+            if piece == 1:
+                copy(Z, kept[0])
+                copy(S, kept[1])
+                before = here
+            elif _refine(data, blocks, start, end, limit, reach):
+                copy(kept[0], Z)
+                copy(kept[1], S)
+                here = before
+            else:
+                continue
+            square, found = _pass(data, blocks, function, origin, here, start, end, Z, S, reach, limit, found)
+            misfit += square if piece == 1 else 0.0
+            here = x[end] if end < N else x[N - 1]
+        sizes[p], worst[p] = found
+    _carry(x[N - 1] - here, Z, S)
+    copy(Z, Z_knots[last + 1])
+    return misfit

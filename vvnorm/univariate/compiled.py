@@ -1,0 +1,39 @@
+"""How kernels are compiled: in one place, so that first calls stay short."""
+
+from functools import partial
+from typing import Any
+
+import numba
+import numpy as np
+
+from vvnorm.data import Array
+
+kernel = partial(numba.njit, cache=True, error_model="numpy")
+"""For functions that Python calls."""
+
+part = partial(kernel, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""For functions that only kernels call: without the wrappers they compile in half the time."""
+
+ANY_ORDER = {"reassoc", "contract"}
+"""fastmath flags for sums whose order does not matter; NaN and infinity keep their meaning."""
+
+
+@part()
+def copy(source: Any, target: Any) -> None:
+    """Copy an array of one dimension; slices do the same, but take seconds to compile."""
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
+@part()
+def fill(target: Any, value: float) -> None:
+    """Set all entries of an array of one dimension."""
+    for i in range(len(target)):
+        target[i] = value
+
+
+def fixed(array: Array) -> Array:
+    """A contiguous read-only view: kernels are then compiled once, and round alike, for files and for arrays."""
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view

@@ -1,0 +1,297 @@
+"""Any losses, entry by entry: passes over all labels for what `vvnorm.univariate.blocks` does for complete squared losses.
+
+Every entry has a dual value, of the residual's kind: minus the weighted derivative of its loss. A quadratic model of the
+losses at the current function has the force `pull` and the curvature `bend` in each entry.
+
+*Corners.* Hinge, one-class and Huber losses are the maximum of s m - bow s^2 / 2 over shares s in [0, 1], up to a linear
+term, m affine in the fitted value. Their dual values are moved by an interior-point method: with slacks a, b > 0,
+b - a = m - bow s, s a = tau and (1 - s) b = tau are linearised together with everything else, and tau goes to 0. So dual
+values are feasible for the exact loss at any time, and gaps refer to that.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vvnorm.losses import HINGE, HUBER, LOGISTIC, SQUARED
+from vvnorm.univariate.compiled import copy, fill, kernel, part
+
+_OUTSIDE = 1e-9  # how far out of [0, 1] rounding may take a share or probability
+
+
+@part()
+def _smooth(code: int, u: float, y: float) -> tuple[float, float, float]:
+    """Loss without corners, minus its derivative, and its second derivative at u."""
+    if code == SQUARED:
+        r = y - u
+        return 0.5 * r * r, r, 1.0
+    tail = math.exp(-abs(u))
+    high, low = 1.0 / (1.0 + tail), tail / (1.0 + tail)
+    up, down = (high, low) if u > 0.0 else (low, high)  # sigma(u) and sigma(-u)
+    return math.log1p(tail) + max(u, 0.0) - y * u, y * down - (1.0 - y) * up, high * low
+
+
+@part()
+def _corner(code: int, parameter: float, u: float, y: float) -> tuple[float, float, float, float]:
+    """Write a loss with corners as the maximum of s m - bow s^2 / 2, less a linear term.
+
+    Returns m, -dm/du, bow and the shift; the dual value of a share s is -dm/du s - shift.
+    """
+    if code == HINGE:
+        return 1.0 - y * u, y, 0.0, 0.0
+    if code == HUBER:
+        return 2.0 * parameter * (y - u + parameter), 2.0 * parameter, 4.0 * parameter * parameter, parameter
+    return y - u, 1.0, 0.0, parameter
+
+
+@part()
+def _corner_loss(code: int, parameter: float, u: float, y: float) -> float:
+    if code == HINGE:
+        return max(1.0 - y * u, 0.0)
+    if code == HUBER:
+        near = min(abs(y - u), parameter)
+        return near * (abs(y - u) - 0.5 * near)
+    return max((1.0 - parameter) * (y - u), parameter * (u - y))
+
+
+@part()
+def _fenchel_young(code: int, parameter: float, u: float, y: float, r: float) -> float:
+    """loss(u, y) + loss*(-r) + r u >= 0; infinite outside the domain of the conjugate."""
+    if code == SQUARED:
+        off = y - u - r
+        return 0.5 * off * off
+    if code == LOGISTIC:
+        # The distance KL(q || sigma(u)) of Bernoulli distributions, q = y - r.
+        q = y - r
+        if q < -_OUTSIDE or q > 1.0 + _OUTSIDE:
+            return np.inf
+        q = min(max(q, 0.0), 1.0)
+        up = max(u, 0.0) + math.log1p(math.exp(-abs(u)))
+        value = up - q * u
+        if q > 0.0:
+            value += q * math.log(q)
+        if q < 1.0:
+            value += (1.0 - q) * math.log1p(-q)
+        return max(value, 0.0)
+    m, sign, bow, shift = _corner(code, parameter, u, y)
+    share = (r + shift) / sign
+    if share < -_OUTSIDE or share > 1.0 + _OUTSIDE:
+        return np.inf
+    share = min(max(share, 0.0), 1.0)
+    if bow == 0.0:
+        return max(m, 0.0) - share * m
+    best = min(max(m / bow, 0.0), 1.0)
+    return (best - share) * (m - 0.5 * bow * (best + share))
+
+
+@kernel()
+def linearise(data: Any, f: Any, tau: float, sides: Any, dual: Any, pull: Any, bend: Any) -> Any:
+    """Set dual, pull and bend (N, T) at a piecewise linear function; return the losses without and with corners.
+
+    Parameters
+    ----------
+    data : tuple
+        x (N,), Y (N, T), weights (N, T), (N, 1) or (0, 0) for ones, codes (T,) and parameters (T,) of the losses.
+    f : tuple
+        Rows of the knots (k,), values there (k, T), slopes between them (k - 1, T).
+    tau : float
+        Target of s a and (1 - s) b.
+    sides : (3, N, T) array
+        s, a and b of entries with a corner; (3, 0, 0) if there are none.
+    """
+    x, Y, weights, codes, parameters = data
+    rows, values, slopes = f
+    smooth, cornered, last = 0.0, 0.0, len(rows) - 2
+    for p in range(last + 1):
+        for i in range(rows[p], len(x) if p == last else rows[p + 1]):
+            off = x[i] - x[rows[p]]
+            for t in range(Y.shape[1]):
+                y, w = Y[i, t], weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
+                if y != y or w == 0.0:
+                    dual[i, t], pull[i, t], bend[i, t] = 0.0, 0.0, 0.0
+                    continue
+                u = values[p, t] + slopes[p, t] * off
+                if codes[t] == SQUARED or codes[t] == LOGISTIC:
+                    value, r, c = _smooth(codes[t], u, y)
+                    smooth += w * value
+                    dual[i, t], pull[i, t], bend[i, t] = w * r, w * r, w * c
+                    continue
+                m, sign, bow, shift = _corner(codes[t], parameters[t], u, y)
+                s, a, b = sides[0, i, t], sides[1, i, t], sides[2, i, t]
+                c = 1.0 / (bow + b / (1.0 - s) + a / s)
+                cornered += w * _corner_loss(codes[t], parameters[t], u, y)
+                dual[i, t] = w * (sign * s - shift)
+                pull[i, t] = w * (sign * (s + c * (m - bow * s - tau / (1.0 - s) + tau / s)) - shift)
+                bend[i, t] = w * sign * sign * c
+    return smooth, cornered
+
+
+@kernel()
+def open_sides(data: Any, f: Any, tau: Any, sides: Any) -> None:
+    """Start the interior-point method at s a = (1 - s) b = tau (T,), on its central path where there is no bow."""
+    x, Y, _, codes, parameters = data
+    rows, values, slopes = f
+    for p in range(len(rows) - 1):
+        for i in range(rows[p], len(x) if p == len(rows) - 2 else rows[p + 1]):
+            for t in range(Y.shape[1]):
+                if codes[t] == SQUARED or codes[t] == LOGISTIC or Y[i, t] != Y[i, t]:
+                    continue
+                u = values[p, t] + slopes[p, t] * (x[i] - x[rows[p]])
+                m, _, bow, _ = _corner(codes[t], parameters[t], u, Y[i, t])
+                ratio = m / tau[t]
+                q = math.sqrt(ratio * ratio + 4.0)
+                small = (1.0 + 2.0 / (q + abs(ratio))) / (2.0 + q)  # of s and 1 - s, without cancellation
+                s = 1.0 - small if ratio > 0.0 else small
+                if bow > 0.0:
+                    s = min(max(m / bow, 0.05), 0.95)
+                sides[0, i, t], sides[1, i, t], sides[2, i, t] = s, tau[t] / s, tau[t] / (1.0 - s)
+
+
+@kernel()
+def step_sides(data: Any, old: Any, new: Any, tau: float, sides: Any, pull: Any, bend: Any, length: float) -> Any:
+    """Take the linearised step of s, a, b from function `old` towards `new`, or find how long it may be.
+
+    With `length` = 0 nothing is changed. Returns the longest step that keeps s, 1 - s, a, b positive (at most 1), the mean
+    of s a and (1 - s) b, and for losses without corners the linear and the quadratic term of their model for the full step.
+    """
+    x, Y, weights, codes, parameters = data
+    rows = old[0]
+    longest, total, count, linear, quadratic = 1.0, 0.0, 0, 0.0, 0.0
+    for p in range(len(rows) - 1):
+        for i in range(rows[p], len(x) if p == len(rows) - 2 else rows[p + 1]):
+            off = x[i] - x[rows[p]]
+            for t in range(Y.shape[1]):
+                w = weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
+                if Y[i, t] != Y[i, t] or w == 0.0:
+                    continue
+                move = (new[1][p, t] - old[1][p, t]) + (new[2][p, t] - old[2][p, t]) * off
+                if codes[t] == SQUARED or codes[t] == LOGISTIC:
+                    linear -= pull[i, t] * move
+                    quadratic += 0.5 * bend[i, t] * move * move
+                    continue
+                u = old[1][p, t] + old[2][p, t] * off
+                m, sign, bow, _ = _corner(codes[t], parameters[t], u, Y[i, t])
+                s, a, b = sides[0, i, t], sides[1, i, t], sides[2, i, t]
+                ds = (m - sign * move - bow * s - tau / (1.0 - s) + tau / s) / (bow + b / (1.0 - s) + a / s)
+                da, db = (tau - a * ds) / s - a, (tau + b * ds) / (1.0 - s) - b
+                if length > 0.0:
+                    s, a, b = s + length * ds, a + length * da, b + length * db
+                    sides[0, i, t], sides[1, i, t], sides[2, i, t] = s, a, b
+                else:
+                    longest = min(longest, -s / ds if ds < 0.0 else (1.0 - s) / ds if ds > 0.0 else 1.0)
+                    longest = min(longest, -a / da if da < 0.0 else 1.0, -b / db if db < 0.0 else 1.0)
+                total += a * s + b * (1.0 - s)
+                count += 2
+    return longest, total / max(count, 1), linear, quadratic
+
+
+@kernel()
+def segment_sums(data: Any, floor: float, f: Any, pull: Any, bend: Any, sums: Any, mean: Any, fitted: Any) -> None:
+    """Quadratic model of the losses on every segment, around a function that is linear there.
+
+    Sets `sums` (3, T, k - 1) to weight, centroid from the left end and second moment, `mean` and `fitted` (k - 1, T) to the
+    value at the centroid and the slope that the model prefers. Curvature is at least `floor` times the entry's weight.
+    """
+    x, Y, weights = data[:3]
+    rows, values, slopes = f
+    last, T = len(rows) - 2, Y.shape[1]
+    for p in range(last + 1):
+        start, stop = rows[p], len(x) if p == last else rows[p + 1]
+        for t in range(T):
+            n, place, force = 0.0, 0.0, 0.0
+            for i in range(start, stop):
+                w = weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
+                c = max(bend[i, t], floor * w) if Y[i, t] == Y[i, t] else 0.0
+                n += c
+                place += c * (x[i] - x[start])
+                force += pull[i, t]
+            place = place / n if n > 0.0 else 0.0
+            spread, torque = 0.0, 0.0
+            for i in range(start, stop):
+                w = weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
+                c = max(bend[i, t], floor * w) if Y[i, t] == Y[i, t] else 0.0
+                off = (x[i] - x[start]) - place
+                spread += c * off * off
+                torque += pull[i, t] * off
+            sums[0, t, p], sums[1, t, p], sums[2, t, p] = n, place, spread
+            mean[p, t] = values[p, t] + slopes[p, t] * place + (force / n if n > 0.0 else 0.0)
+            fitted[p, t] = slopes[p, t] + (torque / spread if spread > 0.0 else 0.0)
+
+
+@kernel()
+def balance(x: Any, centre: float, dual: Any, bend: Any, line: Any) -> None:
+    """Set `line` (2, T) to the function whose product with bend has the same sum and moment as dual, output by output."""
+    for t in range(dual.shape[1]):
+        n, place, force = 0.0, 0.0, 0.0
+        for i in range(len(x)):
+            n += bend[i, t]
+            place += bend[i, t] * (x[i] - centre)
+            force += dual[i, t]
+        place = place / n if n > 0.0 else 0.0
+        spread, torque = 0.0, 0.0
+        for i in range(len(x)):
+            off = (x[i] - centre) - place
+            spread += bend[i, t] * off * off
+            torque += dual[i, t] * off
+        line[1, t] = torque / spread if spread > 0.0 else 0.0
+        line[0, t] = (force / n if n > 0.0 else 0.0) - line[1, t] * place
+
+
+@kernel()
+def sweep(
+    x: Any, centre: float, rows: Any, dual: Any, bend: Any, line: Any, enough: float, Z_knots: Any, worst: Any, sizes: Any
+) -> None:
+    """Follow the dual variable Z, the double cumulative sum of dual - bend * line; see `vvnorm.univariate.blocks.sweep`."""
+    N, T = dual.shape
+    last = len(rows) - 2
+    Z, S = np.empty(T), np.empty(T)
+    fill(Z, 0.0)
+    fill(S, 0.0)
+    here = x[0]
+    for p in range(last + 1):
+        origin, best = x[rows[p]], enough
+        worst[p] = -1
+        for i in range(rows[p], N if p == last else rows[p + 1]):
+            norm, step, off = 0.0, x[i] - here, x[i] - centre
+            for t in range(T):
+                Z[t] += step * S[t]
+                S[t] += dual[i, t] - bend[i, t] * (line[0, t] + line[1, t] * off)
+                norm += Z[t] * Z[t]
+            here = x[i]
+            if i == rows[p]:
+                copy(Z, Z_knots[p])
+            if norm > best and x[i] > origin:
+                best = norm
+                worst[p] = i
+        sizes[p] = best
+    copy(Z, Z_knots[last + 1])
+
+
+@kernel()
+def misfit(data: Any, f: Any, centre: float, dual: Any, bend: Any, line: Any, theta: float, gaps: Any) -> float:
+    """Set `gaps` (2, T) to the Fenchel-Young gaps, summed per output, of theta (dual - bend * line) and of 0.
+
+    Returns the sum of the gaps of the dual itself at corners.
+    """
+    x, Y, weights, codes, parameters = data
+    rows, values, slopes = f
+    at_corners, last = 0.0, len(rows) - 2
+    fill(gaps[0], 0.0)
+    fill(gaps[1], 0.0)
+    for p in range(last + 1):
+        for i in range(rows[p], len(x) if p == last else rows[p + 1]):
+            off, place = x[i] - x[rows[p]], x[i] - centre
+            for t in range(Y.shape[1]):
+                y, w = Y[i, t], weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
+                if y != y or w == 0.0:
+                    continue
+                u = values[p, t] + slopes[p, t] * off
+                r = theta * (dual[i, t] - bend[i, t] * (line[0, t] + line[1, t] * place)) / w
+                gaps[0, t] += w * _fenchel_young(codes[t], parameters[t], u, y, r)
+                if codes[t] != SQUARED and codes[t] != LOGISTIC:
+                    at_corners += w * _fenchel_young(codes[t], parameters[t], u, y, dual[i, t] / w)
+                    gaps[1, t] += w * _corner_loss(codes[t], parameters[t], u, y)
+                else:
+                    gaps[1, t] += w * _smooth(codes[t], u, y)[0]
+    return at_corners

@@ -1,0 +1,220 @@
+"""The regularised problem with any losses, weights per entry and missing labels."""
+
+import math
+from functools import cached_property
+
+import numpy as np
+
+from vvnorm.data import Array
+from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS
+from vvnorm.univariate import entries
+from vvnorm.univariate.compiled import fixed
+from vvnorm.univariate.knots import DualSweep, KnotFunction
+from vvnorm.univariate.problem import Found, Problem
+from vvnorm.univariate.reduced import improve
+from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, unit
+
+_STIFF = 1e100  # lam of the affine fit
+_AFFINE_GAP = 1e-9
+_NEGLIGIBLE = 1e-10  # a loss per label below which classes count as separated: there is no minimiser
+
+
+class GeneralRounds(Rounds):
+    """Any losses: each round reads all labels, a few times."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        codes = np.array([loss.code for loss in problem.losses])
+        parameters = np.array([loss.parameter for loss in problem.losses])
+        low, high = np.nanmin(problem.Y, axis=0), np.nanmax(problem.Y, axis=0)
+        if np.isinf(high - low).any():
+            raise ValueError(f"Y holds infinity in output {int(np.argmax(np.isinf(high - low)))}")
+        if all(loss.name == "squared" for loss in problem.losses):
+            self.y_unit = unit(float(max(high.max(), -low.min())))
+        self.Y = fixed(problem.Y if self.y_unit == 1 else problem.Y / self.y_unit)
+        weights = fixed(np.empty((0, 0)) if problem.weights is None else problem.weights)
+        self.data = (self.x, self.Y, weights, codes, parameters)
+        self.corners = bool(np.isin(codes, (HINGE, HUBER, ONE_CLASS)).any())
+        self.negligible = _NEGLIGIBLE * problem.Y.size if np.isin(codes, (HINGE, LOGISTIC)).all() else 0.0
+        spread = np.where(high > low, (high - low) / 2, 0.5)
+        # Loss of a typical misfit: where the interior-point method starts.
+        self.openness = np.where(codes == HINGE, 1.0, np.where(codes == HUBER, parameters * (spread + parameters), spread))
+
+    @cached_property
+    def _affine(self) -> State:
+        """Best affine function."""
+        return _Descent(self, _STIFF, _AFFINE_GAP, self._straight(), np.zeros(2)).run()
+
+    @property
+    def critical(self) -> float:  # noqa: D102
+        return self._affine.largest
+
+    def run(self, lam: float, tol: float, start: Found | None) -> State:  # noqa: D102
+        if lam >= self.critical:
+            return self._affine
+        rows, mu = self.first_knots(lam, start)
+        first, jumps = self._affine.function.first, np.zeros((len(rows), self.outputs))
+        if start is not None:
+            slope = self.x_unit / self.y_unit
+            first = np.stack([start.value / self.y_unit, start.slope * slope])
+            jumps[1 : 1 + len(start.kinks)] = start.jumps * slope
+        return _Descent(self, lam, tol, KnotFunction.of(self.x, rows, first, jumps), mu).run()
+
+    def _straight(self) -> KnotFunction:
+        """Least-squares lines where labels are values, 0 where they are classes."""
+        T, present = self.outputs, ~np.isnan(self.Y)
+        first = np.zeros((2, T))
+        for t, loss in enumerate(self.problem.losses):
+            if loss.name not in ("hinge", "logistic"):
+                x, y = self.x[present[:, t]], self.Y[present[:, t], t]
+                off = x - x.mean()
+                first[1, t] = off @ (y - y.mean()) / max(off @ off, np.finfo(float).tiny)
+                first[0, t] = y.mean() + first[1, t] * (self.x[0] - x.mean())
+        return KnotFunction.of(self.x, np.array([0, self.last]), first, np.zeros((2, T)))
+
+
+class _Descent:
+    """One run: rounds of a quadratic model of the losses, knots for it, and a step towards its solution."""
+
+    def __init__(self, rounds: GeneralRounds, lam: float, tol: float, f: KnotFunction, mu: Array) -> None:
+        self.rounds, self.lam, self.tol, self.f, self.mu = rounds, lam, tol, f, mu
+        shape = rounds.Y.shape
+        self.dual, self.pull, self.bend = np.empty((3, *shape))
+        self.sides = np.full((3, *shape), 0.5) if rounds.corners else np.empty((3, 0, 0))
+        if rounds.corners:
+            entries.open_sides(rounds.data, f.arrays, rounds.openness, self.sides)
+        self.tau = float(rounds.openness.max())
+        self.z = np.zeros_like(f.jumps)
+        self.damping, self.length, self.steps = 1e-3, 1.0, 0
+        self.idle, self.smallest_gap, self.lowest = 0, math.inf, math.inf
+        self.best: State | None = None
+        self._linearise(f)
+
+    def run(self) -> State:
+        for count in range(1, ROUNDS + 1):
+            self._assess(count)
+            if self.relative <= self.tol or self.idle > PATIENCE or self.objective < self.rounds.negligible:
+                break
+            self._next_knots()
+            self._step()
+        assert self.best is not None
+        return self.best
+
+    def _linearise(self, f: KnotFunction) -> None:
+        self.smooth, self.cornered = entries.linearise(
+            self.rounds.data, f.arrays, self.tau, self.sides, self.dual, self.pull, self.bend
+        )
+
+    # --- where it stands ---
+
+    def _assess(self, count: int) -> None:
+        """Set sweep, gap and objective; remember the best state."""
+        rounds, f, T = self.rounds, self.f, self.rounds.outputs
+        line = np.empty((2, T))
+        entries.balance(rounds.x, rounds.centre, self.dual, self.bend, line)
+        self._sweep(line)
+        theta = min(1.0, self.lam / self.sweep.largest) if self.sweep.largest > 0 else 1.0
+        gaps = np.empty((2, T))
+        self.at_corners = entries.misfit(rounds.data, f.arrays, rounds.centre, self.dual, self.bend, line, theta, gaps)
+        # An output whose dual leaves its domain, as that of separated classes does, is given the dual 0.
+        outside = ~(gaps[0] < np.inf)
+        self.sweep.at_knots[:, outside] = 0.0
+        penalty = self.lam * f.sizes.sum()
+        between = penalty - theta * np.vdot(f.jumps, self.sweep.at_knots)
+        self.gap = float(np.where(outside, gaps[1], gaps[0]).sum() + max(between, 0.0))
+        self.objective = self.smooth + self.cornered + penalty
+        self.relative = self.gap / self.objective if self.objective > 0 else 0.0
+        self.idle += 1
+        if self.objective < self.lowest * (1 - 1e-7):
+            self.lowest, self.idle = self.objective, 0
+        if self.gap < self.smallest_gap or self.best is None:
+            values = None
+            if rounds.corners or outside.any():
+                balanced = self.bend * (line[0] + line[1] * (rounds.x - rounds.centre)[:, None])
+                values = theta * (self.dual - np.where(outside, 0.0, balanced))
+            self.best = State(f, values, self.relative, count, self.steps, self.sweep.largest)
+            self.smallest_gap, self.idle = self.gap, 0
+
+    def _sweep(self, line: Array) -> None:
+        """Z of the dual values, made orthogonal to affine functions by the part `line` of bend."""
+        rounds, k = self.rounds, len(self.f.rows)
+        at_knots, worst, sizes = np.empty((k, rounds.outputs)), np.empty(k - 1, dtype=np.int64), np.empty(k - 1)
+        enough = 0.0 if self.lam == _STIFF else self.lam
+        entries.sweep(
+            rounds.x, rounds.centre, self.f.rows, self.dual, self.bend, line, enough * enough, at_knots, worst, sizes
+        )
+        self.sweep = DualSweep.of(at_knots, worst, sizes)
+
+    # --- a round ---
+
+    def _next_knots(self) -> None:
+        if self.lam < _STIFF:
+            rows, self.mu, jumps = self.rounds.next_knots(self.lam, self.mu, self.z, self.f, self.sweep)
+            self.f = KnotFunction.of(self.rounds.x, rows, self.f.first, jumps)
+
+    def _step(self) -> None:
+        enough = max(0.01 * min(self.gap, self.objective), 0.1 * self.tol * self.objective)
+        within = 2.0 * (self.smooth + self.cornered)
+        if self.rounds.corners:
+            # With corners the gap grows linearly, not quadratically, with the excess of ||Z|| over lam.
+            within = max(within, 2.0 * enough / (0.1 * min(max(self.relative, 0.1 * self.tol), 1.0)) ** 2)
+            self._lower_tau()
+        target = self._solve_model(within, enough)
+        if self.rounds.corners:
+            self._interior_step(target)
+        else:
+            self._line_search(target)
+
+    def _solve_model(self, within: float, enough: float) -> KnotFunction:
+        """Minimise the quadratic model around f; `within` and `enough` as in `improve`."""
+        rounds, f, mu = self.rounds, self.f, self.mu
+        k, T = f.jumps.shape
+        sums, (mean, fitted) = np.empty((3, T, k - 1)), np.empty((2, k - 1, T))
+        entries.segment_sums(rounds.data, self.damping, f.arrays, self.pull, self.bend, sums, mean, fitted)
+        (self.z, values), first = np.zeros((2, k, T)), np.empty((2, T))
+        segments, offsets = (np.diff(rounds.x[f.rows]), sums[0], sums[1], sums[2]), np.arange(T + 1)
+        steps, _ = improve(segments, (mean, fitted), offsets, self.lam, within, enough, NEWTON, mu, self.z, values, first)
+        self.steps += steps
+        return KnotFunction.solving(rounds.x, f.rows, mu, self.z, values, first, by_values=self.idle > 2)
+
+    def _line_search(self, target: KnotFunction) -> None:
+        """Go towards the model's solution until the objective falls; damp the model if that is not the whole way."""
+        before = self.smooth + self.lam * self.f.sizes.sum() + 1e-13 * self.objective
+        self.length = 1.0
+        while True:
+            trial = self.f.towards(target, self.length)
+            self._linearise(trial)
+            if self.smooth + self.lam * trial.sizes.sum() <= before or self.length < 1e-6:
+                break
+            self.length *= 0.5
+        self.damping = max(0.1 * self.damping, 1e-14) if self.length == 1 else min(10 * self.damping, 1.0)
+        self.f = trial
+
+    def _lower_tau(self) -> None:
+        """Aim at smaller complementarity products if the last step was long and the gap is made of them."""
+        _, mean, _, _ = self._step_sides(self.f, 0.0)
+        ratio = 0.1 if self.length > 0.7 else 0.4 if self.length > 0.3 else 1.0
+        self.tau = mean * ratio if self.at_corners > 0.1 * self.gap else mean
+        self._linearise(self.f)
+
+    def _interior_step(self, target: KnotFunction) -> None:
+        """Go towards the model's solution as far as the interior-point method, and losses without corners, allow."""
+        longest, _, linear, quadratic = self._step_sides(target, 0.0)
+        self.length, before = min(1.0, 0.95 * longest), self.smooth + 1e-11 * self.objective
+        while True:
+            trial = self.f.towards(target, self.length)
+            self._linearise(trial)
+            if self.smooth <= before + self.length * linear + 2 * self.length**2 * quadratic or self.length < 1e-6:
+                break
+            self.length *= 0.5
+        self._linearise(self.f)  # the step of the slacks belongs to the model at f
+        self._step_sides(target, self.length)
+        self._linearise(trial)
+        self.damping = max(0.1 * self.damping, 1e-14)
+        self.f = trial
+
+    def _step_sides(self, target: KnotFunction, length: float) -> tuple[float, float, float, float]:
+        moved: tuple[float, float, float, float] = entries.step_sides(
+            self.rounds.data, self.f.arrays, target.arrays, self.tau, self.sides, self.pull, self.bend, length
+        )
+        return moved

@@ -1,0 +1,142 @@
+"""Functions by their knots: what the solvers of the regularised problem pass around."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+from vvnorm.univariate.compiled import kernel, part
+
+
+@dataclass(frozen=True, eq=False)
+class KnotFunction:
+    """A piecewise linear function with knots at rows of the data.
+
+    Attributes
+    ----------
+    rows : (k,) array of int
+        Rows of the knots; the first and the last input are among them.
+    first : (2, T) array
+        Value at the first knot and slope right of it.
+    jumps : (k, T) array
+        Slope jumps, zero at both ends.
+    values : (k, T) array, slopes : (k - 1, T) array
+        Values at the knots and slopes between them, that follow from these.
+    """
+
+    rows: NDArray[np.int64]
+    first: Array
+    jumps: Array
+    values: Array
+    slopes: Array
+
+    @staticmethod
+    def of(x: Array, rows: NDArray[np.int64], first: Array, jumps: Array) -> "KnotFunction":
+        """Follow the function from its first value and slope."""
+        values, slopes = np.empty_like(jumps), np.empty((len(rows) - 1, jumps.shape[1]))
+        _trace(np.diff(x[rows]), first, jumps, values, slopes)
+        return KnotFunction(rows, first, jumps, values, slopes)
+
+    @staticmethod
+    def solving(
+        x: Array, rows: NDArray[np.int64], mu: Array, z: Array, values: Array, first: Array, by_values: bool
+    ) -> "KnotFunction":
+        """The function that `vvnorm.univariate.reduced.improve` found: from its jumps, as networks have them, or values."""
+        return KnotFunction.through(x, rows, values) if by_values else KnotFunction.of(x, rows, first, mu[:, None] * z)
+
+    def towards(self, other: "KnotFunction", length: float) -> "KnotFunction":
+        """The function at a share of the way to another one with the same knots."""
+        if length == 1:
+            return other
+        pairs = ((getattr(self, name), getattr(other, name)) for name in ("first", "jumps", "values", "slopes"))
+        return KnotFunction(self.rows, *(a + length * (b - a) for a, b in pairs))
+
+    @staticmethod
+    def through(x: Array, rows: NDArray[np.int64], values: Array) -> "KnotFunction":
+        """The function with these values: more accurate than jumps where knots are close and slopes are steep."""
+        slopes = np.diff(values, axis=0) / np.diff(x[rows])[:, None]
+        jumps = np.zeros_like(values)
+        jumps[1:-1] = np.diff(slopes, axis=0)
+        return KnotFunction(rows, np.stack([values[0], slopes[0]]), jumps, values, slopes)
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.int64], Array, Array]:
+        """Rows, values and slopes, as compiled code takes them."""
+        return self.rows, self.values, self.slopes
+
+    @property
+    def bends(self) -> NDArray[np.bool_]:
+        """Whether the slope jumps, at each knot, shape (k,)."""
+        return np.asarray(self.jumps.any(axis=1))
+
+    @property
+    def sizes(self) -> Array:
+        """||d|| at the knots, shape (k,)."""
+        sizes: Array = np.sqrt(np.einsum("kt,kt->k", self.jumps, self.jumps))
+        return sizes
+
+
+@dataclass(frozen=True, eq=False)
+class DualSweep:
+    """The dual variable Z of a function over all rows, as far as it matters.
+
+    Attributes
+    ----------
+    at_knots : (k, T) array
+        Z at the knots.
+    worst : (k - 1,) array of int
+        Row inside each segment where ||Z|| is largest, -1 where it is feasible.
+    largest : float
+        Largest ||Z|| seen; what was not looked at is feasible.
+    """
+
+    at_knots: Array
+    worst: NDArray[np.int64]
+    largest: float
+
+    @staticmethod
+    def of(at_knots: Array, worst: NDArray[np.int64], sizes: Array) -> "DualSweep":
+        """Take the largest of ||Z||^2 in the segments, `sizes` (k - 1,), and at the inner knots."""
+        inner = at_knots[1:-1]
+        return DualSweep(at_knots, worst, math.sqrt(max(sizes.max(), np.einsum("kt,kt->k", inner, inner).max(initial=0.0))))
+
+
+@part()
+def _two_sum(a: float, b: float) -> tuple[float, float]:
+    s = a + b
+    z = s - a
+    return s, (a - (s - z)) + (b - z)
+
+
+@kernel()
+def _trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
+    """Set values and slopes; sums are compensated, since thousands of jumps lose digits otherwise."""
+    for t in range(jumps.shape[1]):
+        value, slope, value_low, slope_low = first[0, t], first[1, t], 0.0, 0.0
+        for p in range(len(h)):
+            slope, e = _two_sum(slope, jumps[p, t])
+            slope_low += e
+            values[p, t], slopes[p, t] = value + value_low, slope + slope_low
+            value, e = _two_sum(value, h[p] * slope)
+            value_low += e + h[p] * slope_low
+        values[len(h), t] = value + value_low
+
+
+@kernel()
+def next_knots(rows: Any, keep: Any, worst: Any, merged: Any, source: Any) -> int:
+    """Merge the knots to keep with the worst rows; `source` is set to the knot's old place, -1 for a new one.
+
+    Returns the number of knots; `merged` and `source` need room for all of both.
+    """
+    count = 0
+    for p in range(len(rows)):
+        if keep[p]:
+            merged[count], source[count] = rows[p], p
+            count += 1
+        if p < len(worst) and worst[p] >= 0:
+            merged[count], source[count] = worst[p], -1
+            count += 1
+    return count

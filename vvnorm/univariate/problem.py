@@ -1,0 +1,68 @@
+"""What the solvers of the regularised problem take and give."""
+
+from dataclasses import dataclass
+
+from vvnorm.data import Array
+from vvnorm.losses import Loss
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Data and losses.
+
+    Attributes
+    ----------
+    x : (N,) array
+        Inputs, non-decreasing, at least two distinct ones. Repeats need no merging.
+    Y : (N, T) array
+        Labels as the losses read them (`vvnorm.losses.canonical_labels`); NaN = missing.
+    weights : (N, T) or (N, 1) array, optional
+        Weights of the entries, not negative; ones by default.
+    losses : tuple of Loss
+        One for each output.
+    """
+
+    x: Array
+    Y: Array
+    weights: Array | None
+    losses: tuple[Loss, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A piecewise linear function, by its kinks.
+
+    Attributes
+    ----------
+    kinks : (K,) array
+        Where it bends, increasing; all of them are inputs.
+    jumps : (K, T) array
+        Slope jumps there.
+    slope, value : (T,) arrays
+        Slope left of all kinks, and value at `centre`, the first input.
+    centre : float
+        The first input.
+    knots, values : (K + 2,) and (K + 2, T) arrays
+        First input, kinks and last input, and the function there.
+    dual : (N, T) array or None
+        Dual variable of each entry, rows sorted, where losses have corners; otherwise minus their derivative is one.
+    gap : float
+        Relative duality gap as the solver sees it; not a proof.
+    rounds, steps : int
+        Rounds of knot generation, and Newton steps in them.
+    seconds : float
+        Time taken.
+    """
+
+    kinks: Array
+    jumps: Array
+    slope: Array
+    value: Array
+    centre: float
+    knots: Array
+    values: Array
+    dual: Array | None
+    gap: float
+    rounds: int
+    steps: int
+    seconds: float

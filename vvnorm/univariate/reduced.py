@@ -1,0 +1,263 @@
+"""Group-penalised jumps at few given knots, solved by Newton steps on one multiplier per knot.
+
+    min over piecewise linear C of  misfit(C) / 2 + lam sum_i ||d_i||,     d_i in R^T the slope jump at knot i.
+
+Since lam ||d|| = min over mu > 0 of (||d||^2 / mu + lam^2 mu) / 2, this is the minimum over mu >= 0 of
+
+    F(mu) = min_C [ misfit(C) / 2 + sum_i ||d_i||^2 / (2 mu_i) ] + lam^2 sum_i mu_i / 2,
+
+smooth and convex in as many scalars as there are knots, however many outputs. The inner minimum is a Kalman smoother
+(`vvnorm.univariate.smoother`); it returns the dual variables z_i with d_i = mu_i z_i, and with A = (P + diag(mu))^-1
+
+    gradient (lam^2 - ||z_i||^2) / 2,      Hessian A_ij <z_i, z_j>  (summed over outputs that share weights).
+
+Every iterate is feasible on the primal side, and z scaled into the ball on the dual side, so the gap is known. A step
+solves the quadratic model under mu >= 0 exactly, by block pivoting. Its right-hand side is ||z||^2 (||z|| / lam - 1) in
+place of (||z||^2 - lam^2) / 2: to first order the same near the solution, but Newton's step for 1 / ||z_i|| = 1 / lam,
+which is nearly linear in mu_i, so that a step from far away is as good (More and Sorensen's device for trust regions). If F
+does not fall, the plain Newton step with backtracking is taken. The first multipliers come from a few steps
+mu <- mu ||z|| / lam, which lower F at the price of one solve each, begun close to the fit without a penalty.
+
+Measured: 2 steps for each new set of knots, gaps of 1e-13 at hundreds of knots on irregular grids.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, kernel, part
+from vvnorm.univariate.smoother import backward, carry_labels, forward, sensitivity
+
+_WARM_UP = 8
+_FREE, _BOLD, _BACK, _PLAIN = range(4)  # kinds of points at which `improve` solves
+_RIDGE = 1e-12  # knots without data between them make the Hessian singular
+_PIVOTS = 60  # block pivoting takes 2 to 10; what it leaves after so many is a step like another, judged by F
+
+
+@part(fastmath=ANY_ORDER)
+def _dot(u: Any, v: Any, n: int) -> float:
+    total = 0.0
+    for t in range(n):
+        total += u[t] * v[t]
+    return total
+
+
+@part()
+def cholesky(M: Any, m: int) -> None:
+    """Overwrite the lower triangle of M (m, m) by its Cholesky factor; a pivot lost to rounding is made large."""
+    for i in range(m):
+        for j in range(i):
+            M[i, j] = (M[i, j] - _dot(M[i], M[j], j)) / M[j, j]
+        pivot = M[i, i] - _dot(M[i], M[i], i)
+        floor = 1e-15 * M[i, i]
+        M[i, i] = math.sqrt(pivot) if pivot > floor else 1e100
+
+
+@part()
+def substitute(M: Any, m: int, v: Any) -> None:
+    """Overwrite v (m,) by the solution of L L' x = v."""
+    for i in range(m):
+        v[i] = (v[i] - _dot(M[i], v, i)) / M[i, i]
+    for i in range(m - 1, -1, -1):
+        v[i] /= M[i, i]
+        for j in range(i):
+            v[j] -= M[i, j] * v[i]
+
+
+@kernel()
+def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any) -> None:
+    """Set v to the minimiser of v'Hv / 2 - b'v over v >= 0, starting from the guess `chosen` of where v > 0.
+
+    Block principal pivoting (Judice and Pires 1994): all variables on the wrong side change sides at once, and one at a
+    time when that stops helping.
+    """
+    m = len(b)
+    factor, place, x = np.empty((m, m)), np.empty(m, dtype=np.int64), np.empty(m)
+    turn = np.empty(m, dtype=np.bool_)
+    fewest, patience = m + 1, 3
+    scale = 0.0
+    for i in range(m):
+        scale = max(scale, abs(b[i]))
+    for _ in range(_PIVOTS):
+        size = 0
+        for i in range(m):
+            if chosen[i]:
+                for j in range(size):
+                    factor[size, j] = H[i, place[j]]
+                factor[size, size] = H[i, i]
+                x[size] = b[i]
+                place[size] = i
+                size += 1
+        cholesky(factor, size)
+        substitute(factor, size, x)
+        for i in range(m):
+            v[i] = 0.0
+        for j in range(size):
+            v[place[j]] = x[j]
+        wrong, last = 0, -1
+        for i in range(m):
+            turn[i] = v[i] < 0.0 if chosen[i] else b[i] - _dot(H[i], v, m) > 1e-10 * scale
+            if turn[i]:
+                wrong += 1
+                last = i
+        if wrong == 0:
+            return
+        if wrong < fewest:
+            fewest, patience = wrong, 3
+        else:
+            patience -= 1
+        for i in range(m):
+            if turn[i] and (patience >= 0 or i == last):
+                chosen[i] = not chosen[i]
+    for i in range(m):
+        v[i] = max(v[i], 0.0)
+
+
+@part()
+def _evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: Any, values: Any, first: Any) -> float:
+    """Solve for the state with multipliers mu; set z, values and `first`, and return the misfit plus sum ||d||^2 / mu."""
+    h, n, centroid, sxx = segments
+    info, carry, weights, m1, m0 = work
+    total = 0.0
+    for g in range(len(offsets) - 1):
+        low, high = offsets[g], offsets[g + 1]
+        forward(h, n[g], centroid[g], sxx[g], mu, info[g], carry[g], weights)
+        total += carry_labels(weights, labels[0], labels[1], low, high, m1, m0)
+        backward(h, mu, info[g], m1, m0, low, high, z, values, first)
+    return total
+
+
+@part()
+def _gap(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) -> float:
+    """Duality gap of the state; sets the norms of z."""
+    largest, penalty, paid = 0.0, 0.0, 0.0
+    for i in range(len(mu)):
+        norms[i] = math.sqrt(_dot(z[i], z[i], z.shape[1]))
+        largest = max(largest, norms[i])
+        penalty += mu[i] * norms[i]
+        paid += mu[i] * norms[i] * norms[i]
+    theta = min(1.0, lam / largest) if largest > 0.0 else 1.0
+    square = misfit - paid + within
+    return 0.5 * (1.0 - theta) ** 2 * square + lam * penalty - theta * paid
+
+
+@part()
+def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any, H: Any) -> None:
+    """Set H (m, m) to the Hessian of F in the multipliers of the knots `used`."""
+    h, (info, carry) = segments[0], work[:2]
+    m = len(used)
+    A = np.empty((m, m))
+    for i in range(m):
+        fill(H[i], 0.0)
+    for g in range(len(offsets) - 1):
+        sensitivity(h, mu, info[g], carry[g], used, A)
+        low, high = offsets[g], offsets[g + 1]
+        for i in range(m):
+            for j in range(i + 1):
+                H[i, j] += A[i, j] * _dot(z[used[i], low:high], z[used[j], low:high], high - low)
+    for i in range(m):
+        H[i, i] *= 1.0 + _RIDGE
+        for j in range(i):
+            H[j, i] = H[i, j]
+
+
+@kernel()
+def improve(
+    segments: Any,
+    labels: Any,
+    offsets: Any,
+    lam: float,
+    within: float,
+    enough: float,
+    limit: int,
+    mu: Any,
+    z: Any,
+    values: Any,
+    first: Any,
+) -> tuple[int, float]:
+    """Solve the problem on given knots.
+
+    Parameters
+    ----------
+    segments : tuple of arrays
+        Lengths (k - 1,); weights, centroids (from the left end) and second moments, each (G, k - 1), one row for every
+        group of outputs that share their weights.
+    labels : tuple of two (k - 1, T) arrays
+        Mean label of each segment, and least-squares slope inside it.
+    offsets : (G + 1,) array
+        Group g has the outputs offsets[g] .. offsets[g + 1] - 1.
+    lam : float
+        Strength of the penalty.
+    within : float
+        The part of the misfit that no function linear on the segments can avoid.
+    enough : float
+        Duality gap at which to stop.
+    limit : int
+        Largest number of steps.
+    mu : (k,) array
+        Start, and result: multipliers; zero at both ends.
+    z, values : (k, T) arrays, first : (2, T) array
+        Set to the dual variables, to the function's values, and to its value and slope at the first knot.
+
+    Returns
+    -------
+    int, float : number of steps; duality gap of the problem on these knots.
+    """
+    k, T = z.shape
+    G = len(offsets) - 1
+    work = (np.empty((G, k, 3)), np.empty((G, k - 1, 4)), np.empty((k - 1, 4, 4)), np.empty((k, T)), np.empty((k, T)))
+    norms, trial, used = np.empty(k), mu.copy(), np.empty(k, dtype=np.int64)
+    H, b, chosen, v = np.empty((0, 0)), np.empty(0), np.empty(0, dtype=np.bool_), np.empty(0)
+    m, step, warm, length, before, gap = 0, 0, -1, 1.0, np.inf, np.inf
+    kind = _FREE
+    # One loop with one solve in it: every call of a kernel is compiled in again.
+    while True:
+        misfit = _evaluate(segments, labels, offsets, trial, work, z, values, first)
+        total = misfit
+        for i in range(k):
+            total += lam * lam * trial[i]
+        if total > before * (1.0 + 1e-12):
+            if kind == _BOLD:  # back to where its sensitivities belong, for a plain step
+                copy(mu, trial)
+                kind = _BACK
+                continue
+            if kind == _PLAIN and length > 1e-3:
+                length *= 0.5
+                for j in range(m):
+                    trial[used[j]] = mu[used[j]] + length * (v[j] - mu[used[j]])
+                continue
+        if kind != _BACK:
+            copy(trial, mu)
+            gap = _gap(misfit, within, lam, mu, z, norms)
+            if warm > 0:
+                warm -= 1
+                for i in range(k):
+                    trial[i] *= norms[i] / lam
+                continue
+            if gap <= enough or step == limit:
+                return step, gap
+            if warm < 0 and total == misfit:
+                warm = _WARM_UP
+                for i in range(1, k - 1):
+                    trial[i] = 1e6 / work[0][0, i, 0]
+                continue
+            warm, before = 0, total
+            step += 1
+            m = 0
+            for i in range(1, k - 1):
+                if mu[i] > 0.0 or norms[i] > lam:
+                    used[m] = i
+                    m += 1
+            H, b, chosen, v = np.empty((m, m)), np.empty(m), np.ones(m, dtype=np.bool_), np.empty(m)
+            _hessian(segments, offsets, mu, work, z, used[:m], H)
+        kind, length = _PLAIN if kind == _BACK else _BOLD, 1.0
+        for j in range(m):
+            size = norms[used[j]]
+            bold = kind == _BOLD and size > lam
+            b[j] = size**2 * (size / lam - 1.0) if bold else 0.5 * (size**2 - lam * lam)
+            for other in range(m):
+                b[j] += H[j, other] * mu[used[other]]
+        nonnegative_minimum(H, b, chosen, v)
+        for j in range(m):
+            trial[used[j]] = v[j]

@@ -1,0 +1,67 @@
+"""The regularised problem in one dimension, for any of the losses: knot generation around a reduced problem.
+
+    min over functions f of  sum over entries of weight * loss(f_t(x_i), y_it)  +  lam VV(f).
+
+The solution is a connect-the-dots interpolant of its own fitted values (claim `regularised`); with the squared loss this is
+group l1 trend filtering on an irregular grid. About (lam / lam_max)^(-2/3) knots are active, however many rows there are,
+so the work is done on knots: solve the problem with jumps at few rows only (`vvnorm.univariate.reduced`), sweep the dual
+variable Z over all rows, add the worst row of every segment, drop knots that are not used, until the gap is reached.
+
+*Squared loss of complete labels* (`vvnorm.univariate.squared`) reads the labels once, and then works on blocks.
+*Other losses, weights per entry, missing labels* (`vvnorm.univariate.general`): every round also replaces the losses by
+their quadratic model at the current function, and reads all labels a few times.
+
+The gap used for stopping is the solver's own. What is proved is said by `vvnorm.certify_regularised`, which shares no code
+with this module.
+"""
+
+import time
+from weakref import WeakKeyDictionary
+
+from vvnorm.tolerances import GAP
+from vvnorm.univariate.general import GeneralRounds
+from vvnorm.univariate.problem import Found, Problem
+from vvnorm.univariate.squared import SquaredRounds
+
+__all__ = ["Found", "Problem", "critical_lam", "solve"]
+
+_known: "WeakKeyDictionary[Problem, SquaredRounds | GeneralRounds]" = WeakKeyDictionary()
+
+
+def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
+    """Data of the problem as its solver has them, made once."""
+    if problem not in _known:
+        per_row = problem.weights is None or problem.weights.shape[1] == 1
+        squared = SquaredRounds(problem) if per_row and all(loss.name == "squared" for loss in problem.losses) else None
+        _known[problem] = squared if squared and squared.complete else GeneralRounds(problem)
+    return _known[problem]
+
+
+def critical_lam(problem: Problem) -> float:
+    """Smallest lam at which the best affine function is optimal (`lam_max`)."""
+    rounds = _rounds(problem)
+    return rounds.critical * rounds.lam_unit
+
+
+def solve(problem: Problem, lam: float, *, tol: float = GAP, start: Found | None = None) -> Found:
+    """Solve the regularised problem.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and losses.
+    lam : float
+        Strength of the penalty, positive.
+    tol : float
+        Relative duality gap at which to stop.
+    start : Found, optional
+        Solution at another lam, whose knots are taken over.
+
+    Returns
+    -------
+    Found : with a larger gap than `tol` if double precision, or the limit of rounds, allowed no more.
+    """
+    began = time.perf_counter()
+    rounds = _rounds(problem)
+    state = rounds.run(lam / rounds.lam_unit, tol, start)
+    return rounds.found(state, time.perf_counter() - began)

@@ -1,0 +1,146 @@
+"""Rounds of knot generation: what is common to all losses."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+from vvnorm.univariate.compiled import fixed
+from vvnorm.univariate.knots import DualSweep, KnotFunction, next_knots
+from vvnorm.univariate.problem import Found, Problem
+
+ROUNDS = 200
+"""Largest number of rounds; 4 to 12 are usual, 20 to 60 for losses with corners."""
+
+PATIENCE = 12
+"""Rounds without progress after which a run ends: double precision gives no more."""
+
+NEWTON = 60
+"""Largest number of Newton steps on given knots; 1 to 3 are usual."""
+
+_FIRST = 200  # largest number of knots to start with
+_SAFE = 2.0**200  # beyond this, or below its inverse, inputs and labels are scaled by a power of two
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Where a run ended.
+
+    Attributes
+    ----------
+    function : KnotFunction
+        The best function found.
+    dual : (N, T) array or None
+        Its dual values, where they do not follow from the function.
+    gap : float
+        Relative duality gap.
+    rounds, steps : int
+        Rounds, and Newton steps in all of them, until this function was found.
+    largest : float
+        Largest ||Z||.
+    """
+
+    function: KnotFunction
+    dual: Array | None
+    gap: float
+    rounds: int
+    steps: int
+    largest: float
+
+
+class Rounds:
+    """Units, first knots, the next knots, and the way back to the caller's units.
+
+    Attributes
+    ----------
+    x : (N,) array
+        Inputs in units of `x_unit`.
+    last : int
+        First row of the largest input.
+    centre : float
+        Middle of the inputs.
+    line : (2, T) array
+        Value at the centre and slope of what has been taken off the labels.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.x_unit, self.y_unit = unit(float(np.abs(problem.x[[0, -1]]).max())), 1.0
+        self.x = fixed(problem.x if self.x_unit == 1 else problem.x / self.x_unit)
+        self.last = int(np.searchsorted(self.x, self.x[-1]))
+        self.outputs = problem.Y.shape[1]
+        self.centre = float(self.x[0] / 2 + self.x[-1] / 2)
+        self.line = np.zeros((2, self.outputs))
+
+    @property
+    def lam_unit(self) -> float:
+        """One unit of lam, in the caller's."""
+        return self.x_unit * self.y_unit
+
+    @property
+    def critical(self) -> float:
+        """Smallest lam at which the best affine function is optimal."""
+        raise NotImplementedError
+
+    def run(self, lam: float, tol: float, start: Found | None) -> State:
+        """Generate knots until the relative gap is at most tol."""
+        raise NotImplementedError
+
+    def first_knots(self, lam: float, start: Found | None) -> tuple[NDArray[np.int64], Array]:
+        """Rows of the first knots and their multipliers: those of the start, else evenly spaced."""
+        if start is not None and len(start.kinks):
+            rows = np.searchsorted(self.problem.x, start.kinks)
+            mu = np.sqrt(np.einsum("kt,kt->k", start.jumps, start.jumps)) * (self.x_unit / self.y_unit) / lam
+            return np.concatenate([[0], rows, [self.last]]), np.concatenate([[0.0], mu, [0.0]])
+        count = 2
+        if lam < self.critical:
+            count += int(min((lam / self.critical) ** (-2 / 3), _FIRST, self.last - 1))
+        spaced = np.linspace(0, self.last, count).astype(np.int64)
+        rows = np.unique(np.searchsorted(self.x, self.x[spaced]))  # the first row of each input
+        return rows, np.zeros(len(rows))
+
+    def next_knots(
+        self, lam: float, mu: Array, z: Array, function: KnotFunction, sweep: DualSweep
+    ) -> tuple[NDArray[np.int64], Array, Array]:
+        """Rows, multipliers and jumps of the next round: knots in use or close to it, and the worst rows."""
+        close = lam * (1 - min(max(sweep.largest / lam - 1, 0.0), 1e-3))
+        keep = (mu > 0) | (np.einsum("kt,kt->k", z, z) > close * close) | function.bends
+        keep[0] = keep[-1] = True
+        worst = np.searchsorted(self.x, self.x[sweep.worst])  # the first row of each input
+        worst[(sweep.worst < 0) | (worst == self.last)] = -1
+        merged, source = np.empty((2, len(keep) + len(worst)), dtype=np.int64)
+        count = next_knots(function.rows, keep, worst, merged, source)
+        source, old = source[:count], source[:count] >= 0
+        return merged[:count].copy(), np.where(old, mu[source], 0.0), np.where(old[:, None], function.jumps[source], 0.0)
+
+    def found(self, state: State, seconds: float) -> Found:
+        """Give the function in the caller's units."""
+        f = state.function
+        bends = f.bends
+        knots = bends.copy()
+        knots[0] = knots[-1] = True
+        x, slope = self.problem.x, self.y_unit / self.x_unit
+        at_knots = self.line[0] + self.line[1] * (self.x[f.rows] - self.centre)[:, None]
+        return Found(
+            kinks=x[f.rows[bends]],
+            jumps=f.jumps[bends] * slope,
+            slope=(f.first[1] + self.line[1]) * slope,
+            value=(f.first[0] + at_knots[0]) * self.y_unit,
+            centre=float(x[0]),
+            knots=x[f.rows[knots]],
+            values=(f.values + at_knots)[knots] * self.y_unit,
+            dual=None if state.dual is None else state.dual * self.y_unit,
+            gap=state.gap,
+            rounds=state.rounds,
+            steps=state.steps,
+            seconds=seconds,
+        )
+
+
+def unit(size: float) -> float:
+    """1 for magnitudes that are safe to multiply, else the power of two next to them."""
+    if size == 0 or 1 / _SAFE < size < _SAFE:
+        return 1.0
+    return math.ldexp(1.0, math.frexp(size)[1] - 1)

@@ -1,0 +1,166 @@
+"""Fitting a piecewise linear function whose slope may jump at given knots, at a quadratic price: a Kalman smoother.
+
+With multipliers mu_i >= 0 the problem of `vvnorm.univariate.reduced` needs, for every output, the minimiser of
+
+    sum over segments of the misfit / 2  +  sum_i d_i^2 / (2 mu_i),         d_i the slope jump at knot a_i,
+
+which is the smoothing of a state (value, slope) that moves along x, its slope disturbed at the knots with variance mu_i. A
+segment's data enter as two squares, n (f(centroid) - mean)^2 and sxx (slope - fitted slope)^2. Information travels in
+square-root form,
+
+    alpha (slope + ratio * value - m1)^2 + beta (value - m0)^2,
+
+in which a disturbed slope changes alpha to alpha / (1 + mu alpha) and nothing else, so that mu = 0 (a knot not in use) and
+large mu lose no digits. The jumps are d_i = mu_i z_i, z_i being the dual variable at the knot. All costs are linear in the
+number of knots; what does not depend on labels is done once for outputs that share their weights.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vvnorm.univariate.compiled import ANY_ORDER, kernel, part
+
+
+@part()
+def _eliminate(rows: Any, turn: Any) -> None:
+    """Rotate four rows (slope coefficient, value coefficient) to upper triangular form; the rotation goes to `turn`."""
+    for i in range(4):
+        for j in range(4):
+            turn[i, j] = 1.0 if i == j else 0.0
+    for column in range(2):
+        for i in range(column + 1, 4):
+            if rows[i, column] == 0.0:
+                continue
+            size = math.hypot(rows[column, column], rows[i, column])
+            cosine, sine = rows[column, column] / size, rows[i, column] / size
+            for matrix in (rows, turn):
+                for j in range(matrix.shape[1]):
+                    upper, lower = matrix[column, j], matrix[i, j]
+                    matrix[column, j] = cosine * upper + sine * lower
+                    matrix[i, j] = cosine * lower - sine * upper
+
+
+@kernel()
+def forward(h: Any, n: Any, centroid: Any, sxx: Any, mu: Any, info: Any, carry: Any, weights: Any) -> None:
+    """Pass information on the state from the first knot to the last; what does not depend on labels.
+
+    Parameters
+    ----------
+    h, n, centroid, sxx : (k - 1,) arrays
+        Length of each segment; weight, centroid (from the segment's left end) and second moment of its data.
+    mu : (k,) array
+        Multipliers at the knots; those of the two ends are not used.
+    info : (k, 3) array
+        Set to alpha, ratio and beta at each knot, left of its jump.
+    carry : (k - 1, 4) array
+        Set to the matrix that takes (m1, m0) across each segment, row by row.
+    weights : (k - 1, 4, 4) array
+        Set to the coefficients of (m1, m0, mean, fitted slope) in m1, m0 and two residuals at the segment's right end.
+    """
+    rows, turn = np.empty((4, 2)), np.empty((4, 4))
+    for j in range(3):
+        info[0, j] = 0.0
+    for p in range(len(h)):
+        alpha, ratio, beta = info[p, 0], info[p, 1], info[p, 2]
+        # Square roots of weights, in the order of `weights`' columns; the state is taken to the segment's right end.
+        roots = (math.sqrt(alpha / (1.0 + mu[p] * alpha)), math.sqrt(beta), math.sqrt(n[p]), math.sqrt(sxx[p]))
+        rows[0, 0], rows[0, 1] = roots[0] * (1.0 - h[p] * ratio), roots[0] * ratio
+        rows[1, 0], rows[1, 1] = -roots[1] * h[p], roots[1]
+        rows[2, 0], rows[2, 1] = roots[2] * (centroid[p] - h[p]), roots[2]
+        rows[3, 0], rows[3, 1] = roots[3], 0.0
+        size = math.hypot(math.hypot(rows[0, 1], rows[1, 1]), rows[2, 1])
+        _eliminate(rows, turn)
+        slope, value = rows[0, 0], rows[1, 1]
+        if abs(value) <= 1e-15 * size:
+            value = 0.0  # data at one place only say nothing about the rest of the line
+        by_slope = 1.0 / slope if slope != 0.0 else 0.0
+        by_value = 1.0 / value if value != 0.0 else 0.0
+        info[p + 1, 0], info[p + 1, 1], info[p + 1, 2] = slope * slope, rows[0, 1] * by_slope, value * value
+        for j in range(4):
+            weights[p, 0, j] = turn[0, j] * roots[j] * by_slope
+            weights[p, 1, j] = turn[1, j] * roots[j] * by_value
+            weights[p, 2, j] = turn[2, j] * roots[j]
+            weights[p, 3, j] = turn[3, j] * roots[j]
+        for i in range(2):
+            for j in range(2):
+                carry[p, 2 * i + j] = weights[p, i, j]
+
+
+@kernel(fastmath=ANY_ORDER)
+def carry_labels(weights: Any, mean: Any, fitted: Any, low: int, high: int, m1: Any, m0: Any) -> float:
+    """Set m1 and m0 (k, T) at the knots for outputs low .. high - 1; return the misfit that no state can avoid."""
+    misfit = 0.0
+    for t in range(low, high):
+        m1[0, t] = 0.0
+        m0[0, t] = 0.0
+    for p in range(len(weights)):
+        w = weights[p]
+        for t in range(low, high):
+            a, b, c, d = m1[p, t], m0[p, t], mean[p, t], fitted[p, t]
+            m1[p + 1, t] = w[0, 0] * a + w[0, 1] * b + w[0, 2] * c + w[0, 3] * d
+            m0[p + 1, t] = w[1, 0] * a + w[1, 1] * b + w[1, 2] * c + w[1, 3] * d
+            e = w[2, 0] * a + w[2, 1] * b + w[2, 2] * c + w[2, 3] * d
+            f = w[3, 0] * a + w[3, 1] * b + w[3, 2] * c + w[3, 3] * d
+            misfit += e * e + f * f
+    return misfit
+
+
+@kernel()
+def backward(h: Any, mu: Any, info: Any, m1: Any, m0: Any, low: int, high: int, z: Any, values: Any, first: Any) -> None:
+    """Set dual variables z and values (k, T) at the knots, and value and slope at the first knot, `first` (2, T)."""
+    last = len(mu) - 1
+    for t in range(low, high):
+        first[0, t] = m0[last, t]
+        first[1, t] = m1[last, t] - info[last, 1] * m0[last, t]
+        z[last, t] = 0.0
+        values[last, t] = first[0, t]
+    for p in range(last - 1, -1, -1):
+        flexible = mu[p] * info[p, 0]
+        alpha = info[p, 0] / (1.0 + flexible)
+        for t in range(low, high):
+            first[0, t] -= h[p] * first[1, t]
+            values[p, t] = first[0, t]
+            left = m1[p, t] - info[p, 1] * first[0, t]
+            z[p, t] = alpha * (first[1, t] - left)
+            if p > 0:
+                # The slope on the left, as a mean and not as a difference: it may be small where a jump is large.
+                first[1, t] = (first[1, t] + flexible * left) / (1.0 + flexible)
+
+
+@kernel()
+def sensitivity(h: Any, mu: Any, info: Any, carry: Any, used: Any, out: Any) -> None:
+    """Set `out` (m, m) to -dz_i / dd_j for a jump that is imposed at knot j, knots i and j in `used` (m,).
+
+    It is the inverse of P + diag(mu), where P is the matrix of the dual problem; symmetric and positive definite.
+    """
+    k, m = len(mu), len(used)
+    seen = np.zeros((m, m))  # m1 at knot used[i], right of its jump, for the jump at used[j], j <= i
+    value, slope = np.zeros(m), np.zeros(m)
+    place = 0
+    for p in range(k - 1):
+        if place < m and used[place] == p:
+            slope[place] = 1.0
+            for j in range(place + 1):
+                seen[place, j] = slope[j]
+            place += 1
+        a, b, c, d = carry[p, 0], carry[p, 1], carry[p, 2], carry[p, 3]
+        for j in range(place):
+            m1, m0 = slope[j], value[j]
+            slope[j] = a * m1 + b * m0
+            value[j] = c * m1 + d * m0
+    for j in range(m):
+        slope[j] -= info[k - 1, 1] * value[j]
+    place = m - 1
+    for p in range(k - 2, -1, -1):
+        for j in range(m):
+            value[j] -= h[p] * slope[j]
+        if place >= 0 and used[place] == p:
+            alpha = info[p, 0] / (1.0 + mu[p] * info[p, 0])
+            for j in range(m):
+                dual = alpha * (slope[j] + info[p, 1] * value[j] - seen[place, j])
+                out[place, j] = -dual
+                slope[j] -= mu[p] * dual
+            slope[place] -= 1.0
+            place -= 1
