@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vvnorm.certify import Certificate, certify
+    from vvnorm.certify_regularised import FitCertificate, certify_fit
     from vvnorm.claims import Claim, Result, Verdict
     from vvnorm.data import (
         Dataset,
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
         random_dataset,
         two_squares,
     )
+    from vvnorm.estimators import VVNormClassifier, VVNormRegressor, VVNormRegressorCV
+    from vvnorm.fitting import Fit, fit, fit_path, lambda_max
+    from vvnorm.losses import Loss
     from vvnorm.measures import sup_distance
     from vvnorm.network import ReLUNetwork
-    from vvnorm.solution import Solution, interpolate
+    from vvnorm.piecewise import PiecewiseLinear
+    from vvnorm.solution import Interpolant, Solution, interpolate
     from vvnorm.training import TrainingResult, train
     from vvnorm.univariate import connect_the_dots
 
@@ -30,6 +35,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "certify": ("Certificate", "certify"),
+    "certify_regularised": ("FitCertificate", "certify_fit"),
     "claims": ("Claim", "Result", "Verdict"),
     "data": (
         "Dataset",
@@ -42,9 +48,13 @@ _HOMES = {
         "random_dataset",
         "two_squares",
     ),
+    "estimators": ("VVNormClassifier", "VVNormRegressor", "VVNormRegressorCV"),
+    "fitting": ("Fit", "fit", "fit_path", "lambda_max"),
+    "losses": ("Loss",),
     "measures": ("sup_distance",),
     "network": ("ReLUNetwork",),
-    "solution": ("Solution", "interpolate"),
+    "piecewise": ("PiecewiseLinear",),
+    "solution": ("Interpolant", "Solution", "interpolate"),
     "training": ("TrainingResult", "train"),
     "univariate": ("connect_the_dots",),
 }
@@ -54,20 +64,32 @@ __all__ = [
     "Certificate",
     "Claim",
     "Dataset",
+    "Fit",
+    "FitCertificate",
+    "Interpolant",
+    "Loss",
+    "PiecewiseLinear",
     "ReLUNetwork",
     "Result",
     "Solution",
     "TrainingResult",
+    "VVNormClassifier",
+    "VVNormRegressor",
+    "VVNormRegressorCV",
     "Verdict",
     "__version__",
     "aligned_dataset",
     "bernoulli_auxiliary",
     "builtin_dataset",
     "certify",
+    "certify_fit",
     "collinear_dataset",
     "connect_the_dots",
+    "fit",
+    "fit_path",
     "gaussian_auxiliary",
     "interpolate",
+    "lambda_max",
     "load_dataset",
     "random_dataset",
     "sup_distance",

@@ -16,6 +16,7 @@ import vvnorm
 
 if TYPE_CHECKING:
     from vvnorm.data import Dataset
+    from vvnorm.fitting import Fit
     from vvnorm.training import TrainingResult
 
 OK, NOT_CERTIFIED, INCONCLUSIVE, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
@@ -84,6 +85,15 @@ PlotOption = Annotated[
 ]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers.", show_default=False)]
 TolOption = Annotated[float, typer.Option("--tol", help="Largest relative gap and residual that count as optimal.")]
+LossOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--loss",
+        metavar="[COL=]NAME",
+        help="squared, logistic, hinge, huber:DELTA or one-class:NU, of all outputs or of one; repeatable.",
+        show_default=False,
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -170,6 +180,12 @@ def solve(
     data: DataArgument,
     x: XOption = None,
     y: YOption = None,
+    lam: Annotated[
+        float | None,
+        typer.Option(help="Fit with a loss plus this times the VV norm; by default interpolate.", show_default=False),
+    ] = None,
+    relative: Annotated[bool, typer.Option("--relative", help="--lam is in units of lam_max.")] = False,
+    loss: LossOption = None,
     aux: AuxOption = 0,
     sigma: SigmaOption = 1.0,
     seed: SeedOption = 0,
@@ -179,26 +195,90 @@ def solve(
     plot: PlotOption = None,
     json: JsonOption = None,
 ) -> int:
-    """Find the interpolant of least VV norm, with a proof, and say whether it is the only one."""
+    """Find the interpolant of least VV norm, or with --lam the best fit, with a proof."""
     from vvnorm.files import write_json
-    from vvnorm.solution import interpolate, summary_lines
+    from vvnorm.solution import Interpolant, interpolate
 
     _check_outputs(json, out, plot)
-    dataset = _load(data, x, y, aux, sigma, seed, repeats)
-    solution = interpolate(dataset.X, dataset.Y, tol=tol)
+    if lam is None and (loss or relative):
+        raise ValueError(f"{'--loss' if loss else '--relative'} needs --lam; without it the labels are interpolated")
+    dataset = _load(data, x, y, aux, sigma, seed, repeats, fit=lam is not None)
+    solution: Interpolant | Fit
+    if lam is None:
+        solution = interpolate(dataset.X, dataset.Y, tol=tol)
+    else:
+        from vvnorm.fitting import fit
+
+        losses = _losses(loss, dataset.y_names)
+        strength = _relative([lam], dataset, losses)[0] if relative else lam
+        solution = fit(dataset.X, dataset.Y, strength, loss=losses, tol=tol)
     complaints = solution.verify()
-    record = solution.record() | {"source": dataset.source, "y_names": dataset.y_names, "complaints": complaints}
-    for name, text in summary_lines(record):
+    for name, text in solution.summary_lines(dataset.y_names):
         _say(f"{name:>18}  {text}")
     if out:
         solution.network.save(out)
     if plot:
-        from vvnorm.plotting import plot_solution
+        from vvnorm.plotting import plot_fit, plot_solution
 
-        plot_solution(solution, dataset.x_names[0], dataset.y_names, plot)
+        if isinstance(solution, Interpolant):
+            plot_solution(solution, dataset.x_names[0], dataset.y_names, plot)
+        else:
+            plot_fit(solution, dataset.x_names[0], dataset.y_names, plot)
     if json:
-        write_json(json, record)
+        extra = {"source": dataset.source, "y_names": dataset.y_names, "complaints": complaints}
+        write_json(json, solution.record() | extra)
     return _conclude(complaints)
+
+
+@app.command("path")
+def fits_along_path(
+    data: DataArgument,
+    x: XOption = None,
+    y: YOption = None,
+    lams: Annotated[int, typer.Option(min=1, help="Number of fits.")] = 30,
+    start: Annotated[float, typer.Option("--from", help="First lam, in units of lam_max.")] = 1.0,
+    stop: Annotated[float, typer.Option("--to", help="Last lam, in units of lam_max.")] = 1e-4,
+    loss: LossOption = None,
+    aux: AuxOption = 0,
+    sigma: SigmaOption = 1.0,
+    seed: SeedOption = 0,
+    repeats: RepeatsOption = RepeatsPolicy.error,
+    tol: TolOption = 1e-6,
+    plot: PlotOption = None,
+    json: JsonOption = None,
+) -> int:
+    """Fit for many lam, from one where the fit is a line downwards, each with a proof."""
+    import numpy as np
+
+    from vvnorm.files import write_json
+    from vvnorm.fitting import fit_path
+
+    _check_outputs(json, None, plot)
+    for option, value in (("--from", start), ("--to", stop)):
+        if not 0 < value < float("inf"):
+            raise ValueError(f"{option} must be a positive finite number, got {value!r}")
+    dataset = _load(data, x, y, aux, sigma, seed, repeats, fit=True)
+    losses = _losses(loss, dataset.y_names)
+    strengths = _relative(np.geomspace(start, stop, lams).tolist(), dataset, losses)
+    with _Progress() as progress:
+        step = progress.task("path", 2 * lams)
+        fits = fit_path(dataset.X, dataset.Y, strengths, loss=losses, tol=tol, advance=step)
+        rows = []
+        for fit in fits:
+            rows.append(fit.record() | {"complaints": fit.verify()})
+            step(fit)
+    table = _Table("lam", "lam / lam_max", "objective", "loss", "VV norm", "knots", "certified gap")
+    for row in rows:
+        numbers = (row["lam"], row["lam"] / row["lam_max"], row["value"], row["loss"], row["vv_norm"])
+        table.row(*(f"{number:.6g}" for number in numbers), str(len(row["knots"])), f"{row['gap']:.2g}")
+    table.show()
+    if plot:
+        from vvnorm.plotting import plot_path
+
+        plot_path(fits, dataset.x_names[0], plot)
+    if json:
+        write_json(json, {"source": dataset.source, "y_names": dataset.y_names, "fits": rows})
+    return _conclude([f"lam {row['lam']:.6g}: {complaint}" for row in rows for complaint in row["complaints"]])
 
 
 @app.command()
@@ -376,8 +456,21 @@ def figures(
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def _load(data: str, x: str | None, y: str | None, aux: int, sigma: float, seed: int, repeats: RepeatsPolicy) -> "Dataset":
-    """Load a file or built-in data, merge repeated inputs, append auxiliary outputs."""
+def _load(
+    data: str,
+    x: str | None,
+    y: str | None,
+    aux: int,
+    sigma: float,
+    seed: int,
+    repeats: RepeatsPolicy,
+    *,
+    fit: bool = False,
+) -> "Dataset":
+    """Load a file or built-in data, merge repeated inputs, append auxiliary outputs.
+
+    A fit takes different labels at one input as they are; repeats are then merged only if a policy asks for it.
+    """
     from vvnorm.data import builtin_dataset, gaussian_auxiliary, load_dataset
 
     if data.startswith("builtin:"):
@@ -388,9 +481,38 @@ def _load(data: str, x: str | None, y: str | None, aux: int, sigma: float, seed:
         raise ValueError(f"{'--x' if not x else '--y'} must name the column(s) of {data!r} to use")
     else:
         dataset = load_dataset(data, _columns(x), _columns(y))
-    if dataset.X.shape[1] == 1:
+    if dataset.X.shape[1] == 1 and not (fit and repeats is RepeatsPolicy.error):
         dataset = dataset.merged(repeats.value)
     return dataset.with_auxiliary(gaussian_auxiliary(dataset.Y, aux, sigma, seed)) if aux else dataset
+
+
+def _losses(options: list[str] | None, y_names: tuple[str, ...]) -> list[str]:
+    """Read `NAME` (all outputs) and `COL=NAME` (one) into one loss per output; squared where nothing is said."""
+    common: str | None = None
+    own: dict[str, str] = {}
+    for option in options or []:
+        column, equals, name = option.rpartition("=")
+        if not equals and common is not None:
+            raise ValueError(f"--loss names {common!r} and {name!r} for all outputs; say COL=NAME for single ones")
+        if equals and column not in y_names:
+            raise ValueError(f"--loss {option!r}: there is no output {column!r}; there are: {', '.join(y_names)}")
+        if column in own:
+            raise ValueError(f"--loss names output {column!r} twice")
+        if equals:
+            own[column] = name
+        else:
+            common = name
+    return [own.get(name, common or "squared") for name in y_names]
+
+
+def _relative(ratios: list[float], dataset: "Dataset", losses: list[str]) -> list[float]:
+    """Turn ratios lam / lam_max into lam."""
+    from vvnorm.fitting import lambda_max
+
+    largest = lambda_max(dataset.X, dataset.Y, loss=losses)
+    if not largest > 0:
+        raise ValueError("lam_max is 0: a line fits these data best whatever lam is; say --lam without --relative")
+    return [ratio * largest for ratio in ratios]
 
 
 def _columns(names: str) -> list[str]:

@@ -12,22 +12,29 @@ inputs no finite dictionary is known beforehand to suffice; that one does is see
 *Curvature program.* The same problem in the values at the data: rising and falling kinks P_i + Q_i = delta_i at the inner
 points, a slope a = s_1 + sum_i Q_i left for a neuron that is on over all the data (no skip connection), and values of
 missing labels as unknowns. It is sparse, far better conditioned, and its multipliers are the dual certificate itself.
+Whatever the values cost, the network through them is connect-the-dots; so fits under any convex loss, and fits of least
+VV norm whose losses keep to budgets, are programs in the values as well.
 
-CVXPY hands both to Clarabel. Solver and status are recorded and never trusted: what counts is the certificate.
+CVXPY hands all of them to Clarabel. Solver and status are recorded and never trusted: what counts is the certificate.
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vvnorm.data import Array, as_count, as_generator, as_inputs, as_labels, sorted_univariate
+from vvnorm.data import Array, as_count, as_generator, as_inputs, as_labels, as_strength, as_weights, sorted_univariate
+from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.univariate.interpolation import ConnectTheDots, connect_sorted
 
 _USABLE = ("optimal", "optimal_inaccurate", "user_limit")
+# More than Clarabel may reach: by its own word it then ends inaccurate, but with gaps far below those of its defaults.
+_STRICT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
+_BEND = 1e-8  # bends of a fit below this part of all its curvature are solver noise, and are made straight
 _SNAP = 1e-6  # shares of a curvature closer than this to 0 or 1 are solver noise; either choice interpolates exactly
 
 
@@ -290,13 +297,7 @@ def curvature_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True) ->
     n, T = labels.shape
     middle, height = _middle_and_height(labels)
     targets = (labels - middle) / height
-    with np.errstate(all="ignore"):
-        reach = x[-1] - x[0]
-        per_gap = reach / np.diff(x)
-    if not np.isfinite(per_gap).all():
-        raise ValueError(
-            "X spans more orders of magnitude than the convex program can hold in one unit; rescale parts of it"
-        )
+    reach, per_gap = _reach_and_inverse_gaps(x)
     # Unknown values of missing labels, and the values at the data as an affine function of them.
     row, output = np.nonzero(np.isnan(targets))
     values = np.where(np.isnan(targets), 0.0, targets)
@@ -304,16 +305,7 @@ def curvature_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True) ->
         free = cp.Variable(len(row))
         place = coo_array((np.ones(len(row)), (row + n * output, np.arange(len(row)))), shape=(n * T, len(row)))
         values = values + cp.reshape(place @ free, (n, T), order="F")
-    slopes = cp.multiply(np.repeat(per_gap[:, None], T, axis=1), values[1:] - values[:-1])
-    P, Q = cp.Variable((max(n - 2, 1), T)), cp.Variable((max(n - 2, 1), T))
-    constraints = [P + Q - (slopes[1:] - slopes[:-1]) == 0] if n > 2 else [P == 0, Q == 0]
-    cost = cp.sum(cp.norm(P, 2, axis=1))
-    if skip:
-        constraints.append(Q == 0)
-    else:
-        a = cp.Variable(T)
-        constraints.append(a - (slopes[0] + cp.sum(Q, axis=0)) == 0)
-        cost += cp.sum(cp.norm(Q, 2, axis=1)) + cp.norm(a)
+    cost, constraints, P = _curvature_cost(values, per_gap, skip)
     provenance = _solve(cp.Problem(cp.Minimize(cost), constraints))
     if len(row):
         filled = labels.copy()
@@ -326,8 +318,255 @@ def curvature_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True) ->
         eta[1:-1] = -np.asarray(constraints[0].dual_value).reshape(n - 2, T)
     if not skip:
         eta[0] = -np.ravel(constraints[-1].dual_value)
-    network = dots.network if skip else _without_skip(dots, np.asarray(P.value)[: n - 2] * (height / reach))
+    network = dots.network if skip else _without_skip(dots, P.value[: n - 2] * (height / reach))
     return CurvatureSolution(network, eta, dots, provenance)
+
+
+@dataclass(frozen=True, eq=False)
+class CurvatureFit:
+    """A fit made from the output of a program in the values at the data points.
+
+    Attributes
+    ----------
+    value : float
+        The solver's optimal value: of loss plus lam times the VV norm, or of the VV norm where losses have budgets. Not
+        certified.
+    network : ReLUNetwork
+        Connect-the-dots of the fitted values (as a function; without a skip connection its trend is made of neurons).
+    x : (M,) array
+        The distinct inputs, increasing.
+    values : (M, T) array
+        Fitted values there; bends that are solver noise have been made straight.
+    dual : (N, T) array
+        The multipliers R of the fitted values, in the caller's order, 0 where there is no loss: -weight * loss'(value)
+        where the loss has a derivative, a subgradient elsewhere. Up to the solver's accuracy they are orthogonal to
+        affine functions (to constants, without a skip connection).
+    provenance : dict
+        Solver, status, versions, and the units the program was posed in.
+    """
+
+    value: float
+    network: ReLUNetwork
+    x: Array
+    values: Array
+    dual: Array
+    provenance: dict[str, Any]
+
+
+Losses = str | Loss | Sequence[str | Loss]
+
+
+def curvature_fit(
+    X: ArrayLike,
+    Y: ArrayLike,
+    lam: float,
+    *,
+    loss: Losses = "squared",
+    weights: ArrayLike | None = None,
+    skip: bool = True,
+) -> CurvatureFit:
+    """Minimise, over all networks, the sum over present labels of weight * loss(f(x_i), y_i) plus lam * VV(f).
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, 1)
+        At least two distinct inputs, repeated ones with whatever labels.
+    Y : array-like, shape (N,) or (N, T)
+        Labels; NaN = missing, and then no loss.
+    lam : float
+        Strength of the penalty, positive.
+    loss : str, Loss, or sequence with one per output
+        See `vvnorm.losses`.
+    weights : array-like, shape (N,), (N, 1) or (N, T), optional
+        Finite non-negative factors of the losses, 1 by default; not all 0 for any output.
+    skip : bool
+        Whether the skip connection A is free; otherwise A = 0. The output bias c is always free.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data, losses, weights or lam.
+    RuntimeError
+        If the solver returns no usable point; the message has its status.
+
+    Notes
+    -----
+    If a line separates the classes of a logistic loss, no network reaches the least objective, since slopes are free; the
+    program then ends somewhere far out.
+    """
+    import cvxpy as cp
+
+    lam, program = as_strength(lam), _FitProgram(X, Y, loss, weights, skip)
+    strength = lam / (program.reach * program.height * program.heaviest)
+    problem = cp.Problem(cp.Minimize(sum(program.losses) + strength * program.cost), program.constraints)
+    provenance = _solve_strictly(problem)
+    size = program.height * program.heaviest
+    return program.fit(float(problem.value) * size * program.height, size, provenance)
+
+
+def budgeted_fit(
+    X: ArrayLike,
+    Y: ArrayLike,
+    budgets: ArrayLike,
+    *,
+    loss: Losses = "squared",
+    weights: ArrayLike | None = None,
+    skip: bool = True,
+) -> tuple[CurvatureFit, Array]:
+    """Minimise VV(f) over all networks whose loss on output t, summed over present labels, is at most budgets[t].
+
+    Parameters
+    ----------
+    X, Y, loss, weights, skip
+        As in `curvature_fit`.
+    budgets : array-like, shape (T,)
+        Positive. Repeated inputs with different labels can make them impossible to keep.
+
+    Returns
+    -------
+    fit : CurvatureFit
+        Its dual is that of the weighted sum below.
+    multipliers : (T,) array
+        Non-negative; the fit also minimises sum_t multipliers[t] * loss_t + VV(f).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data, losses, weights or budgets.
+    RuntimeError
+        If the solver returns no usable point (there is none if no network keeps to the budgets); the message has its
+        status.
+    """
+    import cvxpy as cp
+
+    program = _FitProgram(X, Y, loss, weights, skip)
+    limits = np.asarray(budgets, dtype=np.float64)
+    if limits.shape != (program.outputs,) or not np.all((limits > 0) & (limits < np.inf)):
+        raise ValueError(f"budgets must hold {program.outputs} positive finite numbers, got {budgets!r}")
+    limits = limits / program.height**2 / program.heaviest
+    kept = [loss_ - limit <= 0 for loss_, limit in zip(program.losses, limits.tolist(), strict=True)]
+    problem = cp.Problem(cp.Minimize(program.cost), program.constraints + kept)
+    provenance = _solve_strictly(problem)
+    multipliers = np.array([float(np.ravel(constraint.dual_value)[0]) for constraint in kept])
+    multipliers = np.maximum(multipliers, 0.0) / (program.heaviest * program.height * program.reach)
+    return program.fit(float(problem.value) * program.height / program.reach, 1 / program.reach, provenance), multipliers
+
+
+class _FitProgram:
+    """Losses and cost of a fit as CVXPY expressions, in units in which inputs, labels and weights go up to about 1.
+
+    Labels of classes have no unit; where one output has such labels, all are left as they are.
+    """
+
+    def __init__(self, X: ArrayLike, Y: ArrayLike, loss: Losses, weights: ArrayLike | None, skip: bool) -> None:
+        import cvxpy as cp
+
+        inputs = as_inputs(X)
+        if inputs.shape[1] != 1:
+            raise ValueError(f"X has {inputs.shape[1]} columns; the univariate theory needs exactly one input feature")
+        labels = as_labels(Y, len(inputs), allow_missing=True)
+        self.outputs, self.skip = labels.shape[1], skip
+        kinds = as_losses(loss, self.outputs)
+        labels = canonical_labels(labels, kinds)
+        checked = as_weights(weights, labels.shape)
+        factors = np.ones_like(labels) if checked is None else np.broadcast_to(checked, labels.shape)
+        self.heaviest = float(factors.max())
+        self.x, place = np.unique(inputs[:, 0], return_inverse=True)
+        if len(self.x) < 2:
+            raise ValueError(f"X has 1 distinct value ({float(self.x[0])!r}); a fit is determined by two or more")
+        self.reach, per_gap = _reach_and_inverse_gaps(self.x)
+        self.middle, self.height = _middle_and_height(labels)
+        classes = np.array([kind.name in ("logistic", "hinge") for kind in kinds])
+        self.middle = np.where(classes, 0.0, self.middle)
+        self.height = 1.0 if classes.any() else self.height
+        targets = (labels - self.middle) / self.height
+
+        self._present = ~np.isnan(labels)
+        self._values = cp.Variable((len(self.x), self.outputs))
+        self.cost, self.constraints, self._rising = _curvature_cost(self._values, per_gap, skip)
+        # The values once more, label by label: the multipliers of these equalities are the dual, whatever the loss.
+        self._ties, self.losses = [], []
+        for t, kind in enumerate(kinds):
+            rows = np.flatnonzero(self._present[:, t])
+            fitted = cp.Variable(len(rows))
+            self._ties.append(fitted - self._values[place[rows], t] == 0)
+            losses = _loss_expression(kind, fitted, targets[rows, t], self.height)
+            self.losses.append((factors[rows, t] / self.heaviest) @ losses)
+        self.constraints += self._ties
+
+    def fit(self, value: float, dual_unit: float, provenance: dict[str, Any]) -> CurvatureFit:
+        """Make the fit from what the solved program holds; `value` has been converted to the caller's units."""
+        values = _straightened(self.x, self._values.value * self.height + self.middle)
+        dots = connect_sorted(self.x, values)
+        rising = self._rising.value[: len(self.x) - 2] * (self.height / self.reach)
+        network = dots.network if self.skip else _without_skip(dots, rising)
+        dual = np.zeros(self._present.shape)
+        for t, tie in enumerate(self._ties):
+            dual[self._present[:, t], t] = tie.dual_value * dual_unit
+        provenance |= {"units": {"x": self.reach, "y": self.height}}
+        return CurvatureFit(value, network, self.x, values, dual, provenance)
+
+
+def _loss_expression(loss: Loss, fitted: Any, labels: Array, unit: float) -> Any:
+    """Losses of fitted values, one per label, over unit^2; both values and labels are in that unit."""
+    import cvxpy as cp
+
+    off = fitted - labels
+    if loss.name == "squared":
+        return cp.square(off) / 2
+    if loss.name == "huber":
+        return cp.huber(off, loss.parameter / unit) / 2
+    if loss.name == "one_class":
+        return cp.maximum((loss.parameter - 1) * off, loss.parameter * off) / unit
+    if loss.name == "logistic":
+        return cp.logistic(fitted) - cp.multiply(labels, fitted)
+    return cp.pos(1 - cp.multiply(labels, fitted))
+
+
+def _straightened(x: Array, values: Array) -> Array:
+    """Values (M, T) without the bends that are too small to be meant."""
+    dots = connect_sorted(x, values)
+    bends = np.concatenate([[True], dots.norms > _BEND * dots.value, [True]])
+    return np.column_stack([np.interp(x, x[bends], column[bends]) for column in values.T])
+
+
+def _curvature_cost(values: Any, per_gap: Array, skip: bool) -> tuple[Any, list[Any], Any]:
+    """Least VV norm of a network with the given values at the data, as an expression.
+
+    Returns
+    -------
+    cost, constraints
+        In the unit of 1 / per_gap. The first constraint's multipliers are the dual certificate at the inner points, the
+        last one's its value at the first point, if there is no skip connection.
+    rising
+        The part of each curvature that rising neurons provide.
+    """
+    import cvxpy as cp
+
+    n, T = values.shape
+    slopes = cp.multiply(np.repeat(per_gap[:, None], T, axis=1), values[1:] - values[:-1])
+    rising, falling = cp.Variable((max(n - 2, 1), T)), cp.Variable((max(n - 2, 1), T))
+    constraints = [rising + falling - (slopes[1:] - slopes[:-1]) == 0] if n > 2 else [rising == 0, falling == 0]
+    cost = cp.sum(cp.norm(rising, 2, axis=1))
+    if skip:
+        constraints.append(falling == 0)
+    else:
+        always = cp.Variable(T)
+        constraints.append(always - (slopes[0] + cp.sum(falling, axis=0)) == 0)
+        cost += cp.sum(cp.norm(falling, 2, axis=1)) + cp.norm(always)
+    return cost, constraints, rising
+
+
+def _reach_and_inverse_gaps(x: Array) -> tuple[float, Array]:
+    """Span of sorted distinct inputs, and the inverses of their gaps in that unit."""
+    with np.errstate(all="ignore"):
+        reach = x[-1] - x[0]
+        per_gap = reach / np.diff(x)
+    if not np.isfinite(per_gap).all():
+        raise ValueError(
+            "X spans more orders of magnitude than the convex program can hold in one unit; rescale parts of it"
+        )
+    return float(reach), per_gap
 
 
 def _without_skip(dots: ConnectTheDots, rising: Array) -> ReLUNetwork:
@@ -335,7 +574,8 @@ def _without_skip(dots: ConnectTheDots, rising: Array) -> ReLUNetwork:
     n = len(dots.x)
     delta, first = dots.curvatures(0, n - 2), dots.slopes(0, 1)[0]
     size = dots.norms[:, None]
-    rising = np.where(row_norms(rising)[:, None] <= _SNAP * size, 0.0, rising)
+    # Where nothing bends, the two shares would be a dear way to provide a slope.
+    rising = np.where((size == 0) | (row_norms(rising)[:, None] <= _SNAP * size), 0.0, rising)
     rising = np.where(row_norms(delta - rising)[:, None] <= _SNAP * size, delta, rising)
     falling = delta - rising
     always = first + falling.sum(axis=0)
@@ -360,15 +600,23 @@ def _middle_and_height(labels: Array) -> tuple[Array, float]:
     return low / 2 + high / 2, float(np.max(high / 2 - low / 2)) or 1.0
 
 
-def _solve(problem: Any) -> dict[str, Any]:
-    """Run Clarabel; return solver, status and version, or raise if there is no point at all."""
+def _solve_strictly(problem: Any) -> dict[str, Any]:
+    """Solve to more digits than `_solve`, if that can be."""
+    try:
+        return _solve(problem, **_STRICT)
+    except RuntimeError:
+        return _solve(problem)
+
+
+def _solve(problem: Any, **options: float) -> dict[str, Any]:
+    """Run Clarabel with options; return solver, status and version, or raise if there is no point at all."""
     import cvxpy as cp
 
     with warnings.catch_warnings():
         # An inaccurate solution is judged by its certificate, not by the solver's word.
         warnings.simplefilter("ignore", UserWarning)
         try:
-            problem.solve(solver=cp.CLARABEL)
+            problem.solve(solver=cp.CLARABEL, **options)
         except cp.error.SolverError as error:
             raise RuntimeError(f"the convex program could not be solved: {error}") from None
     if problem.status not in _USABLE or any(variable.value is None for variable in problem.variables()):

@@ -19,9 +19,11 @@ from vvnorm.data import Array
 from vvnorm.files import atomic_write
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from vvnorm.solution import Solution
+    from vvnorm.fitting import Fit
+    from vvnorm.solution import Interpolant
     from vvnorm.training import TrainingResult
 
 GROUP = "vvnorm.figures"
@@ -40,6 +42,7 @@ COLOURS = {
 """Okabe and Ito's palette, told apart with any common colour vision, and grey."""
 
 _DRAWABLE = 1e306  # matplotlib multiplies ranges by small numbers
+_MANY = 5000  # more points than that are drawn as a picture inside the vector file
 
 _STYLE = {
     "font.size": 9,
@@ -155,12 +158,12 @@ def save(figure: "Figure", path: Path) -> None:
         stream.write(buffer.getvalue())
 
 
-def plot_solution(solution: "Solution", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str]) -> None:
-    """Draw a solution, one panel per output: data, interpolant, knots and, if known, the band of all solutions.
+def plot_solution(solution: "Interpolant", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str]) -> None:
+    """Draw an interpolant, one panel per output: data, interpolant, knots and, if known, the band of all solutions.
 
     Parameters
     ----------
-    solution : Solution
+    solution : Interpolant
         One input.
     x_name, y_names : str, sequence of str
         What the axes are called.
@@ -228,6 +231,105 @@ def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str],
         axes[-1].plot(result.history["step"], cost, color=COLOURS["blue"], lw=0.9)
         axes[-1].set(xlabel="step", ylabel="VV norm", yscale="log" if np.all(cost > 0) else "linear")
         save(figure, target)
+
+
+def plot_fit(fit: "Fit", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str] | None = None) -> "Figure":
+    """Draw a fit, one row per output: left data, fit and knots, right residuals.
+
+    Logistic outputs are drawn as probabilities.
+
+    Parameters
+    ----------
+    fit : Fit
+        From `vvnorm.fit`.
+    x_name, y_names : str, sequence of str
+        What the axes are called.
+    path : path-like, optional
+        `.pdf`, `.svg` or `.png`, to write the figure there.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be written, or numbers are too large to be drawn.
+    """
+    target = None if path is None else check_plot_path(path)
+    x, Y = fit.X[:, 0], fit.Y
+    t = _positions(x, Y)
+    curve, at_data, at_knots = (_probabilities(fit, places) for places in (t, x, fit.knots))
+    shown = min(Y.shape[1], 6)
+    with style():
+        figure = new_figure(7.2, 0.6 + 2.1 * shown)
+        rows = figure.subplots(shown, 2, sharex=True, squeeze=False, width_ratios=(3, 2))
+        for output, ((left, right), name) in enumerate(zip(rows, y_names, strict=False)):
+            dots = {"ms": 2.5, "color": COLOURS["grey"], "rasterized": len(x) > _MANY}
+            left.plot(x, Y[:, output], "o", label="data", **dots)
+            left.plot(t, curve[:, output], color=COLOURS["blue"], label="fit")
+            left.plot(fit.knots, at_knots[:, output], "D", ms=4, mfc="white", color=COLOURS["red"], label="knots")
+            left.set_ylabel(_literal(name))
+            right.plot(x, Y[:, output] - at_data[:, output], "o", **dots)
+            right.axhline(0, color=COLOURS["blue"], lw=0.9)
+            right.set_ylabel("label - fit")
+        for axis in rows[-1]:
+            axis.set_xlabel(_literal(x_name))
+        rows[0, 0].legend(loc="best")
+        rows[0, 0].set_title(
+            f"lam = {fit.lam:.4g}" + (f", first {shown} of {Y.shape[1]} outputs" if shown < Y.shape[1] else "")
+        )
+        if target:
+            save(figure, target)
+    return figure
+
+
+def _probabilities(fit: "Fit", x: Array) -> Array:
+    """Values of a fit at x, those of logistic outputs as probabilities; shape (n, T)."""
+    values = fit(x)
+    for output, loss in enumerate(fit.losses):
+        if loss.name == "logistic":
+            values[:, output] = np.exp(-np.logaddexp(0.0, -values[:, output]))
+    return values
+
+
+def plot_path(fits: Sequence["Fit"], x_name: str, path: str | os.PathLike[str]) -> None:
+    """Draw a path of fits: where they bend, and how loss and VV norm trade off, against lam.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+        From `vvnorm.fit_path`; at least one.
+    x_name : str
+        What the input is called.
+    path : path-like
+        `.pdf`, `.svg` or `.png`.
+    """
+    target = check_plot_path(path)
+    lams = np.array([fit.lam for fit in fits])
+    order = np.argsort(lams)
+    with style():
+        figure = new_figure(6.4, 4.6)
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        draw_knots(top, lams, [fit.knots for fit in fits])
+        top.set_ylabel(f"knots, {_literal(x_name)}")
+        for name, values, colour, dashes in (
+            ("loss", [fit.loss for fit in fits], "orange", "-"),
+            ("VV norm", [fit.vv_norm for fit in fits], "blue", "--"),
+        ):
+            largest = max(values) or 1.0
+            bottom.plot(lams[order], np.array(values)[order] / largest, ls=dashes, color=COLOURS[colour], label=name)
+        bottom.set(xlabel="lam", ylabel="of its largest value")
+        bottom.legend(loc="best")
+        save(figure, target)
+
+
+def draw_knots(axes: "Axes", lams: Array, knots: Sequence[Array]) -> None:
+    """Mark where fits bend, one column of marks per lam; lam on a logarithmic axis that falls from left to right."""
+    at = np.repeat(lams, [len(places) for places in knots])
+    axes.plot(at, np.concatenate(knots), ".", ms=2.2, color=COLOURS["blue"])
+    axes.set_xscale("log")
+    axes.set_xlim(np.max(lams) * 1.1, np.min(lams) / 1.1)
 
 
 def _positions(x: Array, Y: Array) -> Array:

@@ -1,9 +1,10 @@
-"""Solutions of the interpolation problem, and the one function that finds them."""
+"""What a solution is, those of the interpolation problem, and the one function that finds these."""
 
 import math
 import platform
 import time
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,8 +19,74 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import GAP
 
 
+class Solution(ABC):
+    """A network with a proof of how close to optimal it is; what `interpolate` and `vvnorm.fit` return.
+
+    Attributes
+    ----------
+    network : ReLUNetwork
+        The solution as a network.
+    certificate
+        Primal and dual side of the proof.
+    X, Y : (N, 1) and (N, T) arrays
+        The data, sorted.
+    tol : float
+        Relative gap up to which `verify` accepts.
+    provenance : mapping
+        How it was found: method, solver, status, versions, seconds.
+    """
+
+    network: ReLUNetwork
+    certificate: Any
+    X: Array
+    Y: Array
+    tol: float
+    provenance: Mapping[str, Any]
+
+    @property
+    @abstractmethod
+    def value(self) -> float:
+        """What was minimised: an upper bound on the least."""
+
+    @property
+    def lower_bound(self) -> float:
+        """Proved lower bound on `value` for every network."""
+        return float(self.certificate.lower_bound)
+
+    @property
+    def gap(self) -> float:
+        """(value - lower_bound) / value; 0 for 0 / 0."""
+        return float(self.certificate.gap)
+
+    def __call__(self, X: ArrayLike) -> Array:
+        """Evaluate the solution at X, shape (n,) or (n, 1), from its knots and values; shape (n, T)."""
+        if is_empty(X):
+            return np.empty((0, self.Y.shape[1]))
+        return self._at(_one_column(X))
+
+    @abstractmethod
+    def _at(self, x: Array) -> Array:
+        """Evaluate at x, shape (n,) and finite."""
+
+    @abstractmethod
+    def verify(self) -> list[str]:
+        """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
+
+    @abstractmethod
+    def record(self) -> dict[str, Any]:
+        """What was found, as plain numbers and words: for JSON."""
+
+    def summary(self) -> str:
+        """Describe the solution in a few lines."""
+        return "\n".join(f"{name:>18}  {text}" for name, text in self.summary_lines())
+
+    @abstractmethod
+    def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
+        """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
+
+
 @dataclass(frozen=True, eq=False)
-class Solution:
+class Interpolant(Solution):
     """A minimal-VV-norm interpolant with its certificate.
 
     Attributes
@@ -51,21 +118,8 @@ class Solution:
         """VV norm of the network: an upper bound on the least cost."""
         return self.certificate.vv_norm
 
-    @property
-    def lower_bound(self) -> float:
-        """Proved lower bound on the VV norm of every network that interpolates the data."""
-        return self.certificate.lower_bound
-
-    @property
-    def gap(self) -> float:
-        """(value - lower_bound) / value; 0 for 0 / 0."""
-        return self.certificate.gap
-
-    def __call__(self, X: ArrayLike) -> Array:
-        """Evaluate the interpolant at X, shape (n,) or (n, 1), from its knots and values; shape (n, T)."""
-        if is_empty(X):
-            return np.empty((0, self.Y.shape[1]))
-        return self.dots(_one_column(X))
+    def _at(self, x: Array) -> Array:
+        return self.dots(x)
 
     def verify(self) -> list[str]:
         """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
@@ -138,31 +192,27 @@ class Solution:
             found["fewest_neurons"] = int(np.sum((runs[:, 1] - runs[:, 0] + 2) // 2))
         return found | {"provenance": dict(self.provenance)}
 
-    def summary(self) -> str:
-        """Describe the solution in a few lines."""
-        return "\n".join(f"{name:>18}  {text}" for name, text in summary_lines(self.record()))
+    def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
+        """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
+        record = self.record()
+        lines = [
+            ("data", f"{record['points']} points, {record['outputs']} outputs"),
+            ("method", str(record["provenance"]["method"])),
+            ("VV norm", f"{record['value']:.10g}"),
+            ("lower bound", f"{record['lower_bound']:.10g}"),
+            ("relative gap", f"{record['gap']:.2g}"),
+            ("relative residual", f"{record['relative_residual']:.2g}"),
+            ("neurons", str(record["neurons"])),
+        ]
+        if "unique" in record:
+            names = y_names or range(record["outputs"])
+            free = ", ".join(str(name) for name, unique in zip(names, record["unique_outputs"], strict=True) if not unique)
+            unique = "yes" if record["unique"] else f"no: solutions differ in {free}"
+            lines += [("unique", unique), ("fewest neurons", str(record["fewest_neurons"]))]
+        return lines
 
 
-def summary_lines(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Turn a solution's record, with names of its outputs if known (`y_names`), into names and words, a pair per line."""
-    lines = [
-        ("data", f"{record['points']} points, {record['outputs']} outputs"),
-        ("method", str(record["provenance"]["method"])),
-        ("VV norm", f"{record['value']:.10g}"),
-        ("lower bound", f"{record['lower_bound']:.10g}"),
-        ("relative gap", f"{record['gap']:.2g}"),
-        ("relative residual", f"{record['relative_residual']:.2g}"),
-        ("neurons", str(record["neurons"])),
-    ]
-    if "unique" in record:
-        names = record.get("y_names", range(record["outputs"]))
-        free = ", ".join(str(name) for name, unique in zip(names, record["unique_outputs"], strict=True) if not unique)
-        unique = "yes" if record["unique"] else f"no: solutions differ in {free}"
-        lines += [("unique", unique), ("fewest neurons", str(record["fewest_neurons"]))]
-    return lines
-
-
-def interpolate(X: ArrayLike, Y: ArrayLike, *, skip: bool = True, tol: float = GAP) -> Solution:
+def interpolate(X: ArrayLike, Y: ArrayLike, *, skip: bool = True, tol: float = GAP) -> Interpolant:
     """Find the minimal-VV-norm interpolant of univariate data, with a proof that it is one.
 
     Parameters
@@ -178,7 +228,7 @@ def interpolate(X: ArrayLike, Y: ArrayLike, *, skip: bool = True, tol: float = G
 
     Returns
     -------
-    Solution
+    Interpolant
 
     Raises
     ------
@@ -194,8 +244,7 @@ def interpolate(X: ArrayLike, Y: ArrayLike, *, skip: bool = True, tol: float = G
     >>> solution.value, solution.unique, solution.verify()
     (4.0, True, [])
     """
-    if not (isinstance(tol, int | float | np.floating) and 0 < tol < 1):
-        raise ValueError(f"tol must lie between 0 and 1, got {tol!r}")
+    tol = as_tolerance(tol)
     began = time.perf_counter()
     x, labels = sorted_univariate(X, Y)
     missing = has_missing(labels)
@@ -214,7 +263,14 @@ def interpolate(X: ArrayLike, Y: ArrayLike, *, skip: bool = True, tol: float = G
     certificate = certify_sorted(network, x, labels, dual=dual, skip=skip)
     provenance |= {"numpy": np.__version__, "python": platform.python_version()}
     provenance["seconds"] = time.perf_counter() - began
-    return Solution(network, certificate, x[:, None], labels, float(tol), provenance, dots)
+    return Interpolant(network, certificate, x[:, None], labels, tol, provenance, dots)
+
+
+def as_tolerance(tol: float) -> float:
+    """Validate a relative tolerance: a number between 0 and 1."""
+    if not (isinstance(tol, int | float | np.floating) and 0 < tol < 1):
+        raise ValueError(f"tol must lie between 0 and 1, got {tol!r}")
+    return float(tol)
 
 
 def _one_column(t: ArrayLike, name: str = "X") -> Array:

@@ -1,0 +1,206 @@
+"""Tasks that share a network compete for its VV norm, but in function space weighted sums reach every best compromise.
+
+Claim. For d = 1 let f be a Pareto point: one of least VV norm among the networks whose loss L_t on task t is at most e_t,
+for every t. Then there are weights mu_t >= 0 for which f minimises sum_t mu_t L_t + VV over all networks. (Some network
+has to stay below all e_t: at e_t = 0 the squared loss is flat, and the interpolant is only the limit of infinite weights.)
+
+Hypotheses. Every task has a convex loss. The networks are those of any width, with a skip connection.
+
+Source. [SK] object to weighted sums (scalarisation) that tasks compete, so that the front of best compromises need not be
+convex, and then weighted sums miss its dents. New here, and standard for convex problems: every L_t, and VV at its least,
+R(U), are convex in the network's values U at the data, so the multipliers of the bounds e_t are such weights. The
+objection is about parameters, or about losses that are not convex.
+
+What breaks. With squared losses cut off at c^2 / 2 and a label in each task that spoils an otherwise straight line: lines
+have VV norm 0 and L_t little above c^2 / 2, the interpolant has L_t = 0 and all the VV norm. Pareto points of e_t below
+c^2 / 2 follow the spoiling labels at nearly all the VV norm: a mixture of the two objective vectors is less than theirs in
+every entry, so for every choice of weights lines or interpolant beat them.
+
+Certificate. `weights` mu and `dual` prove that no network whose losses are at most those of connect-the-dots of `values`
+has less VV norm. For losses that are not convex: values of two `rivals`, the `shares` of their mixture, and `objectives` of
+all three.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from proofs_checks.regularised import (
+    CUT,
+    cut_of,
+    domain_complaints,
+    is_convex,
+    lines,
+    losses_by_output,
+    mixed_losses,
+    solve,
+    uncut_losses,
+    with_gaps,
+)
+from proofs_checks.support import real_instances, rechecked, total_curvature
+from vvnorm.certify_regularised import FitCertificate, certify_fit
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.tolerances import GAP
+from vvnorm.univariate import connect_the_dots
+
+CLAIMED = (-GAP, GAP)
+_REACHED = 1e-4  # the point's losses are the bounds it was asked for up to this part: the accuracy of its solver
+_ROUNDING = 1e-12
+
+
+# --- instances --------------------------------------------------------------------------------------------------------
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Two to four tasks at distinct inputs, with bounds from 5 to 70 % of each line's loss."""
+    from vvnorm.convex import curvature_fit
+
+    n, T = int(rng.integers(6, 25)), int(rng.integers(2, 5))
+    x, weights = np.cumsum(rng.uniform(0.1, 1, n)), rng.uniform(0.5, 2, (n, T))
+    if rng.random() < 0.6:
+        x_scale, y_scale = 10.0 ** rng.uniform(-4, 4, 2)
+        Y, losses = with_gaps(y_scale * rng.standard_normal((n, T)), rng), ("squared",) * T
+        instance: dict[str, Any] = {"x": x * x_scale, "Y": Y, "weights": weights, "losses": losses}
+        line = lines(instance)
+    else:
+        Y, losses = mixed_losses(n, T, rng)
+        instance = {"x": x, "Y": Y, "weights": weights, "losses": losses}
+        # Labels are about 1: so much VV norm is worth no kink.
+        line = curvature_fit(x, Y, 1e3 * n, loss=losses, weights=weights).network
+    return instance | {"budgets": rng.uniform(0.05, 0.7, T) * losses_by_output(instance, line(instance["x"]))}
+
+
+def draw_truncated(rng: np.random.Generator) -> Instance:
+    """Two or three tasks, straight up to c / 20 but for one label that is 5 c or more away; bounds below c^2 / 2."""
+    n, T = int(rng.integers(10, 20)), int(rng.integers(2, 4))
+    x, c = np.cumsum(rng.uniform(0.3, 1, n)), float(rng.uniform(0.5, 2))
+    Y = x[:, None] * rng.standard_normal(T) + 0.05 * c * rng.uniform(-1, 1, (n, T))
+    Y[rng.integers(2, n - 2, T), np.arange(T)] += c * rng.uniform(5, 9, T) * rng.choice([-1, 1], T)
+    budgets = rng.uniform(0.7, 0.95, T) * c * c / 2
+    return {"x": x, "Y": Y, "weights": np.ones((n, T)), "losses": (f"{CUT}{c!r}",) * T, "budgets": budgets}
+
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+
+def check(instance: Instance) -> Result:
+    """Find a Pareto point under the bounds, take their multipliers for weights, and certify it for the weighted sum."""
+    from vvnorm.convex import budgeted_fit
+
+    x, Y, budgets, losses = instance["x"], instance["Y"], instance["budgets"], uncut_losses(instance)
+    point, weights = budgeted_fit(x, Y, budgets, loss=losses, weights=instance["weights"])
+    _, dual, provenance = solve({**instance, "weights": instance["weights"] * weights, "lam": 1.0, "skip": True})
+    certificate = {"values": point.values, "weights": weights, "dual": dual}
+    if not is_convex(instance):
+        certificate |= _dent(instance, certificate)
+    return conclude(CLAIMED, *_interval(instance, certificate), certificate, **provenance)
+
+
+def _dent(instance: Instance, arrays: Mapping[str, Any]) -> dict[str, Array]:
+    """Lines through all labels but one of each task, the interpolant, and their mixture furthest below the point."""
+    x, Y = instance["x"], instance["Y"]
+    far = np.abs(lines(instance)(x) - Y)
+    straight = lines({**instance, "Y": np.where(far < far.max(axis=0), Y, np.nan)})(x)
+    rivals = np.stack([straight, Y])
+    # Lines have no VV norm and the interpolant no loss, so one objective grows with the share of lines and one falls.
+    least = _least_objectives(instance, arrays, _proof(instance, arrays))
+    worst_loss, cost = np.max(_objectives(instance, straight)[:-1] / least[:-1]), _objectives(instance, Y)[-1] / least[-1]
+    share = cost / (worst_loss + cost)
+    table = np.stack([_objectives(instance, U) for U in (arrays["values"], *rivals)])
+    return {"rivals": rivals, "shares": np.array([share, 1 - share]), "objectives": table}
+
+
+def _objectives(instance: Instance, U: Array) -> Array:
+    """Loss of each task, and least VV norm, of networks with the values U (N, T); shape (T + 1,)."""
+    return np.append(losses_by_output(instance, U), total_curvature(instance["x"], U))
+
+
+def _proof(instance: Instance, arrays: Mapping[str, Any]) -> FitCertificate:
+    """What the dual proves of connect-the-dots of the point's values, for the weighted sum of uncut losses."""
+    x, Y, U, weights = instance["x"], instance["Y"], arrays["values"], arrays["weights"]
+    if U.shape != Y.shape or weights.shape != Y.shape[1:] or np.any(weights < 0):
+        raise ValueError("values or weights do not fit the labels")
+    factors = instance["weights"] * weights
+    return certify_fit(connect_the_dots(x, U), x, Y, 1.0, loss=uncut_losses(instance), weights=factors, dual=arrays["dual"])
+
+
+def _least_objectives(instance: Instance, arrays: Mapping[str, Any], proof: FitCertificate) -> Array:
+    """Bounds from below on the objectives of networks of least VV norm among those whose losses are at most the point's."""
+    reached, weights = _objectives(instance, arrays["values"]), arrays["weights"]
+    slack = proof.objective - proof.lower_bound
+    return reached - slack / np.append(weights, 1.0)
+
+
+def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, float]:
+    """Interval of the tested quantity.
+
+    For convex losses from above by the weights found, and from below since the point competes too. For others from below
+    for all weights at once: what a mixture of objective vectors is below the point's in every entry, it is below it in
+    every weighted sum, and one of the two mixed ones is as low.
+    """
+    proof = _proof(instance, arrays)
+    if is_convex(instance):
+        return -_ROUNDING, (proof.objective - proof.lower_bound) / proof.objective + _ROUNDING
+    rivals = np.stack([_objectives(instance, U) for U in arrays["rivals"]])
+    mixture = arrays["shares"] @ rivals
+    return float(np.min(1 - mixture / _least_objectives(instance, arrays, proof))) - _ROUNDING, 1.0
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Certify point, weights and dual again, by the verifier alone; evaluate the rivals again."""
+    arrays, budgets = result.certificate, instance["budgets"]
+    found = interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
+    found += domain_complaints({**instance, "weights": instance["weights"] * arrays["weights"]}, arrays["dual"])
+    reached = losses_by_output(instance, arrays["values"])
+    if np.any(np.abs(reached - budgets) > _REACHED * budgets):
+        found.append("the point's losses are not the bounds asked for")
+    if not is_convex(instance):
+        found += _dent_complaints(instance, arrays)
+    return found
+
+
+def _dent_complaints(instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
+    found = []
+    if np.any(arrays["shares"] < 0) or abs(arrays["shares"].sum() - 1) > _ROUNDING:
+        found.append("the shares are no mixture")
+    table = np.stack([_objectives(instance, U) for U in (arrays["values"], *arrays["rivals"])])
+    size = np.max(table, axis=0)
+    if arrays["objectives"].shape != table.shape or np.any(np.abs(arrays["objectives"] - table) > _ROUNDING * size):
+        found.append("the objectives do not match the values")
+    cuts = np.array([cut_of(name) for name in instance["losses"]])
+    if np.any(table[0, :-1] >= np.min(instance["weights"], axis=0) * cuts**2 / 2):
+        found.append("within the bounds labels may be cut off, so nothing shows that the point is a Pareto point")
+    return found
+
+
+def _examples() -> dict[str, Instance]:
+    """Real data with two outputs or more, each bound half of the line's loss."""
+    found: dict[str, Instance] = {}
+    for name, data in real_instances(lambda T: T > 1).items():
+        instance = {**data, "weights": np.ones_like(data["Y"]), "losses": ("squared",) * data["Y"].shape[1]}
+        budgets = losses_by_output(instance, lines(instance)(data["x"])) / 2
+        found[name] = {**instance, "budgets": budgets}
+    return found
+
+
+CLAIM = Claim(
+    id="multi_objective",
+    statement="in function space every Pareto point of the tasks' convex losses and VV minimises a weighted sum of them",
+    source="objection of [SK]; new",
+    kind="existence",
+    quantity="least over all weights of (weighted sum at the Pareto point - least one) / weighted sum at the point",
+    claimed=CLAIMED,
+    hypotheses={"convex_losses": is_convex},
+    draw=draw,
+    violate={"convex_losses": draw_truncated},
+    on_violation={
+        "convex_losses": (Verdict.VIOLATED, "for every choice of weights one of two other networks beats the Pareto point"),
+    },
+    check=check,
+    recheck=rechecked(recheck),
+    examples=_examples,
+    draws=60,
+    quick_draws=10,
+)

@@ -1,0 +1,401 @@
+"""`fit`, `fit_path` and `lambda_max` from the caller's side: against a convex program, and with whatever callers pass."""
+
+import doctest
+import json
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import vvnorm.fitting
+from vvnorm import Fit, Loss, ReLUNetwork, builtin_dataset, fit, fit_path, interpolate, lambda_max
+from vvnorm.convex import curvature_fit, dictionary_program
+
+Array = NDArray[np.float64]
+LOSSES = ("squared", "logistic", "hinge", "huber:0.5", "one_class:0.2")
+
+
+def sample(n: int, outputs: int, loss: str = "squared", seed: int = 0) -> tuple[Array, Array]:
+    """Noisy waves at sorted inputs, or classes that depend on them; no two inputs equal."""
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.uniform(0, 3, n))
+    Y = np.sin(3 * x[:, None] + np.arange(outputs)) + 0.4 * rng.standard_normal((n, outputs))
+    if loss in ("logistic", "hinge"):
+        Y = (Y > 0).astype(np.float64)
+    return x, Y
+
+
+def same(one: Fit, other: Fit) -> None:
+    """Check that two fits are equal, bit for bit."""
+    np.testing.assert_array_equal(one.X, other.X)
+    np.testing.assert_array_equal(one.Y, other.Y)
+    for name in ("W", "b", "V", "A", "c"):
+        np.testing.assert_array_equal(getattr(one.network, name), getattr(other.network, name))
+    assert (one.value, one.lower_bound, one.gap) == (other.value, other.lower_bound, other.gap)
+
+
+# --- the optimum ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("ratio", [2.0, 0.3, 0.01])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_the_value_is_that_of_the_convex_program_and_proved(loss: str, ratio: float, outputs: int) -> None:
+    x, Y = sample(25, outputs, loss)
+    lam = ratio * lambda_max(x, Y, loss=loss)
+    found = fit(x, Y, lam, loss=loss)
+    assert found.verify() == []
+    assert found.gap <= found.tol
+    assert found.value == pytest.approx(curvature_fit(x, Y, lam, loss=loss).value, rel=2e-6, abs=1e-9)
+    assert found.value == pytest.approx(found.loss + lam * found.vv_norm, rel=1e-12)
+    assert (found.knots.size == 0) == (ratio > 1)
+    assert found.lower_bound <= found.value
+
+
+def test_losses_weights_and_missing_labels_go_together() -> None:
+    x, Y = sample(30, 3)
+    Y[:, 1] = Y[:, 1] > 0
+    Y[::4, 0] = np.nan
+    weights = np.random.default_rng(1).uniform(0, 2, Y.shape)
+    losses = ["huber", Loss("logistic"), "squared"]
+    found = fit(x, Y, 0.05, loss=losses, weights=weights)
+    assert found.verify() == []
+    expected = curvature_fit(x, Y, 0.05, loss=losses, weights=weights)
+    assert found.value == pytest.approx(expected.value, rel=2e-6)
+    np.testing.assert_allclose(found(x), expected.network(x), atol=0.02)
+
+
+def test_repeated_inputs_keep_all_their_labels() -> None:
+    data = builtin_dataset("linnerud")
+    assert len(np.unique(data.X)) < len(data.X)
+    found = fit(data.X, data.Y, 20.0)
+    assert found.verify() == []
+    assert len(found.X) == len(data.X)
+    assert found.value == pytest.approx(curvature_fit(data.X, data.Y, 20.0).value, rel=2e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("seed", range(5))
+def test_inputs_repeated_at_random_are_fitted(loss: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.repeat(rng.uniform(0, 3, 8), rng.integers(1, 4, 8))
+    y = np.sin(3 * x) + rng.standard_normal(len(x))
+    y = (y > 0).astype(float) if loss in ("logistic", "hinge") else y
+    found = fit(x, y, 0.05, loss=loss)
+    assert found.verify() == []
+    assert found.value == pytest.approx(curvature_fit(x, y, 0.05, loss=loss).value, rel=2e-6, abs=1e-9)
+    assert np.all(np.diff(found.knots) > 0)
+
+
+def test_a_dictionary_of_neurons_does_no_better() -> None:
+    x, Y = sample(12, 2)
+    found = fit(x, Y, 0.1)
+    program = dictionary_program(x, Y, np.ones((len(x) - 1, 1)), -x[:-1], lam=0.1)
+    assert found.value == pytest.approx(program.value, rel=2e-6)
+
+
+def test_small_lam_comes_near_the_interpolant_and_large_lam_is_least_squares() -> None:
+    x, Y = sample(10, 2)
+    dots = interpolate(x, Y)
+    near = fit(x, Y, 1e-6)
+    assert near.vv_norm == pytest.approx(dots.value, rel=1e-3)
+    np.testing.assert_allclose(near(x), Y, atol=1e-3)
+    line = fit(x, Y, 1.001 * lambda_max(x, Y))
+    design = np.column_stack([x, np.ones(10)])
+    np.testing.assert_allclose(line(x), design @ np.linalg.lstsq(design, Y, rcond=None)[0], atol=1e-9)
+    assert fit(x, Y, 0.99 * lambda_max(x, Y)).knots.size > 0
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_without_skip_connection_nothing_is_cheaper(loss: str) -> None:
+    x, Y = sample(15, 2, loss)
+    found = fit(x, Y, 0.1, loss=loss, skip=False)
+    assert found.verify() == []
+    assert not found.network.A.any()
+    assert not found.certificate.skip
+    assert found.value >= fit(x, Y, 0.1, loss=loss).lower_bound
+    assert found.lam_max is None
+    np.testing.assert_allclose(found([-1.0, 1.5, 9.0]), found.network([-1.0, 1.5, 9.0]), atol=1e-9)
+
+
+# --- what a fit is ----------------------------------------------------------------------------------------------------
+
+
+def test_network_knots_and_call_agree() -> None:
+    x, Y = sample(40, 2)
+    found = fit(x, Y, 0.05)
+    t = np.linspace(-1, 4, 101)
+    np.testing.assert_allclose(found(t), found.network(t), atol=1e-12)
+    np.testing.assert_array_equal(found(t[:, None]), found(t))
+    assert found.network.n_neurons == len(found.knots) > 0
+    assert set(found.knots) <= set(x)
+    assert found([]).shape == (0, 2)
+    assert isinstance(found.function, ReLUNetwork)
+    assert found.objective == found.value
+    with pytest.raises(ValueError, match="X has 2 columns"):
+        found([[0.0, 1.0]])
+
+
+def test_the_certificate_is_made_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    judge = vvnorm.fitting.certify_fit
+    monkeypatch.setattr(vvnorm.fitting, "certify_fit", lambda *a, **k: calls.append(1) or judge(*a, **k))
+    found = fit(*sample(20, 1), 0.1)
+    found(0.5 * np.arange(3))
+    assert not calls
+    assert found.certificate is found.certificate
+    assert found.gap <= 1e-6
+    assert len(calls) == 1
+
+
+def test_a_fit_that_float64_weights_cannot_hold_is_certified_by_its_knots_and_says_so() -> None:
+    x, Y = sample(30, 1)
+    far = fit(x + 2.0**40, Y, 0.01)
+    assert not isinstance(far.function, ReLUNetwork)
+    assert far.verify() == []
+    assert "float64 weights cannot represent the fit" in far.provenance["certified"]
+    assert "float64 weights cannot represent the fit" in far.summary()
+    near = fit((x + 2.0**40) - 2.0**40, Y, 0.01)
+    assert near.value == pytest.approx(far.value, rel=1e-6)
+
+
+def test_a_tolerance_out_of_reach_is_no_error_but_is_said() -> None:
+    found = fit(*sample(30, 2), 0.01, tol=1e-300)
+    assert 0 <= found.gap < 1e-6
+    assert any("gap" in complaint for complaint in found.verify())
+    assert "only" in found.provenance["certified"]
+    assert "only" in found.summary()
+
+
+def test_record_and_summary_say_what_was_found() -> None:
+    x, Y = sample(20, 2)
+    found = fit(x, Y, 0.1, loss=["squared", "huber:2"])
+    record = found.record()
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert (record["points"], record["outputs"], record["lam"]) == (20, 2, 0.1)
+    assert record["losses"] == ["squared", "huber:2"]
+    assert record["value"] == pytest.approx(record["loss"] + 0.1 * record["vv_norm"])
+    assert record["lam_max"] == lambda_max(x, Y, loss=["squared", "huber:2"])
+    assert len(record["knots"]) == record["neurons"]
+    assert {"method", "rounds", "steps", "seconds", "numpy", "python", "certified"} <= set(record["provenance"])
+    names = [line[:18].strip() for line in found.summary().splitlines()]
+    assert names[:4] == ["data", "method", "lam", "lam / lam_max"]
+    assert names[4:] == ["objective", "loss", "VV norm", "lower bound", "relative gap", "neurons"]
+
+
+def test_separated_classes_are_noted_once_their_values_run_away() -> None:
+    x, y = np.arange(6.0), np.array([0, 0, 1, 0, 1, 1.0])
+    assert fit(x, y, 0.1, loss="logistic").notes == []
+    assert any("output 0 separates its classes" in note for note in fit(x, y, 1e-10, loss="logistic").notes)
+
+
+def test_a_fit_can_be_pickled() -> None:
+    found = fit(*sample(20, 2), 0.1)
+    same(pickle.loads(pickle.dumps(found)), found)
+
+
+def test_the_docstring_example_holds() -> None:
+    tests = doctest.DocTestFinder(recurse=False).find(fit, "fit", globs=vars(vvnorm.fitting).copy())
+    runner = doctest.DocTestRunner(verbose=False)
+    for test in tests:
+        runner.run(test)
+    assert runner.summarize(verbose=False) == (0, 3)
+
+
+def test_the_example_of_the_readme_runs_and_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## Fits\n(.*?)^## ", text, flags=re.DOTALL | re.MULTILINE)
+    code = "\n".join(re.findall(r"^    (.*)$", section, flags=re.MULTILINE))
+    exec(compile(code, "README", "exec"), {})
+    proof, knots, score = capsys.readouterr().out.splitlines()
+    assert proof.endswith("[]")
+    assert knots.startswith("[0, ")
+    assert 0.2 < float(score) < 0.5
+
+
+# --- data as they come ------------------------------------------------------------------------------------------------
+
+
+def test_order_shape_type_and_repetition_change_nothing() -> None:
+    x, Y = sample(40, 2)
+    order = np.random.default_rng(3).permutation(40)
+    found = fit(x, Y, 0.1)
+    for X, labels in (
+        (x, Y),
+        (x[:, None], np.asfortranarray(Y)),
+        (x[order], Y[order]),
+        (x.tolist(), Y.tolist()),
+    ):
+        same(fit(X, labels, 0.1), found)
+    np.testing.assert_array_equal(found(x[order]), found(x)[order])
+    same(fit(x, Y[:, 0], 0.1), fit(x, Y[:, :1], 0.1))
+
+
+def test_weights_follow_their_labels_when_these_are_sorted() -> None:
+    x, Y = sample(30, 2)
+    weights = np.random.default_rng(0).uniform(0.1, 2, 30)
+    order = np.random.default_rng(1).permutation(30)
+    expected = fit(x, Y, 0.1, weights=weights)
+    same(fit(x[order], Y[order], 0.1, weights=weights[order]), expected)
+    same(fit(x, Y, 0.1, weights=weights[:, None]), expected)
+    assert fit(x, Y, 0.1, weights=np.repeat(weights[:, None], 2, axis=1)).value == pytest.approx(expected.value, rel=2e-6)
+    assert expected.value != fit(x, Y, 0.1).value
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_both_codes_of_classes_are_one(loss: str) -> None:
+    x, Y = sample(30, 2, loss)
+    before = Y.copy()
+    same(fit(x, Y, 0.1, loss=loss), fit(x, 2 * Y - 1, 0.1, loss=loss))
+    np.testing.assert_array_equal(Y, before)
+
+
+def test_files_and_memory_maps_equal_arrays(tmp_path: Path) -> None:
+    x, Y = sample(40, 3)
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", Y)
+    expected = fit(x, Y, 0.1)
+    same(fit(tmp_path / "x.npy", str(tmp_path / "y.npy"), 0.1), expected)
+    same(fit(x, np.load(tmp_path / "y.npy", mmap_mode="r"), 0.1), expected)
+    assert lambda_max(tmp_path / "x.npy", tmp_path / "y.npy") == lambda_max(x, Y)
+    order = np.random.default_rng(0).permutation(40)
+    np.save(tmp_path / "x.npy", x[order])
+    np.save(tmp_path / "y.npy", Y[order].astype(np.float32))
+    same(fit(tmp_path / "x.npy", tmp_path / "y.npy", 0.1), fit(x, Y.astype(np.float32), 0.1))
+
+
+def test_sorted_float64_labels_are_neither_copied_nor_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, Y = sample(50, 2)
+    assert np.shares_memory(fit(x, Y, 0.1).Y, Y)
+    monkeypatch.setattr(vvnorm.fitting, "_LARGE", 100)
+    monkeypatch.setattr(vvnorm.fitting, "as_labels", lambda *a, **k: pytest.fail("scanned"))
+    assert np.shares_memory(fit(x, Y, 0.1).Y, Y)
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 20])
+def test_large_labels_that_are_not_finite_are_still_refused(monkeypatch: pytest.MonkeyPatch, bad: float, row: int) -> None:
+    monkeypatch.setattr(vvnorm.fitting, "_LARGE", 100)
+    x, Y = sample(50, 2)
+    Y[row, 1] = bad
+    with pytest.raises(ValueError, match="Y holds"):
+        fit(x, Y, 0.1)
+
+
+def test_large_labels_may_be_missing_but_not_all_of_an_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, Y = sample(50, 2)
+    Y[[3, 10], [0, 1]] = np.nan
+    expected = fit(x, Y, 0.1)
+    monkeypatch.setattr(vvnorm.fitting, "_LARGE", 100)
+    same(fit(x, Y, 0.1), expected)
+    Y[:, 1] = np.nan
+    with pytest.raises(ValueError, match="output 1 has no label at all"):
+        fit(x, Y, 0.1)
+
+
+def test_files_too_large_to_be_copied_are_refused_with_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, Y = sample(5000, 25, "logistic")
+    np.save(tmp_path / "y.npy", Y)
+    monkeypatch.setattr(vvnorm.fitting, "_available_memory", lambda: 2e6)
+    with pytest.raises(ValueError, match=r"X is not sorted, and Y is a file of 0\.001 GB.*sort the file"):
+        fit(x[::-1], tmp_path / "y.npy", 0.1)
+    monkeypatch.setattr(vvnorm.fitting, "_available_memory", lambda: 5e5)
+    for labels, loss, why in (
+        (Y.astype(np.float32), "squared", "converted to C-contiguous float64"),
+        (np.asfortranarray(Y), "squared", "converted to C-contiguous float64"),
+        (Y[::-1], "squared", "converted"),
+        (2 * Y - 1, "logistic", "recoded for loss 'logistic'"),
+        (Y, "hinge", "recoded for loss 'hinge'"),
+    ):
+        with pytest.raises(MemoryError, match=rf"Y would take 0\.001 GB when {why}.*mapped into memory and read in place"):
+            fit(x, labels, 0.1, loss=loss)
+    with pytest.raises(MemoryError, match="when sorted"):
+        fit(x[::-1], Y, 0.1)
+
+
+# --- paths ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_path_is_in_the_callers_order_and_each_fit_is_optimal(loss: str) -> None:
+    x, Y = sample(30, 2, loss)
+    ratios = np.array([0.1, 2.0, 0.01, 0.5, 0.1])
+    lams = ratios * lambda_max(x, Y, loss=loss)
+    seen: list[float] = []
+    fits = fit_path(x, Y, lams, loss=loss, advance=lambda found: seen.append(found.lam))
+    assert [found.lam for found in fits] == lams.tolist()
+    assert seen == sorted(lams, reverse=True)
+    for found in fits:
+        assert found.verify() == []
+        assert found.value == pytest.approx(fit(x, Y, found.lam, loss=loss).value, rel=2e-6)
+    norms = np.array([found.vv_norm for found in fits])[np.argsort(-lams)]
+    assert np.all(np.diff(norms) >= -1e-3 * norms.max())
+
+
+def test_a_path_without_skip_connection_and_one_of_no_length() -> None:
+    x, Y = sample(10, 1)
+    assert [found.skip for found in fit_path(x, Y, [0.1, 1.0], skip=False)] == [False, False]
+    assert fit_path(x, Y, []) == []
+
+
+def test_the_same_call_gives_the_same_bits() -> None:
+    x, Y = sample(30, 2)
+    same(fit(x, Y, 0.05), fit(x, Y, 0.05))
+    for one, other in zip(*(fit_path(x, Y, [1.0, 0.1]) for _ in range(2)), strict=True):
+        same(one, other)
+    assert lambda_max(x, Y) == lambda_max(x, Y)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+X, Y = [0.0, 1.0, 2.0], [0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("X", "Y", "options", "error", "words"),
+    [
+        (X, Y, {"lam": 0}, ValueError, "lam must be"),
+        (X, Y, {"lam": -1.0}, ValueError, "lam must be"),
+        (X, Y, {"lam": np.nan}, ValueError, "lam must be"),
+        (X, Y, {"lam": np.inf}, ValueError, "lam must be"),
+        (X, Y, {"lam": "1"}, (TypeError, ValueError), "lam must be"),
+        (X, Y, {"tol": 0}, ValueError, "tol must lie between 0 and 1"),
+        (X, Y, {"loss": "cubic"}, ValueError, "loss 'cubic' is unknown; there are squared"),
+        (X, Y, {"loss": 3}, TypeError, "loss must be"),
+        (X, Y, {"loss": ["squared"] * 2}, ValueError, "loss names 2 losses but Y has 1 outputs"),
+        (X, Y, {"loss": "huber:-1"}, ValueError, "delta"),
+        (X, [0, 2, 1], {"loss": "logistic"}, ValueError, "output 0 has the label 2.0"),
+        (X, [0, -1, 1], {"loss": "hinge"}, ValueError, "labels -1 and 0"),
+        (X, [np.nan] * 3, {}, ValueError, "output 0 has no label at all"),
+        (X, [0, np.inf, 1], {}, ValueError, "Y holds inf at row 1"),
+        (X, Y[:2], {}, ValueError, "Y has 2 rows but there are 3 inputs"),
+        (X, ["a", "b", "c"], {}, TypeError, "Y must hold real numbers"),
+        ([0, np.nan, 1], Y, {}, ValueError, "X holds nan at row 1"),
+        ([], [], {}, ValueError, "X is empty"),
+        ([1.0, 1.0, 1.0], Y, {}, ValueError, r"X has 1 distinct value \(1\.0\)"),
+        ([1.0], [1.0], {}, ValueError, r"X has 1 distinct value \(1\.0\)"),
+        (np.zeros((3, 2)), Y, {}, ValueError, "X has 2 columns; certified fits are for one input so far"),
+        (X, Y, {"weights": [1, -1, 1]}, ValueError, "weights"),
+        (X, Y, {"weights": [1, np.nan, 1]}, ValueError, "weights"),
+        (X, Y, {"weights": [1, 1]}, ValueError, "weights"),
+        (X, Y, {"weights": [0, 0, 0]}, ValueError, "weights are all 0"),
+        ("nowhere.npy", Y, {}, ValueError, "X: cannot read 'nowhere.npy': No such file"),
+    ],
+)
+def test_bad_input_is_named(X, Y, options: dict, error, words: str) -> None:
+    with pytest.raises(error, match=words):
+        fit(X, Y, **({"lam": 1.0} | options))
+    others = {name: value for name, value in options.items() if name != "lam"}
+    with pytest.raises(error, match=words):
+        fit_path(X, Y, [options.get("lam", 1.0)], **others)
+
+
+def test_a_file_that_is_no_array_is_named(tmp_path: Path) -> None:
+    (tmp_path / "text.npy").write_text("0,1,2")
+    np.save(tmp_path / "objects.npy", np.array([None, "a"]), allow_pickle=True)
+    for name in ("text.npy", "objects.npy"):
+        with pytest.raises(ValueError, match=rf"Y: '.*{name}' is not a \.npy file of numbers"):
+            fit(X, tmp_path / name, 1.0)

@@ -1,0 +1,471 @@
+"""The solver of the regularised problem: gaps judged by the independent verifier, equivalences, and the convex program."""
+
+import ast
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import vvnorm
+from vvnorm import Fit, fit, fit_path, lambda_max
+from vvnorm.convex import curvature_fit
+from vvnorm.losses import as_losses
+from vvnorm.testing import univariate_datasets
+from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
+
+Array = NDArray[np.float64]
+LOSSES = ("squared", "logistic", "hinge", "huber:0.5", "one_class:0.2")
+CLASSES = ("logistic", "hinge")
+SPACINGS = ("uniform", "regular", "heavy", "grid", "clustered", "far")
+
+
+def spaced(kind: str, n: int, rng: np.random.Generator) -> Array:
+    """Sorted inputs, at least two of them distinct."""
+    x = {
+        "uniform": lambda: np.sort(rng.uniform(0, 1, n)),
+        "regular": lambda: np.arange(n) / n,
+        "heavy": lambda: np.sort(rng.standard_cauchy(n)),
+        "grid": lambda: np.sort(rng.integers(0, max(3, n // 3), n).astype(np.float64)),
+        "clustered": lambda: np.cumsum(10.0 ** rng.uniform(-6, 0, n)),
+        "decades": lambda: np.cumsum(10.0 ** rng.uniform(-6, 6, n)),
+        "far": lambda: 1e9 + np.sort(rng.uniform(0, 1000, n)),
+    }[kind]()
+    if x[0] == x[-1]:
+        x[-1] += 1
+    return x
+
+
+def neighbours(n: int) -> Array:
+    """Floats in a row, one ulp apart."""
+    x = np.ones(n)
+    for i in range(1, n):
+        x[i] = np.nextafter(x[i - 1], 2)
+    return x
+
+
+def waves(x: Array, outputs: int, rng: np.random.Generator) -> Array:
+    """Noisy waves over ranks, so that close inputs have different labels too."""
+    t = np.arange(len(x)) / len(x)
+    return np.sin(9 * t[:, None] + np.arange(outputs)) + 0.3 * rng.standard_normal((len(x), outputs))
+
+
+def sample(losses: tuple[str, ...], n: int, seed: int, spacing: str = "uniform") -> tuple[Array, Array]:
+    """Labels as the losses want them; classes that no line separates."""
+    rng = np.random.default_rng(seed)
+    x = spaced(spacing, n, rng)
+    Y = waves(x, len(losses), rng)
+    for t, loss in enumerate(losses):
+        if loss in CLASSES:
+            Y[:, t] = Y[:, t] > 0
+            Y[:4, t], Y[-4:, t] = [0, 1, 1, 0], [1, 0, 0, 1]
+    return x, Y
+
+
+def proved(x: Array, Y: Array, lam: float, *, tol: float = 1e-8, **options) -> Fit:
+    """Fit, and have the gap certified."""
+    found = fit(x, Y, lam, tol=tol, **options)
+    assert found.gap <= tol, (found.gap, found.found.gap)
+    assert found.verify() == []
+    assert found.notes in ([], ["float64 weights cannot represent the fit: the certificate is about its knots and values"])
+    return found
+
+
+def honest(found: Fit) -> None:
+    """Check that a gap, however large, is owned up to."""
+    assert 0 <= found.gap <= 1
+    assert found.lower_bound <= found.value
+    assert (found.verify() == []) == (found.gap <= found.tol)
+    assert any("proved optimal to a relative gap" in note for note in found.notes) == (found.gap > found.tol)
+
+
+# --- squared losses: gaps ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize(("n", "outputs"), [(5, 2), (12, 512), (40, 1), (40, 40), (300, 5), (1000, 1)])
+@pytest.mark.parametrize("ratio", [0.5, 1e-2])
+def test_gaps_of_squared_losses_are_certified(spacing: str, n: int, outputs: int, ratio: float) -> None:
+    rng = np.random.default_rng(n)
+    x = spaced(spacing, n, rng)
+    Y = waves(x, outputs, rng)
+    found = proved(x, Y, ratio * lambda_max(x, Y))
+    assert found.found.gap <= 1e-8
+    assert set(found.knots) <= set(x[1:-1])
+
+
+@pytest.mark.parametrize(("n", "outputs"), [(5, 2), (12, 512), (40, 1), (300, 5)])
+@pytest.mark.parametrize("ratio", [0.5, 1e-2])
+def test_spacings_over_twelve_decades_may_cost_a_digit_or_two_and_say_so(n: int, outputs: int, ratio: float) -> None:
+    rng = np.random.default_rng(n)
+    x = spaced("decades", n, rng)
+    Y = waves(x, outputs, rng)
+    found = fit(x, Y, ratio * lambda_max(x, Y), tol=1e-8)
+    honest(found)
+    assert found.gap <= 1e-6
+
+
+@pytest.mark.parametrize("spacing", ["uniform", "regular", "grid"])
+@pytest.mark.parametrize("ratio", [3.0, 1.001, 0.999, 1e-3, 1e-4, 1e-6])
+def test_gaps_over_the_whole_range_of_lam(spacing: str, ratio: float) -> None:
+    rng = np.random.default_rng(3)
+    x = spaced(spacing, 100, rng)
+    Y = waves(x, 2, rng)
+    found = proved(x, Y, ratio * lambda_max(x, Y), tol=1e-8 if ratio > 1e-5 else 1e-6)
+    assert (len(found.knots) == 0) == (ratio > 1)
+    assert (found.vv_norm == 0) == (ratio > 1)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+@pytest.mark.parametrize("outputs", [1, 5])
+@pytest.mark.parametrize("ratio", [2.0, 0.5, 1e-6])
+def test_two_three_and_four_points(n: int, outputs: int, ratio: float) -> None:
+    rng = np.random.default_rng(n)
+    x, Y = np.sort(rng.uniform(0, 1, n)), rng.standard_normal((n, outputs))
+    if n == 2:
+        found = fit(x, Y, ratio)
+        np.testing.assert_allclose(found(x), Y, atol=1e-14)
+        assert (len(found.knots), found.vv_norm) == (0, 0)
+    else:
+        found = proved(x, Y, ratio * lambda_max(x, Y))
+        assert found.value == pytest.approx(curvature_fit(x, Y, found.lam).value, rel=1e-6)
+
+
+@pytest.mark.parametrize("x", [[0, 0, 1], [0, 1, 1], [0, 0, 1, 1], [-1, -1, -1, 2, 2]])
+def test_two_distinct_inputs_are_fitted_by_a_line_through_their_means(x: list[float]) -> None:
+    """No lam makes a difference, and certainly not one as small as the rounding of lam_max."""
+    for seed in range(5):
+        Y = np.random.default_rng(seed).standard_normal((len(x), 40))
+        assert lambda_max(x, Y) < 1e-12
+        for lam in (1.0, 1e-6, 1e-16):
+            found = proved(x, Y, lam)
+            assert len(found.knots) == 0
+            for place in set(x):
+                np.testing.assert_allclose(found([place])[0], Y[np.array(x) == place].mean(axis=0), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("x_scale", "y_scale"), [(1e-150, 1.0), (1e150, 1.0), (1.0, 1e-150), (1.0, 1e150), (1e-100, 1e100)]
+)
+@pytest.mark.parametrize("ratio", [0.3, 1e-3])
+def test_scales_of_inputs_and_labels_carry_over(x_scale: float, y_scale: float, ratio: float) -> None:
+    """If x is scaled by a and Y by b, lam scales by a b: then so does the function, and the objective by b^2."""
+    rng = np.random.default_rng(5)
+    x = spaced("uniform", 50, rng)
+    Y = waves(x, 2, rng)
+    lam = ratio * lambda_max(x, Y)
+    once = proved(x, Y, lam)
+    assert lambda_max(x * x_scale, Y * y_scale) == pytest.approx(lam / ratio * (x_scale * y_scale), rel=1e-9)
+    again = proved(x * x_scale, Y * y_scale, lam * (x_scale * y_scale))
+    np.testing.assert_allclose(again(x * x_scale) / y_scale, once(x), atol=1e-3)
+    assert again.value / y_scale / y_scale == pytest.approx(once.value, rel=2e-8)
+    by_two = proved(8 * x, Y / 4, 2 * lam)
+    np.testing.assert_array_equal(by_two.found.kinks, 8 * once.found.kinks)
+    np.testing.assert_array_equal(by_two.found.jumps, once.found.jumps / 32)
+
+
+@pytest.mark.parametrize("n", [3, 5, 40, 300])
+@pytest.mark.parametrize("ratio", [0.3, 1e-3])
+def test_inputs_an_ulp_apart_are_fitted_or_the_gap_is_owned_up_to(n: int, ratio: float) -> None:
+    """Multiplying and adding in float64 loses what such inputs differ by; the certificate says how much."""
+    x = neighbours(n)
+    Y = waves(x, 2, np.random.default_rng(n))
+    found = fit(x, Y, ratio * lambda_max(x, Y), tol=1e-8)
+    honest(found)
+    assert found.gap < 0.5
+    # The same data where float64 has room.
+    spread = fit((x - 1) * 2.0**52, Y, found.lam * 2.0**52)
+    assert found.lower_bound <= spread.value * (1 + 1e-9)
+    assert spread.lower_bound <= found.value * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("kind", ["constant", "line"])
+@pytest.mark.parametrize("spacing", ["uniform", "regular", "heavy", "far"])
+@pytest.mark.parametrize("ratio", [1e-3, 1.0])
+def test_labels_on_a_line_cost_nothing_but_rounding(kind: str, spacing: str, ratio: float) -> None:
+    """What is left is rounding, of which relative gaps mean nothing: the fit then owns up to one of 1."""
+    rng = np.random.default_rng(2)
+    x = spaced(spacing, 60, rng)
+    Y = np.full((60, 2), 3.7) if kind == "constant" else 1 + (x[:, None] - x[0]) / (x[-1] - x[0]) * [1, 2]
+    found = fit(x, Y, ratio)
+    honest(found)
+    rounding = 64 * 2.0**-52 * (np.abs(Y).max() + np.abs(found.network.A).max() * np.abs(x).max())  # of f(0), too
+    assert found.value <= 60 * rounding**2
+    np.testing.assert_allclose(found(x), Y, rtol=1e-10)
+    assert found.vv_norm * (x[-1] - x[0]) < 1e-8
+
+
+@pytest.mark.parametrize("ratio", [0.1, 1e-3, 1e-5])
+def test_a_signal_with_two_bends_is_found_with_few_more(ratio: float) -> None:
+    x = np.arange(200) / 200
+    Y = np.column_stack([np.abs(x - 0.3), np.abs(x - 0.3) + np.maximum(x - 0.6, 0)])
+    found = proved(x, Y, ratio * lambda_max(x, Y), tol=1e-6)
+    jumps = np.linalg.norm(found.found.jumps, axis=1)
+    assert 2 <= np.sum(jumps > 1e-3 * jumps.max()) <= 6  # a gap of 1e-6 leaves room for many small ones
+    if ratio < 1e-4:
+        far = np.min(np.abs(found.knots[:, None] - [0.3, 0.6]), axis=1) > 0.011
+        assert jumps[far].sum() < 0.01 * jumps.sum()
+
+
+@settings(max_examples=40)
+@given(univariate_datasets(min_points=3, max_points=30, geometry="generic"), st.floats(-4, 0.4))
+def test_gaps_at_all_scales_and_spacings(data, exponent: float) -> None:
+    lam = 10.0**exponent * lambda_max(data.X, data.Y)
+    proved(data.X[:, 0], data.Y, lam, tol=1e-6)
+
+
+# --- weights and missing labels ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["rows", "rows and zeros", "entries", "entries and zeros", "missing"])
+@pytest.mark.parametrize("spacing", ["uniform", "regular", "grid", "clustered"])
+@pytest.mark.parametrize("ratio", [0.3, 1e-2])
+def test_gaps_with_weights_and_missing_labels(kind: str, spacing: str, ratio: float) -> None:
+    rng = np.random.default_rng(11)
+    n, T = 80, 3
+    x = spaced(spacing, n, rng)
+    Y = waves(x, T, rng)
+    weights = 10.0 ** rng.uniform(-2, 2, n if "rows" in kind else (n, T))
+    if "zeros" in kind:
+        weights[rng.random(weights.shape) < 0.3] = 0.0
+    if kind == "missing":
+        Y[rng.random(Y.shape) < 0.3] = np.nan
+        weights = None
+    found = proved(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights)
+    if spacing in ("uniform", "regular"):
+        assert found.value == pytest.approx(curvature_fit(x, Y, found.lam, weights=weights).value, rel=3e-6)
+
+
+@pytest.mark.parametrize("losses", [("squared",) * 2, *[(loss,) for loss in LOSSES[1:]], LOSSES])
+def test_weight_two_is_an_entry_twice_and_weight_zero_a_missing_one(losses: tuple[str, ...]) -> None:
+    x, Y = sample(losses, 40, seed=4)
+    rng = np.random.default_rng(4)
+    weights = rng.integers(1, 3, Y.shape).astype(np.float64)
+    twice = np.vstack([Y, np.where(weights == 2, Y, np.nan)])
+    lam = 0.1 * lambda_max(x, Y, loss=losses)
+    assert same_value(fit(x, Y, lam, loss=losses, weights=weights), fit(np.tile(x, 2), twice, lam, loss=losses))
+    rows = rng.integers(1, 4, 40)
+    repeated = np.repeat(x, rows), np.repeat(Y, rows, axis=0)
+    assert same_value(fit(x, Y, lam, loss=losses, weights=rows), fit(*repeated, lam, loss=losses))
+    hidden = rng.random(Y.shape) < 0.2
+    hidden[[0, -1]] = False
+    without = fit(x, np.where(hidden, np.nan, Y), lam, loss=losses)
+    assert same_value(fit(x, Y, lam, loss=losses, weights=np.where(hidden, 0.0, 1.0)), without)
+
+
+def same_value(one: Fit, other: Fit) -> bool:
+    """Whether both are certified, and their objectives agree as closely as the gaps say."""
+    assert one.verify() == other.verify() == []
+    return abs(one.value - other.value) <= (one.gap + other.gap + 1e-12) * max(one.value, other.value)
+
+
+# --- equivalences -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("losses", [(loss,) for loss in LOSSES] + [LOSSES, ("squared", "hinge"), ("logistic",) * 3])
+@pytest.mark.parametrize("ratio", [0.5, 0.02])
+def test_values_are_those_of_the_convex_program(losses: tuple[str, ...], ratio: float) -> None:
+    x, Y = sample(losses, 30, seed=len(losses))
+    lam = ratio * lambda_max(x, Y, loss=losses)
+    found = proved(x, Y, lam, loss=losses, tol=1e-6)
+    assert found.value == pytest.approx(curvature_fit(x, Y, lam, loss=losses).value, rel=3e-6)
+
+
+def test_the_order_of_rows_is_nothing_and_that_of_outputs_is_theirs() -> None:
+    rng = np.random.default_rng(0)
+    x, Y = sample(LOSSES, 60, seed=1)
+    order, outputs = rng.permutation(60), rng.permutation(5)
+    lam = 0.1 * lambda_max(x, Y, loss=LOSSES)
+    once = fit(x, Y, lam, loss=LOSSES)
+    again = fit(x[order], Y[order], lam, loss=LOSSES)
+    np.testing.assert_array_equal(once.found.values, again.found.values)
+    turned = fit(x, Y[:, outputs], lam, loss=[LOSSES[t] for t in outputs])
+    assert same_value(once, turned)
+
+
+def test_outputs_can_be_rotated() -> None:
+    rng = np.random.default_rng(1)
+    x, Y = sample(("squared",) * 4, 80, seed=2)
+    Q = np.linalg.qr(rng.standard_normal((4, 4)))[0]
+    lam = 0.05 * lambda_max(x, Y)
+    assert lambda_max(x, Y @ Q.T) == pytest.approx(lam / 0.05, rel=1e-10)
+    once, turned = proved(x, Y, lam, tol=1e-10), proved(x, Y @ Q.T, lam, tol=1e-10)
+    np.testing.assert_allclose(turned(x), once(x) @ Q.T, atol=1e-4)
+    assert same_value(once, turned)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_shifts_of_inputs_and_affine_functions_on_labels_change_the_affine_part_only(weighted: bool) -> None:
+    x, Y = sample(("squared",) * 2, 80, seed=3)
+    weights = np.random.default_rng(3).uniform(0.1, 2, Y.shape) if weighted else None
+    lam = 0.05 * lambda_max(x, Y, weights=weights)
+    once = proved(x, Y, lam, weights=weights)
+    moved = proved(x + 5.0, Y, lam, weights=weights)
+    line = 3 + np.outer(x, [-20.0, 7.0])
+    lifted = proved(x, Y + line, lam, weights=weights)
+    assert moved.value == pytest.approx(once.value, rel=2e-8)
+    assert lifted.value == pytest.approx(once.value, rel=2e-8)
+    assert lifted.vv_norm == pytest.approx(once.vv_norm, rel=1e-4)
+    np.testing.assert_allclose(moved(x + 5.0), once(x), atol=1e-3)
+    np.testing.assert_allclose(lifted(x) - line, once(x), atol=1e-3)
+
+
+@pytest.mark.parametrize("losses", [(loss,) for loss in LOSSES] + [LOSSES])
+def test_warm_starts_are_as_good_as_cold_ones(losses: tuple[str, ...]) -> None:
+    x, Y = sample(losses, 60, seed=6)
+    lams = np.array([1.5, 0.5, 0.1, 0.02]) * lambda_max(x, Y, loss=losses)
+    for found in fit_path(x, Y, lams, loss=losses):
+        assert same_value(found, fit(x, Y, found.lam, loss=losses))
+
+
+def test_a_start_from_any_other_lam_does_no_harm() -> None:
+    x, Y = sample(("squared", "squared"), 60, seed=7)
+    problem = Problem(x, Y, None, as_losses("squared", 2))
+    lams = critical_lam(problem) * np.array([2.0, 0.1, 1e-3])
+    starts = [solve(problem, lam) for lam in lams]
+    for lam in lams:
+        cold = solve(problem, lam, tol=1e-9)
+        for start in starts:
+            warm = solve(problem, lam, tol=1e-9, start=start)
+            assert isinstance(warm, Found)
+            assert warm.gap <= 1e-9
+            np.testing.assert_allclose(
+                np.interp(x, warm.knots, warm.values[:, 0]), np.interp(x, cold.knots, cold.values[:, 0]), atol=1e-3
+            )
+
+
+@pytest.mark.parametrize("losses", [(loss,) for loss in LOSSES] + [LOSSES, ("squared",) * 3])
+@pytest.mark.parametrize("spacing", ["uniform", "regular"])
+def test_lambda_max_is_where_bending_begins(losses: tuple[str, ...], spacing: str) -> None:
+    x, Y = sample(losses, 40, seed=8, spacing=spacing)
+    critical = lambda_max(x, Y, loss=losses)
+    above, below = (proved(x, Y, factor * critical, loss=losses, tol=1e-6) for factor in (1.0001, 0.99))
+    assert (above.vv_norm, len(above.knots)) == (0, 0)
+    assert below.vv_norm > 0
+    assert above.lam_max == below.lam_max == critical
+
+
+@pytest.mark.parametrize("losses", [("squared",), LOSSES])
+def test_the_same_call_gives_the_same_bits(losses: tuple[str, ...]) -> None:
+    x, Y = sample(losses, 60, seed=9)
+    lam = 0.03 * lambda_max(x, Y, loss=losses)
+    one, other = (fit(x, Y, lam, loss=losses).found for _ in range(2))
+    for name in ("kinks", "jumps", "slope", "value", "knots", "values"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert (one.gap, one.rounds, one.steps) == (other.gap, other.rounds, other.steps)
+
+
+def test_what_is_found_is_one_function_said_in_three_ways() -> None:
+    x, Y = sample(("squared", "huber:0.5"), 60, seed=10)
+    found = solve(Problem(x, Y, None, as_losses(["squared", "huber:0.5"], 2)), 0.1)
+    np.testing.assert_array_equal(found.knots, np.concatenate([x[:1], found.kinks, x[-1:]]))
+    assert found.centre == x[0]
+    bends = np.maximum(found.knots[:, None] - found.kinks, 0) @ found.jumps
+    np.testing.assert_allclose(
+        found.value + (found.knots - found.centre)[:, None] * found.slope + bends, found.values, atol=1e-10
+    )
+    assert found.rounds >= 1
+    assert found.seconds > 0
+
+
+# --- other losses -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("n", [20, 100, 300])
+@pytest.mark.parametrize("ratio", [0.3, 0.01])
+def test_gaps_of_each_loss_on_a_regular_grid(loss: str, n: int, ratio: float) -> None:
+    x, Y = sample((loss,), n, seed=n, spacing="regular")
+    proved(x, Y, ratio * lambda_max(x, Y, loss=loss), loss=loss, tol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_gaps_of_mixed_losses_on_a_regular_grid(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    losses = tuple(rng.choice(LOSSES, rng.integers(2, 5)).tolist())
+    x, Y = sample(losses, int(rng.integers(20, 150)), seed, "regular")
+    weights = None if seed % 2 else 10.0 ** rng.uniform(-1, 1, Y.shape)
+    lam = 10.0 ** rng.uniform(-2, 0) * lambda_max(x, Y, loss=losses, weights=weights)
+    proved(x, Y, lam, loss=losses, weights=weights, tol=1e-6)
+
+
+@pytest.mark.parametrize("loss", CLASSES)
+@pytest.mark.parametrize("n", [6, 40, 300])
+def test_separated_classes_end_soon_and_are_said_to_be(loss: str, n: int) -> None:
+    """There is no logistic minimiser, or one of no cost at all for hinge."""
+    x, y = np.arange(float(n)), (np.arange(n) >= n // 2).astype(np.float64)
+    found = fit(x, y, 0.1, loss=loss)
+    honest(found)
+    assert found.value < 1e-8 * n
+    assert found.found.rounds < 100
+    assert np.all((found(x)[:, 0] > 0) == (y > 0))
+    assert any("separates its classes" in note for note in found.notes) == (loss == "logistic")
+
+
+@pytest.mark.parametrize("loss", CLASSES)
+@pytest.mark.parametrize("lam", [0.01, 1.0])
+def test_classes_that_touch_at_one_input_are_proved(loss: str, lam: float) -> None:
+    """A steep line through x = 4: what is left is the loss there, 2 log 2 for logistic and 2 for hinge."""
+    x, y = np.array([0, 1, 2, 3, 4, 4, 5, 6, 7.0]), np.array([0, 0, 0, 0, 0, 1, 1, 1, 1.0])
+    found = proved(x, y, lam, loss=loss, tol=1e-6)
+    assert found.value == pytest.approx(2 * math.log(2) if loss == "logistic" else 2, rel=1e-6)
+
+
+def test_dual_variables_at_the_ends_of_their_domain_are_proved() -> None:
+    x, y = np.array([0, 1, 2, 3, 3, 4, 8, 15]) / 15, [0, 1, 1, 0, 0, 0, 0, 0]
+    found = proved(x, np.array(y, dtype=np.float64), 0.5, loss="hinge", tol=1e-6)
+    assert found.value == pytest.approx(4, rel=1e-6)
+    assert found.gap <= 2 * found.found.gap + 1e-12
+
+
+# --- compilation ------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_compiled_at_import_and_kernels_are_cached_on_disk(tmp_path: Path) -> None:
+    code = (
+        "import numba.core.event as event, numpy as np\n"
+        "with event.install_recorder('numba:compile') as seen:\n"
+        "    import vvnorm.univariate.regularised, vvnorm.fit_kernel, vvnorm.estimators, vvnorm.fitting\n"
+        "    from vvnorm.univariate.reduced import nonnegative_minimum\n"
+        "v = np.empty(2)\n"
+        "nonnegative_minimum(np.eye(2), np.ones(2), np.ones(2, dtype=np.bool_), v)\n"
+        "stats = nonnegative_minimum.stats\n"
+        "print(len(seen.buffer), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), v.sum())\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(vvnorm.__file__).parents[1])}
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert runs == [["0", "0", "1", "2.0"], ["0", "1", "0", "2.0"]]
+    assert list(tmp_path.rglob("*.nbi"))
+
+
+@pytest.mark.parametrize("name", ["fit_kernel.py", "univariate"])
+def test_all_kernels_are_cached(name: str) -> None:
+    path = Path(vvnorm.__file__).parent / name
+    compiled = 0
+    for source in [path] if path.is_file() else path.glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("njit"):
+                options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert options["cache"] == "True", ast.unparse(node)
+                compiled += 1
+    assert compiled
+
+
+def test_the_solver_shares_no_code_with_the_verifier() -> None:
+    folder = Path(vvnorm.__file__).parent / "univariate"
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert "certify" not in (node.module or "")
+                assert node.module not in ("vvnorm.fit_kernel", "vvnorm.sweep_kernel")

@@ -1,0 +1,480 @@
+"""Fits: univariate data with a loss and lam times the VV norm, each with a proof of how close to optimal it is.
+
+The objective of a function f is, everywhere in the toolkit,
+
+    sum over present labels of weight * loss(f(x_i), y_i)  +  lam * VV(f),      squared loss: (f - y)^2 / 2.
+
+`fit` hands sorted data to `vvnorm.univariate.regularised` and wraps what comes back. The proof is made when it is first
+asked for, by `vvnorm.certify_regularised`, so that fitting costs no more than the solver does. Labels in C-contiguous
+float64, in memory or mapped from a file, are read where they are when the inputs are sorted, and never copied.
+"""
+
+import math
+import os
+import platform
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vvnorm.certify_regularised import FitCertificate, certify_fit
+from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
+from vvnorm.losses import Loss, as_losses, canonical_labels
+from vvnorm.network import ReLUNetwork
+from vvnorm.piecewise import PiecewiseLinear
+from vvnorm.solution import Solution, as_tolerance
+from vvnorm.tolerances import GAP
+from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
+
+if TYPE_CHECKING:
+    from vvnorm.convex import CurvatureFit
+
+Data = ArrayLike | str | os.PathLike[str]
+LossLike = str | Loss | Sequence[str | Loss]
+
+_LARGE = 1_000_000  # labels; fewer are validated here, more in the solver's own pass
+_DIVERGING = 1e-9 * math.log(2)  # mean logistic loss: margins of about 21, probabilities that are 0 or 1 to nine digits
+_MUCH = 0.1  # a gap smaller by this factor shows that the weights are at fault
+_METHOD = "knot generation"
+
+
+@dataclass(frozen=True, eq=False)
+class Fit(Solution):
+    """A regularised fit with its certificate.
+
+    Attributes
+    ----------
+    network : ReLUNetwork
+        One neuron per kink. Beyond the reach of float64 weights it is less accurate than the fit itself: see `function`.
+    X, Y : (N, 1) and (N, T) arrays
+        The data, sorted by input, repeats kept, classes as the losses read them. They may be the caller's own arrays:
+        changing those before the certificate is made changes what it is about.
+    tol : float
+        Relative gap up to which `verify` accepts.
+    lam : float
+        Weight of the VV norm.
+    losses : tuple of T Loss
+        One per output.
+    weights : None, (N, T) or (N, 1) array
+        Weights of the labels, sorted as they are.
+    skip : bool
+        Whether networks with a skip connection compete.
+    lam_max : float or None
+        The least lam whose fit is a line; not computed without a skip connection.
+    found : Found
+        What the solver returned: kinks, slopes, knots and values.
+    solver : mapping
+        How it was found: method, status, effort, versions, seconds.
+    """
+
+    network: ReLUNetwork = field(repr=False)
+    X: Array = field(repr=False)
+    Y: Array = field(repr=False)
+    tol: float
+    lam: float
+    losses: tuple[Loss, ...]
+    weights: Array | None = field(repr=False)
+    skip: bool
+    lam_max: float | None
+    found: Found = field(repr=False)
+    solver: Mapping[str, Any] = field(repr=False)
+
+    # --- the proof ---
+
+    @property
+    def certificate(self) -> FitCertificate:
+        """Primal and dual side of the proof; made on first access."""
+        return self._judged[1]
+
+    @property
+    def function(self) -> ReLUNetwork | PiecewiseLinear:
+        """What the certificate is about: the network, or knots and values where only these hold the fit in float64."""
+        return self._judged[0]
+
+    @cached_property
+    def _judged(self) -> tuple[ReLUNetwork | PiecewiseLinear, FitCertificate]:
+        certificate = self._certify(self.network)
+        if certificate.gap <= self.tol or not self.skip:
+            return self.network, certificate
+        other = self._certify(self._pieces)
+        return (self._pieces, other) if other.gap <= max(self.tol, _MUCH * certificate.gap) else (self.network, certificate)
+
+    def _certify(self, function: ReLUNetwork | PiecewiseLinear) -> FitCertificate:
+        return certify_fit(
+            function, self.X, self.Y, self.lam, loss=self.losses, weights=self.weights, skip=self.skip, dual=self.found.dual
+        )
+
+    @cached_property
+    def _pieces(self) -> PiecewiseLinear:
+        return PiecewiseLinear(self.found.knots, self.found.values)
+
+    def verify(self) -> list[str]:
+        """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
+        return self.certificate.complaints(self.function, self.X, self.Y, weights=self.weights, tol=self.tol)
+
+    # --- numbers ---
+
+    @property
+    def value(self) -> float:
+        """The objective, loss + lam * vv_norm: an upper bound on the least."""
+        return self.certificate.objective
+
+    @property
+    def objective(self) -> float:
+        """The same as `value`."""
+        return self.value
+
+    @property
+    def loss(self) -> float:
+        """The weighted sum of losses."""
+        return self.certificate.loss
+
+    @property
+    def vv_norm(self) -> float:
+        """The VV norm, without the factor lam."""
+        return self.certificate.vv_norm
+
+    @property
+    def knots(self) -> Array:
+        """Where the fit bends, increasing; shape (K,)."""
+        return self.found.kinks
+
+    def _at(self, x: Array) -> Array:
+        # Without a skip connection the network may bend at the ends of the data, which the knots do not show.
+        return self._pieces(x) if self.skip else self.network(x)
+
+    # --- words ---
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What to know before using the fit; usually nothing. Certifies it."""
+        found = []
+        if not self.gap <= self.tol:
+            found.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
+        if self.function is not self.network:
+            found.append("float64 weights cannot represent the fit: the certificate is about its knots and values")
+        outputs = [t for t, loss in enumerate(self.losses) if loss.name == "logistic"]
+        fitted = self(self.X) if outputs else np.empty((0, 0))
+        for t in outputs:
+            labels = self.Y[:, t]
+            if np.sum(self.losses[t].value(fitted[:, t], labels)) < _DIVERGING * np.count_nonzero(~np.isnan(labels)):
+                found.append(
+                    f"output {t} separates its classes: its fitted values diverge as lam falls, here to 21 and more"
+                )
+        return found
+
+    @cached_property
+    def provenance(self) -> Mapping[str, Any]:  # type: ignore[override]  # made on first access, since it is certified
+        """How the fit was found (`solver`), and what of it is certified."""
+        if self.function is self.network:
+            certified = "the network"
+        else:
+            certified = "knots and values; float64 weights cannot represent the fit"
+        reached = "" if self.gap <= self.tol else f", to a relative gap of {self.gap:.2g} only"
+        return {**self.solver, "certified": certified + reached}
+
+    def record(self) -> dict[str, Any]:
+        """What was found, as plain numbers and words: for JSON."""
+        return {
+            "points": len(self.X),
+            "outputs": self.Y.shape[1],
+            "lam": self.lam,
+            "lam_max": self.lam_max,
+            "losses": [str(loss) for loss in self.losses],
+            "value": self.value,
+            "loss": self.loss,
+            "vv_norm": self.vv_norm,
+            "lower_bound": self.lower_bound,
+            "gap": self.gap,
+            "neurons": self.function.n_neurons,
+            "knots": self.knots.tolist(),
+            "notes": self.notes,
+            "provenance": dict(self.provenance),
+        }
+
+    def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
+        """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
+        names = y_names or [str(t) for t in range(len(self.losses))]
+        same = len(set(self.losses)) == 1
+        losses = (
+            str(self.losses[0]) if same else ", ".join(f"{n}: {one}" for n, one in zip(names, self.losses, strict=True))
+        )
+        relative = [("lam / lam_max", f"{self.lam / self.lam_max:.4g}")] if self.lam_max else []
+        return [
+            ("data", f"{len(self.X)} points, {self.Y.shape[1]} outputs"),
+            ("method", f"{self.solver['method']}, loss {losses}"),
+            ("lam", f"{self.lam:.10g}"),
+            *relative,
+            ("objective", f"{self.value:.10g}"),
+            ("loss", f"{self.loss:.10g}"),
+            ("VV norm", f"{self.vv_norm:.10g}"),
+            ("lower bound", f"{self.lower_bound:.10g}"),
+            ("relative gap", f"{self.gap:.2g}"),
+            ("neurons", str(self.function.n_neurons)),
+            *(("note", note) for note in self.notes),
+        ]
+
+
+def fit(
+    X: Data,
+    Y: Data,
+    lam: float,
+    *,
+    loss: LossLike = "squared",
+    weights: ArrayLike | None = None,
+    skip: bool = True,
+    tol: float = GAP,
+) -> Fit:
+    """Fit univariate data: minimise the sum of losses plus lam times the VV norm, with a proof of the gap.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, 1), or the path of a .npy file
+        Inputs in any order, at least two of them distinct. Repeats are kept: each of their labels counts.
+    Y : array-like, shape (N,) or (N, T), or the path of a .npy file
+        Labels, NaN = missing. Files are mapped into memory and read in place; so is any C-contiguous float64 array if
+        the inputs are sorted.
+    lam : float
+        Weight of the VV norm; positive.
+    loss : str, Loss, or sequence of T of them
+        `squared`, `logistic`, `hinge`, `huber:delta` or `one_class:nu` (`vvnorm.losses`), one for all outputs or one each.
+    weights : array-like, shape (N,), (N, 1) or (N, T), optional
+        Non-negative weights of the labels' losses.
+    skip : bool
+        Whether the network may have a skip connection. Without one a slow convex program is solved.
+    tol : float
+        Relative gap to reach, and up to which the fit's `verify` accepts it.
+
+    Returns
+    -------
+    Fit
+        A gap above `tol` is no error: `gap` says how large it is, `verify` complains.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data (see `vvnorm.data`), lam, loss, labels or weights; several input features; one distinct input.
+    MemoryError
+        If labels must be copied (sorted, converted, recoded) and their copy does not fit into memory.
+
+    Examples
+    --------
+    >>> line = fit([0, 1, 2, 3], [0, 1, 0, 1], lam=10.0)
+    >>> bent = fit([0, 1, 2, 3], [0, 1, 0, 1], lam=0.1)
+    >>> len(line.knots), len(bent.knots), bent.verify()
+    (0, 2, [])
+    """
+    strength, tol = as_strength(lam), as_tolerance(tol)
+    problem = _problem(X, Y, loss, weights)
+    return _fitted(problem, strength, tol) if skip else _fitted_without_skip(problem, strength, tol)
+
+
+def fit_path(
+    X: Data,
+    Y: Data,
+    lams: Sequence[float] | Array,
+    *,
+    loss: LossLike = "squared",
+    weights: ArrayLike | None = None,
+    skip: bool = True,
+    tol: float = GAP,
+    advance: Callable[[Fit], object] | None = None,
+) -> list[Fit]:
+    """Fit the same data for several lam, each fit starting from its neighbour of larger lam.
+
+    Parameters
+    ----------
+    lams : sequence of float
+        Positive numbers, in any order.
+    advance : callable, optional
+        Called with each fit as it is found, from the largest lam to the smallest.
+
+    Other parameters and errors are those of `fit`.
+
+    Returns
+    -------
+    list of Fit : in the order of `lams`.
+    """
+    strengths, tol = [as_strength(lam) for lam in lams], as_tolerance(tol)
+    problem = _problem(X, Y, loss, weights)
+    fits: dict[int, Fit] = {}
+    start: Found | None = None
+    for place in sorted(range(len(strengths)), key=lambda i: -strengths[i]):
+        lam = strengths[place]
+        fits[place] = _fitted(problem, lam, tol, start) if skip else _fitted_without_skip(problem, lam, tol)
+        start = fits[place].found
+        if advance:
+            advance(fits[place])
+    return [fits[place] for place in range(len(strengths))]
+
+
+def lambda_max(X: Data, Y: Data, *, loss: LossLike = "squared", weights: ArrayLike | None = None) -> float:
+    """Return the least lam whose fit is a line (with a skip connection); parameters and errors are those of `fit`."""
+    return critical_lam(_problem(X, Y, loss, weights))
+
+
+# --- solving ----------------------------------------------------------------------------------------------------------
+
+
+def _fitted(problem: Problem, lam: float, tol: float, start: Found | None = None) -> Fit:
+    found = solve(problem, lam, tol=tol, start=start)
+    solver = {
+        "method": _METHOD,
+        "status": "tolerance reached" if found.gap <= tol else f"stopped at a relative gap of {found.gap:.2g}",
+        "rounds": found.rounds,
+        "steps": found.steps,
+        **_versions(),
+        "seconds": found.seconds,
+    }
+    # The solver has come across lam_max, so it costs nothing here.
+    return Fit(
+        _network(found), **_fields(problem, tol, lam), skip=True, lam_max=critical_lam(problem), found=found, solver=solver
+    )
+
+
+def _fitted_without_skip(problem: Problem, lam: float, tol: float) -> Fit:
+    from vvnorm.convex import curvature_fit
+
+    began = time.perf_counter()
+    result = curvature_fit(problem.x, problem.Y, lam, loss=problem.losses, weights=problem.weights, skip=False)
+    found = _found(result, time.perf_counter() - began)
+    solver = {
+        "method": "convex program (there is no skip connection)",
+        **result.provenance,
+        **_versions(),
+        "seconds": found.seconds,
+    }
+    return Fit(result.network, **_fields(problem, tol, lam), skip=False, lam_max=None, found=found, solver=solver)
+
+
+def _found(result: "CurvatureFit", seconds: float) -> Found:
+    """Read the convex program's network as the solver would have returned it: two neurons may share a kink there."""
+    t, values, slopes = result.network.kinks
+    jumps = np.diff(slopes, axis=0)
+    bends = jumps.any(axis=1)
+    kinks, first = np.unique(t[bends], return_index=True)
+    return Found(
+        kinks=kinks,
+        jumps=np.add.reduceat(jumps[bends], first),
+        slope=slopes[0],
+        centre=float(t[0]),
+        value=values[0],
+        knots=result.x,
+        values=result.values,
+        dual=result.dual,
+        gap=math.nan,
+        rounds=0,
+        steps=0,
+        seconds=seconds,
+    )
+
+
+def _fields(problem: Problem, tol: float, lam: float) -> dict[str, Any]:
+    data = {"X": problem.x[:, None], "Y": problem.Y, "losses": problem.losses, "weights": problem.weights}
+    return {**data, "tol": tol, "lam": lam}
+
+
+def _versions() -> dict[str, str]:
+    return {"numpy": np.__version__, "python": platform.python_version()}
+
+
+def _network(found: Found) -> ReLUNetwork:
+    """Neurons relu(x - a_k) with the slope jumps as output weights, and the line left of all kinks."""
+    with np.errstate(over="ignore"):
+        offset = found.value.astype(np.longdouble) - found.slope.astype(np.longdouble) * found.centre
+        c = offset.astype(np.float64)
+    if not np.isfinite(c).all():
+        raise ValueError("X lies too far from 0 for slopes as steep as these: f(0) leaves float64; shift or rescale X")
+    return ReLUNetwork.trusted(np.ones((len(found.kinks), 1)), -found.kinks, found.jumps.T, found.slope[:, None], c)
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+
+def _problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) -> Problem:
+    """Validate, sort and recode; what is in order already is passed on as it is."""
+    inputs = as_inputs(_opened(X, "X"))
+    if inputs.shape[1] != 1:
+        raise ValueError(f"X has {inputs.shape[1]} columns; certified fits are for one input so far")
+    x = np.ascontiguousarray(inputs[:, 0])
+    given = _opened(Y, "Y")
+    labels = _labels(given, len(x))
+    losses = as_losses(loss, labels.shape[1])
+    shares = as_weights(weights, labels.shape)
+    if not np.all(x[1:] >= x[:-1]):
+        if isinstance(given, np.memmap) and labels.nbytes > _available_memory() / 4:
+            raise ValueError(
+                f"X is not sorted, and Y is a file of {_size(labels.nbytes)}, too large to be sorted in memory; "
+                "sort the file by X, or pass fewer rows"
+            )
+        _check_room(labels.size, "sorted")
+        order = np.argsort(x, kind="stable")
+        x, labels = x[order], labels[order]
+        shares = None if shares is None else shares[order]
+    if x[0] == x[-1]:
+        raise ValueError(f"X has 1 distinct value ({float(x[0])!r}); a fit needs two or more")
+    return Problem(x, _recoded(labels, losses), shares, losses)
+
+
+def _opened(data: Data, name: str) -> Any:
+    """Map a .npy file into memory; anything else passes through."""
+    if not isinstance(data, str | os.PathLike):
+        return data
+    try:
+        return np.lib.format.open_memmap(data, mode="r")
+    except OSError as error:
+        raise ValueError(f"{name}: cannot read {str(data)!r}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {str(data)!r} is not a .npy file of numbers: {error}") from None
+
+
+def _labels(Y: Any, n: int) -> Array:
+    """Labels as a C-contiguous (N, T) float64 array, which is Y itself if it is one.
+
+    A large array of that kind is not scanned: the solver names what is not finite when it reads the labels. Only one whose
+    first row is incomplete, so that an output may lack all labels, or that has the wrong shape, takes the long way.
+    """
+    if isinstance(Y, np.ndarray):
+        in_place = Y.dtype == np.float64 and Y.flags.c_contiguous
+        if in_place and Y.ndim in (1, 2) and Y.size >= _LARGE and len(Y) == n and np.isfinite(Y[0]).all():
+            return np.asarray(Y.reshape(n, -1))
+        if not in_place:
+            _check_room(Y.size, "converted to C-contiguous float64")
+    return np.ascontiguousarray(as_labels(Y, n, allow_missing=True))
+
+
+def _recoded(labels: Array, losses: tuple[Loss, ...]) -> Array:
+    foreign = {"logistic": -1.0, "hinge": 0.0}
+    if labels.nbytes > _available_memory():
+        for t, loss in enumerate(losses):
+            if loss.name in foreign and np.any(labels[:, t] == foreign[loss.name]):
+                _check_room(labels.size, f"recoded for loss {loss.name!r}")
+    return canonical_labels(labels, losses)
+
+
+def _check_room(entries: int, why: str) -> None:
+    needed, available = 8 * entries, _available_memory()
+    if needed > available:
+        raise MemoryError(
+            f"Y would take {_size(needed)} when {why}, and {_size(available)} of memory are available; a file of sorted "
+            "C-contiguous float64 labels (.npy) is mapped into memory and read in place"
+        )
+
+
+def _size(number: float) -> str:
+    return f"{number / 1e9:.3g} GB"
+
+
+def _available_memory() -> float:
+    """Bytes of memory that can still be had; infinite where the system does not say."""
+    try:
+        found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
+    except OSError:
+        found = None
+    return 1024 * float(found[1]) if found else math.inf
