@@ -22,6 +22,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.univariate_interpolation
+	$(BIN)/python -m benchmarks.trend
 	$(BIN)/python -m benchmarks.training
 
 # The stamp is written last, so an interrupted installation is taken up again.
