@@ -451,10 +451,9 @@ def _labels(Y: Any, n: int) -> Array:
 
 def _recoded(labels: Array, losses: tuple[Loss, ...]) -> Array:
     foreign = {"logistic": -1.0, "hinge": 0.0}
-    if labels.nbytes > _available_memory():
-        for t, loss in enumerate(losses):
-            if loss.name in foreign and np.any(labels[:, t] == foreign[loss.name]):
-                _check_room(labels.size, f"recoded for loss {loss.name!r}")
+    for t, loss in enumerate(losses):
+        if loss.name in foreign and labels.nbytes > _available_memory() and np.any(labels[:, t] == foreign[loss.name]):
+            _check_room(labels.size, f"recoded for loss {loss.name!r}")
     return canonical_labels(labels, losses)
 
 

@@ -369,7 +369,7 @@ def sweep(
     here, before, misfit = x[0], x[0], 0.0
     for p in range(last + 1):
         row, stop, origin = rows[p], N if p == last else rows[p + 1], x[rows[p]]
-        found = (enough, -1)
+        found = (enough, np.int64(-1))
         for t in range(T):  # the function relative to the line, for blocks, and as it is, for rows
             function[0][0, t], function[0][1, t] = values[p, t], slopes[p, t]
             function[1][0, t] = values[p, t] + (line[0, t] + line[1, t] * (origin - centre))

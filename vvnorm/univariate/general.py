@@ -143,13 +143,16 @@ class _Descent:
         entries.sweep(
             rounds.x, rounds.centre, self.f.rows, self.dual, self.bend, line, enough * enough, at_knots, worst, sizes
         )
-        self.sweep = DualSweep.of(at_knots, worst, sizes)
+        self.sweep = DualSweep.of(self.f, at_knots, worst, sizes)
 
     # --- a round ---
 
     def _next_knots(self) -> None:
         if self.lam < _STIFF:
-            rows, self.mu, jumps = self.rounds.next_knots(self.lam, self.mu, self.z, self.f, self.sweep)
+            rows, self.mu = self.rounds.next_knots(self.lam, self.mu, self.z, self.f, self.sweep)
+            jumps = np.zeros((len(rows), self.rounds.outputs))
+            kept = np.isin(self.f.rows, rows)
+            jumps[np.isin(rows, self.f.rows)] = self.f.jumps[kept]
             self.f = KnotFunction.of(self.rounds.x, rows, self.f.first, jumps)
 
     def _step(self) -> None:

@@ -91,17 +91,21 @@ class DualSweep:
         Row inside each segment where ||Z|| is largest, -1 where it is feasible.
     largest : float
         Largest ||Z|| seen; what was not looked at is feasible.
+    penalty, product : float
+        Sums over the knots of ||d|| and of <d, Z>.
     """
 
     at_knots: Array
     worst: NDArray[np.int64]
     largest: float
+    penalty: float
+    product: float
 
     @staticmethod
-    def of(at_knots: Array, worst: NDArray[np.int64], sizes: Array) -> "DualSweep":
-        """Take the largest of ||Z||^2 in the segments, `sizes` (k - 1,), and at the inner knots."""
-        inner = at_knots[1:-1]
-        return DualSweep(at_knots, worst, math.sqrt(max(sizes.max(), np.einsum("kt,kt->k", inner, inner).max(initial=0.0))))
+    def of(f: KnotFunction, at_knots: Array, worst: NDArray[np.int64], sizes: Array) -> "DualSweep":
+        """Take what sweeps return: Z at the knots, and in the segments the worst rows and ||Z||^2, `sizes` (k - 1,)."""
+        penalty, product, inner = tally(f.jumps, at_knots)
+        return DualSweep(at_knots, worst, math.sqrt(max(float(sizes.max()), inner)), penalty, product)
 
 
 @part()
@@ -126,17 +130,54 @@ def _trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
 
 
 @kernel()
-def next_knots(rows: Any, keep: Any, worst: Any, merged: Any, source: Any) -> int:
-    """Merge the knots to keep with the worst rows; `source` is set to the knot's old place, -1 for a new one.
+def next_knots(x: Any, rows: Any, mu: Any, z: Any, jumps: Any, worst: Any, close: float, merged: Any, new_mu: Any) -> int:
+    """Merge the knots that stay with the worst rows.
 
-    Returns the number of knots; `merged` and `source` need room for all of both.
+    Parameters
+    ----------
+    x : (N,) array
+        Inputs.
+    rows, mu : (k,) arrays, z, jumps : (k, T) arrays
+        Knots, multipliers, dual variables and slope jumps.
+    worst : (k - 1,) array
+        Row to add in each segment, or -1; of rows with one input the first is taken, and none of the last input.
+    close : float
+        Square of a norm: knots out of use stay if ||z||^2 exceeds it.
+    merged, new_mu : (2 k,) arrays
+        Set to the next rows and their multipliers.
+
+    Returns
+    -------
+    int : how many there are.
     """
-    count = 0
-    for p in range(len(rows)):
-        if keep[p]:
-            merged[count], source[count] = rows[p], p
+    count, last = 0, len(rows) - 1
+    for p in range(last + 1):
+        size, bends = 0.0, False
+        for t in range(z.shape[1]):
+            size += z[p, t] * z[p, t]
+            bends |= jumps[p, t] != 0.0
+        if p == 0 or p == last or mu[p] > 0.0 or bends or size > close:
+            merged[count], new_mu[count] = rows[p], mu[p]
             count += 1
-        if p < len(worst) and worst[p] >= 0:
-            merged[count], source[count] = worst[p], -1
+        if p < last and worst[p] >= 0 and x[worst[p]] < x[rows[last]]:
+            row = worst[p]
+            while x[row - 1] == x[row]:
+                row -= 1
+            merged[count], new_mu[count] = row, 0.0
             count += 1
     return count
+
+
+@kernel()
+def tally(jumps: Any, at_knots: Any) -> tuple[float, float, float]:
+    """Sum of ||d|| and of <d, Z> over the knots, and the largest ||Z||^2 at inner ones."""
+    sizes, products, largest = 0.0, 0.0, 0.0
+    for p in range(1, len(jumps) - 1):
+        size, square = 0.0, 0.0
+        for t in range(jumps.shape[1]):
+            size += jumps[p, t] * jumps[p, t]
+            square += at_knots[p, t] * at_knots[p, t]
+            products += jumps[p, t] * at_knots[p, t]
+        sizes += math.sqrt(size)
+        largest = max(largest, square)
+    return sizes, products, largest

@@ -103,17 +103,12 @@ class Rounds:
 
     def next_knots(
         self, lam: float, mu: Array, z: Array, function: KnotFunction, sweep: DualSweep
-    ) -> tuple[NDArray[np.int64], Array, Array]:
-        """Rows, multipliers and jumps of the next round: knots in use or close to it, and the worst rows."""
+    ) -> tuple[NDArray[np.int64], Array]:
+        """Rows and multipliers of the next round: knots in use or close to it, and the worst rows."""
         close = lam * (1 - min(max(sweep.largest / lam - 1, 0.0), 1e-3))
-        keep = (mu > 0) | (np.einsum("kt,kt->k", z, z) > close * close) | function.bends
-        keep[0] = keep[-1] = True
-        worst = np.searchsorted(self.x, self.x[sweep.worst])  # the first row of each input
-        worst[(sweep.worst < 0) | (worst == self.last)] = -1
-        merged, source = np.empty((2, len(keep) + len(worst)), dtype=np.int64)
-        count = next_knots(function.rows, keep, worst, merged, source)
-        source, old = source[:count], source[:count] >= 0
-        return merged[:count].copy(), np.where(old, mu[source], 0.0), np.where(old[:, None], function.jumps[source], 0.0)
+        merged, new_mu = np.empty(2 * len(mu), dtype=np.int64), np.empty(2 * len(mu))
+        count = next_knots(self.x, function.rows, mu, z, function.jumps, sweep.worst, close * close, merged, new_mu)
+        return merged[:count].copy(), new_mu[:count].copy()
 
     def found(self, state: State, seconds: float) -> Found:
         """Give the function in the caller's units."""

@@ -75,16 +75,16 @@ class SquaredRounds(Rounds):
                 break
             by_values |= stalled
             enough = max(0.01 * gap, 0.1 * tol * objective)
-            rows, mu, _ = self.next_knots(lam, mu, z, function, sweep)
+            rows, mu = self.next_knots(lam, mu, z, function, sweep)
         assert best is not None
         return best
 
     def _assess(self, f: KnotFunction, lam: float, tol: float, slack: float) -> tuple[DualSweep, float, float]:
         """Sweep, duality gap and objective of a function."""
         sweep, misfit = self._sweep(f, lam * (1 + 0.1 * tol), slack)
-        penalty = lam * float(f.sizes.sum())
+        penalty = lam * sweep.penalty
         theta = min(1.0, lam / sweep.largest) if sweep.largest > 0 else 1.0
-        between = max(penalty - theta * float(np.vdot(f.jumps, sweep.at_knots)), 0.0)
+        between = max(penalty - theta * sweep.product, 0.0)
         return sweep, 0.5 * (1 - theta) ** 2 * misfit + between, 0.5 * misfit + penalty
 
     def _sweep(self, f: KnotFunction, enough: float, slack: float) -> tuple[DualSweep, float]:
@@ -94,7 +94,7 @@ class SquaredRounds(Rounds):
         misfit = blocks.sweep(
             self.data, self.blocks, f.rows, f.values, f.slopes, enough * enough, slack, at_knots, worst, sizes
         )
-        return DualSweep.of(at_knots, worst, sizes), misfit
+        return DualSweep.of(f, at_knots, worst, sizes), misfit
 
     def _solve_on(
         self, rows: NDArray[np.int64], mu: Array, lam: float, enough: float, by_values: bool
