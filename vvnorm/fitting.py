@@ -30,6 +30,7 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solution import Solution, as_tolerance
 from vvnorm.tolerances import GAP
+from vvnorm.univariate.compiled import fixed, is_sorted
 from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
 
 if TYPE_CHECKING:
@@ -399,15 +400,12 @@ def _network(found: Found) -> ReLUNetwork:
 
 def _problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) -> Problem:
     """Validate, sort and recode; what is in order already is passed on as it is."""
-    inputs = as_inputs(_opened(X, "X"))
-    if inputs.shape[1] != 1:
-        raise ValueError(f"X has {inputs.shape[1]} columns; certified fits are for one input so far")
-    x = np.ascontiguousarray(inputs[:, 0])
+    x, in_order = _inputs(_opened(X, "X"))
     given = _opened(Y, "Y")
     labels = _labels(given, len(x))
     losses = as_losses(loss, labels.shape[1])
     shares = as_weights(weights, labels.shape)
-    if not np.all(x[1:] >= x[:-1]):
+    if not in_order:
         if isinstance(given, np.memmap) and labels.nbytes > _available_memory() / 4:
             raise ValueError(
                 f"X is not sorted, and Y is a file of {_size(labels.nbytes)}, too large to be sorted in memory; "
@@ -420,6 +418,19 @@ def _problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) -> Pro
     if x[0] == x[-1]:
         raise ValueError(f"X has 1 distinct value ({float(x[0])!r}); a fit needs two or more")
     return Problem(x, _recoded(labels, losses), shares, losses)
+
+
+def _inputs(X: Any) -> tuple[Array, bool]:
+    """Inputs as a contiguous (N,) array, and whether they do not decrease. In order between finite ends, all are finite."""
+    if isinstance(X, np.ndarray) and X.dtype == np.float64 and X.size == len(X) >= _LARGE:
+        x = np.ascontiguousarray(X.reshape(-1))
+        if is_sorted(fixed(x)) and np.isfinite(x[[0, -1]]).all():
+            return x, True
+    inputs = as_inputs(X)
+    if inputs.shape[1] != 1:
+        raise ValueError(f"X has {inputs.shape[1]} columns; certified fits are for one input so far")
+    x = np.ascontiguousarray(inputs[:, 0])
+    return x, bool(is_sorted(fixed(x)))
 
 
 def _opened(data: Data, name: str) -> Any:

@@ -21,24 +21,26 @@ _FEW = 4  # outputs
 
 @part(fastmath=ANY_ORDER)
 def _summarise_tall(x: Any, Y: Any, centre: float, start: int, stop: int, mean: Any, cross: Any) -> Any:
-    """Do what `_summarise` does output by output, without weights: twice as fast for a few outputs."""
+    """Do what `_summarise` does output by output, without weights, in one pass relative to the first row.
+
+    For a few outputs that is three times as fast.
+    """
     n, place, spread, scatter = float(stop - start), 0.0, 0.0, 0.0
     for i in range(start, stop):
-        place += x[i] - centre
-    place /= n
-    for i in range(start, stop):
-        spread += ((x[i] - centre) - place) ** 2
+        off = x[i] - x[start]
+        place += off
+        spread += off * off
+    spread = max(spread - place * place / n, 0.0)
     for t in range(Y.shape[1]):
-        level, lever = 0.0, 0.0
+        level, lever, square = 0.0, 0.0, 0.0
         for i in range(start, stop):
-            level += Y[i, t]
-        level /= n
-        for i in range(start, stop):
-            above = Y[i, t] - level
-            lever += ((x[i] - centre) - place) * above
-            scatter += above * above
-        mean[t], cross[t] = level, lever
-    return n, place, spread, scatter
+            above = Y[i, t] - Y[start, t]
+            level += above
+            lever += (x[i] - x[start]) * above
+            square += above * above
+        mean[t], cross[t] = Y[start, t] + level / n, lever - place * level / n
+        scatter += max(square - level * level / n, 0.0) + 0.0 * square  # the last term keeps NaN
+    return n, (x[start] - centre) + place / n, spread, scatter
 
 
 @part(fastmath=ANY_ORDER)
@@ -285,15 +287,15 @@ def _pass(
     N, misfit, best, worst = len(x), 0.0, found[0], found[1]
     for b in range(start // size, -(-stop // size)):
         row, until = b * size, min(b * size + size, N)
-        end = x[until] if until < N else x[N - 1]
+        begin, end = x[row], x[until] if until < N else x[N - 1]
         if not first_pass and reach[b] * reach[b] > limit:
             _, (best, worst) = _scan(data, function[1], origin, here, row, until, Z, S, (best, worst))
             _carry(end - x[until - 1], Z, S)
             here = end
             continue
-        _carry(x[row] - here, Z, S)
+        _carry(begin - here, Z, S)
         n, place, spread = moments[b, 0], moments[b, 1] + data[3], moments[b, 2]
-        h = end - x[row]
+        h = end - begin
         left, right, apart, tilted = _block_step(
             n, place - origin, spread, end - place, h, function[0], means[b], crosses[b], Z, S
         )
@@ -301,7 +303,7 @@ def _pass(
         if first_pass:
             if right > best and until < stop and end > origin:
                 best, worst = right, until
-            lever = max(n * (place - x[row]) * (end - place) - spread, 0.0) / h if h > 0.0 else 0.0
+            lever = max(n * (place - begin) * (end - place) - spread, 0.0) / h if h > 0.0 else 0.0
             line_part = math.sqrt(apart) * lever + math.sqrt(tilted * spread * lever * 0.25 * h)
             reach[b] = math.sqrt(max(left, right)) + moments[b, 4] + line_part
             misfit += moments[b, 3] + n * apart + spread * tilted

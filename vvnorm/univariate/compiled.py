@@ -32,6 +32,15 @@ def fill(target: Any, value: float) -> None:
         target[i] = value
 
 
+@kernel()
+def is_sorted(x: Any) -> bool:
+    """Whether no entry is less than the one before; False if there is a NaN."""
+    falls = 0
+    for i in range(1, len(x)):
+        falls += not x[i] >= x[i - 1]
+    return falls == 0
+
+
 def fixed(array: Array) -> Array:
     """A contiguous read-only view: kernels are then compiled once, and round alike, for files and for arrays."""
     view = np.ascontiguousarray(array).view()

@@ -36,9 +36,9 @@ _PIVOTS = 60  # block pivoting takes 2 to 10; what it leaves after so many is a 
 
 
 @part(fastmath=ANY_ORDER)
-def _dot(u: Any, v: Any, n: int) -> float:
+def _dot(u: Any, v: Any, start: int, stop: int) -> float:
     total = 0.0
-    for t in range(n):
+    for t in range(start, stop):
         total += u[t] * v[t]
     return total
 
@@ -48,8 +48,8 @@ def cholesky(M: Any, m: int) -> None:
     """Overwrite the lower triangle of M (m, m) by its Cholesky factor; a pivot lost to rounding is made large."""
     for i in range(m):
         for j in range(i):
-            M[i, j] = (M[i, j] - _dot(M[i], M[j], j)) / M[j, j]
-        pivot = M[i, i] - _dot(M[i], M[i], i)
+            M[i, j] = (M[i, j] - _dot(M[i], M[j], 0, j)) / M[j, j]
+        pivot = M[i, i] - _dot(M[i], M[i], 0, i)
         floor = 1e-15 * M[i, i]
         M[i, i] = math.sqrt(pivot) if pivot > floor else 1e100
 
@@ -58,7 +58,7 @@ def cholesky(M: Any, m: int) -> None:
 def substitute(M: Any, m: int, v: Any) -> None:
     """Overwrite v (m,) by the solution of L L' x = v."""
     for i in range(m):
-        v[i] = (v[i] - _dot(M[i], v, i)) / M[i, i]
+        v[i] = (v[i] - _dot(M[i], v, 0, i)) / M[i, i]
     for i in range(m - 1, -1, -1):
         v[i] /= M[i, i]
         for j in range(i):
@@ -97,7 +97,7 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any) -> None:
             v[place[j]] = x[j]
         wrong, last = 0, -1
         for i in range(m):
-            turn[i] = v[i] < 0.0 if chosen[i] else b[i] - _dot(H[i], v, m) > 1e-10 * scale
+            turn[i] = v[i] < 0.0 if chosen[i] else b[i] - _dot(H[i], v, 0, m) > 1e-10 * scale
             if turn[i]:
                 wrong += 1
                 last = i
@@ -133,7 +133,7 @@ def _gap(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) 
     """Duality gap of the state; sets the norms of z."""
     largest, penalty, paid = 0.0, 0.0, 0.0
     for i in range(len(mu)):
-        norms[i] = math.sqrt(_dot(z[i], z[i], z.shape[1]))
+        norms[i] = math.sqrt(_dot(z[i], z[i], 0, z.shape[1]))
         largest = max(largest, norms[i])
         penalty += mu[i] * norms[i]
         paid += mu[i] * norms[i] * norms[i]
@@ -155,7 +155,7 @@ def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any,
         low, high = offsets[g], offsets[g + 1]
         for i in range(m):
             for j in range(i + 1):
-                H[i, j] += A[i, j] * _dot(z[used[i], low:high], z[used[j], low:high], high - low)
+                H[i, j] += A[i, j] * _dot(z[used[i]], z[used[j]], low, high)
     for i in range(m):
         H[i, i] *= 1.0 + _RIDGE
         for j in range(i):

@@ -33,7 +33,7 @@ def _eliminate(rows: Any, turn: Any) -> None:
         for i in range(column + 1, 4):
             if rows[i, column] == 0.0:
                 continue
-            size = math.hypot(rows[column, column], rows[i, column])
+            size = math.sqrt(rows[column, column] ** 2 + rows[i, column] ** 2)  # units are such that squares are safe
             cosine, sine = rows[column, column] / size, rows[i, column] / size
             for matrix in (rows, turn):
                 for j in range(matrix.shape[1]):
@@ -70,7 +70,7 @@ def forward(h: Any, n: Any, centroid: Any, sxx: Any, mu: Any, info: Any, carry: 
         rows[1, 0], rows[1, 1] = -roots[1] * h[p], roots[1]
         rows[2, 0], rows[2, 1] = roots[2] * (centroid[p] - h[p]), roots[2]
         rows[3, 0], rows[3, 1] = roots[3], 0.0
-        size = math.hypot(math.hypot(rows[0, 1], rows[1, 1]), rows[2, 1])
+        size = math.sqrt(rows[0, 1] ** 2 + rows[1, 1] ** 2 + rows[2, 1] ** 2)
         _eliminate(rows, turn)
         slope, value = rows[0, 0], rows[1, 1]
         if abs(value) <= 1e-15 * size:
