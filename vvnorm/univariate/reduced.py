@@ -44,9 +44,12 @@ def _dot(u: Any, v: Any, start: int, stop: int) -> float:
 
 
 @part()
-def cholesky(M: Any, m: int) -> None:
-    """Overwrite the lower triangle of M (m, m) by its Cholesky factor; a pivot lost to rounding is made large."""
-    for i in range(m):
+def cholesky(M: Any, start: int, stop: int) -> None:
+    """Overwrite rows start .. stop - 1 of the lower triangle of M by those of its Cholesky factor; earlier rows are done.
+
+    A pivot lost to rounding is made large.
+    """
+    for i in range(start, stop):
         for j in range(i):
             M[i, j] = (M[i, j] - _dot(M[i], M[j], 0, j)) / M[j, j]
         pivot = M[i, i] - _dot(M[i], M[i], 0, i)
@@ -70,31 +73,29 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any) -> None:
     """Set v to the minimiser of v'Hv / 2 - b'v over v >= 0, starting from the guess `chosen` of where v > 0.
 
     Block principal pivoting (Judice and Pires 1994): all variables on the wrong side change sides at once, and one at a
-    time when that stops helping.
+    time when that stops helping. Variables are factored in the order in which they came in, so that a factor stays valid
+    up to the first one that leaves.
     """
     m = len(b)
     factor, place, x = np.empty((m, m)), np.empty(m, dtype=np.int64), np.empty(m)
     turn = np.empty(m, dtype=np.bool_)
-    fewest, patience = m + 1, 3
-    scale = 0.0
+    fewest, patience, size, valid, scale = m + 1, 3, 0, 0, 0.0
     for i in range(m):
         scale = max(scale, abs(b[i]))
+        if chosen[i]:
+            place[size] = i
+            size += 1
     for _ in range(_PIVOTS):
-        size = 0
-        for i in range(m):
-            if chosen[i]:
-                for j in range(size):
-                    factor[size, j] = H[i, place[j]]
-                factor[size, size] = H[i, i]
-                x[size] = b[i]
-                place[size] = i
-                size += 1
-        cholesky(factor, size)
+        for r in range(valid, size):
+            for j in range(r + 1):
+                factor[r, j] = H[place[r], place[j]]
+        cholesky(factor, valid, size)
+        fill(v, 0.0)
+        for r in range(size):
+            x[r] = b[place[r]]
         substitute(factor, size, x)
-        for i in range(m):
-            v[i] = 0.0
-        for j in range(size):
-            v[place[j]] = x[j]
+        for r in range(size):
+            v[place[r]] = x[r]
         wrong, last = 0, -1
         for i in range(m):
             turn[i] = v[i] < 0.0 if chosen[i] else b[i] - _dot(H[i], v, 0, m) > 1e-10 * scale
@@ -107,9 +108,21 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any) -> None:
             fewest, patience = wrong, 3
         else:
             patience -= 1
-        for i in range(m):
+        stay, valid = 0, size
+        for r in range(size):
+            i = place[r]
             if turn[i] and (patience >= 0 or i == last):
-                chosen[i] = not chosen[i]
+                chosen[i] = False
+                valid = min(valid, r)
+            else:
+                place[stay] = i
+                stay += 1
+        size = stay
+        for i in range(m):
+            if turn[i] and v[i] >= 0.0 and (patience >= 0 or i == last):
+                chosen[i] = True
+                place[size] = i
+                size += 1
     for i in range(m):
         v[i] = max(v[i], 0.0)
 
@@ -249,7 +262,9 @@ def improve(
                 if mu[i] > 0.0 or norms[i] > lam:
                     used[m] = i
                     m += 1
-            H, b, chosen, v = np.empty((m, m)), np.empty(m), np.ones(m, dtype=np.bool_), np.empty(m)
+            H, b, chosen, v = np.empty((m, m)), np.empty(m), np.empty(m, dtype=np.bool_), np.empty(m)
+            for j in range(m):
+                chosen[j] = mu[used[j]] > 0.0
             _hessian(segments, offsets, mu, work, z, used[:m], H)
         kind, length = _PLAIN if kind == _BACK else _BOLD, 1.0
         for j in range(m):
