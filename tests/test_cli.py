@@ -10,44 +10,20 @@ import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
+from commands import XY, Command, Run, runner, strict
 
 import vvnorm
 from vvnorm import ReLUNetwork, Verdict, builtin_dataset, gaussian_auxiliary, interpolate
 from vvnorm.claims import Claim, Result, claim_names, conclude, instances, load_claim
-from vvnorm.cli import main
 from vvnorm.plotting import FigureData, FigureScript, new_figure
 
 COMMAND = [sys.executable, "-m", "vvnorm.cli"]
 ZIGZAG = {"x": [0, 1, 2, 3], "y": [0, 1, 0, 1]}  # one solution, of cost 4
 BOWL = {"x": [0, 1, 2, 3, 4], "y": [0, 0, 1, 3, 6]}  # many solutions, of cost 3; two neurons are enough
-XY = ("--x", "x", "--y", "y")
-
-
-class Run(NamedTuple):
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """Lines of the form `name  text`."""
-        pairs = (re.fullmatch(r" *(\S.*?)  +(\S.*)", line) for line in self.out.splitlines())
-        return {pair[1]: pair[2] for pair in pairs if pair}
-
-    @property
-    def rows(self) -> list[dict[str, str]]:
-        """Tab-separated table."""
-        header, *rows = [line.split("\t") for line in self.out.splitlines() if "\t" in line]
-        return [dict(zip(header, row, strict=True)) for row in rows]
-
-
-Command = Callable[..., Run]
 
 
 @pytest.fixture
@@ -55,13 +31,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     """Run a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
-    def command(*arguments: object) -> Run:
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        assert isinstance(stop.value.code, int)
-        return Run(stop.value.code, *capsys.readouterr())
-
-    return command
+    return runner(capsys)
 
 
 def write(name: str, columns: dict[str, list[Any]]) -> str:
@@ -70,15 +40,6 @@ def write(name: str, columns: dict[str, list[Any]]) -> str:
     lines = [",".join("" if entry is None else str(entry) for entry in row) for row in rows]
     Path(name).write_text("\n".join([",".join(columns), *lines, ""]))
     return name
-
-
-def strict(path: str | Path) -> Any:
-    """Read JSON that holds none of what only Python calls JSON."""
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(constant)
-
-    return json.loads(Path(path).read_text(), parse_constant=refuse)
 
 
 def files() -> set[str]:

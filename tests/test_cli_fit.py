@@ -1,41 +1,16 @@
 """The commands that fit: `solve --lam` and `path`; the rest of the command line is in test_cli.py."""
 
-import json
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
+from commands import XY, Command, Run, runner, strict
 
 from vvnorm import ReLUNetwork, builtin_dataset, fit, lambda_max
-from vvnorm.cli import main
 
-
-class Run(NamedTuple):
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """Lines of the form `name  text`."""
-        pairs = (re.fullmatch(r" *(\S.*?)  +(\S.*)", line) for line in self.out.splitlines())
-        return {pair[1]: pair[2] for pair in pairs if pair}
-
-    @property
-    def rows(self) -> list[dict[str, str]]:
-        """Tab-separated table."""
-        header, *rows = [line.split("\t") for line in self.out.splitlines() if "\t" in line]
-        return [dict(zip(header, row, strict=True)) for row in rows]
-
-
-Command = Callable[..., Run]
-XY = ("--x", "x", "--y", "y")
 DATA = {"x": [0, 1, 1, 2, 3, 4, 5], "y": [0, 1, 3, 0, 2, 5, 1], "z": [0, 1, 0, 1, 1, 0, ""]}
 
 
@@ -46,22 +21,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     rows = zip(*DATA.values(), strict=True)
     Path("data.csv").write_text("\n".join([",".join(DATA), *(",".join(map(str, row)) for row in rows), ""]))
 
-    def command(*arguments: object) -> Run:
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        assert isinstance(stop.value.code, int)
-        return Run(stop.value.code, *capsys.readouterr())
-
-    return command
-
-
-def strict(path: str) -> Any:
-    """Read JSON that holds none of what only Python calls JSON."""
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(constant)
-
-    return json.loads(Path(path).read_text(), parse_constant=refuse)
+    return runner(capsys)
 
 
 def refused(run: Run, *words: str) -> None:

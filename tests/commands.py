@@ -1,0 +1,57 @@
+"""What tests of the command line share."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from vvnorm.cli import main
+
+XY = ("--x", "x", "--y", "y")
+
+
+class Run(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Lines of the form `name  text`."""
+        pairs = (re.fullmatch(r" *(\S.*?)  +(\S.*)", line) for line in self.out.splitlines())
+        return {pair[1]: pair[2] for pair in pairs if pair}
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """Tab-separated table."""
+        header, *rows = [line.split("\t") for line in self.out.splitlines() if "\t" in line]
+        return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+Command = Callable[..., Run]
+
+
+def runner(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Return a function that runs a command in this process."""
+
+    def command(*arguments: object) -> Run:
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        assert isinstance(stop.value.code, int)
+        return Run(stop.value.code, *capsys.readouterr())
+
+    return command
+
+
+def strict(path: str | Path) -> Any:
+    """Read JSON that holds none of what only Python calls JSON."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    return json.loads(Path(path).read_text(), parse_constant=refuse)
