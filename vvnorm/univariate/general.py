@@ -58,7 +58,7 @@ class GeneralRounds(Rounds):
             slope = self.x_unit / self.y_unit
             first = np.stack([start.value / self.y_unit, start.slope * slope])
             jumps[1 : 1 + len(start.kinks)] = start.jumps * slope
-        return _Descent(self, lam, tol, KnotFunction.of(self.x, rows, first, jumps), mu).run()
+        return _Descent(self, lam, tol, KnotFunction.of(np.diff(self.x[rows]), rows, first, jumps), mu).run()
 
     def _straight(self) -> KnotFunction:
         """Least-squares lines where labels are values, 0 where they are classes."""
@@ -70,7 +70,8 @@ class GeneralRounds(Rounds):
                 off = x - x.mean()
                 first[1, t] = off @ (y - y.mean()) / max(off @ off, np.finfo(float).tiny)
                 first[0, t] = y.mean() + first[1, t] * (self.x[0] - x.mean())
-        return KnotFunction.of(self.x, np.array([0, self.last]), first, np.zeros((2, T)))
+        ends = np.array([0, self.last])
+        return KnotFunction.of(np.diff(self.x[ends]), ends, first, np.zeros((2, T)))
 
 
 class _Descent:
@@ -153,7 +154,7 @@ class _Descent:
             jumps = np.zeros((len(rows), self.rounds.outputs))
             kept = np.isin(self.f.rows, rows)
             jumps[np.isin(rows, self.f.rows)] = self.f.jumps[kept]
-            self.f = KnotFunction.of(self.rounds.x, rows, self.f.first, jumps)
+            self.f = KnotFunction.of(np.diff(self.rounds.x[rows]), rows, self.f.first, jumps)
 
     def _step(self) -> None:
         enough = max(0.01 * min(self.gap, self.objective), 0.1 * self.tol * self.objective)
@@ -178,7 +179,7 @@ class _Descent:
         segments, offsets = (np.diff(rounds.x[f.rows]), sums[0], sums[1], sums[2]), np.arange(T + 1)
         steps, _ = improve(segments, (mean, fitted), offsets, self.lam, within, enough, NEWTON, mu, self.z, values, first)
         self.steps += steps
-        return KnotFunction.solving(rounds.x, f.rows, mu, self.z, values, first, by_values=self.idle > 2)
+        return KnotFunction.solving(segments[0], f.rows, mu, self.z, values, first, by_values=self.idle > 2)
 
     def _line_search(self, target: KnotFunction) -> None:
         """Go towards the model's solution until the objective falls; damp the model if that is not the whole way."""

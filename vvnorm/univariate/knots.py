@@ -34,18 +34,18 @@ class KnotFunction:
     slopes: Array
 
     @staticmethod
-    def of(x: Array, rows: NDArray[np.int64], first: Array, jumps: Array) -> "KnotFunction":
-        """Follow the function from its first value and slope."""
+    def of(h: Array, rows: NDArray[np.int64], first: Array, jumps: Array) -> "KnotFunction":
+        """Follow the function from its first value and slope over segments of lengths h (k - 1,)."""
         values, slopes = np.empty_like(jumps), np.empty((len(rows) - 1, jumps.shape[1]))
-        _trace(np.diff(x[rows]), first, jumps, values, slopes)
+        _trace(h, first, jumps, values, slopes)
         return KnotFunction(rows, first, jumps, values, slopes)
 
     @staticmethod
     def solving(
-        x: Array, rows: NDArray[np.int64], mu: Array, z: Array, values: Array, first: Array, by_values: bool
+        h: Array, rows: NDArray[np.int64], mu: Array, z: Array, values: Array, first: Array, by_values: bool
     ) -> "KnotFunction":
         """The function that `vvnorm.univariate.reduced.improve` found: from its jumps, as networks have them, or values."""
-        return KnotFunction.through(x, rows, values) if by_values else KnotFunction.of(x, rows, first, mu[:, None] * z)
+        return KnotFunction.through(h, rows, values) if by_values else KnotFunction.of(h, rows, first, mu[:, None] * z)
 
     def towards(self, other: "KnotFunction", length: float) -> "KnotFunction":
         """The function at a share of the way to another one with the same knots."""
@@ -55,9 +55,9 @@ class KnotFunction:
         return KnotFunction(self.rows, *(a + length * (b - a) for a, b in pairs))
 
     @staticmethod
-    def through(x: Array, rows: NDArray[np.int64], values: Array) -> "KnotFunction":
+    def through(h: Array, rows: NDArray[np.int64], values: Array) -> "KnotFunction":
         """The function with these values: more accurate than jumps where knots are close and slopes are steep."""
-        slopes = np.diff(values, axis=0) / np.diff(x[rows])[:, None]
+        slopes = np.diff(values, axis=0) / h[:, None]
         jumps = np.zeros_like(values)
         jumps[1:-1] = np.diff(slopes, axis=0)
         return KnotFunction(rows, np.stack([values[0], slopes[0]]), jumps, values, slopes)

@@ -97,7 +97,7 @@ class Rounds:
         count = 2
         if lam < self.critical:
             count += int(min((lam / self.critical) ** (-2 / 3), _FIRST, self.last - 1))
-        spaced = np.linspace(0, self.last, count).astype(np.int64)
+        spaced = np.arange(count) * self.last // (count - 1)
         rows = np.unique(np.searchsorted(self.x, self.x[spaced]))  # the first row of each input
         return rows, np.zeros(len(rows))
 

@@ -24,6 +24,7 @@ class SquaredRounds(Rounds):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         weights = fixed(np.empty(0) if problem.weights is None else problem.weights[:, 0])
+        self.offsets = np.array([0, self.outputs])
         self._compress(fixed(problem.Y), weights)
         if not _TINY < self.scatter < _HUGE and np.isfinite(problem.Y).all():
             self.y_unit = unit(float(np.abs(problem.Y).max()))
@@ -104,6 +105,7 @@ class SquaredRounds(Rounds):
         sums, (mean, fitted) = np.empty((3, 1, k - 1)), np.empty((2, k - 1, self.outputs))
         blocks.segment_summaries(self.data, self.blocks, rows, sums[:, 0], mean, fitted)
         (z, values), first = np.zeros((2, k, self.outputs)), np.empty((2, self.outputs))
-        segments, offsets = (np.diff(self.x[rows]), sums[0], sums[1], sums[2]), np.array([0, self.outputs])
-        steps, _ = improve(segments, (mean, fitted), offsets, lam, self.scatter, enough, NEWTON, mu, z, values, first)
-        return KnotFunction.solving(self.x, rows, mu, z, values, first, by_values), z, steps
+        places = self.x[rows]
+        segments = (places[1:] - places[:-1], sums[0], sums[1], sums[2])
+        steps, _ = improve(segments, (mean, fitted), self.offsets, lam, self.scatter, enough, NEWTON, mu, z, values, first)
+        return KnotFunction.solving(segments[0], rows, mu, z, values, first, by_values), z, steps
