@@ -1,10 +1,12 @@
 """The solver of the regularised problem: gaps judged by the independent verifier, equivalences, and the convex program."""
 
 import ast
+import gc
 import math
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -469,3 +471,14 @@ def test_the_solver_shares_no_code_with_the_verifier() -> None:
             if isinstance(node, ast.ImportFrom):
                 assert "certify" not in (node.module or "")
                 assert node.module not in ("vvnorm.fit_kernel", "vvnorm.sweep_kernel")
+
+
+def test_what_is_made_of_a_problem_goes_with_it() -> None:
+    for losses in (("squared",), ("huber",)):
+        x, Y = sample(losses, 40, seed=3)
+        problem = Problem(x, Y, None, as_losses(losses, 1))
+        solve(problem, 0.1)
+        gone = weakref.ref(problem)
+        del problem
+        gc.collect()
+        assert gone() is None

@@ -24,6 +24,7 @@ class GeneralRounds(Rounds):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
+        self.losses = problem.losses
         codes = np.array([loss.code for loss in problem.losses])
         parameters = np.array([loss.parameter for loss in problem.losses])
         low, high = np.nanmin(problem.Y, axis=0), np.nanmax(problem.Y, axis=0)
@@ -64,7 +65,7 @@ class GeneralRounds(Rounds):
         """Least-squares lines where labels are values, 0 where they are classes."""
         T, present = self.outputs, ~np.isnan(self.Y)
         first = np.zeros((2, T))
-        for t, loss in enumerate(self.problem.losses):
+        for t, loss in enumerate(self.losses):
             if loss.name not in ("hinge", "logistic"):
                 x, y = self.x[present[:, t]], self.Y[present[:, t], t]
                 off = x - x.mean()

@@ -55,8 +55,8 @@ class Rounds:
 
     Attributes
     ----------
-    x : (N,) array
-        Inputs in units of `x_unit`.
+    given_x, x : (N,) arrays
+        Inputs, and the same in units of `x_unit`.
     last : int
         First row of the largest input.
     centre : float
@@ -66,7 +66,8 @@ class Rounds:
     """
 
     def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+        # Not the problem itself: what is made of a problem lives as long as it does.
+        self.given_x = problem.x
         self.x_unit, self.y_unit = unit(float(np.abs(problem.x[[0, -1]]).max())), 1.0
         self.x = fixed(problem.x if self.x_unit == 1 else problem.x / self.x_unit)
         self.last = int(np.searchsorted(self.x, self.x[-1]))
@@ -91,7 +92,7 @@ class Rounds:
     def first_knots(self, lam: float, start: Found | None) -> tuple[NDArray[np.int64], Array]:
         """Rows of the first knots and their multipliers: those of the start, else evenly spaced."""
         if start is not None and len(start.kinks):
-            rows = np.searchsorted(self.problem.x, start.kinks)
+            rows = np.searchsorted(self.given_x, start.kinks)
             mu = np.sqrt(np.einsum("kt,kt->k", start.jumps, start.jumps)) * (self.x_unit / self.y_unit) / lam
             return np.concatenate([[0], rows, [self.last]]), np.concatenate([[0.0], mu, [0.0]])
         count = 2
@@ -116,7 +117,7 @@ class Rounds:
         bends = f.bends
         knots = bends.copy()
         knots[0] = knots[-1] = True
-        x, slope = self.problem.x, self.y_unit / self.x_unit
+        x, slope = self.given_x, self.y_unit / self.x_unit
         at_knots = self.line[0] + self.line[1] * (self.x[f.rows] - self.centre)[:, None]
         return Found(
             kinks=x[f.rows[bends]],
