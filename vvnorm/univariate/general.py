@@ -47,10 +47,12 @@ class GeneralRounds(Rounds):
         return _Descent(self, _STIFF, _AFFINE_GAP, self._straight(), np.zeros(2)).run()
 
     @property
-    def critical(self) -> float:  # noqa: D102
+    def critical(self) -> float:
+        """See `Rounds`."""
         return self._affine.largest
 
-    def run(self, lam: float, tol: float, start: Found | None) -> State:  # noqa: D102
+    def run(self, lam: float, tol: float, start: Found | None) -> State:
+        """See `Rounds`."""
         if lam >= self.critical:
             return self._affine
         rows, mu = self.first_knots(lam, start)

@@ -55,10 +55,12 @@ class SquaredRounds(Rounds):
         return sweep.largest, misfit
 
     @property
-    def critical(self) -> float:  # noqa: D102
+    def critical(self) -> float:
+        """See `Rounds`."""
         return self._affine[0]
 
-    def run(self, lam: float, tol: float, start: Found | None) -> State:  # noqa: D102
+    def run(self, lam: float, tol: float, start: Found | None) -> State:
+        """See `Rounds`."""
         rows, mu = self.first_knots(lam, start)
         enough, steps, by_values = 1e-3 * self._affine[1], 0, False
         best: State | None = None
