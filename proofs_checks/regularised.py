@@ -193,7 +193,7 @@ def domain_complaints(instance: Instance, dual: Array) -> list[str]:
         y, w = canonical_labels(instance["Y"][:, t : t + 1], [loss])[:, 0], instance["weights"][:, t]
         low, high = {
             "huber": (-loss.parameter, loss.parameter),
-            "one_class": (-loss.parameter, 1 - loss.parameter),
+            "one_class": (loss.parameter - 1, loss.parameter),
             "logistic": (y - 1, y),
             "hinge": (np.minimum(y, 0), np.maximum(y, 0)),
         }[loss.name]

@@ -64,7 +64,7 @@ def optimum(x, Y, lam, losses, weights, skip=True):
             "logistic": lambda u=u, s=sign: cp.logistic(cp.multiply(-s, u)),
             "hinge": lambda u=u, s=sign: cp.pos(1 - cp.multiply(s, u)),
             "huber": lambda u=u, y=y, d=loss.parameter: cp.huber(u - y, d) / 2,
-            "one_class": lambda u=u, y=y, nu=loss.parameter: cp.maximum((1 - nu) * (y - u), nu * (u - y)),
+            "one_class": lambda u=u, y=y, nu=loss.parameter: cp.maximum(nu * (y - u), (1 - nu) * (u - y)),
         }[loss.name]()
         terms.append(w @ value)
     constraint = fit == U
@@ -133,7 +133,7 @@ def test_objective_and_bound_are_those_of_exact_arithmetic(network, seed, lam):
 )
 def test_entry_gaps_are_those_of_brute_force_conjugates(name, sign, off, share, theta):
     (loss,) = as_losses(name, 1)
-    width, start = {"squared": (40, -20), "huber": (1.4, -0.7), "one_class": (1, -0.3)}.get(loss.name, (1, 0))
+    width, start = {"squared": (40, -20), "huber": (1.4, -0.7), "one_class": (1, -0.7)}.get(loss.name, (1, 0))
     r = start + width * share if loss.name not in CLASSES else sign * share
     y = {"logistic": (sign + 1) / 2, "hinge": sign}.get(loss.name, 0.0)
 

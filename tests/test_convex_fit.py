@@ -177,7 +177,7 @@ def test_one_output_agrees_with_linear_programming(loss: str, lam: float, seed: 
         y = np.where(y == 1, 1.0, -1.0)
         pieces = [(-y, np.ones(n)), (np.zeros(n), np.zeros(n))]
     else:
-        pieces = [(np.full(n, slope), -slope * y) for slope in (kind.parameter - 1, kind.parameter)]
+        pieces = [(np.full(n, slope), -slope * y) for slope in (-kind.parameter, 1 - kind.parameter)]
     # Each loss is the largest of slope * u + offset, in variables theta and one epigraph variable per label.
     rows = np.vstack([np.column_stack([slope[:, None] * design, -np.eye(n)]) for slope, _ in pieces])
     right = np.concatenate([-offset for _, offset in pieces])

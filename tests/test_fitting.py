@@ -399,3 +399,14 @@ def test_a_file_that_is_no_array_is_named(tmp_path: Path) -> None:
     for name in ("text.npy", "objects.npy"):
         with pytest.raises(ValueError, match=rf"Y: '.*{name}' is not a \.npy file of numbers"):
             fit(X, tmp_path / name, 1.0)
+
+
+@pytest.mark.parametrize("nu", [0.05, 0.3])
+@pytest.mark.parametrize("ratio", [1.5, 0.05])
+def test_one_class_leaves_a_share_nu_below_the_level(nu: float, ratio: float) -> None:
+    x, Y = sample(200, 1)
+    loss = f"one_class:{nu}"
+    level = fit(x, Y[:, 0], ratio * lambda_max(x, Y[:, 0], loss=loss), loss=loss)(x)[:, 0]
+    margin = 1e-4 * np.ptp(Y[:, 0])  # labels on the level are there up to the gap
+    assert np.mean(Y[:, 0] < level - margin) <= nu
+    assert np.mean(Y[:, 0] > level + margin) <= 1 - nu

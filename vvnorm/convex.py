@@ -517,7 +517,7 @@ def _loss_expression(loss: Loss, fitted: Any, labels: Array, unit: float) -> Any
     if loss.name == "huber":
         return cp.huber(off, loss.parameter / unit) / 2
     if loss.name == "one_class":
-        return cp.maximum((loss.parameter - 1) * off, loss.parameter * off) / unit
+        return cp.maximum(-loss.parameter * off, (1 - loss.parameter) * off) / unit
     if loss.name == "logistic":
         return cp.logistic(fitted) - cp.multiply(labels, fitted)
     return cp.pos(1 - cp.multiply(labels, fitted))

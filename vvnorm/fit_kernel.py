@@ -361,7 +361,7 @@ def _minus_slope(code: int, parameter: float, sign: float, off: float, low: floa
         short = 1.0 - sign * off - sign * low
         return sign * (1.0 if short > 0.0 else (0.0 if short < 0.0 else 0.5)), 0.0
     if code == ONE_CLASS:
-        return _two_sum(1.0 if off < 0.0 else (0.0 if off > 0.0 else 0.5), -parameter)
+        return _two_sum(0.0 if off < 0.0 else (-1.0 if off > 0.0 else -0.5), parameter)
     return -off, -low
 
 
@@ -376,7 +376,8 @@ def _into_domain(code: int, parameter: float, sign: float, r: float, low: float)
         return r, low, (parameter - abs(r)) / parameter
     # The others live on [0, 1], reflected for negative classes and shifted for one class.
     if code == ONE_CLASS:
-        s, s_low = _add(r, low, parameter, 0.0)
+        s, s_low = _add(r, low, -parameter, 0.0)
+        s, s_low = _add(s, s_low, 1.0, 0.0)
     else:
         s, s_low = sign * r, sign * low
     if s + s_low <= 0.0:
@@ -386,7 +387,8 @@ def _into_domain(code: int, parameter: float, sign: float, r: float, low: float)
     rest = (1.0 - s) - s_low
     room = s * rest if code == LOGISTIC else min(s, rest)
     if code == ONE_CLASS:
-        s, s_low = _add(s, s_low, -parameter, 0.0)
+        s, s_low = _add(s, s_low, -1.0, 0.0)
+        s, s_low = _add(s, s_low, parameter, 0.0)
         return s, s_low, room
     return sign * s, sign * s_low, room
 
@@ -559,9 +561,10 @@ def entry_gap(
         return near * (0.5 * near + beyond), gap, abs(off) + abs(r)
     share, share_low = _scaled(theta, r, r_low)
     if code == ONE_CLASS:
-        share, share_low = _add(share, share_low, parameter, 0.0)
+        share, share_low = _add(share, share_low, -parameter, 0.0)
+        share, share_low = _add(share, share_low, 1.0, 0.0)
         over = off + low
-        loss = max(-(1.0 - parameter) * over, parameter * over)
+        loss = max(-parameter * over, (1.0 - parameter) * over)
     else:
         share, share_low, over = sign * share, sign * share_low, (sign * off - 1.0) + sign * low
         loss = max(-over, 0.0)

@@ -9,7 +9,7 @@ squared     (u - y)^2 / 2                                             any number
 logistic    log(1 + exp(u)) - y u                                     {0, 1} or {-1, 1}   [y - 1, y]
 hinge       max(0, 1 - y u)                                           {0, 1} or {-1, 1}   y [0, 1]
 huber       (u - y)^2 / 2 up to |u - y| = delta, linear beyond        any number          [-delta, delta]
-one_class   max((1 - nu) (y - u), nu (u - y))                         any number          [-nu, 1 - nu]
+one_class   max(nu (y - u), (1 - nu) (u - y))                         any number          [nu - 1, nu]
 ==========  ========================================================  ==================  =====================
 
 Inside the toolkit labels of `logistic` are 0 and 1, those of `hinge` are -1 and 1: see `canonical_labels`.
@@ -92,7 +92,7 @@ class Loss:
                 near = np.minimum(off, self.parameter)
                 values = near * (off - near / 2)
             else:
-                values = np.maximum((1 - self.parameter) * (y - u), self.parameter * (u - y))
+                values = np.maximum(self.parameter * (y - u), (1 - self.parameter) * (u - y))
         return np.where(np.isnan(y), 0.0, values)
 
 

@@ -42,7 +42,7 @@ def _corner(code: int, parameter: float, u: float, y: float) -> tuple[float, flo
         return 1.0 - y * u, y, 0.0, 0.0
     if code == HUBER:
         return 2.0 * parameter * (y - u + parameter), 2.0 * parameter, 4.0 * parameter * parameter, parameter
-    return y - u, 1.0, 0.0, parameter
+    return y - u, 1.0, 0.0, 1.0 - parameter
 
 
 @part()
@@ -52,7 +52,7 @@ def _corner_loss(code: int, parameter: float, u: float, y: float) -> float:
     if code == HUBER:
         near = min(abs(y - u), parameter)
         return near * (abs(y - u) - 0.5 * near)
-    return max((1.0 - parameter) * (y - u), parameter * (u - y))
+    return max(parameter * (y - u), (1.0 - parameter) * (u - y))
 
 
 @part()
