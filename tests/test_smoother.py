@@ -3,15 +3,42 @@
 import itertools
 from typing import NamedTuple
 
+import numba
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from vvnorm.univariate import smoother
-from vvnorm.univariate.reduced import nonnegative_minimum
+from vvnorm.univariate import reduced, smoother
 
 Array = NDArray[np.float64]
+
+# Only kernels call these, so they have no entry from Python.
+
+
+@numba.njit
+def forward(*args):
+    return smoother.forward(*args)
+
+
+@numba.njit
+def carry_labels(*args):
+    return smoother.carry_labels(*args)
+
+
+@numba.njit
+def backward(*args):
+    return smoother.backward(*args)
+
+
+@numba.njit
+def sensitivity(*args):
+    return smoother.sensitivity(*args)
+
+
+@numba.njit
+def nonnegative_minimum(*args):
+    return reduced.nonnegative_minimum(*args)
 
 
 class Segments(NamedTuple):
@@ -49,10 +76,10 @@ def smoothed(s: Segments, mu: Array, used: NDArray[np.int64] | None = None) -> S
     first = np.empty((2, T))
     used = np.arange(1, k - 1) if used is None else used
     A = np.empty((len(used), len(used)))
-    smoother.forward(s.h, s.n, s.centroid, s.sxx, mu, info, carry, weights)
-    misfit = smoother.carry_labels(weights, s.mean, s.fitted, 0, T, m1, m0)
-    smoother.backward(s.h, mu, info, m1, m0, 0, T, z, values, first)
-    smoother.sensitivity(s.h, mu, info, carry, used, A)
+    forward(s.h, s.n, s.centroid, s.sxx, mu, info, carry, weights, np.empty((4, 6)))
+    misfit = carry_labels(weights, s.mean, s.fitted, 0, T, m1, m0)
+    backward(s.h, mu, info, m1, m0, 0, T, z, values, first)
+    sensitivity(s.h, mu, info, carry, used, np.empty((len(used) + 2, len(used))), A)
     return Smoothed(values, z, first, misfit, A)
 
 
@@ -185,9 +212,9 @@ def test_outputs_between_two_limits_are_all_that_is_set() -> None:
     info, carry, weights = np.empty((k, 3)), np.empty((k - 1, 4)), np.empty((k - 1, 4, 4))
     m1, m0, z, values = np.full((4, k, T), np.nan)
     first = np.full((2, T), np.nan)
-    smoother.forward(s.h, s.n, s.centroid, s.sxx, mu, info, carry, weights)
-    smoother.carry_labels(weights, s.mean, s.fitted, 1, 3, m1, m0)
-    smoother.backward(s.h, mu, info, m1, m0, 1, 3, z, values, first)
+    forward(s.h, s.n, s.centroid, s.sxx, mu, info, carry, weights, np.empty((4, 6)))
+    carry_labels(weights, s.mean, s.fitted, 1, 3, m1, m0)
+    backward(s.h, mu, info, m1, m0, 1, 3, z, values, first)
     whole = smoothed(s, mu)
     np.testing.assert_allclose(values[:, 1:3], whole.values[:, 1:3], rtol=1e-13)
     np.testing.assert_allclose(z[:, 1:3], whole.z[:, 1:3], rtol=1e-12, atol=1e-13)
@@ -200,8 +227,10 @@ def test_outputs_between_two_limits_are_all_that_is_set() -> None:
 
 
 def minimised(H: Array, b: Array, chosen: NDArray[np.bool_]) -> Array:
-    v = np.empty(len(b))
-    nonnegative_minimum(H, b, chosen.copy(), v)
+    m = len(b)
+    v = np.empty(m)
+    room = (np.empty((m + 2, m)), np.empty(m), np.empty(m, dtype=np.int64), np.empty(m, dtype=np.bool_))
+    nonnegative_minimum(H, b, chosen.copy(), v, *room)
     return v
 
 

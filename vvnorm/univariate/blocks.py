@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, kernel, part
+from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, part, plain
 
 _FEW = 4  # outputs
 
@@ -74,7 +74,7 @@ def _summarise(x: Any, Y: Any, weights: Any, centre: float, start: int, stop: in
     return n, place, spread, scatter
 
 
-@kernel()
+@plain()
 def compress(x: Any, Y: Any, weights: Any, centre: float, size: int, moments: Any, means: Any, crosses: Any) -> None:
     """Summarise the rows in blocks of `size`.
 
@@ -103,28 +103,6 @@ def compress(x: Any, Y: Any, weights: Any, centre: float, size: int, moments: An
 
 
 @part(fastmath=ANY_ORDER)
-def _ripple(data: Any, place: float, block: int, mean: Any, tilt: Any, Z: Any, S: Any) -> float:
-    """Ripple of a block: largest norm of the double cumulative sum of what its line leaves; Z and S are scratch."""
-    x, Y, weights, centre, size, line = data
-    start, stop = block * size, min(block * size + size, len(x))
-    largest, here = 0.0, x[start]
-    for t in range(len(Z)):
-        Z[t] = 0.0
-        S[t] = 0.0
-    for i in range(start, stop):
-        w = weights[i] if len(weights) else 1.0
-        norm, step, off = 0.0, x[i] - here, (x[i] - centre) - place
-        for t in range(len(Z)):
-            Z[t] += step * S[t]
-            level = mean[t] + line[0, t] + line[1, t] * place
-            S[t] += w * (Y[i, t] - (level + (tilt[t] + line[1, t]) * off))
-            norm += Z[t] * Z[t]
-        largest = max(largest, norm)
-        here = x[i]
-    return math.sqrt(largest)
-
-
-@part(fastmath=ANY_ORDER)
 def _join(total: Any, mean: Any, cross: Any, n: float, place: float, spread: float, new_mean: Any, new_cross: Any) -> None:
     """Add one summary to another: `total` holds weight, centroid and second moment."""
     joint = total[0] + n
@@ -141,27 +119,8 @@ def _join(total: Any, mean: Any, cross: Any, n: float, place: float, spread: flo
         cross[t] += new_cross[t] + lever * above
 
 
-@kernel()
-def overall_line(moments: Any, means: Any, crosses: Any, line: Any) -> None:
-    """Set `line` (2, T) to the least-squares value and slope at the centre, and take it off the blocks' labels."""
-    T = means.shape[1]
-    total, mean, cross = np.empty(3), np.empty(T), np.empty(T)
-    fill(total, 0.0)
-    fill(mean, 0.0)
-    fill(cross, 0.0)
-    for b in range(len(moments)):
-        _join(total, mean, cross, moments[b, 0], moments[b, 1], moments[b, 2], means[b], crosses[b])
-    for t in range(T):
-        line[1, t] = cross[t] / total[2] if total[2] > 0.0 else 0.0
-        line[0, t] = mean[t] - line[1, t] * total[1]
-    for b in range(len(moments)):
-        for t in range(T):
-            means[b, t] -= line[0, t] + line[1, t] * moments[b, 1]
-            crosses[b, t] -= line[1, t] * moments[b, 2]
-
-
-@kernel()
-def segment_summaries(data: Any, blocks: Any, rows: Any, sums: Any, mean: Any, fitted: Any) -> None:
+@plain()
+def segment_summaries(data: Any, blocks: Any, rows: Any, sums: Any, mean: Any, fitted: Any, scratch: Any) -> None:
     """Summarise the rows between knots.
 
     Parameters
@@ -169,36 +128,36 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, sums: Any, mean: Any, f
     data : tuple
         x (N,), Y (N, T), weights, centre, block size and line (2, T).
     blocks : tuple
-        What `compress` and `overall_line` made of them.
+        What `compress` made of them, mean labels and cross moments relative to the line.
     rows : (k,) array
         Rows of the knots; segment p has the rows rows[p] .. rows[p + 1] - 1, the last one also those from its right end on.
     sums : (3, k - 1) array
         Set to weight, centroid from the segment's left end, and second moment.
     mean, fitted : (k - 1, T) arrays
         Set to the mean label and the least-squares slope, relative to the line.
+    scratch : (4, T + 3) array
+        Room to work in.
     """
     x, Y, weights, centre, size, line = data
     moments, means, crosses = blocks
     T, last = Y.shape[1], len(rows) - 2
-    total, cross = np.empty(3), np.empty(T)
-    part_mean, part_cross = np.empty(T), np.empty(T)
+    total, cross = scratch[0], scratch[1]
     for p in range(last + 1):
-        row, stop = rows[p], len(x) if p == last else rows[p + 1]
+        row, stop, here = rows[p], len(x) if p == last else rows[p + 1], mean[p]
         fill(total, 0.0)
-        fill(mean[p], 0.0)
+        fill(here, 0.0)
         fill(cross, 0.0)
         while row < stop:
             b = row // size
             until = min(b * size + size, stop)
-            if row == b * size and until == min(b * size + size, len(x)):
-                n, place, spread = moments[b, 0], moments[b, 1], moments[b, 2]
-                _join(total, mean[p], cross, n, place, spread, means[b], crosses[b])
-            else:
-                n, place, spread, _ = _summarise(x, Y, weights, centre, row, until, part_mean, part_cross)
+            n, place, spread, m, c = moments[b, 0], moments[b, 1], moments[b, 2], means[b], crosses[b]
+            if row > b * size or until < min(b * size + size, len(x)):
+                m, c = scratch[2], scratch[3]
+                n, place, spread, _ = _summarise(x, Y, weights, centre, row, until, m, c)
                 for t in range(T):
-                    part_mean[t] -= line[0, t] + line[1, t] * place
-                    part_cross[t] -= line[1, t] * spread
-                _join(total, mean[p], cross, n, place, spread, part_mean, part_cross)
+                    m[t] -= line[0, t] + line[1, t] * place
+                    c[t] -= line[1, t] * spread
+            _join(total, here, cross, n, place, spread, m, c)
             row = until
         sums[0, p], sums[1, p], sums[2, p] = total[0], total[1] - (x[rows[p]] - centre), total[2]
         for t in range(T):
@@ -311,26 +270,32 @@ def _pass(
 
 
 @part()
-def _refine(data: Any, blocks: Any, start: int, stop: int, limit: float, reach: Any) -> bool:
-    """Replace bounds on ripples by the ripples where ||Z||^2 may exceed the limit; return whether it still may."""
-    Y, size = data[1], data[4]
+def _refine(data: Any, blocks: Any, start: int, stop: int, limit: float, reach: Any, scratch: Any) -> bool:
+    """Replace bounds on ripples by the ripples where ||Z||^2 may exceed the limit; return whether it still may.
+
+    A ripple is the largest norm of the double cumulative sum of what the block's own line leaves. `scratch` is (4, T).
+    """
+    x, _, _, centre, size, line = data
     moments, means, crosses = blocks
-    Z, S, tilt = np.empty((3, Y.shape[1]))
-    open_blocks = 0
+    T, open_blocks = line.shape[1], 0
+    Z, S, own = scratch[0], scratch[1], scratch[2:4]
     for b in range(start // size, -(-stop // size)):
-        if reach[b] * reach[b] <= limit:
-            continue
-        if moments[b, 5] > 0.0:
-            reach[b] -= moments[b, 4]
-            for t in range(len(tilt)):
-                tilt[t] = crosses[b, t] / moments[b, 2] if moments[b, 2] > 0.0 else 0.0
-            moments[b, 4], moments[b, 5] = _ripple(data, moments[b, 1], b, means[b], tilt, Z, S), 0.0
-            reach[b] += moments[b, 4]
+        if reach[b] * reach[b] > limit and moments[b, 5] > 0.0:
+            first, place = x[b * size], moments[b, 1]
+            for t in range(T):
+                tilt = crosses[b, t] / moments[b, 2] if moments[b, 2] > 0.0 else 0.0
+                own[1, t] = tilt + line[1, t]
+                own[0, t] = means[b, t] + line[0, t] + line[1, t] * place + own[1, t] * ((first - centre) - place)
+                Z[t] = 0.0
+                S[t] = 0.0
+            _, found = _scan(data, own, first, first, b * size, min(b * size + size, len(x)), Z, S, (0.0, np.int64(0)))
+            reach[b] += math.sqrt(found[0]) - moments[b, 4]
+            moments[b, 4], moments[b, 5] = math.sqrt(found[0]), 0.0
         open_blocks += reach[b] * reach[b] > limit
     return open_blocks > 0
 
 
-@kernel()
+@plain()
 def sweep(
     data: Any,
     blocks: Any,
@@ -342,6 +307,8 @@ def sweep(
     Z_knots: Any,
     worst: Any,
     sizes: Any,
+    reach: Any,
+    scratch: Any,
 ) -> float:
     """Follow the dual variable Z of a piecewise linear function; return the function's misfit sum w ||y - f||^2.
 
@@ -360,14 +327,15 @@ def sweep(
     worst, sizes : (k - 1,) arrays
         Set to the row strictly inside each segment where ||Z|| is largest, up to the slack, and to ||Z||^2 there; to -1 and
         `enough` where it is nowhere larger than that.
+    reach : (B,) array, scratch : (12, T) array
+        Room to work in.
     """
     x, Y, _, centre, size, line = data
     N, T = Y.shape
     last = len(rows) - 2
-    Z, S, kept = np.empty(T), np.empty(T), np.empty((2, T))
+    Z, S, kept, function, own = scratch[0], scratch[1], scratch[2:4], (scratch[4:6], scratch[6:8]), scratch[8:12]
     fill(Z, 0.0)
     fill(S, 0.0)
-    function, reach = (np.empty((2, T)), np.empty((2, T))), np.empty(len(blocks[0]))
     here, before, misfit = x[0], x[0], 0.0
     for p in range(last + 1):
         row, stop, origin = rows[p], N if p == last else rows[p + 1], x[rows[p]]
@@ -396,7 +364,7 @@ def sweep(
                 copy(Z, kept[0])
                 copy(S, kept[1])
                 before = here
-            elif _refine(data, blocks, start, end, limit, reach):
+            elif _refine(data, blocks, start, end, limit, reach, own):
                 copy(kept[0], Z)
                 copy(kept[1], S)
                 here = before

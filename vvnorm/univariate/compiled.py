@@ -8,11 +8,14 @@ import numpy as np
 
 from vvnorm.data import Array
 
-kernel = partial(numba.njit, cache=True, error_model="numpy")
+kernel = partial(numba.njit, cache=True, error_model="numpy", no_cfunc_wrapper=True)
 """For functions that Python calls."""
 
-part = partial(kernel, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""For functions that only kernels call: without the wrappers they compile in half the time."""
+plain = partial(kernel, _nrt=False)
+"""For those of them that allocate nothing: no references are counted. Callers bring the room to work in."""
+
+part = partial(plain, no_cpython_wrapper=True)
+"""For functions that only kernels call: without the wrapper they compile in half the time."""
 
 ANY_ORDER = {"reassoc", "contract"}
 """fastmath flags for sums whose order does not matter; NaN and infinity keep their meaning."""
@@ -32,7 +35,7 @@ def fill(target: Any, value: float) -> None:
         target[i] = value
 
 
-@kernel()
+@plain()
 def is_sorted(x: Any) -> bool:
     """Whether no entry is less than the one before; False if there is a NaN."""
     falls = 0

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, SQUARED
-from vvnorm.univariate.compiled import copy, fill, kernel, part
+from vvnorm.univariate.compiled import copy, fill, part, plain
 
 _OUTSIDE = 1e-9  # how far out of [0, 1] rounding may take a share or probability
 
@@ -85,7 +85,7 @@ def _fenchel_young(code: int, parameter: float, u: float, y: float, r: float) ->
     return (best - share) * (m - 0.5 * bow * (best + share))
 
 
-@kernel()
+@plain()
 def linearise(data: Any, f: Any, tau: float, sides: Any, dual: Any, pull: Any, bend: Any) -> Any:
     """Set dual, pull and bend (N, T) at a piecewise linear function; return the losses without and with corners.
 
@@ -127,7 +127,7 @@ def linearise(data: Any, f: Any, tau: float, sides: Any, dual: Any, pull: Any, b
     return smooth, cornered
 
 
-@kernel()
+@plain()
 def open_sides(data: Any, f: Any, tau: Any, sides: Any) -> None:
     """Start the interior-point method at s a = (1 - s) b = tau (T,), on its central path where there is no bow."""
     x, Y, _, codes, parameters = data
@@ -148,7 +148,7 @@ def open_sides(data: Any, f: Any, tau: Any, sides: Any) -> None:
                 sides[0, i, t], sides[1, i, t], sides[2, i, t] = s, tau[t] / s, tau[t] / (1.0 - s)
 
 
-@kernel()
+@plain()
 def step_sides(data: Any, old: Any, new: Any, tau: float, sides: Any, pull: Any, bend: Any, length: float) -> Any:
     """Take the linearised step of s, a, b from function `old` towards `new`, or find how long it may be.
 
@@ -186,7 +186,7 @@ def step_sides(data: Any, old: Any, new: Any, tau: float, sides: Any, pull: Any,
     return longest, total / max(count, 1), linear, quadratic
 
 
-@kernel()
+@plain()
 def segment_sums(data: Any, floor: float, f: Any, pull: Any, bend: Any, sums: Any, mean: Any, fitted: Any) -> None:
     """Quadratic model of the losses on every segment, around a function that is linear there.
 
@@ -219,7 +219,7 @@ def segment_sums(data: Any, floor: float, f: Any, pull: Any, bend: Any, sums: An
             fitted[p, t] = slopes[p, t] + (torque / spread if spread > 0.0 else 0.0)
 
 
-@kernel()
+@plain()
 def balance(x: Any, centre: float, dual: Any, bend: Any, line: Any) -> None:
     """Set `line` (2, T) to the function whose product with bend has the same sum and moment as dual, output by output."""
     for t in range(dual.shape[1]):
@@ -238,14 +238,27 @@ def balance(x: Any, centre: float, dual: Any, bend: Any, line: Any) -> None:
         line[0, t] = (force / n if n > 0.0 else 0.0) - line[1, t] * place
 
 
-@kernel()
+@plain()
 def sweep(
-    x: Any, centre: float, rows: Any, dual: Any, bend: Any, line: Any, enough: float, Z_knots: Any, worst: Any, sizes: Any
+    x: Any,
+    centre: float,
+    rows: Any,
+    dual: Any,
+    bend: Any,
+    line: Any,
+    enough: float,
+    Z_knots: Any,
+    worst: Any,
+    sizes: Any,
+    scratch: Any,
 ) -> None:
-    """Follow the dual variable Z, the double cumulative sum of dual - bend * line; see `vvnorm.univariate.blocks.sweep`."""
+    """Follow the dual variable Z, the double cumulative sum of dual - bend * line; see `vvnorm.univariate.blocks.sweep`.
+
+    `scratch` is (2, T).
+    """
     N, T = dual.shape
     last = len(rows) - 2
-    Z, S = np.empty(T), np.empty(T)
+    Z, S = scratch[0], scratch[1]
     fill(Z, 0.0)
     fill(S, 0.0)
     here = x[0]
@@ -268,7 +281,7 @@ def sweep(
     copy(Z, Z_knots[last + 1])
 
 
-@kernel()
+@plain()
 def misfit(data: Any, f: Any, centre: float, dual: Any, bend: Any, line: Any, theta: float, gaps: Any) -> float:
     """Set `gaps` (2, T) to the Fenchel-Young gaps, summed per output, of theta (dual - bend * line) and of 0.
 

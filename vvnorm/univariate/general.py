@@ -144,9 +144,8 @@ class _Descent:
         rounds, k = self.rounds, len(self.f.rows)
         at_knots, worst, sizes = np.empty((k, rounds.outputs)), np.empty(k - 1, dtype=np.int64), np.empty(k - 1)
         enough = 0.0 if self.lam == _STIFF else self.lam
-        entries.sweep(
-            rounds.x, rounds.centre, self.f.rows, self.dual, self.bend, line, enough * enough, at_knots, worst, sizes
-        )
+        data, found = (rounds.x, rounds.centre, self.f.rows, self.dual, self.bend, line), (at_knots, worst, sizes)
+        entries.sweep(*data, enough * enough, *found, np.empty((2, rounds.outputs)))
         self.sweep = DualSweep.of(self.f, at_knots, worst, sizes)
 
     # --- a round ---

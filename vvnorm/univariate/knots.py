@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
-from vvnorm.univariate.compiled import kernel, part
+from vvnorm.univariate.compiled import part, plain
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
 class KnotFunction:
     """A piecewise linear function with knots at rows of the data.
 
@@ -79,7 +79,7 @@ class KnotFunction:
         return sizes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
 class DualSweep:
     """The dual variable Z of a function over all rows, as far as it matters.
 
@@ -93,6 +93,8 @@ class DualSweep:
         Largest ||Z|| seen; what was not looked at is feasible.
     penalty, product : float
         Sums over the knots of ||d|| and of <d, Z>.
+    exceeds : bool
+        Whether there is such a row.
     """
 
     at_knots: Array
@@ -100,12 +102,13 @@ class DualSweep:
     largest: float
     penalty: float
     product: float
+    exceeds: bool
 
     @staticmethod
     def of(f: KnotFunction, at_knots: Array, worst: NDArray[np.int64], sizes: Array) -> "DualSweep":
         """Take what sweeps return: Z at the knots, and in the segments the worst rows and ||Z||^2, `sizes` (k - 1,)."""
-        penalty, product, inner = tally(f.jumps, at_knots)
-        return DualSweep(at_knots, worst, math.sqrt(max(float(sizes.max()), inner)), penalty, product)
+        penalty, product, square, exceeds = tally(f.jumps, at_knots, worst, sizes)
+        return DualSweep(at_knots, worst, math.sqrt(square), penalty, product, exceeds)
 
 
 @part()
@@ -115,7 +118,7 @@ def _two_sum(a: float, b: float) -> tuple[float, float]:
     return s, (a - (s - z)) + (b - z)
 
 
-@kernel()
+@plain()
 def _trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
     """Set values and slopes; sums are compensated, since thousands of jumps lose digits otherwise."""
     for t in range(jumps.shape[1]):
@@ -129,7 +132,7 @@ def _trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
         values[len(h), t] = value + value_low
 
 
-@kernel()
+@plain()
 def next_knots(x: Any, rows: Any, mu: Any, z: Any, jumps: Any, worst: Any, close: float, merged: Any, new_mu: Any) -> int:
     """Merge the knots that stay with the worst rows.
 
@@ -168,16 +171,21 @@ def next_knots(x: Any, rows: Any, mu: Any, z: Any, jumps: Any, worst: Any, close
     return count
 
 
-@kernel()
-def tally(jumps: Any, at_knots: Any) -> tuple[float, float, float]:
-    """Sum of ||d|| and of <d, Z> over the knots, and the largest ||Z||^2 at inner ones."""
-    sizes, products, largest = 0.0, 0.0, 0.0
-    for p in range(1, len(jumps) - 1):
+@plain()
+def tally(jumps: Any, at_knots: Any, worst: Any, squares: Any) -> tuple[float, float, float, bool]:
+    """Sum of ||d|| and of <d, Z> over the knots, the largest ||Z||^2, and whether there is a row to add.
+
+    Of Z the arguments hold its values at the knots, the worst row in each segment, or -1, and ||Z||^2 there.
+    """
+    sizes, products, largest, exceeds = 0.0, 0.0, 0.0, False
+    for p in range(len(worst)):
         size, square = 0.0, 0.0
-        for t in range(jumps.shape[1]):
-            size += jumps[p, t] * jumps[p, t]
-            square += at_knots[p, t] * at_knots[p, t]
-            products += jumps[p, t] * at_knots[p, t]
+        if p > 0:
+            for t in range(jumps.shape[1]):
+                size += jumps[p, t] * jumps[p, t]
+                square += at_knots[p, t] * at_knots[p, t]
+                products += jumps[p, t] * at_knots[p, t]
         sizes += math.sqrt(size)
-        largest = max(largest, square)
-    return sizes, products, largest
+        largest = max(largest, square, squares[p])
+        exceeds |= worst[p] >= 0
+    return sizes, products, largest, exceeds

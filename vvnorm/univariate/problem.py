@@ -13,7 +13,7 @@ class Problem:
     Attributes
     ----------
     x : (N,) array
-        Inputs, non-decreasing, at least two distinct ones. Repeats need no merging.
+        Inputs, non-decreasing. Repeats need no merging.
     Y : (N, T) array
         Labels as the losses read them (`vvnorm.losses.canonical_labels`); NaN = missing.
     weights : (N, T) or (N, 1) array, optional
@@ -26,6 +26,11 @@ class Problem:
     Y: Array
     weights: Array | None
     losses: tuple[Loss, ...]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one distinct input."""
+        return bool(self.x[0] == self.x[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +48,7 @@ class Found:
     centre : float
         The first input.
     knots, values : (K + 2,) and (K + 2, T) arrays
-        First input, kinks and last input, and the function there.
+        First input, kinks and last input, and the function there; one knot if there is one distinct input.
     dual : (N, T) array or None
         Dual variable of each entry, rows sorted, where losses have corners; otherwise minus their derivative is one.
     gap : float

@@ -68,18 +68,18 @@ def substitute(M: Any, m: int, v: Any) -> None:
             v[j] -= M[i, j] * v[i]
 
 
-@kernel()
-def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any) -> None:
+@part()
+def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any, place: Any, turn: Any) -> None:
     """Set v to the minimiser of v'Hv / 2 - b'v over v >= 0, starting from the guess `chosen` of where v > 0.
 
     Block principal pivoting (Judice and Pires 1994): all variables on the wrong side change sides at once, and one at a
     time when that stops helping. Variables are factored in the order in which they came in, so that a factor stays valid
-    up to the first one that leaves.
+    up to the first one that leaves. Scratch: factor (m + 2, m), x (m,), place (m,) of int, turn (m,) of bool.
     """
     m = len(b)
-    factor, place, x = np.empty((m, m)), np.empty(m, dtype=np.int64), np.empty(m)
-    turn = np.empty(m, dtype=np.bool_)
-    fewest, patience, size, valid, scale = m + 1, 3, 0, 0, 0.0
+    fewest, patience, scale = m + 1, 3, 0.0
+    size: Any = np.int64(0)  # not literals, for which functions are compiled once more
+    valid: Any = np.int64(0)
     for i in range(m):
         scale = max(scale, abs(b[i]))
         if chosen[i]:
@@ -131,11 +131,11 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any) -> None:
 def _evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: Any, values: Any, first: Any) -> float:
     """Solve for the state with multipliers mu; set z, values and `first`, and return the misfit plus sum ||d||^2 / mu."""
     h, n, centroid, sxx = segments
-    info, carry, weights, m1, m0 = work
+    info, carry, weights, m1, m0, rows = work
     total = 0.0
     for g in range(len(offsets) - 1):
         low, high = offsets[g], offsets[g + 1]
-        forward(h, n[g], centroid[g], sxx[g], mu, info[g], carry[g], weights)
+        forward(h, n[g], centroid[g], sxx[g], mu, info[g], carry[g], weights, rows)
         total += carry_labels(weights, labels[0], labels[1], low, high, m1, m0)
         backward(h, mu, info[g], m1, m0, low, high, z, values, first)
     return total
@@ -156,15 +156,14 @@ def _gap(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) 
 
 
 @part()
-def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any, H: Any) -> None:
-    """Set H (m, m) to the Hessian of F in the multipliers of the knots `used`."""
-    h, (info, carry) = segments[0], work[:2]
+def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any, seen: Any, A: Any, H: Any) -> None:
+    """Set H (m, m) to the Hessian of F in the multipliers of the knots `used`; scratch: seen (m + 2, m), A (m, m)."""
+    h, info, carry = segments[0], work[0], work[1]
     m = len(used)
-    A = np.empty((m, m))
     for i in range(m):
         fill(H[i], 0.0)
     for g in range(len(offsets) - 1):
-        sensitivity(h, mu, info[g], carry[g], used, A)
+        sensitivity(h, mu, info[g], carry[g], used, seen, A)
         low, high = offsets[g], offsets[g + 1]
         for i in range(m):
             for j in range(i + 1):
@@ -219,9 +218,12 @@ def improve(
     """
     k, T = z.shape
     G = len(offsets) - 1
-    work = (np.empty((G, k, 3)), np.empty((G, k - 1, 4)), np.empty((k - 1, 4, 4)), np.empty((k, T)), np.empty((k, T)))
-    norms, trial, used = np.empty(k), mu.copy(), np.empty(k, dtype=np.int64)
-    H, b, chosen, v = np.empty((0, 0)), np.empty(0), np.empty(0, dtype=np.bool_), np.empty(0)
+    m1, m0, rows = np.empty((k, T)), np.empty((k, T)), np.empty((4, 6))
+    work = (np.empty((G, k, 3)), np.empty((G, k - 1, 4)), np.empty((k - 1, 4, 4)), m1, m0, rows)
+    norms, trial, x, used, place = np.empty(k), np.empty(k), np.empty(k), np.empty(k, np.int64), np.empty(k, np.int64)
+    turn = np.empty(k, np.bool_)
+    H, b, chosen, v, factor = np.empty((0, 0)), np.empty(0), np.empty(0, np.bool_), np.empty(0), np.empty((0, 0))
+    copy(mu, trial)
     m, step, warm, length, before, gap = 0, 0, -1, 1.0, np.inf, np.inf
     kind = _FREE
     # One loop with one solve in it: every call of a kernel is compiled in again.
@@ -262,10 +264,11 @@ def improve(
                 if mu[i] > 0.0 or norms[i] > lam:
                     used[m] = i
                     m += 1
-            H, b, chosen, v = np.empty((m, m)), np.empty(m), np.empty(m, dtype=np.bool_), np.empty(m)
+            H, b, chosen, v = np.empty((m, m)), np.empty(m), np.empty(m, np.bool_), np.empty(m)
             for j in range(m):
                 chosen[j] = mu[used[j]] > 0.0
-            _hessian(segments, offsets, mu, work, z, used[:m], H)
+            A, factor = np.empty((m, m)), np.empty((m + 2, m))
+            _hessian(segments, offsets, mu, work, z, used[:m], factor, A, H)
         kind, length = _PLAIN if kind == _BACK else _BOLD, 1.0
         for j in range(m):
             size = norms[used[j]]
@@ -273,6 +276,6 @@ def improve(
             b[j] = size**2 * (size / lam - 1.0) if bold else 0.5 * (size**2 - lam * lam)
             for other in range(m):
                 b[j] += H[j, other] * mu[used[other]]
-        nonnegative_minimum(H, b, chosen, v)
+        nonnegative_minimum(H, b, chosen, v, factor, x, place, turn)
         for j in range(m):
             trial[used[j]] = v[j]

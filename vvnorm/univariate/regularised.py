@@ -10,15 +10,18 @@ variable Z over all rows, add the worst row of every segment, drop knots that ar
 *Squared loss of complete labels* (`vvnorm.univariate.squared`) reads the labels once, and then works on blocks.
 *Other losses, weights per entry, missing labels* (`vvnorm.univariate.general`): every round also replaces the losses by
 their quadratic model at the current function, and reads all labels a few times.
+*One distinct input* (`vvnorm.univariate.constant`) leaves nothing to generate: a constant per output.
 
 The gap used for stopping is the solver's own. What is proved is said by `vvnorm.certify_regularised`, which shares no code
 with this module.
 """
 
 import time
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from vvnorm.tolerances import GAP
+from vvnorm.univariate.constant import fit_constant
 from vvnorm.univariate.general import GeneralRounds
 from vvnorm.univariate.problem import Found, Problem
 from vvnorm.univariate.squared import SquaredRounds
@@ -38,7 +41,9 @@ def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
 
 
 def critical_lam(problem: Problem) -> float:
-    """Smallest lam at which the best affine function is optimal (`lam_max`)."""
+    """Smallest lam at which the best affine function is optimal (`lam_max`); 0 for one distinct input."""
+    if problem.is_single:
+        return 0.0
     rounds = _rounds(problem)
     return rounds.critical * rounds.lam_unit
 
@@ -62,6 +67,9 @@ def solve(problem: Problem, lam: float, *, tol: float = GAP, start: Found | None
     Found : with a larger gap than `tol` if double precision, or the limit of rounds, allowed no more.
     """
     began = time.perf_counter()
+    if problem.is_single:
+        found = fit_constant(problem)
+        return replace(found, seconds=time.perf_counter() - began)
     rounds = _rounds(problem)
     state = rounds.run(lam / rounds.lam_unit, tol, start)
     return rounds.found(state, time.perf_counter() - began)

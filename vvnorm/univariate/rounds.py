@@ -68,7 +68,7 @@ class Rounds:
     def __init__(self, problem: Problem) -> None:
         # Not the problem itself: what is made of a problem lives as long as it does.
         self.given_x = problem.x
-        self.x_unit, self.y_unit = unit(float(np.abs(problem.x[[0, -1]]).max())), 1.0
+        self.x_unit, self.y_unit = unit(max(float(problem.x[-1]), -float(problem.x[0]))), 1.0
         self.x = fixed(problem.x if self.x_unit == 1 else problem.x / self.x_unit)
         self.last = int(np.searchsorted(self.x, self.x[-1]))
         self.outputs = problem.Y.shape[1]

@@ -18,32 +18,27 @@ number of knots; what does not depend on labels is done once for outputs that sh
 import math
 from typing import Any
 
-import numpy as np
-
-from vvnorm.univariate.compiled import ANY_ORDER, kernel, part
+from vvnorm.univariate.compiled import ANY_ORDER, part
 
 
 @part()
-def _eliminate(rows: Any, turn: Any) -> None:
-    """Rotate four rows (slope coefficient, value coefficient) to upper triangular form; the rotation goes to `turn`."""
-    for i in range(4):
-        for j in range(4):
-            turn[i, j] = 1.0 if i == j else 0.0
+def _eliminate(rows: Any) -> None:
+    """Rotate four rows (slope coefficient, value coefficient, four columns that are carried along) to triangular form."""
     for column in range(2):
         for i in range(column + 1, 4):
-            if rows[i, column] == 0.0:
+            lead, other = rows[column, column], rows[i, column]
+            if other == 0.0:
                 continue
-            size = math.sqrt(rows[column, column] ** 2 + rows[i, column] ** 2)  # units are such that squares are safe
-            cosine, sine = rows[column, column] / size, rows[i, column] / size
-            for matrix in (rows, turn):
-                for j in range(matrix.shape[1]):
-                    upper, lower = matrix[column, j], matrix[i, j]
-                    matrix[column, j] = cosine * upper + sine * lower
-                    matrix[i, j] = cosine * lower - sine * upper
+            size = math.sqrt(lead * lead + other * other)  # units are such that squares are safe
+            cosine, sine = lead / size, other / size
+            for j in range(6):
+                upper, lower = rows[column, j], rows[i, j]
+                rows[column, j] = cosine * upper + sine * lower
+                rows[i, j] = cosine * lower - sine * upper
 
 
-@kernel()
-def forward(h: Any, n: Any, centroid: Any, sxx: Any, mu: Any, info: Any, carry: Any, weights: Any) -> None:
+@part()
+def forward(h: Any, n: Any, centroid: Any, sxx: Any, mu: Any, info: Any, carry: Any, weights: Any, rows: Any) -> None:
     """Pass information on the state from the first knot to the last; what does not depend on labels.
 
     Parameters
@@ -58,37 +53,39 @@ def forward(h: Any, n: Any, centroid: Any, sxx: Any, mu: Any, info: Any, carry: 
         Set to the matrix that takes (m1, m0) across each segment, row by row.
     weights : (k - 1, 4, 4) array
         Set to the coefficients of (m1, m0, mean, fitted slope) in m1, m0 and two residuals at the segment's right end.
+    rows : (4, 6) array
+        Scratch.
     """
-    rows, turn = np.empty((4, 2)), np.empty((4, 4))
     for j in range(3):
         info[0, j] = 0.0
     for p in range(len(h)):
-        alpha, ratio, beta = info[p, 0], info[p, 1], info[p, 2]
+        alpha, ratio, beta, step = info[p, 0], info[p, 1], info[p, 2], h[p]
         # Square roots of weights, in the order of `weights`' columns; the state is taken to the segment's right end.
-        roots = (math.sqrt(alpha / (1.0 + mu[p] * alpha)), math.sqrt(beta), math.sqrt(n[p]), math.sqrt(sxx[p]))
-        rows[0, 0], rows[0, 1] = roots[0] * (1.0 - h[p] * ratio), roots[0] * ratio
-        rows[1, 0], rows[1, 1] = -roots[1] * h[p], roots[1]
-        rows[2, 0], rows[2, 1] = roots[2] * (centroid[p] - h[p]), roots[2]
-        rows[3, 0], rows[3, 1] = roots[3], 0.0
-        size = math.sqrt(rows[0, 1] ** 2 + rows[1, 1] ** 2 + rows[2, 1] ** 2)
-        _eliminate(rows, turn)
+        a, b, c, d = math.sqrt(alpha / (1.0 + mu[p] * alpha)), math.sqrt(beta), math.sqrt(n[p]), math.sqrt(sxx[p])
+        for i in range(4):
+            for j in range(6):
+                rows[i, j] = 0.0
+        rows[0, 0], rows[0, 1], rows[0, 2] = a * (1.0 - step * ratio), a * ratio, a
+        rows[1, 0], rows[1, 1], rows[1, 3] = -b * step, b, b
+        rows[2, 0], rows[2, 1], rows[2, 4] = c * (centroid[p] - step), c, c
+        rows[3, 0], rows[3, 5] = d, d
+        size = math.sqrt(a * ratio * a * ratio + beta + n[p])
+        _eliminate(rows)
         slope, value = rows[0, 0], rows[1, 1]
         if abs(value) <= 1e-15 * size:
             value = 0.0  # data at one place only say nothing about the rest of the line
         by_slope = 1.0 / slope if slope != 0.0 else 0.0
         by_value = 1.0 / value if value != 0.0 else 0.0
         info[p + 1, 0], info[p + 1, 1], info[p + 1, 2] = slope * slope, rows[0, 1] * by_slope, value * value
-        for j in range(4):
-            weights[p, 0, j] = turn[0, j] * roots[j] * by_slope
-            weights[p, 1, j] = turn[1, j] * roots[j] * by_value
-            weights[p, 2, j] = turn[2, j] * roots[j]
-            weights[p, 3, j] = turn[3, j] * roots[j]
-        for i in range(2):
-            for j in range(2):
-                carry[p, 2 * i + j] = weights[p, i, j]
+        for i in range(4):
+            by = by_slope if i == 0 else by_value if i == 1 else 1.0
+            for j in range(4):
+                weights[p, i, j] = rows[i, 2 + j] * by
+        for i in range(4):
+            carry[p, i] = weights[p, i // 2, i % 2]
 
 
-@kernel(fastmath=ANY_ORDER)
+@part(fastmath=ANY_ORDER)
 def carry_labels(weights: Any, mean: Any, fitted: Any, low: int, high: int, m1: Any, m0: Any) -> float:
     """Set m1 and m0 (k, T) at the knots for outputs low .. high - 1; return the misfit that no state can avoid."""
     misfit = 0.0
@@ -107,7 +104,7 @@ def carry_labels(weights: Any, mean: Any, fitted: Any, low: int, high: int, m1: 
     return misfit
 
 
-@kernel()
+@part()
 def backward(h: Any, mu: Any, info: Any, m1: Any, m0: Any, low: int, high: int, z: Any, values: Any, first: Any) -> None:
     """Set dual variables z and values (k, T) at the knots, and value and slope at the first knot, `first` (2, T)."""
     last = len(mu) - 1
@@ -129,16 +126,18 @@ def backward(h: Any, mu: Any, info: Any, m1: Any, m0: Any, low: int, high: int, 
                 first[1, t] = (first[1, t] + flexible * left) / (1.0 + flexible)
 
 
-@kernel()
-def sensitivity(h: Any, mu: Any, info: Any, carry: Any, used: Any, out: Any) -> None:
+@part()
+def sensitivity(h: Any, mu: Any, info: Any, carry: Any, used: Any, seen: Any, out: Any) -> None:
     """Set `out` (m, m) to -dz_i / dd_j for a jump that is imposed at knot j, knots i and j in `used` (m,).
 
+    Of `seen` (m + 2, m), scratch, row i holds m1 at knot used[i], right of its jump, for the jump at used[j], j <= i.
     It is the inverse of P + diag(mu), where P is the matrix of the dual problem; symmetric and positive definite.
     """
     k, m = len(mu), len(used)
-    seen = np.zeros((m, m))  # m1 at knot used[i], right of its jump, for the jump at used[j], j <= i
-    value, slope = np.zeros(m), np.zeros(m)
-    place = 0
+    value, slope, place = seen[m], seen[m + 1], 0
+    for i in range(m + 2):
+        for j in range(m):
+            seen[i, j] = 0.0
     for p in range(k - 1):
         if place < m and used[place] == p:
             slope[place] = 1.0

@@ -34,13 +34,31 @@ class SquaredRounds(Rounds):
     def _compress(self, Y: Array, weights: Array) -> None:
         N, T = Y.shape
         size = 16 if N <= 20_000 else 64 if N <= 2_000_000 else 256
-        moments, line = np.empty((-(-N // size), 6)), np.empty((2, T))
+        moments, line = np.empty((-(-N // size), 6)), np.zeros((2, T))
         means, crosses = np.empty((2, len(moments), T))
-        blocks.compress(self.x, Y, weights, self.centre, size, moments, means, crosses)
-        blocks.overall_line(moments, means, crosses, line)
         self.data, self.blocks = (self.x, Y, weights, self.centre, size, line), (moments, means, crosses)
+        self.reach, self.scratch = np.empty(len(moments)), np.empty((12, T))
+        blocks.compress(self.x, Y, weights, self.centre, size, moments, means, crosses)
+        self._straighten()
         # Misfit inside the blocks; a missing label shows in the means.
         self.line, self.scatter = line, float(moments[:, 3].sum() + 0.0 * means.sum())
+
+    def _straighten(self) -> None:
+        """Set the line to the least-squares line, and take it off the blocks."""
+        (moments, means, crosses), line = self.blocks, self.data[5]
+        sums, (mean, fitted) = self._summaries(np.array([0, self.last]))
+        with np.errstate(invalid="ignore", over="ignore"):  # labels may be missing, or in bad units
+            line[1] = fitted[0]
+            line[0] = mean[0] - fitted[0] * (sums[1, 0, 0] + (self.x[0] - self.centre))
+            means -= line[0] + moments[:, 1:2] * line[1]
+            crosses -= moments[:, 2:3] * line[1]
+
+    def _summaries(self, rows: NDArray[np.int64]) -> tuple[Array, Array]:
+        """Summarise the rows between knots: weights, centroids and second moments; mean labels and fitted slopes."""
+        k, T = len(rows), self.outputs
+        sums, labels = np.empty((3, 1, k - 1)), np.empty((2, k - 1, T))
+        blocks.segment_summaries(self.data, self.blocks, rows, sums[:, 0], labels[0], labels[1], np.empty((4, T + 3)))
+        return sums, labels
 
     @property
     def complete(self) -> bool:
@@ -68,12 +86,12 @@ class SquaredRounds(Rounds):
             function, z, more = self._solve_on(rows, mu, lam, enough, by_values)
             steps += more
             sweep, gap, objective = self._assess(function, lam, tol, _SLACK)
-            if gap <= tol * objective and (sweep.worst >= 0).any():
+            if gap <= tol * objective and sweep.exceeds:
                 sweep, gap, objective = self._assess(function, lam, tol, 0.0)
             relative = gap / objective if objective > 0 else 0.0
             if best is None or relative < best.gap:
                 best = State(function, None, relative, rounds, steps, sweep.largest)
-            stalled = more == 0 and bool(np.all(sweep.worst < 0))
+            stalled = more == 0 and not sweep.exceeds
             if relative <= tol or rounds > best.rounds + PATIENCE or (stalled and by_values):
                 break
             by_values |= stalled
@@ -95,7 +113,18 @@ class SquaredRounds(Rounds):
         k = len(f.rows)
         at_knots, worst, sizes = np.empty((k, self.outputs)), np.empty(k - 1, dtype=np.int64), np.empty(k - 1)
         misfit = blocks.sweep(
-            self.data, self.blocks, f.rows, f.values, f.slopes, enough * enough, slack, at_knots, worst, sizes
+            self.data,
+            self.blocks,
+            f.rows,
+            f.values,
+            f.slopes,
+            enough * enough,
+            slack,
+            at_knots,
+            worst,
+            sizes,
+            self.reach,
+            self.scratch,
         )
         return DualSweep.of(f, at_knots, worst, sizes), misfit
 
@@ -104,8 +133,7 @@ class SquaredRounds(Rounds):
     ) -> tuple[KnotFunction, Array, int]:
         """Solve with these knots; mu is start and result. Returns function, dual variables at the knots, steps."""
         k = len(rows)
-        sums, (mean, fitted) = np.empty((3, 1, k - 1)), np.empty((2, k - 1, self.outputs))
-        blocks.segment_summaries(self.data, self.blocks, rows, sums[:, 0], mean, fitted)
+        sums, (mean, fitted) = self._summaries(rows)
         (z, values), first = np.zeros((2, k, self.outputs)), np.empty((2, self.outputs))
         places = self.x[rows]
         segments = (places[1:] - places[:-1], sums[0], sums[1], sums[2])
