@@ -1,6 +1,7 @@
 """The verifier against exact arithmetic, against forgery, and at the ends of float64."""
 
 import ast
+import itertools
 import math
 import sys
 from collections.abc import Callable
@@ -16,8 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import vvnorm.certificate_files
 import vvnorm.certify_multivariate
+import vvnorm.certify_multivariate_fit
 import vvnorm.neuron_bound
+import vvnorm.sphere_cells
 import vvnorm.sweep_kernel
 from vvnorm import Certificate, ReLUNetwork, certify, connect_the_dots, interpolate, random_dataset
 from vvnorm.certify_multivariate import certify_points
@@ -286,7 +290,7 @@ def honest() -> tuple[Certificate, ReLUNetwork, Array, Array]:
     """A certificate none of whose numbers is 0."""
     network, x, Y = integers(3, 8, 2, 6)
     judged = certify(network, x, Y)
-    assert all(math.isfinite(value) and abs(value) > 0.1 for name, value in judged.numbers().items() if name != "skip")
+    assert all(math.isfinite(value) and abs(value) > 0.1 for name, value in judged.numbers().items() if name in NUMBERS)
     return judged, network, x, Y
 
 
@@ -311,7 +315,7 @@ def test_a_forged_cost_does_not_loosen_the_comparison_of_the_other_numbers() -> 
 
 def test_the_numbers_are_all_there_is() -> None:
     judged, *_ = honest()
-    assert set(judged.numbers()) == {*NUMBERS, "skip"}
+    assert set(judged.numbers()) == {*NUMBERS, "skip", "penalise_bias"}
     assert judged.numbers()["gap"] == judged.gap
 
 
@@ -738,6 +742,49 @@ def test_units_change_nothing_in_the_plane(y_unit: float, x_unit: float) -> None
     assert there.complaints(scaled, X * x_unit, (Y + 0.1) * y_unit, tol=math.inf) == []
 
 
+# --- the bias inside the norm -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_with_the_bias_inside_the_norm_no_dual_array_proves_more_than_a_network_costs(d: int, skip: bool) -> None:
+    for seed in range(3):
+        network, X, Y = cloud(7, d, 2, 2, seed, skip=skip)
+        rng = np.random.default_rng(seed)
+        near = np.linalg.pinv(np.maximum(X @ network.W.T + network.b, 0.0)).T @ network.V.T
+        for dual in (None, rng.standard_normal(Y.shape), near):
+            judged = certify(network, X, Y, dual=dual, skip=skip, penalise_bias=True)
+            assert judged.vv_norm == pytest.approx(network.vv_norm_with_bias, rel=1e-13)
+            assert 0 <= judged.lower_bound <= judged.vv_norm
+            assert judged.complaints(network, X, Y, tol=math.inf) == []
+            assert replace(judged, penalise_bias=False).complaints(network, X, Y, tol=math.inf)
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("d", [1, 2])
+def test_with_the_bias_inside_the_norm_the_dual_of_the_convex_program_is_nearly_enough(d: int, skip: bool) -> None:
+    rng = np.random.default_rng(d)
+    X, Y = rng.standard_normal((6, d)), rng.standard_normal((6, 3))
+    # Neurons that bend at d - 1 of the points, and at d.
+    points, turn = np.column_stack([X, np.ones(6)]), np.linspace(0, 2 * math.pi, 150, endpoint=False)
+    frames = [np.linalg.svd(points[list(s)])[2][-2:] for s in itertools.combinations(range(6), d - 1)]
+    kinks = np.array([np.linalg.svd(points[list(s)])[2][-1] for s in itertools.combinations(range(6), d)])
+    units = np.vstack([*(np.column_stack([np.cos(turn), np.sin(turn)]) @ frame for frame in frames), kinks, -kinks])
+    found = dictionary_program(X, Y, units[:, :d], units[:, d], skip=skip, penalise_bias=True)
+    judged = certify(found.network, X, Y, dual=found.dual, skip=skip, penalise_bias=True)
+    assert judged.lower_bound <= found.value * (1 + 1e-7)
+    assert judged.lower_bound >= found.value * 0.98
+    assert judged.vv_norm == pytest.approx(found.value, rel=1e-5)
+
+
+def test_the_bias_inside_the_norm_costs_more() -> None:
+    _, X, Y = cloud(12, 2, 3, 4, 0)
+    found = reference(X, Y)
+    inside = certify(found.network, X, Y, dual=found.dual, penalise_bias=True)
+    # Any neuron costs at least as much as with a free bias, so its response per cost is at most as large.
+    assert inside.lower_bound >= certify(found.network, X, Y, dual=found.dual).lower_bound * (1 - 1e-9)
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 ONE = ReLUNetwork([[1.0]], [0.0], [[1.0]])
@@ -802,12 +849,37 @@ def test_a_network_that_leaves_float64_fits_nothing() -> None:
 # --- independence -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", [MODULE, vvnorm.sweep_kernel, vvnorm.certify_multivariate, vvnorm.neuron_bound])
+@pytest.mark.parametrize(
+    "module",
+    [
+        MODULE,
+        vvnorm.sweep_kernel,
+        vvnorm.certify_multivariate,
+        vvnorm.certify_multivariate_fit,
+        vvnorm.neuron_bound,
+        vvnorm.sphere_cells,
+        vvnorm.certificate_files,
+    ],
+)
 def test_the_verifier_imports_nothing_that_makes_solutions(module: ModuleType) -> None:
     allowed = {"vvnorm.data", "vvnorm.network", "vvnorm.tolerances", "vvnorm.sweep_kernel", "vvnorm.neuron_bound"}
     allowed |= {"vvnorm.certify", "vvnorm.certify_multivariate", "vvnorm.certify_regularised"}
-    allowed |= {"vvnorm.losses", "vvnorm.piecewise"}
-    outside = {"math", "sys", "collections", "dataclasses", "functools", "heapq", "types", "typing", "numpy", "numba"}
+    allowed |= {"vvnorm.losses", "vvnorm.piecewise", "vvnorm.files", "vvnorm.sphere_cells"}
+    allowed |= {"vvnorm.certificate_files", "vvnorm.certify_multivariate_fit"}
+    outside = {
+        "json",
+        "math",
+        "os",
+        "sys",
+        "collections",
+        "dataclasses",
+        "functools",
+        "heapq",
+        "types",
+        "typing",
+        "numpy",
+        "numba",
+    }
     assert module.__file__
     for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
         if isinstance(node, ast.Import):

@@ -20,6 +20,7 @@ VV(f) >= sum_i <Lambda_i, f(x_i)> / g, where g bounds the response of one neuron
 """
 
 import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -83,6 +84,8 @@ class Certificate:
     dual : (N, T) array-like
         One input: eta at the sorted, merged data points, by rows. Several inputs: Lambda, orthogonal to affine functions,
         by rows in the caller's order, its largest entry between 1/2 and 1.
+    penalise_bias : bool
+        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||; dual, distance and distance_bound are then as for several inputs.
     """
 
     residual: float
@@ -95,10 +98,14 @@ class Certificate:
     distance_bound: float
     skip: bool
     dual: Rows = field(repr=False)
+    penalise_bias: bool = False
 
     def numbers(self) -> dict[str, float | bool]:
         """All that is not an array, by name."""
-        return {name: getattr(self, name) for name in _NUMBERS} | {"skip": self.skip}
+        return {name: getattr(self, name) for name in _NUMBERS} | {
+            "skip": self.skip,
+            "penalise_bias": self.penalise_bias,
+        }
 
     def complaints(self, network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, *, tol: float = GAP) -> list[str]:
         """Recompute everything from network, data and dual; say what does not hold. An empty list is acceptance.
@@ -113,7 +120,7 @@ class Certificate:
             Largest relative gap and relative residual of an optimal interpolant.
         """
         try:
-            again = certify(network, X, Y, dual=self.dual, skip=self.skip)
+            again = certify(network, X, Y, dual=self.dual, skip=self.skip, penalise_bias=self.penalise_bias)
         except ValueError as error:
             return [str(error)]
         found = [
@@ -127,6 +134,34 @@ class Certificate:
             found.append(f"relative gap {again.gap:.3g} exceeds {tol:.3g}: not proved optimal")
         if not self.skip and network.A.any():
             found.append("the network has a skip connection, but the bound is on networks without one")
+        return found
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save to an `.npz` file (no pickle), whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the name does not end in `.npz` or cannot be written.
+        """
+        from vvnorm.certificate_files import save_certificate
+
+        save_certificate(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Certificate":
+        """Load what `save` wrote, bit for bit; nothing is proved before `complaints` is empty.
+
+        Raises
+        ------
+        ValueError
+            If the file is missing, damaged, or not a saved certificate of an interpolant.
+        """
+        from vvnorm.certificate_files import load_certificate
+
+        found = load_certificate(path)
+        if not isinstance(found, cls):
+            raise ValueError(f"{str(path)!r} holds the certificate of a regularised fit: see FitCertificate.load")
         return found
 
     def _size(self, name: str) -> float:
@@ -147,7 +182,13 @@ def _agree(recorded: float, actual: float, size: float) -> bool:
 
 @overload
 def certify(
-    network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, *, dual: Rows | None = None, skip: bool = True
+    network: ReLUNetwork,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    dual: Rows | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
 ) -> Certificate: ...
 
 
@@ -159,6 +200,7 @@ def certify(
     *,
     dual: Rows | None = None,
     skip: bool = True,
+    penalise_bias: bool = False,
     lam: float,
     loss: "str | Loss | Sequence[str | Loss]" = "squared",
     weights: ArrayLike | None = None,
@@ -172,6 +214,7 @@ def certify(
     *,
     dual: Rows | None = None,
     skip: bool = True,
+    penalise_bias: bool = False,
     lam: float = 0.0,
     loss: "str | Loss | Sequence[str | Loss]" = "squared",
     weights: ArrayLike | None = None,
@@ -194,8 +237,11 @@ def certify(
         With lam > 0: see `vvnorm.certify_regularised.certify_fit`.
     skip : bool
         Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0.
+    penalise_bias : bool
+        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k|| instead of sum_k ||w_k|| ||v_k||; `dual` is then as for several
+        inputs, whatever their number.
     lam : float
-        0 for interpolation; above it, strength of regularisation (one input only).
+        0 for interpolation; above it, strength of regularisation.
     loss, weights
         Of a regularised fit; see `vvnorm.certify_regularised.certify_fit`.
 
@@ -213,7 +259,9 @@ def certify(
     if isinstance(lam, bool) or lam != 0:
         from vvnorm.certify_regularised import certify_fit
 
-        return certify_fit(network, X, Y, lam, loss=loss, weights=weights, skip=skip, dual=dual)
+        return certify_fit(
+            network, X, Y, lam, loss=loss, weights=weights, skip=skip, dual=dual, penalise_bias=penalise_bias
+        )
     if loss != "squared" or weights is not None:
         raise ValueError("loss and weights are for regularised fits: interpolation (lam = 0) has neither")
     if isinstance(network, PiecewiseLinear):
@@ -226,10 +274,10 @@ def certify(
         if raw.dtype.kind not in "fiub":
             raise TypeError(f"dual must hold real numbers, got dtype {raw.dtype}")
         dual = np.asarray(raw, dtype=np.float64)
-    if network.n_inputs != 1:
+    if network.n_inputs != 1 or penalise_bias:
         from vvnorm.certify_multivariate import certify_points
 
-        return certify_points(network, X, Y, dual=dual, skip=skip)
+        return certify_points(network, X, Y, dual=dual, skip=skip, penalise_bias=penalise_bias)
     x, labels = sorted_univariate(X, Y)
     if len(x) < 2:
         raise ValueError(f"X has 1 distinct value ({float(x[0])!r}); a certificate needs two or more")
@@ -414,7 +462,7 @@ def _norms(rows: Array) -> Array:
     return norms
 
 
-def _vv_norm(network: ReLUNetwork) -> float:
+def _vv_norm(network: ReLUNetwork, penalise_bias: bool = False) -> float:
     """The network's cost, in blocks of neurons."""
     K, T = network.n_neurons, network.n_outputs
     parts = []
@@ -425,6 +473,8 @@ def _vv_norm(network: ReLUNetwork) -> float:
             squares = np.einsum("kt,kt->k", v, v)
         safe = bool(np.all((squares > 1e-280) & (squares < 1e280)))
         w = network.W[start : start + step]
+        if penalise_bias:
+            w = np.column_stack([w, network.b[start : start + step]])
         sizes = np.abs(w[:, 0]) if w.shape[1] == 1 else _norms(w)
         parts.append(float(sizes @ (np.sqrt(squares) if safe else _norms(v))))
     return math.fsum(parts)

@@ -5,7 +5,8 @@ constants only, where networks have no skip connection), then pairing it with th
 
     sum_i <Lambda_i, f(x_i)> = sum_k <v_k, sum_i Lambda_i relu(w_k.x_i + b_k)> <= g sum_k ||w_k|| ||v_k||,
 
-with g from `vvnorm.neuron_bound`. So an interpolating network costs at least <Lambda, Y> / g.
+with g from `vvnorm.neuron_bound`. So an interpolating network costs at least <Lambda, Y> / g. With the biases inside
+the norm, sum_k ||(w_k, b_k)|| ||v_k||, neurons are relu((w, b).(x, 1)) and g is that of `ray_bound`.
 
 An array of floats is never exactly orthogonal, but it is known how far at most the nearest orthogonal one is: the basis of
 the affine functions in `_Group` comes from exact arithmetic and is the identity on some of the points, so no combination of
@@ -23,14 +24,20 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm.certify import Certificate, Rows, _norms, _power_of_two, _scaled, _vv_norm
 from vvnorm.data import Array, as_inputs, as_labels
 from vvnorm.network import ReLUNetwork
-from vvnorm.neuron_bound import neuron_bound
+from vvnorm.neuron_bound import neuron_bound, ray_bound
 from vvnorm.tolerances import EPS
 
 _BLOCK = 1 << 20  # entries of a hidden layer held at once
 
 
 def certify_points(
-    network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, *, dual: Rows | None = None, skip: bool = True
+    network: ReLUNetwork,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    dual: Rows | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
 ) -> Certificate:
     """Do what `vvnorm.certify.certify` does for several inputs; it is as valid for one."""
     x, y = as_inputs(X), as_labels(Y, allow_missing=True)
@@ -44,15 +51,15 @@ def certify_points(
     x, y = x / x_unit, y / y_unit
     affine = _Affine(x, ~np.isnan(y), skip)
     Lambda = affine.orthogonal(affine.polar_factor(y) if dual is None else _checked_dual(dual, y.shape))
-    bound = _Bound(affine, Lambda, x)
-    bent, straight, rounding = _evaluate(network, x, x_unit, y_unit)
+    bound = _Bound(affine, Lambda, x, penalise_bias, x_unit)
+    bent, straight, rounding = evaluate(network, x, x_unit, y_unit)
     off = np.where(affine.present, bent + straight - y, 0.0)
     residual = float(np.max(_norms(off))) if np.isfinite(off).all() else math.inf
     if not skip:
         bent = bent + straight - network.c / y_unit
     at_least = np.array([bound.value(y), bound.value(bent, rounding)])
     lower, fit = (max(0.0, value) for value in _scaled(at_least, y_unit, x_unit).tolist())
-    vv_norm = _vv_norm(network)
+    vv_norm = _vv_norm(network, penalise_bias)
     at_most = vv_norm * (1 + (network.n_outputs + network.n_inputs + 64) * EPS)
     spread = float(np.max(np.nanmax(y, axis=0) / 2 - np.nanmin(y, axis=0) / 2))
     return Certificate(
@@ -66,6 +73,7 @@ def certify_points(
         distance_bound=math.nan,
         skip=skip,
         dual=Lambda,
+        penalise_bias=penalise_bias,
     )
 
 
@@ -105,17 +113,23 @@ class _Group:
 
     Attributes
     ----------
-    place : tuple
-        Index of these points and outputs in an (N, T) array.
+    rows, outputs : arrays of int
+        These points and outputs.
     basis : (n, r) array
         Basis of the affine functions (the constants, without a skip connection), the identity on r of the n points.
     inverse : (r, n) array
         Its pseudo-inverse.
     """
 
-    place: tuple[NDArray[np.intp], ...]
+    rows: NDArray[np.intp]
+    outputs: NDArray[np.intp]
     basis: Array
     inverse: Array
+
+    @property
+    def place(self) -> tuple[NDArray[np.intp], ...]:
+        """Index of these points and outputs in an (N, T) array."""
+        return np.ix_(self.rows, self.outputs)
 
     def stray(self, part: Array) -> tuple[float, float]:
         """Return the norm of the part's products with the basis, and their rounding error."""
@@ -133,8 +147,8 @@ class _Affine:
         for index, pattern in enumerate(patterns.T):
             rows = np.flatnonzero(pattern)
             basis = _exact_basis(x[rows]) if skip else np.ones((len(rows), 1))
-            place = np.ix_(rows, np.flatnonzero(member.ravel() == index))
-            self.groups.append(_Group(place, basis, np.asarray(np.linalg.pinv(basis), dtype=np.float64)))
+            outputs = np.flatnonzero(member.ravel() == index)
+            self.groups.append(_Group(rows, outputs, basis, np.asarray(np.linalg.pinv(basis), dtype=np.float64)))
 
     def orthogonal(self, array: Array) -> Array:
         """Make an array orthogonal up to rounding, 0 where labels are missing, its largest entry between 1/2 and 1.
@@ -224,14 +238,13 @@ def _integers(column: list[float]) -> list[int]:
 class _Bound:
     """What Lambda (N, T), as `_Affine.orthogonal` made it, proves about networks with given values at the points."""
 
-    def __init__(self, affine: _Affine, Lambda: Array, x: Array) -> None:
+    def __init__(self, affine: _Affine, Lambda: Array, x: Array, penalise_bias: bool, x_unit: float) -> None:
         self._affine, self._Lambda = affine, Lambda
         self._distance = affine.distance(Lambda)
-        radius = float(np.max(_norms(x - (x.min(axis=0) / 2 + x.max(axis=0) / 2))))
         # Moving Lambda moves the response by at most sum_j ||change_j|| ||x_j - x_i||.
         self._response = (
-            _largest_response(x.tobytes(), x.shape, Lambda.tobytes(), Lambda.shape)
-            + 2.01 * math.sqrt(len(x)) * radius * self._distance
+            largest_response(x, Lambda, penalise_bias, x_unit)
+            + 1.01 * math.sqrt(len(x)) * reach(x, penalise_bias, x_unit) * self._distance
         )
 
     def value(self, values: Array, error: Array | float = 0.0) -> float:
@@ -250,13 +263,34 @@ class _Bound:
         return value - 4 * EPS * abs(value)
 
 
+def reach(x: Array, penalise_bias: bool, x_unit: float) -> float:
+    """Bound ||x_j - x_i||, or ||(x_j, 1)|| with the bias inside the norm, in units x_unit."""
+    if penalise_bias:
+        return 1.01 * float(np.max(_norms(_with_one(x, x_unit))))
+    return 2.01 * float(np.max(_norms(x - (x.min(axis=0) / 2 + x.max(axis=0) / 2))))
+
+
+def _with_one(x: Array, x_unit: float) -> Array:
+    """Points (x, 1), in units x_unit."""
+    return np.column_stack([x, np.full(len(x), 1 / x_unit)])
+
+
+def largest_response(x: Array, Lambda: Array, penalise_bias: bool, x_unit: float) -> float:
+    """Bound the response of a neuron of ||w|| = 1, or of ||(w, b)|| = 1, at the points x_unit * x; in units x_unit."""
+    points = _with_one(x, x_unit) if penalise_bias else x
+    return _remembered(points.tobytes(), points.shape, Lambda.tobytes(), Lambda.shape, penalise_bias)
+
+
 @lru_cache(maxsize=4)
-def _largest_response(x: bytes, x_shape: tuple[int, int], Lambda: bytes, shape: tuple[int, int]) -> float:
+def _remembered(
+    points: bytes, points_shape: tuple[int, int], Lambda: bytes, shape: tuple[int, int], penalise_bias: bool
+) -> float:
     """Remember the bound of the last few duals: many networks are judged by one, and it may take seconds."""
-    return neuron_bound(np.frombuffer(x).reshape(x_shape), np.frombuffer(Lambda).reshape(shape))
+    bound = ray_bound if penalise_bias else neuron_bound
+    return bound(np.frombuffer(points).reshape(points_shape), np.frombuffer(Lambda).reshape(shape))
 
 
-def _evaluate(network: ReLUNetwork, x: Array, x_unit: float, y_unit: float) -> tuple[Array, Array, Array]:
+def evaluate(network: ReLUNetwork, x: Array, x_unit: float, y_unit: float) -> tuple[Array, Array, Array]:
     """Values (N, T) at x_unit * x in units of y: of the neurons, of the rest, and a bound on their rounding errors."""
     W, b, V = network.W.T, network.b / x_unit, _scaled(network.V.T, x_unit, y_unit)
     A = _scaled(network.A.T, x_unit, y_unit)

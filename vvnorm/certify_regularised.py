@@ -27,6 +27,7 @@ rounding errors of all the rest.
 """
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -79,6 +80,8 @@ class FitCertificate:
         Whether networks with a skip connection compete.
     dual : (N, T) array-like or None
         The dual array that was given, by rows in the caller's order.
+    penalise_bias : bool
+        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||.
     """
 
     objective: float
@@ -90,10 +93,11 @@ class FitCertificate:
     losses: tuple[Loss, ...]
     skip: bool
     dual: Rows | None = field(repr=False)
+    penalise_bias: bool = False
 
     def numbers(self) -> dict[str, float | bool]:
         """All that is neither array nor loss, by name."""
-        return {name: getattr(self, name) for name in (*_NUMBERS, "lam", "skip")}
+        return {name: getattr(self, name) for name in (*_NUMBERS, "lam", "skip", "penalise_bias")}
 
     def complaints(
         self,
@@ -116,7 +120,10 @@ class FitCertificate:
             Largest relative gap of an optimal fit.
         """
         try:
-            again = certify_fit(function, X, Y, self.lam, loss=self.losses, weights=weights, skip=self.skip, dual=self.dual)
+            again = certify_fit(
+                function, X, Y, self.lam, loss=self.losses, weights=weights, skip=self.skip, dual=self.dual,
+                penalise_bias=self.penalise_bias,
+            )  # fmt: skip
         except (TypeError, ValueError) as error:
             return [str(error)]
         found = [
@@ -128,6 +135,28 @@ class FitCertificate:
             found.append(f"relative gap {again.gap:.3g} exceeds {tol:.3g}: not proved optimal")
         if not self.skip and _has_skip(function):
             found.append("the function has a skip connection, but the bound is on networks without one")
+        return found
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save to an `.npz` file (no pickle), whole or not at all; see `vvnorm.certify.Certificate.save`."""
+        from vvnorm.certificate_files import save_certificate
+
+        save_certificate(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "FitCertificate":
+        """Load what `save` wrote, bit for bit; nothing is proved before `complaints` is empty.
+
+        Raises
+        ------
+        ValueError
+            If the file is missing, damaged, or not a saved certificate of a fit.
+        """
+        from vvnorm.certificate_files import load_certificate
+
+        found = load_certificate(path)
+        if not isinstance(found, cls):
+            raise ValueError(f"{str(path)!r} holds the certificate of an interpolant: see Certificate.load")
         return found
 
     def _size(self, name: str) -> float:
@@ -152,15 +181,16 @@ def certify_fit(
     weights: ArrayLike | None = None,
     skip: bool = True,
     dual: Rows | ArrayLike | None = None,
+    penalise_bias: bool = False,
 ) -> FitCertificate:
-    """Say how close a function of one input is to the least regularised objective, with proof.
+    """Say how close a function is to the least regularised objective, with proof.
 
     Parameters
     ----------
     function : ReLUNetwork or PiecewiseLinear
         Any function, however made.
     X : array-like, shape (N,) or (N, 1)
-        Inputs in any order, repeats allowed; at least two distinct ones. Sorted inputs need no copy of the labels.
+        Inputs in any order, repeats allowed. Sorted inputs need no copy of the labels.
     Y : array-like, shape (N,) or (N, T)
         Labels; NaN = missing.
     lam : float
@@ -174,6 +204,8 @@ def certify_fit(
     dual : (N, T) array-like, optional
         A dual array R in the order of X; any array gives a valid bound. The default serves smooth losses; at an optimum of
         `hinge` or `one_class` many fitted values lie on the corner of the loss, and only the solver knows R there.
+    penalise_bias : bool
+        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k|| instead of sum_k ||w_k|| ||v_k||; for networks only.
 
     Returns
     -------
@@ -187,10 +219,11 @@ def certify_fit(
     if not isinstance(function, ReLUNetwork | PiecewiseLinear):
         raise TypeError(f"function must be a ReLUNetwork or a PiecewiseLinear, got {type(function).__name__}")
     inputs = as_inputs(X)
-    if inputs.shape[1] != 1 or function.n_inputs != 1:
-        raise ValueError(
-            f"certificates of regularised fits are for one input so far; X has {inputs.shape[1]}, "
-            f"the function {function.n_inputs}"
+    if inputs.shape[1] != 1 or function.n_inputs != 1 or penalise_bias:
+        from vvnorm.certify_multivariate_fit import certify_fit_points
+
+        return certify_fit_points(
+            function, inputs, Y, lam, loss=loss, weights=weights, skip=skip, dual=dual, penalise_bias=penalise_bias
         )
     labels = as_labels(Y, len(inputs), allow_missing=True)
     if labels.shape[1] != function.n_outputs:
@@ -199,8 +232,6 @@ def certify_fit(
     strength = as_strength(lam)
     given = None if dual is None else _as_rows(dual, labels.shape)
     data = _Data(inputs[:, 0], canonical_labels(labels, losses), as_weights(weights, labels.shape), given, losses)
-    if data.x[0] == data.x[-1]:
-        raise ValueError(f"X has 1 distinct value ({float(data.x[0])!r}); a certificate needs two or more")
     fit = _Fit(function, data, strength, losses, skip)
     judged = fit.judge()
     objective = judged.loss + judged.penalty
@@ -508,7 +539,8 @@ class _Fit:
 
         shift, zero = np.zeros((2, len(wanted))), np.zeros(len(wanted))
         blank = _Projection(zero, zero, zero, zero, np.zeros((3, len(wanted))), zero > 0, zero, zero)
-        metric = np.array([self.data.total, self.data.total * self.reach * self.reach / 4])
+        lever = self.reach * self.reach / 4 if self.reach > 0 else 1.0  # of one distinct input there is no moment
+        metric = np.array([self.data.total, self.data.total * lever])
         damping = np.where(wanted, _DAMPING, np.inf)
         trial, least = shift, np.full(len(wanted), np.inf)
         slope, curvature = np.zeros((2, len(wanted))), np.zeros((3, len(wanted)))
@@ -546,7 +578,7 @@ class _Fit:
             raise ValueError("the function's values leave the range of float64; rescale X, Y or weights")
         shared = self.plain and self.data.uniform
         powers, support = np.broadcast_to(sums.powers, (3, 2, T)), sums.support
-        single = np.full(T, False) if shared else ~(support[0] < support[1])
+        single = np.full(T, self.reach == 0) if shared else ~(support[0] < support[1])
         least = (self.data.shape[0] + 16) * 2.0**-90 * self.reach * self.reach
         parts = [
             _solve(sums.total[:, :, t], powers[:, :, t], self.centre, self.skip and not single[t], least) for t in range(T)

@@ -8,10 +8,14 @@ If Lambda' 1 = 0 (and Lambda' X = 0, where networks have a skip connection), it 
 relu(w.x + b) with ||w|| = 1: as a function of b the vector is piecewise linear and constant far out, so its norm is largest
 at a breakpoint b = -w.x_i. Then no network with values Y at the points costs less than <Lambda, Y> / g.
 
+Where the bias is part of the norm, neurons are relu(w.p) with p = (x, 1) and ||w|| = 1: the same with one base point, 0.
+
 *Up to two inputs, exact up to rounding.* The lines w.(x_j - x_i) = 0 cut the circle into arcs, on each of which the vector
 is C w with one matrix C. Its norm is largest at an end of the arc or at the top right-singular vector of C.
 
-*Three inputs or more, branch and bound.* On the cap of unit vectors within an angle a of a centre, each relu(t) is replaced
+*Three inputs, exact up to rounding.* The great circles w.(x_j - x_i) = 0 cut the sphere into cells: `vvnorm.sphere_cells`.
+
+*More inputs, branch and bound.* On the cap of unit vectors within an angle a of a centre, each relu(t) is replaced
 by a linear function alpha t with alpha in [0, 1]: 0 or 1 where the sign of t = w.(x_j - x_i) is the same all over the cap.
 What is left over, relu(t) - alpha t, is never negative. So it only helps the bound where Lambda_j points against the
 response (a concave kink), and there alpha is free: it is chosen to make the response stationary at the centre. Hence the
@@ -33,10 +37,14 @@ from vvnorm.tolerances import EPS
 CELLS: Final = 200_000
 """Most cells that branch and bound looks at unless the caller says how many; one costs about 3 N T d multiplications."""
 
+EXACT_WORK: Final = 3e10
+"""Number of multiplications up to which cells of the sphere are gone through one by one, unless the caller says how many:
+half a minute at most."""
+
 WORK: Final = 3e9
 """Number of multiplications that it makes at most unless the caller says how many cells: seconds, not minutes."""
 
-TOLERANCE: Final = 1e-5
+TOLERANCE: Final = 1e-7
 """Relative distance from the maximum at which branch and bound stops if the cells have not run out before."""
 
 _EPS = float(EPS)
@@ -54,102 +62,159 @@ def neuron_bound(X: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) 
     Lambda : array-like, shape (N,) or (N, T)
         One vector per point.
     budget : int, optional
-        Three inputs or more: how many cells may be looked at. Fewer give the same or a larger bound. By default `CELLS`, or
-        fewer where that would take more than `WORK`.
+        Three inputs or more: how many cells may be looked at. Fewer give the same or a larger bound. By default for three
+        inputs all of them, about 4 N^3, where that takes no more than `EXACT_WORK`; else `CELLS`, or fewer where that would
+        take more than `WORK`.
 
     Returns
     -------
     float
-        In units of Lambda times units of X; rounding errors are added. Up to two inputs (or points in a plane) it exceeds
-        the maximum by rounding only; beyond that by at most `TOLERANCE`, unless the budget runs out.
+        In units of Lambda times units of X; rounding errors are added. Up to three inputs (or points in a space of three
+        dimensions) it exceeds the maximum by rounding only; beyond that by at most `TOLERANCE`, unless the budget runs out.
 
     Raises
     ------
     TypeError, ValueError
         For arrays that are not finite real numbers or do not match; for a negative budget.
     """
+    return _response(X, Lambda, budget, mutual=True)
+
+
+def ray_bound(P: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) -> float:
+    """Bound max over ||w|| = 1 of ||sum_j Lambda_j relu(w.p_j)|| from above.
+
+    Parameters
+    ----------
+    P : array-like, shape (N,) or (N, d)
+        Vectors, such as (x_j, 1).
+    Lambda, budget
+        As for `neuron_bound`; all cells are about 4 N^2.
+
+    Returns
+    -------
+    float
+        As for `neuron_bound`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `neuron_bound`.
+    """
+    return _response(P, Lambda, budget, mutual=False)
+
+
+def _response(X: ArrayLike, Lambda: ArrayLike, budget: int | None, *, mutual: bool) -> float:
+    """Bound the response: the base points are the points themselves (`mutual`), or 0 alone."""
     points = as_inputs(X)
     weights = as_labels(Lambda, len(points), "Lambda")
-    cells = min(CELLS, int(WORK / (3 * points.size * weights.shape[1]))) if budget is None else as_count(budget, "budget")
-    reach = float(np.max(points.max(axis=0) / 2 - points.min(axis=0) / 2))
+    most = None if budget is None else as_count(budget, "budget")
+    low, high = (points.min(axis=0), points.max(axis=0)) if mutual else (0.0, np.abs(points).max(axis=0))
+    reach = float(np.max(np.divide(high, 2) - np.divide(low, 2)))
     if reach == 0 or not weights.any():
         return 0.0
     x_exponent, exponent = math.frexp(reach)[1], math.frexp(float(np.abs(weights).max()))[1]
     points, weights = np.ldexp(points, -x_exponent), np.ldexp(weights, -exponent)
-    bound = _bound(points, weights, cells)
+    bound = _bound(points, points if mutual else np.zeros((1, points.shape[1])), weights, most)
     with np.errstate(over="ignore"):
         scaled = float(np.ldexp(bound, x_exponent + exponent))
     return math.nextafter(scaled, math.inf)
 
 
-def _bound(X: Array, L: Array, budget: int) -> float:
-    """Do the work of `neuron_bound` in units in which X spans about 1 and the largest entry of L is about 1."""
+def _bound(X: Array, bases: Array, L: Array, budget: int | None) -> float:
+    """Do the work of `_response` in units in which X spans about 1 and the largest entry of L is about 1."""
     sizes = row_norms(L)
-    Z, lost = (X, 0.0) if X.shape[1] <= 2 else _own_dimensions(X)
+    Z, origins, lost = (X, bases, 0.0) if X.shape[1] <= 2 else _own_dimensions(X, bases)
     if Z.shape[1] == 1:
-        Z = np.column_stack([Z, np.zeros(len(Z))])
-    if Z.shape[1] == 2:
-        bound = circle(np.ascontiguousarray(Z), np.ascontiguousarray(L))
+        Z, origins = (np.pad(values, ((0, 0), (0, 1))) for values in (Z, origins))
+    (N, d), T = Z.shape, L.shape[1]
+    if T > N and d > 2:  # the outputs may be rotated: what counts are the products <Lambda_j, Lambda_k>
+        L = np.asarray(np.linalg.qr(L.T, mode="r")).T
+    Z, origins, L = (np.ascontiguousarray(values) for values in (Z, origins, L))
+    arcs = 4 * len(origins) * N * N
+    if d == 2:
+        bound = circle(Z, origins, L)
+    elif d == 3 and (arcs * (8 * L.shape[1] + 40) <= EXACT_WORK if budget is None else arcs <= budget):
+        from vvnorm.sphere_cells import largest_response
+
+        stray = max(float(np.linalg.norm(L.T @ (Z - z))) for z in origins)
+        even = stray <= 1e-13 * max(float(sizes @ row_norms(Z - z)) for z in origins)
+        # Where w and -w were not told apart, their responses differ by that.
+        bound = largest_response(Z, origins, L, len(origins) > 1, even) + even * stray
     else:
-        bound = _on_sphere(np.ascontiguousarray(Z), L, sizes, budget)
+        cells = min(CELLS, int(WORK / (3 * Z.size * L.shape[1]))) if budget is None else budget
+        bound = _on_sphere(Z, origins, L, sizes, cells)
     # Sums of up to 2N terms of that size, each a product that carries a few roundings; norms of T entries.
-    terms = max(float(sizes @ row_norms(Z - z)) for z in Z)
-    N, T = L.shape
-    return bound * (1 + (T + 16) * EPS) + (2 * N + 32) * EPS * terms + lost * float(sizes.sum()) + N * _UNDERFLOW
+    terms = max(float(sizes @ row_norms(Z - z)) for z in origins)
+    rotated = N * T * EPS if T > N and d > 2 else 0.0
+    return bound * (1 + (T + 16) * EPS + rotated) + (2 * N + 64) * EPS * terms + lost * float(sizes.sum()) + N * _UNDERFLOW
 
 
-def _own_dimensions(X: Array) -> tuple[Array, float]:
-    """Coordinates within the affine hull of the points, and by how much (at most) differences of points have moved."""
-    centred = X - X.mean(axis=0)
+def _own_dimensions(X: Array, bases: Array) -> tuple[Array, Array, float]:
+    """Coordinates of points and base points within their affine hull, and by how much at most differences have moved."""
+    centre = bases.mean(axis=0)
+    centred = X - centre
     _, s, axes = np.linalg.svd(centred, full_matrices=False)
     rounding = 64 * len(X) * EPS
     rank = max(1, int(np.sum(s > rounding * s[0])))
     if rank == X.shape[1]:
-        return X, 0.0
+        return X, bases, 0.0
     rest = float(s[rank]) if rank < len(s) else 0.0
-    return centred @ axes[:rank].T, 2 * rest + rounding * float(s[0])
+    frame = axes[:rank].T
+    return centred @ frame, (bases - centre) @ frame, 2 * rest + rounding * float(s[0])
 
 
 # --- two inputs -------------------------------------------------------------------------------------------------------
 
 
 @numba.njit(cache=True, error_model="numpy")
-def circle(X: Any, L: Any) -> float:
-    """Largest response over all points and the whole circle of directions; X (N, 2), L (N, T)."""
+def circle(X: Any, bases: Any, L: Any) -> float:
+    """Largest response over all base points (M, 2) and the whole circle of directions; X (N, 2), L (N, T)."""
+    P, best = np.empty(X.shape), 0.0
+    for i in range(len(bases)):
+        for j in range(len(X)):
+            P[j, 0], P[j, 1] = X[j, 0] - bases[i, 0], X[j, 1] - bases[i, 1]
+        best = max(best, around(P, L, False))
+    return best
+
+
+@numba.njit(cache=True, error_model="numpy")
+def around(P: Any, L: Any, even: bool) -> float:
+    """Largest ||sum_j L_j relu(w.p_j)|| over the circle of directions w, over one half of it if `even`.
+
+    P (N, 2), L (N, T).
+    """
     N, T = L.shape
     theta, Q, rows = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
-    here, there = np.empty((2, T)), np.empty((2, T))  # C for w, and minus C for -w
-    best = 0.0
-    for i in range(N):
-        here[:] = 0.0
-        there[:] = 0.0
-        count = 0
-        for j in range(N):
-            x, y = X[j, 0] - X[i, 0], X[j, 1] - X[i, 1]
-            if x == 0.0 and y == 0.0:
-                continue
-            # Active just before the angle 0, or turned round: then the angle at which it switches is in [0, pi).
-            active = x > 0.0 or (x == 0.0 and y < 0.0)
-            sign = 1.0 if active else -1.0
-            Q[count, 0], Q[count, 1], rows[count] = sign * x, sign * y, j
-            theta[count] = math.atan2(sign * y, sign * x) + 0.5 * math.pi
-            _add(here if active else there, L[j], x, y)
-            count += 1
-        order = np.argsort(theta[:count])
-        low = 0.0
-        for k in range(count + 1):
-            if k < count:
-                q = Q[order[k]]
-                size = math.hypot(q[0], q[1])
-                high, wx, wy = theta[order[k]], -q[1] / size, q[0] / size
-            else:
-                high, wx, wy = math.pi, -1.0, 0.0
-            best = max(best, _largest_on_arc(here, low, high, wx, wy), _largest_on_arc(there, low, high, wx, wy))
-            if k < count:
-                # What was active switches off on this side and on at the opposite one, or the other way round.
-                _add(here, L[rows[order[k]]], -q[0], -q[1])
-                _add(there, L[rows[order[k]]], q[0], q[1])
-            low = high
+    here, there = np.zeros((2, T)), np.zeros((2, T))  # C for w, and minus C for -w
+    best, count = 0.0, 0
+    for j in range(N):
+        x, y = P[j, 0], P[j, 1]
+        if x == 0.0 and y == 0.0:
+            continue
+        # Active just before the angle 0, or turned round: then the angle at which it switches is in [0, pi).
+        active = x > 0.0 or (x == 0.0 and y < 0.0)
+        sign = 1.0 if active else -1.0
+        Q[count, 0], Q[count, 1], rows[count] = sign * x, sign * y, j
+        theta[count] = math.atan2(sign * y, sign * x) + 0.5 * math.pi
+        _add(here if active else there, L[j], x, y)
+        count += 1
+    order = np.argsort(theta[:count])
+    low = 0.0
+    for k in range(count + 1):
+        if k < count:
+            q = Q[order[k]]
+            size = math.hypot(q[0], q[1])
+            high, wx, wy = theta[order[k]], -q[1] / size, q[0] / size
+        else:
+            high, wx, wy = math.pi, -1.0, 0.0
+        best = max(best, _largest_on_arc(here, low, high, wx, wy))
+        if not even:
+            best = max(best, _largest_on_arc(there, low, high, wx, wy))
+        if k < count:
+            # What was active switches off on this side and on at the opposite one, or the other way round.
+            _add(here, L[rows[order[k]]], -q[0], -q[1])
+            _add(there, L[rows[order[k]]], q[0], q[1])
+        low = high
     return best
 
 
@@ -186,21 +251,17 @@ def _largest_on_arc(C: Any, low: float, high: float, wx: float, wy: float) -> fl
     return math.sqrt(square)
 
 
-# --- three inputs or more ---------------------------------------------------------------------------------------------
+# --- more inputs ------------------------------------------------------------------------------------------------------
 
 
-def _on_sphere(X: Array, L: Array, sizes: Array, budget: int) -> float:
+def _on_sphere(X: Array, bases: Array, L: Array, sizes: Array, budget: int) -> float:
     """Branch and bound from closed forms that hold for every direction."""
     N, T = L.shape
-    if T > N:  # the outputs may be rotated: what counts are the products <Lambda_j, Lambda_k>
-        L = np.asarray(np.linalg.qr(L.T, mode="r")).T
-    caps, strays = np.empty(N), np.empty(N)
-    for i in range(N):
-        caps[i], strays[i] = _closed_form(X - X[i], L, sizes)
-    slack = (32 * (N + T + X.shape[1]) + (N * T if T > N else 0)) * EPS
+    caps, strays = np.array([_closed_form(X - base, L, sizes) for base in bases]).T.copy()
+    slack = 32 * (N + T + X.shape[1]) * EPS
     spectral = float(np.linalg.norm(L, 2))
     even = strays <= _STRAY * caps
-    bound = sphere(X, np.ascontiguousarray(L), sizes, spectral, caps, even, slack, TOLERANCE, budget)
+    bound = sphere(X, bases, L, sizes, spectral, caps, even, slack, TOLERANCE, budget)
     # By symmetry only one of w and -w was looked at where ||Lambda' P|| is nearly 0: their responses differ by that.
     return float(bound + np.max(strays, where=even, initial=0.0)) * (1 + slack)
 
@@ -225,19 +286,20 @@ def _closed_form(P: Array, L: Array, sizes: Array) -> tuple[float, float]:
 
 @numba.njit(cache=True, error_model="numpy")
 def sphere(
-    X: Any, L: Any, sizes: Any, spectral: float, caps: Any, even: Any, slack: float, tolerance: float, budget: int
+    X: Any, bases: Any, L: Any, sizes: Any, spectral: float, caps: Any, even: Any, slack: float, tolerance: float,
+    budget: int,
 ) -> float:  # fmt: skip
     """Best-first branch and bound over cells of the sphere of directions, for all base points at once.
 
     Parameters
     ----------
-    X : (N, d) array; L : (N, T) array; sizes : (N,) array
-        Points, their vectors, and the norms of those.
+    X : (N, d) array; bases : (M, d) array; L : (N, T) array; sizes : (N,) array
+        Points, base points, the vectors of the points, and the norms of those.
     spectral : float
         Spectral norm of L.
-    caps : (N,) array
+    caps : (M,) array
         A bound for each base point.
-    even : (N,) array of bool
+    even : (M,) array of bool
         Whether w and -w need not be told apart there.
     slack : float
         Relative rounding error of squared norms.
@@ -252,12 +314,12 @@ def sphere(
     its face) and its base point. Cells are bisected along the longest edge. The bound after any number of cells is the
     largest one left, which can only fall: a cell never gets a larger bound than the one it is part of.
     """
-    N, d = X.shape
-    centres, widths = np.zeros((N + budget, d)), np.zeros((N + budget, d))
-    bases = np.zeros(N + budget, np.int64)
+    (N, d), M = X.shape, len(bases)
+    centres, widths = np.zeros((M + budget, d)), np.zeros((M + budget, d))
+    places = np.zeros(M + budget, np.int64)
     heap = [(-caps[0], 0)]
-    for i in range(N):
-        bases[i] = i
+    for i in range(M):
+        places[i] = i
         if i > 0:
             heapq.heappush(heap, (-caps[i], i))
     P, lengths, base = np.empty((N, d)), np.empty(N), -1
@@ -266,20 +328,20 @@ def sphere(
         bound, cell = heap[0]
         bound = -bound
         whole = _dot(widths[cell], widths[cell]) == 0.0
-        children = (d if even[bases[cell]] else 2 * d) if whole else 2
+        children = (d if even[places[cell]] else 2 * d) if whole else 2
         if bound <= best * (1.0 + tolerance) or cells + children > budget:
             return max(bound, settled)
         heapq.heappop(heap)
-        if bases[cell] != base:
-            base = bases[cell]
-            _differences(X, base, P, lengths)
+        if places[cell] != base:
+            base = places[cell]
+            differences(X, bases[base], P, lengths)
         u, width = centres[cell].copy(), widths[cell].copy()
         edge = np.argmax(width)
         for child in range(children):
             # The first child takes the place of its parent.
-            place = cell if child == 0 else N + cells
+            place = cell if child == 0 else M + cells
             cells += 1
-            bases[place] = base
+            places[place] = base
             for k in range(d):
                 centres[place, k], widths[place, k] = u[k], 1.0 if whole else width[k]
             if whole:
@@ -299,11 +361,11 @@ def sphere(
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _differences(X: Any, i: int, P: Any, lengths: Any) -> None:
-    """Set P to x_j - x_i and `lengths` to their norms."""
+def differences(X: Any, base: Any, P: Any, lengths: Any) -> None:
+    """Set P to x_j - base and `lengths` to their norms."""
     for j in range(len(X)):
         for k in range(X.shape[1]):
-            P[j, k] = X[j, k] - X[i, k]
+            P[j, k] = X[j, k] - base[k]
         lengths[j] = math.sqrt(_dot(P[j], P[j]))
 
 
