@@ -23,10 +23,23 @@ if TYPE_CHECKING:
     )
     from vvnorm.estimators import VVNormClassifier, VVNormRegressor, VVNormRegressorCV
     from vvnorm.fitting import Fit, fit, fit_path, lambda_max
+    from vvnorm.learned_kernel import FeatureKernel, feature_kernel, kernel_solution
     from vvnorm.losses import Loss
-    from vvnorm.measures import sup_distance
+    from vvnorm.measures import (
+        Bounds,
+        Distance,
+        Estimate,
+        function_distance,
+        max_gradient_norm,
+        mean_gradient_norm,
+        sup_distance,
+        test_train_distances,
+    )
+    from vvnorm.multivariate.infinite import InfiniteAuxiliary
+    from vvnorm.multivariate.solution import MultivariateSolution
     from vvnorm.network import ReLUNetwork
     from vvnorm.piecewise import PiecewiseLinear
+    from vvnorm.regions import Ball, Box, Hull
     from vvnorm.solution import Interpolant, Solution, interpolate
     from vvnorm.training import TrainingResult, train
     from vvnorm.univariate import connect_the_dots
@@ -51,9 +64,22 @@ _HOMES = {
     "estimators": ("VVNormClassifier", "VVNormRegressor", "VVNormRegressorCV"),
     "fitting": ("Fit", "fit", "fit_path", "lambda_max"),
     "losses": ("Loss",),
-    "measures": ("sup_distance",),
+    "learned_kernel": ("FeatureKernel", "feature_kernel", "kernel_solution"),
+    "measures": (
+        "Bounds",
+        "Distance",
+        "Estimate",
+        "function_distance",
+        "max_gradient_norm",
+        "mean_gradient_norm",
+        "sup_distance",
+        "test_train_distances",
+    ),
+    "multivariate.infinite": ("InfiniteAuxiliary",),
+    "multivariate.solution": ("MultivariateSolution",),
     "network": ("ReLUNetwork",),
     "piecewise": ("PiecewiseLinear",),
+    "regions": ("Ball", "Box", "Hull"),
     "solution": ("Interpolant", "Solution", "interpolate"),
     "training": ("TrainingResult", "train"),
     "univariate": ("connect_the_dots",),
@@ -61,13 +87,22 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Ball",
+    "Bounds",
+    "Box",
     "Certificate",
     "Claim",
     "Dataset",
+    "Distance",
+    "Estimate",
+    "FeatureKernel",
     "Fit",
     "FitCertificate",
+    "Hull",
+    "InfiniteAuxiliary",
     "Interpolant",
     "Loss",
+    "MultivariateSolution",
     "PiecewiseLinear",
     "ReLUNetwork",
     "Result",
@@ -85,14 +120,20 @@ __all__ = [
     "certify_fit",
     "collinear_dataset",
     "connect_the_dots",
+    "feature_kernel",
     "fit",
     "fit_path",
+    "function_distance",
     "gaussian_auxiliary",
     "interpolate",
+    "kernel_solution",
     "lambda_max",
     "load_dataset",
+    "max_gradient_norm",
+    "mean_gradient_norm",
     "random_dataset",
     "sup_distance",
+    "test_train_distances",
     "train",
     "two_squares",
 ]

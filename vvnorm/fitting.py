@@ -1,12 +1,13 @@
-"""Fits: univariate data with a loss and lam times the VV norm, each with a proof of how close to optimal it is.
+"""Fits: data with a loss and lam times the VV norm, each with a proof of how close to optimal it is.
 
 The objective of a function f is, everywhere in the toolkit,
 
     sum over present labels of weight * loss(f(x_i), y_i)  +  lam * VV(f),      squared loss: (f - y)^2 / 2.
 
-`fit` hands sorted data to `vvnorm.univariate.regularised` and wraps what comes back. The proof is made when it is first
-asked for, by `vvnorm.certify_regularised`, so that fitting costs no more than the solver does. Labels in C-contiguous
-float64, in memory or mapped from a file, are read where they are when the inputs are sorted, and never copied.
+With one input `fit` hands sorted data to `vvnorm.univariate.regularised` and wraps what comes back. The proof is made
+when it is first asked for, by `vvnorm.certify_regularised`, so that fitting costs no more than the solver does. Labels in
+C-contiguous float64, in memory or mapped from a file, are read where they are when the inputs are sorted, and never
+copied. Several inputs, and biases inside the norm, are for `vvnorm.multivariate`.
 """
 
 import math
@@ -24,17 +25,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm.certify_regularised import FitCertificate, certify_fit
-from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
+from vvnorm.data import Array, as_count, as_inputs, as_labels, as_strength, as_weights
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
-from vvnorm.solution import Solution, as_tolerance
+from vvnorm.solution import Solution, as_time_limit, as_tolerance
 from vvnorm.tolerances import GAP
 from vvnorm.univariate.compiled import fixed, is_sorted
 from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
 
 if TYPE_CHECKING:
     from vvnorm.convex import CurvatureFit
+    from vvnorm.multivariate.solution import FitProblem
 
 Data = ArrayLike | str | os.PathLike[str]
 LossLike = str | Loss | Sequence[str | Loss]
@@ -43,6 +45,7 @@ _LARGE = 1_000_000  # labels; fewer are validated here, more in the solver's own
 _DIVERGING = 1e-9 * math.log(2)  # mean logistic loss: margins of about 21, probabilities that are 0 or 1 to nine digits
 _MUCH = 0.1  # a gap smaller by this factor shows that the weights are at fault
 _METHOD = "knot generation"
+_SINGLE = "constant (one distinct input)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +70,7 @@ class Fit(Solution):
     skip : bool
         Whether networks with a skip connection compete.
     lam_max : float or None
-        The least lam whose fit is a line; not computed without a skip connection.
+        The least lam whose fit is a line, 0 for one distinct input; not computed without a skip connection.
     found : Found
         What the solver returned: kinks, slopes, knots and values.
     solver : mapping
@@ -101,7 +104,7 @@ class Fit(Solution):
     @cached_property
     def _judged(self) -> tuple[ReLUNetwork | PiecewiseLinear, FitCertificate]:
         certificate = self._certify(self.network)
-        if certificate.gap <= self.tol or not self.skip:
+        if certificate.gap <= self.tol or not self._bends_inside:
             return self.network, certificate
         other = self._certify(self._pieces)
         return (self._pieces, other) if other.gap <= max(self.tol, _MUCH * certificate.gap) else (self.network, certificate)
@@ -110,6 +113,11 @@ class Fit(Solution):
         return certify_fit(
             function, self.X, self.Y, self.lam, loss=self.losses, weights=self.weights, skip=self.skip, dual=self.found.dual
         )
+
+    @property
+    def _bends_inside(self) -> bool:
+        """Whether knots and values say it all; without a skip connection the network may bend at the ends of the data."""
+        return self.skip and len(self.found.knots) > 1
 
     @cached_property
     def _pieces(self) -> PiecewiseLinear:
@@ -147,8 +155,7 @@ class Fit(Solution):
         return self.found.kinks
 
     def _at(self, x: Array) -> Array:
-        # Without a skip connection the network may bend at the ends of the data, which the knots do not show.
-        return self._pieces(x) if self.skip else self.network(x)
+        return self._pieces(x) if self._bends_inside else self.network(x)
 
     # --- words ---
 
@@ -230,14 +237,17 @@ def fit(
     loss: LossLike = "squared",
     weights: ArrayLike | None = None,
     skip: bool = True,
+    penalise_bias: bool = False,
     tol: float = GAP,
-) -> Fit:
-    """Fit univariate data: minimise the sum of losses plus lam times the VV norm, with a proof of the gap.
+    time_limit: float | None = None,
+    seed: int = 0,
+) -> Any:  # which kind of fit depends on the data
+    """Fit data: minimise the sum of losses plus lam times the VV norm, with a proof of the gap.
 
     Parameters
     ----------
-    X : array-like, shape (N,) or (N, 1), or the path of a .npy file
-        Inputs in any order, at least two of them distinct. Repeats are kept: each of their labels counts.
+    X : array-like, shape (N,) or (N, d), or the path of a .npy file
+        Inputs in any order. Repeats are kept: each of their labels counts. One distinct input is fitted by a constant.
     Y : array-like, shape (N,) or (N, T), or the path of a .npy file
         Labels, NaN = missing. Files are mapped into memory and read in place; so is any C-contiguous float64 array if
         the inputs are sorted.
@@ -248,19 +258,29 @@ def fit(
     weights : array-like, shape (N,), (N, 1) or (N, T), optional
         Non-negative weights of the labels' losses.
     skip : bool
-        Whether the network may have a skip connection. Without one a slow convex program is solved.
+        Whether the network may have a skip connection. Without one, for one input, a slow convex program is solved.
+    penalise_bias : bool
+        Whether the cost of a neuron is ||(w, b)|| ||v||, in place of ||w|| ||v||.
     tol : float
         Relative gap to reach, and up to which the fit's `verify` accepts it.
+    time_limit : float, optional
+        Seconds after which the best network so far is returned, with its bound. For several inputs.
+    seed : int
+        Of the first neurons, and of searches that are not exact. For several inputs.
 
     Returns
     -------
     Fit
-        A gap above `tol` is no error: `gap` says how large it is, `verify` complains.
+        For one input.
+    MultivariateSolution
+        For several inputs, or biases inside the norm; losses are `squared`, `logistic` or `huber` then.
+
+    A gap above `tol` is no error: `gap` says how large it is, `verify` complains.
 
     Raises
     ------
     TypeError, ValueError
-        For bad data (see `vvnorm.data`), lam, loss, labels or weights; several input features; one distinct input.
+        For bad data (see `vvnorm.data`), lam, loss, labels or weights.
     MemoryError
         If labels must be copied (sorted, converted, recoded) and their copy does not fit into memory.
 
@@ -272,8 +292,12 @@ def fit(
     (0, 2, [])
     """
     strength, tol = as_strength(lam), as_tolerance(tol)
+    X, Y = _opened(X, "X"), _opened(Y, "Y")
+    if penalise_bias or _several_inputs(X):
+        limit = as_time_limit(time_limit)
+        return _points(X, Y, loss, weights, skip, penalise_bias, seed).fit(strength, tol, time_limit=limit)[0]
     problem = _problem(X, Y, loss, weights)
-    return _fitted(problem, strength, tol) if skip else _fitted_without_skip(problem, strength, tol)
+    return _fitted(problem, strength, tol, skip)
 
 
 def fit_path(
@@ -284,9 +308,11 @@ def fit_path(
     loss: LossLike = "squared",
     weights: ArrayLike | None = None,
     skip: bool = True,
+    penalise_bias: bool = False,
     tol: float = GAP,
-    advance: Callable[[Fit], object] | None = None,
-) -> list[Fit]:
+    seed: int = 0,
+    advance: Callable[[Any], object] | None = None,
+) -> list[Any]:
     """Fit the same data for several lam, each fit starting from its neighbour of larger lam.
 
     Parameters
@@ -300,33 +326,71 @@ def fit_path(
 
     Returns
     -------
-    list of Fit : in the order of `lams`.
+    list of Fit, or of MultivariateSolution : in the order of `lams`.
     """
     strengths, tol = [as_strength(lam) for lam in lams], as_tolerance(tol)
+    X, Y = _opened(X, "X"), _opened(Y, "Y")
+    if penalise_bias or _several_inputs(X):
+        return _points(X, Y, loss, weights, skip, penalise_bias, seed).path(strengths, tol, advance)
     problem = _problem(X, Y, loss, weights)
     fits: dict[int, Fit] = {}
     start: Found | None = None
     for place in sorted(range(len(strengths)), key=lambda i: -strengths[i]):
         lam = strengths[place]
-        fits[place] = _fitted(problem, lam, tol, start) if skip else _fitted_without_skip(problem, lam, tol)
+        fits[place] = _fitted(problem, lam, tol, skip, start)
         start = fits[place].found
         if advance:
             advance(fits[place])
     return [fits[place] for place in range(len(strengths))]
 
 
-def lambda_max(X: Data, Y: Data, *, loss: LossLike = "squared", weights: ArrayLike | None = None) -> float:
-    """Return the least lam whose fit is a line (with a skip connection); parameters and errors are those of `fit`."""
+def lambda_max(
+    X: Data,
+    Y: Data,
+    *,
+    loss: LossLike = "squared",
+    weights: ArrayLike | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
+) -> float:
+    """Return the least lam whose fit is affine (constant without a skip connection); parameters and errors as for `fit`.
+
+    With more points in three or more dimensions than an exact search can take it is the largest found, a lower bound.
+    """
+    X, Y = _opened(X, "X"), _opened(Y, "Y")
+    if penalise_bias or not skip or _several_inputs(X):
+        return _points(X, Y, loss, weights, skip, penalise_bias, 0).lam_max
     return critical_lam(_problem(X, Y, loss, weights))
+
+
+def _several_inputs(X: Any) -> bool:
+    return np.ndim(X) == 2 and np.shape(X)[1] > 1
+
+
+def _points(
+    X: Any, Y: Any, loss: LossLike, weights: ArrayLike | None, skip: bool, penalise_bias: bool, seed: int
+) -> "FitProblem":  # fmt: skip
+    """Validate data of several inputs."""
+    from vvnorm.multivariate.problem import Convention
+    from vvnorm.multivariate.solution import FitProblem
+
+    inputs = as_inputs(X)
+    labels = as_labels(Y, len(inputs), allow_missing=True)
+    losses = as_losses(loss, labels.shape[1])
+    shares = as_weights(weights, labels.shape)
+    convention = Convention(bool(skip), bool(penalise_bias))
+    return FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention, as_count(seed, "seed"))
 
 
 # --- solving ----------------------------------------------------------------------------------------------------------
 
 
-def _fitted(problem: Problem, lam: float, tol: float, start: Found | None = None) -> Fit:
+def _fitted(problem: Problem, lam: float, tol: float, skip: bool, start: Found | None = None) -> Fit:
+    if not (skip or problem.is_single):
+        return _fitted_without_skip(problem, lam, tol)
     found = solve(problem, lam, tol=tol, start=start)
     solver = {
-        "method": _METHOD,
+        "method": _SINGLE if problem.is_single else _METHOD,
         "status": "tolerance reached" if found.gap <= tol else f"stopped at a relative gap of {found.gap:.2g}",
         "rounds": found.rounds,
         "steps": found.steps,
@@ -334,9 +398,8 @@ def _fitted(problem: Problem, lam: float, tol: float, start: Found | None = None
         "seconds": found.seconds,
     }
     # The solver has come across lam_max, so it costs nothing here.
-    return Fit(
-        _network(found), **_fields(problem, tol, lam), skip=True, lam_max=critical_lam(problem), found=found, solver=solver
-    )
+    lam_max = critical_lam(problem) if skip else None
+    return Fit(_network(found), **_fields(problem, tol, lam), skip=skip, lam_max=lam_max, found=found, solver=solver)
 
 
 def _fitted_without_skip(problem: Problem, lam: float, tol: float) -> Fit:
@@ -400,8 +463,8 @@ def _network(found: Found) -> ReLUNetwork:
 
 def _problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) -> Problem:
     """Validate, sort and recode; what is in order already is passed on as it is."""
-    x, in_order = _inputs(_opened(X, "X"))
-    given = _opened(Y, "Y")
+    x, in_order = _inputs(X)
+    given = Y
     labels = _labels(given, len(x))
     losses = as_losses(loss, labels.shape[1])
     shares = as_weights(weights, labels.shape)
@@ -415,8 +478,6 @@ def _problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) -> Pro
         order = np.argsort(x, kind="stable")
         x, labels = x[order], labels[order]
         shares = None if shares is None else shares[order]
-    if x[0] == x[-1]:
-        raise ValueError(f"X has 1 distinct value ({float(x[0])!r}); a fit needs two or more")
     return Problem(x, _recoded(labels, losses), shares, losses)
 
 

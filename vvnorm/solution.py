@@ -4,7 +4,7 @@ import math
 import platform
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm import univariate
 from vvnorm.certify import Certificate, Rows, certify_sorted
-from vvnorm.data import Array, as_count, as_generator, as_inputs, has_missing, is_empty, sorted_univariate
+from vvnorm.data import Array, as_count, as_generator, as_inputs, as_labels, has_missing, is_empty, sorted_univariate
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import GAP
 
@@ -28,8 +28,8 @@ class Solution(ABC):
         The solution as a network.
     certificate
         Primal and dual side of the proof.
-    X, Y : (N, 1) and (N, T) arrays
-        The data, sorted.
+    X, Y : (N, d) and (N, T) arrays
+        The data; sorted, for one input.
     tol : float
         Relative gap up to which `verify` accepts.
     provenance : mapping
@@ -212,29 +212,55 @@ class Interpolant(Solution):
         return lines
 
 
-def interpolate(X: ArrayLike, Y: ArrayLike, *, skip: bool = True, tol: float = GAP) -> Interpolant:
-    """Find the minimal-VV-norm interpolant of univariate data, with a proof that it is one.
+def interpolate(
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    auxiliary: str | None = None,
+    tol: float = GAP,
+    time_limit: float | None = None,
+    seed: int = 0,
+    advance: Callable[[int, float, float], Any] | None = None,
+) -> Any:  # which kind of solution depends on the data
+    """Find the minimal-VV-norm interpolant of data, with a proof that it is one.
 
     Parameters
     ----------
-    X : array-like, shape (N,) or (N, 1)
-        At least two distinct inputs, in any order; repeats with equal labels are merged.
+    X : array-like, shape (N,) or (N, d)
+        Inputs in any order; repeats with equal labels are merged. With one input, at least two distinct ones.
     Y : array-like, shape (N,) or (N, T)
-        Labels. NaN = missing: there is no closed form then, and the convex program of `vvnorm.convex` is solved.
+        Labels, NaN = missing. With one input there is no closed form then, and a convex program is solved.
     skip : bool
         Whether the network may have a skip connection. Without one there is no closed form either.
+    penalise_bias : bool
+        Whether the cost of a neuron is ||(w, b)|| ||v||, in place of ||w|| ||v||.
+    auxiliary : None or 'infinite'
+        'infinite': the limit of infinitely many Gaussian auxiliary outputs (`vvnorm.multivariate.infinite`).
     tol : float
-        Relative gap and residual up to which the solution's `verify` accepts it.
+        Relative gap and residual up to which the solution's `verify` accepts it; with several inputs also where to stop.
+    time_limit : float, optional
+        Seconds after which the best network so far is returned, with its bound. For several inputs.
+    seed : int
+        Of the first neurons, and of searches that are not exact. For several inputs.
+    advance : callable, optional
+        Called after each round with its number and the bounds on the cost. For several inputs.
 
     Returns
     -------
     Interpolant
+        For one input: the closed form, and all that is known about other solutions.
+    MultivariateSolution
+        For several inputs, or biases inside the norm. Its gap may be above `tol`: see `gap` and `verify`.
+    InfiniteAuxiliary
+        For that limit.
 
     Raises
     ------
     TypeError, ValueError
-        For bad data (see `vvnorm.data`); labels that differ at one input; one distinct input only; several input
-        features; slopes beyond the range of float64.
+        For bad data (see `vvnorm.data`); labels that differ at one input; one distinct input only, if there is one feature;
+        slopes beyond the range of float64.
     RuntimeError
         If the convex program's solver returns nothing usable.
 
@@ -245,6 +271,37 @@ def interpolate(X: ArrayLike, Y: ArrayLike, *, skip: bool = True, tol: float = G
     (4.0, True, [])
     """
     tol = as_tolerance(tol)
+    if auxiliary not in (None, "infinite"):
+        raise ValueError(f"auxiliary must be None or 'infinite', got {auxiliary!r}")
+    inputs = as_inputs(X)
+    if inputs.shape[1] > 1 or penalise_bias or auxiliary:
+        from vvnorm.multivariate.infinite import interpolate_infinite
+        from vvnorm.multivariate.problem import Convention
+        from vvnorm.multivariate.solution import interpolate_points
+
+        labels = as_labels(Y, len(inputs), allow_missing=True)
+        solve = interpolate_infinite if auxiliary else interpolate_points
+        options: dict[str, Any] = {
+            "time_limit": as_time_limit(time_limit),
+            "seed": as_count(seed, "seed"),
+            "advance": advance,
+        }
+        return solve(inputs, labels, Convention(bool(skip), bool(penalise_bias)), tol, **options)
+    return _interpolate_one_input(X, Y, skip, tol)
+
+
+def as_time_limit(time_limit: float | None) -> float | None:
+    """Validate a number of seconds, or None."""
+    if time_limit is None:
+        return None
+    if isinstance(time_limit, bool) or not isinstance(time_limit, int | float | np.integer | np.floating):
+        raise TypeError(f"time_limit must be a number of seconds or None, got {time_limit!r}")
+    if not time_limit > 0:
+        raise ValueError(f"time_limit must be positive, got {time_limit!r}")
+    return float(time_limit)
+
+
+def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float) -> Interpolant:
     began = time.perf_counter()
     x, labels = sorted_univariate(X, Y)
     missing = has_missing(labels)

@@ -1,4 +1,4 @@
-"""The problem in several input features: convex programs over finite sets of neurons."""
+"""Minimal-VV-norm networks of several inputs: certified by column generation over all neurons."""
 
 from vvnorm.multivariate.master import MasterSolution, group_lasso
 

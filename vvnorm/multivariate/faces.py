@@ -1,0 +1,373 @@
+"""The neurons that respond most to a dual array, for points in three and more dimensions.
+
+Seen from a base point the hyperplanes w.p_j = 0 cut the sphere of directions into cells and faces of cells. On each the
+response sum_j Lambda_j relu(w.p_j) is C'w with one matrix C, so a maximum in its inside is a top eigenvector of C C' on
+the face's subspace. For a set S of D - 2 points the directions with w.p_s = 0 for all s in S form a great circle.
+Sweeping it meets arcs, and each arc is the edge of 3^(D-2) faces: every point of S is switched on, off, or stays on the
+kink. All circles together meet every face (points in general position), which makes the search exact, in O(N^D 3^(D-2) T)
+for all base points. Cells whose trace of C C' is below the best value so far cannot hold a better one, and are passed
+over.
+
+Where that takes too long, circles are climbed: from the best direction on one circle to those that share D - 3 of its
+points and pass through it, as long as the response grows. What is found that way is a neuron, not a bound.
+"""
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+_SWEEPS = 40  # of Jacobi's method: it takes 5 or 6
+
+
+@numba.njit(cache=True, error_model="numpy")
+def search_all(
+    P: Any, L: Any, symmetric: bool, base: int, slots: int, values: Any, directions: Any, through: Any
+) -> None:  # fmt: skip
+    """Sweep every great circle of the vectors P (N, D) seen from a base point (-1: none).
+
+    Improves the bests so far: values (slots,), directions (slots, D), through (slots, D - 1). A set S belongs to the slot
+    of its first member, or, if `slots` is 0 or more, to that slot.
+    """
+    N, D = P.shape
+    S, members = np.arange(D - 2), np.empty(D - 2, np.int64)
+    others = np.empty(N, np.int64)
+    count = 0
+    for j in range(N):
+        if j != base:
+            others[count] = j
+            count += 1
+    while True:
+        for k in range(D - 2):
+            members[k] = others[S[k]]
+        slot = slots if slots >= 0 else members[0]
+        sweep(P, L, symmetric, base, members, True, slot, values, directions, through)
+        k = D - 3
+        while k >= 0 and S[k] == count - (D - 2) + k:
+            k -= 1
+        if k < 0:
+            return
+        S[k] += 1
+        for m in range(k + 1, D - 2):
+            S[m] = S[m - 1] + 1
+
+
+@numba.njit(cache=True, error_model="numpy")
+def climb(
+    P: Any, L: Any, symmetric: bool, base: int, start: Any, faces: bool, slot: int,
+    values: Any, directions: Any, through: Any,
+) -> None:  # fmt: skip
+    """Climb from the circle through the D - 2 points `start`; improves the best of the slot."""
+    D = P.shape[1]
+    value, direction, kink = np.zeros(1), np.zeros((1, D)), np.full((1, D - 1), -1)
+    members, trial = start.copy(), np.empty(D - 2, np.int64)
+    sweep(P, L, symmetric, base, members, faces, 0, value, direction, kink)
+    while True:
+        before, vertex = value[0], kink[0].copy()
+        complete = True
+        for k in range(D - 1):
+            complete = complete and vertex[k] >= 0
+        if complete:
+            for leave in range(D - 1):
+                place = 0
+                for k in range(D - 1):
+                    if k != leave:
+                        trial[place] = vertex[k]
+                        place += 1
+                sweep(P, L, symmetric, base, trial, faces, 0, value, direction, kink)
+        if not value[0] > before * (1.0 + 1e-9):
+            break
+    if value[0] > values[slot]:
+        values[slot], directions[slot], through[slot] = value[0], direction[0], kink[0]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def sweep(
+    P: Any, L: Any, symmetric: bool, base: int, S: Any, faces: bool, slot: int, values: Any, directions: Any, through: Any
+) -> None:  # fmt: skip
+    """Sweep the great circle at a right angle to the points S, with or without the faces next to it."""
+    (N, D), T = P.shape, L.shape[1]
+    basis = np.empty((D, D))  # rows: an orthonormal basis of span(P_S), then u and v of the circle
+    if not _complete(P, S, basis):
+        return
+    u, v = basis[D - 2], basis[D - 1]
+    x, y, switch, rows = np.empty(N), np.empty(N), np.empty(N), np.empty(N, np.int64)
+    count = 0
+    for j in range(N):
+        x[j], y[j] = _dot(P[j], u), _dot(P[j], v)
+        taken = j == base
+        for s in S:
+            taken = taken or j == s
+        if taken or (x[j] == 0.0 and y[j] == 0.0):
+            x[j], y[j] = 0.0, 0.0
+            continue
+        theta = math.atan2(x[j] + 0.0, -y[j])
+        switch[count], rows[count] = theta if theta > 0.0 else theta + math.pi, j
+        count += 1
+    order = np.argsort(switch[:count])
+    C, M, w = np.zeros((D, T)), np.zeros((D, D)), np.empty(D)
+    sign = np.empty(N)
+    for side in range(1 if symmetric else 2):
+        _begin(P, L, x, y, side, C, M, sign)
+        low = 0.0
+        for k in range(count + 1):
+            high = switch[order[k]] if k < count else math.pi
+            xx, xy, yy = _form(M, u, u), _form(M, u, v), _form(M, v, v)
+            peak = 0.5 * math.atan2(2.0 * xy, xx - yy)
+            if peak < 0.0:
+                peak += math.pi
+            angle, last = (peak, -1) if low < peak < high else (high, rows[order[k]] if k < count else -1)
+            a, b = math.cos(angle), math.sin(angle)
+            square = xx * a * a + 2.0 * xy * a * b + yy * b * b
+            if square > values[slot] * values[slot] * (1.0 + 1e-12):
+                turn = 1.0 if side == 0 else -1.0
+                values[slot] = math.sqrt(square)
+                for c in range(D):
+                    directions[slot, c] = turn * (a * u[c] + b * v[c])
+                for c in range(D - 2):
+                    through[slot, c] = S[c]
+                through[slot, D - 2] = last
+            if faces:
+                _faces(P, L, S, basis, C, M, sign, slot, values, directions, through, w)
+            if k < count:
+                _cross(P[rows[order[k]]], L[rows[order[k]]], rows[order[k]], C, M, sign)
+            low = high
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _faces(
+    P: Any, L: Any, S: Any, basis: Any, C: Any, M: Any, sign: Any, slot: int,
+    values: Any, directions: Any, through: Any, w: Any,
+) -> None:  # fmt: skip
+    """Look for maxima inside the faces next to an arc of the circle: every point of S is on, off or on the kink."""
+    D, m = P.shape[1], len(S)
+    state, gram, part = np.zeros(m, np.int64), np.empty((D, D)), np.empty(C.shape)
+    total = 1
+    for _ in range(m):
+        total *= 3
+    for code in range(1, total):
+        rest, free = code, 0
+        for k in range(m):
+            state[k] = rest % 3  # 0: on the kink, 1: on, 2: off
+            rest //= 3
+            free += state[k] > 0
+        on = False
+        for k in range(m):
+            on = on or state[k] == 1
+        if on:
+            part[:] = C
+            for k in range(m):
+                if state[k] == 1:
+                    for c in range(D):
+                        for t in range(C.shape[1]):
+                            part[c, t] += P[S[k], c] * L[S[k], t]
+            for c in range(D):
+                for e in range(c + 1):
+                    gram[c, e] = _dot(part[c], part[e])
+                    gram[e, c] = gram[c, e]
+        else:
+            gram[:] = M
+        bar = values[slot] * values[slot] * (1.0 + 1e-12)
+        trace = 0.0
+        for c in range(D):
+            trace += gram[c, c]
+        if trace <= bar:
+            continue
+        square = _top(P, S, state, free, basis, gram, w)
+        if square > bar and _belongs(P, S, state, sign, w):
+            values[slot] = math.sqrt(square)
+            directions[slot] = w
+            through[slot] = -1
+            place = 0
+            for k in range(m):
+                if state[k] == 0:
+                    through[slot, place] = S[k]
+                    place += 1
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _top(P: Any, S: Any, state: Any, free: int, basis: Any, gram: Any, w: Any) -> float:
+    """Largest eigenvalue of `gram` on the face's subspace; sets w to its unit vector."""
+    D, m = len(w), len(S)
+    size = 2 + free
+    span = np.empty((D, D))  # an orthonormal basis of the points on the kink, then one of the face
+    used = 0
+    for k in range(m):
+        if state[k] == 0:
+            _append(P[S[k]], span, used)
+            used += 1
+    for k in range(D - 1, -1, -1):  # those of the circle first, then what lies in span(P_S)
+        if used < D and _append(basis[k], span, used) > 1e-6:
+            used += 1
+    first = D - size
+    small, vectors = np.empty((size, size)), np.empty((size, size))
+    for a in range(size):
+        for b in range(a + 1):
+            small[a, b] = _form(gram, span[first + a], span[first + b])
+            small[b, a] = small[a, b]
+    best = _jacobi(small, vectors)
+    for c in range(D):
+        w[c] = 0.0
+        for a in range(size):
+            w[c] += vectors[a, best] * span[first + a, c]
+    return small[best, best]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _belongs(P: Any, S: Any, state: Any, sign: Any, w: Any) -> bool:
+    """Whether w or -w lies in the face; turns w so that it does."""
+    for turn in (1.0, -1.0):
+        inside = True
+        for k in range(len(S)):
+            if state[k] > 0:
+                value = turn * _dot(P[S[k]], w)
+                inside = inside and (value > 0.0 if state[k] == 1 else value < 0.0)
+        j = 0
+        while inside and j < len(sign):
+            inside = sign[j] == 0.0 or turn * sign[j] * _dot(P[j], w) > 0.0
+            j += 1
+        if inside:
+            for c in range(len(w)):
+                w[c] *= turn
+            return True
+    return False
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _begin(P: Any, L: Any, x: Any, y: Any, side: int, C: Any, M: Any, sign: Any) -> None:
+    """Set C, M = C C' and the signs of w.p_j for directions just after the angle 0 (or pi); 0: takes no part."""
+    D, T = C.shape
+    C[:] = 0.0
+    for j in range(len(P)):
+        if x[j] == 0.0 and y[j] == 0.0:
+            sign[j] = 0.0
+            continue
+        positive = x[j] > 0.0 or (x[j] == 0.0 and y[j] > 0.0)
+        sign[j] = 1.0 if positive == (side == 0) else -1.0
+        if sign[j] > 0.0:
+            for c in range(D):
+                for t in range(T):
+                    C[c, t] += P[j, c] * L[j, t]
+    for c in range(D):
+        for e in range(c + 1):
+            M[c, e] = _dot(C[c], C[e])
+            M[e, c] = M[c, e]
+
+
+@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _cross(p: Any, vector: Any, j: int, C: Any, M: Any, sign: Any) -> None:
+    """Switch the point p on or off."""
+    D, T = C.shape
+    step, square = -sign[j], 0.0
+    sign[j] = step
+    for t in range(T):
+        square += vector[t] * vector[t]
+    along = np.empty(D)
+    for c in range(D):
+        along[c] = 0.0
+        for t in range(T):
+            along[c] += C[c, t] * vector[t]
+    for c in range(D):
+        for t in range(T):
+            C[c, t] += step * p[c] * vector[t]
+    for c in range(D):
+        for e in range(D):
+            M[c, e] += step * (p[c] * along[e] + along[c] * p[e]) + square * p[c] * p[e]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _complete(P: Any, S: Any, basis: Any) -> bool:
+    """Fill the rows of `basis` with orthonormal vectors, the first of them spanning P_S; False if P_S is dependent."""
+    D = basis.shape[1]
+    used = 0
+    for s in S:
+        if _append(P[s], basis, used) < 1e-12:
+            return False
+        used += 1
+    axis = np.empty(D)
+    while used < D:
+        longest, best = -1.0, 0
+        for c in range(D):
+            left = 1.0
+            for k in range(used):
+                left -= basis[k, c] * basis[k, c]
+            if left > longest:
+                longest, best = left, c
+        axis[:] = 0.0
+        axis[best] = 1.0
+        _append(axis, basis, used)
+        used += 1
+    return True
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _append(p: Any, basis: Any, used: int) -> float:
+    """Add a row to an orthonormal basis: p without its part in the span. Returns how long that was relative to p."""
+    D = basis.shape[1]
+    length = math.sqrt(_dot(p, p))
+    if length == 0.0:
+        return 0.0
+    for c in range(D):
+        basis[used, c] = p[c] / length
+    for k in range(2 * used):
+        along = _dot(basis[used], basis[k % used])
+        for c in range(D):
+            basis[used, c] -= along * basis[k % used, c]
+    left = math.sqrt(_dot(basis[used], basis[used]))
+    if left > 0.0:
+        for c in range(D):
+            basis[used, c] /= left
+    return left
+
+
+@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _dot(u: Any, v: Any) -> float:
+    total = 0.0
+    for k in range(len(u)):
+        total += u[k] * v[k]
+    return total
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _form(M: Any, u: Any, v: Any) -> float:
+    total = 0.0
+    for c in range(len(u)):
+        total += u[c] * _dot(M[c], v)
+    return total
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _jacobi(M: Any, V: Any) -> int:
+    """Diagonalise the symmetric matrix M by rotations, V its eigenvectors as columns; return the place of the largest."""
+    n = len(M)
+    V[:] = 0.0
+    for a in range(n):
+        V[a, a] = 1.0
+    for _ in range(_SWEEPS):
+        off, whole = 0.0, 0.0
+        for a in range(n):
+            whole += M[a, a] * M[a, a]
+            for b in range(a):
+                off += M[a, b] * M[a, b]
+        if off <= 1e-30 * whole:
+            break
+        for a in range(1, n):
+            for b in range(a):
+                if M[a, b] == 0.0:
+                    continue
+                tau = 0.5 * (M[b, b] - M[a, a]) / M[a, b]
+                t = (1.0 if tau >= 0.0 else -1.0) / (abs(tau) + math.sqrt(1.0 + tau * tau))
+                c = 1.0 / math.sqrt(1.0 + t * t)
+                s = t * c
+                for k in range(n):
+                    M[k, a], M[k, b] = c * M[k, a] - s * M[k, b], s * M[k, a] + c * M[k, b]
+                for k in range(n):
+                    M[a, k], M[b, k] = c * M[a, k] - s * M[b, k], s * M[a, k] + c * M[b, k]
+                for k in range(n):
+                    V[k, a], V[k, b] = c * V[k, a] - s * V[k, b], s * V[k, a] + c * V[k, b]
+    best = 0
+    for a in range(1, n):
+        if M[a, a] > M[best, best]:
+            best = a
+    return best

@@ -1,0 +1,357 @@
+"""Column generation: the master problem over few neurons, and the search over all of them, in turn.
+
+Each round solves the master problem to a tenth of the gap, then asks for the neurons that respond most to its dual. While
+that is infeasible, points between it and the best feasible dual so far are asked about as well (in-out stabilisation):
+they are nearer to the optimum, and give the better bounds. Neurons whose response exceeds 1 join, at most one for each
+base point and question. Neurons of no use leave, but only when the gap has halved since the last time, so that rounds
+cannot cycle.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+from vvnorm.multivariate.design import Block, evaluate, scaled_bound, solve_design
+from vvnorm.multivariate.master import group_lasso, least_change
+from vvnorm.multivariate.neurons import Cloud, Neurons
+from vvnorm.network import row_norms
+
+_START = 2  # random neurons for each base point
+_MOST = 16  # of them, where fewer do not span the labels
+_ROUNDS = 300
+_LOOSE = 0.1  # of the gap: how accurately the master problem is solved
+_TIGHTEST = 1e-4  # of that: where rounding must be the limit
+_BETWEEN = (0.5, 0.1)  # weights of the master's dual in the points between it and the best feasible one
+_VIOLATED = 1e-9  # responses above 1 by less are 1
+_IDLE = 0.98  # neurons of weight 0 that respond less than this leave
+_WORTH = 0.3  # in the interior-point method: neurons with eta below this times (1 - ||a||) mean(eta) leave
+_WARM_UP = 8  # multiplicative steps eta <- eta ||a|| at the start
+_CHEAP = 1e8  # multiplications: an exact search that takes less needs no other one before it
+_TRIES = 3  # searches that are not exact and find nothing before the rounds end
+
+
+class Pattern(NamedTuple):
+    """Outputs whose labels are present and weighted alike, after the affine part is eliminated.
+
+    Attributes
+    ----------
+    rows : (m,) array of int
+        Points with labels.
+    outputs : (t,) array of int
+    basis : (m, n) array
+        sqrt(weight) times an orthonormal basis of what affine functions leave.
+    Z : (n, r) array
+        Targets, rotated.
+    rotation : (t, r) array
+        Orthonormal; labels are Z rotation' in the basis.
+    """
+
+    rows: NDArray[np.intp]
+    outputs: NDArray[np.intp]
+    basis: Array
+    Z: Array
+    rotation: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Squares:
+    """A weighted least-squares (lam > 0) or interpolation (lam = 0) problem over all neurons on a cloud."""
+
+    cloud: Cloud
+    patterns: Sequence[Pattern]
+    lam: float
+    constant: float = 0.0
+    """Added to the objective."""
+
+    @property
+    def rank(self) -> int:
+        """Outputs after rotation."""
+        return sum(pattern.Z.shape[1] for pattern in self.patterns)
+
+    @property
+    def affine(self) -> bool:
+        """Whether an affine function attains the least objective whatever lam is."""
+        return self.rank == 0
+
+    def columns(self, neurons: Neurons) -> list[Array]:
+        """One matrix (n, K) for each pattern."""
+        features = self.cloud.features(neurons)
+        return [pattern.basis.T @ features[pattern.rows] for pattern in self.patterns]
+
+    def lifted(self, duals: Sequence[Array]) -> Array:
+        """A dual as an array (N, rank) over the points."""
+        N = len(self.cloud.P)
+        parts = []
+        for pattern, L in zip(self.patterns, duals, strict=True):
+            part = np.zeros((N, L.shape[1]))
+            part[pattern.rows] = pattern.basis @ L
+            parts.append(part)
+        return np.hstack(parts)
+
+    def gain_and_size(self, duals: Sequence[Array]) -> tuple[float, float]:
+        """<L, Z> and ||L||^2."""
+        gain = sum(float(np.vdot(L, pattern.Z)) for L, pattern in zip(duals, self.patterns, strict=True))
+        return gain, sum(float(np.vdot(L, L)) for L in duals)
+
+    def bound(self, duals: Sequence[Array], largest: float) -> tuple[float, float]:
+        """Lower bound on the objective from a dual and the largest response to it, and the dual's best multiple."""
+        bound, theta = scaled_bound(*self.gain_and_size(duals), largest, self.lam)
+        return bound + self.constant, theta
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """What column generation found.
+
+    Attributes
+    ----------
+    neurons : Neurons
+    V : list of (K, r) arrays
+        Output weights, for each pattern.
+    eta : (K,) array
+        Design weights.
+    duals : list of (n, r) arrays
+        The best feasible dual.
+    upper, lower : float
+        The objective, and the bound on it.
+    proved : bool
+        Whether the searches behind the bound were exact (up to rounding).
+    rounds : int
+    history : list of (upper, lower) pairs
+        For each round.
+    status : str
+    """
+
+    neurons: Neurons
+    V: list[Array]
+    eta: Array
+    duals: list[Array]
+    upper: float
+    lower: float
+    proved: bool
+    rounds: int
+    history: list[tuple[float, float]] = field(repr=False)
+    status: str
+
+    @property
+    def gap(self) -> float:
+        """(upper - lower) / upper."""
+        return (self.upper - self.lower) / self.upper if self.upper > 0 else 0.0
+
+
+class _Master(NamedTuple):
+    eta: Array
+    V: list[Array]
+    duals: list[Array]  # feasible for the neurons of the master problem
+    value: float
+    norms: Array  # of the responses to these duals
+
+
+def generate(
+    problem: Squares,
+    tol: float,
+    *,
+    start: tuple[Neurons, Array] | None = None,
+    deadline: float = np.inf,
+    advance: Callable[[int, float, float], Any] | None = None,
+) -> Optimum:
+    """Minimise over all neurons.
+
+    Parameters
+    ----------
+    problem : Squares
+        Not an affine one.
+    tol : float
+        Relative gap at which to stop.
+    start : (Neurons, eta), optional
+        From a similar problem.
+    deadline : float
+        Value of time.monotonic() after which no further round begins.
+    advance : callable, optional
+        Called after each round with its number and the bounds.
+    """
+    return _Generation(problem, tol, start).run(deadline, advance)
+
+
+class _Generation:
+    def __init__(self, problem: Squares, tol: float, start: tuple[Neurons, Array] | None) -> None:
+        self.problem, self.tol = problem, tol
+        self.interior = problem.rank == 1  # the Hessian of design weights is of low rank then
+        if start is None:
+            self._begin()
+        else:
+            self._set(start[0], problem.columns(start[0]), start[1])
+        self.best: tuple[Neurons, _Master] | None = None
+        self.feasible: list[Array] | None = None
+        self.upper, self.lower, self.dropped_at, self.tight = np.inf, -np.inf, 1.0, 1.0
+        self.proved = True
+
+    def _begin(self) -> None:
+        """Random neurons that span the targets, with a few steps eta <- eta ||a||, each at the price of one solve.
+
+        Raises
+        ------
+        ValueError
+            If so many neurons do not span them that points must be too close to each other.
+        """
+        problem, each = self.problem, _START
+        while each <= _MOST:
+            neurons = problem.cloud.random(each)
+            eta = np.ones(len(neurons))
+            self._set(neurons, problem.columns(neurons), eta)
+            state = evaluate(self._blocks, problem.lam, eta)
+            for _ in range(_WARM_UP):
+                if state is not None:
+                    eta = eta * state.norms
+                    state = evaluate(self._blocks, problem.lam, eta)
+            if state is not None and np.isfinite(state.value):
+                self.eta = eta
+                return
+            each *= 2
+        raise ValueError("X: random neurons do not span the labels; some points are too close to each other for float64")
+
+    @property
+    def _blocks(self) -> list[Block]:
+        return [Block(B, pattern.Z) for B, pattern in zip(self.columns, self.problem.patterns, strict=True)]
+
+    def _set(self, neurons: Neurons, columns: list[Array], eta: Array) -> None:
+        self.neurons, self.columns, self.eta = neurons, columns, eta
+
+    @property
+    def gap(self) -> float:
+        return (self.upper - max(self.lower, 0.0)) / self.upper if self.upper > 0 else 0.0
+
+    def run(self, deadline: float, advance: Callable[[int, float, float], Any] | None) -> Optimum:
+        history: list[tuple[float, float]] = []
+        status, silent, round_ = "round limit", 0, 0
+        for round_ in range(1, _ROUNDS + 1):
+            master = self._master()
+            found = self._ask(master)
+            history.append((self.upper, self.lower))
+            if advance:
+                advance(round_, self.upper, self.lower)
+            if self.gap <= self.tol:
+                status = "tolerance reached"
+                break
+            if time.monotonic() > deadline:
+                status = "time limit"
+                break
+            if found is None:
+                self.tight *= 0.1
+                silent += 1
+                if self.tight < _TIGHTEST or (not self.proved and silent == _TRIES):
+                    status = "no better neuron found" if not self.proved else "rounding is the limit"
+                    break
+                continue
+            silent, self.tight = 0, 1.0
+            self._drop(master)
+            self._add(found)
+        assert self.best is not None
+        assert self.feasible is not None
+        neurons, master = self.best
+        return Optimum(
+            neurons,
+            master.V,
+            master.eta,
+            self.feasible,
+            self.upper,
+            max(self.lower, 0.0),
+            self.proved,
+            round_,
+            history,
+            status,
+        )
+
+    # --- the master problem ---
+
+    def _master(self) -> _Master:
+        tol = max(_LOOSE * self.gap * self.tight, _LOOSE * self.tol) if np.isfinite(self.upper) else _LOOSE
+        master = self._by_interior_point(tol) if self.interior else self._by_newton(tol)
+        self.eta = master.eta
+        if master.value < self.upper:
+            self.upper, self.best = master.value, (self.neurons, master)
+        return master
+
+    def _by_newton(self, tol: float) -> _Master:
+        problem, blocks = self.problem, self._blocks
+        state, reached = solve_design(blocks, problem.lam, tol, self.eta)
+        if reached > 2 * tol and len(blocks) == 1:
+            return self._by_interior_point(tol)
+        _, theta = state.lower_bound(max(float(state.norms.max()), 1e-300))
+        duals = [theta * L for L in state.duals]
+        V = [state.eta[:, None] * A for A in state.A]
+        return _Master(state.eta, V, duals, state.value + problem.constant, theta * state.norms)
+
+    def _by_interior_point(self, tol: float) -> _Master:
+        (B,), (pattern,) = self.columns, self.problem.patterns
+        found = group_lasso(B, pattern.Z, self.problem.lam, tol=tol, eta=self.eta)
+        # Its dual is within lam for lam > 0; here duals respond with at most 1.
+        return _Master(
+            found.eta, [found.V], [found.dual], found.value + self.problem.constant, row_norms(B.T @ found.dual)
+        )  # fmt: skip
+
+    # --- the search ---
+
+    def _ask(self, master: _Master) -> Neurons | None:
+        """Ask for neurons that respond by more than 1; update the bound."""
+        candidates = [master.duals]
+        if self.feasible is not None:
+            candidates += [
+                [part * new + (1 - part) * old for new, old in zip(master.duals, self.feasible, strict=True)]
+                for part in _BETWEEN
+            ]
+        found = []
+        for duals in candidates:
+            neurons, responses, exact = self._search(self.problem.lifted(duals))
+            largest = max(float(np.max(responses, initial=0.0)), 1e-300)
+            bound, theta = self.problem.bound(duals, largest)
+            if bound > self.lower or self.feasible is None:
+                self.lower, self.feasible, self.proved = bound, [theta * L for L in duals], exact
+            more = responses > 1 + _VIOLATED
+            if more.any():
+                found.append(neurons[more])
+            if largest <= 1 + _VIOLATED:
+                break
+        return self.problem.cloud.distinct(Neurons.joined(found)) if found else None
+
+    def _search(self, dual: Array) -> tuple[Neurons, Array, bool]:
+        cloud, rank = self.problem.cloud, self.problem.rank
+        if cloud.work(rank) <= _CHEAP:
+            return *cloud.search(dual, exact=True), True
+        neurons, responses = cloud.search(dual, exact=False, hints=self.neurons[self.eta > 0])
+        if np.max(responses, initial=0.0) > 1 + _LOOSE * max(self.gap, self.tol) or not cloud.exact(rank):
+            return neurons, responses, False
+        return *cloud.search(dual, exact=True), True
+
+    # --- neurons come and go ---
+
+    def _drop(self, master: _Master) -> None:
+        if self.gap > 0.5 * self.dropped_at:
+            return
+        if self.interior:
+            keep = master.eta > _WORTH * (1 - master.norms) * np.mean(master.eta)
+        else:
+            keep = (master.eta > 0) | (master.norms > _IDLE)
+        self._set(self.neurons[keep], [B[:, keep] for B in self.columns], self.eta[keep])
+        self.dropped_at = self.gap
+
+    def _add(self, found: Neurons) -> None:
+        columns = [np.hstack(pair) for pair in zip(self.columns, self.problem.columns(found), strict=True)]
+        self._set(Neurons.joined([self.neurons, found]), columns, np.append(self.eta, np.zeros(len(found))))
+
+
+def feasible_weights(problem: Squares, optimum: Optimum) -> list[Array]:
+    """Output weights with what rounding left of the constraint put right, for lam = 0."""
+    if problem.lam > 0:
+        return optimum.V
+    weights = []
+    for V, B, pattern in zip(optimum.V, problem.columns(optimum.neurons), problem.patterns, strict=True):
+        for _ in range(2):
+            V = V + least_change(B, pattern.Z - B @ V, optimum.eta)
+        weights.append(V)
+    return weights

@@ -1,0 +1,236 @@
+"""Points, the neurons over them, and the search for those that respond most to a dual array.
+
+With a free bias a neuron's response is largest where its kink passes through a point: relu(w.(x - x_i)). With the bias
+inside the norm it is relu(w.x + b) with ||(w, b)|| = 1, that is relu(w.p) for the lifted point p = (x, 1). Both are one
+search: for unit vectors w and vectors p_j, seen from each base point or as they are.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+from vvnorm.multivariate import faces, plane
+from vvnorm.network import row_norms
+
+_APART = 1e-10  # neurons whose unit vectors differ by less, with kinks through the same point, are one
+_JITTER = 1e-11  # relative: points are moved by that much before cells are enumerated, which need general position
+_EXACT = 3e9  # multiplications of an exact search that count as affordable: seconds
+_CLIMBS = 2  # climbs for each base point from random circles, where the search is not exact
+_FACES = 4  # dimensions up to which climbing looks at the faces next to a circle
+_NEGLIGIBLE = 1e-9  # relative to its point's distance: w.p that is 0 but for rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Neurons:
+    """K neurons.
+
+    Attributes
+    ----------
+    w : (K, D) array
+        Unit vectors.
+    anchor : (K,) array of int
+        The point that the kink passes through by definition; -1 for lifted points.
+    through : (K, D - 1) array of int
+        Further points on the kink; -1 = none.
+    """
+
+    w: Array
+    anchor: NDArray[np.int64]
+    through: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.w)
+
+    def __getitem__(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> "Neurons":
+        return Neurons(self.w[rows], self.anchor[rows], self.through[rows])
+
+    @staticmethod
+    def joined(parts: "Sequence[Neurons]") -> "Neurons":
+        """All neurons of several sets."""
+        return Neurons(
+            np.vstack([part.w for part in parts]),
+            np.concatenate([part.anchor for part in parts]),
+            np.vstack([part.through for part in parts]),
+        )
+
+
+class Cloud:
+    """N points as vectors in R^D, and the search over the neurons on them.
+
+    Parameters
+    ----------
+    P : (N, D) array
+        Points, or lifted points.
+    anchored : bool
+        Whether biases are free, so that kinks pass through points.
+    symmetric : bool
+        Whether affine functions are free, so that w and -w are one neuron.
+    rng : numpy.random.Generator
+        For searches that are not exact.
+    """
+
+    def __init__(self, P: Array, anchored: bool, symmetric: bool, rng: np.random.Generator) -> None:
+        self.P, self.anchored, self.symmetric, self._rng = np.ascontiguousarray(P), anchored, symmetric, rng
+        N, self.dimension = P.shape
+        self._bases = np.sort(np.unique(P, axis=0, return_index=True)[1]) if anchored else np.array([-1])
+        self._planar = P if self.dimension == 2 else np.column_stack([P[:, :1], np.zeros(N)])
+        radius = float(np.max(np.abs(P), initial=0.0))
+        self._moved = np.ascontiguousarray(P + _JITTER * radius * np.random.default_rng(0).standard_normal(P.shape))
+
+    # --- values ---
+
+    def features(self, neurons: Neurons) -> Array:
+        """relu(w.p) for all points and neurons, (N, K); exactly 0 where the kink passes."""
+        values = self.P @ neurons.w.T
+        if self.anchored:
+            values -= np.einsum("kd,kd->k", self.P[neurons.anchor], neurons.w)
+            values[neurons.anchor, np.arange(len(neurons))] = 0.0
+        for column in neurons.through.T:
+            on = np.flatnonzero(column >= 0)
+            values[column[on], on] = 0.0
+        features: Array = np.maximum(values, 0.0)
+        return features
+
+    # --- search ---
+
+    def work(self, outputs: int) -> float:
+        """Multiplications that one exact search takes, roughly."""
+        N, D = self.P.shape
+        if D <= 2:
+            return 6.0 * len(self._bases) * N * outputs
+        circles = len(self._bases) * math.comb(max(N - 1, 0), D - 2)
+        return 3.0 ** (D - 2) * circles * N * (2 * D * outputs + D**3)
+
+    def exact(self, outputs: int) -> bool:
+        """Whether an exact search is affordable."""
+        return self.work(outputs) <= _EXACT
+
+    def random(self, each: int) -> Neurons:
+        """Random neurons, so many for each base point (or point)."""
+        N, D = self.P.shape
+        anchor = np.repeat(self._bases, each) if self.anchored else np.full(N * each, -1)
+        w = self._rng.standard_normal((len(anchor), D))
+        if not self.anchored:  # kinks through the points rather than far from all of them
+            other = np.repeat(self.P, each, axis=0)
+            w -= other * (np.einsum("kd,kd->k", w, other) / np.einsum("kd,kd->k", other, other))[:, None]
+        w /= np.maximum(row_norms(w), 1e-300)[:, None]
+        return Neurons(w, anchor, np.full((len(anchor), D - 1), -1))
+
+    def search(self, dual: Array, *, exact: bool, hints: Neurons | None = None) -> tuple[Neurons, Array]:
+        """Find neurons that respond much to a dual array.
+
+        Parameters
+        ----------
+        dual : (N, R) array
+            Orthogonal to what is free.
+        exact : bool
+            Whether the best neuron of all must be among them.
+        hints : Neurons, optional
+            Neurons that responded much to a similar array: where climbing starts.
+
+        Returns
+        -------
+        Neurons, and the norms of their responses, at most one neuron for each base point (or first point on the kink).
+        """
+        L = np.ascontiguousarray(dual)
+        if self.dimension <= 2:
+            found = self._search_plane(L)
+        elif exact:
+            found = self._search_faces(L)
+        else:
+            found = self._climb(L, hints)
+        found = self.distinct(self._straightened(found))
+        return found, row_norms(self.features(found).T @ L)
+
+    def _search_plane(self, L: Array) -> Neurons:
+        N = len(self.P)
+        if self.anchored:
+            values, w, through = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
+            plane.around(self._planar, L, self.symmetric, values, w, through)
+            rows, anchor = self._bases, self._bases
+        else:
+            room = 4 * N + 4
+            values, w, through = np.empty(room), np.empty((room, 2)), np.empty(room, np.int64)
+            count = plane.along(self._planar, L, self.symmetric, values, w, through)
+            rows, anchor = np.arange(count), np.full(count, -1)
+        D = self.dimension
+        if D == 1:  # the second coordinate is 0 for all points: directions are w = 1 and w = -1
+            rows, anchor = rows[np.abs(w[rows, 0]) > 0.5], anchor[np.abs(w[rows, 0]) > 0.5]
+            return Neurons(np.sign(w[rows, :1]), anchor, np.empty((len(rows), 0), np.int64))
+        return Neurons(w[rows], anchor, through[rows, None])
+
+    def _search_faces(self, L: Array) -> Neurons:
+        values, w, through = self._slots()
+        for base in self._bases:
+            slot = base if self.anchored else -1
+            faces.search_all(self._seen_from(base), L, self.symmetric, base, slot, values, w, through)
+        return self._found(values, w, through)
+
+    def _climb(self, L: Array, hints: Neurons | None) -> Neurons:
+        """Climb from random circles, and from those through the kinks of `hints`."""
+        N, D = self.P.shape
+        values, w, through = self._slots()
+        starts = [(base, self._rng.permutation(N)[: D - 2]) for base in np.repeat(self._bases, _CLIMBS)]
+        if not self.anchored:
+            starts = [(-1, self._rng.permutation(N)[: D - 2]) for _ in range(_CLIMBS * N)]
+        if hints is not None:
+            complete = np.flatnonzero(np.all(hints.through[:, : D - 2] >= 0, axis=1))
+            starts += [(hints.anchor[k], hints.through[k, : D - 2]) for k in complete]
+        for number, (base, circle) in enumerate(starts):
+            members = circle[circle != base]
+            if len(members) < D - 2:
+                members = self._rng.permutation(np.setdiff1d(np.arange(N), [base]))[: D - 2]
+            slot = base if self.anchored else number % N
+            faces.climb(
+                self._seen_from(base), L, self.symmetric, base, members, D <= _FACES, slot, values, w, through
+            )  # fmt: skip
+        return self._found(values, w, through)
+
+    def _slots(self) -> tuple[Array, Array, NDArray[np.int64]]:
+        N, D = self.P.shape
+        return np.zeros(N), np.zeros((N, D)), np.full((N, D - 1), -1)
+
+    def _found(self, values: Array, w: Array, through: NDArray[np.int64]) -> Neurons:
+        rows = np.flatnonzero(values > 0)
+        anchor = rows if self.anchored else np.full(len(rows), -1)
+        return Neurons(w[rows], anchor, through[rows])
+
+    def _seen_from(self, base: int) -> Array:
+        return self._moved - self._moved[base] if base >= 0 else self._moved
+
+    def _straightened(self, neurons: Neurons) -> Neurons:
+        """Put kinks through their points exactly: those points were moved a little, or angles were rounded."""
+        w, through = neurons.w.copy(), neurons.through.copy()
+        for k in np.flatnonzero(np.any(through >= 0, axis=1)):
+            points = through[k][through[k] >= 0]
+            p = self.P[points] - (self.P[neurons.anchor[k]] if self.anchored else 0.0)
+            lengths = row_norms(p)
+            if self.dimension == 2:
+                straight = np.array([-p[0, 1], p[0, 0]])
+                w[k] = straight * np.copysign(1 / lengths[0], straight @ w[k])
+                continue
+            w[k] -= np.linalg.lstsq(p, p @ w[k], rcond=1e-6)[0]
+            w[k] /= math.sqrt(w[k] @ w[k])
+            missed = np.abs(p @ w[k]) > _NEGLIGIBLE * lengths
+            if missed.any():
+                through[k][np.isin(through[k], points[missed])] = -1
+        return Neurons(w, neurons.anchor, through)
+
+    def distinct(self, neurons: Neurons) -> Neurons:
+        """Drop repeats: a kink through two points is found from both."""
+        seen: set[tuple[object, ...]] = set()
+        keep = []
+        for k in range(len(neurons)):
+            side = 0 if self.symmetric else int(neurons.w[k][np.argmax(np.abs(neurons.w[k]))] > 0)
+            kink = sorted({int(neurons.anchor[k]), *neurons.through[k].tolist()} - {-1})
+            whole = len(kink) >= self.dimension - (0 if self.anchored else 1)
+            key = (side, *kink) if whole else (k,)
+            if whole and key in seen:
+                continue
+            seen.add(key)
+            keep.append(k)
+        return neurons[np.array(keep, dtype=np.intp)]

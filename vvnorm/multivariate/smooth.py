@@ -1,0 +1,278 @@
+"""Fits with smooth losses other than the squared one, by a sequence of weighted least-squares problems.
+
+At fitted values U every loss is replaced by a parabola of its own slope and curvature (Newton), and the regularised
+least-squares problem over all neurons is solved from where the last one ended. The step goes as far towards its solution as
+lowers the objective most, costs in between being bounded by convexity. Where a loss is straight its parabola is given a
+little curvature.
+
+The dual of the least-squares problem, shared among equal inputs by curvature and moved into the conjugates' domains
+(towards that of the best affine fit), bounds the objective from below:
+
+    sum over labels of  min_u [ weight * loss(u, y) + Lambda u ].
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import entr, expit
+
+from vvnorm.data import Array
+from vvnorm.losses import Loss
+from vvnorm.multivariate.generation import Optimum, generate
+from vvnorm.multivariate.neurons import Neurons
+from vvnorm.multivariate.problem import Convention, Points, Reduction
+from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import EPS
+
+SMOOTH = ("squared", "logistic", "huber")
+_STEPS = 100
+_INNER = 0.1  # of the gap: how accurately a least-squares problem is solved
+_LEAST_INNER = 1e-5
+_FLAT = 1e-9  # least curvature of the logistic loss
+_BEYOND = 1e-2  # curvature of the Huber loss where it is straight
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Labels by rows, equal inputs allowed; losses are smooth.
+
+    Attributes
+    ----------
+    points : Points
+    Y : (N, T) array
+        Canonical labels; NaN = missing.
+    weights : (N, T) array
+        0 where labels are missing.
+    losses : tuple of T Loss
+    """
+
+    points: Points
+    Y: Array
+    weights: Array
+    losses: tuple[Loss, ...]
+    inside: Array | None = None
+    """A feasible dual (N, T) inside the domains of all conjugates."""
+
+    @property
+    def squared(self) -> bool:
+        """Whether one least-squares problem is all there is to solve."""
+        return all(loss.name == "squared" for loss in self.losses)
+
+    def reduction(self, lam: float, curvature: Array, targets: Array) -> Reduction:
+        """The least-squares problem with curvatures and targets (N, T) of parabolas, at distinct points."""
+        weights = self.points.summed(curvature)
+        labels = np.divide(
+            self.points.summed(curvature * targets), weights, out=np.zeros_like(weights), where=weights > 0
+        )  # fmt: skip
+        constant = float(np.sum(curvature * (targets - labels[self.points.group]) ** 2)) / 2
+        return Reduction(self.points, weights, labels, lam, constant)
+
+    def loss(self, U: Array) -> float:
+        """Weighted sum of losses at values U (N, T)."""
+        return float(sum(self.weights[:, t] @ loss.value(U[:, t], self.Y[:, t]) for t, loss in enumerate(self.losses)))
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A network, its objective, a dual array (N, T) by rows, and how they came about."""
+
+    network: ReLUNetwork
+    objective: float
+    lower: float
+    dual: Array
+    optimum: Optimum | None
+    """None for affine fits."""
+    steps: int
+    status: str
+
+    @property
+    def gap(self) -> float:
+        """(objective - lower) / objective."""
+        return (self.objective - self.lower) / self.objective if self.objective > 0 else 0.0
+
+    @property
+    def start(self) -> tuple[Neurons, Array] | None:
+        """For a similar problem."""
+        return None if self.optimum is None else (self.optimum.neurons, self.optimum.eta)
+
+
+def fit_losses(
+    data: Data, lam: float, tol: float, start: tuple[Neurons, Array] | None = None, **options: Any
+) -> Fitted:  # fmt: skip
+    """Minimise the sum of losses plus lam times the cost.
+
+    Parameters
+    ----------
+    data : Data
+    lam : float
+        Positive.
+    tol : float
+        Relative gap at which to stop.
+    start : (Neurons, eta), optional
+        From a similar problem.
+    **options
+        `deadline` and `advance` of `vvnorm.multivariate.generation.generate`.
+    """
+    if not data.squared:
+        straight = fit_affine(data)
+        inside = straight.dual * min(1.0, lam / max(largest_response(data.points, straight.dual), 1e-300))
+        data = replace(data, inside=inside)
+        values, price = straight.values, 0.0
+    else:
+        values, price = np.nan_to_num(data.Y), np.inf
+    best, inner, gap = None, _INNER, 1.0
+    for step in range(1, _STEPS + 1):
+        trial = _parabolic_step(data, lam, values, tol if data.squared else inner * max(gap, tol), start, options)
+        start = trial.start
+        if best is None or trial.objective < best.objective:
+            dual, lower = (best.dual, best.lower) if best and best.lower > trial.lower else (trial.dual, trial.lower)
+            best = replace(trial, dual=dual, lower=lower, steps=step)
+        elif trial.lower > best.lower:
+            best = replace(best, dual=trial.dual, lower=trial.lower, steps=step)
+        gap = best.gap
+        if gap <= tol or data.squared:
+            return best
+        if trial.status == "time limit":
+            return replace(best, status=trial.status)
+        ahead = trial.network(data.points.X)[data.points.group]
+        price_ahead = lam * cost(trial.network, data.points.convention)
+        part = _step_length(data, values, price, ahead, price_ahead)
+        inner = inner if part > 0 else inner / 10
+        if inner < _LEAST_INNER:
+            return replace(best, status="rounding is the limit")
+        values, price = values + part * (ahead - values), price + part * (price_ahead - price)
+    assert best is not None
+    return replace(best, status="step limit")
+
+
+@dataclass(frozen=True, eq=False)
+class Straight:
+    """The best affine fit: coefficients (q, T), values (N, T), and the dual (N, T), minus the slopes of the losses."""
+
+    coefficients: Array
+    values: Array
+    dual: Array
+
+
+def fit_affine(data: Data) -> Straight:
+    """Fit affine functions (constants, without a skip connection) by Newton's method with a line search."""
+    coefficients = np.zeros((data.points.affine.shape[1], data.Y.shape[1]))
+    values = np.zeros(data.Y.shape)
+    for _ in range(_STEPS):
+        curvature, targets = _parabolas(data, values)
+        coefficients_ahead = data.reduction(0.0, curvature, targets).best_affine()
+        ahead = (data.points.affine @ coefficients_ahead)[data.points.group]
+        part = _step_length(data, values, 0.0, ahead, 0.0)
+        change = float(np.max(np.abs(ahead - values)))
+        coefficients = coefficients + part * (coefficients_ahead - coefficients)
+        values = values + part * (ahead - values)
+        if part == 0 or change <= 1e-12 * (1 + float(np.max(np.abs(values)))):
+            break
+    curvature, targets = _parabolas(data, values)
+    return Straight(coefficients, values, curvature * (targets - values))
+
+
+def largest_response(points: Points, dual: Array) -> float:
+    """Largest response of a neuron to a dual (N, T) by rows, as far as the search goes."""
+    at_points = points.summed(dual)
+    if at_points.shape[1] > len(at_points):
+        at_points = np.asarray(np.linalg.qr(at_points.T, mode="r")).T
+    cloud = points.cloud
+    _, responses = cloud.search(at_points, exact=cloud.exact(at_points.shape[1]))
+    return float(np.max(responses, initial=0.0)) * points.unit
+
+
+def _step_length(data: Data, values: Array, price: float, ahead: Array, price_ahead: float) -> float:
+    """Part of the way to go. Costs are convex: on the way it is at most the same part of the way between the two prices."""
+
+    def objective(part: float) -> float:
+        return data.loss(values + part * (ahead - values)) + price + part * (price_ahead - price)
+
+    here, there = objective(0.0), objective(1.0)
+    found = minimize_scalar(objective, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-3})
+    if there <= min(here, float(found.fun)):
+        return 1.0
+    return float(found.x) if found.fun < here else 0.0
+
+
+def _parabolic_step(
+    data: Data, lam: float, values: Array, tol: float, start: tuple[Neurons, Array] | None, options: Any
+) -> Fitted:  # fmt: skip
+    """Minimise with the parabolas at these values (N, T) in place of the losses."""
+    curvature, targets = _parabolas(data, values)
+    reduction = data.reduction(lam, curvature, targets)
+    squares = reduction.squares
+    if squares.affine:
+        optimum, status = None, "tolerance reached"
+        network, at_points = reduction.network(squares.cloud.random(1)[:0], []), np.zeros(reduction.labels.shape)
+    else:
+        optimum = generate(squares, tol, start=start, **options)
+        network, at_points = reduction.network(optimum.neurons, optimum.V), reduction.dual(optimum.duals)
+        status = optimum.status
+    group = data.points.group
+    share = np.divide(curvature, reduction.weights[group], out=np.zeros_like(curvature), where=curvature > 0)
+    dual = curvature * (targets - reduction.labels[group]) + share * at_points[group]
+    dual, lower = _moved_into_domains(data, dual)
+    objective = data.loss(network(data.points.X)[group]) + lam * cost(network, data.points.convention)
+    return Fitted(network, objective, lower, dual, optimum, 1, status)
+
+
+def cost(network: ReLUNetwork, convention: Convention) -> float:
+    """Sum of ||w|| ||v||, or of ||(w, b)|| ||v||."""
+    return network.vv_norm_with_bias if convention.penalise_bias else network.vv_norm
+
+
+def _parabolas(data: Data, values: Array) -> tuple[Array, Array]:
+    """Curvatures, weights included, and lowest points of parabolas that touch the losses at values (N, T)."""
+    curvature, targets = np.empty_like(values), np.empty_like(values)
+    for t, loss in enumerate(data.losses):
+        u, y = values[:, t], np.nan_to_num(data.Y[:, t])
+        if loss.name == "logistic":
+            h, slope = np.maximum(expit(u) * expit(-u), _FLAT), expit(u) - y
+        elif loss.name == "huber":
+            h = np.where(np.abs(u - y) <= loss.parameter, 1.0, _BEYOND)
+            slope = np.clip(u - y, -loss.parameter, loss.parameter)
+        else:
+            h, slope = np.ones_like(u), u - y
+        curvature[:, t], targets[:, t] = data.weights[:, t] * h, u - slope / h
+    return curvature, targets
+
+
+def _moved_into_domains(data: Data, dual: Array) -> tuple[Array, float]:
+    """Move a dual (N, T) into the conjugates' domains, and return the bound on the objective that it gives."""
+    present = data.weights > 0
+    per_weight = np.divide(1.0, data.weights, out=np.zeros_like(dual), where=present)
+    ratio, inside = dual * per_weight, (0.0 if data.inside is None else data.inside) * per_weight
+    part = 0.0  # that the dual inside must have, so that all entries are within their domains
+    for t, loss in enumerate(data.losses):
+        low, high = _domain(loss, np.nan_to_num(data.Y[:, t]))
+        out, within = ratio[:, t], inside[:, t]
+        beyond = np.maximum(out - high, low - out)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            needed = np.where(beyond > 0, beyond / np.abs(out - within), 0.0)
+        part = max(part, float(np.max(needed)))
+    part = min(part * (1 + 4 * EPS), 1.0)
+    ratio = (1 - part) * ratio + part * inside
+    lower = 0.0
+    for t, loss in enumerate(data.losses):
+        on = present[:, t]
+        lower += float(data.weights[on, t] @ _least(loss, ratio[on, t], data.Y[on, t]))
+    return ratio * data.weights, lower
+
+
+def _domain(loss: Loss, y: Array) -> tuple[Array, Array]:
+    """Least and largest -loss'."""
+    if loss.name == "logistic":
+        return y - 1, y
+    size = np.full(len(y), loss.parameter if loss.name == "huber" else np.inf)
+    return -size, size
+
+
+def _least(loss: Loss, slope: Array, y: Array) -> Array:
+    """Return min over u of loss(u, y) + slope * u."""
+    if loss.name == "logistic":
+        p = np.clip(y - slope, 0.0, 1.0)
+        return np.asarray(entr(p) + entr(1 - p))
+    return np.asarray(slope * y - slope * slope / 2)

@@ -1,0 +1,398 @@
+"""Interpolants and fits of several inputs, and what is returned for them.
+
+These functions take validated arrays; the public ones are `vvnorm.interpolate`, `vvnorm.fit`, `vvnorm.fit_path` and
+`vvnorm.lambda_max`.
+"""
+
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vvnorm.certify import Certificate, certify
+from vvnorm.certify_regularised import FitCertificate
+from vvnorm.data import Array, as_inputs, is_empty
+from vvnorm.losses import Loss
+from vvnorm.multivariate.generation import Optimum, feasible_weights, generate
+from vvnorm.multivariate.neurons import Neurons
+from vvnorm.multivariate.problem import Convention, Points, Reduction
+from vvnorm.multivariate.smooth import SMOOTH, Data, Fitted, fit_affine, fit_losses, largest_response
+from vvnorm.network import ReLUNetwork
+from vvnorm.solution import Solution, as_tolerance
+from vvnorm.threads import one_blas_thread
+
+_ROOM = 0.9  # of the cost that the tolerance leaves; the rest is for rounding
+_METHOD = "column generation"
+_DIVERGING = 1e-9 * np.log(2)  # mean logistic loss: margins of about 21
+
+Advance = Callable[[int, float, float], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class MultivariateSolution(Solution):
+    """An interpolant (lam = 0) or a fit of points in several dimensions, with its certificate.
+
+    Attributes
+    ----------
+    network : ReLUNetwork
+    dual : (N, T) array
+        Lambda, by rows of X: what the certificate is made from.
+    X, Y : (N, d) and (N, T) arrays
+        The data in the caller's order, classes as the losses read them.
+    tol : float
+        Relative gap (and residual) up to which `verify` accepts.
+    lam : float
+        0 for interpolation.
+    losses : tuple of T Loss
+    weights : (N, T) array or None
+    skip, penalise_bias : bool
+        Whether networks with a skip connection compete; whether the cost of a neuron is ||(w, b)|| ||v||.
+    history : list of (upper, lower) pairs
+        Bounds on the objective after each round of column generation, as the solver saw them.
+    provenance : mapping
+        Method, status, rounds, versions, seconds, and notes.
+    lam_max : float or None
+        The least lam whose fit is affine, as far as the search goes; None for interpolation.
+    """
+
+    network: ReLUNetwork
+    dual: Array = field(repr=False)
+    X: Array = field(repr=False)
+    Y: Array = field(repr=False)
+    tol: float
+    lam: float
+    losses: tuple[Loss, ...] = field(repr=False)
+    weights: Array | None = field(repr=False)
+    skip: bool
+    penalise_bias: bool
+    history: list[tuple[float, float]] = field(repr=False)
+    provenance: Mapping[str, Any] = field(repr=False)
+    lam_max: float | None = None
+    within: "MultivariateSolution | None" = field(default=None, repr=False)
+    """For inputs that lie in an affine subspace up to rounding: the solution in coordinates there, which is certified."""
+
+    # --- the proof ---
+
+    @cached_property
+    def certificate(self) -> Certificate | FitCertificate:
+        """Primal and dual side of the proof."""
+        if self.within is not None:
+            return self.within.certificate
+        options: dict[str, Any] = {"dual": self._judged_dual, "skip": self.skip, "penalise_bias": self.penalise_bias}
+        if self.lam > 0:
+            options |= {"lam": self.lam, "loss": self.losses, "weights": self.weights}
+        return certify(self.network, self.X, self.Y, **options)
+
+    @property
+    def _judged_dual(self) -> Array:
+        """The dual as the verifier reads it: for interpolation with one input, eta(t) = sum_j Lambda_j relu(x_j - t)."""
+        if self.lam > 0 or self.penalise_bias or self.X.shape[1] > 1:
+            return self.dual
+        t = np.unique(self.X)
+        return np.maximum(self.X.T - t[:, None], 0.0) @ self.dual / max(float(np.max(np.abs(self.X))), 1e-300)
+
+    @property
+    def value(self) -> float:
+        """What was minimised: the network's cost, or its losses plus lam times that."""
+        certificate = self.certificate
+        return certificate.vv_norm if isinstance(certificate, Certificate) else certificate.objective
+
+    @property
+    def vv_norm(self) -> float:
+        """The network's cost, without the factor lam."""
+        return self.certificate.vv_norm
+
+    def verify(self) -> list[str]:
+        """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
+        if self.within is not None:
+            return self.within.verify()
+        certificate = self.certificate
+        if isinstance(certificate, Certificate):
+            return certificate.complaints(self.network, self.X, self.Y, tol=self.tol)
+        return certificate.complaints(self.network, self.X, self.Y, weights=self.weights, tol=self.tol)
+
+    def sparse(self, tol: float | None = None) -> "MultivariateSolution":
+        """Return a solution with few neurons and the same values at the points.
+
+        Parameters
+        ----------
+        tol : float, optional
+            Relative gap that it may have; by default the solution's own `tol`.
+
+        Returns
+        -------
+        MultivariateSolution
+            With one output and a skip connection it has at most N - 1 - d neurons; see `vvnorm.multivariate.sparse`.
+        """
+        from vvnorm.multivariate.sparse import sparse_network
+
+        if self.within is not None:
+            return _lifted(self.within.sparse(tol), Points(self.X, Convention(self.skip)))
+        tol = self.tol if tol is None else as_tolerance(tol)
+        convention = Convention(self.skip, self.penalise_bias)
+        room = max(self.lower_bound / (1 - tol) - self.value, 0.0) * _ROOM / (self.lam or 1.0)
+        network = sparse_network(self.network, Points(self.X, convention), self.vv_norm + room)
+        return replace(self, network=network)
+
+    # --- values ---
+
+    def __call__(self, X: ArrayLike) -> Array:
+        """Evaluate at X, shape (n, d); shape (n, T)."""
+        return np.empty((0, self.Y.shape[1])) if is_empty(X) else self.network(as_inputs(X))
+
+    def _at(self, x: Array) -> Array:
+        return self.network(x)
+
+    # --- words ---
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know before using it; usually nothing. Certifies it."""
+        found = list(self.provenance["notes"])
+        if not self.gap <= self.tol:
+            found.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
+        return found
+
+    def record(self) -> dict[str, Any]:
+        """What was found, as plain numbers and words: for JSON."""
+        certificate = self.certificate
+        if isinstance(certificate, Certificate):
+            special: dict[str, Any] = {"residual": certificate.residual, "relative_residual": certificate.relative_residual}
+        else:
+            losses = [str(loss) for loss in self.losses]
+            special = {"lam": self.lam, "lam_max": self.lam_max, "losses": losses, "loss": certificate.loss}
+        return {
+            "points": len(self.X),
+            "inputs": self.X.shape[1],
+            "outputs": self.Y.shape[1],
+            "value": self.value,
+            "vv_norm": self.vv_norm,
+            "lower_bound": self.lower_bound,
+            "gap": self.gap,
+            **special,
+            "neurons": self.network.n_neurons,
+            "skip": self.skip,
+            "penalise_bias": self.penalise_bias,
+            "notes": self.notes,
+            "provenance": {name: value for name, value in self.provenance.items() if name != "notes"},
+        }
+
+    def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
+        """Names and words, a pair per line."""
+        record = self.record()
+        lines = [
+            ("data", f"{record['points']} points, {record['inputs']} inputs, {record['outputs']} outputs"),
+            ("method", f"{record['provenance']['method']}, {record['provenance']['rounds']} rounds"),
+        ]
+        if self.lam > 0:
+            names = y_names or [str(t) for t in range(len(self.losses))]
+            same = len(set(self.losses)) == 1
+            named = ", ".join(f"{name}: {loss}" for name, loss in zip(names, self.losses, strict=True))
+            lines += [("loss", str(self.losses[0]) if same else named), ("lam", f"{self.lam:.10g}")]
+            lines += [("objective", f"{self.value:.10g}"), ("losses", f"{record['loss']:.10g}")]
+        lines += [("VV norm", f"{self.vv_norm:.10g}"), ("lower bound", f"{self.lower_bound:.10g}")]
+        lines += [("relative gap", f"{self.gap:.2g}")]
+        if self.lam == 0:
+            lines += [("relative residual", f"{record['relative_residual']:.2g}")]
+        return [*lines, ("neurons", str(record["neurons"])), *(("note", note) for note in self.notes)]
+
+
+# --- interpolation ----------------------------------------------------------------------------------------------------
+
+
+def interpolate_points(
+    X: Array,
+    Y: Array,
+    convention: Convention,
+    tol: float,
+    *,
+    time_limit: float | None = None,
+    seed: int = 0,
+    advance: Advance | None = None,
+) -> MultivariateSolution:
+    """Find the interpolant of least cost of labels Y (N, T), NaN = missing, at points X (N, d)."""
+    began = time.perf_counter()
+    points = Points(X, convention, seed)
+    if points.flat:
+        inside = interpolate_points(
+            points.coordinates, Y, convention, tol, time_limit=time_limit, seed=seed, advance=advance
+        )  # fmt: skip
+        return _lifted(inside, points)
+    weights, labels = _merged_labels(points, Y)
+    reduction = Reduction(points, weights, labels, 0.0)
+    squares = reduction.squares
+    if squares.affine:
+        network = reduction.network(squares.cloud.random(1)[:0], [])
+        at_points, history, facts = np.zeros_like(labels), [], _facts(None)
+    else:
+        with one_blas_thread():
+            optimum = generate(squares, tol, deadline=_deadline(time_limit), advance=_scaled(advance, reduction))
+            network = reduction.network(optimum.neurons, feasible_weights(squares, optimum))
+        at_points, history, facts = reduction.dual(optimum.duals), optimum.history, _facts(optimum)
+    present = 1.0 - np.isnan(Y)
+    share = present / np.maximum(points.summed(present), 1.0)[points.group]  # equal inputs share their point's dual
+    dual = at_points[points.group] * share
+    unit = reduction.objective_unit
+    facts["seconds"] = time.perf_counter() - began
+    return MultivariateSolution(
+        network, dual, X, Y, tol, 0.0, (Loss("squared"),) * Y.shape[1], None, convention.skip, convention.penalise_bias,
+        [(upper * unit, lower * unit) for upper, lower in history], facts,
+    )  # fmt: skip
+
+
+def _lifted(inside: MultivariateSolution, points: Points) -> MultivariateSolution:
+    """A solution in coordinates of the points' affine hull, as one in the caller's."""
+    f, axes = inside.network, points.axes
+    W, A = f.W @ axes.T, f.A @ axes.T
+    network = ReLUNetwork(W, f.b - W @ points.centre, f.V, A, f.c - A @ points.centre)
+    where = f"an affine subspace of {axes.shape[1]} dimensions up to rounding"
+    note = f"X lies in {where}; the certificate is about coordinates there"
+    provenance = {**inside.provenance, "notes": [*inside.provenance["notes"], note]}
+    return replace(inside, network=network, X=points.all, provenance=provenance, within=inside)
+
+
+def _merged_labels(points: Points, Y: Array) -> tuple[Array, Array]:
+    """Presence (1 or 0) and labels at distinct points.
+
+    Raises
+    ------
+    ValueError
+        If labels at one point differ.
+    """
+    shape = (len(points), Y.shape[1])
+    low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
+    np.minimum.at(low, points.group, np.where(np.isnan(Y), np.inf, Y))
+    np.maximum.at(high, points.group, np.where(np.isnan(Y), -np.inf, Y))
+    differ = np.argwhere(high > low)
+    if len(differ):
+        point, output = differ[0]
+        raise ValueError(
+            f"X repeats the point {tuple(points.X[point].tolist())} with different labels "
+            f"({float(low[point, output])!r} and {float(high[point, output])!r} in output {output}); "
+            "average them, or use fit"
+        )
+    present = high >= low
+    return present.astype(np.float64), np.where(present, low, 0.0)
+
+
+# --- fits -------------------------------------------------------------------------------------------------------------
+
+
+class FitProblem:
+    """Data to fit for one lam or several.
+
+    Parameters
+    ----------
+    X, Y : (N, d) and (N, T) arrays
+        Labels are canonical; NaN = missing.
+    weights : array that broadcasts to (N, T), or None
+    losses : tuple of T Loss
+        Smooth ones.
+    convention : Convention
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        For losses with a corner.
+    """
+
+    def __init__(
+        self, X: Array, Y: Array, weights: Array | None, losses: tuple[Loss, ...], convention: Convention, seed: int = 0
+    ) -> None:
+        for loss in losses:
+            if loss.name not in SMOOTH:
+                raise ValueError(f"loss {loss.name!r} has a corner; with several inputs there are {', '.join(SMOOTH)}")
+        points = Points(X, convention, seed)
+        self._outside = points if points.flat else None
+        if points.flat:
+            X, points = points.coordinates, Points(points.coordinates, convention, seed)
+        self.X, self.Y, self.weights, self.convention = X, Y, weights, convention
+        share = np.broadcast_to(np.ones((1, 1)) if weights is None else weights, Y.shape)
+        self.data = Data(points, Y, np.where(np.isnan(Y), 0.0, share), losses)
+
+    @cached_property
+    def lam_max(self) -> float:
+        """The least lam whose fit is affine (constant without a skip connection), as far as the search goes."""
+        with one_blas_thread():
+            return largest_response(self.data.points, fit_affine(self.data).dual)
+
+    def fit(
+        self,
+        lam: float,
+        tol: float,
+        *,
+        start: tuple[Neurons, Array] | None = None,
+        time_limit: float | None = None,
+        advance: Advance | None = None,
+    ) -> tuple[MultivariateSolution, tuple[Neurons, Array] | None]:
+        """Return the fit, and what to start a fit for a similar lam with."""
+        began = time.perf_counter()
+        with one_blas_thread():
+            found = fit_losses(self.data, lam, tol, start, deadline=_deadline(time_limit), advance=advance)
+        facts = _facts(found.optimum) | {"status": found.status, "steps": found.steps}
+        facts["notes"] = facts["notes"] + self._separated(found)
+        facts["seconds"] = time.perf_counter() - began
+        history = [] if found.optimum is None else found.optimum.history
+        free = self.convention
+        solution = MultivariateSolution(
+            found.network, found.dual, self.X, self.Y, tol, lam, self.data.losses, self.weights, free.skip,
+            free.penalise_bias, history, facts, self.lam_max,
+        )  # fmt: skip
+        return solution if self._outside is None else _lifted(solution, self._outside), found.start
+
+    def path(
+        self, lams: Sequence[float], tol: float, advance: Callable[[Any], object] | None
+    ) -> list[MultivariateSolution]:
+        """Fit for several lam, from the largest to the smallest, each from its neighbour; in the order of `lams`."""
+        found: dict[int, MultivariateSolution] = {}
+        start = None
+        for place in sorted(range(len(lams)), key=lambda i: -lams[i]):
+            found[place], ahead = self.fit(lams[place], tol, start=start)
+            start = ahead or start
+            if advance:
+                advance(found[place])
+        return [found[place] for place in range(len(lams))]
+
+    def _separated(self, found: Fitted) -> list[str]:
+        """Say which outputs have classes that are separated so well that fitted values diverge as lam falls."""
+        fitted = found.network(self.X)
+        notes = []
+        for t, loss in enumerate(self.data.losses):
+            count = np.count_nonzero(self.data.weights[:, t])
+            if loss.name == "logistic" and np.sum(loss.value(fitted[:, t], self.Y[:, t])) < _DIVERGING * count:
+                notes.append(
+                    f"output {t} separates its classes: its fitted values diverge as lam falls, here to 21 and more"
+                )
+        return notes
+
+
+# --- facts ------------------------------------------------------------------------------------------------------------
+
+
+def _facts(optimum: Optimum | None) -> dict[str, Any]:
+    """Provenance of a solution."""
+    notes = []
+    if optimum is None:
+        facts: dict[str, Any] = {"method": "affine function", "status": "labels are affine: the cost is 0", "rounds": 0}
+    else:
+        facts = {"method": _METHOD, "status": optimum.status, "rounds": optimum.rounds}
+        if not optimum.proved:
+            notes.append("an exact search over all neurons would take too long: found by climbing, bounded otherwise")
+    return {**facts, "numpy": np.__version__, "python": platform.python_version(), "notes": notes}
+
+
+def _deadline(time_limit: float | None) -> float:
+    return np.inf if time_limit is None else time.monotonic() + time_limit
+
+
+def _scaled(advance: Advance | None, reduction: Reduction) -> Advance | None:
+    if advance is None:
+        return None
+    unit = reduction.objective_unit
+    return lambda round_, upper, lower: advance(round_, upper * unit, lower * unit)
