@@ -10,6 +10,7 @@ cannot cycle.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,7 @@ _BETWEEN = (0.5, 0.1)  # weights of the master's dual in the points between it a
 _VIOLATED = 1e-9  # responses above 1 by less are 1
 _IDLE = 0.98  # neurons of weight 0 that respond less than this leave
 _WORTH = 0.3  # in the interior-point method: neurons with eta below this times (1 - ||a||) mean(eta) leave
+_MISSED = 1e-12  # relative distance of the targets from the span of the neurons that is rounding
 _WARM_UP = 8  # multiplicative steps eta <- eta ||a|| at the start
 _CHEAP = 1e8  # multiplications: an exact search that takes less needs no other one before it
 _TRIES = 3  # searches that are not exact and find nothing before the rounds end
@@ -49,6 +51,8 @@ class Pattern(NamedTuple):
         Targets, rotated.
     rotation : (t, r) array
         Orthonormal; labels are Z rotation' in the basis.
+    spikes : (n, m) array
+        Columns that belong to these outputs only (one output, then), with the same penalty as neurons.
     """
 
     rows: NDArray[np.intp]
@@ -56,6 +60,7 @@ class Pattern(NamedTuple):
     basis: Array
     Z: Array
     rotation: Array
+    spikes: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +103,22 @@ class Squares:
         gain = sum(float(np.vdot(L, pattern.Z)) for L, pattern in zip(duals, self.patterns, strict=True))
         return gain, sum(float(np.vdot(L, L)) for L in duals)
 
+    @cached_property
+    def spikes(self) -> list[Array]:
+        """Those of all patterns, (n, m) each with the same m: zero where they belong to another pattern."""
+        counts = [pattern.spikes.shape[1] for pattern in self.patterns]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        padded = []
+        for pattern, start, count in zip(self.patterns, starts, counts, strict=False):
+            columns = np.zeros((len(pattern.Z), starts[-1]))
+            columns[:, start : start + count] = pattern.spikes
+            padded.append(columns)
+        return padded
+
     def bound(self, duals: Sequence[Array], largest: float) -> tuple[float, float]:
         """Lower bound on the objective from a dual and the largest response to it, and the dual's best multiple."""
+        for S, L in zip(self.spikes, duals, strict=True):
+            largest = max(largest, float(np.max(row_norms(S.T @ L), initial=0.0)))
         bound, theta = scaled_bound(*self.gain_and_size(duals), largest, self.lam)
         return bound + self.constant, theta
 
@@ -113,8 +132,10 @@ class Optimum:
     neurons : Neurons
     V : list of (K, r) arrays
         Output weights, for each pattern.
-    eta : (K,) array
-        Design weights.
+    spikes : list of (m, r) arrays
+        Weights of the pattern's spikes.
+    eta : (K + m,) array
+        Design weights of the neurons, then of the spikes.
     duals : list of (n, r) arrays
         The best feasible dual.
     upper, lower : float
@@ -129,6 +150,7 @@ class Optimum:
 
     neurons: Neurons
     V: list[Array]
+    spikes: list[Array]
     eta: Array
     duals: list[Array]
     upper: float
@@ -202,7 +224,7 @@ class _Generation:
         problem, each = self.problem, _START
         while each <= _MOST:
             neurons = problem.cloud.random(each)
-            eta = np.ones(len(neurons))
+            eta = np.ones(len(neurons) + problem.spikes[0].shape[1])
             self._set(neurons, problem.columns(neurons), eta)
             state = evaluate(self._blocks, problem.lam, eta)
             for _ in range(_WARM_UP):
@@ -217,7 +239,8 @@ class _Generation:
 
     @property
     def _blocks(self) -> list[Block]:
-        return [Block(B, pattern.Z) for B, pattern in zip(self.columns, self.problem.patterns, strict=True)]
+        parts = zip(self.columns, self.problem.spikes, self.problem.patterns, strict=True)
+        return [Block(np.hstack([B, S]), pattern.Z) for B, S, pattern in parts]
 
     def _set(self, neurons: Neurons, columns: list[Array], eta: Array) -> None:
         self.neurons, self.columns, self.eta = neurons, columns, eta
@@ -256,7 +279,8 @@ class _Generation:
         neurons, master = self.best
         return Optimum(
             neurons,
-            master.V,
+            [V[: len(neurons)] for V in master.V],
+            self._spike_weights(neurons, master.V),
             master.eta,
             self.feasible,
             self.upper,
@@ -266,6 +290,11 @@ class _Generation:
             history,
             status,
         )
+
+    def _spike_weights(self, neurons: Neurons, V: list[Array]) -> list[Array]:
+        """Weights (m, r) of each pattern's own spikes."""
+        counts = np.cumsum([len(neurons), *(pattern.spikes.shape[1] for pattern in self.problem.patterns)])
+        return [part[start:stop] for part, start, stop in zip(V, counts[:-1], counts[1:], strict=True)]
 
     # --- the master problem ---
 
@@ -288,8 +317,8 @@ class _Generation:
         return _Master(state.eta, V, duals, state.value + problem.constant, theta * state.norms)
 
     def _by_interior_point(self, tol: float) -> _Master:
-        (B,), (pattern,) = self.columns, self.problem.patterns
-        found = group_lasso(B, pattern.Z, self.problem.lam, tol=tol, eta=self.eta)
+        ((B, Z),) = self._blocks
+        found = group_lasso(B, Z, self.problem.lam, tol=tol, eta=self.eta)
         # Its dual is within lam for lam > 0; here duals respond with at most 1.
         return _Master(
             found.eta, [found.V], [found.dual], found.value + self.problem.constant, row_norms(B.T @ found.dual)
@@ -323,7 +352,7 @@ class _Generation:
         cloud, rank = self.problem.cloud, self.problem.rank
         if cloud.work(rank) <= _CHEAP:
             return *cloud.search(dual, exact=True), True
-        neurons, responses = cloud.search(dual, exact=False, hints=self.neurons[self.eta > 0])
+        neurons, responses = cloud.search(dual, exact=False, hints=self.neurons[self.eta[: len(self.neurons)] > 0])
         if np.max(responses, initial=0.0) > 1 + _LOOSE * max(self.gap, self.tol) or not cloud.exact(rank):
             return neurons, responses, False
         return *cloud.search(dual, exact=True), True
@@ -333,16 +362,28 @@ class _Generation:
     def _drop(self, master: _Master) -> None:
         if self.gap > 0.5 * self.dropped_at:
             return
+        K = len(self.neurons)
+        eta, norms = master.eta[:K], master.norms[:K]
         if self.interior:
-            keep = master.eta > _WORTH * (1 - master.norms) * np.mean(master.eta)
+            keep = eta > _WORTH * (1 - norms) * np.mean(eta)
+            if self.problem.lam == 0 and not self._spans(keep):
+                return
         else:
-            keep = (master.eta > 0) | (master.norms > _IDLE)
-        self._set(self.neurons[keep], [B[:, keep] for B in self.columns], self.eta[keep])
+            keep = (eta > 0) | (norms > _IDLE)
+        rest = np.append(eta[keep], master.eta[K:])
+        self._set(self.neurons[keep], [B[:, keep] for B in self.columns], rest)
         self.dropped_at = self.gap
+
+    def _spans(self, keep: NDArray[np.bool_]) -> bool:
+        """Whether the targets of the one pattern are combinations of these neurons."""
+        B, Z = self.columns[0][:, keep], self.problem.patterns[0].Z
+        missed = Z - B @ np.linalg.lstsq(B, Z, rcond=None)[0]
+        return float(np.linalg.norm(missed)) <= _MISSED * float(np.linalg.norm(Z))
 
     def _add(self, found: Neurons) -> None:
         columns = [np.hstack(pair) for pair in zip(self.columns, self.problem.columns(found), strict=True)]
-        self._set(Neurons.joined([self.neurons, found]), columns, np.append(self.eta, np.zeros(len(found))))
+        eta = np.insert(self.eta, len(self.neurons), np.zeros(len(found)))
+        self._set(Neurons.joined([self.neurons, found]), columns, eta)
 
 
 def feasible_weights(problem: Squares, optimum: Optimum) -> list[Array]:
@@ -352,6 +393,6 @@ def feasible_weights(problem: Squares, optimum: Optimum) -> list[Array]:
     weights = []
     for V, B, pattern in zip(optimum.V, problem.columns(optimum.neurons), problem.patterns, strict=True):
         for _ in range(2):
-            V = V + least_change(B, pattern.Z - B @ V, optimum.eta)
+            V = V + least_change(B, pattern.Z - B @ V, optimum.eta[: len(V)])
         weights.append(V)
     return weights

@@ -49,11 +49,16 @@ class Points:
     convention : Convention
     seed : int
         Of searches that are not exact.
+    merge : bool
+        Whether equal inputs become one point.
     """
 
-    def __init__(self, X: Array, convention: Convention, seed: int = 0) -> None:
+    def __init__(self, X: Array, convention: Convention, seed: int = 0, *, merge: bool = True) -> None:
         self.convention, self.seed, self.all = convention, seed, X
-        _, first, group = np.unique(X, axis=0, return_index=True, return_inverse=True)
+        if merge:
+            _, first, group = np.unique(X, axis=0, return_index=True, return_inverse=True)
+        else:
+            first = group = np.arange(len(X))
         order = np.argsort(first)  # distinct points in the order of their first rows
         place = np.empty(len(order), dtype=np.intp)
         place[order] = np.arange(len(order))
@@ -79,6 +84,11 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.X)
+
+    @property
+    def merged(self) -> bool:
+        """Whether some inputs became one point."""
+        return len(self.X) < len(self.all)
 
     @property
     def flat(self) -> bool:
@@ -151,6 +161,8 @@ class Reduction:
         0 for interpolation.
     constant : float
         Added to the objective.
+    limits : (N, T) array, optional
+        Where finite, the loss grows linearly with this slope as soon as its own is as large (Huber's loss). For lam > 0.
     """
 
     points: Points
@@ -158,6 +170,7 @@ class Reduction:
     labels: Array
     lam: float
     constant: float = 0.0
+    limits: Array | None = None
 
     @cached_property
     def present(self) -> NDArray[np.bool_]:
@@ -186,26 +199,47 @@ class Reduction:
     @cached_property
     def squares(self) -> Squares:
         """The reduced problem."""
-        lam = self.lam / self.points.unit / self.label_unit / self.weight_unit
-        return Squares(self.points.cloud, self._patterns, lam, self.constant / self.objective_unit)
+        return Squares(self.points.cloud, self._patterns, self.reduced_lam, self.constant / self.objective_unit)
 
     @cached_property
     def _patterns(self) -> list[Pattern]:
-        alike, member = np.unique(self.weights, axis=1, return_inverse=True)
+        bounded = (
+            np.zeros(self.labels.shape[1], dtype=bool) if self.limits is None else np.isfinite(self.limits).any(axis=0)
+        )
+        # An output with penalised columns of its own is a pattern of its own.
+        key = np.vstack([self.weights, np.where(bounded, 1.0 + np.arange(len(bounded)), 0.0)])
+        alike, member = np.unique(key, axis=1, return_inverse=True)
         member = member.ravel()
         found = []
-        for number, weights in enumerate(alike.T):
+        for number, weights in enumerate(alike[:-1].T):
             rows, outputs = np.flatnonzero(weights > 0), np.flatnonzero(member == number)
             root = np.sqrt(weights[rows] / self.weight_unit)[:, None]
             complement = _complement(root * self.points.affine[rows])
             labels = self.labels[np.ix_(rows, outputs)]
             labels = root * ((labels - labels.mean(axis=0)) / self.label_unit)
             Z, rotation = _rotated(complement.T @ labels, LABEL_ROUNDING * float(np.linalg.norm(labels)))
-            found.append(Pattern(rows, outputs, root * complement, Z, rotation))
+            basis = root * complement
+            spikes = np.empty((basis.shape[1], 0))
+            if self.limits is not None and bounded[outputs[0]]:
+                spikes = basis.T / self._spike_scale(rows, outputs).T
+            found.append(Pattern(rows, outputs, basis, Z, rotation, spikes))
         return [pattern for pattern in found if pattern.Z.shape[1]]
 
-    def network(self, neurons: Neurons, V: Sequence[Array]) -> ReLUNetwork:
-        """The network of these neurons with output weights V (K, r) for each pattern, and the best affine part."""
+    def _spike_scale(self, rows: NDArray[np.intp], outputs: NDArray[np.intp]) -> Array:
+        """Price (m, 1) of an unfitted part of a label, relative to that of a neuron of the same size."""
+        assert self.limits is not None
+        return self.limits[np.ix_(rows, outputs)] / (self.weight_unit * self.label_unit * self.reduced_lam)
+
+    @cached_property
+    def reduced_lam(self) -> float:
+        """Lam of the reduced problem."""
+        return self.lam / self.points.unit / self.label_unit / self.weight_unit
+
+    def network(self, neurons: Neurons, V: Sequence[Array], spikes: Sequence[Array] = ()) -> ReLUNetwork:
+        """The network of these neurons with output weights V (K, r) for each pattern, and the best affine part.
+
+        `spikes` (m, r), for each pattern, are parts of the labels that are not fitted.
+        """
         W, b = self.points.directions(neurons)
         output = np.zeros((len(neurons), self.labels.shape[1]))
         for part, pattern in zip(V, self.squares.patterns, strict=True):
@@ -214,6 +248,10 @@ class Reduction:
         used = np.any(output != 0, axis=1)
         features = self.points.cloud.features(neurons[used]) * self.points.unit
         rest = self.labels - features @ output[used]
+        for part, pattern in zip(spikes, self.squares.patterns, strict=False):
+            if len(part):
+                at = np.ix_(pattern.rows, pattern.outputs)
+                rest[at] -= self.label_unit * (part @ pattern.rotation.T) / self._spike_scale(pattern.rows, pattern.outputs)
         A, c = self.points.free_part(self._fitted(rest))
         return ReLUNetwork(W[used], b[used], output[used].T, A, c)
 

@@ -1,9 +1,9 @@
-"""Fits with smooth losses other than the squared one, by a sequence of weighted least-squares problems.
+"""Fits with smooth losses.
 
-At fitted values U every loss is replaced by a parabola of its own slope and curvature (Newton), and the regularised
-least-squares problem over all neurons is solved from where the last one ended. The step goes as far towards its solution as
-lowers the objective most, costs in between being bounded by convexity. Where a loss is straight its parabola is given a
-little curvature.
+Squared losses make one reduced problem. So does Huber's loss, since it is min over e of (u + e - y)^2 / 2 + delta |e|: a
+penalised column for each label. The logistic loss is replaced, at fitted values U, by the parabola of its own slope and
+curvature (Newton), and the reduced problem over all neurons is solved from where the last one ended. The step goes as far
+towards its solution as lowers the objective most, costs in between being bounded by convexity.
 
 The dual of the least-squares problem, shared among equal inputs by curvature and moved into the conjugates' domains
 (towards that of the best affine fit), bounds the objective from below:
@@ -27,9 +27,10 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
 
 SMOOTH = ("squared", "logistic", "huber")
-_STEPS = 100
-_INNER = 0.1  # of the gap: how accurately a least-squares problem is solved
-_LEAST_INNER = 1e-5
+_STEPS = 200
+_INNER = 0.1  # of the gap, and of the last progress: how accurately a least-squares problem is solved
+_LEAST_ACCURACY = 1e-2  # of the asked tolerance
+_LEAST_PROGRESS = 1e-13
 _FLAT = 1e-9  # least curvature of the logistic loss
 _BEYOND = 1e-2  # curvature of the Huber loss where it is straight
 
@@ -41,6 +42,7 @@ class Data:
     Attributes
     ----------
     points : Points
+        Not merged where there is a Huber loss: a sum of such losses is none.
     Y : (N, T) array
         Canonical labels; NaN = missing.
     weights : (N, T) array
@@ -56,9 +58,18 @@ class Data:
     """A feasible dual (N, T) inside the domains of all conjugates."""
 
     @property
-    def squared(self) -> bool:
-        """Whether one least-squares problem is all there is to solve."""
-        return all(loss.name == "squared" for loss in self.losses)
+    def direct(self) -> bool:
+        """Whether one reduced problem is all there is to solve."""
+        return not any(loss.name == "logistic" for loss in self.losses)
+
+    @property
+    def limits(self) -> Array:
+        """Largest size (N, T) of weight * loss', where that is bounded by Huber's loss; inf elsewhere."""
+        limits = np.full(self.Y.shape, np.inf)
+        for t, loss in enumerate(self.losses):
+            if loss.name == "huber":
+                limits[:, t] = loss.parameter * self.weights[:, t]
+        return limits
 
     def reduction(self, lam: float, curvature: Array, targets: Array) -> Reduction:
         """The least-squares problem with curvatures and targets (N, T) of parabolas, at distinct points."""
@@ -67,7 +78,8 @@ class Data:
             self.points.summed(curvature * targets), weights, out=np.zeros_like(weights), where=weights > 0
         )  # fmt: skip
         constant = float(np.sum(curvature * (targets - labels[self.points.group]) ** 2)) / 2
-        return Reduction(self.points, weights, labels, lam, constant)
+        limits = self.limits if lam > 0 else None
+        return Reduction(self.points, weights, labels, lam, constant, limits)
 
     def loss(self, U: Array) -> float:
         """Weighted sum of losses at values U (N, T)."""
@@ -115,16 +127,16 @@ def fit_losses(
     **options
         `deadline` and `advance` of `vvnorm.multivariate.generation.generate`.
     """
-    if not data.squared:
+    if not data.direct:
         straight = fit_affine(data)
-        inside = straight.dual * min(1.0, lam / max(largest_response(data.points, straight.dual), 1e-300))
-        data = replace(data, inside=inside)
+        inside = straight.dual * [loss.name == "logistic" for loss in data.losses]
+        data = replace(data, inside=inside * min(1.0, lam / max(largest_response(data.points, inside), 1e-300)))
         values, price = straight.values, 0.0
     else:
         values, price = np.nan_to_num(data.Y), np.inf
-    best, inner, gap = None, _INNER, 1.0
+    best, accuracy, gap = None, _INNER, 1.0
     for step in range(1, _STEPS + 1):
-        trial = _parabolic_step(data, lam, values, tol if data.squared else inner * max(gap, tol), start, options)
+        trial = _parabolic_step(data, lam, values, tol if data.direct else accuracy, start, options)
         start = trial.start
         if best is None or trial.objective < best.objective:
             dual, lower = (best.dual, best.lower) if best and best.lower > trial.lower else (trial.dual, trial.lower)
@@ -132,17 +144,20 @@ def fit_losses(
         elif trial.lower > best.lower:
             best = replace(best, dual=trial.dual, lower=trial.lower, steps=step)
         gap = best.gap
-        if gap <= tol or data.squared:
+        if gap <= tol or data.direct:
             return best
         if trial.status == "time limit":
             return replace(best, status=trial.status)
         ahead = trial.network(data.points.X)[data.points.group]
         price_ahead = lam * cost(trial.network, data.points.convention)
         part = _step_length(data, values, price, ahead, price_ahead)
-        inner = inner if part > 0 else inner / 10
-        if inner < _LEAST_INNER:
-            return replace(best, status="rounding is the limit")
+        before = data.loss(values) + price
         values, price = values + part * (ahead - values), price + part * (price_ahead - price)
+        # What a step gains must show above the inaccuracy of the next one.
+        progress = 1 - (data.loss(values) + price) / before if before > 0 else 0.0
+        if progress < _LEAST_PROGRESS and accuracy <= _LEAST_ACCURACY * tol:
+            return replace(best, status="rounding is the limit")
+        accuracy = max(_INNER * min(gap, max(progress, accuracy / 10)), _LEAST_ACCURACY * tol)
     assert best is not None
     return replace(best, status="step limit")
 
@@ -201,7 +216,7 @@ def _parabolic_step(
     data: Data, lam: float, values: Array, tol: float, start: tuple[Neurons, Array] | None, options: Any
 ) -> Fitted:  # fmt: skip
     """Minimise with the parabolas at these values (N, T) in place of the losses."""
-    curvature, targets = _parabolas(data, values)
+    curvature, targets = _parabolas(data, values, split=True)
     reduction = data.reduction(lam, curvature, targets)
     squares = reduction.squares
     if squares.affine:
@@ -209,7 +224,7 @@ def _parabolic_step(
         network, at_points = reduction.network(squares.cloud.random(1)[:0], []), np.zeros(reduction.labels.shape)
     else:
         optimum = generate(squares, tol, start=start, **options)
-        network, at_points = reduction.network(optimum.neurons, optimum.V), reduction.dual(optimum.duals)
+        network, at_points = reduction.network(optimum.neurons, optimum.V, optimum.spikes), reduction.dual(optimum.duals)
         status = optimum.status
     group = data.points.group
     share = np.divide(curvature, reduction.weights[group], out=np.zeros_like(curvature), where=curvature > 0)
@@ -224,14 +239,17 @@ def cost(network: ReLUNetwork, convention: Convention) -> float:
     return network.vv_norm_with_bias if convention.penalise_bias else network.vv_norm
 
 
-def _parabolas(data: Data, values: Array) -> tuple[Array, Array]:
-    """Curvatures, weights included, and lowest points of parabolas that touch the losses at values (N, T)."""
+def _parabolas(data: Data, values: Array, *, split: bool = False) -> tuple[Array, Array]:
+    """Curvatures, weights included, and lowest points of parabolas that touch the losses at values (N, T).
+
+    If `split`, the Huber loss is left to the reduced problem, which needs its parabola only.
+    """
     curvature, targets = np.empty_like(values), np.empty_like(values)
     for t, loss in enumerate(data.losses):
         u, y = values[:, t], np.nan_to_num(data.Y[:, t])
         if loss.name == "logistic":
             h, slope = np.maximum(expit(u) * expit(-u), _FLAT), expit(u) - y
-        elif loss.name == "huber":
+        elif loss.name == "huber" and not split:
             h = np.where(np.abs(u - y) <= loss.parameter, 1.0, _BEYOND)
             slope = np.clip(u - y, -loss.parameter, loss.parameter)
         else:

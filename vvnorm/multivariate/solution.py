@@ -308,10 +308,11 @@ class FitProblem:
         for loss in losses:
             if loss.name not in SMOOTH:
                 raise ValueError(f"loss {loss.name!r} has a corner; with several inputs there are {', '.join(SMOOTH)}")
-        points = Points(X, convention, seed)
+        merge = all(loss.name != "huber" for loss in losses)
+        points = Points(X, convention, seed, merge=merge)
         self._outside = points if points.flat else None
         if points.flat:
-            X, points = points.coordinates, Points(points.coordinates, convention, seed)
+            X, points = points.coordinates, Points(points.coordinates, convention, seed, merge=merge)
         self.X, self.Y, self.weights, self.convention = X, Y, weights, convention
         share = np.broadcast_to(np.ones((1, 1)) if weights is None else weights, Y.shape)
         self.data = Data(points, Y, np.where(np.isnan(Y), 0.0, share), losses)
