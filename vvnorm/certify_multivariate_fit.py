@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _ROOM = 0.9  # part of its room that an entry may be moved by
 _DRIFT = 2.0**-20  # part of its room that an entry may still have to be moved by, unknown which way
 _INSIDE = 1 - 2.0**-50  # keeps a scaled dual array off the far end of its domain
-_SHRINK = 1 - 2.0**-30
+_SHRINKS = (1 - 2.0**-30, 1 - 2.0**-24)  # where nearly all entries are at an end, rounding needs more room
 _MOVED = 1e-6  # an output whose given dual array was moved by more than this part of its room may be judged too harshly
 _NUDGES = 60
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -223,7 +223,8 @@ class _Entries:
             for group in self.affine.groups:
                 for t in group.outputs[found.uneasy[group.outputs]]:
                     nudged[group.rows, t] = self._nudged(group, r[group.rows, t], t)
-            best = max(best, self._value(self._feasible(nudged, _SHRINK), penalise_bias))
+            for shrink in _SHRINKS:
+                best = max(best, self._value(self._feasible(nudged, shrink), penalise_bias))
         return max(best, 0.0)
 
     def _feasible(self, r: Array, shrink: float) -> _Feasible:

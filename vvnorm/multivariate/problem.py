@@ -203,9 +203,8 @@ class Reduction:
 
     @cached_property
     def _patterns(self) -> list[Pattern]:
-        bounded = (
-            np.zeros(self.labels.shape[1], dtype=bool) if self.limits is None else np.isfinite(self.limits).any(axis=0)
-        )
+        limits = np.full(self.labels.shape, np.inf) if self.limits is None else self.limits
+        bounded: NDArray[np.bool_] = np.any(np.isfinite(limits), axis=0)
         # An output with penalised columns of its own is a pattern of its own.
         key = np.vstack([self.weights, np.where(bounded, 1.0 + np.arange(len(bounded)), 0.0)])
         alike, member = np.unique(key, axis=1, return_inverse=True)
