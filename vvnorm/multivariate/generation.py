@@ -203,7 +203,7 @@ def generate(
 class _Generation:
     def __init__(self, problem: Squares, tol: float, start: tuple[Neurons, Array] | None) -> None:
         self.problem, self.tol = problem, tol
-        self.interior = problem.rank == 1  # the Hessian of design weights is of low rank then
+        self.interior = problem.rank == 1 and problem.lam == 0  # the Hessian is of low rank, and solutions fill a face
         if start is None:
             self._begin()
         else:

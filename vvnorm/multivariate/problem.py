@@ -265,8 +265,11 @@ class Reduction:
         for number, weights in enumerate(alike.T):
             outputs = np.flatnonzero(member.ravel() == number)
             root = np.sqrt(weights / self.weight_unit)[:, None]
-            right = np.where(root > 0, root * values[:, outputs], 0.0)
-            coefficients[:, outputs] = np.linalg.lstsq(root * self.points.affine, right, rcond=len(root) * EPS)[0]
+            middle = np.mean(values[np.ix_(weights > 0, outputs)], axis=0)  # constants come out exactly
+            right = np.where(root > 0, root * (values[:, outputs] - middle), 0.0)
+            found = np.linalg.lstsq(root * self.points.affine, right, rcond=len(root) * EPS)[0]
+            found[0] += middle
+            coefficients[:, outputs] = found
         return coefficients
 
     def dual(self, duals: Sequence[Array]) -> Array:

@@ -1,0 +1,404 @@
+"""The certified optimum of several inputs: interpolants, fits, paths, sparse solutions, the limit of auxiliary outputs."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import vvnorm
+from vvnorm.convex import dictionary_program, plane_dictionary
+from vvnorm.data import Array
+from vvnorm.losses import Loss
+from vvnorm.multivariate.problem import Convention
+from vvnorm.multivariate.solution import FitProblem, interpolate_points
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def points(seed: int, n: int, d: int, outputs: int, *, grid: bool = False) -> tuple[Array, Array]:
+    """Distinct points, general or on a grid, with Gaussian labels."""
+    rng = np.random.default_rng(seed)
+    if grid:
+        side = math.ceil(n ** (1 / d)) + 1
+        cells = np.stack(np.meshgrid(*[np.arange(side)] * d), axis=-1).reshape(-1, d).astype(float)
+        X = cells[rng.permutation(len(cells))[:n]]
+    else:
+        X = rng.standard_normal((n, d))
+    return X, rng.standard_normal((n, outputs))
+
+
+# --- interpolation ----------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=SEEDS, n=st.integers(4, 24), outputs=st.integers(1, 12), grid=st.booleans())
+def test_interpolants_in_the_plane_are_certified(seed: int, n: int, outputs: int, grid: bool) -> None:
+    X, Y = points(seed, n, 2, outputs, grid=grid)
+    solution = vvnorm.interpolate(X, Y)
+    assert solution.verify() == []
+    assert solution.gap <= 1e-6
+    assert np.allclose(solution(X), Y, atol=1e-9 * (1 + np.abs(Y).max()))
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("penalise_bias", [True, False])
+@pytest.mark.parametrize(("n", "d", "outputs"), [(12, 2, 1), (12, 2, 4), (9, 3, 2)])
+def test_conventions_and_missing_labels(n: int, d: int, outputs: int, penalise_bias: bool, skip: bool) -> None:
+    if d == 3 and penalise_bias:
+        pytest.skip("the verifier's bound in four dimensions is loose")
+    X, Y = points(5, n, d, outputs)
+    Y[np.random.default_rng(1).random(Y.shape) < 0.2] = np.nan
+    solution = vvnorm.interpolate(X, Y, skip=skip, penalise_bias=penalise_bias)
+    assert solution.verify() == []
+    present = ~np.isnan(Y)
+    assert np.allclose(solution(X)[present], Y[present])
+    assert skip or not solution.network.A.any()
+    cost = solution.network.vv_norm_with_bias if penalise_bias else solution.network.vv_norm
+    assert solution.value == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_three_inputs_on_a_grid_are_certified(outputs: int) -> None:
+    X, Y = points(2, 12, 3, outputs, grid=True)
+    assert vvnorm.interpolate(X, Y).verify() == []
+
+
+def test_one_input_equals_the_closed_form() -> None:
+    X, Y = points(3, 15, 1, 3)
+    solution = interpolate_points(X, Y, Convention(), 1e-9)
+    closed = vvnorm.interpolate(X, Y)
+    assert solution.value == pytest.approx(closed.value, rel=1e-9)
+    assert solution.verify() == []
+    assert np.allclose(solution(X[:, :1] + 0.1), closed(X + 0.1), atol=1e-6 * np.abs(Y).max())
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_no_dictionary_does_better(skip: bool) -> None:
+    X, Y = points(4, 8, 2, 2)
+    solution = vvnorm.interpolate(X, Y, skip=skip)
+    W, b = plane_dictionary(X, 120, 0)
+    W, b = (W, b) if skip else (np.vstack([W, -W]), np.append(b, -b))
+    over = dictionary_program(X, Y, W, b, lam=0.0, skip=skip).value
+    assert solution.value <= over * (1 + 1e-6)
+    assert solution.lower_bound <= over * (1 + 1e-7)
+    assert over <= solution.value * 1.02
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    seed=SEEDS,
+    x_scale=st.integers(-8, 8),
+    y_scale=st.integers(-8, 8),
+    shift=st.floats(-100, 100),
+    angle=st.floats(0, 6.28),
+)  # fmt: skip
+def test_cost_follows_scale_shift_and_rotation(seed: int, x_scale: int, y_scale: int, shift: float, angle: float) -> None:
+    X, Y = points(seed, 9, 2, 3)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    mix = np.linalg.qr(np.random.default_rng(seed).standard_normal((3, 3)))[0]
+    base = vvnorm.interpolate(X, Y)
+    moved = vvnorm.interpolate((X @ turn + shift) * 10.0**x_scale, (Y @ mix + shift) * 10.0**y_scale)
+    factor = 10.0 ** (y_scale - x_scale)
+    assert moved.lower_bound <= base.value * factor * (1 + 1e-9)
+    assert base.lower_bound * factor <= moved.value * (1 + 1e-9)
+
+
+def test_order_of_points_and_seed_do_not_matter_for_the_bounds() -> None:
+    X, Y = points(7, 20, 2, 2)
+    order = np.random.default_rng(0).permutation(20)
+    one, other = vvnorm.interpolate(X, Y), vvnorm.interpolate(X[order], Y[order], seed=5)
+    assert one.lower_bound <= other.value * (1 + 1e-12)
+    assert other.lower_bound <= one.value * (1 + 1e-12)
+    assert other.dual.shape == Y.shape
+    again = vvnorm.interpolate(X, Y)
+    assert np.array_equal(one.network.W, again.network.W)
+
+
+def test_many_outputs_cost_no_more_than_their_rank() -> None:
+    X, _ = points(8, 15, 2, 1)
+    Y = np.random.default_rng(1).standard_normal((15, 1000))
+    solution = vvnorm.interpolate(X, Y)
+    assert solution.verify() == []
+    assert solution.network.n_outputs == 1000
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.outer(np.arange(9.0), [1.0, 2.0]),
+        np.column_stack([np.arange(9.0), np.full(9, 3.0)]),
+        np.random.default_rng(0).standard_normal((9, 2)) @ np.random.default_rng(1).standard_normal((2, 3)) + 1,
+    ],
+    ids=["collinear", "constant feature", "plane in space"],
+)
+def test_flat_points_are_solved_in_their_subspace(X: Array) -> None:
+    Y = np.random.default_rng(2).standard_normal((9, 2))
+    solution = vvnorm.interpolate(X, Y)
+    assert solution.verify() == []
+    assert any("subspace" in note for note in solution.notes)
+    assert np.allclose(solution(X), Y)
+    fitted = vvnorm.fit(X, Y, 0.1)
+    assert fitted.verify() == []
+    assert solution.sparse().verify() == []
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_points_have_affine_labels_at_no_cost(n: int) -> None:
+    X, Y = points(9, n, 2, 2)
+    solution = vvnorm.interpolate(X, Y)
+    assert (solution.value, solution.network.n_neurons, solution.verify()) == (0.0, 0, [])
+    assert "affine" in solution.provenance["status"]
+
+
+def test_repeats_are_merged_and_conflicts_named() -> None:
+    X, Y = points(10, 10, 2, 2)
+    once, twice = vvnorm.interpolate(X, Y), vvnorm.interpolate(np.vstack([X, X[:4]]), np.vstack([Y, Y[:4]]))
+    assert twice.verify() == []
+    assert twice.value == pytest.approx(once.value, rel=2e-6)
+    with pytest.raises(ValueError, match=r"repeats the point .* with different labels .* in output 1"):
+        vvnorm.interpolate(np.vstack([X, X[:1]]), np.vstack([Y, Y[:1] + np.array([0.0, 1.0])]))
+
+
+def test_a_time_limit_returns_the_best_so_far_with_a_valid_bound() -> None:
+    X, Y = points(11, 40, 2, 3)
+    solution = vvnorm.interpolate(X, Y, time_limit=1e-9)
+    assert solution.provenance["status"] == "time limit"
+    assert solution.gap > 1e-6
+    assert solution.verify() != []
+    best = vvnorm.interpolate(X, Y)
+    assert solution.lower_bound <= best.value
+    assert best.value <= solution.value
+
+
+def test_a_tolerance_beyond_float64_returns_the_gap_that_was_reached() -> None:
+    X, Y = points(12, 10, 2, 2)
+    solution = vvnorm.interpolate(X, Y, tol=1e-15)
+    assert solution.gap < 1e-8
+    assert solution.gap <= 1e-15 or any("relative gap" in note for note in solution.notes)
+
+
+def test_more_points_than_an_exact_search_can_take_are_found_by_climbing() -> None:
+    X, Y = points(13, 40, 6, 2)
+    solution = vvnorm.interpolate(X, Y)
+    assert np.allclose(solution(X), Y)
+    assert any("climbing" in note for note in solution.notes)
+    assert 0 < solution.lower_bound <= solution.value
+
+
+def test_progress_is_reported_with_bounds_that_close_in() -> None:
+    X, Y = points(14, 20, 2, 2)
+    seen: list[tuple[int, float, float]] = []
+    solution = vvnorm.interpolate(X, Y, advance=lambda *state: seen.append(state))
+    assert [round_ for round_, _, _ in seen] == list(range(1, solution.provenance["rounds"] + 1))
+    assert [(upper, lower) for _, upper, lower in seen] == solution.history
+    assert all(np.diff([upper for _, upper, _ in seen]) <= 0)
+    assert all(np.diff([lower for _, _, lower in seen]) >= 0)
+
+
+# --- tampering --------------------------------------------------------------------------------------------------------
+
+
+def test_a_changed_network_or_dual_is_rejected() -> None:
+    from dataclasses import replace
+
+    X, Y = points(15, 12, 2, 2)
+    solution = vvnorm.interpolate(X, Y)
+    f = solution.network
+    worse = vvnorm.ReLUNetwork(f.W, f.b, f.V * 1.001, f.A, f.c)
+    assert replace(solution, network=worse).verify() != []
+    rng = np.random.default_rng(0)
+    assert replace(solution, dual=solution.dual + 0.01 * rng.standard_normal(Y.shape)).verify() != []
+
+
+# --- fits -------------------------------------------------------------------------------------------------------------
+
+
+def mixed_data(n: int = 30) -> tuple[Array, Array]:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 2))
+    classes = X[:, 0] * X[:, 1] + 0.5 * rng.standard_normal(n) > 0
+    return X, np.column_stack([np.sin(2 * X[:, 0]), classes, rng.standard_t(2, n)])
+
+
+@pytest.mark.parametrize("lam", [0.02, 0.3])
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("missing", [True, False])
+@pytest.mark.parametrize("loss", ["squared", ["squared", "logistic", "huber:0.5"]])
+def test_fits_are_certified(loss: str | list[str], missing: bool, skip: bool, lam: float) -> None:
+    X, Y = mixed_data()
+    if missing:
+        Y[np.random.default_rng(1).random(Y.shape) < 0.2] = np.nan
+    fit = vvnorm.fit(X, Y, lam, loss=loss, skip=skip)
+    assert fit.verify() == []
+    assert fit.value == pytest.approx(fit.certificate.loss + lam * fit.vv_norm)
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "huber:0.5"])
+def test_fits_agree_with_a_dictionary_program(loss: str) -> None:
+    X, Y = mixed_data(10)
+    Y = Y[:, [1 if loss == "logistic" else 2]]
+    fit = vvnorm.fit(X, Y, 0.05, loss=loss)
+    assert fit.verify() == []
+    cost = vvnorm.certify(fit.network, X, Y, lam=0.05, loss=loss, dual=fit.dual)
+    assert cost.objective == pytest.approx(fit.value)
+    if loss == "squared":
+        W, b = plane_dictionary(X, 150, 0)
+        over = dictionary_program(X, Y, W, b, lam=0.05).value
+        assert fit.lower_bound <= over * (1 + 1e-7)
+        assert fit.value <= over * (1 + 1e-6)
+        assert over <= fit.value * 1.01
+
+
+def test_repeats_and_weights_count() -> None:
+    X, Y = mixed_data(15)
+    twice = vvnorm.fit(np.vstack([X, X]), np.vstack([Y, Y + 0.1]), 0.1)
+    assert twice.verify() == []
+    weighted = vvnorm.fit(X, Y + 0.05, 0.1, weights=np.full(len(X), 2.0))
+    assert np.allclose(twice(X), weighted(X), atol=2e-3)
+    assert twice.value == pytest.approx(weighted.value + Y.size * 2 * 0.05**2 / 2, rel=1e-5)
+    huber = vvnorm.fit(np.vstack([X, X]), np.vstack([Y, Y + 3.0]), 0.1, loss="huber:0.5")
+    assert huber.verify() == []
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "huber:0.5"])
+def test_lambda_max_is_where_fits_become_affine(loss: str) -> None:
+    X, Y = mixed_data()
+    Y = Y[:, [1 if loss == "logistic" else 0]]
+    largest = vvnorm.lambda_max(X, Y, loss=loss)
+    above, below = (vvnorm.fit(X, Y, factor * largest, loss=loss) for factor in (1.001, 0.98))
+    assert above.network.n_neurons == 0
+    assert below.network.n_neurons > 0
+    assert above.verify() == below.verify() == []
+
+
+def test_the_fit_of_largest_lam_is_the_least_squares_line() -> None:
+    from sklearn.linear_model import LinearRegression
+
+    X, Y = mixed_data()
+    line = LinearRegression().fit(X, Y)
+    assert np.allclose(vvnorm.fit(X, Y, 1e4)(X), line.predict(X))
+
+
+def test_small_lam_approaches_the_interpolant() -> None:
+    X, Y = points(16, 12, 2, 2)
+    exact = vvnorm.interpolate(X, Y)
+    fits = vvnorm.fit_path(X, Y, [1e-2, 1e-4, 1e-6])
+    costs = [fit.vv_norm for fit in fits]
+    assert costs == sorted(costs)
+    assert costs[-1] == pytest.approx(exact.value, rel=1e-3)
+    assert fits[-1].value == pytest.approx(1e-6 * exact.value, rel=1e-3)
+
+
+def test_paths_equal_single_fits() -> None:
+    X, Y = mixed_data(20)
+    lams = [0.05, 1.0, 0.2]
+    for lam, fit in zip(lams, vvnorm.fit_path(X, Y, lams), strict=True):
+        assert fit.lam == lam
+        assert fit.verify() == []
+        single = vvnorm.fit(X, Y, lam)
+        assert fit.value <= single.value * (1 + 2e-6)
+        assert single.value <= fit.value * (1 + 2e-6)
+
+
+def test_biases_inside_the_norm_for_one_input() -> None:
+    x, y = points(17, 10, 1, 2)
+    inside = vvnorm.interpolate(x, y, penalise_bias=True)
+    assert inside.verify() == []
+    assert inside.value >= vvnorm.interpolate(x, y).value * (1 - 1e-9)
+    assert vvnorm.fit(x, y, 0.1, penalise_bias=True).verify() == []
+
+
+@pytest.mark.parametrize("loss", ["hinge", "one_class:0.1"])
+def test_losses_with_corners_are_refused(loss: str) -> None:
+    X, Y = points(18, 5, 2, 1)
+    with pytest.raises(ValueError, match="has a corner"):
+        vvnorm.fit(X, (Y > 0).astype(float), 0.1, loss=loss)
+
+
+def test_classes_that_a_line_separates_are_said_to_diverge() -> None:
+    X, _ = points(19, 12, 2, 1)
+    fit = vvnorm.fit(X, (X[:, 0] > 0).astype(float), 1e-3, loss="logistic")
+    assert any("separates its classes" in note for note in fit.notes)
+
+
+# --- sparse solutions -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "d"), [(20, 2), (35, 2), (12, 3)])
+def test_one_output_has_a_solution_of_few_neurons(n: int, d: int) -> None:
+    X, Y = points(n, n, d, 1)
+    sparse = vvnorm.interpolate(X, Y).sparse()
+    assert sparse.verify() == []
+    assert sparse.network.n_neurons <= n - 1 - d
+
+
+def test_pruning_stays_within_the_asked_gap() -> None:
+    X, Y = points(20, 25, 2, 4)
+    solution = vvnorm.interpolate(X, Y)
+    sparse = solution.sparse(1e-2)
+    assert sparse.network.n_neurons < solution.network.n_neurons
+    assert sparse.gap <= 1e-2
+    assert np.allclose(sparse(X), Y)
+    fit = vvnorm.fit(X, Y, 0.1)
+    assert fit.sparse().verify() == []
+
+
+# --- infinitely many auxiliary outputs --------------------------------------------------------------------------------
+
+
+def test_infinitely_many_auxiliary_outputs_are_the_limit_of_many() -> None:
+    X, Y = points(21, 12, 2, 1)
+    limit = vvnorm.interpolate(X, Y, auxiliary="infinite")
+    assert limit.verify() == []
+    assert np.allclose(limit(X), Y)
+    t = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    rng = np.random.default_rng(1)
+    off = []
+    for m in (30, 3000):
+        many = vvnorm.interpolate(X, np.column_stack([1e-4 * Y, rng.standard_normal((12, m)) / math.sqrt(m)]))
+        off.append(float(np.abs(1e4 * many(t)[:, 0] - limit(t)[:, 0]).max()))
+    assert off[1] < 0.3 * off[0]
+    assert off[1] < 0.1 * np.ptp(limit(t))
+
+
+def test_the_limit_is_linear_in_the_labels_and_a_kernel_interpolant() -> None:
+    X, Y = points(22, 10, 2, 2)
+    limit = vvnorm.interpolate(X, Y, auxiliary="infinite")
+    total = vvnorm.interpolate(X, Y.sum(axis=1), auxiliary="infinite")
+    t = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    assert np.allclose(limit(t).sum(axis=1), total(t)[:, 0], atol=1e-6 * np.ptp(Y))
+    kernel = vvnorm.kernel_solution(limit.design.network, X, Y[:, 0], weights=limit.eta)
+    assert np.allclose(kernel(t)[:, 0], limit(t)[:, 0], atol=1e-6 * np.ptp(Y))
+    assert limit.record()["auxiliary"] == "infinite"
+
+
+def test_the_limit_needs_labels_everywhere_and_points_enough() -> None:
+    X, Y = points(23, 10, 2, 1)
+    with pytest.raises(ValueError, match="missing labels"):
+        vvnorm.interpolate(
+            X, np.where(Y > 1, np.nan, Y) if (Y > 1).any() else np.r_[[[np.nan]], Y[1:]], auxiliary="infinite"
+        )
+    with pytest.raises(ValueError, match="every label is affine"):
+        vvnorm.interpolate(X[:3], Y[:3], auxiliary="infinite")
+    with pytest.raises(ValueError, match="auxiliary must be None or 'infinite', got 'foo'"):
+        vvnorm.interpolate(X, Y, auxiliary="foo")
+
+
+def test_words_for_people_and_programs() -> None:
+    X, Y = points(24, 10, 2, 2)
+    solution = vvnorm.interpolate(X, Y)
+    record = solution.record()
+    assert record["inputs"] == 2
+    assert record["gap"] == solution.gap
+    assert "column generation" in solution.summary()
+    fit = vvnorm.fit(X, Y, 0.1)
+    assert fit.record()["losses"] == ["squared", "squared"]
+    assert "objective" in fit.summary()
+
+
+def test_fit_problems_refuse_corners_by_name() -> None:
+    X, Y = points(25, 5, 2, 1)
+    with pytest.raises(ValueError, match="'hinge'"):
+        FitProblem(X, Y, None, (Loss("hinge"),), Convention())
