@@ -202,7 +202,7 @@ def test_the_command_judges_fits_and_the_bias_inside_the_norm(run: Command, tmp_
     assert run("certify", "fit.npz", "data.csv", *XY, "--certificate", "proof.npz").code == 0
     assert run("certify", "net.npz", "data.csv", *XY, "--certificate", "proof.npz").code == 1
     inside = run("certify", "net.npz", "data.csv", *XY, "--penalise-bias")
-    assert inside.code == 1
+    assert inside.code == 0  # the four points have no cheaper interpolant with the bias inside either
     assert float(inside.facts["vv norm"]) == pytest.approx(DOTS.vv_norm_with_bias)
     without = run("certify", "net.npz", "data.csv", *XY, "--no-skip")
     assert without.facts["skip"] == "False"

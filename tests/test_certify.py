@@ -590,7 +590,8 @@ def test_in_the_plane_the_dual_of_the_convex_program_proves_its_network_optimal(
     assert judged.excess == pytest.approx(judged.vv_norm - judged.lower_bound, abs=1e-6 * judged.vv_norm)
     assert math.isnan(judged.distance)
     assert math.isnan(judged.distance_bound)
-    assert certify(found.network, X, Y, skip=skip).lower_bound <= judged.lower_bound
+    # Without one the dual array of the optimum over all neurons is asked for.
+    assert judged.lower_bound <= certify(found.network, X, Y, skip=skip).lower_bound <= found.value
 
 
 @pytest.mark.parametrize("skip", [True, False])
@@ -866,6 +867,7 @@ def test_the_verifier_imports_nothing_that_makes_solutions(module: ModuleType) -
     allowed |= {"vvnorm.certify", "vvnorm.certify_multivariate", "vvnorm.certify_regularised"}
     allowed |= {"vvnorm.losses", "vvnorm.piecewise", "vvnorm.files", "vvnorm.sphere_cells"}
     allowed |= {"vvnorm.certificate_files", "vvnorm.certify_multivariate_fit"}
+    allowed |= {"vvnorm.duals"}  # asked for a dual array where none is given; it is judged like any other
     outside = {
         "json",
         "math",

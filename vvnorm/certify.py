@@ -232,8 +232,9 @@ def certify(
     dual : (N, T) array-like, optional
         A dual certificate; any array gives a valid bound. One input: eta at the sorted, merged inputs; it is scaled to
         ||eta|| <= 1. Without one, eta is the unit curvature of the labels, which is optimal when no label is missing.
-        Several inputs: Lambda in the order of X; it is projected, and its scale does not matter. Without one, Lambda is
-        the polar factor of the labels without their affine part, which is valid but seldom near the optimum.
+        Several inputs: Lambda in the order of X; it is projected, and its scale does not matter. Without one the solver is
+        asked for the optimal one (`vvnorm.duals`), so that the bound is on the global optimum. Where that would take long
+        it is the polar factor of the labels without their affine part: valid, but seldom near the optimum.
         With lam > 0: see `vvnorm.certify_regularised.certify_fit`.
     skip : bool
         Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0.
@@ -256,6 +257,10 @@ def certify(
     """
     from vvnorm.piecewise import PiecewiseLinear
 
+    if dual is None and (network.n_inputs != 1 or penalise_bias):
+        from vvnorm.duals import optimal_dual
+
+        dual = optimal_dual(X, Y, lam=lam, loss=loss, weights=weights, skip=skip, penalise_bias=penalise_bias)
     if isinstance(lam, bool) or lam != 0:
         from vvnorm.certify_regularised import certify_fit
 

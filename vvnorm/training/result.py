@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vvnorm.certify import Certificate, certify
 from vvnorm.data import Array
+from vvnorm.duals import optimal_dual
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.training.polish import polish
 
@@ -86,16 +87,21 @@ class TrainingResult:
     def certificates(self) -> list[Certificate]:
         """Certify every network as a minimal-VV-norm interpolant of the data.
 
-        For one input the dual certificate is that of the closed form. For several it comes from the convex problem over
-        the kinks that all networks learned together; the verifier then bounds it over all neurons.
+        For one input the dual certificate is that of the closed form. For several it is that of the certified optimum
+        (`vvnorm.duals`); where that would take long it comes from the convex problem over the kinks that all networks
+        learned together. The verifier then bounds it over all neurons.
 
         Raises
         ------
         ValueError
             For one distinct input only, or labels that differ at one input.
         """
-        dual = None if self.X.shape[1] == 1 else self._pooled_dual
-        return [certify(network, self.X, self.Y, dual=dual, skip=self.settings["skip"]) for network in self.networks]
+        convention = {"skip": self.settings["skip"], "penalise_bias": self.settings["penalise_bias"]}
+        dual = None
+        if self.X.shape[1] > 1 or convention["penalise_bias"]:
+            dual = optimal_dual(self.X, self.Y, **convention)
+            dual = self._pooled_dual if dual is None else dual
+        return [certify(network, self.X, self.Y, dual=dual, **convention) for network in self.networks]
 
     @cached_property
     def _pooled_dual(self) -> Array | None:
