@@ -26,6 +26,7 @@ _START = 2  # random neurons for each base point
 _MOST = 16  # of them, where fewer do not span the labels
 _ROUNDS = 300
 _LOOSE = 0.1  # of the gap: how accurately the master problem is solved
+_WARM = 1e-3  # the first time, from a similar problem
 _TIGHTEST = 1e-4  # of that: where rounding must be the limit
 _BETWEEN = (0.5, 0.1)  # weights of the master's dual in the points between it and the best feasible one
 _VIOLATED = 1e-9  # responses above 1 by less are 1
@@ -123,6 +124,14 @@ class Squares:
         return bound + self.constant, theta
 
 
+class Start(NamedTuple):
+    """Where to begin: the neurons of a similar problem, their design weights, and its best dual."""
+
+    neurons: Neurons
+    eta: Array
+    duals: list[Array]
+
+
 @dataclass(frozen=True, eq=False)
 class Optimum:
     """What column generation found.
@@ -159,6 +168,8 @@ class Optimum:
     rounds: int
     history: list[tuple[float, float]] = field(repr=False)
     status: str
+    start: Start = field(repr=False)
+    """For a similar problem: all neurons at the end."""
 
     @property
     def gap(self) -> float:
@@ -178,7 +189,7 @@ def generate(
     problem: Squares,
     tol: float,
     *,
-    start: tuple[Neurons, Array] | None = None,
+    start: Start | None = None,
     deadline: float = np.inf,
     advance: Callable[[int, float, float], Any] | None = None,
 ) -> Optimum:
@@ -190,7 +201,7 @@ def generate(
         Not an affine one.
     tol : float
         Relative gap at which to stop.
-    start : (Neurons, eta), optional
+    start : Start, optional
         From a similar problem.
     deadline : float
         Value of time.monotonic() after which no further round begins.
@@ -201,15 +212,17 @@ def generate(
 
 
 class _Generation:
-    def __init__(self, problem: Squares, tol: float, start: tuple[Neurons, Array] | None) -> None:
+    def __init__(self, problem: Squares, tol: float, start: Start | None) -> None:
         self.problem, self.tol = problem, tol
         self.interior = problem.rank == 1 and problem.lam == 0  # the Hessian is of low rank, and solutions fill a face
         if start is None:
             self._begin()
         else:
-            self._set(start[0], problem.columns(start[0]), start[1])
+            self._set(start.neurons, problem.columns(start.neurons), start.eta)
         self.best: tuple[Neurons, _Master] | None = None
+        self.centre = None if start is None else start.duals
         self.feasible: list[Array] | None = None
+        self.loose = _LOOSE if start is None else _WARM
         self.upper, self.lower, self.dropped_at, self.tight = np.inf, -np.inf, 1.0, 1.0
         self.proved = True
 
@@ -289,6 +302,7 @@ class _Generation:
             round_,
             history,
             status,
+            Start(self.neurons, self.eta, self.feasible),
         )
 
     def _spike_weights(self, neurons: Neurons, V: list[Array]) -> list[Array]:
@@ -299,7 +313,7 @@ class _Generation:
     # --- the master problem ---
 
     def _master(self) -> _Master:
-        tol = max(_LOOSE * self.gap * self.tight, _LOOSE * self.tol) if np.isfinite(self.upper) else _LOOSE
+        tol = max(_LOOSE * self.gap * self.tight, _LOOSE * self.tol) if np.isfinite(self.upper) else self.loose
         master = self._by_interior_point(tol) if self.interior else self._by_newton(tol)
         self.eta = master.eta
         if master.value < self.upper:
@@ -329,10 +343,10 @@ class _Generation:
     def _ask(self, master: _Master) -> Neurons | None:
         """Ask for neurons that respond by more than 1; update the bound."""
         candidates = [master.duals]
-        if self.feasible is not None:
+        centre = self.centre if self.feasible is None else self.feasible
+        if centre is not None:
             candidates += [
-                [part * new + (1 - part) * old for new, old in zip(master.duals, self.feasible, strict=True)]
-                for part in _BETWEEN
+                [part * new + (1 - part) * old for new, old in zip(master.duals, centre, strict=True)] for part in _BETWEEN
             ]
         found = []
         for duals in candidates:

@@ -205,17 +205,18 @@ class Cloud:
     def _straightened(self, neurons: Neurons) -> Neurons:
         """Put kinks through their points exactly: those points were moved a little, or angles were rounded."""
         w, through = neurons.w.copy(), neurons.through.copy()
-        for k in np.flatnonzero(np.any(through >= 0, axis=1)):
+        bent = np.flatnonzero(np.any(through >= 0, axis=1))
+        if self.dimension == 2:
+            p = self.P[through[bent, 0]] - (self.P[neurons.anchor[bent]] if self.anchored else 0.0)
+            across = np.column_stack([-p[:, 1], p[:, 0]])
+            w[bent] = across * np.copysign(1 / row_norms(p), np.einsum("kd,kd->k", across, w[bent]))[:, None]
+            return Neurons(w, neurons.anchor, through)
+        for k in bent:
             points = through[k][through[k] >= 0]
             p = self.P[points] - (self.P[neurons.anchor[k]] if self.anchored else 0.0)
-            lengths = row_norms(p)
-            if self.dimension == 2:
-                straight = np.array([-p[0, 1], p[0, 0]])
-                w[k] = straight * np.copysign(1 / lengths[0], straight @ w[k])
-                continue
             w[k] -= np.linalg.lstsq(p, p @ w[k], rcond=1e-6)[0]
             w[k] /= math.sqrt(w[k] @ w[k])
-            missed = np.abs(p @ w[k]) > _NEGLIGIBLE * lengths
+            missed = np.abs(p @ w[k]) > _NEGLIGIBLE * row_norms(p)
             if missed.any():
                 through[k][np.isin(through[k], points[missed])] = -1
         return Neurons(w, neurons.anchor, through)

@@ -20,8 +20,7 @@ from scipy.special import entr, expit
 
 from vvnorm.data import Array
 from vvnorm.losses import Loss
-from vvnorm.multivariate.generation import Optimum, generate
-from vvnorm.multivariate.neurons import Neurons
+from vvnorm.multivariate.generation import Optimum, Start, generate
 from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
@@ -105,13 +104,13 @@ class Fitted:
         return (self.objective - self.lower) / self.objective if self.objective > 0 else 0.0
 
     @property
-    def start(self) -> tuple[Neurons, Array] | None:
+    def start(self) -> Start | None:
         """For a similar problem."""
-        return None if self.optimum is None else (self.optimum.neurons, self.optimum.eta)
+        return None if self.optimum is None else self.optimum.start
 
 
 def fit_losses(
-    data: Data, lam: float, tol: float, start: tuple[Neurons, Array] | None = None, **options: Any
+    data: Data, lam: float, tol: float, start: Start | None = None, **options: Any
 ) -> Fitted:  # fmt: skip
     """Minimise the sum of losses plus lam times the cost.
 
@@ -122,7 +121,7 @@ def fit_losses(
         Positive.
     tol : float
         Relative gap at which to stop.
-    start : (Neurons, eta), optional
+    start : Start, optional
         From a similar problem.
     **options
         `deadline` and `advance` of `vvnorm.multivariate.generation.generate`.
@@ -213,7 +212,7 @@ def _step_length(data: Data, values: Array, price: float, ahead: Array, price_ah
 
 
 def _parabolic_step(
-    data: Data, lam: float, values: Array, tol: float, start: tuple[Neurons, Array] | None, options: Any
+    data: Data, lam: float, values: Array, tol: float, start: Start | None, options: Any
 ) -> Fitted:  # fmt: skip
     """Minimise with the parabolas at these values (N, T) in place of the losses."""
     curvature, targets = _parabolas(data, values, split=True)

@@ -18,8 +18,7 @@ from vvnorm.certify import Certificate, certify
 from vvnorm.certify_regularised import FitCertificate
 from vvnorm.data import Array, as_inputs, is_empty
 from vvnorm.losses import Loss
-from vvnorm.multivariate.generation import Optimum, feasible_weights, generate
-from vvnorm.multivariate.neurons import Neurons
+from vvnorm.multivariate.generation import Optimum, Start, feasible_weights, generate
 from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.multivariate.smooth import SMOOTH, Data, Fitted, fit_affine, fit_losses, largest_response
 from vvnorm.network import ReLUNetwork
@@ -328,10 +327,10 @@ class FitProblem:
         lam: float,
         tol: float,
         *,
-        start: tuple[Neurons, Array] | None = None,
+        start: Start | None = None,
         time_limit: float | None = None,
         advance: Advance | None = None,
-    ) -> tuple[MultivariateSolution, tuple[Neurons, Array] | None]:
+    ) -> tuple[MultivariateSolution, Start | None]:
         """Return the fit, and what to start a fit for a similar lam with."""
         began = time.perf_counter()
         with one_blas_thread():
