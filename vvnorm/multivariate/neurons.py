@@ -8,6 +8,7 @@ search: for unit vectors w and vectors p_j, seen from each base point or as they
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,7 +151,7 @@ class Cloud:
         N = len(self.P)
         if self.anchored:
             values, w, through = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
-            plane.around(self._planar, L, self.symmetric, values, w, through)
+            plane.around(self._planar, L, self.symmetric, *self._switches, values, w, through)
             rows, anchor = self._bases, self._bases
         else:
             room = 4 * N + 4
@@ -162,6 +163,14 @@ class Cloud:
             rows, anchor = rows[np.abs(w[rows, 0]) > 0.5], anchor[np.abs(w[rows, 0]) > 0.5]
             return Neurons(np.sign(w[rows, :1]), anchor, np.empty((len(rows), 0), np.int64))
         return Neurons(w[rows], anchor, through[rows, None])
+
+    @cached_property
+    def _switches(self) -> tuple[Array, NDArray[np.int32], NDArray[np.int64]]:
+        """Sorted angles at which points are switched, seen from each point: they do not depend on the dual array."""
+        N = len(self.P)
+        angle, order, count = np.empty((N, N)), np.empty((N, N), np.int32), np.empty(N, np.int64)
+        plane.prepare(self._planar, angle, order, count)
+        return angle, order, count
 
     def _search_faces(self, L: Array) -> Neurons:
         values, w, through = self._slots()
