@@ -24,6 +24,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.univariate_interpolation
 	$(BIN)/python -m benchmarks.trend
 	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.multivariate
 
 # The stamp is written last, so an interrupted installation is taken up again.
 $(READY): pyproject.toml constraints.txt

@@ -2,11 +2,13 @@
 
 import warnings
 
+import cvxpy as cp
 import numpy as np
 import pytest
 import torch
 
-from vvnorm import ReLUNetwork
+from benchmarks.multivariate import all_gates, scnn_network
+from vvnorm import ReLUNetwork, fit
 from vvnorm.training import ReLUModule
 from vvnorm.training.polish import polish
 
@@ -67,6 +69,49 @@ def test_sklearn_multi_task_lasso_on_hidden_features(data, rng):
     ours = polish(ReLUNetwork(W, b, np.ones((T, K))), X, Y, alpha * N, skip=False).network
     np.testing.assert_allclose(ours(X), theirs(X), atol=1e-6)
     assert ours.vv_norm == pytest.approx(theirs.vv_norm, rel=1e-5)
+
+
+@pytest.fixture
+def scnn_case(rng):
+    """Inputs, one label, and scnn's strength of regularisation."""
+    X = rng.uniform(-1, 2, (7, D))
+    return X, np.sin(3 * X[:, :1]) + 0.3 * rng.standard_normal((7, 1)), 0.01
+
+
+def as_scnn(X, y, a, unitize):
+    """Return vvnorm's fit, and for scnn: its matrix, the lengths that its columns had, and labels."""
+    n, lifted = len(X), np.column_stack([X, np.ones(len(X))])
+    lengths = np.linalg.norm(lifted, axis=0) if unitize else np.ones(D + 1)
+    scale, lam = (lengths[:D] / np.sqrt(n), a * n**1.5) if unitize else (1.0, a * n)
+    ours = fit(X / scale, y, lam, skip=False, penalise_bias=True)
+    assert ours.verify() == []
+    return ours, lifted / lengths, lengths, y - ours.network.c
+
+
+@pytest.mark.parametrize("unitize", [False, True])
+def test_the_program_that_scnn_solves(scnn_case, unitize):
+    X, y, a = scnn_case
+    ours, Z, _, target = as_scnn(X, y, a, unitize)
+    patterns = np.column_stack([X, np.ones(len(X))]) @ all_gates(X) > 0
+    U, V = (cp.Variable((patterns.shape[1], D + 1)) for _ in range(2))
+    cones = [cp.multiply(2.0 * patterns - 1, Z @ part.T) >= 0 for part in (U, V)]
+    misfit = cp.sum(cp.multiply(patterns.astype(float), Z @ (U - V).T), axis=1) - target[:, 0]
+    size = cp.sum(cp.norm(U, 2, axis=1)) + cp.sum(cp.norm(V, 2, axis=1))
+    program = cp.Problem(cp.Minimize(cp.sum_squares(misfit) / (2 * len(X)) + a * size), cones)
+    program.solve(solver=cp.CLARABEL)
+    assert program.value * len(X) == pytest.approx(ours.value, rel=1e-5)
+
+
+@pytest.mark.parametrize("unitize", [False, True])
+def test_scnn_itself(scnn_case, unitize):
+    pytest.importorskip("scnn", reason="pyscnn is not installed")
+    X, y, a = scnn_case
+    ours, Z, lengths, target = as_scnn(X, y, a, unitize)
+    gates = all_gates(X) * lengths[:, None]  # they act on the scaled columns
+    W, v = scnn_network("SCS", Z * lengths, target, a, gates, unitize)
+    misfit = np.maximum(Z @ (W * lengths).T, 0) @ v - target[:, 0]
+    objective = misfit @ misfit / 2 + len(X) * a * np.linalg.norm(W * lengths, axis=1) @ np.abs(v)
+    assert objective == pytest.approx(ours.value, rel=1e-5)
 
 
 def test_bias_inside_the_norm():

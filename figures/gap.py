@@ -1,0 +1,74 @@
+"""How the bounds on the least VV norm close, round by round of column generation.
+
+Each round adds neurons, which lowers the cost of the best interpolant found, and bounds the responses of all neurons to
+its dual, which raises the lower bound. The bounds drawn are the solver's own, the best until each round; the last is
+confirmed by the verifier, and all must agree with it: no lower bound exceeds the certified network's cost, no upper bound
+is below the certified lower bound.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vvnorm.claims import Verdict
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.solution import interpolate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_TOL = 1e-6
+_SIZES = ((2, 20, 1), (2, 50, 5), (2, 100, 20), (3, 25, 1))  # inputs, points, outputs
+_BRIEF = ((2, 20, 1), (2, 40, 5), (2, 40, 20), (3, 15, 1))
+_ROUNDING = 1e-12
+_LOOKS = (("blue", "-", "o"), ("orange", "--", "s"), ("green", "-.", "^"), ("purple", ":", "D"))
+
+
+def compute(seed: int, quick: bool) -> FigureData:
+    """Solve for points uniform in the cube and Gaussian labels, of four sizes."""
+    rng = np.random.default_rng(seed)
+    values: dict[str, Any] = {"sizes": _BRIEF if quick else _SIZES, "upper": [], "lower": [], "gap": [], "certified": []}
+    complaints: list[str] = []
+    for d, N, T in values["sizes"]:
+        solution = interpolate(rng.uniform(-1, 1, (N, d)), rng.standard_normal((N, T)), tol=_TOL)
+        name = f"d = {d}, N = {N}, T = {T}"
+        complaints += [f"{name}: {complaint}" for complaint in solution.verify()]
+        upper, lower = np.array(solution.history).T
+        room = _ROUNDING * solution.value
+        if np.any(lower > solution.value + room) or np.any(upper < solution.lower_bound - room):
+            complaints.append(f"{name}: a bound of some round contradicts the certificate")
+        # The best so far, and in units of the certified optimum.
+        values["upper"].append(np.minimum.accumulate(upper) / solution.value)
+        values["lower"].append(np.maximum.accumulate(lower) / solution.value)
+        values["gap"].append(1 - values["lower"][-1] / values["upper"][-1])
+        values["certified"].append(solution.gap)
+    closed = max(values["certified"]) <= _TOL
+    return FigureData(values, Verdict.HOLDS if closed else Verdict.INCONCLUSIVE, complaints)
+
+
+def plot(values: Mapping[str, Any]) -> "Figure":
+    """Above both bounds over the optimum, below what is between them; the certified gaps as stars."""
+    figure = new_figure(6.4, 4.8)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
+    for k, (d, N, T) in enumerate(values["sizes"]):
+        colour, dashes, marker = _LOOKS[k]
+        upper, lower, gap = (values[name][k] for name in ("upper", "lower", "gap"))
+        rounds = np.arange(1, len(upper) + 1)
+        look: dict[str, Any] = {"color": COLOURS[colour], "ls": dashes, "marker": marker, "ms": 3, "lw": 1.1}
+        top.plot(rounds, upper, **look)
+        top.plot(rounds, lower, **look)
+        bottom.plot(rounds, np.maximum(gap, 1e-16), label=f"$d = {d}$, $N = {N}$, $T = {T}$", **look)
+        bottom.plot(rounds[-1], max(values["certified"][k], 1e-16), "*", ms=10, mec="white", mew=0.5, color=COLOURS[colour])
+    top.axhline(1, color=COLOURS["grey"], lw=0.7, zorder=0)
+    top.set(ylabel="bounds / certified cost", ylim=(0, 2.5))
+    bottom.axhline(_TOL, color=COLOURS["grey"], lw=0.7, zorder=0)
+    bottom.plot([], [], "*", ms=8, color=COLOURS["black"], ls="", label="by the verifier")
+    bottom.set(yscale="log", xlabel="round", ylabel="relative gap")
+    bottom.legend(loc="lower left")
+    return figure
+
+
+FIGURE = FigureScript(
+    "gap", "bounds on the least VV norm close to a relative gap of 1e-6, confirmed by the verifier", compute, plot
+)

@@ -1,0 +1,85 @@
+"""Where solutions of one label and of twenty have their kinks in the plane (claim `kinks_through_data`).
+
+Both interpolate the same 25 points with certified least VV norm, and few neurons: for one output a vertex of the set of
+solutions. A kink is the line where a neuron starts, drawn as wide as the neuron's part of the cost (but visible). This is
+one data set, and the figure's verdict says no more than in which of its two solutions kinks through two points have the
+larger part; the claim is about many data sets.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vvnorm.claims import Verdict
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.solution import interpolate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_POINTS, _OUTPUTS = 25, (1, 20)
+_THROUGH = 1e-9  # distance, relative to the points' extent, up to which a kink passes through a point
+_GAP = 1e-8
+_WIDEST, _THINNEST = 4.0, 0.25  # line widths in points
+
+
+def compute(seed: int, quick: bool) -> FigureData:
+    """Solve for one output and for twenty, the first of them the same; `quick` changes nothing."""
+    del quick
+    rng = np.random.default_rng(seed)
+    X, Y = rng.uniform(-1, 1, (_POINTS, 2)), rng.standard_normal((_POINTS, max(_OUTPUTS)))
+    values: dict[str, Any] = {"X": X, "outputs": _OUTPUTS, "lines": [], "cost": [], "two": [], "share": []}
+    complaints: list[str] = []
+    for outputs in _OUTPUTS:
+        solution = interpolate(X, Y[:, :outputs], tol=_GAP).sparse()
+        complaints += [f"{outputs} outputs: {complaint}" for complaint in solution.verify()]
+        lines, cost = _kinks(solution.network)
+        two = np.sum(np.abs(lines[:, :2] @ X.T + lines[:, 2:]) <= _THROUGH * np.ptp(X, axis=0).max(), axis=1) >= 2
+        values["lines"].append(lines)
+        values["cost"].append(cost / cost.sum())
+        values["two"].append(two)
+        values["share"].append(float(cost[two].sum() / cost.sum()))
+    few, many = values["share"]
+    return FigureData(values, Verdict.HOLDS if few < many else Verdict.VIOLATED, complaints)
+
+
+def _kinks(f: ReLUNetwork) -> tuple[Array, Array]:
+    """Kinks as rows (w, b) with ||w|| = 1 (K, 3), and what they cost (K,)."""
+    size = row_norms(f.W)
+    return np.column_stack([f.W, f.b]) / size[:, None], size * row_norms(f.V.T)
+
+
+def plot(values: Mapping[str, Any]) -> "Figure":
+    """Kinks of one output left, of twenty right; those through two points in another colour, and not dashed."""
+    figure = new_figure(6.4, 3.7)
+    widest = max(cost.max() for cost in values["cost"])
+    rows = zip(values["outputs"], values["lines"], values["cost"], values["two"], values["share"], strict=True)
+    for axes, (outputs, lines, costs, two, share) in zip(figure.subplots(1, 2, sharey=True), rows, strict=True):
+        for (a, b, c), cost, through in sorted(zip(lines, costs, two, strict=True), key=lambda kink: -kink[1]):
+            colour, dashes = (COLOURS["blue"], "-") if through else (COLOURS["orange"], (0, (3, 1.5)))
+            width = max(_WIDEST * cost / widest, _THINNEST)
+            axes.axline((-c * a, -c * b), (-c * a - b, -c * b + a), color=colour, ls=dashes, lw=width)
+        axes.plot(*values["X"].T, "o", ms=4, color=COLOURS["black"], mec="white", mew=0.7, zorder=3)
+        axes.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1), xlabel="$x_1$")
+        axes.set_title(
+            f"{outputs} output{'s' * (outputs > 1)}, {len(lines)} neurons:\n{100 * share:.0f} % of the cost, "
+            f"{np.count_nonzero(two)} kinks through two points"
+        )
+        axes.plot([], [], color=COLOURS["blue"], label="through two points")
+        axes.plot([], [], color=COLOURS["orange"], ls=(0, (3, 1.5)), label="through fewer")
+    figure.axes[0].set_ylabel("$x_2$")
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, title="width: part of cost"
+    )
+    return figure
+
+
+FIGURE = FigureScript(
+    "kinks",
+    "kinks through two data points have a larger part in the cost of an interpolant with 20 outputs than with one",
+    compute,
+    plot,
+)
