@@ -1,14 +1,17 @@
-"""What several claims share: real data, exact arithmetic, and networks inside certificates."""
+"""What several claims share: real data, exact arithmetic, networks in certificates, kernel solutions, statistics."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
+from scipy.stats.qmc import Sobol
 
+from vvnorm.certify import certify
 from vvnorm.claims import Instance, Result
 from vvnorm.data import (
     Array,
@@ -20,7 +23,11 @@ from vvnorm.data import (
     sorted_univariate,
 )
 from vvnorm.network import ReLUNetwork
-from vvnorm.tolerances import EPS
+from vvnorm.regions import Hull
+from vvnorm.tolerances import EPS, GAP
+
+CONFIDENCE = 0.99
+"""Of the intervals of statistical claims."""
 
 _SPACINGS: tuple[Spacing, ...] = ("uniform", "normal", "regular")
 
@@ -65,6 +72,17 @@ def real_instances(outputs: Callable[[int], bool] = lambda T: True) -> dict[str,
     return {name: as_instance(data) for name, data in _real().items() if outputs(data.Y.shape[1])}
 
 
+def planar_instances() -> dict[str, Instance]:
+    """Real data of two inputs, standardised: weight and waist of 20 people to their three exercises."""
+    from sklearn.datasets import load_linnerud
+
+    bunch = load_linnerud()
+    X, Y = ((Z - Z.mean(axis=0)) / Z.std(axis=0) for Z in (bunch.target[:, :2], bunch.data))
+    _, first = np.unique(X, axis=0, return_index=True)
+    keep = np.sort(first)
+    return {"linnerud (weight and waist to three exercises)": {"X": X[keep], "Y": Y[keep]}}
+
+
 # --- exact arithmetic -------------------------------------------------------------------------------------------------
 
 
@@ -99,6 +117,23 @@ def total_curvature(x: Array, Y: Array) -> float:
     return float(np.sum(np.linalg.norm(delta, axis=1)))
 
 
+def exact_rank(columns: Array) -> int:
+    """Rank of a matrix of floating-point numbers, in rational arithmetic."""
+    rows = [[Fraction(value) for value in row] for row in columns.tolist()]
+    rank = 0
+    for column in range(columns.shape[1]):
+        pivot = next((row for row in rows[rank:] if row[column]), None)
+        if pivot is None:
+            continue
+        rows.remove(pivot)
+        for row in rows[rank:]:
+            factor = row[column] / pivot[column]
+            row[:] = [a - factor * b for a, b in zip(row, pivot, strict=True)]
+        rows.insert(rank, pivot)
+        rank += 1
+    return rank
+
+
 # --- networks in certificates -----------------------------------------------------------------------------------------
 
 
@@ -110,6 +145,42 @@ def pack(name: str, network: ReLUNetwork) -> dict[str, NDArray[Any]]:
 def unpack(name: str, arrays: Mapping[str, Any]) -> ReLUNetwork:
     """Network from the arrays that `pack` named."""
     return ReLUNetwork(*(arrays[f"{name}.{part}"] for part in ("W", "b", "V", "A", "c")))
+
+
+def pack_all(name: str, networks: Sequence[ReLUNetwork]) -> dict[str, NDArray[Any]]:
+    """Arrays of several networks of equal inputs and outputs, one after another, their numbers of neurons and checksums.
+
+    A checksum is the sum of the magnitudes in an array: changes of neurons that hardly matter would go unseen without it.
+    """
+    axes = {"W": 0, "b": 0, "V": 1, "A": 0, "c": 0}
+    joined = {f"{name}.{part}": np.concatenate([getattr(f, part) for f in networks], axis) for part, axis in axes.items()}
+    sums = np.array([_magnitude(array) for array in joined.values()])
+    return joined | {f"{name}.neurons": np.array([f.n_neurons for f in networks]), f"{name}.checksums": sums}
+
+
+def _magnitude(array: Array) -> float:
+    return math.fsum(np.abs(array).ravel().tolist())
+
+
+def unpack_all(name: str, arrays: Mapping[str, Any]) -> list[ReLUNetwork]:
+    """Networks from the arrays that `pack_all` joined."""
+    W, b, V, A, c, neurons = (arrays[f"{name}.{part}"] for part in ("W", "b", "V", "A", "c", "neurons"))
+    if not (neurons.sum() == len(W) == len(b) == V.shape[1] and np.all(neurons >= 0)):
+        raise ValueError(f"{name} has {neurons.sum()} neurons, and weights of {len(W)}, {len(b)} and {V.shape[1]}")
+    if not len(A) == len(c) == len(neurons) * len(V):
+        raise ValueError(f"{name} has {len(A)} and {len(c)} rows of affine parts, not {len(neurons) * len(V)}")
+    sums = np.array([_magnitude(array) for array in (W, b, V, A, c)])
+    if not np.allclose(arrays[f"{name}.checksums"], sums, rtol=1e3 * EPS, atol=0):
+        raise ValueError(f"{name} does not match its checksums")
+    ends, T = np.cumsum(neurons)[:-1], len(V)
+    parts = zip(np.split(W, ends), np.split(b, ends), np.split(V, ends, axis=1), strict=True)
+    return [ReLUNetwork(*part, A[i * T : (i + 1) * T], c[i * T : (i + 1) * T]) for i, part in enumerate(parts)]
+
+
+def optimal(network: ReLUNetwork, X: Array, Y: Array, dual: Array | None, *, skip: bool = True) -> bool:
+    """Whether the verifier certifies the network as a minimal-VV-norm interpolant."""
+    found = certify(network, X, Y, dual=dual, skip=skip)
+    return found.gap <= GAP and found.relative_residual <= GAP and (skip or not network.A.any())
 
 
 def pack_evaluated(network: ReLUNetwork, X: Array) -> dict[str, NDArray[Any]]:
@@ -155,3 +226,52 @@ def rechecked(recheck: Callable[[Instance, Result], list[str]]) -> Callable[[Ins
             return [f"the certificate is damaged: {error}"]
 
     return guarded
+
+
+# --- kernel solutions -------------------------------------------------------------------------------------------------
+
+
+def kernel_interpolant(f: ReLUNetwork, X: Array, y: Array, weights: Array) -> ReLUNetwork:
+    """Interpolate y (N,) with the kernel of the neurons of f, w_k scaled to length 1, and a free affine part.
+
+    In few lines, none shared with `vvnorm.learned_kernel`: the shortest solution of the equations beside affine functions.
+
+    Raises
+    ------
+    ValueError
+        If the kernel cannot interpolate y.
+    """
+    size = np.linalg.norm(f.W, axis=1)
+    W, b, root = f.W / size[:, None], f.b / size, np.sqrt(weights)
+    features, free = np.maximum(X @ W.T + b, 0.0) * root, np.column_stack([X, np.ones(len(X))])
+    rest = np.linalg.qr(free, mode="complete")[0][:, free.shape[1] :].T
+    u = np.linalg.lstsq(rest @ features, rest @ y, rcond=None)[0]
+    straight = np.linalg.lstsq(free, y - features @ u, rcond=None)[0]
+    g = ReLUNetwork(W, b, (root * u)[None], straight[None, :-1], straight[-1:])
+    if not np.max(np.abs(g(X)[:, 0] - y)) <= GAP * np.ptp(y) / 2:
+        raise ValueError("the kernel does not interpolate")
+    return g
+
+
+def weights_of_others(f: ReLUNetwork, output: int = 0) -> Array:
+    """||w_k|| ||v_{k,-s}||: the weights that the other outputs give the neurons in the kernel for output s."""
+    weights: Array = np.linalg.norm(f.W, axis=1) * np.linalg.norm(np.delete(f.V, output, axis=0), axis=0)
+    return weights
+
+
+def hull_points(X: Array) -> Array:
+    """256 points spread evenly over the convex hull of the rows of X (N, d), the same for the same X."""
+    hull = Hull(X)
+    uniforms = Sobol(hull.n_uniforms, scramble=True, seed=0).random_base2(8)
+    return hull.points(np.clip(uniforms, EPS, 1 - EPS))
+
+
+# --- statistics -------------------------------------------------------------------------------------------------------
+
+
+def mean_interval(values: Array, sample: int) -> tuple[float, float]:
+    """Student's confidence interval of the mean; nothing is known from fewer values than the sample that was stated."""
+    if len(values) < max(sample, 2) or not np.all(np.isfinite(values)):
+        return -math.inf, math.inf
+    half = float(student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * np.std(values, ddof=1)) / math.sqrt(len(values))
+    return float(np.mean(values)) - half, float(np.mean(values)) + half

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from vvnorm.files import plain
 
 CLAIMS = claim_names()
 SEEDS = range(3)
-TRAINED = {"trained_networks", "trained_balance", "neuron_sharing"}  # seconds per draw
+SLOW = {"trained_networks", "trained_balance", "kernel_regime", "kinks_through_data"}  # seconds per draw
 
 
 def draw(claim: Claim, seed: int) -> Instance:
@@ -27,7 +28,7 @@ def claim(request: pytest.FixtureRequest) -> Claim:
 @pytest.fixture(scope="module")
 def checked(claim: Claim) -> list[tuple[Instance, Result]]:
     """Instances that meet all hypotheses, with their results."""
-    seeds = range(1) if claim.id in TRAINED else SEEDS
+    seeds = range(1) if claim.id in SLOW else SEEDS
     return [(instance, claim.check(instance)) for instance in (draw(claim, seed) for seed in seeds)]
 
 
@@ -54,9 +55,9 @@ def test_hypotheses_hold_on_many_draws(claim: Claim) -> None:
         assert claim.broken(draw(claim, seed)) == [], seed
 
 
-def test_holds_on_draws_and_the_verifier_accepts(claim: Claim, checked: list[tuple[Instance, Result]]) -> None:
+def test_confirmed_on_draws_and_the_verifier_accepts(claim: Claim, checked: list[tuple[Instance, Result]]) -> None:
     for instance, result in checked:
-        assert result.verdict is Verdict.HOLDS
+        assert result.verdict is claim.confirmed
         assert claim.verify(instance, result) == []
 
 
@@ -111,10 +112,10 @@ def test_tampered_bounds_and_verdicts_are_rejected(
 def forgeries(claim: Claim, result: Result) -> list[Result]:
     """Results with another verdict, with bounds moved to get it, and with intervals that are none."""
     forged = [replace(result, verdict=verdict) for verdict in Verdict if verdict is not result.verdict]
-    high = claim.claimed[1]
+    high, judged = claim.claimed[1], partial(decide, claimed=claim.claimed, statistical=claim.statistical)
     for lower, upper in ((high + 1, high + 2), (high, high), (high, high + 1), (np.nan, np.nan), (high + 1, high)):
         if (lower, upper) != (result.lower, result.upper):
-            forged.append(replace(result, lower=lower, upper=upper, verdict=decide(lower, upper, claim.claimed)))
+            forged.append(replace(result, lower=lower, upper=upper, verdict=judged(lower, upper)))
     return forged
 
 
@@ -141,7 +142,7 @@ def test_json_round_trip_is_exact(claim: Claim, checked: list[tuple[Instance, Re
 def test_real_data_hold_or_fail_as_declared(claim: Claim) -> None:
     for label, instance in claim.examples().items():
         broken = claim.broken(instance)
-        expected = claim.on_violation[broken[0]][0] if broken else Verdict.HOLDS
+        expected = claim.on_violation[broken[0]][0] if broken else claim.confirmed
         result = claim.check(instance)
         assert len(broken) <= 1
         assert result.verdict is expected, label
@@ -214,6 +215,30 @@ def test_a_rejected_certificate_proves_nothing_either_way() -> None:
 def test_a_violating_draw_that_holds_makes_a_run_inconclusive() -> None:
     claim = coin_claim(violate={"small": lambda rng: {"value": 0.5}})
     assert run_claim(claim, draws=3).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"), [(0.5, Verdict.SUPPORTED), (3.0, Verdict.NOT_SUPPORTED), (np.nan, Verdict.INCONCLUSIVE)]
+)
+def test_a_statistical_claim_is_never_said_to_hold_or_to_be_violated(value: float, verdict: Verdict) -> None:
+    def check(instance: Instance) -> Result:
+        lower, upper = (-np.inf, np.inf) if np.isnan(instance["value"]) else (instance["value"],) * 2
+        found = decide(lower, upper, (-np.inf, 1.0), statistical=True)
+        return Result(found, lower, upper, {"value": np.array([instance["value"]])})
+
+    claim = coin_claim(
+        kind="statistical",
+        check=check,
+        draw=lambda rng: {"value": value},
+        on_violation={"small": (Verdict.NOT_SUPPORTED, "it is large")},
+        recheck=lambda instance, result: [],
+    )
+    report = run_claim(claim, draws=2)
+    assert report.verdict is verdict
+    assert len(report.tested) == 2
+    assert {outcome.result.verdict for outcome in report.tested} == {verdict}
+    for wrong in (Verdict.HOLDS, Verdict.VIOLATED):
+        assert claim.verify({"value": value}, replace(report.tested[0].result, verdict=wrong))
 
 
 def test_a_longer_run_repeats_a_shorter_one() -> None:

@@ -3,6 +3,9 @@
 A claim is one module (of `proofs_checks`, or of a user's package) with a `CLAIM`. It draws instances that meet all its
 hypotheses and instances that break exactly one, checks an instance to a certified interval of one tested quantity, and
 verifies such a result independently. The verdict is a function of the interval alone.
+
+An instance of a statistical claim is a whole experiment, a stated number of draws; its interval is a confidence
+interval, and its verdicts are SUPPORTED and NOT_SUPPORTED in place of HOLDS and VIOLATED.
 """
 
 import math
@@ -24,7 +27,7 @@ GROUP = "vvnorm.claims"
 
 
 class Verdict(StrEnum):
-    """What a check found. The last two belong to statistical claims."""
+    """What a check found. The last two stand in statistical claims for the first two."""
 
     HOLDS = "HOLDS"
     VIOLATED = "VIOLATED"
@@ -42,7 +45,7 @@ class Result:
     verdict : Verdict
         What the interval says against the claimed one.
     lower, upper : float
-        Certified interval of the tested quantity.
+        Certified interval of the tested quantity; a confidence interval if the claim is statistical.
     certificate : mapping of str to array
         What proves the interval; enough for `Claim.verify`.
     provenance : mapping
@@ -131,6 +134,21 @@ class Claim:
     draws: int = 50
     quick_draws: int = 10
 
+    @property
+    def statistical(self) -> bool:
+        """Whether intervals are confidence intervals."""
+        return self.kind == "statistical"
+
+    @property
+    def confirmed(self) -> Verdict:
+        """The verdict where the interval lies inside the claimed one."""
+        return Verdict.SUPPORTED if self.statistical else Verdict.HOLDS
+
+    @property
+    def refuted(self) -> Verdict:
+        """The verdict where the interval lies outside the claimed one."""
+        return Verdict.NOT_SUPPORTED if self.statistical else Verdict.VIOLATED
+
     def broken(self, instance: Instance) -> list[str]:
         """Name the hypotheses that the instance does not meet."""
         return [name for name, holds in self.hypotheses.items() if not holds(instance)]
@@ -140,16 +158,21 @@ class Claim:
         if math.isnan(result.lower) or math.isnan(result.upper) or result.lower > result.upper:
             return [f"[{result.lower}, {result.upper}] is not an interval"]
         found = []
-        if result.verdict is not decide(result.lower, result.upper, self.claimed):
+        if result.verdict is not decide(result.lower, result.upper, self.claimed, statistical=self.statistical):
             found.append(f"verdict {result.verdict} does not follow from [{result.lower}, {result.upper}]")
         return found + self.recheck(instance, result)
 
 
-def decide(lower: float, upper: float, claimed: tuple[float, float]) -> Verdict:
-    """Judge a certified interval: HOLDS inside the claimed one, VIOLATED outside it, INCONCLUSIVE across its end."""
+def decide(lower: float, upper: float, claimed: tuple[float, float], *, statistical: bool = False) -> Verdict:
+    """Judge an interval: HOLDS inside the claimed one, VIOLATED outside it, INCONCLUSIVE across its end.
+
+    A statistical claim is SUPPORTED or NOT_SUPPORTED instead.
+    """
     if claimed[0] <= lower and upper <= claimed[1]:
-        return Verdict.HOLDS
-    return Verdict.VIOLATED if upper < claimed[0] or lower > claimed[1] else Verdict.INCONCLUSIVE
+        return Verdict.SUPPORTED if statistical else Verdict.HOLDS
+    if upper < claimed[0] or lower > claimed[1]:
+        return Verdict.NOT_SUPPORTED if statistical else Verdict.VIOLATED
+    return Verdict.INCONCLUSIVE
 
 
 def conclude(
@@ -157,10 +180,13 @@ def conclude(
     lower: float,
     upper: float,
     certificate: Mapping[str, NDArray[Any]],
+    *,
+    statistical: bool = False,
     **provenance: Any,
 ) -> Result:
-    """Make the result that a certified interval implies."""
-    return Result(decide(lower, upper, claimed), float(lower), float(upper), certificate, provenance)
+    """Make the result that an interval implies."""
+    verdict = decide(lower, upper, claimed, statistical=statistical)
+    return Result(verdict, float(lower), float(upper), certificate, provenance)
 
 
 def interval_complaints(result: Result, lower: float, upper: float, slack: float) -> list[str]:
@@ -224,17 +250,19 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """HOLDS only if every instance holds, every result is accepted, and every broken hypothesis fails as declared."""
-        if any(
-            o.result.verdict is Verdict.VIOLATED and o.expected is Verdict.HOLDS and not o.complaints for o in self.outcomes
-        ):
-            return Verdict.VIOLATED
-        return Verdict.HOLDS if all(o.as_expected for o in self.outcomes) else Verdict.INCONCLUSIVE
+        """Confirmed only if every instance is, every result is accepted, and every broken hypothesis fails as declared.
+
+        One accepted refutation refutes the claim; anything else is INCONCLUSIVE.
+        """
+        confirmed, refuted = self.claim.confirmed, self.claim.refuted
+        if any(o.result.verdict is refuted and o.expected is confirmed and not o.complaints for o in self.outcomes):
+            return refuted
+        return confirmed if all(o.as_expected for o in self.outcomes) else Verdict.INCONCLUSIVE
 
     @property
     def tested(self) -> list[Outcome]:
         """Outcomes of instances that meet all hypotheses."""
-        return [outcome for outcome in self.outcomes if outcome.expected is Verdict.HOLDS]
+        return [outcome for outcome in self.outcomes if outcome.expected is self.claim.confirmed]
 
     @property
     def worst_margin(self) -> float:
@@ -281,7 +309,7 @@ def instances(claim: Claim, draws: int, seed: int) -> Iterator[tuple[str, Verdic
     """
     name = [ord(letter) for letter in claim.id]
     for i in range(draws):
-        yield f"draw {i}", Verdict.HOLDS, claim.draw(np.random.default_rng([seed, *name, i]))
+        yield f"draw {i}", claim.confirmed, claim.draw(np.random.default_rng([seed, *name, i]))
     for k, (hypothesis, violating) in enumerate(claim.violate.items()):
         for i in range(max(1, draws // 10)):
             instance = violating(np.random.default_rng([seed, *name, i, k + 1]))
@@ -289,7 +317,7 @@ def instances(claim: Claim, draws: int, seed: int) -> Iterator[tuple[str, Verdic
     for label, instance in claim.examples().items():
         broken = claim.broken(instance)
         if len(broken) <= 1:
-            yield label, claim.on_violation[broken[0]][0] if broken else Verdict.HOLDS, instance
+            yield label, claim.on_violation[broken[0]][0] if broken else claim.confirmed, instance
 
 
 def run_claim(

@@ -1,0 +1,146 @@
+"""With infinitely many Gaussian auxiliary outputs the network is kernel interpolation, exactly.
+
+Claim. In the limit the other outputs fix neurons and weights eta_k whatever the label of interest is, and the
+minimal-VV-norm network's output for that label is the interpolant of least sum_k v_k^2 / eta_k: kernel regression with
+k(x, x') = sum_k eta_k relu(w_k.x + b_k) relu(w_k.x' + b_k), ||w_k|| = 1, and a free affine part.
+
+Hypothesis. There are infinitely many auxiliary outputs, Gaussian with the same variance and independent.
+
+Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Section 4, for many tasks, approximately; the limit is new. The
+sum of squares over outputs tends to an expectation that only knows the space of all labels without their affine part:
+interpolation of an orthonormal basis of it. Its optimality conditions, v_k = eta_k times the response of neuron k to the
+dual, are linear in the label, and those of kernel regression.
+
+What breaks. With one auxiliary output the kernel of what it uses neurons for gives another function.
+
+Certificate. The `design`, the network that interpolates the `basis` of labels, with the `dual` that proves its cost
+minimal; the output for the label of interest is a combination of its outputs. (With one auxiliary output the design is
+the network of both.)
+"""
+
+from typing import Any
+
+import numpy as np
+
+from proofs_checks.support import (
+    kernel_interpolant,
+    optimal,
+    pack,
+    planar_instances,
+    rechecked,
+    unpack,
+    weights_of_others,
+)
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.learned_kernel import kernel_solution
+from vvnorm.measures import function_distance
+from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.solution import interpolate
+
+CLAIMED = (-np.inf, 1e-6)
+
+_SOLVED = 1e-8  # relative gap that the solver is asked for
+_ROUNDING = 1e-7  # of the distance, relative to the range of the labels
+_ORTHONORMAL = 1e-12
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """15 to 25 Gaussian points in the plane with a Gaussian label, and infinitely many auxiliary ones."""
+    n = int(rng.integers(15, 26))
+    return {"X": rng.standard_normal((n, 2)), "Y": rng.standard_normal((n, 1)), "infinite": True}
+
+
+def draw_one(rng: np.random.Generator) -> Instance:
+    """The same with one Gaussian auxiliary output."""
+    instance = draw(rng)
+    Y = np.hstack([instance["Y"], rng.standard_normal(instance["Y"].shape)])
+    return {**instance, "Y": Y, "infinite": False}
+
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+
+def check(instance: Instance) -> Result:
+    """Solve, solve with the kernel, and compare."""
+    X, Y = instance["X"], instance["Y"]
+    if instance["infinite"]:
+        limit = interpolate(X, Y, auxiliary="infinite", tol=_SOLVED)
+        design, basis, weights = limit.design, limit.design.Y, limit.eta
+        output = limit.network
+    else:
+        design = interpolate(X, Y, tol=_SOLVED)
+        basis, output, weights = Y, design.network, None
+    kernel = kernel_solution(output, X, Y[:, 0], weights=weights)
+    certificate = pack("design", design.network) | {"dual": design.dual, "basis": basis}
+    interval = _interval(instance, certificate, kernel)
+    return conclude(CLAIMED, *interval, certificate, **design.provenance)
+
+
+def _output(instance: Instance, arrays: Any) -> ReLUNetwork:
+    """The network for the label of interest: a combination of the design's outputs and an affine function."""
+    design = unpack("design", arrays)
+    if not instance["infinite"]:
+        return ReLUNetwork(design.W, design.b, design.V[:1], design.A[:1], design.c[:1])
+    y, free = instance["Y"][:, 0], _free(instance["X"])
+    z = arrays["basis"].T @ y
+    slope = np.linalg.lstsq(free, y - arrays["basis"] @ z, rcond=None)[0]
+    V, A, c = z @ design.V, z @ design.A + slope[1:], z @ design.c + slope[0]
+    return ReLUNetwork(design.W, design.b, V[None], A[None], c[None])
+
+
+def _free(X: Array) -> Array:
+    return np.column_stack([np.ones(len(X)), X])
+
+
+def _interval(instance: Instance, arrays: Any, kernel: ReLUNetwork) -> tuple[float, float]:
+    """Interval of the distance over the range of the labels; nothing is known of it unless the design is optimal."""
+    if not optimal(unpack("design", arrays), instance["X"], arrays["basis"], arrays["dual"]):
+        return 0.0, np.inf
+    found = function_distance(_output(instance, arrays), kernel, instance["X"], n=1024)
+    distance = found.rms.mean / float(np.ptp(instance["Y"][:, 0]))
+    return distance - _ROUNDING, distance + _ROUNDING
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Certify the design of an orthonormal basis again, and solve with the kernel again."""
+    arrays, X, Y = result.certificate, instance["X"], instance["Y"]
+    design, basis = unpack("design", arrays), arrays["basis"]
+    if instance["infinite"]:
+        inside = np.hstack([basis, np.linalg.qr(_free(X))[0]])
+        if inside.shape != (len(X), len(X)) or np.abs(inside.T @ inside - np.eye(len(X))).max() > _ORTHONORMAL * len(X):
+            return ["the labels are no orthonormal basis of what affine functions leave"]
+        weights = row_norms(design.W) * row_norms(design.V.T)
+    elif not np.array_equal(basis, Y):
+        return ["the design has other labels"]
+    else:
+        weights = weights_of_others(design)
+    lower, upper = _interval(instance, arrays, kernel_interpolant(design, X, Y[:, 0], weights))
+    return interval_complaints(result, lower, upper, 2 * _ROUNDING)
+
+
+def _examples() -> dict[str, Instance]:
+    """Real data: one label of three."""
+    ((name, data),) = planar_instances().items()
+    return {f"{name}, the first": {"X": data["X"], "Y": data["Y"][:, :1], "infinite": True}}
+
+
+CLAIM = Claim(
+    id="kernel_limit",
+    statement="with infinitely many Gaussian auxiliary outputs, an output interpolates by the kernel of learned features",
+    source="[MT] Section 4; the limit new",
+    kind="equality",
+    quantity="rms distance over the points' hull to the kernel interpolant, relative to the range of the labels",
+    claimed=CLAIMED,
+    hypotheses={"infinitely_many_outputs": lambda instance: bool(instance["infinite"])},
+    draw=draw,
+    violate={"infinitely_many_outputs": draw_one},
+    on_violation={
+        "infinitely_many_outputs": (Verdict.VIOLATED, "the kernel holds to second order only, far from its limit")
+    },
+    check=check,
+    recheck=rechecked(recheck),
+    examples=_examples,
+    draws=50,
+    quick_draws=10,
+)

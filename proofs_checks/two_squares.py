@@ -1,0 +1,175 @@
+"""Two squares: many minimal-VV-norm networks of one output, nearly one function with 100 Bernoulli auxiliary outputs.
+
+Claim. The eight vertices of two centred squares, of side 2 with labels 0 and of side 1 with labels 1, have
+minimal-VV-norm interpolants of one output that differ by the labels' whole range somewhere in the outer square. With 100
+Bernoulli(1/2) auxiliary outputs the first output is nearly the same for each of 8 seeds, and nearly the kernel solution:
+the largest of these distances is at most 0.1 of the distance between two minimisers of one output (root mean squares over
+the outer square).
+
+Hypotheses. Fifty auxiliary outputs or more. Labels do not change under a quarter turn, from which two minimisers are
+made: one, and the same turned.
+
+Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Figure 4, there by eye.
+
+What breaks. With one auxiliary output, seeds give quite different functions. With other labels the turned network
+interpolates nothing, and no second minimiser is shown.
+
+Certificate. The `first` minimiser of one output and the `second`, the first one turned, with the first one's dual; and
+the networks for all seeds with the duals that prove their costs minimal. Minimisers for a seed need not be unique: it is
+about those found.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from proofs_checks.support import (
+    kernel_interpolant,
+    optimal,
+    pack,
+    pack_all,
+    rechecked,
+    unpack,
+    unpack_all,
+    weights_of_others,
+)
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array, two_squares
+from vvnorm.learned_kernel import kernel_solution
+from vvnorm.measures import Box, function_distance
+from vvnorm.network import ReLUNetwork
+from vvnorm.solution import interpolate
+
+CLAIMED = (-np.inf, 0.1)
+SEEDS, AUXILIARY, MANY = 8, 100, 50
+
+_APART = 0.9  # of the labels' range: how far apart two minimisers of one output have to be at some point
+_TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
+_SQUARE = Box(np.full(2, -1.0), np.full(2, 1.0))
+_SOLVED = 1e-8  # relative gap that the solver is asked for
+_ROUNDING = 1e-6  # of the ratio: two ways to the kernel solution
+
+
+# --- instances --------------------------------------------------------------------------------------------------------
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """The squares with 100 Bernoulli outputs, drawn for each of 8 seeds: labels Y (8, 8 points, 101)."""
+    return _with_auxiliary(rng, AUXILIARY)
+
+
+def draw_one_auxiliary(rng: np.random.Generator) -> Instance:
+    """The same with one Bernoulli output for each seed."""
+    return _with_auxiliary(rng, 1)
+
+
+def draw_uneven(rng: np.random.Generator) -> Instance:
+    """The same with other labels at two of the inner vertices."""
+    instance = draw(rng)
+    Y = np.array(instance["Y"])
+    Y[:, 4:6, 0] = 0.5
+    return {**instance, "Y": Y}
+
+
+def _with_auxiliary(rng: np.random.Generator, m: int) -> Instance:
+    drawn = [two_squares(m, rng) for _ in range(SEEDS)]
+    return {"X": drawn[0].X, "Y": np.stack([data.Y for data in drawn])}
+
+
+def _even(instance: Instance) -> bool:
+    """Whether every point, turned, is a point with the same first label for every seed."""
+    X, Y = instance["X"], instance["Y"]
+    places = [np.flatnonzero(np.all(x == X, axis=1)) for x in X @ _TURN]
+    return all(len(place) == 1 and np.array_equal(Y[:, place[0], 0], Y[:, i, 0]) for i, place in enumerate(places))
+
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+
+def check(instance: Instance) -> Result:
+    """Find two minimisers of one output and one for every seed, and compare."""
+    X, Y = instance["X"], instance["Y"]
+    single = interpolate(X, Y[0, :, :1], tol=_SOLVED).sparse()
+    found = [interpolate(X, labels, tol=_SOLVED) for labels in Y]
+    certificate = pack("first", single.network) | pack("second", _turned(single.network))
+    certificate |= pack_all("seeds", [solution.network for solution in found])
+    certificate |= {"single_dual": single.dual, "dual": np.stack([solution.dual for solution in found])}
+    measured = _distances(instance, certificate, kernel_solution) if _certified(instance, certificate) else {}
+    lower, upper = _interval(measured)
+    return conclude(CLAIMED, lower, upper, certificate, **found[0].provenance, distances=measured)
+
+
+def _turned(f: ReLUNetwork) -> ReLUNetwork:
+    """The network x -> f(turn x)."""
+    return ReLUNetwork(f.W @ _TURN, f.b, f.V, f.A @ _TURN, f.c)
+
+
+def _certified(instance: Instance, arrays: Any) -> bool:
+    """Whether all costs but that of the second network are minimal."""
+    X, Y = instance["X"], instance["Y"]
+    seeds = unpack_all("seeds", arrays)
+    single = optimal(unpack("first", arrays), X, Y[0, :, :1], arrays["single_dual"])
+    return single and all(optimal(*case) for case in zip(seeds, [X] * len(Y), Y, arrays["dual"], strict=True))
+
+
+def _distances(
+    instance: Instance, arrays: Any, solve: Callable[[ReLUNetwork, Array, Array], ReLUNetwork]
+) -> dict[str, float]:
+    """Measure the distances; none where two minimisers of one output are not shown."""
+    X, Y = instance["X"], instance["Y"]
+    place = [int(np.flatnonzero(np.all(x == X, axis=1))[0]) for x in X @ _TURN.T]
+    first, second, seeds = unpack("first", arrays), unpack("second", arrays), unpack_all("seeds", arrays)
+    if not optimal(second, X, Y[0, :, :1], arrays["single_dual"][place]):
+        return {}
+    single = function_distance(first, second, _SQUARE)
+    if single.sup < _APART * np.ptp(Y[0, :, 0]):
+        return {}
+    between = max(function_distance(f, g, _SQUARE).rms.mean for i, f in enumerate(seeds) for g in seeds[:i])
+    try:
+        kernel = max(function_distance(f, solve(f, X, Y[0, :, 0]), _SQUARE).rms.mean for f in seeds)
+    except ValueError:  # the neurons that the other outputs use cannot interpolate
+        kernel = np.inf
+    return {"single": single.rms.mean, "single_sup": single.sup, "between_seeds": between, "to_kernel": kernel}
+
+
+def _interval(measured: dict[str, float]) -> tuple[float, float]:
+    """Interval of the ratio; nothing is known of it without distances."""
+    if not measured:
+        return 0.0, np.inf
+    between, kernel = measured["between_seeds"], measured["to_kernel"]
+    least, most = max(between, kernel if np.isfinite(kernel) else 0.0), max(between, kernel)
+    return least / measured["single"] - _ROUNDING, most / measured["single"] + _ROUNDING
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Certify all networks again, turn the first one again, and solve with the kernels again."""
+    arrays = result.certificate
+    if not _certified(instance, arrays):
+        return ["a network is not certified"]
+    again = pack("second", _turned(unpack("first", arrays)))
+    if not all(np.array_equal(again[name], arrays[name]) for name in again):
+        return ["the second network is not the first one turned"]
+    measured = _distances(instance, arrays, lambda f, X, y: kernel_interpolant(f, X, y, weights_of_others(f)))
+    return interval_complaints(result, *_interval(measured), 2 * _ROUNDING)
+
+
+CLAIM = Claim(
+    id="two_squares",
+    statement="two squares: minimisers of one output differ; with 100 Bernoulli outputs seeds give nearly one function",
+    source="[MT] Figure 4",
+    kind="for all seeds",
+    quantity="largest distance between seeds or to the kernel solution over that of two minimisers of one output",
+    claimed=CLAIMED,
+    hypotheses={"many_auxiliary_outputs": lambda instance: instance["Y"].shape[2] > MANY, "quarter_turn": _even},
+    draw=draw,
+    violate={"many_auxiliary_outputs": draw_one_auxiliary, "quarter_turn": draw_uneven},
+    on_violation={
+        "many_auxiliary_outputs": (Verdict.VIOLATED, "one auxiliary output picks a function of its own"),
+        "quarter_turn": (Verdict.INCONCLUSIVE, "the turned network does not interpolate: one minimiser only is shown"),
+    },
+    check=check,
+    recheck=rechecked(recheck),
+    draws=20,
+    quick_draws=3,
+)

@@ -1,0 +1,141 @@
+"""Some minimal-VV-norm network has few neurons: at most one for each equation that it has to meet.
+
+Claim. N distinct points that span R^d, T outputs: some interpolating network of least cost has at most n min(T, n)
+neurons, n = N - 1 - d, and so fewer than N^2. With one output that is N - 1 - d.
+
+Hypotheses. Networks have a skip connection. The points span R^d: they lie in no hyperplane.
+
+Source. [VV] Shenouda et al. (arXiv 2305.16534), the bound N^2. The sharper count is Caratheodory's theorem: scale w_k to
+length 1 and fix the directions of the v_k of some solution. What is asked of their lengths, that sum_k b_k v_k' is what
+the labels leave beside affine functions, b_k the n values of neuron k beside affine functions, are linear equations in an
+n min(T, n) dimensional space, the cost is linear too, and a vertex has at most that many positive lengths.
+
+What breaks. Fewer functions are free, so that n is larger than N - 1 - d: without a skip connection only the constants
+are free, and on points in a line only two of the d + 1 affine functions differ. With few points and several outputs no
+network at all then gets along with n min(T, n) neurons: sum_k b_k v_k' has at most the rank K, and the labels' rank is
+larger.
+
+Certificate. The `network` and the `dual` that proves its cost minimal. The lower end of the interval is the labels' rank
+beside the free functions, in exact arithmetic, and holds for all interpolating networks.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from proofs_checks.support import exact_rank, optimal, pack, planar_instances, rechecked, unpack
+from vvnorm.certify import certify
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.solution import interpolate
+from vvnorm.tolerances import GAP
+
+CLAIMED = (0.0, 1.0)
+
+_SOLVED = GAP / 10  # relative gap that the solver is asked for; the rest is for leaving neurons out
+
+
+# --- instances --------------------------------------------------------------------------------------------------------
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """2 or 3 inputs, 1 to 6 outputs, up to 13 points more than affine functions: in no hyperplane with probability 1.
+
+    With more inputs the verifier's bound on all neurons is by branch and bound, and not always tight to 1e-6.
+    """
+    d, T = int(rng.choice([2, 2, 2, 3])), int(rng.integers(1, 7))
+    N = d + 1 + int(rng.integers(1, 14 if d == 2 else 8))
+    return {"X": rng.standard_normal((N, d)), "Y": rng.standard_normal((N, T)), "skip": True}
+
+
+def draw_without_skip(rng: np.random.Generator) -> Instance:
+    """Four points of the plane with three outputs: n = 1, but rank 3 beside the constants."""
+    return {"X": rng.standard_normal((4, 2)), "Y": rng.standard_normal((4, 3)), "skip": False}
+
+
+def draw_on_a_line(rng: np.random.Generator) -> Instance:
+    """Four points of a line in the plane with three outputs: n = 1, but rank 2 beside the affine functions of a line."""
+    t = np.cumsum(rng.integers(1, 5, 4)).astype(np.float64)
+    direction = rng.choice([-2.0, -1.0, 1.0, 2.0], 2)
+    return {"X": t[:, None] * direction, "Y": rng.standard_normal((4, 3)), "skip": True}
+
+
+def _span(instance: Instance) -> bool:
+    X = instance["X"]
+    return exact_rank(np.column_stack([np.ones(len(X)), X])) == X.shape[1] + 1
+
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+
+def check(instance: Instance) -> Result:
+    """Find a solution, then a vertex of the solutions with its directions of output weights; count its neurons."""
+    X, Y, skip = instance["X"], instance["Y"], instance["skip"]
+    solution = interpolate(X, Y, skip=skip, tol=_SOLVED).sparse(GAP)
+    certificate = pack("network", solution.network) | {"dual": solution.dual}
+    return conclude(CLAIMED, *_interval(instance, certificate), certificate, **solution.provenance)
+
+
+def _interval(instance: Instance, arrays: Any) -> tuple[float, float]:
+    """Interval of the least number of neurons of a solution, over the bound."""
+    X, Y, skip = instance["X"], instance["Y"], instance["skip"]
+    network = unpack("network", arrays)
+    shown = optimal(network, X, Y, arrays["dual"], skip=skip)
+    bound = _bound(X, Y)
+    return _rank(instance) / bound, (network.n_neurons if shown else math.inf) / bound
+
+
+def _bound(X: Array, Y: Array) -> int:
+    n = len(np.unique(X, axis=0)) - 1 - X.shape[1]
+    return n * min(Y.shape[1], n)
+
+
+def _rank(instance: Instance) -> int:
+    """Rank of the labels beside the free functions: every neuron adds at most 1."""
+    X, Y = instance["X"], instance["Y"]
+    free = np.ones((len(X), 1))
+    if instance["skip"]:
+        free = np.hstack([free, X])
+    return exact_rank(np.hstack([free, Y])) - exact_rank(free)
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Certify the network again and count its neurons; the dual must be the one that the verifier took for a proof."""
+    X, Y, skip, network = instance["X"], instance["Y"], instance["skip"], unpack("network", result.certificate)
+    found = certify(network, X, Y, dual=result.certificate["dual"], skip=skip).complaints(network, X, Y, tol=GAP)
+    lower, upper = _rank(instance) / _bound(X, Y), network.n_neurons / _bound(X, Y)
+    return found + interval_complaints(result, lower, upper, 0.0)
+
+
+def _examples() -> dict[str, Instance]:
+    """Real data: two measures to one outcome for some patients; the outcomes of 20 people."""
+    from sklearn.datasets import load_diabetes
+
+    bunch = load_diabetes(scaled=False)
+    X, first = np.unique(bunch.data[:30, 2:4], axis=0, return_index=True)
+    X, Y = ((Z - Z.mean(axis=0)) / Z.std(axis=0) for Z in (X, bunch.target[first, None]))
+    patients = {"diabetes (bmi and blood pressure to progression)": {"X": X, "Y": Y}}
+    return {name: {**data, "skip": True} for name, data in (patients | planar_instances()).items()}
+
+
+CLAIM = Claim(
+    id="width",
+    statement="some minimal-VV-norm interpolant has at most n min(T, n) < N^2 neurons, n = N - 1 - d",
+    source="[VV]; the sharper count is new",
+    kind="existence",
+    quantity="least number of neurons of a minimal-VV-norm interpolant over n min(T, n)",
+    claimed=CLAIMED,
+    hypotheses={"skip_connection": lambda instance: bool(instance["skip"]), "points_span": _span},
+    draw=draw,
+    violate={"skip_connection": draw_without_skip, "points_span": draw_on_a_line},
+    on_violation={
+        "skip_connection": (Verdict.VIOLATED, "only constants are free, and the labels have a larger rank beside them"),
+        "points_span": (Verdict.VIOLATED, "fewer affine functions differ on the points, and the labels' rank is larger"),
+    },
+    check=check,
+    recheck=rechecked(recheck),
+    examples=_examples,
+    draws=100,
+    quick_draws=15,
+)
