@@ -349,6 +349,71 @@ def test_the_same_call_gives_the_same_bits() -> None:
     assert lambda_max(x, Y) == lambda_max(x, Y)
 
 
+# --- one distinct input -----------------------------------------------------------------------------------------------
+
+
+def constant_by_ternary_search(loss: Loss, y: Array, w: Array) -> float:
+    """Least weighted sum of losses of one number."""
+
+    def total(c: float) -> float:
+        return float(w @ loss.value(np.full(len(y), c), y))
+
+    low, high = min(y.min(), 0.0) - 30, max(y.max(), 0.0) + 30
+    for _ in range(200):
+        left, right = (2 * low + high) / 3, (low + 2 * high) / 3
+        low, high = (low, right) if total(left) <= total(right) else (left, high)
+    return total((low + high) / 2)
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("name", LOSSES)
+def test_one_distinct_input_is_fitted_by_a_constant(name: str, skip: bool) -> None:
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(2, 12))
+        Y = np.round(rng.standard_normal((n, 2)), int(rng.integers(3)))
+        if name in ("logistic", "hinge"):
+            Y = rng.choice([-1.0, 1.0], (n, 2))
+            Y[:2] = [[1, 1], [-1, -1]]
+        if n > 3:
+            Y[-1, 0] = np.nan
+        weights = rng.integers(1, 4, (n, 1 + seed % 2)) / 3
+        f = fit(np.full(n, -2.5), Y, 0.7, loss=name, weights=weights, skip=skip)
+        expected = 0.0
+        for t, loss in enumerate(f.losses):
+            present = ~np.isnan(f.Y[:, t])
+            w = weights[present, min(t, weights.shape[1] - 1)]
+            expected += constant_by_ternary_search(loss, f.Y[present, t], w)
+        assert f.value == pytest.approx(expected, rel=1e-7, abs=1e-12)
+        assert (f.verify(), f.notes) == ([], [])
+        assert (f.vv_norm, len(f.knots), f.network.n_neurons) == (0.0, 0, 0)
+        np.testing.assert_array_equal(f([-9.0, 0.0, 1e9]), np.repeat(f([-2.5]), 3, axis=0))
+
+
+def test_one_distinct_input_may_mix_losses_and_has_no_critical_lam() -> None:
+    Y = [[1.0, 1, 0], [3.0, 0, 1], [3.0, 0, 4]]
+    losses = ["squared", "logistic", "one_class:0.5"]
+    path = fit_path([4, 4, 4], Y, [0.1, 10.0], loss=losses)
+    assert lambda_max([4, 4, 4], Y, loss=losses) == 0.0
+    for f in path:
+        np.testing.assert_allclose(f([0.0]), [[7 / 3, -np.log(2), 1]], rtol=1e-14)
+        assert (f.verify(), f.lam_max, f.solver["method"]) == ([], 0.0, "constant (one distinct input)")
+    assert "constant" in path[0].summary()
+    assert json.loads(json.dumps(path[0].record()))["neurons"] == 0
+    alone = fit([1.0], [5.0], 1.0)
+    assert (alone.value, alone.gap, alone.verify(), alone([7.0]).tolist()) == (0.0, 0.0, [], [[5.0]])
+
+
+def test_one_class_at_one_input_has_no_logistic_minimiser() -> None:
+    f = fit([1, 1], [1, 1], 1.0, loss="logistic")
+    assert 0 < f.value < 1e-9
+    assert (f.lower_bound, f.gap) == (0.0, 1.0)
+    assert any("separates its classes" in note for note in f.notes)
+    assert len(f.verify()) == 1
+    hinge = fit([1, 1], [-1, -1], 1.0, loss="hinge")
+    assert (hinge.value, hinge.verify(), hinge([1.0]).tolist()) == (0.0, [], [[-1.0]])
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 X, Y = [0.0, 1.0, 2.0], [0.0, 1.0, 0.0]
@@ -375,8 +440,7 @@ X, Y = [0.0, 1.0, 2.0], [0.0, 1.0, 0.0]
         (X, ["a", "b", "c"], {}, TypeError, "Y must hold real numbers"),
         ([0, np.nan, 1], Y, {}, ValueError, "X holds nan at row 1"),
         ([], [], {}, ValueError, "X is empty"),
-        ([1.0, 1.0, 1.0], Y, {}, ValueError, r"X has 1 distinct value \(1\.0\)"),
-        ([1.0], [1.0], {}, ValueError, r"X has 1 distinct value \(1\.0\)"),
+        ([1.0, 1.0, 1.0], [0, np.inf, 1], {}, ValueError, "Y holds inf at row 1"),
         (np.zeros((3, 2)), Y, {}, ValueError, "X has 2 columns; certified fits are for one input so far"),
         (X, Y, {"weights": [1, -1, 1]}, ValueError, "weights"),
         (X, Y, {"weights": [1, np.nan, 1]}, ValueError, "weights"),

@@ -15,8 +15,11 @@ import typer
 import vvnorm
 
 if TYPE_CHECKING:
+    from vvnorm.certify import Certificate
+    from vvnorm.certify_regularised import FitCertificate
     from vvnorm.data import Dataset
-    from vvnorm.fitting import Fit
+    from vvnorm.network import ReLUNetwork
+    from vvnorm.solution import Solution
     from vvnorm.training import TrainingResult
 
 OK, NOT_CERTIFIED, INCONCLUSIVE, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
@@ -67,6 +70,12 @@ class ScheduleName(StrEnum):
     constant = "constant"
 
 
+class AuxiliaryName(StrEnum):
+    """Limits of auxiliary outputs."""
+
+    infinite = "infinite"
+
+
 DataArgument = Annotated[
     str,
     typer.Argument(
@@ -85,6 +94,17 @@ PlotOption = Annotated[
 ]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers.", show_default=False)]
 TolOption = Annotated[float, typer.Option("--tol", help="Largest relative gap and residual that count as optimal.")]
+SkipOption = Annotated[bool, typer.Option(help="Whether networks with a skip connection compete.")]
+BiasOption = Annotated[bool, typer.Option("--penalise-bias", help="Put the biases inside the norm.")]
+LimitOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Then take the best so far, with its bound; of each fit, several inputs.",
+        show_default=False,
+    ),
+]
+SaveOption = Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Save the certificate made.", show_default=False)]
 LossOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -144,12 +164,14 @@ def verify(
                 found = "; ".join(outcome.complaints) or f"[{outcome.result.lower:.6g}, {outcome.result.upper:.6g}]"
                 _say(f"{report.claim.id}, {outcome.label}: {outcome.result.verdict}, not {outcome.expected}: {found}")
     _say("HOLDS means: checked on that many instances, each with a certificate that an independent verifier accepted.")
+    if any(report.claim.statistical for report in reports):
+        _say("SUPPORTED means: each is an experiment whose confidence interval lies inside the claimed one.")
     if json:
         write_json(json, {"seed": seed, "claims": [report.to_json() for report in reports]})
     verdicts = {report.verdict for report in reports}
-    if Verdict.VIOLATED in verdicts:
+    if verdicts & {Verdict.VIOLATED, Verdict.NOT_SUPPORTED}:
         return NOT_CERTIFIED
-    return OK if verdicts == {Verdict.HOLDS} else INCONCLUSIVE
+    return OK if verdicts <= {Verdict.HOLDS, Verdict.SUPPORTED} else INCONCLUSIVE
 
 
 @app.command("claims")
@@ -186,48 +208,112 @@ def solve(
     ] = None,
     relative: Annotated[bool, typer.Option("--relative", help="--lam is in units of lam_max.")] = False,
     loss: LossOption = None,
+    skip: SkipOption = True,
+    penalise_bias: BiasOption = False,
     aux: AuxOption = 0,
     sigma: SigmaOption = 1.0,
+    auxiliary: Annotated[
+        AuxiliaryName | None,
+        typer.Option(help="Interpolate as with infinitely many auxiliary outputs.", show_default=False),
+    ] = None,
+    sparse: Annotated[bool, typer.Option("--sparse", help="Among equally good networks, take one of few neurons.")] = False,
+    time_limit: LimitOption = None,
     seed: SeedOption = 0,
     repeats: RepeatsOption = RepeatsPolicy.error,
     tol: TolOption = 1e-6,
     out: OutOption = None,
     plot: PlotOption = None,
     json: JsonOption = None,
+    save_certificate: SaveOption = None,
 ) -> int:
     """Find the interpolant of least VV norm, or with --lam the best fit, with a proof."""
     from vvnorm.files import write_json
-    from vvnorm.solution import Interpolant, interpolate
 
-    _check_outputs(json, out, plot)
-    if lam is None and (loss or relative):
-        raise ValueError(f"{'--loss' if loss else '--relative'} needs --lam; without it the labels are interpolated")
+    _check_outputs(json, out, plot, save_certificate)
+    _check_combination(lam, loss, relative, auxiliary, sparse, save_certificate)
     dataset = _load(data, x, y, aux, sigma, seed, repeats, fit=lam is not None)
-    solution: Interpolant | Fit
-    if lam is None:
-        solution = interpolate(dataset.X, dataset.Y, tol=tol)
-    else:
-        from vvnorm.fitting import fit
+    if plot:
+        from vvnorm.plotting import refuse_undrawable
 
-        losses = _losses(loss, dataset.y_names)
-        strength = _relative([lam], dataset, losses)[0] if relative else lam
-        solution = fit(dataset.X, dataset.Y, strength, loss=losses, tol=tol)
+        refuse_undrawable(dataset.X.shape[1], lam is not None)
+    options: dict[str, Any] = {
+        "skip": skip,
+        "penalise_bias": penalise_bias,
+        "tol": tol,
+        "time_limit": time_limit,
+        "seed": seed,
+    }
+    if lam is None:
+        solution = _interpolated(dataset, auxiliary, sparse, options)
+    else:
+        solution = _fitted(dataset, lam, relative, _losses(loss, dataset.y_names), sparse, options)
     complaints = solution.verify()
     for name, text in solution.summary_lines(dataset.y_names):
         _say(f"{name:>18}  {text}")
+    if save_certificate:
+        solution.certificate.save(save_certificate)
     if out:
         solution.network.save(out)
     if plot:
-        from vvnorm.plotting import plot_fit, plot_solution
+        from vvnorm.plotting import draw
 
-        if isinstance(solution, Interpolant):
-            plot_solution(solution, dataset.x_names[0], dataset.y_names, plot)
-        else:
-            plot_fit(solution, dataset.x_names[0], dataset.y_names, plot)
+        draw(solution, dataset.x_names, dataset.y_names, plot)
     if json:
         extra = {"source": dataset.source, "y_names": dataset.y_names, "complaints": complaints}
         write_json(json, solution.record() | extra)
     return _conclude(complaints)
+
+
+def _check_combination(
+    lam: float | None,
+    loss: list[str] | None,
+    relative: bool,
+    auxiliary: AuxiliaryName | None,
+    sparse: bool,
+    save_certificate: Path | None,
+) -> None:
+    """Refuse options of `solve` that do not go together."""
+    if lam is None and (loss or relative):
+        raise ValueError(f"{'--loss' if loss else '--relative'} needs --lam; without it the labels are interpolated")
+    if auxiliary and lam is not None:
+        raise ValueError("--auxiliary is for interpolation; it does not go with --lam")
+    if auxiliary and (sparse or save_certificate):
+        option = "--sparse" if sparse else "--save-certificate"
+        raise ValueError(f"{option} does not go with --auxiliary, whose proof is about infinitely many outputs")
+
+
+def _interpolated(
+    dataset: "Dataset", auxiliary: AuxiliaryName | None, sparse: bool, options: dict[str, Any]
+) -> "Solution":  # fmt: skip
+    from dataclasses import replace
+
+    from vvnorm.certify import certify as judge
+    from vvnorm.solution import Interpolant, interpolate
+
+    with _Progress() as progress:
+        limit = None if auxiliary is None else auxiliary.value
+        advance = progress.rounds("interpolating")
+        solution: Any = interpolate(dataset.X, dataset.Y, auxiliary=limit, advance=advance, **options)
+        if sparse and isinstance(solution, Interpolant):
+            network = solution.sparsest()
+            certificate = judge(network, solution.X, solution.Y, dual=solution.certificate.dual, skip=options["skip"])
+            return replace(solution, network=network, certificate=certificate)
+        return solution.sparse() if sparse else solution
+
+
+def _fitted(
+    dataset: "Dataset", lam: float, relative: bool, losses: list[str], sparse: bool, options: dict[str, Any]
+) -> "Solution":  # fmt: skip
+    from vvnorm.fitting import Fit, fit
+
+    if sparse and dataset.X.shape[1] == 1 and not options["penalise_bias"]:
+        raise ValueError("--sparse goes with interpolation, or with several inputs; fits of one have few neurons already")
+    if relative:
+        (lam,) = _relative([lam], dataset, losses, options)
+    with _Progress() as progress:
+        solution: Any = fit(dataset.X, dataset.Y, lam, loss=losses, advance=progress.rounds("fitting"), **options)
+        assert not (sparse and isinstance(solution, Fit))
+        return solution.sparse() if sparse else solution
 
 
 @app.command("path")
@@ -239,15 +325,18 @@ def fits_along_path(
     start: Annotated[float, typer.Option("--from", help="First lam, in units of lam_max.")] = 1.0,
     stop: Annotated[float, typer.Option("--to", help="Last lam, in units of lam_max.")] = 1e-4,
     loss: LossOption = None,
+    skip: SkipOption = True,
+    penalise_bias: BiasOption = False,
     aux: AuxOption = 0,
     sigma: SigmaOption = 1.0,
+    time_limit: LimitOption = None,
     seed: SeedOption = 0,
     repeats: RepeatsOption = RepeatsPolicy.error,
     tol: TolOption = 1e-6,
     plot: PlotOption = None,
     json: JsonOption = None,
 ) -> int:
-    """Fit for many lam, from one where the fit is a line downwards, each with a proof."""
+    """Fit for many lam, from one where the fit is affine downwards, each with a proof."""
     import numpy as np
 
     from vvnorm.files import write_json
@@ -259,18 +348,27 @@ def fits_along_path(
             raise ValueError(f"{option} must be a positive finite number, got {value!r}")
     dataset = _load(data, x, y, aux, sigma, seed, repeats, fit=True)
     losses = _losses(loss, dataset.y_names)
-    strengths = _relative(np.geomspace(start, stop, lams).tolist(), dataset, losses)
+    options: dict[str, Any] = {
+        "skip": skip,
+        "penalise_bias": penalise_bias,
+        "tol": tol,
+        "time_limit": time_limit,
+        "seed": seed,
+    }
+    largest, *strengths = _relative([1.0, *np.geomspace(start, stop, lams).tolist()], dataset, losses, options)
     with _Progress() as progress:
         step = progress.task("path", 2 * lams)
-        fits = fit_path(dataset.X, dataset.Y, strengths, loss=losses, tol=tol, advance=step)
+        fits = fit_path(dataset.X, dataset.Y, strengths, loss=losses, advance=step, **options)
         rows = []
         for fit in fits:
             rows.append(fit.record() | {"complaints": fit.verify()})
             step(fit)
-    table = _Table("lam", "lam / lam_max", "objective", "loss", "VV norm", "knots", "certified gap")
+    bends = "knots" if "knots" in rows[0] else "neurons"
+    table = _Table("lam", "lam / lam_max", "objective", "loss", "VV norm", bends, "certified gap")
     for row in rows:
-        numbers = (row["lam"], row["lam"] / row["lam_max"], row["value"], row["loss"], row["vv_norm"])
-        table.row(*(f"{number:.6g}" for number in numbers), str(len(row["knots"])), f"{row['gap']:.2g}")
+        numbers = (row["lam"], row["lam"] / largest, row["value"], row["loss"], row["vv_norm"])
+        count = len(row["knots"]) if "knots" in row else row["neurons"]
+        table.row(*(f"{number:.6g}" for number in numbers), str(count), f"{row['gap']:.2g}")
     table.show()
     if plot:
         from vvnorm.plotting import plot_path
@@ -287,6 +385,17 @@ def certify(
     data: DataArgument,
     x: XOption = None,
     y: YOption = None,
+    lam: Annotated[
+        float | None,
+        typer.Option(help="Judge as a fit with this weight of the VV norm, not as an interpolant.", show_default=False),
+    ] = None,
+    loss: LossOption = None,
+    skip: SkipOption = True,
+    penalise_bias: BiasOption = False,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", help="Check this saved certificate.", show_default=False)
+    ] = None,
+    save_certificate: SaveOption = None,
     aux: AuxOption = 0,
     sigma: SigmaOption = 1.0,
     seed: SeedOption = 0,
@@ -294,29 +403,56 @@ def certify(
     tol: TolOption = 1e-6,
     json: JsonOption = None,
 ) -> int:
-    """Say how close a saved network is to the interpolant of least VV norm."""
-    from vvnorm.certify import certify as judge
-    from vvnorm.data import has_missing
+    """Say how close a saved network is to the interpolant of least VV norm or to the best fit, or check such a proof."""
+    from vvnorm.certificate_files import load_certificate
+    from vvnorm.certify_regularised import FitCertificate
     from vvnorm.files import write_json
     from vvnorm.network import ReLUNetwork
-    from vvnorm.solution import interpolate
 
-    _check_outputs(json)
+    _check_outputs(json, certificate=save_certificate)
     if not 0 < tol < 1:
         raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
+    if certificate and (lam is not None or loss or penalise_bias or not skip or save_certificate):
+        raise ValueError("--certificate says itself what is proved; it goes with none of the options that make another")
+    if lam is None and loss:
+        raise ValueError("--loss needs --lam; without it the network is judged as an interpolant")
+    found = load_certificate(certificate) if certificate else None
     saved = ReLUNetwork.load(network)
-    dataset = _load(data, x, y, aux, sigma, seed, repeats)
-    # With one input and missing labels only a convex program finds a dual certificate worth having.
-    univariate = dataset.X.shape[1] == 1
-    dual = interpolate(dataset.X, dataset.Y).certificate.dual if univariate and has_missing(dataset.Y) else None
-    certificate = judge(saved, dataset.X, dataset.Y, dual=dual)
-    numbers = certificate.numbers()
+    fit = lam is not None or isinstance(found, FitCertificate)
+    dataset = _load(data, x, y, aux, sigma, seed, repeats, fit=fit)
+    if found is None:
+        found = _judge(saved, dataset, lam, _losses(loss, dataset.y_names), skip, penalise_bias)
+    numbers = found.numbers()
     for name, value in numbers.items():
         _say(f"{name.replace('_', ' '):>18}  {value:.10g}" if isinstance(value, float) else f"{name:>18}  {value}")
-    complaints = certificate.complaints(saved, dataset.X, dataset.Y, tol=tol)
+    complaints = found.complaints(saved, dataset.X, dataset.Y, tol=tol)
+    if save_certificate:
+        found.save(save_certificate)
     if json:
         write_json(json, {**numbers, "neurons": saved.n_neurons, "complaints": complaints})
     return _conclude(complaints)
+
+
+def _judge(
+    network: "ReLUNetwork", dataset: "Dataset", lam: float | None, losses: list[str], skip: bool, penalise_bias: bool
+) -> "Certificate | FitCertificate":
+    """Certify a network as a fit, or where lam is None as an interpolant."""
+    from vvnorm.certify import certify as judge
+    from vvnorm.data import has_missing
+    from vvnorm.fitting import fit
+    from vvnorm.solution import interpolate
+
+    X, Y = dataset.X, dataset.Y
+    univariate = X.shape[1] == 1 and not penalise_bias
+    if lam is not None:
+        if not lam > 0:
+            raise ValueError(f"--lam must be positive, got {lam!r}; without it the network is judged as an interpolant")
+        # At corners of losses only the solver knows the dual array.
+        dual = fit(X, Y, lam, loss=losses, skip=skip).certificate.dual if univariate else None
+        return judge(network, X, Y, dual=dual, lam=lam, loss=losses, skip=skip, penalise_bias=penalise_bias)
+    # With missing labels only a convex program finds a dual certificate worth having.
+    dual = interpolate(X, Y, skip=skip).certificate.dual if univariate and has_missing(Y) else None
+    return judge(network, X, Y, dual=dual, skip=skip, penalise_bias=penalise_bias)
 
 
 @app.command()
@@ -336,7 +472,7 @@ def train(
     lam_start: Annotated[float | None, typer.Option(help="First lam, of plain continuation.", show_default=False)] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Points per step.", show_default=False)] = None,
     skip: Annotated[bool, typer.Option(help="Whether there is a skip connection.")] = True,
-    penalise_bias: Annotated[bool, typer.Option("--penalise-bias", help="Put the biases inside the norm.")] = False,
+    penalise_bias: BiasOption = False,
     polish: Annotated[bool, typer.Option("--polish", help="Re-solve the output weights in the end.")] = False,
     prune: Annotated[float, typer.Option(min=0, help="Merge neurons while the function moves by at most this part.")] = 0.0,
     exact: Annotated[bool, typer.Option("--exact", help="Interpolate to 1e-10 in the end.")] = False,
@@ -505,13 +641,15 @@ def _losses(options: list[str] | None, y_names: tuple[str, ...]) -> list[str]:
     return [own.get(name, common or "squared") for name in y_names]
 
 
-def _relative(ratios: list[float], dataset: "Dataset", losses: list[str]) -> list[float]:
+def _relative(ratios: list[float], dataset: "Dataset", losses: list[str], options: dict[str, Any]) -> list[float]:
     """Turn ratios lam / lam_max into lam."""
     from vvnorm.fitting import lambda_max
 
-    largest = lambda_max(dataset.X, dataset.Y, loss=losses)
+    convention = {name: options[name] for name in ("skip", "penalise_bias")}
+    largest = lambda_max(dataset.X, dataset.Y, loss=losses, **convention)
     if not largest > 0:
-        raise ValueError("lam_max is 0: a line fits these data best whatever lam is; say --lam without --relative")
+        best = "a line" if options["skip"] and dataset.X.shape[1] == 1 else "an affine function"
+        raise ValueError(f"lam_max is 0: {best} fits these data best whatever lam is; say --lam without --relative")
     return [ratio * largest for ratio in ratios]
 
 
@@ -519,15 +657,18 @@ def _columns(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
-def _check_outputs(json: Path | None, out: Path | None = None, plot: Path | None = None) -> None:
+def _check_outputs(
+    json: Path | None, out: Path | None = None, plot: Path | None = None, certificate: Path | None = None
+) -> None:  # fmt: skip
     """Refuse unusable output names before any work is done."""
     from vvnorm.plotting import check_plot_path
 
-    if out and out.suffix != ".npz":
-        raise ValueError(f"--out must end in .npz, got {str(out)!r}")
+    for option, path in (("--out", out), ("--save-certificate", certificate)):
+        if path and path.suffix != ".npz":
+            raise ValueError(f"{option} must end in .npz, got {str(path)!r}")
     if plot:
         check_plot_path(plot)
-    for path in (json, out, plot):
+    for path in (json, out, plot, certificate):
         if path and not path.absolute().parent.is_dir():
             raise ValueError(f"cannot write {str(path)!r}: the folder does not exist")
         if path and path.is_dir():
@@ -595,6 +736,17 @@ class _Progress:
         """Begin a task; return what is called, with a label, at each step."""
         number = self._bar.add_task(name, total=total)
         return lambda label: self._bar.advance(number)
+
+    def rounds(self, name: str) -> Any:
+        """Begin a task of unknown length; return what is called after each round with its number and the bounds."""
+        number = self._bar.add_task(name, total=None, visible=False)
+
+        def advance(_: int, upper: float, lower: float) -> None:
+            # Weighted problems are solved one after another, each with rounds of its own: they are counted on.
+            gap = (upper - lower) / upper if upper > 0 else 0.0
+            self._bar.update(number, advance=1, visible=True, description=f"{name}, gap {gap:.1e}")
+
+        return advance
 
 
 def main(arguments: list[str] | None = None) -> None:

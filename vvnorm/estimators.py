@@ -1,7 +1,10 @@
-"""scikit-learn estimators of one feature: regression with lam given or cross-validated, and classification.
+"""scikit-learn estimators: regression with lam given or cross-validated, classification, and interpolation.
 
-They are `vvnorm.fit` behind `fit` and `predict`: any number of outputs share their kinks, and `solution_` holds the fit
-with its certificate.
+They are `vvnorm.fit` and `vvnorm.interpolate` behind `fit` and `predict`, for any number of features. Any number of outputs
+share their kinks, and `solution_` holds what was found with its certificate, which is made when it is first asked for.
+
+Samples are passed on in an order of their own and without those of weight 0, so that what is found depends neither on their
+order nor on whether samples are repeated or weighted.
 """
 
 import os
@@ -19,69 +22,91 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from vvnorm.data import Array
 from vvnorm.fitting import Fit, LossLike, fit, fit_path, lambda_max
 from vvnorm.losses import as_losses, canonical_labels
-from vvnorm.plotting import plot_fit
+from vvnorm.network import ReLUNetwork
+from vvnorm.plotting import draw
+from vvnorm.solution import Interpolant, interpolate
 from vvnorm.tolerances import GAP
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from vvnorm.multivariate.solution import MultivariateSolution
+
 _LAMS = 30  # lams tried by default
 _SMALLEST = 1e-4  # of lam_max
 
 
-class _OneFeature(BaseEstimator):
-    """What the estimators share: one feature, and a fit kept as `solution_`."""
+class _Estimator(BaseEstimator):
+    """What the estimators share: a solution kept as `solution_`."""
 
-    solution_: Fit
-
-    def _feature(self, X: Array) -> Array:
-        """Take the feature out of validated X, shape (n, 1)."""
-        if X.shape[1] != 1:
-            raise ValueError(f"X has {X.shape[1]} features; {type(self).__name__} is for 1 feature so far")
-        return X[:, 0]
+    solution_: "Fit | Interpolant | MultivariateSolution"
 
     def _samples(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, **checks: Any
     ) -> tuple[Array, NDArray[Any], Array | None]:
-        """Feature (n,), labels and weights (n,) or None."""
+        """Inputs (n, d), labels and weights (n,) or None."""
         inputs, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2, **checks)
-        x = self._feature(inputs)
         if sample_weight is None:
-            return x, labels, None
-        return x, labels, _check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)
+            return inputs, labels, None
+        weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
+        if not weights.any():
+            raise ValueError("sample_weight has no non-zero entry: no sample counts")
+        return inputs, labels, weights
 
     def _evaluate(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
-        return self.solution_(self._feature(validate_data(self, X, dtype=np.float64, reset=False)))
+        return self.solution_(validate_data(self, X, dtype=np.float64, reset=False))
+
+    @property
+    def network_(self) -> ReLUNetwork:
+        """The network that was found."""
+        return self.solution_.network
+
+    @property
+    def lower_bound_(self) -> float:
+        """Proved lower bound on what was minimised, for every network; made on first access."""
+        return self.solution_.lower_bound
+
+    @property
+    def gap_(self) -> float:
+        """Relative gap between what was reached and that bound; made on first access."""
+        return self.solution_.gap
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
-        """Draw data, fit, knots and residuals; write the figure to `path` (`.pdf`, `.svg`, `.png`) if one is given."""
+        """Draw the solution; write the figure to `path` (`.pdf`, `.svg`, `.png`) if one is given.
+
+        With one feature: data, fit, knots and residuals. With two: the fitted surface with its kinks and the data. With
+        more: fitted values and residuals against labels.
+        """
         check_is_fitted(self)
-        x_name = str(getattr(self, "feature_names_in_", ["x"])[0])
-        return plot_fit(self.solution_, x_name, self._output_names(), path)
+        features = self.solution_.X.shape[1]
+        names = getattr(self, "feature_names_in_", ["x"] if features == 1 else [f"x{j}" for j in range(features)])
+        return draw(self.solution_, [str(name) for name in names], self._output_names(), path)
 
     def _output_names(self) -> list[str]:
         outputs = self.solution_.Y.shape[1]
         return ["y"] if outputs == 1 else [f"y{t}" for t in range(outputs)]
 
 
-class _Regressor(MultiOutputMixin, RegressorMixin, _OneFeature):
+class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
     """Regression: labels of one or more outputs in, values of the same shape out."""
 
-    def _data(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, Array, Array | None]:
-        """Inputs (n,), labels (n, T) and weights (n,) or None."""
-        x, labels, weights = self._samples(X, y, sample_weight, multi_output=True, y_numeric=True)
+    def _data(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> tuple[Array, Array, Array | None]:
+        """Inputs (n, d), labels (n, T) and weights (n,) or None."""
+        inputs, labels, weights = self._samples(X, y, sample_weight, multi_output=True, y_numeric=True)
         self._flat = labels.ndim == 1
-        return x, labels.reshape(len(x), -1).astype(np.float64), weights
+        return inputs, labels.reshape(len(inputs), -1).astype(np.float64), weights
 
     def predict(self, X: ArrayLike) -> Array:
-        """Evaluate the fit at X, shape (n, 1); shape (n,) if labels were given so, else (n, T)."""
+        """Evaluate the solution at X, shape (n, d); shape (n,) if labels were given so, else (n, T)."""
         values = self._evaluate(X)
         return values[:, 0] if self._flat else values
 
 
 class VVNormRegressor(_Regressor):
-    """Regression with one feature by a network of small VV norm: a loss plus lam times the norm is minimised.
+    """Regression by a network of small VV norm: a loss plus lam times the norm is minimised.
 
     Parameters
     ----------
@@ -93,25 +118,43 @@ class VVNormRegressor(_Regressor):
         Whether the network has a skip connection.
     tol : float
         Relative gap.
+    time_limit : float, optional
+        Seconds after which the best network so far is taken, for several features. What is found then depends on the
+        machine.
 
     Attributes
     ----------
-    solution_ : Fit
+    solution_ : Fit or MultivariateSolution
         The fit, with its certificate.
+    network_ : ReLUNetwork
+        The same as a network.
+    gap_, lower_bound_ : float
+        How close to optimal it is proved to be, and the bound.
     n_features_in_ : int
-        1.
+        Number of features.
     """
 
-    def __init__(self, lam: float = 1.0, *, loss: LossLike = "squared", skip: bool = True, tol: float = GAP) -> None:
+    def __init__(
+        self,
+        lam: float = 1.0,
+        *,
+        loss: LossLike = "squared",
+        skip: bool = True,
+        tol: float = GAP,
+        time_limit: float | None = None,
+    ) -> None:
         self.lam = lam
         self.loss = loss
         self.skip = skip
         self.tol = tol
+        self.time_limit = time_limit
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to X, shape (n, 1), and y, shape (n,) or (n, T), with weights (n,) of the samples' losses."""
-        x, labels, weights = self._data(X, y, sample_weight)
-        self.solution_ = fit(x, labels, self.lam, loss=self.loss, weights=weights, skip=self.skip, tol=self.tol)
+        """Fit to X, shape (n, d), and y, shape (n,) or (n, T), with weights (n,) of the samples' losses."""
+        x, labels, weights = _in_order(*self._data(X, y, sample_weight))
+        self.solution_ = fit(
+            x, labels, self.lam, loss=self.loss, weights=weights, skip=self.skip, tol=self.tol, time_limit=self.time_limit
+        )
         return self
 
 
@@ -128,6 +171,8 @@ class VVNormRegressorCV(_Regressor):
         What is minimised, and what is measured on the samples left out.
     tol : float
         Relative gap.
+    time_limit : float, optional
+        Seconds for each single fit, for several features; see `VVNormRegressor`.
 
     Attributes
     ----------
@@ -137,10 +182,14 @@ class VVNormRegressorCV(_Regressor):
         Mean loss per left-out label.
     lam_ : float
         The lam of least mean error over the folds; the largest one where several tie.
-    solution_ : Fit
+    solution_ : Fit or MultivariateSolution
         The fit to all data at `lam_`, with its certificate.
+    network_ : ReLUNetwork
+        The same as a network.
+    gap_, lower_bound_ : float
+        How close to optimal it is proved to be, and the bound.
     n_features_in_ : int
-        1.
+        Number of features.
 
     Notes
     -----
@@ -154,47 +203,96 @@ class VVNormRegressorCV(_Regressor):
         cv: Any = None,
         loss: LossLike = "squared",
         tol: float = GAP,
+        time_limit: float | None = None,
     ) -> None:
         self.lams = lams
         self.cv = cv
         self.loss = loss
         self.tol = tol
+        self.time_limit = time_limit
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Choose lam, and fit to X, shape (n, 1), and y, shape (n,) or (n, T), with weights (n,) of the losses."""
+        """Choose lam, and fit to X, shape (n, d), and y, shape (n,) or (n, T), with weights (n,) of the losses."""
         x, labels, weights = self._data(X, y, sample_weight)
-        self.lams_ = self._grid(x, labels, weights)
         shares = np.ones(len(x)) if weights is None else weights
-        folds = check_cv(self.cv).split(x[:, None], labels)
+        whole = _in_order(x, labels, weights)
+        self.lams_ = self._grid(*whole)
+        folds = check_cv(self.cv).split(x, labels)
         self.cv_errors_ = np.column_stack([self._errors(x, labels, shares, *fold) for fold in folds])
         self.lam_ = float(self.lams_[np.argmin(self.cv_errors_.mean(axis=1))])
-        self.solution_ = fit(x, labels, self.lam_, loss=self.loss, weights=weights, tol=self.tol)
+        self.solution_ = fit(*whole[:2], self.lam_, weights=whole[2], **self._options())
         return self
+
+    def _options(self) -> dict[str, Any]:
+        return {"loss": self.loss, "tol": self.tol, "time_limit": self.time_limit}
 
     def _grid(self, x: Array, labels: Array, weights: Array | None) -> Array:
         if self.lams is not None and not isinstance(self.lams, Integral):
             return np.sort(np.asarray(self.lams, dtype=np.float64))[::-1]
         largest = lambda_max(x, labels, loss=self.loss, weights=weights)
         if not largest > 0:
-            raise ValueError("y lies on a line, which fits best whatever lam is; give lams")
+            raise ValueError("an affine function fits y best whatever lam is; give lams")
         return largest * np.geomspace(1.0, _SMALLEST, _LAMS if self.lams is None else int(self.lams))
 
     def _errors(self, x: Array, labels: Array, weights: Array, train: NDArray[np.intp], test: NDArray[np.intp]) -> Array:
         """Weighted mean loss on the samples `test` of fits to the samples `train`, per lam."""
+        if not (weights[train].any() and weights[test].any()):
+            raise ValueError("sample_weight is 0 for all samples that a fold fits or leaves out")
         lams = self.lams_ * (weights[train].sum() / weights.sum())
-        fits = fit_path(x[train], labels[train], lams, loss=self.loss, weights=weights[train], tol=self.tol)
+        given, known, shares = _in_order(x[train], labels[train], weights[train])
+        fits = fit_path(given, known, lams, weights=shares, **self._options())
         losses = as_losses(self.loss, labels.shape[1])
-        known = canonical_labels(labels, losses)[test]
+        left_out = canonical_labels(labels, losses)[test]
         errors = []
         for found in fits:
             fitted = found(x[test])
-            each = sum(loss.value(fitted[:, t], known[:, t]) for t, loss in enumerate(losses))
+            each = sum(loss.value(fitted[:, t], left_out[:, t]) for t, loss in enumerate(losses))
             errors.append(np.average(each / len(losses), weights=weights[test]))
         return np.array(errors)
 
 
-class VVNormClassifier(ClassifierMixin, _OneFeature):
-    """Classification with one feature: logistic loss plus lam times the VV norm.
+class VVNormInterpolator(_Regressor):
+    """The interpolant of least VV norm: it passes through every sample.
+
+    Parameters
+    ----------
+    skip : bool
+        Whether the network has a skip connection.
+    tol : float
+        Relative gap and residual.
+    time_limit : float, optional
+        Seconds after which the best interpolant so far is taken, for several features; see `VVNormRegressor`.
+
+    Attributes
+    ----------
+    solution_ : Interpolant or MultivariateSolution
+        The interpolant, with its certificate.
+    network_ : ReLUNetwork
+        The same as a network.
+    gap_, lower_bound_ : float
+        How close to the least VV norm it is proved to be, and the bound.
+    n_features_in_ : int
+        Number of features.
+
+    Notes
+    -----
+    Samples with equal features must have equal labels; `VVNormRegressor` takes others.
+    """
+
+    def __init__(self, *, skip: bool = True, tol: float = GAP, time_limit: float | None = None) -> None:
+        self.skip = skip
+        self.tol = tol
+        self.time_limit = time_limit
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Interpolate y, shape (n,) or (n, T), at X, shape (n, d)."""
+        x, labels, _ = _in_order(*self._data(X, y))
+        self.solution_ = interpolate(x, labels, skip=self.skip, tol=self.tol, time_limit=self.time_limit)
+        return self
+
+
+class VVNormClassifier(ClassifierMixin, _Estimator):
+    """Classification: logistic loss plus lam times the VV norm.
 
     With more than two classes there is one output per class, that class against all others; all share their kinks, and
     probabilities are normalised over the classes.
@@ -205,23 +303,30 @@ class VVNormClassifier(ClassifierMixin, _OneFeature):
         Weight of the VV norm; positive.
     tol : float
         Relative gap.
+    time_limit : float, optional
+        Seconds after which the best network so far is taken, for several features; see `VVNormRegressor`.
 
     Attributes
     ----------
     classes_ : array
         The classes, sorted.
-    solution_ : Fit
+    solution_ : Fit or MultivariateSolution
         The fit, with its certificate.
+    network_ : ReLUNetwork
+        The same as a network.
+    gap_, lower_bound_ : float
+        How close to optimal it is proved to be, and the bound.
     n_features_in_ : int
-        1.
+        Number of features.
     """
 
-    def __init__(self, lam: float = 1.0, *, tol: float = GAP) -> None:
+    def __init__(self, lam: float = 1.0, *, tol: float = GAP, time_limit: float | None = None) -> None:
         self.lam = lam
         self.tol = tol
+        self.time_limit = time_limit
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to X, shape (n, 1), and classes y, shape (n,), with weights (n,) of the samples' losses."""
+        """Fit to X, shape (n, d), and classes y, shape (n,), with weights (n,) of the samples' losses."""
         x, labels, weights = self._samples(X, y, sample_weight)
         if weights is not None:  # a class needs a sample that counts
             x, labels, weights = x[weights > 0], labels[weights > 0], weights[weights > 0]
@@ -230,16 +335,19 @@ class VVNormClassifier(ClassifierMixin, _OneFeature):
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only, {self.classes_[0]!r}; a classifier needs two or more")
         targets = place.astype(np.float64)[:, None] if len(self.classes_) == 2 else np.eye(len(self.classes_))[place]
-        self.solution_ = fit(x, targets, self.lam, loss="logistic", weights=weights, tol=self.tol)
+        x, targets, weights = _in_order(x, targets, weights)
+        self.solution_ = fit(
+            x, targets, self.lam, loss="logistic", weights=weights, tol=self.tol, time_limit=self.time_limit
+        )
         return self
 
     def decision_function(self, X: ArrayLike) -> Array:
-        """Log-odds at X, shape (n, 1): of the second class, shape (n,), or of each of more classes, shape (n, classes)."""
+        """Log-odds at X, shape (n, d): of the second class, shape (n,), or of each of more classes, shape (n, classes)."""
         values = self._evaluate(X)
         return values[:, 0] if len(self.classes_) == 2 else values
 
     def predict_proba(self, X: ArrayLike) -> Array:
-        """Probabilities of the classes at X, shape (n, 1); shape (n, classes)."""
+        """Probabilities of the classes at X, shape (n, d); shape (n, classes)."""
         odds = self.decision_function(X)
         odds = np.column_stack([-odds, odds]) if odds.ndim == 1 else odds
         logs = -np.logaddexp(0.0, -odds)
@@ -248,10 +356,18 @@ class VVNormClassifier(ClassifierMixin, _OneFeature):
         return shares / shares.sum(axis=1, keepdims=True)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """The most probable class at X, shape (n, 1); shape (n,)."""
+        """The most probable class at X, shape (n, d); shape (n,)."""
         odds = self.decision_function(X)
         return self.classes_[(odds > 0).astype(np.intp) if odds.ndim == 1 else np.argmax(odds, axis=1)]
 
     def _output_names(self) -> list[str]:
         names = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
         return [f"is {name}" for name in names]
+
+
+def _in_order(x: Array, labels: Array, weights: Array | None) -> tuple[Array, Array, Array | None]:
+    """Samples that count, sorted by features and then by labels."""
+    if weights is not None:
+        x, labels, weights = x[weights > 0], labels[weights > 0], weights[weights > 0]
+    order = np.lexsort(np.hstack([x, labels]).T[::-1])
+    return x[order], labels[order], None if weights is None else weights[order]

@@ -241,6 +241,7 @@ def fit(
     tol: float = GAP,
     time_limit: float | None = None,
     seed: int = 0,
+    advance: Callable[[int, float, float], object] | None = None,
 ) -> Any:  # which kind of fit depends on the data
     """Fit data: minimise the sum of losses plus lam times the VV norm, with a proof of the gap.
 
@@ -267,6 +268,9 @@ def fit(
         Seconds after which the best network so far is returned, with its bound. For several inputs.
     seed : int
         Of the first neurons, and of searches that are not exact. For several inputs.
+    advance : callable, optional
+        Called after each round with its number and the bounds on what is minimised then, in units of the solver's own.
+        For several inputs.
 
     Returns
     -------
@@ -291,11 +295,11 @@ def fit(
     >>> len(line.knots), len(bent.knots), bent.verify()
     (0, 2, [])
     """
-    strength, tol = as_strength(lam), as_tolerance(tol)
+    strength, tol, limit, seed = as_strength(lam), as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
     X, Y = _opened(X, "X"), _opened(Y, "Y")
     if penalise_bias or _several_inputs(X):
-        limit = as_time_limit(time_limit)
-        return _points(X, Y, loss, weights, skip, penalise_bias, seed).fit(strength, tol, time_limit=limit)[0]
+        points = _points(X, Y, loss, weights, skip, penalise_bias, seed)
+        return points.fit(strength, tol, time_limit=limit, advance=advance)[0]
     problem = _problem(X, Y, loss, weights)
     return _fitted(problem, strength, tol, skip)
 
@@ -310,6 +314,7 @@ def fit_path(
     skip: bool = True,
     penalise_bias: bool = False,
     tol: float = GAP,
+    time_limit: float | None = None,
     seed: int = 0,
     advance: Callable[[Any], object] | None = None,
 ) -> list[Any]:
@@ -319,6 +324,8 @@ def fit_path(
     ----------
     lams : sequence of float
         Positive numbers, in any order.
+    time_limit : float, optional
+        Seconds for each fit.
     advance : callable, optional
         Called with each fit as it is found, from the largest lam to the smallest.
 
@@ -329,16 +336,25 @@ def fit_path(
     list of Fit, or of MultivariateSolution : in the order of `lams`.
     """
     strengths, tol = [as_strength(lam) for lam in lams], as_tolerance(tol)
+    limit, seed = as_time_limit(time_limit), as_count(seed, "seed")
     X, Y = _opened(X, "X"), _opened(Y, "Y")
+    fit_next: Callable[[float, Any], tuple[Any, Any]]
     if penalise_bias or _several_inputs(X):
-        return _points(X, Y, loss, weights, skip, penalise_bias, seed).path(strengths, tol, advance)
-    problem = _problem(X, Y, loss, weights)
-    fits: dict[int, Fit] = {}
-    start: Found | None = None
+        points = _points(X, Y, loss, weights, skip, penalise_bias, seed)
+
+        def fit_next(lam: float, start: Any) -> tuple[Any, Any]:
+            found, ahead = points.fit(lam, tol, start=start, time_limit=limit)
+            return found, ahead or start
+    else:
+        problem = _problem(X, Y, loss, weights)
+
+        def fit_next(lam: float, start: Any) -> tuple[Any, Any]:
+            found = _fitted(problem, lam, tol, skip, start)
+            return found, found.found
+
+    fits, start = {}, None
     for place in sorted(range(len(strengths)), key=lambda i: -strengths[i]):
-        lam = strengths[place]
-        fits[place] = _fitted(problem, lam, tol, skip, start)
-        start = fits[place].found
+        fits[place], start = fit_next(strengths[place], start)
         if advance:
             advance(fits[place])
     return [fits[place] for place in range(len(strengths))]
@@ -364,7 +380,11 @@ def lambda_max(
 
 
 def _several_inputs(X: Any) -> bool:
-    return np.ndim(X) == 2 and np.shape(X)[1] > 1
+    try:
+        shape = np.shape(X)
+    except ValueError:  # ragged, which is refused by name later
+        return False
+    return len(shape) == 2 and shape[1] > 1
 
 
 def _points(
@@ -379,7 +399,7 @@ def _points(
     losses = as_losses(loss, labels.shape[1])
     shares = as_weights(weights, labels.shape)
     convention = Convention(bool(skip), bool(penalise_bias))
-    return FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention, as_count(seed, "seed"))
+    return FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention, seed)
 
 
 # --- solving ----------------------------------------------------------------------------------------------------------
@@ -488,8 +508,6 @@ def _inputs(X: Any) -> tuple[Array, bool]:
         if is_sorted(fixed(x)) and np.isfinite(x[[0, -1]]).all():
             return x, True
     inputs = as_inputs(X)
-    if inputs.shape[1] != 1:
-        raise ValueError(f"X has {inputs.shape[1]} columns; certified fits are for one input so far")
     x = np.ascontiguousarray(inputs[:, 0])
     return x, bool(is_sorted(fixed(x)))
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vvnorm.fitting import Fit
-    from vvnorm.solution import Interpolant
+    from vvnorm.multivariate.solution import MultivariateSolution
+    from vvnorm.network import ReLUNetwork
+    from vvnorm.solution import Interpolant, Solution
     from vvnorm.training import TrainingResult
 
 GROUP = "vvnorm.figures"
@@ -43,6 +45,9 @@ COLOURS = {
 
 _DRAWABLE = 1e306  # matplotlib multiplies ranges by small numbers
 _MANY = 5000  # more points than that are drawn as a picture inside the vector file
+_SHOWN = 6  # outputs, at most
+_PIXELS = 200  # along each side of a surface
+_FAINT = 0.15  # least opacity of a kink; those of large weight are opaque
 
 _STYLE = {
     "font.size": 9,
@@ -158,7 +163,45 @@ def save(figure: "Figure", path: Path) -> None:
         stream.write(buffer.getvalue())
 
 
-def plot_solution(solution: "Interpolant", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str]) -> None:
+def draw(
+    solution: "Solution", x_names: Sequence[str], y_names: Sequence[str], path: str | os.PathLike[str] | None = None
+) -> "Figure":
+    """Draw a solution in the way that suits its kind and number of inputs: see the functions below.
+
+    Parameters
+    ----------
+    solution : Solution
+        From `vvnorm.interpolate` or `vvnorm.fit`.
+    x_names, y_names : sequence of str
+        What inputs and outputs are called.
+    path : path-like, optional
+        `.pdf`, `.svg` or `.png`, to write the figure there.
+
+    Raises
+    ------
+    ValueError
+        For interpolants of more than two inputs; if the file cannot be written, or numbers are too large to be drawn.
+    """
+    from vvnorm.solution import Interpolant
+
+    refuse_undrawable(solution.X.shape[1], bool(getattr(solution, "lam", 0)))
+    found: Any = solution
+    if isinstance(solution, Interpolant):
+        return plot_solution(solution, x_names[0], y_names, path)
+    if solution.X.shape[1] == 1:
+        return plot_fit(found, x_names[0], y_names, path)
+    return (plot_surface if solution.X.shape[1] == 2 else plot_points)(found, x_names, y_names, path)
+
+
+def refuse_undrawable(inputs: int, fit: bool) -> None:
+    """Refuse what cannot be drawn: interpolants, which have no residuals, of inputs that do not fit on paper."""
+    if inputs > 2 and not fit:
+        raise ValueError(f"an interpolant of {inputs} inputs cannot be drawn, only one of 1 or 2; a fit can")
+
+
+def plot_solution(
+    solution: "Interpolant", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str] | None = None
+) -> "Figure":
     """Draw an interpolant, one panel per output: data, interpolant, knots and, if known, the band of all solutions.
 
     Parameters
@@ -167,14 +210,18 @@ def plot_solution(solution: "Interpolant", x_name: str, y_names: Sequence[str], 
         One input.
     x_name, y_names : str, sequence of str
         What the axes are called.
-    path : path-like
-        `.pdf`, `.svg` or `.png`.
+    path : path-like, optional
+        `.pdf`, `.svg` or `.png`, to write the figure there.
+
+    Returns
+    -------
+    matplotlib Figure
     """
-    target = check_plot_path(path)
+    target = None if path is None else check_plot_path(path)
     x, Y = solution.X[:, 0], solution.Y
     t = _positions(x, Y)
     values = solution(t)
-    shown = min(Y.shape[1], 6)
+    shown = min(Y.shape[1], _SHOWN)
     with style():
         figure = new_figure(6.4, 0.6 + 1.9 * shown)
         axes = figure.subplots(shown, 1, sharex=True, squeeze=False)[:, 0]
@@ -191,7 +238,9 @@ def plot_solution(solution: "Interpolant", x_name: str, y_names: Sequence[str], 
         axes[0].legend(loc="best")
         if shown < Y.shape[1]:
             axes[0].set_title(f"first {shown} of {Y.shape[1]} outputs")
-        save(figure, target)
+        if target:
+            save(figure, target)
+    return figure
 
 
 def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str]) -> None:
@@ -216,7 +265,7 @@ def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str],
         raise ValueError(f"plot needs one input column; the networks have {result.X.shape[1]}")
     x, Y = result.X[:, 0], result.Y
     t = _positions(x, Y)
-    shown = min(Y.shape[1], 6)
+    shown = min(Y.shape[1], _SHOWN)
     with style():
         figure = new_figure(6.4, 0.6 + 1.9 * (shown + 1))
         axes = figure.subplots(shown + 1, 1)
@@ -233,15 +282,17 @@ def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str],
         save(figure, target)
 
 
-def plot_fit(fit: "Fit", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str] | None = None) -> "Figure":
+def plot_fit(
+    fit: "Fit | MultivariateSolution", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str] | None = None
+) -> "Figure":
     """Draw a fit, one row per output: left data, fit and knots, right residuals.
 
     Logistic outputs are drawn as probabilities.
 
     Parameters
     ----------
-    fit : Fit
-        From `vvnorm.fit`.
+    fit : Fit or MultivariateSolution
+        From `vvnorm.fit`; one input.
     x_name, y_names : str, sequence of str
         What the axes are called.
     path : path-like, optional
@@ -259,8 +310,9 @@ def plot_fit(fit: "Fit", x_name: str, y_names: Sequence[str], path: str | os.Pat
     target = None if path is None else check_plot_path(path)
     x, Y = fit.X[:, 0], fit.Y
     t = _positions(x, Y)
-    curve, at_data, at_knots = (_probabilities(fit, places) for places in (t, x, fit.knots))
-    shown = min(Y.shape[1], 6)
+    knots = _knots(fit)
+    curve, at_data, at_knots = (_probabilities(fit, places) for places in (t, x, knots))
+    shown = min(Y.shape[1], _SHOWN)
     with style():
         figure = new_figure(7.2, 0.6 + 2.1 * shown)
         rows = figure.subplots(shown, 2, sharex=True, squeeze=False, width_ratios=(3, 2))
@@ -268,7 +320,7 @@ def plot_fit(fit: "Fit", x_name: str, y_names: Sequence[str], path: str | os.Pat
             dots = {"ms": 2.5, "color": COLOURS["grey"], "rasterized": len(x) > _MANY}
             left.plot(x, Y[:, output], "o", label="data", **dots)
             left.plot(t, curve[:, output], color=COLOURS["blue"], label="fit")
-            left.plot(fit.knots, at_knots[:, output], "D", ms=4, mfc="white", color=COLOURS["red"], label="knots")
+            left.plot(knots, at_knots[:, output], "D", ms=4, mfc="white", color=COLOURS["red"], label="knots")
             left.set_ylabel(_literal(name))
             right.plot(x, Y[:, output] - at_data[:, output], "o", **dots)
             right.axhline(0, color=COLOURS["blue"], lw=0.9)
@@ -276,29 +328,162 @@ def plot_fit(fit: "Fit", x_name: str, y_names: Sequence[str], path: str | os.Pat
         for axis in rows[-1]:
             axis.set_xlabel(_literal(x_name))
         rows[0, 0].legend(loc="best")
-        rows[0, 0].set_title(
-            f"lam = {fit.lam:.4g}" + (f", first {shown} of {Y.shape[1]} outputs" if shown < Y.shape[1] else "")
-        )
+        rows[0, 0].set_title(_title(fit))
         if target:
             save(figure, target)
     return figure
 
 
-def _probabilities(fit: "Fit", x: Array) -> Array:
-    """Values of a fit at x, those of logistic outputs as probabilities; shape (n, T)."""
-    values = fit(x)
-    for output, loss in enumerate(fit.losses):
+def plot_surface(
+    solution: "MultivariateSolution",
+    x_names: Sequence[str],
+    y_names: Sequence[str],
+    path: str | os.PathLike[str] | None = None,
+) -> "Figure":
+    """Draw a function of two inputs, one panel per output: its values as colours, its kinks as lines, the data as dots.
+
+    Dots have the colours of their labels, so those of an interpolant vanish in the surface but for their edges. The
+    fainter a line, the less the function bends there. Logistic outputs are drawn as probabilities.
+
+    Parameters
+    ----------
+    solution : MultivariateSolution
+        From `vvnorm.interpolate` or `vvnorm.fit`; two inputs.
+    x_names, y_names : sequence of str
+        What inputs and outputs are called.
+    path : path-like, optional
+        `.pdf`, `.svg` or `.png`, to write the figure there.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be written, or numbers are too large to be drawn.
+    """
+    target = None if path is None else check_plot_path(path)
+    X, Y = solution.X, solution.Y
+    _refuse_huge(X, Y)
+    sides = [_widened(column) for column in X.T]
+    first, second = (np.linspace(low, high, _PIXELS) for low, high in sides)
+    grid = np.column_stack([part.ravel() for part in np.meshgrid(first, second)])
+    values = _probabilities(solution, grid)
+    shown = min(Y.shape[1], _SHOWN)
+    with style():
+        figure = new_figure(4.6, 0.4 + 3.6 * shown)
+        panels = figure.subplots(shown, 1, squeeze=False)[:, 0]
+        for output, (axes, name) in enumerate(zip(panels, y_names, strict=False)):
+            labels, surface = Y[:, output], values[:, output].reshape(_PIXELS, _PIXELS)
+            low, high = float(min(surface.min(), np.nanmin(labels))), float(max(surface.max(), np.nanmax(labels)))
+            extent = (*sides[0], *sides[1])
+            look: dict[str, Any] = {"cmap": "cividis", "vmin": low, "vmax": high}
+            colours = axes.imshow(surface, origin="lower", extent=extent, aspect="auto", interpolation="nearest", **look)
+            draw_kinks(axes, solution.network, output)
+            given = ~np.isnan(labels)
+            marks: dict[str, Any] = {"edgecolors": COLOURS["black"], "linewidths": 0.6, "rasterized": len(X) > _MANY}
+            axes.scatter(*X[given].T, c=labels[given], s=14, zorder=3, **look, **marks)
+            axes.set(xlim=sides[0], ylim=sides[1], xlabel=_literal(x_names[0]), ylabel=_literal(x_names[1]))
+            figure.colorbar(colours, ax=axes, label=_literal(name))
+        panels[0].set_title(_title(solution))
+        if target:
+            save(figure, target)
+    return figure
+
+
+def draw_kinks(axes: "Axes", network: "ReLUNetwork", output: int) -> None:
+    """Draw the lines along which one output of a network of two inputs bends, opaque where it bends much."""
+    from matplotlib.collections import LineCollection
+
+    lengths = np.hypot(*network.W.T)
+    bends = lengths * np.abs(network.V[output])
+    drawn = bends > 0
+    if not drawn.any():
+        return
+    W, b, bends = network.W[drawn] / lengths[drawn, None], network.b[drawn] / lengths[drawn], bends[drawn]
+    middle = np.array([np.mean(axes.get_xlim()), np.mean(axes.get_ylim())])
+    nearest = middle - (W @ middle + b)[:, None] * W
+    along = np.column_stack([-W[:, 1], W[:, 0]]) * np.hypot(np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim()))
+    opacity = _FAINT + (1 - _FAINT) * bends / bends.max()
+    lines = np.stack([nearest - along, nearest + along], axis=1)
+    axes.add_collection(LineCollection(list(lines), colors=COLOURS["red"], linewidths=0.9, alpha=opacity), autolim=False)
+
+
+def plot_points(
+    fit: "MultivariateSolution",
+    x_names: Sequence[str],
+    y_names: Sequence[str],
+    path: str | os.PathLike[str] | None = None,
+) -> "Figure":
+    """Draw a fit of any number of inputs, one row per output: fitted values, and residuals, against labels.
+
+    Logistic outputs are drawn as probabilities.
+
+    Parameters
+    ----------
+    fit : MultivariateSolution
+        From `vvnorm.fit`.
+    x_names, y_names : sequence of str
+        What inputs and outputs are called.
+    path : path-like, optional
+        `.pdf`, `.svg` or `.png`, to write the figure there.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be written, or numbers are too large to be drawn.
+    """
+    target = None if path is None else check_plot_path(path)
+    _refuse_huge(fit.X, fit.Y)
+    fitted, Y = _probabilities(fit, fit.X), fit.Y
+    shown = min(Y.shape[1], _SHOWN)
+    with style():
+        figure = new_figure(7.2, 0.6 + 2.8 * shown)
+        rows = figure.subplots(shown, 2, squeeze=False)
+        for output, ((left, right), name) in enumerate(zip(rows, y_names, strict=False)):
+            labels, values = Y[:, output], fitted[:, output]
+            dots: dict[str, Any] = {"ms": 2.5, "color": COLOURS["grey"], "rasterized": len(Y) > _MANY}
+            left.plot(labels, values, "o", **dots)
+            left.axline((float(np.nanmean(labels)),) * 2, slope=1, color=COLOURS["blue"], lw=0.9)
+            left.set(xlabel=_literal(name), ylabel="fit")
+            right.plot(labels, labels - values, "o", **dots)
+            right.axhline(0, color=COLOURS["blue"], lw=0.9)
+            right.set(xlabel=_literal(name), ylabel="label - fit")
+        rows[0, 0].set_title(f"{len(x_names)} inputs, {_title(fit)}")
+        if target:
+            save(figure, target)
+    return figure
+
+
+def _title(solution: Any) -> str:
+    """What is drawn: lam, and how many of the outputs where not all are."""
+    outputs, lam = solution.Y.shape[1], getattr(solution, "lam", 0.0)
+    what = f"lam = {lam:.4g}" if lam else "interpolant of least VV norm"
+    return what + (f", first {_SHOWN} of {outputs} outputs" if outputs > _SHOWN else "")
+
+
+def _probabilities(fit: Any, x: Array) -> Array:
+    """Values of a solution at x, those of logistic outputs as probabilities; shape (n, T)."""
+    values: Array = fit(x)
+    for output, loss in enumerate(getattr(fit, "losses", ())):
         if loss.name == "logistic":
             values[:, output] = np.exp(-np.logaddexp(0.0, -values[:, output]))
     return values
 
 
-def plot_path(fits: Sequence["Fit"], x_name: str, path: str | os.PathLike[str]) -> None:
+def plot_path(fits: "Sequence[Fit] | Sequence[MultivariateSolution]", x_name: str, path: str | os.PathLike[str]) -> None:
     """Draw a path of fits: where they bend, and how loss and VV norm trade off, against lam.
+
+    With several inputs, how many neurons they have in place of where they bend.
 
     Parameters
     ----------
-    fits : sequence of Fit
+    fits : sequence of Fit or of MultivariateSolution
         From `vvnorm.fit_path`; at least one.
     x_name : str
         What the input is called.
@@ -311,10 +496,15 @@ def plot_path(fits: Sequence["Fit"], x_name: str, path: str | os.PathLike[str]) 
     with style():
         figure = new_figure(6.4, 4.6)
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        draw_knots(top, lams, [fit.knots for fit in fits])
-        top.set_ylabel(f"knots, {_literal(x_name)}")
+        if fits[0].X.shape[1] == 1:
+            draw_knots(top, lams, [_knots(fit) for fit in fits])
+            top.set_ylabel(f"knots, {_literal(x_name)}")
+        else:
+            top.plot(lams[order], np.array([fit.network.n_neurons for fit in fits])[order], ".-", color=COLOURS["blue"])
+            _falling(top, lams)
+            top.set_ylabel("neurons")
         for name, values, colour, dashes in (
-            ("loss", [fit.loss for fit in fits], "orange", "-"),
+            ("loss", [fit.record()["loss"] for fit in fits], "orange", "-"),
             ("VV norm", [fit.vv_norm for fit in fits], "blue", "--"),
         ):
             largest = max(values) or 1.0
@@ -328,17 +518,37 @@ def draw_knots(axes: "Axes", lams: Array, knots: Sequence[Array]) -> None:
     """Mark where fits bend, one column of marks per lam; lam on a logarithmic axis that falls from left to right."""
     at = np.repeat(lams, [len(places) for places in knots])
     axes.plot(at, np.concatenate(knots), ".", ms=2.2, color=COLOURS["blue"])
+    _falling(axes, lams)
+
+
+def _falling(axes: "Axes", lams: Array) -> None:
     axes.set_xscale("log")
     axes.set_xlim(np.max(lams) * 1.1, np.min(lams) / 1.1)
 
 
 def _positions(x: Array, Y: Array) -> Array:
     """Where functions are drawn: at the data, and evenly from a little before them to a little after."""
-    largest = max(np.max(np.abs(x)), np.nanmax(np.abs(Y)))
+    _refuse_huge(x, Y)
+    return np.unique(np.concatenate([x, np.linspace(*_widened(x), 2001)]))
+
+
+def _refuse_huge(X: Array, Y: Array) -> None:
+    largest = max(np.max(np.abs(X)), np.nanmax(np.abs(Y)))
     if largest > _DRAWABLE:
         raise ValueError(f"a figure cannot show {largest:.3g}: its axes would leave float64; rescale the data")
-    margin = 0.05 * np.ptp(x)
-    return np.unique(np.concatenate([x, np.linspace(x.min() - margin, x.max() + margin, 2001)]))
+
+
+def _widened(x: Array) -> tuple[float, float]:
+    """From a little before the least of x to a little after the largest; some room around a single value."""
+    margin = 0.05 * np.ptp(x) or 0.05 * max(float(np.abs(x[0])), 1.0)
+    return float(x.min() - margin), float(x.max() + margin)
+
+
+def _knots(fit: Any) -> Array:
+    """Where a solution with one input bends, increasing."""
+    if hasattr(fit, "knots"):
+        return np.asarray(fit.knots)
+    return np.asarray(fit.network.kinks[0] if fit.network.n_neurons else np.empty(0))
 
 
 def _literal(name: str) -> str:

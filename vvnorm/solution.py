@@ -270,7 +270,7 @@ def interpolate(
     >>> solution.value, solution.unique, solution.verify()
     (4.0, True, [])
     """
-    tol = as_tolerance(tol)
+    tol, limit, seed = as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
     if auxiliary not in (None, "infinite"):
         raise ValueError(f"auxiliary must be None or 'infinite', got {auxiliary!r}")
     inputs = as_inputs(X)
@@ -281,11 +281,7 @@ def interpolate(
 
         labels = as_labels(Y, len(inputs), allow_missing=True)
         solve = interpolate_infinite if auxiliary else interpolate_points
-        options: dict[str, Any] = {
-            "time_limit": as_time_limit(time_limit),
-            "seed": as_count(seed, "seed"),
-            "advance": advance,
-        }
+        options: dict[str, Any] = {"time_limit": limit, "seed": seed, "advance": advance}
         return solve(inputs, labels, Convention(bool(skip), bool(penalise_bias)), tol, **options)
     return _interpolate_one_input(X, Y, skip, tol)
 
