@@ -11,7 +11,8 @@ import vvnorm
 from vvnorm.convex import dictionary_program, plane_dictionary
 from vvnorm.data import Array
 from vvnorm.losses import Loss
-from vvnorm.multivariate.problem import Convention
+from vvnorm.multivariate.generation import generate
+from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.multivariate.solution import FitProblem, interpolate_points
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -402,3 +403,13 @@ def test_fit_problems_refuse_corners_by_name() -> None:
     X, Y = points(25, 5, 2, 1)
     with pytest.raises(ValueError, match="'hinge'"):
         FitProblem(X, Y, None, (Loss("hinge"),), Convention())
+
+
+def test_a_problem_may_begin_from_one_with_other_patterns_of_outputs() -> None:
+    X, Y = points(26, 12, 2, 2)
+    place, present = Points(X, Convention()), np.ones(Y.shape)
+    present[0, 1] = 0.0
+    two = Reduction(place, present, Y, 0.1).squares
+    one = Reduction(place, present[:, :1], Y[:, :1], 0.1).squares
+    begun = generate(one, 1e-6, start=generate(two, 1e-6).start)
+    assert begun.upper == pytest.approx(generate(one, 1e-6).upper, rel=2e-6)

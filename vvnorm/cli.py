@@ -171,7 +171,7 @@ def verify(
     verdicts = {report.verdict for report in reports}
     if verdicts & {Verdict.VIOLATED, Verdict.NOT_SUPPORTED}:
         return NOT_CERTIFIED
-    return OK if verdicts <= {Verdict.HOLDS, Verdict.SUPPORTED} else INCONCLUSIVE
+    return OK if verdicts and verdicts <= {Verdict.HOLDS, Verdict.SUPPORTED} else INCONCLUSIVE
 
 
 @app.command("claims")

@@ -99,6 +99,10 @@ class Squares:
             parts.append(part)
         return np.hstack(parts)
 
+    def fits(self, duals: Sequence[Array]) -> bool:
+        """Whether a dual of another problem has the shape of one of this."""
+        return [L.shape for L in duals] == [pattern.Z.shape for pattern in self.patterns]
+
     def gain_and_size(self, duals: Sequence[Array]) -> tuple[float, float]:
         """<L, Z> and ||L||^2."""
         gain = sum(float(np.vdot(L, pattern.Z)) for L, pattern in zip(duals, self.patterns, strict=True))
@@ -218,9 +222,11 @@ class _Generation:
         if start is None:
             self._begin()
         else:
-            self._set(start.neurons, problem.columns(start.neurons), start.eta)
+            K, spikes = len(start.neurons), problem.spikes[0].shape[1]
+            eta = start.eta if len(start.eta) == K + spikes else np.append(start.eta[:K], np.zeros(spikes))
+            self._set(start.neurons, problem.columns(start.neurons), eta)
         self.best: tuple[Neurons, _Master] | None = None
-        self.centre = None if start is None else start.duals
+        self.centre = start.duals if start is not None and problem.fits(start.duals) else None
         self.feasible: list[Array] | None = None
         self.loose = _LOOSE if start is None else _WARM
         self.upper, self.lower, self.dropped_at, self.tight = np.inf, -np.inf, 1.0, 1.0
