@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from vvnorm.claims import Claim, Instance, Result, Verdict, claim_names, decide, load_claim, run_claim
+from vvnorm.cli import main
 from vvnorm.files import plain
 
 CLAIMS = claim_names()
@@ -217,28 +218,41 @@ def test_a_violating_draw_that_holds_makes_a_run_inconclusive() -> None:
     assert run_claim(claim, draws=3).verdict is Verdict.INCONCLUSIVE
 
 
-@pytest.mark.parametrize(
-    ("value", "verdict"), [(0.5, Verdict.SUPPORTED), (3.0, Verdict.NOT_SUPPORTED), (np.nan, Verdict.INCONCLUSIVE)]
-)
-def test_a_statistical_claim_is_never_said_to_hold_or_to_be_violated(value: float, verdict: Verdict) -> None:
+def experiment(value: float) -> Claim:
+    """The coin claim as a statistical one, on this value only; nothing is known of NaN."""
+
     def check(instance: Instance) -> Result:
         lower, upper = (-np.inf, np.inf) if np.isnan(instance["value"]) else (instance["value"],) * 2
         found = decide(lower, upper, (-np.inf, 1.0), statistical=True)
         return Result(found, lower, upper, {"value": np.array([instance["value"]])})
 
-    claim = coin_claim(
+    return coin_claim(
         kind="statistical",
         check=check,
         draw=lambda rng: {"value": value},
         on_violation={"small": (Verdict.NOT_SUPPORTED, "it is large")},
         recheck=lambda instance, result: [],
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict", "code"),
+    [(0.5, Verdict.SUPPORTED, 0), (3.0, Verdict.NOT_SUPPORTED, 1), (np.nan, Verdict.INCONCLUSIVE, 2)],
+)
+def test_a_statistical_claim_is_never_said_to_hold_or_to_be_violated(
+    value: float, verdict: Verdict, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = experiment(value)
     report = run_claim(claim, draws=2)
     assert report.verdict is verdict
     assert len(report.tested) == 2
     assert {outcome.result.verdict for outcome in report.tested} == {verdict}
     for wrong in (Verdict.HOLDS, Verdict.VIOLATED):
         assert claim.verify({"value": value}, replace(report.tested[0].result, verdict=wrong))
+    monkeypatch.setattr("vvnorm.claims.load_claim", lambda name: claim)
+    with pytest.raises(SystemExit) as exit_:
+        main(["verify", "coin", "--draws", "2"])
+    assert exit_.value.code == code
 
 
 def test_a_longer_run_repeats_a_shorter_one() -> None:

@@ -1,0 +1,207 @@
+"""`fit`, `fit_path`, `lambda_max` and `interpolate` from the caller's side with several inputs: whatever callers pass."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vvnorm import Fit, MultivariateSolution, fit, fit_path, interpolate, lambda_max
+
+Array = NDArray[np.float64]
+
+
+def sample(n: int = 10, outputs: int = 1, inputs: int = 2, seed: int = 0) -> tuple[Array, Array]:
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, inputs)), rng.standard_normal((n, outputs))
+
+
+X, Y = sample()
+
+# --- kinds of data ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [X.tolist(), X.astype(object), np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2], np.ma.asarray(X)],
+    ids=["list", "object", "Fortran", "strided", "masked"],
+)
+def test_arrays_of_every_layout_give_the_same_bits(given: object) -> None:
+    expected = fit(X, Y, 0.1)
+    assert fit(given, Y, 0.1).value == expected.value
+    assert interpolate(given, Y).value == interpolate(X, Y).value
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.float32, np.float16, bool])
+def test_numbers_of_every_kind_are_read_as_float64(dtype: type) -> None:
+    points, labels = (4 * X).astype(dtype), (4 * Y).astype(dtype)
+    expected = fit(points.astype(np.float64), labels.astype(np.float64), 0.1)
+    found = fit(points, labels, 0.1)
+    assert found.value == expected.value
+    assert found.network.W.dtype == np.float64
+
+
+def test_data_in_files(tmp_path) -> None:
+    np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "Y.npy", Y)
+    assert fit(tmp_path / "X.npy", tmp_path / "Y.npy", 0.1).value == fit(X, Y, 0.1).value
+
+
+def test_a_thousand_outputs() -> None:
+    points, labels = sample(8, 1000)
+    for found in (fit(points, labels, 0.1), interpolate(points, labels)):
+        assert found.verify() == []
+        assert found(points).shape == (8, 1000)
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_a_constant_feature_changes_nothing(skip: bool) -> None:
+    points = np.column_stack([X, np.full(len(X), 3.0)])
+    for with_it, without in (
+        (fit(points, Y, 0.1, skip=skip), fit(X, Y, 0.1, skip=skip)),
+        (interpolate(points, Y, skip=skip), interpolate(X, Y, skip=skip)),
+    ):
+        assert with_it.verify() == []
+        assert with_it.value == pytest.approx(without.value, rel=2e-6)
+        assert any("affine subspace" in note for note in with_it.notes)
+
+
+# --- degenerate data --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_points_are_interpolated_by_an_affine_function_at_no_cost(n: int) -> None:
+    found = interpolate(X[:n], Y[:n])
+    assert (found.value, found.gap, found.verify(), found.network.n_neurons) == (0.0, 0.0, [], 0)
+    assert found.provenance["method"] == "affine function"
+    np.testing.assert_allclose(found(X[:n]), Y[:n], atol=1e-12)
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("penalise_bias", [True, False])
+def test_one_distinct_input_is_fitted_by_the_mean_and_has_no_critical_lam(
+    inputs: int, skip: bool, penalise_bias: bool
+) -> None:
+    points, options = np.ones((3, inputs)), {"skip": skip, "penalise_bias": penalise_bias}
+    assert lambda_max(points, [0, 1, 2], **options) == 0
+    found = fit(points, [0, 1, 2], 0.1, **options)
+    assert found.network.n_neurons == 0
+    np.testing.assert_allclose(found.network(points), 1.0)
+    if not penalise_bias:  # else the search for the best multiple of the dual ends too far from it
+        assert found.value == pytest.approx(1.0)
+        assert found.verify() == []
+
+
+def test_conflicting_labels_are_refused_or_fitted() -> None:
+    points, labels = np.vstack([X, X[:1]]), np.vstack([Y, Y[:1] + 1])
+    with pytest.raises(ValueError, match=r"X repeats the point .* with different labels .*; average them, or use fit"):
+        interpolate(points, labels)
+    assert fit(points, labels, 0.1).verify() == []
+
+
+def test_a_tolerance_out_of_reach_is_said() -> None:
+    for found in (fit(X, Y, 0.1, tol=1e-15), interpolate(X, Y, tol=1e-15)):
+        assert 0 < found.gap < 1e-6
+        assert any("exceeds 1e-15" in complaint for complaint in found.verify())
+        assert any("not 1e-15" in note for note in found.notes)
+
+
+# --- limits and progress ----------------------------------------------------------------------------------------------
+
+
+def test_a_time_limit_stops_after_a_round_with_a_valid_bound() -> None:
+    seen: list[int] = []
+    limited = fit(X, Y, 0.1, time_limit=1e-9, advance=lambda number, upper, lower: seen.append(number))
+    assert seen == [1]
+    assert limited.provenance["status"] == "time limit"
+    exact = fit(X, Y, 0.1)
+    assert limited.lower_bound <= exact.value * (1 + 1e-9)
+    assert limited.value >= exact.lower_bound
+    for found in fit_path(X, Y, [0.1, 0.2], time_limit=1e-9):
+        assert found.provenance["status"] == "time limit"
+
+
+def test_a_path_is_in_the_callers_order_whatever_the_convention() -> None:
+    for options in ({}, {"skip": False}, {"penalise_bias": True}):
+        seen: list[float] = []
+        fits = fit_path(X, Y, [0.1, 1.0, 0.3], advance=lambda found: seen.append(found.lam), **options)  # noqa: B023
+        assert [found.lam for found in fits] == [0.1, 1.0, 0.3]
+        assert seen == [1.0, 0.3, 0.1]
+        assert [found.verify() for found in fits] == [[]] * 3
+    assert fit_path(X, Y, []) == []
+
+
+def test_the_kind_of_solution_depends_on_inputs_and_convention() -> None:
+    assert isinstance(fit(X[:, 0], Y, 0.1), Fit)
+    assert isinstance(fit(X[:, :1], Y, 0.1), Fit)
+    assert isinstance(fit(X[:, 0], Y, 0.1, penalise_bias=True), MultivariateSolution)
+    assert isinstance(fit(X, Y, 0.1), MultivariateSolution)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"X": np.where(X[1, 0] == X, np.nan, X)}, ValueError, "X holds nan at row 1, column 0"),
+        ({"X": X * np.inf}, ValueError, "X holds"),
+        ({"X": X + 1j}, TypeError, "X must hold real numbers"),
+        ({"X": X[None]}, ValueError, "X must have 1 or 2 dimensions"),
+        ({"X": np.empty((10, 0))}, ValueError, "X has no columns"),
+        ({"X": np.empty((0, 2)), "Y": []}, ValueError, "X is empty"),
+        ({"Y": Y[:5]}, ValueError, "Y has 5 rows but there are 10 inputs"),
+        ({"Y": np.where(Y[2] == Y, np.inf, Y)}, ValueError, "Y holds inf at row 2"),
+        ({"Y": np.hstack([Y, Y * np.nan])}, ValueError, "output 1 has no label at all"),
+        ({"tol": 0}, ValueError, "tol must lie between 0 and 1"),
+        ({"time_limit": 0}, ValueError, "time_limit must be positive, got 0"),
+        ({"time_limit": -1}, ValueError, "time_limit must be positive, got -1"),
+        ({"time_limit": np.nan}, ValueError, "time_limit must be positive"),
+        ({"time_limit": "a"}, TypeError, "time_limit must be a number of seconds"),
+        ({"time_limit": True}, TypeError, "time_limit must be a number of seconds"),
+        ({"seed": -1}, ValueError, "seed must be at least 0"),
+        ({"seed": None}, TypeError, "seed must be a whole number"),
+    ],
+)
+def test_bad_input_is_named(change: dict, error: type[Exception], words: str) -> None:
+    options = {"X": X, "Y": Y} | change
+    with pytest.raises(error, match=words):
+        fit(**options, lam=0.1)
+    with pytest.raises(error, match=words):
+        interpolate(**options)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"lam": 0}, ValueError, "lam must be a positive finite number"),
+        ({"lam": -1}, ValueError, "lam must be a positive finite number"),
+        ({"lam": np.nan}, ValueError, "lam must be a positive finite number"),
+        ({"lam": "1"}, TypeError, "lam must be a number"),
+        (
+            {"loss": "hinge", "Y": np.sign(Y)},
+            ValueError,
+            "loss 'hinge' has a corner; with several inputs there are squared",
+        ),
+        ({"loss": "one_class:0.1"}, ValueError, "loss 'one_class' has a corner"),
+        ({"weights": np.zeros(10)}, ValueError, "weights are all 0"),
+        ({"weights": np.tile([1, 0], (10, 1)), "Y": np.hstack([Y, Y])}, ValueError, "weights are all 0 for output 1"),
+        ({"weights": -np.ones(10)}, ValueError, "weights holds -1.0 at row 0"),
+    ],
+)
+def test_bad_options_of_fits_are_named(change: dict, error: type[Exception], words: str) -> None:
+    options = {"X": X, "Y": Y, "lam": 0.1} | change
+    with pytest.raises(error, match=words):
+        fit(**options)
+    lam = options.pop("lam")
+    with pytest.raises(error, match=words):
+        fit_path(**options, lams=[lam])
+
+
+def test_bad_options_of_interpolation_and_of_calls_are_named() -> None:
+    with pytest.raises(ValueError, match="auxiliary must be None or 'infinite', got 'foo'"):
+        interpolate(X, Y, auxiliary="foo")
+    for limit in (0, -1):
+        with pytest.raises(ValueError, match="time_limit must be positive"):
+            interpolate(X[:, 0], Y, time_limit=limit)
+    with pytest.raises(ValueError, match="X has 3 columns; the network has 2 inputs"):
+        fit(X, Y, 0.1)([[1.0, 2.0, 3.0]])
