@@ -24,6 +24,7 @@ from vvnorm.multivariate.smooth import SMOOTH, Data, Fitted, fit_affine, fit_los
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import Solution, as_tolerance
 from vvnorm.threads import one_blas_thread
+from vvnorm.tolerances import LABEL_ROUNDING
 
 _ROOM = 0.9  # of the cost that the tolerance leaves; the rest is for rounding
 _METHOD = "column generation"
@@ -320,7 +321,9 @@ class FitProblem:
     def lam_max(self) -> float:
         """The least lam whose fit is affine (constant without a skip connection), as far as the search goes."""
         with one_blas_thread():
-            return largest_response(self.data.points, fit_affine(self.data).dual)
+            dual = fit_affine(self.data).dual
+            rounding = LABEL_ROUNDING * float(np.linalg.norm(self.data.weights * np.nan_to_num(self.data.Y)))
+            return largest_response(self.data.points, dual) if np.linalg.norm(dual) > rounding else 0.0
 
     def fit(
         self,
