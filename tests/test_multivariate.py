@@ -66,6 +66,21 @@ def test_three_inputs_on_a_grid_are_certified(outputs: int) -> None:
     assert vvnorm.interpolate(X, Y).verify() == []
 
 
+@pytest.mark.parametrize("outputs", [1, 6])
+def test_four_inputs_are_certified_where_points_are_few(outputs: int) -> None:
+    X, Y = points(28, 10, 4, outputs)
+    solution = vvnorm.interpolate(X, Y)
+    assert solution.verify() == []
+    assert solution.provenance["status"] == "tolerance reached"
+
+
+def test_a_bound_from_climbing_is_no_proof_and_is_not_called_one() -> None:
+    X, Y = points(29, 30, 7, 1)
+    solution = vvnorm.interpolate(X, Y)
+    assert solution.provenance["status"] != "tolerance reached"
+    assert "climbing" in solution.provenance["status"]
+
+
 def test_one_input_equals_the_closed_form() -> None:
     X, Y = points(3, 15, 1, 3)
     solution = interpolate_points(X, Y, Convention(), 1e-9)
@@ -252,6 +267,14 @@ def test_fits_agree_with_a_dictionary_program(loss: str) -> None:
         assert over <= fit.value * 1.01
 
 
+def test_labels_that_cancel_at_every_input_are_certified() -> None:
+    X, Y = points(30, 6, 2, 1)
+    fit = vvnorm.fit(np.vstack([X, X]), np.vstack([Y, -Y]), 0.1)
+    assert fit.verify() == []
+    assert fit.value == pytest.approx(float(np.sum(Y**2)))
+    assert vvnorm.fit([1, 1, 1], [0, 1, 2], 0.1, penalise_bias=True).verify() == []
+
+
 def test_repeats_and_weights_count() -> None:
     X, Y = mixed_data(15)
     twice = vvnorm.fit(np.vstack([X, X]), np.vstack([Y, Y + 0.1]), 0.1)
@@ -373,6 +396,14 @@ def test_the_limit_is_linear_in_the_labels_and_a_kernel_interpolant() -> None:
     kernel = vvnorm.kernel_solution(limit.design.network, X, Y[:, 0], weights=limit.eta)
     assert np.allclose(kernel(t)[:, 0], limit(t)[:, 0], atol=1e-6 * np.ptp(Y))
     assert limit.record()["auxiliary"] == "infinite"
+
+
+def test_the_limit_is_certified_for_one_input_far_from_0_too() -> None:
+    x, y = points(27, 9, 1, 1)
+    for shift in (0.0, 50.0):
+        limit = vvnorm.interpolate(x + shift, y, auxiliary="infinite")
+        assert limit.verify() == []
+        assert limit.value == pytest.approx(vvnorm.interpolate(limit.design.X, limit.design.Y).value, rel=1e-9)
 
 
 def test_the_limit_needs_labels_everywhere_and_points_enough() -> None:

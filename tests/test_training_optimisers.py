@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vvnorm import interpolate, train
+from vvnorm import fit, interpolate, train
 from vvnorm.convex import dictionary_program
 from vvnorm.training.engine import Recipe, _Loop
 from vvnorm.training.objective import Objective, dense_metric, plain_metric, sampled_metric
@@ -376,10 +376,11 @@ def test_optimisers_forget_an_objective_whose_lam_has_jumped(optimizer):
 def test_proximal_neurons_vanish_as_lam_grows():
     x, Y, lam, _ = easy()
     result = train(x, Y, lam=[0.1 * lam, lam, 10 * lam], seeds=2, optimizer="proximal", steps=600, progress=False)
-    neurons = np.array([network.n_neurons for network in result.networks]).reshape(3, 2)
-    assert neurons[0].max() <= 32
-    assert neurons[1].max() <= 20
-    assert neurons[2].max() <= 4
+    # Neurons may share a kink, as many as rounding wants: on some machines 3 and 5 neurons have the same 3 kinks.
+    kinks = np.array([network.simplified(1e-3).n_neurons for network in result.networks]).reshape(3, 2)
+    assert kinks[0].max() <= 32
+    assert kinks[1].max() <= 20
+    assert kinks[2].max() <= len(fit(x, Y, 10 * lam).knots) == 3
 
 
 def test_adam_remembers_gradients_over_the_whole_run_in_the_whitened_metric_only():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         random_dataset,
         two_squares,
     )
-    from vvnorm.estimators import VVNormClassifier, VVNormRegressor, VVNormRegressorCV
+    from vvnorm.estimators import VVNormClassifier, VVNormInterpolator, VVNormRegressor, VVNormRegressorCV
     from vvnorm.fitting import Fit, fit, fit_path, lambda_max
     from vvnorm.learned_kernel import FeatureKernel, feature_kernel, kernel_solution
     from vvnorm.losses import Loss
@@ -61,7 +61,7 @@ _HOMES = {
         "random_dataset",
         "two_squares",
     ),
-    "estimators": ("VVNormClassifier", "VVNormRegressor", "VVNormRegressorCV"),
+    "estimators": ("VVNormClassifier", "VVNormInterpolator", "VVNormRegressor", "VVNormRegressorCV"),
     "fitting": ("Fit", "fit", "fit_path", "lambda_max"),
     "losses": ("Loss",),
     "learned_kernel": ("FeatureKernel", "feature_kernel", "kernel_solution"),
@@ -109,6 +109,7 @@ __all__ = [
     "Solution",
     "TrainingResult",
     "VVNormClassifier",
+    "VVNormInterpolator",
     "VVNormRegressor",
     "VVNormRegressorCV",
     "Verdict",

@@ -338,6 +338,9 @@ def _maximum(value: Callable[[float], float], most: float) -> float:
         while value(2 * most) > value(most) and most < 1e100:
             most *= 2
         most *= 2
+    # Where the response is nothing but rounding, the largest theta is far beyond the best one.
+    while value(most / 4) >= value(most / 2) and most > 1e-100:
+        most /= 2
     if value(most) >= value(most * (1 - 1e-6)):
         return most
     low, high = 0.0, most

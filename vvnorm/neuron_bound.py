@@ -34,7 +34,7 @@ from vvnorm.data import Array, as_count, as_inputs, as_labels
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
 
-CELLS: Final = 200_000
+CELLS: Final = 2_000_000
 """Most cells that branch and bound looks at unless the caller says how many; one costs about 3 N T d multiplications."""
 
 EXACT_WORK: Final = 3e10

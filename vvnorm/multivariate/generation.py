@@ -152,12 +152,12 @@ class Optimum:
     duals : list of (n, r) arrays
         The best feasible dual.
     upper, lower : float
-        The objective, and the bound on it.
+        The objective, and the bound on it: an estimate, if it is not proved.
     proved : bool
-        Whether the searches behind the bound were exact (up to rounding).
+        Whether an exact search (up to rounding) is behind the bound.
     rounds : int
     history : list of (upper, lower) pairs
-        For each round.
+        For each round; lower ones before the last may be estimates in three and more dimensions.
     status : str
     """
 
@@ -230,7 +230,8 @@ class _Generation:
         self.feasible: list[Array] | None = None
         self.loose = _LOOSE if start is None else _WARM
         self.upper, self.lower, self.dropped_at, self.tight = np.inf, -np.inf, 1.0, 1.0
-        self.proved = True
+        self.exact = problem.cloud.exact(problem.rank)
+        self.proved: tuple[float, list[Array]] | None = None  # a bound from an exact search, and its dual
 
     def _begin(self) -> None:
         """Random neurons that span the targets, with a few steps eta <- eta ||a||, each at the price of one solve.
@@ -277,8 +278,10 @@ class _Generation:
             history.append((self.upper, self.lower))
             if advance:
                 advance(round_, self.upper, self.lower)
+            if self.gap <= self.tol and self.exact:
+                found = self._confirm() or found
             if self.gap <= self.tol:
-                status = "tolerance reached"
+                status = "tolerance reached" if self.exact else "tolerance reached, as far as climbing finds neurons"
                 break
             if time.monotonic() > deadline:
                 status = "time limit"
@@ -286,8 +289,8 @@ class _Generation:
             if found is None:
                 self.tight *= 0.1
                 silent += 1
-                if self.tight < _TIGHTEST or (not self.proved and silent == _TRIES):
-                    status = "no better neuron found" if not self.proved else "rounding is the limit"
+                if self.tight < _TIGHTEST or (not self.exact and silent == _TRIES):
+                    status = "rounding is the limit" if self.exact else "climbing finds no better neuron"
                     break
                 continue
             silent, self.tight = 0, 1.0
@@ -296,6 +299,8 @@ class _Generation:
         assert self.best is not None
         assert self.feasible is not None
         neurons, master = self.best
+        if self.exact and self.proved is not None:
+            self.lower, self.feasible = self.proved
         return Optimum(
             neurons,
             [V[: len(neurons)] for V in master.V],
@@ -304,7 +309,7 @@ class _Generation:
             self.feasible,
             self.upper,
             max(self.lower, 0.0),
-            self.proved,
+            self.exact and self.proved is not None,
             round_,
             history,
             status,
@@ -359,14 +364,31 @@ class _Generation:
             neurons, responses, exact = self._search(self.problem.lifted(duals))
             largest = max(float(np.max(responses, initial=0.0)), 1e-300)
             bound, theta = self.problem.bound(duals, largest)
+            feasible = [theta * L for L in duals]
             if bound > self.lower or self.feasible is None:
-                self.lower, self.feasible, self.proved = bound, [theta * L for L in duals], exact
+                self.lower, self.feasible = bound, feasible
+            if exact and (self.proved is None or bound > self.proved[0]):
+                self.proved = bound, feasible
             more = responses > 1 + _VIOLATED
             if more.any():
                 found.append(neurons[more])
             if largest <= 1 + _VIOLATED:
                 break
         return self.problem.cloud.distinct(Neurons.joined(found)) if found else None
+
+    def _confirm(self) -> Neurons | None:
+        """Replace a bound that no exact search has confirmed by one that has; return the neurons that refute it."""
+        assert self.feasible is not None
+        if self.proved is not None and self.proved[0] >= self.lower:
+            return None
+        neurons, responses = self.problem.cloud.search(self.problem.lifted(self.feasible), exact=True)
+        bound, theta = self.problem.bound(self.feasible, max(float(np.max(responses, initial=0.0)), 1e-300))
+        confirmed = bound, [theta * L for L in self.feasible]
+        if self.proved is None or bound > self.proved[0]:
+            self.proved = confirmed
+        self.lower, self.feasible = self.proved
+        more = responses > 1 + _VIOLATED
+        return neurons[more] if more.any() else None
 
     def _search(self, dual: Array) -> tuple[Neurons, Array, bool]:
         cloud, rank = self.problem.cloud, self.problem.rank

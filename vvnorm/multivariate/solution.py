@@ -21,7 +21,7 @@ from vvnorm.losses import Loss
 from vvnorm.multivariate.generation import Optimum, Start, feasible_weights, generate
 from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.multivariate.smooth import SMOOTH, Data, Fitted, fit_affine, fit_losses, largest_response
-from vvnorm.network import ReLUNetwork
+from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution, as_tolerance
 from vvnorm.threads import one_blas_thread
 from vvnorm.tolerances import LABEL_ROUNDING
@@ -94,7 +94,8 @@ class MultivariateSolution(Solution):
         if self.lam > 0 or self.penalise_bias or self.X.shape[1] > 1:
             return self.dual
         t = np.unique(self.X)
-        return np.maximum(self.X.T - t[:, None], 0.0) @ self.dual / max(float(np.max(np.abs(self.X))), 1e-300)
+        eta: Array = np.maximum(self.X.T - t[:, None], 0.0) @ self.dual
+        return eta / (float(np.max(row_norms(eta))) or 1.0)  # the verifier scales down only
 
     @property
     def value(self) -> float:
