@@ -226,7 +226,8 @@ def test_diabetes_with_all_its_features_in_a_pipeline() -> None:
     search = GridSearchCV(
         make_pipeline(StandardScaler(), VVNormRegressor(tol=1e-2)), {"vvnormregressor__lam": [1.0, 3.0]}, cv=2
     )
-    assert search.fit(X, y).best_estimator_[-1].solution_.provenance["status"] == "tolerance reached"
+    status = search.fit(X, y).best_estimator_[-1].solution_.provenance["status"]
+    assert status == "tolerance reached, as far as climbing finds neurons"  # ten features: no exact search, and it says so
 
 
 def test_features_with_names() -> None:
