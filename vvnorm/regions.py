@@ -17,6 +17,7 @@ from vvnorm.data import Array, as_inputs
 from vvnorm.tolerances import EPS
 
 _HULL_DIMENSIONS = 7  # a hull of 1000 points has 18 thousand facets in 6 dimensions, and tenfold per two dimensions more
+_OVERLAP = 1e-9  # relative excess of the simplices' volume over the hull's that is more than rounding
 _BLOCK = 1 << 22  # entries of a matrix of scores held at once
 
 
@@ -228,7 +229,7 @@ class Hull(Region):
 
     @cached_property
     def _facets(self) -> tuple[Array, Array, Array]:
-        """Corners (F, m, m) of the facets, and the normals (F, m) and offsets (F,) of their inner sides."""
+        """Corners (S, m, m) of simplices that make up the facets; normals (F, m) and offsets (F,) of the inner sides."""
         u, m = self._frame[2], self.dimension
         if m == 1:
             ends = np.array([u.min(), u.max()])
@@ -242,9 +243,14 @@ class Hull(Region):
 
         try:
             hull = ConvexHull(u)
+            corners = u[hull.simplices]
+            # Rounding may cut facets of many points (grids) into simplices that overlap; those of joggled points do not.
+            volume = np.abs(np.linalg.det(corners)).sum() / math.factorial(m)
+            if abs(volume - hull.volume) > _OVERLAP * hull.volume:
+                corners = u[ConvexHull(u, qhull_options="QJ").simplices]
         except QhullError as error:
             raise ValueError(f"region: Qhull cannot build the hull of these {len(u)} points: {error}") from None
-        return u[hull.simplices], -hull.equations[:, :-1], -hull.equations[:, -1]
+        return corners, -hull.equations[:, :-1], -hull.equations[:, -1]
 
     def _coordinates(self, uniforms: Array) -> Array:
         m = self.dimension
