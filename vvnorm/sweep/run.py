@@ -1,8 +1,10 @@
 """One run of a study: which data, which auxiliary outputs, which solver."""
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 INFINITE = math.inf
@@ -46,3 +48,19 @@ class Run:
     solver: str
     seed: int
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def configuration(self) -> dict[str, Any]:
+        """All that decides the outcome of the run but the code, in plain values of one form each: 4, not 4.0, outputs."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        values["auxiliary"] = "infinite" if math.isinf(self.auxiliary) else int(self.auxiliary)
+        return values | {"sigma": float(self.sigma), "settings": dict(self.settings)}
+
+    def key(self, code: str) -> str:
+        """Sha256, in hexadecimal, of the configuration and the code version: what a run is known by in a store."""
+        return fingerprint({"code": code, "run": self.configuration()})
+
+
+def fingerprint(value: Any) -> str:
+    """Sha256, in hexadecimal, of the canonical JSON of plain values: sorted keys, no spaces, shortest numbers, ASCII."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,36 @@
+"""A light stand-in for what one run of a study does, in a module that worker processes can import."""
+
+import hashlib
+import os
+import signal
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from vvnorm.sweep.run import Run
+
+TARGETS = {
+    "noise": SimpleNamespace(inputs=None, points=None),
+    "smooth": SimpleNamespace(inputs=None, points=None),
+    "failing": SimpleNamespace(inputs=None, points=None),
+    "deadly": SimpleNamespace(inputs=None, points=None),
+    "diabetes": SimpleNamespace(inputs=10, points=442),
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "certified": {"tol": 1e-6, "seconds": 0.0, "marks": ""},
+    "trained": {"steps": 1000, "polish": True, "seconds": 0.0, "marks": ""},
+}
+
+
+def perform(run: Run) -> dict[str, float | int | str | None]:
+    """Return numbers that the configuration decides; wait, fail, die, or leave a mark, as the run says."""
+    if run.settings["marks"]:
+        with open(run.settings["marks"], "a") as marks:
+            marks.write(f"{run.key('')} {os.getpid()}\n")
+    if run.target == "failing" and run.seed % 2:
+        raise ArithmeticError(f"seed {run.seed} is odd")
+    if run.target == "deadly" and run.seed == 1 and run.auxiliary == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(run.settings["seconds"])
+    number = int(hashlib.sha256(run.key("").encode()).hexdigest()[:12], 16)
+    return {"gradient": number / 2**48, "neurons": number % 50, "status": "ok", "gap": None}
