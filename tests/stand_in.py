@@ -34,3 +34,18 @@ def perform(run: Run) -> dict[str, float | int | str | None]:
     time.sleep(run.settings["seconds"])
     number = int(hashlib.sha256(run.key("").encode()).hexdigest()[:12], 16)
     return {"gradient": number / 2**48, "neurons": number % 50, "status": "ok", "gap": None}
+
+
+def threads(run: Run) -> dict[str, float | int | str | None]:
+    """Return how many threads numerical libraries would use, those that are loaded and those that come later."""
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    np.ones((3, 3)) @ np.ones((3, 3))
+    pools = [pool["num_threads"] for pool in threadpool_info()]
+    return {"pools": len(pools), "most": max(pools), "later": os.environ.get("OMP_NUM_THREADS")}
+
+
+def odd_outcomes(run: Run) -> Any:
+    """Return what a store cannot keep, a kind for each seed."""
+    return [{"key": 1}, {"Worker": 1}, {"a b": 1}, {"x": 1, "X": 2}, {"x": [1]}, [1], {"x": 10**30}, {"ok": 1}][run.seed]

@@ -1,10 +1,12 @@
 """Threads of numerical libraries, decided in one place."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 
 @contextmanager
@@ -16,6 +18,20 @@ def one_blas_thread() -> Iterator[None]:
     """
     with _controller().limit(limits=1, user_api="blas"):
         yield
+
+
+def one_thread() -> None:
+    """Let all numerical libraries of this process use one thread from now on: for processes that work beside each other.
+
+    Libraries that are not loaded yet read the environment when they are; those that are loaded are told. Some of them
+    count threads for each calling thread, so that this is called where the work is done.
+    """
+    for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM"):
+        os.environ[f"{name}_THREADS"] = "1"
+    threadpool_limits(limits=1)
+    for library in ("torch", "numba"):
+        if library in sys.modules:
+            sys.modules[library].set_num_threads(1)
 
 
 @cache

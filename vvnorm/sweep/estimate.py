@@ -1,0 +1,76 @@
+"""How long a study will take, from a few of its runs."""
+
+import time
+from collections.abc import Iterable, Mapping
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from vvnorm.sweep.execute import Perform, WorkerProcesses, perform_runs
+from vvnorm.sweep.run import Run
+from vvnorm.sweep.store import Row, code_version
+from vvnorm.sweep.study import Study
+
+Size = tuple[str, int, int, float]
+"""What decides how long a run takes: solver, inputs, points and auxiliary outputs."""
+
+
+class Estimate(NamedTuple):
+    """Seconds that a run of each size takes, and the sizes of which only a lower bound is known."""
+
+    seconds: Mapping[Size, float]
+    at_least: frozenset[Size]
+
+
+def size(run: Run) -> Size:
+    """Size of a run."""
+    return run.solver, run.inputs, run.points, float(run.auxiliary)
+
+
+def estimate(study: Study, perform: Perform, rows: Iterable[Row] = (), limit: float = 6.0) -> Estimate:
+    """Time one run of each size, the smallest first, where rows of a store do not say it.
+
+    Parameters
+    ----------
+    study, perform
+        What to do; see `vvnorm.sweep.execute.run_study`.
+    rows : iterable of dict
+        Finished runs, as of `vvnorm.sweep.store.load_rows`.
+    limit : float
+        Seconds that this may take. Sizes for which no time is left are counted like the slowest one of their solver.
+    """
+    times: dict[Size, list[float]] = {}
+    for row in rows:
+        times.setdefault((row["solver"], row["inputs"], row["points"], float(row["auxiliary"])), []).append(row["seconds"])
+    wanted: dict[str, dict[Size, Run]] = {}
+    for run in sorted(study.runs, key=lambda run: run.points * run.inputs * (1 + min(run.auxiliary, run.points))):
+        wanted.setdefault(run.solver, {}).setdefault(size(run), run)
+    seconds: dict[Size, float] = {}
+    at_least: set[Size] = set()
+    for sizes in wanted.values():
+        seconds |= {one: fmean(times[one]) for one in sizes if one in times}
+        lacking = {one: run for one, run in sizes.items() if one not in times}
+        measured, longest = _measure(lacking, perform, limit / len(wanted))
+        seconds |= measured
+        slowest = max([longest, *(seconds[one] for one in sizes if one in seconds)])
+        at_least |= lacking.keys() - measured.keys()
+        seconds |= dict.fromkeys(lacking.keys() - measured.keys(), slowest)
+    return Estimate(seconds, frozenset(at_least))
+
+
+def _measure(runs: Mapping[Size, Run], perform: Perform, limit: float) -> tuple[dict[Size, float], float]:
+    """Seconds of each run that fits into the limit, in a process of its own, and what the first that does not has had."""
+    measured: dict[Size, float] = {}
+    if not runs:
+        return measured, 0.0
+    end = time.monotonic() + limit
+    with WorkerProcesses(1) as process:
+        for number, (one, run) in enumerate(runs.items()):
+            began = time.monotonic()
+            # The first call loads and compiles, which is done once for thousands of runs.
+            call: Any = process.submit(perform_runs, perform, [run] * (2 if number == 0 else 1), code_version(), "")
+            try:
+                measured[one] = call.result(timeout=max(0.0, end - began))[-1].seconds
+            except TimeoutError:
+                process.stop()
+                return measured, time.monotonic() - began
+    return measured, 0.0
