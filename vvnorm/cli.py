@@ -15,11 +15,15 @@ import typer
 import vvnorm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vvnorm.certify import Certificate
     from vvnorm.certify_regularised import FitCertificate
     from vvnorm.data import Dataset
     from vvnorm.network import ReLUNetwork
     from vvnorm.solution import Solution
+    from vvnorm.sweep.execute import Tally
+    from vvnorm.sweep.study import Study
     from vvnorm.training import TrainingResult
 
 OK, NOT_CERTIFIED, INCONCLUSIVE, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
@@ -589,6 +593,100 @@ def figures(
     return NOT_CERTIFIED if NOT_CERTIFIED in codes else max(codes)
 
 
+@app.command()
+def sweep(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC.toml", help="What to run.", show_default=False)],
+    store: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.sqlite", help="Where runs are kept; NAME.sqlite by default.", show_default=False),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what the store lacks.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default one for each core.", show_default=False)
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Run on this Dask cluster.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the runs and estimate the time.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Then write the runs to .csv or .parquet.", show_default=False)
+    ] = None,
+) -> int:
+    """Do the runs of a study, each kept as soon as it is done."""
+    from contextlib import ExitStack
+
+    from vvnorm.sweep import experiment
+    from vvnorm.sweep.execute import run_study, usable_cores
+    from vvnorm.sweep.store import Store, check_export_path
+    from vvnorm.sweep.study import load_study
+
+    if scheduler and (workers or dry_run):
+        raise ValueError(f"--scheduler does not go with {'--workers' if workers else '--dry-run'}")
+    if export:
+        check_export_path(export)
+    study = load_study(spec)
+    path = store or Path(f"{study.name}.sqlite")
+    for note in study.notes:
+        _say(note)
+    if dry_run:
+        return _foresee(study, path, workers or usable_cores())
+    with ExitStack() as stack:
+        kept = stack.enter_context(Store(path, study, resume=resume))
+        executor = None
+        if scheduler:
+            from vvnorm.sweep.cluster import cluster_executor
+
+            executor = stack.enter_context(cluster_executor(scheduler, kept.code))
+        advance = stack.enter_context(_Progress()).study(study.name)
+        try:
+            tally = run_study(
+                study, kept, perform=experiment.perform, executor=executor, workers=workers, progress=advance
+            )  # fmt: skip
+        except KeyboardInterrupt as stop:
+            _say(str(stop))
+            return INTERRUPTED
+        if export:
+            kept.export(export)
+        _say(f"{tally} in {path}")
+        failures = kept.failures()
+    for failure in failures[:3]:
+        _say(f"failed: {failure['solver']}, {failure['target']}, seed {failure['seed']}: {failure['error']}")
+    if failures:
+        _say(f"table failures of {path} has all {len(failures)} with tracebacks; --resume tries them again")
+    return NOT_CERTIFIED if failures else OK
+
+
+def _foresee(study: "Study", path: Path, workers: int) -> int:
+    """Print how many runs of which kind there are and how long they will take."""
+    from collections import Counter
+
+    from vvnorm.sweep import experiment
+    from vvnorm.sweep.estimate import estimate, size
+    from vvnorm.sweep.store import load_rows
+
+    found = estimate(study, experiment.perform, load_rows(path) if path.exists() else ())
+    counts = Counter((run.solver, run.target, run.inputs, run.points) for run in study.runs)
+    seconds = dict.fromkeys(counts, 0.0)
+    for run in study.runs:
+        seconds[run.solver, run.target, run.inputs, run.points] += found.seconds[size(run)]
+    table = _Table("solver", "target", "inputs", "points", "runs", "seconds")
+    for kind, count in sorted(counts.items()):
+        table.row(*map(str, kind), str(count), f"{seconds[kind]:.3g}")
+    table.show()
+    about = "at least" if found.at_least else "about"
+    total = sum(seconds.values()) / min(workers, len(study.runs))
+    _say(f"{len(study.runs)} runs: {about} {_duration(total)} on {workers} processes")
+    return OK
+
+
+def _duration(seconds: float) -> str:
+    """A time in the unit in which it is read most easily."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.2g} s"
+
+
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
 
@@ -745,6 +843,18 @@ class _Progress:
             # Weighted problems are solved one after another, each with rounds of its own: they are counted on.
             gap = (upper - lower) / upper if upper > 0 else 0.0
             self._bar.update(number, advance=1, visible=True, description=f"{name}, gap {gap:.1e}")
+
+        return advance
+
+    def study(self, name: str) -> "Callable[[Tally], None]":
+        """Begin a study; return what is called with how far it is."""
+        number = self._bar.add_task(name, total=None)
+
+        def advance(tally: "Tally") -> None:
+            left = f", {tally.rate:.2g} runs/s, {_duration(tally.left)} left" if tally.rate > 0 else ""
+            failed = f", {tally.failed} failed" if tally.failed else ""
+            over = tally.done + tally.failed
+            self._bar.update(number, completed=over, total=tally.total, description=f"{name}{failed}{left}")
 
         return advance
 
