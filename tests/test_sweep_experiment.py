@@ -201,7 +201,7 @@ def test_real_data_of_many_inputs_are_averaged_over_test_points() -> None:
     assert outcome["region"] == "domain"
     assert outcome["mean_gradient"] == outcome["mean_gradient_domain"]
     assert outcome["max_gradient_high"] is None
-    assert json.loads(json.dumps(outcome)) == outcome
+    assert all(type(value) in (bool, int, float, str, type(None)) for value in outcome.values())
 
 
 def test_a_trained_run_is_certified_against_the_optimum() -> None:

@@ -91,7 +91,7 @@ def test_runs_that_were_not_accepted_are_left_out_and_counted() -> None:
 def test_runs_without_proof_count_by_their_estimated_gap_only_if_asked() -> None:
     rows = [{**r, "accepted": 0, "certified_gap": None} for r in study()]
     assert all(line["n"] == 0 and line["verdict"] is None for line in ratio_lines(rows).values())
-    rows[25]["estimated_gap"] = 0.2
+    rows[25]["estimated_gap"] = -0.2  # below its own bound: that is none
     rows[26]["residual"] = 0.3
     lines = ratio_lines(rows, estimated=1e-3)
     assert {m: line["n"] for m, line in lines.items()} == {1: 18, 4: 20, 16: 20}

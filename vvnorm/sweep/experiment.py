@@ -5,6 +5,7 @@ Gaussian draws per data set: m outputs take its first m columns, times sigma (be
 are paired over m, sigma and kind of label as well.
 """
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def perform(run: Run) -> dict[str, Any]:
             bound behind it is that of the certified optimum. From four on the verifier bounds the response of neurons by
             branch and bound, and proves little.
         estimated_gap : relative gap to the solver's own lower bound. It is the same in two and three dimensions; from
-            four on it rests on neurons found by climbing, and is an estimate.
+            four on it rests on neurons found by climbing, and is an estimate: a negative one says that it failed.
         residual : largest distance between values and labels, all outputs, relative to half the labels' largest range.
         excess : part of the cost of all outputs that is proved avoidable at most, for the values that the network has.
         value, vv_norm : what the solver minimised, and the network's cost. In the limit of infinitely many outputs `value`
@@ -229,7 +230,7 @@ def _gradients(network: ReLUNetwork, sample: Sample, seed: int) -> dict[str, Any
 def _over_points(network: ReLUNetwork, X: Array) -> tuple[Estimate, float]:
     """Mean of ||grad f_1|| over the distribution that X is a sample of, and the largest value at X."""
     sizes = row_norms(network.gradient(X)[:, 0])
-    mean, half = float(sizes.mean()), _NORMAL * float(sizes.std()) / np.sqrt(len(sizes))
+    mean, half = float(sizes.mean()), _NORMAL * float(sizes.std()) / math.sqrt(len(sizes))
     return Estimate(mean, mean - half, mean + half, len(sizes), "sample"), float(sizes.max())
 
 

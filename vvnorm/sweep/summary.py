@@ -66,7 +66,7 @@ def summarise(
     measures : sequence of str
         Outcomes to compare. A measure that has no value, or 0, in a run is left out for it.
     estimated : float, optional
-        Let runs count whose estimated gap and residual are at most this, accepted or not.
+        Let runs count whose estimated gap, either way, and residual are at most this, accepted or not.
     seed : int
         Of the bootstrap.
 
@@ -191,7 +191,7 @@ def _value(row: Row, measure: str) -> float | None:
 
 def _gap(row: Row, estimated: float | None) -> float:
     gap = row.get("certified_gap" if estimated is None else "estimated_gap")
-    return math.nan if gap is None else float(gap)
+    return math.nan if gap is None else abs(float(gap))  # an estimate below 0 is as wrong as one above it
 
 
 def _counts(row: Row, estimated: float | None) -> bool:
