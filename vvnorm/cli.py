@@ -622,6 +622,8 @@ def sweep(
 
     if scheduler and (workers or dry_run):
         raise ValueError(f"--scheduler does not go with {'--workers' if workers else '--dry-run'}")
+    if export and dry_run:
+        raise ValueError("--export does not go with --dry-run, which writes nothing")
     if export:
         check_export_path(export)
     study = load_study(spec)
@@ -647,8 +649,8 @@ def sweep(
             return INTERRUPTED
         if export:
             kept.export(export)
-        _say(f"{tally} in {path}")
         failures = kept.failures()
+    _say(f"{tally} in {path}")
     for failure in failures[:3]:
         _say(f"failed: {failure['solver']}, {failure['target']}, seed {failure['seed']}: {failure['error']}")
     if failures:

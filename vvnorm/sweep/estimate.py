@@ -13,6 +13,9 @@ from vvnorm.sweep.study import Study
 Size = tuple[str, int, int, float]
 """What decides how long a run takes: solver, inputs, points and auxiliary outputs."""
 
+PATIENCE = 6.0
+"""Seconds that an estimate may take."""
+
 
 class Estimate(NamedTuple):
     """Seconds that a run of each size takes, and the sizes of which only a lower bound is known."""
@@ -26,8 +29,10 @@ def size(run: Run) -> Size:
     return run.solver, run.inputs, run.points, float(run.auxiliary)
 
 
-def estimate(study: Study, perform: Perform, rows: Iterable[Row] = (), limit: float = 6.0) -> Estimate:
-    """Time one run of each size, the smallest first, where rows of a store do not say it.
+def estimate(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> Estimate:
+    """Time one run of each size, the smallest first, where rows of a store do not say it, in some seconds altogether.
+
+    Sizes for which no time is left are counted like the slowest known one of their solver.
 
     Parameters
     ----------
@@ -35,8 +40,6 @@ def estimate(study: Study, perform: Perform, rows: Iterable[Row] = (), limit: fl
         What to do; see `vvnorm.sweep.execute.run_study`.
     rows : iterable of dict
         Finished runs, as of `vvnorm.sweep.store.load_rows`.
-    limit : float
-        Seconds that this may take. Sizes for which no time is left are counted like the slowest one of their solver.
     """
     times: dict[Size, list[float]] = {}
     for row in rows:
@@ -49,7 +52,7 @@ def estimate(study: Study, perform: Perform, rows: Iterable[Row] = (), limit: fl
     for sizes in wanted.values():
         seconds |= {one: fmean(times[one]) for one in sizes if one in times}
         lacking = {one: run for one, run in sizes.items() if one not in times}
-        measured, longest = _measure(lacking, perform, limit / len(wanted))
+        measured, longest = _measure(lacking, perform, PATIENCE / len(wanted))
         seconds |= measured
         slowest = max([longest, *(seconds[one] for one in sizes if one in seconds)])
         at_least |= lacking.keys() - measured.keys()
