@@ -85,7 +85,7 @@ def test_dry_run_counts_and_estimates_and_writes_nothing(run: Command, tmp_path:
 
 
 def test_dry_run_says_so_where_it_only_knows_a_bound(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vvnorm.sweep.estimate.PATIENCE", 2.0)
+    monkeypatch.setattr("vvnorm.sweep.estimate.FIRST_PATIENCE", 2.0)
     done = run("sweep", specify(tmp_path, seconds=30), "--dry-run", "--workers", 1)
     assert re.search(r"^16 runs: at least \S+ (s|min) on 1 processes$", done.out, re.M), done.out
 

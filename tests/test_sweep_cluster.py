@@ -95,6 +95,26 @@ def test_study_survives_a_worker_that_is_killed(tmp_path: Path, cluster: Cluster
     assert bare(go(tmp_path, what, "alone", workers=1)[1]) == bare(rows)
 
 
+def test_cluster_without_workers_is_given_up(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr("vvnorm.sweep.execute.DESERTED_SECONDS", 2)
+    cluster.add_worker()
+    what = study(tmp_path, seeds=30, seconds=0.1)
+
+    def kill(tally: Tally) -> None:
+        if tally.fresh == 6:
+            cluster.workers[0].kill()
+
+    with Store(tmp_path / "store.sqlite", what) as store:
+        with (
+            pytest.raises(OSError, match=r"all workers are gone; \d+ of 60 runs done; --resume goes on"),
+            cluster_executor(cluster.address, store.code) as executor,
+        ):
+            run_study(what, store, perform=stand_in.perform, executor=executor, progress=kill)
+        assert 6 <= len(store.rows()) < 60
+
+
 def test_lost_scheduler_ends_with_one_line_and_keeps_what_is_done(tmp_path: Path, cluster: Cluster) -> None:
     cluster.add_worker()
     what = study(tmp_path, seeds=30, seconds=0.2)

@@ -186,6 +186,13 @@ def test_other_files_are_refused_and_left_alone(path: Path, make: Callable[[Path
     assert before == (path.read_bytes() if path.is_file() else b"")
 
 
+def test_lock_that_cannot_be_made_is_refused(path: Path) -> None:
+    Path(f"{path}-lock").mkdir()
+    with pytest.raises(ValueError, match=r"cannot write '.*example.sqlite-lock': unable to open database file"):
+        Store(path, STUDY)
+    assert not path.exists()
+
+
 def test_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the folder does not exist"):
         Store(tmp_path / "none" / "a.sqlite", STUDY)

@@ -26,12 +26,13 @@ def one_thread() -> None:
     Libraries that are not loaded yet read the environment when they are; those that are loaded are told. Some of them
     count threads for each calling thread, so that this is called where the work is done.
     """
-    for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM"):
+    for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "VECLIB_MAXIMUM"):
         os.environ[f"{name}_THREADS"] = "1"
     threadpool_limits(limits=1)
-    for library in ("torch", "numba"):
-        if library in sys.modules:
-            sys.modules[library].set_num_threads(1)
+    # Another thread may be loading torch just now; it then reads the environment.
+    limit = getattr(sys.modules.get("torch"), "set_num_threads", None)
+    if limit is not None:
+        limit(1)
 
 
 @cache

@@ -16,7 +16,7 @@ PATIENCE = 10
 def cluster_executor(address: str, code: str) -> Iterator[Executor]:
     """Connect to a scheduler and check its workers.
 
-    A worker that dies is replaced by the others; if none is left, the study waits for new ones.
+    If a worker dies, the others do its runs. Workers that come later help, but no more runs are sent ahead for them.
 
     Parameters
     ----------
@@ -44,6 +44,7 @@ def cluster_executor(address: str, code: str) -> Iterator[Executor]:
         _check_workers(client, address, code)
         executor: Any = client.get_executor(pure=False)
         executor.slots = 2 * sum(client.nthreads().values())
+        executor.has_workers = lambda: bool(client.nthreads())
         yield executor
     finally:
         client.close(timeout=2)

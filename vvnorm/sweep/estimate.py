@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vvnorm.sweep.execute import Perform, WorkerProcesses, perform_runs
 from vvnorm.sweep.run import Run
@@ -13,8 +13,8 @@ from vvnorm.sweep.study import Study
 Size = tuple[str, int, int, float]
 """What decides how long a run takes: solver, inputs, points and auxiliary outputs."""
 
-PATIENCE = 6.0
-"""Seconds that an estimate may take."""
+FIRST_PATIENCE, PATIENCE = 20.0, 3.0
+"""Seconds for the first run of a solver, which loads and compiles, and for all others of that solver together."""
 
 
 class Estimate(NamedTuple):
@@ -52,7 +52,7 @@ def estimate(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> Estima
     for sizes in wanted.values():
         seconds |= {one: fmean(times[one]) for one in sizes if one in times}
         lacking = {one: run for one, run in sizes.items() if one not in times}
-        measured, longest = _measure(lacking, perform, PATIENCE / len(wanted))
+        measured, longest = _measure(lacking, perform)
         seconds |= measured
         slowest = max([longest, *(seconds[one] for one in sizes if one in seconds)])
         at_least |= lacking.keys() - measured.keys()
@@ -60,20 +60,19 @@ def estimate(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> Estima
     return Estimate(seconds, frozenset(at_least))
 
 
-def _measure(runs: Mapping[Size, Run], perform: Perform, limit: float) -> tuple[dict[Size, float], float]:
-    """Seconds of each run that fits into the limit, in a process of its own, and what the first that does not has had."""
+def _measure(runs: Mapping[Size, Run], perform: Perform) -> tuple[dict[Size, float], float]:
+    """Seconds of each run for which there is time, in a process of its own, and of the first for which there was not."""
     measured: dict[Size, float] = {}
-    if not runs:
-        return measured, 0.0
-    end = time.monotonic() + limit
+    patience = FIRST_PATIENCE
     with WorkerProcesses(1) as process:
-        for number, (one, run) in enumerate(runs.items()):
+        # The smallest one comes twice, since the first call loads and compiles, which is done once for thousands of runs.
+        for number, (one, run) in enumerate([*list(runs.items())[:1], *runs.items()]):
             began = time.monotonic()
-            # The first call loads and compiles, which is done once for thousands of runs.
-            call: Any = process.submit(perform_runs, perform, [run] * (2 if number == 0 else 1), code_version(), "")
+            call = process.submit(perform_runs, perform, [run], code_version(), "")
             try:
-                measured[one] = call.result(timeout=max(0.0, end - began))[-1].seconds
+                measured[one] = call.result(timeout=max(0.0, patience))[0].seconds
             except TimeoutError:
                 process.stop()
                 return measured, time.monotonic() - began
+            patience = PATIENCE if number == 0 else patience - (time.monotonic() - began)
     return measured, 0.0

@@ -29,6 +29,8 @@ CHUNK_SECONDS = 0.5
 """Runs are sent in chunks of about this length: a chunk costs milliseconds, and a kill loses those in flight."""
 STRIKES = 3
 """A run that has ended its worker this often is given up."""
+DESERTED_SECONDS = 60.0
+"""A cluster without workers is given up after this time without a result; before that they may come back."""
 _POLL_SECONDS = 0.2
 
 
@@ -149,11 +151,13 @@ class _Session:
     def go(self, executor: Executor, slots: int) -> None:
         """Submit, collect and write until nothing is left."""
         flying: dict[Future[list[Ended]], list[Run]] = {}
+        news = time.monotonic()
         with _signals() as caught:
             try:
                 while self.pending or self.alone or flying:
                     self._submit(executor, slots, flying)
                     landed = wait(flying, _POLL_SECONDS, FIRST_COMPLETED).done
+                    news = time.monotonic() if landed else self._look_after(executor, news)
                     back = [(future, flying.pop(future)) for future in landed]
                     if not caught:  # workers get their next chunk before the last one is written
                         self._submit(executor, slots, flying)
@@ -181,6 +185,14 @@ class _Session:
             except BrokenExecutor as error:
                 raise OSError(f"the executor is broken ({error}); {self.tally}; --resume goes on") from None
             flying[future] = runs
+
+    def _look_after(self, executor: Executor, news: float) -> float:
+        """See whether there are workers left if nothing has come back for long, and return when to count from."""
+        if time.monotonic() - news < DESERTED_SECONDS:
+            return news
+        if not getattr(executor, "has_workers", lambda: True)():
+            raise OSError(f"all workers are gone; {self.tally}; --resume goes on")
+        return time.monotonic()
 
     def _collect(self, future: Future[list[Ended]], runs: list[Run]) -> None:
         """Write what a chunk brought, or see what to do with its runs if it was lost."""

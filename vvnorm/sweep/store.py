@@ -79,7 +79,8 @@ class Store:
             raise ValueError(f"cannot write {str(self.path)!r}: it is a folder")
         self._lock = _lock(self.path)
         try:
-            self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            with self._understood():
+                self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
             try:
                 with self._understood():
                     self._prepare(resume)
@@ -304,14 +305,17 @@ def _lock(path: Path) -> sqlite3.Connection:
     A second database serves as the lock, since that works wherever SQLite does, while its own locks have to stay free for
     readers between two rows.
     """
-    lock = sqlite3.connect(f"{path}-lock", timeout=0, isolation_level=None)
+    try:
+        lock = sqlite3.connect(f"{path}-lock", timeout=0, isolation_level=None)
+    except sqlite3.OperationalError as error:
+        raise ValueError(f"cannot write '{path}-lock': {error}") from None
     try:
         lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         lock.close()
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             raise ValueError(f"{str(path)!r} is in use: another process is running this study") from None
-        raise ValueError(f"cannot write {str(path)!r}: {error}") from None
+        raise ValueError(f"cannot write '{path}-lock': {error}") from None
     return lock
 
 
