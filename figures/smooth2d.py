@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from figures.surfaces import draw_map, draw_relief, surface
 from vvnorm.claims import Verdict
 from vvnorm.data import Array, gaussian_auxiliary
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.plotting import FigureData, FigureScript, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +25,7 @@ _NOISE = 0.3
 _GAP, _FIT = 0.03, 1e-8  # largest certified relative gap and relative residual of what is called a solution here
 _SAMPLES = 1 << 14
 _SHOWN = 81
-_TICKS, _LEVELS = (-1, 0, 1), 13
+_LEVELS = 13
 
 
 def compute(seed: int, quick: bool) -> FigureData:
@@ -43,7 +44,7 @@ def compute(seed: int, quick: bool) -> FigureData:
         complaints += [f"{labels.shape[1]} outputs, {complaint}" for complaint in found]
         solved &= fits and gap <= _GAP
         slopes = row_norms(network.gradient(samples)[:, 0])
-        values |= {f"{name} surface": _surface(network, side), f"{name} gap": gap, f"{name} outputs": labels.shape[1]}
+        values |= {f"{name} surface": surface(network, side), f"{name} gap": gap, f"{name} outputs": labels.shape[1]}
         values |= {f"{name} slope": slopes.mean(), f"{name} error": slopes.std() / np.sqrt(_SAMPLES)}
     return FigureData(values, Verdict.HOLDS if solved else Verdict.INCONCLUSIVE, complaints)
 
@@ -59,53 +60,21 @@ def _trained(X: Array, Y: Array, quick: bool) -> tuple[ReLUNetwork, float, bool,
     return network, certificate.gap, fits, certificate.complaints(network, X, Y, tol=np.inf)
 
 
-def _surface(network: ReLUNetwork, side: Array) -> Array:
-    """Values of output 1 on the grid, (n, n); rows along the second input."""
-    points = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    surface: Array = network(points)[:, 0].reshape(len(side), len(side))
-    return surface
-
-
 def plot(values: Mapping[str, Any]) -> "Figure":
     """Output 1 of both with the points: surfaces, from one place on one scale, and maps."""
     figure = new_figure(6.4, 5.8)
-    across, up = np.meshgrid(values["side"], values["side"])
-    X, y = values["X"], values["y"]
+    X, y, side = values["X"], values["y"], values["side"]
     surfaces = [values["single surface"], values["multi surface"]]
-    low, high = min(s.min() for s in surfaces), max(s.max() for s in surfaces)
-    points: dict[str, Any] = {
-        "ls": "",
-        "marker": "o",
-        "ms": 3.5,
-        "mfc": COLOURS["orange"],
-        "mec": COLOURS["black"],
-        "mew": 0.6,
-        "clip_on": False,
-    }
-    for k, (name, surface) in enumerate(zip(("single", "multi"), surfaces, strict=True)):
+    limits = min(s.min() for s in surfaces), max(s.max() for s in surfaces)
+    for k, (name, heights) in enumerate(zip(("single", "multi"), surfaces, strict=True)):
         relief = figure.add_subplot(2, 2, k + 1, projection="3d", computed_zorder=False)
-        drawn = relief.plot_surface(
-            across, up, surface, cmap="cividis", vmin=low, vmax=high, rcount=_SHOWN, ccount=_SHOWN, lw=0,
-            antialiased=False, rasterized=True, zorder=1,
-        )  # fmt: skip
-        (shown,) = relief.plot(X[:, 0], X[:, 1], y, zorder=2, **points)
-        shown.set_in_layout(False)  # before it is drawn its place is not known
-        relief.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(low, high), xticks=_TICKS, yticks=_TICKS)
-        relief.set_xlabel("$x_1$", labelpad=-6)
-        relief.set_ylabel("$x_2$", labelpad=-6)
-        relief.tick_params(axis="x", pad=-2)
-        relief.tick_params(axis="y", pad=-2)
-        relief.view_init(elev=32, azim=-60)
-        relief.set_box_aspect((1, 1, 0.75), zoom=1.15)
+        drawn = draw_relief(relief, side, heights, X, y, limits)
         outputs = values[f"{name} outputs"]
         heading = "one output" if outputs == 1 else f"output 1 of {outputs}; the others: Gaussian labels"
         relief.set_title(f"{heading}\ncertified gap {100 * values[f'{name} gap']:.2g} %", y=1.07)
-        plane = figure.add_subplot(2, 2, k + 3, aspect="equal")
-        levels = np.linspace(low, high, _LEVELS)
-        plane.contourf(across, up, surface, levels, cmap="cividis", vmin=low, vmax=high)
-        plane.contour(across, up, surface, levels, colors="white", linewidths=0.4, linestyles="solid")
-        plane.plot(X[:, 0], X[:, 1], **points)
-        plane.set(xticks=_TICKS, yticks=_TICKS, xlabel="$x_1$", ylabel="$x_2$" if k == 0 else None)
+        plane = figure.add_subplot(2, 2, k + 3)
+        draw_map(plane, side, heights, X, np.linspace(*limits, _LEVELS))
+        plane.set(ylabel="$x_2$" if k == 0 else None)
         plane.set_title(rf"mean $\|\nabla f_1\|$: {values[f'{name} slope']:.3f} $\pm$ {values[f'{name} error']:.3f}")
     figure.colorbar(drawn, ax=figure.axes, shrink=0.5, label="output 1")
     return figure
