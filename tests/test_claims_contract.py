@@ -14,7 +14,10 @@ from vvnorm.files import plain
 
 CLAIMS = claim_names()
 SEEDS = range(3)
-SLOW = {"trained_networks", "trained_balance", "kernel_regime", "kinks_through_data"}  # seconds per draw
+SLOW = {
+    "trained_networks", "trained_balance", "kernel_regime", "kinks_through_data", "smoothness_mean_gradient",
+    "smoothness_in_m", "smoothness_in_sigma", "output_distance", "representation_distance", "error_at_test_points",
+}  # seconds per draw  # fmt: skip
 
 
 def draw(claim: Claim, seed: int) -> Instance:

@@ -1,0 +1,232 @@
+"""What the claims about auxiliary outputs in the plane share: data sets, certified networks in pairs, measures, ratios.
+
+An instance is an experiment: `X` (sample, n, 2), labels `Y` (sample, n, 1 + m), the first that of interest, and two
+numbers of `outputs`, which are leading columns of Y: the networks that are compared. Where the claim is about test points,
+there are `X_test` (sample, n', 2), and the `truth` (sample, n') if there is one.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from proofs_checks.support import mean_interval, optimal, pack_all, unpack_all
+from vvnorm import measures
+from vvnorm.claims import Instance, Result, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork
+from vvnorm.solution import interpolate
+
+POINTS, TEST_POINTS = 25, 256
+
+Measure = Callable[[ReLUNetwork, Instance, int], float]
+"""Of the first output, for the data set of that index."""
+
+_SOLVED = 1e-7  # relative gap that the solver is asked for
+_MIDDLE = 0.5  # half its side; smaller for one neuron, that points lie on either side
+_LINES = 512  # along which averages over the hull are computed again
+_RANDOM = 0.75  # part of the variance of independent labels that differences of neighbours have at least
+
+# --- instances --------------------------------------------------------------------------------------------------------
+
+
+def points(rng: np.random.Generator, sample: int, n: int = POINTS) -> Array:
+    """Points (sample, n, 2), uniform in the square [-1, 1]^2."""
+    return rng.uniform(-1, 1, (sample, n, 2))
+
+
+def sparse_networks(rng: np.random.Generator, *inputs: Array, neurons: int = 4) -> list[Array]:
+    """Values at inputs (sample, n, 2) of ReLU networks of few neurons whose kinks cross the middle of the square.
+
+    They are (sample, n), with mean 0 and standard deviation 1 over the first inputs.
+    """
+    sample = len(inputs[0])
+    angles, signs = rng.uniform(0, 2 * np.pi, (sample, neurons, 1)), rng.choice([-1.0, 1.0], (sample, neurons, 1))
+    W, on_kinks = np.concatenate([np.cos(angles), np.sin(angles)], axis=2), rng.uniform(-1, 1, (sample, neurons, 2))
+    on_kinks *= _MIDDLE if neurons > 1 else _MIDDLE / 5
+    values = [
+        np.sum(signs * np.maximum(W @ X.swapaxes(1, 2) - np.sum(W * on_kinks, axis=2, keepdims=True), 0.0), axis=1)
+        for X in inputs
+    ]
+    centre, spread = values[0].mean(axis=1, keepdims=True), values[0].std(axis=1, keepdims=True)
+    return [(value - centre) / spread for value in values]
+
+
+def with_gaussian(rng: np.random.Generator, y: Array, m: int, sigma: float) -> Array:
+    """Labels (sample, n, 1 + m): y (sample, n) and m Gaussian outputs of standard deviation sigma."""
+    return np.concatenate([y[..., None], sigma * rng.standard_normal((*y.shape, m))], axis=2)
+
+
+def is_random(X: Array, Y: Array) -> bool:
+    """Whether labels Y (sample, n, T) vary between nearest points as much as between any, on average over data sets."""
+    distances = np.linalg.norm(X[:, :, None] - X[:, None], axis=3) + np.where(np.eye(X.shape[1]) > 0, np.inf, 0.0)
+    nearest = np.take_along_axis(Y, distances.argmin(axis=2)[..., None], axis=1)
+    return bool(np.mean((Y - nearest) ** 2) >= _RANDOM * 2 * np.mean(np.var(Y, axis=1)))
+
+
+# --- experiments ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The geometric mean over data sets of a measure's ratio, second number of outputs to the first.
+
+    Attributes
+    ----------
+    claimed : (float, float)
+        Where the claim says that it lies.
+    sample : int
+        Data sets of an experiment; nothing follows from fewer.
+    measure, measure_again : Measure
+        Two ways to compute the measure that share no code.
+    rounding : float
+        Relative difference that the two may make to the ratio.
+    """
+
+    claimed: tuple[float, float]
+    sample: int
+    measure: Measure
+    measure_again: Measure
+    rounding: float
+
+    def check(self, instance: Instance) -> Result:
+        """Solve for every data set and both numbers of outputs, and measure."""
+        certificate: dict[str, Any] = {}
+        for T in instance["outputs"].tolist():
+            found = [interpolate(X, Y[:, :T], tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
+            certificate |= pack_all(f"outputs{T}", [solution.network for solution in found])
+            certificate[f"dual{T}"] = np.stack([solution.dual for solution in found])
+        logs = self._log_ratios(instance, certificate, self.measure)
+        numbers: dict[str, Any] = (
+            {} if logs is None else {"ratio": math.exp(np.mean(logs)), "deviation": float(np.std(logs, ddof=1))}
+        )
+        numbers |= found[0].provenance
+        return conclude(self.claimed, *self._interval(logs), certificate, statistical=True, **numbers)
+
+    def recheck(self, instance: Instance, result: Result) -> list[str]:
+        """Certify every network again, and measure in another way."""
+        logs = self._log_ratios(instance, result.certificate, self.measure_again)
+        if logs is None:
+            return ["a network is not certified"]
+        lower, upper = self._interval(logs)
+        return interval_complaints(result, lower, upper, self.rounding * upper if math.isfinite(upper) else 0.0)
+
+    def _log_ratios(self, instance: Instance, arrays: Mapping[str, Any], measure: Measure) -> Array | None:
+        """Logarithms of the ratios by data sets; None if a network is not certified."""
+        numbers = instance["outputs"].tolist()
+        found = [unpack_all(f"outputs{T}", arrays) for T in numbers]
+        for T, networks in zip(numbers, found, strict=True):
+            cases = zip(networks, instance["X"], instance["Y"][:, :, :T], arrays[f"dual{T}"], strict=True)
+            if not all(optimal(*case) for case in cases):
+                return None
+        before, after = (np.log([measure(f, instance, i) for i, f in enumerate(networks)]) for networks in found)
+        change: Array = after - before
+        return change
+
+    def _interval(self, logs: Array | None) -> tuple[float, float]:
+        """Interval of the geometric mean; nothing is known of it without networks."""
+        if logs is None:
+            return 0.0, np.inf
+        lower, upper = mean_interval(logs, self.sample)
+        return math.exp(lower), math.exp(upper)
+
+
+# --- measures, twice --------------------------------------------------------------------------------------------------
+
+
+def mean_gradient(f: ReLUNetwork, instance: Instance, index: int) -> float:
+    """Mean of ||grad f_1|| over the points' hull, cell by cell."""
+    return measures.mean_gradient_norm(f, instance["X"][index], exact=True).mean
+
+
+def mean_gradient_along_lines(f: ReLUNetwork, instance: Instance, index: int) -> float:
+    """The same along horizontal lines through the hull, on each of which the gradient is constant between kinks."""
+    X = instance["X"][index]
+    height = X[:, 1].min() + np.ptp(X[:, 1]) * (np.arange(_LINES) + 0.5) / _LINES
+    left, right = _chords(X, height)
+    jumps = f.V[0][:, None] * f.W
+    with np.errstate(divide="ignore"):
+        at = -(np.outer(height, f.W[:, 1]) + f.b) / f.W[:, 0]
+    at = np.clip(at, left[:, None], right[:, None])
+    order = np.argsort(at, axis=1)
+    ends = np.column_stack([left, np.take_along_axis(at, order, axis=1), right])
+    # At the left end of a line a neuron is on if it is so all along, or until its kink.
+    middle = (left + right)[:, None] / 2 * f.W[:, 0] + np.outer(height, f.W[:, 1]) + f.b
+    crossed = (at > left[:, None]) & (at < right[:, None])
+    on = np.where(crossed, f.W[:, 0] < 0, middle > 0)
+    changes = np.take_along_axis(np.where(crossed, np.sign(f.W[:, 0]), 0.0), order, axis=1)[..., None] * jumps[order]
+    gradients = np.concatenate([np.zeros((_LINES, 1, 2)), np.cumsum(changes, axis=1)], axis=1)
+    gradients += (f.A[0] + on @ jumps)[:, None]
+    integral = np.sum(np.hypot(gradients[..., 0], gradients[..., 1]) * np.diff(ends, axis=1))
+    return float(integral / np.sum(right - left))
+
+
+def _chords(X: Array, height: Array) -> tuple[Array, Array]:
+    """Ends of the part of each horizontal line in the hull of X: its outermost crossings with segments between points."""
+    i, j = np.nonzero(X[:, None, 1] < X[None, :, 1])
+    low, high = X[i], X[j]
+    share = (height[:, None] - low[:, 1]) / (high[:, 1] - low[:, 1])
+    crossing = low[:, 0] + share * (high[:, 0] - low[:, 0])
+    inside = (share >= 0) & (share <= 1)
+    return np.where(inside, crossing, np.inf).min(axis=1), np.where(inside, crossing, -np.inf).max(axis=1)
+
+
+def output_distance(f: ReLUNetwork, instance: Instance, index: int) -> float:
+    """Mean of |f_1(x_test) - f_1(x_train nearest)|."""
+    return _distances(f, instance, index)["output"]["mean"]
+
+
+def output_distance_again(f: ReLUNetwork, instance: Instance, index: int) -> float:
+    """The same by the formulas."""
+    test, near = instance["X_test"][index], _nearest(instance, index)
+    return float(np.mean(np.abs(_values(f, test) - _values(f, near))))
+
+
+def representation_distance(f: ReLUNetwork, instance: Instance, index: int) -> float:
+    """Mean of ||h(x_test) - h(x_train nearest)||, relative to the root mean square distance of two training points."""
+    g, X = f.balanced(), instance["X"][index]
+    hidden = np.maximum(X @ g.W.T + g.b, 0.0)
+    spread = math.sqrt(2 * np.sum(np.var(hidden, axis=0, ddof=1)))
+    return _distances(f, instance, index)["representation"]["mean"] / spread
+
+
+def representation_distance_again(f: ReLUNetwork, instance: Instance, index: int) -> float:
+    """The same by the formulas, over all pairs of training points."""
+    X, test, near = instance["X"][index], instance["X_test"][index], _nearest(instance, index)
+    size = np.linalg.norm(f.W, axis=1)
+    weight = size * np.linalg.norm(f.V, axis=0)
+
+    def hidden(at: Array) -> Any:
+        return np.sqrt(weight) * np.maximum((at @ f.W.T + f.b) / size, 0.0)
+
+    h = hidden(X)
+    pairs = [np.sum((h[i] - h[j]) ** 2) for i in range(len(h)) for j in range(i)]
+    return float(np.mean(np.sqrt(np.sum((hidden(test) - hidden(near)) ** 2, axis=1))) / math.sqrt(np.mean(pairs)))
+
+
+def error_at_test_points(f: ReLUNetwork, instance: Instance, index: int) -> float:
+    """Mean of |f_1(x_test) - truth|."""
+    return _distances(f, instance, index, truth=instance["truth"][index])["error"]["mean"]
+
+
+def error_at_test_points_again(f: ReLUNetwork, instance: Instance, index: int) -> float:
+    """The same by the formulas."""
+    return float(np.mean(np.abs(_values(f, instance["X_test"][index]) - instance["truth"][index])))
+
+
+def _distances(f: ReLUNetwork, instance: Instance, index: int, **options: Any) -> Mapping[str, Mapping[str, float]]:
+    return measures.test_train_distances(f, instance["X"][index], instance["X_test"][index], **options)
+
+
+def _nearest(instance: Instance, index: int) -> Array:
+    X, test = instance["X"][index], instance["X_test"][index]
+    near: Array = X[np.argmin(np.sum((test[:, None] - X) ** 2, axis=2), axis=1)]
+    return near
+
+
+def _values(f: ReLUNetwork, X: Array) -> Array:
+    """f_1 at X, term by term."""
+    terms: Sequence[Array] = [v * np.maximum(X @ w + b, 0.0) for w, b, v in zip(f.W, f.b, f.V[0], strict=True)]
+    return np.sum(terms, axis=0) + X @ f.A[0] + f.c[0]
