@@ -13,7 +13,7 @@ from pyarrow import parquet
 from sweeps import specify
 
 import vvnorm.sweep
-from vvnorm.sweep.estimate import estimate, size
+from vvnorm.sweep.estimate import estimate
 from vvnorm.sweep.store import load_rows
 from vvnorm.sweep.study import load_study
 
@@ -97,7 +97,7 @@ def test_estimate_takes_the_times_that_a_store_has(run: Command, tmp_path: Path)
     rows = load_rows("example.sqlite")
     found = estimate(study, lambda run: {}, rows)  # nothing is run: this function could not be sent
     assert found.at_least == frozenset()
-    assert set(found.seconds) == {size(one) for one in study.runs}
+    assert set(found.seconds) == {one.size for one in study.runs}
     for seconds in found.seconds.values():
         assert min(row["seconds"] for row in rows) <= seconds <= max(row["seconds"] for row in rows)
     done = run("sweep", spec, "--dry-run")

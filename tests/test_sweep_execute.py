@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 import stand_in
-from sweeps import COMMAND, ENVIRONMENT, bare, go, study, wait_for_rows
+from sweeps import COMMAND, ENVIRONMENT, bare, go, specify, study, wait_for_rows
 
 from vvnorm.sweep.execute import Tally, WorkerProcesses, run_study, usable_cores
 from vvnorm.sweep.store import Store, code_version, load_rows
+from vvnorm.sweep.study import load_study
 
 # --- the same rows, whoever does them ---------------------------------------------------------------------------------
 
@@ -86,6 +87,26 @@ def test_short_runs_are_sent_together_and_few_ahead(
     assert recorder.lengths[-1] == 1
     assert recorder.most <= 4
     recorder.inner.shutdown()
+
+
+def test_short_runs_do_not_make_long_ones_go_together(tmp_path: Path) -> None:
+    recorder = Recorder()
+    spec = specify(tmp_path, seeds=10, seconds=0.001)
+    text = spec.read_text().replace("['certified']", "['certified', 'trained']")
+    spec.write_text(text + "[trained]\nseconds = 0.3\n")
+    what = load_study(spec, stand_in)
+    taken: list[list[str]] = []
+    submit = recorder.submit
+
+    def note(function: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        taken.append([run.solver for run in args[1]])
+        return submit(function, *args)
+
+    recorder.submit = note  # type: ignore[method-assign]
+    assert go(tmp_path, what, executor=recorder)[0].done == 40
+    recorder.inner.shutdown()
+    assert max(chunk.count("trained") for chunk in taken) == 1
+    assert max(chunk.count("certified") for chunk in taken) >= 2
 
 
 def test_progress_is_told_after_each_run(tmp_path: Path) -> None:

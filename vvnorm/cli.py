@@ -663,14 +663,14 @@ def _foresee(study: "Study", path: Path, workers: int) -> int:
     from collections import Counter
 
     from vvnorm.sweep import experiment
-    from vvnorm.sweep.estimate import estimate, size
+    from vvnorm.sweep.estimate import estimate
     from vvnorm.sweep.store import load_rows
 
     found = estimate(study, experiment.perform, load_rows(path) if path.exists() else ())
     counts = Counter((run.solver, run.target, run.inputs, run.points) for run in study.runs)
     seconds = dict.fromkeys(counts, 0.0)
     for run in study.runs:
-        seconds[run.solver, run.target, run.inputs, run.points] += found.seconds[size(run)]
+        seconds[run.solver, run.target, run.inputs, run.points] += found.seconds[run.size]
     table = _Table("solver", "target", "inputs", "points", "runs", "seconds")
     for kind, count in sorted(counts.items()):
         table.row(*map(str, kind), str(count), f"{seconds[kind]:.3g}")

@@ -11,7 +11,7 @@ from vvnorm.sweep.store import Row, code_version
 from vvnorm.sweep.study import Study
 
 Size = tuple[str, int, int, float]
-"""What decides how long a run takes: solver, inputs, points and auxiliary outputs."""
+"""`Run.size`."""
 
 FIRST_PATIENCE, PATIENCE = 20.0, 3.0
 """Seconds for the first run of a solver, which loads and compiles, and for all others of that solver together."""
@@ -22,11 +22,6 @@ class Estimate(NamedTuple):
 
     seconds: Mapping[Size, float]
     at_least: frozenset[Size]
-
-
-def size(run: Run) -> Size:
-    """Size of a run."""
-    return run.solver, run.inputs, run.points, float(run.auxiliary)
 
 
 def estimate(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> Estimate:
@@ -46,7 +41,7 @@ def estimate(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> Estima
         times.setdefault((row["solver"], row["inputs"], row["points"], float(row["auxiliary"])), []).append(row["seconds"])
     wanted: dict[str, dict[Size, Run]] = {}
     for run in sorted(study.runs, key=lambda run: run.points * run.inputs * (1 + min(run.auxiliary, run.points))):
-        wanted.setdefault(run.solver, {}).setdefault(size(run), run)
+        wanted.setdefault(run.solver, {}).setdefault(run.size, run)
     seconds: dict[Size, float] = {}
     at_least: set[Size] = set()
     for sizes in wanted.values():

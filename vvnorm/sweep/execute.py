@@ -145,7 +145,7 @@ class _Session:
         self.strikes: Counter[str] = Counter()
         self.tally = Tally(len(study.runs), len(study.runs) - len(self.pending))
         self.began = time.monotonic()
-        self.mean = 0.0  # seconds per run, lately
+        self.means: dict[Any, float] = {}  # seconds per run of each size, lately
         self._report()
 
     def go(self, executor: Executor, slots: int) -> None:
@@ -174,17 +174,24 @@ class _Session:
 
     def _submit(self, executor: Executor, slots: int, flying: dict[Future[list[Ended]], list[Run]]) -> None:
         while len(flying) < slots and (self.alone or self.pending):
-            if self.alone:
-                runs = [self.alone.popleft()]
-            else:
-                length = CHUNK_SECONDS / self.mean if self.mean > 0 else 1
-                length = min(length, len(self.pending) / (2 * slots))  # the last chunks are short: all end together
-                runs = [self.pending.popleft() for _ in range(max(1, int(length)))]
+            runs = [self.alone.popleft()] if self.alone else self._chunk(slots)
             try:
                 future = executor.submit(perform_runs, self.perform, runs, self.store.code, worker_name())
             except BrokenExecutor as error:
                 raise OSError(f"the executor is broken ({error}); {self.tally}; --resume goes on") from None
             flying[future] = runs
+
+    def _chunk(self, slots: int) -> list[Run]:
+        """Take the next runs that will last as long as a chunk should; one of a size that is not known goes by itself."""
+        runs = [self.pending.popleft()]
+        seconds = self.means.get(runs[0].size, math.inf)
+        most = len(self.pending) / (2 * slots)  # the last chunks are short, so that all workers end together
+        while self.pending and len(runs) < most:
+            seconds += self.means.get(self.pending[0].size, math.inf)
+            if seconds > CHUNK_SECONDS:
+                break
+            runs.append(self.pending.popleft())
+        return runs
 
     def _look_after(self, executor: Executor, news: float) -> float:
         """See whether there are workers left if nothing has come back for long, and return when to count from."""
@@ -227,7 +234,7 @@ class _Session:
             self.store.add_failure(run, ended.error, ended.traceback, ended.seconds, ended.worker)
         else:
             self.store.add(run, ended.outcome, ended.seconds, ended.worker)
-        self.mean = ended.seconds if self.mean == 0 else 0.9 * self.mean + 0.1 * ended.seconds
+            self.means[run.size] = 0.9 * self.means.get(run.size, ended.seconds) + 0.1 * ended.seconds
         ok = ended.outcome is not None
         self.tally = replace(
             self.tally,

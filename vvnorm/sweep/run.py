@@ -49,6 +49,11 @@ class Run:
     seed: int
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
+    @property
+    def size(self) -> tuple[str, int, int, float]:
+        """What decides how long the run takes: solver, inputs, points and auxiliary outputs."""
+        return self.solver, self.inputs, self.points, float(self.auxiliary)
+
     def configuration(self) -> dict[str, Any]:
         """All that decides the outcome of the run but the code, in plain values of one form each: 4, not 4.0, outputs."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
