@@ -147,7 +147,7 @@ def test_more_outputs_than_points_change_nothing() -> None:
 @pytest.mark.parametrize(("N", "d"), [(10, 3), (8, 5), (15, 8)])
 def test_a_smaller_budget_gives_the_same_or_a_larger_bound(N: int, d: int) -> None:
     X, Lambda = draw(N, d, 3)
-    bounds = [neuron_bound(X, Lambda, budget=budget) for budget in (0, 1, 10, 100, 1000, 3000)]
+    bounds = [neuron_bound(X, Lambda, budget=budget) for budget in (0, 10**4, 10**5, 10**6, 10**7, 3 * 10**7)]
     assert bounds == sorted(bounds, reverse=True)
     assert bounds[-1] < bounds[0]
     assert bounds[-1] >= search(X, Lambda, 1000)

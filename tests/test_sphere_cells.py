@@ -5,22 +5,24 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vvnorm.neuron_bound import neuron_bound, ray_bound
+import vvnorm
+from vvnorm.neuron_bound import TOLERANCE, neuron_bound, ray_bound
+from vvnorm.sphere_cells import height, inside_cells, work
 
 Array = NDArray[np.float64]
 KINDS = ("generic", "lattice", "repeated", "planes", "clustered", "nearly flat", "cube")
 
 
-def cloud(kind: str, n: int, T: int, seed: int, *, skip: bool = True) -> tuple[Array, Array]:
+def cloud(kind: str, n: int, T: int, seed: int, *, d: int = 3, skip: bool = True) -> tuple[Array, Array]:
     """Points in space, in general position or not, and a dual array."""
     rng = np.random.default_rng([n, T, seed])
-    X = rng.standard_normal((n, 3))
+    X = rng.standard_normal((n, d))
     if kind == "lattice":
-        X = rng.integers(-1, 2, (n, 3)).astype(float)
+        X = rng.integers(-1, 2, (n, d)).astype(float)
     elif kind == "repeated":
         X = X[rng.integers(0, n, n)]
     elif kind == "planes":  # two planes, and lines in them
@@ -30,7 +32,7 @@ def cloud(kind: str, n: int, T: int, seed: int, *, skip: bool = True) -> tuple[A
     elif kind == "nearly flat":
         X[:, 2] *= 1e-9
     elif kind == "cube":
-        X = np.array(list(itertools.product([-1.0, 1.0], repeat=3)))[rng.permutation(8)[:n]]
+        X = np.array(list(itertools.product([-1.0, 1.0], repeat=d)))[rng.permutation(2**d)[:n]]
     basis = np.column_stack([np.ones(len(X)), X]) if skip else np.ones((len(X), 1))
     L = rng.standard_normal((len(X), T))
     return X, L - basis @ np.linalg.lstsq(basis, L, rcond=None)[0]
@@ -41,27 +43,41 @@ def response(P: Array, L: Array, W: Array) -> Array:
     return np.linalg.norm(np.maximum(W @ P.T, 0) @ L, axis=1)
 
 
-def search(P: Array, L: Array) -> float:
-    """Largest response that is found: at all vertices, and by ascent from many directions and great circles."""
-    rng = np.random.default_rng(0)
-    vertices = np.array([np.cross(p, q) for p, q in itertools.combinations(P, 2)])
-    W = np.vstack([vertices, -vertices, rng.standard_normal((500, 3))])
-    # Each start free, and held to one great circle.
-    normals = np.vstack([np.zeros((1, 3)), P])
-    W = np.repeat(W, len(normals), axis=0)
-    n = np.tile(normals / np.maximum(np.linalg.norm(normals, axis=1), 1e-300)[:, None], (len(W) // len(normals), 1))
-    best = 0.0
-    for _ in range(60):
-        W = W - np.sum(W * n, axis=1)[:, None] * n
-        size = np.linalg.norm(W, axis=1)
-        W, n = W[size > 1e-9] / size[size > 1e-9, None], n[size > 1e-9]
-        if not len(W):
-            break
-        S = W @ P.T
-        F = np.maximum(S, 0) @ L
-        best = max(best, float(np.linalg.norm(F, axis=1).max()))
-        W = ((S > 0) * (F @ L.T)) @ P
+def flats(P: Array, count: int) -> Array:
+    """Orthonormal bases of the subspaces orthogonal to so many of the vectors, for each choice: (choices, d, d - count)."""
+    P = P[P.any(axis=1)]
+    if count == 0 or count > len(P):
+        return np.eye(P.shape[1])[None][: 1 - min(count, 1)]
+    normals = np.array(list(itertools.combinations(P / np.linalg.norm(P, axis=1)[:, None], count)))
+    return np.swapaxes(np.linalg.svd(normals)[2][:, count:], 1, 2)
+
+
+def search(P: Array, L: Array, starts: int = 40) -> float:
+    """Largest response that is found: at all vertices, and by ascent from many directions, free or held to kinks."""
+    rng, d, best = np.random.default_rng(0), P.shape[1], 0.0
+    for count in range(d):
+        for frame in flats(P, count):
+            Q = P @ frame  # its rows are the vectors in this subspace
+            if d - count == 1:
+                best = max(best, float(response(Q, L, np.array([[1.0], [-1.0]])).max()))
+                continue
+            W = rng.standard_normal((starts if count else 10 * starts, d - count))
+            for _ in range(30):
+                size = np.linalg.norm(W, axis=1)
+                W = W[size > 1e-9] / size[size > 1e-9, None]
+                if not len(W):
+                    break
+                S = W @ Q.T
+                F = np.maximum(S, 0) @ L
+                best = max(best, float(np.linalg.norm(F, axis=1).max()))
+                W = ((S > 0) * (F @ L.T)) @ Q
     return best
+
+
+def vertices(P: Array, L: Array) -> float:
+    """Largest response at the directions orthogonal to d - 1 of the vectors."""
+    W = flats(P, P.shape[1] - 1)[:, :, 0]
+    return float(max(response(P, L, W).max(initial=0.0), response(P, L, -W).max(initial=0.0)))
 
 
 @pytest.mark.parametrize("skip", [True, False])
@@ -76,31 +92,77 @@ def test_it_is_the_largest_response_that_a_search_finds(kind: str, skip: bool) -
         assert found * (1 - 1e-13) <= ray_bound(X, L) <= found * (1 + 1e-9) + 1e-12 * terms
 
 
+@pytest.mark.parametrize("skip", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
-def test_branch_and_bound_agrees(kind: str) -> None:
-    X, L = cloud(kind, 6, 2, 0)
-    for bound, cells in ((neuron_bound, 4 * len(X) ** 3), (ray_bound, 4 * len(X) ** 2)):
-        exact, bounded = bound(X, L), bound(X, L, budget=cells - 1)
-        assert exact <= bounded * (1 + 1e-12)
-        assert bound(X, L, budget=cells) == exact
-    mid = neuron_bound(np.pad(X, ((0, 0), (0, 1))), L, budget=100_000)  # the same points, seen in four dimensions
-    assert mid == pytest.approx(neuron_bound(X, L), rel=1e-9)
+@pytest.mark.parametrize("d", [4, 5])
+def test_beyond_three_dimensions_as_well(d: int, kind: str, skip: bool) -> None:
+    X, L = cloud(kind, 7, 2, d, d=d, skip=skip)
+    for found, bound in ((max(search(X - x, L, 30) for x in X), neuron_bound(X, L)), (search(X, L, 60), ray_bound(X, L))):
+        terms = float(np.linalg.norm(L, axis=1).sum()) * float(np.abs(X).max()) * 2 * d
+        # Ascent slows down where two singular values nearly coincide.
+        assert found * (1 - 1e-13) <= bound <= found * (1 + 1e-5) + 1e-10 * terms
 
 
-def test_a_maximum_inside_a_cell_is_found_wherever_the_cell_is() -> None:
+def test_six_dimensions_and_what_rounding_leaves_in_doubt() -> None:
+    for kind in ("generic", "lattice", "clustered"):
+        X, L = cloud(kind, 9, 2, 0, d=6)
+        found = max(search(X - x, L, 2) for x in X)
+        assert found * (1 - 1e-13) <= neuron_bound(X, L) <= found * (1 + 1e-6)
+    # Four of the vectors leave one another less and less, down to 2e-13: if that is nothing cannot be told.
+    P = np.eye(6)[[0, 0, 0, 0, 1, 2, 3, 4, 5]] + 0.3
+    P[1:4] = P[0] + np.array([2e-4, 2e-4, 2e-4])[:, None] * np.random.default_rng(0).standard_normal((3, 6))
+    assert inside_cells(P, np.ones((9, 1)), height(6), False, 0.0) == math.inf
+    assert search(P, np.ones((9, 1)), 2) <= ray_bound(P, np.ones((9, 1)), budget=10**7)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("d", [3, 4])
+def test_branch_and_bound_agrees(d: int, kind: str) -> None:
+    X, L = cloud(kind, 6, 2, 0, d=d)
+    for bound, mutual in ((neuron_bound, True), (ray_bound, False)):
+        all_cells = math.ceil(work(6, d, 2, mutual=mutual))
+        exact, bounded = bound(X, L), bound(X, L, budget=all_cells // 2)
+        assert exact <= bounded * (1 + TOLERANCE)
+        assert bound(X, L, budget=all_cells) == exact
+    raised = neuron_bound(np.pad(X, ((0, 0), (0, 1))), L)  # the same points, seen in one dimension more
+    assert raised == pytest.approx(neuron_bound(X, L), rel=1e-9)
+
+
+@pytest.mark.parametrize("d", [3, 4, 5, 6])
+def test_a_maximum_inside_a_cell_is_found_wherever_the_cell_is(d: int) -> None:
     # relu(t) - relu(-t) = t: the response grows linearly towards one direction, which lies inside its cell.
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        u = rng.standard_normal(3)
+    rng = np.random.default_rng(d)
+    for seed in range(20):
+        u = rng.standard_normal(d)
         u /= np.linalg.norm(u)
-        P = np.vstack([u, -u, 0.01 * rng.standard_normal((5, 3))])
-        L = np.zeros((7, 1))
+        P = np.vstack([u, -u, 0.01 * rng.standard_normal((7, d))])
+        if seed % 2:  # hyperplanes close to the direction on all sides: the cell is small
+            P[2:] -= np.outer(P[2:] @ u, u) * (1 - 10.0 ** -rng.integers(1, 4))
+        L = np.zeros((9, 1))
         L[:2, 0] = [1.0, -1.0]
         L[2:, 0] = 1e-6
         bound = ray_bound(P, L)
-        W = u + 1e-4 * rng.standard_normal((2000, 3))
+        W = u + 1e-4 * rng.standard_normal((2000, d))
         W /= np.linalg.norm(W, axis=1)[:, None]
         assert max(1.0, response(P, L, W).max()) <= bound <= 1 + 1e-6
+
+
+@pytest.mark.parametrize(("N", "d", "T"), [(10, 4, 1), (9, 4, 3), (8, 5, 1)])
+def test_at_optimal_duals_the_bound_is_attained(N: int, d: int, T: int) -> None:
+    rng = np.random.default_rng([N, d, T])
+    X, Y = rng.standard_normal((N, d)), rng.standard_normal((N, T))
+    L = np.asarray(vvnorm.interpolate(X, Y).dual)
+    best = max(search(X - x, L, 20) for x in X)
+    assert best <= neuron_bound(X, L) <= best * (1 + TOLERANCE)
+
+
+@pytest.mark.parametrize("T", [1, 6])
+def test_at_optimal_duals_with_biases_inside_the_norm_too(T: int) -> None:
+    rng = np.random.default_rng(T)
+    X, Y = rng.standard_normal((16, 3)), rng.standard_normal((16, T))
+    P, L = np.column_stack([X, np.ones(16)]), np.asarray(vvnorm.interpolate(X, Y, penalise_bias=True).dual)
+    best = max(vertices(P, L), search(P, L, 20))
+    assert best <= ray_bound(P, L) <= best * (1 + TOLERANCE)
 
 
 @pytest.mark.parametrize(("n", "d", "T"), [(6, 2, 1), (9, 2, 4), (5, 3, 2), (6, 4, 2)])
@@ -132,6 +194,25 @@ def test_rotation_shift_scale_and_order_change_nothing(kind: str, n: int, T: int
     assert ray_bound(X[order] @ rotation, L[order] @ outputs) == pytest.approx(
         rays, rel=1e-11, abs=1e-11 * float(np.linalg.norm(L, axis=1) @ np.linalg.norm(X, axis=1) + 1e-300)
     )
+
+
+@given(st.sampled_from(KINDS), st.integers(4, 5), st.integers(1, 3), st.integers(0, 1000), st.booleans())
+@settings(max_examples=25)
+def test_beyond_three_dimensions_they_change_nothing_but_the_tolerance(
+    kind: str, d: int, T: int, seed: int, skip: bool
+) -> None:
+    X, L = cloud(kind, d + 3, T, seed, d=d, skip=skip)
+    rng = np.random.default_rng(seed)
+    rotation, _ = np.linalg.qr(rng.standard_normal((d, d)))
+    order = rng.permutation(len(X))
+    scale = float(np.linalg.norm(L, axis=1).sum()) * float(np.ptp(X, axis=0).max() + 1e-300)
+    expected = neuron_bound(X, L)
+    same = pytest.approx(expected, rel=TOLERANCE, abs=1e-10 * scale)
+    assert neuron_bound(X @ rotation + np.ptp(X) * rng.standard_normal(d), L) == same
+    assert neuron_bound(X[order] * 3e7, L[order] * 1e-9) == pytest.approx(expected * 3e-2, rel=TOLERANCE, abs=1e-11 * scale)
+    W = rng.standard_normal((3000, d))
+    W /= np.linalg.norm(W, axis=1)[:, None]
+    assert max(max(response(X - x, L, W).max(), vertices(X - x, L)) for x in X) <= expected + 1e-13 * scale
 
 
 def test_points_an_ulp_apart_do_no_harm() -> None:

@@ -13,13 +13,14 @@ Where the bias is part of the norm, neurons are relu(w.p) with p = (x, 1) and ||
 *Up to two inputs, exact up to rounding.* The lines w.(x_j - x_i) = 0 cut the circle into arcs, on each of which the vector
 is C w with one matrix C. Its norm is largest at an end of the arc or at the top right-singular vector of C.
 
-*Three inputs, exact up to rounding.* The great circles w.(x_j - x_i) = 0 cut the sphere into cells: `vvnorm.sphere_cells`.
+*More inputs, exact up to 3e-8 per dimension.* The hyperplanes w.(x_j - x_i) = 0 cut the sphere into cells, on which it is
+again C w, and these are gone through one by one: `vvnorm.sphere_cells`. There are about N^d of them, all points together.
 
-*More inputs, branch and bound.* On the cap of unit vectors within an angle a of a centre, each relu(t) is replaced
-by a linear function alpha t with alpha in [0, 1]: 0 or 1 where the sign of t = w.(x_j - x_i) is the same all over the cap.
-What is left over, relu(t) - alpha t, is never negative. So it only helps the bound where Lambda_j points against the
-response (a concave kink), and there alpha is free: it is chosen to make the response stationary at the centre. Hence the
-bound is exact up to O(a^2) where it matters, at maxima, whether they are smooth or at kinks.
+*Where these are too many, branch and bound.* On the cap of unit vectors within an angle a of a centre, each relu(t) is
+replaced by a linear function alpha t with alpha in [0, 1]: 0 or 1 where the sign of t = w.(x_j - x_i) is the same all
+over it. What is left over, relu(t) - alpha t, is never negative. So it only helps the bound where Lambda_j points against
+the response (a concave kink), and there alpha is free: it is chosen to make the response stationary at the centre. Hence
+the bound is exact up to O(a^2) where it matters, at maxima, whether they are smooth or at kinks.
 """
 
 import heapq
@@ -34,21 +35,21 @@ from vvnorm.data import Array, as_count, as_inputs, as_labels
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
 
-CELLS: Final = 2_000_000
-"""Most cells that branch and bound looks at unless the caller says how many; one costs about 3 N T d multiplications."""
-
 EXACT_WORK: Final = 3e10
-"""Number of multiplications up to which cells of the sphere are gone through one by one, unless the caller says how many:
-half a minute at most."""
+"""Additions of numbers, estimated, up to which all cells of the sphere are gone through: half a minute."""
 
 WORK: Final = 3e9
-"""Number of multiplications that it makes at most unless the caller says how many cells: seconds, not minutes."""
+"""Additions of numbers that branch and bound makes at most: seconds."""
+
+CELLS: Final = 2_000_000
+"""Most cells that branch and bound looks at, whatever the budget; one costs about 3 N T d additions."""
 
 TOLERANCE: Final = 1e-7
 """Relative distance from the maximum at which branch and bound stops if the cells have not run out before."""
 
 _EPS = float(EPS)
 _UNDERFLOW = 1e-150  # squares below float64 are lost; in units in which inputs and Lambda are about 1
+_SUBSPACES = 1e-11  # error per dimension of a response in a subspace that is known up to rounding (`sphere_cells`)
 _STRAY = 1e-9  # of ||Lambda' X|| relative to its terms, up to which w and -w are looked at together
 
 
@@ -62,15 +63,15 @@ def neuron_bound(X: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) 
     Lambda : array-like, shape (N,) or (N, T)
         One vector per point.
     budget : int, optional
-        Three inputs or more: how many cells may be looked at. Fewer give the same or a larger bound. By default for three
-        inputs all of them, about 4 N^3, where that takes no more than `EXACT_WORK`; else `CELLS`, or fewer where that would
-        take more than `WORK`.
+        Three inputs or more: how many additions of numbers may be made, as estimated beforehand. Fewer give the same or a
+        larger bound. By default all cells are gone through where that takes no more than `EXACT_WORK`; else branch and
+        bound makes `WORK`.
 
     Returns
     -------
     float
-        In units of Lambda times units of X; rounding errors are added. Up to three inputs (or points in a space of three
-        dimensions) it exceeds the maximum by rounding only; beyond that by at most `TOLERANCE`, unless the budget runs out.
+        In units of Lambda times units of X; rounding errors are added. It exceeds the maximum by rounding only up to three
+        inputs (or points in a space of three dimensions), beyond by at most `TOLERANCE` unless the budget is too small.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def ray_bound(P: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) -> 
     P : array-like, shape (N,) or (N, d)
         Vectors, such as (x_j, 1).
     Lambda, budget
-        As for `neuron_bound`; all cells are about 4 N^2.
+        As for `neuron_bound`.
 
     Returns
     -------
@@ -130,23 +131,28 @@ def _bound(X: Array, bases: Array, L: Array, budget: int | None) -> float:
     if T > N and d > 2:  # the outputs may be rotated: what counts are the products <Lambda_j, Lambda_k>
         L = np.asarray(np.linalg.qr(L.T, mode="r")).T
     Z, origins, L = (np.ascontiguousarray(values) for values in (Z, origins, L))
-    arcs = 4 * len(origins) * N * N
-    if d == 2:
-        bound = circle(Z, origins, L)
-    elif d == 3 and (arcs * (8 * L.shape[1] + 40) <= EXACT_WORK if budget is None else arcs <= budget):
-        from vvnorm.sphere_cells import largest_response
-
-        stray = max(float(np.linalg.norm(L.T @ (Z - z))) for z in origins)
-        even = stray <= 1e-13 * max(float(sizes @ row_norms(Z - z)) for z in origins)
-        # Where w and -w were not told apart, their responses differ by that.
-        bound = largest_response(Z, origins, L, len(origins) > 1, even) + even * stray
-    else:
-        cells = min(CELLS, int(WORK / (3 * Z.size * L.shape[1]))) if budget is None else budget
-        bound = _on_sphere(Z, origins, L, sizes, cells)
+    bound = circle(Z, origins, L) if d == 2 else _in_space(Z, origins, L, sizes, budget)
     # Sums of up to 2N terms of that size, each a product that carries a few roundings; norms of T entries.
     terms = max(float(sizes @ row_norms(Z - z)) for z in origins)
     rotated = N * T * EPS if T > N and d > 2 else 0.0
     return bound * (1 + (T + 16) * EPS + rotated) + (2 * N + 64) * EPS * terms + lost * float(sizes.sum()) + N * _UNDERFLOW
+
+
+def _in_space(X: Array, bases: Array, L: Array, sizes: Array, budget: float | None) -> float:
+    """Do the work of `_bound` for three dimensions or more."""
+    from vvnorm.sphere_cells import largest_response, work
+
+    (N, d), T, mutual = X.shape, L.shape[1], len(bases) > 1
+    terms = [float(sizes @ row_norms(X - base)) for base in bases]
+    if work(N, d, T, mutual=mutual) <= (EXACT_WORK if budget is None else budget):
+        stray = max(float(np.linalg.norm(L.T @ (X - base))) for base in bases)
+        even = stray <= 1e-13 * max(terms)
+        # Where w and -w were not told apart, their responses differ by that.
+        bound = largest_response(X, bases, L, mutual=mutual, even=even) + even * stray
+        if math.isfinite(bound):
+            return bound + (d - 3) * _SUBSPACES * max(terms)
+    cells = min(CELLS, int((WORK if budget is None else budget) / (3 * X.size * T)))
+    return _on_sphere(X, bases, L, sizes, cells)
 
 
 def _own_dimensions(X: Array, bases: Array) -> tuple[Array, Array, float]:

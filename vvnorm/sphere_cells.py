@@ -1,43 +1,80 @@
-"""The largest response of one neuron to a dual array for three inputs, cell by cell of the sphere of directions.
+"""The largest response of one neuron to a dual array in three dimensions or more, cell by cell of the sphere of directions.
 
-For one base point and vectors p_j in R^3 it is the maximum over ||w|| = 1 of ||sum_j L_j relu(w.p_j)||. The great circles
+For one base point and vectors p_j in R^d it is the maximum over ||w|| = 1 of ||sum_j L_j relu(w.p_j)||. The hyperplanes
 w.p_j = 0 cut the sphere into convex cells, and on the cone over each cell the vector is C w with one matrix C. So the
-maximum lies on a great circle, or inside a cell, at the top right-singular vector of its C.
+maximum lies on a hyperplane, or inside a cell, at the top right-singular vector of its C.
 
-*On the great circles* it is what two inputs pose: w is orthogonal to p_j, so each p_k counts with its part orthogonal to
-p_j only. Circles and base points come in pairs: w.p_j = 0 seen from x_i is the same circle as seen from x_j.
+*On a hyperplane* w.p_j = 0 it is the same problem in d - 1 dimensions: each p_k counts with its part orthogonal to p_j
+only. So it goes on down to two dimensions, the circles of `vvnorm.neuron_bound.around`. The vectors of each subspace are
+made from those of the one before and rounded once; what is rounded is the data of a problem that is then solved exactly.
+Hyperplanes and base points come in pairs: w.p_j = 0 seen from x_i is the same one as seen from x_j. In general a subspace
+is looked at once, in whichever order it is reached, if rounding moves it by next to nothing in both.
 
 *Inside the cells.* It does not matter if the cells that are gone through include some that do not exist: the singular
-vector must have the signs of its cell to count, and a value that counts is attained. It does not matter either if a cell is
-missed whose maximum u lies within an angle h of a great circle: the quadratic |C w|^2 falls by a factor cos^2(h) at most on
-the way to that circle, where all was looked at. Every other cell is met by a curve at height h over the circle nearest to
-u, {w : w.p_j = sin(h) |p_j|}: above the foot of u on that circle, the curve is in the cell and at least h away from every
-circle. So no sign that is used is in doubt by rounding, wherever the points lie and however many circles meet at one place.
+vector must have the signs of its cell to count, and a value that counts is attained. It does not matter either if a cell
+is missed whose maximum u lies within an angle h of a hyperplane: the quadratic |C w|^2 falls by a factor cos^2(h) at most
+on the way to that hyperplane, where all was looked at. In every other cell take the part where |w.p_j| >= sin(h) |p_j|
+for all j; it holds u. Some d - 2 of these conditions are equalities at some point of it: as long as fewer are, either
+another one becomes an equality somewhere, or all stay strict however far one goes, and then every curve lies in the cell.
+So every such cell is met by one of the curves {w : w.p_j = +-sin(h) |p_j| for j in S}, |S| = d - 2, and there all other
+hyperplanes are at height h or more. No sign that is used is in doubt by rounding, wherever the points lie and however
+many hyperplanes meet in one place. A cell is met by many curves; a table of signs tells if it is new.
+
+*Curves that rounding moves.* The hyperplanes of S may be nearly dependent. If of a unit normal less than h/8 is
+orthogonal to the others of S, it changes by h/4 at most on all that those leave, so it stays on its side and S does
+without it. Hence the unit normals of an S that is needed span a volume of (h/8)^(|S| - 1) or more; half of that is asked
+for. Where it is 2^-32 or more, rounding moves the curve by less than h/4. In up to five dimensions nothing is in between.
+Beyond, if a set is found in between, nothing is claimed: the answer is infinity.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numba
 import numpy as np
 
-from vvnorm.neuron_bound import around, differences
+from vvnorm.data import Array
+from vvnorm.network import row_norms
+from vvnorm.neuron_bound import around
+from vvnorm.tolerances import EPS
 
-HEIGHT: Final = 2.0**-20
-"""Height h of the curves, an angle: far above rounding, while 1 / cos(h) - 1 is 5e-13."""
+HEIGHTS: Final = {3: 2.0**-20, 4: 2.0**-13}
+"""Height h of the curves by dimension, far above rounding; what they may miss, 1 / cos(h) - 1, is at most 3e-8."""
 
-_PRUNING = 1e-7  # relative error of a top eigenvalue in closed form, far above its rounding where two nearly coincide
-_TURNS = 12  # cycles of rotations: convergence is quadratic, five suffice
+_HEIGHT = 2.0**-12  # in more dimensions
+_SURE = 2.0**-32  # volume from which a curve is known to 1e-5
+_NOTHING = 64 * float(EPS)  # part of a vector, below which what is left of it is rounding
+_SAME = 2.0**-10  # volume from which subspaces made in two ways differ by 1e-12 at most
+_ROUNDING = 1e-12  # of the trace: more than rounding in a matrix and its eigenvalues
+_TABLE = 1 << 24  # entries of the table of cells at most; those that find no place are looked at more than once
+_ATTEMPTS = 16
+_TURNS = 20  # cycles of rotations: convergence is quadratic, six suffice
 
 
-@numba.njit(cache=True, error_model="numpy")
-def largest_response(X: Any, bases: Any, L: Any, mutual: bool, even: bool) -> float:
+def height(dimension: int) -> float:
+    """Height of the curves in so many dimensions."""
+    return HEIGHTS.get(dimension, _HEIGHT)
+
+
+def work(N: int, d: int, T: int, *, mutual: bool) -> float:
+    """Estimate how long `largest_response` takes, in additions of float64 numbers (nanoseconds, roughly)."""
+    total = 0.0
+    for m in range(2, d + 1):
+        given = d - m + 1 if mutual else d - m  # points that a subspace of m dimensions goes through
+        rest = max(N - given, 0)
+        arcs = 2 * rest * (1 if m == 2 else math.comb(rest, m - 2) * 2 ** (m - 3))
+        total += math.comb(N, given) * (7e4 + arcs * (250.0 + m * T))
+    return total
+
+
+def largest_response(X: Array, bases: Array, L: Array, *, mutual: bool, even: bool) -> float:
     """Bound the response over all directions and base points, from above but for rounding of its terms.
 
     Parameters
     ----------
-    X : (N, 3) array; bases : (M, 3) array; L : (N, T) array
-        Points, base points, and the vectors of the points.
+    X : (N, d) array; bases : (M, d) array; L : (N, T) array
+        Points, base points, and the vectors of the points, d >= 3.
     mutual : bool
         Whether the base points are the points.
     even : bool
@@ -46,63 +83,246 @@ def largest_response(X: Any, bases: Any, L: Any, mutual: bool, even: bool) -> fl
     Returns
     -------
     float
-        Too small by at most 2N + 32 roundings of sum_j ||L_j|| ||x_j - base||; too large by h^2.
+        Too small by rounding only: 2N + 32 roundings of sum_j ||L_j|| ||x_j - base||, and 1e-11 (d - 3) times this sum.
+        Infinite if rounding leaves cells in doubt.
     """
-    P, lengths, Q = np.empty(X.shape), np.empty(len(X)), np.empty((len(X), 2))
-    frame, best = np.empty((3, 3)), 0.0
-    for i in range(len(bases)):
-        differences(X, bases[i], P, lengths)
-        for j in range(i + 1 if mutual else 0, len(X)):
-            if lengths[j] > 0.0:
-                _set_frame(P[j], lengths[j], frame)
-                for k in range(len(X)):
-                    Q[k, 0], Q[k, 1] = _dot3(frame[0], P[k]), _dot3(frame[1], P[k])
-                best = max(best, around(Q, L, even))
-    for i in range(len(bases)):
-        differences(X, bases[i], P, lengths)
-        for j in range(len(X)):
-            if lengths[j] > 0.0:
-                _set_frame(P[j], lengths[j], frame)
-                best = max(best, _above(P, L, frame, even, best))
-    return best * (1.0 + HEIGHT * HEIGHT)
+    best, missed, d = 0.0, 1.0, X.shape[1]
+    for m in range(2, d + 1):  # the smallest first: they tell what need not be looked at closely in the others
+        cells, known = _Cells(L, m, even, best), set[frozenset[int]]()
+        for i, base in enumerate(bases):
+            P = X - base
+            cells.raise_on_flats(P, row_norms(P), frozenset({i}) if mutual else frozenset(), 1.0, known)
+        best = cells.best
+        missed *= 1.0 / math.cos(height(m)) if m > 2 else 1.0
+    return best * missed
+
+
+@dataclass(eq=False)
+class _Cells:
+    """The largest response so far; it is raised to the maxima inside cells of m dimensions."""
+
+    L: Array
+    m: int
+    even: bool
+    best: float
+
+    def raise_on_flats(
+        self, Q: Array, lengths: Array, through: frozenset[int], volume: float, known: set[frozenset[int]]
+    ) -> None:
+        """Look into the subspaces of m dimensions of the present one, which is `through` some points.
+
+        Q (N, d) are the vectors in the present subspace, and `lengths` those of the differences that they are parts of;
+        `volume` is that of the unit normals. What is `known` was looked at, or will have been.
+        """
+        if Q.shape[1] == self.m:
+            if self.m == 2:
+                self.best = max(self.best, around(Q, self.L, self.even))
+            else:
+                self.best = inside_cells(Q, self.L, height(self.m), self.even, self.best)
+            return
+        for j, left in enumerate(row_norms(Q).tolist()):
+            if left == 0:
+                continue
+            points, part = through | {j}, volume * left / float(lengths[j])
+            # In any other order of the points it is the same subspace, but rounded in another way.
+            if part >= _SAME:
+                if points in known:
+                    continue
+                known.add(points)
+            self.raise_on_flats(_orthogonal_parts(Q, lengths, j), lengths, points, part, known)
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _dot3(u: Any, v: Any) -> float:
-    return u[0] * v[0] + u[1] * v[1] + u[2] * v[2]
-
-
-@numba.njit(cache=True, error_model="numpy")
-def _set_frame(p: Any, length: float, frame: Any) -> None:
-    """Set the rows of `frame` to an orthonormal basis, the last along p."""
-    n = frame[2]
-    for k in range(3):
-        n[k] = p[k] / length
-    least = np.argmin(np.abs(n))
-    a, b = (least + 1) % 3, (least + 2) % 3
-    size = math.hypot(n[a], n[b])
-    frame[0, least], frame[0, a], frame[0, b] = 0.0, -n[b] / size, n[a] / size
-    for k in range(3):
-        following, last = (k + 1) % 3, (k + 2) % 3
-        frame[1, k] = n[following] * frame[0, last] - n[last] * frame[0, following]
-
-
-@numba.njit(cache=True, error_model="numpy")
-def _above(P: Any, L: Any, frame: Any, even: bool, best: float) -> float:
-    """Largest response inside the cells at height h over a great circle, and inside those opposite to them.
-
-    The curve is w(t) = cos(h) (cos(t) e1 + sin(t) e2) + sin(h) n, with e1, e2, n the rows of `frame`; on it w.p_k is
-    a cos(t - phi) + c, positive where |t - phi| < acos(-c / a).
-    """
-    N, T = L.shape
-    at, row, count = np.empty(2 * N), np.empty(2 * N, np.int64), 0
-    active = np.empty(N, np.bool_)
-    here, there = np.zeros((3, T)), np.zeros((3, T))
+def _orthogonal_parts(Q: Any, lengths: Any, j: int) -> Any:
+    """Parts of all rows orthogonal to row j, in one coordinate less (by a reflection); what is only rounding is 0."""
+    N, m = Q.shape
+    v, parts = Q[j] / math.sqrt(_dot(Q[j], Q[j])), np.empty((N, m - 1))
+    sign = math.copysign(1.0, v[m - 1])
+    v[m - 1] += sign
+    half = sign * v[m - 1]  # half the square of v
     for k in range(N):
-        x, y, c = _dot3(frame[0], P[k]), _dot3(frame[1], P[k]), math.sin(HEIGHT) * _dot3(frame[2], P[k])
-        a = math.cos(HEIGHT) * math.hypot(x, y)
+        along, square = _dot(Q[k], v) / half, 0.0
+        for i in range(m - 1):
+            parts[k, i] = Q[k, i] - along * v[i]
+            square += parts[k, i] ** 2
+        if k == j or square <= (_NOTHING * lengths[k]) ** 2:
+            for i in range(m - 1):
+                parts[k, i] = 0.0
+    return parts
+
+
+@numba.njit(cache=True, fastmath={"reassoc"})
+def _dot(u: Any, v: Any) -> float:
+    total = 0.0
+    for k in range(len(u)):
+        total += u[k] * v[k]
+    return total
+
+
+# --- the cells of one subspace ----------------------------------------------------------------------------------------
+
+
+@numba.njit(cache=True, error_model="numpy")
+def inside_cells(Q: Any, L: Any, height: float, even: bool, best: float) -> float:
+    """Raise `best` to the largest maximum inside a cell; Q (N, m) with m >= 3.
+
+    Goes through the sets S by index, and for each through the sides of its hyperplanes. It takes one of two opposite ones:
+    the cells opposite to those that a curve meets are looked at along with them.
+    """
+    m, depth = Q.shape[1], Q.shape[1] - 2
+    kept = np.flatnonzero((Q != 0.0).sum(axis=1))
+    Q, L, N = Q[kept], L[kept], len(kept)
+    rest, normals, along = np.empty((depth + 1, N, m)), np.empty((m, m)), np.empty((N, depth))
+    for k in range(N):
+        size = math.sqrt(_dot(Q[k], Q[k]))
+        for i in range(m):
+            rest[0, k, i] = Q[k, i] / size
+    chosen, volumes, heights = np.full(depth, -1), np.ones(depth + 1), np.empty(depth)
+    seen, space = np.zeros((_table_size(N, m), (N + 63) // 64), np.uint64), np.empty((3, m, m))
+    level = 0
+    while level >= 0:
+        chosen[level] += 1
+        k = chosen[level]
+        if k >= N:
+            level -= 1
+            continue
+        volume = volumes[level] * math.sqrt(_dot(rest[level, k], rest[level, k]))
+        if volume < 0.5 * (0.125 * height) ** level:
+            continue
+        if volume < _SURE:
+            return math.inf
+        _add_normal(rest, normals, along, level, k)
+        if level == depth - 1:
+            _complete(normals)
+        for pattern in range(1 << level):
+            left = _heights(along, chosen, level, pattern, height, heights)
+            if left <= 0.0:
+                continue
+            if level == depth - 1:
+                best = _along_curve(Q, L, normals, heights, math.sqrt(left), chosen, pattern, even, seen, space, best)
+            elif not _crossed(rest[level + 1], along, heights, level, math.sqrt(left)):
+                best = _in_one_cell(Q, L, along, heights, level, even, space, best)
+        if level < depth - 1:
+            level += 1
+            volumes[level], chosen[level] = volume, k
+    return best
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _add_normal(rest: Any, normals: Any, along: Any, level: int, k: int) -> None:
+    """Extend the orthonormal `normals` by vector k; set components `along` it, and what it leaves of each unit vector."""
+    N, m = rest.shape[1:]
+    n = normals[level]
+    n[:] = rest[level, k]
+    _orthonormalise(normals, level)
+    for j in range(N):
+        along[j, level] = _dot(rest[level, j], n)
+        for i in range(m):
+            rest[level + 1, j, i] = 0.0 if j == k else rest[level, j, i] - along[j, level] * n[i]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _orthonormalise(frame: Any, row: int) -> float:
+    """Make a row orthogonal to those before, and a unit vector; return how much of it was left."""
+    v = frame[row]
+    size = math.sqrt(_dot(v, v))
+    for _ in range(2):
+        for other in range(row):
+            part = _dot(frame[other], v)
+            for i in range(len(v)):
+                v[i] -= part * frame[other, i]
+    left = math.sqrt(_dot(v, v))
+    for i in range(len(v)):
+        v[i] /= left
+    return left / size
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _complete(frame: Any) -> None:
+    """Set the last two rows so that all are orthonormal."""
+    m = len(frame)
+    for row in range(m - 2, m):
+        # The axis of which the rows so far hold the least.
+        best, least = 0, math.inf
+        for i in range(m):
+            held = 0.0
+            for other in range(row):
+                held += frame[other, i] ** 2
+            if held < least:
+                best, least = i, held
+        frame[row, :] = 0.0
+        frame[row, best] = 1.0
+        _orthonormalise(frame, row)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _heights(along: Any, chosen: Any, level: int, pattern: int, height: float, heights: Any) -> float:
+    """Solve for the components along the normals on a curve, the first side positive; return 1 less their squares."""
+    left = 1.0
+    for i in range(level + 1):
+        k = chosen[i]
+        value = -height if i > 0 and (pattern >> (i - 1)) & 1 else height
+        for other in range(i):
+            value -= heights[other] * along[k, other]
+        heights[i] = value / along[k, i]
+        left -= heights[i] * heights[i]
+    return left
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _crossed(rest: Any, along: Any, heights: Any, level: int, radius: float) -> bool:
+    """Whether a hyperplane crosses the sphere of this radius at these heights over the normals."""
+    for k in range(len(rest)):
+        offset = 0.0
+        for i in range(level + 1):
+            offset += heights[i] * along[k, i]
+        if abs(offset) <= radius * math.sqrt(_dot(rest[k], rest[k])):
+            return True
+    return False
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _in_one_cell(
+    Q: Any, L: Any, along: Any, heights: Any, level: int, even: bool, space: Any, best: float
+) -> float:  # fmt: skip
+    """Look into the one cell that holds the whole sphere at these heights over the normals, and the one opposite."""
+    N, m, T = len(Q), Q.shape[1], L.shape[1]
+    active = np.empty(N, np.bool_)
+    here, there = np.zeros((m, T)), np.zeros((m, T))
+    for k in range(N):
+        offset = 0.0
+        for i in range(level + 1):
+            offset += heights[i] * along[k, i]
+        active[k] = offset > 0.0
+        _add(here if active[k] else there, L[k], Q[k], 1.0)
+    return _inside(Q, active, here, there, even, space, best)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _along_curve(
+    Q: Any, L: Any, frame: Any, heights: Any, radius: float, chosen: Any, pattern: int, even: bool, seen: Any, space: Any,
+    best: float,
+) -> float:  # fmt: skip
+    """Look into all cells along a curve, and into those opposite to them.
+
+    The curve is w(t) = sum_i heights_i n_i + radius (cos(t) e1 + sin(t) e2); the n_i, e1 and e2 are the rows of `frame`.
+    On it w.q_k is a cos(t - phi) + c, positive where |t - phi| < acos(-c / a).
+    """
+    (N, m), T = Q.shape, L.shape[1]
+    at, row, count = np.empty(2 * N), np.empty(2 * N, np.int64), 0
+    active, own = np.empty(N, np.bool_), np.zeros(N, np.int64)
+    here, there, point = np.zeros((m, T)), np.zeros((m, T)), np.zeros(m)
+    for i in range(m - 2):
+        own[chosen[i]] = -1 if i > 0 and (pattern >> (i - 1)) & 1 else 1
+        for other in range(m):
+            point[other] += heights[i] * frame[i, other]
+    for k in range(N):
+        x, y, c = radius * _dot(frame[m - 2], Q[k]), radius * _dot(frame[m - 1], Q[k]), _dot(point, Q[k])
+        a = math.hypot(x, y)
         active[k] = c > 0.0
-        if abs(c) < a and abs(c / a) < 1.0:
+        if own[k] != 0:
+            active[k] = own[k] > 0
+        elif abs(c) < a and abs(c / a) < 1.0:
             phi, half = math.atan2(y, x), math.acos(-c / a)
             for turn in (-half, half):
                 t = phi + turn
@@ -111,37 +331,98 @@ def _above(P: Any, L: Any, frame: Any, even: bool, best: float) -> float:
                 count += 1
             active[k] = at[count - 1] < at[count - 2]  # at t = -pi, if it goes off before it goes on
         if active[k] or not even:
-            _add3(here if active[k] else there, L[k], P[k], 1.0)
-    order = np.argsort(at[:count])
-    best = _inside(P, active, here, there, even, best)
-    for place in order:
-        k = row[place]
-        sign = -1.0 if active[k] else 1.0
-        _add3(here, L[k], P[k], sign)
-        if not even:
-            _add3(there, L[k], P[k], -sign)
-        active[k] = not active[k]
-        best = _inside(P, active, here, there, even, best)
+            _add(here if active[k] else there, L[k], Q[k], 1.0)
+    order, word = np.argsort(at[:count]), _signs(active)
+    for place in range(-1, count):
+        if place >= 0:
+            k = row[order[place]]
+            sign = -1.0 if active[k] else 1.0
+            _add(here, L[k], Q[k], sign)
+            if not even:
+                _add(there, L[k], Q[k], -sign)
+            active[k] = not active[k]
+            word[k >> 6] ^= np.uint64(1) << np.uint64(k & 63)
+        if _is_new(seen, word, N):
+            best = _inside(Q, active, here, there, even, space, best)
     return best
 
 
+# --- cells that were looked at ----------------------------------------------------------------------------------------
+
+
+@numba.njit(cache=True)
+def _table_size(N: int, m: int) -> int:
+    """Twice the number of pairs of opposite cells at most, up to a power of two."""
+    cells, term = 0.0, 1.0
+    for k in range(m):
+        cells += term
+        term *= max(N - 1 - k, 0) / (k + 1)
+    size = 4
+    while size < 2.0 * cells and size < _TABLE:
+        size *= 2
+    return size
+
+
+@numba.njit(cache=True)
+def _signs(active: Any) -> Any:
+    """Pack signs into words of 64 bits."""
+    word = np.zeros((len(active) + 63) // 64, np.uint64)
+    for k in range(len(active)):
+        if active[k]:
+            word[k >> 6] |= np.uint64(1) << np.uint64(k & 63)
+    return word
+
+
+@numba.njit(cache=True)
+def _is_new(seen: Any, word: Any, N: int) -> bool:
+    """Whether a cell, or the one opposite, is not in the hash table yet; then it is put there, unless it is hard to place.
+
+    The one of which vector 0 is on the positive side stands for both; so no entry in use is all 0.
+    """
+    one, key = np.uint64(1), np.uint64(0)
+    flip = np.uint64(0) if word[0] & one else ~np.uint64(0)
+    last = ~np.uint64(0) >> np.uint64(63 - (N - 1) % 64)
+    for i in range(len(word)):
+        bits = (word[i] ^ flip) & (last if i == len(word) - 1 else ~np.uint64(0))
+        key = (key ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        key ^= key >> np.uint64(29)
+    size = np.uint64(len(seen))
+    for attempt in range(_ATTEMPTS):
+        entry, same = seen[(key + np.uint64(attempt)) & (size - one)], True
+        if entry[0] == 0:
+            for i in range(len(word)):
+                entry[i] = (word[i] ^ flip) & (last if i == len(word) - 1 else ~np.uint64(0))
+            return True
+        for i in range(len(word)):
+            same = same and entry[i] == (word[i] ^ flip) & (last if i == len(word) - 1 else ~np.uint64(0))
+        if same:
+            return False
+    return True
+
+
+# --- one cell ---------------------------------------------------------------------------------------------------------
+
+
 @numba.njit(cache=True, error_model="numpy")
-def _add3(C: Any, vector: Any, p: Any, sign: float) -> None:
-    for k in range(3):
-        factor = sign * p[k]
+def _add(C: Any, vector: Any, q: Any, sign: float) -> None:
+    for k in range(len(q)):
+        factor = sign * q[k]
         for t in range(len(vector)):
             C[k, t] += factor * vector[t]
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _inside(P: Any, active: Any, here: Any, there: Any, even: bool, best: float) -> float:
-    """Raise `best` to the maximum of a cell, and of the one opposite, if it is larger and inside."""
-    G, w = np.empty((3, 3)), np.empty(3)
+def _inside(Q: Any, active: Any, here: Any, there: Any, even: bool, space: Any, best: float) -> float:
+    """Raise `best` to the maximum of a cell, and of the one opposite, if it is larger and inside.
+
+    `space` holds three matrices that are overwritten.
+    """
+    G = space[0]
     for side in range(1 if even else 2):
         _gram(here if side == 0 else there, G)
-        if _exceeds(G, best * best):
-            top = _top_eigenvector(G, w)
-            if top > best * best and _belongs(P, active, w):
+        if _exceeds(G, best * best, space[1]):
+            top = _top_eigenvector(G, space[1], space[2, 0])
+            if top > best * best and _belongs(Q, active, space[2, 0]):
                 best = math.sqrt(top)
     return best
 
@@ -149,66 +430,79 @@ def _inside(P: Any, active: Any, here: Any, there: Any, even: bool, best: float)
 @numba.njit(cache=True, fastmath={"reassoc"})
 def _gram(C: Any, G: Any) -> None:
     """Set G to C C'."""
-    for k in range(3):
-        for m in range(k + 1):
+    for k in range(len(C)):
+        for i in range(k + 1):
             total = 0.0
             for t in range(C.shape[1]):
-                total += C[k, t] * C[m, t]
-            G[k, m] = G[m, k] = total
+                total += C[k, t] * C[i, t]
+            G[k, i] = G[i, k] = total
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _exceeds(G: Any, level: float) -> bool:
-    """Whether the largest eigenvalue of G may exceed a level; by the closed form, rounded up."""
-    trace = G[0, 0] + G[1, 1] + G[2, 2]
+def _exceeds(G: Any, level: float, factor: Any) -> bool:
+    """Whether the largest eigenvalue of G may exceed a level: unless level - G has a Cholesky factor."""
+    m, trace = len(G), 0.0
+    for k in range(m):
+        trace += G[k, k]
     if trace <= level:
         return False
-    q = trace / 3.0
-    x, y, z = G[0, 0] - q, G[1, 1] - q, G[2, 2] - q
-    a, b, c = G[0, 1], G[0, 2], G[1, 2]
-    p = math.sqrt((x * x + y * y + z * z + 2.0 * (a * a + b * b + c * c)) / 6.0)
-    if p <= _PRUNING * q:
-        return True
-    r = (x * (y * z - c * c) - a * (a * z - c * b) + b * (a * c - y * b)) / (2.0 * p * p * p)
-    return q + 2.0 * p * math.cos(math.acos(min(max(r, -1.0), 1.0)) / 3.0) > level - _PRUNING * trace
+    level -= _ROUNDING * trace
+    for k in range(m):
+        pivot = level - G[k, k]
+        for i in range(k):
+            pivot -= factor[k, i] * factor[k, i]
+        if pivot <= 0.0:
+            return True
+        factor[k, k] = math.sqrt(pivot)
+        for other in range(k + 1, m):
+            entry = -G[other, k]
+            for i in range(k):
+                entry -= factor[other, i] * factor[k, i]
+            factor[other, k] = entry / factor[k, k]
+    return False
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _top_eigenvector(G: Any, w: Any) -> float:
-    """Largest eigenvalue of a symmetric 3 x 3 matrix, and a unit eigenvector, by Jacobi rotations; G is destroyed."""
-    V = np.eye(3)
+def _top_eigenvector(G: Any, V: Any, w: Any) -> float:
+    """Largest eigenvalue of a symmetric matrix, and a unit eigenvector, by Jacobi rotations; G and V are overwritten."""
+    m = len(G)
+    V[:] = 0.0
+    for i in range(m):
+        V[i, i] = 1.0
     for _ in range(_TURNS):
-        if G[0, 1] == 0.0 and G[0, 2] == 0.0 and G[1, 2] == 0.0:
+        rotated = False
+        for p in range(m - 1):
+            for q in range(p + 1, m):
+                if abs(G[p, q]) <= 1e-20 * math.sqrt(abs(G[p, p] * G[q, q])):
+                    G[p, q] = G[q, p] = 0.0
+                    continue
+                rotated = True
+                ratio = (G[q, q] - G[p, p]) / (2.0 * G[p, q])
+                tangent = math.copysign(1.0, ratio) / (abs(ratio) + math.hypot(1.0, ratio))
+                c = 1.0 / math.hypot(1.0, tangent)
+                s = tangent * c
+                for i in range(m):
+                    G[p, i], G[q, i] = c * G[p, i] - s * G[q, i], s * G[p, i] + c * G[q, i]
+                for i in range(m):
+                    G[i, p], G[i, q] = c * G[i, p] - s * G[i, q], s * G[i, p] + c * G[i, q]
+                    V[i, p], V[i, q] = c * V[i, p] - s * V[i, q], s * V[i, p] + c * V[i, q]
+        if not rotated:
             break
-        for k in range(3):
-            p, q = (0, 1) if k == 0 else ((0, 2) if k == 1 else (1, 2))
-            if abs(G[p, q]) <= 1e-20 * math.sqrt(abs(G[p, p] * G[q, q])):
-                G[p, q] = G[q, p] = 0.0
-                continue
-            ratio = (G[q, q] - G[p, p]) / (2.0 * G[p, q])
-            tangent = math.copysign(1.0, ratio) / (abs(ratio) + math.hypot(1.0, ratio))
-            c = 1.0 / math.hypot(1.0, tangent)
-            s = tangent * c
-            for m in range(3):
-                G[p, m], G[q, m] = c * G[p, m] - s * G[q, m], s * G[p, m] + c * G[q, m]
-            for m in range(3):
-                G[m, p], G[m, q] = c * G[m, p] - s * G[m, q], s * G[m, p] + c * G[m, q]
-                V[m, p], V[m, q] = c * V[m, p] - s * V[m, q], s * V[m, p] + c * V[m, q]
     best = 0
-    for k in range(1, 3):
+    for k in range(1, m):
         if G[k, k] > G[best, best]:
             best = k
-    for m in range(3):
-        w[m] = V[m, best]
+    for i in range(m):
+        w[i] = V[i, best]
     return G[best, best]
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _belongs(P: Any, active: Any, w: Any) -> bool:
+def _belongs(Q: Any, active: Any, w: Any) -> bool:
     """Whether w or -w lies in the closed cell in which exactly the `active` products are positive."""
     same, opposite = True, True
-    for k in range(len(P)):
-        s = _dot3(P[k], w)
+    for k in range(len(Q)):
+        s = _dot(Q[k], w)
         if s != 0.0:
             if (s > 0.0) == active[k]:
                 opposite = False
