@@ -229,13 +229,22 @@ def load_rows(path: str | os.PathLike[str]) -> list[Row]:
     ValueError
         If there is no such file, or it is not a store.
     """
+    return _read(path, "runs")
+
+
+def load_code(path: str | os.PathLike[str]) -> str:
+    """Read which code version made the runs of a store; errors are those of `load_rows`."""
+    return str(_read(path, "study")[0]["code"])
+
+
+def _read(path: str | os.PathLike[str], table: str) -> list[Row]:
     if not Path(path).is_file():
         raise ValueError(f"there is no store {os.fspath(path)!r}")
     connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=60)
     try:
         if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
             raise ValueError(f"{os.fspath(path)!r} is not a store of a study")
-        return _rows(connection, "runs")
+        return _rows(connection, table)
     except sqlite3.DatabaseError as error:
         raise ValueError(f"{os.fspath(path)!r} is not a store of a study ({error})") from None
     finally:

@@ -1,0 +1,112 @@
+"""The mean gradient norm of output 1 beside auxiliary outputs, over that without: against their number, by their size.
+
+Filled markers are certified minimal-VV-norm interpolants in the plane, from the study `certified_2d`: geometric means of
+paired ratios over data sets, with simultaneous intervals. The limit of infinitely many outputs is solved for, not
+extrapolated. Open markers are trained networks: in the plane on the first twenty of the same data sets (`trained_2d`), in
+the last two panels in ten dimensions (`trained_10d`), where no useful bound can be proved.
+
+A quick figure does a few runs of its own instead, of one target.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from figures.recorded import Line, complaints_about, recorded, select, small_study
+from vvnorm.claims import Verdict
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.sweep.run import INFINITE, Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MEASURE = "mean_gradient"
+_TARGETS = {
+    "noise": "noise",
+    "smooth": "smooth target",
+    "teacher": "ReLU teacher",
+    "diabetes": "diabetes, 2 components",
+    "breast_cancer": "breast cancer, 2 components",
+    "digits": "digits, 2 components",
+}
+_LOOKS = {0.1: ("sky", "s", ":"), 1.0: ("blue", "o", "-"), 10.0: ("orange", "^", "--")}
+_LIMIT_AT = 256  # where the limit stands on the axis of m
+_STATED = {"target": "noise", "auxiliary": 16, "sigma": 1.0, "labels": "gaussian"}
+_BRIEF = (4, 12)  # data sets and points of a quick figure
+
+
+def compute(seed: int, quick: bool) -> FigureData:
+    """Read what the studies found, or do a small one."""
+    panels: list[dict[str, Any]] = []
+    complaints: list[str] = []
+    if quick:
+        lines = select(small_study(_brief_runs(seed)), measure=MEASURE, kind="ratio")
+        complaints += [complaint for line in lines for complaint in complaints_about(line)]
+        panels.append({"title": "noise, a few data sets", "certified": lines, "trained": []})
+    else:
+        found = {}
+        for study in ("certified_2d", "trained_2d", "trained_10d"):
+            everything, wrong = recorded(study)
+            found[study] = select(everything, measure=MEASURE, kind="ratio", labels="gaussian")
+            complaints += wrong
+        for target, title in _TARGETS.items():
+            trained = select(found["trained_2d"], target=target, solver="trained")
+            panels.append({"title": title, "certified": select(found["certified_2d"], target=target), "trained": trained})
+        for target in ("noise", "smooth"):
+            trained = select(found["trained_10d"], target=target)
+            panels.append({"title": f"{_TARGETS[target]}, d = 10, trained", "certified": [], "trained": trained})
+    (stated,) = select(panels[0]["certified"], **_STATED)
+    return FigureData({"panels": panels}, Verdict(stated["verdict"]), complaints)
+
+
+def _brief_runs(seed: int) -> Iterable[Run]:
+    data_sets, points = _BRIEF
+    for k in range(data_sets):
+        for m, sigma in ((0, 0.0), (1, 1.0), (16, 1.0), (INFINITE, 0.0)):
+            yield Run("noise", 2, points, m, sigma, "gaussian", "certified", data_sets * seed + k)
+
+
+def plot(values: Mapping[str, Any]) -> "Figure":
+    """One panel for each target, four in a row."""
+    panels = values["panels"]
+    columns = min(4, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = new_figure(1.2 + 1.9 * columns, 0.6 + 1.9 * rows)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes, panel in zip(grid.ravel(), panels, strict=True):
+        axes.axhline(1, color=COLOURS["grey"], lw=0.7, zorder=0)
+        for sigma, (colour, marker, dashes) in _LOOKS.items():
+            look = {"color": COLOURS[colour], "marker": marker, "ms": 4}
+            draw_ratios(axes, select(panel["certified"], sigma=sigma), ls=dashes, label=rf"$\sigma = {sigma:g}$", **look)
+            draw_ratios(axes, select(panel["trained"], sigma=sigma), ls="", mfc="white", **look)
+        draw_ratios(axes, select(panel["certified"], auxiliary=INFINITE), color=COLOURS["black"], marker="*", ms=7, ls="")
+        axes.set_title(panel["title"])
+        axes.set_xscale("log", base=2)
+        axes.set_xticks([1, 4, 16, 64, _LIMIT_AT], ["1", "4", "16", "64", r"$\infty$"])
+        axes.minorticks_off()
+    for axes in grid[-1]:
+        axes.set_xlabel("auxiliary outputs $m$")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("ratio to $m = 0$")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def draw_ratios(axes: "Axes", lines: Iterable[Line], **look: Any) -> None:
+    """Draw ratios with their intervals against m; a line joins all but the limit."""
+    ordered = sorted(lines, key=lambda line: line["auxiliary"])
+    finite, limits = ([line for line in ordered if (line["auxiliary"] < INFINITE) is part] for part in (True, False))
+    for part, changed in ((finite, {}), (limits, {"ls": ""} | ({"label": None} if finite else {}))):
+        if part:
+            at = [min(line["auxiliary"], _LIMIT_AT) for line in part]
+            spread = [[line["ratio"] - line["low"] for line in part], [line["high"] - line["ratio"] for line in part]]
+            axes.errorbar(at, [line["ratio"] for line in part], spread, elinewidth=0.8, **(look | changed))
+
+
+FIGURE = FigureScript(
+    "gradient_norm",
+    "sixteen Gaussian outputs of its own size make noisy labels' interpolant smoother by 2 % or more in the mean",
+    compute,
+    plot,
+)

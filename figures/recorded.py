@@ -1,0 +1,55 @@
+"""What studies found: lines of their committed summaries, checked before they are drawn, or of a small study run now."""
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import as_file, files
+from typing import Any
+
+from vvnorm.claims import decide
+from vvnorm.sweep.run import Run
+from vvnorm.sweep.summary import CLAIMED_RATIO, CLAIMED_TREND, read_rows, summarise
+
+Line = Mapping[str, Any]
+
+_MOST_LEFT_OUT = 0.1  # part of the pairs: with more left out the others are no fair sample
+
+
+def recorded(study: str) -> tuple[list[Line], list[str]]:
+    """Read the summary of a study, and say what is wrong with it.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    with as_file(files("studies") / f"{study}.csv") as path:
+        lines = read_rows(path)
+    return lines, [f"{study}: {complaint}" for line in lines for complaint in complaints_about(line)]
+
+
+def complaints_about(line: Line) -> list[str]:
+    """Whether a line may be drawn: an interval around its ratio, the verdict that follows, few pairs left out."""
+    name = f"{line['target']}, m = {line['auxiliary']}, sigma = {line['sigma']}, {line['measure']}"
+    if line["ratio"] is None:
+        return [f"{name}: there is no ratio"]
+    found = []
+    if not 0 < line["low"] <= line["ratio"] <= line["high"]:
+        found.append(f"{name}: ratio {line['ratio']} is not inside [{line['low']}, {line['high']}]")
+    claimed = CLAIMED_TREND if line["kind"] == "trend" else CLAIMED_RATIO
+    if line["verdict"] != decide(line["low"], line["high"], claimed, statistical=True):
+        found.append(f"{name}: verdict {line['verdict']} does not follow from [{line['low']}, {line['high']}]")
+    if line["left_out"] > _MOST_LEFT_OUT * (line["n"] + line["left_out"]):
+        found.append(f"{name}: {line['left_out']} pairs are left out and {line['n']} are not")
+    return found
+
+
+def small_study(runs: Iterable[Run]) -> list[Line]:
+    """Do runs one after the other and summarise them."""
+    from vvnorm.sweep.experiment import perform
+
+    known = ((run, {"auxiliary": run.auxiliary, "settings": ""}) for run in runs)
+    return summarise([{**run.configuration(), **given, **perform(run)} for run, given in known])
+
+
+def select(lines: Iterable[Line], **wanted: Any) -> list[Line]:
+    """Lines in which these columns have these values."""
+    return [line for line in lines if all(line[name] == value for name, value in wanted.items())]
