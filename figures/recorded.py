@@ -1,6 +1,6 @@
 """What studies found: lines of their committed summaries, checked before they are drawn, or of a small study run now."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -13,7 +13,7 @@ Line = Mapping[str, Any]
 _MOST_LEFT_OUT = 0.1  # part of the pairs: with more left out the others are no fair sample
 
 
-def recorded(study: str) -> tuple[list[Line], list[str]]:
+def recorded(study: str) -> tuple[Sequence[Line], list[str]]:
     """Read the summary of a study, and say what is wrong with it.
 
     Raises
@@ -42,7 +42,7 @@ def complaints_about(line: Line) -> list[str]:
     return found
 
 
-def small_study(runs: Iterable[Run]) -> list[Line]:
+def small_study(runs: Iterable[Run]) -> Sequence[Line]:
     """Do runs one after the other and summarise them."""
     from vvnorm.sweep.experiment import perform
 
@@ -50,6 +50,6 @@ def small_study(runs: Iterable[Run]) -> list[Line]:
     return summarise([{**run.configuration(), **given, **perform(run)} for run, given in known])
 
 
-def select(lines: Iterable[Line], **wanted: Any) -> list[Line]:
+def select(lines: Iterable[Line], **wanted: Any) -> Sequence[Line]:
     """Lines in which these columns have these values."""
     return [line for line in lines if all(line[name] == value for name, value in wanted.items())]

@@ -1,0 +1,73 @@
+"""Figures about studies are drawn from lines that hold what they say, and from no others."""
+
+import math
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from figures import distances, gradient_norm, smooth_example
+from figures.recorded import complaints_about, recorded
+from vvnorm import Verdict
+from vvnorm.plotting import draw_figure, load_figure
+from vvnorm.sweep.study import load_study
+
+STUDIES = sorted(path.name.removesuffix(".toml") for path in files("studies").iterdir() if path.name.endswith(".toml"))
+LINE = {
+    "target": "noise", "auxiliary": 16, "sigma": 1.0, "measure": "mean_gradient", "kind": "ratio", "n": 60, "left_out": 1,
+    "ratio": 0.85, "low": 0.8, "high": 0.9, "verdict": "SUPPORTED",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["smooth_example", "gradient_norm", "distances"])
+def test_a_quick_figure_is_drawn_from_runs_of_its_own(tmp_path: Any, name: str) -> None:
+    data = draw_figure(load_figure(name), tmp_path, quick=True)
+    assert data.complaints == []
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f"{name}.pdf", f"{name}.png"]
+
+
+def test_the_example_is_certified_and_says_how_steep_it_is() -> None:
+    data = smooth_example.compute(1, True)
+    assert data.complaints == []
+    assert data.values["gaps"].max() <= 1e-6
+    smoother = data.values["slopes"][0] > data.values["slopes"][1:].max()
+    assert data.verdict is (Verdict.HOLDS if smoother else Verdict.VIOLATED)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_study_is_valid_and_its_summary_is_of_its_runs(study: str) -> None:
+    runs = load_study(str(files("studies") / f"{study}.toml")).runs
+    cells = {(run.target, run.inputs, run.points, run.solver, run.labels, run.sigma, run.auxiliary) for run in runs}
+    lines, complaints = recorded(study)
+    assert complaints == []
+    names = ("target", "inputs", "points", "solver", "labels", "sigma", "auxiliary")
+    found = {tuple(line[name] for name in names) for line in lines if line["kind"] == "ratio"}
+    assert found == {cell for cell in cells if cell[-1]}
+    seeds = {run.seed for run in runs}
+    assert all(line["n"] + line["left_out"] == len(seeds) for line in lines)
+
+
+@pytest.mark.parametrize("figure", [gradient_norm, distances])
+def test_the_full_figure_is_drawn_from_the_summaries(figure: Any, tmp_path: Any) -> None:
+    data = draw_figure(figure.FIGURE, tmp_path)
+    assert data.complaints == []
+    assert (tmp_path / f"{figure.FIGURE.id}.pdf").stat().st_size > 10_000
+
+
+def test_a_sound_line_is_not_complained_about() -> None:
+    assert complaints_about(LINE) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"verdict": "NOT_SUPPORTED"}, "does not follow"),
+        ({"low": 0.97, "high": 0.99, "ratio": 0.98}, "does not follow"),
+        ({"ratio": 0.95}, "is not inside"),
+        ({"low": math.nan}, "is not inside"),
+        ({"ratio": None}, "there is no ratio"),
+        ({"left_out": 30}, "30 pairs are left out"),
+    ],
+)
+def test_a_line_that_contradicts_itself_is_complained_about(changed: dict[str, Any], words: str) -> None:
+    assert any(words in complaint for complaint in complaints_about({**LINE, **changed}))
