@@ -18,6 +18,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from vvnorm.multivariate.plane import rise, switches
+
 _SWEEPS = 40  # of Jacobi's method: it takes 5 or 6
 
 
@@ -62,7 +64,7 @@ def climb(
     D = P.shape[1]
     value, direction, kink = np.zeros(1), np.zeros((1, D)), np.full((1, D - 1), -1)
     members, trial = start.copy(), np.empty(D - 2, np.int64)
-    sweep(P, L, symmetric, base, members, faces, 0, value, direction, kink)
+    _look(P, L, symmetric, base, members, faces, value, direction, kink)
     while True:
         before, vertex = value[0], kink[0].copy()
         complete = True
@@ -75,11 +77,48 @@ def climb(
                     if k != leave:
                         trial[place] = vertex[k]
                         place += 1
-                sweep(P, L, symmetric, base, trial, faces, 0, value, direction, kink)
+                _look(P, L, symmetric, base, trial, faces, value, direction, kink)
         if not value[0] > before * (1.0 + 1e-9):
             break
     if value[0] > values[slot]:
         values[slot], directions[slot], through[slot] = value[0], direction[0], kink[0]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _look(
+    P: Any, L: Any, symmetric: bool, base: int, S: Any, faces: bool, value: Any, direction: Any, kink: Any
+) -> None:  # fmt: skip
+    if faces:
+        sweep(P, L, symmetric, base, S, True, 0, value, direction, kink)
+    else:
+        _circle(P, L, symmetric, base, S, value, direction, kink)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _circle(P: Any, L: Any, symmetric: bool, base: int, S: Any, value: Any, direction: Any, kink: Any) -> None:
+    """Improve the best so far, value (1,), on the great circle at a right angle to the points S: a search in the plane."""
+    N, D = P.shape
+    basis = np.empty((D, D))
+    if not _complete(P, S, basis):
+        return
+    u, v, Q = basis[D - 2], basis[D - 1], np.zeros((N, 2))
+    for j in range(N):
+        taken = j == base
+        for s in S:
+            taken = taken or j == s
+        if not taken:
+            Q[j, 0], Q[j, 1] = _dot(P[j], u), _dot(P[j], v)
+    angle, order = np.empty(N), np.empty(N, np.int32)
+    count = switches(Q, angle, order)
+    values, peak, last = np.empty(4 * N + 4), np.empty(4 * N + 4), np.empty(4 * N + 4, np.int64)
+    best = rise(Q, L, symmetric, angle, order, count, True, values, peak, last) - 1
+    if values[best] > value[0] * (1.0 + 1e-12):
+        value[0] = values[best]
+        for c in range(D):
+            direction[0, c] = math.cos(peak[best]) * u[c] + math.sin(peak[best]) * v[c]
+        for c in range(D - 2):
+            kink[0, c] = S[c]
+        kink[0, D - 2] = last[best]
 
 
 @numba.njit(cache=True, error_model="numpy")

@@ -26,7 +26,8 @@ _START = 2  # random neurons for each base point
 _MOST = 16  # of them, where fewer do not span the labels
 _ROUNDS = 300
 _LOOSE = 0.1  # of the gap: how accurately the master problem is solved
-_WARM = 1e-3  # the first time, from a similar problem
+_WARM = 1e-2  # the first time, from a similar problem
+_TIGHTER = 1e-2  # times that, after a round that finds no neuron
 _TIGHTEST = 1e-4  # of that: where rounding must be the limit
 _BETWEEN = (0.5, 0.1)  # weights of the master's dual in the points between it and the best feasible one
 _VIOLATED = 1e-9  # responses above 1 by less are 1
@@ -34,7 +35,9 @@ _IDLE = 0.98  # neurons of weight 0 that respond less than this leave
 _WORTH = 0.3  # in the interior-point method: neurons with eta below this times (1 - ||a||) mean(eta) leave
 _MISSED = 1e-12  # relative distance of the targets from the span of the neurons that is rounding
 _WARM_UP = 8  # multiplicative steps eta <- eta ||a|| at the start
+_AGAIN = 2  # the same from a similar problem
 _CHEAP = 1e8  # multiplications: an exact search that takes less needs no other one before it
+_EARLY = 3  # dimensions up to which exact searches pay before the end
 _TRIES = 3  # searches that are not exact and find nothing before the rounds end
 
 
@@ -216,6 +219,8 @@ def generate(
 
 
 class _Generation:
+    eta: Array
+
     def __init__(self, problem: Squares, tol: float, start: Start | None) -> None:
         self.problem, self.tol = problem, tol
         self.interior = problem.rank == 1 and problem.lam == 0  # the Hessian is of low rank, and solutions fill a face
@@ -225,6 +230,7 @@ class _Generation:
             K, spikes = len(start.neurons), problem.spikes[0].shape[1]
             eta = start.eta if len(start.eta) == K + spikes else np.append(start.eta[:K], np.zeros(spikes))
             self._set(start.neurons, problem.columns(start.neurons), eta)
+            self._warm_up(_AGAIN)
         self.best: tuple[Neurons, _Master] | None = None
         self.centre = start.duals if start is not None and problem.fits(start.duals) else None
         self.feasible: list[Array] | None = None
@@ -246,16 +252,19 @@ class _Generation:
             neurons = problem.cloud.random(each)
             eta = np.ones(len(neurons) + problem.spikes[0].shape[1])
             self._set(neurons, problem.columns(neurons), eta)
-            state = evaluate(self._blocks, problem.lam, eta)
-            for _ in range(_WARM_UP):
-                if state is not None:
-                    eta = eta * state.norms
-                    state = evaluate(self._blocks, problem.lam, eta)
-            if state is not None and np.isfinite(state.value):
-                self.eta = eta
+            if self._warm_up(_WARM_UP):
                 return
             each *= 2
         raise ValueError("X: random neurons do not span the labels; some points are too close to each other for float64")
+
+    def _warm_up(self, steps: int) -> bool:
+        """Take steps eta <- eta ||a||, each at the price of one solve; False where the neurons do not span the targets."""
+        for _ in range(steps):
+            state = evaluate(self._blocks, self.problem.lam, self.eta)
+            if state is None or not np.isfinite(state.value):
+                return False
+            self.eta = self.eta * state.norms
+        return True
 
     @property
     def _blocks(self) -> list[Block]:
@@ -287,7 +296,7 @@ class _Generation:
                 status = "time limit"
                 break
             if found is None:
-                self.tight *= 0.1
+                self.tight *= _TIGHTER
                 silent += 1
                 if self.tight < _TIGHTEST or (not self.exact and silent == _TRIES):
                     status = "rounding is the limit" if self.exact else "climbing finds no better neuron"
@@ -355,7 +364,7 @@ class _Generation:
         """Ask for neurons that respond by more than 1; update the bound."""
         candidates = [master.duals]
         centre = self.centre if self.feasible is None else self.feasible
-        if centre is not None:
+        if centre is not None and self.exact:  # else bounds are estimates, and not worth three times the searches
             candidates += [
                 [part * new + (1 - part) * old for new, old in zip(master.duals, centre, strict=True)] for part in _BETWEEN
             ]
@@ -374,7 +383,11 @@ class _Generation:
                 found.append(neurons[more])
             if largest <= 1 + _VIOLATED:
                 break
-        return self.problem.cloud.distinct(Neurons.joined(found)) if found else None
+        return self._fresh(Neurons.joined(found)) if found else None
+
+    def _fresh(self, found: Neurons) -> Neurons:
+        cloud = self.problem.cloud
+        return cloud.distinct(cloud.straightened(found))
 
     def _confirm(self) -> Neurons | None:
         """Replace a bound that no exact search has confirmed by one that has; return the neurons that refute it."""
@@ -388,14 +401,15 @@ class _Generation:
             self.proved = confirmed
         self.lower, self.feasible = self.proved
         more = responses > 1 + _VIOLATED
-        return neurons[more] if more.any() else None
+        return self._fresh(neurons[more]) if more.any() else None
 
     def _search(self, dual: Array) -> tuple[Neurons, Array, bool]:
         cloud, rank = self.problem.cloud, self.problem.rank
         if cloud.work(rank) <= _CHEAP:
             return *cloud.search(dual, exact=True), True
         neurons, responses = cloud.search(dual, exact=False, hints=self.neurons[self.eta[: len(self.neurons)] > 0])
-        if np.max(responses, initial=0.0) > 1 + _LOOSE * max(self.gap, self.tol) or not cloud.exact(rank):
+        beaten = np.max(responses, initial=0.0) > 1 + _LOOSE * max(self.gap, self.tol)
+        if beaten or cloud.dimension > _EARLY or not self.exact:
             return neurons, responses, False
         return *cloud.search(dual, exact=True), True
 

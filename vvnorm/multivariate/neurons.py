@@ -20,7 +20,7 @@ from vvnorm.network import row_norms
 _APART = 1e-10  # neurons whose unit vectors differ by less, with kinks through the same point, are one
 _JITTER = 1e-11  # relative: points are moved by that much before cells are enumerated, which need general position
 _EXACT = 3e9  # multiplications of an exact search that count as affordable: seconds
-_CLIMBS = 2  # climbs for each base point from random circles, where the search is not exact
+_CLIMBS = 1  # climbs for each base point from random circles, where the search is not exact
 _FACES = 4  # dimensions up to which climbing looks at the faces next to a circle
 _NEGLIGIBLE = 1e-9  # relative to its point's distance: w.p that is 0 but for rounding
 
@@ -135,19 +135,16 @@ class Cloud:
 
         Returns
         -------
-        Neurons, and the norms of their responses, at most one neuron for each base point (or first point on the kink).
+        Neurons, and the norms of their responses, at most one neuron for each base point (or first point on the kink). A
+        kink through several points may be there several times, and miss them by rounding: see `distinct`, `straightened`.
         """
         L = np.ascontiguousarray(dual)
         if self.dimension <= 2:
-            found = self._search_plane(L)
-        elif exact:
-            found = self._search_faces(L)
-        else:
-            found = self._climb(L, hints)
-        found = self.distinct(self._straightened(found))
+            return self._search_plane(L)
+        found = self.straightened(self._search_faces(L) if exact else self._climb(L, hints))
         return found, row_norms(self.features(found).T @ L)
 
-    def _search_plane(self, L: Array) -> Neurons:
+    def _search_plane(self, L: Array) -> tuple[Neurons, Array]:
         N = len(self.P)
         if self.anchored:
             values, w, through = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
@@ -161,8 +158,8 @@ class Cloud:
         D = self.dimension
         if D == 1:  # the second coordinate is 0 for all points: directions are w = 1 and w = -1
             rows, anchor = rows[np.abs(w[rows, 0]) > 0.5], anchor[np.abs(w[rows, 0]) > 0.5]
-            return Neurons(np.sign(w[rows, :1]), anchor, np.empty((len(rows), 0), np.int64))
-        return Neurons(w[rows], anchor, through[rows, None])
+            return Neurons(np.sign(w[rows, :1]), anchor, np.empty((len(rows), 0), np.int64)), values[rows]
+        return Neurons(w[rows], anchor, through[rows, None]), values[rows]
 
     @cached_property
     def _switches(self) -> tuple[Array, NDArray[np.int32], NDArray[np.int64]]:
@@ -211,7 +208,7 @@ class Cloud:
     def _seen_from(self, base: int) -> Array:
         return self._moved - self._moved[base] if base >= 0 else self._moved
 
-    def _straightened(self, neurons: Neurons) -> Neurons:
+    def straightened(self, neurons: Neurons) -> Neurons:
         """Put kinks through their points exactly: those points were moved a little, or angles were rounded."""
         w, through = neurons.w.copy(), neurons.through.copy()
         bent = np.flatnonzero(np.any(through >= 0, axis=1))
@@ -232,15 +229,13 @@ class Cloud:
 
     def distinct(self, neurons: Neurons) -> Neurons:
         """Drop repeats: a kink through two points is found from both."""
-        seen: set[tuple[object, ...]] = set()
-        keep = []
-        for k in range(len(neurons)):
-            side = 0 if self.symmetric else int(neurons.w[k][np.argmax(np.abs(neurons.w[k]))] > 0)
-            kink = sorted({int(neurons.anchor[k]), *neurons.through[k].tolist()} - {-1})
-            whole = len(kink) >= self.dimension - (0 if self.anchored else 1)
-            key = (side, *kink) if whole else (k,)
-            if whole and key in seen:
-                continue
-            seen.add(key)
-            keep.append(k)
-        return neurons[np.array(keep, dtype=np.intp)]
+        rows = np.arange(len(neurons))
+        kink = np.sort(np.column_stack([neurons.anchor, neurons.through]), axis=1)
+        incomplete = np.sum(kink >= 0, axis=1) < self.dimension - (0 if self.anchored else 1)
+        side = 0 if self.symmetric else neurons.w[rows, np.argmax(np.abs(neurons.w), axis=1)] > 0
+        # A kink that its points do not determine repeats nothing.
+        key = np.column_stack([np.where(incomplete, 1 + rows, 0), np.broadcast_to(side, rows.shape), kink])
+        first: dict[tuple[int, ...], int] = {}
+        for row, values in enumerate(map(tuple, key.tolist())):
+            first.setdefault(values, row)
+        return neurons[np.array(list(first.values()), dtype=np.intp)]

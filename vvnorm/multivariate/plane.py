@@ -58,7 +58,7 @@ def around(
     value, peak, other = np.empty(4 * N + 4), np.empty(4 * N + 4), np.empty(4 * N + 4, np.int64)
     for i in range(N):
         _differences(X, i, P)
-        best = _sweep(P, L, symmetric, angle[i], order[i], count[i], True, value, peak, other) - 1
+        best = rise(P, L, symmetric, angle[i], order[i], count[i], True, value, peak, other) - 1
         values[i], through[i] = value[best], other[best]
         directions[i, 0], directions[i, 1] = math.cos(peak[best]), math.sin(peak[best])
 
@@ -72,7 +72,7 @@ def along(P: Any, L: Any, symmetric: bool, values: Any, directions: Any, through
     angle, order = np.empty(len(P)), np.empty(len(P), np.int32)
     count = switches(P, angle, order)
     peak = np.empty(len(values))
-    found = _sweep(P, L, symmetric, angle, order, count, False, values, peak, through)
+    found = rise(P, L, symmetric, angle, order, count, False, values, peak, through)
     for k in range(found):
         directions[k, 0], directions[k, 1] = math.cos(peak[k]), math.sin(peak[k])
     return found
@@ -85,7 +85,7 @@ def _differences(X: Any, i: int, P: Any) -> None:
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _sweep(
+def rise(
     P: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: int, rising: bool,
     values: Any, angles: Any, through: Any,
 ) -> int:  # fmt: skip

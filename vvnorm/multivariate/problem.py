@@ -8,7 +8,7 @@ norm.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -171,6 +171,13 @@ class Reduction:
     lam: float
     constant: float = 0.0
     limits: Array | None = None
+
+    def at(self, lam: float) -> "Reduction":
+        """The same for another lam, without what does not depend on it being computed again. There must be no limits."""
+        assert self.limits is None
+        other = replace(self, lam=lam)
+        other.__dict__.update(label_unit=self.label_unit, weight_unit=self.weight_unit, _patterns=self._patterns)
+        return other
 
     @cached_property
     def present(self) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ The dual of the least-squares problem, shared among equal inputs by curvature an
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,13 @@ class Data:
         constant = float(np.sum(curvature * (targets - labels[self.points.group]) ** 2)) / 2
         limits = self.limits if lam > 0 else None
         return Reduction(self.points, weights, labels, lam, constant, limits)
+
+    @cached_property
+    def squared(self) -> Reduction | None:
+        """The one reduced problem, but for lam, where all losses are squared."""
+        if any(loss.name != "squared" for loss in self.losses):
+            return None
+        return replace(self.reduction(0.0, self.weights, np.nan_to_num(self.Y)), limits=None)
 
     def loss(self, U: Array) -> float:
         """Weighted sum of losses at values U (N, T)."""
@@ -216,7 +224,7 @@ def _parabolic_step(
 ) -> Fitted:  # fmt: skip
     """Minimise with the parabolas at these values (N, T) in place of the losses."""
     curvature, targets = _parabolas(data, values, split=True)
-    reduction = data.reduction(lam, curvature, targets)
+    reduction = data.squared.at(lam) if data.squared else data.reduction(lam, curvature, targets)
     squares = reduction.squares
     if squares.affine:
         optimum, status = None, "tolerance reached"

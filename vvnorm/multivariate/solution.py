@@ -350,19 +350,6 @@ class FitProblem:
         )  # fmt: skip
         return solution if self._outside is None else _lifted(solution, self._outside), found.start
 
-    def path(
-        self, lams: Sequence[float], tol: float, advance: Callable[[Any], object] | None
-    ) -> list[MultivariateSolution]:
-        """Fit for several lam, from the largest to the smallest, each from its neighbour; in the order of `lams`."""
-        found: dict[int, MultivariateSolution] = {}
-        start = None
-        for place in sorted(range(len(lams)), key=lambda i: -lams[i]):
-            found[place], ahead = self.fit(lams[place], tol, start=start)
-            start = ahead or start
-            if advance:
-                advance(found[place])
-        return [found[place] for place in range(len(lams))]
-
     def _separated(self, found: Fitted) -> list[str]:
         """Say which outputs have classes that are separated so well that fitted values diverge as lam falls."""
         fitted = found.network(self.X)
