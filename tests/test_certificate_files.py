@@ -208,6 +208,27 @@ def test_the_command_judges_fits_and_the_bias_inside_the_norm(run: Command, tmp_
     assert without.facts["skip"] == "False"
 
 
+@pytest.mark.parametrize("lam", [None, "0.1"])
+def test_of_a_certificate_about_coordinates_the_command_says_what_it_is(
+    run: Command, tmp_path: Path, lam: str | None
+) -> None:
+    rng = np.random.default_rng(0)
+    frame, _ = np.linalg.qr(rng.standard_normal((3, 3)))
+    X, y = rng.standard_normal((9, 2)) @ frame[:2] + 1, rng.standard_normal(9)
+    rows = [",".join(map(repr, row)) for row in np.column_stack([X, y]).tolist()]
+    Path("data.csv").write_text("\n".join(["a,b,c,y", *rows]) + "\n")
+    data, fit = ("data.csv", "--x", "a,b,c", "--y", "y"), () if lam is None else ("--lam", lam)
+    assert run("solve", *data, *fit, "--save-certificate", "inside.npz", "--out", "net.npz").code == 0
+    checked = run("certify", "net.npz", *data, "--certificate", "inside.npz")
+    assert checked.code == 1
+    assert "affine subspace of 2 dimensions up to rounding: a certificate about coordinates there" in checked.out
+    # One that is made for X as it stands is accepted for what it says: its bound is lower.
+    made = run("certify", "net.npz", *data, *fit, "--save-certificate", "proof.npz", "--tol", "0.9")
+    assert made.code == 0
+    assert float(made.facts["gap"]) > 1e-6
+    assert run("certify", "net.npz", *data, "--certificate", "proof.npz", "--tol", "0.9").facts == made.facts
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [

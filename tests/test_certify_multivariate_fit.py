@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vvnorm import ReLUNetwork, certify
+from vvnorm import ReLUNetwork, certify, fit
 from vvnorm.certify_multivariate_fit import certify_fit_points
 from vvnorm.certify_regularised import FitCertificate, certify_fit
 from vvnorm.convex import plane_dictionary
@@ -328,3 +328,19 @@ TWO = ReLUNetwork([[1.0, 1.0]], [0.0], [[1.0]])
 def test_bad_arguments_are_named(arguments: tuple, options: dict, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         certify_fit(*arguments, **options)
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_where_the_best_fit_is_affine_the_bound_is_its_objective(scale: float) -> None:
+    # Labels of equal points that differ: pairing the dual array with any neuron leaves nothing but rounding.
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((8, 2)), scale * rng.standard_normal(8)
+    at_one_point = fit([1.0, 1.0, 1.0], scale * np.arange(3.0), 0.1 * scale, penalise_bias=True)
+    opposite = fit(np.vstack([X, X]), np.append(y, -y), 0.1 * scale)
+    for found, expected in ((at_one_point, scale**2), (opposite, y @ y)):
+        assert found.certificate.objective == pytest.approx(expected, rel=1e-12)
+        assert found.certificate.lower_bound == pytest.approx(expected, rel=1e-11)
+        assert found.verify() == []
+    none = ReLUNetwork(np.zeros((0, 1)), np.zeros(0), np.zeros((1, 0)), np.zeros((1, 1)), np.ones(1))
+    certificate = certify_fit_points(none, [[1.0], [1.0], [1.0]], [0.0, 1.0, 2.0], 0.1, penalise_bias=True)
+    assert 0 <= certificate.gap <= 1e-12

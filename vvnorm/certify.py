@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.data import Array, sorted_univariate
+from vvnorm.data import Array, as_inputs, sorted_univariate
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS, GAP
 
@@ -134,7 +134,7 @@ class Certificate:
             found.append(f"relative gap {again.gap:.3g} exceeds {tol:.3g}: not proved optimal")
         if not self.skip and network.A.any():
             found.append("the network has a skip connection, but the bound is on networks without one")
-        return found
+        return found + _if_flat(X) if found else []
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all.
@@ -172,6 +172,19 @@ class Certificate:
 
 
 _NUMBERS = ("residual", "relative_residual", "vv_norm", "lower_bound", "gap", "excess", "distance", "distance_bound")
+
+
+def _if_flat(X: ArrayLike) -> list[str]:
+    """Say what a rejected certificate may be about if the points lie in a subspace up to rounding."""
+    x = as_inputs(X)
+    s = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
+    dimensions = int(np.sum(s > 64 * len(x) * EPS * s[0]))
+    if dimensions == x.shape[1] or dimensions == 0:
+        return []
+    return [
+        f"X lies in an affine subspace of {dimensions} dimensions up to rounding: a certificate about coordinates there, "
+        "as solutions for such points have, is not about X, of which rounding is a part; have another made for X"
+    ]
 
 
 def _agree(recorded: float, actual: float, size: float) -> bool:

@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.certify import Rows, _agree, _fixed, _power_of_two, _scaled, _vv_norm
+from vvnorm.certify import Rows, _agree, _fixed, _if_flat, _power_of_two, _scaled, _vv_norm
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
@@ -135,7 +135,7 @@ class FitCertificate:
             found.append(f"relative gap {again.gap:.3g} exceeds {tol:.3g}: not proved optimal")
         if not self.skip and _has_skip(function):
             found.append("the function has a skip connection, but the bound is on networks without one")
-        return found
+        return found + _if_flat(X) if found else []
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all; see `vvnorm.certify.Certificate.save`."""
