@@ -95,6 +95,26 @@ def test_study_survives_a_worker_that_is_killed(tmp_path: Path, cluster: Cluster
     assert bare(go(tmp_path, what, "alone", workers=1)[1]) == bare(rows)
 
 
+def test_run_that_kills_its_workers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "0")
+    cluster = Cluster(tmp_path)
+    try:
+        for _ in range(4):
+            cluster.add_worker()
+        what = study(tmp_path, target='"deadly"', seeds=6, seconds=0.05)
+        with Store(tmp_path / "store.sqlite", what) as store, cluster_executor(cluster.address, store.code) as executor:
+            # One call at a time, so that no run is lost with another one's worker.
+            executor.slots = 1  # type: ignore[attr-defined]
+            tally = run_study(what, store, perform=stand_in.perform, executor=executor)
+            (failure,) = store.failures()
+    finally:
+        cluster.stop()
+    assert (tally.done, tally.failed) == (11, 1)
+    assert (failure["seed"], failure["auxiliary"]) == (1, 1)
+    assert failure["error"] == "its worker died each of 3 times, without a traceback"
+    assert "KilledWorker" in failure["traceback"]
+
+
 def test_cluster_without_workers_is_given_up(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip

@@ -174,7 +174,7 @@ def test_run_that_kills_its_worker_is_given_up_and_the_others_go_on(tmp_path: Pa
         assert len(store.rows()) == 31
     assert (tally.done, tally.failed) == (31, 1)
     assert (failure["target"], failure["seed"], failure["auxiliary"]) == ("deadly", 1, 1)
-    assert failure["error"] == "its worker died 3 times, without a traceback"
+    assert failure["error"] == "its worker died each of 3 times, without a traceback"
     (deadly,) = (run for run in what.runs if (run.target, run.seed, run.auxiliary) == ("deadly", 1, 1))
     tries = Counter(line.split()[0] for line in marks.read_text().splitlines())
     assert tries[deadly.key("")] == 3

@@ -221,12 +221,11 @@ class _Session:
         """Runs whose worker died are tried again, each by itself, so that the one at fault is found."""
         for run in runs:
             key = run.key(self.store.code)
-            # Dask has tried the chunk several times itself before it gives up.
-            self.strikes[key] += 1 if isinstance(error, BrokenExecutor) or len(runs) > 1 else STRIKES
+            self.strikes[key] += 1
             if self.strikes[key] < STRIKES:
                 self.alone.append(run)
             else:
-                said = f"its worker died {STRIKES} times, without a traceback"
+                said = f"its worker died each of {STRIKES} times, without a traceback"
                 self._write(run, Ended(None, said, f"{type(error).__name__}: {error}", 0.0, ""))
 
     def _write(self, run: Run, ended: Ended) -> None:
