@@ -76,6 +76,6 @@ CLAIM = Claim(
     on_violation={"exact_labels": (Verdict.NOT_SUPPORTED, "of noise the smoother interpolant follows less")},
     check=COMPARISON.check,
     recheck=rechecked(COMPARISON.recheck),
-    draws=4,
+    draws=3,
     quick_draws=1,
 )

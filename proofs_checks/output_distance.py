@@ -93,6 +93,6 @@ CLAIM = Claim(
     },
     check=COMPARISON.check,
     recheck=rechecked(COMPARISON.recheck),
-    draws=4,
+    draws=3,
     quick_draws=1,
 )

@@ -76,6 +76,6 @@ CLAIM = Claim(
     on_violation={"random_auxiliary": (Verdict.NOT_SUPPORTED, "a large output of one neuron makes all inputs one number")},
     check=COMPARISON.check,
     recheck=rechecked(COMPARISON.recheck),
-    draws=4,
+    draws=3,
     quick_draws=1,
 )

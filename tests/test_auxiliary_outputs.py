@@ -1,16 +1,25 @@
 """What the claims about auxiliary outputs rest on, checked by other means."""
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from proofs_checks import auxiliary_outputs as shared
-from proofs_checks import error_at_test_points, output_distance, representation_distance, smoothness_mean_gradient
+from proofs_checks import (
+    error_at_test_points,
+    output_distance,
+    representation_distance,
+    smoothness_in_m,
+    smoothness_in_sigma,
+    smoothness_mean_gradient,
+)
 from proofs_checks.auxiliary_outputs import Comparison, is_random, points, sparse_networks, with_gaussian
 from proofs_checks.support import mean_interval
 from vvnorm import ReLUNetwork, interpolate
-from vvnorm.claims import Instance
+from vvnorm.claims import Instance, Verdict, decide
 
 PAIRS = [
     (shared.mean_gradient, shared.mean_gradient_along_lines, 3e-4),
@@ -86,9 +95,41 @@ def test_fewer_data_sets_than_stated_say_nothing() -> None:
     assert (result.lower, result.upper) == (0, math.inf)
 
 
-def test_runs_are_paired() -> None:
-    """Both networks of a pair have the same points and first labels: more outputs are more columns."""
-    for module in (smoothness_mean_gradient, output_distance, representation_distance, error_at_test_points):
-        instance = module.draw(np.random.default_rng(0))
-        assert instance["outputs"][0] == 1
-        assert instance["Y"].shape == (module.SAMPLE, 25, instance["outputs"][1])
+MODULES = [
+    smoothness_mean_gradient,
+    smoothness_in_m,
+    smoothness_in_sigma,
+    output_distance,
+    representation_distance,
+    error_at_test_points,
+]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.CLAIM.id)
+def test_experiments_are_of_the_stated_size_and_violations_break_one_hypothesis(module: Any) -> None:
+    claim = module.CLAIM
+    for seed in range(5):
+        instance = claim.draw(np.random.default_rng(seed))
+        few, many = instance["outputs"]
+        assert instance["Y"].shape == (module.SAMPLE, 25, many)
+        assert few < many
+        assert claim.broken(instance) == []
+        for hypothesis, violate in claim.violate.items():
+            assert claim.broken(violate(np.random.default_rng(seed))) == [hypothesis]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.CLAIM.id)
+def test_an_experiment_of_fewer_data_sets_is_inconclusive_and_damage_is_seen(module: Any) -> None:
+    claim = module.CLAIM
+    drawn = claim.draw(np.random.default_rng(0))
+    instance = {name: array if name == "outputs" else array[:3] for name, array in drawn.items()}
+    result = claim.check(instance)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert claim.verify(instance, result) == []
+    for name, array in result.certificate.items():
+        damaged = array.copy()
+        damaged[(0,) * array.ndim] += 1
+        assert claim.verify(instance, replace(result, certificate={**result.certificate, name: damaged})), name
+    for lower, upper in (claim.claimed, (1.0, 1.0)):
+        forged = replace(result, lower=lower, upper=upper, verdict=decide(lower, upper, claim.claimed, statistical=True))
+        assert claim.verify(instance, forged)

@@ -14,17 +14,19 @@ from vvnorm.files import plain
 
 CLAIMS = claim_names()
 SEEDS = range(3)
-SLOW = {
-    "trained_networks", "trained_balance", "kernel_regime", "kinks_through_data", "smoothness_mean_gradient",
-    "smoothness_in_m", "smoothness_in_sigma", "output_distance", "representation_distance", "error_at_test_points",
-}  # seconds per draw  # fmt: skip
+SLOW = {"trained_networks", "trained_balance", "kernel_regime", "kinks_through_data", "smoothness_mean_gradient"}
+"""Claims that take seconds per draw: one draw is enough."""
+LONG = {"smoothness_in_m", "smoothness_in_sigma", "output_distance", "representation_distance", "error_at_test_points"}
+"""Claims made like `smoothness_mean_gradient` of up to twice as many certified networks: with `pytest -m slow` only."""
 
 
 def draw(claim: Claim, seed: int) -> Instance:
     return claim.draw(np.random.default_rng(seed))
 
 
-@pytest.fixture(params=CLAIMS, scope="module")
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in CLAIMS], scope="module"
+)
 def claim(request: pytest.FixtureRequest) -> Claim:
     return load_claim(request.param)
 
@@ -32,7 +34,7 @@ def claim(request: pytest.FixtureRequest) -> Claim:
 @pytest.fixture(scope="module")
 def checked(claim: Claim) -> list[tuple[Instance, Result]]:
     """Instances that meet all hypotheses, with their results."""
-    seeds = range(1) if claim.id in SLOW else SEEDS
+    seeds = range(1) if claim.id in SLOW | LONG else SEEDS
     return [(instance, claim.check(instance)) for instance in (draw(claim, seed) for seed in seeds)]
 
 
