@@ -156,6 +156,9 @@ def test_the_same_run_gives_the_same_outcome_and_settings_are_used() -> None:
     loose = perform(replace(RUN, settings={"tol": 0.1}))
     assert 1e-6 < loose["certified_gap"] <= 0.1
     assert loose["accepted"]
+    hurried = perform(replace(RUN, points=40, settings={"time_limit": 1e-3}))
+    assert not hurried["accepted"]
+    assert hurried["certified_gap"] > 1e-6
     unproved = perform(replace(RUN, settings={"prove": False}))
     assert unproved["certified_gap"] is None
     assert not unproved["accepted"]
@@ -228,7 +231,7 @@ def test_a_trained_run_is_certified_against_the_optimum() -> None:
     [
         ({"target": "weather"}, "target must be one of noise, .* got 'weather'"),
         ({"solver": "guess"}, "solver must be one of certified, trained, got 'guess'"),
-        ({"settings": {"steps": 5}}, "settings of solver certified are tol, prove; got 'steps'"),
+        ({"settings": {"steps": 5}}, "settings of solver certified are tol, prove, time_limit; got 'steps'"),
         ({"auxiliary": 1.5}, "auxiliary must be a whole number or infinite, got 1.5"),
         ({"auxiliary": -1}, "auxiliary must be a whole number or infinite, got -1"),
         ({"sigma": 0.0}, "sigma must be positive and finite, got 0.0"),

@@ -26,7 +26,7 @@ from vvnorm.sweep.targets import TARGETS, Sample
 __all__ = ["SETTINGS", "TARGETS", "auxiliary_labels", "perform"]
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "certified": {"tol": 1e-6, "prove": True},
+    "certified": {"tol": 1e-6, "prove": True, "time_limit": 600.0},
     "trained": {
         "width": 512,
         "steps": 5000,
@@ -43,6 +43,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 tol : relative gap, and relative residual, up to which a run is accepted; for `certified` also what is asked of the solver.
 prove : whether to make a certificate. In four or more dimensions it takes up to half a minute and proves little; without
     it a run is not accepted, and carries the solver's own estimate of its gap only.
+time_limit : seconds after which the solver gives its best network so far. Only many points or inputs take that long.
 width, steps, penalty, polish, exact : as for `vvnorm.train`.
 lam : strength of the regularisation, in units of `vvnorm.lambda_max`.
 """
@@ -148,7 +149,8 @@ def _solved(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
 
     limit = run.auxiliary == INFINITE
     Y = np.hstack([sample.y, auxiliary_labels(run)])
-    solution = interpolate(sample.X, Y, tol=settings["tol"], auxiliary="infinite" if limit else None)
+    options = {name: settings[name] for name in ("tol", "time_limit")}
+    solution = interpolate(sample.X, Y, auxiliary="infinite" if limit else None, **options)
     whole = solution.design if limit else solution
     certificate, accepted = None, False
     if settings["prove"]:
@@ -168,7 +170,7 @@ def _trained(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
     options = {name: settings[name] for name in ("width", "steps", "penalty", "polish", "exact")}
     lam = settings["lam"] * lambda_max(X, Y)
     network = train(X, Y, lam=lam, seeds=[run.seed], progress=False, **options).networks[0]
-    optimum = interpolate(X, Y)
+    optimum = interpolate(X, Y, time_limit=SETTINGS["certified"]["time_limit"])
     certificate, accepted = None, False
     if settings["prove"]:
         certificate = certify(network, X, Y, dual=optimum.dual if run.inputs > 1 else None)
