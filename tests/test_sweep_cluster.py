@@ -29,7 +29,12 @@ class Cluster:
         self.folder, self.contact = folder, folder / "scheduler.json"
         self.workers: list[subprocess.Popen[bytes]] = []
         self.scheduler = self.start("dask_scheduler", "--port", "0", "--scheduler-file", str(self.contact))
-        self.wait(self.contact.exists)
+        try:
+            # It is there before it is written.
+            self.wait(lambda: self.contact.exists() and self.contact.read_text().rstrip().endswith("}"))
+        except BaseException:
+            self.stop()
+            raise
         self.address = str(json.loads(self.contact.read_text())["address"])
 
     def start(self, kind: str, *options: str, path: str | None = None) -> subprocess.Popen[bytes]:
