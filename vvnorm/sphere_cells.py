@@ -118,7 +118,8 @@ class _Cells:
             if self.m == 2:
                 self.best = max(self.best, around(Q, self.L, self.even))
             else:
-                self.best = inside_cells(Q, self.L, height(self.m), self.even, self.best)
+                kept = Q.any(axis=1)
+                self.best = inside_cells(Q[kept], self.L[kept], height(self.m), self.even, self.best)
             return
         for j, left in enumerate(row_norms(Q).tolist()):
             if left == 0:
@@ -164,14 +165,12 @@ def _dot(u: Any, v: Any) -> float:
 
 @numba.njit(cache=True, error_model="numpy")
 def inside_cells(Q: Any, L: Any, height: float, even: bool, best: float) -> float:
-    """Raise `best` to the largest maximum inside a cell; Q (N, m) with m >= 3.
+    """Raise `best` to the largest maximum inside a cell; Q (N, m) with m >= 3, no row 0.
 
     Goes through the sets S by index, and for each through the sides of its hyperplanes. It takes one of two opposite ones:
     the cells opposite to those that a curve meets are looked at along with them.
     """
-    m, depth = Q.shape[1], Q.shape[1] - 2
-    kept = np.flatnonzero((Q != 0.0).sum(axis=1))
-    Q, L, N = Q[kept], L[kept], len(kept)
+    (N, m), depth = Q.shape, Q.shape[1] - 2
     rest, normals, along = np.empty((depth + 1, N, m)), np.empty((m, m)), np.empty((N, depth))
     for k in range(N):
         size = math.sqrt(_dot(Q[k], Q[k]))
@@ -198,10 +197,12 @@ def inside_cells(Q: Any, L: Any, height: float, even: bool, best: float) -> floa
             left = _heights(along, chosen, level, pattern, height, heights)
             if left <= 0.0:
                 continue
-            if level == depth - 1:
-                best = _along_curve(Q, L, normals, heights, math.sqrt(left), chosen, pattern, even, seen, space, best)
-            elif not _crossed(rest[level + 1], along, heights, level, math.sqrt(left)):
-                best = _in_one_cell(Q, L, along, heights, level, even, space, best)
+            radius, given = math.sqrt(left), level + 1
+            if given < depth:
+                if _crossed(rest[given], along, heights, level, radius):
+                    continue
+                radius = 0.0  # all that is left lies in one cell
+            best = _along_curve(Q, L, normals, heights, radius, chosen[:given], pattern, even, seen, space, best)
         if level < depth - 1:
             level += 1
             volumes[level], chosen[level] = volume, k
@@ -213,7 +214,8 @@ def _add_normal(rest: Any, normals: Any, along: Any, level: int, k: int) -> None
     """Extend the orthonormal `normals` by vector k; set components `along` it, and what it leaves of each unit vector."""
     N, m = rest.shape[1:]
     n = normals[level]
-    n[:] = rest[level, k]
+    for i in range(m):
+        n[i] = rest[level, k, i]
     _orthonormalise(normals, level)
     for j in range(N):
         along[j, level] = _dot(rest[level, j], n)
@@ -250,8 +252,8 @@ def _complete(frame: Any) -> None:
                 held += frame[other, i] ** 2
             if held < least:
                 best, least = i, held
-        frame[row, :] = 0.0
-        frame[row, best] = 1.0
+        for i in range(m):
+            frame[row, i] = 1.0 if i == best else 0.0
         _orthonormalise(frame, row)
 
 
@@ -282,23 +284,6 @@ def _crossed(rest: Any, along: Any, heights: Any, level: int, radius: float) -> 
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _in_one_cell(
-    Q: Any, L: Any, along: Any, heights: Any, level: int, even: bool, space: Any, best: float
-) -> float:  # fmt: skip
-    """Look into the one cell that holds the whole sphere at these heights over the normals, and the one opposite."""
-    N, m, T = len(Q), Q.shape[1], L.shape[1]
-    active = np.empty(N, np.bool_)
-    here, there = np.zeros((m, T)), np.zeros((m, T))
-    for k in range(N):
-        offset = 0.0
-        for i in range(level + 1):
-            offset += heights[i] * along[k, i]
-        active[k] = offset > 0.0
-        _add(here if active[k] else there, L[k], Q[k], 1.0)
-    return _inside(Q, active, here, there, even, space, best)
-
-
-@numba.njit(cache=True, error_model="numpy")
 def _along_curve(
     Q: Any, L: Any, frame: Any, heights: Any, radius: float, chosen: Any, pattern: int, even: bool, seen: Any, space: Any,
     best: float,
@@ -306,13 +291,14 @@ def _along_curve(
     """Look into all cells along a curve, and into those opposite to them.
 
     The curve is w(t) = sum_i heights_i n_i + radius (cos(t) e1 + sin(t) e2); the n_i, e1 and e2 are the rows of `frame`.
-    On it w.q_k is a cos(t - phi) + c, positive where |t - phi| < acos(-c / a).
+    On it w.q_k is a cos(t - phi) + c, positive where |t - phi| < acos(-c / a). With radius 0 it is a point, and stands for
+    the one cell in which it is.
     """
     (N, m), T = Q.shape, L.shape[1]
     at, row, count = np.empty(2 * N), np.empty(2 * N, np.int64), 0
     active, own = np.empty(N, np.bool_), np.zeros(N, np.int64)
     here, there, point = np.zeros((m, T)), np.zeros((m, T)), np.zeros(m)
-    for i in range(m - 2):
+    for i in range(len(chosen)):
         own[chosen[i]] = -1 if i > 0 and (pattern >> (i - 1)) & 1 else 1
         for other in range(m):
             point[other] += heights[i] * frame[i, other]
@@ -466,9 +452,9 @@ def _exceeds(G: Any, level: float, factor: Any) -> bool:
 def _top_eigenvector(G: Any, V: Any, w: Any) -> float:
     """Largest eigenvalue of a symmetric matrix, and a unit eigenvector, by Jacobi rotations; G and V are overwritten."""
     m = len(G)
-    V[:] = 0.0
     for i in range(m):
-        V[i, i] = 1.0
+        for k in range(m):
+            V[i, k] = 1.0 if i == k else 0.0
     for _ in range(_TURNS):
         rotated = False
         for p in range(m - 1):
