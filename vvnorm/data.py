@@ -78,8 +78,7 @@ def as_labels(Y: ArrayLike, n: int | None = None, name: str = "Y", *, allow_miss
         raise ValueError(f"{name} has no outputs (shape {values.shape})")
     if n is not None and len(values) != n:
         raise ValueError(f"{name} has {len(values)} rows but there are {n} inputs")
-    _reject_nonfinite(values, name, allow_nan=allow_missing)
-    if allow_missing and has_missing(values):
+    if not _reject_nonfinite(values, name, allow_nan=allow_missing):
         for t in range(values.shape[1]):
             if np.isnan(values[:, t]).all():
                 raise ValueError(f"{name}: output {t} has no label at all (every entry is NaN)")
@@ -126,14 +125,16 @@ def _first_non_number(raw: NDArray[Any]) -> Any:
     return raw.flat[0]
 
 
-def _reject_nonfinite(values: Array, name: str, *, allow_nan: bool) -> None:
+def _reject_nonfinite(values: Array, name: str, *, allow_nan: bool) -> bool:
+    """Raise for infinity, and for NaN unless it is allowed; return whether one sum shows that all entries are finite."""
     with np.errstate(over="ignore", invalid="ignore"):
         if math.isfinite(values.sum()):  # one pass and no temporary of the size of the data
-            return
+            return True
     bad = np.isinf(values) if allow_nan else ~np.isfinite(values)
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise ValueError(f"{name} holds {values[row, column]} at row {row}, column {column}; it must be finite")
+    return False
 
 
 def has_missing(Y: Array) -> bool:

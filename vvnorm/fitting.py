@@ -44,6 +44,7 @@ LossLike = str | Loss | Sequence[str | Loss]
 _LARGE = 1_000_000  # labels; fewer are validated here, more in the solver's own pass
 _DIVERGING = 1e-9 * math.log(2)  # mean logistic loss: margins of about 21, probabilities that are 0 or 1 to nine digits
 _MUCH = 0.1  # a gap smaller by this factor shows that the weights are at fault
+_LARGEST = np.finfo(np.float64).max
 _METHOD = "knot generation"
 _SINGLE = "constant (one distinct input)"
 
@@ -470,12 +471,11 @@ def _versions() -> dict[str, str]:
 
 def _network(found: Found) -> ReLUNetwork:
     """Neurons relu(x - a_k) with the slope jumps as output weights, and the line left of all kinks."""
-    with np.errstate(over="ignore"):
-        offset = found.value.astype(np.longdouble) - found.slope.astype(np.longdouble) * found.centre
-        c = offset.astype(np.float64)
-    if not np.isfinite(c).all():
+    offset = found.value.astype(np.longdouble) - found.slope.astype(np.longdouble) * found.centre
+    if not np.abs(offset).max() <= _LARGEST:
         raise ValueError("X lies too far from 0 for slopes as steep as these: f(0) leaves float64; shift or rescale X")
-    return ReLUNetwork.trusted(np.ones((len(found.kinks), 1)), -found.kinks, found.jumps.T, found.slope[:, None], c)
+    W, c = np.ones((len(found.kinks), 1)), offset.astype(np.float64)
+    return ReLUNetwork.trusted(W, -found.kinks, found.jumps.T, found.slope[:, None], c)
 
 
 # --- data -------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, part, plain
+from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, inlined, part, plain
 
 _FEW = 4  # outputs
 
@@ -74,34 +74,6 @@ def _summarise(x: Any, Y: Any, weights: Any, centre: float, start: int, stop: in
     return n, place, spread, scatter
 
 
-@plain()
-def compress(x: Any, Y: Any, weights: Any, centre: float, size: int, moments: Any, means: Any, crosses: Any) -> None:
-    """Summarise the rows in blocks of `size`.
-
-    Parameters
-    ----------
-    x : (N,) array, Y : (N, T) array, weights : (N,) or (0,) array
-        Rows; no weights are weights of one.
-    centre : float
-        Origin of the centroids.
-    moments : (B, 6) array
-        Set to weight, centroid, second moment, misfit to the block's own least-squares line, a bound on its ripple, and 1:
-        `sweep` computes the ripple itself where it matters, and then sets 0.
-    means, crosses : (B, T) arrays
-        Set to mean label and cross moment sum w (x - centroid) (y - mean).
-    """
-    for b in range(len(moments)):
-        stop = min((b + 1) * size, len(x))
-        n, place, spread, scatter = _summarise(x, Y, weights, centre, b * size, stop, means[b], crosses[b])
-        explained = 0.0
-        for t in range(Y.shape[1]):
-            explained += crosses[b, t] ** 2
-        moments[b, 0], moments[b, 1], moments[b, 2] = n, place, spread
-        moments[b, 3] = max(scatter - explained / spread, 0.0) if spread > 0.0 else scatter
-        moments[b, 4] = 0.25 * (x[stop - 1] - x[b * size]) * math.sqrt(n * moments[b, 3])
-        moments[b, 5] = 1.0
-
-
 @part(fastmath=ANY_ORDER)
 def _join(total: Any, mean: Any, cross: Any, n: float, place: float, spread: float, new_mean: Any, new_cross: Any) -> None:
     """Add one summary to another: `total` holds weight, centroid and second moment."""
@@ -120,7 +92,61 @@ def _join(total: Any, mean: Any, cross: Any, n: float, place: float, spread: flo
 
 
 @plain()
-def segment_summaries(data: Any, blocks: Any, rows: Any, sums: Any, mean: Any, fitted: Any, scratch: Any) -> None:
+def compress(
+    x: Any, Y: Any, weights: Any, centre: float, size: int, moments: Any, means: Any, crosses: Any, line: Any, total: Any
+) -> float:
+    """Summarise the rows in blocks of `size`, relative to the least-squares line.
+
+    Parameters
+    ----------
+    x : (N,) array, Y : (N, T) array, weights : (N,) or (0,) array
+        Rows; no weights are weights of one.
+    centre : float
+        Origin of the centroids, and of the line.
+    moments : (B, 6) array
+        Set to weight, centroid, second moment, misfit to the block's own least-squares line, a bound on its ripple, and 1:
+        `sweep` computes the ripple itself where it matters, and then sets 0.
+    means, crosses : (B, T) arrays
+        Set to mean label and cross moment sum w (x - centroid) (y - mean), both relative to the line.
+    line : (2, T) array
+        Set to the line's value at the centre, and its slope.
+    total : (3,) array
+        Set to weight, centroid and second moment of all rows.
+
+    Returns
+    -------
+    float : the misfit inside the blocks; not finite if a label is not.
+    """
+    T, misfit, sound = Y.shape[1], 0.0, 0.0
+    fill(total, 0.0)
+    fill(line[0], 0.0)
+    fill(line[1], 0.0)
+    for b in range(len(moments)):
+        stop = min((b + 1) * size, len(x))
+        n, place, spread, scatter = _summarise(x, Y, weights, centre, b * size, stop, means[b], crosses[b])
+        explained = 0.0
+        for t in range(T):
+            explained += crosses[b, t] ** 2
+            sound += 0.0 * means[b, t]
+        off = max(scatter - explained / spread, 0.0) if spread > 0.0 else scatter
+        ripple = 0.25 * (x[stop - 1] - x[b * size]) * math.sqrt(n * off)
+        moments[b, 0], moments[b, 1], moments[b, 2] = n, place, spread
+        moments[b, 3], moments[b, 4], moments[b, 5] = off, ripple, 1.0
+        misfit += off
+        _join(total, line[0], line[1], n, place, spread, means[b], crosses[b])
+    for t in range(T):
+        slope = line[1, t] / total[2] if total[2] > 0.0 else 0.0
+        line[0, t] -= slope * total[1]
+        line[1, t] = slope
+    for b in range(len(moments)):
+        for t in range(T):
+            means[b, t] -= line[0, t] + line[1, t] * moments[b, 1]
+            crosses[b, t] -= line[1, t] * moments[b, 2]
+    return misfit + sound
+
+
+@inlined()
+def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: Any, fitted: Any, scratch: Any) -> None:
     """Summarise the rows between knots.
 
     Parameters
@@ -128,11 +154,11 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, sums: Any, mean: Any, f
     data : tuple
         x (N,), Y (N, T), weights, centre, block size and line (2, T).
     blocks : tuple
-        What `compress` made of them, mean labels and cross moments relative to the line.
+        What `compress` made of them.
     rows : (k,) array
         Rows of the knots; segment p has the rows rows[p] .. rows[p + 1] - 1, the last one also those from its right end on.
-    sums : (3, k - 1) array
-        Set to weight, centroid from the segment's left end, and second moment.
+    segments : tuple of arrays
+        Set to lengths (k - 1,), weights, centroids from the left end and second moments, each (1, k - 1).
     mean, fitted : (k - 1, T) arrays
         Set to the mean label and the least-squares slope, relative to the line.
     scratch : (4, T + 3) array
@@ -140,6 +166,7 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, sums: Any, mean: Any, f
     """
     x, Y, weights, centre, size, line = data
     moments, means, crosses = blocks
+    h, weight, centroid, second = segments
     T, last = Y.shape[1], len(rows) - 2
     total, cross = scratch[0], scratch[1]
     for p in range(last + 1):
@@ -159,7 +186,8 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, sums: Any, mean: Any, f
                     c[t] -= line[1, t] * spread
             _join(total, here, cross, n, place, spread, m, c)
             row = until
-        sums[0, p], sums[1, p], sums[2, p] = total[0], total[1] - (x[rows[p]] - centre), total[2]
+        h[p] = x[rows[p + 1]] - x[rows[p]]
+        weight[0, p], centroid[0, p], second[0, p] = total[0], total[1] - (x[rows[p]] - centre), total[2]
         for t in range(T):
             fitted[p, t] = cross[t] / total[2] if total[2] > 0.0 else 0.0
 
@@ -295,7 +323,7 @@ def _refine(data: Any, blocks: Any, start: int, stop: int, limit: float, reach: 
     return open_blocks > 0
 
 
-@plain()
+@inlined()
 def sweep(
     data: Any,
     blocks: Any,

@@ -2,16 +2,17 @@
 
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from vvnorm.data import Array
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS
 from vvnorm.univariate import entries
-from vvnorm.univariate.compiled import fixed
-from vvnorm.univariate.knots import DualSweep, KnotFunction
+from vvnorm.univariate.compiled import fixed, plain
+from vvnorm.univariate.knots import DualSweep, KnotFunction, complete, next_knots
 from vvnorm.univariate.problem import Found, Problem
-from vvnorm.univariate.reduced import improve
+from vvnorm.univariate.reduced import improve, make_room
 from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, unit
 
 _STIFF = 1e100  # lam of the affine fit
@@ -152,7 +153,11 @@ class _Descent:
 
     def _next_knots(self) -> None:
         if self.lam < _STIFF:
-            rows, self.mu = self.rounds.next_knots(self.lam, self.mu, self.z, self.f, self.sweep)
+            close = self.lam * (1 - min(max(self.sweep.largest / self.lam - 1, 0.0), 1e-3))
+            rows, mu = np.empty(2 * len(self.mu), np.int64), np.empty(2 * len(self.mu))
+            x, f, worst = self.rounds.x, self.f, self.sweep.worst
+            count = next_knots(x, f.rows, self.mu, self.z, f.jumps, worst, close * close, rows, mu)
+            rows, self.mu = rows[:count], mu[:count]
             jumps = np.zeros((len(rows), self.rounds.outputs))
             kept = np.isin(self.f.rows, rows)
             jumps[np.isin(rows, self.f.rows)] = self.f.jumps[kept]
@@ -177,11 +182,21 @@ class _Descent:
         k, T = f.jumps.shape
         sums, (mean, fitted) = np.empty((3, T, k - 1)), np.empty((2, k - 1, T))
         entries.segment_sums(rounds.data, self.damping, f.arrays, self.pull, self.bend, sums, mean, fitted)
-        (self.z, values), first = np.zeros((2, k, T)), np.empty((2, T))
         segments, offsets = (np.diff(rounds.x[f.rows]), sums[0], sums[1], sums[2]), np.arange(T + 1)
-        steps, _ = improve(segments, (mean, fitted), offsets, self.lam, within, enough, NEWTON, mu, self.z, values, first)
-        self.steps += steps
-        return KnotFunction.solving(segments[0], f.rows, mu, self.z, values, first, by_values=self.idle > 2)
+        self.z, jumps, values = np.empty((3, k, T))
+        target = KnotFunction(f.rows, np.empty((2, T)), jumps, values, np.empty((k - 1, T)))
+        self.steps += _solve(
+            segments,
+            (mean, fitted),
+            offsets,
+            (self.lam, within, enough),
+            self.idle > 2,
+            mu,
+            self.z,
+            (target.first, jumps, values, target.slopes),
+            make_room(k, T, T),
+        )
+        return target
 
     def _line_search(self, target: KnotFunction) -> None:
         """Go towards the model's solution until the objective falls; damp the model if that is not the whole way."""
@@ -224,3 +239,18 @@ class _Descent:
             self.rounds.data, self.f.arrays, target.arrays, self.tau, self.sides, self.pull, self.bend, length
         )
         return moved
+
+
+@plain()
+def _solve(
+    segments: Any, labels: Any, offsets: Any, limits: Any, by_values: bool, mu: Any, z: Any, function: Any, room: Any
+) -> int:
+    """Set a function, as `vvnorm.univariate.knots.complete` does, to the model's solution; return the number of steps.
+
+    `limits` holds lam and what `improve` calls `within` and `enough`, its other arguments are as there.
+    """
+    lam, within, enough = limits
+    first, jumps, values, slopes = function
+    steps, _ = improve(segments, labels, offsets, lam, within, enough, NEWTON, mu, z, values, first, room)
+    complete(segments[0], mu, z, by_values, first, jumps, values, slopes)
+    return steps

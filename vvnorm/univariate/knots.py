@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
-from vvnorm.univariate.compiled import part, plain
+from vvnorm.univariate.compiled import inlined, part, plain
 
 
 @dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
@@ -37,15 +37,8 @@ class KnotFunction:
     def of(h: Array, rows: NDArray[np.int64], first: Array, jumps: Array) -> "KnotFunction":
         """Follow the function from its first value and slope over segments of lengths h (k - 1,)."""
         values, slopes = np.empty_like(jumps), np.empty((len(rows) - 1, jumps.shape[1]))
-        _trace(h, first, jumps, values, slopes)
+        trace(h, first, jumps, values, slopes)
         return KnotFunction(rows, first, jumps, values, slopes)
-
-    @staticmethod
-    def solving(
-        h: Array, rows: NDArray[np.int64], mu: Array, z: Array, values: Array, first: Array, by_values: bool
-    ) -> "KnotFunction":
-        """The function that `vvnorm.univariate.reduced.improve` found: from its jumps, as networks have them, or values."""
-        return KnotFunction.through(h, rows, values) if by_values else KnotFunction.of(h, rows, first, mu[:, None] * z)
 
     def towards(self, other: "KnotFunction", length: float) -> "KnotFunction":
         """The function at a share of the way to another one with the same knots."""
@@ -53,14 +46,6 @@ class KnotFunction:
             return other
         pairs = ((getattr(self, name), getattr(other, name)) for name in ("first", "jumps", "values", "slopes"))
         return KnotFunction(self.rows, *(a + length * (b - a) for a, b in pairs))
-
-    @staticmethod
-    def through(h: Array, rows: NDArray[np.int64], values: Array) -> "KnotFunction":
-        """The function with these values: more accurate than jumps where knots are close and slopes are steep."""
-        slopes = np.diff(values, axis=0) / h[:, None]
-        jumps = np.zeros_like(values)
-        jumps[1:-1] = np.diff(slopes, axis=0)
-        return KnotFunction(rows, np.stack([values[0], slopes[0]]), jumps, values, slopes)
 
     @property
     def arrays(self) -> tuple[NDArray[np.int64], Array, Array]:
@@ -119,7 +104,7 @@ def _two_sum(a: float, b: float) -> tuple[float, float]:
 
 
 @plain()
-def _trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
+def trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
     """Set values and slopes; sums are compensated, since thousands of jumps lose digits otherwise."""
     for t in range(jumps.shape[1]):
         value, slope, value_low, slope_low = first[0, t], first[1, t], 0.0, 0.0
@@ -130,6 +115,30 @@ def _trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
             value, e = _two_sum(value, h[p] * slope)
             value_low += e + h[p] * slope_low
         values[len(h), t] = value + value_low
+
+
+@inlined()
+def complete(h: Any, mu: Any, z: Any, by_values: bool, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
+    """Set what is left of the function that `vvnorm.univariate.reduced.improve` found.
+
+    It follows from its jumps, as in networks; or from its values, which is more accurate where knots are close and slopes
+    are steep.
+    """
+    last = len(h)
+    for t in range(z.shape[1]):
+        jumps[0, t] = 0.0
+        jumps[last, t] = 0.0
+        for p in range(1, last):
+            jumps[p, t] = mu[p] * z[p, t]
+    if not by_values:
+        trace(h, first, jumps, values, slopes)
+        return
+    for t in range(z.shape[1]):
+        for p in range(last):
+            slopes[p, t] = (values[p + 1, t] - values[p, t]) / h[p]
+            if p > 0:
+                jumps[p, t] = slopes[p, t] - slopes[p - 1, t]
+        first[0, t], first[1, t] = values[0, t], slopes[0, t]
 
 
 @plain()

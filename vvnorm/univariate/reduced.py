@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, kernel, part
+from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, inlined, part
 from vvnorm.univariate.smoother import backward, carry_labels, forward, sensitivity
 
 _WARM_UP = 8
@@ -74,7 +74,8 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any
 
     Block principal pivoting (Judice and Pires 1994): all variables on the wrong side change sides at once, and one at a
     time when that stops helping. Variables are factored in the order in which they came in, so that a factor stays valid
-    up to the first one that leaves. Scratch: factor (m + 2, m), x (m,), place (m,) of int, turn (m,) of bool.
+    up to the first one that leaves. Scratch: factor (m + 2, m), x (m,), place (m,) of int, turn (m,) of bool. All arrays
+    but b may be larger.
     """
     m = len(b)
     fewest, patience, scale = m + 1, 3, 0.0
@@ -127,7 +128,7 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any
         v[i] = max(v[i], 0.0)
 
 
-@part()
+@inlined()
 def _evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: Any, values: Any, first: Any) -> float:
     """Solve for the state with multipliers mu; set z, values and `first`, and return the misfit plus sum ||d||^2 / mu."""
     h, n, centroid, sxx = segments
@@ -141,7 +142,7 @@ def _evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: A
     return total
 
 
-@part()
+@inlined()
 def _gap(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) -> float:
     """Duality gap of the state; sets the norms of z."""
     largest, penalty, paid = 0.0, 0.0, 0.0
@@ -155,9 +156,12 @@ def _gap(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) 
     return 0.5 * (1.0 - theta) ** 2 * square + lam * penalty - theta * paid
 
 
-@part()
+@inlined()
 def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any, seen: Any, A: Any, H: Any) -> None:
-    """Set H (m, m) to the Hessian of F in the multipliers of the knots `used`; scratch: seen (m + 2, m), A (m, m)."""
+    """Set H (m, m) to the Hessian of F in the multipliers of the knots `used`; scratch: seen (m + 2, m), A (m, m).
+
+    All arrays but `used` may be larger.
+    """
     h, info, carry = segments[0], work[0], work[1]
     m = len(used)
     for i in range(m):
@@ -174,7 +178,7 @@ def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any,
             H[j, i] = H[i, j]
 
 
-@kernel()
+@inlined()
 def improve(
     segments: Any,
     labels: Any,
@@ -187,6 +191,7 @@ def improve(
     z: Any,
     values: Any,
     first: Any,
+    room: Any,
 ) -> tuple[int, float]:
     """Solve the problem on given knots.
 
@@ -211,18 +216,17 @@ def improve(
         Start, and result: multipliers; zero at both ends.
     z, values : (k, T) arrays, first : (2, T) array
         Set to the dual variables, to the function's values, and to its value and slope at the first knot.
+    room : tuple
+        What `make_room` returns.
 
     Returns
     -------
     int, float : number of steps; duality gap of the problem on these knots.
     """
-    k, T = z.shape
-    G = len(offsets) - 1
-    m1, m0, rows = np.empty((k, T)), np.empty((k, T)), np.empty((4, 6))
-    work = (np.empty((G, k, 3)), np.empty((G, k - 1, 4)), np.empty((k - 1, 4, 4)), m1, m0, rows)
-    norms, trial, x, used, place = np.empty(k), np.empty(k), np.empty(k), np.empty(k, np.int64), np.empty(k, np.int64)
-    turn = np.empty(k, np.bool_)
-    H, b, chosen, v, factor = np.empty((0, 0)), np.empty(0), np.empty(0, np.bool_), np.empty(0), np.empty((0, 0))
+    work, vectors, squares, places, marks = room
+    norms, trial, x, b, v = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
+    H, A, factor, used, place, chosen, turn = squares[0], squares[1], squares[2], places[0], places[1], marks[0], marks[1]
+    k = len(mu)
     copy(mu, trial)
     m, step, warm, length, before, gap = 0, 0, -1, 1.0, np.inf, np.inf
     kind = _FREE
@@ -262,12 +266,8 @@ def improve(
             m = 0
             for i in range(1, k - 1):
                 if mu[i] > 0.0 or norms[i] > lam:
-                    used[m] = i
+                    used[m], chosen[m] = i, mu[i] > 0.0
                     m += 1
-            H, b, chosen, v = np.empty((m, m)), np.empty(m), np.empty(m, np.bool_), np.empty(m)
-            for j in range(m):
-                chosen[j] = mu[used[j]] > 0.0
-            A, factor = np.empty((m, m)), np.empty((m + 2, m))
             _hessian(segments, offsets, mu, work, z, used[:m], factor, A, H)
         kind, length = _PLAIN if kind == _BACK else _BOLD, 1.0
         for j in range(m):
@@ -276,6 +276,20 @@ def improve(
             b[j] = size**2 * (size / lam - 1.0) if bold else 0.5 * (size**2 - lam * lam)
             for other in range(m):
                 b[j] += H[j, other] * mu[used[other]]
-        nonnegative_minimum(H, b, chosen, v, factor, x, place, turn)
+        nonnegative_minimum(H, b[:m], chosen, v, factor, x, place, turn)
         for j in range(m):
             trial[used[j]] = v[j]
+
+
+def make_room(k: int, outputs: int, groups: int) -> tuple[Any, ...]:
+    """Return arrays for `improve` to work in: k knots, and outputs in groups that share their weights."""
+    # info, carry, weights, m1, m0 and rows of the smoother
+    work = (
+        np.empty((groups, k, 3)),
+        np.empty((groups, k - 1, 4)),
+        np.empty((k - 1, 4, 4)),
+        np.empty((k, outputs)),
+        np.empty((k, outputs)),
+        np.empty((4, 6)),
+    )
+    return work, np.empty((5, k)), np.empty((3, k + 2, k)), np.empty((2, k), np.int64), np.empty((2, k), np.bool_)

@@ -33,11 +33,12 @@ _known: "WeakKeyDictionary[Problem, SquaredRounds | GeneralRounds]" = WeakKeyDic
 
 def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
     """Data of the problem as its solver has them, made once."""
-    if problem not in _known:
+    known = _known.get(problem)
+    if known is None:
         per_row = problem.weights is None or problem.weights.shape[1] == 1
         squared = SquaredRounds(problem) if per_row and all(loss.name == "squared" for loss in problem.losses) else None
-        _known[problem] = squared if squared and squared.complete else GeneralRounds(problem)
-    return _known[problem]
+        known = _known[problem] = squared if squared and squared.complete else GeneralRounds(problem)
+    return known
 
 
 def critical_lam(problem: Problem) -> float:

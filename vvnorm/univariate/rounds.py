@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vvnorm.data import Array
 from vvnorm.univariate.compiled import fixed
-from vvnorm.univariate.knots import DualSweep, KnotFunction, next_knots
+from vvnorm.univariate.knots import KnotFunction
 from vvnorm.univariate.problem import Found, Problem
 
 ROUNDS = 200
@@ -70,7 +70,7 @@ class Rounds:
         self.given_x = problem.x
         self.x_unit, self.y_unit = unit(max(float(problem.x[-1]), -float(problem.x[0]))), 1.0
         self.x = fixed(problem.x if self.x_unit == 1 else problem.x / self.x_unit)
-        self.last = int(np.searchsorted(self.x, self.x[-1]))
+        self.last = int(self.x.searchsorted(self.x[-1]))
         self.outputs = problem.Y.shape[1]
         self.centre = float(self.x[0] / 2 + self.x[-1] / 2)
         self.line = np.zeros((2, self.outputs))
@@ -99,34 +99,29 @@ class Rounds:
         if lam < self.critical:
             count += int(min((lam / self.critical) ** (-2 / 3), _FIRST, self.last - 1))
         spaced = np.arange(count) * self.last // (count - 1)
-        rows = np.unique(np.searchsorted(self.x, self.x[spaced]))  # the first row of each input
+        rows = self.x.searchsorted(self.x[spaced])  # the first row of each input
+        fresh = rows[1:] > rows[:-1]
+        if not fresh.all():
+            rows = rows[np.concatenate([[True], fresh])]
         return rows, np.zeros(len(rows))
-
-    def next_knots(
-        self, lam: float, mu: Array, z: Array, function: KnotFunction, sweep: DualSweep
-    ) -> tuple[NDArray[np.int64], Array]:
-        """Rows and multipliers of the next round: knots in use or close to it, and the worst rows."""
-        close = lam * (1 - min(max(sweep.largest / lam - 1, 0.0), 1e-3))
-        merged, new_mu = np.empty(2 * len(mu), dtype=np.int64), np.empty(2 * len(mu))
-        count = next_knots(self.x, function.rows, mu, z, function.jumps, sweep.worst, close * close, merged, new_mu)
-        return merged[:count].copy(), new_mu[:count].copy()
 
     def found(self, state: State, seconds: float) -> Found:
         """Give the function in the caller's units."""
         f = state.function
-        bends = f.bends
-        knots = bends.copy()
-        knots[0] = knots[-1] = True
-        x, slope = self.given_x, self.y_unit / self.x_unit
-        at_knots = self.line[0] + self.line[1] * (self.x[f.rows] - self.centre)[:, None]
+        bends = np.flatnonzero(f.bends)
+        knots = np.concatenate([[0], bends, [len(f.rows) - 1]])
+        x, inside, slope = self.given_x, f.rows[knots], self.y_unit / self.x_unit
+        places, at_knots = x[inside], f.values[knots]
+        at_knots += self.line[0] + (self.x[inside] - self.centre)[:, None] * self.line[1]
+        at_knots *= self.y_unit
         return Found(
-            kinks=x[f.rows[bends]],
+            kinks=places[1:-1],
             jumps=f.jumps[bends] * slope,
             slope=(f.first[1] + self.line[1]) * slope,
-            value=(f.first[0] + at_knots[0]) * self.y_unit,
+            value=at_knots[0],
             centre=float(x[0]),
-            knots=x[f.rows[knots]],
-            values=(f.values + at_knots)[knots] * self.y_unit,
+            knots=places,
+            values=at_knots,
             dual=None if state.dual is None else state.dual * self.y_unit,
             gap=state.gap,
             rounds=state.rounds,
