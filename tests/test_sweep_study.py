@@ -106,6 +106,7 @@ def test_trained_limit_is_left_out_and_said(spec: Path) -> None:
     study = load(spec, GOOD.replace('solver = "certified"', 'solver = ["certified", "trained"]'))
     assert not [run for run in study.runs if run.solver == "trained" and run.auxiliary == INFINITE]
     assert [run for run in study.runs if run.solver == "certified" and run.auxiliary == INFINITE]
+    assert load(spec, GOOD.replace('solver = "certified"', 'solver = "both"')).fingerprint == study.fingerprint
     assert study.notes == (f"{spec}, line 7: the limit of infinitely many outputs is not trained",)
 
 
@@ -154,7 +155,7 @@ BAD = {
     "sigma twice": ("sigma = [0.1, 1]", "sigma = [0.1, 1, 1.0]", 18, "grid.sigma has 1.0: stands there twice"),
     "nested list": ("sigma = [0.1, 1]", "sigma = [[0.1], 1]", 18, "grid.sigma has [0.1]: must be a positive number"),
     "unknown labels": ('"bernoulli"]', '"uniform"]', 19, 'grid.labels has "uniform": there are: gaussian, bernoulli'),
-    "unknown solver": ('["trained"]', '["both"]', 29, 'grid.solver has "both": there are: certified, trained'),
+    "unknown solver": ('["trained"]', '["adam"]', 29, 'grid.solver has "adam": there are: certified, trained'),
     "no seeds": ("seeds = 3", "seeds = 0", 21, "grid.seeds = 0: must be a whole number from 1"),
     "list of seeds": ("seeds = 3", "seeds = [1, 2]", 21, "grid.seeds = [1, 2]: must be a whole number"),
     "negative first seed": ("first_seed = 7", "first_seed = -1", 31, "grid.first_seed = -1: must be a whole number from 0"),

@@ -14,7 +14,7 @@ An example::
     auxiliary = [0, 1, 4, 16, 64, "infinite"]
     sigma = [0.1, 1.0, 10.0]        # in units of the standard deviation of the first output's labels
     labels = ["gaussian", "bernoulli"]
-    solver = "certified"
+    solver = "certified"            # or "trained", or "both"
     seeds = 50                      # how many: first_seed (0 by default), first_seed + 1, ...
 """
 
@@ -33,6 +33,8 @@ from typing import Any, NoReturn, Protocol
 from vvnorm.sweep.run import INFINITE, Run, fingerprint
 
 LABELS = ("gaussian", "bernoulli")
+BOTH = "both"
+"""As solver: every one."""
 REQUIRED = ("target", "inputs", "points", "auxiliary", "solver", "seeds")
 AXES = ("target", "inputs", "points", "auxiliary", "sigma", "labels", "solver")
 OPTIONAL: Mapping[str, Any] = {"sigma": 1.0, "labels": "gaussian", "first_seed": 0}
@@ -197,6 +199,8 @@ class _Specification:
 
     def axis(self, place: Place) -> list[Any]:
         given = _found(self.document, place)
+        if place[-1] == "solver" and given == BOTH:
+            return list(self.experiment.SETTINGS)
         places = [(*place, index) for index in range(len(given))] if isinstance(given, list) else [place]
         if not places:
             self.refuse(place, "at least one value is needed")
@@ -213,7 +217,8 @@ class _Specification:
         known = {"target": self.experiment.TARGETS, "labels": LABELS, "solver": self.experiment.SETTINGS}
         if axis in known:
             if not isinstance(value, str) or value not in known[axis]:
-                self.refuse(place, f"there are: {', '.join(known[axis])}")
+                also = f", {BOTH}" if place[-1] == "solver" else ""
+                self.refuse(place, f"there are: {', '.join(known[axis])}{also}")
             return value
         if axis == "sigma":
             if type(value) not in (int, float) or not 0 < value <= LARGEST:
