@@ -158,6 +158,8 @@ def test_the_kind_of_solution_depends_on_inputs_and_convention() -> None:
         ({"time_limit": np.nan}, ValueError, "time_limit must be positive"),
         ({"time_limit": "a"}, TypeError, "time_limit must be a number of seconds"),
         ({"time_limit": True}, TypeError, "time_limit must be a number of seconds"),
+        ({"max_iter": 0}, ValueError, "max_iter must be at least 1, got 0"),
+        ({"max_iter": 1.5}, TypeError, "max_iter must be a whole number, got 1.5"),
         ({"seed": -1}, ValueError, "seed must be at least 0"),
         ({"seed": None}, TypeError, "seed must be a whole number"),
     ],

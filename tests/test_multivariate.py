@@ -76,9 +76,10 @@ def test_four_inputs_are_certified_where_points_are_few(outputs: int) -> None:
 
 def test_a_bound_from_climbing_is_no_proof_and_is_not_called_one() -> None:
     X, Y = points(29, 30, 7, 1)
-    solution = vvnorm.interpolate(X, Y)
+    solution = vvnorm.interpolate(X, Y, max_iter=300)
     assert solution.provenance["status"] != "tolerance reached"
     assert "climbing" in solution.provenance["status"]
+    assert "estimates" in solution.provenance["bounds"]
 
 
 def test_one_input_equals_the_closed_form() -> None:
@@ -201,6 +202,33 @@ def test_more_points_than_an_exact_search_can_take_are_found_by_climbing() -> No
     assert np.allclose(solution(X), Y)
     assert any("climbing" in note for note in solution.notes)
     assert 0 < solution.lower_bound <= solution.value
+
+
+def test_a_bound_from_climbing_is_called_an_estimate_and_never_exceeds_the_objective() -> None:
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((40, 8))
+    seen: list[tuple[float, float]] = []
+    fit = vvnorm.fit(X, np.sin(X[:, 0] + X[:, 1]), 0.5, advance=lambda _, *bounds: seen.append(bounds))
+    assert "estimates" in fit.provenance["bounds"]
+    assert all(lower <= upper for upper, lower in [*seen, *fit.history])
+    assert len(seen) == fit.provenance["rounds"] <= 30
+
+
+def test_rounds_can_be_limited() -> None:
+    X, Y = points(31, 25, 2, 2)
+    for limited in (vvnorm.interpolate(X, Y, max_iter=3), vvnorm.fit(X, Y, 1e-3, max_iter=3)):
+        assert (limited.provenance["status"], limited.provenance["rounds"]) == ("round limit", 3)
+        assert 1e-6 < limited.gap < 1
+    mixed = vvnorm.fit(X, (Y > 0).astype(float), 0.1, loss="logistic", max_iter=4)
+    assert mixed.provenance["status"] == "round limit"
+    for fit in vvnorm.fit_path(X, Y, [1e-2, 1e-3], max_iter=1):
+        assert fit.provenance["rounds"] == 1
+
+
+def test_five_inputs_are_found_before_they_are_proved() -> None:
+    X, Y = points(32, 20, 5, 1)
+    solution = vvnorm.interpolate(X, Y)
+    assert solution.provenance["status"] == "tolerance reached, as far as climbing finds neurons"
 
 
 def test_progress_is_reported_with_bounds_that_close_in() -> None:
@@ -326,6 +354,24 @@ def test_paths_equal_single_fits() -> None:
         assert single.value <= fit.value * (1 + 2e-6)
 
 
+@pytest.mark.parametrize("distance", [30.0, 300.0, 3000.0])
+@pytest.mark.parametrize("skip", [True, False])
+def test_biases_inside_the_norm_far_from_the_origin_leave_a_bound(distance: float, skip: bool) -> None:
+    X, Y = points(33, 8, 2, 2)
+    solution = vvnorm.interpolate(X + distance, Y, penalise_bias=True, skip=skip)
+    assert 0 < solution.lower_bound <= solution.value
+    assert distance > 100 or solution.gap <= 1e-6
+
+
+@pytest.mark.parametrize("n", [4, 9])
+def test_infinitely_many_outputs_of_one_input_connect_the_dots(n: int) -> None:
+    x, y = points(34, n, 1, 2)
+    limit, dots = vvnorm.interpolate(x, y, auxiliary="infinite"), vvnorm.interpolate(x, y)
+    assert limit.verify() == []
+    t = np.linspace(-2, 2, 41)[:, None]
+    assert np.allclose(limit(t), dots(t), atol=1e-8)
+
+
 def test_biases_inside_the_norm_for_one_input() -> None:
     x, y = points(17, 10, 1, 2)
     inside = vvnorm.interpolate(x, y, penalise_bias=True)
@@ -339,6 +385,16 @@ def test_losses_with_corners_are_refused(loss: str) -> None:
     X, Y = points(18, 5, 2, 1)
     with pytest.raises(ValueError, match="has a corner"):
         vvnorm.fit(X, (Y > 0).astype(float), 0.1, loss=loss)
+
+
+@pytest.mark.parametrize("lam", [0.01, 0.1])
+def test_classes_of_which_some_are_separated_are_certified(lam: float) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20, 2))
+    classes = np.eye(3)[np.argmax(X @ rng.standard_normal((2, 3)), axis=1)]
+    fit = vvnorm.fit(X, classes, lam, loss="logistic")
+    assert any("separates its classes" in note for note in fit.notes)
+    assert fit.verify() == []
 
 
 def test_classes_that_a_line_separates_are_said_to_diverge() -> None:

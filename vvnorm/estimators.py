@@ -40,6 +40,13 @@ class _Estimator(BaseEstimator):
     """What the estimators share: a solution kept as `solution_`."""
 
     solution_: "Fit | Interpolant | MultivariateSolution"
+    tol: float
+    max_iter: int | None
+    time_limit: float | None
+
+    def _effort(self) -> dict[str, Any]:
+        """When a solver stops."""
+        return {"tol": self.tol, "max_iter": self.max_iter, "time_limit": self.time_limit}
 
     def _samples(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, **checks: Any
@@ -118,6 +125,8 @@ class VVNormRegressor(_Regressor):
         Whether the network has a skip connection.
     tol : float
         Relative gap.
+    max_iter : int, optional
+        Most rounds of a fit of several features. See `vvnorm.fit`.
     time_limit : float, optional
         Seconds after which the best network so far is taken, for several features. What is found then depends on the
         machine.
@@ -141,20 +150,20 @@ class VVNormRegressor(_Regressor):
         loss: LossLike = "squared",
         skip: bool = True,
         tol: float = GAP,
+        max_iter: int | None = None,
         time_limit: float | None = None,
     ) -> None:
         self.lam = lam
         self.loss = loss
         self.skip = skip
         self.tol = tol
+        self.max_iter = max_iter
         self.time_limit = time_limit
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to X, shape (n, d), and y, shape (n,) or (n, T), with weights (n,) of the samples' losses."""
         x, labels, weights = _in_order(*self._data(X, y, sample_weight))
-        self.solution_ = fit(
-            x, labels, self.lam, loss=self.loss, weights=weights, skip=self.skip, tol=self.tol, time_limit=self.time_limit
-        )
+        self.solution_ = fit(x, labels, self.lam, loss=self.loss, weights=weights, skip=self.skip, **self._effort())
         return self
 
 
@@ -171,6 +180,8 @@ class VVNormRegressorCV(_Regressor):
         What is minimised, and what is measured on the samples left out.
     tol : float
         Relative gap.
+    max_iter : int, optional
+        Most rounds of a fit of several features. See `vvnorm.fit`.
     time_limit : float, optional
         Seconds for each single fit, for several features; see `VVNormRegressor`.
 
@@ -203,12 +214,14 @@ class VVNormRegressorCV(_Regressor):
         cv: Any = None,
         loss: LossLike = "squared",
         tol: float = GAP,
+        max_iter: int | None = None,
         time_limit: float | None = None,
     ) -> None:
         self.lams = lams
         self.cv = cv
         self.loss = loss
         self.tol = tol
+        self.max_iter = max_iter
         self.time_limit = time_limit
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -224,7 +237,7 @@ class VVNormRegressorCV(_Regressor):
         return self
 
     def _options(self) -> dict[str, Any]:
-        return {"loss": self.loss, "tol": self.tol, "time_limit": self.time_limit}
+        return {"loss": self.loss, **self._effort()}
 
     def _grid(self, x: Array, labels: Array, weights: Array | None) -> Array:
         if self.lams is not None and not isinstance(self.lams, Integral):
@@ -260,6 +273,8 @@ class VVNormInterpolator(_Regressor):
         Whether the network has a skip connection.
     tol : float
         Relative gap and residual.
+    max_iter : int, optional
+        Most rounds of a fit of several features. See `vvnorm.fit`.
     time_limit : float, optional
         Seconds after which the best interpolant so far is taken, for several features; see `VVNormRegressor`.
 
@@ -279,15 +294,18 @@ class VVNormInterpolator(_Regressor):
     Samples with equal features must have equal labels; `VVNormRegressor` takes others.
     """
 
-    def __init__(self, *, skip: bool = True, tol: float = GAP, time_limit: float | None = None) -> None:
+    def __init__(
+        self, *, skip: bool = True, tol: float = GAP, max_iter: int | None = None, time_limit: float | None = None
+    ) -> None:
         self.skip = skip
         self.tol = tol
+        self.max_iter = max_iter
         self.time_limit = time_limit
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Interpolate y, shape (n,) or (n, T), at X, shape (n, d)."""
         x, labels, _ = _in_order(*self._data(X, y))
-        self.solution_ = interpolate(x, labels, skip=self.skip, tol=self.tol, time_limit=self.time_limit)
+        self.solution_ = interpolate(x, labels, skip=self.skip, **self._effort())
         return self
 
 
@@ -303,6 +321,8 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
         Weight of the VV norm; positive.
     tol : float
         Relative gap.
+    max_iter : int, optional
+        Most rounds of a fit of several features. See `vvnorm.fit`.
     time_limit : float, optional
         Seconds after which the best network so far is taken, for several features; see `VVNormRegressor`.
 
@@ -320,9 +340,12 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
         Number of features.
     """
 
-    def __init__(self, lam: float = 1.0, *, tol: float = GAP, time_limit: float | None = None) -> None:
+    def __init__(
+        self, lam: float = 1.0, *, tol: float = GAP, max_iter: int | None = None, time_limit: float | None = None
+    ) -> None:
         self.lam = lam
         self.tol = tol
+        self.max_iter = max_iter
         self.time_limit = time_limit
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -336,9 +359,7 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
             raise ValueError(f"y has one class only, {self.classes_[0]!r}; a classifier needs two or more")
         targets = place.astype(np.float64)[:, None] if len(self.classes_) == 2 else np.eye(len(self.classes_))[place]
         x, targets, weights = _in_order(x, targets, weights)
-        self.solution_ = fit(
-            x, targets, self.lam, loss="logistic", weights=weights, tol=self.tol, time_limit=self.time_limit
-        )
+        self.solution_ = fit(x, targets, self.lam, loss="logistic", weights=weights, **self._effort())
         return self
 
     def decision_function(self, X: ArrayLike) -> Array:

@@ -29,7 +29,7 @@ from vvnorm.data import Array, as_count, as_inputs, as_labels, as_strength, as_w
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
-from vvnorm.solution import Solution, as_time_limit, as_tolerance
+from vvnorm.solution import Solution, as_rounds, as_time_limit, as_tolerance
 from vvnorm.tolerances import GAP
 from vvnorm.univariate.compiled import fixed, is_sorted
 from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
@@ -240,6 +240,7 @@ def fit(
     skip: bool = True,
     penalise_bias: bool = False,
     tol: float = GAP,
+    max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     advance: Callable[[int, float, float], object] | None = None,
@@ -265,6 +266,9 @@ def fit(
         Whether the cost of a neuron is ||(w, b)|| ||v||, in place of ||w|| ||v||.
     tol : float
         Relative gap to reach, and up to which the fit's `verify` accepts it.
+    max_iter : int, optional
+        Most rounds of column generation, for several inputs. By default 300, or 30 where an exact search over all neurons
+        would take too long (from some dozens of points with four inputs, or ten with seven).
     time_limit : float, optional
         Seconds after which the best network so far is returned, with its bound. For several inputs.
     seed : int
@@ -297,10 +301,11 @@ def fit(
     (0, 2, [])
     """
     strength, tol, limit, seed = as_strength(lam), as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
+    rounds = as_rounds(max_iter)
     X, Y = _opened(X, "X"), _opened(Y, "Y")
     if penalise_bias or _several_inputs(X):
         points = _points(X, Y, loss, weights, skip, penalise_bias, seed)
-        return points.fit(strength, tol, time_limit=limit, advance=advance)[0]
+        return points.fit(strength, tol, max_iter=rounds, time_limit=limit, advance=advance)[0]
     problem = _problem(X, Y, loss, weights)
     return _fitted(problem, strength, tol, skip)
 
@@ -315,6 +320,7 @@ def fit_path(
     skip: bool = True,
     penalise_bias: bool = False,
     tol: float = GAP,
+    max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     advance: Callable[[Any], object] | None = None,
@@ -325,8 +331,8 @@ def fit_path(
     ----------
     lams : sequence of float
         Positive numbers, in any order.
-    time_limit : float, optional
-        Seconds for each fit.
+    max_iter, time_limit : optional
+        Rounds and seconds for each fit.
     advance : callable, optional
         Called with each fit as it is found, from the largest lam to the smallest.
 
@@ -337,14 +343,14 @@ def fit_path(
     list of Fit, or of MultivariateSolution : in the order of `lams`.
     """
     strengths, tol = [as_strength(lam) for lam in lams], as_tolerance(tol)
-    limit, seed = as_time_limit(time_limit), as_count(seed, "seed")
+    rounds, limit, seed = as_rounds(max_iter), as_time_limit(time_limit), as_count(seed, "seed")
     X, Y = _opened(X, "X"), _opened(Y, "Y")
     fit_next: Callable[[float, Any], tuple[Any, Any]]
     if penalise_bias or _several_inputs(X):
         points = _points(X, Y, loss, weights, skip, penalise_bias, seed)
 
         def fit_next(lam: float, start: Any) -> tuple[Any, Any]:
-            found, ahead = points.fit(lam, tol, start=start, time_limit=limit)
+            found, ahead = points.fit(lam, tol, start=start, max_iter=rounds, time_limit=limit)
             return found, ahead or start
     else:
         problem = _problem(X, Y, loss, weights)

@@ -220,6 +220,7 @@ def interpolate(
     penalise_bias: bool = False,
     auxiliary: str | None = None,
     tol: float = GAP,
+    max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     advance: Callable[[int, float, float], Any] | None = None,
@@ -240,6 +241,9 @@ def interpolate(
         'infinite': the limit of infinitely many Gaussian auxiliary outputs (`vvnorm.multivariate.infinite`).
     tol : float
         Relative gap and residual up to which the solution's `verify` accepts it; with several inputs also where to stop.
+    max_iter : int, optional
+        Most rounds of column generation, for several inputs. By default 300, or 30 where an exact search over all neurons
+        would take too long (from some dozens of points with four inputs, or ten with seven).
     time_limit : float, optional
         Seconds after which the best network so far is returned, with its bound. For several inputs.
     seed : int
@@ -271,6 +275,7 @@ def interpolate(
     (4.0, True, [])
     """
     tol, limit, seed = as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
+    rounds = as_rounds(max_iter)
     if auxiliary not in (None, "infinite"):
         raise ValueError(f"auxiliary must be None or 'infinite', got {auxiliary!r}")
     inputs = as_inputs(X)
@@ -281,7 +286,7 @@ def interpolate(
 
         labels = as_labels(Y, len(inputs), allow_missing=True)
         solve = interpolate_infinite if auxiliary else interpolate_points
-        options: dict[str, Any] = {"time_limit": limit, "seed": seed, "advance": advance}
+        options: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "seed": seed, "advance": advance}
         return solve(inputs, labels, Convention(bool(skip), bool(penalise_bias)), tol, **options)
     return _interpolate_one_input(X, Y, skip, tol)
 
@@ -295,6 +300,11 @@ def as_time_limit(time_limit: float | None) -> float | None:
     if not time_limit > 0:
         raise ValueError(f"time_limit must be positive, got {time_limit!r}")
     return float(time_limit)
+
+
+def as_rounds(max_iter: int | None) -> int | None:
+    """Validate a number of rounds, or None."""
+    return None if max_iter is None else as_count(max_iter, "max_iter", 1)
 
 
 def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float) -> Interpolant:

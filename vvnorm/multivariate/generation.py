@@ -25,6 +25,7 @@ from vvnorm.network import row_norms
 _START = 2  # random neurons for each base point
 _MOST = 16  # of them, where fewer do not span the labels
 _ROUNDS = 300
+_CLIMBING = 30  # rounds where the search is by climbing: each is long, and no proof is at the end
 _LOOSE = 0.1  # of the gap: how accurately the master problem is solved
 _WARM = 1e-2  # the first time, from a similar problem
 _TIGHTER = 1e-2  # times that, after a round that finds no neuron
@@ -36,7 +37,7 @@ _WORTH = 0.3  # in the interior-point method: neurons with eta below this times 
 _MISSED = 1e-12  # relative distance of the targets from the span of the neurons that is rounding
 _WARM_UP = 8  # multiplicative steps eta <- eta ||a|| at the start
 _AGAIN = 2  # the same from a similar problem
-_CHEAP = 1e8  # multiplications: an exact search that takes less needs no other one before it
+_CHEAP = 2e6  # of `work`: an exact search that takes less needs no other one before it
 _EARLY = 3  # dimensions up to which exact searches pay before the end
 _TRIES = 3  # searches that are not exact and find nothing before the rounds end
 
@@ -160,7 +161,8 @@ class Optimum:
         Whether an exact search (up to rounding) is behind the bound.
     rounds : int
     history : list of (upper, lower) pairs
-        For each round; lower ones before the last may be estimates in three and more dimensions.
+        For each round; lower ones before the last may be estimates in three and more dimensions, and all are where no
+        exact search is affordable.
     status : str
     """
 
@@ -197,6 +199,7 @@ def generate(
     tol: float,
     *,
     start: Start | None = None,
+    max_iter: int | None = None,
     deadline: float = np.inf,
     advance: Callable[[int, float, float], Any] | None = None,
 ) -> Optimum:
@@ -210,12 +213,16 @@ def generate(
         Relative gap at which to stop.
     start : Start, optional
         From a similar problem.
+    max_iter : int, optional
+        Most rounds; by default 300, or 30 where no exact search is affordable.
     deadline : float
         Value of time.monotonic() after which no further round begins.
     advance : callable, optional
-        Called after each round with its number and the bounds.
+        Called after each round with its number and the bounds; the lower one is an estimate where no exact search is
+        affordable.
     """
-    return _Generation(problem, tol, start).run(deadline, advance)
+    generation = _Generation(problem, tol, start)
+    return generation.run(max_iter or (_ROUNDS if generation.exact else _CLIMBING), deadline, advance)
 
 
 class _Generation:
@@ -278,15 +285,15 @@ class _Generation:
     def gap(self) -> float:
         return (self.upper - max(self.lower, 0.0)) / self.upper if self.upper > 0 else 0.0
 
-    def run(self, deadline: float, advance: Callable[[int, float, float], Any] | None) -> Optimum:
+    def run(self, max_iter: int, deadline: float, advance: Callable[[int, float, float], Any] | None) -> Optimum:
         history: list[tuple[float, float]] = []
         status, silent, round_ = "round limit", 0, 0
-        for round_ in range(1, _ROUNDS + 1):
+        for round_ in range(1, max_iter + 1):
             master = self._master()
             found = self._ask(master)
-            history.append((self.upper, self.lower))
+            history.append((self.upper, min(self.lower, self.upper)))
             if advance:
-                advance(round_, self.upper, self.lower)
+                advance(round_, *history[-1])
             if self.gap <= self.tol and self.exact:
                 found = self._confirm() or found
             if self.gap <= self.tol:
@@ -305,6 +312,8 @@ class _Generation:
             silent, self.tight = 0, 1.0
             self._drop(master)
             self._add(found)
+            if not self.exact:
+                self._corrected()
         assert self.best is not None
         assert self.feasible is not None
         neurons, master = self.best
@@ -317,7 +326,7 @@ class _Generation:
             master.eta,
             self.feasible,
             self.upper,
-            max(self.lower, 0.0),
+            min(max(self.lower, 0.0), self.upper),
             self.exact and self.proved is not None,
             round_,
             history,
@@ -402,6 +411,15 @@ class _Generation:
         self.lower, self.feasible = self.proved
         more = responses > 1 + _VIOLATED
         return self._fresh(neurons[more]) if more.any() else None
+
+    def _corrected(self) -> None:
+        """Let the neurons that were found since correct the estimate of the bound."""
+        assert self.feasible is not None
+        responses = [B.T @ L for B, L in zip(self.columns, self.feasible, strict=True)]
+        largest = float(np.max(row_norms(np.hstack(responses)), initial=0.0))
+        if largest > 1:
+            self.lower, theta = self.problem.bound(self.feasible, largest)
+            self.feasible = [theta * L for L in self.feasible]
 
     def _search(self, dual: Array) -> tuple[Neurons, Array, bool]:
         cloud, rank = self.problem.cloud, self.problem.rank

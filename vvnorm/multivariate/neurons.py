@@ -19,9 +19,9 @@ from vvnorm.network import row_norms
 
 _APART = 1e-10  # neurons whose unit vectors differ by less, with kinks through the same point, are one
 _JITTER = 1e-11  # relative: points are moved by that much before cells are enumerated, which need general position
-_EXACT = 3e9  # multiplications of an exact search that count as affordable: seconds
+_EXACT = 1e9  # of `work`, for an exact search that counts as affordable: some ten seconds
 _CLIMBS = 1  # climbs for each base point from random circles, where the search is not exact
-_FACES = 4  # dimensions up to which climbing looks at the faces next to a circle
+_FACES = 3  # dimensions up to which climbing looks at the faces next to a circle
 _NEGLIGIBLE = 1e-9  # relative to its point's distance: w.p that is 0 but for rounding
 
 

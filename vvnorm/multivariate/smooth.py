@@ -118,7 +118,7 @@ class Fitted:
 
 
 def fit_losses(
-    data: Data, lam: float, tol: float, start: Start | None = None, **options: Any
+    data: Data, lam: float, tol: float, start: Start | None = None, *, max_iter: int | None = None, **options: Any
 ) -> Fitted:  # fmt: skip
     """Minimise the sum of losses plus lam times the cost.
 
@@ -131,6 +131,8 @@ def fit_losses(
         Relative gap at which to stop.
     start : Start, optional
         From a similar problem.
+    max_iter : int, optional
+        Most rounds of column generation, of all steps together.
     **options
         `deadline` and `advance` of `vvnorm.multivariate.generation.generate`.
     """
@@ -141,10 +143,12 @@ def fit_losses(
         values, price = straight.values, 0.0
     else:
         values, price = np.nan_to_num(data.Y), np.inf
-    best, accuracy, gap = None, _INNER, 1.0
+    best, accuracy, gap, rounds = None, _INNER, 1.0, 0
     for step in range(1, _STEPS + 1):
+        options["max_iter"] = None if max_iter is None else max_iter - rounds
         trial = _parabolic_step(data, lam, values, tol if data.direct else accuracy, start, options)
         start = trial.start
+        rounds += 0 if trial.optimum is None else trial.optimum.rounds
         if best is None or trial.objective < best.objective:
             dual, lower = (best.dual, best.lower) if best and best.lower > trial.lower else (trial.dual, trial.lower)
             best = replace(trial, dual=dual, lower=lower, steps=step)
@@ -155,6 +159,8 @@ def fit_losses(
             return best
         if trial.status == "time limit":
             return replace(best, status=trial.status)
+        if max_iter is not None and rounds >= max_iter:
+            return replace(best, status="round limit")
         ahead = trial.network(data.points.X)[data.points.group]
         price_ahead = lam * cost(trial.network, data.points.convention)
         part = _step_length(data, values, price, ahead, price_ahead)
@@ -236,9 +242,9 @@ def _parabolic_step(
     group = data.points.group
     share = np.divide(curvature, reduction.weights[group], out=np.zeros_like(curvature), where=curvature > 0)
     dual = curvature * (targets - reduction.labels[group]) + share * at_points[group]
-    dual, lower = _moved_into_domains(data, dual)
+    dual, lower = _moved_into_domains(data, dual, lam)
     objective = data.loss(network(data.points.X)[group]) + lam * cost(network, data.points.convention)
-    return Fitted(network, objective, lower, dual, optimum, 1, status)
+    return Fitted(network, objective, min(lower, objective), dual, optimum, 1, status)
 
 
 def cost(network: ReLUNetwork, convention: Convention) -> float:
@@ -265,21 +271,27 @@ def _parabolas(data: Data, values: Array, *, split: bool = False) -> tuple[Array
     return curvature, targets
 
 
-def _moved_into_domains(data: Data, dual: Array) -> tuple[Array, float]:
-    """Move a dual (N, T) into the conjugates' domains, and return the bound on the objective that it gives."""
+def _moved_into_domains(data: Data, dual: Array, lam: float) -> tuple[Array, float]:
+    """Move a dual (N, T) into the conjugates' domains, and return the bound on the objective that it gives.
+
+    Each output goes as far towards the dual inside as it must: where classes are separated, that is all the way. Responses
+    of outputs mixed in different parts may exceed lam, though both duals' do not; then all is shrunk, 0 being in all domains.
+    """
     present = data.weights > 0
     per_weight = np.divide(1.0, data.weights, out=np.zeros_like(dual), where=present)
     ratio, inside = dual * per_weight, (0.0 if data.inside is None else data.inside) * per_weight
-    part = 0.0  # that the dual inside must have, so that all entries are within their domains
+    parts = np.zeros(len(data.losses))  # that the dual inside must have, so that all entries are within their domains
     for t, loss in enumerate(data.losses):
         low, high = _domain(loss, np.nan_to_num(data.Y[:, t]))
         out, within = ratio[:, t], inside[:, t]
         beyond = np.maximum(out - high, low - out)
         with np.errstate(divide="ignore", invalid="ignore"):
             needed = np.where(beyond > 0, beyond / np.abs(out - within), 0.0)
-        part = max(part, float(np.max(needed)))
-    part = min(part * (1 + 4 * EPS), 1.0)
-    ratio = (1 - part) * ratio + part * inside
+        parts[t] = np.max(needed)
+    parts = np.minimum(parts * (1 + 4 * EPS), 1.0)
+    ratio = (1 - parts) * ratio + parts * inside
+    if np.ptp(parts) > 0:
+        ratio *= min(1.0, lam / max(largest_response(data.points, ratio * data.weights), 1e-300))
     lower = 0.0
     for t, loss in enumerate(data.losses):
         on = present[:, t]

@@ -53,7 +53,8 @@ class MultivariateSolution(Solution):
     skip, penalise_bias : bool
         Whether networks with a skip connection compete; whether the cost of a neuron is ||(w, b)|| ||v||.
     history : list of (upper, lower) pairs
-        Bounds on the objective after each round of column generation, as the solver saw them.
+        Bounds on the objective after each round of column generation, as the solver saw them: the lower ones are estimates
+        where `provenance["bounds"]` says so.
     provenance : mapping
         Method, status, rounds, versions, seconds, and notes.
     lam_max : float or None
@@ -212,6 +213,7 @@ def interpolate_points(
     convention: Convention,
     tol: float,
     *,
+    max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     advance: Advance | None = None,
@@ -221,7 +223,7 @@ def interpolate_points(
     points = Points(X, convention, seed)
     if points.flat:
         inside = interpolate_points(
-            points.coordinates, Y, convention, tol, time_limit=time_limit, seed=seed, advance=advance
+            points.coordinates, Y, convention, tol, max_iter=max_iter, time_limit=time_limit, seed=seed, advance=advance
         )  # fmt: skip
         return _lifted(inside, points)
     weights, labels = _merged_labels(points, Y)
@@ -232,7 +234,8 @@ def interpolate_points(
         at_points, history, facts = np.zeros_like(labels), [], _facts(None)
     else:
         with one_blas_thread():
-            optimum = generate(squares, tol, deadline=_deadline(time_limit), advance=_scaled(advance, reduction))
+            options: dict[str, Any] = {"deadline": _deadline(time_limit), "advance": _scaled(advance, reduction)}
+            optimum = generate(squares, tol, max_iter=max_iter, **options)
             network = reduction.network(optimum.neurons, feasible_weights(squares, optimum))
         at_points, history, facts = reduction.dual(optimum.duals), optimum.history, _facts(optimum)
     present = 1.0 - np.isnan(Y)
@@ -332,13 +335,15 @@ class FitProblem:
         tol: float,
         *,
         start: Start | None = None,
+        max_iter: int | None = None,
         time_limit: float | None = None,
         advance: Advance | None = None,
     ) -> tuple[MultivariateSolution, Start | None]:
         """Return the fit, and what to start a fit for a similar lam with."""
         began = time.perf_counter()
         with one_blas_thread():
-            found = fit_losses(self.data, lam, tol, start, deadline=_deadline(time_limit), advance=advance)
+            options: dict[str, Any] = {"deadline": _deadline(time_limit), "advance": advance}
+            found = fit_losses(self.data, lam, tol, start, max_iter=max_iter, **options)
         facts = _facts(found.optimum) | {"status": found.status, "steps": found.steps}
         facts["notes"] = facts["notes"] + self._separated(found)
         facts["seconds"] = time.perf_counter() - began
@@ -372,7 +377,8 @@ def _facts(optimum: Optimum | None) -> dict[str, Any]:
     if optimum is None:
         facts: dict[str, Any] = {"method": "affine function", "status": "labels are affine: the cost is 0", "rounds": 0}
     else:
-        facts = {"method": _METHOD, "status": optimum.status, "rounds": optimum.rounds}
+        bounds = "proved by exact searches" if optimum.proved else "estimates: no neuron found by climbing refutes them"
+        facts = {"method": _METHOD, "status": optimum.status, "rounds": optimum.rounds, "bounds": bounds}
         if not optimum.proved:
             notes.append("an exact search over all neurons would take too long: found by climbing, bounded otherwise")
     return {**facts, "numpy": np.__version__, "python": platform.python_version(), "notes": notes}
