@@ -15,9 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from vvnorm import VVNormClassifier, VVNormRegressor, VVNormRegressorCV, fit, interpolate, lambda_max
-from vvnorm.estimators import VVNormInterpolator
-from vvnorm.multivariate import generation, neurons
+from vvnorm import VVNormClassifier, VVNormInterpolator, VVNormRegressor, VVNormRegressorCV, fit, interpolate, lambda_max
 
 ESTIMATORS = [VVNormRegressor(0.1), VVNormRegressorCV(3, cv=2), VVNormClassifier(0.1)]
 ALL = [*ESTIMATORS, VVNormInterpolator()]
@@ -42,13 +40,14 @@ def data_for(estimator: BaseEstimator):
 # --- scikit-learn's tools ---------------------------------------------------------------------------------------------
 
 
-# Strong regularisation and a wide gap, since some of the checks' data have 200 points in 10 dimensions.
-CHECKED = [
-    VVNormRegressor(20.0, tol=1e-2),
-    VVNormRegressorCV([20.0, 10.0], cv=2, tol=1e-2),
-    VVNormClassifier(10.0, tol=1e-2),
-    VVNormInterpolator(tol=0.1),
+# On up to 200 points in 10 dimensions; a wide gap and few rounds, for the sake of time.
+QUICK = [
+    VVNormRegressor(20.0, tol=1e-2, max_iter=2),
+    VVNormRegressorCV([20.0, 10.0], cv=2, tol=1e-2, max_iter=2),
+    VVNormClassifier(10.0, tol=1e-2, max_iter=2),
+    VVNormInterpolator(tol=0.1, max_iter=2),
 ]
+AS_THEY_ARE = [VVNormRegressor(), VVNormRegressorCV(), VVNormClassifier(), VVNormInterpolator()]
 LONG = {
     "check_positive_only_tag_during_fit",
     "check_regressor_data_not_an_array",
@@ -57,23 +56,14 @@ LONG = {
 
 
 def own_checks() -> Iterator[Any]:
-    for estimator in CHECKED:
-        for one, check in estimator_checks_generator(estimator):
-            name, of = check.func.__name__, type(estimator).__name__
-            marks = [pytest.mark.slow] if name in LONG else []
-            yield pytest.param(one, check, id=f"{of}-{name}", marks=marks)
+    for estimators, name in ((QUICK, "quick"), (AS_THEY_ARE, "default")):
+        for estimator in estimators:
+            for one, check in estimator_checks_generator(estimator):
+                function, of = check.func.__name__, type(estimator).__name__
+                marks = [pytest.mark.slow] if function in LONG or estimators is AS_THEY_ARE else []
+                yield pytest.param(one, check, id=f"{name}-{of}-{function}", marks=marks)
 
 
-@pytest.fixture
-def cheap_searches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few rounds and quick searches: the checks are about the interface, on up to 200 points in 10 dimensions."""
-    monkeypatch.setattr(generation, "_ROUNDS", 2)
-    monkeypatch.setattr(neurons, "_CLIMBS", 1)
-    monkeypatch.setattr(neurons, "_EXACT", 1e6)
-    monkeypatch.setattr(neurons, "_FACES", 3)
-
-
-@pytest.mark.usefixtures("cheap_searches")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("estimator", "check"), list(own_checks()))
 def test_scikit_learns_own_checks_pass(estimator: BaseEstimator, check: Callable[[BaseEstimator], None]) -> None:

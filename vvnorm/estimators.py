@@ -70,6 +70,12 @@ class _Estimator(BaseEstimator):
         return self.solution_.network
 
     @property
+    def n_iter_(self) -> int:
+        """Rounds that were taken; 1 for closed forms, and where there was nothing to do."""
+        facts = self.solution_.solver if isinstance(self.solution_, Fit) else self.solution_.provenance
+        return max(1, facts.get("rounds", 1))
+
+    @property
     def lower_bound_(self) -> float:
         """Proved lower bound on what was minimised, for every network; made on first access."""
         return self.solution_.lower_bound
@@ -137,6 +143,8 @@ class VVNormRegressor(_Regressor):
         The fit, with its certificate.
     network_ : ReLUNetwork
         The same as a network.
+    n_iter_ : int
+        Rounds of the solver.
     gap_, lower_bound_ : float
         How close to optimal it is proved to be, and the bound.
     n_features_in_ : int
@@ -197,6 +205,8 @@ class VVNormRegressorCV(_Regressor):
         The fit to all data at `lam_`, with its certificate.
     network_ : ReLUNetwork
         The same as a network.
+    n_iter_ : int
+        Rounds of the solver.
     gap_, lower_bound_ : float
         How close to optimal it is proved to be, and the bound.
     n_features_in_ : int
@@ -284,6 +294,8 @@ class VVNormInterpolator(_Regressor):
         The interpolant, with its certificate.
     network_ : ReLUNetwork
         The same as a network.
+    n_iter_ : int
+        Rounds of the solver.
     gap_, lower_bound_ : float
         How close to the least VV norm it is proved to be, and the bound.
     n_features_in_ : int
@@ -334,6 +346,8 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
         The fit, with its certificate.
     network_ : ReLUNetwork
         The same as a network.
+    n_iter_ : int
+        Rounds of the solver.
     gap_, lower_bound_ : float
         How close to optimal it is proved to be, and the bound.
     n_features_in_ : int

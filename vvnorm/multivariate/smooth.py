@@ -274,8 +274,9 @@ def _parabolas(data: Data, values: Array, *, split: bool = False) -> tuple[Array
 def _moved_into_domains(data: Data, dual: Array, lam: float) -> tuple[Array, float]:
     """Move a dual (N, T) into the conjugates' domains, and return the bound on the objective that it gives.
 
-    Each output goes as far towards the dual inside as it must: where classes are separated, that is all the way. Responses
-    of outputs mixed in different parts may exceed lam, though both duals' do not; then all is shrunk, 0 being in all domains.
+    Each output goes as far towards the dual inside as it must: where classes are separated, that is all the way. Mixed in
+    different parts, outputs may together respond by more than lam, though both duals do not; then all is shrunk, since 0 is
+    in all domains.
     """
     present = data.weights > 0
     per_weight = np.divide(1.0, data.weights, out=np.zeros_like(dual), where=present)
