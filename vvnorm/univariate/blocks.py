@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, inlined, part, plain
+from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, part, plain
 
 _FEW = 4  # outputs
 
@@ -145,7 +145,7 @@ def compress(
     return misfit + sound
 
 
-@inlined()
+@part()
 def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: Any, fitted: Any, scratch: Any) -> None:
     """Summarise the rows between knots.
 
@@ -323,7 +323,7 @@ def _refine(data: Any, blocks: Any, start: int, stop: int, limit: float, reach: 
     return open_blocks > 0
 
 
-@inlined()
+@part()
 def sweep(
     data: Any,
     blocks: Any,

@@ -17,9 +17,6 @@ plain = partial(kernel, _nrt=False)
 part = partial(plain, no_cpython_wrapper=True)
 """For functions that only kernels call: without the wrapper they compile in half the time."""
 
-inlined = partial(part, inline="always")
-"""For parts with one caller: they become statements of its, and are compiled once less."""
-
 ANY_ORDER = {"reassoc", "contract"}
 """fastmath flags for sums whose order does not matter; NaN and infinity keep their meaning."""
 

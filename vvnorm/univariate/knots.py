@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
-from vvnorm.univariate.compiled import inlined, part, plain
+from vvnorm.univariate.compiled import part, plain
 
 
 @dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
@@ -117,7 +117,7 @@ def trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
         values[len(h), t] = value + value_low
 
 
-@inlined()
+@part()
 def complete(h: Any, mu: Any, z: Any, by_values: bool, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
     """Set what is left of the function that `vvnorm.univariate.reduced.improve` found.
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, inlined, part
+from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, part
 from vvnorm.univariate.smoother import backward, carry_labels, forward, sensitivity
 
 _WARM_UP = 8
@@ -128,7 +128,7 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any
         v[i] = max(v[i], 0.0)
 
 
-@inlined()
+@part()
 def _evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: Any, values: Any, first: Any) -> float:
     """Solve for the state with multipliers mu; set z, values and `first`, and return the misfit plus sum ||d||^2 / mu."""
     h, n, centroid, sxx = segments
@@ -142,7 +142,7 @@ def _evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: A
     return total
 
 
-@inlined()
+@part()
 def _gap(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) -> float:
     """Duality gap of the state; sets the norms of z."""
     largest, penalty, paid = 0.0, 0.0, 0.0
@@ -156,7 +156,7 @@ def _gap(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) 
     return 0.5 * (1.0 - theta) ** 2 * square + lam * penalty - theta * paid
 
 
-@inlined()
+@part()
 def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any, seen: Any, A: Any, H: Any) -> None:
     """Set H (m, m) to the Hessian of F in the multipliers of the knots `used`; scratch: seen (m + 2, m), A (m, m).
 
@@ -178,7 +178,7 @@ def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any,
             H[j, i] = H[i, j]
 
 
-@inlined()
+@part()
 def improve(
     segments: Any,
     labels: Any,
