@@ -14,37 +14,47 @@ from vvnorm.files import plain
 
 CLAIMS = claim_names()
 SEEDS = range(3)
-SLOW = {"trained_networks", "trained_balance", "kernel_regime", "kinks_through_data", "smoothness_mean_gradient"}
+SLOW = {"trained_networks", "trained_balance", "kernel_regime", "kinks_through_data"}
 """Claims that take seconds per draw: one draw is enough."""
-LONG = {"smoothness_in_m", "smoothness_in_sigma", "output_distance", "representation_distance", "error_at_test_points"}
-"""Claims made like `smoothness_mean_gradient` of up to twice as many certified networks: with `pytest -m slow` only."""
+LONG = {
+    "smoothness_mean_gradient", "smoothness_in_m", "smoothness_in_sigma", "output_distance", "representation_distance",
+    "error_at_test_points",
+}  # fmt: skip
+"""Claims whose every draw is some hundred certified networks: they are checked with `pytest -m slow` only, and what they
+are made of is tested on small ones in `test_auxiliary_outputs`."""
 
 
 def draw(claim: Claim, seed: int) -> Instance:
     return claim.draw(np.random.default_rng(seed))
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in CLAIMS], scope="module"
-)
+@pytest.fixture(params=CLAIMS, scope="module")
 def claim(request: pytest.FixtureRequest) -> Claim:
     return load_claim(request.param)
 
 
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in CLAIMS], scope="module"
+)
+def solved(request: pytest.FixtureRequest) -> Claim:
+    """A claim whose check is run."""
+    return load_claim(request.param)
+
+
 @pytest.fixture(scope="module")
-def checked(claim: Claim) -> list[tuple[Instance, Result]]:
+def checked(solved: Claim) -> list[tuple[Instance, Result]]:
     """Instances that meet all hypotheses, with their results."""
-    seeds = range(1) if claim.id in SLOW | LONG else SEEDS
-    return [(instance, claim.check(instance)) for instance in (draw(claim, seed) for seed in seeds)]
+    seeds = range(1) if solved.id in SLOW | LONG else SEEDS
+    return [(instance, solved.check(instance)) for instance in (draw(solved, seed) for seed in seeds)]
 
 
 @pytest.fixture(scope="module")
-def violated(claim: Claim) -> dict[str, tuple[Instance, Result]]:
+def violated(solved: Claim) -> dict[str, tuple[Instance, Result]]:
     """For each hypothesis, an instance that breaks it, with its result."""
     found = {}
-    for hypothesis, violate in claim.violate.items():
+    for hypothesis, violate in solved.violate.items():
         instance = violate(np.random.default_rng(0))
-        found[hypothesis] = (instance, claim.check(instance))
+        found[hypothesis] = (instance, solved.check(instance))
     return found
 
 
@@ -61,10 +71,10 @@ def test_hypotheses_hold_on_many_draws(claim: Claim) -> None:
         assert claim.broken(draw(claim, seed)) == [], seed
 
 
-def test_confirmed_on_draws_and_the_verifier_accepts(claim: Claim, checked: list[tuple[Instance, Result]]) -> None:
+def test_confirmed_on_draws_and_the_verifier_accepts(solved: Claim, checked: list[tuple[Instance, Result]]) -> None:
     for instance, result in checked:
-        assert result.verdict is claim.confirmed
-        assert claim.verify(instance, result) == []
+        assert result.verdict is solved.confirmed
+        assert solved.verify(instance, result) == []
 
 
 def test_each_violating_draw_breaks_only_its_hypothesis(claim: Claim) -> None:
@@ -73,14 +83,14 @@ def test_each_violating_draw_breaks_only_its_hypothesis(claim: Claim) -> None:
             assert claim.broken(violate(np.random.default_rng(seed))) == [hypothesis]
 
 
-def test_a_broken_hypothesis_gets_the_declared_verdict(claim: Claim, violated: dict[str, tuple[Instance, Result]]) -> None:
+def test_a_broken_hypothesis_gets_the_declared_verdict(solved: Claim, violated: dict[str, tuple[Instance, Result]]) -> None:
     for hypothesis, (instance, result) in violated.items():
-        assert result.verdict is claim.on_violation[hypothesis][0], hypothesis
-        assert claim.verify(instance, result) == [], hypothesis
+        assert result.verdict is solved.on_violation[hypothesis][0], hypothesis
+        assert solved.verify(instance, result) == [], hypothesis
 
 
 def test_a_tampered_certificate_is_rejected(
-    claim: Claim, checked: list[tuple[Instance, Result]], violated: dict[str, tuple[Instance, Result]]
+    solved: Claim, checked: list[tuple[Instance, Result]], violated: dict[str, tuple[Instance, Result]]
 ) -> None:
     for instance, result in [checked[0], *violated.values()]:
         for name, array in result.certificate.items():
@@ -88,7 +98,7 @@ def test_a_tampered_certificate_is_rejected(
                 continue
             for damaged in tampered(array):
                 forged = replace(result, certificate={**result.certificate, name: damaged})
-                assert claim.verify(instance, forged), name
+                assert solved.verify(instance, forged), name
 
 
 def tampered(array: np.ndarray) -> list[np.ndarray]:
@@ -102,17 +112,17 @@ def tampered(array: np.ndarray) -> list[np.ndarray]:
     return [changed, array[1:]]
 
 
-def test_a_certificate_of_another_instance_is_rejected(claim: Claim, checked: list[tuple[Instance, Result]]) -> None:
-    other = draw(claim, 1000)
-    assert claim.verify(other, checked[0][1])
+def test_a_certificate_of_another_instance_is_rejected(solved: Claim, checked: list[tuple[Instance, Result]]) -> None:
+    other = draw(solved, 1000)
+    assert solved.verify(other, checked[0][1])
 
 
 def test_tampered_bounds_and_verdicts_are_rejected(
-    claim: Claim, checked: list[tuple[Instance, Result]], violated: dict[str, tuple[Instance, Result]]
+    solved: Claim, checked: list[tuple[Instance, Result]], violated: dict[str, tuple[Instance, Result]]
 ) -> None:
     for instance, result in [checked[0], *violated.values()]:
-        for forged in forgeries(claim, result):
-            assert claim.verify(instance, forged), (forged.lower, forged.upper, forged.verdict)
+        for forged in forgeries(solved, result):
+            assert solved.verify(instance, forged), (forged.lower, forged.upper, forged.verdict)
 
 
 def forgeries(claim: Claim, result: Result) -> list[Result]:
@@ -125,8 +135,8 @@ def forgeries(claim: Claim, result: Result) -> list[Result]:
     return forged
 
 
-def test_same_seed_same_result(claim: Claim, checked: list[tuple[Instance, Result]]) -> None:
-    again = claim.check(draw(claim, SEEDS[0]))
+def test_same_seed_same_result(solved: Claim, checked: list[tuple[Instance, Result]]) -> None:
+    again = solved.check(draw(solved, SEEDS[0]))
     first = checked[0][1]
     assert (again.verdict, again.lower, again.upper) == (first.verdict, first.lower, first.upper)
     assert set(again.certificate) == set(first.certificate)
@@ -134,7 +144,7 @@ def test_same_seed_same_result(claim: Claim, checked: list[tuple[Instance, Resul
         assert np.array_equal(array, first.certificate[name]), name
 
 
-def test_json_round_trip_is_exact(claim: Claim, checked: list[tuple[Instance, Result]]) -> None:
+def test_json_round_trip_is_exact(solved: Claim, checked: list[tuple[Instance, Result]]) -> None:
     instance, result = checked[0]
     restored = Result.from_json(json.loads(json.dumps(result.to_json(), allow_nan=False)))
     assert (restored.verdict, restored.lower, restored.upper) == (result.verdict, result.lower, result.upper)
@@ -142,7 +152,7 @@ def test_json_round_trip_is_exact(claim: Claim, checked: list[tuple[Instance, Re
     for name, array in result.certificate.items():
         assert restored.certificate[name].dtype == array.dtype
         assert np.array_equal(restored.certificate[name], array)
-    assert claim.verify(instance, restored) == []
+    assert solved.verify(instance, restored) == []
 
 
 def test_real_data_hold_or_fail_as_declared(claim: Claim) -> None:
@@ -278,6 +288,7 @@ def test_every_claim_module_is_registered_under_its_file_name() -> None:
 
     import proofs_checks
 
-    modules = {path.stem for path in Path(proofs_checks.__file__).parent.glob("*.py")} - {"__init__", "support"}
+    shared = {"__init__", "support", "auxiliary_outputs"}
+    modules = {path.stem for path in Path(proofs_checks.__file__).parent.glob("*.py")} - shared
     assert modules <= set(CLAIMS)
     assert all(load_claim(name).id == name for name in modules)
