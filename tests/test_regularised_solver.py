@@ -363,6 +363,22 @@ def test_the_same_call_gives_the_same_bits(losses: tuple[str, ...]) -> None:
     assert (one.gap, one.rounds, one.steps) == (other.gap, other.rounds, other.steps)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_room_for_knots_grows_without_a_trace(weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    x = spaced("uniform", 400, rng)
+    Y = np.sin(20 * x[:, None] + np.arange(2)) + 0.3 * rng.standard_normal((400, 2))
+    weights = rng.uniform(0.5, 2, (400, 1)) if weighted else None
+    lams = [lambda_max(x, Y, weights=weights) * 10.0**-k for k in range(1, 5)]
+    ample = fit_path(x, Y, lams, weights=weights)
+    monkeypatch.setattr("vvnorm.univariate.squared._KNOTS", 2)
+    for one, other in zip(ample, fit_path(x, Y, lams, weights=weights), strict=True):
+        assert (one.found.rounds, one.found.steps) == (other.found.rounds, other.found.steps)
+        np.testing.assert_array_equal(one.knots, other.knots)
+        np.testing.assert_array_equal(one.found.jumps, other.found.jumps)
+        np.testing.assert_array_equal(one.found.values, other.found.values)
+
+
 def test_what_is_found_is_one_function_said_in_three_ways() -> None:
     x, Y = sample(("squared", "huber:0.5"), 60, seed=10)
     found = solve(Problem(x, Y, None, as_losses(["squared", "huber:0.5"], 2)), 0.1)

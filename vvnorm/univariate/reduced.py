@@ -137,7 +137,7 @@ def _evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: A
     for g in range(len(offsets) - 1):
         low, high = offsets[g], offsets[g + 1]
         forward(h, n[g], centroid[g], sxx[g], mu, info[g], carry[g], weights, rows)
-        total += carry_labels(weights, labels[0], labels[1], low, high, m1, m0)
+        total += carry_labels(weights[: len(h)], labels[0], labels[1], low, high, m1, m0)
         backward(h, mu, info[g], m1, m0, low, high, z, values, first)
     return total
 
@@ -165,7 +165,9 @@ def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any,
     h, info, carry = segments[0], work[0], work[1]
     m = len(used)
     for i in range(m):
-        fill(H[i], 0.0)
+        for j in range(i):
+            H[i, j] = 0.0
+        H[i, i] = 0.0
     for g in range(len(offsets) - 1):
         sensitivity(h, mu, info[g], carry[g], used, seen, A)
         low, high = offsets[g], offsets[g + 1]
@@ -214,19 +216,19 @@ def improve(
         Largest number of steps.
     mu : (k,) array
         Start, and result: multipliers; zero at both ends.
-    z, values : (k, T) arrays, first : (2, T) array
+    z, values : (k, T) arrays, or larger ones, first : (2, T) array
         Set to the dual variables, to the function's values, and to its value and slope at the first knot.
     room : tuple
-        What `make_room` returns.
+        What `make_room` returns, for k knots or more.
 
     Returns
     -------
     int, float : number of steps; duality gap of the problem on these knots.
     """
     work, vectors, squares, places, marks = room
-    norms, trial, x, b, v = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
-    H, A, factor, used, place, chosen, turn = squares[0], squares[1], squares[2], places[0], places[1], marks[0], marks[1]
     k = len(mu)
+    norms, trial, x, b, v = vectors[0], vectors[1, :k], vectors[2], vectors[3], vectors[4]
+    H, A, factor, used, place, chosen, turn = squares[0], squares[1], squares[2], places[0], places[1], marks[0], marks[1]
     copy(mu, trial)
     m, step, warm, length, before, gap = 0, 0, -1, 1.0, np.inf, np.inf
     kind = _FREE

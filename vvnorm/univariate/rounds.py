@@ -108,15 +108,16 @@ class Rounds:
     def found(self, state: State, seconds: float) -> Found:
         """Give the function in the caller's units."""
         f = state.function
-        bends = np.flatnonzero(f.bends)
-        knots = np.concatenate([[0], bends, [len(f.rows) - 1]])
-        x, inside, slope = self.given_x, f.rows[knots], self.y_unit / self.x_unit
-        places, at_knots = x[inside], f.values[knots]
+        kept = f.bends
+        kept[0] = kept[-1] = True
+        knots = kept.nonzero()[0]
+        x, inside, slope = self.given_x, f.rows.take(knots), self.y_unit / self.x_unit
+        places, at_knots = x[inside], f.values.take(knots, 0)
         at_knots += self.line[0] + (self.x[inside] - self.centre)[:, None] * self.line[1]
         at_knots *= self.y_unit
         return Found(
             kinks=places[1:-1],
-            jumps=f.jumps[bends] * slope,
+            jumps=f.jumps.take(knots[1:-1], 0) * slope,
             slope=(f.first[1] + self.line[1]) * slope,
             value=at_knots[0],
             centre=float(x[0]),

@@ -9,27 +9,70 @@ from numpy.typing import NDArray
 
 from vvnorm.data import Array
 from vvnorm.univariate import blocks
-from vvnorm.univariate.compiled import fixed, plain
+from vvnorm.univariate.compiled import fixed, part, plain
 from vvnorm.univariate.knots import KnotFunction, complete, next_knots, tally
 from vvnorm.univariate.problem import Found, Problem
 from vvnorm.univariate.reduced import improve, make_room
 from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, unit
 
 _SLACK = 0.1  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
+_KNOTS = 128  # there is room for so many at first
 _TINY, _HUGE = 1e-120, 1e120  # products of squares outside may leave float64
 
 
-class _Round(NamedTuple):
-    """What became of a round."""
+class _Room(NamedTuple):
+    """Arrays to work in with up to `capacity` knots.
 
-    function: KnotFunction
-    rows: NDArray[np.int64]
-    mu: Array
-    steps: int
-    gap: float
+    Functions, and all that belongs to them, are kept on two sides: the best one so far, and the one that is tried.
+    """
+
+    rows: NDArray[np.int64]  # (2, capacity)
+    first: Array  # (2, 2, T)
+    curves: Array  # (2, 3, capacity, T): jumps, values and slopes
+    merged: NDArray[np.int64]  # (2 capacity,): rows of the next round
+    merged_mu: Array  # (2 capacity,): their multipliers
+    worst: NDArray[np.int64]  # (capacity,)
+    vectors: Array  # (6, capacity): lengths, weights, centroids and second moments of segments, ||Z||^2, multipliers
+    tables: Array  # (4, capacity, T): mean labels and slopes of segments, dual variables, Z
+    solver: Any  # see `make_room`
+
+    @staticmethod
+    def of(capacity: int, T: int) -> "_Room":
+        return _Room(
+            np.empty((2, capacity), np.int64),
+            np.empty((2, 2, T)),
+            np.empty((2, 3, capacity, T)),
+            np.empty(2 * capacity, np.int64),
+            np.empty(2 * capacity),
+            np.empty(capacity, np.int64),
+            np.empty((6, capacity)),
+            np.empty((4, capacity, T)),
+            make_room(capacity, T, 1),
+        )
+
+
+class _Best(NamedTuple):
+    """The best function so far."""
+
+    side: int
+    knots: int
+    gap: float  # relative
     objective: float
     largest: float
-    exceeds: bool
+    rounds: int
+    steps: int
+
+
+class _Progress(NamedTuple):
+    """Where the rounds stand."""
+
+    best: _Best
+    following: int  # knots of the next round
+    rounds: int
+    steps: int
+    enough: float  # gap to reach with the knots of the next round
+    by_values: bool  # see `vvnorm.univariate.knots.complete`
+    finished: bool  # if not, there is no room for the next round
 
 
 class SquaredRounds(Rounds):
@@ -39,6 +82,7 @@ class SquaredRounds(Rounds):
         super().__init__(problem)
         weights = fixed(np.empty(0) if problem.weights is None else problem.weights[:, 0])
         self.offsets = np.array([0, self.outputs])
+        self.room = _Room.of(_KNOTS, self.outputs)
         self._compress(fixed(problem.Y), weights)
         if not _TINY < self.scatter < _HUGE and np.isfinite(problem.Y).all():
             self.y_unit = unit(float(np.abs(problem.Y).max()))
@@ -63,9 +107,9 @@ class SquaredRounds(Rounds):
         return math.isfinite(self.scatter)
 
     @cached_property
-    def _affine(self) -> _Round:
-        """The round whose function is the least-squares line."""
-        return self._round(np.array([0, self.last]), np.zeros(2), 1.0, 0.0, 0.0, 0.0, False)
+    def _affine(self) -> _Best:
+        """Of the least-squares line."""
+        return self._search(np.array([0, self.last]), np.zeros(2), (1.0, 0.0, self.scatter, 0.0), 0.0, 1)
 
     @property
     def critical(self) -> float:
@@ -73,65 +117,50 @@ class SquaredRounds(Rounds):
         return self._affine.largest
 
     def run(self, lam: float, tol: float, start: Found | None) -> State:
-        """See `Rounds`."""
+        """See `Rounds`; the function is overwritten by the next run."""
         rows, mu = self.first_knots(lam, start)
-        enough, steps, by_values = 2e-3 * self._affine.objective, 0, False
-        best: State | None = None
-        for rounds in range(1, ROUNDS + 1):
-            done = self._round(rows, mu, lam, 1 + 0.1 * tol, enough, tol, by_values)
-            steps += done.steps
-            relative = done.gap / done.objective if done.objective > 0 else 0.0
-            if best is None or relative < best.gap:
-                best = State(done.function, None, relative, rounds, steps, done.largest)
-            stalled = done.steps == 0 and not done.exceeds
-            if relative <= tol or rounds > best.rounds + PATIENCE or (stalled and by_values):
-                break
-            by_values |= stalled
-            enough = max(0.01 * done.gap, 0.1 * tol * done.objective)
-            rows, mu = done.rows, done.mu
-        assert best is not None
-        return best
+        # Rows with ||Z|| up to a little more than lam count as feasible.
+        limits = (lam, lam * (1 + 0.1 * tol), self.scatter, tol)
+        best = self._search(rows, mu, limits, 2e-3 * self._affine.objective, ROUNDS)
+        side, k, room = best.side, best.knots, self.room
+        jumps, values, slopes = room.curves[side]
+        function = KnotFunction(room.rows[side, :k], room.first[side], jumps[:k], values[:k], slopes[: k - 1])
+        return State(function, None, best.gap, best.rounds, best.steps, best.largest)
 
-    def _round(
-        self, rows: NDArray[np.int64], mu: Array, lam: float, excess: float, enough: float, tol: float, by_values: bool
-    ) -> _Round:
-        """Solve with these knots up to a gap `enough`, sweep, and choose the next ones.
+    def _search(
+        self, rows: NDArray[np.int64], mu: Array, limits: tuple[float, float, float, float], enough: float, most: int
+    ) -> _Best:
+        """Do up to `most` rounds from given knots, of which the first is to reach the gap `enough`."""
+        if len(rows) > len(self.room.worst):
+            self.room = _Room.of(_and_some(len(rows)), self.outputs)
+        self.room.merged[: len(rows)] = rows
+        self.room.merged_mu[: len(rows)] = mu
+        progress = _Progress(_Best(0, 0, 0.0, 0.0, 0.0, 0, 0), len(rows), 0, 0, enough, False, False)
+        while True:
+            progress = _generate(self.data, self.blocks, self.offsets, limits, most, progress, self.room, self.scratch)
+            if progress.finished:
+                best: _Best = progress.best
+                return best
+            self._enlarge(progress.following, progress.best)
 
-        Rows with ||Z|| up to lam * excess count as feasible.
-        """
-        k, T = len(rows), self.outputs
-        first, jumps, values, slopes = np.empty((2, T)), np.empty((k, T)), np.empty((k, T)), np.empty((k - 1, T))
-        merged, merged_mu = np.empty(2 * k, np.int64), np.empty(2 * k)
-        steps, gap, objective, largest, exceeds, count = _solve_and_sweep(
-            self.data,
-            self.blocks,
-            self.offsets,
-            (rows, mu, merged, merged_mu),
-            (lam, lam * excess, self.scatter, enough, tol),
-            by_values,
-            (first, jumps, values, slopes),
-            (np.empty((6, k - 1)), np.empty((2, k - 1, T)), np.empty((2, k, T)), np.empty(k - 1, np.int64)),
-            make_room(k, T, 1),
-            self.scratch,
-        )
-        function = KnotFunction(rows, first, jumps, values, slopes)
-        return _Round(function, merged[:count], merged_mu[:count], steps, gap, objective, largest, exceeds)
+    def _enlarge(self, count: int, best: _Best) -> None:
+        """Make room for `count` knots, and keep the best function and the next knots."""
+        old, k = self.room, best.knots
+        new = self.room = _Room.of(_and_some(count), self.outputs)
+        new.merged[:count], new.merged_mu[:count] = old.merged[:count], old.merged_mu[:count]
+        new.rows[best.side, :k], new.first[best.side] = old.rows[best.side, :k], old.first[best.side]
+        new.curves[best.side, :, :k] = old.curves[best.side, :, :k]
+
+
+def _and_some(knots: int) -> int:
+    return knots + knots // 4  # not much more: the solver's matrices are squares of it
 
 
 @plain()
-def _solve_and_sweep(
-    data: Any,
-    blocks_of_rows: Any,
-    offsets: Any,
-    knots: Any,
-    limits: Any,
-    by_values: bool,
-    function: Any,
-    own: Any,
-    room: Any,
-    scratch: Any,
-) -> tuple[int, float, float, float, bool, int]:
-    """Do a round of knot generation; everything but data and blocks is for its k knots.
+def _generate(
+    data: Any, blocks_of_rows: Any, offsets: Any, limits: Any, most: int, progress: Any, room: Any, scratch: Any
+) -> Any:
+    """Do rounds of knot generation until the relative gap is reached, nothing helps, or room is wanting.
 
     Parameters
     ----------
@@ -139,31 +168,70 @@ def _solve_and_sweep(
         As in `vvnorm.univariate.blocks`.
     offsets : (2,) array
         First output, and one past the last.
-    knots : tuple of arrays
-        Rows and multipliers of the knots (k,); the multipliers that solve the problem are put in their place. Rows and
-        multipliers of the next round (2 k,) are set.
     limits : tuple of floats
-        lam, the norm up to which Z counts as feasible, the misfit inside blocks, the gap to reach with these knots, and
-        the relative gap wanted.
-    by_values : bool
-        See `vvnorm.univariate.knots.complete`.
-    function : tuple of arrays
-        Set to the function's value and slope at the first knot, jumps, values and slopes.
-    own, room, scratch : tuples of arrays
-        Room to work in.
+        lam, the norm up to which Z counts as feasible, the misfit inside blocks, and the relative gap wanted.
+    most : int
+        Largest number of rounds.
+    progress : _Progress
+        Where to go on; rows and multipliers of the next round are in `room`.
+    room : _Room
+        Set to the best function, among others.
+    scratch : tuple of arrays
+        More room.
+
+    Returns
+    -------
+    _Progress
+    """
+    best, count, rounds, steps, enough, by_values, _ = progress
+    finished, tol = False, limits[3]
+    while not finished and count <= len(room.worst):
+        rounds += 1
+        side = 1 - best.side
+        for p in range(count):
+            room.rows[side, p], room.vectors[5, p] = room.merged[p], room.merged_mu[p]
+        moved, gap, objective, largest, exceeds, following = _solve_and_sweep(
+            data, blocks_of_rows, offsets, limits, enough, by_values, count, side, room, scratch
+        )
+        steps += moved
+        relative = gap / objective if objective > 0.0 else 0.0
+        if rounds == 1 or relative < best.gap:
+            best = _Best(side, count, relative, objective, largest, rounds, steps)
+        stalled = moved == 0 and not exceeds
+        idle = rounds > best.rounds + PATIENCE or (stalled and by_values)
+        finished = relative <= tol or idle or rounds == most
+        by_values = by_values or stalled
+        enough = max(0.01 * gap, 0.1 * tol * objective)
+        count = following
+    return _Progress(best, count, rounds, steps, enough, by_values, finished)
+
+
+@part(inline="always")  # once only, and compiled a second time if it were called
+def _solve_and_sweep(
+    data: Any,
+    blocks_of_rows: Any,
+    offsets: Any,
+    limits: Any,
+    enough: float,
+    by_values: bool,
+    k: int,
+    side: int,
+    room: Any,
+    scratch: Any,
+) -> tuple[int, float, float, float, bool, int]:
+    """Solve with k knots up to a gap `enough`, sweep, and choose the next ones; arguments are as in `_generate`.
 
     Returns
     -------
     Newton steps; gap and objective; largest ||Z||; whether rows are to be added; number of knots in the next round.
     """
-    rows, mu, merged, merged_mu = knots
-    lam, feasible, within, enough, tol = limits
-    first, jumps, values, slopes = function
-    vectors, labels, pair, worst = own
-    z, at_knots, squares = pair[0], pair[1], vectors[4]
-    segments = (vectors[0], vectors[1:2], vectors[2:3], vectors[3:4])
-    blocks.segment_summaries(data, blocks_of_rows, rows, segments, labels[0], labels[1], scratch[0])
-    steps, _ = improve(segments, (labels[0], labels[1]), offsets, lam, within, enough, NEWTON, mu, z, values, first, room)
+    lam, feasible, within, tol = limits
+    rows, worst, mu, squares = room.rows[side, :k], room.worst[: k - 1], room.vectors[5, :k], room.vectors[4]
+    first, jumps, values, slopes = room.first[side], room.curves[side, 0], room.curves[side, 1], room.curves[side, 2]
+    mean, fitted, z, at_knots = room.tables[0], room.tables[1], room.tables[2], room.tables[3]
+    segments = (room.vectors[0, : k - 1], room.vectors[1:2], room.vectors[2:3], room.vectors[3:4])
+    blocks.segment_summaries(data, blocks_of_rows, rows, segments, mean, fitted, scratch[0])
+    steps, _ = improve(segments, (mean, fitted), offsets, lam, within, enough, NEWTON, mu, z, values, first, room.solver)
     complete(segments[0], mu, z, by_values, first, jumps, values, slopes)
     slack = _SLACK
     while True:
@@ -179,5 +247,5 @@ def _solve_and_sweep(
             break
         slack = 0.0
     close = lam * (1.0 - min(max(largest / lam - 1.0, 0.0), 1e-3))
-    count = next_knots(data[0], rows, mu, z, jumps, worst, close * close, merged, merged_mu)
+    count = next_knots(data[0], rows, mu, z, jumps, worst, close * close, room.merged, room.merged_mu)
     return steps, gap, objective, largest, exceeds, count
