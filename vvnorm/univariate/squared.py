@@ -16,7 +16,7 @@ from vvnorm.univariate.reduced import improve, make_room
 from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, unit
 
 _SLACK = 0.1  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
-_KNOTS = 128  # there is room for so many at first
+_KNOTS = 120  # there is room for so many at first; with 128, rows of matrices would compete for places in the cache
 _TINY, _HUGE = 1e-120, 1e120  # products of squares outside may leave float64
 
 
