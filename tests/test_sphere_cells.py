@@ -103,6 +103,7 @@ def test_beyond_three_dimensions_as_well(d: int, kind: str, skip: bool) -> None:
         assert found * (1 - 1e-13) <= bound <= found * (1 + 1e-5) + 1e-10 * terms
 
 
+@pytest.mark.slow
 def test_six_dimensions_and_what_rounding_leaves_in_doubt() -> None:
     for kind in ("generic", "lattice", "clustered"):
         X, L = cloud(kind, 9, 2, 0, d=6)
