@@ -38,7 +38,7 @@ from vvnorm.tolerances import EPS
 EXACT_WORK: Final = 3e10
 """Additions of numbers, estimated, up to which all cells of the sphere are gone through: half a minute."""
 
-WORK: Final = 3e9
+WORK: Final = 1e9
 """Additions of numbers that branch and bound makes at most: seconds."""
 
 CELLS: Final = 2_000_000
