@@ -211,7 +211,7 @@ def test_a_bound_from_climbing_is_called_an_estimate_and_never_exceeds_the_objec
     fit = vvnorm.fit(X, np.sin(X[:, 0] + X[:, 1]), 0.5, advance=lambda _, *bounds: seen.append(bounds))
     assert "estimates" in fit.provenance["bounds"]
     assert all(lower <= upper for upper, lower in [*seen, *fit.history])
-    assert len(seen) == fit.provenance["rounds"] <= 30
+    assert len(seen) == fit.provenance["rounds"] <= 100
 
 
 def test_rounds_can_be_limited() -> None:
@@ -223,6 +223,19 @@ def test_rounds_can_be_limited() -> None:
     assert mixed.provenance["status"] == "round limit"
     for fit in vvnorm.fit_path(X, Y, [1e-2, 1e-3], max_iter=1):
         assert fit.provenance["rounds"] == 1
+
+
+def test_climbing_in_ten_inputs_ends_at_one_value_wherever_it_starts() -> None:
+    X, Y = points(33, 25, 10, 1)
+    first, second = (vvnorm.interpolate(X, Y, seed=seed) for seed in (0, 1))
+    assert first.provenance["status"] == "tolerance reached, as far as climbing finds neurons"
+    assert first.history[-1][0] == pytest.approx(second.history[-1][0], rel=2e-6)
+    rng = np.random.default_rng(0)
+    W, base = rng.standard_normal((4000, 10)), rng.integers(0, 25, 4000)
+    W /= np.linalg.norm(W, axis=1)[:, None]
+    estimate, unit = first.history[-1][1], np.asarray(first.dual)
+    response = np.abs(unit[:, 0] @ np.maximum(X @ W.T - np.einsum("kd,kd->k", X[base], W), 0))
+    assert np.vdot(unit, Y) / max(1.0, response.max()) >= estimate * (1 - 1e-9)
 
 
 def test_five_inputs_are_found_before_they_are_proved() -> None:

@@ -267,7 +267,7 @@ def fit(
     tol : float
         Relative gap to reach, and up to which the fit's `verify` accepts it.
     max_iter : int, optional
-        Most rounds of column generation, for several inputs. By default 300, or 30 where an exact search over all neurons
+        Most rounds of column generation, for several inputs. By default 300, or 100 where an exact search over all neurons
         would take too long (from some dozens of points with four inputs, or ten with seven).
     time_limit : float, optional
         Seconds after which the best network so far is returned, with its bound. For several inputs.

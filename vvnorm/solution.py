@@ -242,7 +242,7 @@ def interpolate(
     tol : float
         Relative gap and residual up to which the solution's `verify` accepts it; with several inputs also where to stop.
     max_iter : int, optional
-        Most rounds of column generation, for several inputs. By default 300, or 30 where an exact search over all neurons
+        Most rounds of column generation, for several inputs. By default 300, or 100 where an exact search over all neurons
         would take too long (from some dozens of points with four inputs, or ten with seven).
     time_limit : float, optional
         Seconds after which the best network so far is returned, with its bound. For several inputs.

@@ -8,8 +8,10 @@ kink. All circles together meet every face (points in general position), which m
 for all base points. Cells whose trace of C C' is below the best value so far cannot hold a better one, and are passed
 over.
 
-Where that takes too long, circles are climbed: from the best direction on one circle to those that share D - 3 of its
-points and pass through it, as long as the response grows. What is found that way is a neuron, not a bound.
+Where that takes too long, the response is climbed: along the great circle that sets out in the direction of the gradient,
+to the largest response on all of it. Where that is at a kink of the response, at a right angle to some p_s, the next circle
+keeps to that angle; where the gradient vanishes among such directions, circles that leave one of the kinks are tried. What
+is found that way, a maximum inside a face or at a vertex, is a neuron, not a bound.
 """
 
 import math
@@ -21,6 +23,10 @@ import numpy as np
 from vvnorm.multivariate.plane import rise, switches
 
 _SWEEPS = 40  # of Jacobi's method: it takes 5 or 6
+_STEPS = 300  # of climbing from one start: it takes some ten or twenty
+_GAIN = 1e-9  # relative: a step that gains less is the last
+_FLAT = 1e-6  # of the response: gradients that are shorter, and could gain the square of that
+_ROUNDING = 1e-9  # of its length: a vector of which less is left was in the span of the others
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -56,69 +62,120 @@ def search_all(
 
 
 @numba.njit(cache=True, error_model="numpy")
-def climb(
-    P: Any, L: Any, symmetric: bool, base: int, start: Any, faces: bool, slot: int,
-    values: Any, directions: Any, through: Any,
-) -> None:  # fmt: skip
-    """Climb from the circle through the D - 2 points `start`; improves the best of the slot."""
-    D = P.shape[1]
-    value, direction, kink = np.zeros(1), np.zeros((1, D)), np.full((1, D - 1), -1)
-    members, trial = start.copy(), np.empty(D - 2, np.int64)
-    _look(P, L, symmetric, base, members, faces, value, direction, kink)
-    while True:
-        before, vertex = value[0], kink[0].copy()
-        complete = True
-        for k in range(D - 1):
-            complete = complete and vertex[k] >= 0
-        if complete:
-            for leave in range(D - 1):
-                place = 0
-                for k in range(D - 1):
-                    if k != leave:
-                        trial[place] = vertex[k]
-                        place += 1
-                _look(P, L, symmetric, base, trial, faces, value, direction, kink)
-        if not value[0] > before * (1.0 + 1e-9):
-            break
-    if value[0] > values[slot]:
-        values[slot], directions[slot], through[slot] = value[0], direction[0], kink[0]
+def climb(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
+    """Climb from each of K neurons with these base points (-1: none), directions (K, D) and kinks, through (K, D - 1).
+
+    Directions and kinks are replaced by those of the neurons found, `values` (K,) is set to their responses.
+    """
+    (N, D), seen, v = P.shape, np.empty(P.shape), np.empty(P.shape[1])
+    for start in range(len(bases)):
+        base, w, kink = bases[start], directions[start], through[start]
+        for j in range(N):
+            for c in range(D):
+                seen[j, c] = P[j, c] - P[base, c] if base >= 0 else P[j, c]
+        values[start] = _uphill(seen, L, base, kink, w, v)
+        for _ in range(_STEPS):
+            before = values[start]
+            _uphill(seen, L, base, kink, w, v)
+            if _tangent(seen, kink, -1, w, v) > _FLAT * before:
+                values[start] = _along(seen, L, symmetric, base, kink, -1, w, v, before)
+            for k in range(D - 1):
+                if values[start] > before * (1.0 + _GAIN):
+                    break
+                if kink[k] >= 0:
+                    v[:] = seen[kink[k]]
+                    if _tangent(seen, kink, k, w, v) > 0.0:
+                        values[start] = _along(seen, L, symmetric, base, kink, k, w, v, before)
+            if not values[start] > before * (1.0 + _GAIN):
+                break
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _look(
-    P: Any, L: Any, symmetric: bool, base: int, S: Any, faces: bool, value: Any, direction: Any, kink: Any
-) -> None:  # fmt: skip
-    if faces:
-        sweep(P, L, symmetric, base, S, True, 0, value, direction, kink)
-    else:
-        _circle(P, L, symmetric, base, S, value, direction, kink)
-
-
-@numba.njit(cache=True, error_model="numpy")
-def _circle(P: Any, L: Any, symmetric: bool, base: int, S: Any, value: Any, direction: Any, kink: Any) -> None:
-    """Improve the best so far, value (1,), on the great circle at a right angle to the points S: a search in the plane."""
-    N, D = P.shape
-    basis = np.empty((D, D))
-    if not _complete(P, S, basis):
-        return
-    u, v, Q = basis[D - 2], basis[D - 1], np.zeros((N, 2))
+def _uphill(P: Any, L: Any, base: int, kink: Any, w: Any, v: Any) -> float:
+    """Set v to the gradient at w of the response without the points on the kink, and return the response."""
+    (N, D), T = P.shape, L.shape[1]
+    response, active = np.zeros(T), np.zeros(N)
     for j in range(N):
-        taken = j == base
-        for s in S:
-            taken = taken or j == s
-        if not taken:
-            Q[j, 0], Q[j, 1] = _dot(P[j], u), _dot(P[j], v)
+        along = _dot(P[j], w)
+        if along > 0.0 and not _taken(j, base, kink, -1):
+            active[j] = 1.0
+            for t in range(T):
+                response[t] += along * L[j, t]
+    value = math.sqrt(_dot(response, response))
+    v[:] = 0.0
+    for j in range(N):
+        if active[j] > 0.0 and value > 0.0:
+            weight = _dot(L[j], response) / value
+            for c in range(D):
+                v[c] += weight * P[j, c]
+    return value
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _taken(j: int, base: int, kink: Any, leave: int) -> bool:
+    """Whether the point j takes no part: a base point, or one on the kink other than that at the place `leave`."""
+    taken = j == base
+    for k in range(len(kink)):
+        taken = taken or (j == kink[k] and k != leave)
+    return taken
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
+    """Make v a unit vector at a right angle to w and to the points on the kink but that at the place `leave`.
+
+    Returns how long it was then; 0 if nothing but rounding was left.
+    """
+    D = len(w)
+    length, basis = math.sqrt(_dot(v, v)), np.empty((D + 1, D))
+    basis[0] = w
+    used = 1
+    for k in range(D - 1):
+        if kink[k] >= 0 and k != leave and used < D and _append(P[kink[k]], basis, used) > 0.0:
+            used += 1
+    left = _append(v, basis, used) if used < D else 0.0
+    if not left > _ROUNDING:
+        return 0.0
+    v[:] = basis[used]
+    return left * length
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _along(
+    P: Any, L: Any, symmetric: bool, base: int, kink: Any, leave: int, w: Any, v: Any, value: float
+) -> float:  # fmt: skip
+    """Go to the largest response on the great circle through w and v, if it is above `value`; return it, or `value`.
+
+    The circle leaves the point at the place `leave` (-1: none) of the kink, and may meet another one at its maximum.
+    """
+    N, D = P.shape
+    Q = np.zeros((N, 2))
+    for j in range(N):
+        if not _taken(j, base, kink, leave):
+            Q[j, 0], Q[j, 1] = _dot(P[j], w), _dot(P[j], v)
+    if leave >= 0:
+        Q[kink[leave], 0] = 0.0
     angle, order = np.empty(N), np.empty(N, np.int32)
     count = switches(Q, angle, order)
     values, peak, last = np.empty(4 * N + 4), np.empty(4 * N + 4), np.empty(4 * N + 4, np.int64)
     best = rise(Q, L, symmetric, angle, order, count, True, values, peak, last) - 1
-    if values[best] > value[0] * (1.0 + 1e-12):
-        value[0] = values[best]
-        for c in range(D):
-            direction[0, c] = math.cos(peak[best]) * u[c] + math.sin(peak[best]) * v[c]
-        for c in range(D - 2):
-            kink[0, c] = S[c]
-        kink[0, D - 2] = last[best]
+    if not values[best] > value * (1.0 + _GAIN):
+        return value
+    a, b = math.cos(peak[best]), math.sin(peak[best])
+    for c in range(D):
+        w[c] = a * w[c] + b * v[c]
+    size = math.sqrt(_dot(w, w))
+    for c in range(D):
+        w[c] /= size
+    place = leave
+    if leave >= 0:
+        kink[leave] = -1
+    for k in range(D - 1):
+        if kink[k] < 0:
+            place = k
+    if last[best] >= 0 and place >= 0:
+        kink[place] = last[best]
+    return float(values[best])
 
 
 @numba.njit(cache=True, error_model="numpy")

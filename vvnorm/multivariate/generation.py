@@ -25,7 +25,7 @@ from vvnorm.network import row_norms
 _START = 2  # random neurons for each base point
 _MOST = 16  # of them, where fewer do not span the labels
 _ROUNDS = 300
-_CLIMBING = 30  # rounds where the search is by climbing: each is long, and no proof is at the end
+_CLIMBING = 100  # rounds where the search is by climbing: there is no proof at the end that could go on for long
 _LOOSE = 0.1  # of the gap: how accurately the master problem is solved
 _WARM = 1e-2  # the first time, from a similar problem
 _TIGHTER = 1e-2  # times that, after a round that finds no neuron
@@ -214,7 +214,7 @@ def generate(
     start : Start, optional
         From a similar problem.
     max_iter : int, optional
-        Most rounds; by default 300, or 30 where no exact search is affordable.
+        Most rounds; by default 300, or 100 where no exact search is affordable.
     deadline : float
         Value of time.monotonic() after which no further round begins.
     advance : callable, optional

@@ -17,11 +17,10 @@ from vvnorm.data import Array
 from vvnorm.multivariate import faces, plane
 from vvnorm.network import row_norms
 
-_APART = 1e-10  # neurons whose unit vectors differ by less, with kinks through the same point, are one
+_APART = 1e-6  # neurons with kinks through the same points whose unit vectors differ by less are one
 _JITTER = 1e-11  # relative: points are moved by that much before cells are enumerated, which need general position
 _EXACT = 1e9  # of `work`, for an exact search that counts as affordable: some ten seconds
-_CLIMBS = 1  # climbs for each base point from random circles, where the search is not exact
-_FACES = 3  # dimensions up to which climbing looks at the faces next to a circle
+_CLIMBS = 1  # climbs for each base point from random neurons, where the search is not exact
 _NEGLIGIBLE = 1e-9  # relative to its point's distance: w.p that is 0 but for rounding
 
 
@@ -135,8 +134,8 @@ class Cloud:
 
         Returns
         -------
-        Neurons, and the norms of their responses, at most one neuron for each base point (or first point on the kink). A
-        kink through several points may be there several times, and miss them by rounding: see `distinct`, `straightened`.
+        Neurons, and the norms of their responses; of an exact search at most one for each base point (or first point on
+        the kink). A kink may be there several times, and miss its points by rounding: see `distinct`, `straightened`.
         """
         L = np.ascontiguousarray(dual)
         if self.dimension <= 2:
@@ -177,24 +176,14 @@ class Cloud:
         return self._found(values, w, through)
 
     def _climb(self, L: Array, hints: Neurons | None) -> Neurons:
-        """Climb from random circles, and from those through the kinks of `hints`."""
-        N, D = self.P.shape
-        values, w, through = self._slots()
-        starts = [(base, self._rng.permutation(N)[: D - 2]) for base in np.repeat(self._bases, _CLIMBS)]
-        if not self.anchored:
-            starts = [(-1, self._rng.permutation(N)[: D - 2]) for _ in range(_CLIMBS * N)]
+        """Climb from random neurons, and from those of `hints` that respond most."""
+        starts = self.random(_CLIMBS)
         if hints is not None:
-            complete = np.flatnonzero(np.all(hints.through[:, : D - 2] >= 0, axis=1))
-            starts += [(hints.anchor[k], hints.through[k, : D - 2]) for k in complete]
-        for number, (base, circle) in enumerate(starts):
-            members = circle[circle != base]
-            if len(members) < D - 2:
-                members = self._rng.permutation(np.setdiff1d(np.arange(N), [base]))[: D - 2]
-            slot = base if self.anchored else number % N
-            faces.climb(
-                self._seen_from(base), L, self.symmetric, base, members, D <= _FACES, slot, values, w, through
-            )  # fmt: skip
-        return self._found(values, w, through)
+            most = np.argsort(-row_norms(self.features(hints).T @ L), kind="stable")[: len(starts)]
+            starts = Neurons.joined([starts, hints[most]])
+        values, w, through = np.empty(len(starts)), starts.w.copy(), starts.through.copy()
+        faces.climb(self._moved, L, self.symmetric, starts.anchor, values, w, through)
+        return Neurons(w, starts.anchor, through)[values > 0]
 
     def _slots(self) -> tuple[Array, Array, NDArray[np.int64]]:
         N, D = self.P.shape
@@ -229,13 +218,11 @@ class Cloud:
 
     def distinct(self, neurons: Neurons) -> Neurons:
         """Drop repeats: a kink through two points is found from both."""
-        rows = np.arange(len(neurons))
         kink = np.sort(np.column_stack([neurons.anchor, neurons.through]), axis=1)
         incomplete = np.sum(kink >= 0, axis=1) < self.dimension - (0 if self.anchored else 1)
-        side = 0 if self.symmetric else neurons.w[rows, np.argmax(np.abs(neurons.w), axis=1)] > 0
-        # A kink that its points do not determine repeats nothing.
-        key = np.column_stack([np.where(incomplete, 1 + rows, 0), np.broadcast_to(side, rows.shape), kink])
-        first: dict[tuple[int, ...], int] = {}
-        for row, values in enumerate(map(tuple, key.tolist())):
-            first.setdefault(values, row)
-        return neurons[np.array(list(first.values()), dtype=np.intp)]
+        largest = np.argmax(np.abs(neurons.w), axis=1)[:, None]
+        side = np.take_along_axis(np.sign(neurons.w), largest, axis=1)
+        # Points determine a kink, up to its side, if there are enough of them.
+        w = np.where(incomplete[:, None], np.round(neurons.w * (side if self.symmetric else 1.0) / _APART), 0.0)
+        key = np.column_stack([kink, 0 * side if self.symmetric else side, w])
+        return neurons[np.sort(np.unique(key, axis=0, return_index=True)[1])]
