@@ -238,6 +238,23 @@ def test_climbing_in_ten_inputs_ends_at_one_value_wherever_it_starts() -> None:
     assert np.vdot(unit, Y) / max(1.0, response.max()) >= estimate * (1 - 1e-9)
 
 
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("penalise_bias", [True, False])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_climbing_finds_the_neuron_that_an_exact_search_finds(outputs: int, penalise_bias: bool, skip: bool) -> None:
+    reached = []
+    for seed in range(4):
+        X, L = points(seed, 10, 3, outputs)
+        known = Points(X, Convention(skip, penalise_bias), seed)
+        basis = known.complement
+        L = basis @ (basis.T @ L)
+        (_, best), (found, climbed) = (known.cloud.search(L, exact=exact) for exact in (True, False))
+        assert np.allclose(climbed, np.linalg.norm(known.cloud.features(found).T @ L, axis=1))
+        reached.append(climbed.max() / best.max())
+    assert max(reached) <= 1 + 1e-9
+    assert min(reached) >= 1 - 1e-9
+
+
 def test_five_inputs_are_found_before_they_are_proved() -> None:
     X, Y = points(32, 20, 5, 1)
     solution = vvnorm.interpolate(X, Y)

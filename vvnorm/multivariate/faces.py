@@ -10,8 +10,8 @@ over.
 
 Where that takes too long, the response is climbed: along the great circle that sets out in the direction of the gradient,
 to the largest response on all of it. Where that is at a kink of the response, at a right angle to some p_s, the next circle
-keeps to that angle; where the gradient vanishes among such directions, circles that leave one of the kinks are tried. What
-is found that way, a maximum inside a face or at a vertex, is a neuron, not a bound.
+keeps to that angle; where the gradient vanishes among such directions, circles that leave one of the kinks are tried, and
+then other base points. What is found that way, a maximum inside a face or at a vertex, is a neuron, not a bound.
 """
 
 import math
@@ -65,14 +65,12 @@ def search_all(
 def climb(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
     """Climb from each of K neurons with these base points (-1: none), directions (K, D) and kinks, through (K, D - 1).
 
-    Directions and kinks are replaced by those of the neurons found, `values` (K,) is set to their responses.
+    All three are replaced by those of the neurons found, `values` (K,) is set to their responses.
     """
-    (N, D), seen, v = P.shape, np.empty(P.shape), np.empty(P.shape[1])
+    D, seen, v = P.shape[1], np.empty(P.shape), np.empty(P.shape[1])
     for start in range(len(bases)):
         base, w, kink = bases[start], directions[start], through[start]
-        for j in range(N):
-            for c in range(D):
-                seen[j, c] = P[j, c] - P[base, c] if base >= 0 else P[j, c]
+        _look_from(P, base, seen)
         values[start] = _uphill(seen, L, base, kink, w, v)
         for _ in range(_STEPS):
             before = values[start]
@@ -86,8 +84,42 @@ def climb(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: 
                     v[:] = seen[kink[k]]
                     if _tangent(seen, kink, k, w, v) > 0.0:
                         values[start] = _along(seen, L, symmetric, base, kink, k, w, v, before)
+            if base >= 0 and not values[start] > before * (1.0 + _GAIN):
+                other, value = _slide(seen, L, w)
+                if value > before * (1.0 + _GAIN):
+                    base, values[start] = other, value
+                    bases[start] = base
+                    kink[:] = -1
+                    _look_from(P, base, seen)
             if not values[start] > before * (1.0 + _GAIN):
                 break
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _look_from(P: Any, base: int, seen: Any) -> None:
+    for j in range(len(P)):
+        for c in range(P.shape[1]):
+            seen[j, c] = P[j, c] - P[base, c] if base >= 0 else P[j, c]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _slide(P: Any, L: Any, w: Any) -> tuple[int, float]:
+    """Find the base point from which the direction w has the largest response, and that response."""
+    N, T = L.shape
+    along, total, weighted = np.empty(N), np.zeros(T), np.zeros(T)
+    for j in range(N):
+        along[j] = _dot(P[j], w)
+    best, place = -1.0, -1
+    for j in np.argsort(-along):
+        square = 0.0
+        for t in range(T):
+            square += (weighted[t] - along[j] * total[t]) ** 2
+        if square > best:
+            best, place = square, j
+        for t in range(T):
+            total[t] += L[j, t]
+            weighted[t] += along[j] * L[j, t]
+    return place, math.sqrt(best)
 
 
 @numba.njit(cache=True, error_model="numpy")

@@ -181,9 +181,9 @@ class Cloud:
         if hints is not None:
             most = np.argsort(-row_norms(self.features(hints).T @ L), kind="stable")[: len(starts)]
             starts = Neurons.joined([starts, hints[most]])
-        values, w, through = np.empty(len(starts)), starts.w.copy(), starts.through.copy()
-        faces.climb(self._moved, L, self.symmetric, starts.anchor, values, w, through)
-        return Neurons(w, starts.anchor, through)[values > 0]
+        values, anchor, w, through = np.empty(len(starts)), starts.anchor.copy(), starts.w.copy(), starts.through.copy()
+        faces.climb(self._moved, L, self.symmetric, anchor, values, w, through)
+        return Neurons(w, anchor, through)[values > 0]
 
     def _slots(self) -> tuple[Array, Array, NDArray[np.int64]]:
         N, D = self.P.shape
