@@ -204,6 +204,8 @@ def fit_affine(data: Data) -> Straight:
 
 def largest_response(points: Points, dual: Array) -> float:
     """Largest response of a neuron to a dual (N, T) by rows, as far as the search goes."""
+    if points.complement.shape[1] == 0:  # free functions have any values, and a dual at a right angle to them is 0
+        return 0.0
     at_points = points.summed(dual)
     if at_points.shape[1] > len(at_points):
         at_points = np.asarray(np.linalg.qr(at_points.T, mode="r")).T
