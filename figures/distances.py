@@ -1,9 +1,10 @@
 """Test points' distances to training points beside auxiliary outputs, over those without, in three readings.
 
-Certified minimal-VV-norm interpolants in the plane, from the study `certified_2d`, with auxiliary outputs as large as the
-first. The readings, of the same pairs of a test point and the nearest training point: how far the first output is apart;
-how far hidden activations are, over the root mean square distance between training points, since activations grow with the
-number of outputs; and the test error, which noise does not have. Above are means over test points, below maxima.
+Certified minimal-VV-norm interpolants in the plane, from the studies `noise_2d` and `certified_2d`, with auxiliary outputs
+as large as the first. The readings, of the same pairs of a test point and the nearest training point: how far the first
+output is apart; how far hidden activations are, over the root mean square distance between training points, since
+activations grow with the number of outputs; and the test error, which noise does not have. Above are means over test
+points, below maxima.
 
 A quick figure does a few runs of its own instead.
 """
@@ -41,7 +42,9 @@ def compute(seed: int, quick: bool) -> FigureData:
         lines = small_study(_brief_runs(seed))
         complaints = [complaint for line in lines for complaint in complaints_about(line)]
     else:
-        lines, complaints = recorded("certified_2d")
+        noise, complaints = recorded("noise_2d")
+        others, more = recorded("certified_2d")
+        lines, complaints = [*noise, *(line for line in others if line["target"] != "noise")], complaints + more
     shown = [
         line
         for line in select(lines, kind="ratio", labels="gaussian")
