@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from vvnorm.certify import Certificate
     from vvnorm.certify_regularised import FitCertificate
+    from vvnorm.claims import Verdict
     from vvnorm.data import Dataset
     from vvnorm.network import ReLUNetwork
     from vvnorm.solution import Solution
@@ -140,7 +141,7 @@ def verify(
     json: JsonOption = None,
 ) -> int:
     """Check claims of the theory on random and on real data, with certificates."""
-    from vvnorm.claims import Verdict, claim_names, load_claim, run_claim
+    from vvnorm.claims import claim_names, load_claim, run_claim
     from vvnorm.files import write_json
 
     _check_outputs(json)
@@ -172,10 +173,7 @@ def verify(
         _say("SUPPORTED means: each is an experiment whose confidence interval lies inside the claimed one.")
     if json:
         write_json(json, {"seed": seed, "claims": [report.to_json() for report in reports]})
-    verdicts = {report.verdict for report in reports}
-    if verdicts & {Verdict.VIOLATED, Verdict.NOT_SUPPORTED}:
-        return NOT_CERTIFIED
-    return OK if verdicts and verdicts <= {Verdict.HOLDS, Verdict.SUPPORTED} else INCONCLUSIVE
+    return _exit_code({report.verdict for report in reports})
 
 
 @app.command("claims")
@@ -581,16 +579,16 @@ def figures(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"cannot make the folder {str(out)!r}: {error.strerror}") from None
-    codes = {OK}
+    verdicts, complained = set(), False
     for script in scripts:
         data = draw_figure(script, out, seed=seed, quick=quick)
         for complaint in data.complaints:
             _say(f"{script.id} is not drawn: {complaint}")
-            codes.add(NOT_CERTIFIED)
+            complained = True
         if not data.complaints:
             _say(f"{script.id}: {data.verdict}; {out / script.id}.pdf and .png")
-            codes.add({"HOLDS": OK, "VIOLATED": NOT_CERTIFIED}.get(data.verdict, INCONCLUSIVE))
-    return NOT_CERTIFIED if NOT_CERTIFIED in codes else max(codes)
+            verdicts.add(data.verdict)
+    return NOT_CERTIFIED if complained else _exit_code(verdicts)
 
 
 @app.command()
@@ -726,6 +724,15 @@ def _duration(seconds: float) -> str:
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def _exit_code(verdicts: "set[Verdict]") -> int:
+    """0 if all are confirmed, 1 if one is refuted, 2 for anything else."""
+    from vvnorm.claims import Verdict
+
+    if verdicts & {Verdict.VIOLATED, Verdict.NOT_SUPPORTED}:
+        return NOT_CERTIFIED
+    return OK if verdicts and verdicts <= {Verdict.HOLDS, Verdict.SUPPORTED} else INCONCLUSIVE
 
 
 def _load(
