@@ -390,6 +390,8 @@ def test_figures_writes_pdf_and_png(run: Command) -> None:
         ({"a": Verdict.VIOLATED, "b": Verdict.INCONCLUSIVE}, 1),
         ({"a": "it is bent", "b": Verdict.INCONCLUSIVE}, 1),
         ({"a": "it is bent"}, 1),
+        ({"a": Verdict.SUPPORTED, "b": Verdict.HOLDS}, 0),
+        ({"a": Verdict.SUPPORTED, "b": Verdict.NOT_SUPPORTED}, 1),
     ],
     ids=str,
 )
