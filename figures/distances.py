@@ -81,14 +81,14 @@ def _brief_runs(seed: int) -> Iterable[Run]:
 def plot(values: Mapping[str, Any]) -> "Figure":
     """A column for each reading, a line for each target."""
     figure = new_figure(6.8, 4.6)
-    grid = figure.subplots(2, 3, sharex=True, sharey="row")
+    grid = figure.subplots(2, 3, sharex=True)
     for row, kind in zip(grid, _KINDS, strict=True):
         for axes, (reading, title) in zip(row, _READINGS.items(), strict=True):
             axes.axhline(1, color=COLOURS["grey"], lw=0.7, zorder=0)
-            for target, (colour, marker, dashes) in _LOOKS.items():
+            for k, (target, (colour, marker, dashes)) in enumerate(_LOOKS.items()):
                 lines = select(values["lines"], measure=f"{reading}_{kind}", target=target)
                 draw_ratios(
-                    axes, lines, color=COLOURS[colour], marker=marker, ms=4, ls=dashes, label=target.replace("_", " ")
+                    axes, lines, 1.15 ** (k - 1.5), color=COLOURS[colour], marker=marker, ms=4, ls=dashes, label=target
                 )
             axes.set_xscale("log", base=2)
             axes.set_xticks([1, 4, 16, 64, 256], ["1", "4", "16", "64", r"$\infty$"])

@@ -52,7 +52,8 @@ def compute(seed: int, quick: bool) -> FigureData:
             complaints += wrong
         for target, title in _TARGETS.items():
             trained = select(found["trained_2d"], target=target, solver="trained")
-            panels.append({"title": title, "certified": select(found["certified_2d"], target=target), "trained": trained})
+            certified = select(found["noise_2d" if target == "noise" else "certified_2d"], target=target)
+            panels.append({"title": title, "certified": certified, "trained": trained})
         for target in ("noise", "smooth"):
             searched, trained = (select(found[study], target=target) for study in ("searched_10d", "trained_10d"))
             panels.append({"title": f"{_TARGETS[target]}, d = 10", "certified": searched, "trained": trained})
@@ -73,7 +74,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     figure = new_figure(1.2 + 1.9 * columns, 0.6 + 1.9 * rows)
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    grid = figure.subplots(rows, columns, sharex=True, sharey="row", squeeze=False)
     for axes, panel in zip(grid.ravel(), panels, strict=True):
         axes.axhline(1, color=COLOURS["grey"], lw=0.7, zorder=0)
         for sigma, (colour, marker, dashes) in _LOOKS.items():
@@ -94,13 +95,13 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     return figure
 
 
-def draw_ratios(axes: "Axes", lines: Iterable[Line], **look: Any) -> None:
-    """Draw ratios with their intervals against m; a line joins all but the limit."""
+def draw_ratios(axes: "Axes", lines: Iterable[Line], aside: float = 1.0, **look: Any) -> None:
+    """Draw ratios with their intervals against m, times a factor `aside`; a line joins all but the limit."""
     ordered = sorted(lines, key=lambda line: line["auxiliary"])
     finite, limits = ([line for line in ordered if (line["auxiliary"] < INFINITE) is part] for part in (True, False))
     for part, changed in ((finite, {}), (limits, {"ls": ""} | ({"label": None} if finite else {}))):
         if part:
-            at = [min(line["auxiliary"], _LIMIT_AT) for line in part]
+            at = [min(line["auxiliary"], _LIMIT_AT) * aside for line in part]
             spread = [[line["ratio"] - line["low"] for line in part], [line["high"] - line["ratio"] for line in part]]
             axes.errorbar(at, [line["ratio"] for line in part], spread, elinewidth=0.8, **(look | changed))
 
