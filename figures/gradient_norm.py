@@ -78,7 +78,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     for axes, panel in zip(grid.ravel(), panels, strict=True):
         axes.axhline(1, color=COLOURS["grey"], lw=0.7, zorder=0)
         for sigma, (colour, marker, dashes) in _LOOKS.items():
-            look = {"color": COLOURS[colour], "marker": marker, "ms": 4}
+            look: dict[str, Any] = {"color": COLOURS[colour], "marker": marker, "ms": 4}
             draw_ratios(axes, select(panel["certified"], sigma=sigma), ls=dashes, label=rf"$\sigma = {sigma:g}$", **look)
             draw_ratios(axes, select(panel["trained"], sigma=sigma), ls="", mfc="white", **look)
         draw_ratios(axes, select(panel["certified"], auxiliary=INFINITE), color=COLOURS["black"], marker="*", ms=7, ls="")
