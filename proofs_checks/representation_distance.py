@@ -11,8 +11,8 @@ Source. New, and against the second of three readings of [MT] Nakhleh, Shenouda,
 solutions "tend to have smaller average and maximum distance between test and training data points". Distances without the
 unit grow: they have a factor sqrt(||v_k||) for the outputs of all tasks, so by 2.7 in the pilot, whatever f_1 does.
 
-What breaks. One auxiliary output that a single neuron computes, 1000 times as large as the first, leaves a hidden layer
-that is nearly one number: relative distances fall by 16 %.
+What breaks. One auxiliary output that a single neuron computes, 100000 times as large as the first, leaves a hidden layer
+that is nearly one number: relative distances fall by 10 to 26 % (1000 times: 3 to 18 %, which the bound leaves open).
 
 Experiment. 48 data sets, training points and 256 test points uniform in a square; the same points and first labels with
 and without auxiliary outputs. Student's interval at 99 % for the mean log-ratio. Bound and sample were set after a pilot
@@ -43,7 +43,7 @@ from vvnorm.data import Array
 SAMPLE = 48
 COMPARISON = Comparison((0.95, np.inf), SAMPLE, representation_distance, representation_distance_again, rounding=1e-9)
 
-_MANY, _LARGER = 16, 1000.0
+_MANY, _LARGER = 16, 100000.0
 
 
 def draw(rng: np.random.Generator) -> Instance:
@@ -53,7 +53,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_shared(rng: np.random.Generator) -> Instance:
-    """The same points with a single auxiliary output: one neuron's, 1000 times as large as the first."""
+    """The same points with a single auxiliary output: one neuron's, 100000 times as large as the first."""
     X = points(rng, SAMPLE)
     (kink,) = sparse_networks(rng, X, neurons=1)
     return _experiment(rng, X, np.stack([rng.standard_normal(X.shape[:2]), _LARGER * kink], axis=2))
