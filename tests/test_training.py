@@ -361,7 +361,7 @@ def test_bad_arguments_are_named(arguments, error, message):
 @pytest.mark.parametrize(
     ("X", "Y", "message"),
     [
-        ([0.0, 1.0], [0.0, np.nan], "labels are missing"),
+        ([0.0, 1.0], [np.nan, np.nan], "output 0 has no label"),
         ([0.0, np.inf], [0.0, 1.0], "X holds inf"),
         ([0.0, 1.0], [0.0, 1.0, 2.0], "Y has 3 rows"),
         ([], [], "X is empty"),

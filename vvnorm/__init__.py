@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from vvnorm.piecewise import PiecewiseLinear
     from vvnorm.regions import Ball, Box, Hull
     from vvnorm.solution import Interpolant, Solution, interpolate
-    from vvnorm.training import TrainingResult, train
+    from vvnorm.tasks import Standardisation, Task
+    from vvnorm.training import TaskTraining, TrainingResult, train, train_tasks
     from vvnorm.univariate import connect_the_dots
 
 __version__ = "0.1.0"
@@ -81,7 +82,8 @@ _HOMES = {
     "piecewise": ("PiecewiseLinear",),
     "regions": ("Ball", "Box", "Hull"),
     "solution": ("Interpolant", "Solution", "interpolate"),
-    "training": ("TrainingResult", "train"),
+    "tasks": ("Standardisation", "Task"),
+    "training": ("TaskTraining", "TrainingResult", "train", "train_tasks"),
     "univariate": ("connect_the_dots",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -107,6 +109,9 @@ __all__ = [
     "ReLUNetwork",
     "Result",
     "Solution",
+    "Standardisation",
+    "Task",
+    "TaskTraining",
     "TrainingResult",
     "VVNormClassifier",
     "VVNormInterpolator",
@@ -136,6 +141,7 @@ __all__ = [
     "sup_distance",
     "test_train_distances",
     "train",
+    "train_tasks",
     "two_squares",
 ]
 

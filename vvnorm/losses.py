@@ -45,7 +45,7 @@ class Loss:
     name : str
         One of `NAMES`.
     parameter : float
-        delta > 0 of `huber`, in label units (1 by default); nu in (0, 1) of `one_class` (0.1 by default); 0 for others.
+        delta > 0 of `huber`, in label units (1 by default); nu in (0, 1] of `one_class` (0.1 by default); 0 for others.
     """
 
     name: str
@@ -66,8 +66,8 @@ class Loss:
             value = default
         if self.name == "huber" and not 0 < value < math.inf:
             raise ValueError(f"delta of loss 'huber' must be a positive finite number, got {value!r}")
-        if self.name == "one_class" and not 0 < value < 1:
-            raise ValueError(f"nu of loss 'one_class' must lie between 0 and 1, got {value!r}")
+        if self.name == "one_class" and not 0 < value <= 1:
+            raise ValueError(f"nu of loss 'one_class' must lie in (0, 1], got {value!r}")
         object.__setattr__(self, "parameter", float(value))
 
     @property

@@ -2,6 +2,7 @@
 
 from vvnorm.training.module import ReLUModule, to_network
 from vvnorm.training.result import TrainingResult
+from vvnorm.training.task_trainer import TaskTraining, train_tasks
 from vvnorm.training.trainer import train
 
-__all__ = ["ReLUModule", "TrainingResult", "to_network", "train"]
+__all__ = ["ReLUModule", "TaskTraining", "TrainingResult", "to_network", "train", "train_tasks"]

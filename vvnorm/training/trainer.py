@@ -5,8 +5,7 @@ import os
 import platform
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,15 +15,20 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.data import Array, as_count, as_inputs, as_labels, has_missing
+from vvnorm.fitting import LossLike
 from vvnorm.network import ReLUNetwork
+from vvnorm.tasks import Task
+from vvnorm.training.arguments import as_number, as_seeds, check_choice, progress_bar, tensor_kind, threads_for
 from vvnorm.training.checkpoint import Checkpoint, fingerprint
-from vvnorm.training.engine import Outcome, Recipe, Report, optimise
+from vvnorm.training.engine import Outcome, Recipe, optimise
 from vvnorm.training.finish import finish
 from vvnorm.training.objective import Penalty
 from vvnorm.training.optimisers import ADAM_EPS, MEMORY, MOMENTUM, Optimiser, adam_betas
 from vvnorm.training.problem import Initialisation, Problem, make_problem
 from vvnorm.training.result import TrainingResult
 from vvnorm.training.schedule import Schedule
+from vvnorm.training.task_trainer import train_tasks
+from vvnorm.training.weighting import Weighting
 
 LamSchedule = Literal["geometric", "constant"] | Sequence[tuple[int, float]]
 
@@ -36,9 +40,7 @@ _MOST_POLISHED = 4000  # points
 _LEVELS = 40  # of lam, for an optimiser that remembers one objective
 _LEAST_WIDTH, _MOST_WIDTH = 64, 512  # of the default
 _FULL_BATCH, _BATCH = 2000, 1024  # up to so many points all are used in a step; beyond, so many
-_PARALLEL_WORK = 1 << 23  # products per step from which more than one thread pays
 _LARGEST_LABEL = 1e150
-_DTYPES = {"float64": torch.float64, "float32": torch.float32}
 _SAMPLED_RATE = 1.0  # over the width: at most, for SGD with mini-batches
 _RATES = {"adam": 0.02, "sgd": 0.05, "proximal": 0.02}  # at most; falling with the number of steps but for SGD
 
@@ -47,6 +49,10 @@ def train(
     X: ArrayLike,
     Y: ArrayLike,
     *,
+    loss: LossLike = "squared",
+    weights: ArrayLike | None = None,
+    tasks: Sequence[Task] | None = None,
+    weighting: str | Weighting | Sequence[float] | None = None,
     width: int | None = None,
     lam: float | Sequence[float] | None = None,
     seeds: int | Sequence[int] = 1,
@@ -69,19 +75,29 @@ def train(
     dtype: str = "float64",
     device: str = "cpu",
     progress: bool = True,
-) -> TrainingResult:
+) -> Any:  # which kind of training depends on what is asked
     """Train one network for each learning rate, lam and seed, all at once.
 
     The objective is sum_i ||f(x_i) - y_i||^2 / 2 + lam R, where R is the path norm sum_k ||w_k|| ||v_k|| or the weight
     decay sum_k (||w_k||^2 + ||v_k||^2) / 2. Both have the same minimisers up to rescaling neurons (claim `rescaling`);
-    A and c are free. `docs/conventions.md` compares this with other libraries.
+    A and c are free. `docs/conventions.md` compares this with other libraries. Other losses, missing labels, weights of
+    labels or of tasks: see `train_tasks`, which this calls then.
 
     Parameters
     ----------
     X : array-like, shape (N,) or (N, d)
         Inputs, in any order; they may repeat.
     Y : array-like, shape (N,) or (N, T)
-        Labels, none missing.
+        Labels; NaN = missing.
+    loss : str, Loss, or sequence of T of them
+        Of all outputs, or one each.
+    weights : array-like, shape (N,), (N, 1) or (N, T), optional
+        Non-negative weights of the labels' losses.
+    tasks : sequence of Task, optional
+        Groups of outputs with their losses, in place of `loss`.
+    weighting : str, Weighting or sequence of float, optional
+        How the losses of several tasks are weighted. Where this or one of the three before is given, or labels are missing,
+        `train_tasks` does the training, by Adam; of the parameters below those that it has hold then, with its defaults.
     width : int, optional
         Number of neurons K; by default 4 (N - 1), for several inputs 24 (N - 1), at least 64 and at most 512. With several
         inputs kinks hardly turn towards where they are wanted: with more of them training ends nearer to the optimum.
@@ -142,7 +158,7 @@ def train(
 
     Returns
     -------
-    TrainingResult
+    TrainingResult, or TaskTraining from `train_tasks`.
 
     Raises
     ------
@@ -184,6 +200,38 @@ def train(
     4.0
     """
     began = time.perf_counter()
+    if loss != "squared" or not (weights is tasks is weighting is None) or has_missing(as_labels(Y, allow_missing=True)):
+        _refuse_for_tasks(
+            optimizer=optimizer != "adam",
+            lam_start=lam_start is not None,
+            schedule=schedule != "geometric",
+            penalise_bias=penalise_bias,
+            polish=polish,
+            prune=prune,
+            exact=exact,
+            stop_gap=stop_gap,
+            checkpoint=checkpoint is not None,
+        )
+        return train_tasks(
+            X,
+            Y,
+            tasks,
+            loss=loss,
+            weights=weights,
+            weighting="equal" if weighting is None else weighting,
+            width=width,
+            lam=_one_for_tasks(lam, "lam"),
+            seeds=seeds,
+            penalty=penalty,
+            initialisation=initialisation,
+            steps=steps,
+            lr=_one_for_tasks(lr, "lr"),
+            batch_size=batch_size,
+            skip=skip,
+            dtype=dtype,
+            device=device,
+            progress=progress,
+        )
     inputs, labels = _checked_data(X, Y, exact=exact)
     problem = make_problem(inputs, labels, skip=bool(skip), penalise_bias=bool(penalise_bias))
     n, d = problem.z.shape
@@ -194,11 +242,11 @@ def train(
         (optimizer, "optimizer", Optimiser),
         (initialisation, "initialisation", Initialisation),
     ):
-        _check_choice(value, name, get_args(choices))
-    like = _tensor_kind(dtype, device)
+        check_choice(value, name, get_args(choices))
+    like = tensor_kind(dtype, device)
     batch = _as_batch(batch_size, n, optimizer)
     _check_conflicts(penalty, optimizer, lr)
-    stop_gap, prune = _as_number(stop_gap, "stop_gap"), _as_number(prune, "prune")
+    stop_gap, prune = as_number(stop_gap, "stop_gap"), as_number(prune, "prune")
     path = _as_checkpoint(checkpoint)
     if (polish or exact) and n > _MOST_POLISHED:
         raise ValueError(f"polish and exact hold matrices of N x N: at most {_MOST_POLISHED} distinct points, X has {n}")
@@ -206,7 +254,7 @@ def train(
     lam_max = 0.0 if problem.is_affine else problem.lam_max * problem.x_unit * problem.y_unit
     lams = _as_lams(lam, schedule, _LAM[dtype] * lam_max, steps)
     rates = [math.nan] if optimizer not in _RATES else _as_rates(lr, optimizer, steps, batch, width)
-    runs = list(product(rates, lams, _as_seeds(seeds)))
+    runs = list(product(rates, lams, as_seeds(seeds)))
     run_rates, run_lams = np.array([run[0] for run in runs]), np.array([run[1] for run in runs])
     whitened = optimizer != "sgd" and batch is None and n <= _MOST_WHITENED and 0.0 not in lams
     plan = _schedule(run_lams, run_rates, lam_start, schedule, lam_max, steps, whitened, optimizer)
@@ -232,8 +280,8 @@ def train(
         starts = [problem.start(width, initialisation, np.random.default_rng(seed)) for _, _, seed in runs]
         work = len(runs) * (batch or n) * width * (d + labels.shape[1])
         recipe = Recipe(optimizer, penalty, batch, stop_gap)
-        state = Checkpoint(path, _as_number(checkpoint_seconds, "checkpoint_seconds"), owner)
-        with _progress_bar(steps, progress) as report, _threads_for(work):
+        state = Checkpoint(path, as_number(checkpoint_seconds, "checkpoint_seconds"), owner)
+        with progress_bar(steps, progress) as report, threads_for(work):
             outcome = optimise(problem, starts, [run[2] for run in runs], plan, recipe, like, report, state)
         networks, history = [problem.network(*neuron) for neuron in outcome.neurons], outcome.history
         notes = _divergences(outcome, runs, settings)
@@ -253,12 +301,24 @@ def train(
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 
+def _refuse_for_tasks(**given: object) -> None:
+    """Raise ValueError if an option was given that only training with the plain squared loss has."""
+    for name, value in given.items():
+        if value:
+            raise ValueError(f"{name} is for the squared loss with all labels and no weights; leave it out here")
+
+
+def _one_for_tasks(value: float | Sequence[float] | None, name: str) -> float | None:
+    if value is None or isinstance(value, int | float):
+        return value
+    raise TypeError(
+        f"{name} must be one number for other losses than the squared one and for weighted tasks, got {value!r}"
+    )
+
+
 def _checked_data(X: ArrayLike, Y: ArrayLike, *, exact: bool) -> tuple[Array, Array]:
     inputs = as_inputs(X).copy()
-    labels = as_labels(Y, len(inputs), allow_missing=True).copy()
-    if has_missing(labels):
-        row, column = np.argwhere(np.isnan(labels))[0]
-        raise ValueError(f"Y: labels are missing (NaN at row {row}, column {column}); training needs them all")
+    labels = as_labels(Y, len(inputs)).copy()
     if np.abs(labels).max() > _LARGEST_LABEL:
         raise ValueError(f"Y holds labels as large as {np.abs(labels).max():.3g}: their squares leave float64; rescale Y")
     if exact:
@@ -274,28 +334,11 @@ def _default_width(n: int, d: int) -> int:
     return min(max(_LEAST_WIDTH, (4 if d == 1 else 24) * (n - 1)), _MOST_WIDTH)
 
 
-def _as_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    if not isinstance(seeds, Sequence | np.ndarray) or isinstance(seeds, str):
-        return tuple(range(as_count(seeds, "seeds", 1)))
-    chosen = tuple(as_count(seed, "every entry of seeds") for seed in seeds)
-    if not chosen:
-        raise ValueError(f"seeds must not be empty, got {seeds!r}")
-    return chosen
-
-
-def _as_number(value: float, name: str, *, positive: bool = False) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    if not 0 <= value < math.inf or (positive and value == 0):
-        raise ValueError(f"{name} must be {'positive' if positive else 'non-negative'} and finite, got {value!r}")
-    return float(value)
-
-
 def _as_numbers(values: float | Sequence[float], name: str, *, positive: bool) -> list[float]:
     """Return one number, or several distinct ones, as a list."""
     if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
-        return [_as_number(values, name, positive=positive)]
-    chosen = [_as_number(value, f"every entry of {name}", positive=positive) for value in values]
+        return [as_number(values, name, positive=positive)]
+    chosen = [as_number(value, f"every entry of {name}", positive=positive) for value in values]
     if not chosen or len(set(chosen)) < len(chosen):
         raise ValueError(f"{name} must hold distinct values, at least one; got {values!r}")
     return chosen
@@ -319,7 +362,7 @@ def _as_lams(lam: float | Sequence[float] | None, schedule: LamSchedule, default
         raise ValueError(f"the steps of schedule must begin with 0 and increase, got {firsts}")
     if firsts[-1] >= steps:
         raise ValueError(f"the steps of schedule must be below steps = {steps}, got {firsts[-1]}")
-    return [[_as_number(value, "every lam of schedule") for _, value in pairs][-1]]
+    return [[as_number(value, "every lam of schedule") for _, value in pairs][-1]]
 
 
 def _as_rates(
@@ -362,21 +405,6 @@ def _as_checkpoint(path: str | os.PathLike[str] | None) -> Path | None:
     return Path(path)
 
 
-def _check_choice(value: Any, name: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-
-
-def _tensor_kind(dtype: str, device: str) -> torch.Tensor:
-    """Return an empty tensor of that dtype on that device."""
-    _check_choice(dtype, "dtype", tuple(_DTYPES))
-    try:
-        return torch.empty(0, dtype=_DTYPES[dtype], device=device)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"device {device!r} is not available for dtype {dtype!r}: {reason}") from None
-
-
 def _schedule(
     lams: Array,
     rates: Array,
@@ -389,12 +417,12 @@ def _schedule(
 ) -> Schedule | None:
     """Return the schedule in multiples of lam_max, or None where lam_max is 0: affine data need no training."""
     if isinstance(schedule, str):
-        _check_choice(schedule, "schedule", ("geometric", "constant"))
+        check_choice(schedule, "schedule", ("geometric", "constant"))
     stated = schedule != "geometric" or 0.0 in lams
     if lam_start is not None:
         if stated:
             raise ValueError(f"lam_start belongs to the geometric schedule and positive lam, got lam_start = {lam_start!r}")
-        if _as_number(lam_start, "lam_start", positive=True) < lams.max():
+        if as_number(lam_start, "lam_start", positive=True) < lams.max():
             raise ValueError(f"lam_start must be at least lam = {float(lams.max())!r}, got {lam_start!r}")
     if lam_max == 0:
         return None
@@ -441,46 +469,6 @@ def _divergences(outcome: Outcome, runs: Sequence[tuple[float, float, int]], set
         for step, (lr, lam, seed) in zip(outcome.diverged, runs, strict=True)
         if step >= 0
     )
-
-
-@contextmanager
-def _threads_for(work: int) -> Iterator[None]:
-    """Run small problems on one thread of torch, then give its threads back.
-
-    Threads that wait for each other a few times per step cost more than they save below some millions of products, and
-    10 to 50 times more than that when other processes share the cores (measured: 2 s became 90 s).
-    """
-    threads = torch.get_num_threads()
-    try:
-        if work < _PARALLEL_WORK:
-            torch.set_num_threads(1)
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@contextmanager
-def _progress_bar(steps: int, wanted: bool) -> Iterator[Report]:
-    """Yield what reports progress; it draws a bar if wanted and if someone watches."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    bar = Progress(
-        *Progress.get_default_columns(), console=console, transient=True, disable=not (wanted and console.is_interactive)
-    )
-    with bar:
-        task = bar.add_task("training", total=steps)
-
-        def report(step: int, means: dict[str, float]) -> None:
-            text = f"step {step}  loss {means['loss']:.3g}  VV norm {means['vv_norm']:.6g}"
-            if not math.isnan(means["excess"]):
-                text += f"  excess {means['excess']:.2%}"
-            elif not math.isnan(means["gap"]):
-                text += f"  gap about {means['gap']:.2%}"
-            bar.update(task, completed=step, description=text)
-
-        yield report
 
 
 def _record(schedule: Schedule | None, lam_max: float, optimizer: Optimiser) -> dict[str, Any]:

@@ -1,0 +1,251 @@
+"""Networks of several tasks during training: values, task by task the gradients, and the penalty.
+
+S networks are trained side by side; every array has a leading axis for them. Inputs are centred and divided by their
+root-mean-square radius, and output t is unit_t (V_t relu(W z + b) + A_t z + c_t) + centre_t, where unit and centre are
+those of labels that are numbers, and 1 and 0 for classes. That is another parametrisation of the same networks: the penalty
+is that of the network in the caller's units.
+
+Gradients are written out. The shared parameters of one hidden layer see the tasks only through the hidden layer's values
+H = relu(Z), and the gradient of L_t with respect to H is D_t V_t, where D_t holds the slopes of the loss at the batch: all
+that a weighting needs to know about a task costs one thin matrix product.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from vvnorm.data import Array
+from vvnorm.losses import Loss
+from vvnorm.network import ReLUNetwork
+from vvnorm.tasks import Task
+from vvnorm.training.objective import Penalty
+from vvnorm.training.problem import Initialisation, make_problem
+
+_TINY = 1e-30  # added to norms that are divided by
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """Units in which one data set is trained; arrays in the caller's units otherwise.
+
+    Attributes
+    ----------
+    x_centre : (d,) array
+        Mean input.
+    x_unit : float
+        Root-mean-square distance from it.
+    y_centre, y_unit : (T,) arrays
+        Of each output.
+    """
+
+    x_centre: Array
+    x_unit: float
+    y_centre: Array
+    y_unit: Array
+
+    @classmethod
+    def of(cls, X: Array, Y: Array, tasks: Sequence[Task]) -> "Coordinates":
+        """Take them from inputs (N, d) and labels (N, T) with NaN where missing."""
+        centre = X.mean(axis=0)
+        radius = float(np.sqrt(np.mean(np.sum((X - centre) ** 2, axis=1)))) or 1.0
+        y_centre, y_unit = np.zeros(Y.shape[1]), np.ones(Y.shape[1])
+        for task in tasks:
+            if not task.is_multiclass and task.separate.name in ("squared", "huber"):
+                columns = list(task.outputs)
+                y_centre[columns] = np.nanmean(Y[:, columns], axis=0)
+                deviation = np.nanstd(Y[:, columns], axis=0)
+                y_unit[columns] = np.where(deviation > 0, deviation, 1.0)
+        return cls(centre, radius, y_centre, y_unit)
+
+
+@dataclass(eq=False)
+class Weights:
+    """The parameters of S networks.
+
+    Attributes
+    ----------
+    W, b : (S, K, d) and (S, K) tensors
+        Shared.
+    V, A, c : (S, T, K), (S, T, d) and (S, T) tensors
+        Row t is output t's own.
+    """
+
+    W: torch.Tensor
+    b: torch.Tensor
+    V: torch.Tensor
+    A: torch.Tensor
+    c: torch.Tensor
+
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        """All of them, shared ones first."""
+        return [self.W, self.b, self.V, self.A, self.c]
+
+
+def start(
+    X: Array, outputs: int, at: Coordinates, width: int, initialisation: Initialisation, seed: int
+) -> tuple[Array, Array, Array]:
+    """Where one network's neurons start, in training coordinates: (K, d), (K,) and (T, K) arrays."""
+    z = (X - at.x_centre) / at.x_unit
+    problem = make_problem(z, np.zeros((len(z), outputs)), skip=True)
+    first = problem.start(width, initialisation, np.random.default_rng(seed))
+    w = first.w / problem.x_unit
+    return w, -np.sum(first.w * first.p, axis=1) + first.h * first.beta - w @ problem.centre, first.V
+
+
+class TaskModel:
+    """S networks with their tasks, and what training asks of them.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    coordinates : list of Coordinates
+        Of each network's data.
+    penalty : {"path_norm", "weight_decay"}
+        What lam multiplies.
+    skip : bool
+        Whether A is free; otherwise it stays 0.
+    like : torch.Tensor
+        Its dtype and device are used.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        coordinates: list[Coordinates],
+        penalty: Penalty,
+        skip: bool,
+        like: torch.Tensor,
+    ) -> None:
+        self.tasks, self.coordinates, self.penalty, self.skip, self.like = tuple(tasks), coordinates, penalty, skip, like
+        self.columns = [torch.tensor(task.outputs, device=like.device) for task in tasks]
+        self.unit, self.centre = (self._rows([getattr(at, name) for at in coordinates]) for name in ("y_unit", "y_centre"))
+        self.x_unit = self._rows([np.array([at.x_unit]) for at in coordinates])
+        owner = np.empty(sum(len(task.outputs) for task in tasks), dtype=np.int64)
+        for t, task in enumerate(tasks):
+            owner[list(task.outputs)] = t
+        self.owner = torch.from_numpy(owner).to(like.device)
+
+    def _rows(self, rows: Sequence[Array]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(rows)).to(self.like)
+
+    # --- forward ---
+
+    def hidden(self, at: Weights, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pre-activations and values of the hidden layer at z (S, n, d): two (S, n, K) tensors."""
+        pre = torch.baddbmm(at.b[:, None, :], z, at.W.mT)
+        return pre, pre.relu()
+
+    def outputs(self, at: Weights, z: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """Fitted values in the caller's units, (S, n, T)."""
+        values = torch.baddbmm(at.c[:, None, :], hidden, at.V.mT)
+        if self.skip:
+            values = values + torch.bmm(z, at.A.mT)
+        return values * self.unit[:, None, :] + self.centre[:, None, :]
+
+    def losses(
+        self, values: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Losses of the tasks, (S, tasks), and slopes of the losses in units of the outputs, (S, n, T).
+
+        Parameters
+        ----------
+        values, labels, weights : (S, n, T) tensors
+            Weights are 0 where a label is missing; the label there is any finite number.
+        """
+        found, slopes = [], torch.empty_like(values)
+        for task, columns in zip(self.tasks, self.columns, strict=True):
+            u, y, w = values[..., columns], labels[..., columns], weights[..., columns]
+            loss, slope = _softmax(u, y, w) if task.is_multiclass else _separate(task.separate, u, y, w)
+            found.append(loss)
+            slopes[..., columns] = slope
+        return torch.stack(found, dim=1), slopes * self.unit[:, None, :]
+
+    # --- gradients ---
+
+    def representation(self, at: Weights, slopes: torch.Tensor) -> torch.Tensor:
+        """Gradients of all losses with respect to the hidden layer's values, (S, tasks, n, K)."""
+        each = [torch.bmm(slopes[..., columns], at.V[:, columns, :]) for columns in self.columns]
+        return torch.stack(each, dim=1)
+
+    def shared(self, z: torch.Tensor, active: torch.Tensor, back: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gradients in W and b, (S, m, K, d) and (S, m, K), from m in the hidden layer's values, (S, m, n, K)."""
+        masked = back * active[:, None]
+        return torch.matmul(masked.mT, z[:, None]), masked.sum(2)
+
+    def own(self, z: torch.Tensor, hidden: torch.Tensor, slopes: torch.Tensor) -> list[torch.Tensor]:
+        """Gradients in V, A and c, where each output's slopes (S, n, T) may bear a weight."""
+        by_A = torch.bmm(slopes.mT, z) if self.skip else torch.zeros(*slopes.mT.shape[:2], z.shape[2]).to(self.like)
+        return [torch.bmm(slopes.mT, hidden), by_A, slopes.sum(1)]
+
+    def per_output(self, weights: torch.Tensor) -> torch.Tensor:
+        """Weights of tasks (S, tasks) as weights of outputs, (S, 1, T)."""
+        return weights[:, self.owner][:, None, :]
+
+    # --- penalty ---
+
+    def penalty_value(self, at: Weights) -> torch.Tensor:
+        """VV norm in the caller's units, (S,)."""
+        w, v = self._sizes(at)
+        return (w * v).sum(1)
+
+    def penalty_gradient(self, at: Weights) -> list[torch.Tensor]:
+        """Gradients of the penalty, in the caller's units, in W and V.
+
+        Weight decay is that of w / root(x_unit) and v / root(x_unit) in training coordinates: rescaled neurons, of the same
+        least value.
+        """
+        if self.penalty == "path_norm":
+            w, v = self._sizes(at)
+            by_W, by_V = v / (w + _TINY) / self.x_unit**2, w / (v + _TINY)
+        else:
+            by_W = by_V = 1 / self.x_unit
+        return [at.W * by_W[..., None], at.V * (self.unit[..., None] ** 2 * by_V[:, None, :])]
+
+    def _sizes(self, at: Weights) -> tuple[torch.Tensor, torch.Tensor]:
+        """Norms of w and v of every neuron in the caller's units, (S, K) each."""
+        return at.W.square().sum(2).sqrt() / self.x_unit, (at.V * self.unit[..., None]).square().sum(1).sqrt()
+
+    # --- out ---
+
+    def network(self, at: Weights, run: int) -> ReLUNetwork:
+        """One of the networks, balanced, in the caller's units."""
+        W, b, V, A, c = (tensor[run].detach().double().cpu().numpy() for tensor in at.tensors)
+        place = self.coordinates[run]
+        W, A = W / place.x_unit, A / place.x_unit * place.y_unit[:, None]
+        V, c = V * place.y_unit[:, None], c * place.y_unit + place.y_centre
+        used = (np.linalg.norm(W, axis=1) > 0) & (np.linalg.norm(V, axis=0) > 0)
+        # A neuron without input weights is a constant, one without output weights nothing.
+        c = c + V @ np.where(used, 0.0, np.maximum(b, 0.0))
+        W, b, V = W[used], b[used] - W[used] @ place.x_centre, V[:, used]
+        return ReLUNetwork(W, b, V, A, c - A @ place.x_centre).balanced()
+
+
+def _separate(
+    loss: Loss, u: torch.Tensor, y: torch.Tensor, w: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Weighted loss (S,) and its slopes (S, n, outputs) for a loss of each output; see `vvnorm.losses` for the formulas."""
+    off = u - y
+    if loss.name == "squared":
+        value, slope = off.square() / 2, off
+    elif loss.name == "logistic":
+        value, slope = torch.nn.functional.softplus(u, threshold=40) - y * u, torch.sigmoid(u) - y
+    elif loss.name == "hinge":
+        margin = 1 - y * u
+        value, slope = margin.relu(), -y * (margin > 0)
+    elif loss.name == "huber":
+        slope = off.clamp(-loss.parameter, loss.parameter)
+        value = slope * (off - slope / 2)
+    else:
+        value = torch.maximum(-loss.parameter * off, (1 - loss.parameter) * off)
+        slope = (off > 0).to(u) - loss.parameter
+    return (w * value).sum((1, 2)), w * slope
+
+
+def _softmax(u: torch.Tensor, y: torch.Tensor, w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same for one-hot labels; a sample's weight is that of its first class."""
+    own = w[..., :1]
+    value = torch.logsumexp(u, dim=2, keepdim=True) - (y * u).sum(2, keepdim=True)
+    return (own * value).sum((1, 2)), own * (torch.softmax(u, dim=2) - y)

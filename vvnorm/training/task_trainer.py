@@ -1,0 +1,225 @@
+"""Training one network on several tasks at once, under a weighting of their losses."""
+
+import platform
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from vvnorm.data import Array, as_count, as_inputs, as_labels, as_strength, as_weights
+from vvnorm.network import ReLUNetwork
+from vvnorm.tasks import Task, as_tasks, task_labels
+from vvnorm.training.arguments import as_number, as_seeds, check_choice, tensor_kind
+from vvnorm.training.objective import Penalty
+from vvnorm.training.problem import Initialisation
+from vvnorm.training.task_choice import choose
+from vvnorm.training.task_loop import Plan, check_batches, train_side_by_side
+from vvnorm.training.weighting import Grid, Weighting, as_weighting
+
+_WIDTH = 64  # by default
+_FULL_BATCH, _BATCH = 2000, 256  # up to so many samples all are used in a step; beyond, so many
+_RATE = 0.01  # of Adam, by default; it falls to 0 along a cosine
+_LAM = 1e-3  # by default, over the number of labels of a task
+
+
+@dataclass(frozen=True, eq=False)
+class TaskTraining:
+    """S networks trained on the same tasks, one for each seed.
+
+    Attributes
+    ----------
+    networks : list of ReLUNetwork
+        Balanced, float64, in the caller's units.
+    tasks : tuple of Task
+    weighting : Weighting
+        As trained; `Grid` has been replaced by the `Fixed` weights chosen.
+    seeds : tuple of int
+    lam : float
+        Weight of the VV norm.
+    history : dict of arrays
+        Recorded R times: 'step' (R,); each (R, S): 'vv_norm' and 'stationarity'; each (R, S, tasks): 'losses' (unweighted,
+        all samples) and 'weights' (mean over the steps since the record before; the first one's are those of the first
+        step). 'stationarity' is the norm of the point of least norm in the hull of the gradients of all losses, and of VV
+        if lam > 0, in all parameters, over the norm of the longest at the start: 0 at Pareto stationary points and nowhere
+        else.
+    choice : dict of arrays
+        What `Grid` tried: 'shares' (M, tasks) and 'score' (M,), mean validation loss over that of constants. Empty
+        otherwise.
+    notes : tuple of str
+        What went wrong or is worth knowing.
+    settings : dict
+        Hyper-parameters, versions and seconds, as plain numbers and words.
+    """
+
+    networks: list[ReLUNetwork]
+    tasks: tuple[Task, ...]
+    weighting: Weighting
+    seeds: tuple[int, ...]
+    lam: float
+    history: dict[str, NDArray[Any]] = field(repr=False)
+    choice: dict[str, Array] = field(repr=False)
+    notes: tuple[str, ...]
+    settings: dict[str, Any] = field(repr=False)
+
+    @property
+    def losses(self) -> Array:
+        """Losses of the tasks at the end, (S, tasks)."""
+        last: Array = self.history["losses"][-1]
+        return last
+
+    @property
+    def stationarity(self) -> Array:
+        """Pareto stationarity at the end, (S,): see `history`."""
+        last: Array = self.history["stationarity"][-1]
+        return last
+
+    @property
+    def best(self) -> ReLUNetwork:
+        """The network of least sum of losses and lam VV."""
+        objective = self.losses.sum(axis=1) + self.lam * self.history["vv_norm"][-1]
+        return self.networks[int(np.argmin(objective))]
+
+
+def train_tasks(
+    X: ArrayLike,
+    Y: ArrayLike,
+    tasks: Sequence[Task] | None = None,
+    *,
+    loss: Any = "squared",
+    weights: ArrayLike | None = None,
+    weighting: str | Weighting | Sequence[float] = "equal",
+    width: int | None = None,
+    lam: float | None = None,
+    seeds: int | Sequence[int] = 1,
+    penalty: Penalty = "path_norm",
+    initialisation: Initialisation = "kinks",
+    steps: int = 2000,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    skip: bool = True,
+    dtype: str = "float64",
+    device: str = "cpu",
+    progress: bool = True,
+) -> TaskTraining:
+    """Train networks that share neurons between tasks: minimise sum_t a_t L_t + lam VV, the a_t chosen by a weighting.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, d)
+        Inputs. Features of different units: see `vvnorm.tasks.Standardisation`, which is applied by the caller.
+    Y : array-like, shape (N,) or (N, T)
+        Labels; NaN = missing. Samples may have labels for some tasks only.
+    tasks : sequence of Task, optional
+        Groups of outputs with their losses. By default every output is a task, with its `loss`.
+    loss : str, Loss, or sequence of T of them
+        Where tasks are not given.
+    weights : array-like, shape (N,), (N, 1) or (N, T), optional
+        Non-negative weights of the labels' losses, all 1 by default: L_t is a sum, as in `vvnorm.fit`.
+        `vvnorm.tasks.mean_weights` makes it a mean.
+    weighting : str, Weighting or sequence of float
+        See `vvnorm.training.weighting`.
+    width : int, optional
+        Number of neurons K; 64 by default.
+    lam : float, optional
+        Weight of the VV norm; by default 1e-3 times the mean over the tasks of the sum of their weights.
+    seeds : int or sequence of int
+        n means 0, .., n - 1. Each seed fixes where its network starts, and the order of mini-batches.
+    penalty : {"path_norm", "weight_decay"}
+        The form in which VV is minimised.
+    initialisation : {"kinks", "balanced", "torch"}
+        As in `vvnorm.train`.
+    steps : int
+        Number of steps of Adam.
+    lr : float, optional
+        First learning rate, 0.01 by default; it falls to 0 along a cosine.
+    batch_size : int, optional
+        By default all samples up to 2000, and 256 beyond.
+    skip : bool
+        Whether there is a skip connection; without one, A = 0.
+    dtype, device : str
+        Of the training; networks come back in float64.
+    progress : bool
+        Whether to show a progress bar, on interactive terminals only.
+
+    Returns
+    -------
+    TaskTraining
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before any training: for bad data or arguments, a task of one class only, or without a label in some batch.
+    ModuleNotFoundError
+        For the weighting "upgrad" without torchjd.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a run diverged; its last good state is kept.
+    """
+    began = time.perf_counter()
+    inputs = as_inputs(X)
+    raw = as_labels(Y, len(inputs), allow_missing=True)
+    chosen = as_tasks(tasks, loss, raw.shape[1])
+    labels = task_labels(raw, chosen)
+    rule = as_weighting(weighting, len(chosen))
+    entry = as_weights(weights, raw.shape)
+    entry = np.broadcast_to(1.0 if entry is None else entry, raw.shape) * ~np.isnan(raw)
+    for value, name, choices in (
+        (penalty, "penalty", Penalty),
+        (initialisation, "initialisation", Initialisation),
+    ):
+        check_choice(value, name, get_args(choices))
+    like = tensor_kind(dtype, device)
+    width, steps, numbers = (
+        as_count(_WIDTH if width is None else width, "width", 1),
+        as_count(steps, "steps", 1),
+        as_seeds(seeds),
+    )
+    lam = _LAM * float(np.mean([entry[:, list(task.outputs)].sum() for task in chosen])) if lam is None else _strength(lam)
+    batch = _batch(batch_size, len(inputs))
+    plan = Plan(steps, as_number(_RATE if lr is None else lr, "lr", positive=True), lam, batch)
+    recipe = {"width": width, "penalty": penalty, "initialisation": initialisation, "skip": bool(skip), "like": like}
+    choice: dict[str, Array] = {}
+    if isinstance(rule, Grid):
+        check_batches(entry, chosen, plan, numbers)
+        rule, choice = choose(inputs, labels, entry, chosen, rule, plan, numbers[0], recipe, progress)
+    data = [(inputs, labels, entry)] * len(numbers)
+    networks, history, notes = train_side_by_side(
+        data, chosen, [rule] * len(numbers), numbers, plan, progress=progress, **recipe
+    )
+    for note in notes:
+        warnings.warn(note, RuntimeWarning, stacklevel=2)
+    settings = {
+        "weighting": rule.name,
+        "width": width,
+        "penalty": penalty,
+        "initialisation": initialisation,
+        "steps": steps,
+        "lr": plan.lr,
+        "batch_size": batch,
+        "skip": bool(skip),
+        "dtype": dtype,
+        "device": str(like.device),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "seconds": time.perf_counter() - began,
+    }
+    return TaskTraining(networks, chosen, rule, numbers, lam, history, choice, notes, settings)
+
+
+def _batch(batch_size: int | None, n: int) -> int | None:
+    if batch_size is None:
+        return _BATCH if n > _FULL_BATCH else None
+    size = as_count(batch_size, "batch_size", 1)
+    return size if size < n else None
+
+
+def _strength(lam: Any) -> float:
+    return 0.0 if isinstance(lam, int | float) and not isinstance(lam, bool) and lam == 0 else as_strength(lam)

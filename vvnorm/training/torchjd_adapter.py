@@ -1,0 +1,41 @@
+"""torchjd (extra `multitask`): its UPGrad for our training, and our exact point of least norm for its users.
+
+The only file that knows torchjd. Its MGDA is Frank-Wolfe's method with 100 steps, inexact beyond two tasks; `ExactMGDA`
+takes its place. UPGrad's own projection damps the matrix of inner products by 1e-4, relative to its trace.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from vvnorm.data import Array
+from vvnorm.minimum_norm import minimum_norm_weights
+
+try:
+    from torchjd.aggregation import GramianWeightedAggregator, UPGradWeighting, Weighting
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}; weighting 'upgrad' needs: pip install 'vvnorm[multitask]'") from None
+
+
+def upgrad_weights(grams: Array) -> Array:
+    """UPGrad's weights, of mean 1 / T on orthogonal gradients, for inner products (S, T, T); shape (S, T)."""
+    weighting = UPGradWeighting()
+    weights: Array = np.stack([weighting(torch.from_numpy(gram)).numpy() for gram in grams])
+    return weights
+
+
+class ExactMGDAWeighting(Weighting[Any]):
+    """Weights of the point of least norm in the hull of the gradients, from their inner products (T, T)."""
+
+    def forward(self, stat: torch.Tensor, /) -> torch.Tensor:
+        """Return the weights, (T,), where the inner products are."""
+        weights = minimum_norm_weights(stat.detach().double().cpu().numpy()[None])[0]
+        return torch.from_numpy(weights).to(stat)
+
+
+class ExactMGDA(GramianWeightedAggregator):
+    """torchjd's MGDA with the point of least norm found exactly: `aggregator(jacobian)` for a (T, D) Jacobian."""
+
+    def __init__(self) -> None:
+        super().__init__(ExactMGDAWeighting())

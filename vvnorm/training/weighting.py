@@ -1,0 +1,365 @@
+"""How the losses of several tasks are weighted while one network learns them all: small objects that choose weights.
+
+At every step the shared parameters (input weights and biases) follow sum_t a_t grad L_t, and a weighting chooses the a_t,
+for each network by itself. Weights sum to the number of tasks T, so that lam means the same whatever the weighting, but for
+`Fixed` and `Uncertainty`, whose scale is part of what they say. A task's own parameters (its rows of V, A and c) follow a_t
+L_t too; where the a_t come from gradients they follow L_t itself, as in [SK].
+
+Sources. `Uncertainty`: Kendall, Gal, Cipolla (CVPR 2018). `GradNorm`: Chen, Badrinarayanan, Lee, Rabinovich (ICML 2018).
+`MGDA`: Desideri (Comptes Rendus 350, 2012); `MGDAUB`: Sener, Koltun (arXiv 1810.04650). `UPGrad`: Quinton, Rey
+(arXiv 2406.16232).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from vvnorm.data import Array, as_count
+from vvnorm.minimum_norm import minimum_norm_weights
+from vvnorm.tolerances import EPS
+
+Gradients = Literal["none", "representation", "parameters"]
+
+Rule = Callable[[int, Array, Array | None], Array]
+"""(step, losses (S, T), inner products of the tasks' gradients (S, T, T) or None) -> weights (S, T)."""
+
+
+class Weighting:
+    """Base of all weightings: an immutable description; what changes in training lives in the rule that `start` returns.
+
+    Attributes
+    ----------
+    gradients : {"none", "representation", "parameters"}
+        Inner products of which gradients the rule takes: with respect to the hidden layer's values at the batch, or to
+        the shared parameters.
+    own_losses : bool
+        Whether a task's own parameters follow its loss unweighted.
+    """
+
+    gradients: ClassVar[Gradients] = "none"
+    own_losses: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """As `as_weighting` reads it."""
+        return next(name for name, kind in NAMES.items() if kind is type(self))
+
+    def check(self, tasks: int) -> None:
+        """Raise ValueError if it does not fit so many tasks."""
+
+    def start(self, runs: int, tasks: int) -> Rule:
+        """Return a rule for so many networks that are trained side by side."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Equal(Weighting):
+    """All weights are 1: the plain sum of losses."""
+
+    def start(self, runs: int, tasks: int) -> Rule:
+        """Return the constant rule."""
+        return _constant(np.ones((runs, tasks)))
+
+
+@dataclass(frozen=True)
+class Fixed(Weighting):
+    """Weights that stay, as given.
+
+    Attributes
+    ----------
+    weights : tuple of float
+        One per task; none negative, not all 0.
+    """
+
+    weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        weights = tuple(float(weight) for weight in self.weights)
+        if not all(0 <= weight < math.inf for weight in weights):
+            raise ValueError(f"weights of tasks must be non-negative and finite, got {weights}")
+        if not any(weights):
+            raise ValueError(f"weights of tasks must not all be 0, got {weights}")
+        object.__setattr__(self, "weights", weights)
+
+    def check(self, tasks: int) -> None:
+        """Raise ValueError unless there is a weight for each task."""
+        if len(self.weights) != tasks:
+            raise ValueError(f"weights of tasks: got {len(self.weights)} for {tasks} tasks: {self.weights}")
+
+    def start(self, runs: int, tasks: int) -> Rule:
+        """Return the constant rule."""
+        return _constant(np.tile(self.weights, (runs, 1)))
+
+
+@dataclass(frozen=True)
+class Grid(Weighting):
+    """Shares a and 1 - a (for more tasks, a lattice of shares), of which cross-validation chooses.
+
+    The choice is the share of least validation loss: the mean over tasks of L_t over that of the best constant. The
+    network is then trained on all data.
+
+    Attributes
+    ----------
+    points : int
+        Shares tried for two tasks: 1 / (points + 1), .., points / (points + 1). For T tasks every share is a positive
+        multiple of 1 / (points + 1).
+    folds : int
+        Of the cross-validation.
+    """
+
+    points: int = 9
+    folds: int = 3
+
+    def __post_init__(self) -> None:
+        as_count(self.points, "points of the grid", 1)
+        as_count(self.folds, "folds of the grid", 2)
+
+    def check(self, tasks: int) -> None:
+        """Raise ValueError if a lattice that fine has no share for so many tasks, or more than 1000."""
+        count = math.comb(self.points, tasks - 1)
+        if not 1 <= count <= 1000:
+            raise ValueError(
+                f"points of the grid: {self.points} make {count} shares of {tasks} tasks; 1 to 1000 can be tried"
+            )
+
+    def shares(self, tasks: int) -> Array:
+        """All shares, (M, T), each row of sum 1."""
+        cuts = np.array(list(combinations(range(1, self.points + 1), tasks - 1)), dtype=np.float64).reshape(-1, tasks - 1)
+        ends = np.column_stack([np.zeros(len(cuts)), cuts, np.full(len(cuts), self.points + 1)])
+        shares: Array = np.diff(ends, axis=1) / (self.points + 1)
+        return shares
+
+
+@dataclass(frozen=True)
+class Learned(Weighting):
+    """Shares learned by minimising sum_t a_t L_t over them too, as softmax of logits: they collapse to the smallest loss.
+
+    Attributes
+    ----------
+    rate : float
+        Of Adam on the logits.
+    """
+
+    rate: float = 0.02
+
+    def __post_init__(self) -> None:
+        _check_rate(self.rate)
+
+    def start(self, runs: int, tasks: int) -> Rule:
+        """Return a rule that descends in the logits after each step."""
+        logits, descend = np.zeros((runs, tasks)), _adam(self.rate)
+
+        def rule(step: int, losses: Array, gram: Array | None) -> Array:
+            nonlocal logits
+            shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+            shares /= shares.sum(axis=1, keepdims=True)
+            logits = descend(logits, shares * (losses - np.sum(shares * losses, axis=1, keepdims=True)))
+            weights: Array = tasks * shares
+            return weights
+
+        return rule
+
+
+@dataclass(frozen=True)
+class Uncertainty(Weighting):
+    """Homoscedastic uncertainty: sum_t L_t / (2 s_t^2) + log s_t, minimised over s_t as well.
+
+    At its optimum s_t^2 = L_t, so that the objective is sum_t log L_t / 2: invariant to the losses' units.
+
+    Attributes
+    ----------
+    rate : float
+        Of Adam on log s_t^2, which starts at 0.
+    """
+
+    rate: float = 0.02
+
+    def __post_init__(self) -> None:
+        _check_rate(self.rate)
+
+    def start(self, runs: int, tasks: int) -> Rule:
+        """Return a rule that descends in the log variances after each step."""
+        log_variances, descend = np.zeros((runs, tasks)), _adam(self.rate)
+
+        def rule(step: int, losses: Array, gram: Array | None) -> Array:
+            nonlocal log_variances
+            weights: Array = np.exp(-log_variances) / 2
+            log_variances = descend(log_variances, 0.5 - losses * weights)
+            return weights
+
+        return rule
+
+
+@dataclass(frozen=True)
+class Alternating(Weighting):
+    """One task per step, in turn, each with an optimiser of its own."""
+
+    def start(self, runs: int, tasks: int) -> Rule:
+        """Return the rule that gives one task all the weight."""
+        turns = tasks * np.eye(tasks)
+        return lambda step, losses, gram: np.tile(turns[step % tasks], (runs, 1))
+
+
+@dataclass(frozen=True)
+class GradNorm(Weighting):
+    """Weights that keep the norms of the tasks' shared gradients in proportion to (their relative loss)^alpha.
+
+    Attributes
+    ----------
+    alpha : float
+        How strongly tasks that are behind are pulled; 0 equalises the norms.
+    rate : float
+        Of Adam on the weights.
+    """
+
+    alpha: float = 1.5
+    rate: float = 0.02
+    gradients: ClassVar[Gradients] = "parameters"
+
+    def __post_init__(self) -> None:
+        _check_rate(self.rate)
+        if not 0 <= self.alpha < math.inf:
+            raise ValueError(f"alpha of gradnorm must be non-negative and finite, got {self.alpha!r}")
+
+    def start(self, runs: int, tasks: int) -> Rule:
+        """Return a rule that descends in sum_t |a_t ||grad L_t|| - target_t| after each step, and normalises."""
+        weights, descend, first = np.ones((runs, tasks)), _adam(self.rate), None
+
+        def rule(step: int, losses: Array, gram: Array | None) -> Array:
+            nonlocal weights, first
+            assert gram is not None
+            now = weights
+            first = np.maximum(losses, EPS) if first is None else first
+            norms = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 0.0))
+            behind = losses / first
+            behind /= np.maximum(behind.mean(axis=1, keepdims=True), EPS)
+            target = np.mean(now * norms, axis=1, keepdims=True) * behind**self.alpha
+            moved = np.maximum(descend(now, norms * np.sign(now * norms - target)), EPS)
+            weights = tasks * moved / moved.sum(axis=1, keepdims=True)
+            return now
+
+        return rule
+
+
+@dataclass(frozen=True)
+class MGDA(Weighting):
+    """Weights of the point of least norm in the hull of the tasks' shared gradients: a step along it lowers every loss."""
+
+    gradients: ClassVar[Gradients] = "parameters"
+    own_losses: ClassVar[bool] = True
+
+    def start(self, runs: int, tasks: int) -> Rule:
+        """Return the rule that solves for it exactly (`vvnorm.minimum_norm`)."""
+        return _least_norm
+
+
+@dataclass(frozen=True)
+class MGDAUB(Weighting):
+    """The same for gradients in the hidden layer's values, which bound the others and cost less: claim `mgda_bound`."""
+
+    gradients: ClassVar[Gradients] = "representation"
+    own_losses: ClassVar[bool] = True
+
+    def start(self, runs: int, tasks: int) -> Rule:
+        """Return the rule that solves for it exactly (`vvnorm.minimum_norm`)."""
+        return _least_norm
+
+
+@dataclass(frozen=True)
+class UPGrad(Weighting):
+    """Mean of the tasks' gradients, each projected onto the cone of directions that no task objects to, by torchjd."""
+
+    gradients: ClassVar[Gradients] = "parameters"
+    own_losses: ClassVar[bool] = True
+
+    def check(self, tasks: int) -> None:
+        """Raise ModuleNotFoundError, saying what to install, if torchjd is not there."""
+        from vvnorm.training.torchjd_adapter import upgrad_weights
+
+        upgrad_weights(np.eye(tasks)[None])
+
+    def start(self, runs: int, tasks: int) -> Rule:
+        """Return torchjd's rule."""
+        from vvnorm.training.torchjd_adapter import upgrad_weights
+
+        def rule(step: int, losses: Array, gram: Array | None) -> Array:
+            assert gram is not None
+            return upgrad_weights(gram) * tasks
+
+        return rule
+
+
+NAMES = {
+    "equal": Equal,
+    "fixed": Fixed,
+    "grid": Grid,
+    "learned": Learned,
+    "uncertainty": Uncertainty,
+    "alternating": Alternating,
+    "gradnorm": GradNorm,
+    "mgda": MGDA,
+    "mgda_ub": MGDAUB,
+    "upgrad": UPGrad,
+}
+"""All weightings by name."""
+
+
+def as_weighting(weighting: "str | Weighting | Sequence[float]", tasks: int) -> Weighting:
+    """Read a weighting for so many tasks: an object, a name, or fixed weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else, naming it.
+    ModuleNotFoundError
+        If it needs a package that is not installed.
+    """
+    if isinstance(weighting, str):
+        kind = NAMES.get(weighting.replace("-", "_"))
+        if kind is None or kind is Fixed:
+            known = ", ".join(name for name in NAMES if name != "fixed")
+            raise ValueError(f"weighting {weighting!r} is unknown; there are {known}, or one number per task")
+        chosen: Weighting = kind()
+    elif isinstance(weighting, Weighting):
+        chosen = weighting
+    elif isinstance(weighting, Sequence | np.ndarray):
+        chosen = Fixed(tuple(float(weight) for weight in weighting))
+    else:
+        raise TypeError(f"weighting must be a name, a Weighting, or one number per task; got {weighting!r}")
+    chosen.check(tasks)
+    return chosen
+
+
+def _constant(weights: Array) -> Rule:
+    return lambda step, losses, gram: weights
+
+
+def _least_norm(step: int, losses: Array, gram: Array | None) -> Array:
+    assert gram is not None
+    return minimum_norm_weights(gram) * losses.shape[1]
+
+
+def _check_rate(rate: float) -> None:
+    if isinstance(rate, bool) or not 0 < rate < math.inf:
+        raise ValueError(f"rate of a weighting must be positive and finite, got {rate!r}")
+
+
+def _adam(rate: float) -> Callable[[Array, Array], Array]:
+    """Return Adam's step for a few numbers, as torch takes it."""
+    mean: Array | float = 0.0
+    square: Array | float = 0.0
+    count = 0
+
+    def descend(at: Array, gradient: Array) -> Array:
+        nonlocal mean, square, count
+        count += 1
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        moved: Array = at - rate * (mean / (1 - 0.9**count)) / (np.sqrt(square / (1 - 0.999**count)) + 1e-8)
+        return moved
+
+    return descend
