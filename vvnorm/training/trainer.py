@@ -200,7 +200,11 @@ def train(
     4.0
     """
     began = time.perf_counter()
-    if loss != "squared" or not (weights is tasks is weighting is None) or has_missing(as_labels(Y, allow_missing=True)):
+    if (
+        loss != "squared"
+        or not (weights is tasks is weighting is None)
+        or has_missing(as_labels(Y, len(as_inputs(X)), allow_missing=True))
+    ):
         _refuse_for_tasks(
             optimizer=optimizer != "adam",
             lam_start=lam_start is not None,
