@@ -9,7 +9,7 @@ import math
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -520,12 +520,7 @@ def load_dataset(path: str | os.PathLike[str], x: str | Sequence[str], y: str | 
     names = [*x, *y]
     if not x or not y:
         raise ValueError("x and y must each name at least one column")
-    try:
-        columns = _npz_columns(file, names) if file.suffix == ".npz" else _csv_columns(file, names)
-    except OSError as error:
-        raise ValueError(f"cannot read {str(file)!r}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"cannot read {str(file)!r}: it is not UTF-8 text") from None
+    columns = _npz_columns(file, names) if file.suffix == ".npz" else _csv_columns(file, names)
     inputs, labels = columns[: len(x)], columns[len(x) :]
     x_names = tuple(name for name, column in zip(x, inputs, strict=True) for _ in range(column.shape[1]))
     y_names = tuple(name for name, column in zip(y, labels, strict=True) for _ in range(column.shape[1]))
@@ -535,37 +530,57 @@ def load_dataset(path: str | os.PathLike[str], x: str | Sequence[str], y: str | 
         raise ValueError(f"{file}: {error}") from None
 
 
-def _csv_columns(file: Path, names: Sequence[str]) -> list[Array]:
-    with file.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.reader(stream, strict=True)
-        try:
+def csv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Read a CSV file: its header, stripped, then its rows of text, each with the number of its line.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, is empty or no CSV, or a row is longer or shorter than the header.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.reader(stream, strict=True)
             header = [name.strip() for name in next(reader, [])]
             if not header:
                 raise ValueError(f"{file}: the file is empty")
-            places = [_column_place(file, header, name) for name in names]
-            values: list[list[float]] = [[] for _ in names]
+            yield reader.line_num, header
             for row in reader:
-                if not row:
-                    continue
-                if len(row) != len(header):
+                if row and len(row) != len(header):
                     raise ValueError(f"{file}: line {reader.line_num} has {len(row)} fields, the header has {len(header)}")
-                for column, place, name in zip(values, places, names, strict=True):
-                    column.append(_number(row[place], file, reader.line_num, name))
-        except csv.Error as error:
-            raise ValueError(f"{file}: line {reader.line_num} is not valid CSV: {error}") from None
+                if row:
+                    yield reader.line_num, row
+    except csv.Error as error:
+        raise ValueError(f"{file}: line {reader.line_num} is not valid CSV: {error}") from None
+    except OSError as error:
+        raise ValueError(f"cannot read {str(file)!r}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"cannot read {str(file)!r}: it is not UTF-8 text") from None
+
+
+def _csv_columns(file: Path, names: Sequence[str]) -> list[Array]:
+    rows = csv_rows(file)
+    _, header = next(rows)
+    places = [column_place(file, header, name) for name in names]
+    values: list[list[float]] = [[] for _ in names]
+    for line, row in rows:
+        for column, place, name in zip(values, places, names, strict=True):
+            column.append(csv_number(row[place], file, line, name))
     if not values[0]:
         raise ValueError(f"{file}: there is a header but no data")
     return [np.array(column)[:, None] for column in values]
 
 
-def _column_place(file: Path, header: list[str], name: str) -> int:
+def column_place(file: Path, header: list[str], name: str) -> int:
+    """Where the only column of that name is."""
     if header.count(name) != 1:
         problem = "no column" if name not in header else "more than one column"
         raise ValueError(f"{file}: {problem} named {name!r}; there are: {', '.join(header)}")
     return header.index(name)
 
 
-def _number(text: str, file: Path, line: int, name: str) -> float:
+def csv_number(text: str, file: Path, line: int, name: str) -> float:
+    """Read a field as a number; NaN if it is empty."""
     text = text.strip()
     if not text:
         return math.nan
