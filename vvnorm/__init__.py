@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from vvnorm.piecewise import PiecewiseLinear
     from vvnorm.regions import Ball, Box, Hull
     from vvnorm.solution import Interpolant, Solution, interpolate
+    from vvnorm.task_data import TaskData, builtin_task_data, load_task_data
     from vvnorm.tasks import Standardisation, Task
     from vvnorm.training import TaskTraining, TrainingResult, train, train_tasks
     from vvnorm.univariate import connect_the_dots
@@ -82,6 +83,7 @@ _HOMES = {
     "piecewise": ("PiecewiseLinear",),
     "regions": ("Ball", "Box", "Hull"),
     "solution": ("Interpolant", "Solution", "interpolate"),
+    "task_data": ("TaskData", "builtin_task_data", "load_task_data"),
     "tasks": ("Standardisation", "Task"),
     "training": ("TaskTraining", "TrainingResult", "train", "train_tasks"),
     "univariate": ("connect_the_dots",),
@@ -111,6 +113,7 @@ __all__ = [
     "Solution",
     "Standardisation",
     "Task",
+    "TaskData",
     "TaskTraining",
     "TrainingResult",
     "VVNormClassifier",
@@ -122,6 +125,7 @@ __all__ = [
     "aligned_dataset",
     "bernoulli_auxiliary",
     "builtin_dataset",
+    "builtin_task_data",
     "certify",
     "certify_fit",
     "collinear_dataset",
@@ -135,6 +139,7 @@ __all__ = [
     "kernel_solution",
     "lambda_max",
     "load_dataset",
+    "load_task_data",
     "max_gradient_norm",
     "mean_gradient_norm",
     "random_dataset",
