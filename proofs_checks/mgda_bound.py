@@ -1,0 +1,185 @@
+"""MGDA-UB's bound: gradients in the hidden layer's values bound those in the shared parameters.
+
+Claim. Let theta = (W, b) be the shared parameters of a network with one hidden layer, H its hidden values at a batch, and
+a >= 0 weights of the tasks. Then ||sum_t a_t grad_theta L_t||^2 <= ||dH/dtheta||^2 ||sum_t a_t grad_H L_t||^2. The Jacobian
+falls apart over neurons: the block of neuron k has the rows (x_i, 1) of the samples where it is active, and ||dH/dtheta||
+is the largest singular value of any block. So small weighted gradients in H, which cost one backward pass for all tasks
+down to the heads, mean small ones in theta. Tested with random weights and with those of MGDA-UB, on random networks and
+on networks that it trained.
+
+Hypotheses. theta acts through H only. Both gradients are taken at the same samples.
+
+Source. [SK] Sener, Koltun (arXiv 1810.04650), the upper bound before Theorem 1.
+
+What breaks. The heads' own parameters change the losses at fixed H: with small output weights the gradient in H is small
+and theirs is not. A batch that is fitted already has no gradient in H, whatever the gradients of another batch.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofs_checks.support import pack_all, rechecked, unpack_all
+from proofs_checks.task_gradients import (
+    ROUNDING,
+    Gradients,
+    autograd_gradients,
+    draw_tasks,
+    gradient_sizes,
+    least_norm_complaints,
+    library_gradients,
+    network_of,
+    real_tasks,
+)
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork
+
+CLAIMED = (0.0, 1.0)
+
+
+# --- instances --------------------------------------------------------------------------------------------------------
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Tasks of mixed losses at one batch; half of the networks trained, half of the weights those of MGDA-UB."""
+    instance = draw_tasks(rng, steps=30 * int(rng.integers(2)))
+    share = rng.dirichlet(np.ones(len(instance["losses"])))
+    return _at_one_batch(instance, share if rng.random() < 0.5 else np.empty(0))
+
+
+def _at_one_batch(instance: dict[str, Any], share: Array) -> dict[str, Any]:
+    """The instance with all samples for both gradients; no share stands for MGDA-UB's weights."""
+    samples = np.arange(len(instance["X"]))
+    return {**instance, "shares": share, "includes_heads": False, "batch": samples, "batch_of_hidden": samples}
+
+
+def draw_with_heads(rng: np.random.Generator) -> Instance:
+    """A random network of small output weights, its heads' parameters counted as shared ones."""
+    return {**draw(rng), "steps": 0, "head_scale": 1e-3, "includes_heads": True}
+
+
+def draw_two_batches(rng: np.random.Generator) -> Instance:
+    """Gradients in H of samples whose labels are fitted up to 1e-4, and of others in theta."""
+    tasks = _at_one_batch(draw_tasks(rng, steps=0, losses=["squared"] * int(rng.integers(2, 5))), np.empty(0))
+    X, Y, half = tasks["X"], tasks["Y"].copy(), len(tasks["X"]) // 2
+    Y[half:] = network_of(tasks, "mgda_ub")(X[half:]) + 1e-4 * Y[half:]
+    return {**tasks, "Y": Y, "batch": np.arange(half), "batch_of_hidden": np.arange(half, len(X))}
+
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+
+def check(instance: Instance) -> Result:
+    """Compare both sides, with the gradients that training uses."""
+    from vvnorm.minimum_norm import minimum_norm
+
+    network, losses = network_of(instance, "mgda_ub"), instance["losses"]
+    (X, Y), (X_hidden, Y_hidden) = _batches(instance)
+    here = library_gradients(network, X, Y, losses)
+    there = library_gradients(network, X_hidden, Y_hidden, losses).hidden.reshape(len(losses), -1)
+    weights = instance["shares"] if instance["shares"].size else minimum_norm(there @ there.T).weights
+    rows = np.column_stack([X_hidden, np.ones(len(X_hidden))])
+    active = X_hidden @ network.W.T + network.b > 0
+    gains = np.array([np.linalg.norm(rows[on], 2) if on.any() else 0.0 for on in active.T])
+    certificate = {
+        "weights": weights,
+        "gradient": weights @ _rows(here, instance),
+        "hidden": weights @ there,
+        "gains": gains,
+        **pack_all("network", [network]),
+    }
+    return conclude(CLAIMED, *_interval(instance, network, certificate), certificate, method="direct evaluation")
+
+
+def _batches(instance: Instance) -> list[tuple[Array, Array]]:
+    """Inputs and labels of the samples for the gradients in theta, and for those in H."""
+    return [(instance["X"][rows], instance["Y"][rows]) for rows in (instance["batch"], instance["batch_of_hidden"])]
+
+
+def _rows(gradients: Gradients, instance: Instance) -> Array:
+    """Gradients in theta, (T, P)."""
+    shared = gradients.shared.reshape(len(gradients.shared), -1)
+    return np.hstack([shared, gradients.own]) if instance["includes_heads"] else shared
+
+
+def _sizes(instance: Instance, network: ReLUNetwork, weights: Array) -> tuple[Array, Array]:
+    """Sizes of the terms of the weighted gradients in theta and in H."""
+    (X, Y), (X_hidden, Y_hidden) = _batches(instance)
+    here = gradient_sizes(network, X, Y, instance["losses"])
+    there = gradient_sizes(network, X_hidden, Y_hidden, instance["losses"]).hidden
+    return weights @ _rows(here, instance), weights @ there.reshape(len(weights), -1)
+
+
+def _interval(instance: Instance, network: ReLUNetwork, arrays: Mapping[str, NDArray[Any]]) -> tuple[float, float]:
+    """Interval of the left side over the right side."""
+    sizes = _sizes(instance, network, arrays["weights"])
+    left, right = (float(np.linalg.norm(arrays[name])) for name in ("gradient", "hidden"))
+    gain = float(np.max(arrays["gains"]))
+    if not (left > 0 and right > 0 and gain > 0):
+        return 0.0, np.inf
+    error = ROUNDING * (1 + float(np.linalg.norm(sizes[0])) / left + float(np.linalg.norm(sizes[1])) / right)
+    if error > 0.1:
+        return 0.0, np.inf
+    ratio = (left / (gain * right)) ** 2
+    return ratio * (1 - 4 * error), ratio * (1 + 4 * error)  # (1 + e)^2 / (1 - e')^2 for e + e' <= 0.1
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Find the gradients again by automatic differentiation, and the blocks' norms from their inner products."""
+    arrays, losses = result.certificate, instance["losses"]
+    (network,), weights = unpack_all("network", arrays), arrays["weights"]
+    (X, Y), (X_hidden, Y_hidden) = _batches(instance)
+    here = autograd_gradients(network, X, Y, losses)
+    there = autograd_gradients(network, X_hidden, Y_hidden, losses).hidden.reshape(len(losses), -1)
+    if instance["shares"].size:
+        found = [] if np.array_equal(weights, instance["shares"]) else ["the weights are not those of the instance"]
+    else:
+        found = least_norm_complaints(weights, there)
+    rows = np.hstack([X_hidden, np.ones((len(X_hidden), 1))])
+    on = (X_hidden @ network.W.T + network.b > 0).astype(np.float64)
+    products = np.einsum("ik,ij,il->kjl", on, rows, rows)
+    gains = np.sqrt(np.maximum(np.linalg.eigvalsh(products)[:, -1], 0))
+    sizes = _sizes(instance, network, weights)
+    expected = (
+        ("gradient", weights @ _rows(here, instance), sizes[0]),
+        ("hidden", weights @ there, sizes[1]),
+        ("gains", gains, np.max(gains)),
+    )
+    for name, values, size in expected:
+        if arrays[name].shape != values.shape or np.any(np.abs(arrays[name] - values) > ROUNDING * size):
+            found.append(f"{name} does not match the network")
+    lower, upper = _interval(instance, network, arrays)
+    return found + interval_complaints(result, lower, upper, ROUNDING * max(1.0, upper))
+
+
+def _examples() -> dict[str, Instance]:
+    """Tumours and digits, with the weights of MGDA-UB."""
+    return {name: _at_one_batch(instance, np.empty(0)) for name, instance in real_tasks().items()}
+
+
+CLAIM = Claim(
+    id="mgda_bound",
+    statement="||sum_t a_t grad_theta L_t||^2 <= ||dH/dtheta||^2 ||sum_t a_t grad_H L_t||^2, H the hidden layer's values",
+    source="[SK] bound before Theorem 1",
+    kind="bound",
+    quantity="left side over right side",
+    claimed=CLAIMED,
+    hypotheses={
+        "shared_parameters_only": lambda instance: not instance["includes_heads"],
+        "same_batch": lambda instance: np.array_equal(instance["batch"], instance["batch_of_hidden"]),
+    },
+    draw=draw,
+    violate={"shared_parameters_only": draw_with_heads, "same_batch": draw_two_batches},
+    on_violation={
+        "shared_parameters_only": (Verdict.VIOLATED, "the heads' parameters change the losses at fixed H"),
+        "same_batch": (Verdict.VIOLATED, "a batch that is fitted says nothing about the gradients of another"),
+    },
+    check=check,
+    recheck=rechecked(recheck),
+    examples=_examples,
+    draws=60,
+    quick_draws=10,
+)

@@ -1,0 +1,224 @@
+"""The point of least norm in the hull of the tasks' gradients: it is 0, or a step against it lowers every loss.
+
+Claim. Let x = sum_t a_t g_t be the point of least norm in the convex hull of the tasks' gradients. Then <g_t, x> >= ||x||^2
+for every task. So either x = 0, and no direction lowers all losses to first order (Pareto stationary), or -x lowers every
+loss. What is tested is by how much an inequality fails, over the product of the norms of the shortest and the longest
+gradient; up to 1e-12 of it a point counts as stationary where ||x|| is at most 1e-6 of their geometric mean. Gradients are
+random ones, up to 40 tasks, with and without 0 in their hull, and those of networks, random and trained by MGDA.
+
+Hypotheses. The weights are those of the point of least norm. Every task's gradient is in the hull. The inner products are
+those of the gradients in the parameters that are moved.
+
+Source. Desideri (Comptes Rendus 350, 2012); [SK].
+
+What breaks. Under equal weights, or for a task that was left out, some loss rises; so it does for the weights of MGDA-UB,
+whose inner products are those of the gradients in the hidden layer's values, even if the Jacobian of these has full row
+rank: then sum_t a_t grad_theta L_t is 0 only at Pareto stationary points, but need not be a direction in which every loss
+falls. The verifier accepts a violation only if some <g_t, x> is negative in exact arithmetic.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofs_checks.support import exact_rank, pack_all, rechecked, unpack_all
+from proofs_checks.task_gradients import (
+    ROUNDING,
+    autograd_gradients,
+    draw_tasks,
+    gradient_sizes,
+    least_norm_complaints,
+    library_gradients,
+    network_of,
+    real_tasks,
+)
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.tolerances import EPS
+
+CLAIMED = (-np.inf, 1e-12)
+_STATIONARY = Fraction(1, 10**6)  # the root of what is claimed
+_ATTEMPTS = 10000  # one network in some dozens has all neurons active, and most of these a loss that rises
+_OPPOSED = 0.02  # least cosine between x and minus the gradient of a loss that rises, in instances made for it
+
+
+# --- instances --------------------------------------------------------------------------------------------------------
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Gradients of a network, random or trained, or random vectors: of any lengths, with and without 0 in their hull."""
+    if rng.random() < 0.4:
+        return _with_rule(draw_tasks(rng, steps=40 * int(rng.integers(2))))
+    T = int(rng.integers(2, 41))
+    gradients = rng.standard_normal((T, int(rng.integers(2, 60)))) + rng.choice([0.0, 0.5]) * rng.standard_normal()
+    return _with_rule({"gradients": gradients * 10.0 ** rng.uniform(-1, 1, (T, 1))})
+
+
+def _with_rule(instance: dict[str, Any]) -> dict[str, Any]:
+    tasks = len(instance["gradients"] if "gradients" in instance else instance["losses"])
+    return {**instance, "rule": "least norm", "in_hull": np.ones(tasks, dtype=bool), "products_of": "parameters"}
+
+
+def draw_equal(rng: np.random.Generator) -> Instance:
+    """Equal weights, and one task whose gradient is longer than the others' together and opposed to them."""
+    T, P = int(rng.integers(2, 10)), int(rng.integers(10, 40))
+    gradients = rng.standard_normal((T, P)) + 2 * rng.standard_normal(P)
+    gradients[0] = -3 * gradients[1:].sum(axis=0)
+    return {**_with_rule({"gradients": gradients}), "rule": "equal"}
+
+
+def draw_left_out(rng: np.random.Generator) -> Instance:
+    """The hull of all gradients but one, which is opposed to the others."""
+    instance = draw_equal(rng)
+    return {**instance, "rule": "least norm", "in_hull": np.arange(len(instance["in_hull"])) > 0}
+
+
+def draw_hidden(rng: np.random.Generator) -> Instance:
+    """Weights from gradients in H under which some loss rises, though the Jacobian of H has full row rank.
+
+    That is so where every neuron is active at all of a few samples that are affinely independent.
+    """
+    for _ in range(_ATTEMPTS):
+        drawn = draw_tasks(rng, steps=0, losses=["squared"] * int(rng.integers(2, 5)))
+        d = int(rng.integers(3, 6))
+        X = rng.standard_normal((3, d))
+        instance = _with_rule({**drawn, "X": X, "Y": 3 * drawn["Y"][:3], "width": int(rng.integers(2, 5))})
+        network = network_of(instance, "equal")
+        if np.all(X @ network.W.T + network.b > 0):
+            instance |= {"products_of": "hidden values"}
+            gradients = autograd_gradients(network, X, instance["Y"], instance["losses"])
+            vectors = gradients.shared.reshape(len(gradients.shared), -1)
+            point = _weights(instance, vectors, gradients.hidden.reshape(len(vectors), -1)) @ vectors
+            cosines = vectors @ point / np.linalg.norm(vectors, axis=1) / np.linalg.norm(point)
+            if np.min(cosines) < -_OPPOSED and exact_rank(np.column_stack([X, np.ones(len(X))])) == len(X):
+                return instance
+    raise RuntimeError(f"no loss rises in {_ATTEMPTS} random networks")
+
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+
+def check(instance: Instance) -> Result:
+    """Find the point and how far every inequality fails, in double precision."""
+    certificate: dict[str, NDArray[Any]] = {}
+    if "gradients" in instance:
+        vectors = hidden = instance["gradients"]
+    else:
+        network = network_of(instance, "mgda")
+        found = library_gradients(network, instance["X"], instance["Y"], instance["losses"])
+        vectors, hidden = (part.reshape(len(part), -1) for part in (found.shared, found.hidden))
+        certificate = pack_all("network", [network])
+    certificate |= {"gradients": vectors, "weights": _weights(instance, vectors, hidden)}
+    return conclude(CLAIMED, *_interval(certificate), certificate, method="vvnorm.minimum_norm")
+
+
+def _weights(instance: Instance, vectors: Array, hidden: Array) -> Array:
+    from vvnorm.minimum_norm import minimum_norm
+
+    weights = np.zeros(len(vectors))
+    if instance["rule"] == "equal":
+        return weights + 1 / len(vectors)
+    rows = (vectors if instance["products_of"] == "parameters" else hidden)[instance["in_hull"]]
+    weights[instance["in_hull"]] = minimum_norm(rows @ rows.T).weights
+    return weights
+
+
+def _interval(arrays: Mapping[str, NDArray[Any]]) -> tuple[float, float]:
+    """Interval of max_t (||x||^2 - <g_t, x>) over the product of the least and the largest norm."""
+    vectors, weights = arrays["gradients"], arrays["weights"]
+    point, size = weights @ vectors, weights @ np.abs(vectors)
+    products = vectors @ point
+    lengths = np.linalg.norm(vectors, axis=1)
+    unit = float(np.min(lengths) * np.max(lengths))
+    if not unit > 0:
+        return -np.inf, np.inf
+    rounding = 2 * sum(vectors.shape) * EPS * float(np.max(np.abs(vectors) @ size)) / unit
+    shortfall = float(point @ point - np.min(products)) / unit
+    return shortfall - rounding, shortfall + rounding
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Find the gradients again by automatic differentiation, and decide the alternative in exact arithmetic."""
+    arrays = result.certificate
+    vectors, weights = arrays["gradients"], arrays["weights"]
+    found, hidden = _gradient_complaints(instance, arrays)
+    found += _weight_complaints(instance, weights, hidden)
+    rows = [[Fraction(value) for value in row] for row in vectors.tolist()]
+    point = [
+        sum((Fraction(a) * value for a, value in zip(weights.tolist(), column, strict=True)), Fraction(0))
+        for column in zip(*rows, strict=True)
+    ]
+    products = [sum((p * q for p, q in zip(row, point, strict=True)), Fraction(0)) for row in rows]
+    squares = [sum((p * p for p in row), Fraction(0)) for row in rows]
+    square = sum((p * p for p in point), Fraction(0))
+    unit = float(min(squares)) ** 0.5 * float(max(squares)) ** 0.5
+    shortfall = float(square - min(products)) / unit
+    if not result.lower <= shortfall <= result.upper:
+        found.append(f"the interval does not contain {shortfall!r}")
+    found += interval_complaints(result, *_interval(arrays), 1e-3 * CLAIMED[1])
+    stationary = square * square <= _STATIONARY**4 * min(squares) * max(squares)
+    if result.verdict is Verdict.HOLDS and not (min(products) > 0 or stationary):
+        found.append("neither is the point 0 nor does every loss fall")
+    if result.verdict is Verdict.VIOLATED and not min(products) < 0:
+        found.append("no loss rises")
+    return found
+
+
+def _gradient_complaints(instance: Instance, arrays: Mapping[str, Any]) -> tuple[list[str], Array]:
+    """Complaints, and the gradients whose inner products the weights come from."""
+    vectors = arrays["gradients"]
+    if "gradients" in instance:
+        found = [] if np.array_equal(vectors, instance["gradients"]) else ["the gradients are not those of the instance"]
+        return found, vectors
+    (network,) = unpack_all("network", arrays)
+    data = (instance["X"], instance["Y"], instance["losses"])
+    expected, sizes = autograd_gradients(network, *data), gradient_sizes(network, *data).shared
+    actual = expected.shared.reshape(len(expected.shared), -1)
+    matches = vectors.shape == actual.shape and np.all(np.abs(vectors - actual) <= ROUNDING * sizes.reshape(actual.shape))
+    found = [] if matches else ["the gradients are not those of the network"]
+    of_parameters = instance["products_of"] == "parameters"
+    return found, vectors if of_parameters else expected.hidden.reshape(len(vectors), -1)
+
+
+def _weight_complaints(instance: Instance, weights: Array, vectors: Array) -> list[str]:
+    in_hull = instance["in_hull"]
+    if weights.shape != in_hull.shape or np.any(weights[~in_hull]):
+        return ["a task that was left out has weight"]
+    if instance["rule"] == "equal":
+        return [] if np.array_equal(weights, np.full(len(weights), 1 / len(weights))) else ["the weights are not equal"]
+    return least_norm_complaints(weights[in_hull], vectors[in_hull])
+
+
+def _examples() -> dict[str, Instance]:
+    """Tumours and digits, after training by MGDA."""
+    return {name: _with_rule(instance) for name, instance in real_tasks().items()}
+
+
+CLAIM = Claim(
+    id="mgda_stationary",
+    statement="the point x of least norm in the hull of the tasks' gradients is 0, or a step along -x lowers every loss",
+    source="Desideri, Comptes Rendus 350 (2012); [SK]",
+    kind="bound",
+    quantity="max_t (||x||^2 - <g_t, x>) over the product of the norms of the shortest and the longest gradient",
+    claimed=CLAIMED,
+    hypotheses={
+        "least_norm": lambda instance: instance["rule"] == "least norm",
+        "every_task": lambda instance: bool(np.all(instance["in_hull"])),
+        "gradients_in_parameters": lambda instance: instance["products_of"] == "parameters",
+    },
+    draw=draw,
+    violate={"least_norm": draw_equal, "every_task": draw_left_out, "gradients_in_parameters": draw_hidden},
+    on_violation={
+        "least_norm": (Verdict.VIOLATED, "under equal weights the losses that one task outweighs rise"),
+        "every_task": (Verdict.VIOLATED, "the loss of a task that was left out rises"),
+        "gradients_in_parameters": (Verdict.VIOLATED, "weights of MGDA-UB make a loss rise, at a Jacobian of full rank"),
+    },
+    check=check,
+    recheck=rechecked(recheck),
+    examples=_examples,
+    draws=60,
+    quick_draws=10,
+)
