@@ -342,29 +342,55 @@ def fit_path(
     -------
     list of Fit, or of MultivariateSolution : in the order of `lams`.
     """
-    strengths, tol = [as_strength(lam) for lam in lams], as_tolerance(tol)
-    rounds, limit, seed = as_rounds(max_iter), as_time_limit(time_limit), as_count(seed, "seed")
-    X, Y = _opened(X, "X"), _opened(Y, "Y")
-    fit_next: Callable[[float, Any], tuple[Any, Any]]
-    if penalise_bias or _several_inputs(X):
-        points = _points(X, Y, loss, weights, skip, penalise_bias, seed)
-
-        def fit_next(lam: float, start: Any) -> tuple[Any, Any]:
-            found, ahead = points.fit(lam, tol, start=start, max_iter=rounds, time_limit=limit)
-            return found, ahead or start
-    else:
-        problem = _problem(X, Y, loss, weights)
-
-        def fit_next(lam: float, start: Any) -> tuple[Any, Any]:
-            found = _fitted(problem, lam, tol, skip, start)
-            return found, found.found
-
+    strengths = [as_strength(lam) for lam in lams]
+    limits: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit, "seed": seed}
+    fit_next = warm_fits(X, Y, loss=loss, weights=weights, skip=skip, penalise_bias=penalise_bias, **limits)
     fits, start = {}, None
     for place in sorted(range(len(strengths)), key=lambda i: -strengths[i]):
         fits[place], start = fit_next(strengths[place], start)
         if advance:
             advance(fits[place])
     return [fits[place] for place in range(len(strengths))]
+
+
+def warm_fits(
+    X: Data,
+    Y: Data,
+    *,
+    loss: LossLike = "squared",
+    weights: ArrayLike | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    tol: float = GAP,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+) -> Callable[[float, Any], tuple[Any, Any]]:
+    """Prepare data to be fitted for lam that are not known beforehand; parameters and errors are those of `fit`.
+
+    Returns
+    -------
+    callable : (lam, start) -> (fit, next start)
+        A start is None, or what came with another fit of these inputs and so many outputs.
+    """
+    tol, rounds, limit = as_tolerance(tol), as_rounds(max_iter), as_time_limit(time_limit)
+    seed = as_count(seed, "seed")
+    X, Y = _opened(X, "X"), _opened(Y, "Y")
+    if penalise_bias or _several_inputs(X):
+        points = _points(X, Y, loss, weights, skip, penalise_bias, seed)
+
+        def fit_points(lam: float, start: Any) -> tuple[Any, Any]:
+            found, ahead = points.fit(lam, tol, start=start, max_iter=rounds, time_limit=limit)
+            return found, ahead or start
+
+        return fit_points
+    problem = _problem(X, Y, loss, weights)
+
+    def fit_sorted(lam: float, start: Any) -> tuple[Any, Any]:
+        found = _fitted(problem, lam, tol, skip, start)
+        return found, found.found
+
+    return fit_sorted
 
 
 def lambda_max(
