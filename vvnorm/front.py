@@ -1,0 +1,669 @@
+"""The best compromises between tasks that share one network: their Pareto front at a fixed VV norm, with proofs.
+
+A network f has for every task t the loss
+
+    L_t(f) = sum over present labels of the task's outputs of weight * loss(f(x_i), y_i),
+
+and a budget C for its VV norm. All L_t and VV are convex over functions, so every compromise that no other one betters in
+all tasks minimises sum_t a_t L_t under VV <= C for a mixture a >= 0 (claim `multi_objective`), and `pareto_front` finds one
+for each mixture that it is given.
+
+*The search.* The multiplier of the budget is a lam at which the fit of the losses weighted by a costs C. The cost of fits
+falls as lam grows, so such a lam is bracketed; the tangents of the dual function at both ends, and a power law through
+both costs, say in turn where to look next. Where fits are not unique their cost may jump over C. So the point is always a
+convex combination, in function space, of the two fits around C: a network of their neurons that costs C or less.
+
+*The proof.* A certified lower bound B on a.L + lam VV, for whatever lam, is about all networks; those that cost V have
+
+    a.L >= B - lam V.
+
+At V = C this is a half-space that contains the front: its boundary supports the front where the gap is nil. B comes from
+`vvnorm.certify_regularised`, which shares no code with the solver. The gap of a point is (a.L - bound) / (a.L + lam C): the
+bound is on a.L, and the denominator is what the weighted problem costs at C. It is never above a.L of the best affine
+network, and, unlike a.L, is not nil where the budget suffices for interpolation.
+
+*Weakly Pareto points.* Where a_t = 0, any network that is best for the other tasks will do. Here task t gets its best
+affine function (constant, without a skip connection), which costs nothing: the limit of a_t -> 0 where the best network of
+the others is unique and uses up the budget. Where it does not, what is left of the budget is not spent on task t, and
+another network may be better in t and no worse in the others.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vvnorm.certify_regularised import FitCertificate, certify_fit
+from vvnorm.data import Array, as_count, as_inputs, as_labels, as_weights
+from vvnorm.fitting import LossLike, warm_fits
+from vvnorm.losses import Loss, as_losses, canonical_labels
+from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.piecewise import PiecewiseLinear
+from vvnorm.solution import as_tolerance, interpolate
+from vvnorm.tolerances import GAP
+
+_TRIALS = 60  # fits for one mixture; two to ten are usual
+_SHARE = 0.25  # of the tolerance that a fit may use up
+_FIRST = 0.3  # where to look first, as part of the largest lam that there can be
+_STEP = 8.0  # what lam is divided by while fits stay below the budget
+_LEAST = 1e-13  # part of the largest lam below which fits are rounding
+_FINEST = 1e-15
+_ROUNDING = 1e-12  # of sums of losses, and of costs
+_IMPOSSIBLE = 1e-6  # losses that are so far below what is proved possible were not reached by such a network
+
+
+@dataclass(frozen=True, eq=False)
+class TaskData:
+    """Data of several tasks.
+
+    Attributes
+    ----------
+    X, Y : (N, d) and (N, T) arrays
+        The data; sorted, for one input. Classes as the losses read them.
+    weights : (N, T) or (N, 1) array, or None
+        Weights of the labels, sorted as they are.
+    kinds : tuple of T Loss
+        Loss of each output.
+    tasks : tuple of tuples of int
+        Outputs of each task.
+    skip : bool
+        Whether networks with a skip connection compete.
+    """
+
+    X: Array = field(repr=False)
+    Y: Array = field(repr=False)
+    weights: Array | None = field(repr=False)
+    kinds: tuple[Loss, ...]
+    tasks: tuple[tuple[int, ...], ...]
+    skip: bool
+
+    @cached_property
+    def entry_weights(self) -> Array:
+        """Weights of all entries, 0 where labels are missing; shape (N, T)."""
+        given = np.ones((1, 1)) if self.weights is None else self.weights
+        return np.where(np.isnan(self.Y), 0.0, np.broadcast_to(given, self.Y.shape))
+
+    def task_losses(self, network: ReLUNetwork) -> Array:
+        """Loss of each task, shape (tasks,)."""
+        return self._by_task(self._output_losses(network(self.X)))
+
+    def _output_losses(self, values: Array) -> Array:
+        columns = [kind.value(u, y) for kind, u, y in zip(self.kinds, values.T, self.Y.T, strict=True)]
+        return np.array(np.sum(self.entry_weights * np.column_stack(columns), axis=0))
+
+    def _by_task(self, outputs: Array) -> Array:
+        return np.array([outputs[list(task)].sum() for task in self.tasks])
+
+    def weighted(self, mixture: Array) -> tuple[NDArray[np.intp], dict[str, Any]]:
+        """Outputs whose tasks have a weight, and what `fit` and `certify_fit` need to know of them."""
+        shares = np.zeros(self.Y.shape[1])
+        for share, task in zip(mixture, self.tasks, strict=True):
+            shares[list(task)] = share
+        outputs = np.flatnonzero(shares > 0)
+        options = {"loss": tuple(self.kinds[t] for t in outputs), "skip": self.skip}
+        return outputs, options | {"weights": self.entry_weights[:, outputs] * shares[outputs]}
+
+    def certify(self, function: ReLUNetwork | PiecewiseLinear, mixture: Array, lam: float, dual: Any) -> FitCertificate:
+        """Certify a function of the outputs whose tasks have a weight, for the weighted sum of losses."""
+        outputs, options = self.weighted(mixture)
+        return certify_fit(function, self.X, self.Y[:, outputs], lam, dual=dual, **options)
+
+    def largest_lam(self, mixture: Array) -> float:
+        """Bound from above on the lam at which fits of the weighted losses begin to bend.
+
+        At the best affine function the response of a neuron is at most the diameter of the points times the sum of
+        |weight * loss'|; for squared and Huber losses that sum is bounded through the loss of the best constant.
+        """
+        outputs, options = self.weighted(mixture)
+        total = 0.0
+        for t, weights in zip(outputs, options["weights"].T, strict=True):
+            mass, slope = float(weights.sum()), 1.0
+            if self.kinds[t].name in ("squared", "huber"):
+                y = np.nan_to_num(self.Y[:, t])
+                slope = math.sqrt(float(weights @ (y - weights @ y / mass) ** 2) / mass)
+            total += mass * slope
+        centred = self.X - self.X.mean(axis=0)
+        return 2 * float(np.sqrt(np.max(np.sum(centred**2, axis=1)))) * total or 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """What proves a bound on a mixture of losses for all networks.
+
+    Attributes
+    ----------
+    lam : float
+        The price of VV norm.
+    function : ReLUNetwork or PiecewiseLinear
+        A fit at that price of the outputs whose tasks have a weight.
+    dual : (N, T') array or None
+        Dual array of the proof; None for the one that follows from the function (`certify_fit`).
+    """
+
+    lam: float
+    function: ReLUNetwork | PiecewiseLinear = field(repr=False)
+    dual: Any = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class ParetoFront:
+    """Points on the front of task losses at a VV norm, one for each mixture, and half-spaces that contain it.
+
+    Attributes
+    ----------
+    data : TaskData
+        What the losses are about.
+    vv_norm : float
+        The budget C.
+    mixtures : (M, tasks) array
+        Weights a of the tasks; each row sums to 1.
+    networks : tuple of M ReLUNetwork
+        They cost C or less.
+    losses : (M, tasks) array
+        Their losses. Where a weight is 0 the point may be weakly Pareto only.
+    vv_norms : (M,) array
+        Their costs.
+    bounds : (M,) array
+        No network that costs C or less has a smaller a.L.
+    supports : tuple of M Support
+        What proves it.
+    gaps : (M,) array
+        (a.L - bound) / (a.L + lam C); 0 for 0 / 0. About a.L at its bound, relative to the weighted problem's value.
+    tol : float
+        Largest gap that `verify` accepts.
+    """
+
+    data: TaskData
+    vv_norm: float
+    mixtures: Array = field(repr=False)
+    networks: tuple[ReLUNetwork, ...] = field(repr=False)
+    losses: Array = field(repr=False)
+    vv_norms: Array = field(repr=False)
+    bounds: Array = field(repr=False)
+    supports: tuple[Support, ...] = field(repr=False)
+    gaps: Array = field(repr=False)
+    tol: float
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    # --- the proof ---
+
+    def verify(self) -> list[str]:
+        """Recompute losses, costs and bounds from networks and duals with the verifier; an empty list is acceptance."""
+        M, S = len(self.networks), len(self.data.tasks)
+        shapes = {"mixtures": (M, S), "losses": (M, S), "vv_norms": (M,), "bounds": (M,), "gaps": (M,)}
+        found = [
+            f"{name} has shape {getattr(self, name).shape}, not {shape}"
+            for name, shape in shapes.items()
+            if getattr(self, name).shape != shape
+        ]
+        if found or len(self.supports) != M:
+            return found or [f"there are {len(self.supports)} supports for {M} networks"]
+        if not np.all((self.mixtures >= 0) & (self.mixtures < np.inf)) or not self.mixtures.any(axis=1).all():
+            return ["a mixture has a negative weight, or no positive one"]
+        return [f"mixture {m}: {complaint}" for m in range(M) for complaint in self._complaints(m)]
+
+    def _complaints(self, m: int) -> list[str]:
+        mixture, network, support = self.mixtures[m], self.networks[m], self.supports[m]
+        outputs, _ = self.data.weighted(mixture)
+        try:
+            losses = self.data.task_losses(network)
+            proof = self.data.certify(support.function, mixture, support.lam, support.dual)
+            point = self.data.certify(_outputs(network, outputs), mixture, support.lam, support.dual)
+        except (TypeError, ValueError) as error:
+            return [str(error)]
+        loss, cost = float(mixture @ losses), network.vv_norm
+        size = loss + support.lam * self.vv_norm
+        bound = max(0.0, proof.lower_bound - support.lam * self.vv_norm)
+        gap = _gap(loss, bound, size)
+        known = [(f"loss {t}", self.losses[m, t], losses[t], losses[t]) for t in range(len(losses))]
+        known += [("VV norm", self.vv_norms[m], cost, cost), ("bound", self.bounds[m], bound, size)]
+        known += [("gap", self.gaps[m], gap, 1.0), ("weighted loss", mixture @ self.losses[m], point.loss, size)]
+        found = [
+            f"{name} is recorded as {float(recorded)!r} but is {float(actual)!r}"
+            for name, recorded, actual, scale in known
+            if not abs(recorded - actual) <= 100 * _ROUNDING * scale
+        ]
+        if not cost <= self.vv_norm * (1 + _ROUNDING):
+            found.append(f"the network costs {cost!r}, more than {self.vv_norm!r}")
+        if not self.data.skip and network.A.any():
+            found.append("the network has a skip connection, but the front is of networks without one")
+        if not gap <= self.tol:
+            found.append(f"gap {gap:.3g} exceeds {self.tol:.3g}: not proved to be on the front")
+        return found
+
+    # --- other networks ---
+
+    def excess(self, losses: ArrayLike, vv_norms: ArrayLike | None = None) -> tuple[Array, Array]:
+        """Say by what part all losses of other networks together could have been lowered at the same VV norm.
+
+        That is 1 - s, where s is the least factor for which s times the losses is not strictly below the front.
+
+        Parameters
+        ----------
+        losses : array-like, shape (tasks,) or (n, tasks)
+            Losses that networks reach, in the units of `TaskData.task_losses`.
+        vv_norms : array-like, shape () or (n,), optional
+            What these networks cost; by default, at most `vv_norm`.
+
+        Returns
+        -------
+        lower, upper : (n,) arrays
+            Certified interval: from below by mixtures of the points of the front, from above by its supports.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the losses or costs are no such numbers, or if they are lower than any network's of that cost.
+
+        Notes
+        -----
+        A network that costs less than the budget is compared with the budget's front, so that what it left unspent counts.
+        One that costs more is compared at its own cost V: the supports hold there too, as a.L >= B - lam V, and the points
+        can be reached with less; but the interval widens with V. For a sharp one, trace the front at V.
+
+        Examples
+        --------
+        >>> front = pareto_front([0, 1, 2, 3], [[0, 1], [1, 1], [0, 0], [1, 2]], 2.0, mixtures=5)
+        >>> lower, upper = front.excess(2 * front.losses[2])
+        >>> round(float(lower[0]), 3), round(float(upper[0]), 3)
+        (0.5, 0.5)
+        """
+        points = self._as_losses(losses)
+        cost = np.full(len(points), self.vv_norm)
+        if vv_norms is not None:
+            given = as_labels(np.atleast_1d(np.asarray(vv_norms)), name="vv_norms")
+            if given.shape not in ((len(points), 1), (1, 1)):
+                raise ValueError(f"vv_norms has shape {np.shape(vv_norms)}; there are losses of {len(points)} networks")
+            if given.min() < 0:
+                raise ValueError(f"vv_norms holds {float(given.min())!r}; it must not be negative")
+            cost = np.maximum(cost, given[:, 0])
+        pairs = [self._interval(point, float(V)) for point, V in zip(points, cost, strict=True)]
+        lower, upper = np.array(pairs).T
+        return lower, upper
+
+    def _as_losses(self, losses: ArrayLike) -> Array:
+        S = len(self.data.tasks)
+        raw = np.asarray(losses)
+        points = as_labels(raw[None] if raw.ndim == 1 else raw, name="losses")
+        if points.shape[1] != S:
+            raise ValueError(f"losses has {points.shape[1]} columns; there are {S} tasks")
+        if points.min() < 0:
+            raise ValueError(f"losses holds {float(points.min())!r}; it must not be negative")
+        return points
+
+    def _interval(self, point: Array, cost: float) -> tuple[float, float]:
+        """Bounds on 1 - s for one point."""
+        lams = np.array([support.lam for support in self.supports])
+        proved, reached = self.bounds + lams * (self.vv_norm - cost), self.mixtures @ point
+        room = _IMPOSSIBLE * (reached + lams * self.vv_norm)
+        if np.any(proved > reached + room):
+            raise ValueError(f"losses {point.tolist()} are lower than any network's of VV norm {cost:.6g}")
+        if not point.any():
+            return 0.0, 0.0
+        used = reached > 0
+        least = min(1.0, max(0.0, float(np.max(proved[used] / reached[used]))))
+        most = max(least, self._reachable(point))
+        return 1.0 - most, 1.0 - least
+
+    def _reachable(self, point: Array) -> float:
+        """A factor, at most 1, down to which mixtures of the front's points lower all losses of a point."""
+        from scipy.optimize import linprog
+
+        positive = point > 0
+        table = np.column_stack([self.losses[:, positive] / point[positive], self.losses[:, ~positive]]).T
+        above = np.repeat([-1.0, 0.0], [positive.sum(), (~positive).sum()])
+        M = len(self.networks)
+        found = linprog(
+            np.append(np.zeros(M), 1.0), A_ub=np.column_stack([table, above]), b_ub=np.zeros(len(table)),
+            A_eq=np.append(np.ones(M), 0.0)[None], b_eq=[1.0],
+        )  # fmt: skip
+        if found.status != 0:  # with a loss of 0 there may be no such mixture; the point itself is reached
+            return 1.0
+        shares = np.maximum(found.x[:M], 0.0)
+        mixed = table @ (shares / shares.sum())
+        return min(1.0, float(mixed[above < 0].max())) if np.all(mixed[above == 0] <= 0) else 1.0
+
+
+def pareto_front(
+    X: ArrayLike,
+    Y: ArrayLike,
+    vv_norm: float,
+    *,
+    loss: LossLike = "squared",
+    weights: ArrayLike | None = None,
+    tasks: Sequence[Any] | None = None,
+    mixtures: int | ArrayLike = 21,
+    skip: bool = True,
+    tol: float = GAP,
+    seed: int = 0,
+) -> ParetoFront:
+    """Trace the Pareto front of the task losses of all networks of at most a VV norm, with proofs.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, d)
+        Inputs in any order.
+    Y : array-like, shape (N,) or (N, T)
+        Labels; NaN = missing.
+    vv_norm : float
+        The budget, not negative; 0 for affine functions (constants without a skip connection).
+    loss, weights, skip
+        As in `fit`. With several inputs losses are `squared`, `logistic` or `huber`.
+    tasks : sequence of ints and sequences of ints, optional
+        Outputs of each task; each output belongs to one. By default every output is a task.
+    mixtures : int or array-like, shape (M, tasks)
+        Weights of the tasks' losses; not negative, and not all 0. A number stands for a grid of at most so many: the
+        lattice of shares k / n, ends included, and the equal mixture if that has no mixture without a 0. There tasks are
+        measured in units of what the best affine function loses. Two tasks: evenly spaced shares of the first, falling.
+    tol : float
+        Gap to reach for each mixture (see `ParetoFront.gaps`), and up to which `verify` accepts it.
+    seed : int
+        For several inputs; as in `fit`.
+
+    Returns
+    -------
+    ParetoFront
+        A gap above `tol` is no error: `gaps` says how large it is, `verify` complains.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data or loss (see `fit`), budget, tasks or mixtures.
+
+    Examples
+    --------
+    >>> front = pareto_front([0, 1, 2, 3], [[0, 1], [1, 1], [0, 0], [1, 2]], 2.0, mixtures=5)
+    >>> front.losses.shape, front.verify()
+    ((5, 2), [])
+    """
+    budget, tol = _as_budget(vv_norm), as_tolerance(tol)
+    data = _task_data(X, Y, loss, weights, tasks, skip)
+    search = _Search(data, budget, tol, as_count(seed, "seed"))
+    table = _as_mixtures(mixtures, search.units)
+    points, guess = [], _FIRST
+    for mixture in table:
+        point, guess = search.point(mixture, guess)
+        points.append(point)
+    return ParetoFront(
+        data,
+        budget,
+        mixtures=table,
+        networks=tuple(point.network for point in points),
+        losses=np.array([point.losses for point in points]),
+        vv_norms=np.array([point.network.vv_norm for point in points]),
+        bounds=np.array([point.bound for point in points]),
+        supports=tuple(point.support for point in points),
+        gaps=np.array([point.gap for point in points]),
+        tol=tol,
+    )
+
+
+# --- the search -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A network of the outputs whose tasks have a weight, and the lam that it stands for.
+
+    Attributes
+    ----------
+    lam, loss, cost : float
+        a.L and the VV norm are `loss` and `cost`.
+    network : ReLUNetwork
+    support : Support or None
+        Proof of `bound`, if there is one.
+    bound : float
+        On a.L of all networks that cost the budget or less.
+    """
+
+    lam: float
+    loss: float
+    cost: float
+    network: ReLUNetwork
+    support: Support | None
+    bound: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """What is found for one mixture."""
+
+    network: ReLUNetwork
+    losses: Array
+    bound: float
+    support: Support
+    gap: float
+
+
+class _Search:
+    """Data, budget and tolerance, and the best affine function of every task.
+
+    Attributes
+    ----------
+    line : ReLUNetwork
+        These functions in one network without neurons (constants, without a skip connection).
+    line_losses : (tasks,) array
+        Their losses: the front at budget 0.
+    units : (tasks,) array
+        The same, but for tasks that an affine function fits: what 0 loses.
+    """
+
+    def __init__(self, data: TaskData, budget: float, tol: float, seed: int) -> None:
+        self.data, self.budget, self.tol = data, budget, tol
+        self.limits: dict[str, Any] = {"tol": max(tol * _SHARE, _ROUNDING), "seed": seed}
+        T, d = data.Y.shape[1], data.X.shape[1]
+        A, c = np.zeros((T, d)), np.zeros(T)
+        for alone in np.eye(len(data.tasks)):
+            outputs, fit_next = self._fits(alone)
+            fitted = fit_next(2 * data.largest_lam(alone), None)[0].network
+            A[outputs], c[outputs] = fitted.A, fitted.c
+        self.line = _without_neurons(A, c)
+        self.line_losses = data.task_losses(self.line)
+        nothing = data.task_losses(_without_neurons(np.zeros((T, d)), np.zeros(T)))
+        straight = self.line_losses <= tol * nothing
+        self.units = np.where(straight, np.where(nothing > 0, nothing, 1.0), self.line_losses)
+
+    def _fits(self, mixture: Array) -> tuple[NDArray[np.intp], Any]:
+        outputs, options = self.data.weighted(mixture)
+        return outputs, warm_fits(self.data.X, self.data.Y[:, outputs], **options, **self.limits)
+
+    def point(self, mixture: Array, guess: float) -> tuple[_Point, float]:
+        """Find the point of a mixture; `guess`, and what comes back with it, is lam as a part of the largest possible."""
+        outputs, fit_next = self._fits(mixture)
+        top = self.data.largest_lam(mixture)
+        loss = float(mixture @ self.line_losses)
+        # VV norm C lowers the loss by lam C or more, by convexity.
+        most = max(loss / self.budget, _LEAST * top) if self.budget > 0 else 2 * top
+        under = _Trial(most, loss, 0.0, _outputs(self.line, outputs), None, -math.inf)
+        over: _Trial | None = None
+        best, network, last, start, lam = under, under.network, under, None, most * (guess if self.budget > 0 else 1.0)
+        same = 0
+        for _ in range(_TRIALS):
+            found, start = fit_next(lam, start)
+            new = self._trial(found, lam)
+            best = new if new.bound > best.bound else best
+            within = new.cost <= self.budget
+            same = same + 1 if same and within == (last.cost <= self.budget) else 1
+            under, over, last = (new, over, new) if within else (under, new, new)
+            network = under.network if over is None else self._between(under.network, over.network)
+            if self._gap(mixture, self._complete(network, outputs), best) <= self.tol:
+                break
+            lam = _next_lam(under, over, self.budget, last, same)
+            if lam < _LEAST * most or not (over is None or over.lam < lam < under.lam):
+                break
+        if over is None and best.bound <= 0:
+            network = self._interpolant(outputs, network)
+        return self._finished(mixture, self._complete(network, outputs), best), min(best.lam / most, 1.0)
+
+    def _trial(self, found: Any, lam: float) -> _Trial:
+        """Read a fit; what is proved of it is proved by the verifier."""
+        certificate = found.certificate
+        support = Support(lam, getattr(found, "function", found.network), certificate.dual)
+        bound = max(0.0, certificate.lower_bound - lam * self.budget)
+        return _Trial(lam, certificate.loss, found.network.vv_norm, found.network, support, bound)
+
+    def _gap(self, mixture: Array, network: ReLUNetwork, best: _Trial) -> float:
+        loss = float(mixture @ self.data.task_losses(network))
+        return _gap(loss, best.bound, loss + best.lam * self.budget)
+
+    def _finished(self, mixture: Array, network: ReLUNetwork, best: _Trial) -> _Point:
+        assert best.support is not None
+        return _Point(network, self.data.task_losses(network), best.bound, best.support, self._gap(mixture, network, best))
+
+    # --- networks ---
+
+    def _between(self, under: ReLUNetwork, over: ReLUNetwork) -> ReLUNetwork:
+        """Convex combination of two networks around the budget that costs just so much."""
+        from scipy.optimize import brentq
+
+        # Equal neurons are merged, which makes combinations cost less than the mean.
+        ends = under.normalised(), over.normalised()
+        rows = np.vstack([np.column_stack([end.W, end.b]) for end in ends])
+        neurons, place = np.unique(rows, axis=0, return_inverse=True)
+        V = np.zeros((2, len(neurons), under.n_outputs))
+        np.add.at(
+            V, (np.repeat([0, 1], [end.n_neurons for end in ends]), place.reshape(-1)), np.vstack([e.V.T for e in ends])
+        )
+
+        def excess(share: float) -> float:
+            return float(np.sum(row_norms((1 - share) * V[0] + share * V[1]))) - self.budget
+
+        share = brentq(excess, 0.0, 1.0, xtol=_FINEST) if excess(0.0) < 0 < excess(1.0) else 0.0
+        mix = (1 - share, share)
+        A, c = (sum(part * getattr(end, name) for part, end in zip(mix, ends, strict=True)) for name in "Ac")
+        return ReLUNetwork(neurons[:, :-1], neurons[:, -1], (mix[0] * V[0] + mix[1] * V[1]).T, A, c)
+
+    def _complete(self, network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
+        """All outputs, those without a weight affine; and what rounding cost above the budget taken off."""
+        V, A, c = np.zeros((self.line.n_outputs, network.n_neurons)), self.line.A.copy(), self.line.c.copy()
+        V[outputs], A[outputs], c[outputs] = network.V, network.A, network.c
+        while (cost := ReLUNetwork(network.W, network.b, V, A, c).vv_norm) > self.budget:
+            V *= self.budget / cost * (1 - 2.0**-52)
+        return ReLUNetwork(network.W, network.b, V, A, c)
+
+    def _interpolant(self, outputs: NDArray[np.intp], network: ReLUNetwork) -> ReLUNetwork:
+        """A network that fits the labels of outputs exactly within the budget, if there is one; else `network`."""
+        if any(self.data.kinds[t].name in ("logistic", "hinge") for t in outputs):
+            return network
+        labels = np.where(self.data.entry_weights > 0, self.data.Y, np.nan)[:, outputs]
+        try:
+            found: ReLUNetwork = interpolate(self.data.X, labels, skip=self.data.skip).network
+        except (ValueError, RuntimeError):  # labels differ at one input, or there is one input only
+            return network
+        return found if found.vv_norm <= self.budget * (1 + _ROUNDING) else network
+
+
+def _next_lam(under: _Trial, over: _Trial | None, budget: float, last: _Trial, same: int) -> float:
+    """Where the cost may be the budget, strictly between the lam of two trials around it.
+
+    `last` is the trial before, and `same` how often in a row its side of the budget was met.
+    """
+    if over is None:
+        return under.lam / _STEP
+    if under.cost > 0 and same % 3:  # a power law; where one side is met again, further, to get round the budget
+        part = math.log(budget / over.cost) / math.log(under.cost / over.cost)
+        lam = over.lam * (under.lam / over.lam) ** part
+        lam *= (lam / last.lam) ** (same - 1)
+    else:  # where both networks are equally good, which is where costs jump, if they do
+        lam = (under.loss - over.loss) / (over.cost - under.cost)
+    return lam if over.lam < lam < under.lam else math.sqrt(over.lam * under.lam)
+
+
+def _gap(loss: float, bound: float, size: float) -> float:
+    return max(0.0, loss - bound) / size if size > 0 else 0.0
+
+
+def _without_neurons(A: Array, c: Array) -> ReLUNetwork:
+    return ReLUNetwork(np.zeros((0, A.shape[1])), np.zeros(0), np.zeros((len(c), 0)), A, c)
+
+
+def _outputs(network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
+    """Some outputs of a network."""
+    return ReLUNetwork(network.W, network.b, network.V[outputs], network.A[outputs], network.c[outputs])
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _as_budget(vv_norm: float) -> float:
+    if isinstance(vv_norm, bool) or not isinstance(vv_norm, int | float | np.integer | np.floating):
+        raise TypeError(f"vv_norm must be a number, got {vv_norm!r}")
+    if not 0 <= vv_norm < math.inf:
+        raise ValueError(f"vv_norm must be a non-negative finite number, got {vv_norm!r}")
+    return float(vv_norm)
+
+
+def _task_data(
+    X: ArrayLike, Y: ArrayLike, loss: LossLike, weights: ArrayLike | None, tasks: Sequence[Any] | None, skip: bool
+) -> TaskData:
+    inputs = as_inputs(X)
+    labels = as_labels(Y, len(inputs), allow_missing=True)
+    kinds = as_losses(loss, labels.shape[1])
+    labels, shares = canonical_labels(labels, kinds), as_weights(weights, labels.shape)
+    if inputs.shape[1] == 1:
+        order = np.argsort(inputs[:, 0], kind="stable")
+        inputs, labels = inputs[order], labels[order]
+        shares = None if shares is None else shares[order]
+    return TaskData(inputs, labels, shares, kinds, _as_tasks(tasks, labels.shape[1]), bool(skip))
+
+
+def _as_tasks(tasks: Sequence[Any] | None, outputs: int) -> tuple[tuple[int, ...], ...]:
+    """Read a partition of the outputs."""
+    if tasks is None:
+        return tuple((t,) for t in range(outputs))
+    if isinstance(tasks, str | Mapping) or not isinstance(tasks, Sequence | np.ndarray) or len(tasks) == 0:
+        raise TypeError(f"tasks must be a sequence of outputs or of groups of outputs, got {tasks!r}")
+    groups = []
+    for task in tasks:
+        members: Any = (task,) if isinstance(task, int | np.integer) else task
+        if isinstance(members, str) or not isinstance(members, Sequence | np.ndarray) or len(members) == 0:
+            raise TypeError(f"tasks: {task!r} is neither an output nor a group of outputs")
+        groups.append(tuple(as_count(member, "an output in tasks") for member in members))
+    named = [t for group in groups for t in group]
+    for t in named:
+        if t >= outputs:
+            raise ValueError(f"tasks names output {t}, but Y has {outputs} outputs")
+        if named.count(t) > 1:
+            raise ValueError(f"tasks names output {t} more than once")
+    if len(named) < outputs:
+        raise ValueError(f"tasks leaves out output {min(set(range(outputs)) - set(named))}")
+    return tuple(groups)
+
+
+def _as_mixtures(mixtures: Any, units: Array) -> Array:
+    """Read or make mixtures (M, tasks); rows sum to 1."""
+    S = len(units)
+    if np.isscalar(mixtures):
+        table = _lattice(as_count(mixtures, "mixtures", S), S) / units  # type: ignore[arg-type]  # it says what is wrong
+    else:
+        table = as_labels(mixtures, name="mixtures")
+        if table.shape[1] != S:
+            raise ValueError(f"mixtures has shape {table.shape}; there are {S} tasks")
+    if table.min() < 0:
+        row, column = np.unravel_index(int(np.argmin(table)), table.shape)
+        raise ValueError(f"mixtures holds {float(table.min())!r} at row {row}, column {column}; it must not be negative")
+    largest = table.max(axis=1, keepdims=True)
+    for row in np.flatnonzero(largest == 0):
+        raise ValueError(f"mixtures are all 0 at row {row}")
+    table = table / largest
+    return np.asarray(table / table.sum(axis=1, keepdims=True))
+
+
+def _lattice(most: int, S: int) -> Array:
+    """All vectors of S multiples of 1 / n that sum to 1, n as large as `most` of them allow."""
+    n = 1
+    while S > 1 and math.comb(n + S, S - 1) <= most:
+        n += 1
+    # Bars between stars.
+    bars = np.array([(-1, *places, n + S - 1) for places in combinations(range(n + S - 1), S - 1)])
+    shares = (np.diff(bars, axis=1) - 1) / n
+    if n < S:
+        shares = np.vstack([shares, np.full(S, 1 / S)])
+    return np.asarray(shares[::-1])
