@@ -38,9 +38,10 @@ def test_no_heavy_library_is_loaded_by(code: str) -> None:
     "code",
     [
         "import vvnorm; vvnorm.interpolate([0, 1, 3], [0, 2, 1]).verify()",
+        "import vvnorm; vvnorm.pareto_front([0, 1, 2, 3], [[0, 1], [1, 1], [0, 0], [1, 2]], 1.0, mixtures=3).verify()",
         "from vvnorm.cli import main\ntry: main(['claims'])\nexcept SystemExit as stop: assert stop.code == 0",
     ],
-    ids=["solving", "list of claims"],
+    ids=["solving", "tracing a front", "list of claims"],
 )
 def test_neither_torch_nor_cvxpy_nor_matplotlib_is_loaded_by(code: str) -> None:
     loaded = python(code + "\nimport sys; print(*sys.modules)").splitlines()[-1].split()

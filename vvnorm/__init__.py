@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from vvnorm.estimators import VVNormClassifier, VVNormInterpolator, VVNormRegressor, VVNormRegressorCV
     from vvnorm.fitting import Fit, fit, fit_path, lambda_max
+    from vvnorm.front import ParetoFront, pareto_front
     from vvnorm.learned_kernel import FeatureKernel, feature_kernel, kernel_solution
     from vvnorm.losses import Loss
     from vvnorm.measures import (
@@ -65,6 +66,7 @@ _HOMES = {
     ),
     "estimators": ("VVNormClassifier", "VVNormInterpolator", "VVNormRegressor", "VVNormRegressorCV"),
     "fitting": ("Fit", "fit", "fit_path", "lambda_max"),
+    "front": ("ParetoFront", "pareto_front"),
     "losses": ("Loss",),
     "learned_kernel": ("FeatureKernel", "feature_kernel", "kernel_solution"),
     "measures": (
@@ -107,6 +109,7 @@ __all__ = [
     "Interpolant",
     "Loss",
     "MultivariateSolution",
+    "ParetoFront",
     "PiecewiseLinear",
     "ReLUNetwork",
     "Result",
@@ -142,6 +145,7 @@ __all__ = [
     "load_task_data",
     "max_gradient_norm",
     "mean_gradient_norm",
+    "pareto_front",
     "random_dataset",
     "sup_distance",
     "test_train_distances",
