@@ -1,0 +1,135 @@
+"""The best compromises between two tasks at one VV norm, on real data, and where trained networks land.
+
+Each point of the front minimises a mixture of the two losses under the budget, and is proved to; each proof is a line that
+no network of that VV norm is below. So the front runs between the points' polygon and the lines' envelope. Networks trained
+with a weighting (`WEIGHTINGS`) are laid over it, each judged at the budget, or at its own VV norm if that is larger.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vvnorm.claims import Verdict
+from vvnorm.data import Array, builtin_dataset
+from vvnorm.front import ParetoFront, pareto_front
+from vvnorm.network import ReLUNetwork
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_TASKS = ("waist", "pulse")
+_BUDGET = 6.0  # in standard deviations of labels per one of the input
+_TOL = 1e-6
+_SEEDS = 5
+_CONVEX = 1e-4  # slopes of chords fall up to this part: points are on the front up to the gap only
+_LOOKS = (("orange", "o"), ("green", "s"), ("purple", "^"), ("sky", "D"), ("red", "v"), ("blue", "P"), ("black", "X"))
+
+Weighting = Callable[[ParetoFront, int, bool], Sequence[ReLUNetwork]]
+
+
+def equal_weights(front: ParetoFront, seed: int, quick: bool) -> Sequence[ReLUNetwork]:
+    """Train the plain sum of losses, at the lam for which the best network costs the budget."""
+    from vvnorm.training import train
+
+    support = pareto_front(front.data.X, front.data.Y, front.vv_norm, mixtures=[[0.5, 0.5]]).supports[0]
+    steps, seeds = (1000, 2) if quick else (5000, _SEEDS)
+    chosen = [seed * _SEEDS + k for k in range(seeds)]
+    result = train(front.data.X, front.data.Y, lam=2 * support.lam, seeds=chosen, steps=steps, progress=False)
+    return result.networks
+
+
+WEIGHTINGS: dict[str, Weighting] = {"sum of losses": equal_weights}
+"""What is laid over the front: label -> (front, seed, quick) -> trained networks."""
+
+
+def compute(seed: int, quick: bool) -> FigureData:
+    """Trace the front of waist and pulse against sit-ups (linnerud), standardised; train; judge all networks."""
+    data = builtin_dataset("linnerud")
+    columns = [data.y_names.index(name) for name in _TASKS]
+    x, Y = _standardised(data.X), _standardised(data.Y[:, columns])
+    front = pareto_front(x, Y, _BUDGET, mixtures=9 if quick else 41, tol=_TOL)
+    complaints = front.verify()
+    trained = {label: landing(front, train(front, seed, quick)) for label, train in WEIGHTINGS.items()}
+    values = {
+        "mixtures": front.mixtures,
+        "losses": front.losses,
+        "bounds": front.bounds,
+        "gaps": front.gaps,
+        "vv_norm": front.vv_norm,
+        "trained": trained,
+    }
+    return FigureData(values, Verdict.HOLDS if _is_front(front) else Verdict.VIOLATED, complaints)
+
+
+def landing(front: ParetoFront, networks: Sequence[ReLUNetwork]) -> dict[str, Array]:
+    """Losses `points` (n, 2) of networks, their own `vv_norms` (n,), and their certified `excess` (n, 2)."""
+    points = np.array([front.data.task_losses(network) for network in networks])
+    costs = np.array([network.vv_norm for network in networks])
+    return {"points": points, "vv_norms": costs, "excess": np.column_stack(front.excess(points, costs))}
+
+
+def _standardised(values: Array) -> Array:
+    return np.asarray((values - values.mean(axis=0)) / values.std(axis=0))
+
+
+def _is_front(front: ParetoFront) -> bool:
+    """Whether all points are proved, and fall and bend as a front does; its ends may be weakly Pareto only."""
+    first, second = front.losses[1:-1].T
+    slopes = np.diff(second) / np.diff(first)
+    falls = np.all(np.diff(first) > 0) and np.all(np.diff(second) < 0)
+    return bool(np.all(front.gaps <= _TOL) and falls and np.all(np.diff(slopes) >= -_CONVEX * np.abs(slopes[1:])))
+
+
+def envelope(mixtures: Array, bounds: Array, first: Array) -> Array:
+    """The least loss of the second task that the proofs leave possible at losses of the first; inf where none is."""
+    inner = mixtures[:, 1] > 0
+    lines = (bounds[inner, None] - mixtures[inner, :1] * first) / mixtures[inner, 1:]
+    ends = bounds[~inner] / mixtures[~inner, 0]
+    return np.where(first < np.max(ends, initial=0.0), np.inf, lines.max(axis=0))
+
+
+def plot(values: Mapping[str, Any]) -> "Figure":
+    """The losses of both tasks over those of a line: what is impossible, the front, the points, trained networks."""
+    losses = values["losses"]
+    unit = np.array([losses[-1, 0], losses[0, 1]])  # at an end, the other task has its best line
+    figure = new_figure(4.8, 4.2)
+    axes = figure.subplots()
+    low, high = losses.min(axis=0) / unit - 0.03, _upper_ends(values, unit)
+    first = np.union1d(np.linspace(low[0], high[0], 2001), losses[:, 0] / unit[0])
+    proved = envelope(values["mixtures"] * unit, values["bounds"], first)
+    axes.fill_between(
+        first, low[1], np.minimum(proved, high[1]), color=COLOURS["grey"], alpha=0.25, lw=0,
+        label=f"proved impossible at VV norm {values['vv_norm']:g}",
+    )  # fmt: skip
+    axes.plot(*(losses / unit).T, "-", lw=1, color=COLOURS["blue"], marker=".", ms=5, label="front, certified")
+    for (label, found), (colour, marker) in zip(values["trained"].items(), _LOOKS, strict=False):
+        _draw_trained(axes, label, found, unit, values["vv_norm"], {"color": COLOURS[colour], "marker": marker})
+    names = [f"loss on {name} / that of a line" for name in _TASKS]
+    axes.set(xlabel=names[0], ylabel=names[1], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    axes.legend(loc="upper right")
+    return figure
+
+
+def _upper_ends(values: Mapping[str, Any], unit: Array) -> Array:
+    """Where the axes end: beyond a line's losses, and what is trained."""
+    reached = np.vstack([np.ones((1, 2)), *(found["points"] / unit for found in values["trained"].values())])
+    return np.asarray(reached.max(axis=0) + 0.03)
+
+
+def _draw_trained(
+    axes: Any, label: str, found: Mapping[str, Array], unit: Array, budget: float, look: Mapping[str, Any]
+) -> None:
+    """Networks within the budget filled, others open; the legend has the median of what they lose too much."""
+    points, within = found["points"] / unit, found["vv_norms"] <= budget
+    lower, upper = np.median(found["excess"], axis=0)
+    text = f"{label}: {lower:.2%} to {upper:.2%} above the front"
+    for rows, face in ((within, look["color"]), (~within, "none")):
+        axes.plot(*points[rows].T, ls="", ms=5, mfc=face, zorder=3, **look)
+    axes.plot([], [], ls="", ms=5, label=text, **look)
+
+
+FIGURE = FigureScript(
+    "pareto", "the front of two tasks' losses at one VV norm, certified, and where trained networks land", compute, plot
+)
