@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from vvnorm import ParetoFront, ReLUNetwork, fit, interpolate, pareto_front
 from vvnorm.convex import _FitProgram, _solve, plane_dictionary
+from vvnorm.fitting import warm_fits
 
 TOL = 1e-6
 MIXES = [
@@ -155,6 +156,31 @@ def test_where_costs_jump_networks_are_mixed():
     assert traced.vv_norms[0] == pytest.approx(np.mean(budget), rel=1e-12)
 
 
+def test_a_fit_that_failed_is_no_end_of_a_bracket(front, monkeypatch):
+    """Fits with corners fail at some lam: they say so by their gap, and return a line."""
+    calls = []
+
+    def failing(X, Y, **options):
+        fit_next = warm_fits(X, Y, **options)
+
+        def fit_or_fail(lam, start):
+            calls.append(lam)
+            found, ahead = fit_next(lam, start)
+            if len(calls) % 3 != 2:
+                return found, ahead
+            line, _ = fit_next(1e3 * lam, None)
+            return replace(found, network=line.network, found=replace(line.found, dual=np.zeros(Y.shape))), start
+
+        return fit_or_fail
+
+    X, Y, weights = problem()
+    monkeypatch.setattr("vvnorm.front.warm_fits", failing)
+    traced = pareto_front(X, Y, 3.0, weights=weights, mixtures=front.mixtures[5:8])
+    assert len(calls) > 8
+    assert traced.verify() == []
+    np.testing.assert_allclose(traced.losses, front.losses[5:8], rtol=1e-3)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**16), st.floats(0.1, 10))
 def test_no_network_of_the_budget_is_below_a_bound(seed, spread):
@@ -284,6 +310,15 @@ def test_without_a_skip_connection(budget):
 def test_degenerate_data(x, Y):
     for budget in (0, 0.5, 100):
         assert pareto_front(x, Y, budget, mixtures=3).verify() == []
+
+
+def test_classes_that_a_line_separates_are_as_good_as_fitted():
+    x = np.arange(10.0)
+    Y = np.column_stack([x > 5, np.random.default_rng(0).standard_normal(10)])
+    traced = pareto_front(x, Y, 2.0, loss=["logistic", "squared"], mixtures=5)
+    assert traced.verify() == []
+    assert np.all(traced.losses[:, 0] < 1e-6)
+    assert traced.losses[-1, 1] == pytest.approx(pareto_front(x, Y[:, 1], 2.0).losses[0, 0], rel=1e-5)
 
 
 # --- other networks ---------------------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ convex combination, in function space, of the two fits around C: a network of th
 At V = C this is a half-space that contains the front: its boundary supports the front where the gap is nil. B comes from
 `vvnorm.certify_regularised`, which shares no code with the solver. The gap of a point is (a.L - bound) / (a.L + lam C): the
 bound is on a.L, and the denominator is what the weighted problem costs at C. It is never above a.L of the best affine
-network, and, unlike a.L, is not nil where the budget suffices for interpolation.
+network, and, unlike a.L, is not nil where the budget suffices for interpolation. (Where an affine function fits all tasks
+of the mixture, or separates their classes, so that a logistic loss falls to 0 without end, it is about a constant's loss.)
 
 *Weakly Pareto points.* Where a_t = 0, any network that is best for the other tasks will do. Here task t gets its best
 affine function (constant, without a skip connection), which costs nothing: the limit of a_t -> 0 where the best network of
@@ -50,6 +51,8 @@ from vvnorm.tolerances import GAP
 _TRIALS = 60  # fits for one mixture; two to ten are usual
 _SHARE = 0.25  # of the tolerance that a fit may use up
 _FIRST = 0.3  # where to look first, as part of the largest lam that there can be
+_STRAIGHT = 1e-8  # part of a constant's loss; where losses fall without end, fits end up at some 1e-10
+_FAILED = 1e-3  # gap of a fit that is no end of a bracket
 _STEP = 8.0  # what lam is divided by while fits stay below the budget
 _LEAST = 1e-13  # part of the largest lam below which fits are rounding
 _FINEST = 1e-15
@@ -451,8 +454,10 @@ class _Search:
         These functions in one network without neurons (constants, without a skip connection).
     line_losses : (tasks,) array
         Their losses: the front at budget 0.
+    straight : (tasks,) array of bool
+        Tasks that these functions fit; also those whose classes a hyperplane separates, which no network fits best.
     units : (tasks,) array
-        The same, but for tasks that an affine function fits: what 0 loses.
+        The same losses, but for straight tasks what a constant loses.
     """
 
     def __init__(self, data: TaskData, budget: float, tol: float, seed: int) -> None:
@@ -466,9 +471,12 @@ class _Search:
             A[outputs], c[outputs] = fitted.A, fitted.c
         self.line = _without_neurons(A, c)
         self.line_losses = data.task_losses(self.line)
-        nothing = data.task_losses(_without_neurons(np.zeros((T, d)), np.zeros(T)))
-        straight = self.line_losses <= tol * nothing
-        self.units = np.where(straight, np.where(nothing > 0, nothing, 1.0), self.line_losses)
+        values = np.array([kind.name not in ("logistic", "hinge") for kind in data.kinds])
+        level = np.where(values, np.nanmedian(data.Y, axis=0), 0.0)
+        constant = data.task_losses(_without_neurons(np.zeros((T, d)), level))
+        straight = self.line_losses <= _STRAIGHT * constant
+        self.units = np.where(straight, np.where(constant > 0, constant, 1.0), self.line_losses)
+        self.straight = straight
 
     def _fits(self, mixture: Array) -> tuple[NDArray[np.intp], Any]:
         outputs, options = self.data.weighted(mixture)
@@ -479,16 +487,21 @@ class _Search:
         outputs, fit_next = self._fits(mixture)
         top = self.data.largest_lam(mixture)
         loss = float(mixture @ self.line_losses)
-        # VV norm C lowers the loss by lam C or more, by convexity.
-        most = max(loss / self.budget, _LEAST * top) if self.budget > 0 else 2 * top
+        # VV norm C lowers the loss by lam C or more, by convexity. Where there is next to no loss, any lam will do.
+        gain = float(mixture @ self.units) if self.straight[mixture > 0].all() else loss
+        most = gain / self.budget if self.budget > 0 else 2 * top
         under = _Trial(most, loss, 0.0, _outputs(self.line, outputs), None, -math.inf)
         over: _Trial | None = None
         best, network, last, start, lam = under, under.network, under, None, most * (guess if self.budget > 0 else 1.0)
-        same = 0
+        same = failed = 0
         for _ in range(_TRIALS):
             found, start = fit_next(lam, start)
             new = self._trial(found, lam)
             best = new if new.bound > best.bound else best
+            if found.gap > _FAILED:
+                failed += 1
+                lam = math.sqrt(lam * (under.lam if failed % 2 == 0 else lam / _STEP if over is None else over.lam))
+                continue
             within = new.cost <= self.budget
             same = same + 1 if same and within == (last.cost <= self.budget) else 1
             under, over, last = (new, over, new) if within else (under, new, new)
