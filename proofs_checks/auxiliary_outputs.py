@@ -16,17 +16,14 @@ from proofs_checks.support import mean_interval, optimal, pack_all, unpack_all
 from vvnorm import measures
 from vvnorm.claims import Instance, Result, conclude, interval_complaints
 from vvnorm.data import Array
-from vvnorm.multivariate.solution import MultivariateSolution
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
-from vvnorm.tolerances import GAP
 
 POINTS, TEST_POINTS = 25, 256
 
 Measure = Callable[[ReLUNetwork, Instance, int], float]
 """Of the first output, for the data set of that index."""
 
-_TRIES = 4  # one solve of some hundreds ends at a gap of 1e-4
 _SOLVED = 1e-7  # relative gap that the solver is asked for
 _MIDDLE = 0.5  # half its side; smaller for one neuron, that points lie on either side
 _LINES = 512  # along which averages over the hull are computed again
@@ -72,15 +69,6 @@ def is_random(X: Array, Y: Array) -> bool:
 # --- experiments ------------------------------------------------------------------------------------------------------
 
 
-def _solution(X: Array, Y: Array) -> MultivariateSolution:
-    """A certified interpolant; where rounding ends the search too early, it is tried again from other neurons."""
-    for seed in range(_TRIES):
-        solution: MultivariateSolution = interpolate(X, Y, tol=_SOLVED, seed=seed)
-        if solution.gap <= GAP:
-            break
-    return solution
-
-
 @dataclass(frozen=True)
 class Comparison:
     """The geometric mean over data sets of a measure's ratio, second number of outputs to the first.
@@ -107,7 +95,7 @@ class Comparison:
         """Solve for every data set and both numbers of outputs, and measure."""
         certificate: dict[str, Any] = {}
         for T in instance["outputs"].tolist():
-            found = [_solution(X, Y[:, :T]) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
+            found = [interpolate(X, Y[:, :T], tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
             certificate |= pack_all(f"outputs{T}", [solution.network for solution in found])
             certificate[f"dual{T}"] = np.stack([solution.dual for solution in found])
         logs = self._log_ratios(instance, certificate, self.measure)

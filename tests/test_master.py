@@ -165,6 +165,13 @@ def test_warm_start_reaches_the_same_value(part: float) -> None:
     assert warm.value == pytest.approx(cold.value, rel=1e-8)
 
 
+@pytest.mark.parametrize("seed", [8, 23])
+def test_a_warm_start_far_from_all_solutions_is_no_trap(seed: int) -> None:
+    B, Z = neurons_and_labels(25, 2, 30, 1, seed)
+    weights = 10.0 ** np.random.default_rng(seed).uniform(-6, 0, 30)
+    check(group_lasso(B, Z, eta=weights), B, Z, 0.0)
+
+
 def test_large_problem_is_solved_in_few_steps() -> None:
     B, Z = neurons_and_labels(53, 2, 400, 20)
     began = time.process_time()

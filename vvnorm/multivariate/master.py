@@ -37,7 +37,7 @@ _MAX_STEPS = 100
 _PATIENCE = 8  # steps without a better gap after which rounding is taken to be the limit
 _TO_BOUNDARY = 0.99  # part of the way to the boundary of eta > 0 and ||a_k|| < 1 that a step may go
 _ROOM = 0.9  # max ||a_k|| at the start
-_FLOOR = 1e-3  # least eta of a warm start, relative to the mean
+_FLOOR = 0.1  # least eta of a warm start, relative to the mean: nearer to the boundary steps may jam
 _RANKS = (1e-9, 1e-12, 1e-15)  # parts of the largest singular value below which others count as 0, tried in turn
 _FEASIBLE = 1e-12  # largest relative distance from Z to the range of B that passes for rounding
 
@@ -281,7 +281,22 @@ class _Factors:
 
 
 def _interior_point(problem: _Problem, tol: float, start: Array | None) -> tuple[Array, Array, int]:
-    """Return eta, a dual L and the number of steps; the problem is in units of about 1."""
+    """Return eta, a dual L and the number of steps; the problem is in units of about 1.
+
+    A warm start may be so far from the central path that steps to the boundary get ever shorter, while M L = Z is still
+    missed: then equal weights are started from.
+    """
+    eta, L, gap, steps = _followed(problem, tol, start)
+    if gap > tol and start is not None:
+        again = _followed(problem, tol, None)
+        steps += again[3]
+        if again[2] < gap:
+            eta, L = again[:2]
+    return eta, L, steps
+
+
+def _followed(problem: _Problem, tol: float, start: Array | None) -> tuple[Array, Array, float, int]:
+    """Follow the central path; return eta, a dual L, the relative gap and the number of steps."""
     eta, L = _start(problem, start)
     best_eta, best_L, upper, lower, idle = eta, L, np.inf, -np.inf, 0
     for step in range(_MAX_STEPS + 1):
@@ -299,7 +314,7 @@ def _interior_point(problem: _Problem, tol: float, start: Array | None) -> tuple
         eta, L = _advance(problem, eta, L, factors)
         if not (np.min(eta) > 0 and np.isfinite(eta).all() and np.isfinite(L).all()):
             break
-    return best_eta, best_L, step
+    return best_eta, best_L, (upper - lower) / upper if upper > 0 else 0.0, step
 
 
 def _start(problem: _Problem, start: Array | None) -> tuple[Array, Array]:
