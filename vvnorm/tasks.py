@@ -235,8 +235,10 @@ def background(X: Array, n: int, rng: np.random.Generator | int) -> Array:
     return points
 
 
-def with_background(X: Array, Y: Array, column: int, rng: np.random.Generator | int) -> tuple[Array, Array]:
-    """Append as many background points as there are normal samples, labelled -1 for one task and for no other.
+def with_background(
+    X: Array, Y: Array, column: int, rng: np.random.Generator | int, n: int | None = None
+) -> tuple[Array, Array]:
+    """Append background points, labelled -1 for one task and for no other.
 
     Parameters
     ----------
@@ -247,13 +249,15 @@ def with_background(X: Array, Y: Array, column: int, rng: np.random.Generator | 
     column : int
         The output of the one-class task.
     rng : Generator or seed
+    n : int, optional
+        Number of points; by default as many as there are normal samples.
 
     Returns
     -------
     X, Y : (N + n, d) and (N + n, T) arrays
     """
     normal = X[Y[:, column] == 1]
-    points = background(normal, len(normal), rng)
+    points = background(normal, len(normal) if n is None else n, rng)
     labels = np.full((len(points), Y.shape[1]), np.nan)
     labels[:, column] = -1.0
     return np.vstack([X, points]), np.vstack([Y, labels])

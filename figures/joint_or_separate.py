@@ -1,0 +1,106 @@
+"""One network for all tasks against one for each: the gain in every task's test metric, under every weighting.
+
+Trained networks on four built-in data sets, ten splits and starts each (`vvnorm.training.task_study`): for each task the
+paired difference of its test metric (area under the ROC curve, accuracy, or root-mean-square error) to that of a network of
+its own, all of them together as wide as the joint one, over the latter's mean; right of 0 the joint network is better.
+Intervals are simultaneous for all gains of a data set. The lowest row are separate networks that cost as much as the joint
+one at inference.
+
+A quick figure does a small study of its own, of one data set.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vvnorm.claims import Verdict
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.training.task_study import Line, complaints_about, study_lines
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_TITLES = {
+    "breast_cancer": "breast cancer",
+    "digits_overlaid": "two overlaid digits",
+    "digits_multilabel": "which digits occur",
+    "linnerud": "linnerud",
+}
+_LOOKS = (("blue", "o"), ("orange", "s"), ("green", "^"), ("purple", "D"), ("black", "v"))
+_BRIEF = "linnerud"
+
+
+def compute(seed: int, quick: bool) -> FigureData:
+    """Read what the study found, or do a small one."""
+    lines: Sequence[Line] = study_lines(_BRIEF, True, seed) if quick else _recorded()
+    complaints = [complaint for line in lines for complaint in complaints_about(line)]
+    shown = [line for line in lines if line["verdict"] != "baseline"]
+    return FigureData({"lines": shown, "baseline": _baseline(lines)}, _verdict(shown), complaints)
+
+
+def _recorded() -> Sequence[Line]:
+    from vvnorm.sweep.summary import read_rows
+
+    with as_file(files("studies") / "tasks.csv") as path:
+        return read_rows(path)
+
+
+def _baseline(lines: Sequence[Line]) -> dict[tuple[str, str], float]:
+    """Mean metric of separate networks of the same width, by data set and task."""
+    return {(line["data"], line["task"]): line["value"] for line in lines if line["verdict"] == "baseline"}
+
+
+def _verdict(lines: Sequence[Line]) -> Verdict:
+    """Whether no task is certainly tested worse for the plain sum of losses than alone."""
+    found = {line["verdict"] for line in lines if (line["arrangement"], line["weighting"]) == ("joint", "equal")}
+    return Verdict.NOT_SUPPORTED if "worse" in found else Verdict.SUPPORTED
+
+
+def plot(values: Mapping[str, Any]) -> "Figure":
+    """A panel for each data set, a row for each arrangement, a marker for each task."""
+    lines = values["lines"]
+    names = [name for name in _TITLES if any(line["data"] == name for line in lines)]
+    kinds = list(dict.fromkeys((line["arrangement"], line["weighting"]) for line in lines))
+    columns = min(2, len(names))
+    rows = -(-len(names) // columns)
+    figure = new_figure(3.4 * columns + 0.6, (0.22 * len(kinds) + 1.2) * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes, name in zip(grid.flat, names, strict=False):
+        _draw(axes, [line for line in lines if line["data"] == name], kinds, values["baseline"])
+        axes.set_title(_TITLES[name])
+    for axes in grid[-1]:
+        axes.set_xlabel("gain over a network of its own, in % of its metric")
+    return figure
+
+
+def _draw(axes: "Axes", lines: Sequence[Line], kinds: Sequence[tuple[str, str]], baseline: Mapping[Any, float]) -> None:
+    tasks = list(dict.fromkeys(line["task"] for line in lines))
+    axes.axvline(0, color=COLOURS["grey"], lw=0.7, zorder=0)
+    for t, (task, (colour, marker)) in enumerate(zip(tasks, _LOOKS, strict=False)):
+        own = [line for line in lines if line["task"] == task]
+        unit = 100 / baseline[own[0]["data"], task]
+        middle, low, high = ([unit * line[key] for line in own] for key in ("gain", "gain_low", "gain_high"))
+        reach = [np.subtract(middle, low), np.subtract(high, middle)]
+        aside = 0.14 * (t - (len(tasks) - 1) / 2)
+        heights = [kinds.index((line["arrangement"], line["weighting"])) + aside for line in own]
+        axes.errorbar(middle, heights, xerr=reach, ls="", lw=0.8, ms=3.5, marker=marker, color=COLOURS[colour], label=task)
+    axes.set_yticks(range(len(kinds)), [_named(*kind) for kind in kinds])
+    axes.set_ylim(len(kinds) - 0.5, -0.5)
+    axes.legend(
+        fontsize="x-small", loc="best", title=lines[0]["metric"] if len({line["metric"] for line in lines}) == 1 else None
+    )
+
+
+def _named(arrangement: str, weighting: str) -> str:
+    return weighting.replace("_", "-") if arrangement == "joint" else "separate, equal cost"
+
+
+FIGURE = FigureScript(
+    "joint_or_separate",
+    "no task is certainly tested worse in one network for all, under the plain sum of losses, than in one of its own",
+    compute,
+    plot,
+)

@@ -1,0 +1,65 @@
+"""Learned weights over time: shares of the tasks under weightings that change them, on the breast cancer data.
+
+One network learns whether a sample is malignant, what benign samples are like, and the nuclei's radius. Lines are means
+over seeds of each task's share of the weights, bands reach from the least to the greatest. Plain learning of the weights
+ends at the task of least loss, as claim `learned_weight_collapses` says it must; the others do not.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from vvnorm.task_data import builtin_task_data
+
+from vvnorm.claims import Verdict
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.training.comparison import compare
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_WEIGHTINGS = {"learned": "learned", "uncertainty": "uncertainty", "gradnorm": "GradNorm", "mgda_ub": "MGDA-UB"}
+_LOOKS = (("blue", "-"), ("orange", "--"), ("green", ":"))
+_COLLAPSED = 0.9  # share of one task
+
+
+def compute(seed: int, quick: bool) -> FigureData:
+    """Train joint networks under each weighting."""
+    data = builtin_task_data("breast_cancer")
+    count, steps = (2, 400) if quick else (5, 2000)
+    chosen = [count * seed + k for k in range(count)]
+    found = compare(data, weightings=tuple(_WEIGHTINGS), seeds=chosen, steps=steps, batch_size=128)
+    shares = {}
+    for name, history in found.histories.items():
+        weights = history["weights"]
+        shares[name] = weights / weights.sum(axis=2, keepdims=True)
+    last, losses = shares["learned"][-1], found.histories["learned"]["losses"][-1]
+    at_least = last[np.arange(count), losses.argmin(axis=1)]
+    values = {"steps": found.histories["learned"]["step"], "shares": shares, "tasks": [task.name for task in data.tasks]}
+    return FigureData(values, _verdict(at_least), [])
+
+
+def _verdict(share: Any) -> Verdict:
+    """Whether the task of least loss has nearly all the weight in every run."""
+    if np.all(share > _COLLAPSED):
+        return Verdict.SUPPORTED
+    return Verdict.NOT_SUPPORTED if np.any(share < 0.5) else Verdict.INCONCLUSIVE
+
+
+def plot(values: Mapping[str, Any]) -> "Figure":
+    """A panel for each weighting, a line for each task."""
+    figure = new_figure(6.8, 2.2)
+    row = figure.subplots(1, len(values["shares"]), sharey=True)
+    for axes, (name, shares) in zip(row, values["shares"].items(), strict=True):
+        for t, (task, (colour, dashes)) in enumerate(zip(values["tasks"], _LOOKS, strict=True)):
+            axes.plot(values["steps"], shares[:, :, t].mean(axis=1), ls=dashes, color=COLOURS[colour], label=task)
+            low, high = shares[:, :, t].min(axis=1), shares[:, :, t].max(axis=1)
+            axes.fill_between(values["steps"], low, high, color=COLOURS[colour], alpha=0.2, lw=0)
+        axes.set(title=_WEIGHTINGS[name], xlabel="step", ylim=(0, 1))
+    row[0].set_ylabel("share of the weights")
+    handles, labels = row[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+FIGURE = FigureScript("weights", "weights learned by plain minimisation end at the task of least loss", compute, plot)

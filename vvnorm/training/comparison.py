@@ -1,0 +1,385 @@
+"""One network for all tasks against one for each: what joint training costs and gains, under every weighting.
+
+For each seed the samples are split at random into training and test rows, inputs are standardised by the training rows
+(`Standardisation`), and background samples are drawn for one-class tasks without scores. Losses are means over a task's
+labelled samples, and a background counts as much as the normal samples do. On the same rows are trained
+
+joint
+    one network of the given width, under each weighting;
+separate_width
+    one network per task, their widths adding up to the joint one's;
+separate_cost
+    one network per task, as wide as lets all of them together do the joint network's multiply-adds.
+
+All seeds of an arrangement are trained side by side. Each row of the outcome is one task of one arrangement and seed;
+differences are paired by seed, so that splits do not blur them. What is compared is networks as trained; how far those are
+from the optimum, `vvnorm.front` says where the problem is convex.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vvnorm.data import Array, as_count
+from vvnorm.network import ReLUNetwork
+from vvnorm.task_data import TaskData, metric
+from vvnorm.tasks import Standardisation, Task, mean_weights, task_labels, with_background
+from vvnorm.training.arguments import as_number, as_seeds
+from vvnorm.training.task_choice import choose, constant_losses
+from vvnorm.training.task_loop import Plan, train_side_by_side
+from vvnorm.training.weighting import Grid, Weighting, as_weighting
+
+JOINT, SAME_WIDTH, SAME_COST = "joint", "separate_width", "separate_cost"
+ALL_WEIGHTINGS = ("equal", "grid", "learned", "uncertainty", "alternating", "gradnorm", "mgda", "mgda_ub", "upgrad")
+"""Weightings that are compared by default; `upgrad` only where torchjd is installed."""
+
+_SPLITS = 50  # tried for one that leaves every task something to learn and to test
+_LAM = 1e-3
+_POINTS = 4  # of the grid of shares, at least: 4 shares of two tasks, 6 of three, 4 of four
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What one seed trains and tests on.
+
+    Attributes
+    ----------
+    X, Y, weights : (n, d), (n, T) and (n, T) arrays
+        Standardised training inputs, labels as the losses read them, and entry weights; background samples at the end.
+    X_test, truth : (m, d) and (m, T) arrays
+        Standardised test inputs, and what to test against.
+    step : Standardisation
+        Of the inputs.
+    """
+
+    X: Array
+    Y: Array
+    weights: Array
+    X_test: Array
+    truth: Array
+    step: Standardisation
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The outcome of `compare`.
+
+    Attributes
+    ----------
+    data : TaskData
+    rows : list of dict
+        One per seed, arrangement, weighting and task: 'seed', 'arrangement', 'weighting', 'task', 'metric' (its name),
+        'higher_is_better', 'value' (on test rows), 'loss' (on training rows), 'steps_to_target' (the first record at which
+        the training loss is at most `target` times that of the best constant; None if none is), and of all networks of the
+        arrangement together 'parameters', 'multiply_adds', 'vv_norm' and (joint only) 'stationarity'.
+    networks : dict of str to list of ReLUNetwork
+        Joint networks by weighting, one per seed, of raw inputs: the standardisation is part of them.
+    histories : dict of str to dict of arrays
+        Of joint training by weighting; see `TaskTraining`.
+    settings : dict
+        Hyper-parameters and seeds, as plain numbers and words.
+    """
+
+    data: TaskData
+    rows: list[dict[str, Any]] = field(repr=False)
+    networks: dict[str, list[ReLUNetwork]] = field(repr=False)
+    histories: dict[str, dict[str, NDArray[Any]]] = field(repr=False)
+    settings: dict[str, Any]
+
+    def values(self, arrangement: str, weighting: str, task: str, key: str = "value") -> Array:
+        """Values of one kind of row, by seed; NaN where there is none."""
+        wanted = (arrangement, weighting, task)
+        found = [row[key] for row in self.rows if (row["arrangement"], row["weighting"], row["task"]) == wanted]
+        return np.array([math.nan if value is None else value for value in found], dtype=np.float64)
+
+    @property
+    def kinds(self) -> list[tuple[str, str]]:
+        """Arrangements with their weightings, in the order trained."""
+        return list(dict.fromkeys((row["arrangement"], row["weighting"]) for row in self.rows))
+
+    def summary(self) -> list[dict[str, Any]]:
+        """Means over seeds with Student's intervals, one row per arrangement, weighting and task.
+
+        'value', 'low' and 'high' are of the metric, at 95 %. 'gain', 'gain_low' and 'gain_high' are of its paired
+        difference to separate networks of the same width, positive where better than those, at 95 % for all gains of the
+        table together (Bonferroni). Others are means ('steps_to_target' over seeds that reached the target, 'reached' the
+        share that did).
+        """
+        found = []
+        level = 1 - 0.05 / max(1, (len(self.kinds) - 1) * len(self.data.tasks))
+        for arrangement, weighting in self.kinds:
+            for task in self.data.tasks:
+                kind = (arrangement, weighting, task.name)
+                first = next(row for row in self.rows if (row["arrangement"], row["weighting"], row["task"]) == kind)
+                sign = 1 if first["higher_is_better"] else -1
+                gain = sign * (self.values(*kind) - self.values(SAME_WIDTH, "equal", task.name))
+                steps = self.values(*kind, "steps_to_target")
+                reached = ~np.isnan(steps)
+                found.append(
+                    {"arrangement": arrangement, "weighting": weighting, "task": task.name, "metric": first["metric"]}
+                    | dict(zip(("value", "low", "high"), mean_interval(self.values(*kind)), strict=True))
+                    | dict(zip(("gain", "gain_low", "gain_high"), mean_interval(gain, level), strict=True))
+                    | {
+                        "loss": float(self.values(*kind, "loss").mean()),
+                        "steps_to_target": float(steps[reached].mean()) if reached.any() else math.nan,
+                        "reached": float(reached.mean()),
+                        "parameters": first["parameters"],
+                        "multiply_adds": first["multiply_adds"],
+                        "vv_norm": float(self.values(*kind, "vv_norm").mean()),
+                        "seeds": len(steps),
+                    }
+                )
+        return found
+
+
+def compare(
+    data: TaskData,
+    *,
+    weightings: Sequence[str | Sequence[float]] = ("equal",),
+    seeds: int | Sequence[int] = 5,
+    width: int = 64,
+    steps: int = 1000,
+    lam: float = _LAM,
+    lr: float = 0.01,
+    batch_size: int | None = None,
+    test_share: float = 0.3,
+    target: float = 0.2,
+    standardise: bool = True,
+    device: str = "cpu",
+    advance: Callable[[str], object] = lambda label: None,
+) -> Comparison:
+    """Train joint and separate networks on the same rows, and test them.
+
+    Parameters
+    ----------
+    data : TaskData
+    weightings : sequence of str or of fixed weights
+        Of the joint network; see `vvnorm.training.weighting`.
+    seeds : int or sequence of int
+        Each fixes a split, background samples and where networks start.
+    width : int
+        Neurons of the joint network; at least as many as there are tasks.
+    steps, lr, batch_size
+        As in `train_tasks`.
+    lam : float
+        Weight of the VV norm against losses that are means.
+    test_share : float
+        Of the samples, between 0 and 1.
+    target : float
+        Part of the best constant's loss that counts as learned.
+    standardise : bool
+        Whether inputs are standardised by the training rows.
+    device : str
+        A torch device.
+    advance : callable
+        Told the label of each arrangement when it is done; there are `len(weightings) + 2 * tasks` of them.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad arguments, or data of which no split leaves every task labels to learn and to test.
+    """
+    names, tasks = as_seeds(seeds), data.tasks
+    rules = [_named(weighting, len(tasks)) for weighting in weightings]
+    width = as_count(width, "width", len(tasks))
+    plan = Plan(as_count(steps, "steps", 1), as_number(lr, "lr", positive=True), as_number(lam, "lam"), _part(batch_size))
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share must lie between 0 and 1, got {test_share!r}")
+    splits = [split(data, seed, test_share, standardise) for seed in names]
+    recipe: dict[str, Any] = {
+        "penalty": "path_norm",
+        "initialisation": "kinks",
+        "skip": True,
+        "like": torch.empty(0, dtype=torch.float64, device=device),
+    }
+    goals = np.array([target * constant_losses(s.Y, s.weights, s.weights, tasks) for s in splits])
+    rows: list[dict[str, Any]] = []
+    networks, histories = {}, {}
+    for name, rule in rules:
+        chosen = [rule] * len(names)
+        if isinstance(rule, Grid):
+            chosen = [
+                choose(s.X, s.Y, s.weights, tasks, rule, plan, seed, recipe | {"width": width}, False)[0]
+                for s, seed in zip(splits, names, strict=True)
+            ]
+        found, history, _ = train_side_by_side(_rows(splits), tasks, chosen, names, plan, width=width, **recipe)
+        cost = _cost([width], [tasks], data.X.shape[1])
+        rows += _tested(splits, names, tasks, [(found, history, tasks)], goals, cost, JOINT, name)
+        networks[name], histories[name] = [s.step.undo(f) for s, f in zip(splits, found, strict=True)], history
+        advance(f"joint, {name}")
+    for arrangement, widths in (
+        (SAME_WIDTH, _same_width(width, tasks)),
+        (SAME_COST, _same_cost(width, tasks, data.X.shape[1])),
+    ):
+        parts = []
+        for task, own in zip(tasks, widths, strict=True):
+            alone, columns = Task(task.name, tuple(range(len(task.outputs))), task.loss), list(task.outputs)
+            shared = [(s.X, s.Y[:, columns], s.weights[:, columns]) for s in splits]
+            weighting = [as_weighting("equal", 1)] * len(names)
+            found, history, _ = train_side_by_side(shared, [alone], weighting, names, plan, width=own, **recipe)
+            parts.append((found, history, (task,)))
+            advance(f"{arrangement}, {task.name}")
+        cost = _cost(widths, [(task,) for task in tasks], data.X.shape[1])
+        rows += _tested(splits, names, tasks, parts, goals, cost, arrangement, "equal")
+    settings = {
+        "seeds": list(names),
+        "width": width,
+        "steps": plan.steps,
+        "lam": plan.lam,
+        "lr": plan.lr,
+        "batch_size": plan.batch_size,
+        "test_share": test_share,
+        "target": target,
+        "standardise": bool(standardise),
+    }
+    return Comparison(data, rows, networks, histories, settings)
+
+
+def split(data: TaskData, seed: int, test_share: float, standardise: bool) -> Split:
+    """Split samples at random, so that every task has labels of all its kinds to learn, and some to test.
+
+    Raises
+    ------
+    ValueError
+        If fifty random splits do not.
+    """
+    n = len(data.X)
+    for attempt in range(_SPLITS):
+        order = np.random.default_rng([seed, attempt, 3]).permutation(n)
+        test, train = np.split(order, [max(1, round(test_share * n))])
+        try:
+            _check_learnable(data, train, test)
+        except ValueError as error:
+            reason = error
+            continue
+        return _prepared(data, train, test, seed, standardise)
+    raise ValueError(f"no split of {n} samples with {test_share:.0%} for tests serves every task: {reason}")
+
+
+def _check_learnable(data: TaskData, train: NDArray[np.int64], test: NDArray[np.int64]) -> None:
+    ordinary = [task for task in data.tasks if not set(task.outputs) & set(data.background)]
+    task_labels(data.Y[train], ordinary)
+    for task in data.tasks:
+        columns = list(task.outputs)
+        if np.isnan(data.Y[np.ix_(train, columns)]).all():
+            raise ValueError(f"task {task.name!r} has no label to learn")
+        if np.isnan(data.truth[np.ix_(test, columns)]).all():
+            raise ValueError(f"task {task.name!r} has no label to test")
+
+
+def _prepared(data: TaskData, train: NDArray[np.int64], test: NDArray[np.int64], seed: int, standardise: bool) -> Split:
+    X, Y = data.X[train], data.Y[train]
+    d = X.shape[1]
+    step = Standardisation.of(X) if standardise else Standardisation(np.zeros(d), np.ones(d))
+    X = step(X)
+    inputs, labels = X, Y
+    for column in data.background:
+        more, marked = with_background(X, Y, column, np.random.default_rng([seed, column, 4]), n=len(X))
+        inputs, labels = np.vstack([inputs, more[len(X) :]]), np.vstack([labels, marked[len(X) :]])
+    labels = task_labels(labels, data.tasks)
+    weights = mean_weights(labels, data.tasks) * ~np.isnan(labels)
+    for column in data.background:  # half for the normal samples, half for the background
+        for kind in (1.0, -1.0):
+            chosen = labels[:, column] == kind
+            weights[chosen, column] = 0.5 / np.count_nonzero(chosen)
+    return Split(inputs, labels, weights, step(data.X[test]), data.truth[test], step)
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def _tested(
+    splits: Sequence[Split],
+    seeds: Sequence[int],
+    tasks: Sequence[Task],
+    parts: Sequence[tuple[list[ReLUNetwork], dict[str, NDArray[Any]], Sequence[Task]]],
+    goals: Array,
+    cost: dict[str, int],
+    arrangement: str,
+    weighting: str,
+) -> list[dict[str, Any]]:
+    """One row per seed and task, for networks that together serve all tasks, each part some of them."""
+    rows = []
+    place = {task.name: t for t, task in enumerate(tasks)}
+    for run, (chosen, seed) in enumerate(zip(splits, seeds, strict=True)):
+        vv_norm = sum(networks[run].vv_norm for networks, _, _ in parts)
+        for networks, history, served in parts:
+            values = networks[run](chosen.X_test)
+            for t, task in enumerate(served):
+                columns = list(task.outputs) if len(served) > 1 else list(range(len(task.outputs)))
+                found = metric(task, values[:, columns], chosen.truth[:, list(task.outputs)])
+                below = np.flatnonzero(history["losses"][:, run, t] <= goals[run, place[task.name]])
+                rows.append(
+                    {
+                        "seed": seed,
+                        "arrangement": arrangement,
+                        "weighting": weighting,
+                        "task": task.name,
+                        "metric": found.name,
+                        "higher_is_better": found.higher_is_better,
+                        "value": found.value,
+                        "loss": float(history["losses"][-1, run, t]),
+                        "steps_to_target": int(history["step"][below[0]]) if len(below) else None,
+                        **cost,
+                        "vv_norm": vv_norm,
+                        "stationarity": float(history["stationarity"][-1, run]) if arrangement == JOINT else None,
+                    }
+                )
+    return rows
+
+
+def mean_interval(values: Array, confidence: float = 0.95) -> tuple[float, float, float]:
+    """Mean and Student's interval of independent values; the interval is NaN for fewer than two."""
+    from scipy.stats import t
+
+    mean, n = float(np.mean(values)), len(values)
+    if n < 2:
+        return mean, math.nan, math.nan
+    reach = float(t.ppf((1 + confidence) / 2, n - 1)) * float(np.std(values, ddof=1)) / math.sqrt(n)
+    return mean, mean - reach, mean + reach
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def _named(weighting: str | Sequence[float], tasks: int) -> tuple[str, Weighting]:
+    rule = as_weighting(Grid(max(_POINTS, tasks)) if weighting == "grid" else weighting, tasks)
+    if isinstance(weighting, str):
+        return rule.name, rule
+    return ",".join(f"{weight:g}" for weight in weighting), rule
+
+
+def _part(batch_size: int | None) -> int | None:
+    return None if batch_size is None else as_count(batch_size, "batch_size", 1)
+
+
+def _rows(splits: Sequence[Split]) -> list[tuple[Array, Array, Array]]:
+    return [(s.X, s.Y, s.weights) for s in splits]
+
+
+def _same_width(width: int, tasks: Sequence[Task]) -> list[int]:
+    """Widths that add up to the joint one."""
+    T = len(tasks)
+    return [width // T + (t < width % T) for t in range(T)]
+
+
+def _same_cost(width: int, tasks: Sequence[Task], d: int) -> list[int]:
+    """One width for all networks, the largest at which together they do at most the joint one's multiply-adds."""
+    outputs = sum(len(task.outputs) for task in tasks)
+    return [max(1, width * (d + outputs) // (len(tasks) * d + outputs))] * len(tasks)
+
+
+def _cost(widths: Sequence[int], served: Sequence[Sequence[Task]], d: int) -> dict[str, int]:
+    """Parameters, and multiply-adds for one input, of all networks together, skip connections included."""
+    outputs = [sum(len(task.outputs) for task in tasks) for tasks in served]
+    multiply_adds = sum(K * (d + T) + T * d for K, T in zip(widths, outputs, strict=True))
+    return {"parameters": multiply_adds + sum(widths) + sum(outputs), "multiply_adds": multiply_adds}
