@@ -2,10 +2,10 @@
 
 Each point of the front minimises a mixture of the two losses under the budget, and is proved to; each proof is a line that
 no network of that VV norm is below. So the front runs between the points' polygon and the lines' envelope. Networks trained
-with a weighting (`WEIGHTINGS`) are laid over it, each judged at the budget, or at its own VV norm if that is larger.
+under each weighting are laid over it, each judged at the budget, or at its own VV norm if that is larger.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,22 +26,27 @@ _SEEDS = 5
 _CONVEX = 1e-4  # slopes of chords fall up to this part: points are on the front up to the gap only
 _LOOKS = (("orange", "o"), ("green", "s"), ("purple", "^"), ("sky", "D"), ("red", "v"), ("blue", "P"), ("black", "X"))
 
-Weighting = Callable[[ParetoFront, int, bool], Sequence[ReLUNetwork]]
+WEIGHTINGS = {
+    "equal": "sum of losses",
+    "learned": "learned",
+    "uncertainty": "uncertainty",
+    "gradnorm": "GradNorm",
+    "mgda": "MGDA",
+    "mgda_ub": "MGDA-UB",
+}
 
 
-def equal_weights(front: ParetoFront, seed: int, quick: bool) -> Sequence[ReLUNetwork]:
-    """Train the plain sum of losses, at the lam for which the best network costs the budget."""
-    from vvnorm.training import train
+def trained_networks(front: ParetoFront, weighting: str, seed: int, quick: bool) -> Sequence[ReLUNetwork]:
+    """Train under a weighting of mean losses, at the lam for which the best network for the plain sum costs the budget."""
+    from vvnorm.tasks import as_tasks, mean_weights
+    from vvnorm.training import train_tasks
 
     support = pareto_front(front.data.X, front.data.Y, front.vv_norm, mixtures=[[0.5, 0.5]]).supports[0]
     steps, seeds = (1000, 2) if quick else (5000, _SEEDS)
     chosen = [seed * _SEEDS + k for k in range(seeds)]
-    result = train(front.data.X, front.data.Y, lam=2 * support.lam, seeds=chosen, steps=steps, progress=False)
-    return result.networks
-
-
-WEIGHTINGS: dict[str, Weighting] = {"sum of losses": equal_weights}
-"""What is laid over the front: label -> (front, seed, quick) -> trained networks."""
+    means = mean_weights(front.data.Y, as_tasks(None, "squared", 2))
+    options: dict[str, Any] = {"lam": 2 * support.lam / len(means), "seeds": chosen, "steps": steps, "progress": False}
+    return train_tasks(front.data.X, front.data.Y, weights=means, weighting=weighting, **options).networks
 
 
 def compute(seed: int, quick: bool) -> FigureData:
@@ -51,7 +56,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     x, Y = _standardised(data.X), _standardised(data.Y[:, columns])
     front = pareto_front(x, Y, _BUDGET, mixtures=9 if quick else 41, tol=_TOL)
     complaints = front.verify()
-    trained = {label: landing(front, train(front, seed, quick)) for label, train in WEIGHTINGS.items()}
+    trained = {label: landing(front, trained_networks(front, name, seed, quick)) for name, label in WEIGHTINGS.items()}
     values = {
         "mixtures": front.mixtures,
         "losses": front.losses,
@@ -94,7 +99,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     """The losses of both tasks over those of a line: what is impossible, the front, the points, trained networks."""
     losses = values["losses"]
     unit = np.array([losses[-1, 0], losses[0, 1]])  # at an end, the other task has its best line
-    figure = new_figure(4.8, 4.2)
+    figure = new_figure(4.8, 5.4)
     axes = figure.subplots()
     low, high = losses.min(axis=0) / unit - 0.03, _upper_ends(values, unit)
     first = np.union1d(np.linspace(low[0], high[0], 2001), losses[:, 0] / unit[0])
@@ -108,7 +113,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
         _draw_trained(axes, label, found, unit, values["vv_norm"], {"color": COLOURS[colour], "marker": marker})
     names = [f"loss on {name} / that of a line" for name in _TASKS]
     axes.set(xlabel=names[0], ylabel=names[1], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    axes.legend(loc="upper right")
+    figure.legend(loc="outside lower center", fontsize="small")
     return figure
 
 
@@ -124,7 +129,7 @@ def _draw_trained(
     """Networks within the budget filled, others open; the legend has the median of what they lose too much."""
     points, within = found["points"] / unit, found["vv_norms"] <= budget
     lower, upper = np.median(found["excess"], axis=0)
-    text = f"{label}: {lower:.2%} to {upper:.2%} above the front"
+    text = f"{label} (VV norm {np.median(found['vv_norms']):.1f}): {lower:.1%} to {upper:.1%} above the front"
     for rows, face in ((within, look["color"]), (~within, "none")):
         axes.plot(*points[rows].T, ls="", ms=5, mfc=face, zorder=3, **look)
     axes.plot([], [], ls="", ms=5, label=text, **look)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from vvnorm.task_data import builtin_task_data
 
 from vvnorm.claims import Verdict
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.task_data import builtin_task_data
 from vvnorm.training.comparison import compare
 
 if TYPE_CHECKING:

@@ -31,8 +31,8 @@ def networks(front, factor=1.0):
 
 
 def synthetic(monkeypatch, **weightings):
-    ways = {name: lambda front, seed, quick, make=make: make(front) for name, make in weightings.items()}
-    monkeypatch.setattr(pareto, "WEIGHTINGS", ways)
+    monkeypatch.setattr(pareto, "WEIGHTINGS", {name: name for name in weightings})
+    monkeypatch.setattr(pareto, "trained_networks", lambda front, name, seed, quick: weightings[name](front))
 
 
 def test_the_figure_holds_without_complaints_and_is_drawn(tmp_path):
@@ -80,9 +80,9 @@ def test_no_point_is_below_the_envelope_and_it_touches_them(front):
 def test_networks_beyond_the_budget_are_open_and_labels_say_the_excess(front, monkeypatch):
     synthetic(monkeypatch, best=networks, half=lambda front: networks(front, 0.5), rich=lambda front: networks(front, 1.2))
     figure = pareto.plot(pareto.compute(0, True).values)
-    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert labels[2] == "best: 0.00% to 0.00% above the front"
-    assert labels[3].startswith("half: ")
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[2] == "best (VV norm 6.0): 0.0% to 0.0% above the front"
+    assert labels[3].startswith("half (VV norm 3.0): ")
     lines = {
         (to_hex(line.get_color()).upper(), line.get_markerfacecolor()): len(line.get_xdata())
         for line in figure.axes[0].lines

@@ -270,9 +270,9 @@ def _check_learnable(data: TaskData, train: NDArray[np.int64], test: NDArray[np.
     task_labels(data.Y[train], ordinary)
     for task in data.tasks:
         columns = list(task.outputs)
-        if np.isnan(data.Y[np.ix_(train, columns)]).all():
+        if np.isnan(data.Y[train][:, columns]).all():
             raise ValueError(f"task {task.name!r} has no label to learn")
-        if np.isnan(data.truth[np.ix_(test, columns)]).all():
+        if np.isnan(data.truth[test][:, columns]).all():
             raise ValueError(f"task {task.name!r} has no label to test")
 
 
