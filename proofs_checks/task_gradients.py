@@ -126,10 +126,10 @@ def library_gradients(network: ReLUNetwork, X: Array, Y: Array, losses: Sequence
     model = TaskModel(tasks, [as_given], "path_norm", True, torch.empty(0, dtype=torch.float64))
     z, labels, *parts = (torch.tensor(part)[None] for part in (X, task_labels(Y, tasks), *_parts(network)))
     at = Weights(*parts)
-    pre, hidden = model.hidden(at, z)
+    hidden = model.hidden(at, z)
     _, slopes = model.losses(model.outputs(at, z, hidden), labels, torch.ones_like(labels))
     back = model.representation(at, slopes)
-    by_W, by_b = model.shared(z, pre > 0, back)
+    by_W, by_b = model.shared(z, hidden, back)
     own = []
     for columns in model.columns:
         alone = torch.zeros_like(slopes)

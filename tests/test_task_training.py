@@ -57,12 +57,12 @@ def test_gradients_of_every_task_are_those_of_autograd(skip):
     for one in tensors:
         one.requires_grad_()
     at, z = Weights(*tensors), tensor((X - place.x_centre) / place.x_unit)
-    pre, hidden = model.hidden(at, z)
+    hidden = model.hidden(at, z)
     losses, slopes = model.losses(model.outputs(at, z, hidden), tensor(np.nan_to_num(labels)), tensor(entry))
     np.testing.assert_allclose(
         losses[0].detach(), task_losses(model.network(at, 0)(X), labels, entry, TASKS), rtol=1e-10
     )  # fmt: skip
-    shared = model.shared(z, pre > 0, model.representation(at, slopes))
+    shared = model.shared(z, hidden, model.representation(at, slopes))
     own = model.own(z, hidden, slopes)
     for t, task in enumerate(TASKS):
         expected = torch.autograd.grad(losses[0, t], tensors, retain_graph=True, allow_unused=True)

@@ -72,7 +72,10 @@ class _Torch:
             part = flat[start:stop]
             part.grad = self.gradient[start:stop]
             groups.append({"params": [part], "lr": float(schedule.lr[start])})
-        self.optimiser = _adam(groups, schedule) if name == "adam" else torch.optim.SGD(groups, momentum=MOMENTUM)
+        if name == "adam":
+            self.optimiser: torch.optim.Optimizer = make_adam(groups, betas=adam_betas(schedule), eps=ADAM_EPS)
+        else:
+            self.optimiser = torch.optim.SGD(groups, momentum=MOMENTUM)
 
     def step(self, landscape: Landscape, rates: np.ndarray) -> None:
         landscape.evaluate(self.flat, self.gradient)
@@ -104,13 +107,12 @@ def adam_betas(schedule: Schedule) -> tuple[float, float]:
     return 0.9, (1 - 1 / schedule.steps if schedule.whitened else 0.999)
 
 
-def _adam(groups: list[dict[str, Any]], schedule: Schedule) -> torch.optim.Adam:
-    """Return Adam in the fused form where torch has one."""
-    options: dict[str, Any] = {"betas": adam_betas(schedule), "eps": ADAM_EPS}
+def make_adam(parameters: list[Any], **options: Any) -> torch.optim.Adam:
+    """Return torch's Adam for tensors or groups of them, in the fused form where torch has one."""
     try:
-        return torch.optim.Adam(groups, fused=True, **options)
+        return torch.optim.Adam(parameters, fused=True, **options)
     except RuntimeError:
-        return torch.optim.Adam(groups, **options)
+        return torch.optim.Adam(parameters, **options)
 
 
 class _LBFGS:

@@ -15,6 +15,7 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.tasks import Task
 from vvnorm.training.arguments import progress_bar, threads_for
 from vvnorm.training.objective import Penalty
+from vvnorm.training.optimisers import make_adam
 from vvnorm.training.problem import Initialisation
 from vvnorm.training.task_model import Coordinates, TaskModel, Weights, start
 from vvnorm.training.weighting import Alternating, Fixed, Rule, Weighting
@@ -131,7 +132,7 @@ class _Loop:
         self.unit = self._looked()[1].sum(1).clamp_min(np.finfo(np.float32).tiny)  # of losses: Adam damps gradients
         self.rule = _rule_of(weightings, len(tasks))
         count = len(tasks) if isinstance(self.weighting, Alternating) else 1
-        self.optimisers = [torch.optim.Adam(self.at.tensors, lr=plan.lr) for _ in range(count)]
+        self.optimisers = [make_adam(self.at.tensors, lr=plan.lr) for _ in range(count)]
         self.step, self.epoch = 0, -1
         self.longest: Array | None = None  # squared length of the longest gradient at the start
         self.records = set(np.linspace(0, plan.steps, min(_RECORDS, plan.steps) + 1).round().astype(int).tolist())
@@ -149,9 +150,9 @@ class _Loop:
     def advance(self) -> None:
         """Move all networks by one step."""
         z, labels, entry = self._batch()
-        pre, hidden = self.model.hidden(self.at, z)
+        hidden = self.model.hidden(self.at, z)
         losses, slopes = self.model.losses(self.model.outputs(self.at, z, hidden), labels, entry)
-        gradients = self._weighted(z, pre > 0, hidden, losses, slopes)
+        gradients = self._weighted(z, hidden, losses, slopes)
         by_W, by_V = self.model.penalty_gradient(self.at)
         turn = self.step % len(self.optimisers)
         if len(self.optimisers) > 1:
@@ -167,22 +168,22 @@ class _Loop:
         self.step += 1
 
     def _weighted(
-        self, z: torch.Tensor, active: torch.Tensor, hidden: torch.Tensor, losses: torch.Tensor, slopes: torch.Tensor
+        self, z: torch.Tensor, hidden: torch.Tensor, losses: torch.Tensor, slopes: torch.Tensor
     ) -> list[torch.Tensor]:
         """Gradients of the weighted sum of losses in all parameters, without the penalty."""
         model, kind = self.model, self.weighting.gradients
         if kind == "none":
             weights = self._weights(losses, None)
             slopes = slopes * model.per_output(weights)
-            by_W, by_b = model.shared(z, active, torch.bmm(slopes, self.at.V)[:, None])
+            by_W, by_b = model.shared(z, hidden, torch.bmm(slopes, self.at.V)[:, None])
             return [by_W[:, 0], by_b[:, 0], *model.own(z, hidden, slopes)]
         back = model.representation(self.at, slopes)
         if kind == "representation":
             weights = self._weights(losses, _inner_products(back))
-            by_W, by_b = model.shared(z, active, torch.einsum("st,stnk->snk", weights, back)[:, None])
+            by_W, by_b = model.shared(z, hidden, torch.einsum("st,stnk->snk", weights, back)[:, None])
             shared = [by_W[:, 0], by_b[:, 0]]
         else:
-            each = model.shared(z, active, back)
+            each = model.shared(z, hidden, back)
             weights = self._weights(losses, sum(_inner_products(part) for part in each))
             shared = [torch.einsum("st,st...->s...", weights, part) for part in each]
         own = slopes if self.weighting.own_losses else slopes * model.per_output(weights)
@@ -210,12 +211,12 @@ class _Loop:
     def record(self) -> dict[str, float]:
         """Add a record; put networks that left the range of numbers back to their last good state."""
         self._look_for_divergence()
-        (active, hidden, slopes), losses = self._looked()
+        (hidden, slopes), losses = self._looked()
         cost = self.model.penalty_value(self.at)
         found = {
             "step": np.array(self.step),
             "vv_norm": _numpy(cost),
-            "stationarity": self._stationarity(active, hidden, slopes),
+            "stationarity": self._stationarity(hidden, slopes),
             "losses": _numpy(losses),
             "weights": np.mean(self.used, axis=0) if self.used else np.full(losses.shape, np.nan),
         }
@@ -224,17 +225,17 @@ class _Loop:
             self.rows[name].append(values)
         return {"loss": float(losses.sum(1).mean()), "vv_norm": float(cost.mean()), "excess": math.nan, "gap": math.nan}
 
-    def _looked(self) -> tuple[tuple[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]:
+    def _looked(self) -> tuple[tuple[torch.Tensor, torch.Tensor], torch.Tensor]:
         """What gradients need, and the losses of all samples, (S, tasks)."""
-        pre, hidden = self.model.hidden(self.at, self.z)
+        hidden = self.model.hidden(self.at, self.z)
         values = self.model.outputs(self.at, self.z, hidden)
         losses, slopes = self.model.losses(values, self.labels, self.entry)
-        return (pre > 0, hidden, slopes), losses
+        return (hidden, slopes), losses
 
-    def _stationarity(self, active: torch.Tensor, hidden: torch.Tensor, slopes: torch.Tensor) -> Array:
+    def _stationarity(self, hidden: torch.Tensor, slopes: torch.Tensor) -> Array:
         """Least norm in the hull of the gradients of losses and, if penalised, VV, over the longest at the start; (S,)."""
         model, lam = self.model, self.plan.lam
-        shared = model.shared(self.z, active, model.representation(self.at, slopes))
+        shared = model.shared(self.z, hidden, model.representation(self.at, slopes))
         gram = sum(_inner_products(part) for part in shared)
         own = model.own(self.z, hidden, slopes)
         for t, columns in enumerate(model.columns):

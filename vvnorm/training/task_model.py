@@ -120,7 +120,7 @@ class TaskModel:
         like: torch.Tensor,
     ) -> None:
         self.tasks, self.coordinates, self.penalty, self.skip, self.like = tuple(tasks), coordinates, penalty, skip, like
-        self.columns = [torch.tensor(task.outputs, device=like.device) for task in tasks]
+        self.columns = [_columns(task.outputs, like.device) for task in tasks]
         self.unit, self.centre = (self._rows([getattr(at, name) for at in coordinates]) for name in ("y_unit", "y_centre"))
         self.x_unit = self._rows([np.array([at.x_unit]) for at in coordinates])
         owner = np.empty(sum(len(task.outputs) for task in tasks), dtype=np.int64)
@@ -133,10 +133,9 @@ class TaskModel:
 
     # --- forward ---
 
-    def hidden(self, at: Weights, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pre-activations and values of the hidden layer at z (S, n, d): two (S, n, K) tensors."""
-        pre = torch.baddbmm(at.b[:, None, :], z, at.W.mT)
-        return pre, pre.relu()
+    def hidden(self, at: Weights, z: torch.Tensor) -> torch.Tensor:
+        """Values of the hidden layer at z (S, n, d), (S, n, K)."""
+        return torch.baddbmm(at.b[:, None, :], z, at.W.mT).relu()
 
     def outputs(self, at: Weights, z: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         """Fitted values in the caller's units, (S, n, T)."""
@@ -170,10 +169,11 @@ class TaskModel:
         each = [torch.bmm(slopes[..., columns], at.V[:, columns, :]) for columns in self.columns]
         return torch.stack(each, dim=1)
 
-    def shared(self, z: torch.Tensor, active: torch.Tensor, back: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def shared(self, z: torch.Tensor, hidden: torch.Tensor, back: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients in W and b, (S, m, K, d) and (S, m, K), from m in the hidden layer's values, (S, m, n, K)."""
-        masked = back * active[:, None]
-        return torch.matmul(masked.mT, z[:, None]), masked.sum(2)
+        masked = back * hidden.sign()[:, None]
+        # In this order, and with a mask of numbers, it takes three fifths of the time.
+        return torch.matmul(z.mT[:, None], masked).mT.contiguous(), masked.sum(2)
 
     def own(self, z: torch.Tensor, hidden: torch.Tensor, slopes: torch.Tensor) -> list[torch.Tensor]:
         """Gradients in V, A and c, where each output's slopes (S, n, T) may bear a weight."""
@@ -221,6 +221,14 @@ class TaskModel:
         c = c + V @ np.where(used, 0.0, np.maximum(b, 0.0))
         W, b, V = W[used], b[used] - W[used] @ place.x_centre, V[:, used]
         return ReLUNetwork(W, b, V, A, c - A @ place.x_centre).balanced()
+
+
+def _columns(outputs: tuple[int, ...], device: torch.device) -> slice | torch.Tensor:
+    """Index of a task's outputs: a slice, which copies nothing, where they follow each other."""
+    first, last = outputs[0], outputs[-1]
+    if outputs == tuple(range(first, last + 1)):
+        return slice(first, last + 1)
+    return torch.tensor(outputs, device=device)
 
 
 def _separate(
