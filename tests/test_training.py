@@ -43,11 +43,11 @@ def jittered(n, T, seed=0, d=1):
     ("n", "T", "seed", "trained", "polished"),
     [
         (12, 3, 0, (0.003, 0.01), (0.0005, 0.002)),
-        (20, 5, 0, (0.02, np.inf), (0.002, np.inf)),
         *(
             pytest.param(n, T, seed, *bounds, marks=pytest.mark.slow)
-            for seed in range(1, 6)
+            for seed in range(6)
             for n, T, *bounds in ((12, 3, (0.003, 0.01), (0.0005, 0.002)), (20, 5, (0.02, np.inf), (0.002, np.inf)))
+            if (n, seed) != (12, 0)
         ),
     ],
 )
@@ -67,7 +67,9 @@ def test_default_settings_reach_the_least_norm_on_a_jittered_grid(n, T, seed, tr
     assert np.all(result.history["gap"][-1] < 0.02)
 
 
-@pytest.mark.parametrize(("n", "spacing", "seed"), [(8, "clustered", 2), (10, "normal", 5)])
+@pytest.mark.parametrize(
+    ("n", "spacing", "seed"), [(8, "clustered", 2), pytest.param(10, "normal", 5, marks=pytest.mark.slow)]
+)
 def test_default_settings_reach_the_least_norm_from_nearly_every_seed(n, spacing, seed):
     data = random_dataset(n, 2, seed, spacing=spacing)
     result = train(data.X, data.Y, seeds=16, progress=False)
@@ -105,7 +107,7 @@ def test_without_penalty_any_interpolant_will_do(batch_size):
 def test_one_output_with_many_solutions_gives_equal_costs_but_different_networks():
     x = np.arange(6.0)
     y = np.array([0.0, 0.0, 1.0, 3.0, 6.0, 6.5])  # curvatures 1, 1, 1, -2.5
-    result = train(x, y, seeds=6, steps=2000, progress=False)
+    result = train(x, y, seeds=6, steps=1000, progress=False)
     assert np.max(np.abs(relative_excess(result))) < 0.01
     between = np.array([network([1.5, 2.5, 3.5])[:, 0] for network in result.networks])
     assert np.max(np.ptp(between, axis=0)) > 0.02
@@ -120,7 +122,7 @@ def test_the_last_phase_minimises_the_stated_objective_also_for_large_lam():
 
 
 def test_lam_above_lam_max_gives_the_affine_fit():
-    result = train(*TENT, lam=1.0, seeds=3, steps=2000, progress=False)
+    result = train(*TENT, lam=1.0, seeds=3, steps=600, progress=False)
     line = np.polyval(np.polyfit(*TENT, 1), TENT[0])
     for network in result.networks:
         np.testing.assert_allclose(network(TENT[0])[:, 0], line, atol=1e-6)
@@ -151,7 +153,7 @@ def test_affine_data_need_no_neurons(X, Y):
 def test_two_input_features():
     rng = np.random.default_rng(0)
     X, Y = rng.standard_normal((8, 2)), rng.standard_normal((8, 2))
-    result = train(X, Y, seeds=3, steps=2000, progress=False)
+    result = train(X, Y, seeds=3, steps=1000, progress=False)
     assert relative_residual(result) < 1e-3
     assert np.ptp([network.vv_norm for network in result.networks]) < 0.01 * result.best.vv_norm
     for certificate in result.certificates():
@@ -168,7 +170,7 @@ def test_without_skip_connection():
 
 
 def test_repeated_inputs_count_with_their_mean_and_their_number():
-    repeated = train([0.0, 1.0, 1.0, 2.0, 3.0], [0.0, 0.0, 2.0, 0.0, 1.0], seeds=2, steps=1000, progress=False)
+    repeated = train([0.0, 1.0, 1.0, 2.0, 3.0], [0.0, 0.0, 2.0, 0.0, 1.0], seeds=2, steps=500, progress=False)
     np.testing.assert_allclose(repeated.best([0.0, 1.0, 2.0, 3.0])[:, 0], TENT[1], atol=1e-4)
     np.testing.assert_allclose(repeated.history["loss"][-1], 1.0, rtol=1e-6)
     single = train([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], lam=0.1, steps=1000, progress=False)
@@ -221,12 +223,12 @@ def test_the_same_seeds_give_the_same_result_and_no_global_state_moves():
 
 
 def test_history_and_settings():
-    result = train(*TENT, seeds=3, steps=1000, progress=False)
+    result = train(*TENT, seeds=3, steps=400, progress=False)
     history = result.history
     assert history["step"].shape == (201,)
     assert history["lam"].shape == (201, 3)
     assert history["step"][0] == 0
-    assert history["step"][-1] == 1000
+    assert history["step"][-1] == 400
     assert history["loss"].shape == history["vv_norm"].shape == (201, 3)
     losses = [np.sum((network(result.X) - result.Y) ** 2) / 2 for network in result.networks]
     np.testing.assert_allclose(history["loss"][-1], losses, rtol=1e-6, atol=1e-15)
@@ -258,7 +260,7 @@ def test_inputs_far_from_the_origin_and_close_together():
 @pytest.mark.parametrize("penalty", ["path_norm", "weight_decay"])
 def test_float32(penalty):
     x, Y = jittered(8, 2)
-    result = train(x, Y, seeds=2, dtype="float32", steps=1500, penalty=penalty, progress=False)
+    result = train(x, Y, seeds=2, dtype="float32", steps=800, penalty=penalty, progress=False)
     assert result.best.W.dtype == np.float64
     assert result.lam == pytest.approx(1e-6 * result.settings["lam_max"])
     assert np.max(np.abs(relative_excess(result))) < 0.01
