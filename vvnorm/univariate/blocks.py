@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, part, plain
+from vvnorm.univariate.compiled import ANY_ORDER, ZERO, copy, fill, part, plain
 
 _FEW = 4  # outputs
 
@@ -126,7 +126,7 @@ def compress(
         n, place, spread, scatter = _summarise(x, Y, weights, centre, b * size, stop, means[b], crosses[b])
         explained = 0.0
         for t in range(T):
-            explained += crosses[b, t] ** 2
+            explained += crosses[b, t] * crosses[b, t]
             sound += 0.0 * means[b, t]
         off = max(scatter - explained / spread, 0.0) if spread > 0.0 else scatter
         ripple = 0.25 * (x[stop - 1] - x[b * size]) * math.sqrt(n * off)
@@ -305,7 +305,7 @@ def _refine(data: Any, blocks: Any, start: int, stop: int, limit: float, reach: 
     """
     x, _, _, centre, size, line = data
     moments, means, crosses = blocks
-    T, open_blocks = line.shape[1], 0
+    T, open_blocks = line.shape[1], ZERO
     Z, S, own = scratch[0], scratch[1], scratch[2:4]
     for b in range(start // size, -(-stop // size)):
         if reach[b] * reach[b] > limit and moments[b, 5] > 0.0:
@@ -316,7 +316,7 @@ def _refine(data: Any, blocks: Any, start: int, stop: int, limit: float, reach: 
                 own[0, t] = means[b, t] + line[0, t] + line[1, t] * place + own[1, t] * ((first - centre) - place)
                 Z[t] = 0.0
                 S[t] = 0.0
-            _, found = _scan(data, own, first, first, b * size, min(b * size + size, len(x)), Z, S, (0.0, np.int64(0)))
+            _, found = _scan(data, own, first, first, b * size, min(b * size + size, len(x)), Z, S, (0.0, ZERO))
             reach[b] += math.sqrt(found[0]) - moments[b, 4]
             moments[b, 4], moments[b, 5] = math.sqrt(found[0]), 0.0
         open_blocks += reach[b] * reach[b] > limit
@@ -367,7 +367,7 @@ def sweep(
     here, before, misfit = x[0], x[0], 0.0
     for p in range(last + 1):
         row, stop, origin = rows[p], N if p == last else rows[p + 1], x[rows[p]]
-        found = (enough, np.int64(-1))
+        found = (enough, ZERO - 1)
         for t in range(T):  # the function relative to the line, for blocks, and as it is, for rows
             function[0][0, t], function[0][1, t] = values[p, t], slopes[p, t]
             function[1][0, t] = values[p, t] + (line[0, t] + line[1, t] * (origin - centre))

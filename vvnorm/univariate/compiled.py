@@ -17,6 +17,10 @@ plain = partial(kernel, _nrt=False)
 part = partial(plain, no_cpython_wrapper=True)
 """For functions that only kernels call: without the wrapper they compile in half the time."""
 
+ZERO: Any = np.int64(0)
+"""Where kernels start to count. From the literal 0 the type changes with the first step, and then all types of the function
+are inferred once more."""
+
 ANY_ORDER = {"reassoc", "contract"}
 """fastmath flags for sums whose order does not matter; NaN and infinity keep their meaning."""
 
@@ -38,7 +42,7 @@ def fill(target: Any, value: float) -> None:
 @plain()
 def is_sorted(x: Any) -> bool:
     """Whether no entry is less than the one before; False if there is a NaN."""
-    falls = 0
+    falls = ZERO
     for i in range(1, len(x)):
         falls += not x[i] >= x[i - 1]
     return falls == 0

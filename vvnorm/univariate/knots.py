@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
-from vvnorm.univariate.compiled import part, plain
+from vvnorm.univariate.compiled import ZERO, part, plain
 
 
 @dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
@@ -162,13 +162,13 @@ def next_knots(x: Any, rows: Any, mu: Any, z: Any, jumps: Any, worst: Any, close
     -------
     int : how many there are.
     """
-    count, last = 0, len(rows) - 1
+    count, last = ZERO, len(rows) - 1
     for p in range(last + 1):
-        size, bends = 0.0, False
+        size, bends = 0.0, ZERO
         for t in range(z.shape[1]):
             size += z[p, t] * z[p, t]
-            bends |= jumps[p, t] != 0.0
-        if p == 0 or p == last or mu[p] > 0.0 or bends or size > close:
+            bends += jumps[p, t] != 0.0
+        if p == 0 or p == last or mu[p] > 0.0 or bends > 0 or size > close:
             merged[count], new_mu[count] = rows[p], mu[p]
             count += 1
         if p < last and worst[p] >= 0 and x[worst[p]] < x[rows[last]]:
@@ -186,7 +186,7 @@ def tally(jumps: Any, at_knots: Any, worst: Any, squares: Any) -> tuple[float, f
 
     Of Z the arguments hold its values at the knots, the worst row in each segment, or -1, and ||Z||^2 there.
     """
-    sizes, products, largest, exceeds = 0.0, 0.0, 0.0, False
+    sizes, products, largest, exceeding = 0.0, 0.0, 0.0, ZERO
     for p in range(len(worst)):
         size, square = 0.0, 0.0
         if p > 0:
@@ -195,6 +195,6 @@ def tally(jumps: Any, at_knots: Any, worst: Any, squares: Any) -> tuple[float, f
                 square += at_knots[p, t] * at_knots[p, t]
                 products += jumps[p, t] * at_knots[p, t]
         sizes += math.sqrt(size)
-        largest = max(largest, square, squares[p])
-        exceeds |= worst[p] >= 0
-    return sizes, products, largest, exceeds
+        largest = max(max(largest, square), squares[p])
+        exceeding += worst[p] >= 0
+    return sizes, products, largest, exceeding > 0

@@ -26,11 +26,11 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm.univariate.compiled import ANY_ORDER, copy, fill, part
+from vvnorm.univariate.compiled import ANY_ORDER, ZERO, copy, fill, part
 from vvnorm.univariate.smoother import backward, carry_labels, forward, sensitivity
 
 _WARM_UP = 8
-_FREE, _BOLD, _BACK, _PLAIN = range(4)  # kinds of points at which `improve` solves
+_FREE, _BOLD, _BACK, _PLAIN = np.arange(4)  # kinds of points at which `improve` solves; no literals: see `ZERO`
 _RIDGE = 1e-12  # knots without data between them make the Hessian singular
 _PIVOTS = 60  # block pivoting takes 2 to 10; what it leaves after so many is a step like another, judged by F
 
@@ -78,9 +78,8 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any
     but b may be larger.
     """
     m = len(b)
-    fewest, patience, scale = m + 1, 3, 0.0
-    size: Any = np.int64(0)  # not literals, for which functions are compiled once more
-    valid: Any = np.int64(0)
+    fewest, patience, scale = m + 1, ZERO + 3, 0.0
+    size = valid = ZERO
     for i in range(m):
         scale = max(scale, abs(b[i]))
         if chosen[i]:
@@ -97,7 +96,7 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any
         substitute(factor, size, x)
         for r in range(size):
             v[place[r]] = x[r]
-        wrong, last = 0, -1
+        wrong, last = ZERO, ZERO - 1
         for i in range(m):
             turn[i] = v[i] < 0.0 if chosen[i] else b[i] - _dot(H[i], v, 0, m) > 1e-10 * scale
             if turn[i]:
@@ -109,7 +108,7 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any
             fewest, patience = wrong, 3
         else:
             patience -= 1
-        stay, valid = 0, size
+        stay, valid = ZERO, size
         for r in range(size):
             i = place[r]
             if turn[i] and (patience >= 0 or i == last):
@@ -153,7 +152,8 @@ def _gap(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) 
         paid += mu[i] * norms[i] * norms[i]
     theta = min(1.0, lam / largest) if largest > 0.0 else 1.0
     square = misfit - paid + within
-    return 0.5 * (1.0 - theta) ** 2 * square + lam * penalty - theta * paid
+    short = 1.0 - theta
+    return 0.5 * short * short * square + lam * penalty - theta * paid
 
 
 @part()
@@ -230,7 +230,7 @@ def improve(
     norms, trial, x, b, v = vectors[0], vectors[1, :k], vectors[2], vectors[3], vectors[4]
     H, A, factor, used, place, chosen, turn = squares[0], squares[1], squares[2], places[0], places[1], marks[0], marks[1]
     copy(mu, trial)
-    m, step, warm, length, before, gap = 0, 0, -1, 1.0, np.inf, np.inf
+    m, step, warm, length, before, gap = ZERO, ZERO, ZERO - 1, 1.0, np.inf, np.inf
     kind = _FREE
     # One loop with one solve in it: every call of a kernel is compiled in again.
     while True:
@@ -265,7 +265,7 @@ def improve(
                 continue
             warm, before = 0, total
             step += 1
-            m = 0
+            m = ZERO
             for i in range(1, k - 1):
                 if mu[i] > 0.0 or norms[i] > lam:
                     used[m], chosen[m] = i, mu[i] > 0.0
@@ -275,7 +275,7 @@ def improve(
         for j in range(m):
             size = norms[used[j]]
             bold = kind == _BOLD and size > lam
-            b[j] = size**2 * (size / lam - 1.0) if bold else 0.5 * (size**2 - lam * lam)
+            b[j] = size * size * (size / lam - 1.0) if bold else 0.5 * (size * size - lam * lam)
             for other in range(m):
                 b[j] += H[j, other] * mu[used[other]]
         nonnegative_minimum(H, b[:m], chosen, v, factor, x, place, turn)

@@ -18,7 +18,7 @@ number of knots; what does not depend on labels is done once for outputs that sh
 import math
 from typing import Any
 
-from vvnorm.univariate.compiled import ANY_ORDER, part
+from vvnorm.univariate.compiled import ANY_ORDER, ZERO, part
 
 
 @part()
@@ -134,7 +134,7 @@ def sensitivity(h: Any, mu: Any, info: Any, carry: Any, used: Any, seen: Any, ou
     It is the inverse of P + diag(mu), where P is the matrix of the dual problem; symmetric and positive definite.
     """
     k, m = len(mu), len(used)
-    value, slope, place = seen[m], seen[m + 1], 0
+    value, slope, place = seen[m], seen[m + 1], ZERO
     for i in range(m + 2):
         for j in range(m):
             seen[i, j] = 0.0
