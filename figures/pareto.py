@@ -101,7 +101,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     unit = np.array([losses[-1, 0], losses[0, 1]])  # at an end, the other task has its best line
     figure = new_figure(4.8, 5.4)
     axes = figure.subplots()
-    low, high = losses.min(axis=0) / unit - 0.03, _upper_ends(values, unit)
+    low, high = _ends(values, unit)
     first = np.union1d(np.linspace(low[0], high[0], 2001), losses[:, 0] / unit[0])
     proved = envelope(values["mixtures"] * unit, values["bounds"], first)
     axes.fill_between(
@@ -117,10 +117,11 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     return figure
 
 
-def _upper_ends(values: Mapping[str, Any], unit: Array) -> Array:
-    """Where the axes end: beyond a line's losses, and what is trained."""
-    reached = np.vstack([np.ones((1, 2)), *(found["points"] / unit for found in values["trained"].values())])
-    return np.asarray(reached.max(axis=0) + 0.03)
+def _ends(values: Mapping[str, Any], unit: Array) -> tuple[Array, Array]:
+    """Where the axes begin and end: around the front, a line's losses, and what is trained."""
+    shown = [values["losses"], *(found["points"] for found in values["trained"].values())]
+    reached = np.vstack([np.ones((1, 2)), *(points / unit for points in shown)])
+    return reached.min(axis=0) - 0.03, reached.max(axis=0) + 0.03
 
 
 def _draw_trained(
