@@ -26,6 +26,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.multivariate
 	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.multitask
 
 # The stamp is written last, so an interrupted installation is taken up again.
 $(READY): pyproject.toml constraints.txt
