@@ -210,6 +210,20 @@ def test_a_time_limit_leaves_a_bound_and_a_network() -> None:
             VVNormRegressor(time_limit=limit).fit(X, y)
 
 
+def test_climbing_stops_early_unless_more_is_asked_for() -> None:
+    X, y = waves(25, features=10)
+    model = VVNormInterpolator().fit(X, y)
+    assert model.solution_.provenance["status"] == "round limit"
+    assert model.n_iter_ == 10
+    np.testing.assert_allclose(model.predict(X), y, atol=1e-9)
+    longer = [VVNormInterpolator(max_iter=14).fit(X, y), VVNormInterpolator(time_limit=1e3, tol=1e-2).fit(X, y)]
+    for more in longer:
+        assert more.n_iter_ > 10
+        assert more.network_.vv_norm < model.network_.vv_norm
+    path = VVNormRegressorCV(cv=2).fit(X, y)
+    assert (len(path.lams_), len(VVNormRegressorCV(cv=2, max_iter=1).fit(*waves(20)).lams_)) == (10, 30)
+
+
 def test_diabetes_with_all_its_features_in_a_pipeline() -> None:
     X, y = load_diabetes(return_X_y=True)
     X, y = X[:60], y[:60] / 100

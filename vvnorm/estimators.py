@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from vvnorm.multivariate.solution import MultivariateSolution
 
 _LAMS = 30  # lams tried by default
+_LAMS_CLIMBING = 10  # where the search is by climbing
 _SMALLEST = 1e-4  # of lam_max
+_CLIMBING = 10  # rounds by default where the search is by climbing: some seconds for 200 samples
+_CLIMBING_ON_PATHS = 2  # for each of many lams: a fit starts from the neurons of the last one
 
 
 class _Estimator(BaseEstimator):
@@ -44,9 +47,11 @@ class _Estimator(BaseEstimator):
     max_iter: int | None
     time_limit: float | None
 
-    def _effort(self) -> dict[str, Any]:
-        """When a solver stops."""
-        return {"tol": self.tol, "max_iter": self.max_iter, "time_limit": self.time_limit}
+    def _effort(self, x: Array, labels: Array, climbing: int = _CLIMBING) -> dict[str, Any]:
+        """When a solver stops: after few rounds where neurons are found by climbing and no limit is given."""
+        limited = self.max_iter is not None or self.time_limit is not None
+        max_iter = self.max_iter if limited or not _climbs(x, labels) else climbing
+        return {"tol": self.tol, "max_iter": max_iter, "time_limit": self.time_limit}
 
     def _samples(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, **checks: Any
@@ -132,7 +137,8 @@ class VVNormRegressor(_Regressor):
     tol : float
         Relative gap.
     max_iter : int, optional
-        Most rounds of a fit of several features. See `vvnorm.fit`.
+        Most rounds of a fit of several features. By default, if there is no `time_limit` either, 10 where neurons are found
+        by climbing, since no exact search over all is affordable; else as in `vvnorm.fit`.
     time_limit : float, optional
         Seconds after which the best network so far is taken, for several features. What is found then depends on the
         machine.
@@ -171,7 +177,9 @@ class VVNormRegressor(_Regressor):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to X, shape (n, d), and y, shape (n,) or (n, T), with weights (n,) of the samples' losses."""
         x, labels, weights = _in_order(*self._data(X, y, sample_weight))
-        self.solution_ = fit(x, labels, self.lam, loss=self.loss, weights=weights, skip=self.skip, **self._effort())
+        self.solution_ = fit(
+            x, labels, self.lam, loss=self.loss, weights=weights, skip=self.skip, **self._effort(x, labels)
+        )
         return self
 
 
@@ -181,7 +189,8 @@ class VVNormRegressorCV(_Regressor):
     Parameters
     ----------
     lams : None, int or sequence of float
-        Values of lam for the whole data, or how many to try between lam_max and 1e-4 lam_max (30 by default).
+        Values of lam for the whole data, or how many to try between lam_max and 1e-4 lam_max: by default 30, or 10 where
+        neurons are found by climbing, since no exact search over all is affordable.
     cv : None, int or splitter
         Folds, as everywhere in scikit-learn.
     loss : str, Loss or sequence of them
@@ -189,7 +198,8 @@ class VVNormRegressorCV(_Regressor):
     tol : float
         Relative gap.
     max_iter : int, optional
-        Most rounds of a fit of several features. See `vvnorm.fit`.
+        Most rounds of each fit of several features. By default, if there is no `time_limit` either, 10 where neurons are
+        found by climbing, and 2 for each lam and fold; else as in `vvnorm.fit`.
     time_limit : float, optional
         Seconds for each single fit, for several features; see `VVNormRegressor`.
 
@@ -243,11 +253,8 @@ class VVNormRegressorCV(_Regressor):
         folds = check_cv(self.cv).split(x, labels)
         self.cv_errors_ = np.column_stack([self._errors(x, labels, shares, *fold) for fold in folds])
         self.lam_ = float(self.lams_[np.argmin(self.cv_errors_.mean(axis=1))])
-        self.solution_ = fit(*whole[:2], self.lam_, weights=whole[2], **self._options())
+        self.solution_ = fit(*whole[:2], self.lam_, loss=self.loss, weights=whole[2], **self._effort(*whole[:2]))
         return self
-
-    def _options(self) -> dict[str, Any]:
-        return {"loss": self.loss, **self._effort()}
 
     def _grid(self, x: Array, labels: Array, weights: Array | None) -> Array:
         if self.lams is not None and not isinstance(self.lams, Integral):
@@ -255,7 +262,8 @@ class VVNormRegressorCV(_Regressor):
         largest = lambda_max(x, labels, loss=self.loss, weights=weights)
         if not largest > 0:
             raise ValueError("an affine function fits y best whatever lam is; give lams")
-        return largest * np.geomspace(1.0, _SMALLEST, _LAMS if self.lams is None else int(self.lams))
+        usual = _LAMS_CLIMBING if _climbs(x, labels) else _LAMS
+        return largest * np.geomspace(1.0, _SMALLEST, usual if self.lams is None else int(self.lams))
 
     def _errors(self, x: Array, labels: Array, weights: Array, train: NDArray[np.intp], test: NDArray[np.intp]) -> Array:
         """Weighted mean loss on the samples `test` of fits to the samples `train`, per lam."""
@@ -263,7 +271,8 @@ class VVNormRegressorCV(_Regressor):
             raise ValueError("sample_weight is 0 for all samples that a fold fits or leaves out")
         lams = self.lams_ * (weights[train].sum() / weights.sum())
         given, known, shares = _in_order(x[train], labels[train], weights[train])
-        fits = fit_path(given, known, lams, weights=shares, **self._options())
+        effort = self._effort(given, known, _CLIMBING_ON_PATHS)
+        fits = fit_path(given, known, lams, loss=self.loss, weights=shares, **effort)
         losses = as_losses(self.loss, labels.shape[1])
         left_out = canonical_labels(labels, losses)[test]
         errors = []
@@ -284,7 +293,8 @@ class VVNormInterpolator(_Regressor):
     tol : float
         Relative gap and residual.
     max_iter : int, optional
-        Most rounds of a fit of several features. See `vvnorm.fit`.
+        Most rounds of a fit of several features. By default, if there is no `time_limit` either, 10 where neurons are found
+        by climbing, since no exact search over all is affordable; else as in `vvnorm.fit`.
     time_limit : float, optional
         Seconds after which the best interpolant so far is taken, for several features; see `VVNormRegressor`.
 
@@ -317,7 +327,7 @@ class VVNormInterpolator(_Regressor):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Interpolate y, shape (n,) or (n, T), at X, shape (n, d)."""
         x, labels, _ = _in_order(*self._data(X, y))
-        self.solution_ = interpolate(x, labels, skip=self.skip, **self._effort())
+        self.solution_ = interpolate(x, labels, skip=self.skip, **self._effort(x, labels))
         return self
 
 
@@ -334,7 +344,8 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
     tol : float
         Relative gap.
     max_iter : int, optional
-        Most rounds of a fit of several features. See `vvnorm.fit`.
+        Most rounds of a fit of several features. By default, if there is no `time_limit` either, 10 where neurons are found
+        by climbing, since no exact search over all is affordable; else as in `vvnorm.fit`.
     time_limit : float, optional
         Seconds after which the best network so far is taken, for several features; see `VVNormRegressor`.
 
@@ -373,7 +384,7 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
             raise ValueError(f"y has one class only, {self.classes_[0]!r}; a classifier needs two or more")
         targets = place.astype(np.float64)[:, None] if len(self.classes_) == 2 else np.eye(len(self.classes_))[place]
         x, targets, weights = _in_order(x, targets, weights)
-        self.solution_ = fit(x, targets, self.lam, loss="logistic", weights=weights, **self._effort())
+        self.solution_ = fit(x, targets, self.lam, loss="logistic", weights=weights, **self._effort(x, targets))
         return self
 
     def decision_function(self, X: ArrayLike) -> Array:
@@ -398,6 +409,15 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
     def _output_names(self) -> list[str]:
         names = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
         return [f"is {name}" for name in names]
+
+
+def _climbs(x: Array, labels: Array) -> bool:
+    """Whether no exact search over all neurons is affordable."""
+    if x.shape[1] == 1:
+        return False
+    from vvnorm.multivariate.solution import searched_exactly
+
+    return not searched_exactly(x, labels.shape[1])
 
 
 def _in_order(x: Array, labels: Array, weights: Array | None) -> tuple[Array, Array, Array | None]:

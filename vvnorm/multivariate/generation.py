@@ -425,8 +425,11 @@ class _Generation:
         cloud, rank = self.problem.cloud, self.problem.rank
         if cloud.work(rank) <= _CHEAP:
             return *cloud.search(dual, exact=True), True
-        neurons, responses = cloud.search(dual, exact=False, hints=self.neurons[self.eta[: len(self.neurons)] > 0])
-        beaten = np.max(responses, initial=0.0) > 1 + _LOOSE * max(self.gap, self.tol)
+        bar = 1 + _LOOSE * max(self.gap, self.tol)
+        neurons, responses = cloud.search(
+            dual, exact=False, hints=self.neurons[self.eta[: len(self.neurons)] > 0], bar=bar
+        )  # fmt: skip
+        beaten = np.max(responses, initial=0.0) > bar
         if beaten or cloud.dimension > _EARLY or not self.exact:
             return neurons, responses, False
         return *cloud.search(dual, exact=True), True

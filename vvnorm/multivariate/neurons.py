@@ -21,6 +21,8 @@ _APART = 1e-6  # neurons with kinks through the same points whose unit vectors d
 _JITTER = 1e-11  # relative: points are moved by that much before cells are enumerated, which need general position
 _EXACT = 1e9  # of `work`, for an exact search that counts as affordable: some ten seconds
 _CLIMBS = 1  # climbs for each base point from random neurons, where the search is not exact
+_BATCH = 32  # of them, and as many from hints, before it is looked at whether they have found enough
+_ENOUGH = 32  # neurons that respond by more than is asked for
 _NEGLIGIBLE = 1e-9  # relative to its point's distance: w.p that is 0 but for rounding
 
 
@@ -120,7 +122,9 @@ class Cloud:
         w /= np.maximum(row_norms(w), 1e-300)[:, None]
         return Neurons(w, anchor, np.full((len(anchor), D - 1), -1))
 
-    def search(self, dual: Array, *, exact: bool, hints: Neurons | None = None) -> tuple[Neurons, Array]:
+    def search(
+        self, dual: Array, *, exact: bool, hints: Neurons | None = None, bar: float = np.inf
+    ) -> tuple[Neurons, Array]:  # fmt: skip
         """Find neurons that respond much to a dual array.
 
         Parameters
@@ -131,6 +135,8 @@ class Cloud:
             Whether the best neuron of all must be among them.
         hints : Neurons, optional
             Neurons that responded much to a similar array: where climbing starts.
+        bar : float
+            Climbing ends early when many neurons are found that respond by more.
 
         Returns
         -------
@@ -140,7 +146,7 @@ class Cloud:
         L = np.ascontiguousarray(dual)
         if self.dimension <= 2:
             return self._search_plane(L)
-        found = self.straightened(self._search_faces(L) if exact else self._climb(L, hints))
+        found = self.straightened(self._search_faces(L) if exact else self._climb(L, hints, bar))
         return found, row_norms(self.features(found).T @ L)
 
     def _search_plane(self, L: Array) -> tuple[Neurons, Array]:
@@ -175,15 +181,22 @@ class Cloud:
             faces.search_all(self._seen_from(base), L, self.symmetric, base, slot, values, w, through)
         return self._found(values, w, through)
 
-    def _climb(self, L: Array, hints: Neurons | None) -> Neurons:
-        """Climb from random neurons, and from those of `hints` that respond most."""
-        starts = self.random(_CLIMBS)
+    def _climb(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
+        """Climb from random neurons, and from those of `hints` that respond most, until enough exceed the bar."""
+        starts = [self.random(_CLIMBS)]
         if hints is not None:
-            most = np.argsort(-row_norms(self.features(hints).T @ L), kind="stable")[: len(starts)]
-            starts = Neurons.joined([starts, hints[most]])
-        values, anchor, w, through = np.empty(len(starts)), starts.anchor.copy(), starts.w.copy(), starts.through.copy()
-        faces.climb(self._moved, L, self.symmetric, anchor, values, w, through)
-        return Neurons(w, anchor, through)[values > 0]
+            most = np.argsort(-row_norms(self.features(hints).T @ L), kind="stable")[: len(starts[0])]
+            starts.append(hints[most])
+        found, above = [], 0
+        for first in range(0, len(starts[0]), _BATCH):
+            batch = Neurons.joined([part[first : first + _BATCH] for part in starts])
+            values, anchor, w, through = np.empty(len(batch)), batch.anchor.copy(), batch.w.copy(), batch.through.copy()
+            faces.climb(self._moved, L, self.symmetric, anchor, values, w, through)
+            found.append(Neurons(w, anchor, through)[values > 0])
+            above += int(np.sum(values > bar))
+            if above >= _ENOUGH:
+                break
+        return Neurons.joined(found)
 
     def _slots(self) -> tuple[Array, Array, NDArray[np.int64]]:
         N, D = self.P.shape

@@ -204,6 +204,11 @@ class MultivariateSolution(Solution):
         return [*lines, ("neurons", str(record["neurons"])), *(("note", note) for note in self.notes)]
 
 
+def searched_exactly(X: Array, outputs: int) -> bool:
+    """Whether an exact search over all neurons is affordable for so many outputs at points X (N, d)."""
+    return Points(X, Convention()).cloud.exact(min(outputs, len(X)))
+
+
 # --- interpolation ----------------------------------------------------------------------------------------------------
 
 
