@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _LAMS = 30  # lams tried by default
 _LAMS_CLIMBING = 10  # where the search is by climbing
 _SMALLEST = 1e-4  # of lam_max
+_FOLDS = 1e-3  # relative gap of fits of several features that only serve to choose lam
 _CLIMBING = 10  # rounds by default where the search is by climbing: some seconds for 200 samples
 _CLIMBING_ON_PATHS = 2  # for each of many lams: a fit starts from the neurons of the last one
 
@@ -196,7 +197,7 @@ class VVNormRegressorCV(_Regressor):
     loss : str, Loss or sequence of them
         What is minimised, and what is measured on the samples left out.
     tol : float
-        Relative gap.
+        Relative gap of the fit to all data; of those that choose lam, for several features, at least 1e-3.
     max_iter : int, optional
         Most rounds of each fit of several features. By default, if there is no `time_limit` either, 10 where neurons are
         found by climbing, and 2 for each lam and fold; else as in `vvnorm.fit`.
@@ -272,6 +273,8 @@ class VVNormRegressorCV(_Regressor):
         lams = self.lams_ * (weights[train].sum() / weights.sum())
         given, known, shares = _in_order(x[train], labels[train], weights[train])
         effort = self._effort(given, known, _CLIMBING_ON_PATHS)
+        if x.shape[1] > 1:
+            effort["tol"] = max(self.tol, _FOLDS)
         fits = fit_path(given, known, lams, loss=self.loss, weights=shares, **effort)
         losses = as_losses(self.loss, labels.shape[1])
         left_out = canonical_labels(labels, losses)[test]
