@@ -223,6 +223,18 @@ def test_a_trained_run_is_certified_against_the_optimum() -> None:
     assert polished["accepted"] is (polished["certified_gap"] <= SETTINGS["trained"]["tol"])
 
 
+def test_a_trained_run_is_compared_with_an_optimum_as_good_as_asked_for() -> None:
+    settings = {"width": 32, "steps": 50, "prove": False}
+    run = replace(RUN, inputs=4, points=16, solver="trained")
+    best = perform(replace(run, settings=settings))
+    for rough in ({"optimum_tol": 0.01}, {"time_limit": 1e-9}):
+        quick = perform(replace(run, settings={**settings, **rough}))
+        assert quick["vv_norm"] == best["vv_norm"]
+        assert quick["estimated_gap"] > best["estimated_gap"]
+    close = perform(replace(run, settings={**settings, "optimum_tol": 0.01}))
+    assert (1 - close["estimated_gap"]) * (1 + 0.011) >= 1 - best["estimated_gap"]
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 

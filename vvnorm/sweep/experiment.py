@@ -36,6 +36,8 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         "exact": False,
         "tol": 0.02,
         "prove": True,
+        "optimum_tol": 1e-6,
+        "time_limit": 600.0,
     },
 }
 """Settings of each solver with their defaults.
@@ -43,6 +45,8 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 tol : relative gap, and relative residual, up to which a run is accepted; for `certified` also what is asked of the solver.
 prove : whether to make a certificate. In four or more dimensions it takes up to half a minute and proves little; without
     it a run is not accepted, and carries the solver's own estimate of its gap only.
+optimum_tol : relative gap asked of the solver whose lower bound a trained network is compared with: gaps are at most this
+    much too large. Where many inputs make the solver slow, more than the default is enough.
 time_limit : seconds after which the solver gives its best network so far. Only many points or inputs take that long.
 width, steps, penalty, polish, exact : as for `vvnorm.train`.
 lam : strength of the regularisation, in units of `vvnorm.lambda_max`.
@@ -170,7 +174,7 @@ def _trained(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
     options = {name: settings[name] for name in ("width", "steps", "penalty", "polish", "exact")}
     lam = settings["lam"] * lambda_max(X, Y)
     network = train(X, Y, lam=lam, seeds=[run.seed], progress=False, **options).networks[0]
-    optimum = interpolate(X, Y, time_limit=SETTINGS["certified"]["time_limit"])
+    optimum = interpolate(X, Y, tol=settings["optimum_tol"], time_limit=settings["time_limit"])
     certificate, accepted = None, False
     if settings["prove"]:
         certificate = certify(network, X, Y, dual=optimum.dual if run.inputs > 1 else None)
