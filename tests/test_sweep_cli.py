@@ -85,9 +85,18 @@ def test_dry_run_counts_and_estimates_and_writes_nothing(run: Command, tmp_path:
 
 
 def test_dry_run_says_so_where_it_only_knows_a_bound(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vvnorm.sweep.estimate.FIRST_PATIENCE", 2.0)
+    monkeypatch.setattr("vvnorm.sweep.estimate.PATIENCE", 0.1)
+    done = run("sweep", specify(tmp_path, seconds=1), "--dry-run", "--workers", 1)
+    assert re.search(r"^16 runs: at least \S+ s on 1 processes$", done.out, re.M), done.out
+
+
+def test_time_to_load_and_compile_is_no_bound_on_a_run(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vvnorm.sweep.estimate.FIRST_PATIENCE", 0.5)
     done = run("sweep", specify(tmp_path, seconds=30), "--dry-run", "--workers", 1)
-    assert re.search(r"^16 runs: at least \S+ (s|min) on 1 processes$", done.out, re.M), done.out
+    assert [row["seconds"] for row in done.rows] == ["?"]
+    assert re.search(r"^16 runs: .* took too long to tell; try again$", done.out, re.M), done.out
 
 
 def test_estimate_takes_the_times_that_a_store_has(run: Command, tmp_path: Path) -> None:

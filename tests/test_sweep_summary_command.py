@@ -70,6 +70,17 @@ def test_estimates_let_runs_count_that_were_not_accepted(run: Command, store: st
     assert {line.split("\t")[6] for line in done.out.splitlines()[1:]} == {"12"}
 
 
+def test_a_store_of_which_nothing_counts_says_why(run: Command, store: str, tmp_path: Path) -> None:
+    study = load_study(tmp_path / "spec.toml")
+    with Store(tmp_path / "new.sqlite", study, code="1+abc") as kept:
+        assert run("summary", "new.sqlite").out.splitlines()[-1] == "no run is done yet"
+        outcome = {"accepted": 0, "certified_gap": None, "estimated_gap": 1e-4, "residual": 1e-12, "mean_gradient": 1.0}
+        for one in study.runs:
+            kept.add(one, outcome, 0.1, "here")
+    assert "--estimated GAP" in run("summary", "new.sqlite").out.splitlines()[-1]
+    assert "--estimated" not in run("summary", "new.sqlite", "--estimated", 1e-3).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

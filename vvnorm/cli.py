@@ -4,6 +4,7 @@ Exit codes: 0 ok; 1 violated or not certified; 2 inconclusive; 64 usage or bad i
 130 interrupted.
 """
 
+import math
 import os
 import sys
 from enum import StrEnum
@@ -676,7 +677,8 @@ def summary(
         raise ValueError(f"--measure {measure!r} is not one of {', '.join(MEASURES)}")
     if estimated is not None and not estimated > 0:
         raise ValueError(f"--estimated must be positive, got {estimated}")
-    lines = summarise(load_rows(store), measures=MEASURES if out else (measure,), estimated=estimated)
+    rows = load_rows(store)
+    lines = summarise(rows, measures=MEASURES if out else (measure,), estimated=estimated)
     table = _Table("solver", "target", "d", "labels", "sigma", "m", "n", "ratio", "interval", "verdict")
     for line in lines:
         if line["measure"] == measure:
@@ -687,6 +689,10 @@ def summary(
             interval = f"[{line['low']:.4f}, {line['high']:.4f}]" if found else ""
             table.row(*named, m, str(line["n"]), ratio, interval, str(line["verdict"] or ""))
     table.show()
+    if not rows:
+        _say("no run is done yet")
+    elif estimated is None and not any(row["accepted"] for row in rows):
+        _say("no run has a certificate that was accepted; --estimated GAP lets runs count by estimates of their gap")
     if out:
         write_lines(out, lines, code=load_code(store))
     return OK
@@ -707,8 +713,11 @@ def _foresee(study: "Study", path: Path, workers: int) -> int:
         seconds[run.solver, run.target, run.inputs, run.points] += found.seconds[run.size]
     table = _Table("solver", "target", "inputs", "points", "runs", "seconds")
     for kind, count in sorted(counts.items()):
-        table.row(*map(str, kind), str(count), f"{seconds[kind]:.3g}")
+        table.row(*map(str, kind), str(count), "?" if math.isnan(seconds[kind]) else f"{seconds[kind]:.3g}")
     table.show()
+    if any(map(math.isnan, seconds.values())):
+        _say(f"{len(study.runs)} runs: the first, with loading and compiling, took too long to tell; try again")
+        return OK
     about = "at least" if found.at_least else "about"
     total = sum(seconds.values()) / min(workers, len(study.runs))
     _say(f"{len(study.runs)} runs: {about} {_duration(total)} on {workers} processes")

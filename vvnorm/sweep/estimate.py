@@ -1,5 +1,6 @@
 """How long a study will take, from a few of its runs."""
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from statistics import fmean
@@ -13,12 +14,13 @@ from vvnorm.sweep.study import Study
 Size = tuple[str, int, int, float]
 """`Run.size`."""
 
-FIRST_PATIENCE, PATIENCE = 20.0, 3.0
-"""Seconds for the first run of a solver, which loads and compiles, and for all others of that solver together."""
+FIRST_PATIENCE, PATIENCE = 120.0, 3.0
+"""Seconds for the first run of a solver, which loads and compiles (half a minute on idle cores, where nothing is compiled
+yet), and for all others of that solver together."""
 
 
 class Estimate(NamedTuple):
-    """Seconds that a run of each size takes, and the sizes of which only a lower bound is known."""
+    """Seconds that a run of each size takes, nan if not known, and the sizes of which only a lower bound is known."""
 
     seconds: Mapping[Size, float]
     at_least: frozenset[Size]
@@ -27,7 +29,8 @@ class Estimate(NamedTuple):
 def estimate(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> Estimate:
     """Time one run of each size, the smallest first, where rows of a store do not say it, in some seconds altogether.
 
-    Sizes for which no time is left are counted like the slowest known one of their solver.
+    Sizes for which no time is left are counted like the slowest known one of their solver. If not even the first run of a
+    solver ends in time, nothing is known of it: most of that time may have gone into loading and compiling.
 
     Parameters
     ----------
@@ -49,14 +52,14 @@ def estimate(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> Estima
         lacking = {one: run for one, run in sizes.items() if one not in times}
         measured, longest = _measure(lacking, perform)
         seconds |= measured
-        slowest = max([longest, *(seconds[one] for one in sizes if one in seconds)])
+        slowest = max([*longest, *(seconds[one] for one in sizes if one in seconds)], default=math.nan)
         at_least |= lacking.keys() - measured.keys()
         seconds |= dict.fromkeys(lacking.keys() - measured.keys(), slowest)
     return Estimate(seconds, frozenset(at_least))
 
 
-def _measure(runs: Mapping[Size, Run], perform: Perform) -> tuple[dict[Size, float], float]:
-    """Seconds of each run for which there is time, in a process of its own, and of the first for which there was not."""
+def _measure(runs: Mapping[Size, Run], perform: Perform) -> tuple[dict[Size, float], list[float]]:
+    """Seconds of each run for which there is time, in a process of its own, and after how many one was cut short, if so."""
     measured: dict[Size, float] = {}
     patience = FIRST_PATIENCE
     with WorkerProcesses(1) as process:
@@ -68,6 +71,6 @@ def _measure(runs: Mapping[Size, Run], perform: Perform) -> tuple[dict[Size, flo
                 measured[one] = call.result(timeout=max(0.0, patience))[0].seconds
             except TimeoutError:
                 process.stop()
-                return measured, time.monotonic() - began
+                return measured, [time.monotonic() - began] if number else []
             patience = PATIENCE if number == 0 else patience - (time.monotonic() - began)
-    return measured, 0.0
+    return measured, []
