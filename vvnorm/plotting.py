@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vvnorm.network import ReLUNetwork
     from vvnorm.solution import Interpolant, Solution
     from vvnorm.training import TrainingResult
+    from vvnorm.training.comparison import Comparison
 
 GROUP = "vvnorm.figures"
 FORMATS = (".pdf", ".svg", ".png")
@@ -280,6 +281,43 @@ def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str],
         axes[-1].plot(result.history["step"], cost, color=COLOURS["blue"], lw=0.9)
         axes[-1].set(xlabel="step", ylabel="VV norm", yscale="log" if np.all(cost > 0) else "linear")
         save(figure, target)
+
+
+def plot_comparison(comparison: "Comparison", path: str | os.PathLike[str] | None = None) -> "Figure":
+    """Draw joint and separate networks of several tasks, one panel per task: its test metric, all seeds and their mean.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From `vvnorm.training.comparison.compare`.
+    path : path-like, optional
+        `.pdf`, `.svg` or `.png`, to write the figure there.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    target = None if path is None else check_plot_path(path)
+    lines, kinds = comparison.summary(), comparison.kinds
+    names = [weighting if kind == "joint" else kind.replace("separate_", "separate, same ") for kind, weighting in kinds]
+    tasks = comparison.data.tasks
+    with style():
+        figure = new_figure(max(6.4, 1.2 + 1.9 * len(tasks)), 0.8 + 0.25 * len(kinds))
+        panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
+        for axes, task in zip(panels, tasks, strict=True):
+            own = [line for line in lines if line["task"] == task.name]
+            for place, (kind, line) in enumerate(zip(kinds, own, strict=True)):
+                colour = COLOURS["blue" if kind[0] == "joint" else "orange"]
+                seeds = comparison.values(*kind, task.name)
+                axes.plot(seeds, np.full(len(seeds), place), "|", ms=5, color=COLOURS["grey"])
+                axes.plot([line["low"], line["high"]], [place, place], color=colour)
+                axes.plot(line["value"], place, "o", ms=4, color=colour)
+            axes.set(title=_literal(task.name), xlabel=own[0]["metric"])
+        panels[0].set_yticks(range(len(kinds)), names)
+        panels[0].invert_yaxis()
+        if target:
+            save(figure, target)
+    return figure
 
 
 def plot_fit(
