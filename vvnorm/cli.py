@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from vvnorm.solution import Solution
     from vvnorm.sweep.execute import Tally
     from vvnorm.sweep.study import Study
+    from vvnorm.task_data import TaskData
     from vvnorm.training import TrainingResult
+    from vvnorm.training.comparison import Comparison
 
 OK, NOT_CERTIFIED, INCONCLUSIVE, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
 
@@ -563,6 +565,212 @@ def _training_rows(result: "TrainingResult") -> list[dict[str, Any]]:
         table.row(str(row["seed"]), *(f"{row[name]:.6g}" for name in columns))
     table.show()
     return rows
+
+
+@app.command()
+def tasks(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="CSV file, or builtin:breast_cancer, :digits_overlaid, :digits_multilabel or :linnerud.",
+            show_default=False,
+        ),
+    ],
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=LOSS[:PARAM][:COL[=VALUE]]",
+            help="squared:COL, huber:DELTA:COL, logistic:COL[=POSITIVE], hinge:COL, softmax:COL, one-class:NU:COL "
+            "(scores), one-class:NU:COL=NORMAL or one-class:NU (all rows are normal); repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    x: Annotated[
+        str | None,
+        typer.Option("--x", metavar="COL[,COL]", help="Inputs; by default all columns no task names.", show_default=False),
+    ] = None,
+    weighting: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of the losses: equal, grid, learned, uncertainty, alternating, gradnorm, mgda, mgda_ub, upgrad, or one "
+            "number per task, as 1,2,0.5; repeatable.",
+            show_default="equal, uncertainty, mgda_ub",
+        ),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Splits and starts.", show_default="5, quick 3")] = None,
+    width: Annotated[
+        int | None, typer.Option(min=1, help="Neurons of the joint network.", show_default="64, quick 32")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of training.", show_default="1000, quick 150")] = None,
+    lam: Annotated[float, typer.Option(help="Weight of the VV norm against mean losses.")] = 1e-3,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples per step; all by default.", show_default=False)
+    ] = None,
+    standardise: Annotated[bool, typer.Option(help="Whether inputs are standardised, by the training rows.")] = True,
+    seed: SeedOption = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds and steps, a smaller network.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR|NET.npz", help="Save the best joint network of each weighting; a file for one.", show_default=False
+        ),
+    ] = None,
+    plot: PlotOption = None,
+    json: JsonOption = None,
+) -> int:
+    """Train one network on several tasks under several weightings, and separate ones, and test them all."""
+    from vvnorm.files import write_json
+
+    _check_outputs(json, out if out and out.suffix == ".npz" else None, plot)
+    chosen = [_weighting(text) for text in weighting or ("equal", "uncertainty", "mgda_ub")]
+    if repeated := [name for name in chosen if chosen.count(name) > 1]:
+        raise ValueError(f"--weighting names {repeated[0]} twice")
+    _check_folder(out, len(chosen))
+    found = _task_data(data, task, x, seed)
+    usual = {"seeds": 3, "width": 32, "steps": 150} if quick else {"seeds": 5, "width": 64, "steps": 1000}
+    asked = {"seeds": seeds, "width": width, "steps": steps}
+    settings: dict[str, Any] = usual | {name: value for name, value in asked.items() if value is not None}
+
+    from vvnorm.training.comparison import compare
+
+    numbers = range(seed, seed + settings.pop("seeds"))
+    with _Progress() as progress:
+        comparison = compare(
+            found,
+            weightings=chosen,
+            seeds=numbers,
+            lam=lam,
+            batch_size=batch_size,
+            standardise=standardise,
+            advance=progress.task("training", len(chosen) + 2 * len(found.tasks)),
+            **settings,
+        )
+    _show_comparison(comparison)
+    saved = _save_joint(comparison, out) if out else {}
+    if plot:
+        from vvnorm.plotting import plot_comparison
+
+        plot_comparison(comparison, plot)
+    if json:
+        record = {"source": found.source, "notes": found.notes, "inputs": found.x_names, "saved": saved}
+        numbers_found = {"rows": comparison.rows, "summary": comparison.summary(), "histories": comparison.histories}
+        write_json(json, record | {"settings": comparison.settings} | numbers_found)
+    return OK
+
+
+def _task_data(data: str, specs: list[str] | None, x: str | None, seed: int) -> "TaskData":
+    from vvnorm.task_data import builtin_task_data, load_task_data
+
+    if data.startswith("builtin:"):
+        if specs or x:
+            raise ValueError(f"--{'task' if specs else 'x'} belongs to files; built-in data have their tasks and inputs")
+        return builtin_task_data(data.removeprefix("builtin:"), seed)
+    if not specs:
+        raise ValueError(f"--task must say what is learned from {data!r}, NAME=LOSS[:PARAMETER][:COLUMN[=VALUE]]")
+    return load_task_data(data, specs, None if x is None else _columns(x))
+
+
+def _weighting(text: str) -> str | tuple[float, ...]:
+    """Read the name of a weighting, or numbers."""
+    parts = text.split(",")
+    try:
+        return tuple(float(part) for part in parts)
+    except ValueError:
+        if len(parts) > 1:
+            raise ValueError(f"--weighting {text!r} is neither a name nor one number per task") from None
+        return text.strip().replace("-", "_")
+
+
+def _check_folder(out: Path | None, networks: int) -> None:
+    """Refuse a place where so many networks cannot be saved."""
+    if out is None:
+        return
+    if out.suffix == ".npz":
+        if networks > 1:
+            raise ValueError(f"--out {str(out)!r} is one file, but there are {networks} weightings; name a folder")
+    elif out.exists() and not out.is_dir():
+        raise ValueError(f"--out must be a folder or end in .npz, got the file {str(out)!r}")
+    elif not out.absolute().parent.is_dir():
+        raise ValueError(f"cannot make the folder {str(out)!r}: the one it is in does not exist")
+    elif not os.access(out if out.exists() else out.absolute().parent, os.W_OK):
+        raise ValueError(f"cannot write to the folder {str(out)!r}")
+
+
+def _show_comparison(comparison: "Comparison") -> None:
+    """Print what was trained, the metric of every task, and what the networks cost."""
+    from vvnorm.training.comparison import SAME_WIDTH
+
+    data, settings = comparison.data, comparison.settings
+    for name, text in (
+        ("data", f"{data.source}: {len(data)} samples, {data.X.shape[1]} inputs"),
+        ("tasks", ", ".join(f"{task.name} ({task.loss})" for task in data.tasks)),
+        *(("labels", note) for note in data.notes),
+        ("inputs", "standardised by the training rows of each split" if settings["standardise"] else "as they come"),
+        ("training", f"{settings['steps']} steps, width {settings['width']}, lam {settings['lam']:g}"),
+        ("splits", f"{len(settings['seeds'])}, with {settings['test_share']:.0%} of the samples for tests"),
+    ):
+        _say(f"{name:>18}  {text}")
+    rows = comparison.summary()
+    tested = _Table(
+        "networks", "weighting", "task", "metric", "value", "95 % interval", "gain", "interval of gain", "steps to target"
+    )
+    for row in rows:
+        tested.row(
+            _ARRANGED[row["arrangement"]],
+            row["weighting"],
+            row["task"],
+            row["metric"],
+            *_with_interval(row, "value", "low", "high"),
+            *(("", "") if row["arrangement"] == SAME_WIDTH else _with_interval(row, "gain", "gain_low", "gain_high")),
+            f"{row['steps_to_target']:.0f} ({row['reached']:.0%})" if row["reached"] else "never",
+        )
+    tested.show()
+    cost = _Table("networks", "weighting", "parameters", "multiply-adds", "VV norm", "stationarity")
+    for row in rows[:: len(data.tasks)]:
+        kind = (row["arrangement"], row["weighting"], row["task"])
+        stationarity = float(comparison.values(*kind, "stationarity").mean())
+        cost.row(
+            _ARRANGED[row["arrangement"]],
+            row["weighting"],
+            str(row["parameters"]),
+            str(row["multiply_adds"]),
+            f"{row['vv_norm']:.4g}",
+            _number(stationarity, ".2g"),
+        )
+    cost.show()
+    _say("gain: mean over seeds of how much better the metric is than that of separate networks of the same total width;")
+    _say("its intervals hold for all gains at once. VV norm: of inputs as trained on, separate networks' added up.")
+
+
+_ARRANGED = {"joint": "joint", "separate_width": "separate, same width", "separate_cost": "separate, same cost"}
+
+
+def _with_interval(row: dict[str, Any], value: str, low: str, high: str) -> tuple[str, str]:
+    ends = [_number(row[end], ".3g") for end in (low, high)]
+    return _number(row[value], ".4g"), f"[{ends[0]}, {ends[1]}]" if all(ends) else ""
+
+
+def _number(value: float, form: str) -> str:
+    """A number as text; empty for one that is not defined."""
+    return "" if value != value else format(value, form)
+
+
+def _save_joint(comparison: "Comparison", out: Path) -> dict[str, dict[str, Any]]:
+    """Save the joint network of the best seed under each weighting, of raw inputs; say and return which and where."""
+    if out.suffix != ".npz":
+        out.mkdir(exist_ok=True)
+    saved = {}
+    for weighting, networks in comparison.networks.items():
+        losses = sum(comparison.values("joint", weighting, task.name, "loss") for task in comparison.data.tasks)
+        norms = comparison.values("joint", weighting, comparison.data.tasks[0].name, "vv_norm")
+        best = int((losses + comparison.settings["lam"] * norms).argmin())
+        path = out if out.suffix == ".npz" else out / f"{weighting}.npz"
+        networks[best].save(path)
+        saved[weighting] = {"file": str(path), "seed": comparison.settings["seeds"][best]}
+        _say(f"{path}: joint network, {weighting}, seed {saved[weighting]['seed']}; it takes inputs as they come")
+    return saved
 
 
 @app.command()
