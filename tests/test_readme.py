@@ -45,6 +45,20 @@ def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert all(Path(name).stat().st_size for name in ("net.npz", "fit.pdf", "fit.json", "out.json"))
 
 
+def test_the_commands_on_tasks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = ["age,marker,radius,diagnosis", *(f"{k % 7},{k % 5},{k % 11},{'MB'[k % 3 > 0]}" for k in range(40))]
+    Path("patients.csv").write_text("\n".join(rows))
+    guide = (README.parent / "docs" / "multitask.md").read_text(encoding="utf-8")
+    commands = [c for text in (TEXT, guide) for c in re.findall(r"^    vvnorm (tasks .*)$", text, flags=re.MULTILINE)]
+    assert len(commands) == 4
+    for command in commands:
+        with pytest.raises(SystemExit) as exit_:
+            main([*shlex.split(command), "--steps", "2", "--width", "4", "--seeds", "2"])
+        assert exit_.value.code == 0, command
+    assert all(Path(name).stat().st_size for name in ("networks/equal.npz", "tasks.pdf", "tasks.json"))
+
+
 def test_files_it_points_to_exist() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", TEXT):
         assert (README.parent / target).exists(), target
