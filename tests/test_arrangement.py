@@ -20,14 +20,12 @@ def random_network(rng: np.random.Generator, neurons: int, inputs: int = 2) -> R
 
 def clip(polygon: np.ndarray, w: np.ndarray, b: float) -> np.ndarray:
     """Return the part of a convex polygon, corners in order, where w.x + b >= 0 (Sutherland-Hodgman)."""
-    kept = []
-    for p, q in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-        here, there = p @ w + b, q @ w + b
-        if here >= 0:
-            kept.append(p)
-        if here * there < 0:
-            kept.append(p + (q - p) * here / (here - there))
-    return np.array(kept).reshape(-1, 2)
+    here, after = polygon @ w + b, np.roll(polygon, -1, axis=0)
+    there = np.roll(here, -1)
+    crosses = here * there < 0
+    share = np.divide(here, here - there, out=np.zeros_like(here), where=crosses)
+    corners = np.stack([polygon, polygon + (after - polygon) * share[:, None]], axis=1)
+    return corners[np.column_stack([here >= 0, crosses])]
 
 
 def area(polygon: np.ndarray) -> float:

@@ -40,7 +40,7 @@ def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(commands) == 5
     for command in commands:
         with pytest.raises(SystemExit) as exit_:
-            main(shlex.split(command.replace("--draws 200", "--draws 10")))
+            main(shlex.split(command.replace("--draws 200", "--draws 3")))
         assert exit_.value.code == 0, command
     assert all(Path(name).stat().st_size for name in ("net.npz", "fit.pdf", "fit.json", "out.json"))
 
