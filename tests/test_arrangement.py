@@ -87,7 +87,7 @@ def test_no_concurrence_harms_in_a_disc(f: ReLUNetwork, data: st.DataObject) -> 
 @pytest.mark.parametrize("neurons", [0, 1, 6, 30])
 def test_a_disc_is_the_limit_of_its_polygons(neurons: int, rng: np.random.Generator) -> None:
     f = random_network(rng, neurons)
-    angle = np.arange(3000) * (2 * np.pi / 3000)
+    angle = np.arange(1500) * (2 * np.pi / 1500)
     polygon = np.array([0.3, -0.2]) + 1.3 * np.column_stack([np.cos(angle), np.sin(angle)])
     disc = Ball([0.3, -0.2], 1.3)
     assert mean_norm(f, disc) == pytest.approx(mean_norm(f, Hull(polygon)), rel=1e-5)
