@@ -573,7 +573,8 @@ def tasks(
         str,
         typer.Argument(
             metavar="DATA",
-            help="CSV file, or builtin:breast_cancer, :digits_overlaid, :digits_multilabel or :linnerud.",
+            help="CSV file, or builtin:breast_cancer, :digits_overlaid, :digits_multilabel or :linnerud; builtin:all is "
+            "the study of all four, with settings of its own.",
             show_default=False,
         ),
     ],
@@ -619,10 +620,20 @@ def tasks(
     ] = None,
     plot: PlotOption = None,
     json: JsonOption = None,
+    table: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write the lines of builtin:all.", show_default=False)
+    ] = None,
 ) -> int:
     """Train one network on several tasks under several weightings, and separate ones, and test them all."""
     from vvnorm.files import write_json
 
+    if data == _STUDY:
+        options = {"--task": task, "--x": x, "--weighting": weighting, "--seeds": seeds, "--width": width, "--steps": steps}
+        return _task_study(
+            quick, seed, table, options | {"--batch-size": batch_size, "--out": out, "--plot": plot, "--json": json}
+        )
+    if table:
+        raise ValueError(f"--csv is for the study {_STUDY}; of one data set --json has all numbers")
     _check_outputs(json, out if out and out.suffix == ".npz" else None, plot)
     chosen = [_weighting(text) for text in weighting or ("equal", "uncertainty", "mgda_ub")]
     if repeated := [name for name in chosen if chosen.count(name) > 1]:
@@ -657,6 +668,42 @@ def tasks(
         record = {"source": found.source, "notes": found.notes, "inputs": found.x_names, "saved": saved}
         numbers_found = {"rows": comparison.rows, "summary": comparison.summary(), "histories": comparison.histories}
         write_json(json, record | {"settings": comparison.settings} | numbers_found)
+    return OK
+
+
+_STUDY = "builtin:all"
+
+
+def _task_study(quick: bool, seed: int, table: Path | None, options: dict[str, Any]) -> int:
+    """Do the study of several tasks on all built-in data; its table is written anew as each data set is done."""
+    from vvnorm.sweep.store import code_version
+    from vvnorm.sweep.summary import write_lines
+    from vvnorm.training.task_study import DATA, run_study
+
+    _check_outputs(table)
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"{name} does not go with {_STUDY}, whose settings are stated beforehand")
+    done: list[dict[str, Any]] = []
+    with _Progress() as progress:
+        step = progress.task("data sets", len(DATA))
+
+        def advance(name: str, lines: list[dict[str, Any]]) -> None:
+            done.extend(lines)
+            if table:
+                write_lines(table, done, code=code_version())
+            step(name)
+
+        lines = run_study(quick, seed=seed, advance=advance)
+    shown = _Table("data", "networks", "weighting", "task", "metric", "value", "gain", "interval of gain", "verdict")
+    for line in lines:
+        value, _ = _with_interval(line, "value", "low", "high")
+        gain = _with_interval(line, "gain", "gain_low", "gain_high")
+        kind = (_ARRANGED[line["arrangement"]], line["weighting"], line["task"], line["metric"])
+        shown.row(line["data"], *kind, value, *gain, line["verdict"])
+    shown.show()
+    if table:
+        write_lines(table, lines, code=code_version())
     return OK
 
 
