@@ -63,6 +63,8 @@ def test_gradients_of_every_task_are_those_of_autograd(skip):
         losses[0].detach(), task_losses(model.network(at, 0)(X), labels, entry, TASKS), rtol=1e-10
     )  # fmt: skip
     shared = model.shared(z, hidden, model.representation(at, slopes))
+    flat = model.representation(at, slopes).detach().flatten(2)
+    np.testing.assert_allclose(model.products(at, slopes).detach(), flat @ flat.mT, rtol=1e-9, atol=1e-9)
     own = model.own(z, hidden, slopes)
     for t, task in enumerate(TASKS):
         expected = torch.autograd.grad(losses[0, t], tensors, retain_graph=True, allow_unused=True)

@@ -172,22 +172,16 @@ class _Loop:
     ) -> list[torch.Tensor]:
         """Gradients of the weighted sum of losses in all parameters, without the penalty."""
         model, kind = self.model, self.weighting.gradients
-        if kind == "none":
-            weights = self._weights(losses, None)
-            slopes = slopes * model.per_output(weights)
-            by_W, by_b = model.shared(z, hidden, torch.bmm(slopes, self.at.V)[:, None])
-            return [by_W[:, 0], by_b[:, 0], *model.own(z, hidden, slopes)]
-        back = model.representation(self.at, slopes)
-        if kind == "representation":
-            weights = self._weights(losses, _inner_products(back))
-            by_W, by_b = model.shared(z, hidden, torch.einsum("st,stnk->snk", weights, back)[:, None])
-            shared = [by_W[:, 0], by_b[:, 0]]
-        else:
-            each = model.shared(z, hidden, back)
+        if kind == "parameters":
+            each = model.shared(z, hidden, model.representation(self.at, slopes))
             weights = self._weights(losses, sum(_inner_products(part) for part in each))
             shared = [torch.einsum("st,st...->s...", weights, part) for part in each]
-        own = slopes if self.weighting.own_losses else slopes * model.per_output(weights)
-        return [*shared, *model.own(z, hidden, own)]
+            weighted = slopes * model.per_output(weights)
+        else:
+            weights = self._weights(losses, model.products(self.at, slopes) if kind == "representation" else None)
+            weighted = slopes * model.per_output(weights)
+            shared = [part[:, 0] for part in model.shared(z, hidden, torch.bmm(weighted, self.at.V)[:, None])]
+        return [*shared, *model.own(z, hidden, slopes if self.weighting.own_losses else weighted)]
 
     def _weights(self, losses: torch.Tensor, gram: torch.Tensor | None) -> torch.Tensor:
         found = self.rule(self.step, _numpy(losses), None if gram is None else _numpy(gram))

@@ -127,6 +127,7 @@ class TaskModel:
         for t, task in enumerate(tasks):
             owner[list(task.outputs)] = t
         self.owner = torch.from_numpy(owner).to(like.device)
+        self.members = torch.nn.functional.one_hot(self.owner, len(self.tasks)).to(like)
 
     def _rows(self, rows: Sequence[Array]) -> torch.Tensor:
         return torch.from_numpy(np.stack(rows)).to(self.like)
@@ -168,6 +169,14 @@ class TaskModel:
         """Gradients of all losses with respect to the hidden layer's values, (S, tasks, n, K)."""
         each = [torch.bmm(slopes[..., columns], at.V[:, columns, :]) for columns in self.columns]
         return torch.stack(each, dim=1)
+
+    def products(self, at: Weights, slopes: torch.Tensor) -> torch.Tensor:
+        """Inner products of the tasks' gradients in the hidden layer's values, (S, tasks, tasks), without forming these.
+
+        <D_s V_s, D_t V_t> is the sum of the entries of (D_s' D_t) * (V_s V_t').
+        """
+        of_outputs = torch.bmm(slopes.mT, slopes) * torch.bmm(at.V, at.V.mT)
+        return self.members.mT @ of_outputs @ self.members
 
     def shared(self, z: torch.Tensor, hidden: torch.Tensor, back: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients in W and b, (S, m, K, d) and (S, m, K), from m in the hidden layer's values, (S, m, n, K)."""
