@@ -498,6 +498,9 @@ def train(
     """Train networks from several seeds and certify how far from the optimum each ended."""
     import warnings
 
+    import numpy as np
+
+    from vvnorm.data import has_missing
     from vvnorm.files import write_json
     from vvnorm.training import train as run
 
@@ -505,6 +508,9 @@ def train(
     dataset = _load(data, x, y, aux, sigma, seed, repeats)
     if plot and dataset.X.shape[1] != 1:
         raise ValueError(f"--plot needs one input column, got {', '.join(dataset.x_names)}")
+    if has_missing(dataset.Y):
+        row, column = (int(place[0]) for place in np.isnan(dataset.Y).nonzero())
+        raise ValueError(f"label {dataset.y_names[column]!r} is missing in row {row + 1}; `vvnorm tasks` trains without")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # said below, as notes
         result = run(
@@ -659,6 +665,8 @@ def tasks(
             **settings,
         )
     _show_comparison(comparison)
+    for note in comparison.notes:
+        _say(f"note: {note}")
     saved = _save_joint(comparison, out) if out else {}
     if plot:
         from vvnorm.plotting import plot_comparison
@@ -667,8 +675,8 @@ def tasks(
     if json:
         record = {"source": found.source, "notes": found.notes, "inputs": found.x_names, "saved": saved}
         numbers_found = {"rows": comparison.rows, "summary": comparison.summary(), "histories": comparison.histories}
-        write_json(json, record | {"settings": comparison.settings} | numbers_found)
-    return OK
+        write_json(json, record | {"settings": comparison.settings, "training_notes": comparison.notes} | numbers_found)
+    return INCONCLUSIVE if comparison.notes else OK
 
 
 _STUDY = "builtin:all"

@@ -83,6 +83,8 @@ class Comparison:
         Of joint training by weighting; see `TaskTraining`.
     settings : dict
         Hyper-parameters and seeds, as plain numbers and words.
+    notes : tuple of str
+        What went wrong in training: seeds that diverged.
     """
 
     data: TaskData
@@ -90,6 +92,7 @@ class Comparison:
     networks: dict[str, list[ReLUNetwork]] = field(repr=False)
     histories: dict[str, dict[str, NDArray[Any]]] = field(repr=False)
     settings: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
     def values(self, arrangement: str, weighting: str, task: str, key: str = "value") -> Array:
         """Values of one kind of row, by seed; NaN where there is none."""
@@ -203,7 +206,7 @@ def compare(
     }
     goals = np.array([target * constant_losses(s.Y, s.weights, s.weights, tasks) for s in splits])
     rows: list[dict[str, Any]] = []
-    networks, histories = {}, {}
+    networks, histories, notes = {}, {}, []
     for name, rule in rules:
         chosen = [rule] * len(names)
         if isinstance(rule, Grid):
@@ -211,7 +214,8 @@ def compare(
                 choose(s.X, s.Y, s.weights, tasks, rule, plan, seed, recipe | {"width": width}, False)[0]
                 for s, seed in zip(splits, names, strict=True)
             ]
-        found, history, _ = train_side_by_side(_rows(splits), tasks, chosen, names, plan, width=width, **recipe)
+        found, history, wrong = train_side_by_side(_rows(splits), tasks, chosen, names, plan, width=width, **recipe)
+        notes += [f"joint, {name}: {note}" for note in wrong]
         cost = _cost([width], [tasks], data.X.shape[1])
         rows += _tested(splits, names, tasks, [(found, history, tasks)], goals, cost, JOINT, name)
         networks[name], histories[name] = [s.step.undo(f) for s, f in zip(splits, found, strict=True)], history
@@ -225,7 +229,8 @@ def compare(
             alone, columns = Task(task.name, tuple(range(len(task.outputs))), task.loss), list(task.outputs)
             shared = [(s.X, s.Y[:, columns], s.weights[:, columns]) for s in splits]
             weighting = [as_weighting("equal", 1)] * len(names)
-            found, history, _ = train_side_by_side(shared, [alone], weighting, names, plan, width=own, **recipe)
+            found, history, wrong = train_side_by_side(shared, [alone], weighting, names, plan, width=own, **recipe)
+            notes += [f"{arrangement}, {task.name}: {note}" for note in wrong]
             parts.append((found, history, (task,)))
             advance(f"{arrangement}, {task.name}")
         cost = _cost(widths, [(task,) for task in tasks], data.X.shape[1])
@@ -241,7 +246,7 @@ def compare(
         "target": target,
         "standardise": bool(standardise),
     }
-    return Comparison(data, rows, networks, histories, settings)
+    return Comparison(data, rows, networks, histories, settings, tuple(notes))
 
 
 def split(data: TaskData, seed: int, test_share: float, standardise: bool) -> Split:
@@ -338,11 +343,11 @@ def _tested(
 
 
 def mean_interval(values: Array, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Mean and Student's interval of independent values; the interval is NaN for fewer than two."""
+    """Mean and Student's interval of independent values; NaN where they say nothing of its length: one, or all equal."""
     from scipy.stats import t
 
     mean, n = float(np.mean(values)), len(values)
-    if n < 2:
+    if n < 2 or np.ptp(values) == 0:
         return mean, math.nan, math.nan
     reach = float(t.ppf((1 + confidence) / 2, n - 1)) * float(np.std(values, ddof=1)) / math.sqrt(n)
     return mean, mean - reach, mean + reach

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def choose(
     runs = [(share, out) for out in held_out for share in shares]
     data = [(X, Y, entry - out) for _, out in runs]
     weightings = [Fixed(tuple(len(tasks) * share)) for share, _ in runs]
+    plan = replace(plan, records=1)
     networks, _, _ = train_side_by_side(data, tasks, weightings, [seed] * len(runs), plan, progress=progress, **recipe)
     scores = [
         np.mean(task_losses(network(X), Y, out, tasks) / constant_losses(Y, entry - out, out, tasks))

@@ -20,7 +20,6 @@ from vvnorm.training.problem import Initialisation
 from vvnorm.training.task_model import Coordinates, TaskModel, Weights, start
 from vvnorm.training.weighting import Alternating, Fixed, Rule, Weighting
 
-_RECORDS = 100  # of a run
 _RECORDED = ("step", "vv_norm", "stationarity", "losses", "weights")
 _LARGEST = 1e8  # of a parameter in training coordinates, where all are of order 1
 
@@ -38,12 +37,15 @@ class Plan:
         Weight of the penalty.
     batch_size : int or None
         Samples per step; None means all.
+    records : int
+        How often at most the losses of all samples are recorded.
     """
 
     steps: int
     lr: float
     lam: float
     batch_size: int | None
+    records: int = 100
 
     def rate(self, step: int) -> float:
         """Learning rate of a step: it falls to 0 along a cosine."""
@@ -135,7 +137,7 @@ class _Loop:
         self.optimisers = [make_adam(self.at.tensors, lr=plan.lr) for _ in range(count)]
         self.step, self.epoch = 0, -1
         self.longest: Array | None = None  # squared length of the longest gradient at the start
-        self.records = set(np.linspace(0, plan.steps, min(_RECORDS, plan.steps) + 1).round().astype(int).tolist())
+        self.records = set(np.linspace(0, plan.steps, min(plan.records, plan.steps) + 1).round().astype(int).tolist())
         self.rows: dict[str, list[NDArray[Any]]] = {
             name: [] for name in ("step", "vv_norm", "stationarity", "losses", "weights")
         }

@@ -74,10 +74,11 @@ def complaints_about(line: Line) -> list[str]:
     """What is wrong with a recorded line; an empty list if it may be drawn."""
     name = f"{line['data']}, {line['arrangement']}, {line['weighting']}, {line['task']}"
     found = []
-    if not (math.isfinite(line["value"]) and line["low"] <= line["value"] <= line["high"]):
-        found.append(f"{name}: {line['value']} is not inside [{line['low']}, {line['high']}]")
-    if not line["gain_low"] <= line["gain"] <= line["gain_high"]:
-        found.append(f"{name}: gain {line['gain']} is not inside [{line['gain_low']}, {line['gain_high']}]")
+    if not math.isfinite(line["value"]):
+        found.append(f"{name}: the {line['metric']} is {line['value']}")
+    for key, low, high in (("value", "low", "high"), ("gain", "gain_low", "gain_high")):
+        if line[low] > line[key] or line[key] > line[high]:  # without an interval the ends are NaN
+            found.append(f"{name}: {key} {line[key]} is not inside [{line[low]}, {line[high]}]")
     if line["verdict"] != verdict(line):
         found.append(f"{name}: verdict {line['verdict']} does not follow from its interval")
     return found
