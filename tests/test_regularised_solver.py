@@ -244,6 +244,24 @@ def test_gaps_with_weights_and_missing_labels(kind: str, spacing: str, ratio: fl
         assert found.value == pytest.approx(curvature_fit(x, Y, found.lam, weights=weights).value, rel=3e-6)
 
 
+@pytest.mark.parametrize(
+    "how", ["first output missing", "second output missing", "rows of weight 0", "entries of weight 0"]
+)
+@pytest.mark.parametrize("losses", [("squared",) * 2, ("one_class:0.3", "hinge"), ("huber:0.5", "logistic")])
+@pytest.mark.parametrize("ratio", [0.3, 1e-2])
+def test_knots_without_data_on_their_left(how: str, losses: tuple[str, str], ratio: float) -> None:
+    """Some of the first knots lie there: jumps in outputs without labels cost nothing, and mean nothing."""
+    x, Y = sample(losses, 60, seed=52, spacing="regular")
+    weights, hidden = None, x < x[25]
+    if "missing" in how:
+        Y[hidden, 0 if "first" in how else 1] = np.nan
+    elif "rows" in how:
+        weights = np.where(hidden, 0.0, 1.0)
+    else:
+        weights = np.where(hidden[:, None], 0.0, [1.0, 2.0])
+    proved(x, Y, ratio * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights, tol=1e-6)
+
+
 @pytest.mark.parametrize("losses", [("squared",) * 2, *[(loss,) for loss in LOSSES[1:]], LOSSES])
 def test_weight_two_is_an_entry_twice_and_weight_zero_a_missing_one(losses: tuple[str, ...]) -> None:
     x, Y = sample(losses, 40, seed=4)

@@ -261,7 +261,11 @@ def improve(
             if warm < 0 and total == misfit:
                 warm = _WARM_UP
                 for i in range(1, k - 1):
-                    trial[i] = 1e6 / work[0][0, i, 0]
+                    most = 0.0
+                    for g in range(len(offsets) - 1):
+                        most = max(most, work[0][g, i, 0])
+                    # Left of a knot there may be no data: no output need bend there.
+                    trial[i] = 1e6 / most if most > 0.0 else 0.0
                 continue
             warm, before = 0, total
             step += 1
