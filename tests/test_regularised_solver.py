@@ -152,6 +152,14 @@ def test_two_distinct_inputs_are_fitted_by_a_line_through_their_means(x: list[fl
                 np.testing.assert_allclose(found([place])[0], Y[np.array(x) == place].mean(axis=0), atol=1e-12)
 
 
+@pytest.mark.parametrize("loss", LOSSES[1:])
+def test_two_distinct_inputs_leave_nothing_to_bend_for_any_loss(loss: str) -> None:
+    x, Y = np.array([0, 0, 2, 2, 2.0]), np.array([1, 0, 1, 0, 1.0])
+    assert lambda_max(x, Y, loss=loss) == 0
+    for lam in (1.0, 1e-16):
+        assert len(proved(x, Y, lam, loss=loss, tol=1e-6).knots) == 0
+
+
 @pytest.mark.parametrize(
     ("x_scale", "y_scale"), [(1e-150, 1.0), (1e150, 1.0), (1.0, 1e-150), (1.0, 1e150), (1e-100, 1e100)]
 )
@@ -458,6 +466,18 @@ def test_dual_variables_at_the_ends_of_their_domain_are_proved() -> None:
     found = proved(x, np.array(y, dtype=np.float64), 0.5, loss="hinge", tol=1e-6)
     assert found.value == pytest.approx(4, rel=1e-6)
     assert found.gap <= 2 * found.found.gap + 1e-12
+
+
+def test_a_steep_line_beside_other_outputs_is_proved() -> None:
+    """Hinge labels that touch at x = 3 take a slope of 1e4: what makes their dual array orthogonal is as steep."""
+    x = np.array([0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4.0])
+    scores = waves(x, 2, np.random.default_rng(0))
+    classes = np.array([[np.nan] * 8 + [1, 1, 1, 1, 0, 0, 0]]).T
+    Y, losses = np.column_stack([scores, classes]), ("one_class:1", "one_class:0.1", "hinge")
+    weights = np.random.default_rng(1).uniform(0.2, 2, (15, 1))
+    for ratio in (0.5, 0.1, 0.01):
+        found = proved(x, Y, ratio * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights, tol=1e-6)
+        assert found.gap <= 2 * found.found.gap + 1e-12
 
 
 # --- compilation ------------------------------------------------------------------------------------------------------

@@ -221,7 +221,11 @@ def segment_sums(data: Any, floor: float, f: Any, pull: Any, bend: Any, sums: An
 
 @plain()
 def balance(x: Any, centre: float, dual: Any, bend: Any, line: Any) -> None:
-    """Set `line` (2, T) to the function whose product with bend has the same sum and moment as dual, output by output."""
+    """Set `line` (3, T) to the function whose product with bend has the same sum and moment as dual, output by output.
+
+    Its rows are a place near the centroid of bend, relative to `centre`, the function's value there, and its slope. One
+    entry may have almost all of bend and steep functions be needed: away from the place values would lose their digits.
+    """
     for t in range(dual.shape[1]):
         n, place, force = 0.0, 0.0, 0.0
         for i in range(len(x)):
@@ -229,13 +233,24 @@ def balance(x: Any, centre: float, dual: Any, bend: Any, line: Any) -> None:
             place += bend[i, t] * (x[i] - centre)
             force += dual[i, t]
         place = place / n if n > 0.0 else 0.0
-        spread, torque = 0.0, 0.0
+        lever, spread, torque = 0.0, 0.0, 0.0
         for i in range(len(x)):
             off = (x[i] - centre) - place
+            lever += bend[i, t] * off  # what rounding of the place leaves
             spread += bend[i, t] * off * off
             torque += dual[i, t] * off
-        line[1, t] = torque / spread if spread > 0.0 else 0.0
-        line[0, t] = (force / n if n > 0.0 else 0.0) - line[1, t] * place
+        shift = lever / n if n > 0.0 else 0.0
+        spread -= shift * lever
+        line[0, t] = place
+        line[2, t] = (torque - shift * force) / spread if spread > 0.0 else 0.0
+        line[1, t] = (force / n if n > 0.0 else 0.0) - line[2, t] * shift
+
+
+@part()
+def _on(line: Any, t: int, off: float) -> float:
+    """Value of what `balance` sets, at a distance from the centre."""
+    value: float = line[1, t] + line[2, t] * (off - line[0, t])
+    return value
 
 
 @plain()
@@ -261,7 +276,7 @@ def sweep(
     Z, S = scratch[0], scratch[1]
     fill(Z, 0.0)
     fill(S, 0.0)
-    here = x[0]
+    here, end = x[0], x[N - 1]
     for p in range(last + 1):
         origin, best = x[rows[p]], enough
         worst[p] = -1
@@ -269,12 +284,12 @@ def sweep(
             norm, step, off = 0.0, x[i] - here, x[i] - centre
             for t in range(T):
                 Z[t] += step * S[t]
-                S[t] += dual[i, t] - bend[i, t] * (line[0, t] + line[1, t] * off)
+                S[t] += dual[i, t] - bend[i, t] * _on(line, t, off)
                 norm += Z[t] * Z[t]
             here = x[i]
             if i == rows[p]:
                 copy(Z, Z_knots[p])
-            if norm > best and x[i] > origin:
+            if norm > best and origin < x[i] < end:  # at both ends Z is nil, up to rounding
                 best = norm
                 worst[p] = i
         sizes[p] = best
@@ -300,7 +315,7 @@ def misfit(data: Any, f: Any, centre: float, dual: Any, bend: Any, line: Any, th
                 if y != y or w == 0.0:
                     continue
                 u = values[p, t] + slopes[p, t] * off
-                r = theta * (dual[i, t] - bend[i, t] * (line[0, t] + line[1, t] * place)) / w
+                r = theta * (dual[i, t] - bend[i, t] * _on(line, t, place)) / w
                 gaps[0, t] += w * _fenchel_young(codes[t], parameters[t], u, y, r)
                 if codes[t] != SQUARED and codes[t] != LOGISTIC:
                     at_corners += w * _fenchel_young(codes[t], parameters[t], u, y, dual[i, t] / w)

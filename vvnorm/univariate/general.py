@@ -115,7 +115,7 @@ class _Descent:
     def _assess(self, count: int) -> None:
         """Set sweep, gap and objective; remember the best state."""
         rounds, f, T = self.rounds, self.f, self.rounds.outputs
-        line = np.empty((2, T))
+        line = np.empty((3, T))
         entries.balance(rounds.x, rounds.centre, self.dual, self.bend, line)
         self._sweep(line)
         theta = min(1.0, self.lam / self.sweep.largest) if self.sweep.largest > 0 else 1.0
@@ -135,7 +135,7 @@ class _Descent:
         if self.gap < self.smallest_gap or self.best is None:
             values = None
             if rounds.corners or outside.any():
-                balanced = self.bend * (line[0] + line[1] * (rounds.x - rounds.centre)[:, None])
+                balanced = self.bend * (line[1] + line[2] * ((rounds.x - rounds.centre)[:, None] - line[0]))
                 values = theta * (self.dual - np.where(outside, 0.0, balanced))
             self.best = State(f, values, self.relative, count, self.steps, self.sweep.largest)
             self.smallest_gap, self.idle = self.gap, 0
