@@ -71,8 +71,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     for axes, name in zip(grid.flat, names, strict=False):
         _draw(axes, [line for line in lines if line["data"] == name], kinds, values["baseline"])
         axes.set_title(_TITLES[name])
-    for axes in grid[-1]:
-        axes.set_xlabel("gain over a network of its own, in % of its metric")
+    figure.supxlabel("gain over a network of its own, in % of its metric", fontsize="medium")
     return figure
 
 
@@ -86,12 +85,13 @@ def _draw(axes: "Axes", lines: Sequence[Line], kinds: Sequence[tuple[str, str]],
         reach = [np.subtract(middle, low), np.subtract(high, middle)]
         aside = 0.14 * (t - (len(tasks) - 1) / 2)
         heights = [kinds.index((line["arrangement"], line["weighting"])) + aside for line in own]
-        axes.errorbar(middle, heights, xerr=reach, ls="", lw=0.8, ms=3.5, marker=marker, color=COLOURS[colour], label=task)
+        look = {"ls": "", "lw": 0.8, "ms": 3.5, "marker": marker, "color": COLOURS[colour]}
+        axes.errorbar(middle, heights, xerr=reach, label=f"{task}, {own[0]['metric']}", **look)
     axes.set_yticks(range(len(kinds)), [_named(*kind) for kind in kinds])
     axes.set_ylim(len(kinds) - 0.5, -0.5)
-    axes.legend(
-        fontsize="x-small", loc="best", title=lines[0]["metric"] if len({line["metric"] for line in lines}) == 1 else None
-    )
+    least, most = axes.get_xlim()
+    axes.set_xlim(least, most + 0.45 * (most - least))  # room for the legend
+    axes.legend(fontsize="x-small", loc="upper right")
 
 
 def _named(arrangement: str, weighting: str) -> str:

@@ -26,7 +26,7 @@ _COLLAPSED = 0.9  # share of one task
 def compute(seed: int, quick: bool) -> FigureData:
     """Train joint networks under each weighting."""
     data = builtin_task_data("breast_cancer")
-    count, steps = (2, 400) if quick else (5, 2000)
+    count, steps = (2, 800) if quick else (5, 2000)
     chosen = [count * seed + k for k in range(count)]
     found = compare(data, weightings=tuple(_WEIGHTINGS), seeds=chosen, steps=steps, batch_size=128)
     shares = {}

@@ -15,7 +15,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from vvnorm import VVNormClassifier, VVNormInterpolator, VVNormRegressor, VVNormRegressorCV, fit, interpolate, lambda_max
+from vvnorm import (
+    VVNormClassifier,
+    VVNormInterpolator,
+    VVNormRegressor,
+    VVNormRegressorCV,
+    fit,
+    fit_path,
+    interpolate,
+    lambda_max,
+)
 
 ESTIMATORS = [VVNormRegressor(0.1), VVNormRegressorCV(3, cv=2), VVNormClassifier(0.1)]
 ALL = [*ESTIMATORS, VVNormInterpolator()]
@@ -160,11 +169,14 @@ def test_cross_validation_errors_are_those_of_single_fits() -> None:
             assert model.cv_errors_[row, k] == pytest.approx(np.average(each / 2, weights=weights[test]), rel=1e-4)
 
 
-def test_cross_validation_of_a_line_needs_lams() -> None:
-    X = np.arange(10.0)[:, None]
-    with pytest.raises(ValueError, match="an affine function fits y best"):
-        VVNormRegressorCV().fit(X, np.zeros(10))
-    assert VVNormRegressorCV([2.0]).fit(X, np.zeros(10)).lam_ == 2.0
+@pytest.mark.parametrize("features", [1, 2])
+def test_cross_validation_of_an_affine_function_has_no_lam_to_choose(features: int) -> None:
+    X, _ = waves(20, features=features)
+    y = 1 + X.sum(axis=1)
+    model = VVNormRegressorCV().fit(X, y)
+    assert (model.lams_.tolist(), model.lam_) == ([1.0], 1.0)
+    np.testing.assert_allclose(model.predict(X), y, rtol=1e-9)
+    assert VVNormRegressorCV([2.0]).fit(X, y).lam_ == 2.0
 
 
 # --- several features -------------------------------------------------------------------------------------------------
@@ -223,6 +235,25 @@ def test_climbing_stops_early_unless_more_is_asked_for() -> None:
         assert more.network_.vv_norm < model.network_.vv_norm
     path = VVNormRegressorCV(cv=2).fit(X, y)
     assert (len(path.lams_), len(VVNormRegressorCV(cv=2, max_iter=1).fit(*waves(20)).lams_)) == (10, 30)
+
+
+def test_lam_is_chosen_by_climbing_and_what_is_fitted_then_is_proved() -> None:
+    X, _ = waves(16, features=3)
+    y = np.abs(X[:, 0] - X[:, 1])
+    model = VVNormRegressorCV(cv=2).fit(X, y)
+    assert model.cv_errors_.shape == (10, 2)
+    assert model.solution_.provenance["bounds"] == "proved by exact searches"
+    assert model.solution_.value == VVNormRegressor(model.lam_).fit(X, y).solution_.value
+    assert model.solution_.verify() == []
+    np.testing.assert_array_equal(clone(model).fit(X, y).cv_errors_, model.cv_errors_)
+    exactly = np.empty_like(model.cv_errors_)
+    for k, (train, test) in enumerate(KFold(2).split(X)):
+        fits = fit_path(X[train], y[train], model.lams_ / 2, tol=1e-3)
+        exactly[:, k] = [np.mean((found(X[test])[:, 0] - y[test]) ** 2) / 2 for found in fits]
+    means, expected = model.cv_errors_.mean(axis=1), exactly.mean(axis=1)
+    np.testing.assert_allclose(means, expected, rtol=0.2)  # small next to what lam makes of them: they differ severalfold
+    assert np.argmin(means) == np.argmin(expected)
+    assert expected.max() > 2 * expected.min()
 
 
 def test_diabetes_with_all_its_features_in_a_pipeline() -> None:

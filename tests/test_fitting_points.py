@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vvnorm import Fit, MultivariateSolution, fit, fit_path, interpolate, lambda_max
+from vvnorm.fitting import warm_fits
 
 Array = NDArray[np.float64]
 
@@ -127,6 +128,18 @@ def test_a_path_is_in_the_callers_order_whatever_the_convention() -> None:
         assert seen == [1.0, 0.3, 0.1]
         assert [found.verify() for found in fits] == [[]] * 3
     assert fit_path(X, Y, []) == []
+
+
+@pytest.mark.parametrize(("inputs", "bounds"), [(2, "proved by exact searches"), (3, "estimates")])
+def test_climbing_that_is_asked_for_comes_as_close_without_a_proof(inputs: int, bounds: str) -> None:
+    X, Y = sample(15, 1, inputs)
+    climbing, exact = (warm_fits(X, Y, tol=1e-3, climb=climb) for climb in (True, False))
+    start = None
+    for lam in (1.0, 0.1, 0.01):
+        found, start = climbing(lam, start)
+        assert found.provenance["bounds"].startswith(bounds)
+        assert found.value == pytest.approx(exact(lam, None)[0].value, rel=2e-3)
+        assert found.verify() == []  # by the verifier's own exact search
 
 
 def test_the_kind_of_solution_depends_on_inputs_and_convention() -> None:

@@ -510,7 +510,7 @@ def train(
         raise ValueError(f"--plot needs one input column, got {', '.join(dataset.x_names)}")
     if has_missing(dataset.Y):
         row, column = (int(place[0]) for place in np.isnan(dataset.Y).nonzero())
-        raise ValueError(f"label {dataset.y_names[column]!r} is missing in row {row + 1}; `vvnorm tasks` trains without")
+        raise ValueError(f"label {dataset.y_names[column]!r} is missing in row {row}; `vvnorm tasks` trains without")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # said below, as notes
         result = run(

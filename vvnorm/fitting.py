@@ -365,8 +365,17 @@ def warm_fits(
     max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
+    climb: bool = False,
 ) -> Callable[[float, Any], tuple[Any, Any]]:
-    """Prepare data to be fitted for lam that are not known beforehand; parameters and errors are those of `fit`.
+    """Prepare data to be fitted for lam that are not known beforehand.
+
+    Parameters
+    ----------
+    climb : bool
+        Whether neurons of three and more inputs (two, with biases inside the norm) are found by climbing even where an
+        exact search over all is affordable: many times faster, and `tol` is reached as far as climbing finds neurons.
+
+    Other parameters and errors are those of `fit`.
 
     Returns
     -------
@@ -377,7 +386,7 @@ def warm_fits(
     seed = as_count(seed, "seed")
     X, Y = _opened(X, "X"), _opened(Y, "Y")
     if penalise_bias or _several_inputs(X):
-        points = _points(X, Y, loss, weights, skip, penalise_bias, seed)
+        points = _points(X, Y, loss, weights, skip, penalise_bias, seed, climb)
 
         def fit_points(lam: float, start: Any) -> tuple[Any, Any]:
             found, ahead = points.fit(lam, tol, start=start, max_iter=rounds, time_limit=limit)
@@ -421,8 +430,15 @@ def _several_inputs(X: Any) -> bool:
 
 
 def _points(
-    X: Any, Y: Any, loss: LossLike, weights: ArrayLike | None, skip: bool, penalise_bias: bool, seed: int
-) -> "FitProblem":  # fmt: skip
+    X: Any,
+    Y: Any,
+    loss: LossLike,
+    weights: ArrayLike | None,
+    skip: bool,
+    penalise_bias: bool,
+    seed: int,
+    climb: bool = False,
+) -> "FitProblem":
     """Validate data of several inputs."""
     from vvnorm.multivariate.problem import Convention
     from vvnorm.multivariate.solution import FitProblem
@@ -432,7 +448,7 @@ def _points(
     losses = as_losses(loss, labels.shape[1])
     shares = as_weights(weights, labels.shape)
     convention = Convention(bool(skip), bool(penalise_bias))
-    return FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention, seed)
+    return FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention, seed, climb=climb)
 
 
 # --- solving ----------------------------------------------------------------------------------------------------------

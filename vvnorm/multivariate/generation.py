@@ -423,7 +423,7 @@ class _Generation:
 
     def _search(self, dual: Array) -> tuple[Neurons, Array, bool]:
         cloud, rank = self.problem.cloud, self.problem.rank
-        if cloud.work(rank) <= _CHEAP:
+        if self.exact and cloud.work(rank) <= _CHEAP:
             return *cloud.search(dual, exact=True), True
         bar = 1 + _LOOSE * max(self.gap, self.tol)
         neurons, responses = cloud.search(

@@ -73,11 +73,16 @@ class Cloud:
         Whether affine functions are free, so that w and -w are one neuron.
     rng : numpy.random.Generator
         For searches that are not exact.
+    climb : bool
+        Whether no search is exact in three and more dimensions, even where that is affordable.
     """
 
-    def __init__(self, P: Array, anchored: bool, symmetric: bool, rng: np.random.Generator) -> None:
+    def __init__(
+        self, P: Array, anchored: bool, symmetric: bool, rng: np.random.Generator, *, climb: bool = False
+    ) -> None:  # fmt: skip
         self.P, self.anchored, self.symmetric, self._rng = np.ascontiguousarray(P), anchored, symmetric, rng
         N, self.dimension = P.shape
+        self._climbs = climb and self.dimension > 2
         self._bases = np.sort(np.unique(P, axis=0, return_index=True)[1]) if anchored else np.array([-1])
         self._planar = P if self.dimension == 2 else np.column_stack([P[:, :1], np.zeros(N)])
         radius = float(np.max(np.abs(P), initial=0.0))
@@ -108,8 +113,8 @@ class Cloud:
         return 3.0 ** (D - 2) * circles * N * (2 * D * outputs + D**3)
 
     def exact(self, outputs: int) -> bool:
-        """Whether an exact search is affordable."""
-        return self.work(outputs) <= _EXACT
+        """Whether an exact search is affordable, and wanted."""
+        return not self._climbs and self.work(outputs) <= _EXACT
 
     def random(self, each: int) -> Neurons:
         """Random neurons, so many for each base point (or point)."""

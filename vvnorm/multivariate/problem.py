@@ -51,10 +51,14 @@ class Points:
         Of searches that are not exact.
     merge : bool
         Whether equal inputs become one point.
+    climb : bool
+        See `Cloud`.
     """
 
-    def __init__(self, X: Array, convention: Convention, seed: int = 0, *, merge: bool = True) -> None:
-        self.convention, self.seed, self.all = convention, seed, X
+    def __init__(
+        self, X: Array, convention: Convention, seed: int = 0, *, merge: bool = True, climb: bool = False
+    ) -> None:  # fmt: skip
+        self.convention, self.seed, self.all, self._climb = convention, seed, X, climb
         if merge:
             _, first, group = np.unique(X, axis=0, return_index=True, return_inverse=True)
         else:
@@ -105,7 +109,7 @@ class Points:
     def cloud(self) -> Cloud:
         """The vectors, for the search."""
         free = self.convention
-        return Cloud(self.P, not free.penalise_bias, free.skip, np.random.default_rng(self.seed))
+        return Cloud(self.P, not free.penalise_bias, free.skip, np.random.default_rng(self.seed), climb=self._climb)
 
     @cached_property
     def affine(self) -> Array:

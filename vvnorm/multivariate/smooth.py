@@ -31,6 +31,7 @@ _STEPS = 200
 _INNER = 0.1  # of the gap, and of the last progress: how accurately a least-squares problem is solved
 _LEAST_ACCURACY = 1e-2  # of the asked tolerance
 _LEAST_PROGRESS = 1e-13
+_CLOSE = 1e-3  # part of a step up to which its length is found
 _FLAT = 1e-9  # least curvature of the logistic loss
 _BEYOND = 1e-2  # curvature of the Huber loss where it is straight
 
@@ -88,6 +89,11 @@ class Data:
             return None
         return replace(self.reduction(0.0, self.weights, np.nan_to_num(self.Y)), limits=None)
 
+    @cached_property
+    def straight(self) -> "Straight":
+        """The best affine fit."""
+        return fit_affine(self)
+
     def loss(self, U: Array) -> float:
         """Weighted sum of losses at values U (N, T)."""
         return float(sum(self.weights[:, t] @ loss.value(U[:, t], self.Y[:, t]) for t, loss in enumerate(self.losses)))
@@ -137,7 +143,7 @@ def fit_losses(
         `deadline` and `advance` of `vvnorm.multivariate.generation.generate`.
     """
     if not data.direct:
-        straight = fit_affine(data)
+        straight = data.straight
         inside = straight.dual * [loss.name == "logistic" for loss in data.losses]
         data = replace(data, inside=inside * min(1.0, lam / max(largest_response(data.points, inside), 1e-300)))
         values, price = straight.values, 0.0
@@ -221,7 +227,9 @@ def _step_length(data: Data, values: Array, price: float, ahead: Array, price_ah
         return data.loss(values + part * (ahead - values)) + price + part * (price_ahead - price)
 
     here, there = objective(0.0), objective(1.0)
-    found = minimize_scalar(objective, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-3})
+    if there <= min(here, objective(1.0 - _CLOSE)):  # convex: lower nowhere before
+        return 1.0
+    found = minimize_scalar(objective, bounds=(0.0, 1.0), method="bounded", options={"xatol": _CLOSE})
     if there <= min(here, float(found.fun)):
         return 1.0
     return float(found.x) if found.fun < here else 0.0

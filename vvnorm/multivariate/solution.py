@@ -20,7 +20,7 @@ from vvnorm.data import Array, as_inputs, is_empty
 from vvnorm.losses import Loss
 from vvnorm.multivariate.generation import Optimum, Start, feasible_weights, generate
 from vvnorm.multivariate.problem import Convention, Points, Reduction
-from vvnorm.multivariate.smooth import SMOOTH, Data, Fitted, fit_affine, fit_losses, largest_response
+from vvnorm.multivariate.smooth import SMOOTH, Data, Fitted, fit_losses, largest_response
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution, as_tolerance
 from vvnorm.threads import one_blas_thread
@@ -304,6 +304,8 @@ class FitProblem:
         Smooth ones.
     convention : Convention
     seed : int
+    climb : bool
+        See `Cloud`.
 
     Raises
     ------
@@ -312,16 +314,24 @@ class FitProblem:
     """
 
     def __init__(
-        self, X: Array, Y: Array, weights: Array | None, losses: tuple[Loss, ...], convention: Convention, seed: int = 0
+        self,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        losses: tuple[Loss, ...],
+        convention: Convention,
+        seed: int = 0,
+        *,
+        climb: bool = False,
     ) -> None:
         for loss in losses:
             if loss.name not in SMOOTH:
                 raise ValueError(f"loss {loss.name!r} has a corner; with several inputs there are {', '.join(SMOOTH)}")
-        merge = all(loss.name != "huber" for loss in losses)
-        points = Points(X, convention, seed, merge=merge)
+        options = {"merge": all(loss.name != "huber" for loss in losses), "climb": climb}
+        points = Points(X, convention, seed, **options)
         self._outside = points if points.flat else None
         if points.flat:
-            X, points = points.coordinates, Points(points.coordinates, convention, seed, merge=merge)
+            X, points = points.coordinates, Points(points.coordinates, convention, seed, **options)
         self.X, self.Y, self.weights, self.convention = X, Y, weights, convention
         share = np.broadcast_to(np.ones((1, 1)) if weights is None else weights, Y.shape)
         self.data = Data(points, Y, np.where(np.isnan(Y), 0.0, share), losses)
@@ -330,7 +340,7 @@ class FitProblem:
     def lam_max(self) -> float:
         """The least lam whose fit is affine (constant without a skip connection), as far as the search goes."""
         with one_blas_thread():
-            dual = fit_affine(self.data).dual
+            dual = self.data.straight.dual
             rounding = LABEL_ROUNDING * float(np.linalg.norm(self.data.weights * np.nan_to_num(self.data.Y)))
             return largest_response(self.data.points, dual) if np.linalg.norm(dual) > rounding else 0.0
 

@@ -1,0 +1,54 @@
+"""Figures about several tasks: what they say follows from what they draw."""
+
+import numpy as np
+import pytest
+
+from figures import joint_or_separate, weights
+from vvnorm import Verdict
+from vvnorm.plotting import draw_figure, load_figure
+from vvnorm.training.comparison import JOINT, SAME_WIDTH
+
+
+@pytest.mark.parametrize("name", ["joint_or_separate", "weights"])
+def test_a_quick_figure_is_drawn(name, tmp_path):
+    data = draw_figure(load_figure(name), tmp_path, quick=True)
+    assert data.complaints == []
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f"{name}.pdf", f"{name}.png"]
+    if name == "weights":
+        for shares in data.values["shares"].values():
+            np.testing.assert_allclose(shares.sum(axis=2), 1)
+            assert shares.shape == (len(data.values["steps"]), 2, 3)
+        assert data.verdict is Verdict.SUPPORTED
+
+
+def test_the_full_figure_is_drawn_from_the_study(tmp_path):
+    data = draw_figure(load_figure("joint_or_separate"), tmp_path)
+    assert data.complaints == []
+    lines = data.values["lines"]
+    assert {line["data"] for line in lines} == {"breast_cancer", "digits_overlaid", "digits_multilabel", "linnerud"}
+    assert all(line["seeds"] == 10 for line in lines)
+    sums = [line for line in lines if (line["arrangement"], line["weighting"]) == (JOINT, "equal")]
+    assert data.verdict is (
+        Verdict.NOT_SUPPORTED if any(line["gain_high"] < 0 for line in sums) else Verdict.SUPPORTED
+    )  # fmt: skip
+
+
+def test_a_task_that_is_worse_in_the_sum_is_not_passed_over(monkeypatch):
+    recorded = joint_or_separate._recorded()
+    worse = [
+        {**line, "gain": -2.0, "gain_low": -3.0, "gain_high": -1.0, "verdict": "worse"}
+        if line["arrangement"] == JOINT
+        else line
+        for line in recorded
+    ]
+    monkeypatch.setattr(joint_or_separate, "_recorded", lambda: worse)
+    assert joint_or_separate.compute(0, False).verdict is Verdict.NOT_SUPPORTED
+    forged = [{**line, "verdict": "better"} if line["arrangement"] != SAME_WIDTH else line for line in recorded]
+    monkeypatch.setattr(joint_or_separate, "_recorded", lambda: forged)
+    assert joint_or_separate.compute(0, False).complaints
+
+
+def test_collapse_is_judged_by_the_least_loss():
+    assert weights._verdict(np.array([0.95, 0.99])) is Verdict.SUPPORTED
+    assert weights._verdict(np.array([0.95, 0.7])) is Verdict.INCONCLUSIVE
+    assert weights._verdict(np.array([0.95, 0.1])) is Verdict.NOT_SUPPORTED
