@@ -85,7 +85,7 @@ def _draw(axes: "Axes", lines: Sequence[Line], kinds: Sequence[tuple[str, str]],
         reach = [np.subtract(middle, low), np.subtract(high, middle)]
         aside = 0.14 * (t - (len(tasks) - 1) / 2)
         heights = [kinds.index((line["arrangement"], line["weighting"])) + aside for line in own]
-        look = {"ls": "", "lw": 0.8, "ms": 3.5, "marker": marker, "color": COLOURS[colour]}
+        look: dict[str, Any] = {"ls": "", "lw": 0.8, "ms": 3.5, "marker": marker, "color": COLOURS[colour]}
         axes.errorbar(middle, heights, xerr=reach, label=f"{task}, {own[0]['metric']}", **look)
     axes.set_yticks(range(len(kinds)), [_named(*kind) for kind in kinds])
     axes.set_ylim(len(kinds) - 0.5, -0.5)

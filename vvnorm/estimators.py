@@ -263,7 +263,7 @@ class VVNormRegressorCV(_Regressor):
         return self
 
     def _grid(self, x: Array, labels: Array, weights: Array | None) -> Array:
-        if self.lams is not None and not isinstance(self.lams, Integral):
+        if isinstance(self.lams, Sequence | np.ndarray):
             return np.sort([as_strength(lam) for lam in self.lams])[::-1]
         largest = lambda_max(x, labels, loss=self.loss, weights=weights)
         sizes = np.abs(labels) if weights is None else weights[:, None] * np.abs(labels)
