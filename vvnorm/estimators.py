@@ -9,7 +9,6 @@ order nor on whether samples are repeated or weighted.
 
 import os
 from collections.abc import Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
