@@ -199,8 +199,8 @@ class VVNormRegressorCV(_Regressor):
     tol : float
         Relative gap of the fit to all data; of those that choose lam, for several features, at least 1e-2.
     max_iter : int, optional
-        Most rounds of each fit of several features. By default, if there is no `time_limit` either, 10 where neurons are
-        found by climbing, and 2 for each lam and fold; else as in `vvnorm.fit`.
+        Most rounds of each fit of several features. By default, if there is no `time_limit` either, 10 where no exact
+        search over all neurons is affordable, and 2 for each lam and fold; else as in `vvnorm.fit`.
     time_limit : float, optional
         Seconds for each single fit, for several features; see `VVNormRegressor`.
 
@@ -262,8 +262,8 @@ class VVNormRegressorCV(_Regressor):
         return self
 
     def _grid(self, x: Array, labels: Array, weights: Array | None) -> Array:
-        if isinstance(self.lams, Sequence | np.ndarray):
-            return np.sort([as_strength(lam) for lam in self.lams])[::-1]
+        if self.lams is not None and not isinstance(self.lams, int | np.integer):
+            return np.array(sorted(map(as_strength, self.lams), reverse=True))
         largest = lambda_max(x, labels, loss=self.loss, weights=weights)
         sizes = np.abs(labels) if weights is None else weights[:, None] * np.abs(labels)
         if largest <= LABEL_ROUNDING * np.sum(sizes) * np.max(np.ptp(x, axis=0)):  # nothing to choose
