@@ -146,6 +146,33 @@ def test_from_the_interpolants_norm_on_all_losses_are_nil():
     assert below.bounds[1] > 1e-6
 
 
+@pytest.mark.parametrize(
+    ("names", "d"),
+    [
+        (("squared", "logistic"), 1),
+        (("one_class:0.3", "hinge"), 1),
+        (("huber:0.5", "squared"), 1),
+        (("squared", "huber:0.5"), 2),
+    ],
+)
+def test_where_repeated_inputs_have_other_labels_no_vv_norm_lowers_the_losses_further(names, d):
+    """Each input by itself says how much is lost; a budget that is left over changes nothing."""
+    rng = np.random.default_rng(7)
+    places = np.arange(9.0) if d == 1 else np.argwhere(np.ones((3, 3))).astype(float)
+    X = np.concatenate([places] * 4)
+    Y, weights = rng.standard_normal((36, 2)), rng.uniform(0.5, 2, (36, 2))
+    for t, name in enumerate(names):
+        if name in ("logistic", "hinge"):
+            Y[:, t] = np.arange(36) // 9 % 2  # both classes at every input
+    traced = pareto_front(X, Y, 1e3, loss=names, weights=weights, mixtures=5)
+    assert traced.verify() == []
+    least = np.zeros(2)
+    for place, t in itertools.product(places, range(2)):
+        here = np.flatnonzero((place == X) if d == 1 else (place == X).all(axis=1))
+        least[t] += fit(np.zeros(len(here)), Y[here, t], 1.0, loss=names[t], weights=weights[here, t]).value
+    np.testing.assert_allclose(traced.losses[1:-1], np.tile(least, (3, 1)), rtol=1e-5)
+
+
 def test_where_costs_jump_networks_are_mixed():
     x, Y = np.arange(8.0), np.column_stack([np.arange(8) % 2, np.arange(8) // 2 % 2])
     costs = [fit(x, Y, lam, loss="hinge", weights=[[0.5]] * 8).vv_norm for lam in np.geomspace(1e-2, 1, 60)]

@@ -33,7 +33,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,7 @@ from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solution import as_tolerance, interpolate
 from vvnorm.tolerances import GAP
+from vvnorm.univariate.constant import best_constant
 
 _TRIALS = 60  # fits for one mixture; two to ten are usual
 _SHARE = 0.25  # of the tolerance that a fit may use up
@@ -54,6 +55,7 @@ _FIRST = 0.3  # where to look first, as part of the largest lam that there can b
 _STRAIGHT = 1e-8  # part of a constant's loss; where losses fall without end, fits end up at some 1e-10
 _FAILED = 1e-3  # gap of a fit that is no end of a bracket
 _STEP = 8.0  # what lam is divided by while fits stay below the budget
+_FLAT = 1e-3  # part of the largest lam from which on VV norm may be of no use any more
 _LEAST = 1e-13  # part of the largest lam below which fits are rounding
 _FINEST = 1e-15
 _ROUNDING = 1e-12  # of sums of losses, and of costs
@@ -492,8 +494,8 @@ class _Search:
         most = gain / self.budget if self.budget > 0 else 2 * top
         under = _Trial(most, loss, 0.0, _outputs(self.line, outputs), None, -math.inf)
         over: _Trial | None = None
-        best, network, last, start, lam = under, under.network, under, None, most * (guess if self.budget > 0 else 1.0)
-        same = failed = 0
+        best, last, start, lam = under, under, None, most * (guess if self.budget > 0 else 1.0)
+        chosen, asked, same, failed = self._complete(under.network, outputs), False, 0, 0
         for _ in range(_TRIALS):
             found, start = fit_next(lam, start)
             new = self._trial(found, lam)
@@ -506,14 +508,20 @@ class _Search:
             same = same + 1 if same and within == (last.cost <= self.budget) else 1
             under, over, last = (new, over, new) if within else (under, new, new)
             network = under.network if over is None else self._between(under.network, over.network)
-            if self._gap(mixture, self._complete(network, outputs), best) <= self.tol:
+            # Fits at very small lam may be worse than those before.
+            chosen = min(chosen, self._complete(network, outputs), key=lambda one: self._loss(mixture, one))
+            if self._gap(mixture, chosen, best) <= self.tol:
                 break
             lam = _next_lam(under, over, self.budget, last, same)
             if lam < _LEAST * most or not (over is None or over.lam < lam < under.lam):
                 break
-        if over is None and best.bound <= 0:
-            network = self._interpolant(outputs, network)
-        return self._finished(mixture, self._complete(network, outputs), best), min(best.lam / most, 1.0)
+            if over is None and self.budget > 0 and lam < _FLAT * most and not asked:
+                asked = True
+                if (floor := self._floor(mixture, outputs)) is not None:
+                    best = floor if floor.bound > best.bound else best
+                    # The next mixture begins where fits are accurate.
+                    return self._finished(mixture, self._complete(floor.network, outputs), best), under.lam / most
+        return self._finished(mixture, chosen, best), min(best.lam / most, 1.0)
 
     def _trial(self, found: Any, lam: float) -> _Trial:
         """Read a fit; what is proved of it is proved by the verifier."""
@@ -523,8 +531,11 @@ class _Search:
         return _Trial(lam, certificate.loss, found.network.vv_norm, found.network, support, bound)
 
     def _gap(self, mixture: Array, network: ReLUNetwork, best: _Trial) -> float:
-        loss = float(mixture @ self.data.task_losses(network))
+        loss = self._loss(mixture, network)
         return _gap(loss, best.bound, loss + best.lam * self.budget)
+
+    def _loss(self, mixture: Array, network: ReLUNetwork) -> float:
+        return float(mixture @ self.data.task_losses(network))
 
     def _finished(self, mixture: Array, network: ReLUNetwork, best: _Trial) -> _Point:
         assert best.support is not None
@@ -561,16 +572,32 @@ class _Search:
             V *= self.budget / cost * (1 - 2.0**-52)
         return ReLUNetwork(network.W, network.b, V, A, c)
 
-    def _interpolant(self, outputs: NDArray[np.intp], network: ReLUNetwork) -> ReLUNetwork:
-        """A network that fits the labels of outputs exactly within the budget, if there is one; else `network`."""
-        if any(self.data.kinds[t].name in ("logistic", "hinge") for t in outputs):
-            return network
-        labels = np.where(self.data.entry_weights > 0, self.data.Y, np.nan)[:, outputs]
+    def _floor(self, mixture: Array, outputs: NDArray[np.intp]) -> _Trial | None:
+        """A network that is best at every input by itself, so that VV norm is of no use any more; None above the budget.
+
+        Dual values that add up to 0 at every input prove it: for them Z is 0, at any price of VV norm.
+        """
+        options = self.data.weighted(mixture)[1]
+        places, where = np.unique(self.data.X, axis=0, return_inverse=True)
+        values, dual = np.full((len(places), len(outputs)), np.nan), np.zeros((len(self.data.X), len(outputs)))
+        for place, t in product(range(len(places)), range(len(outputs))):
+            rows = np.flatnonzero((where.reshape(-1) == place) & (options["weights"][:, t] > 0))
+            if len(rows):
+                y, shares = self.data.Y[rows, outputs[t]], options["weights"][rows, t]
+                values[place, t], dual[rows, t], attained = best_constant(y, shares, options["loss"][t])
+                if not attained:
+                    return None
         try:
-            found: ReLUNetwork = interpolate(self.data.X, labels, skip=self.data.skip).network
-        except (ValueError, RuntimeError):  # labels differ at one input, or there is one input only
-            return network
-        return found if found.vv_norm <= self.budget * (1 + _ROUNDING) else network
+            network: ReLUNetwork = interpolate(places, values, skip=self.data.skip).network
+        except (ValueError, RuntimeError):  # one input only, or no such network without a skip connection
+            return None
+        if network.vv_norm > self.budget * (1 + _ROUNDING):
+            return None
+        loss = self._loss(mixture, self._complete(network, outputs))
+        lam = max(self.limits["tol"] * loss / self.budget, np.finfo(float).tiny)
+        certificate = self.data.certify(network, mixture, lam, dual)
+        bound = max(0.0, certificate.lower_bound - lam * self.budget)
+        return _Trial(lam, certificate.loss, network.vv_norm, network, Support(lam, network, dual), bound)
 
 
 def _next_lam(under: _Trial, over: _Trial | None, budget: float, last: _Trial, same: int) -> float:

@@ -29,7 +29,7 @@ def fit_constant(problem: Problem) -> Found:
         if np.isinf(y).any():
             raise ValueError(f"Y holds infinity in output {t}")
         counts = (w > 0) & ~np.isnan(y)
-        value[t], dual[counts, t], exists = _SOLVERS[loss.name](y[counts], w[counts], loss)
+        value[t], dual[counts, t], exists = best_constant(y[counts], w[counts], loss)
         attained &= exists
     corners = any(loss.name in ("hinge", "huber", "one_class") for loss in problem.losses)
     return Found(
@@ -46,6 +46,14 @@ def fit_constant(problem: Problem) -> Found:
         steps=0,
         seconds=0.0,
     )
+
+
+def best_constant(y: Array, w: Array, loss: Loss) -> _Best:
+    """Minimise the sum of w * loss over constants, for labels y (n,) that are all present and positive weights w (n,).
+
+    Returns the constant, the dual values (n,), whose sum is 0, and whether a minimum is attained.
+    """
+    return _SOLVERS[loss.name](y, w, loss)
 
 
 def _column(weights: Array | None, t: int, n: int) -> Array:
