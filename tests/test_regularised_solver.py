@@ -480,6 +480,18 @@ def test_a_steep_line_beside_other_outputs_is_proved() -> None:
         assert found.gap <= 2 * found.found.gap + 1e-12
 
 
+@pytest.mark.parametrize("seed", [76, 232, 398])
+def test_patience_is_for_when_the_objective_is_back_from_where_corners_begin(seed: int) -> None:
+    """From the line, whose objective is low, the method rises threefold, and takes a dozen rounds to return."""
+    rng, losses = np.random.default_rng(seed), ("one_class:0.9", "huber:0.5")
+    x = np.sort(rng.integers(0, 17, 50)).astype(np.float64)
+    Y = np.sin(9 * np.arange(50)[:, None] / 50 + np.arange(2)) + 0.4 * rng.standard_normal((50, 2))
+    weights = 10.0 ** rng.uniform(-3, 1, Y.shape)
+    found = fit(x, Y, 1e-4 * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights)
+    honest(found)
+    assert found.gap <= 1e-4
+
+
 # --- compilation ------------------------------------------------------------------------------------------------------
 
 

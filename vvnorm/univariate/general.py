@@ -129,7 +129,8 @@ class _Descent:
         self.gap = float(np.where(outside, gaps[1], gaps[0]).sum() + max(between, 0.0))
         self.objective = self.smooth + self.cornered + penalty
         self.relative = self.gap / self.objective if self.objective > 0 else 0.0
-        self.idle += 1
+        # The interior-point method may begin far above its start: patience is for when it is back.
+        self.idle += self.objective < 2 * self.lowest
         if self.objective < self.lowest * (1 - 1e-7):
             self.lowest, self.idle = self.objective, 0
         if self.gap < self.smallest_gap or self.best is None:
