@@ -1,4 +1,8 @@
-"""How kernels are compiled: in one place, so that first calls stay short."""
+"""How kernels are compiled: in one place, so that first calls stay short.
+
+numba keeps a kernel until the file that it stands in changes, whatever becomes of what it calls. After a change to one of
+these modules delete `vvnorm/**/*.nbi`, or callers in others go on with the old code.
+"""
 
 from functools import partial
 from typing import Any
