@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vvnorm import Loss, ReLUNetwork, Standardisation, Task
+from vvnorm import Loss, ReLUNetwork, Standardisation, Task, fit
 from vvnorm.tasks import as_tasks, background, mean_weights, one_hot, task_labels, with_background
 
 NAN = np.nan
@@ -108,3 +108,15 @@ def test_background_surrounds_the_normal_samples(rng):
     margin = 0.1 * (high - low)
     assert np.all((more[40:] >= low - margin) & (more[40:] <= high + margin))
     assert np.array_equal(background(X, 7, 5), background(X, 7, 5))
+
+
+def test_classes_are_fitted_exactly_as_a_group_of_logistic_outputs(rng):
+    x = np.sort(rng.uniform(0, 3, 60))
+    labels = np.floor(x)
+    labels[::15] = NAN
+    rows, classes = one_hot(labels)
+    found = fit(x, rows, 0.05, loss="logistic")
+    assert found.verify() == []
+    known = ~np.isnan(labels)
+    assert np.mean(classes[found(x).argmax(axis=1)][known] == labels[known]) > 0.9
+    assert np.all(np.count_nonzero(found.network.V, axis=0) == 3)  # the classes share every neuron
