@@ -19,7 +19,7 @@ import pytest
 import stand_in
 from sweeps import COMMAND, ENVIRONMENT, bare, go, specify, study, wait_for_rows
 
-from vvnorm.sweep.execute import Tally, WorkerProcesses, run_study, usable_cores
+from vvnorm.sweep.execute import Tally, WorkerProcesses, run_study
 from vvnorm.sweep.store import Store, code_version, load_rows
 from vvnorm.sweep.study import load_study
 
@@ -236,7 +236,6 @@ def test_worker_processes_can_be_stopped_at_once() -> None:
         processes.stop()
     assert all(isinstance(call.exception(), Exception) for call in calls)
     assert time.monotonic() - began < 30
-    assert usable_cores() >= 1
 
 
 # --- interruption -----------------------------------------------------------------------------------------------------

@@ -878,9 +878,10 @@ def sweep(
     from contextlib import ExitStack
 
     from vvnorm.sweep import experiment
-    from vvnorm.sweep.execute import run_study, usable_cores
+    from vvnorm.sweep.execute import run_study
     from vvnorm.sweep.store import Store, check_export_path
     from vvnorm.sweep.study import load_study
+    from vvnorm.threads import usable_cores
 
     if scheduler and (workers or dry_run):
         raise ValueError(f"--scheduler does not go with {'--workers' if workers else '--dry-run'}")

@@ -35,6 +35,11 @@ def one_thread() -> None:
         limit(1)
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @cache
 def _controller() -> ThreadpoolController:
     return ThreadpoolController()

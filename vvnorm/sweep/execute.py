@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from vvnorm.sweep.run import Run
 from vvnorm.sweep.store import RESERVED, Outcome, Store, code_version
 from vvnorm.sweep.study import Study
-from vvnorm.threads import one_blas_thread, one_thread
+from vvnorm.threads import one_blas_thread, one_thread, usable_cores
 
 Perform = Callable[[Run], Outcome]
 """What one run does; it is sent to workers by name, so that it has to be a function of a module that they can import."""
@@ -354,11 +354,6 @@ def _begin_worker(until: Connection) -> None:
 def worker_name() -> str:
     """Name of this process among those of all machines."""
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

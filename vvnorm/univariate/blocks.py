@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm.univariate.compiled import ANY_ORDER, ZERO, copy, fill, part, plain
+from vvnorm.univariate.compiled import ANY_ORDER, ZERO, clear, copy, part, plain
 
 _FEW = 4  # outputs
 
@@ -47,8 +47,6 @@ def _summarise_tall(x: Any, Y: Any, centre: float, start: int, stop: int, mean: 
 def _summarise(x: Any, Y: Any, weights: Any, centre: float, start: int, stop: int, mean: Any, cross: Any) -> Any:
     """Weight, centroid, second moment and scatter of rows start .. stop - 1; sets their mean and cross moments (T,)."""
     T = Y.shape[1]
-    if T <= _FEW and not len(weights):
-        return _summarise_tall(x, Y, centre, start, stop, mean, cross)
     n, place, spread, scatter = 0.0, 0.0, 0.0, 0.0
     for t in range(T):
         mean[t] = 0.0
@@ -118,12 +116,16 @@ def compress(
     float : the misfit inside the blocks; not finite if a label is not.
     """
     T, misfit, sound = Y.shape[1], 0.0, 0.0
-    fill(total, 0.0)
-    fill(line[0], 0.0)
-    fill(line[1], 0.0)
+    few = T <= _FEW and not len(weights)
+    clear(total)
+    clear(line[0])
+    clear(line[1])
     for b in range(len(moments)):
         stop = min((b + 1) * size, len(x))
-        n, place, spread, scatter = _summarise(x, Y, weights, centre, b * size, stop, means[b], crosses[b])
+        if few:
+            n, place, spread, scatter = _summarise_tall(x, Y, centre, b * size, stop, means[b], crosses[b])
+        else:
+            n, place, spread, scatter = _summarise(x, Y, weights, centre, b * size, stop, means[b], crosses[b])
         explained = 0.0
         for t in range(T):
             explained += crosses[b, t] * crosses[b, t]
@@ -168,22 +170,23 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: An
     moments, means, crosses = blocks
     h, weight, centroid, second = segments
     T, last = Y.shape[1], len(rows) - 2
-    total, cross = scratch[0], scratch[1]
+    total, cross, nothing = scratch[0], scratch[1], scratch[3]
+    clear(nothing)
     for p in range(last + 1):
         row, stop, here = rows[p], len(x) if p == last else rows[p + 1], mean[p]
-        fill(total, 0.0)
-        fill(here, 0.0)
-        fill(cross, 0.0)
+        clear(total)
+        clear(here)
+        clear(cross)
         while row < stop:
             b = row // size
-            until = min(b * size + size, stop)
+            until = min(b * size + size, len(x))
             n, place, spread, m, c = moments[b, 0], moments[b, 1], moments[b, 2], means[b], crosses[b]
-            if row > b * size or until < min(b * size + size, len(x)):
-                m, c = scratch[2], scratch[3]
-                n, place, spread, _ = _summarise(x, Y, weights, centre, row, until, m, c)
+            if row > b * size or until > stop:  # of this block, row by row
+                until, n, place, spread, m, c = row + 1, 1.0, x[row] - centre, 0.0, scratch[2], nothing
+                if len(weights):
+                    n = weights[row]
                 for t in range(T):
-                    m[t] -= line[0, t] + line[1, t] * place
-                    c[t] -= line[1, t] * spread
+                    m[t] = Y[row, t] - (line[0, t] + line[1, t] * place)
             _join(total, here, cross, n, place, spread, m, c)
             row = until
         h[p] = x[rows[p + 1]] - x[rows[p]]
@@ -314,13 +317,20 @@ def _refine(data: Any, blocks: Any, start: int, stop: int, limit: float, reach: 
                 tilt = crosses[b, t] / moments[b, 2] if moments[b, 2] > 0.0 else 0.0
                 own[1, t] = tilt + line[1, t]
                 own[0, t] = means[b, t] + line[0, t] + line[1, t] * place + own[1, t] * ((first - centre) - place)
-                Z[t] = 0.0
-                S[t] = 0.0
+            clear(Z)
+            clear(S)
             _, found = _scan(data, own, first, first, b * size, min(b * size + size, len(x)), Z, S, (0.0, ZERO))
             reach[b] += math.sqrt(found[0]) - moments[b, 4]
             moments[b, 4], moments[b, 5] = math.sqrt(found[0]), 0.0
         open_blocks += reach[b] * reach[b] > limit
     return open_blocks > 0
+
+
+@part()
+def _copy_rows(source: Any, target: Any) -> None:
+    for i in range(len(source)):
+        for t in range(source.shape[1]):
+            target[i, t] = source[i, t]
 
 
 @part()
@@ -361,19 +371,22 @@ def sweep(
     x, Y, _, centre, size, line = data
     N, T = Y.shape
     last = len(rows) - 2
-    Z, S, kept, function, own = scratch[0], scratch[1], scratch[2:4], (scratch[4:6], scratch[6:8]), scratch[8:12]
-    fill(Z, 0.0)
-    fill(S, 0.0)
+    state, kept, function, own = scratch[0:2], scratch[2:4], (scratch[4:6], scratch[6:8]), scratch[8:12]
+    Z, S = state[0], state[1]
+    clear(Z)
+    clear(S)
     here, before, misfit = x[0], x[0], 0.0
-    for p in range(last + 1):
-        row, stop, origin = rows[p], N if p == last else rows[p + 1], x[rows[p]]
-        found = (enough, ZERO - 1)
+    for p in range(last + 2):
+        row, origin = rows[p], x[rows[p]]
+        _carry(origin - here, Z, S)
+        copy(Z, Z_knots[p])
+        if p > last:
+            break
+        stop, found = N if p == last else rows[p + 1], (enough, ZERO - 1)
         for t in range(T):  # the function relative to the line, for blocks, and as it is, for rows
             function[0][0, t], function[0][1, t] = values[p, t], slopes[p, t]
             function[1][0, t] = values[p, t] + (line[0, t] + line[1, t] * (origin - centre))
             function[1][1, t] = slopes[p, t] + line[1, t]
-        _carry(origin - here, Z, S)
-        copy(Z, Z_knots[p])
         start = min(-(-row // size) * size, stop)
         end = stop if stop == N else max(stop // size * size, start)
         here = origin
@@ -389,12 +402,10 @@ def sweep(
                 continue
             limit = np.inf if piece == 1 else found[0] + slack * (found[0] - enough)
             if piece == 1:
-                copy(Z, kept[0])
-                copy(S, kept[1])
+                _copy_rows(state, kept)
                 before = here
             elif _refine(data, blocks, start, end, limit, reach, own):
-                copy(kept[0], Z)
-                copy(kept[1], S)
+                _copy_rows(kept, state)
                 here = before
             else:
                 continue
@@ -402,6 +413,4 @@ def sweep(
             misfit += square if piece == 1 else 0.0
             here = x[end] if end < N else x[N - 1]
         sizes[p], worst[p] = found
-    _carry(x[N - 1] - here, Z, S)
-    copy(Z, Z_knots[last + 1])
     return misfit

@@ -37,10 +37,10 @@ def copy(source: Any, target: Any) -> None:
 
 
 @part()
-def fill(target: Any, value: float) -> None:
-    """Set all entries of an array of one dimension."""
+def clear(target: Any) -> None:
+    """Set all entries of an array of one dimension to zero."""
     for i in range(len(target)):
-        target[i] = value
+        target[i] = 0.0
 
 
 @plain()

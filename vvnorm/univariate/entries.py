@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, SQUARED
-from vvnorm.univariate.compiled import copy, fill, part, plain
+from vvnorm.univariate.compiled import clear, copy, part, plain
 
 _OUTSIDE = 1e-9  # how far out of [0, 1] rounding may take a share or probability
 
@@ -274,8 +274,8 @@ def sweep(
     N, T = dual.shape
     last = len(rows) - 2
     Z, S = scratch[0], scratch[1]
-    fill(Z, 0.0)
-    fill(S, 0.0)
+    clear(Z)
+    clear(S)
     here, end = x[0], x[N - 1]
     for p in range(last + 1):
         origin, best = x[rows[p]], enough
@@ -305,8 +305,8 @@ def misfit(data: Any, f: Any, centre: float, dual: Any, bend: Any, line: Any, th
     x, Y, weights, codes, parameters = data
     rows, values, slopes = f
     at_corners, last = 0.0, len(rows) - 2
-    fill(gaps[0], 0.0)
-    fill(gaps[1], 0.0)
+    clear(gaps[0])
+    clear(gaps[1])
     for p in range(last + 1):
         for i in range(rows[p], len(x) if p == last else rows[p + 1]):
             off, place = x[i] - x[rows[p]], x[i] - centre

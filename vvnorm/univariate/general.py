@@ -8,7 +8,7 @@ import numpy as np
 
 from vvnorm.data import Array
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS
-from vvnorm.univariate import entries
+from vvnorm.univariate import entries, first_call
 from vvnorm.univariate.compiled import fixed, plain
 from vvnorm.univariate.knots import DualSweep, KnotFunction, complete, next_knots
 from vvnorm.univariate.problem import Found, Problem
@@ -186,6 +186,7 @@ class _Descent:
         segments, offsets = (np.diff(rounds.x[f.rows]), sums[0], sums[1], sums[2]), np.arange(T + 1)
         self.z, jumps, values = np.empty((3, k, T))
         target = KnotFunction(f.rows, np.empty((2, T)), jumps, values, np.empty((k - 1, T)))
+        first_call.finish(squared=False)
         self.steps += _solve(
             segments,
             (mean, fitted),

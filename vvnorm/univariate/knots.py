@@ -125,11 +125,9 @@ def complete(h: Any, mu: Any, z: Any, by_values: bool, first: Any, jumps: Any, v
     are steep.
     """
     last = len(h)
-    for t in range(z.shape[1]):
-        jumps[0, t] = 0.0
-        jumps[last, t] = 0.0
-        for p in range(1, last):
-            jumps[p, t] = mu[p] * z[p, t]
+    for p in range(last + 1):
+        for t in range(z.shape[1]):
+            jumps[p, t] = mu[p] * z[p, t]  # both are zero at the last knot, and multipliers at the first
     if not by_values:
         trace(h, first, jumps, values, slopes)
         return

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm.univariate.compiled import ANY_ORDER, ZERO, copy, fill, part
+from vvnorm.univariate.compiled import ANY_ORDER, ZERO, clear, copy, part
 from vvnorm.univariate.smoother import backward, carry_labels, forward, sensitivity
 
 _WARM_UP = 8
@@ -50,11 +50,10 @@ def cholesky(M: Any, start: int, stop: int) -> None:
     A pivot lost to rounding is made large.
     """
     for i in range(start, stop):
-        for j in range(i):
-            M[i, j] = (M[i, j] - _dot(M[i], M[j], 0, j)) / M[j, j]
-        pivot = M[i, i] - _dot(M[i], M[i], 0, i)
         floor = 1e-15 * M[i, i]
-        M[i, i] = math.sqrt(pivot) if pivot > floor else 1e100
+        for j in range(i + 1):  # one call of `_dot`: each is compiled in again
+            left = M[i, j] - _dot(M[i], M[j], 0, j)
+            M[i, j] = left / M[j, j] if j < i else math.sqrt(left) if left > floor else 1e100
 
 
 @part()
@@ -90,7 +89,7 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any
             for j in range(r + 1):
                 factor[r, j] = H[place[r], place[j]]
         cholesky(factor, valid, size)
-        fill(v, 0.0)
+        clear(v)
         for r in range(size):
             x[r] = b[place[r]]
         substitute(factor, size, x)
@@ -163,21 +162,16 @@ def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any,
     All arrays but `used` may be larger.
     """
     h, info, carry = segments[0], work[0], work[1]
-    m = len(used)
-    for i in range(m):
-        for j in range(i):
-            H[i, j] = 0.0
-        H[i, i] = 0.0
     for g in range(len(offsets) - 1):
         sensitivity(h, mu, info[g], carry[g], used, seen, A)
         low, high = offsets[g], offsets[g + 1]
-        for i in range(m):
+        for i in range(len(used)):
             for j in range(i + 1):
-                H[i, j] += A[i, j] * _dot(z[used[i]], z[used[j]], low, high)
-    for i in range(m):
+                before = H[i, j] if g > 0 else 0.0
+                H[i, j] = before + A[i, j] * _dot(z[used[i]], z[used[j]], low, high)
+                H[j, i] = H[i, j]
+    for i in range(len(used)):
         H[i, i] *= 1.0 + _RIDGE
-        for j in range(i):
-            H[j, i] = H[i, j]
 
 
 @part()

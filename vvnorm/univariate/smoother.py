@@ -96,11 +96,14 @@ def carry_labels(weights: Any, mean: Any, fitted: Any, low: int, high: int, m1: 
         w = weights[p]
         for t in range(low, high):
             a, b, c, d = m1[p, t], m0[p, t], mean[p, t], fitted[p, t]
-            m1[p + 1, t] = w[0, 0] * a + w[0, 1] * b + w[0, 2] * c + w[0, 3] * d
-            m0[p + 1, t] = w[1, 0] * a + w[1, 1] * b + w[1, 2] * c + w[1, 3] * d
-            e = w[2, 0] * a + w[2, 1] * b + w[2, 2] * c + w[2, 3] * d
-            f = w[3, 0] * a + w[3, 1] * b + w[3, 2] * c + w[3, 3] * d
-            misfit += e * e + f * f
+            for i in range(4):
+                carried = w[i, 0] * a + w[i, 1] * b + w[i, 2] * c + w[i, 3] * d
+                if i == 0:
+                    m1[p + 1, t] = carried
+                elif i == 1:
+                    m0[p + 1, t] = carried
+                else:
+                    misfit += carried * carried
     return misfit
 
 

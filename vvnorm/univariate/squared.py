@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
-from vvnorm.univariate import blocks
+from vvnorm.univariate import blocks, first_call
 from vvnorm.univariate.compiled import fixed, part, plain
 from vvnorm.univariate.knots import KnotFunction, complete, next_knots, tally
 from vvnorm.univariate.problem import Found, Problem
@@ -120,7 +120,7 @@ class SquaredRounds(Rounds):
         """See `Rounds`; the function is overwritten by the next run."""
         rows, mu = self.first_knots(lam, start)
         # Rows with ||Z|| up to a little more than lam count as feasible.
-        limits = (lam, lam * (1 + 0.1 * tol), self.scatter, tol)
+        limits = (lam, (lam * (1 + 0.1 * tol)) ** 2, self.scatter, tol)
         best = self._search(rows, mu, limits, 2e-3 * self._affine.objective, ROUNDS)
         side, k, room = best.side, best.knots, self.room
         jumps, values, slopes = room.curves[side]
@@ -135,6 +135,7 @@ class SquaredRounds(Rounds):
             self.room = _Room.of(_and_some(len(rows)), self.outputs)
         self.room.merged[: len(rows)] = rows
         self.room.merged_mu[: len(rows)] = mu
+        first_call.finish(squared=True)
         progress = _Progress(_Best(0, 0, 0.0, 0.0, 0.0, 0, 0), len(rows), 0, 0, enough, False, False)
         while True:
             progress = _generate(self.data, self.blocks, self.offsets, limits, most, progress, self.room, self.scratch)
@@ -169,7 +170,7 @@ def _generate(
     offsets : (2,) array
         First output, and one past the last.
     limits : tuple of floats
-        lam, the norm up to which Z counts as feasible, the misfit inside blocks, and the relative gap wanted.
+        lam, ||Z||^2 up to which a row counts as feasible, the misfit inside blocks, and the relative gap wanted.
     most : int
         Largest number of rounds.
     progress : _Progress
@@ -236,12 +237,13 @@ def _solve_and_sweep(
     slack = _SLACK
     while True:
         misfit = blocks.sweep(
-            data, blocks_of_rows, rows, values, slopes, feasible**2, slack, at_knots, worst, squares, scratch[1], scratch[2]
+            data, blocks_of_rows, rows, values, slopes, feasible, slack, at_knots, worst, squares, scratch[1], scratch[2]
         )
         penalty, product, square, exceeds = tally(jumps, at_knots, worst, squares)
         largest = math.sqrt(square)
         theta = min(1.0, lam / largest) if largest > 0.0 else 1.0
-        gap = 0.5 * (1.0 - theta) ** 2 * misfit + max(lam * penalty - theta * product, 0.0)
+        short = 1.0 - theta
+        gap = 0.5 * short * short * misfit + max(lam * penalty - theta * product, 0.0)
         objective = 0.5 * misfit + lam * penalty
         if slack == 0.0 or not exceeds or gap > tol * objective:
             break
