@@ -20,6 +20,7 @@ from vvnorm import Fit, fit, fit_path, lambda_max
 from vvnorm.convex import curvature_fit
 from vvnorm.losses import as_losses
 from vvnorm.testing import univariate_datasets
+from vvnorm.univariate import entries
 from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
 
 Array = NDArray[np.float64]
@@ -490,6 +491,54 @@ def test_patience_is_for_when_the_objective_is_back_from_where_corners_begin(see
     found = fit(x, Y, 1e-4 * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights)
     honest(found)
     assert found.gap <= 1e-4
+
+
+def second_sums(x: Array, R: Array, at: Array) -> Array:
+    """Sum over x_i < a of (a - x_i) R_i, by its definition."""
+    return np.maximum(at[:, None] - x, 0).astype(np.longdouble) @ R.astype(np.longdouble)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_balanced_dual_values_have_the_sums_that_are_asked_for(seed: int) -> None:
+    """What is asked for can be had: sums of other dual values with the same curvatures, up to factors of 1e12."""
+    rng = np.random.default_rng(seed)
+    n, T, decades = int(rng.integers(3, 60)), int(rng.integers(1, 4)), (0, 3, 6)[seed % 3]
+    x = np.sort(rng.integers(0, 2 * n, n) / n if seed % 2 else rng.uniform(0, 1, n))
+    bend = 10.0 ** rng.uniform(-decades, decades, (n, T)) * (rng.random((n, T)) < 0.7)
+    bend[rng.integers(n, size=2)] = 1.0
+    dual = rng.standard_normal((n, T)) * (bend > 0)
+    others = np.searchsorted(x, rng.choice(x, int(rng.integers(0, 6))))
+    rows = np.unique(np.concatenate([[0], others, [np.searchsorted(x, x[-1])]]))
+    # g is a line less what takes the sums of all, and the moments, away: then Z vanishes at both ends.
+    wanted = np.zeros_like(dual)
+    for t in range(T):
+        A = np.column_stack([np.ones(n), x - x.mean()])
+        trial = dual[:, t] + bend[:, t] * np.interp(x, x[rows], rng.standard_normal(len(rows)) * 1e-3)
+        wanted[:, t] = trial - bend[:, t] * (A @ np.linalg.lstsq(A.T @ (bend[:, [t]] * A), A.T @ trial, rcond=None)[0])
+    z = second_sums(x, wanted, x[rows]).astype(np.float64)
+    out, grid, work = np.empty_like(dual), np.empty(len(rows), np.int64), np.empty((12, len(rows)))
+    entries.balance(x, rows, z, dual, bend, out, grid, work)
+    scale = (np.abs(dual) + np.abs(wanted)).sum(axis=0)
+    assert (np.abs(second_sums(x, out, x[rows])[1:-1] - z[1:-1]) <= 1e-9 * scale).all()
+    assert (np.abs(out.sum(axis=0)) <= 1e-12 * scale).all()
+    assert (np.abs(x @ out) <= 1e-12 * scale).all()
+    assert not out[bend == 0].any()
+
+
+@pytest.mark.parametrize("ratio", [1e-3, 1e-4])
+@pytest.mark.parametrize("seed", range(10))
+def test_losses_with_corners_are_proved_at_small_lam(ratio: float, seed: int) -> None:
+    """Weights over four decades, uneven inputs and missing labels: rounding must not reach the dual values' sums."""
+    rng = np.random.default_rng(seed)
+    x = np.cumsum(10.0 ** rng.uniform(-4, 0, 50))
+    losses = tuple(rng.permutation(["one_class:0.05", "huber:0.05", "hinge", "logistic"])[: 1 + seed % 4])
+    Y = np.sin(9 * x / x[-1])[:, None] + 0.4 * rng.standard_normal((50, len(losses)))
+    for t, loss in enumerate(losses):
+        if loss in CLASSES:
+            Y[:, t] = Y[:, t] > 0
+    Y[rng.random(Y.shape) < 0.1] = np.nan
+    weights = 10.0 ** rng.uniform(-3, 1, Y.shape)
+    proved(x, Y, ratio * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights, tol=1e-5)
 
 
 # --- compilation ------------------------------------------------------------------------------------------------------

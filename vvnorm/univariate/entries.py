@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, SQUARED
-from vvnorm.univariate.compiled import clear, copy, part, plain
+from vvnorm.univariate.compiled import ZERO, clear, copy, part, plain
 
+_SOLVES = 3  # one and two refinements
+_EXACT = 1e-15  # of the sum of |dual values|: moments are not known better
 _OUTSIDE = 1e-9  # how far out of [0, 1] rounding may take a share or probability
 
 
@@ -220,54 +222,159 @@ def segment_sums(data: Any, floor: float, f: Any, pull: Any, bend: Any, sums: An
 
 
 @plain()
-def balance(x: Any, centre: float, dual: Any, bend: Any, line: Any) -> None:
-    """Set `line` (3, T) to the function whose product with bend has the same sum and moment as dual, output by output.
+def balance(x: Any, rows: Any, z: Any, dual: Any, bend: Any, out: Any, grid: Any, work: Any) -> None:
+    """Change dual values so that their double cumulative sum Z has given values at some rows, and vanishes at both ends.
 
-    Its rows are a place near the centroid of bend, relative to `centre`, the function's value there, and its slope. One
-    entry may have almost all of bend and steep functions be needed: away from the place values would lose their digits.
+    Dual values of a solution have these sums, but for rounding, which large curvatures blow up; and the change is small
+    where its product with the residual is. For every output it is bend times the function g that is linear between the
+    rows and has the right sums against hat functions there. By least squares, in square-root form (as in
+    `vvnorm.univariate.smoother`, since curvatures differ by factors of 1e16) and refined; between rows without entries of
+    an output its Z is straight whatever is asked for.
+
+    Parameters
+    ----------
+    x : (N,) array, dual, bend : (N, T) arrays
+        Inputs, dual values and curvatures.
+    rows : (k,) array, z : (k, T) array
+        Rows, the first and the last input among them, and Z there.
+    out : (N, T) array
+        Set to the new dual values.
+    grid : (k,) array of int, work : (12, k) array
+        Room to work in.
     """
     for t in range(dual.shape[1]):
-        n, place, force = 0.0, 0.0, 0.0
         for i in range(len(x)):
-            n += bend[i, t]
-            place += bend[i, t] * (x[i] - centre)
-            force += dual[i, t]
-        place = place / n if n > 0.0 else 0.0
-        lever, spread, torque = 0.0, 0.0, 0.0
-        for i in range(len(x)):
-            off = (x[i] - centre) - place
-            lever += bend[i, t] * off  # what rounding of the place leaves
-            spread += bend[i, t] * off * off
-            torque += dual[i, t] * off
-        shift = lever / n if n > 0.0 else 0.0
-        spread -= shift * lever
-        line[0, t] = place
-        line[2, t] = (torque - shift * force) / spread if spread > 0.0 else 0.0
-        line[1, t] = (force / n if n > 0.0 else 0.0) - line[2, t] * shift
+            out[i, t] = dual[i, t]
+        count = _reached(x, rows, bend, t, grid)
+        if count > 1:
+            _factor(x, rows, bend, t, grid[:count], work)
+            for _ in range(_SOLVES):
+                if _shift(x, rows, z, bend, t, grid[:count], work, out):
+                    break
 
 
 @part()
-def _on(line: Any, t: int, off: float) -> float:
-    """Value of what `balance` sets, at a distance from the centre."""
-    value: float = line[1, t] + line[2, t] * (off - line[0, t])
-    return value
+def _reached(x: Any, rows: Any, bend: Any, t: int, grid: Any) -> int:
+    """Set `grid` to the numbers of the rows at whose hat functions output t has curvature, two or more; return how many."""
+    count, last, open_left = ZERO, len(rows) - 1, ZERO
+    for q in range(last + 1):
+        inside, here = ZERO, ZERO
+        for i in range(rows[q], rows[q + 1] if q < last else len(x)):
+            if bend[i, t] > 0.0:
+                here += 1
+                inside += x[i] > x[rows[q]]
+        if here + open_left > 0:
+            grid[count] = q
+            count += 1
+        open_left = inside
+    if count == 1:
+        grid[1] = max(grid[0], 1)
+        grid[0] = grid[1] - 1
+        count += 1
+    return count
+
+
+@part()
+def _factor(x: Any, rows: Any, bend: Any, t: int, grid: Any, work: Any) -> None:
+    """Rotate the weighted hat functions of output t to triangular form.
+
+    What a segment's entries say is two rows: root of weight times the value at the centroid, root of second moment times
+    the slope. `work` is set to both roots, the centroid (from the left end), the diagonal and what is right of it, and
+    cosines and sines of three rotations.
+    """
+    last, carry = len(grid) - 1, 0.0
+    for q in range(last):
+        start, stop = _between(x, rows, grid, q)
+        n, place, spread = _weigh(x, bend, t, start, stop)
+        a, b, h = math.sqrt(n), math.sqrt(spread), x[rows[grid[q + 1]]] - x[rows[grid[q]]]
+        right, tilt = a * (place / h), b / h
+        c, s, pivot = _rotation(carry, a * ((h - place) / h))
+        above, first = s * right, c * right
+        C, S, pivot = _rotation(pivot, -tilt)
+        above, second = C * above + S * tilt, C * tilt - S * above
+        work[0, q], work[1, q], work[2, q], work[3, q], work[4, q] = a, b, place, pivot, above
+        work[5, q], work[6, q], work[7, q], work[8, q] = c, s, C, S
+        work[9, q], work[10, q], carry = _rotation(first, second)
+        if carry <= 1e-15 * math.sqrt(right * right + tilt * tilt):
+            carry = 0.0
+    work[3, last] = carry
+
+
+@part()
+def _between(x: Any, rows: Any, grid: Any, q: int) -> tuple[int, int]:
+    """Rows from one of the grid to the next; the last ones have those of the right end too."""
+    return rows[grid[q]], len(x) if q == len(grid) - 2 else rows[grid[q + 1]]
+
+
+@part()
+def _weigh(x: Any, bend: Any, t: int, start: int, stop: int) -> tuple[float, float, float]:
+    """Weight, centroid (from the first row) and second moment of the curvatures of output t."""
+    n, place, spread = 0.0, 0.0, 0.0
+    for i in range(start, stop):
+        n += bend[i, t]
+        place += bend[i, t] * (x[i] - x[start])
+    place = place / n if n > 0.0 else 0.0
+    for i in range(start, stop):
+        off = (x[i] - x[start]) - place
+        spread += bend[i, t] * off * off
+    return n, place, spread
+
+
+@part()
+def _rotation(pivot: float, other: float) -> tuple[float, float, float]:
+    """Cosine and sine that turn (pivot, other) to (size, 0), and the size."""
+    if other == 0.0 and pivot >= 0.0:
+        return 1.0, 0.0, pivot
+    size = math.sqrt(pivot * pivot + other * other)
+    return pivot / size, other / size, size
+
+
+@part()
+def _shift(x: Any, rows: Any, z: Any, bend: Any, t: int, grid: Any, work: Any, out: Any) -> bool:
+    """Add to the dual values `out` of output t what brings Z to z, as exactly as one solve with the factors does.
+
+    Returns whether nothing was to be done.
+    """
+    last, before, outside, y, size, most = len(grid) - 1, 0.0, 0.0, 0.0, 0.0, 0.0
+    for q in range(last + 1):  # `before`: slope of z on the left; `outside`: moment of the entries there
+        moment, after, inside = outside, 0.0, 0.0
+        if q < last:
+            start, stop = _between(x, rows, grid, q)
+            h = x[rows[grid[q + 1]]] - x[start]
+            by = 1.0 / h
+            for i in range(start, stop):
+                share = (x[i] - x[start]) * by
+                size += abs(out[i, t])
+                inside += out[i, t] * share
+                moment += out[i, t] * (1.0 - share)
+            after = ((z[grid[q + 1], t] if q + 1 < last else 0.0) - (z[grid[q], t] if q > 0 else 0.0)) / h
+        excess = moment - (after - before)
+        most = max(most, abs(excess))
+        if q > 0:
+            excess -= work[4, q - 1] * y
+        y = excess / work[3, q] if work[3, q] > 0.0 else 0.0
+        work[11, q] = y
+        before, outside = after, inside
+    if most <= _EXACT * size:
+        return True
+    carried = y
+    for q in range(last - 1, -1, -1):
+        first, second, p = work[9, q] * carried, work[10, q] * carried, work[11, q]
+        c, s = work[7, q], work[8, q]
+        carried, slope = c * p - s * second, s * p + c * second
+        c, s = work[5, q], work[6, q]
+        carried, value = c * carried - s * first, s * carried + c * first
+        value = value / work[0, q] if work[0, q] > 0.0 else 0.0
+        slope = slope / work[1, q] if work[1, q] > 0.0 else 0.0
+        start, stop = _between(x, rows, grid, q)
+        for i in range(start, stop):
+            out[i, t] -= bend[i, t] * (value + slope * ((x[i] - x[start]) - work[2, q]))
+    return False
 
 
 @plain()
-def sweep(
-    x: Any,
-    centre: float,
-    rows: Any,
-    dual: Any,
-    bend: Any,
-    line: Any,
-    enough: float,
-    Z_knots: Any,
-    worst: Any,
-    sizes: Any,
-    scratch: Any,
-) -> None:
-    """Follow the dual variable Z, the double cumulative sum of dual - bend * line; see `vvnorm.univariate.blocks.sweep`.
+def sweep(x: Any, rows: Any, dual: Any, enough: float, Z_knots: Any, worst: Any, sizes: Any, scratch: Any) -> None:
+    """Follow the dual variable Z, the double cumulative sum of dual values; see `vvnorm.univariate.blocks.sweep`.
 
     `scratch` is (2, T).
     """
@@ -281,10 +388,10 @@ def sweep(
         origin, best = x[rows[p]], enough
         worst[p] = -1
         for i in range(rows[p], N if p == last else rows[p + 1]):
-            norm, step, off = 0.0, x[i] - here, x[i] - centre
+            norm, step = 0.0, x[i] - here
             for t in range(T):
                 Z[t] += step * S[t]
-                S[t] += dual[i, t] - bend[i, t] * _on(line, t, off)
+                S[t] += dual[i, t]
                 norm += Z[t] * Z[t]
             here = x[i]
             if i == rows[p]:
@@ -297,10 +404,10 @@ def sweep(
 
 
 @plain()
-def misfit(data: Any, f: Any, centre: float, dual: Any, bend: Any, line: Any, theta: float, gaps: Any) -> float:
-    """Set `gaps` (2, T) to the Fenchel-Young gaps, summed per output, of theta (dual - bend * line) and of 0.
+def misfit(data: Any, f: Any, dual: Any, balanced: Any, theta: float, gaps: Any) -> float:
+    """Set `gaps` (2, T) to the Fenchel-Young gaps, summed per output, of theta * balanced and of 0.
 
-    Returns the sum of the gaps of the dual itself at corners.
+    Returns the sum of the gaps of the dual values themselves at corners.
     """
     x, Y, weights, codes, parameters = data
     rows, values, slopes = f
@@ -309,13 +416,13 @@ def misfit(data: Any, f: Any, centre: float, dual: Any, bend: Any, line: Any, th
     clear(gaps[1])
     for p in range(last + 1):
         for i in range(rows[p], len(x) if p == last else rows[p + 1]):
-            off, place = x[i] - x[rows[p]], x[i] - centre
+            off = x[i] - x[rows[p]]
             for t in range(Y.shape[1]):
                 y, w = Y[i, t], weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
                 if y != y or w == 0.0:
                     continue
                 u = values[p, t] + slopes[p, t] * off
-                r = theta * (dual[i, t] - bend[i, t] * _on(line, t, place)) / w
+                r = theta * balanced[i, t] / w
                 gaps[0, t] += w * _fenchel_young(codes[t], parameters[t], u, y, r)
                 if codes[t] != SQUARED and codes[t] != LOGISTIC:
                     at_corners += w * _fenchel_young(codes[t], parameters[t], u, y, dual[i, t] / w)

@@ -1,10 +1,12 @@
 """The regularised problem with any losses, weights per entry and missing labels."""
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vvnorm.data import Array
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS
@@ -17,6 +19,8 @@ from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, un
 
 _STIFF = 1e100  # lam of the affine fit
 _AFFINE_GAP = 1e-9
+_CLOSE = 0.1  # relative gap from which on rounding in dual values is looked after
+_SETTLED = (1e-3, 3e-2)  # parts of lam by which Z may be off, by rounding, at a knot that is in use: either may fit better
 _NEGLIGIBLE = 1e-10  # a loss per label below which classes count as separated: there is no minimiser
 
 
@@ -78,6 +82,16 @@ class GeneralRounds(Rounds):
         return KnotFunction.of(np.diff(self.x[ends]), ends, first, np.zeros((2, T)))
 
 
+@dataclass(frozen=True, eq=False)
+class _Proof:
+    """Dual values (N, T), if they do not follow from the function; Z; the gap, and how much of it is due to corners."""
+
+    dual: Array | None
+    sweep: DualSweep
+    gap: float
+    at_corners: float
+
+
 class _Descent:
     """One run: rounds of a quadratic model of the losses, knots for it, and a step towards its solution."""
 
@@ -91,7 +105,7 @@ class _Descent:
         self.tau = float(rounds.openness.max())
         self.z = np.zeros_like(f.jumps)
         self.damping, self.length, self.steps = 1e-3, 1.0, 0
-        self.idle, self.smallest_gap, self.lowest = 0, math.inf, math.inf
+        self.idle, self.smallest_gap, self.lowest, self.before = 0, math.inf, math.inf, math.inf
         self.best: State | None = None
         self._linearise(f)
 
@@ -113,42 +127,58 @@ class _Descent:
     # --- where it stands ---
 
     def _assess(self, count: int) -> None:
-        """Set sweep, gap and objective; remember the best state."""
-        rounds, f, T = self.rounds, self.f, self.rounds.outputs
-        line = np.empty((3, T))
-        entries.balance(rounds.x, rounds.centre, self.dual, self.bend, line)
-        self._sweep(line)
-        theta = min(1.0, self.lam / self.sweep.largest) if self.sweep.largest > 0 else 1.0
-        gaps = np.empty((2, T))
-        self.at_corners = entries.misfit(rounds.data, f.arrays, rounds.centre, self.dual, self.bend, line, theta, gaps)
-        # An output whose dual leaves its domain, as that of separated classes does, is given the dual 0.
-        outside = ~(gaps[0] < np.inf)
-        self.sweep.at_knots[:, outside] = 0.0
+        """Set the proof that convinces most, sweep, gap and objective; remember the best state."""
+        rounds, f = self.rounds, self.f
         penalty = self.lam * f.sizes.sum()
-        between = penalty - theta * np.vdot(f.jumps, self.sweep.at_knots)
-        self.gap = float(np.where(outside, gaps[1], gaps[0]).sum() + max(between, 0.0))
         self.objective = self.smooth + self.cornered + penalty
+        proof = self._prove(np.array([0, -1]), np.zeros((2, rounds.outputs)), penalty)
+        first, late = proof, proof.gap < _CLOSE * self.objective and (rounds.corners or self.idle)
+        for share in _SETTLED:
+            if late and proof.gap > self.tol * self.objective:
+                other = self._prove(*self._settled(first.sweep.at_knots, share), penalty)
+                proof = min(proof, other, key=lambda one: one.gap)
+        # Where knots are wanting, the others' Z is off as well: brought to what it is to be, it would hide that.
+        self.sweep, self.gap, self.at_corners = first.sweep, proof.gap, proof.at_corners
         self.relative = self.gap / self.objective if self.objective > 0 else 0.0
-        # The interior-point method may begin far above its start: patience is for when it is back.
-        self.idle += self.objective < 2 * self.lowest
+        # The interior-point method may begin far above its start: patience is for when it is back, or stays where it is.
+        self.idle += self.objective < 2 * self.lowest and self.objective > 0.999 * self.before
+        self.before = self.objective
         if self.objective < self.lowest * (1 - 1e-7):
             self.lowest, self.idle = self.objective, 0
         if self.gap < self.smallest_gap or self.best is None:
-            values = None
-            if rounds.corners or outside.any():
-                balanced = self.bend * (line[1] + line[2] * ((rounds.x - rounds.centre)[:, None] - line[0]))
-                values = theta * (self.dual - np.where(outside, 0.0, balanced))
-            self.best = State(f, values, self.relative, count, self.steps, self.sweep.largest)
+            self.best = State(f, proof.dual, self.relative, count, self.steps, proof.sweep.largest)
             self.smallest_gap, self.idle = self.gap, 0
 
-    def _sweep(self, line: Array) -> None:
-        """Z of the dual values, made orthogonal to affine functions by the part `line` of bend."""
-        rounds, k = self.rounds, len(self.f.rows)
-        at_knots, worst, sizes = np.empty((k, rounds.outputs)), np.empty(k - 1, dtype=np.int64), np.empty(k - 1)
+    def _settled(self, Z: Array, share: float) -> tuple[NDArray[np.intp], Array]:
+        """Knots where Z (k, T) is lam d / ||d|| but for a share, and both ends; and that, which it is at a solution."""
+        sizes = self.f.sizes
+        wanted = self.lam * self.f.jumps / np.where(sizes > 0, sizes, 1.0)[:, None]
+        off = np.linalg.norm(Z - wanted, axis=1)
+        settled = (sizes > 0) & (off < share * self.lam)
+        settled[[0, -1]] = True
+        return settled.nonzero()[0], wanted[settled]
+
+    def _prove(self, knots: NDArray[np.intp], z: Array, penalty: float) -> "_Proof":
+        """Bound the gap by the dual values, brought to Z = z (m, T) at the numbers `knots` of knots (see `balance`)."""
+        rounds, f, T, k = self.rounds, self.f, self.rounds.outputs, len(self.f.rows)
+        dual = np.empty_like(self.dual)
+        grid, work = np.empty(len(knots), np.int64), np.empty((12, len(knots)))
+        entries.balance(rounds.x, f.rows[knots], z, self.dual, self.bend, dual, grid, work)
+        at_knots, worst, sizes = np.empty((k, T)), np.empty(k - 1, dtype=np.int64), np.empty(k - 1)
         enough = 0.0 if self.lam == _STIFF else self.lam
-        data, found = (rounds.x, rounds.centre, self.f.rows, self.dual, self.bend, line), (at_knots, worst, sizes)
-        entries.sweep(*data, enough * enough, *found, np.empty((2, rounds.outputs)))
-        self.sweep = DualSweep.of(self.f, at_knots, worst, sizes)
+        entries.sweep(rounds.x, f.rows, dual, enough * enough, at_knots, worst, sizes, np.empty((2, T)))
+        sweep = DualSweep.of(f, at_knots, worst, sizes)
+        theta = min(1.0, self.lam / sweep.largest) if sweep.largest > 0 else 1.0
+        gaps = np.empty((2, T))
+        at_corners = entries.misfit(rounds.data, f.arrays, self.dual, dual, theta, gaps)
+        # An output whose dual leaves its domain, as that of separated classes does, is given the dual 0.
+        outside = ~(gaps[0] < np.inf)
+        at_knots[:, outside] = 0.0
+        between = penalty - theta * np.vdot(f.jumps, at_knots)
+        gap = float(np.where(outside, gaps[1], gaps[0]).sum() + max(between, 0.0))
+        if not (rounds.corners or outside.any() or len(knots) > 2):
+            return _Proof(None, sweep, gap, at_corners)
+        return _Proof(dual * np.where(outside, 0.0, theta), sweep, gap, at_corners)
 
     # --- a round ---
 
@@ -210,8 +240,11 @@ class _Descent:
             if self.smooth + self.lam * trial.sizes.sum() <= before or self.length < 1e-6:
                 break
             self.length *= 0.5
-        self.damping = max(0.1 * self.damping, 1e-14) if self.length == 1 else min(10 * self.damping, 1.0)
+        self._adjust_damping(self.length == 1)
         self.f = trial
+
+    def _adjust_damping(self, went_well: bool) -> None:
+        self.damping = max(0.1 * self.damping, 1e-14) if went_well else min(10 * self.damping, 1.0)
 
     def _lower_tau(self) -> None:
         """Aim at smaller complementarity products if the last step was long and the gap is made of them."""
@@ -223,7 +256,8 @@ class _Descent:
     def _interior_step(self, target: KnotFunction) -> None:
         """Go towards the model's solution as far as the interior-point method, and losses without corners, allow."""
         longest, _, linear, quadratic = self._step_sides(target, 0.0)
-        self.length, before = min(1.0, 0.95 * longest), self.smooth + 1e-11 * self.objective
+        allowed, before = min(1.0, 0.95 * longest), self.smooth + 1e-11 * self.objective
+        self.length = allowed
         while True:
             trial = self.f.towards(target, self.length)
             self._linearise(trial)
@@ -233,7 +267,7 @@ class _Descent:
         self._linearise(self.f)  # the step of the slacks belongs to the model at f
         self._step_sides(target, self.length)
         self._linearise(trial)
-        self.damping = max(0.1 * self.damping, 1e-14)
+        self._adjust_damping(self.length == allowed)
         self.f = trial
 
     def _step_sides(self, target: KnotFunction, length: float) -> tuple[float, float, float, float]:
