@@ -91,7 +91,8 @@ class SquaredRounds(Rounds):
 
     def _compress(self, Y: Array, weights: Array) -> None:
         N, T = Y.shape
-        size = 16 if N <= 20_000 else 64 if N <= 2_000_000 else 256
+        # Larger blocks are fewer, and more of their rows are read once knots are many, as they are beside many outputs.
+        size = 16 if N <= 20_000 else int(min(max(math.sqrt(N / T) / 3, 64), 384))
         count, self.line = -(-N // size), np.empty((2, T))
         moments, means, crosses = np.empty((count, 6)), np.empty((count, T)), np.empty((count, T))
         self.data, self.blocks = (self.x, Y, weights, self.centre, size, self.line), (moments, means, crosses)
