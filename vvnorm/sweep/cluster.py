@@ -34,8 +34,9 @@ def cluster_executor(address: str, code: str) -> Iterator[Executor]:
         from distributed import Client
     except ImportError:
         raise ValueError("--scheduler needs dask.distributed: pip install 'vvnorm[cluster]'") from None
-    # What Dask logs about a lost connection is said by the error that it ends in.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    # What Dask logs about a lost connection, in several of its parts, is said by the error that it ends in.
+    for part in ("distributed", "distributed.client"):
+        logging.getLogger(part).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:
