@@ -43,6 +43,13 @@ def test_the_first_fit_takes_the_solver_from_the_other_process(tmp_path: Path) -
     }
 
 
+def test_the_solver_runs_where_compilation_is_switched_off() -> None:
+    code = "import numpy as np, vvnorm; print(vvnorm.fit(np.arange(9.0), np.arange(9.0) % 2, 0.1).found.gap <= 1e-6)"
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(Path(vvnorm.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
+
+
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Commands of the processes that are started, in a process that has not begun."""

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from numba import boolean, float64, int64, types
+from numba import boolean, config, float64, int64, types
 
 from vvnorm.threads import usable_cores
 from vvnorm.univariate import blocks, knots, reduced
@@ -33,7 +33,7 @@ def begin() -> None:
     if _begun:
         return
     _begun = True
-    if _is_cached() or usable_cores() < 2:
+    if config.DISABLE_JIT or _is_cached() or usable_cores() < 2:
         return
     with suppress(OSError):
         _other = subprocess.Popen([sys.executable, "-c", _CODE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
