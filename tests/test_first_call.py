@@ -60,11 +60,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             commands.append(command)
             self.waited = False
 
-        def wait(self) -> None:
+        def wait(self, timeout: float) -> None:
             self.waited = True
 
     monkeypatch.setattr(first_call, "_begun", False)
     monkeypatch.setattr(first_call, "_other", None)
+    monkeypatch.delenv(first_call._MARK, raising=False)
     monkeypatch.setattr(first_call.subprocess, "Popen", Process)
     monkeypatch.setattr(first_call.atexit, "register", lambda _: None)
     monkeypatch.setattr(first_call, "usable_cores", lambda: 2)
@@ -91,6 +92,29 @@ def test_a_lone_core_and_a_full_cache_need_no_other_process(
     monkeypatch.setattr(first_call, name, lambda: value)
     first_call.begin()
     assert not started
+    assert first_call._other is None
+
+
+def test_the_other_process_starts_none_itself(started: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(first_call._MARK, "1")
+    first_call.begin()
+    assert not started
+
+
+def test_a_program_without_an_interpreter_of_its_own_compiles_alone(
+    started: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", None)
+    first_call.begin()
+    assert not started
+
+
+def test_a_process_that_hangs_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(first_call, "_other", hanging)
+    monkeypatch.setattr(first_call, "_PATIENCE", 0.1)
+    first_call.finish(squared=False)
+    assert hanging.wait(timeout=10) != 0
     assert first_call._other is None
 
 

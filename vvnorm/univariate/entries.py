@@ -18,7 +18,7 @@ from vvnorm.losses import HINGE, HUBER, LOGISTIC, SQUARED
 from vvnorm.univariate.compiled import ZERO, clear, copy, part, plain
 
 _SOLVES = 3  # one and two refinements
-_EXACT = 1e-15  # of the sum of |dual values|: moments are not known better
+_ROUNDING = 1e-15  # relative: sums are not known better, and what is left of terms that cancel to that is nothing
 _OUTSIDE = 1e-9  # how far out of [0, 1] rounding may take a share or probability
 
 
@@ -295,7 +295,7 @@ def _factor(x: Any, rows: Any, bend: Any, t: int, grid: Any, work: Any) -> None:
         work[0, q], work[1, q], work[2, q], work[3, q], work[4, q] = a, b, place, pivot, above
         work[5, q], work[6, q], work[7, q], work[8, q] = c, s, C, S
         work[9, q], work[10, q], carry = _rotation(first, second)
-        if carry <= 1e-15 * math.sqrt(right * right + tilt * tilt):
+        if carry <= _ROUNDING * math.sqrt(right * right + tilt * tilt):
             carry = 0.0
     work[3, last] = carry
 
@@ -355,7 +355,7 @@ def _shift(x: Any, rows: Any, z: Any, bend: Any, t: int, grid: Any, work: Any, o
         y = excess / work[3, q] if work[3, q] > 0.0 else 0.0
         work[11, q] = y
         before, outside = after, inside
-    if most <= _EXACT * size:
+    if most <= _ROUNDING * size:
         return True
     carried = y
     for q in range(last - 1, -1, -1):

@@ -9,6 +9,7 @@ are the ones.
 """
 
 import atexit
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -22,6 +23,10 @@ from vvnorm.univariate import blocks, knots, reduced
 from vvnorm.univariate.rounds import NEWTON
 
 _CODE = "from vvnorm.univariate import first_call; first_call.compile_solver()"
+_MARK = (
+    "VVNORM_COMPILES_BESIDE"  # set for the other process: should it be no interpreter but this program, it must not go on
+)
+_PATIENCE = 60  # seconds
 
 _other: subprocess.Popen[bytes] | None = None
 _begun = False
@@ -33,10 +38,12 @@ def begin() -> None:
     if _begun:
         return
     _begun = True
-    if config.DISABLE_JIT or _is_cached() or usable_cores() < 2:
+    if config.DISABLE_JIT or _MARK in os.environ or not sys.executable or _is_cached() or usable_cores() < 2:
         return
+    silent, environment = subprocess.DEVNULL, {**os.environ, _MARK: "1"}
+    command = [sys.executable, "-c", _CODE]
     with suppress(OSError):
-        _other = subprocess.Popen([sys.executable, "-c", _CODE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _other = subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, env=environment)
         atexit.register(_stop)
 
 
@@ -56,12 +63,17 @@ def _stop() -> None:
 def finish(squared: bool) -> None:
     """Wait for the other process, if there is one; before that, compile what squared losses need besides."""
     global _other
-    if _other is None:
+    other = _other  # another thread may be done with it first
+    if other is None:
         return
     if squared:
         for kernel, signature in _sweeps():
             kernel.compile(signature)
-    _other.wait()
+    try:
+        other.wait(timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        other.kill()
+        other.wait()
     _other = None
 
 
