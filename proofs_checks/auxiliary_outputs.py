@@ -26,7 +26,7 @@ Measure = Callable[[ReLUNetwork, Instance, int], float]
 
 _SOLVED = 1e-7  # relative gap that the solver is asked for
 _MIDDLE = 0.5  # half its side; smaller for one neuron, that points lie on either side
-_LINES = 512  # along which averages over the hull are computed again
+_ON_LINE = 1e-12  # of the largest distance from a line, that points on it may seem to have
 _RANDOM = 0.75  # part of the variance of independent labels that differences of neighbours have at least
 
 # --- instances --------------------------------------------------------------------------------------------------------
@@ -142,13 +142,18 @@ def mean_gradient(f: ReLUNetwork, instance: Instance, index: int) -> float:
 
 
 def mean_gradient_along_lines(f: ReLUNetwork, instance: Instance, index: int) -> float:
-    """The same along horizontal lines through the hull, on each of which the gradient is constant between kinks."""
-    X = instance["X"][index]
-    height = X[:, 1].min() + np.ptp(X[:, 1]) * (np.arange(_LINES) + 0.5) / _LINES
-    left, right = _chords(X, height)
+    """The same along horizontal lines through the hull, on each of which the gradient is constant between kinks.
+
+    Between heights at which no two kinks cross, no kink leaves the hull and no edge of it ends, lengths of pieces are
+    linear in the height, so that the line in the middle of each such strip gives its integral exactly.
+    """
+    edges = _edges(instance["X"][index])
+    breaks = _breaks(f, edges)
+    height, thickness = (breaks[1:] + breaks[:-1]) / 2, np.diff(breaks)
+    left, right = _chords(edges, height)
     jumps = f.V[0][:, None] * f.W
-    with np.errstate(divide="ignore"):
-        at = -(np.outer(height, f.W[:, 1]) + f.b) / f.W[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at = np.nan_to_num(-(np.outer(height, f.W[:, 1]) + f.b) / f.W[:, 0], nan=np.inf)
     at = np.clip(at, left[:, None], right[:, None])
     order = np.argsort(at, axis=1)
     ends = np.column_stack([left, np.take_along_axis(at, order, axis=1), right])
@@ -157,16 +162,39 @@ def mean_gradient_along_lines(f: ReLUNetwork, instance: Instance, index: int) ->
     crossed = (at > left[:, None]) & (at < right[:, None])
     on = np.where(crossed, f.W[:, 0] < 0, middle > 0)
     changes = np.take_along_axis(np.where(crossed, np.sign(f.W[:, 0]), 0.0), order, axis=1)[..., None] * jumps[order]
-    gradients = np.concatenate([np.zeros((_LINES, 1, 2)), np.cumsum(changes, axis=1)], axis=1)
+    gradients = np.concatenate([np.zeros((len(height), 1, 2)), np.cumsum(changes, axis=1)], axis=1)
     gradients += (f.A[0] + on @ jumps)[:, None]
-    integral = np.sum(np.hypot(gradients[..., 0], gradients[..., 1]) * np.diff(ends, axis=1))
-    return float(integral / np.sum(right - left))
+    along = np.sum(np.hypot(gradients[..., 0], gradients[..., 1]) * np.diff(ends, axis=1), axis=1)
+    return float(thickness @ along / (thickness @ (right - left)))
 
 
-def _chords(X: Array, height: Array) -> tuple[Array, Array]:
-    """Ends of the part of each horizontal line in the hull of X: its outermost crossings with segments between points."""
+def _edges(X: Array) -> tuple[Array, Array]:
+    """Lower and upper ends of the hull's edges, level ones left out: segments that no two points lie on both sides of."""
     i, j = np.nonzero(X[:, None, 1] < X[None, :, 1])
-    low, high = X[i], X[j]
+    step, away = X[j] - X[i], X[None] - X[i][:, None]
+    side = step[:, :1] * away[..., 1] - step[:, 1:] * away[..., 0]
+    none = _ON_LINE * np.abs(side).max()
+    outermost = (side <= none).all(axis=1) | (side >= -none).all(axis=1)
+    return X[i[outermost]], X[j[outermost]]
+
+
+def _breaks(f: ReLUNetwork, edges: tuple[Array, Array]) -> Array:
+    """Heights in the hull, in order, at which two kinks cross, a kink crosses the line of an edge, or an edge ends."""
+    low, high = edges
+    across = np.column_stack([high[:, 1] - low[:, 1], low[:, 0] - high[:, 0]])
+    W, b = np.concatenate([f.W, across]), np.concatenate([f.b, -np.sum(across * low, axis=1)])
+    k, m = np.triu_indices(len(W), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crossings = (W[m, 0] * b[k] - W[k, 0] * b[m]) / (W[k, 0] * W[m, 1] - W[m, 0] * W[k, 1])
+        level = -f.b / np.where(f.W[:, 0] == 0, f.W[:, 1], 0.0)
+    heights = np.concatenate([crossings, level, low[:, 1], high[:, 1]])
+    found: Array = np.unique(heights[(heights >= low[:, 1].min()) & (heights <= high[:, 1].max())])
+    return found
+
+
+def _chords(edges: tuple[Array, Array], height: Array) -> tuple[Array, Array]:
+    """Ends of the part of each horizontal line in the hull: its outermost crossings with edges."""
+    low, high = edges
     share = (height[:, None] - low[:, 1]) / (high[:, 1] - low[:, 1])
     crossing = low[:, 0] + share * (high[:, 0] - low[:, 0])
     inside = (share >= 0) & (share <= 1)

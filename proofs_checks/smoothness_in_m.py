@@ -36,7 +36,7 @@ from proofs_checks.support import rechecked
 from vvnorm.claims import Claim, Instance, Verdict
 
 SAMPLE, FEW = 64, 4
-COMPARISON = Comparison((0.0, 0.95), SAMPLE, mean_gradient, mean_gradient_along_lines, rounding=3e-4)
+COMPARISON = Comparison((0.0, 0.95), SAMPLE, mean_gradient, mean_gradient_along_lines, rounding=1e-9)
 
 _FROM, _TO = 1, 64
 _MANY, _MORE = 32, 128

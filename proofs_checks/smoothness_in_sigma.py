@@ -36,7 +36,7 @@ from proofs_checks.support import rechecked
 from vvnorm.claims import Claim, Instance, Verdict
 
 SAMPLE, LARGE = 64, 5.0
-COMPARISON = Comparison((1.05, np.inf), SAMPLE, mean_gradient, mean_gradient_along_lines, rounding=3e-4)
+COMPARISON = Comparison((1.05, np.inf), SAMPLE, mean_gradient, mean_gradient_along_lines, rounding=1e-9)
 
 _SIGMA, _MANY = 10.0, 16
 

@@ -38,7 +38,7 @@ from proofs_checks.support import rechecked
 from vvnorm.claims import Claim, Instance, Verdict
 
 SAMPLE, LEAST = 32, 16
-COMPARISON = Comparison((0.0, 0.95), SAMPLE, mean_gradient, mean_gradient_along_lines, rounding=3e-4)
+COMPARISON = Comparison((0.0, 0.95), SAMPLE, mean_gradient, mean_gradient_along_lines, rounding=1e-9)
 
 _MANY, _SIGMAS = 64, (0.1, 1.0, 10.0)
 
