@@ -40,6 +40,8 @@ def test_the_first_fit_takes_the_solver_from_the_other_process(tmp_path: Path) -
         "sweep": "0",
         "complete": "0",
         "tally": "0",
+        "first_knots": "0",
+        "where_it_bends": "0",
     }
 
 

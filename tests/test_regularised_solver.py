@@ -153,6 +153,33 @@ def test_two_distinct_inputs_are_fitted_by_a_line_through_their_means(x: list[fl
                 np.testing.assert_allclose(found([place])[0], Y[np.array(x) == place].mean(axis=0), atol=1e-12)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize(("n", "outputs"), [(12, 1), (300, 3), (3000, 1), (30_000, 2)])
+def test_lam_max_is_the_largest_dual_variable_of_the_line(n: int, outputs: int, smooth: bool, weighted: bool) -> None:
+    """Wherever its row stands in a block, among steep neighbours or flat ones."""
+    for seed in range(4):
+        rng = np.random.default_rng([seed, n])
+        x, noise = np.sort(rng.uniform(0, 1, n)), rng.standard_normal((n, outputs))
+        Y = np.cumsum(noise, axis=0) if smooth else noise
+        w = rng.uniform(0.1, 10, (n, 1)) if weighted else np.ones((n, 1))
+        line = np.column_stack([np.ones(n), x - x.mean()])
+        off = w * (Y - line @ np.linalg.lstsq(np.sqrt(w) * line, np.sqrt(w) * Y, rcond=None)[0])
+        Z = np.cumsum(np.cumsum(off, axis=0)[:-1] * np.diff(x)[:, None], axis=0)
+        weights = w if weighted else None
+        assert lambda_max(x, Y, weights=weights) == pytest.approx(np.linalg.norm(Z, axis=1).max(), rel=1e-9)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_fits_bend_below_lam_max_and_not_above(loss: str) -> None:
+    rng = np.random.default_rng(8)
+    x, Y = np.sort(rng.uniform(0, 1, 300)), rng.integers(0, 2, (300, 2)).astype(float)
+    Y[rng.random(Y.shape) < 0.1] = np.nan
+    critical = lambda_max(x, Y, loss=loss)
+    assert len(fit(x, Y, 1.001 * critical, loss=loss).knots) == 0
+    assert len(fit(x, Y, 0.995 * critical, loss=loss, tol=1e-9).knots) > 0
+
+
 @pytest.mark.parametrize("loss", LOSSES[1:])
 def test_two_distinct_inputs_leave_nothing_to_bend_for_any_loss(loss: str) -> None:
     x, Y = np.array([0, 0, 2, 2, 2.0]), np.array([1, 0, 1, 0, 1.0])

@@ -96,7 +96,7 @@ def _solver() -> list[tuple[Any, Any]]:
 
 
 def _sweeps() -> list[tuple[Any, Any]]:
-    x, X, rows = float64[::1], float64[:, ::1], int64[::1]
+    x, X, rows, pair = float64[::1], float64[:, ::1], int64[::1], types.UniTuple(float64, 2)
     fixed_x, fixed_X = x.copy(readonly=True), X.copy(readonly=True)
     data = (types.Tuple((fixed_x, fixed_X, fixed_x, float64, int64, X)), types.UniTuple(X, 3), rows)
     return [
@@ -104,4 +104,6 @@ def _sweeps() -> list[tuple[Any, Any]]:
         (blocks.sweep, (*data, X, X, float64, float64, X, rows, x, x, X)),
         (knots.complete, (x, x, X, boolean, X, X, X, X)),
         (knots.tally, (X, X, rows, x)),
+        (knots.first_knots, (fixed_x, int64, float64, float64, rows, x)),
+        (knots.where_it_bends, (types.Tuple((fixed_x, fixed_x, float64)), X, pair, rows, X, X, x, X, X)),
     ]

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from vvnorm.data import Array
 from vvnorm.univariate.compiled import ZERO, part, plain
 
+MOST_FIRST = 202
+"""Largest number of knots to start with."""
+
 
 @dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
 class KnotFunction:
@@ -51,11 +54,6 @@ class KnotFunction:
     def arrays(self) -> tuple[NDArray[np.int64], Array, Array]:
         """Rows, values and slopes, as compiled code takes them."""
         return self.rows, self.values, self.slopes
-
-    @property
-    def bends(self) -> NDArray[np.bool_]:
-        """Whether the slope jumps, at each knot, shape (k,)."""
-        return np.asarray(self.jumps.any(axis=1))
 
     @property
     def sizes(self) -> Array:
@@ -140,6 +138,37 @@ def complete(h: Any, mu: Any, z: Any, by_values: bool, first: Any, jumps: Any, v
 
 
 @plain()
+def first_knots(x: Any, last: int, lam: float, critical: float, rows: Any, mu: Any) -> int:
+    """Choose as many evenly spaced rows, the ends among them, as solutions have knots at that lam.
+
+    Parameters
+    ----------
+    x : (N,) array, last : int
+        Inputs, and the first row of the largest.
+    lam, critical : float
+        Strength of the penalty, and the least that leaves a line.
+    rows, mu : (MOST_FIRST,) arrays, or larger ones
+        Set to the rows, each the first of its input, and to their multipliers, zero.
+
+    Returns
+    -------
+    int : how many there are.
+    """
+    inner = ZERO
+    if lam < critical:
+        inner = min(int(min((lam / critical) ** (-2.0 / 3.0), MOST_FIRST - 2.0)), last - 1)
+    count = ZERO
+    for p in range(inner + 2):
+        row = p * last // (inner + 1)
+        while row > 0 and x[row - 1] == x[row]:
+            row -= 1
+        if count == 0 or row > rows[count - 1]:
+            rows[count], mu[count] = row, 0.0
+            count += 1
+    return count
+
+
+@plain()
 def next_knots(x: Any, rows: Any, mu: Any, z: Any, jumps: Any, worst: Any, close: float, merged: Any, new_mu: Any) -> int:
     """Merge the knots that stay with the worst rows.
 
@@ -174,6 +203,44 @@ def next_knots(x: Any, rows: Any, mu: Any, z: Any, jumps: Any, worst: Any, close
             while x[row - 1] == x[row]:
                 row -= 1
             merged[count], new_mu[count] = row, 0.0
+            count += 1
+    return count
+
+
+@plain()
+def where_it_bends(
+    inputs: Any, line: Any, units: Any, rows: Any, values: Any, jumps: Any, knots: Any, values_there: Any, jumps_there: Any
+) -> int:
+    """Collect the knots where a function's slope jumps, and both ends, in the caller's units.
+
+    Parameters
+    ----------
+    inputs : tuple
+        Inputs (N,) in the caller's units and in the solver's, and the centre of these.
+    line : (2, T) array
+        Value at the centre, and slope, of what has been taken off the labels.
+    units : (float, float)
+        One unit of slopes and one of labels, in the caller's.
+    rows : (k,) array, values, jumps : (k, T) arrays
+        The function.
+    knots : (k,) array, values_there, jumps_there : (k, T) arrays
+        Set to inputs, the function and its slope jumps at the knots that are collected.
+
+    Returns
+    -------
+    int : how many these are.
+    """
+    given, x, centre = inputs
+    count = ZERO
+    for p in range(len(rows)):
+        bends = ZERO
+        for t in range(jumps.shape[1]):
+            bends += jumps[p, t] != 0.0
+        if bends > 0 or p == 0 or p == len(rows) - 1:
+            knots[count] = given[rows[p]]
+            for t in range(jumps.shape[1]):
+                values_there[count, t] = (values[p, t] + (line[0, t] + (x[rows[p]] - centre) * line[1, t])) * units[1]
+                jumps_there[count, t] = jumps[p, t] * units[0]
             count += 1
     return count
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vvnorm.data import Array
 from vvnorm.univariate.compiled import fixed
-from vvnorm.univariate.knots import KnotFunction
+from vvnorm.univariate.knots import MOST_FIRST, KnotFunction, first_knots, where_it_bends
 from vvnorm.univariate.problem import Found, Problem
 
 ROUNDS = 200
@@ -20,7 +20,6 @@ PATIENCE = 12
 NEWTON = 60
 """Largest number of Newton steps on given knots; 1 to 3 are usual."""
 
-_FIRST = 200  # largest number of knots to start with
 _SAFE = 2.0**200  # beyond this, or below its inverse, inputs and labels are scaled by a power of two
 
 
@@ -67,7 +66,7 @@ class Rounds:
 
     def __init__(self, problem: Problem) -> None:
         # Not the problem itself: what is made of a problem lives as long as it does.
-        self.given_x = problem.x
+        self.given_x = fixed(problem.x)
         self.x_unit, self.y_unit = unit(max(float(problem.x[-1]), -float(problem.x[0]))), 1.0
         self.x = fixed(problem.x if self.x_unit == 1 else problem.x / self.x_unit)
         self.last = int(self.x.searchsorted(self.x[-1]))
@@ -95,34 +94,24 @@ class Rounds:
             rows = np.searchsorted(self.given_x, start.kinks)
             mu = np.sqrt(np.einsum("kt,kt->k", start.jumps, start.jumps)) * (self.x_unit / self.y_unit) / lam
             return np.concatenate([[0], rows, [self.last]]), np.concatenate([[0.0], mu, [0.0]])
-        count = 2
-        if lam < self.critical:
-            count += int(min((lam / self.critical) ** (-2 / 3), _FIRST, self.last - 1))
-        spaced = np.arange(count) * self.last // (count - 1)
-        rows = self.x.searchsorted(self.x[spaced])  # the first row of each input
-        fresh = rows[1:] > rows[:-1]
-        if not fresh.all():
-            rows = rows[np.concatenate([[True], fresh])]
-        return rows, np.zeros(len(rows))
+        rows, mu = np.empty(MOST_FIRST, np.int64), np.empty(MOST_FIRST)
+        count = first_knots(self.x, self.last, lam, self.critical, rows, mu)
+        return rows[:count], mu[:count]
 
     def found(self, state: State, seconds: float) -> Found:
         """Give the function in the caller's units."""
-        f = state.function
-        kept = f.bends
-        kept[0] = kept[-1] = True
-        knots = kept.nonzero()[0]
-        x, inside, slope = self.given_x, f.rows.take(knots), self.y_unit / self.x_unit
-        places, at_knots = x[inside], f.values.take(knots, 0)
-        at_knots += self.line[0] + (self.x[inside] - self.centre)[:, None] * self.line[1]
-        at_knots *= self.y_unit
+        f, slope = state.function, self.y_unit / self.x_unit
+        knots, (values, jumps) = np.empty(len(f.rows)), np.empty((2, *f.values.shape))
+        inputs = (self.given_x, self.x, self.centre)
+        count = where_it_bends(inputs, self.line, (slope, self.y_unit), f.rows, f.values, f.jumps, knots, values, jumps)
         return Found(
-            kinks=places[1:-1],
-            jumps=f.jumps.take(knots[1:-1], 0) * slope,
+            kinks=knots[1 : count - 1],
+            jumps=jumps[1 : count - 1],
             slope=(f.first[1] + self.line[1]) * slope,
-            value=at_knots[0],
-            centre=float(x[0]),
-            knots=places,
-            values=at_knots,
+            value=values[0],
+            centre=float(self.given_x[0]),
+            knots=knots[:count],
+            values=values[:count],
             dual=None if state.dual is None else state.dual * self.y_unit,
             gap=state.gap,
             rounds=state.rounds,

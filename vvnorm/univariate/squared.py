@@ -1,7 +1,6 @@
 """The regularised problem with squared losses of complete labels: the labels are read once, then blocks are enough."""
 
 import math
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +8,8 @@ from numpy.typing import NDArray
 
 from vvnorm.data import Array
 from vvnorm.univariate import blocks, first_call
-from vvnorm.univariate.compiled import fixed, part, plain
-from vvnorm.univariate.knots import KnotFunction, complete, next_knots, tally
+from vvnorm.univariate.compiled import ZERO, fixed, part, plain
+from vvnorm.univariate.knots import MOST_FIRST, KnotFunction, complete, first_knots, next_knots, tally
 from vvnorm.univariate.problem import Found, Problem
 from vvnorm.univariate.reduced import improve, make_room
 from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, unit
@@ -29,8 +28,8 @@ class _Room(NamedTuple):
     rows: NDArray[np.int64]  # (2, capacity)
     first: Array  # (2, 2, T)
     curves: Array  # (2, 3, capacity, T): jumps, values and slopes
-    merged: NDArray[np.int64]  # (2 capacity,): rows of the next round
-    merged_mu: Array  # (2 capacity,): their multipliers
+    merged: NDArray[np.int64]  # (2 capacity,), or for the first knots: rows of the next round
+    merged_mu: Array  # as many: their multipliers
     worst: NDArray[np.int64]  # (capacity,)
     vectors: Array  # (6, capacity): lengths, weights, centroids and second moments of segments, ||Z||^2, multipliers
     tables: Array  # (4, capacity, T): mean labels and slopes of segments, dual variables, Z
@@ -42,8 +41,8 @@ class _Room(NamedTuple):
             np.empty((2, capacity), np.int64),
             np.empty((2, 2, T)),
             np.empty((2, 3, capacity, T)),
-            np.empty(2 * capacity, np.int64),
-            np.empty(2 * capacity),
+            np.empty(max(2 * capacity, MOST_FIRST), np.int64),
+            np.empty(max(2 * capacity, MOST_FIRST)),
             np.empty(capacity, np.int64),
             np.empty((6, capacity)),
             np.empty((4, capacity, T)),
@@ -52,7 +51,7 @@ class _Room(NamedTuple):
 
 
 class _Best(NamedTuple):
-    """The best function so far."""
+    """A function that was found: the best so far, or the line, which has no knots before it is known."""
 
     side: int
     knots: int
@@ -66,13 +65,17 @@ class _Best(NamedTuple):
 class _Progress(NamedTuple):
     """Where the rounds stand."""
 
+    line: _Best
     best: _Best
-    following: int  # knots of the next round
+    following: int  # knots of the next round; none before the first ones are chosen
     rounds: int
     steps: int
     enough: float  # gap to reach with the knots of the next round
     by_values: bool  # see `vvnorm.univariate.knots.complete`
     finished: bool  # if not, there is no room for the next round
+
+
+_NONE = _Best(0, 0, 0.0, 0.0, 0.0, 0, 0)
 
 
 class SquaredRounds(Rounds):
@@ -82,7 +85,7 @@ class SquaredRounds(Rounds):
         super().__init__(problem)
         weights = fixed(np.empty(0) if problem.weights is None else problem.weights[:, 0])
         self.offsets = np.array([0, self.outputs])
-        self.room = _Room.of(_KNOTS, self.outputs)
+        self.room, self.line_fit = _Room.of(_KNOTS, self.outputs), _NONE
         self._compress(fixed(problem.Y), weights)
         if not _TINY < self.scatter < _HUGE and np.isfinite(problem.Y).all():
             self.y_unit = unit(float(np.abs(problem.Y).max()))
@@ -107,39 +110,44 @@ class SquaredRounds(Rounds):
         """Whether no label is missing."""
         return math.isfinite(self.scatter)
 
-    @cached_property
-    def _affine(self) -> _Best:
-        """Of the least-squares line."""
-        return self._search(np.array([0, self.last]), np.zeros(2), (1.0, 0.0, self.scatter, 0.0), 0.0, 1)
-
     @property
     def critical(self) -> float:
         """See `Rounds`."""
-        return self._affine.largest
+        if not self.line_fit.knots:
+            self._search(0, (1.0, 1.0, self.scatter, 1.0), 0)
+        return self.line_fit.largest
 
     def run(self, lam: float, tol: float, start: Found | None) -> State:
         """See `Rounds`; the function is overwritten by the next run."""
-        rows, mu = self.first_knots(lam, start)
         # Rows with ||Z|| up to a little more than lam count as feasible.
         limits = (lam, (lam * (1 + 0.1 * tol)) ** 2, self.scatter, tol)
-        best = self._search(rows, mu, limits, 2e-3 * self._affine.objective, ROUNDS)
+        best = self._search(self._take_over(lam, start), limits, ROUNDS)
         side, k, room = best.side, best.knots, self.room
         jumps, values, slopes = room.curves[side]
         function = KnotFunction(room.rows[side, :k], room.first[side], jumps[:k], values[:k], slopes[: k - 1])
         return State(function, None, best.gap, best.rounds, best.steps, best.largest)
 
-    def _search(
-        self, rows: NDArray[np.int64], mu: Array, limits: tuple[float, float, float, float], enough: float, most: int
-    ) -> _Best:
-        """Do up to `most` rounds from given knots, of which the first is to reach the gap `enough`."""
+    def _take_over(self, lam: float, start: Found | None) -> int:
+        """Place the knots of a start among those of the next round, and return their number; 0 if there are none."""
+        if start is None or not len(start.kinks):
+            return 0
+        _ = self.critical  # the line comes first: it needs the place of the next knots
+        rows, mu = self.first_knots(lam, start)
         if len(rows) > len(self.room.worst):
             self.room = _Room.of(_and_some(len(rows)), self.outputs)
         self.room.merged[: len(rows)] = rows
         self.room.merged_mu[: len(rows)] = mu
+        return len(rows)
+
+    def _search(self, count: int, limits: tuple[float, float, float, float], most: int) -> _Best:
+        """Find the line if it is not known, and do up to `most` rounds from `count` knots that are in place, if any."""
         first_call.finish(squared=True)
-        progress = _Progress(_Best(0, 0, 0.0, 0.0, 0.0, 0, 0), len(rows), 0, 0, enough, False, False)
+        progress = _Progress(self.line_fit, _NONE, count, 0, 0, 0.0, False, False)
         while True:
-            progress = _generate(self.data, self.blocks, self.offsets, limits, most, progress, self.room, self.scratch)
+            progress = _generate(
+                self.data, self.blocks, self.offsets, self.last, limits, most, progress, self.room, self.scratch
+            )
+            self.line_fit = progress.line
             if progress.finished:
                 best: _Best = progress.best
                 return best
@@ -160,9 +168,11 @@ def _and_some(knots: int) -> int:
 
 @plain()
 def _generate(
-    data: Any, blocks_of_rows: Any, offsets: Any, limits: Any, most: int, progress: Any, room: Any, scratch: Any
+    data: Any, blocks_of_rows: Any, offsets: Any, last: int, limits: Any, most: int, progress: Any, room: Any, scratch: Any
 ) -> Any:
     """Do rounds of knot generation until the relative gap is reached, nothing helps, or room is wanting.
+
+    The line comes before all rounds, in the same loop: the kernels are compiled once for each place they are called from.
 
     Parameters
     ----------
@@ -170,6 +180,8 @@ def _generate(
         As in `vvnorm.univariate.blocks`.
     offsets : (2,) array
         First output, and one past the last.
+    last : int
+        First row of the largest input.
     limits : tuple of floats
         lam, ||Z||^2 up to which a row counts as feasible, the misfit inside blocks, and the relative gap wanted.
     most : int
@@ -185,16 +197,28 @@ def _generate(
     -------
     _Progress
     """
-    best, count, rounds, steps, enough, by_values, _ = progress
+    line, best, count, rounds, steps, enough, by_values, _ = progress
     finished, tol = False, limits[3]
-    while not finished and count <= len(room.worst):
-        rounds += 1
+    while not finished:
+        straight = line.knots == 0
+        if straight or count == 0:
+            count = first_knots(data[0], last, limits[0], line.largest, room.merged, room.merged_mu)
+        if count > len(room.worst):
+            break
         side = 1 - best.side
         for p in range(count):
             room.rows[side, p], room.vectors[5, p] = room.merged[p], room.merged_mu[p]
+        if rounds == 0:
+            enough = 2e-3 * line.objective
+        # Of the line all rows are of interest.
+        bounds, slack = ((1.0, 0.0, limits[2], 0.0), 0.0) if straight else (limits, _SLACK)
         moved, gap, objective, largest, exceeds, following = _solve_and_sweep(
-            data, blocks_of_rows, offsets, limits, enough, by_values, count, side, room, scratch
+            data, blocks_of_rows, offsets, bounds, slack, enough, by_values, count, side, room, scratch
         )
+        if straight:
+            line, count, finished = _Best(side, count, 0.0, objective, largest, 0, 0), ZERO, most == 0
+            continue
+        rounds += 1
         steps += moved
         relative = gap / objective if objective > 0.0 else 0.0
         if rounds == 1 or relative < best.gap:
@@ -205,7 +229,7 @@ def _generate(
         by_values = by_values or stalled
         enough = max(0.01 * gap, 0.1 * tol * objective)
         count = following
-    return _Progress(best, count, rounds, steps, enough, by_values, finished)
+    return _Progress(line, best, count, rounds, steps, enough, by_values, finished)
 
 
 @part(inline="always")  # once only, and compiled a second time if it were called
@@ -214,6 +238,7 @@ def _solve_and_sweep(
     blocks_of_rows: Any,
     offsets: Any,
     limits: Any,
+    slack: float,
     enough: float,
     by_values: bool,
     k: int,
@@ -222,6 +247,8 @@ def _solve_and_sweep(
     scratch: Any,
 ) -> tuple[int, float, float, float, bool, int]:
     """Solve with k knots up to a gap `enough`, sweep, and choose the next ones; arguments are as in `_generate`.
+
+    Of the worst rows no more than `slack`, see `vvnorm.univariate.blocks.sweep`, is asked until the gap is near.
 
     Returns
     -------
@@ -235,7 +262,6 @@ def _solve_and_sweep(
     blocks.segment_summaries(data, blocks_of_rows, rows, segments, mean, fitted, scratch[0])
     steps, _ = improve(segments, (mean, fitted), offsets, lam, within, enough, NEWTON, mu, z, values, first, room.solver)
     complete(segments[0], mu, z, by_values, first, jumps, values, slopes)
-    slack = _SLACK
     while True:
         misfit = blocks.sweep(
             data, blocks_of_rows, rows, values, slopes, feasible, slack, at_knots, worst, squares, scratch[1], scratch[2]
