@@ -20,7 +20,7 @@ from vvnorm import Fit, fit, fit_path, lambda_max
 from vvnorm.convex import curvature_fit
 from vvnorm.losses import as_losses
 from vvnorm.testing import univariate_datasets
-from vvnorm.univariate import entries
+from vvnorm.univariate import entries, squared
 from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
 
 Array = NDArray[np.float64]
@@ -168,6 +168,21 @@ def test_lam_max_is_the_largest_dual_variable_of_the_line(n: int, outputs: int, 
         Z = np.cumsum(np.cumsum(off, axis=0)[:-1] * np.diff(x)[:, None], axis=0)
         weights = w if weighted else None
         assert lambda_max(x, Y, weights=weights) == pytest.approx(np.linalg.norm(Z, axis=1).max(), rel=1e-9)
+
+
+@pytest.mark.parametrize(("n", "outputs"), [(5001, 3), (5001, 40), (17, 1)])
+def test_two_threads_read_labels_as_one_does(n: int, outputs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    x = spaced("uniform", n, rng)
+    problem = Problem(x, waves(x, outputs, rng), None, as_losses("squared", outputs))
+    monkeypatch.setattr(squared, "usable_threads", lambda: 2)
+    monkeypatch.setattr(squared, "_SHARED", n * outputs + 1)
+    alone = squared.SquaredRounds(problem)
+    monkeypatch.setattr(squared, "_SHARED", 1)
+    shared = squared.SquaredRounds(problem)
+    assert alone.scatter == shared.scatter
+    for one, two in zip((alone.line, *alone.blocks), (shared.line, *shared.blocks), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

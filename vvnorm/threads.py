@@ -40,6 +40,12 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def usable_threads() -> int:
+    """Threads that code of our own may use: as many as cores, or fewer where OMP_NUM_THREADS says so."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return min(usable_cores(), max(int(wanted), 1)) if wanted.isdecimal() else usable_cores()
+
+
 @cache
 def _controller() -> ThreadpoolController:
     return ThreadpoolController()

@@ -89,11 +89,25 @@ def _join(total: Any, mean: Any, cross: Any, n: float, place: float, spread: flo
         cross[t] += new_cross[t] + lever * above
 
 
-@plain()
+@plain(nogil=True)
 def compress(
-    x: Any, Y: Any, weights: Any, centre: float, size: int, moments: Any, means: Any, crosses: Any, line: Any, total: Any
+    x: Any,
+    Y: Any,
+    weights: Any,
+    centre: float,
+    size: int,
+    moments: Any,
+    means: Any,
+    crosses: Any,
+    line: Any,
+    total: Any,
+    first: int,
+    last: int,
+    all_read: bool,
 ) -> float:
     """Summarise the rows in blocks of `size`, relative to the least-squares line.
+
+    Threads may share the reading: then this is called for some blocks each, and once more when all are read.
 
     Parameters
     ----------
@@ -110,17 +124,18 @@ def compress(
         Set to the line's value at the centre, and its slope.
     total : (3,) array
         Set to weight, centroid and second moment of all rows.
+    first, last : int
+        The blocks to read, `last` not among them.
+    all_read : bool
+        Whether all blocks are read then. If not, what is set of them is relative to no line yet.
 
     Returns
     -------
-    float : the misfit inside the blocks; not finite if a label is not.
+    float : the misfit inside the blocks, when all are read; not finite if a label is not.
     """
     T, misfit, sound = Y.shape[1], 0.0, 0.0
     few = T <= _FEW and not len(weights)
-    clear(total)
-    clear(line[0])
-    clear(line[1])
-    for b in range(len(moments)):
+    for b in range(first, last):
         stop = min((b + 1) * size, len(x))
         if few:
             n, place, spread, scatter = _summarise_tall(x, Y, centre, b * size, stop, means[b], crosses[b])
@@ -129,13 +144,20 @@ def compress(
         explained = 0.0
         for t in range(T):
             explained += crosses[b, t] * crosses[b, t]
-            sound += 0.0 * means[b, t]
         off = max(scatter - explained / spread, 0.0) if spread > 0.0 else scatter
         ripple = 0.25 * (x[stop - 1] - x[b * size]) * math.sqrt(n * off)
         moments[b, 0], moments[b, 1], moments[b, 2] = n, place, spread
         moments[b, 3], moments[b, 4], moments[b, 5] = off, ripple, 1.0
-        misfit += off
-        _join(total, line[0], line[1], n, place, spread, means[b], crosses[b])
+    if not all_read:
+        return 0.0
+    clear(total)
+    clear(line[0])
+    clear(line[1])
+    for b in range(len(moments)):
+        misfit += moments[b, 3]
+        for t in range(T):
+            sound += 0.0 * means[b, t]
+        _join(total, line[0], line[1], moments[b, 0], moments[b, 1], moments[b, 2], means[b], crosses[b])
     for t in range(T):
         slope = line[1, t] / total[2] if total[2] > 0.0 else 0.0
         line[0, t] -= slope * total[1]

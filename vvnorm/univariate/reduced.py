@@ -155,6 +155,28 @@ def _gap(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) 
     return 0.5 * short * short * square + lam * penalty - theta * paid
 
 
+@part(fastmath=ANY_ORDER)
+def _add_products(z: Any, used: Any, low: int, high: int, A: Any, afresh: bool, H: Any) -> None:
+    """Add A_ij <z_i, z_j> over outputs low .. high - 1 to the lower triangle of H (m, m), or set it to that.
+
+    Four products at a time take half as long as one by one. Near the diagonal some of the four are the same.
+    """
+    for i in range(len(used)):
+        for j in range(0, i + 1, 4):
+            j1, j2, j3 = min(j + 1, i), min(j + 2, i), min(j + 3, i)
+            u, a, b, c, d = z[used[i]], z[used[j]], z[used[j1]], z[used[j2]], z[used[j3]]
+            s, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+            for t in range(low, high):
+                s += u[t] * a[t]
+                s1 += u[t] * b[t]
+                s2 += u[t] * c[t]
+                s3 += u[t] * d[t]
+            s, s1, s2, s3 = s * A[i, j], s1 * A[i, j1], s2 * A[i, j2], s3 * A[i, j3]
+            if not afresh:
+                s, s1, s2, s3 = s + H[i, j], s1 + H[i, j1], s2 + H[i, j2], s3 + H[i, j3]
+            H[i, j], H[i, j1], H[i, j2], H[i, j3] = s, s1, s2, s3
+
+
 @part()
 def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any, seen: Any, A: Any, H: Any) -> None:
     """Set H (m, m) to the Hessian of F in the multipliers of the knots `used`; scratch: seen (m + 2, m), A (m, m).
@@ -164,14 +186,11 @@ def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any,
     h, info, carry = segments[0], work[0], work[1]
     for g in range(len(offsets) - 1):
         sensitivity(h, mu, info[g], carry[g], used, seen, A)
-        low, high = offsets[g], offsets[g + 1]
-        for i in range(len(used)):
-            for j in range(i + 1):
-                before = H[i, j] if g > 0 else 0.0
-                H[i, j] = before + A[i, j] * _dot(z[used[i]], z[used[j]], low, high)
-                H[j, i] = H[i, j]
+        _add_products(z, used, offsets[g], offsets[g + 1], A, g == 0, H)
     for i in range(len(used)):
         H[i, i] *= 1.0 + _RIDGE
+        for j in range(i):
+            H[j, i] = H[i, j]
 
 
 @part()

@@ -1,12 +1,14 @@
 """The regularised problem with squared losses of complete labels: the labels are read once, then blocks are enough."""
 
 import math
+from threading import Thread
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
+from vvnorm.threads import usable_threads
 from vvnorm.univariate import blocks, first_call
 from vvnorm.univariate.compiled import ZERO, fixed, part, plain
 from vvnorm.univariate.knots import MOST_FIRST, KnotFunction, complete, first_knots, next_knots, tally
@@ -14,8 +16,10 @@ from vvnorm.univariate.problem import Found, Problem
 from vvnorm.univariate.reduced import improve, make_room
 from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, unit
 
-_SLACK = 0.1  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
+_SLACK = 1.0  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
+_NEAR = 30.0  # times the gap wanted: from there the next round is expected to be the last, which needs the worst itself
 _KNOTS = 120  # there is room for so many at first; with 128, rows of matrices would compete for places in the cache
+_SHARED = 2_000_000  # labels from which on two threads read them
 _TINY, _HUGE = 1e-120, 1e120  # products of squares outside may leave float64
 
 
@@ -100,10 +104,17 @@ class SquaredRounds(Rounds):
         moments, means, crosses = np.empty((count, 6)), np.empty((count, T)), np.empty((count, T))
         self.data, self.blocks = (self.x, Y, weights, self.centre, size, self.line), (moments, means, crosses)
         self.scratch = (np.empty((4, T + 3)), np.empty(count), np.empty((12, T)))
+        rows = (self.x, Y, weights, self.centre, size, moments, means, crosses, self.line, np.empty(3))
+        first = 0
+        if Y.size >= _SHARED and usable_threads() > 1:  # more than two would wait for memory
+            first = count // 2
+            other = Thread(target=blocks.compress, args=(*rows, 0, first, False))
+            other.start()
+            blocks.compress(*rows, first, count, False)
+            other.join()
+            first = count
         # Misfit inside the blocks, and not finite if a label is missing.
-        self.scatter = blocks.compress(
-            self.x, Y, weights, self.centre, size, moments, means, crosses, self.line, np.empty(3)
-        )
+        self.scatter = blocks.compress(*rows, first, count, True)
 
     @property
     def complete(self) -> bool:
@@ -212,6 +223,8 @@ def _generate(
             enough = 2e-3 * line.objective
         # Of the line all rows are of interest.
         bounds, slack = ((1.0, 0.0, limits[2], 0.0), 0.0) if straight else (limits, _SLACK)
+        if rounds > 0 and best.gap < _NEAR * tol:
+            slack = 0.0
         moved, gap, objective, largest, exceeds, following = _solve_and_sweep(
             data, blocks_of_rows, offsets, bounds, slack, enough, by_values, count, side, room, scratch
         )
