@@ -20,7 +20,6 @@ from numba import boolean, config, float64, int64, types
 
 from vvnorm.threads import usable_cores
 from vvnorm.univariate import blocks, knots, reduced
-from vvnorm.univariate.rounds import NEWTON
 
 _CODE = "from vvnorm.univariate import first_call; first_call.compile_solver()"
 _MARK = (
@@ -87,7 +86,7 @@ def _solver() -> list[tuple[Any, Any]]:
     x, X, XX = float64[::1], float64[:, ::1], float64[:, :, ::1]
     room = types.Tuple((types.Tuple((XX, XX, XX, X, X, X)), X, XX, int64[:, ::1], boolean[:, ::1]))
     segments, labels = types.Tuple((x, X, X, X)), types.UniTuple(X, 2)
-    limits = (float64, float64, float64, types.literal(NEWTON))
+    limits = (float64, float64, float64, int64)
     fixed_x, rows = x.copy(readonly=True), int64[::1]
     return [
         (reduced.improve, (segments, labels, int64[::1], *limits, x, X, X, X, room)),

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from vvnorm.data import Array
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS
-from vvnorm.univariate import entries, first_call
+from vvnorm.univariate import entries, first_call, many_knots
 from vvnorm.univariate.compiled import fixed, plain
 from vvnorm.univariate.knots import DualSweep, KnotFunction, complete, next_knots
 from vvnorm.univariate.problem import Found, Problem
-from vvnorm.univariate.reduced import improve, make_room
+from vvnorm.univariate.reduced import improve, make_room, most_dense
 from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, unit
 
 _STIFF = 1e100  # lam of the affine fit
@@ -217,16 +217,21 @@ class _Descent:
         self.z, jumps, values = np.empty((3, k, T))
         target = KnotFunction(f.rows, np.empty((2, T)), jumps, values, np.empty((k - 1, T)))
         first_call.finish(squared=False)
+        labels, limit, room = (mean, fitted), NEWTON, make_room(k, T, T)
+        if k > most_dense(T):
+            limits = (self.lam, within, enough, NEWTON)
+            self.steps += many_knots.improve(segments, labels, offsets, *limits, mu, self.z, values, target.first, room[0])
+            limit = 0
         self.steps += _solve(
             segments,
-            (mean, fitted),
+            labels,
             offsets,
-            (self.lam, within, enough),
+            (self.lam, within, enough, limit),
             self.idle > 2,
             mu,
             self.z,
             (target.first, jumps, values, target.slopes),
-            make_room(k, T, T),
+            room,
         )
         return target
 
@@ -283,10 +288,10 @@ def _solve(
 ) -> int:
     """Set a function, as `vvnorm.univariate.knots.complete` does, to the model's solution; return the number of steps.
 
-    `limits` holds lam and what `improve` calls `within` and `enough`, its other arguments are as there.
+    `limits` holds lam and what `improve` calls `within`, `enough` and `limit`, its other arguments are as there.
     """
-    lam, within, enough = limits
+    lam, within, enough, limit = limits
     first, jumps, values, slopes = function
-    steps, _ = improve(segments, labels, offsets, lam, within, enough, NEWTON, mu, z, values, first, room)
+    steps, _ = improve(segments, labels, offsets, lam, within, enough, limit, mu, z, values, first, room)
     complete(segments[0], mu, z, by_values, first, jumps, values, slopes)
     return steps

@@ -32,7 +32,8 @@ from vvnorm.univariate.smoother import backward, carry_labels, forward, sensitiv
 _WARM_UP = 8
 _FREE, _BOLD, _BACK, _PLAIN = np.arange(4)  # kinds of points at which `improve` solves; no literals: see `ZERO`
 _RIDGE = 1e-12  # knots without data between them make the Hessian singular
-_PIVOTS = 60  # block pivoting takes 2 to 10; what it leaves after so many is a step like another, judged by F
+PIVOTS = 60
+"""Most pivots: block pivoting takes 2 to 10; what it leaves after so many is a step like another, judged by F."""
 
 
 @part(fastmath=ANY_ORDER)
@@ -84,7 +85,7 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any
         if chosen[i]:
             place[size] = i
             size += 1
-    for _ in range(_PIVOTS):
+    for _ in range(PIVOTS):
         for r in range(valid, size):
             for j in range(r + 1):
                 factor[r, j] = H[place[r], place[j]]
@@ -127,7 +128,7 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any
 
 
 @part()
-def _evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: Any, values: Any, first: Any) -> float:
+def evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: Any, values: Any, first: Any) -> float:
     """Solve for the state with multipliers mu; set z, values and `first`, and return the misfit plus sum ||d||^2 / mu."""
     h, n, centroid, sxx = segments
     info, carry, weights, m1, m0, rows = work
@@ -141,7 +142,7 @@ def _evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: A
 
 
 @part()
-def _gap(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) -> float:
+def gap_of(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) -> float:
     """Duality gap of the state; sets the norms of z."""
     largest, penalty, paid = 0.0, 0.0, 0.0
     for i in range(len(mu)):
@@ -226,7 +227,7 @@ def improve(
     enough : float
         Duality gap at which to stop.
     limit : int
-        Largest number of steps.
+        Largest number of steps; 0 for more knots than `most_dense`.
     mu : (k,) array
         Start, and result: multipliers; zero at both ends.
     z, values : (k, T) arrays, or larger ones, first : (2, T) array
@@ -247,7 +248,7 @@ def improve(
     kind = _FREE
     # One loop with one solve in it: every call of a kernel is compiled in again.
     while True:
-        misfit = _evaluate(segments, labels, offsets, trial, work, z, values, first)
+        misfit = evaluate(segments, labels, offsets, trial, work, z, values, first)
         total = misfit
         for i in range(k):
             total += lam * lam * trial[i]
@@ -263,7 +264,7 @@ def improve(
                 continue
         if kind != _BACK:
             copy(trial, mu)
-            gap = _gap(misfit, within, lam, mu, z, norms)
+            gap = gap_of(misfit, within, lam, mu, z, norms)
             if warm > 0:
                 warm -= 1
                 for i in range(k):
@@ -300,8 +301,14 @@ def improve(
             trial[used[j]] = v[j]
 
 
+def most_dense(outputs: int) -> int:
+    """Most knots that `improve` takes steps for; beyond, `vvnorm.univariate.many_knots` is faster, and needs less room."""
+    return 300 + 150 * outputs
+
+
 def make_room(k: int, outputs: int, groups: int) -> tuple[Any, ...]:
     """Return arrays for `improve` to work in: k knots, and outputs in groups that share their weights."""
+    dense = min(k, most_dense(outputs))
     # info, carry, weights, m1, m0 and rows of the smoother
     work = (
         np.empty((groups, k, 3)),
@@ -311,4 +318,5 @@ def make_room(k: int, outputs: int, groups: int) -> tuple[Any, ...]:
         np.empty((k, outputs)),
         np.empty((4, 6)),
     )
-    return work, np.empty((5, k)), np.empty((3, k + 2, k)), np.empty((2, k), np.int64), np.empty((2, k), np.bool_)
+    squares = np.empty((3, dense + 2, dense))
+    return work, np.empty((5, k)), squares, np.empty((2, k), np.int64), np.empty((2, k), np.bool_)

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from vvnorm.data import Array
 from vvnorm.threads import usable_threads
-from vvnorm.univariate import blocks, first_call
+from vvnorm.univariate import blocks, first_call, many_knots
 from vvnorm.univariate.compiled import ZERO, fixed, part, plain
 from vvnorm.univariate.knots import MOST_FIRST, KnotFunction, complete, first_knots, next_knots, tally
 from vvnorm.univariate.problem import Found, Problem
-from vvnorm.univariate.reduced import improve, make_room
+from vvnorm.univariate.reduced import improve, make_room, most_dense
 from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, unit
 
 _SLACK = 1.0  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
@@ -76,7 +76,8 @@ class _Progress(NamedTuple):
     steps: int
     enough: float  # gap to reach with the knots of the next round
     by_values: bool  # see `vvnorm.univariate.knots.complete`
-    finished: bool  # if not, there is no room for the next round
+    finished: bool  # if not, there is no room for the next round, or its knots are many and need their multipliers
+    moved: int  # Newton steps by which these were found, -1 if they are not
 
 
 _NONE = _Best(0, 0, 0.0, 0.0, 0.0, 0, 0)
@@ -88,7 +89,7 @@ class SquaredRounds(Rounds):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         weights = fixed(np.empty(0) if problem.weights is None else problem.weights[:, 0])
-        self.offsets = np.array([0, self.outputs])
+        self.offsets, self.few = np.array([0, self.outputs]), most_dense(self.outputs)
         self.room, self.line_fit = _Room.of(_KNOTS, self.outputs), _NONE
         self._compress(fixed(problem.Y), weights)
         if not _TINY < self.scatter < _HUGE and np.isfinite(problem.Y).all():
@@ -153,16 +154,40 @@ class SquaredRounds(Rounds):
     def _search(self, count: int, limits: tuple[float, float, float, float], most: int) -> _Best:
         """Find the line if it is not known, and do up to `most` rounds from `count` knots that are in place, if any."""
         first_call.finish(squared=True)
-        progress = _Progress(self.line_fit, _NONE, count, 0, 0, 0.0, False, False)
+        progress, at_most = _Progress(self.line_fit, _NONE, count, 0, 0, 0.0, False, False, -1), (most, self.few)
         while True:
             progress = _generate(
-                self.data, self.blocks, self.offsets, self.last, limits, most, progress, self.room, self.scratch
+                self.data, self.blocks, self.offsets, self.last, limits, at_most, progress, self.room, self.scratch
             )
             self.line_fit = progress.line
             if progress.finished:
                 best: _Best = progress.best
                 return best
-            self._enlarge(progress.following, progress.best)
+            if progress.following > len(self.room.worst):
+                self._enlarge(progress.following, progress.best)
+            else:
+                progress = progress._replace(moved=self._improve(progress, limits))
+
+    def _improve(self, progress: _Progress, limits: tuple[float, float, float, float]) -> int:
+        """Find the multipliers of many knots, whose segments are summarised already; return the steps."""
+        room, k = self.room, progress.following
+        segments = (room.vectors[0, : k - 1], *(np.ascontiguousarray(room.vectors[p : p + 1, : k - 1]) for p in (1, 2, 3)))
+        mean, fitted, z, _ = room.tables
+        mu, side = room.merged_mu[:k], 1 - progress.best.side
+        state = (room.curves[side, 1, :k], room.first[side])
+        return many_knots.improve(
+            segments,
+            (mean, fitted),
+            self.offsets,
+            limits[0],
+            limits[2],
+            progress.enough,
+            NEWTON,
+            mu,
+            z[:k],
+            *state,
+            room.solver[0],
+        )
 
     def _enlarge(self, count: int, best: _Best) -> None:
         """Make room for `count` knots, and keep the best function and the next knots."""
@@ -179,7 +204,15 @@ def _and_some(knots: int) -> int:
 
 @plain()
 def _generate(
-    data: Any, blocks_of_rows: Any, offsets: Any, last: int, limits: Any, most: int, progress: Any, room: Any, scratch: Any
+    data: Any,
+    blocks_of_rows: Any,
+    offsets: Any,
+    last: int,
+    limits: Any,
+    at_most: Any,
+    progress: Any,
+    room: Any,
+    scratch: Any,
 ) -> Any:
     """Do rounds of knot generation until the relative gap is reached, nothing helps, or room is wanting.
 
@@ -195,8 +228,8 @@ def _generate(
         First row of the largest input.
     limits : tuple of floats
         lam, ||Z||^2 up to which a row counts as feasible, the misfit inside blocks, and the relative gap wanted.
-    most : int
-        Largest number of rounds.
+    at_most : (int, int)
+        Largest number of rounds, and of knots whose multipliers are found here.
     progress : _Progress
         Where to go on; rows and multipliers of the next round are in `room`.
     room : _Room
@@ -208,8 +241,8 @@ def _generate(
     -------
     _Progress
     """
-    line, best, count, rounds, steps, enough, by_values, _ = progress
-    finished, tol = False, limits[3]
+    line, best, count, rounds, steps, enough, by_values, _, known = progress
+    finished, tol, (most, few) = False, limits[3], at_most
     while not finished:
         straight = line.knots == 0
         if straight or count == 0:
@@ -221,17 +254,22 @@ def _generate(
             room.rows[side, p], room.vectors[5, p] = room.merged[p], room.merged_mu[p]
         if rounds == 0:
             enough = 2e-3 * line.objective
+        _summarise(data, blocks_of_rows, count, side, room, scratch)
+        if count > few and known < 0:
+            break
+        limit = ZERO if known >= 0 else ZERO + NEWTON
         # Of the line all rows are of interest.
         bounds, slack = ((1.0, 0.0, limits[2], 0.0), 0.0) if straight else (limits, _SLACK)
         if rounds > 0 and best.gap < _NEAR * tol:
             slack = 0.0
         moved, gap, objective, largest, exceeds, following = _solve_and_sweep(
-            data, blocks_of_rows, offsets, bounds, slack, enough, by_values, count, side, room, scratch
+            data, blocks_of_rows, offsets, bounds, slack, enough, limit, by_values, count, side, room, scratch
         )
         if straight:
             line, count, finished = _Best(side, count, 0.0, objective, largest, 0, 0), ZERO, most == 0
             continue
         rounds += 1
+        moved, known = max(moved, known), ZERO - 1
         steps += moved
         relative = gap / objective if objective > 0.0 else 0.0
         if rounds == 1 or relative < best.gap:
@@ -242,7 +280,15 @@ def _generate(
         by_values = by_values or stalled
         enough = max(0.01 * gap, 0.1 * tol * objective)
         count = following
-    return _Progress(line, best, count, rounds, steps, enough, by_values, finished)
+    return _Progress(line, best, count, rounds, steps, enough, by_values, finished, known)
+
+
+@part(inline="always")
+def _summarise(data: Any, blocks_of_rows: Any, k: int, side: int, room: Any, scratch: Any) -> None:
+    segments = (room.vectors[0, : k - 1], room.vectors[1:2], room.vectors[2:3], room.vectors[3:4])
+    blocks.segment_summaries(
+        data, blocks_of_rows, room.rows[side, :k], segments, room.tables[0], room.tables[1], scratch[0]
+    )
 
 
 @part(inline="always")  # once only, and compiled a second time if it were called
@@ -253,6 +299,7 @@ def _solve_and_sweep(
     limits: Any,
     slack: float,
     enough: float,
+    limit: int,
     by_values: bool,
     k: int,
     side: int,
@@ -272,8 +319,7 @@ def _solve_and_sweep(
     first, jumps, values, slopes = room.first[side], room.curves[side, 0], room.curves[side, 1], room.curves[side, 2]
     mean, fitted, z, at_knots = room.tables[0], room.tables[1], room.tables[2], room.tables[3]
     segments = (room.vectors[0, : k - 1], room.vectors[1:2], room.vectors[2:3], room.vectors[3:4])
-    blocks.segment_summaries(data, blocks_of_rows, rows, segments, mean, fitted, scratch[0])
-    steps, _ = improve(segments, (mean, fitted), offsets, lam, within, enough, NEWTON, mu, z, values, first, room.solver)
+    steps, _ = improve(segments, (mean, fitted), offsets, lam, within, enough, limit, mu, z, values, first, room.solver)
     complete(segments[0], mu, z, by_values, first, jumps, values, slopes)
     while True:
         misfit = blocks.sweep(
