@@ -108,6 +108,19 @@ def test_fits_with_many_knots_are_certified_and_the_same(outputs: int, request: 
     np.testing.assert_allclose(banded(x), dense(x), atol=1e-4)
 
 
+@pytest.mark.parametrize(("n", "outputs", "ratio"), [(600, 1, 1e-7), (1500, 3, 1e-6), (1000, 1, 1e-7)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_tiny_lam_starts_on_all_rows_and_is_certified(n: int, outputs: int, ratio: float, weighted: bool) -> None:
+    rng = np.random.default_rng(n)
+    x = np.sort(rng.uniform(0, 1, n))
+    Y = np.sin(9 * x[:, None] + np.arange(outputs)) + 0.3 * rng.standard_normal((n, outputs))
+    weights = rng.uniform(0.1, 10, (n, 1)) if weighted else None
+    found = fit(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights, tol=1e-7)
+    assert n > len(found.knots) > reduced.most_dense(outputs)
+    assert found.found.steps < 30
+    assert found.verify() == []
+
+
 @pytest.mark.parametrize(("x_scale", "y_scale"), [(1e-50, 1e50), (1e50, 1e-50), (1e100, 1e100)])
 @pytest.mark.usefixtures("few")
 def test_units_do_not_matter(x_scale: float, y_scale: float) -> None:

@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 Repeats = Literal["error", "average", "first"]
 
 _DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error)
+_FEW = 10_000  # entries of which one product more costs less than to tell NumPy what to ignore
 _REPEATS = ("error", "average", "first")
 _BUILTIN = ("diabetes", "diabetes_age", "linnerud")
 
@@ -112,6 +113,8 @@ def _as_matrix(values: ArrayLike, name: str) -> Array:
         raise ValueError(f"{name} must have 1 or 2 dimensions, got shape {raw.shape}")
     if len(raw) == 0:
         raise ValueError(f"{name} is empty (shape {raw.shape})")
+    if raw.dtype == np.float64:
+        return raw
     with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf and is named as such below
         return np.asarray(raw, dtype=np.float64)
 
@@ -127,6 +130,8 @@ def _first_non_number(raw: NDArray[Any]) -> Any:
 
 def _reject_nonfinite(values: Array, name: str, *, allow_nan: bool) -> bool:
     """Raise for infinity, and for NaN unless it is allowed; return whether one sum shows that all entries are finite."""
+    if values.size <= _FEW and math.isfinite(np.vdot(values, values)):  # it never warns, and costs little
+        return True
     with np.errstate(over="ignore", invalid="ignore"):
         if math.isfinite(values.sum()):  # one pass and no temporary of the size of the data
             return True

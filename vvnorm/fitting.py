@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -514,6 +514,7 @@ def _fields(problem: Problem, tol: float, lam: float) -> dict[str, Any]:
     return {**data, "tol": tol, "lam": lam}
 
 
+@cache
 def _versions() -> dict[str, str]:
     return {"numpy": np.__version__, "python": platform.python_version()}
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from vvnorm.data import Array
 from vvnorm.univariate.compiled import ZERO, part, plain
 
-MOST_FIRST = 202
+_ALL_ROWS = 4000  # so many rows at most are all knots to start with, where lam is so small that most will be in the end
+_SPACED = 200.0  # largest number of others to start with
+MOST_FIRST = _ALL_ROWS + 2
 """Largest number of knots to start with."""
 
 
@@ -139,7 +141,7 @@ def complete(h: Any, mu: Any, z: Any, by_values: bool, first: Any, jumps: Any, v
 
 @plain()
 def first_knots(x: Any, last: int, lam: float, critical: float, rows: Any, mu: Any) -> int:
-    """Choose as many evenly spaced rows, the ends among them, as solutions have knots at that lam.
+    """Choose about as many evenly spaced rows, the ends among them, as solutions have knots at that lam.
 
     Parameters
     ----------
@@ -156,7 +158,10 @@ def first_knots(x: Any, last: int, lam: float, critical: float, rows: Any, mu: A
     """
     inner = ZERO
     if lam < critical:
-        inner = min(int(min((lam / critical) ** (-2.0 / 3.0), MOST_FIRST - 2.0)), last - 1)
+        wanted = (lam / critical) ** (-2.0 / 3.0)
+        inner = last - 1
+        if wanted < last or last > _ALL_ROWS:
+            inner = min(int(min(wanted, _SPACED)), last - 1)
     count = ZERO
     for p in range(inner + 2):
         row = p * last // (inner + 1)

@@ -29,7 +29,10 @@ import numpy as np
 from vvnorm.univariate.compiled import ANY_ORDER, ZERO, clear, copy, part
 from vvnorm.univariate.smoother import backward, carry_labels, forward, sensitivity
 
-_WARM_UP = 8
+WARM_UP = 8
+"""Steps mu <- mu ||z|| / lam before the first of Newton's."""
+LOOSE = 1e6
+"""Multipliers these begin with, in units of what the data's resistance to a jump is the inverse of."""
 _FREE, _BOLD, _BACK, _PLAIN = np.arange(4)  # kinds of points at which `improve` solves; no literals: see `ZERO`
 _RIDGE = 1e-12  # knots without data between them make the Hessian singular
 PIVOTS = 60
@@ -273,13 +276,13 @@ def improve(
             if gap <= enough or step == limit:
                 return step, gap
             if warm < 0 and total == misfit:
-                warm = _WARM_UP
+                warm = WARM_UP
                 for i in range(1, k - 1):
                     most = 0.0
                     for g in range(len(offsets) - 1):
                         most = max(most, work[0][g, i, 0])
                     # Left of a knot there may be no data: no output need bend there.
-                    trial[i] = 1e6 / most if most > 0.0 else 0.0
+                    trial[i] = LOOSE / most if most > 0.0 else 0.0
                 continue
             warm, before = 0, total
             step += 1

@@ -23,7 +23,7 @@ NEWTON = 60
 _SAFE = 2.0**200  # beyond this, or below its inverse, inputs and labels are scaled by a power of two
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
 class State:
     """Where a run ended.
 

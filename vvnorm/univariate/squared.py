@@ -274,12 +274,12 @@ def _generate(
         relative = gap / objective if objective > 0.0 else 0.0
         if rounds == 1 or relative < best.gap:
             best = _Best(side, count, relative, objective, largest, rounds, steps)
-        stalled = moved == 0 and not exceeds
+        demand = max(0.01 * gap, 0.1 * tol * objective)
+        stalled = moved == 0 and not exceeds and demand > 0.5 * enough
         idle = rounds > best.rounds + PATIENCE or (stalled and by_values)
         finished = relative <= tol or idle or rounds == most
         by_values = by_values or stalled
-        enough = max(0.01 * gap, 0.1 * tol * objective)
-        count = following
+        enough, count = demand, following
     return _Progress(line, best, count, rounds, steps, enough, by_values, finished, known)
 
 
