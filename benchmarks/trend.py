@@ -14,8 +14,10 @@ gaps differ by orders of magnitude (`--regular`: a regular grid), and lam is 0.3
 - *np.diff*: `np.diff(Y, 2, axis=0)`, in turns with ours. It has one thread; with `--threads 0` two of ours read the labels.
 
 Times are the best of several, all in one process; *faster* is Clarabel (wall) over ours, */np.diff* ours over np.diff.
-`--rows` chooses among NxT (any), `mixed` (three outputs with squared and one with logistic loss), `path` (20 lam from
-lam_max to lam_max / 1000, against as many fits by themselves) and `compile`; `--rows` alone leaves all of them out.
+`--rows` chooses among NxT (any; `1000x4@1e-6`: at that part of lam_max, without a goal), `mixed` (three outputs with
+squared and one with logistic loss), `path` (20 lam from lam_max to lam_max / 1000, against as many fits by themselves),
+`corners` (how often small random mixtures of losses with corners are certified) and `compile`; `--rows` alone leaves all
+of them out.
 """
 
 import argparse
@@ -48,12 +50,13 @@ from vvnorm.data import Array
 from vvnorm.fitting import Fit
 from vvnorm.losses import as_losses
 from vvnorm.threads import one_blas_thread
+from vvnorm.tolerances import GAP
 
 TOL = 1e-8
 RATIOS = (0.3, 0.01)  # lam / lam_max
-OTHER = ("path", "compile")  # not lines of the table
+OTHER = ("path", "corners", "compile")  # not lines of the table
 SIZES = ("100x1", "1000x4", "1000x128", "1e4x4", "1e4x32", "1e5x4", "1e6x1", "1e6x32", "1e6x128", "1e7x3")
-ROWS = (*SIZES, "mixed", *OTHER)
+ROWS = (*SIZES, "mixed", "1000x4@1e-6", "3000x4@1e-6", *OTHER)
 QUICK = ("100x1", "1000x4", "1e4x4", "1e5x4", "1e6x1", "mixed", "path")
 PROTOTYPE = {
     "100x1": "28-50x",
@@ -67,6 +70,9 @@ PROTOTYPE = {
     "1e6x128": "0.4-1.1 diff",
     "mixed": "13-32 ms",
 }
+
+CORNERS = ("hinge", "one_class:0.3", "one_class:0.05", "huber:0.5", "huber:0.05")
+CORNER_RATIOS = (0.5, 0.1, 0.01, 1e-3, 1e-4)
 
 Record = dict[str, Any]
 
@@ -256,6 +262,8 @@ def line(task: Task, ratio: float, effort: Effort, threads: int) -> Record:
     if task.Y.size <= effort.peer_labels:
         record |= clarabel(task, lam, record["lower_bound"], 1 if task.Y.size > effort.peer_once else 3, threads)
         record["faster"] = record["clarabel"] / record["ours"] if record["excess"] is not None else None
+    if ratio not in RATIOS:
+        return record
     return record | judged(record, *goal(task)) | {"prototype": PROTOTYPE.get(task.name)}
 
 
@@ -339,6 +347,42 @@ def reliability(runs: int, advance: Callable[[], None]) -> Record:
     return {"runs": runs, "reached": runs - len(missed), "worst": worst, "missed": missed, "all": records}
 
 
+def mixture(rng: np.random.Generator) -> tuple[Array, Array, Array, list[str], float]:
+    """Draw a small problem with a loss with corners: inputs, labels (some missing), weights, losses, lam / lam_max."""
+    N, T = int(rng.integers(6, 81)), int(rng.integers(1, 5))
+    grids = (
+        lambda: rng.uniform(0, 1, N),
+        lambda: rng.integers(0, max(3, N // 3), N).astype(float),
+        lambda: np.cumsum(10.0 ** rng.uniform(-4, 0, N)),
+        lambda: rng.standard_t(2, N),
+    )
+    x = np.sort(grids[rng.integers(4)]())
+    losses = [str(name) for name in rng.choice((*CORNERS, "squared", "logistic"), T)]
+    losses[0] = losses[0] if losses[0] in CORNERS else str(rng.choice(CORNERS))
+    place = (x - x[0]) / (np.ptp(x) or 1.0)
+    Y = np.sin((2 + 5 * np.arange(T)) * place[:, None] + np.arange(T)) + 0.4 * rng.standard_normal((N, T))
+    for t, loss in enumerate(losses):
+        if loss in ("logistic", "hinge"):
+            Y[:, t] = rng.random(N) < 0.5 + 0.35 * np.sin(6 * place)
+            Y[:2, t] = 0, 1
+    Y[2:][rng.random((N - 2, T)) < 0.1] = np.nan
+    return x, Y, 10.0 ** rng.uniform(-3, 1, (N, T)), losses, float(rng.choice(CORNER_RATIOS))
+
+
+def corners(runs: int) -> list[Record]:
+    """Fit mixtures to the default tolerance; the gaps are those that the independent code finds."""
+    records = []
+    for seed in range(runs):
+        x, Y, weights, losses, ratio = mixture(np.random.default_rng([seed, 2]))
+        lam = ratio * lambda_max(x, Y, loss=losses, weights=weights)
+        if lam > 0:
+            found = fit(x, Y, lam, loss=losses, weights=weights)
+            records.append(
+                {"seed": seed, "losses": losses, "ratio": ratio, "gap": found.gap, "solver_gap": found.found.gap}
+            )
+    return records
+
+
 # --- words and files --------------------------------------------------------------------------------------------------
 
 
@@ -354,6 +398,17 @@ def say_compilation(record: Record) -> str:
     calls = [key.removesuffix(", first") for key in record if key.endswith(", first")]
     words = (f"{call} {record[f'{call}, first']:.1f} s (then {record[f'{call}, second'] * 1e3:.1f} ms)" for call in calls)
     return f"first calls with nothing compiled, imports of the solver included: {'; '.join(words)}"
+
+
+def say_corners(records: Sequence[Record]) -> str:
+    words = []
+    for ratio in CORNER_RATIOS:
+        gaps = [record["gap"] for record in records if record["ratio"] == ratio]
+        if gaps:
+            words.append(
+                f"{sum(gap <= GAP for gap in gaps)} of {len(gaps)} at {ratio:g} lam_max (worst gap {max(gaps):.0e})"
+            )
+    return f"losses with corners, certified to {GAP:g}: {', '.join(words)}"
 
 
 def say_reliability(record: Record) -> str:
@@ -405,13 +460,14 @@ def run(rows: Sequence[str], runs: int, effort: Effort, threads: int, regular: b
     """Measure and print line by line."""
     result = {**machine(threads, regular), "rows": []}
     tables = [name for name in rows if name not in OTHER]
-    with progress(len(RATIOS) * len(tables) + len(rows) - len(tables) + runs) as advance:
+    cells = [(name, ratio) for name in tables for ratio in ratios(name)]
+    with progress(len(cells) + len(rows) - len(tables) + runs) as advance:
         if tables:
             program(make("30x2"), 1.0, threads)  # load the solver
             print("  ".join(f"{heading:>{width}}" for heading, _, width, _ in COLUMNS))
         for name in tables:
-            task = make(name, regular)
-            for ratio in RATIOS:
+            task = make(name.partition("@")[0], regular)
+            for ratio in ratios(name):
                 result["rows"].append(line(task, ratio, effort, threads))
                 print(shown(result["rows"][-1]), flush=True)
                 advance(name)
@@ -420,6 +476,10 @@ def run(rows: Sequence[str], runs: int, effort: Effort, threads: int, regular: b
             result["path"] = path(regular, effort.path_rounds)
             print(say_path(result["path"]), flush=True)
             advance("path")
+        if "corners" in rows:
+            result["corners"] = corners(runs)
+            print(say_corners(result["corners"]), flush=True)
+            advance("corners")
         if "compile" in rows:
             result["compile"] = compilation()
             print(say_compilation(result["compile"]), flush=True)
@@ -430,11 +490,17 @@ def run(rows: Sequence[str], runs: int, effort: Effort, threads: int, regular: b
     return result
 
 
+def ratios(name: str) -> tuple[float, ...]:
+    """Parts of lam_max at which a row is measured."""
+    at = name.partition("@")[2]
+    return (float(at),) if at else RATIOS
+
+
 def row(name: str) -> str:
     """Check the name of a row."""
     if name not in (*OTHER, "mixed"):
-        N, T = (float(size) for size in name.split("x"))
-        if not (N >= 3 and T >= 1):
+        N, T = (float(size) for size in name.partition("@")[0].split("x"))
+        if not (N >= 3 and T >= 1 and min(ratios(name)) > 0):
             raise ValueError(name)
     return name
 
@@ -442,7 +508,7 @@ def row(name: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small programs only, and fewer repetitions")
-    parser.add_argument("--rows", nargs="*", type=row, metavar="ROW", help="NxT, mixed, path, compile")
+    parser.add_argument("--rows", nargs="*", type=row, metavar="ROW", help="NxT, NxT@RATIO, mixed, path, corners, compile")
     parser.add_argument("--reliability", type=int, metavar="RUNS", help="random runs on irregular grids (400; quick: 40)")
     parser.add_argument("--regular", action="store_true", help="put inputs on a regular grid")
     parser.add_argument("--threads", type=int, choices=(0, 1), default=1, help="1 for all sides (default), or 0: no limit")
@@ -452,7 +518,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = options.reliability if options.reliability is not None else 40 if options.quick else 400
     with one_thread_each() if options.threads else nullcontext():
         result = run(rows, runs, BRIEF if options.quick else FULL, options.threads, options.regular)
-    met = Counter(record["met"] for record in result["rows"] if record["met"] is not None)
+    met = Counter(record["met"] for record in result["rows"] if record.get("met") is not None)
     if met:
         print(f"goals met: {met[True]} of {met.total()}")
     if options.json:

@@ -1,6 +1,7 @@
 """The benchmark of fits runs, at a tiny size; what it measures is not asserted."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -19,6 +20,24 @@ def test_a_tiny_run_prints_and_saves_its_numbers(grid, tmp_path, capsys):
     for row in saved["rows"]:
         assert row["status"] == "optimal"
         assert -1e-9 <= row["excess"] <= 1e-4
+
+
+def test_a_row_at_another_lam_has_no_goal_and_mixtures_are_counted_by_lam(capsys):
+    trend.main(["--quick", "--rows", "60x2@1e-3", "corners", "--reliability", "12"])
+    printed = capsys.readouterr().out
+    assert "goals met" not in printed
+    assert [line.split()[1] for line in printed.splitlines() if line.split()[0] == "60x2"] == ["0.001"]
+    counts = [int(total) for total in re.findall(r"of (\d+) at", printed)]
+    assert sum(counts) == 12
+
+
+def test_mixtures_have_a_corner_and_a_label_of_each_class():
+    for seed in range(30):
+        x, Y, weights, losses, _ = trend.mixture(np.random.default_rng(seed))
+        assert set(losses) & set(trend.CORNERS)
+        assert np.all(np.diff(x) >= 0)
+        assert weights.shape == Y.shape == (len(x), len(losses))
+        assert np.isfinite(Y[:2]).all()
 
 
 @pytest.mark.parametrize("posed", ["D", "slopes"])

@@ -7,7 +7,8 @@ The objective of a function f is, everywhere in the toolkit,
 With one input `fit` hands sorted data to `vvnorm.univariate.regularised` and wraps what comes back. The proof is made
 when it is first asked for, by `vvnorm.certify_regularised`, so that fitting costs no more than the solver does. Labels in
 C-contiguous float64, in memory or mapped from a file, are read where they are when the inputs are sorted, and never
-copied. Several inputs, and biases inside the norm, are for `vvnorm.multivariate`.
+copied; from a million on two threads read them, unless the environment variable OMP_NUM_THREADS asks for one. Several
+inputs, and biases inside the norm, are for `vvnorm.multivariate`.
 """
 
 import math

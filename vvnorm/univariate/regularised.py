@@ -5,8 +5,8 @@
 The solution is a connect-the-dots interpolant of its own fitted values (claim `regularised`); with the squared loss this is
 group l1 trend filtering on an irregular grid. About (lam / lam_max)^(-2/3) knots are active, however many rows there are,
 so the work is done on knots: solve the problem with jumps at few rows only (`vvnorm.univariate.reduced`, and
-`vvnorm.univariate.many_knots` when lam is so small that they are not few), sweep the dual
-variable Z over all rows, add the worst row of every segment, drop knots that are not used, until the gap is reached.
+`vvnorm.univariate.many_knots` when lam is so small that they are not few), sweep the dual variable Z over all rows, add the
+worst row of every segment, drop knots that are not used, until the gap is reached.
 
 *Squared loss of complete labels* (`vvnorm.univariate.squared`) reads the labels once, and then works on blocks.
 *Other losses, weights per entry, missing labels* (`vvnorm.univariate.general`): every round also replaces the losses by

@@ -19,7 +19,7 @@ from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, un
 _SLACK = 1.0  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
 _NEAR = 30.0  # times the gap wanted: from there the next round is expected to be the last, which needs the worst itself
 _KNOTS = 120  # there is room for so many at first; with 128, rows of matrices would compete for places in the cache
-_SHARED = 2_000_000  # labels from which on two threads read them
+_SHARED = 1_000_000  # labels from which on two threads read them
 _TINY, _HUGE = 1e-120, 1e120  # products of squares outside may leave float64
 
 
@@ -106,16 +106,15 @@ class SquaredRounds(Rounds):
         self.data, self.blocks = (self.x, Y, weights, self.centre, size, self.line), (moments, means, crosses)
         self.scratch = (np.empty((4, T + 3)), np.empty(count), np.empty((12, T)))
         rows = (self.x, Y, weights, self.centre, size, moments, means, crosses, self.line, np.empty(3))
-        first = 0
+        read = 0
         if Y.size >= _SHARED and usable_threads() > 1:  # more than two would wait for memory
-            first = count // 2
-            other = Thread(target=blocks.compress, args=(*rows, 0, first, False))
+            other = Thread(target=blocks.compress, args=(*rows, 0, count // 2, False))
             other.start()
-            blocks.compress(*rows, first, count, False)
+            blocks.compress(*rows, count // 2, count, False)
             other.join()
-            first = count
+            read = count
         # Misfit inside the blocks, and not finite if a label is missing.
-        self.scatter = blocks.compress(*rows, first, count, True)
+        self.scatter = blocks.compress(*rows, read, count, True)
 
     @property
     def complete(self) -> bool:
