@@ -178,5 +178,17 @@ def test_where_equations_are_singular_multipliers_are_scaled_and_the_objective_f
 
 
 def test_matrices_of_all_pairs_are_made_for_few_knots_only() -> None:
-    room = reduced.make_room(50_000, 1, 1)
+    room = reduced.make_room(50_000, 1, 1, reduced.most_dense(1))
     assert sum(array.nbytes for array in (*room[0], *room[1:])) < 50e6
+
+
+def test_where_knots_are_uneven_dense_matrices_are_used(few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("banded equations of uneven knots")
+
+    monkeypatch.setattr(many_knots, "_Model", refuse)
+    rng = np.random.default_rng(0)
+    x = np.cumsum(10.0 ** rng.uniform(-7, 0, 600))
+    Y = np.sin(np.arange(600) / 60)[:, None] + 0.3 * rng.standard_normal((600, 3))
+    found = fit(x, Y, 1e-6 * lambda_max(x, Y))
+    assert found.verify() == []

@@ -217,8 +217,9 @@ class _Descent:
         self.z, jumps, values = np.empty((3, k, T))
         target = KnotFunction(f.rows, np.empty((2, T)), jumps, values, np.empty((k - 1, T)))
         first_call.finish(squared=False)
-        labels, limit, room = (mean, fitted), NEWTON, make_room(k, T, T)
-        if k > most_dense(T):
+        banded = k > most_dense(T) and many_knots.are_even(segments[0])
+        labels, limit, room = (mean, fitted), NEWTON, make_room(k, T, T, most_dense(T) if banded else k)
+        if banded:
             limits = (self.lam, within, enough, NEWTON)
             self.steps += many_knots.improve(segments, labels, offsets, *limits, mu, self.z, values, target.first, room[0])
             limit = 0

@@ -12,6 +12,8 @@ from vvnorm.univariate.compiled import ZERO, part, plain
 
 _ALL_ROWS = 4000  # so many rows at most are all knots to start with, where lam is so small that most will be in the end
 _SPACED = 200.0  # largest number of others to start with
+EVEN = 1e-5
+"""Part of the mean distance: where rows are closer, not all are taken, and `vvnorm.univariate.many_knots` does not work."""
 MOST_FIRST = _ALL_ROWS + 2
 """Largest number of knots to start with."""
 
@@ -160,7 +162,10 @@ def first_knots(x: Any, last: int, lam: float, critical: float, rows: Any, mu: A
     if lam < critical:
         wanted = (lam / critical) ** (-2.0 / 3.0)
         inner = last - 1
-        if wanted < last or last > _ALL_ROWS:
+        closest = x[last] - x[0]
+        for i in range(min(last, _ALL_ROWS)):
+            closest = min(closest, x[i + 1] - x[i] if x[i + 1] > x[i] else closest)
+        if wanted < last or last > _ALL_ROWS or closest * last < EVEN * (x[last] - x[0]):
             inner = min(int(min(wanted, _SPACED)), last - 1)
     count = ZERO
     for p in range(inner + 2):

@@ -29,10 +29,17 @@ from scipy.linalg import LinAlgError, solve_banded
 
 from vvnorm.data import Array
 from vvnorm.univariate.compiled import plain
+from vvnorm.univariate.knots import EVEN
 from vvnorm.univariate.reduced import LOOSE, PIVOTS, WARM_UP, evaluate, gap_of
 
 _ROUNDING = 1e-10  # of lam^2: by so much a gradient may have the wrong sign
+_PATIENCE = 8  # steps that leave the gap as it is
 _RISE = 1e-12  # relative, of an objective that is flat
+
+
+def are_even(h: Array) -> bool:
+    """Whether no distance of knots is tiny beside the mean: else pivots do not settle, and dense matrices serve better."""
+    return bool(h.min() >= EVEN * h.mean())
 
 
 @plain()
@@ -78,8 +85,9 @@ def improve(
             cost(mu)
             mu *= norms / lam
     total, gap = cost(mu)
+    smallest, idle = gap, 0
     for step in range(limit):
-        if gap <= enough:
+        if gap <= enough or idle > _PATIENCE:
             return step
         most = total * (1 + _RISE)
         for target, shortest in _targets(_Model(segments, offsets, lam, mu, z, norms)):
@@ -93,6 +101,8 @@ def improve(
             if total <= most:
                 break
         mu[:] = trial
+        idle = 0 if gap < 0.9 * smallest else idle + 1
+        smallest = min(smallest, gap)
     return limit
 
 
@@ -168,7 +178,7 @@ class _Model:
         return found[self.w] / (size * self.length), response
 
     def minimum(self, *, bold: bool) -> Array:
-        """The multipliers (k,), by block pivoting as for few knots; NaN where the equations are singular."""
+        """The multipliers (k,), by block pivoting while that helps; NaN where the equations are singular."""
         size, lam = self.size, self.lam
         g = 0.5 * (size * size - lam * lam)
         if bold:
@@ -187,7 +197,7 @@ class _Model:
                 break
             patience = 3 if count < fewest else patience - 1
             fewest = min(fewest, count)
-            if patience < 0:
-                wrong[: np.flatnonzero(wrong)[-1]] = False
+            if patience < 0:  # knots next to each other, that rounding cannot tell apart, take turns
+                break
             chosen ^= wrong
         return np.maximum(found, 0.0)

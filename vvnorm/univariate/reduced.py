@@ -309,9 +309,12 @@ def most_dense(outputs: int) -> int:
     return 300 + 150 * outputs
 
 
-def make_room(k: int, outputs: int, groups: int) -> tuple[Any, ...]:
-    """Return arrays for `improve` to work in: k knots, and outputs in groups that share their weights."""
-    dense = min(k, most_dense(outputs))
+def make_room(k: int, outputs: int, groups: int, dense: int) -> tuple[Any, ...]:
+    """Return arrays for `improve` to work in: k knots, outputs in groups that share their weights.
+
+    Steps are taken for up to `dense` knots.
+    """
+    dense = min(k, dense)
     # info, carry, weights, m1, m0 and rows of the smoother
     work = (
         np.empty((groups, k, 3)),

@@ -40,7 +40,7 @@ class _Room(NamedTuple):
     solver: Any  # see `make_room`
 
     @staticmethod
-    def of(capacity: int, T: int) -> "_Room":
+    def of(capacity: int, T: int, dense: int) -> "_Room":
         return _Room(
             np.empty((2, capacity), np.int64),
             np.empty((2, 2, T)),
@@ -50,7 +50,7 @@ class _Room(NamedTuple):
             np.empty(capacity, np.int64),
             np.empty((6, capacity)),
             np.empty((4, capacity, T)),
-            make_room(capacity, T, 1),
+            make_room(capacity, T, 1, dense),
         )
 
 
@@ -90,7 +90,7 @@ class SquaredRounds(Rounds):
         super().__init__(problem)
         weights = fixed(np.empty(0) if problem.weights is None else problem.weights[:, 0])
         self.offsets, self.few = np.array([0, self.outputs]), most_dense(self.outputs)
-        self.room, self.line_fit = _Room.of(_KNOTS, self.outputs), _NONE
+        self.room, self.line_fit = _Room.of(_KNOTS, self.outputs, self.few), _NONE
         self._compress(fixed(problem.Y), weights)
         if not _TINY < self.scatter < _HUGE and np.isfinite(problem.Y).all():
             self.y_unit = unit(float(np.abs(problem.Y).max()))
@@ -145,7 +145,7 @@ class SquaredRounds(Rounds):
         _ = self.critical  # the line comes first: it needs the place of the next knots
         rows, mu = self.first_knots(lam, start)
         if len(rows) > len(self.room.worst):
-            self.room = _Room.of(_and_some(len(rows)), self.outputs)
+            self.room = _Room.of(_and_some(len(rows)), self.outputs, self.few)
         self.room.merged[: len(rows)] = rows
         self.room.merged_mu[: len(rows)] = mu
         return len(rows)
@@ -153,8 +153,9 @@ class SquaredRounds(Rounds):
     def _search(self, count: int, limits: tuple[float, float, float, float], most: int) -> _Best:
         """Find the line if it is not known, and do up to `most` rounds from `count` knots that are in place, if any."""
         first_call.finish(squared=True)
-        progress, at_most = _Progress(self.line_fit, _NONE, count, 0, 0, 0.0, False, False, -1), (most, self.few)
+        progress = _Progress(self.line_fit, _NONE, count, 0, 0, 0.0, False, False, -1)
         while True:
+            at_most = (most, self.few)
             progress = _generate(
                 self.data, self.blocks, self.offsets, self.last, limits, at_most, progress, self.room, self.scratch
             )
@@ -163,6 +164,9 @@ class SquaredRounds(Rounds):
                 best: _Best = progress.best
                 return best
             if progress.following > len(self.room.worst):
+                self._enlarge(progress.following, progress.best)
+            elif not many_knots.are_even(self.room.vectors[0, : progress.following - 1]):
+                self.few = len(self.x)  # dense matrices from now on
                 self._enlarge(progress.following, progress.best)
             else:
                 progress = progress._replace(moved=self._improve(progress, limits))
@@ -191,7 +195,7 @@ class SquaredRounds(Rounds):
     def _enlarge(self, count: int, best: _Best) -> None:
         """Make room for `count` knots, and keep the best function and the next knots."""
         old, k = self.room, best.knots
-        new = self.room = _Room.of(_and_some(count), self.outputs)
+        new = self.room = _Room.of(_and_some(count), self.outputs, self.few)
         new.merged[:count], new.merged_mu[:count] = old.merged[:count], old.merged_mu[:count]
         new.rows[best.side, :k], new.first[best.side] = old.rows[best.side, :k], old.first[best.side]
         new.curves[best.side, :, :k] = old.curves[best.side, :, :k]
