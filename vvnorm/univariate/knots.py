@@ -12,7 +12,7 @@ from vvnorm.univariate.compiled import ZERO, part, plain
 
 _ALL_ROWS = 4000  # so many rows at most are all knots to start with, where lam is so small that most will be in the end
 _SPACED = 200.0  # largest number of others to start with
-EVEN = 1e-5
+EVEN = 5e-5
 """Part of the mean distance: where rows are closer, not all are taken, and `vvnorm.univariate.many_knots` does not work."""
 MOST_FIRST = _ALL_ROWS + 2
 """Largest number of knots to start with."""
