@@ -22,9 +22,8 @@ from vvnorm.threads import usable_cores
 from vvnorm.univariate import blocks, knots, reduced
 
 _CODE = "from vvnorm.univariate import first_call; first_call.compile_solver()"
-_MARK = (
-    "VVNORM_COMPILES_BESIDE"  # set for the other process: should it be no interpreter but this program, it must not go on
-)
+_MARK = "VVNORM_COMPILES_BESIDE"
+"""Set for the other process: should that be no interpreter but this program, it must not go on."""
 _PATIENCE = 60  # seconds
 
 _other: subprocess.Popen[bytes] | None = None

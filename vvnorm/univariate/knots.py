@@ -11,6 +11,7 @@ from vvnorm.data import Array
 from vvnorm.univariate.compiled import ZERO, part, plain
 
 _ALL_ROWS = 4000  # so many rows at most are all knots to start with, where lam is so small that most will be in the end
+_ALL_USED = 3.0  # times as many knots as rows: then most rows are knots, at fewer a tenth may be
 _SPACED = 200.0  # largest number of others to start with
 EVEN = 5e-5
 """Part of the mean distance: where rows are closer, not all are taken, and `vvnorm.univariate.many_knots` does not work."""
@@ -160,13 +161,13 @@ def first_knots(x: Any, last: int, lam: float, critical: float, rows: Any, mu: A
     """
     inner = ZERO
     if lam < critical:
-        wanted = (lam / critical) ** (-2.0 / 3.0)
-        inner = last - 1
-        closest = x[last] - x[0]
-        for i in range(min(last, _ALL_ROWS)):
-            closest = min(closest, x[i + 1] - x[i] if x[i + 1] > x[i] else closest)
-        if wanted < last or last > _ALL_ROWS or closest * last < EVEN * (x[last] - x[0]):
-            inner = min(int(min(wanted, _SPACED)), last - 1)
+        wanted, crowded = (lam / critical) ** (-2.0 / 3.0), ZERO
+        if wanted >= _ALL_USED * last and last <= _ALL_ROWS:
+            for i in range(last):
+                crowded += 0.0 < x[i + 1] - x[i] < EVEN * (x[last] - x[0]) / last
+        else:
+            crowded += 1
+        inner = last - 1 if crowded == 0 else min(int(min(wanted, _SPACED)), last - 1)
     count = ZERO
     for p in range(inner + 2):
         row = p * last // (inner + 1)
