@@ -88,6 +88,14 @@ def test_solve_names_the_outputs_that_can_differ(run: Command) -> None:
     assert run("solve", data, "--x", "x", "--y", "y,line,double").facts["unique"] == "no: solutions differ in y, double"
 
 
+def test_columns_may_be_named_one_by_one(run: Command) -> None:
+    data = write("data.csv", {"x": [0, 1, 2, 3], "y": [0, 1, 0, 1], "z": [1, 0, 0, 2]})
+    together = run("solve", data, "--x", "x", "--y", "y,z").facts
+    assert together["data"] == "4 points, 2 outputs"
+    assert run("solve", data, "--x", "x", "--y", "y", "--y", "z").facts == together
+    refused(run("solve", data, "--x", "x", "--y", "y", "--y", "w"), "'w'")
+
+
 def test_certify_accepts_what_solve_saved_for_missing_labels(run: Command) -> None:
     data = write("data.csv", {"x": [0, 1, 2, 3, 4], "y": [1, "", 3, 1, 4], "z": [2, 1, 4, 2, 1]})
     columns = ("--x", "x", "--y", "y,z")

@@ -4,6 +4,7 @@ import ast
 import gc
 import math
 import os
+import signal
 import subprocess
 import sys
 import weakref
@@ -168,6 +169,38 @@ def test_lam_max_is_the_largest_dual_variable_of_the_line(n: int, outputs: int, 
         Z = np.cumsum(np.cumsum(off, axis=0)[:-1] * np.diff(x)[:, None], axis=0)
         weights = w if weighted else None
         assert lambda_max(x, Y, weights=weights) == pytest.approx(np.linalg.norm(Z, axis=1).max(), rel=1e-9)
+
+
+INTERRUPTED = """
+import signal
+import numpy as np
+from vvnorm import fit, lambda_max
+
+rng = np.random.default_rng(0)
+x = np.sort(rng.random(400))
+Y = np.sin(9 * x)[:, None] + 0.3 * rng.standard_normal((400, 2))
+lam = 1e-3 * lambda_max(x, Y)
+expected = fit(x, Y, lam).found
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+hits = 0
+for delay in rng.uniform(1e-4, 5e-3, 300):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        fit(x, Y, lam)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        hits += 1
+np.testing.assert_array_equal(fit(x, Y, lam).found.jumps, expected.jumps)
+print(hits)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that raise signals")
+def test_ctrl_c_at_any_moment_is_an_exception_and_the_next_fit_is_right() -> None:
+    """Compiled code that returns named tuples ends the process: Python code makes them, and that is interrupted."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 30
 
 
 @pytest.mark.parametrize(("n", "outputs"), [(5001, 3), (5001, 40), (17, 1)])

@@ -90,8 +90,12 @@ DataArgument = Annotated[
         metavar="DATA", help="CSV or NPZ file, or builtin:diabetes (_age), builtin:linnerud.", show_default=False
     ),
 ]
-XOption = Annotated[str | None, typer.Option("--x", metavar="COL[,COL]", help="Input column(s).", show_default=False)]
-YOption = Annotated[str | None, typer.Option("--y", metavar="COL[,COL]", help="Label column(s).", show_default=False)]
+XOption = Annotated[
+    list[str] | None, typer.Option("--x", metavar="COL[,COL]", help="Input column(s); repeatable.", show_default=False)
+]
+YOption = Annotated[
+    list[str] | None, typer.Option("--y", metavar="COL[,COL]", help="Label column(s); repeatable.", show_default=False)
+]
 RepeatsOption = Annotated[RepeatsPolicy, typer.Option("--repeats", help="What to do with different labels at one input.")]
 AuxOption = Annotated[int, typer.Option("--aux", metavar="M", min=0, help="Append M Gaussian auxiliary outputs.")]
 SigmaOption = Annotated[float, typer.Option("--sigma", help="Standard deviation of the auxiliary outputs, in label units.")]
@@ -594,8 +598,13 @@ def tasks(
         ),
     ] = None,
     x: Annotated[
-        str | None,
-        typer.Option("--x", metavar="COL[,COL]", help="Inputs; by default all columns no task names.", show_default=False),
+        list[str] | None,
+        typer.Option(
+            "--x",
+            metavar="COL[,COL]",
+            help="Inputs, repeatable; by default all columns no task names.",
+            show_default=False,
+        ),
     ] = None,
     weighting: Annotated[
         list[str] | None,
@@ -715,7 +724,7 @@ def _task_study(quick: bool, seed: int, table: Path | None, options: dict[str, A
     return OK
 
 
-def _task_data(data: str, specs: list[str] | None, x: str | None, seed: int) -> "TaskData":
+def _task_data(data: str, specs: list[str] | None, x: list[str] | None, seed: int) -> "TaskData":
     from vvnorm.task_data import builtin_task_data, load_task_data
 
     if data.startswith("builtin:"):
@@ -1010,8 +1019,8 @@ def _exit_code(verdicts: "set[Verdict]") -> int:
 
 def _load(
     data: str,
-    x: str | None,
-    y: str | None,
+    x: list[str] | None,
+    y: list[str] | None,
     aux: int,
     sigma: float,
     seed: int,
@@ -1069,8 +1078,8 @@ def _relative(ratios: list[float], dataset: "Dataset", losses: list[str], option
     return [ratio * largest for ratio in ratios]
 
 
-def _columns(names: str) -> list[str]:
-    return [name.strip() for name in names.split(",") if name.strip()]
+def _columns(options: list[str]) -> list[str]:
+    return [name.strip() for names in options for name in names.split(",") if name.strip()]
 
 
 def _check_outputs(

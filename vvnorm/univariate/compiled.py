@@ -2,6 +2,9 @@
 
 numba keeps a kernel until the file that it stands in changes, whatever becomes of what it calls. After a change to one of
 these modules delete `vvnorm/**/*.nbi`, or callers in others go on with the old code.
+
+Kernels return no named tuples to Python, whose constructors are Python code: if Ctrl-C interrupts one, numba goes on with
+nothing in its place, and the process ends with a segmentation fault. As arguments they do no harm.
 """
 
 from functools import partial

@@ -156,13 +156,13 @@ class SquaredRounds(Rounds):
         progress = _Progress(self.line_fit, _NONE, count, 0, 0, 0.0, False, False, -1)
         while True:
             at_most = (most, self.few)
-            progress = _generate(
+            line, best, *rest = _generate(
                 self.data, self.blocks, self.offsets, self.last, limits, at_most, progress, self.room, self.scratch
             )
+            progress = _Progress(_Best(*line), _Best(*best), *rest)
             self.line_fit = progress.line
             if progress.finished:
-                best: _Best = progress.best
-                return best
+                return progress.best
             if progress.following > len(self.room.worst):
                 self._enlarge(progress.following, progress.best)
             elif not many_knots.are_even(self.room.vectors[0, : progress.following - 1]):
@@ -242,7 +242,8 @@ def _generate(
 
     Returns
     -------
-    _Progress
+    tuple : the fields of a _Progress, and for line and best those of a _Best. Named tuples are made by Python code, which
+    Ctrl-C may interrupt; compiled code that waits for one then ends the process.
     """
     line, best, count, rounds, steps, enough, by_values, _, known = progress
     finished, tol, (most, few) = False, limits[3], at_most
@@ -283,7 +284,12 @@ def _generate(
         finished = relative <= tol or idle or rounds == most
         by_values = by_values or stalled
         enough, count = demand, following
-    return _Progress(line, best, count, rounds, steps, enough, by_values, finished, known)
+    return _fields(line), _fields(best), count, rounds, steps, enough, by_values, finished, known
+
+
+@part()
+def _fields(f: Any) -> Any:
+    return f.side, f.knots, f.gap, f.objective, f.largest, f.rounds, f.steps
 
 
 @part(inline="always")
