@@ -16,31 +16,33 @@ import numpy as np
 
 from vvnorm.univariate.compiled import ANY_ORDER, ZERO, clear, copy, part, plain
 
-_FEW = 4  # outputs
+_FEW = 8  # outputs
+GROUP = 16
+"""Blocks in one group."""
 
 
 @part(fastmath=ANY_ORDER)
-def _summarise_tall(x: Any, Y: Any, centre: float, start: int, stop: int, mean: Any, cross: Any) -> Any:
-    """Do what `_summarise` does output by output, without weights, in one pass relative to the first row.
+def _summarise_few(x: Any, Y: Any, centre: float, start: int, stop: int, mean: Any, cross: Any) -> Any:
+    """Do what `_summarise` does for a few outputs without weights, two at a time and in one pass relative to the first row.
 
-    For a few outputs that is three times as fast.
+    Then memory nearly sets the pace, which it does not where sums wait for each other.
     """
-    n, place, spread, scatter = float(stop - start), 0.0, 0.0, 0.0
-    for i in range(start, stop):
-        off = x[i] - x[start]
-        place += off
-        spread += off * off
-    spread = max(spread - place * place / n, 0.0)
-    for t in range(Y.shape[1]):
-        level, lever, square = 0.0, 0.0, 0.0
+    n, place, spread, scatter, T = float(stop - start), 0.0, 0.0, 0.0, Y.shape[1]
+    for t in range(0, T, 2):
+        u = min(t + 1, T - 1)  # the last may be its own neighbour
+        x0, y, v = x[start], Y[start, t], Y[start, u]
+        place, spread, level, other, lever, lever_u, square, square_u = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for i in range(start, stop):
-            above = Y[i, t] - Y[start, t]
-            level += above
-            lever += (x[i] - x[start]) * above
-            square += above * above
-        mean[t], cross[t] = Y[start, t] + level / n, lever - place * level / n
-        scatter += max(square - level * level / n, 0.0) + 0.0 * square  # the last term keeps NaN
-    return n, (x[start] - centre) + place / n, spread, scatter
+            off, a, b = x[i] - x0, Y[i, t] - y, Y[i, u] - v
+            place, spread = place + off, spread + off * off
+            level, lever, square = level + a, lever + off * a, square + a * a
+            other, lever_u, square_u = other + b, lever_u + off * b, square_u + b * b
+        mean[u], cross[u] = v + other / n, lever_u - place * other / n
+        mean[t], cross[t] = y + level / n, lever - place * level / n
+        left = max(square - level * level / n, 0.0)
+        left_u = max(square_u - other * other / n, 0.0) if u > t else 0.0
+        scatter += left + left_u + 0.0 * (square + square_u)  # the last term keeps NaN
+    return n, (x[start] - centre) + place / n, max(spread - place * place / n, 0.0), scatter
 
 
 @part(fastmath=ANY_ORDER)
@@ -89,6 +91,62 @@ def _join(total: Any, mean: Any, cross: Any, n: float, place: float, spread: flo
         cross[t] += new_cross[t] + lever * above
 
 
+@part(fastmath=ANY_ORDER)
+def _block_step(n: float, off: float, spread: float, back: float, h: float, at: Any, m: Any, c: Any, Z: Any, S: Any) -> Any:
+    """Carry Z and S over a block; return squares of ||Z|| at both ends, of the lines' distance and of their slopes'.
+
+    `at` (2, T) holds value and slope of the function at the segment's left end, `off` the centroid's distance from there.
+    """
+    left, right, apart, tilted = 0.0, 0.0, 0.0, 0.0
+    for t in range(len(Z)):
+        above = m[t] - (at[0, t] + at[1, t] * off)
+        tilt = c[t] - at[1, t] * spread
+        left += Z[t] * Z[t]
+        Z[t] += h * S[t] + (n * above * back - tilt)
+        S[t] += n * above
+        right += Z[t] * Z[t]
+        apart += above * above
+        tilted += tilt * tilt
+    return left, right, apart, tilted / (spread * spread) if spread > 0.0 else 0.0
+
+
+@part()
+def _inside(moments: Any, h: float, place: float, left: float, right: float, apart: float, tilted: float) -> float:
+    """What ||Z|| may be inside a block of length h, by what `_block_step` returns; `place` is the centroid's distance."""
+    lever = max(moments[0] * place * (h - place) - moments[2], 0.0) / h if h > 0.0 else 0.0
+    line_part = math.sqrt(apart) * lever + math.sqrt(tilted * moments[2] * lever * 0.25 * h)
+    return math.sqrt(max(left, right)) + moments[4] + line_part
+
+
+@part()
+def _summarise_group(x: Any, centre: float, size: int, blocks: Any, group: int, first: int, total: Any, room: Any) -> None:
+    """Summarise the blocks from `first` on like one block.
+
+    Its misfit is a sum of what is not negative, and the bound on its ripple follows from a walk over its blocks: the bound
+    for a block by itself is larger by the square of their number.
+    """
+    moments, means, crosses = blocks
+    mean, cross, off, ripple, at, Z, S = means[group], crosses[group], 0.0, 0.0, room[0:2], room[2], room[3]
+    for row in (mean, cross, total, Z, S):
+        clear(row)
+    for b in range(first, first + GROUP):
+        _join(total, mean, cross, moments[b, 0], moments[b, 1], moments[b, 2], means[b], crosses[b])
+    start, end = x[first * size], x[(first + GROUP) * size - 1]
+    for t in range(len(mean)):
+        at[1, t] = cross[t] / total[2] if total[2] > 0.0 else 0.0
+        at[0, t] = mean[t] + at[1, t] * ((start - centre) - total[1])
+    for b in range(first, first + GROUP):
+        begin, stop = x[b * size], min(x[(b + 1) * size], end) if b + 1 < first + GROUP else end
+        n, place, spread, h = moments[b, 0], moments[b, 1] + centre, moments[b, 2], stop - begin
+        left, right, apart, tilted = _block_step(
+            n, place - start, spread, stop - place, h, at, means[b], crosses[b], Z, S
+        )
+        ripple = max(ripple, _inside(moments[b], h, place - begin, left, right, apart, tilted))
+        off += moments[b, 3] + n * apart + spread * tilted
+    moments[group, 0], moments[group, 1], moments[group, 2] = total[0], total[1], total[2]
+    moments[group, 3], moments[group, 4], moments[group, 5] = off, ripple, 0.0
+
+
 @plain(nogil=True)
 def compress(
     x: Any,
@@ -101,6 +159,7 @@ def compress(
     crosses: Any,
     line: Any,
     total: Any,
+    room: Any,
     first: int,
     last: int,
     all_read: bool,
@@ -123,7 +182,9 @@ def compress(
     line : (2, T) array
         Set to the line's value at the centre, and its slope.
     total : (3,) array
-        Set to weight, centroid and second moment of all rows.
+        Set to weight, centroid and second moment of all rows, and then of the last group.
+    room : (4, T) array
+        Room to work in.
     first, last : int
         The blocks to read, `last` not among them.
     all_read : bool
@@ -138,7 +199,7 @@ def compress(
     for b in range(first, last):
         stop = min((b + 1) * size, len(x))
         if few:
-            n, place, spread, scatter = _summarise_tall(x, Y, centre, b * size, stop, means[b], crosses[b])
+            n, place, spread, scatter = _summarise_few(x, Y, centre, b * size, stop, means[b], crosses[b])
         else:
             n, place, spread, scatter = _summarise(x, Y, weights, centre, b * size, stop, means[b], crosses[b])
         explained = 0.0
@@ -153,7 +214,8 @@ def compress(
     clear(total)
     clear(line[0])
     clear(line[1])
-    for b in range(len(moments)):
+    count = -(-len(x) // size)
+    for b in range(count):
         misfit += moments[b, 3]
         for t in range(T):
             sound += 0.0 * means[b, t]
@@ -162,10 +224,13 @@ def compress(
         slope = line[1, t] / total[2] if total[2] > 0.0 else 0.0
         line[0, t] -= slope * total[1]
         line[1, t] = slope
-    for b in range(len(moments)):
+    for b in range(count):
         for t in range(T):
             means[b, t] -= line[0, t] + line[1, t] * moments[b, 1]
             crosses[b, t] -= line[1, t] * moments[b, 2]
+    for group in range(count, len(moments)):
+        blocks, start = (moments, means, crosses), (group - count) * GROUP
+        _summarise_group(x, centre, size, blocks, group, start, total, room)
     return misfit + sound
 
 
@@ -191,7 +256,7 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: An
     x, Y, weights, centre, size, line = data
     moments, means, crosses = blocks
     h, weight, centroid, second = segments
-    T, last = Y.shape[1], len(rows) - 2
+    T, last, count = Y.shape[1], len(rows) - 2, -(-len(x) // size)
     total, cross, nothing = scratch[0], scratch[1], scratch[3]
     clear(nothing)
     for p in range(last + 1):
@@ -201,9 +266,11 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: An
         clear(cross)
         while row < stop:
             b = row // size
-            until = min(b * size + size, len(x))
+            group, until = count + b // GROUP, min(b * size + size, len(x))
+            if row % (GROUP * size) == 0 and group < len(moments) and row + GROUP * size <= stop:
+                b, until = group, row + GROUP * size
             n, place, spread, m, c = moments[b, 0], moments[b, 1], moments[b, 2], means[b], crosses[b]
-            if row > b * size or until > stop:  # of this block, row by row
+            if until > stop or row % size > 0:  # of this block, row by row
                 until, n, place, spread, m, c = row + 1, 1.0, x[row] - centre, 0.0, scratch[2], nothing
                 if len(weights):
                     n = weights[row]
@@ -215,25 +282,6 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: An
         weight[0, p], centroid[0, p], second[0, p] = total[0], total[1] - (x[rows[p]] - centre), total[2]
         for t in range(T):
             fitted[p, t] = cross[t] / total[2] if total[2] > 0.0 else 0.0
-
-
-@part(fastmath=ANY_ORDER)
-def _block_step(n: float, off: float, spread: float, back: float, h: float, at: Any, m: Any, c: Any, Z: Any, S: Any) -> Any:
-    """Carry Z and S over a block; return squares of ||Z|| at both ends, of the lines' distance and of their slopes'.
-
-    `at` (2, T) holds value and slope of the function at the segment's left end, `off` the centroid's distance from there.
-    """
-    left, right, apart, tilted = 0.0, 0.0, 0.0, 0.0
-    for t in range(len(Z)):
-        above = m[t] - (at[0, t] + at[1, t] * off)
-        tilt = c[t] - at[1, t] * spread
-        left += Z[t] * Z[t]
-        Z[t] += h * S[t] + (n * above * back - tilt)
-        S[t] += n * above
-        right += Z[t] * Z[t]
-        apart += above * above
-        tilted += tilt * tilt
-    return left, right, apart, tilted / (spread * spread) if spread > 0.0 else 0.0
 
 
 @part(fastmath=ANY_ORDER)
@@ -274,7 +322,24 @@ def _scan(data: Any, at: Any, origin: float, here: float, start: int, stop: int,
 
 
 @part()
-def _pass(
+def _ripple(data: Any, blocks: Any, b: int, stop: int, scratch: Any) -> float:
+    """Largest norm of the double cumulative sum of what the block's own line leaves; scratch: (4, T)."""
+    x, _, _, centre, size, line = data
+    moments, means, crosses = blocks
+    Z, S, own = scratch[0], scratch[1], scratch[2:4]
+    first, place = x[b * size], moments[b, 1]
+    for t in range(line.shape[1]):
+        tilt = crosses[b, t] / moments[b, 2] if moments[b, 2] > 0.0 else 0.0
+        own[1, t] = tilt + line[1, t]
+        own[0, t] = means[b, t] + line[0, t] + line[1, t] * place + own[1, t] * ((first - centre) - place)
+    clear(Z)
+    clear(S)
+    _, found = _scan(data, own, first, first, b * size, stop, Z, S, (0.0, ZERO))
+    return math.sqrt(found[0])
+
+
+@part()
+def _walk(
     data: Any,
     blocks: Any,
     function: Any,
@@ -282,70 +347,63 @@ def _pass(
     here: float,
     start: int,
     stop: int,
+    depth: int,
     Z: Any,
     S: Any,
     reach: Any,
-    limit: float,
+    bounds: Any,
     found: Any,
+    scratch: Any,
 ) -> Any:
-    """Carry Z and S over blocks; like `_scan`, but it looks at the blocks' ends only.
+    """Carry Z and S over blocks, in as large steps as their bounds allow, and look at the ends of steps.
 
-    With an infinite `limit` it sets `reach` to what ||Z|| may be inside each block; with a finite one it scans the blocks
-    in which ||Z||^2 may be larger.
+    Groups and blocks are open where ||Z||^2 may exceed what is of interest. The first walk takes all groups as they are, and
+    sets `reach` to what ||Z|| may be inside each; the second enters open groups; the third reads the rows of open blocks.
+
+    Returns
+    -------
+    Misfit, of the first walk; largest ||Z||^2 and its row; largest squares of what was set of `reach`, of groups and blocks.
     """
     x, size = data[0], data[4]
     moments, means, crosses = blocks
-    first_pass = limit == np.inf
-    N, misfit, best, worst = len(x), 0.0, found[0], found[1]
-    for b in range(start // size, -(-stop // size)):
-        row, until = b * size, min(b * size + size, N)
+    N, misfit, best, worst, groups_reach, blocks_reach = len(x), 0.0, found[0], found[1], 0.0, 0.0
+    count, row = -(-N // size), start
+    while row < stop:
+        b = row // size
+        group, until = count + b // GROUP, min(row + size, N)
+        bar = best + bounds[1] * (best - bounds[0])
+        grouped = row % (GROUP * size) == 0 and group < len(moments) and row + GROUP * size <= stop
+        if grouped and (depth == 1 or reach[group] * reach[group] <= bar):
+            b, until = group, row + GROUP * size
+        elif depth == 3 and reach[b] * reach[b] > bar:
+            if moments[b, 5] > 0.0:
+                ripple = _ripple(data, blocks, b, until, scratch)
+                reach[b] += ripple - moments[b, 4]
+                moments[b, 4], moments[b, 5] = ripple, 0.0
+            if reach[b] * reach[b] > bar:
+                _, (best, worst) = _scan(data, function[1], origin, here, row, until, Z, S, (best, worst))
+                row, here = until, x[until] if until < N else x[N - 1]
+                _carry(here - x[until - 1], Z, S)
+                continue
         begin, end = x[row], x[until] if until < N else x[N - 1]
-        if not first_pass and reach[b] * reach[b] > limit:
-            _, (best, worst) = _scan(data, function[1], origin, here, row, until, Z, S, (best, worst))
-            _carry(end - x[until - 1], Z, S)
-            here = end
-            continue
         _carry(begin - here, Z, S)
         n, place, spread = moments[b, 0], moments[b, 1] + data[3], moments[b, 2]
         h = end - begin
         left, right, apart, tilted = _block_step(
             n, place - origin, spread, end - place, h, function[0], means[b], crosses[b], Z, S
         )
-        here = end
-        if first_pass:
-            if right > best and until < stop and end > origin:
-                best, worst = right, until
-            lever = max(n * (place - begin) * (end - place) - spread, 0.0) / h if h > 0.0 else 0.0
-            line_part = math.sqrt(apart) * lever + math.sqrt(tilted * spread * lever * 0.25 * h)
-            reach[b] = math.sqrt(max(left, right)) + moments[b, 4] + line_part
-            misfit += moments[b, 3] + n * apart + spread * tilted
-    return misfit, (best, worst)
-
-
-@part()
-def _refine(data: Any, blocks: Any, start: int, stop: int, limit: float, reach: Any, scratch: Any) -> bool:
-    """Replace bounds on ripples by the ripples where ||Z||^2 may exceed the limit; return whether it still may.
-
-    A ripple is the largest norm of the double cumulative sum of what the block's own line leaves. `scratch` is (4, T).
-    """
-    x, _, _, centre, size, line = data
-    moments, means, crosses = blocks
-    T, open_blocks = line.shape[1], ZERO
-    Z, S, own = scratch[0], scratch[1], scratch[2:4]
-    for b in range(start // size, -(-stop // size)):
-        if reach[b] * reach[b] > limit and moments[b, 5] > 0.0:
-            first, place = x[b * size], moments[b, 1]
-            for t in range(T):
-                tilt = crosses[b, t] / moments[b, 2] if moments[b, 2] > 0.0 else 0.0
-                own[1, t] = tilt + line[1, t]
-                own[0, t] = means[b, t] + line[0, t] + line[1, t] * place + own[1, t] * ((first - centre) - place)
-            clear(Z)
-            clear(S)
-            _, found = _scan(data, own, first, first, b * size, min(b * size + size, len(x)), Z, S, (0.0, ZERO))
-            reach[b] += math.sqrt(found[0]) - moments[b, 4]
-            moments[b, 4], moments[b, 5] = math.sqrt(found[0]), 0.0
-        open_blocks += reach[b] * reach[b] > limit
-    return open_blocks > 0
+        row, here = until, end
+        if depth == 3:
+            continue
+        if right > best and until < stop and end > origin:
+            best, worst = right, until
+        reach[b] = _inside(moments[b], h, place - begin, left, right, apart, tilted)
+        if b >= count:
+            groups_reach = max(groups_reach, reach[b])
+        else:
+            blocks_reach = max(blocks_reach, reach[b])
+        misfit += moments[b, 3] + n * apart + spread * tilted
+    return misfit, (best, worst), (groups_reach * groups_reach, blocks_reach * blocks_reach)
 
 
 @part()
@@ -412,27 +470,32 @@ def sweep(
         start = min(-(-row // size) * size, stop)
         end = stop if stop == N else max(stop // size * size, start)
         here = origin
-        # Rows up to the first full block; the blocks; these once more if their rows matter; and the rows that are left.
-        for piece in range(4):
-            begin, until = (row, start) if piece == 0 else (end, stop) if piece == 3 else (start, end)
+        groups_reach, blocks_reach = 0.0, 0.0
+        # Rows up to the first full block; walks over the blocks; and the rows that are left.
+        for piece in range(5):
+            begin, until = (row, start) if piece == 0 else (end, stop) if piece == 4 else (start, end)
             if begin >= until:
                 continue
-            if piece == 0 or piece == 3:
+            if piece == 0 or piece == 4:
                 square, found = _scan(data, function[1], origin, here, begin, until, Z, S, found)
                 misfit += square
                 here = x[until - 1]
                 continue
-            limit = np.inf if piece == 1 else found[0] + slack * (found[0] - enough)
+            bar = found[0] + slack * (found[0] - enough)
             if piece == 1:
                 _copy_rows(state, kept)
                 before = here
-            elif _refine(data, blocks, start, end, limit, reach, own):
+            elif (piece == 2 and groups_reach > bar) or (piece == 3 and blocks_reach > bar):
                 _copy_rows(kept, state)
-                here = before
             else:
                 continue
-            square, found = _pass(data, blocks, function, origin, here, start, end, Z, S, reach, limit, found)
-            misfit += square if piece == 1 else 0.0
+            square, found, (reached, blocks_reached) = _walk(
+                data, blocks, function, origin, before, start, end, piece, Z, S, reach, (enough, slack), found, own
+            )
+            if piece == 1:
+                misfit += square
+                groups_reach = reached
+            blocks_reach = max(blocks_reach, blocks_reached)
             here = x[end] if end < N else x[N - 1]
         sizes[p], worst[p] = found
     return misfit

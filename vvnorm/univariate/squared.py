@@ -17,8 +17,11 @@ from vvnorm.univariate.reduced import improve, make_room, most_dense
 from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, unit
 
 _SLACK = 1.0  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
+_MINOR = 2e-3  # of the largest excess of ||Z||^2 in the last round: rows of less are left for later rounds
+_MANY = 1_000_000  # rows from which on they are: beside fewer, another round costs more than knots that are not needed
 _NEAR = 30.0  # times the gap wanted: from there the next round is expected to be the last, which needs the worst itself
 _KNOTS = 120  # there is room for so many at first; with 128, rows of matrices would compete for places in the cache
+_GROUPED = 500  # blocks from which on there are groups of them
 _SHARED = 1_000_000  # labels from which on two threads read them
 _TINY, _HUGE = 1e-120, 1e120  # products of squares outside may leave float64
 
@@ -100,12 +103,13 @@ class SquaredRounds(Rounds):
     def _compress(self, Y: Array, weights: Array) -> None:
         N, T = Y.shape
         # Larger blocks are fewer, and more of their rows are read once knots are many, as they are beside many outputs.
-        size = 16 if N <= 20_000 else int(min(max(math.sqrt(N / T) / 3, 64), 384))
+        size = 16 if N <= 20_000 else int(min(max(math.sqrt(N / T) / 10, 64), 192))
         count, self.line = -(-N // size), np.empty((2, T))
-        moments, means, crosses = np.empty((count, 6)), np.empty((count, T)), np.empty((count, T))
+        every = count + (N // (size * blocks.GROUP) if count >= _GROUPED else 0)
+        moments, means, crosses = np.empty((every, 6)), np.empty((every, T)), np.empty((every, T))
         self.data, self.blocks = (self.x, Y, weights, self.centre, size, self.line), (moments, means, crosses)
-        self.scratch = (np.empty((4, T + 3)), np.empty(count), np.empty((12, T)))
-        rows = (self.x, Y, weights, self.centre, size, moments, means, crosses, self.line, np.empty(3))
+        self.scratch = (np.empty((4, T + 3)), np.empty(every), np.empty((12, T)))
+        rows = (self.x, Y, weights, self.centre, size, moments, means, crosses, self.line, np.empty(3), np.empty((4, T)))
         read = 0
         if Y.size >= _SHARED and usable_threads() > 1:  # more than two would wait for memory
             other = Thread(target=blocks.compress, args=(*rows, 0, count // 2, False))
@@ -264,10 +268,13 @@ def _generate(
         limit = ZERO if known >= 0 else ZERO + NEWTON
         # Of the line all rows are of interest.
         bounds, slack = ((1.0, 0.0, limits[2], 0.0), 0.0) if straight else (limits, _SLACK)
+        minor = bounds[1]
         if rounds > 0 and best.gap < _NEAR * tol:
             slack = 0.0
+        elif rounds > 0 and len(data[0]) >= _MANY:
+            minor = max(minor, limits[0] ** 2 + _MINOR * (best.largest**2 - limits[0] ** 2))
         moved, gap, objective, largest, exceeds, following = _solve_and_sweep(
-            data, blocks_of_rows, offsets, bounds, slack, enough, limit, by_values, count, side, room, scratch
+            data, blocks_of_rows, offsets, bounds, (minor, slack), enough, limit, by_values, count, side, room, scratch
         )
         if straight:
             line, count, finished = _Best(side, count, 0.0, objective, largest, 0, 0), ZERO, most == 0
@@ -306,7 +313,7 @@ def _solve_and_sweep(
     blocks_of_rows: Any,
     offsets: Any,
     limits: Any,
-    slack: float,
+    coarse: Any,
     enough: float,
     limit: int,
     by_values: bool,
@@ -317,13 +324,13 @@ def _solve_and_sweep(
 ) -> tuple[int, float, float, float, bool, int]:
     """Solve with k knots up to a gap `enough`, sweep, and choose the next ones; arguments are as in `_generate`.
 
-    Of the worst rows no more than `slack`, see `vvnorm.univariate.blocks.sweep`, is asked until the gap is near.
+    `coarse` holds what is asked of the worst rows, see `vvnorm.univariate.blocks.sweep`, unless they decide on the gap.
 
     Returns
     -------
     Newton steps; gap and objective; largest ||Z||; whether rows are to be added; number of knots in the next round.
     """
-    lam, feasible, within, tol = limits
+    (lam, feasible, within, tol), (minor, slack) = limits, coarse
     rows, worst, mu, squares = room.rows[side, :k], room.worst[: k - 1], room.vectors[5, :k], room.vectors[4]
     first, jumps, values, slopes = room.first[side], room.curves[side, 0], room.curves[side, 1], room.curves[side, 2]
     mean, fitted, z, at_knots = room.tables[0], room.tables[1], room.tables[2], room.tables[3]
@@ -332,7 +339,7 @@ def _solve_and_sweep(
     complete(segments[0], mu, z, by_values, first, jumps, values, slopes)
     while True:
         misfit = blocks.sweep(
-            data, blocks_of_rows, rows, values, slopes, feasible, slack, at_knots, worst, squares, scratch[1], scratch[2]
+            data, blocks_of_rows, rows, values, slopes, minor, slack, at_knots, worst, squares, scratch[1], scratch[2]
         )
         penalty, product, square, exceeds = tally(jumps, at_knots, worst, squares)
         largest = math.sqrt(square)
@@ -340,9 +347,10 @@ def _solve_and_sweep(
         short = 1.0 - theta
         gap = 0.5 * short * short * misfit + max(lam * penalty - theta * product, 0.0)
         objective = 0.5 * misfit + lam * penalty
-        if slack == 0.0 or not exceeds or gap > tol * objective:
+        certain = slack == 0.0 if exceeds else minor == feasible
+        if certain or (exceeds and gap > tol * objective):
             break
-        slack = 0.0
+        minor, slack = feasible, 0.0
     close = lam * (1.0 - min(max(largest / lam - 1.0, 0.0), 1e-3))
     count = next_knots(data[0], rows, mu, z, jumps, worst, close * close, room.merged, room.merged_mu)
     return steps, gap, objective, largest, exceeds, count
