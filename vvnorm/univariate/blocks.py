@@ -3,16 +3,17 @@
 Rows are sorted by x. Of each block of consecutive rows one keeps weight, centroid, second moment, mean label, labels'
 slope and the misfit left: from them follow, without reading a row, the misfit of any function that is linear on the block,
 the residual's sums that carry the dual variable Z (the double cumulative sum of the residual) to the block's end, and a
-bound on ||Z|| in between. There Z is the chord of its values at the block's ends, minus a ripple, what the labels' scatter
-about the block's own line adds (it does not depend on the function), minus sum_j w_j l(x_j) g(x, x_j) for the difference l
-of the two lines, where Green's function of the interval [a, b] has g(x, u) <= g(u, u) = (u - a) (b - u) / (b - a).
+bound on ||Z|| in between. There Z is the chord of its values at the block's ends, minus a ripple, sum_j w_j r_j g(x, x_j)
+for the residuals r of the block's own line (it does not depend on the function), minus sum_j w_j l(x_j) g(x, x_j) for the
+difference l of the two lines. Green's function of the interval [a, b] has g(x, u) <= g(u, u) = (u - a) (b - u) / (b - a)
+and, being between 0 and (b - a) / 4, is at most (b - a) / 8 from a constant, which the residuals do not see: so a ripple is
+at most (b - a) / 8 sqrt(sum w) sqrt(sum w ||r||^2). Groups of blocks are summarised in the same way, and their blocks are
+looked at only where a group's bound is too large.
 Labels are taken relative to one line, and inputs relative to one centre, for accuracy.
 """
 
 import math
 from typing import Any
-
-import numpy as np
 
 from vvnorm.univariate.compiled import ANY_ORDER, ZERO, clear, copy, part, plain
 
@@ -92,12 +93,14 @@ def _join(total: Any, mean: Any, cross: Any, n: float, place: float, spread: flo
 
 
 @part(fastmath=ANY_ORDER)
-def _block_step(n: float, off: float, spread: float, back: float, h: float, at: Any, m: Any, c: Any, Z: Any, S: Any) -> Any:
-    """Carry Z and S over a block; return squares of ||Z|| at both ends, of the lines' distance and of their slopes'.
+def _block_step(block: Any, begin: float, end: float, origin: float, at: Any, m: Any, c: Any, Z: Any, S: Any) -> Any:
+    """Carry Z and S over a block, or a group; return its misfit, ||Z||^2 at its end, and what ||Z|| may be inside.
 
-    `at` (2, T) holds value and slope of the function at the segment's left end, `off` the centroid's distance from there.
+    `at` (2, T) holds value and slope of the function at the segment's left end, `origin`. All inputs are relative to the
+    centre: sums with it would lose digits of inputs far from 0.
     """
-    left, right, apart, tilted = 0.0, 0.0, 0.0, 0.0
+    n, place, spread, h = block[0], block[1], block[2], end - begin
+    off, back, left, right, apart, tilted = place - origin, end - place, 0.0, 0.0, 0.0, 0.0
     for t in range(len(Z)):
         above = m[t] - (at[0, t] + at[1, t] * off)
         tilt = c[t] - at[1, t] * spread
@@ -107,44 +110,10 @@ def _block_step(n: float, off: float, spread: float, back: float, h: float, at: 
         right += Z[t] * Z[t]
         apart += above * above
         tilted += tilt * tilt
-    return left, right, apart, tilted / (spread * spread) if spread > 0.0 else 0.0
-
-
-@part()
-def _inside(moments: Any, h: float, place: float, left: float, right: float, apart: float, tilted: float) -> float:
-    """What ||Z|| may be inside a block of length h, by what `_block_step` returns; `place` is the centroid's distance."""
-    lever = max(moments[0] * place * (h - place) - moments[2], 0.0) / h if h > 0.0 else 0.0
-    line_part = math.sqrt(apart) * lever + math.sqrt(tilted * moments[2] * lever * 0.25 * h)
-    return math.sqrt(max(left, right)) + moments[4] + line_part
-
-
-@part()
-def _summarise_group(x: Any, centre: float, size: int, blocks: Any, group: int, first: int, total: Any, room: Any) -> None:
-    """Summarise the blocks from `first` on like one block.
-
-    Its misfit is a sum of what is not negative, and the bound on its ripple follows from a walk over its blocks: the bound
-    for a block by itself is larger by the square of their number.
-    """
-    moments, means, crosses = blocks
-    mean, cross, off, ripple, at, Z, S = means[group], crosses[group], 0.0, 0.0, room[0:2], room[2], room[3]
-    for row in (mean, cross, total, Z, S):
-        clear(row)
-    for b in range(first, first + GROUP):
-        _join(total, mean, cross, moments[b, 0], moments[b, 1], moments[b, 2], means[b], crosses[b])
-    start, end = x[first * size], x[(first + GROUP) * size - 1]
-    for t in range(len(mean)):
-        at[1, t] = cross[t] / total[2] if total[2] > 0.0 else 0.0
-        at[0, t] = mean[t] + at[1, t] * ((start - centre) - total[1])
-    for b in range(first, first + GROUP):
-        begin, stop = x[b * size], min(x[(b + 1) * size], end) if b + 1 < first + GROUP else end
-        n, place, spread, h = moments[b, 0], moments[b, 1] + centre, moments[b, 2], stop - begin
-        left, right, apart, tilted = _block_step(
-            n, place - start, spread, stop - place, h, at, means[b], crosses[b], Z, S
-        )
-        ripple = max(ripple, _inside(moments[b], h, place - begin, left, right, apart, tilted))
-        off += moments[b, 3] + n * apart + spread * tilted
-    moments[group, 0], moments[group, 1], moments[group, 2] = total[0], total[1], total[2]
-    moments[group, 3], moments[group, 4], moments[group, 5] = off, ripple, 0.0
+    tilted = tilted / spread if spread > 0.0 else 0.0
+    lever = max(n * (place - begin) * back - spread, 0.0) / h if h > 0.0 else 0.0
+    line_part = math.sqrt(apart) * lever + math.sqrt(tilted * lever * 0.25 * h)
+    return block[3] + n * apart + tilted, right, math.sqrt(max(left, right)) + block[4] + line_part
 
 
 @plain(nogil=True)
@@ -159,7 +128,6 @@ def compress(
     crosses: Any,
     line: Any,
     total: Any,
-    room: Any,
     first: int,
     last: int,
     all_read: bool,
@@ -174,17 +142,14 @@ def compress(
         Rows; no weights are weights of one.
     centre : float
         Origin of the centroids, and of the line.
-    moments : (B, 6) array
-        Set to weight, centroid, second moment, misfit to the block's own least-squares line, a bound on its ripple, and 1:
-        `sweep` computes the ripple itself where it matters, and then sets 0.
+    moments : (B, 5) array
+        Set to weight, centroid, second moment, misfit to the block's own least-squares line, and a bound on its ripple.
     means, crosses : (B, T) arrays
         Set to mean label and cross moment sum w (x - centroid) (y - mean), both relative to the line.
     line : (2, T) array
         Set to the line's value at the centre, and its slope.
     total : (3,) array
-        Set to weight, centroid and second moment of all rows, and then of the last group.
-    room : (4, T) array
-        Room to work in.
+        Set to weight, centroid and second moment of all rows.
     first, last : int
         The blocks to read, `last` not among them.
     all_read : bool
@@ -206,9 +171,8 @@ def compress(
         for t in range(T):
             explained += crosses[b, t] * crosses[b, t]
         off = max(scatter - explained / spread, 0.0) if spread > 0.0 else scatter
-        ripple = 0.25 * (x[stop - 1] - x[b * size]) * math.sqrt(n * off)
-        moments[b, 0], moments[b, 1], moments[b, 2] = n, place, spread
-        moments[b, 3], moments[b, 4], moments[b, 5] = off, ripple, 1.0
+        ripple = 0.125 * (x[stop - 1] - x[b * size]) * math.sqrt(n * off)
+        moments[b, 0], moments[b, 1], moments[b, 2], moments[b, 3], moments[b, 4] = n, place, spread, off, ripple
     if not all_read:
         return 0.0
     clear(total)
@@ -228,10 +192,33 @@ def compress(
         for t in range(T):
             means[b, t] -= line[0, t] + line[1, t] * moments[b, 1]
             crosses[b, t] -= line[1, t] * moments[b, 2]
-    for group in range(count, len(moments)):
-        blocks, start = (moments, means, crosses), (group - count) * GROUP
-        _summarise_group(x, centre, size, blocks, group, start, total, room)
     return misfit + sound
+
+
+@plain()
+def group(x: Any, centre: float, size: int, moments: Any, means: Any, crosses: Any, scratch: Any) -> None:
+    """Summarise groups of blocks like blocks, behind those in the same arrays; the arguments are those of `compress`.
+
+    Misfits are sums of what is not negative, and bounds on ripples follow from a walk over the blocks: the one for a block
+    by itself is larger by the square of their number. `scratch` is (4, T).
+    """
+    at, Z, S, blocks = scratch[0:2], scratch[2], scratch[3], -(-len(x) // size)
+    for g in range(blocks, len(moments)):
+        whole, mean, cross, off, ripple = moments[g], means[g], crosses[g], 0.0, 0.0
+        first = (g - blocks) * GROUP
+        for row in (whole, mean, cross, Z, S):
+            clear(row)
+        for b in range(first, first + GROUP):
+            _join(whole, mean, cross, moments[b, 0], moments[b, 1], moments[b, 2], means[b], crosses[b])
+        start, last = x[first * size] - centre, (first + GROUP) * size - 1
+        for t in range(len(mean)):
+            at[1, t] = cross[t] / whole[2] if whole[2] > 0.0 else 0.0
+            at[0, t] = mean[t] + at[1, t] * (start - whole[1])
+        for b in range(first, first + GROUP):
+            begin, end = x[b * size] - centre, x[min((b + 1) * size, last)] - centre
+            square, _, inside = _block_step(moments[b], begin, end, start, at, means[b], crosses[b], Z, S)
+            off, ripple = off + square, max(ripple, inside)
+        whole[3], whole[4] = off, ripple
 
 
 @part()
@@ -322,23 +309,6 @@ def _scan(data: Any, at: Any, origin: float, here: float, start: int, stop: int,
 
 
 @part()
-def _ripple(data: Any, blocks: Any, b: int, stop: int, scratch: Any) -> float:
-    """Largest norm of the double cumulative sum of what the block's own line leaves; scratch: (4, T)."""
-    x, _, _, centre, size, line = data
-    moments, means, crosses = blocks
-    Z, S, own = scratch[0], scratch[1], scratch[2:4]
-    first, place = x[b * size], moments[b, 1]
-    for t in range(line.shape[1]):
-        tilt = crosses[b, t] / moments[b, 2] if moments[b, 2] > 0.0 else 0.0
-        own[1, t] = tilt + line[1, t]
-        own[0, t] = means[b, t] + line[0, t] + line[1, t] * place + own[1, t] * ((first - centre) - place)
-    clear(Z)
-    clear(S)
-    _, found = _scan(data, own, first, first, b * size, stop, Z, S, (0.0, ZERO))
-    return math.sqrt(found[0])
-
-
-@part()
 def _walk(
     data: Any,
     blocks: Any,
@@ -353,18 +323,19 @@ def _walk(
     reach: Any,
     bounds: Any,
     found: Any,
-    scratch: Any,
 ) -> Any:
     """Carry Z and S over blocks, in as large steps as their bounds allow, and look at the ends of steps.
 
-    Groups and blocks are open where ||Z||^2 may exceed what is of interest. The first walk takes all groups as they are, and
-    sets `reach` to what ||Z|| may be inside each; the second enters open groups; the third reads the rows of open blocks.
+    Groups and blocks are open where ||Z||^2 may exceed what is of interest. The first walk takes all groups as they are,
+    and sets `reach` to what ||Z|| may be inside each; the second enters open groups; the third reads the rows of open
+    blocks.
 
     Returns
     -------
-    Misfit, of the first walk; largest ||Z||^2 and its row; largest squares of what was set of `reach`, of groups and blocks.
+    The input that Z belongs to; the misfit, of the first walk; the largest ||Z||^2 and its row; the largest squares of what
+    was set of `reach`, for groups and for blocks.
     """
-    x, size = data[0], data[4]
+    x, centre, size = data[0], data[3], data[4]
     moments, means, crosses = blocks
     N, misfit, best, worst, groups_reach, blocks_reach = len(x), 0.0, found[0], found[1], 0.0, 0.0
     count, row = -(-N // size), start
@@ -376,34 +347,25 @@ def _walk(
         if grouped and (depth == 1 or reach[group] * reach[group] <= bar):
             b, until = group, row + GROUP * size
         elif depth == 3 and reach[b] * reach[b] > bar:
-            if moments[b, 5] > 0.0:
-                ripple = _ripple(data, blocks, b, until, scratch)
-                reach[b] += ripple - moments[b, 4]
-                moments[b, 4], moments[b, 5] = ripple, 0.0
-            if reach[b] * reach[b] > bar:
-                _, (best, worst) = _scan(data, function[1], origin, here, row, until, Z, S, (best, worst))
-                row, here = until, x[until] if until < N else x[N - 1]
-                _carry(here - x[until - 1], Z, S)
-                continue
+            _, (best, worst) = _scan(data, function[1], origin, here, row, until, Z, S, (best, worst))
+            row, here = until, x[until - 1]
+            continue
         begin, end = x[row], x[until] if until < N else x[N - 1]
         _carry(begin - here, Z, S)
-        n, place, spread = moments[b, 0], moments[b, 1] + data[3], moments[b, 2]
-        h = end - begin
-        left, right, apart, tilted = _block_step(
-            n, place - origin, spread, end - place, h, function[0], means[b], crosses[b], Z, S
+        square, size_there, reach[b] = _block_step(
+            moments[b], begin - centre, end - centre, origin - centre, function[0], means[b], crosses[b], Z, S
         )
         row, here = until, end
         if depth == 3:
             continue
-        if right > best and until < stop and end > origin:
-            best, worst = right, until
-        reach[b] = _inside(moments[b], h, place - begin, left, right, apart, tilted)
+        misfit += square
+        if size_there > best and until < stop and end > origin:
+            best, worst = size_there, until
         if b >= count:
             groups_reach = max(groups_reach, reach[b])
         else:
             blocks_reach = max(blocks_reach, reach[b])
-        misfit += moments[b, 3] + n * apart + spread * tilted
-    return misfit, (best, worst), (groups_reach * groups_reach, blocks_reach * blocks_reach)
+    return here, misfit, (best, worst), (groups_reach * groups_reach, blocks_reach * blocks_reach)
 
 
 @part()
@@ -445,13 +407,13 @@ def sweep(
     worst, sizes : (k - 1,) arrays
         Set to the row strictly inside each segment where ||Z|| is largest, up to the slack, and to ||Z||^2 there; to -1 and
         `enough` where it is nowhere larger than that.
-    reach : (B,) array, scratch : (12, T) array
+    reach : (B,) array, scratch : (8, T) array
         Room to work in.
     """
     x, Y, _, centre, size, line = data
     N, T = Y.shape
     last = len(rows) - 2
-    state, kept, function, own = scratch[0:2], scratch[2:4], (scratch[4:6], scratch[6:8]), scratch[8:12]
+    state, kept, function = scratch[0:2], scratch[2:4], (scratch[4:6], scratch[6:8])
     Z, S = state[0], state[1]
     clear(Z)
     clear(S)
@@ -489,13 +451,12 @@ def sweep(
                 _copy_rows(kept, state)
             else:
                 continue
-            square, found, (reached, blocks_reached) = _walk(
-                data, blocks, function, origin, before, start, end, piece, Z, S, reach, (enough, slack), found, own
+            here, square, found, (reached, blocks_reached) = _walk(
+                data, blocks, function, origin, before, start, end, piece, Z, S, reach, (enough, slack), found
             )
             if piece == 1:
                 misfit += square
                 groups_reach = reached
             blocks_reach = max(blocks_reach, blocks_reached)
-            here = x[end] if end < N else x[N - 1]
         sizes[p], worst[p] = found
     return misfit

@@ -35,6 +35,7 @@ LOOSE = 1e6
 """Multipliers these begin with, in units of what the data's resistance to a jump is the inverse of."""
 _FREE, _BOLD, _BACK, _PLAIN = np.arange(4)  # kinds of points at which `improve` solves; no literals: see `ZERO`
 _RIDGE = 1e-12  # knots without data between them make the Hessian singular
+_CLOSE = 0.5  # a knot to one neighbour, of its distance to the other
 PIVOTS = 60
 """Most pivots: block pivoting takes 2 to 10; what it leaves after so many is a step like another, judged by F."""
 
@@ -198,6 +199,17 @@ def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any,
 
 
 @part()
+def _replace_neighbours(h: Any, mu: Any, used: Any, chosen: Any) -> None:
+    """Guess that new knots that are close to another one take its place."""
+    for j in range(len(used)):
+        i = used[j]
+        if mu[i] == 0.0:
+            near = -1 if h[i - 1] < h[i] else 1
+            if mu[i + near] > 0.0 and min(h[i - 1], h[i]) < _CLOSE * max(h[i - 1], h[i]):
+                chosen[j], chosen[j + near] = True, False
+
+
+@part()
 def improve(
     segments: Any,
     labels: Any,
@@ -291,6 +303,8 @@ def improve(
                 if mu[i] > 0.0 or norms[i] > lam:
                     used[m], chosen[m] = i, mu[i] > 0.0
                     m += 1
+            if step == 1:
+                _replace_neighbours(segments[0], mu, used[:m], chosen)
             _hessian(segments, offsets, mu, work, z, used[:m], factor, A, H)
         kind, length = _PLAIN if kind == _BACK else _BOLD, 1.0
         for j in range(m):

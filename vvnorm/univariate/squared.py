@@ -106,10 +106,10 @@ class SquaredRounds(Rounds):
         size = 16 if N <= 20_000 else int(min(max(math.sqrt(N / T) / 10, 64), 192))
         count, self.line = -(-N // size), np.empty((2, T))
         every = count + (N // (size * blocks.GROUP) if count >= _GROUPED else 0)
-        moments, means, crosses = np.empty((every, 6)), np.empty((every, T)), np.empty((every, T))
+        moments, means, crosses = np.empty((every, 5)), np.empty((every, T)), np.empty((every, T))
         self.data, self.blocks = (self.x, Y, weights, self.centre, size, self.line), (moments, means, crosses)
-        self.scratch = (np.empty((4, T + 3)), np.empty(every), np.empty((12, T)))
-        rows = (self.x, Y, weights, self.centre, size, moments, means, crosses, self.line, np.empty(3), np.empty((4, T)))
+        self.scratch = (np.empty((4, T + 3)), np.empty(every), np.empty((8, T)))
+        rows = (self.x, Y, weights, self.centre, size, moments, means, crosses, self.line, np.empty(3))
         read = 0
         if Y.size >= _SHARED and usable_threads() > 1:  # more than two would wait for memory
             other = Thread(target=blocks.compress, args=(*rows, 0, count // 2, False))
@@ -119,6 +119,8 @@ class SquaredRounds(Rounds):
             read = count
         # Misfit inside the blocks, and not finite if a label is missing.
         self.scatter = blocks.compress(*rows, read, count, True)
+        if every > count:
+            blocks.group(self.x, self.centre, size, *self.blocks, np.empty((4, T)))
 
     @property
     def complete(self) -> bool:
