@@ -126,6 +126,19 @@ def test_gaps_over_the_whole_range_of_lam(spacing: str, ratio: float) -> None:
     assert (found.vv_norm == 0) == (ratio > 1)
 
 
+@pytest.mark.parametrize(
+    ("spacing", "outputs", "ratio", "weighted"),
+    [("uniform", 1, 0.01, False), ("grid", 2, 0.3, False), ("far", 1, 1e-3, False), ("heavy", 2, 0.1, True)],
+)
+def test_a_million_rows_are_proved(spacing: str, outputs: int, ratio: float, weighted: bool) -> None:
+    rng = np.random.default_rng(len(spacing))
+    x = spaced(spacing, squared._MANY, rng)
+    Y, weights = waves(x, outputs, rng), 10.0 ** rng.uniform(-2, 1, (len(x), 1)) if weighted else None
+    found = fit(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights, tol=1e-8)
+    assert found.found.gap <= 1e-8
+    assert found.gap <= 2e-8
+
+
 @pytest.mark.parametrize("n", [2, 3, 4])
 @pytest.mark.parametrize("outputs", [1, 5])
 @pytest.mark.parametrize("ratio", [2.0, 0.5, 1e-6])
