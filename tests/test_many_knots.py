@@ -121,6 +121,18 @@ def test_tiny_lam_starts_on_all_rows_and_is_certified(n: int, outputs: int, rati
     assert found.verify() == []
 
 
+@pytest.mark.parametrize(("seed", "weighted"), [(7, False), (13, False), (9, True), (15, True), (21, True)])
+def test_pivots_settle_where_knots_that_are_close_take_turns(seed: int, weighted: bool) -> None:
+    """Some of these ended at gaps of 0.01 to 0.8 after up to two minutes; the last one found no room for its best knots."""
+    rng, n = np.random.default_rng(seed), 2376
+    x = 1e9 + np.sort(rng.uniform(0, 1000, n))
+    y = np.sin(9 * np.arange(n) / n) + 0.3 * rng.standard_normal(n)
+    weights = 10.0 ** rng.uniform(-2, 1, (n, 1)) if weighted else None
+    found = fit(x, y, 1.1e-6 * lambda_max(x, y, weights=weights), weights=weights)
+    assert found.gap <= 1e-6
+    assert found.found.rounds <= 20
+
+
 @pytest.mark.parametrize(("x_scale", "y_scale"), [(1e-50, 1e50), (1e50, 1e-50), (1e100, 1e100)])
 @pytest.mark.usefixtures("few")
 def test_units_do_not_matter(x_scale: float, y_scale: float) -> None:

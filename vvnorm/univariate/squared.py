@@ -199,9 +199,9 @@ class SquaredRounds(Rounds):
         )
 
     def _enlarge(self, count: int, best: _Best) -> None:
-        """Make room for `count` knots, and keep the best function and the next knots."""
+        """Make room for `count` knots and those of the best function, and keep this and the next knots."""
         old, k = self.room, best.knots
-        new = self.room = _Room.of(_and_some(count), self.outputs, self.few)
+        new = self.room = _Room.of(_and_some(max(count, k)), self.outputs, self.few)
         new.merged[:count], new.merged_mu[:count] = old.merged[:count], old.merged_mu[:count]
         new.rows[best.side, :k], new.first[best.side] = old.rows[best.side, :k], old.first[best.side]
         new.curves[best.side, :, :k] = old.curves[best.side, :, :k]
