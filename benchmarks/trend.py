@@ -16,8 +16,9 @@ gaps differ by orders of magnitude (`--regular`: a regular grid), and lam is 0.3
 Times are the best of several, all in one process; *faster* is Clarabel (wall) over ours, */np.diff* ours over np.diff.
 `--rows` chooses among NxT (any; `1000x4@1e-6`: at that part of lam_max, without a goal), `mixed` (three outputs with
 squared and one with logistic loss), `path` (20 lam from lam_max to lam_max / 1000, against as many fits by themselves),
-`corners` (how often small random mixtures of losses with corners are certified) and `compile`; `--rows` alone leaves all
-of them out.
+`corners` (how often small random mixtures of losses with corners are certified), `small` (how often and in what time
+fits at 1e-6 to 1e-3 lam_max are, on seven kinds of grids, up to 10000 rows) and `compile`; `--rows` alone leaves all of
+them out.
 """
 
 import argparse
@@ -54,7 +55,7 @@ from vvnorm.tolerances import GAP
 
 TOL = 1e-8
 RATIOS = (0.3, 0.01)  # lam / lam_max
-OTHER = ("path", "corners", "compile")  # not lines of the table
+OTHER = ("path", "corners", "small", "compile")  # not lines of the table
 SIZES = ("100x1", "1000x4", "1000x128", "1e4x4", "1e4x32", "1e5x4", "1e6x1", "1e6x32", "1e6x128", "1e7x3")
 ROWS = (*SIZES, "mixed", "1000x4@1e-6", "3000x4@1e-6", *OTHER)
 QUICK = ("100x1", "1000x4", "1e4x4", "1e5x4", "1e6x1", "mixed", "path")
@@ -73,6 +74,7 @@ PROTOTYPE = {
 
 CORNERS = ("hinge", "one_class:0.3", "one_class:0.05", "huber:0.5", "huber:0.05")
 CORNER_RATIOS = (0.5, 0.1, 0.01, 1e-3, 1e-4)
+GRIDS = ("uniform", "regular", "heavy tails", "repeated", "clustered", "decades", "far")
 
 Record = dict[str, Any]
 
@@ -383,6 +385,36 @@ def corners(runs: int) -> list[Record]:
     return records
 
 
+def grid(kind: str, N: int, rng: np.random.Generator) -> Array:
+    """Sorted inputs, distances between which may be very different."""
+    drawn: dict[str, Callable[[], Array]] = {
+        "uniform": lambda: np.sort(rng.uniform(0, 1, N)),
+        "regular": lambda: np.arange(N) / N,
+        "heavy tails": lambda: np.sort(rng.standard_cauchy(N)),
+        "repeated": lambda: np.sort(rng.integers(0, max(3, N // 3), N).astype(float)),
+        "clustered": lambda: np.cumsum(10.0 ** rng.uniform(-6, 0, N)),
+        "decades": lambda: np.cumsum(10.0 ** rng.uniform(-6, 6, N)),
+        "far": lambda: 1e9 + np.sort(rng.uniform(0, 1000, N)),
+    }
+    return drawn[kind]()
+
+
+def small(runs: int) -> list[Record]:
+    """Fit squared losses at small lam, to the default tolerance, on all kinds of grids in turn; a third is weighted."""
+    records = []
+    for seed in range(runs):
+        rng = np.random.default_rng([seed, 3])
+        N, T, ratio = int(10 ** rng.uniform(2, 4)), int(rng.choice([1, 2, 4, 8])), float(10 ** rng.uniform(-6, -3))
+        kind = GRIDS[seed % len(GRIDS)]
+        x = grid(kind, N, rng)
+        Y = np.sin(9 * np.arange(N)[:, None] / N + np.arange(T)) + 0.3 * rng.standard_normal((N, T))
+        weights = 10.0 ** rng.uniform(-2, 1, (N, 1)) if seed % 3 == 0 else None
+        lam = ratio * lambda_max(x, Y, weights=weights)
+        seconds, found = timed(partial(fit, x, Y, lam, weights=weights))
+        records.append({"seed": seed, "grid": kind, "ratio": ratio, "gap": found.gap, "seconds": seconds})
+    return records
+
+
 # --- words and files --------------------------------------------------------------------------------------------------
 
 
@@ -409,6 +441,17 @@ def say_corners(records: Sequence[Record]) -> str:
                 f"{sum(gap <= GAP for gap in gaps)} of {len(gaps)} at {ratio:g} lam_max (worst gap {max(gaps):.0e})"
             )
     return f"losses with corners, certified to {GAP:g}: {', '.join(words)}"
+
+
+def say_small(records: Sequence[Record]) -> str:
+    words = []
+    for kind in GRIDS:
+        of_kind = [record for record in records if record["grid"] == kind]
+        if of_kind:
+            certified = sum(record["gap"] <= GAP for record in of_kind)
+            gap, slowest = (max(record[key] for record in of_kind) for key in ("gap", "seconds"))
+            words.append(f"{kind} {certified} of {len(of_kind)} (worst gap {gap:.0e}, slowest {slowest:.1f} s)")
+    return f"small lam, certified to {GAP:g}: {', '.join(words)}"
 
 
 def say_reliability(record: Record) -> str:
@@ -480,6 +523,10 @@ def run(rows: Sequence[str], runs: int, effort: Effort, threads: int, regular: b
             result["corners"] = corners(runs)
             print(say_corners(result["corners"]), flush=True)
             advance("corners")
+        if "small" in rows:
+            result["small"] = small(runs)
+            print(say_small(result["small"]), flush=True)
+            advance("small")
         if "compile" in rows:
             result["compile"] = compilation()
             print(say_compilation(result["compile"]), flush=True)
@@ -508,7 +555,9 @@ def row(name: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small programs only, and fewer repetitions")
-    parser.add_argument("--rows", nargs="*", type=row, metavar="ROW", help="NxT, NxT@RATIO, mixed, path, corners, compile")
+    parser.add_argument(
+        "--rows", nargs="*", type=row, metavar="ROW", help="NxT, NxT@RATIO, mixed, path, corners, small, compile"
+    )
     parser.add_argument("--reliability", type=int, metavar="RUNS", help="random runs on irregular grids (400; quick: 40)")
     parser.add_argument("--regular", action="store_true", help="put inputs on a regular grid")
     parser.add_argument("--threads", type=int, choices=(0, 1), default=1, help="1 for all sides (default), or 0: no limit")

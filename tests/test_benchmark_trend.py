@@ -31,6 +31,16 @@ def test_a_row_at_another_lam_has_no_goal_and_mixtures_are_counted_by_lam(capsys
     assert sum(counts) == 12
 
 
+def test_small_lam_is_counted_by_kinds_of_grids(capsys):
+    trend.main(["--quick", "--rows", "small", "--reliability", "8"])
+    counted = dict(re.findall(r"[:,] ([a-z ]+) \d of (\d) \(", capsys.readouterr().out))
+    assert counted == {kind: "2" if kind == "uniform" else "1" for kind in trend.GRIDS}
+    for kind in trend.GRIDS:
+        x = trend.grid(kind, 50, np.random.default_rng(0))
+        assert x.shape == (50,)
+        assert np.all(np.diff(x) >= 0)
+
+
 def test_mixtures_have_a_corner_and_a_label_of_each_class():
     for seed in range(30):
         x, Y, weights, losses, _ = trend.mixture(np.random.default_rng(seed))
