@@ -6,7 +6,7 @@ one data set, and the figure's verdict says no more than in which of its two sol
 larger part; the claim is about many data sets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from vvnorm.claims import Verdict
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.solution import interpolate
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     """Kinks of one output left, of twenty right; those through two points in another colour, and not dashed."""
     figure = new_figure(6.4, 3.7)
     widest = max(cost.max() for cost in values["cost"])
-    rows = zip(values["outputs"], values["lines"], values["cost"], values["two"], values["share"], strict=True)
-    for axes, (outputs, lines, costs, two, share) in zip(figure.subplots(1, 2, sharey=True), rows, strict=True):
+    panels = zip(values["outputs"], values["lines"], values["cost"], values["two"], values["share"], strict=True)
+    for axes, (outputs, lines, costs, two, share) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
         for (a, b, c), cost, through in sorted(zip(lines, costs, two, strict=True), key=lambda kink: -kink[1]):
             colour, dashes = (COLOURS["blue"], "-") if through else (COLOURS["orange"], (0, (3, 1.5)))
             width = max(_WIDEST * cost / widest, _THINNEST)
@@ -77,9 +77,21 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     return figure
 
 
+def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Each kink as the line w_1 x_1 + w_2 x_2 + b = 0 with its part of the cost; and the points."""
+    found = rows(kind="point", x_1=values["X"][:, 0], x_2=values["X"][:, 1])
+    for outputs, lines, cost, two in zip(*(values[name] for name in ("outputs", "lines", "cost", "two")), strict=True):
+        w_1, w_2, b = lines.T
+        found += rows(kind="kink", outputs=outputs, w_1=w_1, w_2=w_2, b=b, part_of_cost=cost, through_two_points=two)
+    return found
+
+
 FIGURE = FigureScript(
     "kinks",
     "kinks through two data points have a larger part in the cost of an interpolant with 20 outputs than with one",
     compute,
     plot,
+    table,
+    "A kink is the line where a neuron starts; its width is the neuron's part of the cost. Solid lines pass through two or "
+    "more data points, dashed ones through fewer. One data set.",
 )

@@ -1,6 +1,6 @@
 """A multi-output ReLU neuron: one kink, shared by all outputs, at the cost |w| ||v||."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from vvnorm.certify import certify
 from vvnorm.claims import Verdict
 from vvnorm.network import ReLUNetwork
-from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,6 +84,16 @@ def _draw_diagram(axes: "Axes", values: Mapping[str, Any]) -> None:
     axes.annotate(f"cost  $|w|\\,\\|v\\|_2={values['cost']:.3g}$", (0.75, -1.2), ha="center")
 
 
+def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """What the neuron adds to each output, against the input."""
+    return rows(x=values["t"], **{f"output_{k + 1}": column for k, column in enumerate(values["outputs"].T)})
+
+
 FIGURE = FigureScript(
-    "neuron", "a multi-output ReLU neuron has one kink for all outputs, at the cost |w| ||v||", compute, plot
+    "neuron",
+    r"a multi-output ReLU neuron has one kink for all outputs, at the cost $|w|\,\|v\|$",
+    compute,
+    plot,
+    table,
+    r"Left: the neuron with its weights. Right: what it adds to each output; the dotted line is the kink, at $x = -b/w$.",
 )

@@ -14,7 +14,7 @@ from vvnorm.claims import Verdict
 from vvnorm.data import Array, builtin_dataset
 from vvnorm.front import ParetoFront, pareto_front
 from vvnorm.network import ReLUNetwork
-from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,8 +109,13 @@ def plot(values: Mapping[str, Any]) -> "Figure":
         label=f"proved impossible at VV norm {values['vv_norm']:g}",
     )  # fmt: skip
     axes.plot(*(losses / unit).T, "-", lw=1, color=COLOURS["blue"], marker=".", ms=5, label="front, certified")
-    for (label, found), (colour, marker) in zip(values["trained"].items(), _LOOKS, strict=False):
-        _draw_trained(axes, label, found, unit, values["vv_norm"], {"color": COLOURS[colour], "marker": marker})
+    for k, ((label, found), (colour, marker)) in enumerate(zip(values["trained"].items(), _LOOKS, strict=False)):
+        # Where networks of several weightings end at one point, the first weighting is on top, and smaller.
+        look = {"color": COLOURS[colour], "marker": marker, "ms": 4 + 0.6 * k, "zorder": 3 + len(_LOOKS) - k}
+        _draw_trained(axes, label, found, unit, values["vv_norm"], look)
+    if any(np.any(found["vv_norms"] > values["vv_norm"]) for found in values["trained"].values()):
+        label = f"open markers: VV norm above {values['vv_norm']:g}; the grey region does not bind these"
+        axes.plot([], [], "o", ls="", ms=5, mfc="none", color=COLOURS["grey"], label=label)
     names = [f"loss on {name} / that of a line" for name in _TASKS]
     axes.set(xlabel=names[0], ylabel=names[1], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     figure.legend(loc="outside lower center", fontsize="small")
@@ -131,11 +136,35 @@ def _draw_trained(
     points, within = found["points"] / unit, found["vv_norms"] <= budget
     lower, upper = np.median(found["excess"], axis=0)
     text = f"{label} (VV norm {np.median(found['vv_norms']):.1f}): {lower:.1%} to {upper:.1%} above the front"
-    for rows, face in ((within, look["color"]), (~within, "none")):
-        axes.plot(*points[rows].T, ls="", ms=5, mfc=face, zorder=3, **look)
-    axes.plot([], [], ls="", ms=5, label=text, **look)
+    for chosen, face in ((within, look["color"]), (~within, "none")):
+        axes.plot(*points[chosen].T, ls="", mfc=face, **look)
+    axes.plot([], [], ls="", label=text, **look)
+
+
+def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Points of the front with mixtures and bounds; trained networks with their VV norms and certified excess."""
+    names = [f"loss_{name}" for name in _TASKS]
+    weights = [f"weight_{name}" for name in _TASKS]
+    found = rows(
+        kind="front", **dict(zip(names, values["losses"].T, strict=True)), vv_norm=values["vv_norm"],
+        **dict(zip(weights, values["mixtures"].T, strict=True)), lower_bound=values["bounds"], gap=values["gaps"],
+    )  # fmt: skip
+    for label, trained in values["trained"].items():
+        lower, upper = trained["excess"].T
+        found += rows(
+            kind=f"trained, {label}", **dict(zip(names, trained["points"].T, strict=True)), vv_norm=trained["vv_norms"],
+            excess_at_least=lower, excess_at_most=upper,
+        )  # fmt: skip
+    return found
 
 
 FIGURE = FigureScript(
-    "pareto", "the front of two tasks' losses at one VV norm, certified, and where trained networks land", compute, plot
+    "pareto",
+    "the front of two tasks' losses at one VV norm, certified, and where trained networks land",
+    compute,
+    plot,
+    table,
+    "Losses on two tasks (linnerud data), each over that of the best line. Grey: proved impossible for networks within the "
+    "budget of VV norm. Markers: networks trained under each weighting of the losses, as far above the front as the legend "
+    "says (median); open where their VV norm exceeds the budget, so that the grey region does not bind them.",
 )

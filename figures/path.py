@@ -1,6 +1,6 @@
 """Where a fit bends as lam falls, on real data, with every fit on the path proved optimal (claim `regularised`)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from vvnorm.claims import Verdict
 from vvnorm.data import builtin_dataset
 from vvnorm.fitting import fit_path, lambda_max
-from vvnorm.plotting import COLOURS, FigureData, FigureScript, draw_knots, new_figure
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, draw_knots, new_figure, rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,6 +74,22 @@ def _power(ratio: float) -> str:
     return "" if ratio == 1 else rf"10^{{{round(np.log10(ratio))}}}\,"
 
 
+def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Data, the fits that are shown, and the knots of all fits."""
+    found = rows(kind="data", bmi=values["x"], progression=values["y"])
+    for k, ratio in enumerate(_SHOWN):
+        found += rows(kind="fit", lam_over_lam_max=ratio, bmi=values["t"], progression=values["curves"][:, k])
+    for ratio, knots in zip(values["ratios"], values["knots"], strict=True):
+        found += rows(kind="knot", lam_over_lam_max=ratio, bmi=knots)
+    return found
+
+
 FIGURE = FigureScript(
-    "path", "as lam falls the fit bends at more and more of the data; every fit is proved optimal", compute, plot
+    "path",
+    r"as $\lambda$ falls the fit bends at more and more of the data; every fit is proved optimal",
+    compute,
+    plot,
+    table,
+    r"Top: the knots of the fits against $\lambda$. Bottom: the data (diabetes, repeated inputs kept) and the fits at "
+    r"the four values of $\lambda$ that are marked above; diamonds are the knots of one of them.",
 )

@@ -1,16 +1,16 @@
 """Two inputs, noisy labels: output 1 alone, beside Gaussian outputs, and in the limit of infinitely many of them.
 
 All three are certified minimal-VV-norm interpolants of the same labels, drawn as the studies draw them
-(`vvnorm.sweep.targets`). Means of the gradient's norm over the hull of the points are exact. It is one data set: what holds
-on average is in the figure `gradient_norm`.
+(`vvnorm.sweep.targets`). Means of the gradient's norm over the hull of the points are exact, and the hull is what is shown.
+It is one data set: what holds on average is in the figure `gradient_norm`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from figures.surfaces import draw_map, draw_relief, surface
+from figures.surfaces import draw_map, draw_relief, hull_mesh, surface, surface_rows
 from vvnorm.claims import Verdict
 from vvnorm.measures import mean_gradient_norm
 from vvnorm.plotting import FigureData, FigureScript, new_figure
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 _TARGET, _POINTS, _BRIEF_POINTS = "noise", 25, 15
 _AUXILIARY = (0, 16, INFINITE)
 _TOL = 1e-6
-_SHOWN, _LEVELS = 81, 13
+_LEVELS = 13
 
 
 def compute(seed: int, quick: bool) -> FigureData:
     """Solve for three numbers of auxiliary outputs and certify each solution."""
     points = _BRIEF_POINTS if quick else _POINTS
     sample = TARGETS[_TARGET].draw(2, points, seed)
-    side = np.linspace(-1, 1, _SHOWN)
-    values: dict[str, Any] = {"X": sample.X, "y": sample.y[:, 0], "side": side, "auxiliary": _AUXILIARY}
+    mesh = hull_mesh(sample.X)
+    values: dict[str, Any] = {"X": sample.X, "y": sample.y[:, 0], "mesh": mesh, "auxiliary": _AUXILIARY}
     complaints: list[str] = []
     surfaces, slopes, gaps = [], [], []
     for m in _AUXILIARY:
@@ -43,7 +43,7 @@ def compute(seed: int, quick: bool) -> FigureData:
             Y = np.hstack([Y, auxiliary_labels(Run(_TARGET, 2, points, m, float(m > 0), "gaussian", "certified", seed))])
         solution = interpolate(sample.X, Y, tol=_TOL, auxiliary="infinite" if m == INFINITE else None)
         complaints += [f"m = {m}: {complaint}" for complaint in solution.verify()]
-        surfaces.append(surface(solution.network, side))
+        surfaces.append(surface(solution.network, mesh))
         slopes.append(mean_gradient_norm(solution.network, Hull(sample.X), exact=True).mean)
         gaps.append(solution.gap)
     values |= {"surfaces": surfaces, "slopes": np.array(slopes), "gaps": np.array(gaps)}
@@ -54,16 +54,16 @@ def compute(seed: int, quick: bool) -> FigureData:
 def plot(values: Mapping[str, Any]) -> "Figure":
     """Surfaces from one place on one scale, and maps below them."""
     figure = new_figure(7.2, 5.0)
-    X, y, side, surfaces = (values[name] for name in ("X", "y", "side", "surfaces"))
+    X, y, mesh, surfaces = (values[name] for name in ("X", "y", "mesh", "surfaces"))
     limits = min(s.min() for s in surfaces), max(s.max() for s in surfaces)
     for k, (m, heights) in enumerate(zip(values["auxiliary"], surfaces, strict=True)):
         relief = figure.add_subplot(2, 3, k + 1, projection="3d", computed_zorder=False)
-        drawn = draw_relief(relief, side, heights, X, y, limits)
+        drawn = draw_relief(relief, mesh, heights, X, y, limits)
         relief.set_title(_heading(m), y=1.07)
         plane = figure.add_subplot(2, 3, k + 4)
-        draw_map(plane, side, heights, X, np.linspace(*limits, _LEVELS))
+        draw_map(plane, mesh, heights, X, np.linspace(*limits, _LEVELS))
         plane.set(ylabel="$x_2$" if k == 0 else None)
-        plane.set_title(rf"mean $\|\nabla f_1\| = {values['slopes'][k]:.3f}$")
+        plane.set_title(f"mean $\\|\\nabla f_1\\|$ over the hull:\n{values['slopes'][k]:.3f}")
     figure.colorbar(drawn, ax=figure.axes, shrink=0.5, label="output 1")
     return figure
 
@@ -74,9 +74,19 @@ def _heading(m: float) -> str:
     return f"beside {m:g} Gaussian outputs" if m else "one output"
 
 
+def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The surfaces over the hull, each with its mean gradient norm and certified gap, and the points."""
+    surfaces = dict(zip(map(_heading, values["auxiliary"]), values["surfaces"], strict=True))
+    numbers = {"mean_gradient_norm": values["slopes"], "gap": values["gaps"]}
+    return surface_rows(values["mesh"], surfaces, values["X"], values["y"], **numbers)
+
+
 FIGURE = FigureScript(
     "smooth_example",
-    "output 1 of noisy labels, alone and beside Gaussian outputs: smoother, on this data set",
+    "output 1 of noisy labels is smoother beside Gaussian outputs than alone, on this data set",
     compute,
     plot,
+    table,
+    "Certified interpolants of the same labels of output 1, over the hull of the points: surfaces, and maps below them on "
+    r"the same scale. The mean of $\|\nabla f_1\|$ is over the hull, uniformly, and exact.",
 )

@@ -1,16 +1,19 @@
-"""How one output of a function of two inputs is drawn: as a surface over the points, and as a map."""
+"""How one output of a function of two inputs is drawn: over the hull of the points, as a surface and as a map."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
-from vvnorm.plotting import COLOURS
+from vvnorm.plotting import COLOURS, rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_SIDE, _EDGE = 81, 41  # points of the mesh along each side of the square around the hull, and along each edge of the hull
+_MARGIN = 0.05  # around the hull, of its extent
 _POINTS: dict[str, Any] = {
     "ls": "",
     "marker": "o",
@@ -22,25 +25,45 @@ _POINTS: dict[str, Any] = {
 }
 
 
-def surface(network: ReLUNetwork, side: Array) -> Array:
-    """Values of output 1 on a square grid, (n, n); rows along the second input."""
-    points = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    values: Array = network(points)[:, 0].reshape(len(side), len(side))
+def outline(X: Array) -> Array:
+    """Corners of the hull of points in the plane, counterclockwise, the first repeated at the end; (n + 1, 2)."""
+    from scipy.spatial import ConvexHull
+
+    corners = X[ConvexHull(X).vertices]
+    return np.vstack([corners, corners[:1]])
+
+
+def hull_mesh(X: Array) -> Array:
+    """Points (n, 2) at which a function is drawn over the hull of X: a grid inside, and points along the edges.
+
+    Means of the gradient are over the hull, and nothing is drawn outside: there a function continues as it ends, and the
+    eye would take corners for what the mean is about.
+    """
+    edge = outline(X)
+    along = np.linspace(0, 1, _EDGE)[:-1, None]
+    border = (edge[:-1, None] + along * np.diff(edge, axis=0)[:, None]).reshape(-1, 2)
+    sides = [np.linspace(low, high, _SIDE) for low, high in zip(X.min(axis=0), X.max(axis=0), strict=True)]
+    grid = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
+    to, off = np.diff(edge, axis=0), grid[:, None] - edge[:-1]
+    inside = np.all(to[:, 0] * off[..., 1] - to[:, 1] * off[..., 0] > 1e-9, axis=1)
+    return np.vstack([grid[inside], border])
+
+
+def surface(network: ReLUNetwork, mesh: Array) -> Array:
+    """Values of output 1 on a mesh, (n,)."""
+    values: Array = network(mesh)[:, 0]
     return values
 
 
-def draw_relief(axes: Any, side: Array, values: Array, X: Array, y: Array, limits: tuple[float, float]) -> Any:
-    """Draw a surface with the points on three-dimensional axes; return what a colour bar needs."""
-    across, up = np.meshgrid(side, side)
-    low, high = limits
-    drawn = axes.plot_surface(
-        across, up, values, cmap="cividis", vmin=low, vmax=high, rcount=len(side), ccount=len(side), lw=0,
-        antialiased=False, rasterized=True, zorder=1,
-    )  # fmt: skip
+def draw_relief(axes: Any, mesh: Array, heights: Array, X: Array, y: Array, limits: tuple[float, float]) -> Any:
+    """Draw a surface over the hull with the points on three-dimensional axes; return what a colour bar needs."""
+    drawn = axes.plot_trisurf(
+        *mesh.T, heights, cmap="cividis", vmin=limits[0], vmax=limits[1], lw=0, antialiased=False, rasterized=True, zorder=1
+    )
     (shown,) = axes.plot(X[:, 0], X[:, 1], y, zorder=2, **_POINTS)
     shown.set_in_layout(False)  # before it is drawn its place is not known
-    ends, ticks = (side[0], side[-1]), _ticks(side)
-    axes.set(xlim=ends, ylim=ends, zlim=limits, xticks=ticks, yticks=ticks)
+    (low, high), ticks = _frame(X)
+    axes.set(xlim=(low, high), ylim=(low, high), zlim=limits, xticks=ticks, yticks=ticks)
     axes.set_xlabel("$x_1$", labelpad=-6)
     axes.set_ylabel("$x_2$", labelpad=-6)
     axes.tick_params(axis="x", pad=-2)
@@ -50,14 +73,32 @@ def draw_relief(axes: Any, side: Array, values: Array, X: Array, y: Array, limit
     return drawn
 
 
-def draw_map(axes: "Axes", side: Array, values: Array, X: Array, levels: Array) -> None:
-    """Draw level sets with the points."""
-    across, up = np.meshgrid(side, side)
-    axes.contourf(across, up, values, levels, cmap="cividis", vmin=levels[0], vmax=levels[-1])
-    axes.contour(across, up, values, levels, colors="white", linewidths=0.4, linestyles="solid")
+def draw_map(axes: "Axes", mesh: Array, heights: Array, X: Array, levels: Array, colours: str = "cividis") -> Any:
+    """Draw level sets over the hull, its outline and the points; return what a colour bar needs."""
+    drawn = axes.tricontourf(*mesh.T, heights, levels, cmap=colours, vmin=levels[0], vmax=levels[-1])
+    axes.tricontour(*mesh.T, heights, levels, colors="white", linewidths=0.4, linestyles="solid")
+    axes.plot(*outline(X).T, color=COLOURS["black"], lw=0.8)
     axes.plot(X[:, 0], X[:, 1], **_POINTS)
-    axes.set(aspect="equal", xticks=_ticks(side), yticks=_ticks(side), xlabel="$x_1$")
+    (low, high), ticks = _frame(X)
+    axes.set(aspect="equal", xlim=(low, high), ylim=(low, high), xticks=ticks, yticks=ticks, xlabel="$x_1$")
+    return drawn
 
 
-def _ticks(side: Array) -> tuple[float, float, float]:
-    return side[0], (side[0] + side[-1]) / 2, side[-1]
+def surface_rows(
+    mesh: Array, surfaces: Mapping[str, Array], X: Array, y: Array, **others: Any
+) -> Sequence[Mapping[str, Any]]:
+    """Rows of a table: surfaces by name, each with its entry of every other column, and the points."""
+    found = rows(surface="points", x_1=X[:, 0], x_2=X[:, 1], output_1=y)
+    for k, (name, heights) in enumerate(surfaces.items()):
+        own = {column: entries[k] for column, entries in others.items()}
+        found += rows(surface=name, x_1=mesh[:, 0], x_2=mesh[:, 1], output_1=heights, **own)
+    return found
+
+
+def _frame(X: Array) -> tuple[tuple[float, float], tuple[float, float, float]]:
+    """Ends of both axes around the points, and ticks at round places."""
+    room = _MARGIN * float(np.ptp(X))
+    low, high = float(X.min()) - room, float(X.max()) + room
+    reach = float(np.floor(2 * min(-low, high)) / 2)
+    ticks = (-reach, 0.0, reach) if reach > 0 else (low, (low + high) / 2, high)
+    return (low, high), ticks

@@ -4,7 +4,7 @@ One input, where the excess of a network over the least VV norm of the values th
 every step, whether it fits the labels yet or not. Interpolation costs what the fit costs once the residual is negligible.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from vvnorm.certify import certify
 from vvnorm.claims import Verdict
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
-from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.solution import interpolate
 
 if TYPE_CHECKING:
@@ -94,15 +94,33 @@ def plot(values: Mapping[str, Any]) -> "Figure":
             color=COLOURS[colour],
         )  # fmt: skip
     top.plot([], [], "D", ms=4, color=COLOURS["black"], label="polished")
+    top.fill_between([], [], color=COLOURS["grey"], alpha=0.4, lw=0, label=f"range of {_SEEDS} seeds")
     top.set(yscale="log", ylabel="VV norm above the least\nfor the fitted values, relative")
     bottom.set(yscale="log", ylabel="root-mean-square residual\n/ label range", xlabel="step")
-    figure.legend(*top.get_legend_handles_labels(), loc="outside upper center", ncols=4, columnspacing=1.2)
+    figure.legend(*top.get_legend_handles_labels(), loc="outside upper center", ncols=3, columnspacing=1.2)
     return figure
+
+
+def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Excess and residual of every seed at every recorded step, and the excess after polishing."""
+    found: list[Mapping[str, Any]] = []
+    for name in _WAYS:
+        excess, seeds = values[f"{name} excess"], np.arange(_SEEDS)
+        found += rows(
+            training=name, seed=seeds, step=np.asarray(values["steps"])[:, None], excess=excess,
+            residual=values[f"{name} residual"],
+        )  # fmt: skip
+        found += rows(training=f"{name}, polished", seed=seeds, excess=values[f"{name} polished"])
+    return found
 
 
 FIGURE = FigureScript(
     "training_gap",
-    "lowering lam gradually trains to the least VV norm of an interpolant; constant lam stops above it",
+    r"lowering $\lambda$ gradually trains to the least VV norm of an interpolant; constant $\lambda$ stops above it",
     compute,
     plot,
+    table,
+    "Lines are medians over six seeds, bands reach from the least to the greatest. Top: the excess of the VV norm "
+    "over the least of an interpolant of the values fitted so far; diamonds: after polishing the output weights. "
+    "Bottom: how well the labels are fitted.",
 )

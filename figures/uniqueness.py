@@ -3,14 +3,14 @@
 Source: [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vvnorm.claims import Verdict
 from vvnorm.data import Array, gaussian_auxiliary
-from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.solution import Solution, interpolate
 
 if TYPE_CHECKING:
@@ -89,9 +89,25 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     return figure
 
 
+def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Points and curves of output 1; of the band of all solutions both ends."""
+    t = values["t"]
+    curves = {"connect-the-dots": values["dots"], "sparsest solution": values["sparsest"]}
+    for name, title in (("single", "one output"), ("double", "with auxiliary output")):
+        curves |= {f"trained network {k}, {title}": curve for k, curve in enumerate(values[name])}
+    found = rows(curve="data", x=values["x"], output_1=values["y"], auxiliary=values["auxiliary"])
+    for name, curve in curves.items():
+        found += rows(curve=name, x=t, output_1=curve)
+    return found + rows(curve="band of all solutions", x=t, low=values["low"], high=values["high"])
+
+
 FIGURE = FigureScript(
     "uniqueness",
     "a Gaussian auxiliary output makes connect-the-dots the only solution, and training finds it",
     compute,
     plot,
+    table,
+    "Top: one output. Between the ends of the band lie all interpolants of least VV norm, six trained networks among them. "
+    "Bottom: the same output beside one Gaussian auxiliary output, drawn so that neighbouring curvatures are not nearly "
+    "aligned.",
 )

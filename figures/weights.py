@@ -5,13 +5,13 @@ over seeds of each task's share of the weights, bands reach from the least to th
 ends at the task of least loss, as claim `learned_weight_collapses` says it must; the others do not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vvnorm.claims import Verdict
-from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.task_data import builtin_task_data
 from vvnorm.training.comparison import compare
 
@@ -57,9 +57,28 @@ def plot(values: Mapping[str, Any]) -> "Figure":
             axes.fill_between(values["steps"], low, high, color=COLOURS[colour], alpha=0.2, lw=0)
         axes.set(title=_WEIGHTINGS[name], xlabel="step", ylim=(0, 1))
     row[0].set_ylabel("share of the weights")
+    seeds = next(iter(values["shares"].values())).shape[1]
+    row[0].fill_between([], [], color=COLOURS["grey"], alpha=0.4, lw=0, label=f"range of {seeds} seeds")
     handles, labels = row[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure
 
 
-FIGURE = FigureScript("weights", "weights learned by plain minimisation end at the task of least loss", compute, plot)
+def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Each task's share of the weights, by weighting, seed and step."""
+    found: list[Mapping[str, Any]] = []
+    for name, shares in values["shares"].items():
+        step, seed, task = np.asarray(values["steps"])[:, None, None], np.arange(shares.shape[1])[:, None], values["tasks"]
+        found += rows(weighting=name, step=step, seed=seed, task=task, share=shares)
+    return found
+
+
+FIGURE = FigureScript(
+    "weights",
+    "weights learned by plain minimisation end at the task of least loss",
+    compute,
+    plot,
+    table,
+    "Each task's share of the weights of the losses while one network learns all three tasks (breast cancer data). "
+    "Lines are means over seeds, bands reach from the least to the greatest.",
+)

@@ -19,7 +19,7 @@ from commands import XY, Command, Run, runner, strict
 import vvnorm
 from vvnorm import ReLUNetwork, Verdict, builtin_dataset, gaussian_auxiliary, interpolate
 from vvnorm.claims import Claim, Result, claim_names, conclude, instances, load_claim
-from vvnorm.plotting import FigureData, FigureScript, new_figure
+from vvnorm.plotting import FIGURE_FILES, FigureData, FigureScript, new_figure
 
 COMMAND = [sys.executable, "-m", "vvnorm.cli"]
 ZIGZAG = {"x": [0, 1, 2, 3], "y": [0, 1, 0, 1]}  # one solution, of cost 4
@@ -386,7 +386,7 @@ def test_figures_writes_pdf_and_png(run: Command) -> None:
     done = run("figures", "--quick", "neuron", "--out", "deep/folder")
     assert done.code == 0
     assert done.out.startswith("neuron: HOLDS; ")
-    assert {file.name for file in Path("deep/folder").iterdir()} == {"neuron.pdf", "neuron.png"}
+    assert {file.name for file in Path("deep/folder").iterdir()} == {f"neuron{end}" for end in FIGURE_FILES}
 
 
 @pytest.mark.parametrize(
@@ -409,16 +409,14 @@ def test_figures_exit_with_the_worst_of_their_verdicts(
     def script(name: str) -> FigureScript:
         good = isinstance(found[name], Verdict)
         data = FigureData({}, found[name] if good else Verdict.HOLDS, [] if good else [found[name]])
-        return FigureScript(name, "", lambda seed, quick: data, lambda values: new_figure(1, 1))
+        return FigureScript(name, "a", lambda *_: data, lambda _: new_figure(1, 1), lambda _: [{"a": 1.0}], "b")
 
     monkeypatch.setattr("vvnorm.plotting.figure_names", lambda: list(found))
     monkeypatch.setattr("vvnorm.plotting.load_figure", script)
     done = run("figures", "--out", "folder")
     assert done.code == code
     drawn = {name for name, verdict in found.items() if isinstance(verdict, Verdict)}
-    assert {file.name for file in Path("folder").iterdir()} == {
-        f"{name}{end}" for name in drawn for end in (".pdf", ".png")
-    }
+    assert {file.name for file in Path("folder").iterdir()} == {f"{name}{end}" for name in drawn for end in FIGURE_FILES}
     assert done.out.count("is not drawn: it is bent") == len(found) - len(drawn)
 
 

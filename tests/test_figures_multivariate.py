@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from figure_files import check_files
 
 from figures import gap, kinks, two_squares
 from vvnorm import Verdict
@@ -15,7 +16,7 @@ def test_the_figure_holds_without_complaints_and_is_drawn(tmp_path, name):
     data = draw_figure(load_figure(name), tmp_path, quick=True)
     assert data.complaints == []
     assert data.verdict is Verdict.HOLDS
-    assert sorted(file.name for file in tmp_path.iterdir()) == [f"{name}.pdf", f"{name}.png"]
+    check_files(tmp_path, name, data.verdict)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

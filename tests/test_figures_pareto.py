@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from figure_files import check_files
 from matplotlib.colors import to_hex
 
 from figures import pareto
@@ -39,7 +40,7 @@ def test_the_figure_holds_without_complaints_and_is_drawn(tmp_path):
     data = draw_figure(load_figure("pareto"), tmp_path, quick=True)
     assert data.complaints == []
     assert data.verdict is Verdict.HOLDS
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["pareto.pdf", "pareto.png"]
+    check_files(tmp_path, "pareto", data.verdict)
     found = data.values["trained"]["sum of losses"]
     assert np.all(found["excess"][:, 0] <= found["excess"][:, 1])
     assert np.all(found["excess"] < 0.05)

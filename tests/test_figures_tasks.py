@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from figure_files import check_files
 
 from figures import joint_or_separate, weights
 from vvnorm import Verdict
@@ -13,7 +14,7 @@ from vvnorm.training.comparison import JOINT, SAME_WIDTH
 def test_a_quick_figure_is_drawn(name, tmp_path):
     data = draw_figure(load_figure(name), tmp_path, quick=True)
     assert data.complaints == []
-    assert sorted(file.name for file in tmp_path.iterdir()) == [f"{name}.pdf", f"{name}.png"]
+    check_files(tmp_path, name, data.verdict)
     if name == "weights":
         for shares in data.values["shares"].values():
             np.testing.assert_allclose(shares.sum(axis=2), 1)

@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+from figure_files import check_files
 from matplotlib.figure import Figure
 
 from vvnorm import Verdict, fit, fit_path, lambda_max, plotting
@@ -107,7 +108,7 @@ def test_the_path_figure_holds_without_complaints_in_quick_mode(tmp_path: Path) 
     found = draw_figure(load_figure("path"), tmp_path, quick=True)
     assert found.complaints == []
     assert found.verdict is Verdict.HOLDS
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["path.pdf", "path.png"]
+    check_files(tmp_path, "path", found.verdict)
 
 
 def test_the_path_figure_begins_with_a_line_and_bends_at_data() -> None:

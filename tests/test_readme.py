@@ -45,6 +45,25 @@ def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert all(Path(name).stat().st_size for name in ("net.npz", "fit.pdf", "fit.json", "out.json"))
 
 
+def test_the_commands_on_fits_run_and_the_robust_fit_bends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (text,) = re.findall(r"printf '(.*?)' > trial.csv", TEXT)
+    Path("trial.csv").write_text(text.replace("\\n", "\n"))
+    (block,) = re.findall(r"```sh\n(vvnorm solve .*?)```", TEXT, flags=re.DOTALL)
+    shown = {}
+    for command in block.strip().splitlines():
+        with pytest.raises(SystemExit) as exit_:
+            main(shlex.split(command)[1:])
+        assert exit_.value.code == 0, command
+        shown[command] = capsys.readouterr().out
+    (robust,) = (out for command, out in shown.items() if "huber" in command)
+    ratio, neurons = (float(re.search(rf"{name} +(\S+)", robust).group(1)) for name in ("lam / lam_max", "neurons"))
+    assert 0 < ratio < 1 <= neurons
+    assert all(Path(name).stat().st_size for name in ("fit.pdf", "fit.json", "path.pdf"))
+
+
 def test_the_commands_on_tasks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     rows = ["age,marker,radius,diagnosis", *(f"{k % 7},{k % 5},{k % 11},{'MB'[k % 3 > 0]}" for k in range(40))]

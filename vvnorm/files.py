@@ -1,10 +1,12 @@
 """Writing files so that a result is either complete on disk or absent."""
 
+import csv
+import io
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -62,6 +64,33 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     text = json.dumps(plain(value), indent=1, allow_nan=False)
     with atomic_write(path) as stream:
         stream.write(text.encode() + b"\n")
+
+
+def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        The file's name.
+    rows : sequence of mappings
+        Numbers and words by column. The header has every column of every row, in order of appearance; what a row lacks is
+        an empty field. Numbers are written with as many digits as restore them exactly.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or the file cannot be written.
+    """
+    if not rows:
+        raise ValueError("rows is empty: nothing to write")
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with atomic_write(path) as stream:
+        stream.write(text.getvalue().encode())
 
 
 def plain(value: Any) -> Any:

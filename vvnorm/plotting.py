@@ -5,6 +5,7 @@ Figures are made without pyplot, so that no window system, backend or global sta
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import vvnorm
 from vvnorm import registry
 from vvnorm.claims import Verdict
 from vvnorm.data import Array
-from vvnorm.files import atomic_write
+from vvnorm.files import atomic_write, write_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 GROUP = "vvnorm.figures"
 FORMATS = (".pdf", ".svg", ".png")
+FIGURE_FILES = (".pdf", ".png", ".csv", ".tex")
+"""What `draw_figure` writes of each figure."""
 
 COLOURS = {
     "black": "#000000",
@@ -91,17 +95,23 @@ class FigureScript:
     Attributes
     ----------
     id, statement : str
-        Name, and what the figure shows.
+        Name, and what the figure shows; formulas between dollar signs, as LaTeX and matplotlib read them.
     compute : (seed, quick) -> FigureData
         All computation, verified.
     plot : values -> matplotlib Figure
         Drawing only.
+    table : values -> rows
+        The numbers that are drawn, for a CSV file; see `rows`.
+    caption : str
+        What panels, lines, markers and bands are, for the caption after the statement.
     """
 
     id: str
     statement: str
     compute: Callable[[int, bool], FigureData]
     plot: Callable[[Mapping[str, Any]], "Figure"]
+    table: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
+    caption: str
 
 
 def figure_names() -> list[str]:
@@ -115,7 +125,10 @@ def load_figure(name: str) -> FigureScript:
 
 
 def draw_figure(script: FigureScript, folder: Path, *, seed: int = 0, quick: bool = False) -> FigureData:
-    """Compute a figure's data and, if they are verified, write it to `folder` as PDF and PNG.
+    """Compute a figure's data and, if they are verified, write the figure and its numbers to `folder`.
+
+    The files are named after the figure: `.pdf` and `.png`; `.csv` with the numbers drawn; `.tex` with a caption that ends
+    with the verdict.
 
     Raises
     ------
@@ -126,9 +139,35 @@ def draw_figure(script: FigureScript, folder: Path, *, seed: int = 0, quick: boo
     if not data.complaints:
         with style():
             figure = script.plot(data.values)
-            for suffix in (".pdf", ".png"):
+            for suffix in FIGURE_FILES[:2]:
                 save(figure, folder / f"{script.id}{suffix}")
+        write_csv(folder / f"{script.id}.csv", script.table(data.values))
+        with atomic_write(folder / f"{script.id}.tex") as stream:
+            stream.write(caption(script, data.verdict, seed=seed, quick=quick).encode())
     return data
+
+
+def rows(**columns: Any) -> list[dict[str, Any]]:
+    """Rows of a table from its columns: arrays of one shape, and single values that all rows share.
+
+    Columns of several dimensions are read in C order. A surface over a grid, say, is `rows(x_1=across, x_2=up, value=f)`.
+    """
+    entries = [column.ravel().tolist() for column in np.broadcast_arrays(*map(np.asarray, columns.values()))]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*entries, strict=True)]
+
+
+def caption(script: FigureScript, verdict: Verdict, *, seed: int, quick: bool) -> str:
+    """Return a figure's caption for LaTeX: its statement, what is drawn, the verdict, and what it was drawn with."""
+    statement = script.statement[0].upper() + script.statement[1:]
+    made = f"Verdict: {verdict}. Made by vvnorm {vvnorm.__version__}, seed {seed}{', quick' if quick else ''}."
+    return _latex(f"{statement}. {script.caption} {made}") + "\n"
+
+
+def _latex(text: str) -> str:
+    """Escape what LaTeX would not print as it stands, outside formulas."""
+    parts = text.split("$")
+    parts[::2] = [re.sub(r"([%&#_])", r"\\\1", part) for part in parts[::2]]
+    return "$".join(parts)
 
 
 @contextmanager

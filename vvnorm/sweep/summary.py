@@ -14,7 +14,6 @@ Rules, which are the same for every study and were written before the data of an
 """
 
 import csv
-import io
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm.files import atomic_write
+from vvnorm.files import write_csv
 from vvnorm.statistics import Ratio, paired_ratio, trend_ratio
 from vvnorm.sweep.run import INFINITE
 
@@ -213,12 +212,7 @@ def write_lines(path: str | os.PathLike[str], lines: Sequence[Row], *, code: str
     """
     if not lines:
         raise ValueError("lines is empty: nothing to write")
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [*lines[0], "code"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**line, "code": code} for line in lines)
-    with atomic_write(path) as stream:
-        stream.write(text.getvalue().encode())
+    write_csv(path, [{**line, "code": code} for line in lines])
 
 
 def read_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
