@@ -5,7 +5,7 @@ OUT    ?= out
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: verify test lint bench clean
+.PHONY: verify test test-portable lint bench clean
 
 verify: $(READY)
 	mkdir -p $(OUT)
@@ -14,6 +14,10 @@ verify: $(READY)
 
 test: lint
 	$(BIN)/python -m pytest
+
+# The tests once per setting of BLAS, numpy, torch, numba and threads that this processor supports: about ten times as long.
+test-portable: $(READY)
+	$(BIN)/python tests/portable.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -298,7 +298,7 @@ def test_a_network_without_neurons_is_affine(d: int) -> None:
     network = ReLUNetwork(np.zeros((0, d)), [], np.zeros((2, 0)), A, [3.0, 4.0])
     X = np.random.default_rng(0).standard_normal((5, d))
     for same in (network, network.balanced(), network.normalised(), network.simplified()):
-        np.testing.assert_array_equal(same(X), X @ A.T + [3.0, 4.0])
+        np.testing.assert_allclose(same(X), X @ A.T + [3.0, 4.0], rtol=1e-14, atol=1e-14)
         np.testing.assert_array_equal(same.gradient(X), np.repeat(A[None], 5, axis=0))
         assert (same.vv_norm, same.n_neurons) == (0, 0)
 
