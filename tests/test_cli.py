@@ -252,7 +252,7 @@ def test_certify_accepts_what_solve_saved(run: Command, extra: tuple[object, ...
     record = strict("all.json")
     assert record["complaints"] == []
     assert record["gap"] < 1e-9
-    assert float(done.facts["vv norm"]) == pytest.approx(record["vv_norm"], rel=1e-9)
+    assert float(done.facts["VV norm"]) == pytest.approx(record["vv_norm"], rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_train_takes_either_penalty_and_several_inputs(run: Command, penalty: st
     command = ("train", data, "--x", "x,u", "--y", "y", "--seeds", 2, "--steps", 20, "--width", 6)
     done = run(*command, "--penalty", penalty, "--out", "net.npz")
     assert done.code == 0
-    assert list(done.rows[0]) == ["seed", "vv norm", "lower bound", "gap", "relative residual"]
+    assert list(done.rows[0]) == ["seed", "VV norm", "lower bound", "relative gap", "relative residual"]
     assert ReLUNetwork.load("net.npz").n_inputs == 2
     before = files()
     refused(run(*command, "--plot", "plot.pdf", "--out", "other.npz"), "--plot", "x, u")

@@ -114,13 +114,13 @@ def test_path_tabulates_certified_fits(run: Command) -> None:
     assert done.out.endswith("certified: an independent verifier accepts the proof\n")
     ratios = [float(row["lam / lam_max"]) for row in done.rows]
     np.testing.assert_allclose(ratios, np.geomspace(1.5, 1e-4, 7), rtol=1e-5)
-    assert list(done.rows[0]) == ["lam", "lam / lam_max", "objective", "loss", "VV norm", "knots", "certified gap"]
+    assert list(done.rows[0]) == ["lam", "lam / lam_max", "objective", "loss", "VV norm", "knots", "relative gap"]
     assert done.rows[0]["knots"] == "0"
     norms = [float(row["VV norm"]) for row in done.rows]
     assert norms == sorted(norms)
     for row in done.rows:
         assert float(row["objective"]) == pytest.approx(fit(DATA["x"], DATA["y"], float(row["lam"])).value, rel=1e-4)
-        assert float(row["certified gap"]) <= 1e-6
+        assert float(row["relative gap"]) <= 1e-6
     record = strict("path.json")
     assert [one["complaints"] for one in record["fits"]] == [[]] * 7
     assert [str(len(one["knots"])) for one in record["fits"]] == [row["knots"] for row in done.rows]

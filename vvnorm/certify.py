@@ -120,7 +120,7 @@ class Certificate:
             Largest relative gap and relative residual of an optimal interpolant.
         """
         try:
-            again = certify(network, X, Y, dual=self.dual, skip=self.skip, penalise_bias=self.penalise_bias)
+            again = _judge_interpolant(network, X, Y, self.dual, self.skip, self.penalise_bias)
         except ValueError as error:
             return [str(error)]
         found = [
@@ -241,14 +241,19 @@ def certify(
     X : array-like, shape (N,) or (N, d)
         Inputs in any order; for d = 1 at least two distinct ones.
     Y : array-like, shape (N,) or (N, T)
-        Labels; NaN = missing (then pass a `dual`, or only a weak bound is found).
+        Labels; NaN = missing.
     dual : (N, T) array-like, optional
-        A dual certificate; any array gives a valid bound. One input: eta at the sorted, merged inputs; it is scaled to
-        ||eta|| <= 1. Without one, eta is the unit curvature of the labels, which is optimal when no label is missing.
-        Several inputs: Lambda in the order of X; it is projected, and its scale does not matter. Without one the solver is
-        asked for the optimal one (`vvnorm.duals`), so that the bound is on the global optimum. Where that would take long
-        it is the polar factor of the labels without their affine part: valid, but seldom near the optimum.
-        With lam > 0: see `vvnorm.certify_regularised.certify_fit`.
+        A dual certificate; any array gives a valid bound. Without one the solver is asked for that of the optimum
+        (`vvnorm.duals`), also with missing labels, without a skip connection and with any loss, and the better of the
+        bounds from it and from the verifier's own dual certificate counts: so the gap is the distance to the global
+        optimum. In many inputs, where the solver would take long, the verifier's own is all there is: valid, but seldom
+        near the optimum.
+
+        With lam = 0 and one input: eta at the sorted, merged inputs; it is scaled to ||eta|| <= 1. The verifier's own is
+        the unit curvature of the labels, which is optimal when no label is missing and there is a skip connection.
+        With lam = 0 and several inputs: Lambda in the order of X; it is projected, and its scale does not matter. The
+        verifier's own is the polar factor of the labels without their affine part.
+        With lam > 0: R in the order of X; see `vvnorm.certify_regularised.certify_fit`.
     skip : bool
         Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0.
     penalise_bias : bool
@@ -268,12 +273,28 @@ def certify(
     TypeError, ValueError
         For bad data; if network and data disagree in inputs or outputs.
     """
-    from vvnorm.piecewise import PiecewiseLinear
+    if dual is None:
+        from vvnorm.duals import certify_against_optimum
 
-    if dual is None and (network.n_inputs != 1 or penalise_bias):
-        from vvnorm.duals import optimal_dual
+        return certify_against_optimum(
+            network, X, Y, lam=lam, loss=loss, weights=weights, skip=skip, penalise_bias=penalise_bias
+        )
+    return judge(network, X, Y, dual=dual, lam=lam, loss=loss, weights=weights, skip=skip, penalise_bias=penalise_bias)
 
-        dual = optimal_dual(X, Y, lam=lam, loss=loss, weights=weights, skip=skip, penalise_bias=penalise_bias)
+
+def judge(
+    network: "ReLUNetwork | PiecewiseLinear",
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    dual: Rows | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    lam: float = 0.0,
+    loss: "str | Loss | Sequence[str | Loss]" = "squared",
+    weights: ArrayLike | None = None,
+) -> "Certificate | FitCertificate":
+    """Do what `certify` does without asking a solver: where there is no dual certificate, the verifier makes its own."""
     if isinstance(lam, bool) or lam != 0:
         from vvnorm.certify_regularised import certify_fit
 
@@ -282,7 +303,18 @@ def certify(
         )
     if loss != "squared" or weights is not None:
         raise ValueError("loss and weights are for regularised fits: interpolation (lam = 0) has neither")
-    if isinstance(network, PiecewiseLinear):
+    return _judge_interpolant(network, X, Y, dual, skip, penalise_bias)
+
+
+def _judge_interpolant(
+    network: "ReLUNetwork | PiecewiseLinear",
+    X: ArrayLike,
+    Y: ArrayLike,
+    dual: Rows | None,
+    skip: bool,
+    penalise_bias: bool,
+) -> Certificate:
+    if not isinstance(network, ReLUNetwork):
         raise TypeError("a PiecewiseLinear is judged as a regularised fit only: pass lam > 0")
     if dual is not None and (isinstance(dual, np.ndarray) or not hasattr(dual, "shape")):
         try:

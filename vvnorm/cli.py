@@ -373,7 +373,7 @@ def fits_along_path(
             rows.append(fit.record() | {"complaints": fit.verify()})
             step(fit)
     bends = "knots" if "knots" in rows[0] else "neurons"
-    table = _Table("lam", "lam / lam_max", "objective", "loss", "VV norm", bends, "certified gap")
+    table = _Table("lam", "lam / lam_max", "objective", "loss", "VV norm", bends, "relative gap")
     for row in rows:
         numbers = (row["lam"], row["lam"] / largest, row["value"], row["loss"], row["vv_norm"])
         count = len(row["knots"]) if "knots" in row else row["neurons"]
@@ -417,6 +417,7 @@ def certify(
     from vvnorm.certify_regularised import FitCertificate
     from vvnorm.files import write_json
     from vvnorm.network import ReLUNetwork
+    from vvnorm.words import name_of
 
     _check_outputs(json, certificate=save_certificate)
     if not 0 < tol < 1:
@@ -433,7 +434,7 @@ def certify(
         found = _judge(saved, dataset, lam, _losses(loss, dataset.y_names), skip, penalise_bias)
     numbers = found.numbers()
     for name, value in numbers.items():
-        _say(f"{name.replace('_', ' '):>18}  {value:.10g}" if isinstance(value, float) else f"{name:>18}  {value}")
+        _say(f"{name_of(name):>18}  {f'{value:.10g}' if isinstance(value, float) else value}")
     complaints = found.complaints(saved, dataset.X, dataset.Y, tol=tol)
     if save_certificate:
         found.save(save_certificate)
@@ -445,23 +446,14 @@ def certify(
 def _judge(
     network: "ReLUNetwork", dataset: "Dataset", lam: float | None, losses: list[str], skip: bool, penalise_bias: bool
 ) -> "Certificate | FitCertificate":
-    """Certify a network as a fit, or where lam is None as an interpolant."""
+    """Certify a network as a fit, or where lam is None as an interpolant, against the global optimum."""
     from vvnorm.certify import certify as judge
-    from vvnorm.data import has_missing
-    from vvnorm.fitting import fit
-    from vvnorm.solution import interpolate
 
-    X, Y = dataset.X, dataset.Y
-    univariate = X.shape[1] == 1 and not penalise_bias
-    if lam is not None:
-        if not lam > 0:
-            raise ValueError(f"--lam must be positive, got {lam!r}; without it the network is judged as an interpolant")
-        # At corners of losses only the solver knows the dual array.
-        dual = fit(X, Y, lam, loss=losses, skip=skip).certificate.dual if univariate else None
-        return judge(network, X, Y, dual=dual, lam=lam, loss=losses, skip=skip, penalise_bias=penalise_bias)
-    # With missing labels only a convex program finds a dual certificate worth having.
-    dual = interpolate(X, Y, skip=skip).certificate.dual if univariate and has_missing(Y) else None
-    return judge(network, X, Y, dual=dual, skip=skip, penalise_bias=penalise_bias)
+    if lam is None:
+        return judge(network, dataset.X, dataset.Y, skip=skip, penalise_bias=penalise_bias)
+    if not lam > 0:
+        raise ValueError(f"--lam must be positive, got {lam!r}; without it the network is judged as an interpolant")
+    return judge(network, dataset.X, dataset.Y, lam=lam, loss=losses, skip=skip, penalise_bias=penalise_bias)
 
 
 @app.command()
@@ -558,6 +550,8 @@ def train(
 
 def _training_rows(result: "TrainingResult") -> list[dict[str, Any]]:
     """Show and return what is certified of each network."""
+    from vvnorm.words import name_of
+
     univariate = result.X.shape[1] == 1
     columns = ["vv_norm", "lower_bound", "gap", "relative_residual"]
     try:
@@ -570,7 +564,7 @@ def _training_rows(result: "TrainingResult") -> list[dict[str, Any]]:
         rows = [{"seed": s, "vv_norm": f.vv_norm} for s, f in zip(result.seeds, result.networks, strict=True)]
     if univariate:
         columns += ["distance", "distance_bound"]
-    table = _Table("seed", *(name.replace("_", " ") for name in columns))
+    table = _Table("seed", *(name_of(name) for name in columns))
     for row in rows:
         table.row(str(row["seed"]), *(f"{row[name]:.6g}" for name in columns))
     table.show()

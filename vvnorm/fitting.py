@@ -17,14 +17,15 @@ import platform
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from vvnorm.certify import Rows, as_rows
 from vvnorm.certify_regularised import FitCertificate, certify_fit
 from vvnorm.data import Array, as_count, as_inputs, as_labels, as_strength, as_weights
 from vvnorm.losses import Loss, as_losses, canonical_labels
@@ -75,9 +76,11 @@ class Fit(Solution):
     lam_max : float or None
         The least lam whose fit is a line, 0 for one distinct input; not computed without a skip connection.
     found : Found
-        What the solver returned: kinks, slopes, knots and values.
+        What the solver returned: kinks, slopes, knots and values; its dual array is by rows of X.
     solver : mapping
         How it was found: method, status, effort, versions, seconds.
+    order : (N,) array of int, or None
+        Where the rows of X and Y stood in what was given to `fit`; None if that was sorted.
     """
 
     network: ReLUNetwork = field(repr=False)
@@ -91,13 +94,42 @@ class Fit(Solution):
     lam_max: float | None
     found: Found = field(repr=False)
     solver: Mapping[str, Any] = field(repr=False)
+    order: NDArray[np.intp] | None = field(default=None, repr=False)
 
     # --- the proof ---
 
-    @property
+    @cached_property
     def certificate(self) -> FitCertificate:
-        """Primal and dual side of the proof; made on first access."""
-        return self._judged[1]
+        """Primal and dual side of the proof, about the data as they were given to `fit`; made on first access.
+
+        Its dual array is by rows of those data. It is None where that which follows from the function is the proof's: see
+        `dual`.
+        """
+        certificate = self._judged[1]
+        return certificate if certificate.dual is None else replace(certificate, dual=self._as_given(certificate.dual))
+
+    @property
+    def dual(self) -> Array:
+        """The dual array R of the optimum, (N, T), by rows of the data as they were given to `fit`.
+
+        It proves a bound on the objective of any network: pass it to `vvnorm.certify` as `dual`.
+        """
+        if self.found.dual is not None:
+            return self._as_given(self.found.dual)
+        with np.errstate(over="ignore"):
+            fitted = self(self.X)
+            slopes = [_minus_slope(loss, u, y) for loss, u, y in zip(self.losses, fitted.T, self.Y.T, strict=True)]
+        shares = 1.0 if self.weights is None else self.weights
+        return self._as_given(np.where(np.isnan(self.Y), 0.0, shares * np.column_stack(slopes)))
+
+    def _as_given(self, rows: Rows) -> Array:
+        """Put rows that are sorted as X is into the order of the data given."""
+        array = as_rows(rows)
+        if self.order is None:
+            return array
+        given = np.empty_like(array)
+        given[self.order] = array
+        return given
 
     @property
     def function(self) -> ReLUNetwork | PiecewiseLinear:
@@ -128,7 +160,7 @@ class Fit(Solution):
 
     def verify(self) -> list[str]:
         """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
-        return self.certificate.complaints(self.function, self.X, self.Y, weights=self.weights, tol=self.tol)
+        return self._judged[1].complaints(self.function, self.X, self.Y, weights=self.weights, tol=self.tol)
 
     # --- numbers ---
 
@@ -230,6 +262,16 @@ class Fit(Solution):
             ("neurons", str(self.function.n_neurons)),
             *(("note", note) for note in self.notes),
         ]
+
+
+def _minus_slope(loss: Loss, u: Array, y: Array) -> Array:
+    """-loss' at u, of a loss without corners."""
+    if loss.name == "logistic":
+        from scipy.special import expit
+
+        return np.asarray(y - expit(u))
+    limit = loss.parameter if loss.name == "huber" else math.inf
+    return np.clip(y - u, -limit, limit)
 
 
 def fit(
@@ -512,7 +554,7 @@ def _found(result: "CurvatureFit", seconds: float) -> Found:
 
 def _fields(problem: Problem, tol: float, lam: float) -> dict[str, Any]:
     data = {"X": problem.x[:, None], "Y": problem.Y, "losses": problem.losses, "weights": problem.weights}
-    return {**data, "tol": tol, "lam": lam}
+    return {**data, "order": problem.order, "tol": tol, "lam": lam}
 
 
 @cache
@@ -539,7 +581,7 @@ def _problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) -> Pro
     given = Y
     labels = _labels(given, len(x))
     losses = as_losses(loss, labels.shape[1])
-    shares = as_weights(weights, labels.shape)
+    shares, order = as_weights(weights, labels.shape), None
     if not in_order:
         if isinstance(given, np.memmap) and labels.nbytes > _available_memory() / 4:
             raise ValueError(
@@ -550,7 +592,7 @@ def _problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) -> Pro
         order = np.argsort(x, kind="stable")
         x, labels = x[order], labels[order]
         shares = None if shares is None else shares[order]
-    return Problem(x, _recoded(labels, losses), shares, losses)
+    return Problem(x, _recoded(labels, losses), shares, losses, order)
 
 
 def _inputs(X: Any) -> tuple[Array, bool]:

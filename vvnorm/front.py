@@ -69,9 +69,9 @@ class TaskData:
     Attributes
     ----------
     X, Y : (N, d) and (N, T) arrays
-        The data; sorted, for one input. Classes as the losses read them.
+        The data, in the caller's order. Classes as the losses read them.
     weights : (N, T) or (N, 1) array, or None
-        Weights of the labels, sorted as they are.
+        Weights of the labels.
     kinds : tuple of T Loss
         Loss of each output.
     tasks : tuple of tuples of int
@@ -147,7 +147,7 @@ class Support:
     function : ReLUNetwork or PiecewiseLinear
         A fit at that price of the outputs whose tasks have a weight.
     dual : (N, T') array or None
-        Dual array of the proof; None for the one that follows from the function (`certify_fit`).
+        Dual array of the proof, by rows of the data; None for the one that follows from the function (`certify_fit`).
     """
 
     lam: float
@@ -647,10 +647,6 @@ def _task_data(
     labels = as_labels(Y, len(inputs), allow_missing=True)
     kinds = as_losses(loss, labels.shape[1])
     labels, shares = canonical_labels(labels, kinds), as_weights(weights, labels.shape)
-    if inputs.shape[1] == 1:
-        order = np.argsort(inputs[:, 0], kind="stable")
-        inputs, labels = inputs[order], labels[order]
-        shares = None if shares is None else shares[order]
     return TaskData(inputs, labels, shares, kinds, _as_tasks(tasks, labels.shape[1]), bool(skip))
 
 

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vvnorm.data import Array
 from vvnorm.losses import Loss
 
@@ -20,12 +23,15 @@ class Problem:
         Weights of the entries, not negative; ones by default.
     losses : tuple of Loss
         One for each output.
+    order : (N,) array of int, or None
+        Where the rows stood in the caller's data; None if those were sorted.
     """
 
     x: Array
     Y: Array
     weights: Array | None
     losses: tuple[Loss, ...]
+    order: NDArray[np.intp] | None = None
 
     @property
     def is_single(self) -> bool:
