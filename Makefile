@@ -1,4 +1,5 @@
-# Two commands: `make verify` (the main job) and `make test`. Both set up what is missing, once.
+# Two commands: `make verify` (the main job) and `make test`. Both set up what is missing, once. An interrupted
+# `make verify` goes on where it was.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 OUT    ?= out
@@ -9,7 +10,7 @@ READY  := $(VENV)/.ready
 
 verify: $(READY)
 	mkdir -p $(OUT)
-	$(BIN)/vvnorm verify --json $(OUT)/verify.json
+	$(BIN)/vvnorm verify --json $(OUT)/verify.json --resume
 	$(BIN)/vvnorm figures --out $(OUT)/figures
 
 test: lint

@@ -296,7 +296,7 @@ def test_a_statistical_claim_is_never_said_to_hold_or_to_be_violated(
         assert claim.verify({"value": value}, replace(report.tested[0].result, verdict=wrong))
     monkeypatch.setattr("vvnorm.claims.load_claim", lambda name: claim)
     with pytest.raises(SystemExit) as exit_:
-        main(["verify", "coin", "--draws", "2"])
+        main(["verify", "coin", "--draws", "2", "--jobs", "1"])
     assert exit_.value.code == code
 
 

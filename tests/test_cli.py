@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import vvnorm
 from vvnorm import ReLUNetwork, Verdict, builtin_dataset, gaussian_auxiliary, interpolate
 from vvnorm.claims import Claim, Result, claim_names, conclude, instances, load_claim
 from vvnorm.plotting import FIGURE_FILES, FigureData, FigureScript, new_figure
+from vvnorm.verification import load_outcomes
 
 COMMAND = [sys.executable, "-m", "vvnorm.cli"]
 ZIGZAG = {"x": [0, 1, 2, 3], "y": [0, 1, 0, 1]}  # one solution, of cost 4
@@ -413,7 +415,7 @@ def test_figures_exit_with_the_worst_of_their_verdicts(
 
     monkeypatch.setattr("vvnorm.plotting.figure_names", lambda: list(found))
     monkeypatch.setattr("vvnorm.plotting.load_figure", script)
-    done = run("figures", "--out", "folder")
+    done = run("figures", "--out", "folder", "--jobs", 1)
     assert done.code == code
     drawn = {name for name, verdict in found.items() if isinstance(verdict, Verdict)}
     assert {file.name for file in Path("folder").iterdir()} == {f"{name}{end}" for name in drawn for end in FIGURE_FILES}
@@ -467,29 +469,35 @@ def test_verify_exits_with_the_worst_verdict(
     run: Command, install: Callable[..., None], claims: tuple[Claim, ...], code: int
 ) -> None:
     install(*claims)
-    done = run("verify", "--draws", 3, "--json", "all.json")
+    done = run("verify", "--draws", 3, "--json", "all.json", "--jobs", 1)
     assert (done.code, done.err) == (code, "")
     assert [(row["claim"], row["draws"]) for row in done.rows] == [(claim.id, "3") for claim in claims]
     recorded = strict("all.json")["claims"]
+    assert files() == {"all.json", "all.certificates.sqlite"}
     assert [entry["verdict"] for entry in recorded] == [row["verdict"] for row in done.rows]
     for claim in claims:
         failed = f"{claim.id}, draw 0: " in done.out
         assert failed == (claim is not HOLDS)
+    kept = load_outcomes("all.certificates.sqlite")
     for entry in recorded:
         for outcome in entry["outcomes"]:
-            assert Result.from_json(outcome["result"]).to_json() == outcome["result"]
+            result = kept[entry["claim"]][outcome["instance"]].result
+            assert (str(result.verdict), result.lower, result.upper) == tuple(
+                outcome[name] for name in ("verdict", "lower", "upper")
+            )
+            assert Result.from_json(result.to_json()).to_json() == result.to_json()
 
 
 def test_verify_says_what_it_found_instead(run: Command, install: Callable[..., None]) -> None:
     install(VIOLATED, REJECTED)
-    out = run("verify", "--draws", 1).out
+    out = run("verify", "--draws", 1, "--jobs", 1).out
     assert "violated, draw 0: VIOLATED, not HOLDS: [1.5, 1.75]\n" in out
     assert "rejected, draw 0: HOLDS, not HOLDS: tampered\n" in out
 
 
 @pytest.mark.parametrize("name", ["connect_the_dots_optimal", "uniqueness", "stability"])
-def test_results_in_json_are_accepted_again_by_the_claims_verifier(run: Command, name: str) -> None:
-    done = run("verify", name, "--draws", 3, "--seed", 4, "--json", "all.json")
+def test_results_on_disk_are_accepted_again_by_the_claims_verifier(run: Command, name: str) -> None:
+    done = run("verify", name, "--draws", 3, "--seed", 4, "--json", "all.json", "--jobs", 1)
     assert done.code == 0
     record = strict("all.json")
     (entry,) = record["claims"]
@@ -497,19 +505,22 @@ def test_results_in_json_are_accepted_again_by_the_claims_verifier(run: Command,
     claim = load_claim(name)
     cases = list(instances(claim, 3, 4))
     assert [outcome["instance"] for outcome in entry["outcomes"]] == [label for label, *_ in cases]
-    for outcome, (_, expected, instance) in zip(entry["outcomes"], cases, strict=True):
-        result = Result.from_json(outcome["result"])
-        assert result.to_json() == outcome["result"]
-        assert claim.verify(instance, result) == outcome["complaints"] == []
-        assert outcome["expected"] == expected == result.verdict
+    kept = load_outcomes("all.certificates.sqlite")[name]
+    for outcome, (label, expected, instance) in zip(entry["outcomes"], cases, strict=True):
+        result = kept[label].result
+        assert claim.verify(instance, result) == outcome["complaints"] == kept[label].complaints == []
+        assert outcome["expected"] == expected == result.verdict == outcome["verdict"]
+        (place, array), *_ = result.certificate.items()
+        forged = replace(result, certificate={**result.certificate, place: array * 1.1 + 1e-3})
+        assert claim.verify(instance, forged)
 
 
 def test_verify_with_one_seed_finds_the_same_twice_and_more_draws_repeat_fewer(run: Command) -> None:
     def outcomes(seed: int, draws: int) -> list[Any]:
-        run("verify", "rescaling", "--draws", draws, "--seed", seed, "--json", "all.json")
+        run("verify", "rescaling", "--draws", draws, "--seed", seed, "--json", "all.json", "--jobs", 1)
         found = strict("all.json")["claims"][0]["outcomes"]
         for outcome in found:
-            del outcome["result"]["provenance"]["seconds"]
+            del outcome["provenance"]["seconds"]
         return found
 
     assert outcomes(1, 3) == outcomes(1, 3)
@@ -519,9 +530,9 @@ def test_verify_with_one_seed_finds_the_same_twice_and_more_draws_repeat_fewer(r
 
 def test_verify_quick_runs_the_quick_number_of_draws(run: Command, install: Callable[..., None]) -> None:
     install(HOLDS)
-    assert run("verify", "--quick").rows[0]["draws"] == str(HOLDS.quick_draws)
-    assert run("verify").rows[0]["draws"] == str(HOLDS.draws)
-    assert run("verify", "--quick", "--draws", 2).rows[0]["draws"] == "2"
+    assert run("verify", "--jobs", 1, "--quick").rows[0]["draws"] == str(HOLDS.quick_draws)
+    assert run("verify", "--jobs", 1).rows[0]["draws"] == str(HOLDS.draws)
+    assert run("verify", "--jobs", 1, "--quick", "--draws", 2).rows[0]["draws"] == "2"
 
 
 @pytest.mark.slow  # that draws of this claim hold is checked by default, by test_claims_contract
@@ -808,10 +819,10 @@ def interrupt(*_: object, **__: object) -> None:
         ("vvnorm.data.load_dataset", ("solve", "data.csv", *XY, *OUTPUTS)),
         ("vvnorm.solution.interpolate", ("solve", "data.csv", *XY, *OUTPUTS)),
         ("vvnorm.training.train", ("train", "data.csv", *XY, *OUTPUTS)),
-        ("vvnorm.claims.run_claim", ("verify", "--json", "all.json")),
+        ("vvnorm.claims.run_case", ("verify", "rescaling", "--json", "all.json", "--jobs", "1")),
         ("numpy.savez", ("solve", "data.csv", *XY, *OUTPUTS)),
         ("vvnorm.files.os.replace", ("solve", "data.csv", *XY, *OUTPUTS)),
-        ("vvnorm.plotting.draw_figure", ("figures", "neuron", "--out", ".")),
+        ("vvnorm.plotting.draw_figure", ("figures", "neuron", "--out", ".", "--jobs", "1")),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
@@ -826,7 +837,8 @@ def test_an_interrupted_run_leaves_files_as_they_were(
     monkeypatch.setattr(target, interrupt)
     done = run(*command)
     assert (done.code, done.err) == (130, "vvnorm: interrupted\n")
-    assert {name: Path(name).read_bytes() for name in files()} == before
+    kept = {name for name in files() if name.startswith("all.part.sqlite")}  # what --resume goes on with
+    assert {name: Path(name).read_bytes() for name in files() - kept} == before
 
 
 def test_an_interrupt_after_half_a_file_leaves_the_old_one(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ Instance = Mapping[str, Any]
 """One case of a claim: arrays, numbers and words by name."""
 
 GROUP = "vvnorm.claims"
+
+KINDS = ("equality", "bound", "existence", "uniqueness", "for all seeds", "statistical", "counterexample")
+"""What a claim may be; verdicts of statistical ones have other names."""
 
 
 class Verdict(StrEnum):
@@ -95,7 +99,7 @@ class Claim:
     statement, source : str
         The claim in our own words, and where it comes from.
     kind : str
-        equality, bound, existence, uniqueness, statistical or counterexample.
+        One of `KINDS`.
     quantity : str
         The number that is tested.
     claimed : (float, float)
@@ -133,6 +137,10 @@ class Claim:
     examples: Callable[[], Mapping[str, Instance]] = _no_instances
     draws: int = 50
     quick_draws: int = 10
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind of claim {self.id!r} must be one of {', '.join(KINDS)}, got {self.kind!r}")
 
     @property
     def statistical(self) -> bool:
@@ -273,7 +281,7 @@ class Report:
         return min((_margin(o.result, self.claim.claimed) for o in self.tested), default=math.nan)
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything, each result with its certificate, as what JSON knows."""
+        """Return everything but the certificates, which are long, as what JSON knows."""
         from vvnorm.files import plain
 
         return {
@@ -289,7 +297,10 @@ class Report:
                     "instance": outcome.label,
                     "expected": str(outcome.expected),
                     "complaints": outcome.complaints,
-                    "result": outcome.result.to_json(),
+                    "verdict": str(outcome.result.verdict),
+                    "lower": plain(outcome.result.lower),
+                    "upper": plain(outcome.result.upper),
+                    "provenance": plain(outcome.result.provenance),
                 }
                 for outcome in self.outcomes
             ],
@@ -302,28 +313,88 @@ def _margin(result: Result, claimed: tuple[float, float]) -> float:
     return min((margin / (abs(end) or 1.0) for margin, end in inside if math.isfinite(end)), default=math.inf)
 
 
-def instances(claim: Claim, draws: int, seed: int) -> Iterator[tuple[str, Verdict, Instance]]:
-    """Yield label, expected verdict and instance: draws, draws that break a hypothesis, and real data.
+@dataclass(frozen=True)
+class Case:
+    """An instance by name: whoever has the claim draws the same one.
+
+    Attributes
+    ----------
+    claim, label : str
+        Of the claim, and of the instance: "draw 3", "without skip_connection 0", or the name of real data.
+    expected : Verdict
+    hypothesis : int
+        0: it meets all hypotheses; k: it breaks the k-th; -1: real data.
+    index : int
+        Among those alike.
+    seed : int
+        Of the run.
+    """
+
+    claim: str
+    label: str
+    expected: Verdict
+    hypothesis: int
+    index: int
+    seed: int
+
+
+def cases(claim: Claim, draws: int, seed: int) -> list[Case]:
+    """List the instances of a run: draws, a tenth as many (at least one) that break each hypothesis, and real data.
 
     Draw i depends on the seed, the claim's name and i only, so that a longer run repeats a shorter one.
     """
-    name = [ord(letter) for letter in claim.id]
-    for i in range(draws):
-        yield f"draw {i}", claim.confirmed, claim.draw(np.random.default_rng([seed, *name, i]))
-    for k, (hypothesis, violating) in enumerate(claim.violate.items()):
-        for i in range(max(1, draws // 10)):
-            instance = violating(np.random.default_rng([seed, *name, i, k + 1]))
-            yield f"without {hypothesis} {i}", claim.on_violation[hypothesis][0], instance
-    for label, instance in claim.examples().items():
+    found = [Case(claim.id, f"draw {i}", claim.confirmed, 0, i, seed) for i in range(draws)]
+    for k, hypothesis in enumerate(claim.violate, 1):
+        expected = claim.on_violation[hypothesis][0]
+        labels = [f"without {hypothesis} {i}" for i in range(max(1, draws // 10))]
+        found += [Case(claim.id, label, expected, k, i, seed) for i, label in enumerate(labels)]
+    try:
+        examples = _examples(claim).items()
+    except Exception as error:  # whatever a claim of somebody else raises
+        raise registry.Unusable(f"claim {claim.id!r} has no real data: {type(error).__name__}: {error}") from error
+    for i, (label, instance) in enumerate(examples):
         broken = claim.broken(instance)
         if len(broken) <= 1:
-            yield label, claim.on_violation[broken[0]][0] if broken else claim.confirmed, instance
+            expected = claim.on_violation[broken[0]][0] if broken else claim.confirmed
+            found.append(Case(claim.id, label, expected, -1, i, seed))
+    return found
+
+
+def instance_of(claim: Claim, case: Case) -> Instance:
+    """Draw the instance of a case, or take it from real data."""
+    if case.hypothesis < 0:
+        return _examples(claim)[case.label]
+    place = [case.seed, *map(ord, claim.id), case.index]
+    if case.hypothesis == 0:
+        return claim.draw(np.random.default_rng(place))
+    return list(claim.violate.values())[case.hypothesis - 1](np.random.default_rng([*place, case.hypothesis]))
+
+
+def instances(claim: Claim, draws: int, seed: int) -> Iterator[tuple[str, Verdict, Instance]]:
+    """Yield label, expected verdict and instance of each case; see `cases`."""
+    for case in cases(claim, draws, seed):
+        yield case.label, case.expected, instance_of(claim, case)
+
+
+@lru_cache(maxsize=4)
+def _examples(claim: Claim) -> Mapping[str, Instance]:
+    return claim.examples()
+
+
+def run_case(claim: Claim, case: Case) -> Outcome:
+    """Check one instance and verify the result."""
+    instance = instance_of(claim, case)
+    started = time.perf_counter()
+    result = claim.check(instance)
+    provenance = {**result.provenance, "seconds": time.perf_counter() - started}
+    result = replace(result, provenance=provenance)
+    return Outcome(case.label, case.expected, result, claim.verify(instance, result))
 
 
 def run_claim(
     claim: Claim, *, draws: int | None = None, seed: int = 0, advance: Callable[[str], None] = lambda label: None
 ) -> Report:
-    """Check a claim on drawn and on real instances.
+    """Check a claim on drawn and on real instances, one after another; `vvnorm.verification` spreads many of them.
 
     Parameters
     ----------
@@ -339,11 +410,7 @@ def run_claim(
     """
     began = time.perf_counter()
     outcomes = []
-    for label, expected, instance in instances(claim, claim.draws if draws is None else draws, seed):
-        started = time.perf_counter()
-        result = claim.check(instance)
-        seconds = time.perf_counter() - started
-        result = replace(result, provenance={**result.provenance, "seconds": seconds})
-        outcomes.append(Outcome(label, expected, result, claim.verify(instance, result)))
-        advance(label)
+    for case in cases(claim, claim.draws if draws is None else draws, seed):
+        outcomes.append(run_case(claim, case))
+        advance(case.label)
     return Report(claim, outcomes, seed, time.perf_counter() - began)

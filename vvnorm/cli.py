@@ -16,11 +16,12 @@ import typer
 import vvnorm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from contextlib import ExitStack
 
     from vvnorm.certify import Certificate
     from vvnorm.certify_regularised import FitCertificate
-    from vvnorm.claims import Verdict
+    from vvnorm.claims import Case, Claim, Report, Verdict
     from vvnorm.data import Dataset
     from vvnorm.network import ReLUNetwork
     from vvnorm.solution import Solution
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from vvnorm.task_data import TaskData
     from vvnorm.training import TrainingResult
     from vvnorm.training.comparison import Comparison
+    from vvnorm.verification import Drawn
 
 OK, NOT_CERTIFIED, INCONCLUSIVE, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
 
@@ -117,6 +119,12 @@ LimitOption = Annotated[
     ),
 ]
 SaveOption = Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Save the certificate made.", show_default=False)]
+JobsOption = Annotated[
+    int | None, typer.Option("--jobs", min=1, help="Processes; by default one for each core.", show_default=False)
+]
+SchedulerOption = Annotated[
+    str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Run on this Dask cluster.", show_default=False)
+]
 LossOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -144,32 +152,66 @@ def verify(
     claims: Annotated[list[str] | None, typer.Argument(metavar="[CLAIM]...", help="Claims; all by default.")] = None,
     draws: Annotated[int | None, typer.Option(min=1, help="Instances per claim.", show_default=False)] = None,
     seed: SeedOption = 0,
-    quick: Annotated[bool, typer.Option("--quick", help="Few instances, about a minute.")] = False,
-    json: JsonOption = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Few instances: TIME.")] = False,
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json", help="Write all numbers, certificates to FILE.certificates.sqlite.", show_default=False
+        ),
+    ] = None,
+    jobs: JobsOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what an interrupted run left beside --json.")
+    ] = False,
+    scheduler: SchedulerOption = None,
 ) -> int:
     """Check claims of the theory on random and on real data, with certificates."""
-    from vvnorm.claims import claim_names, load_claim, run_claim
+    from contextlib import ExitStack
+
+    from vvnorm.claims import cases, claim_names, load_claim
     from vvnorm.files import write_json
+    from vvnorm.verification import Results, kept_beside, run_claims
 
     _check_outputs(json)
-    chosen = [load_claim(name) for name in claims or claim_names()]
-    reports = []
-    table = _Table("claim", "hypotheses", "draws", "worst margin", "verdict", "seconds")
-    with _Progress() as progress:
-        for claim in chosen:
-            count = draws if draws is not None else (claim.quick_draws if quick else claim.draws)
-            advance = progress.task(claim.id, count + len(claim.violate) * max(1, count // 10))
-            report = run_claim(claim, draws=count, seed=seed, advance=advance)
-            reports.append(report)
-            table.row(
-                claim.id,
-                ", ".join(claim.hypotheses),
-                str(len(report.tested)),
-                f"{report.worst_margin:.3g}",
-                str(report.verdict),
-                f"{report.seconds:.1f}",
-            )
-    table.show()
+    if resume and not json:
+        raise ValueError("--resume needs --json: results are kept beside that file")
+
+    def planned(name: str) -> "tuple[Claim, list[Case]]":
+        claim = load_claim(name)
+        return claim, cases(claim, draws or (claim.quick_draws if quick else claim.draws), seed)
+
+    plan, unusable = _usable(planned, claims or claim_names())
+    names = [(claim.id, ", ".join(claim.hypotheses)) for claim, _ in plan]
+    table = _Table("claim", "hypotheses", "draws", "worst margin", "verdict", "seconds", show_now=names)
+
+    def show(report: "Report") -> None:
+        margin, seconds = f"{report.worst_margin:.3g}", f"{report.seconds:.1f}"
+        name, hypotheses = report.claim.id, ", ".join(report.claim.hypotheses)
+        table.row(name, hypotheses, str(len(report.tested)), margin, str(report.verdict), seconds)
+
+    files = None if json is None or (json.exists() and not json.is_file()) else kept_beside(json)
+    with ExitStack() as stack:
+        results = stack.enter_context(Results(files[0])) if files else None
+        if results and not resume:
+            results.keep_only(())
+        where = _where(stack, sum(len(part) for _, part in plan), jobs, scheduler)
+        progress = stack.enter_context(_Progress()).counted("instances")
+        try:
+            reports = run_claims(plan, results=results, progress=progress, ended=show, **where)
+        except KeyboardInterrupt as stop:
+            _say(str(stop))
+            return INTERRUPTED
+        _explain(reports)
+        if json:
+            write_json(json, {"seed": seed, "claims": [report.to_json() for report in reports]})
+        if json and files and results:
+            results.finish(files[1])
+            _say(f"{json} has {_size(json)}, {files[1]} with the certificates {_size(files[1])}")
+    return _worst({report.verdict for report in reports}, unusable)
+
+
+def _explain(reports: "Sequence[Report]") -> None:
+    """Say what was found where something else was expected, and what verdicts mean."""
     for report in reports:
         for outcome in report.outcomes:
             if not outcome.as_expected:
@@ -178,9 +220,45 @@ def verify(
     _say("HOLDS means: checked on that many instances, each with a certificate that an independent verifier accepted.")
     if any(report.claim.statistical for report in reports):
         _say("SUPPORTED means: each is an experiment whose confidence interval lies inside the claimed one.")
-    if json:
-        write_json(json, {"seed": seed, "claims": [report.to_json() for report in reports]})
-    return _exit_code({report.verdict for report in reports})
+
+
+def _usable(load: "Callable[[str], Any]", names: list[str]) -> tuple[list[Any], bool]:
+    """Load claims or figures; those that are registered but cannot be used are named, and hide no others."""
+    from vvnorm.registry import Unusable
+
+    found, unusable = [], False
+    for name in dict.fromkeys(names):
+        try:
+            found.append(load(name))
+        except Unusable as error:
+            print(f"vvnorm: {' '.join(str(error).split())}", file=sys.stderr)
+            unusable = True
+    return found, unusable
+
+
+def _where(stack: "ExitStack", count: int, jobs: int | None, scheduler: str | None) -> dict[str, Any]:
+    """Options that say where so many jobs are done: on a cluster, in processes, or in this one."""
+    from vvnorm.sweep.execute import InProcess
+    from vvnorm.sweep.store import code_version
+    from vvnorm.threads import single_threaded, usable_cores
+
+    if scheduler:
+        from vvnorm.sweep.cluster import cluster_executor
+
+        if jobs:
+            raise ValueError("--scheduler does not go with --jobs")
+        return {"executor": stack.enter_context(cluster_executor(scheduler, code_version()))}
+    workers = min(jobs or usable_cores(), count)
+    if workers > 1:
+        return {"workers": workers}
+    stack.enter_context(single_threaded())  # as in worker processes, so that numbers are the same
+    return {"executor": InProcess()}
+
+
+def _worst(verdicts: "set[Verdict]", unusable: bool) -> int:
+    """Exit code of verdicts, and of something that could not be used."""
+    code = _exit_code(verdicts)
+    return USAGE if unusable and code != NOT_CERTIFIED else code
 
 
 @app.command("claims")
@@ -192,10 +270,11 @@ def list_claims(
 
     if show is None:
         table = _Table("claim", "statement", "source")
-        for claim in map(load_claim, claim_names()):
+        chosen, unusable = _usable(load_claim, claim_names())
+        for claim in chosen:
             table.row(claim.id, claim.statement, claim.source)
         table.show()
-        return OK
+        return USAGE if unusable else OK
     claim = load_claim(show)
     low, high = claim.claimed
     _say(f"{claim.id} ({claim.kind}): {claim.statement}\nsource: {claim.source}")
@@ -837,25 +916,36 @@ def figures(
     quick: Annotated[bool, typer.Option("--quick", help="Smaller computations.")] = False,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for PDF and PNG.")] = Path("figures_out"),
     seed: SeedOption = 0,
+    jobs: JobsOption = None,
 ) -> int:
     """Compute, verify and draw the figures."""
-    from vvnorm.plotting import draw_figure, figure_names, load_figure
+    from contextlib import ExitStack
 
-    scripts = [load_figure(name) for name in names or figure_names()]
+    from vvnorm.plotting import figure_names, load_figure
+    from vvnorm.verification import draw_figures
+
+    scripts, unusable = _usable(load_figure, names or figure_names())
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"cannot make the folder {str(out)!r}: {error.strerror}") from None
-    verdicts, complained = set(), False
-    for script in scripts:
-        data = draw_figure(script, out, seed=seed, quick=quick)
-        for complaint in data.complaints:
-            _say(f"{script.id} is not drawn: {complaint}")
-            complained = True
-        if not data.complaints:
-            _say(f"{script.id}: {data.verdict}; {out / script.id}.pdf and .png")
-            verdicts.add(data.verdict)
-    return NOT_CERTIFIED if complained else _exit_code(verdicts)
+
+    def show(drawn: "Drawn") -> None:
+        if drawn.complaints:
+            _say("\n".join(f"{drawn.figure} is not drawn: {complaint}" for complaint in drawn.complaints))
+        else:
+            _say(f"{drawn.figure}: {drawn.said}; {out / drawn.figure}.pdf and .png")
+
+    with ExitStack() as stack:
+        where = _where(stack, len(scripts), jobs, None)
+        progress = stack.enter_context(_Progress()).counted("figures")
+        try:
+            found = draw_figures(scripts, out, seed=seed, quick=quick, progress=progress, ended=show, **where)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+    if any(drawn.complaints for drawn in found):
+        return NOT_CERTIFIED
+    return _worst({drawn.counts_as for drawn in found}, unusable)
 
 
 @app.command()
@@ -991,6 +1081,12 @@ def _foresee(study: "Study", path: Path, workers: int) -> int:
     return OK
 
 
+def _size(path: Path) -> str:
+    """How long a file is, in the unit in which it is read most easily."""
+    count = path.stat().st_size
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
 def _duration(seconds: float) -> str:
     """A time in the unit in which it is read most easily."""
     for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
@@ -1113,13 +1209,25 @@ def _say(text: str) -> None:
 
 
 class _Table:
-    """A table on standard output: drawn for a terminal, tab-separated for a pipe."""
+    """A table on standard output: drawn for a terminal, tab-separated for a pipe.
 
-    def __init__(self, *columns: str) -> None:
+    With the first cells of all its rows beforehand, `show_now`, it knows how wide these get, and shows each row at once.
+    """
+
+    def __init__(self, *columns: str, show_now: "Sequence[tuple[str, ...]] | None" = None) -> None:
         self.columns, self.rows = columns, []  # type: tuple[str, ...], list[tuple[str, ...]]
+        self._widths = None
+        if show_now is not None:
+            known = [max(map(len, cells)) for cells in zip(columns, *show_now, strict=False)]
+            self._widths = known + [max(len(name), len("NOT_SUPPORTED")) for name in columns[len(known) :]]
 
     def row(self, *cells: str) -> None:
         self.rows.append(cells)
+        if self._widths is None:
+            return
+        for line in (self.columns, cells) if len(self.rows) == 1 else (cells,):
+            padded = (cell.ljust(width) for cell, width in zip(line, self._widths, strict=True))
+            _say("  ".join(padded).rstrip() if sys.stdout.isatty() else "\t".join(line))
 
     def show(self) -> None:
         if not sys.stdout.isatty():
@@ -1144,7 +1252,10 @@ class _Progress:
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         console = Console(stderr=True)
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        # What is printed meanwhile goes above the bar, unless it goes elsewhere.
+        self._bar = Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal, redirect_stdout=sys.stdout.isatty()
+        )
         self._bar.start()
         return self
 
@@ -1155,6 +1266,11 @@ class _Progress:
         """Begin a task; return what is called, with a label, at each step."""
         number = self._bar.add_task(name, total=total)
         return lambda label: self._bar.advance(number)
+
+    def counted(self, name: str) -> "Callable[[Tally], None]":
+        """Begin jobs that take unequally long; return what is called with how far they are."""
+        number = self._bar.add_task(name, total=None)
+        return lambda tally: self._bar.update(number, completed=tally.done + tally.failed, total=tally.total)
 
     def rounds(self, name: str) -> Any:
         """Begin a task of unknown length; return what is called after each round with its number and the bounds."""

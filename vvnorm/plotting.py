@@ -104,6 +104,9 @@ class FigureScript:
         The numbers that are drawn, for a CSV file; see `rows`.
     caption : str
         What panels, lines, markers and bands are, for the caption after the statement.
+    expected, expected_quick : Verdict, optional
+        The verdict that is known, of the full and of the quick figure; a changed one is an error. By default any verdict
+        that confirms the statement.
     """
 
     id: str
@@ -112,6 +115,8 @@ class FigureScript:
     plot: Callable[[Mapping[str, Any]], "Figure"]
     table: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
     caption: str
+    expected: Verdict | None = None
+    expected_quick: Verdict | None = None
 
 
 def figure_names() -> list[str]:

@@ -11,28 +11,51 @@ def names(group: str) -> list[str]:
     return list(_entries(group))
 
 
+class Unusable(ValueError):
+    """Something is registered under a name, but cannot be used."""
+
+
 def load(group: str, name: str, kind: type[Kind]) -> Kind:
-    """Load what is registered under a name.
+    """Load what is registered under a name, which is its `id` too.
 
     Raises
     ------
     ValueError
-        If nothing is (the message lists the names), or it cannot be imported, or is not of the right kind.
+        If nothing is (the message lists the names).
+    Unusable
+        If it cannot be imported, is not of the right kind, has another id, or is there twice.
     """
     what = group.partition(".")[2].removesuffix("s")
     entries = _entries(group)
     if name not in entries:
         raise ValueError(f"there is no {what} named {name!r}; there are: {', '.join(entries)}")
-    place = entries[name].value
+    first, *others = entries[name]
+    if others:
+        places = ", ".join(entry.value for entry in entries[name])
+        raise Unusable(f"{what} {name!r} is registered more than once: {places}")
     try:
-        found = entries[name].load()
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{what} {name!r} ({place}) cannot be loaded: {error}") from None
+        found = first.load()
+    except (Exception, SystemExit) as error:  # whatever a module of somebody else raises
+        said = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+        raise Unusable(f"{what} {name!r} ({first.value}) cannot be loaded: {said}{error}") from error
     if not isinstance(found, kind):
-        raise ValueError(f"{what} {name!r} ({place}) is a {type(found).__name__}, not a {kind.__module__}.{kind.__name__}")
+        wanted = f"{kind.__module__}.{kind.__name__}"
+        raise Unusable(f"{what} {name!r} ({first.value}) is a {type(found).__name__}, not a {wanted}")
+    own = getattr(found, "id", name)
+    if own != name:
+        raise Unusable(f"{what} {name!r} ({first.value}) has the id {own!r}: register it under its id")
     return found
 
 
-def _entries(group: str) -> dict[str, EntryPoint]:
-    # The same distribution can be seen twice (an installed and a source copy); a name counts once.
-    return {entry.name: entry for entry in entry_points(group=group)}
+def module(group: str, name: str) -> str | None:
+    """Name of the module that something is registered from; None if nothing is registered under the name."""
+    entries = _entries(group).get(name)
+    return None if entries is None else entries[0].module
+
+
+def _entries(group: str) -> dict[str, list[EntryPoint]]:
+    """Places that are registered, by name; the same place can be seen twice (an installed and a source copy)."""
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for entry in entry_points(group=group):
+        found.setdefault(entry.name, {})[entry.value] = entry
+    return {name: list(places.values()) for name, places in found.items()}

@@ -20,14 +20,38 @@ def one_blas_thread() -> Iterator[None]:
         yield
 
 
+_VARIABLES = tuple(f"{name}_THREADS" for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "VECLIB_MAXIMUM"))
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Let all numerical libraries use one thread for a while: the numbers are then those of `one_thread`'s processes."""
+    before = {name: os.environ.get(name) for name in _VARIABLES}
+    threads = usable_threads()
+    get = getattr(sys.modules.get("torch"), "get_num_threads", None)
+    threads = threads if get is None else get()
+    with threadpool_limits(limits=1):
+        try:
+            one_thread()
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
+            torch_threads = getattr(sys.modules.get("torch"), "set_num_threads", None)
+            if torch_threads is not None:  # also if it has been loaded meanwhile
+                torch_threads(threads)
+
+
 def one_thread() -> None:
     """Let all numerical libraries of this process use one thread from now on: for processes that work beside each other.
 
     Libraries that are not loaded yet read the environment when they are; those that are loaded are told. Some of them
     count threads for each calling thread, so that this is called where the work is done.
     """
-    for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "VECLIB_MAXIMUM"):
-        os.environ[f"{name}_THREADS"] = "1"
+    for name in _VARIABLES:
+        os.environ[name] = "1"
     threadpool_limits(limits=1)
     # Another thread may be loading torch just now; it then reads the environment.
     limit = getattr(sys.modules.get("torch"), "set_num_threads", None)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import cho_factor, cho_solve, qr, solve_triangular
+from scipy.linalg import lapack
 
 from vvnorm.data import Array
 from vvnorm.network import row_norms
@@ -39,6 +39,8 @@ _TO_BOUNDARY = 0.99  # part of the way to the boundary of eta > 0 and ||a_k|| < 
 _ROOM = 0.9  # max ||a_k|| at the start
 _FLOOR = 0.1  # least eta of a warm start, relative to the mean: nearer to the boundary steps may jam
 _RANKS = (1e-9, 1e-12, 1e-15)  # parts of the largest singular value below which others count as 0, tried in turn
+_SETTLED = 0.01  # of the tolerance: a linear program solved to that, but no better, has rounding as its limit
+_HOPELESS = 0.1  # gap of a linear program from which it is better not to go on
 _FEASIBLE = 1e-12  # largest relative distance from Z to the range of B that passes for rounding
 
 
@@ -257,7 +259,11 @@ class _Problem:
         tall = self.B.T * root[:, None]
         if self.lam > 0:
             tall = np.vstack([tall, np.diag(np.sqrt(self.ridge))])
-        Q, R = qr(tall, mode="economic", check_finite=False, overwrite_a=True)
+        # Without scipy's wrappers, which take longer than the work itself where matrices are small.
+        rank = min(tall.shape)
+        reflections, tau, *_ = lapack.dgeqrf(tall)
+        R = np.triu(reflections[:rank])
+        Q = lapack.dorgqr(reflections[:, :rank], tau)[0]
         diagonal, least = np.einsum("ii->i", R), EPS**2 * float(np.max(np.abs(R)))
         diagonal[np.abs(diagonal) < least] = least  # singular beyond rounding: any small number serves
         return _Factors(root, Q[: len(eta)], R)
@@ -276,16 +282,23 @@ class _Factors:
 
     def solve(self, rows: Array) -> Array:
         """Return M^{-1} rows."""
-        half = solve_triangular(self.R, rows, trans="T", check_finite=False)
-        return solve_triangular(self.R, half, check_finite=False)
+        half = lapack.dtrtrs(self.R, rows, trans=1)[0]
+        solved: Array = lapack.dtrtrs(self.R, half)[0]
+        return solved
 
 
 def _interior_point(problem: _Problem, tol: float, start: Array | None) -> tuple[Array, Array, int]:
     """Return eta, a dual L and the number of steps; the problem is in units of about 1.
 
     A warm start may be so far from the central path that steps to the boundary get ever shorter, while M L = Z is still
-    missed: then equal weights are started from.
+    missed: then equal weights are started from. With one output the problem is a linear program, which takes a tenth of the
+    time; where rounding stops that early, the iteration for all cases goes on.
     """
+    if problem.lam == 0 and problem.Z.shape[1] == 1:
+        eta, L, gap, steps = _linear(problem, tol, *_start(problem, start))
+        if gap <= tol:
+            return eta, L, steps
+        start = None if gap > _HOPELESS else eta
     eta, L, gap, steps = _followed(problem, tol, start)
     if gap > tol and start is not None:
         again = _followed(problem, tol, None)
@@ -293,6 +306,60 @@ def _interior_point(problem: _Problem, tol: float, start: Array | None) -> tuple
         if again[2] < gap:
             eta, L = again[:2]
     return eta, L, steps
+
+
+def _linear(problem: _Problem, tol: float, eta: Array, L: Array) -> tuple[Array, Array, float, int]:
+    """Do what `_followed` does for one output and lam = 0, by Mehrotra's method; from eta > 0 and L = M^{-1} Z.
+
+    The linear program is: least sum_k (u_k + w_k) s.t. B (u - w) = Z, u, w >= 0. Its slacks are 1 - a_k and 1 + a_k, and
+    its central path is that of the design form, eta = u + w. Newton's equations have n unknowns, not K.
+    """
+    B, z = problem.B, problem.Z[:, 0]
+    a = B.T @ L[:, 0]
+    x, s = np.concatenate([eta * (1 + a), eta * (1 - a)]) / 2, np.concatenate([1 - a, 1 + a])
+    if not s.min() > 0:
+        return eta, L, np.inf, 0
+    both, y = np.hstack([B, -B]), L[:, 0]
+    best, gap = (eta, L), np.inf
+    for step in range(_MAX_STEPS):
+        weights = x / s
+        M = (both * weights) @ both.T
+        factor, failed = lapack.dpotrf(M, clean=0)
+        missing, mu = z - both @ x, float(x @ s) / len(x)
+        if failed:
+            break
+        d_y = lapack.dpotrs(factor, missing + both @ x)[0]
+        d_s = -(d_y @ both)
+        d_x = -x - weights * d_s
+        primal, dual = _reach(x, d_x), _reach(s, d_s)
+        after = float((x + primal * d_x) @ (s + dual * d_s)) / len(x)
+        complement = max(after / mu, 0.0) ** 3 * mu - d_x * d_s
+        d_y = lapack.dpotrs(factor, missing + both @ (x - complement / s))[0]
+        d_s = -(d_y @ both)
+        d_x = complement / s - x - weights * d_s
+        primal, dual = (min(1.0, _TO_BOUNDARY * _reach(*pair)) for pair in ((x, d_x), (s, d_s)))
+        x, s, y = x + primal * d_x, s + dual * d_s, y + dual * d_y
+        if not (np.isfinite(y).all() and x.min() > 0 and s.min() > 0):
+            break
+        cost, bound = float(x.sum()), float(y @ z)
+        if cost - bound > tol * cost and step < _MAX_STEPS - 1:
+            continue
+        eta = x[: len(eta)] + x[len(eta) :]
+        bound, dual_now = problem.feasible(y[:, None])
+        value = problem.value(problem.weights(eta, problem.factors(eta).solve(problem.Z)))
+        if (value - bound) / value < gap:
+            best, gap = (eta, dual_now), (value - bound) / value
+        elif cost - bound < _SETTLED * tol * cost:
+            break
+        if gap <= tol:
+            break
+    return *best, gap, step + 1
+
+
+def _reach(values: Array, change: Array) -> float:
+    """Largest step, at most 1 / _TO_BOUNDARY, that keeps values >= 0."""
+    least = float(np.min(change / values))
+    return min(1 / _TO_BOUNDARY, -1 / least) if least < 0 else 1 / _TO_BOUNDARY
 
 
 def _followed(problem: _Problem, tol: float, start: Array | None) -> tuple[Array, Array, float, int]:
@@ -371,11 +438,9 @@ def _newton_solver(A: Array, s: Array, factors: _Factors) -> Callable[[Array], A
         *(EPS * 10.0 ** np.arange(12)),
     ):  # the matrix is at most about 1 in size, and positive but for rounding
         diagonal += ridge
-        try:
-            factor = cho_factor(matrix, check_finite=False)
-            return lambda y: cho_solve(factor, y, check_finite=False)
-        except np.linalg.LinAlgError:
-            continue
+        factor, failed = lapack.dpotrf(matrix, clean=0)
+        if not failed:
+            return lambda y: lapack.dpotrs(factor, y)[0]
     return lambda y: np.full_like(y, np.nan)  # ends the iteration
 
 

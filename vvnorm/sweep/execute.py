@@ -1,4 +1,7 @@
-"""Running what a study still lacks, on any `concurrent.futures.Executor`, and writing each run as it ends."""
+"""Running what a study, or another list of jobs, still lacks, on any `concurrent.futures.Executor`.
+
+What comes of each job is written as it ends.
+"""
 
 import math
 import multiprocessing
@@ -9,13 +12,14 @@ import threading
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from vvnorm.sweep.run import Run
 from vvnorm.sweep.store import RESERVED, Outcome, Store, code_version
@@ -24,6 +28,36 @@ from vvnorm.threads import one_blas_thread, one_thread, usable_cores
 
 Perform = Callable[[Run], Outcome]
 """What one run does; it is sent to workers by name, so that it has to be a function of a module that they can import."""
+
+
+class Job(Protocol):
+    """Something to do, such as a run; it is sent to workers."""
+
+    @property
+    def size(self) -> Hashable:
+        """What decides how long it takes."""
+
+    def key(self, code: str) -> str:
+        """What it is known by, for this version of the code."""
+
+
+class Ledger(Protocol):
+    """Where what comes of jobs is written."""
+
+    code: str
+    """Version of the code that workers must have."""
+    advice: str
+    """How to go on after an interruption: the end of a message."""
+
+    def finished(self) -> Container[str]:
+        """Keys of the jobs that are done."""
+
+    def add(self, job: Any, outcome: Any, seconds: float, worker: str) -> None:
+        """Write what a job returned."""
+
+    def add_failure(self, job: Any, error: str, traceback: str, seconds: float, worker: str) -> None:
+        """Write that a job failed."""
+
 
 CHUNK_SECONDS = 0.5
 """Runs are sent in chunks of about this length: a chunk costs milliseconds, and a kill loses those in flight."""
@@ -72,7 +106,7 @@ class Tally:
 class Ended(NamedTuple):
     """What came of one run: an outcome, or an error and its traceback."""
 
-    outcome: dict[str, Any] | None
+    outcome: Any
     error: str
     traceback: str
     seconds: float
@@ -122,8 +156,27 @@ def run_study(
     OSError
         If the disk is full, or the executor is lost.
     """
+    return run_jobs(
+        study.runs, store, perform=partial(_row, perform), executor=executor, workers=workers, progress=progress
+    )  # fmt: skip
+
+
+def _row(perform: Perform, run: Run) -> dict[str, Any]:
+    return _checked(perform(run))
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    ledger: Ledger,
+    *,
+    perform: Callable[[Any], Any],
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: Callable[[Tally], None] | None = None,
+) -> Tally:
+    """Do the jobs that a ledger lacks, in this order as far as there are several workers; see `run_study`."""
     workers = usable_cores() if workers is None else workers
-    session = _Session(study, store, perform, progress)
+    session = _Session(jobs, ledger, perform, progress)
     if executor is not None:
         session.go(executor, _slots(executor, workers))
     elif session.pending:
@@ -133,26 +186,33 @@ def run_study(
 
 
 class _Session:
-    """One go at a study: what is to be done, what is in flight, and who failed how often."""
+    """One go at a list of jobs: what is to be done, what is in flight, and who failed how often."""
 
     def __init__(
-        self, study: Study, store: Store, perform: Perform, progress: Callable[[Tally], None] | None
-    ) -> None:  # fmt: skip
-        finished = store.finished()
-        self.store, self.perform, self.progress = store, perform, progress
-        self.pending = deque(run for run in study.runs if run.key(store.code) not in finished)
-        self.alone: deque[Run] = deque()  # runs whose chunk was lost with its worker
+        self,
+        jobs: Sequence[Job],
+        ledger: Ledger,
+        perform: Callable[[Any], Any],
+        progress: Callable[[Tally], None] | None,
+    ) -> None:
+        finished = ledger.finished()
+        self.store, self.perform, self.progress = ledger, perform, progress
+        self.pending = deque(run for run in jobs if run.key(ledger.code) not in finished)
+        self.alone: deque[Job] = deque()  # runs whose chunk was lost with its worker
         self.strikes: Counter[str] = Counter()
-        self.tally = Tally(len(study.runs), len(study.runs) - len(self.pending))
+        self.tally = Tally(len(jobs), len(jobs) - len(self.pending))
         self.began = time.monotonic()
         self.means: dict[Any, float] = {}  # seconds per run of each size, lately
+        self.length = CHUNK_SECONDS
         self._report()
 
     def go(self, executor: Executor, slots: int) -> None:
         """Submit, collect and write until nothing is left."""
-        flying: dict[Future[list[Ended]], list[Run]] = {}
+        flying: dict[Future[list[Ended]], list[Job]] = {}
         news = time.monotonic()
-        with _signals() as caught:
+        self.length = getattr(executor, "chunk_seconds", CHUNK_SECONDS)
+        # A call in this process is interrupted where it is; what runs elsewhere comes back first.
+        with _signals(ignored=isinstance(executor, InProcess)) as caught:
             try:
                 while self.pending or self.alone or flying:
                     self._submit(executor, slots, flying)
@@ -164,31 +224,33 @@ class _Session:
                     for future, runs in back:
                         self._collect(future, runs)
                     if caught:
-                        raise KeyboardInterrupt(f"{self.tally}; --resume goes on")
-            except BaseException:
+                        raise KeyboardInterrupt
+            except BaseException as error:
                 for future in flying:
                     future.cancel()
                 if isinstance(executor, WorkerProcesses):
                     executor.stop()
+                if isinstance(error, KeyboardInterrupt):
+                    raise KeyboardInterrupt(f"{self.tally}{self.store.advice}") from None
                 raise
 
-    def _submit(self, executor: Executor, slots: int, flying: dict[Future[list[Ended]], list[Run]]) -> None:
+    def _submit(self, executor: Executor, slots: int, flying: dict[Future[list[Ended]], list[Job]]) -> None:
         while len(flying) < slots and (self.alone or self.pending):
             runs = [self.alone.popleft()] if self.alone else self._chunk(slots)
             try:
                 future = executor.submit(perform_runs, self.perform, runs, self.store.code, worker_name())
             except BrokenExecutor as error:
-                raise OSError(f"the executor is broken ({error}); {self.tally}; --resume goes on") from None
+                raise OSError(f"the executor is broken ({error}); {self.tally}{self.store.advice}") from None
             flying[future] = runs
 
-    def _chunk(self, slots: int) -> list[Run]:
+    def _chunk(self, slots: int) -> list[Job]:
         """Take the next runs that will last as long as a chunk should; one of a size that is not known goes by itself."""
         runs = [self.pending.popleft()]
         seconds = self.means.get(runs[0].size, math.inf)
         most = len(self.pending) / (2 * slots)  # the last chunks are short, so that all workers end together
         while self.pending and len(runs) < most:
             seconds += self.means.get(self.pending[0].size, math.inf)
-            if seconds > CHUNK_SECONDS:
+            if seconds > self.length:
                 break
             runs.append(self.pending.popleft())
         return runs
@@ -198,26 +260,26 @@ class _Session:
         if time.monotonic() - news < DESERTED_SECONDS:
             return news
         if not getattr(executor, "has_workers", lambda: True)():
-            raise OSError(f"all workers are gone; {self.tally}; --resume goes on")
+            raise OSError(f"all workers are gone; {self.tally}{self.store.advice}")
         return time.monotonic()
 
-    def _collect(self, future: Future[list[Ended]], runs: list[Run]) -> None:
+    def _collect(self, future: Future[list[Ended]], runs: list[Job]) -> None:
         """Write what a chunk brought, or see what to do with its runs if it was lost."""
         if future.cancelled():
-            raise OSError(f"the scheduler is lost, or has cancelled runs; {self.tally}; --resume goes on")
+            raise OSError(f"the scheduler is lost, or has cancelled runs; {self.tally}{self.store.advice}")
         error = future.exception()
         if error is None:
             for run, ended in zip(runs, future.result(), strict=True):
                 self._write(run, ended)
         elif isinstance(error, OtherCode):
-            raise OSError(f"{error}; {self.tally}; --resume goes on")
+            raise OSError(f"{error}; {self.tally}{self.store.advice}")
         elif _is_death(error):
             self._strike(runs, error)
         else:
             said = f"workers cannot do runs ({type(error).__name__}: {error})"
-            raise OSError(f"{said}; {self.tally}; --resume goes on") from error
+            raise OSError(f"{said}; {self.tally}{self.store.advice}") from error
 
-    def _strike(self, runs: list[Run], error: BaseException) -> None:
+    def _strike(self, runs: list[Job], error: BaseException) -> None:
         """Runs whose worker died are tried again, each by itself, so that the one at fault is found."""
         for run in runs:
             key = run.key(self.store.code)
@@ -228,7 +290,7 @@ class _Session:
                 said = f"its worker died each of {STRIKES} times, without a traceback"
                 self._write(run, Ended(None, said, f"{type(error).__name__}: {error}", 0.0, ""))
 
-    def _write(self, run: Run, ended: Ended) -> None:
+    def _write(self, run: Job, ended: Ended) -> None:
         if ended.outcome is None:
             self.store.add_failure(run, ended.error, ended.traceback, ended.seconds, ended.worker)
         else:
@@ -249,7 +311,7 @@ class _Session:
             self.progress(self.tally)
 
 
-def perform_runs(perform: Perform, runs: Sequence[Run], code: str, parent: str) -> list[Ended]:
+def perform_runs(perform: Callable[[Any], Any], runs: Sequence[Job], code: str, parent: str) -> list[Ended]:
     """Do some runs, one after another, in a worker; what one of them raises is part of the result."""
     if code_version() != code:
         raise OtherCode(f"worker {worker_name()} has code {code_version()}, this study runs {code}: install the same")
@@ -260,10 +322,12 @@ def perform_runs(perform: Perform, runs: Sequence[Run], code: str, parent: str) 
         return [_perform(perform, run) for run in runs]
 
 
-def _perform(perform: Perform, run: Run) -> Ended:
+def _perform(perform: Callable[[Any], Any], run: Job) -> Ended:
     began = time.perf_counter()
     try:
-        outcome, error, trace = _checked(perform(run)), "", ""
+        outcome, error, trace = perform(run), "", ""
+    except OtherCode:
+        raise
     except (Exception, SystemExit) as raised:
         outcome, trace = None, traceback.format_exc()
         error = " ".join(f"{type(raised).__name__}: {raised}".split())
@@ -288,6 +352,22 @@ def _checked(outcome: Outcome) -> dict[str, Any]:
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise ValueError(f"outcome {name!r} has more than 64 bits")
     return {name: float(value) if isinstance(value, float) else value for name, value in outcome.items()}
+
+
+class InProcess(Executor):
+    """The process that asks: a call is over when it has been submitted."""
+
+    slots = 1
+    chunk_seconds = 0.0  # nothing has to be sent, and what is interrupted is lost
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        """Call a function."""
+        call: Future[Any] = Future()
+        try:
+            call.set_result(function(*args, **options))
+        except Exception as error:
+            call.set_exception(error)
+        return call
 
 
 class WorkerProcesses(Executor):
@@ -357,10 +437,10 @@ def worker_name() -> str:
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of being ended by them; the second one acts as ever."""
+def _signals(ignored: bool = False) -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of being ended by them, unless `ignored`; the second one acts as ever."""
     caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield caught
         return
 

@@ -12,8 +12,7 @@ import io
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
@@ -22,13 +21,13 @@ from typing import Any
 
 import vvnorm
 from vvnorm.files import atomic_write
+from vvnorm.sweep.database import Database, quoted, reading
 from vvnorm.sweep.run import Run
 from vvnorm.sweep.study import Study
 
 Row = dict[str, Any]
 Outcome = Mapping[str, float | int | str | None]
 
-_APPLICATION = 0x76766E31  # "vvn1": what the file is, and the version of its tables
 _CONFIGURATION = {
     "target": "TEXT", "inputs": "INTEGER", "points": "INTEGER", "auxiliary": "NUMERIC", "sigma": "REAL", "labels": "TEXT",
     "solver": "TEXT", "seed": "INTEGER", "settings": "TEXT",
@@ -42,14 +41,19 @@ _ORDER = "target, inputs, points, solver, settings, labels, auxiliary, sigma, se
 @cache
 def code_version() -> str:
     """Version of the package, and a hash of its sources: runs of different versions are never put together."""
-    root = Path(vvnorm.__file__).parent
+    return f"{vvnorm.__version__}+{sources(Path(vvnorm.__file__).parent)}"
+
+
+def sources(place: Path) -> str:
+    """Hash of a module's file, or of all in a package's folder."""
+    root, files = (place, place.rglob("*.py")) if place.is_dir() else (place.parent, [place])
     digest = hashlib.sha256()
-    for name in sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py")):
+    for name in sorted(path.relative_to(root).as_posix() for path in files):
         digest.update(f"{name}\n".encode() + (root / name).read_bytes() + b"\0")
-    return f"{vvnorm.__version__}+{digest.hexdigest()[:16]}"
+    return digest.hexdigest()[:16]
 
 
-class Store:
+class Store(Database):
     """The store of a study, open for writing by this process alone; use it in a `with` statement.
 
     Parameters
@@ -69,38 +73,15 @@ class Store:
         If the file is something else, belongs to another study or code version, is in use, or has runs without `resume`.
     """
 
+    kind, purpose = "a store of a study", "running this study"
+    application = 0x76766E31  # "vvn1"
+    advice = "; --resume goes on"
+
     def __init__(
         self, path: str | os.PathLike[str], study: Study, *, resume: bool = False, code: str | None = None
     ) -> None:  # fmt: skip
-        self.path, self.study, self.code = Path(path), study, code_version() if code is None else code
-        if not self.path.absolute().parent.is_dir():
-            raise ValueError(f"cannot write {str(self.path)!r}: the folder does not exist")
-        if self.path.is_dir():
-            raise ValueError(f"cannot write {str(self.path)!r}: it is a folder")
-        self._lock = _lock(self.path)
-        try:
-            with self._understood():
-                self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-            try:
-                with self._understood():
-                    self._prepare(resume)
-            except BaseException:
-                self._connection.close()
-                raise
-        except BaseException:
-            self._lock.close()
-            raise
-
-    def __enter__(self) -> "Store":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; what is in it stays."""
-        self._connection.close()
-        self._lock.close()
+        self.study, self.code, self.resume = study, code_version() if code is None else code, resume
+        super().__init__(path)
 
     def finished(self) -> set[str]:
         """Keys of the runs that are done."""
@@ -119,7 +100,7 @@ class Store:
             have = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(runs)")}
             for name in outcome:
                 if name not in have:
-                    self._connection.execute(f"ALTER TABLE runs ADD COLUMN {_quoted(name)}")
+                    self._connection.execute(f"ALTER TABLE runs ADD COLUMN {quoted(name)}")
             self._insert("runs", row)
             self._connection.execute("DELETE FROM failures WHERE key = ?", (row["key"],))
 
@@ -142,40 +123,29 @@ class Store:
         """Write the finished runs to a table; see `export_rows`."""
         export_rows(self.rows(), path)
 
-    def _prepare(self, resume: bool) -> None:
-        """Make the tables, or check that those there are are ours."""
-        execute = self._connection.execute
-        empty = not execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not empty and execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
-            raise ValueError(f"{str(self.path)!r} is not a store of a study")
-        execute("PRAGMA journal_mode = WAL")
-        # A commit returns once the row is on the disk: with NORMAL a loss of power could take the last ones back.
-        execute("PRAGMA synchronous = FULL")
-        execute("PRAGMA fullfsync = ON")
-        mine = {"name": self.study.name, "fingerprint": self.study.fingerprint, "code": self.code}
-        if empty:
-            self._create(mine)
-            return
+    @property
+    def _mine(self) -> Row:
+        return {"name": self.study.name, "fingerprint": self.study.fingerprint, "code": self.code}
+
+    def _open(self) -> None:
+        super()._open()
         (theirs,) = _rows(self._connection, "study")
-        if theirs != mine:
+        if theirs != self._mine:
             raise ValueError(
-                f"{str(self.path)!r} is the store of {_signature(theirs)}; this is {_signature(mine)}: "
+                f"{str(self.path)!r} is the store of {_signature(theirs)}; this is {_signature(self._mine)}: "
                 "their runs are not mixed, choose another --store"
             )
-        if not resume and execute("SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM failures)").fetchone()[0]:
+        count = "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM failures)"
+        if not self.resume and self._connection.execute(count).fetchone()[0]:
             raise ValueError(f"{str(self.path)!r} has runs of this study already; use --resume to go on")
 
-    def _create(self, study: Row) -> None:
+    def _create(self) -> None:
         columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in (_CONFIGURATION | _CIRCUMSTANCES).items())
-        with self._transaction():
-            execute = self._connection.execute
-            execute(f"PRAGMA application_id = {_APPLICATION}")
-            execute("CREATE TABLE study (name TEXT NOT NULL, fingerprint TEXT NOT NULL, code TEXT NOT NULL)")
-            execute(f"CREATE TABLE runs (key TEXT PRIMARY KEY, {columns})")
-            execute(
-                f"CREATE TABLE failures (key TEXT PRIMARY KEY, {columns}, error TEXT NOT NULL, traceback TEXT NOT NULL)"
-            )
-            self._insert("study", study)
+        execute = self._connection.execute
+        execute("CREATE TABLE study (name TEXT NOT NULL, fingerprint TEXT NOT NULL, code TEXT NOT NULL)")
+        execute(f"CREATE TABLE runs (key TEXT PRIMARY KEY, {columns})")
+        execute(f"CREATE TABLE failures (key TEXT PRIMARY KEY, {columns}, error TEXT NOT NULL, traceback TEXT NOT NULL)")
+        self._insert("study", self._mine)
 
     def _row(self, run: Run, seconds: float, worker: str) -> Row:
         configuration = run.configuration()
@@ -183,37 +153,6 @@ class Store:
         configuration["settings"] = json.dumps(configuration["settings"], sort_keys=True)
         finished = datetime.now(UTC).isoformat(timespec="milliseconds")
         return {"key": run.key(self.code), **configuration, "seconds": seconds, "worker": worker, "finished": finished}
-
-    def _insert(self, table: str, row: Row) -> None:
-        names = ", ".join(map(_quoted, row))
-        marks = ", ".join("?" * len(row))
-        self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            # A full disk has rolled back already.
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _understood(self) -> Iterator[None]:
-        """Turn errors of SQLite about the file into errors that say which file and what to do."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            full = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
-            said = "the disk is full" if full else str(error)
-            raise OSError(f"cannot write {str(self.path)!r}: {said}; finished runs are kept, --resume goes on") from None
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-                raise ValueError(f"{str(self.path)!r} is not a store of a study") from None
-            raise OSError(f"cannot use {str(self.path)!r}: {error}") from None
 
 
 def load_rows(path: str | os.PathLike[str]) -> list[Row]:
@@ -238,17 +177,8 @@ def load_code(path: str | os.PathLike[str]) -> str:
 
 
 def _read(path: str | os.PathLike[str], table: str) -> list[Row]:
-    if not Path(path).is_file():
-        raise ValueError(f"there is no store {os.fspath(path)!r}")
-    connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=60)
-    try:
-        if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
-            raise ValueError(f"{os.fspath(path)!r} is not a store of a study")
+    with reading(path, Store) as connection:
         return _rows(connection, table)
-    except sqlite3.DatabaseError as error:
-        raise ValueError(f"{os.fspath(path)!r} is not a store of a study ({error})") from None
-    finally:
-        connection.close()
 
 
 def export_rows(rows: list[Row], path: str | os.PathLike[str]) -> None:
@@ -308,29 +238,5 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
     return [{name: row[name] for name in names_in_order} for row in found]
 
 
-def _lock(path: Path) -> sqlite3.Connection:
-    """Keep other studies out until this process ends, however it ends.
-
-    A second database serves as the lock, since that works wherever SQLite does, while its own locks have to stay free for
-    readers between two rows.
-    """
-    try:
-        lock = sqlite3.connect(f"{path}-lock", timeout=0, isolation_level=None)
-    except sqlite3.OperationalError as error:
-        raise ValueError(f"cannot write '{path}-lock': {error}") from None
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.DatabaseError as error:
-        lock.close()
-        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise ValueError(f"{str(path)!r} is in use: another process is running this study") from None
-        raise ValueError(f"cannot write '{path}-lock': {error}") from None
-    return lock
-
-
 def _signature(study: Row) -> str:
     return f"study {study['name']!r} (specification {study['fingerprint'][:12]}) of code {study['code']}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

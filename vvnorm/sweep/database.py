@@ -1,0 +1,159 @@
+"""SQLite files of finished work that survive being killed at any moment, each open for writing in one process."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+
+class Database:
+    """A file of rows, each there once it is written; use it in a `with` statement.
+
+    Beside it lies an empty file, `-lock`, by which other processes are kept out.
+
+    Parameters
+    ----------
+    path : path-like
+        Made if it is not there.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be written, is something else, or is in use.
+    """
+
+    kind: ClassVar[str]
+    """What the file is, for messages."""
+    application: ClassVar[int]
+    """What is written in the file to know it by; it changes with its tables."""
+    purpose: ClassVar[str]
+    """What the process that has it open is doing, for messages."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not self.path.absolute().parent.is_dir():
+            raise ValueError(f"cannot write {str(self.path)!r}: the folder does not exist")
+        if self.path.is_dir():
+            raise ValueError(f"cannot write {str(self.path)!r}: it is a folder")
+        self._lock = self._locked()
+        try:
+            with self._understood():
+                self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            try:
+                with self._understood():
+                    self._open()
+            except BaseException:
+                self._connection.close()
+                raise
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what is in it stays."""
+        self._connection.close()
+        self._lock.close()
+
+    def _open(self) -> None:
+        """Make the tables, or check that those there are are ours."""
+        execute = self._connection.execute
+        empty = not execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if not empty and execute("PRAGMA application_id").fetchone()[0] != self.application:
+            raise ValueError(f"{str(self.path)!r} is not {self.kind}")
+        execute("PRAGMA journal_mode = WAL")
+        # A commit returns once the row is on the disk: with NORMAL a loss of power could take the last ones back.
+        execute("PRAGMA synchronous = FULL")
+        execute("PRAGMA fullfsync = ON")
+        if empty:
+            with self._transaction():
+                execute(f"PRAGMA application_id = {self.application}")
+                self._create()
+
+    def _create(self) -> None:
+        """Make the tables."""
+        raise NotImplementedError
+
+    def _insert(self, table: str, row: Mapping[str, Any]) -> None:
+        names = ", ".join(map(quoted, row))
+        marks = ", ".join("?" * len(row))
+        self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # A full disk has rolled back already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Turn errors of SQLite about the file into errors that say which file and what to do."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            full = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
+            said = "the disk is full" if full else str(error)
+            raise OSError(f"cannot write {str(self.path)!r}: {said}; finished runs are kept, --resume goes on") from None
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                raise ValueError(f"{str(self.path)!r} is not {self.kind}") from None
+            raise OSError(f"cannot use {str(self.path)!r}: {error}") from None
+
+    def _locked(self) -> sqlite3.Connection:
+        """Keep other processes out until this one ends, however it ends.
+
+        A second database serves as the lock, since that works wherever SQLite does, while its own locks have to stay free
+        for readers between two rows.
+        """
+        try:
+            lock = sqlite3.connect(f"{self.path}-lock", timeout=0, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            raise ValueError(f"cannot write '{self.path}-lock': {error}") from None
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.DatabaseError as error:
+            lock.close()
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise ValueError(f"{str(self.path)!r} is in use: another process is {self.purpose}") from None
+            raise ValueError(f"cannot write '{self.path}-lock': {error}") from None
+        return lock
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str], kind: type[Database]) -> Iterator[sqlite3.Connection]:
+    """Open a database to read it, also while it is in use.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it is not of this kind.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"there is no store {os.fspath(path)!r}")
+    connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=60)
+    try:
+        if connection.execute("PRAGMA application_id").fetchone()[0] != kind.application:
+            raise ValueError(f"{os.fspath(path)!r} is not {kind.kind}")
+        yield connection
+    except sqlite3.DatabaseError as error:
+        raise ValueError(f"{os.fspath(path)!r} is not {kind.kind} ({error})") from None
+    finally:
+        connection.close()
+
+
+def quoted(name: str) -> str:
+    """A name of a column as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
