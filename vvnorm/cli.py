@@ -1220,14 +1220,16 @@ class _Table:
         if show_now is not None:
             known = [max(map(len, cells)) for cells in zip(columns, *show_now, strict=False)]
             self._widths = known + [max(len(name), len("NOT_SUPPORTED")) for name in columns[len(known) :]]
+            self._show(columns)
 
     def row(self, *cells: str) -> None:
         self.rows.append(cells)
-        if self._widths is None:
-            return
-        for line in (self.columns, cells) if len(self.rows) == 1 else (cells,):
-            padded = (cell.ljust(width) for cell, width in zip(line, self._widths, strict=True))
-            _say("  ".join(padded).rstrip() if sys.stdout.isatty() else "\t".join(line))
+        if self._widths is not None:
+            self._show(cells)
+
+    def _show(self, cells: "Sequence[str]") -> None:
+        padded = (cell.ljust(width) for cell, width in zip(cells, self._widths or (), strict=True))
+        _say("  ".join(padded).rstrip() if sys.stdout.isatty() else "\t".join(cells))
 
     def show(self) -> None:
         if not sys.stdout.isatty():

@@ -211,15 +211,16 @@ class _Session:
         flying: dict[Future[list[Ended]], list[Job]] = {}
         news = time.monotonic()
         self.length = getattr(executor, "chunk_seconds", CHUNK_SECONDS)
+        here = isinstance(executor, InProcess)
         # A call in this process is interrupted where it is; what runs elsewhere comes back first.
-        with _signals(ignored=isinstance(executor, InProcess)) as caught:
+        with _signals(ignored=here) as caught:
             try:
                 while self.pending or self.alone or flying:
                     self._submit(executor, slots, flying)
                     landed = wait(flying, _POLL_SECONDS, FIRST_COMPLETED).done
                     news = time.monotonic() if landed else self._look_after(executor, news)
                     back = [(future, flying.pop(future)) for future in landed]
-                    if not caught:  # workers get their next chunk before the last one is written
+                    if not caught and not here:  # workers get their next chunk before the last one is written
                         self._submit(executor, slots, flying)
                     for future, runs in back:
                         self._collect(future, runs)
