@@ -168,19 +168,19 @@ def test_second_start_needs_resume(run: Command, tmp_path: Path) -> None:
 def test_full_disk_is_one_line(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from vvnorm.sweep.store import Store
 
-    prepare = Store._prepare
+    prepare = Store._open
 
-    def small(store: Store, resume: bool) -> None:
-        prepare(store, resume)
+    def small(store: Store) -> None:
+        prepare(store)
         store._connection.execute("PRAGMA max_page_count = 12")
 
-    monkeypatch.setattr(Store, "_prepare", small)
+    monkeypatch.setattr(Store, "_open", small)
     refused(
         run("sweep", specify(tmp_path, seeds=200)), "cannot write 'example.sqlite': the disk is full", "--resume goes on"
     )
     kept = len(load_rows("example.sqlite"))
     assert 0 < kept < 400
-    monkeypatch.setattr(Store, "_prepare", prepare)
+    monkeypatch.setattr(Store, "_open", prepare)
     assert run("sweep", tmp_path / "study.toml", "--resume").out == "400 of 400 runs done in example.sqlite\n"
 
 
