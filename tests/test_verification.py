@@ -1,6 +1,7 @@
 """Many claims and figures at once: the same numbers wherever they are found, kept as they come, and nothing hidden."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
