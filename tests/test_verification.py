@@ -181,8 +181,8 @@ def test_a_claim_is_shown_before_the_next_one_is_checked(
     monkeypatch.setattr(claims, "run_case", look)
     run("verify", "rescaling", "uniqueness", "--draws", 1, "--jobs", 1)
     first, second = printed
-    assert printed[first] == ""
-    assert [line.split("\t")[0] for line in printed[second].splitlines()] == ["claim", first]
+    assert [line.split("\t")[0] for line in printed[first].splitlines()] == ["claim"]
+    assert [line.split("\t")[0] for line in printed[second].splitlines()] == [first]
 
 
 # --- going on ---------------------------------------------------------------------------------------------------------
