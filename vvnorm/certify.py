@@ -33,6 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm.data import Array, as_inputs, sorted_univariate
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS, GAP
+from vvnorm.validation import as_float64
 
 if TYPE_CHECKING:
     from vvnorm.certify_regularised import FitCertificate
@@ -317,13 +318,7 @@ def _judge_interpolant(
     if not isinstance(network, ReLUNetwork):
         raise TypeError("a PiecewiseLinear is judged as a regularised fit only: pass lam > 0")
     if dual is not None and (isinstance(dual, np.ndarray) or not hasattr(dual, "shape")):
-        try:
-            raw = np.asarray(dual)
-        except ValueError as error:
-            raise ValueError(f"dual is not a rectangular array: {error}") from None
-        if raw.dtype.kind not in "fiub":
-            raise TypeError(f"dual must hold real numbers, got dtype {raw.dtype}")
-        dual = np.asarray(raw, dtype=np.float64)
+        dual = as_float64(dual, "dual")
     if network.n_inputs != 1 or penalise_bias:
         from vvnorm.certify_multivariate import certify_points
 

@@ -42,6 +42,7 @@ from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS, GAP
+from vvnorm.validation import as_float64
 
 _BLOCK = 1 << 18  # label entries handed to compiled code at once
 _FOLLOWED = 1 << 10  # and followed at once there: they stay in the fastest cache
@@ -256,12 +257,7 @@ def certify_fit(
 def _as_rows(dual: Rows | ArrayLike, shape: tuple[int, ...]) -> Rows:
     """Read a dual array of a given shape; its entries are looked at block by block."""
     if isinstance(dual, np.ndarray) or not hasattr(dual, "shape"):
-        try:
-            raw = np.asarray(dual)
-        except ValueError as error:
-            raise ValueError(f"dual is not a rectangular array: {error}") from None
-        if raw.dtype.kind not in "fiub":
-            raise TypeError(f"dual must hold real numbers, got dtype {raw.dtype}")
+        raw = as_float64(dual, "dual")
         dual = raw[:, None] if raw.ndim == 1 else raw
     rows: Any = dual
     if tuple(rows.shape) != shape:

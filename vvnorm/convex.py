@@ -30,6 +30,7 @@ from vvnorm.data import Array, as_count, as_generator, as_inputs, as_labels, as_
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.univariate.interpolation import ConnectTheDots, connect_sorted
+from vvnorm.validation import as_float64
 
 _USABLE = ("optimal", "optimal_inaccurate", "user_limit")
 # More than Clarabel may reach: by its own word it then ends inaccurate, but with gaps far below those of its defaults.
@@ -440,7 +441,7 @@ def budgeted_fit(
     import cvxpy as cp
 
     program = _FitProgram(X, Y, loss, weights, skip)
-    limits = np.asarray(budgets, dtype=np.float64)
+    limits = as_float64(budgets, "budgets")
     if limits.shape != (program.outputs,) or not np.all((limits > 0) & (limits < np.inf)):
         raise ValueError(f"budgets must hold {program.outputs} positive finite numbers, got {budgets!r}")
     limits = limits / program.height**2 / program.heaviest

@@ -17,6 +17,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vvnorm.validation import as_float64
+
 Array = NDArray[np.float64]
 Repeats = Literal["error", "average", "first"]
 
@@ -35,18 +37,19 @@ def as_inputs(X: ArrayLike, name: str = "X") -> Array:
     Parameters
     ----------
     X : array-like, shape (N,) for one feature or (N, d)
-        Finite real numbers of any numeric type.
+        Finite real numbers of any numeric type, none masked.
     name : str
         How errors call the argument.
 
     Raises
     ------
     TypeError
-        If the entries are not real numbers.
+        If the entries are not real numbers (dates are none).
     ValueError
-        If the array is empty, has the wrong number of dimensions, or holds NaN or infinity.
+        If the array is empty, has the wrong number of dimensions, holds NaN or infinity or what float64 cannot hold
+        (`vvnorm.validation`), or is masked.
     """
-    values = _as_matrix(X, name)
+    values = _as_matrix(X, name, distinct=True)
     if values.shape[1] == 0:
         raise ValueError(f"{name} has no columns (shape {values.shape})")
     _reject_nonfinite(values, name, allow_nan=False)
@@ -59,22 +62,23 @@ def as_labels(Y: ArrayLike, n: int | None = None, name: str = "Y", *, allow_miss
     Parameters
     ----------
     Y : array-like, shape (N,) for one output or (N, T)
-        Labels, in the caller's units. NaN marks a missing label where `allow_missing` says so.
+        Labels, in the caller's units. NaN or a mask marks a missing label where `allow_missing` says so.
     n : int, optional
         The number of rows that the inputs have.
     name : str
         How errors call the argument.
     allow_missing : bool
-        Whether NaN is allowed.
+        Whether NaN and masks are allowed.
 
     Raises
     ------
     TypeError
         If the entries are not real numbers.
     ValueError
-        If shapes disagree, the array is empty, or it holds infinity (or NaN, or an output without any label).
+        If shapes disagree, the array is empty, or it holds infinity or what float64 cannot hold (or NaN, or an output
+        without any label).
     """
-    values = _as_matrix(Y, name)
+    values = _as_matrix(Y, name, allow_missing=allow_missing)
     if values.shape[1] == 0:
         raise ValueError(f"{name} has no outputs (shape {values.shape})")
     if n is not None and len(values) != n:
@@ -91,41 +95,15 @@ def is_empty(X: ArrayLike) -> bool:
     return len(X) == 0 if isinstance(X, list | tuple) else np.shape(X)[:1] == (0,)
 
 
-def _as_matrix(values: ArrayLike, name: str) -> Array:
-    try:
-        raw = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{name} is not a rectangular array: {error}") from None
-    if raw.dtype.kind == "O":
-        text = next((entry for entry in raw.flat if isinstance(entry, str | bytes)), None)
-        if text is not None:  # NumPy would parse it
-            raise TypeError(f"{name} must hold real numbers, got {text!r}")
-        try:
-            raw = raw.astype(np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"{name} must hold real numbers, got {_first_non_number(raw)!r}") from None
-    if raw.dtype.kind not in "fiub":
-        example = raw.flat[0] if raw.size else ""
-        raise TypeError(f"{name} must hold real numbers, got dtype {raw.dtype} (first entry {example!r})")
-    if raw.ndim == 1:
-        raw = raw[:, None]
-    if raw.ndim != 2:
-        raise ValueError(f"{name} must have 1 or 2 dimensions, got shape {raw.shape}")
-    if len(raw) == 0:
-        raise ValueError(f"{name} is empty (shape {raw.shape})")
-    if raw.dtype == np.float64:
-        return raw
-    with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf and is named as such below
-        return np.asarray(raw, dtype=np.float64)
-
-
-def _first_non_number(raw: NDArray[Any]) -> Any:
-    for entry in raw.flat:
-        try:
-            float(entry)
-        except (TypeError, ValueError):
-            return entry
-    return raw.flat[0]
+def _as_matrix(values: ArrayLike, name: str, *, allow_missing: bool = False, distinct: bool = False) -> Array:
+    found = as_float64(values, name, allow_missing=allow_missing, distinct=distinct)
+    if found.ndim == 1:
+        found = found[:, None]
+    if found.ndim != 2:
+        raise ValueError(f"{name} must have 1 or 2 dimensions, got shape {found.shape}")
+    if len(found) == 0:
+        raise ValueError(f"{name} is empty (shape {found.shape})")
+    return found
 
 
 def _reject_nonfinite(values: Array, name: str, *, allow_nan: bool) -> bool:

@@ -25,6 +25,7 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import draw
 from vvnorm.solution import Interpolant, interpolate
 from vvnorm.tolerances import GAP, LABEL_ROUNDING
+from vvnorm.validation import check_held, without_mask
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,17 +59,24 @@ class _Estimator(BaseEstimator):
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, **checks: Any
     ) -> tuple[Array, NDArray[Any], Array | None]:
         """Inputs (n, d), labels and weights (n,) or None."""
+        X, y = check_held(X, "X"), self._given_labels(y)
         inputs, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2, **checks)
         if sample_weight is None:
             return inputs, labels, None
-        weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
+        weights = _check_sample_weight(
+            check_held(sample_weight, "sample_weight"), inputs, dtype=np.float64, ensure_non_negative=True
+        )
         if not weights.any():
             raise ValueError("sample_weight has no non-zero entry: no sample counts")
         return inputs, labels, weights
 
+    def _given_labels(self, y: Any) -> Any:
+        """What is masked as NaN; refused unless the labels are numbers that float64 holds."""
+        return check_held(without_mask(y, "y", allow_missing=True), "y")
+
     def _evaluate(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
-        return self.solution_(validate_data(self, X, dtype=np.float64, reset=False))
+        return self.solution_(validate_data(self, check_held(X, "X"), dtype=np.float64, reset=False))
 
     @property
     def network_(self) -> ReLUNetwork:
@@ -395,6 +403,10 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
         x, targets, weights = _in_order(x, targets, weights)
         self.solution_ = fit(x, targets, self.lam, loss="logistic", weights=weights, **self._effort(x, targets))
         return self
+
+    def _given_labels(self, y: Any) -> Any:
+        """Classes of any kind, none masked."""
+        return without_mask(y, "y")
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Log-odds at X, shape (n, d): of the second class, shape (n,), or of each of more classes, shape (n, classes)."""

@@ -597,7 +597,7 @@ def _problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) -> Pro
 
 def _inputs(X: Any) -> tuple[Array, bool]:
     """Inputs as a contiguous (N,) array, and whether they do not decrease. In order between finite ends, all are finite."""
-    if isinstance(X, np.ndarray) and X.dtype == np.float64 and X.size == len(X) >= _LARGE:
+    if _has_no_mask(X) and X.dtype == np.float64 and X.size == len(X) >= _LARGE:
         x = np.ascontiguousarray(X.reshape(-1))
         if is_sorted(fixed(x)) and np.isfinite(x[[0, -1]]).all():
             return x, True
@@ -624,13 +624,18 @@ def _labels(Y: Any, n: int) -> Array:
     A large array of that kind is not scanned: the solver names what is not finite when it reads the labels. Only one whose
     first row is incomplete, so that an output may lack all labels, or that has the wrong shape, takes the long way.
     """
-    if isinstance(Y, np.ndarray):
+    if _has_no_mask(Y):
         in_place = Y.dtype == np.float64 and Y.flags.c_contiguous
         if in_place and Y.ndim in (1, 2) and Y.size >= _LARGE and len(Y) == n and np.isfinite(Y[0]).all():
             return np.asarray(Y.reshape(n, -1))
         if not in_place:
             _check_room(Y.size, "converted to C-contiguous float64")
     return np.ascontiguousarray(as_labels(Y, n, allow_missing=True))
+
+
+def _has_no_mask(array: Any) -> bool:
+    """Whether it is an array that may be read in place as it is."""
+    return isinstance(array, np.ndarray) and not isinstance(array, np.ma.MaskedArray)
 
 
 def _recoded(labels: Array, losses: tuple[Loss, ...]) -> Array:

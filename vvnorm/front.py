@@ -48,6 +48,7 @@ from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solution import as_tolerance, interpolate
 from vvnorm.tolerances import GAP
 from vvnorm.univariate.constant import best_constant
+from vvnorm.validation import as_float64
 
 _TRIALS = 60  # fits for one mixture; two to ten are usual
 _SHARE = 0.25  # of the tolerance that a fit may use up
@@ -283,7 +284,7 @@ class ParetoFront:
         points = self._as_losses(losses)
         cost = np.full(len(points), self.vv_norm)
         if vv_norms is not None:
-            given = as_labels(np.atleast_1d(np.asarray(vv_norms)), name="vv_norms")
+            given = as_labels(np.atleast_1d(as_float64(vv_norms, "vv_norms")), name="vv_norms")
             if given.shape not in ((len(points), 1), (1, 1)):
                 raise ValueError(f"vv_norms has shape {np.shape(vv_norms)}; there are losses of {len(points)} networks")
             if given.min() < 0:
@@ -295,7 +296,7 @@ class ParetoFront:
 
     def _as_losses(self, losses: ArrayLike) -> Array:
         S = len(self.data.tasks)
-        raw = np.asarray(losses)
+        raw = as_float64(losses, "losses")
         points = as_labels(raw[None] if raw.ndim == 1 else raw, name="losses")
         if points.shape[1] != S:
             raise ValueError(f"losses has {points.shape[1]} columns; there are {S} tasks")

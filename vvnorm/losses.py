@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
+from vvnorm.validation import without_mask
 
 NAMES: Final = ("squared", "logistic", "hinge", "huber", "one_class")
 SQUARED, LOGISTIC, HINGE, HUBER, ONE_CLASS = range(5)
@@ -79,7 +80,8 @@ class Loss:
         return f"{self.name}:{self.parameter:g}" if self.name in _DEFAULTS else self.name
 
     def value(self, u: Array, y: Array) -> Array:
-        """Evaluate the loss entry by entry, labels canonical; 0 where y is NaN."""
+        """Evaluate the loss entry by entry, labels canonical; 0 where y is NaN or masked."""
+        u, y = without_mask(u, "u"), without_mask(y, "y", allow_missing=True)
         with np.errstate(invalid="ignore"):
             if self.name == "squared":
                 values = (u - y) ** 2 / 2
@@ -150,6 +152,7 @@ def canonical_labels(Y: Array, losses: Sequence[Loss]) -> Array:
     ValueError
         If classes are neither {0, 1} nor {-1, 1}; the message names output and label.
     """
+    Y = without_mask(Y, "Y", allow_missing=True)
     result = Y
     for t, loss in enumerate(losses):
         if loss.name not in ("logistic", "hinge"):

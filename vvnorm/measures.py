@@ -16,6 +16,7 @@ from vvnorm.data import Array, as_count, as_generator, as_inputs, as_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.regions import Ball, Box, Hull, Region, as_region
 from vvnorm.tolerances import EPS
+from vvnorm.validation import as_float64
 
 __all__ = [
     "Ball",
@@ -416,6 +417,7 @@ def sup_distance(f: ReLUNetwork, g: ReLUNetwork, low: float, high: float) -> flo
             f"f and g must have one input and equal outputs, got {f.n_inputs} to {f.n_outputs} "
             f"and {g.n_inputs} to {g.n_outputs}"
         )
+    low, high = float(as_float64(low, "low")), float(as_float64(high, "high"))
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"low and high must be finite with low <= high, got {low!r} and {high!r}")
     kinks = np.concatenate([f.kinks[0], g.kinks[0]])

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from vvnorm.data import Array
 from vvnorm.tolerances import EPS
 from vvnorm.univariate.compiled import kernel, part
+from vvnorm.validation import as_float64
 
 _ROUNDING = 64 * EPS  # of an inner product of two unit vectors, for stopping: 4 tasks or 400 alike
 
@@ -62,7 +63,7 @@ def minimum_norm(gram: ArrayLike) -> MinimumNorm:
     >>> minimum_norm([[1.0, 0.0], [0.0, 4.0]]).weights
     array([0.8, 0.2])
     """
-    G = np.ascontiguousarray(gram, dtype=np.float64)
+    G = np.ascontiguousarray(as_float64(gram, "gram"))
     if G.ndim != 2 or G.shape[0] != G.shape[1] or not len(G):
         raise ValueError(f"gram must be a square matrix of inner products, got shape {G.shape}")
     if not np.isfinite(G).all():

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm.data import Array, as_inputs, is_empty, read_npz
 from vvnorm.files import atomic_write
 from vvnorm.tolerances import KINK
+from vvnorm.validation import as_float64
 
 if TYPE_CHECKING:
     import torch
@@ -394,12 +395,7 @@ def row_norms(rows: Array) -> Array:
 
 
 def _parameter(value: Any, name: str, ndim: int) -> Array:
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is not a rectangular array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    array = as_float64(value, name)
     if array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimensions, got shape {array.shape}")
     array = np.array(array, dtype=np.float64, order="K")

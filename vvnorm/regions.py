@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from vvnorm.data import Array, as_inputs
 from vvnorm.tolerances import EPS
+from vvnorm.validation import as_float64
 
 _HULL_DIMENSIONS = 7  # a hull of 1000 points has 18 thousand facets in 6 dimensions, and tenfold per two dimensions more
 _OVERLAP = 1e-9  # relative excess of the simplices' volume over the hull's that is more than rounding
@@ -293,7 +294,7 @@ def as_region(region: Region | ArrayLike, n_inputs: int) -> Region:
 
 
 def _vector(value: ArrayLike, name: str) -> Array:
-    column = as_inputs(np.atleast_1d(np.asarray(value)) if np.ndim(value) == 0 else value, name)
+    column = as_inputs(np.atleast_1d(as_float64(value, name)), name)
     if column.shape[1] != 1:
         raise ValueError(f"{name} must be one list of numbers, got shape {np.shape(value)}")
     return column[:, 0].copy()

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from vvnorm.claims import Verdict, decide
 from vvnorm.data import Array, as_count
 from vvnorm.tolerances import EPS
+from vvnorm.validation import as_float64
 
 __all__ = ["Ratio", "needed_sample", "paired_ratio", "trend_ratio"]
 
@@ -222,7 +223,7 @@ def _bootstrap(logs: Array, rng: np.random.Generator, level: float) -> tuple[flo
 def _logarithms(numbers: ArrayLike, name: str, dimensions: int) -> Array:
     """Logarithms of positive numbers: at least two rows, in as many dimensions as said."""
     try:
-        array = np.asarray(numbers, dtype=np.float64)
+        array = as_float64(numbers, name)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must hold real numbers in {dimensions} dimensions: {error}") from None
     if array.ndim != dimensions:

@@ -33,6 +33,7 @@ from numpy.typing import ArrayLike
 from vvnorm.data import Array, as_count, as_inputs, as_labels, column_place, csv_number, csv_rows
 from vvnorm.losses import as_loss
 from vvnorm.tasks import SOFTMAX, Task, as_tasks, one_hot, task_labels
+from vvnorm.validation import as_float64
 
 __all__ = ["BUILTIN", "Metric", "TaskData", "builtin_task_data", "load_task_data", "metric"]
 
@@ -139,7 +140,7 @@ def metric(task: Task, values: ArrayLike, truth: ArrayLike) -> Metric:
         all.
         NaN without known truth, and for the AUC of one class.
     """
-    u, y = as_inputs(values, "values"), np.asarray(truth, dtype=np.float64)
+    u, y = as_inputs(values, "values"), as_float64(truth, "truth", allow_missing=True)
     if u.shape != y.shape or u.shape[1] != len(task.outputs):
         raise ValueError(f"task {task.name!r} has {len(task.outputs)} outputs; got values {u.shape} and truth {y.shape}")
     known = ~np.isnan(y)

@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vvnorm.data import Array, as_generator, as_inputs
+from vvnorm.data import Array, as_generator, as_inputs, as_labels
 from vvnorm.losses import Loss, as_loss, canonical_labels
 from vvnorm.network import ReLUNetwork
+from vvnorm.validation import as_float64, without_mask
 
 SOFTMAX = "softmax"
 """Name of the loss of a multi-class task."""
@@ -120,10 +121,10 @@ def task_labels(Y: Array, tasks: Sequence[Task]) -> Array:
     ValueError
         For a label that a loss does not take, a task of classes with one class only, or a task without labels.
     """
-    labels = Y.copy()
+    labels = np.array(without_mask(Y, "Y", allow_missing=True))
     for task in tasks:
         columns = list(task.outputs)
-        block = Y[:, columns]
+        block = labels[:, columns]
         if np.isnan(block).all():
             raise ValueError(f"task {task.name!r} has no label at all (every entry is NaN)")
         if task.is_multiclass:
@@ -132,7 +133,8 @@ def task_labels(Y: Array, tasks: Sequence[Task]) -> Array:
         labels[:, columns] = canonical_labels(block, (task.separate,) * len(columns))
         if task.separate.name in ("logistic", "hinge"):
             for column in columns:
-                present = Y[:, column][~np.isnan(Y[:, column])]
+                present = block[:, columns.index(column)]
+                present = present[~np.isnan(present)]
                 if len(np.unique(present)) < 2:
                     raise ValueError(
                         f"task {task.name!r} has one class only: every label of output {column} is {present[0]:g}"
@@ -166,7 +168,7 @@ def one_hot(labels: ArrayLike) -> tuple[Array, Array]:
     classes : (C,) array
         The labels that the columns stand for, increasing.
     """
-    column = np.asarray(labels, dtype=np.float64).ravel()
+    column = as_float64(labels, "labels", allow_missing=True, distinct=True).ravel()
     classes = np.unique(column[~np.isnan(column)])
     rows = (column[:, None] == classes).astype(np.float64)
     rows[np.isnan(column)] = np.nan
@@ -178,7 +180,7 @@ def mean_weights(Y: Array, tasks: Sequence[Task]) -> Array:
 
     `vvnorm.fit` and `vvnorm.train` take them as `weights`; those of a task times a are its weight a in a weighted sum.
     """
-    present = ~np.isnan(Y)
+    present = ~np.isnan(without_mask(Y, "Y", allow_missing=True))
     weights = np.zeros(Y.shape)
     for task in tasks:
         for column in task.outputs:
@@ -229,6 +231,7 @@ class Standardisation:
 def background(X: Array, n: int, rng: np.random.Generator | int) -> Array:
     """Draw n points around inputs, (n, d): each feature alone, uniform on its range and a tenth of it on either side."""
     rng = as_generator(rng)
+    X = as_inputs(X)
     low, high = X.min(axis=0), X.max(axis=0)
     margin = _BACKGROUND_WIDTH * (high - low)
     points: Array = rng.uniform(low - margin, high + margin, (n, X.shape[1]))
@@ -256,6 +259,7 @@ def with_background(
     -------
     X, Y : (N + n, d) and (N + n, T) arrays
     """
+    X, Y = as_inputs(X), as_labels(Y, len(X), allow_missing=True)
     normal = X[Y[:, column] == 1]
     points = background(normal, len(normal) if n is None else n, rng)
     labels = np.full((len(points), Y.shape[1]), np.nan)

@@ -32,6 +32,7 @@ from vvnorm.data import Array
 from vvnorm.network import row_norms
 from vvnorm.threads import one_blas_thread
 from vvnorm.tolerances import EPS
+from vvnorm.validation import as_float64
 
 _MAX_STEPS = 100
 _PATIENCE = 8  # steps without a better gap after which rounding is taken to be the limit
@@ -155,7 +156,7 @@ def least_change(B: Array, residual: Array, weights: Array) -> Array:
 
 
 def _checked(B: ArrayLike, Z: ArrayLike, lam: float, eta: ArrayLike | None) -> tuple[Array, Array, Array | None]:
-    columns, targets = np.asarray(B, dtype=np.float64), np.asarray(Z, dtype=np.float64)
+    columns, targets = as_float64(B, "B"), as_float64(Z, "Z")
     if columns.ndim != 2 or targets.ndim != 2 or len(columns) != len(targets) or 0 in targets.shape:
         raise ValueError(f"B must be (n, K) and Z (n, T) with n, T >= 1, got {columns.shape} and {targets.shape}")
     for name, value in (("B", columns), ("Z", targets)):
@@ -165,7 +166,7 @@ def _checked(B: ArrayLike, Z: ArrayLike, lam: float, eta: ArrayLike | None) -> t
         raise ValueError(f"lam must be non-negative and finite, got {lam!r}")
     if eta is None:
         return columns, targets, None
-    start = np.asarray(eta, dtype=np.float64)
+    start = as_float64(eta, "eta")
     if start.shape != (columns.shape[1],) or not np.all(start >= 0):
         raise ValueError(f"eta must hold {columns.shape[1]} non-negative numbers, got shape {start.shape}")
     return columns, targets, start

@@ -21,6 +21,7 @@ import numpy as np
 from vvnorm.data import Array, as_count
 from vvnorm.minimum_norm import minimum_norm_weights
 from vvnorm.tolerances import EPS
+from vvnorm.validation import without_mask
 
 Gradients = Literal["none", "representation", "parameters"]
 
@@ -327,7 +328,7 @@ def as_weighting(weighting: "str | Weighting | Sequence[float]", tasks: int) -> 
     elif isinstance(weighting, Weighting):
         chosen = weighting
     elif isinstance(weighting, Sequence | np.ndarray):
-        chosen = Fixed(tuple(float(weight) for weight in weighting))
+        chosen = Fixed(tuple(without_mask(weighting, "weighting")))
     else:
         raise TypeError(f"weighting must be a name, a Weighting, or one number per task; got {weighting!r}")
     chosen.check(tasks)
