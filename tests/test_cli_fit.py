@@ -11,7 +11,12 @@ from commands import XY, Command, Run, runner, strict
 
 from vvnorm import ReLUNetwork, builtin_dataset, fit, lambda_max
 
-DATA = {"x": [0, 1, 1, 2, 3, 4, 5], "y": [0, 1, 3, 0, 2, 5, 1], "z": [0, 1, 0, 1, 1, 0, ""]}
+DATA = {
+    "x": [0, 1, 1, 2, 3, 4, 5],
+    "y": [0, 1, 3, 0, 2, 5, 1],
+    "z": [0, 1, 0, 1, 1, 0, ""],
+    "line": [3, 1, 1, -1, -3, -5, -7],
+}
 
 
 @pytest.fixture
@@ -175,15 +180,15 @@ def test_the_commands_of_the_readme_run(run: Command) -> None:
         (("solve", *XY, "--lam", 1, "--loss", "z=hinge"), ("no output 'z'", "there are: y")),
         (("solve", *XY, "--lam", 1, "--loss", "y=hinge", "--loss", "y=squared"), ("'y' twice",)),
         (("solve", *XY, "--lam", 1, "--loss", "hinge", "--loss", "squared"), ("'hinge' and 'squared'", "COL=NAME")),
-        (("solve", *XY, "--lam", 1, "--loss", "logistic"), ("output 0 has the label", "logistic")),
+        (("solve", *XY, "--lam", 1, "--loss", "logistic"), ("data.csv", "column 'y' has", "classes takes two")),
         (("solve", *XY, "--lam", 1, "--tol", 2), ("tol must lie between 0 and 1",)),
         (("solve", "--x", "x,z", "--y", "y", "--lam", 1), ("data.csv",)),
         (("solve", *XY, "--lam", 1, "--auxiliary", "infinite"), ("--auxiliary", "--lam")),
         (("solve", *XY, "--lam", 1, "--sparse"), ("--sparse goes with",)),
         (("solve", "--x", "x,y", "--y", "z", "--lam", 1, "--loss", "hinge"), ("loss 'hinge' has a corner",)),
-        (("path", "--x", "x,y", "--y", "x"), ("lam_max is 0: an affine function",)),
-        (("path", "--x", "x", "--y", "x"), ("lam_max is 0",)),
-        (("solve", "--x", "x", "--y", "x", "--lam", 1, "--relative"), ("lam_max is 0",)),
+        (("path", "--x", "x,y", "--y", "line"), ("lam_max is 0: an affine function",)),
+        (("path", "--x", "x", "--y", "line"), ("lam_max is 0",)),
+        (("solve", "--x", "x", "--y", "line", "--lam", 1, "--relative"), ("lam_max is 0",)),
         (("path", *XY, "--from", 0), ("--from must be a positive finite number",)),
         (("path", *XY, "--to", "inf"), ("--to must be a positive finite number",)),
         (("path", *XY, "--lams", 0), ("--lams",)),

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify import Certificate, Rows, _norms, _power_of_two, _scaled, _vv_norm
-from vvnorm.data import Array, as_inputs, as_labels
+from vvnorm.data import Array, RepeatedInput, as_inputs, as_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.neuron_bound import neuron_bound, ray_bound
 from vvnorm.tolerances import EPS
@@ -88,11 +88,7 @@ def _refuse_conflicts(x: Array, y: Array) -> None:
     differ = np.argwhere(high > low)
     if len(differ):
         group, output = differ[0]
-        raise ValueError(
-            f"X repeats the point {tuple(x[first[group]].tolist())} with different labels "
-            f"({float(low[group, output])!r} and {float(high[group, output])!r} in output {output}); "
-            "average them or keep one of them"
-        )
+        raise RepeatedInput.at(x[first[group]], low[group, output], high[group, output], int(output))
 
 
 def _checked_dual(dual: Rows, shape: tuple[int, ...]) -> Array:

@@ -7,6 +7,7 @@ Exit codes: 0 ok; 1 violated or not certified; 2 inconclusive; 64 usage or bad i
 import math
 import os
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import vvnorm
+from vvnorm.csv_files import CsvFormat
+from vvnorm.data import RepeatedInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,6 +100,20 @@ XOption = Annotated[
 ]
 YOption = Annotated[
     list[str] | None, typer.Option("--y", metavar="COL[,COL]", help="Label column(s); repeatable.", show_default=False)
+]
+SepOption = Annotated[
+    str | None,
+    typer.Option("--sep", metavar="CHAR", help="CSV: what separates fields; tab is one.", show_default="found"),
+]
+DecimalOption = Annotated[
+    str | None, typer.Option("--decimal", metavar="CHAR", help="CSV: the decimal mark, . or ,", show_default="found")
+]
+EncodingOption = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help="CSV: such as latin-1.", show_default="UTF-8, or found"),
+]
+HeaderOption = Annotated[
+    bool, typer.Option("--header/--no-header", help="CSV: whether a line names columns; else they are 1, 2, ..")
 ]
 RepeatsOption = Annotated[RepeatsPolicy, typer.Option("--repeats", help="What to do with different labels at one input.")]
 AuxOption = Annotated[int, typer.Option("--aux", metavar="M", min=0, help="Append M Gaussian auxiliary outputs.")]
@@ -290,6 +307,10 @@ def solve(
     data: DataArgument,
     x: XOption = None,
     y: YOption = None,
+    sep: SepOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    header: HeaderOption = True,
     lam: Annotated[
         float | None,
         typer.Option(help="Fit with a loss plus this times the VV norm; by default interpolate.", show_default=False),
@@ -319,7 +340,8 @@ def solve(
 
     _check_outputs(json, out, plot, save_certificate)
     _check_combination(lam, loss, relative, auxiliary, sparse, save_certificate)
-    dataset = _load(data, x, y, aux, sigma, seed, repeats, fit=lam is not None)
+    csv = CsvFormat(sep, decimal, encoding, header)
+    dataset = _load(data, x, y, csv, aux, sigma, seed, repeats, loss, fit=lam is not None)
     if plot:
         from vvnorm.plotting import refuse_undrawable
 
@@ -336,6 +358,7 @@ def solve(
     else:
         solution = _fitted(dataset, lam, relative, _losses(loss, dataset.y_names), sparse, options)
     complaints = solution.verify()
+    _say_labels(dataset)
     for name, text in solution.summary_lines(dataset.y_names):
         _say(f"{name:>18}  {text}")
     if save_certificate:
@@ -347,7 +370,7 @@ def solve(
 
         draw(solution, dataset.x_names, dataset.y_names, plot)
     if json:
-        extra = {"source": dataset.source, "y_names": dataset.y_names, "complaints": complaints}
+        extra = {"source": dataset.source, "y_names": dataset.y_names, "labels": dataset.notes, "complaints": complaints}
         write_json(json, solution.record() | extra)
     return _conclude(complaints)
 
@@ -409,6 +432,10 @@ def fits_along_path(
     data: DataArgument,
     x: XOption = None,
     y: YOption = None,
+    sep: SepOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    header: HeaderOption = True,
     lams: Annotated[int, typer.Option(min=1, help="Number of fits.")] = 30,
     start: Annotated[float, typer.Option("--from", help="First lam, in units of lam_max.")] = 1.0,
     stop: Annotated[float, typer.Option("--to", help="Last lam, in units of lam_max.")] = 1e-4,
@@ -434,7 +461,7 @@ def fits_along_path(
     for option, value in (("--from", start), ("--to", stop)):
         if not 0 < value < float("inf"):
             raise ValueError(f"{option} must be a positive finite number, got {value!r}")
-    dataset = _load(data, x, y, aux, sigma, seed, repeats, fit=True)
+    dataset = _load(data, x, y, CsvFormat(sep, decimal, encoding, header), aux, sigma, seed, repeats, loss, fit=True)
     losses = _losses(loss, dataset.y_names)
     options: dict[str, Any] = {
         "skip": skip,
@@ -451,6 +478,7 @@ def fits_along_path(
         for fit in fits:
             rows.append(fit.record() | {"complaints": fit.verify()})
             step(fit)
+    _say_labels(dataset)
     bends = "knots" if "knots" in rows[0] else "neurons"
     table = _Table("lam", "lam / lam_max", "objective", "loss", "VV norm", bends, "relative gap")
     for row in rows:
@@ -463,7 +491,7 @@ def fits_along_path(
 
         plot_path(fits, dataset.x_names[0], plot)
     if json:
-        write_json(json, {"source": dataset.source, "y_names": dataset.y_names, "fits": rows})
+        write_json(json, {"source": dataset.source, "y_names": dataset.y_names, "labels": dataset.notes, "fits": rows})
     return _conclude([f"lam {row['lam']:.6g}: {complaint}" for row in rows for complaint in row["complaints"]])
 
 
@@ -473,6 +501,10 @@ def certify(
     data: DataArgument,
     x: XOption = None,
     y: YOption = None,
+    sep: SepOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    header: HeaderOption = True,
     lam: Annotated[
         float | None,
         typer.Option(help="Judge as a fit with this weight of the VV norm, not as an interpolant.", show_default=False),
@@ -508,10 +540,11 @@ def certify(
     found = load_certificate(certificate) if certificate else None
     saved = ReLUNetwork.load(network)
     fit = lam is not None or isinstance(found, FitCertificate)
-    dataset = _load(data, x, y, aux, sigma, seed, repeats, fit=fit)
+    dataset = _load(data, x, y, CsvFormat(sep, decimal, encoding, header), aux, sigma, seed, repeats, loss, fit=fit)
     if found is None:
         found = _judge(saved, dataset, lam, _losses(loss, dataset.y_names), skip, penalise_bias)
     numbers = found.numbers()
+    _say_labels(dataset)
     for name, value in numbers.items():
         _say(f"{name_of(name):>18}  {f'{value:.10g}' if isinstance(value, float) else value}")
     complaints = found.complaints(saved, dataset.X, dataset.Y, tol=tol)
@@ -540,6 +573,10 @@ def train(
     data: DataArgument,
     x: XOption = None,
     y: YOption = None,
+    sep: SepOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    header: HeaderOption = True,
     width: Annotated[int | None, typer.Option(min=1, help="Neurons; by default from the data.", show_default=False)] = None,
     lam: Annotated[float | None, typer.Option(help="Weight of the VV norm; by default tiny.", show_default=False)] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Number of networks, trained together.")] = 8,
@@ -580,7 +617,7 @@ def train(
     from vvnorm.training import train as run
 
     _check_outputs(json, out, plot)
-    dataset = _load(data, x, y, aux, sigma, seed, repeats)
+    dataset = _load(data, x, y, CsvFormat(sep, decimal, encoding, header), aux, sigma, seed, repeats)
     if plot and dataset.X.shape[1] != 1:
         raise ValueError(f"--plot needs one input column, got {', '.join(dataset.x_names)}")
     if has_missing(dataset.Y):
@@ -679,6 +716,10 @@ def tasks(
             show_default=False,
         ),
     ] = None,
+    sep: SepOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    header: HeaderOption = True,
     weighting: Annotated[
         list[str] | None,
         typer.Option(
@@ -727,7 +768,7 @@ def tasks(
     if repeated := [name for name in chosen if chosen.count(name) > 1]:
         raise ValueError(f"--weighting names {repeated[0]} twice")
     _check_folder(out, len(chosen))
-    found = _task_data(data, task, x, seed)
+    found = _task_data(data, task, x, CsvFormat(sep, decimal, encoding, header), seed)
     usual = {"seeds": 3, "width": 32, "steps": 150} if quick else {"seeds": 5, "width": 64, "steps": 1000}
     asked = {"seeds": seeds, "width": width, "steps": steps}
     settings: dict[str, Any] = usual | {name: value for name, value in asked.items() if value is not None}
@@ -797,16 +838,17 @@ def _task_study(quick: bool, seed: int, table: Path | None, options: dict[str, A
     return OK
 
 
-def _task_data(data: str, specs: list[str] | None, x: list[str] | None, seed: int) -> "TaskData":
+def _task_data(data: str, specs: list[str] | None, x: list[str] | None, csv: CsvFormat, seed: int) -> "TaskData":
     from vvnorm.task_data import builtin_task_data, load_task_data
 
     if data.startswith("builtin:"):
         if specs or x:
             raise ValueError(f"--{'task' if specs else 'x'} belongs to files; built-in data have their tasks and inputs")
+        _refuse_csv_options(csv)
         return builtin_task_data(data.removeprefix("builtin:"), seed)
     if not specs:
         raise ValueError(f"--task must say what is learned from {data!r}, NAME=LOSS[:PARAMETER][:COLUMN[=VALUE]]")
-    return load_task_data(data, specs, None if x is None else _columns(x))
+    return load_task_data(data, specs, x, **asdict(csv))
 
 
 def _weighting(text: str) -> str | tuple[float, ...]:
@@ -1111,30 +1153,49 @@ def _load(
     data: str,
     x: list[str] | None,
     y: list[str] | None,
+    csv: CsvFormat,
     aux: int,
     sigma: float,
     seed: int,
     repeats: RepeatsPolicy,
+    loss: list[str] | None = None,
     *,
     fit: bool = False,
 ) -> "Dataset":
     """Load a file or built-in data, merge repeated inputs, append auxiliary outputs.
 
-    A fit takes different labels at one input as they are; repeats are then merged only if a policy asks for it.
+    A fit takes different labels at one input as they are, and so do solvers for several inputs, or they say why not;
+    repeats are then merged only if a policy asks for it.
     """
-    from vvnorm.data import builtin_dataset, gaussian_auxiliary, load_dataset
+    from vvnorm.csv_files import column_names, read_table
+    from vvnorm.data import builtin_dataset, gaussian_auxiliary, load_dataset, table_dataset
 
     if data.startswith("builtin:"):
         if x or y:
             raise ValueError("--x and --y belong to files; built-in data have their columns")
+        _refuse_csv_options(csv)
         dataset = builtin_dataset(data.removeprefix("builtin:"))
     elif not x or not y:
         raise ValueError(f"{'--x' if not x else '--y'} must name the column(s) of {data!r} to use")
+    elif Path(data).suffix == ".npz":
+        dataset = load_dataset(data, x, y, **asdict(csv))
     else:
-        dataset = load_dataset(data, _columns(x), _columns(y))
-    if dataset.X.shape[1] == 1 and not (fit and repeats is RepeatsPolicy.error):
+        table = read_table(Path(data), csv)
+        dataset = table_dataset(table, x, y, [name for name in column_names(y, table.names) if _has_classes(name, loss)])
+    if repeats is not RepeatsPolicy.error or (dataset.X.shape[1] == 1 and not fit):
         dataset = dataset.merged(repeats.value)
     return dataset.with_auxiliary(gaussian_auxiliary(dataset.Y, aux, sigma, seed)) if aux else dataset
+
+
+def _refuse_csv_options(csv: CsvFormat) -> None:
+    if csv != CsvFormat():
+        raise ValueError("--sep, --decimal, --encoding and --no-header belong to CSV files, not to built-in data")
+
+
+def _has_classes(name: str, options: list[str] | None) -> bool:
+    """Whether the loss that `--loss` names for an output is one of classes."""
+    own = {column: loss for column, _, loss in (option.rpartition("=") for option in options or [])}
+    return own.get(name, own.get("", "")).strip() in ("logistic", "hinge")
 
 
 def _losses(options: list[str] | None, y_names: tuple[str, ...]) -> list[str]:
@@ -1168,8 +1229,10 @@ def _relative(ratios: list[float], dataset: "Dataset", losses: list[str], option
     return [ratio * largest for ratio in ratios]
 
 
-def _columns(options: list[str]) -> list[str]:
-    return [name.strip() for names in options for name in names.split(",") if name.strip()]
+def _say_labels(dataset: "Dataset") -> None:
+    """Say how classes were read."""
+    for note in dataset.notes:
+        _say(f"{'labels':>18}  {note}")
 
 
 def _check_outputs(
@@ -1309,6 +1372,9 @@ def main(arguments: list[str] | None = None) -> None:
         code = INTERRUPTED
     except parser_error as error:
         print(f"vvnorm: {' '.join(error.format_message().split())}", file=sys.stderr)
+        code = USAGE
+    except RepeatedInput as error:
+        print(f"vvnorm: {error.fact}; --repeats average, or first, merges them", file=sys.stderr)
         code = USAGE
     except (ValueError, TypeError, OSError, MemoryError) as error:
         print(f"vvnorm: {' '.join(str(error).split())}", file=sys.stderr)

@@ -4,12 +4,11 @@ Everything that enters the toolkit passes through `as_inputs` and `as_labels` he
 boundary. Labels may be missing (NaN) only where the caller says so.
 """
 
-import csv
 import math
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +16,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vvnorm.csv_files import (
+    Column,
+    CsvFormat,
+    Table,
+    column_names,
+    read_classes,
+    read_inputs,
+    read_numbers,
+    read_table,
+    two_classes,
+)
 from vvnorm.validation import as_float64
 
 Array = NDArray[np.float64]
@@ -24,6 +34,7 @@ Repeats = Literal["error", "average", "first"]
 
 _DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error)
 _FEW = 10_000  # entries of which one product more costs less than to tell NumPy what to ignore
+_NO_COLUMN = "x and y must each name at least one column"
 _REPEATS = ("error", "average", "first")
 _BUILTIN = ("diabetes", "diabetes_age", "linnerud")
 
@@ -205,6 +216,8 @@ class Dataset:
         Column names, `x0, x1, ..` and `y0, y1, ..` if none are known.
     source : str
         Where the data came from.
+    notes : tuple of str
+        How labels were read, where that is not plain.
     """
 
     X: Array
@@ -212,6 +225,7 @@ class Dataset:
     x_names: tuple[str, ...] = ()
     y_names: tuple[str, ...] = ()
     source: str = field(default="arrays")
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         X = as_inputs(self.X).copy()
@@ -233,12 +247,16 @@ class Dataset:
         labels = as_labels(Y, len(self), allow_missing=True)
         extra = labels.shape[1] - self.Y.shape[1]
         names = self.y_names + tuple(f"auxiliary{i + 1}" for i in range(extra))
-        return Dataset(self.X, labels, self.x_names, names, f"{self.source}, {extra} auxiliary outputs")
+        return Dataset(self.X, labels, self.x_names, names, f"{self.source}, {extra} auxiliary outputs", self.notes)
 
     def merged(self, repeats: Repeats) -> "Dataset":
-        """Return the data set with repeated inputs merged by the given policy (one input feature only)."""
-        x, Y = sorted_univariate(self.X, self.Y, repeats=repeats)
-        return Dataset(x[:, None], Y, self.x_names, self.y_names, f"{self.source}, repeated x: {repeats}")
+        """Return the data set with repeated inputs merged by the policy; see `sorted_univariate`. One feature is sorted."""
+        if self.X.shape[1] == 1:
+            x, Y = sorted_univariate(self.X, self.Y, repeats=repeats)
+            X = x[:, None]
+        else:
+            X, Y = _merged_points(self.X, self.Y, repeats)
+        return Dataset(X, Y, self.x_names, self.y_names, f"{self.source}, repeated x: {repeats}", self.notes)
 
 
 def sorted_univariate(X: ArrayLike, Y: ArrayLike, *, repeats: Repeats = "error") -> tuple[Array, Array]:
@@ -280,11 +298,41 @@ def sorted_univariate(X: ArrayLike, Y: ArrayLike, *, repeats: Repeats = "error")
     first = np.flatnonzero(np.concatenate(([True], x[1:] > x[:-1])))
     if len(first) == len(x):
         return x, labels
-    return x[first], _merge_groups(x, labels, first, repeats)
+    return x[first], _merge_groups(x[:, None], labels, first, repeats)
 
 
-def _merge_groups(x: Array, labels: Array, first: NDArray[np.intp], repeats: Repeats) -> Array:
-    """Merge the rows of each group; groups begin at the rows `first` of the sorted data."""
+def _merged_points(X: Array, labels: Array, repeats: Repeats) -> tuple[Array, Array]:
+    """Distinct inputs (M, d) in the order in which they first come, and their labels; see `sorted_univariate`."""
+    if repeats not in _REPEATS:
+        raise ValueError(f"repeats must be one of {', '.join(_REPEATS)}, got {repeats!r}")
+    points, place = np.unique(X, axis=0, return_inverse=True)
+    order = np.argsort(place.reshape(-1), kind="stable")
+    first = np.searchsorted(place.reshape(-1)[order], np.arange(len(points)))
+    merged = _merge_groups(X[order], labels[order], first, repeats)
+    arrival = np.argsort(order[first])
+    return X[order[first]][arrival], merged[arrival]
+
+
+class RepeatedInput(ValueError):
+    """Labels that differ at one input; `fact` says which, without what to do about it in Python."""
+
+    def __init__(self, fact: str) -> None:
+        super().__init__(fact)
+        self.fact = fact
+
+    @classmethod
+    def at(cls, point: Array, low: float, high: float, output: int) -> "RepeatedInput":
+        """An input (d,), and two labels that one of its outputs has."""
+        place = point.tolist()
+        where = f"the value {place[0]!r}" if len(place) == 1 else f"the point {tuple(place)}"
+        return cls(f"X repeats {where} with different labels ({float(low)!r} and {float(high)!r} in output {output})")
+
+    def __str__(self) -> str:
+        return f"{self.fact}; merge them with Dataset(X, Y).merged('average'), or 'first', or use fit, which takes them all"
+
+
+def _merge_groups(X: Array, labels: Array, first: NDArray[np.intp], repeats: Repeats) -> Array:
+    """Merge the rows of each group; groups begin at the rows `first` of the sorted inputs (N, d)."""
     with np.errstate(invalid="ignore"):
         low = np.fmin.reduceat(labels, first, axis=0)
         high = np.fmax.reduceat(labels, first, axis=0)
@@ -293,12 +341,8 @@ def _merge_groups(x: Array, labels: Array, first: NDArray[np.intp], repeats: Rep
         return low
     if repeats == "error":
         group, output = differ[0]
-        raise ValueError(
-            f"X repeats the value {float(x[first[group]])!r} with different labels "
-            f"({float(low[group, output])!r} and {float(high[group, output])!r} in output {output}); "
-            'average them or keep the first with repeats="average" or "first"'
-        )
-    ends = np.append(first[1:], len(x))
+        raise RepeatedInput.at(X[first[group]], low[group, output], high[group, output], int(output))
+    ends = np.append(first[1:], len(X))
     merged = low.copy()
     for group in np.unique(differ[:, 0]):
         rows = labels[first[group] : ends[group]]
@@ -481,29 +525,48 @@ def builtin_dataset(name: str) -> Dataset:
     return Dataset(bunch.data[:, 1:2], bunch.target, ("situps",), ("weight", "waist", "pulse"), "scikit-learn linnerud")
 
 
-def load_dataset(path: str | os.PathLike[str], x: str | Sequence[str], y: str | Sequence[str]) -> Dataset:
-    """Load columns by name from a CSV file (with a header line) or from the arrays of an NPZ file.
+def load_dataset(
+    path: str | os.PathLike[str],
+    x: str | Sequence[str],
+    y: str | Sequence[str],
+    *,
+    classes: Sequence[str] = (),
+    sep: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    header: bool = True,
+) -> Dataset:
+    """Load columns by name from a CSV file or from the arrays of an NPZ file.
 
     Parameters
     ----------
     path : path-like
-        `.npz` is read as NPZ (never pickle), anything else as CSV in UTF-8.
+        `.npz` is read as NPZ (never pickle), anything else as CSV.
     x, y : sequences of str, or str for one
-        Names of the input and the label columns. In CSV an empty label field or `nan` is a missing label. In NPZ a
-        name is an array of shape (N,) or (N, k).
+        Names of the input and the label columns, all different. What is no column's name is taken apart at its commas
+        ('dose,age'). In NPZ a name is an array of shape (N,) or (N, k).
+    classes : sequence of str
+        Label columns of CSV that hold two classes, words or numbers: the last in order becomes 1 and the other 0, and
+        `notes` says so. Of 0 and 1, or -1 and 1, nothing is changed.
+    sep, decimal, encoding, header
+        How a CSV file is written, where it leaves that open: see `vvnorm.csv_files`, also for what is a missing label.
 
     Raises
     ------
     ValueError
-        If the file cannot be read or is damaged, a column is missing, or a field is not a number; the message names the
-        file, and the line and column where there are such.
+        If the file cannot be read or is damaged, a column is missing or named twice, or a field is not a number; the
+        message names the file, and the line (from 1, with header and comments) and column where there are such.
     """
-    file = Path(path)
-    x, y = ([names] if isinstance(names, str) else list(names) for names in (x, y))
-    names = [*x, *y]
-    if not x or not y:
-        raise ValueError("x and y must each name at least one column")
-    columns = _npz_columns(file, names) if file.suffix == ".npz" else _csv_columns(file, names)
+    if not len(x) or not len(y):
+        raise ValueError(_NO_COLUMN)
+    file, how = Path(path), CsvFormat(sep, decimal, encoding, header)
+    if file.suffix != ".npz":
+        return table_dataset(read_table(file, how), x, y, classes)
+    if how != CsvFormat() or classes:
+        raise ValueError(f"{file}: sep, decimal, encoding, header and classes are for CSV files")
+    arrays = read_npz(file)
+    x, y = _names(x, y, list(arrays))
+    columns = _npz_columns(file, arrays, [*x, *y])
     inputs, labels = columns[: len(x)], columns[len(x) :]
     x_names = tuple(name for name, column in zip(x, inputs, strict=True) for _ in range(column.shape[1]))
     y_names = tuple(name for name, column in zip(y, labels, strict=True) for _ in range(column.shape[1]))
@@ -513,70 +576,53 @@ def load_dataset(path: str | os.PathLike[str], x: str | Sequence[str], y: str | 
         raise ValueError(f"{file}: {error}") from None
 
 
-def csv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """Read a CSV file: its header, stripped, then its rows of text, each with the number of its line.
+def table_dataset(table: Table, x: str | Sequence[str], y: str | Sequence[str], classes: Sequence[str] = ()) -> Dataset:
+    """Read a data set from an open CSV file; parameters and errors are those of `load_dataset`."""
+    x, y = _names(x, y, table.names)
+    columns = table.columns([*x, *y])
+    mark = table.decimal([column for name, column in columns.items() if name not in classes])
+    X = read_inputs([columns[name] for name in x], mark)
+    labels, notes = [], []
+    for name in y:
+        if name in classes:
+            values, note = _read_two_classes(columns[name])
+            notes += [note] if note else []
+        else:
+            values = read_numbers(columns[name], mark)
+        if np.isnan(values).all():
+            raise ValueError(f"{table.file}: column {name!r} has no label at all")
+        labels.append(values)
+    return Dataset(X, np.column_stack(labels), tuple(x), tuple(y), str(table.file), tuple(notes))
 
-    Raises
-    ------
-    ValueError
-        If the file cannot be read, is empty or no CSV, or a row is longer or shorter than the header.
-    """
+
+def _read_two_classes(column: Column) -> tuple[Array, str]:
+    """Labels of two classes, and which is which where that is not plain."""
+    classes = read_classes(column)
     try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            if not header:
-                raise ValueError(f"{file}: the file is empty")
-            yield reader.line_num, header
-            for row in reader:
-                if row and len(row) != len(header):
-                    raise ValueError(f"{file}: line {reader.line_num} has {len(row)} fields, the header has {len(header)}")
-                if row:
-                    yield reader.line_num, row
-    except csv.Error as error:
-        raise ValueError(f"{file}: line {reader.line_num} is not valid CSV: {error}") from None
-    except OSError as error:
-        raise ValueError(f"cannot read {str(file)!r}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"cannot read {str(file)!r}: it is not UTF-8 text") from None
+        values, positive = two_classes(column.name, classes)
+    except ValueError as error:
+        raise ValueError(f"{column.file}: {error}") from None
+    if positive is None:
+        return values, ""
+    return values, f"{column.name}: {classes.shown(positive)} is 1, {classes.shown(1 - positive)} is 0"
 
 
-def _csv_columns(file: Path, names: Sequence[str]) -> list[Array]:
-    rows = csv_rows(file)
-    _, header = next(rows)
-    places = [column_place(file, header, name) for name in names]
-    values: list[list[float]] = [[] for _ in names]
-    for line, row in rows:
-        for column, place, name in zip(values, places, names, strict=True):
-            column.append(csv_number(row[place], file, line, name))
-    if not values[0]:
-        raise ValueError(f"{file}: there is a header but no data")
-    return [np.array(column)[:, None] for column in values]
+def _names(x: str | Sequence[str], y: str | Sequence[str], existing: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names of inputs and labels, all different."""
+    inputs, labels = column_names(x, existing), column_names(y, existing)
+    if not inputs or not labels:
+        raise ValueError(_NO_COLUMN)
+    for name in inputs:
+        if name in labels:
+            raise ValueError(f"column {name!r} is named as input and as label")
+    for letter, names in (("x", inputs), ("y", labels)):
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{letter} names column {name!r} twice")
+    return inputs, labels
 
 
-def column_place(file: Path, header: list[str], name: str) -> int:
-    """Where the only column of that name is."""
-    if header.count(name) != 1:
-        problem = "no column" if name not in header else "more than one column"
-        raise ValueError(f"{file}: {problem} named {name!r}; there are: {', '.join(header)}")
-    return header.index(name)
-
-
-def csv_number(text: str, file: Path, line: int, name: str) -> float:
-    """Read a field as a number; NaN if it is empty."""
-    text = text.strip()
-    if not text:
-        return math.nan
-    try:
-        if "_" in text:  # Python's own spelling of 1000 as 1_000 is no number in a data file
-            raise ValueError
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{file}: line {line}, column {name!r}: {text!r} is not a number") from None
-
-
-def _npz_columns(file: Path, names: Sequence[str]) -> list[Array]:
-    arrays = read_npz(file)
+def _npz_columns(file: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence[str]) -> list[Array]:
     for name in names:
         if name not in arrays:
             raise ValueError(f"{file}: no array named {name!r}; there are: {', '.join(arrays)}")

@@ -17,20 +17,32 @@ normal=one-class:NU:COL=VAL  rows with VAL are normal; others are outliers, used
 normal=one-class:NU          all rows are normal
 ===========================  ==========================================================================================
 
-A PARAMETER is taken for one if it is a number; a column of that name is then written after it. An empty field is a missing
-label, as is `nan`.
+A PARAMETER is taken for one if it is a number; a column of that name is then written after it. `vvnorm.csv_files` says what
+is a missing label.
 """
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vvnorm.data import Array, as_count, as_inputs, as_labels, column_place, csv_number, csv_rows
+from vvnorm.csv_files import (
+    Column,
+    CsvFormat,
+    Table,
+    column_names,
+    is_number,
+    read_classes,
+    read_inputs,
+    read_numbers,
+    read_table,
+    two_classes,
+)
+from vvnorm.data import Array, as_count, as_inputs, as_labels
 from vvnorm.losses import as_loss
 from vvnorm.tasks import SOFTMAX, Task, as_tasks, one_hot, task_labels
 from vvnorm.validation import as_float64
@@ -278,16 +290,27 @@ class _Labels(NamedTuple):
     note: str = ""
 
 
-def load_task_data(path: str | os.PathLike[str], specs: Sequence[str], x: Sequence[str] | None = None) -> TaskData:
-    """Read a CSV file with a header line, in UTF-8.
+def load_task_data(
+    path: str | os.PathLike[str],
+    specs: Sequence[str],
+    x: str | Sequence[str] | None = None,
+    *,
+    sep: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    header: bool = True,
+) -> TaskData:
+    """Read a CSV file.
 
     Parameters
     ----------
     path : path-like
     specs : sequence of str
         Tasks, as this module's beginning says.
-    x : sequence of str, optional
-        Columns that are inputs; by default all that no task names.
+    x : sequence of str, or str, optional
+        Columns that are inputs, named as in `vvnorm.load_dataset`; by default all that no task names.
+    sep, decimal, encoding, header
+        How the file is written, where it leaves that open: see `vvnorm.csv_files`.
 
     Raises
     ------
@@ -300,31 +323,25 @@ def load_task_data(path: str | os.PathLike[str], specs: Sequence[str], x: Sequen
     names = [spec.name for spec in tasks]
     if repeated := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"two tasks are called {repeated[0]!r}; they must have different names")
-    file = Path(path)
-    rows = csv_rows(file)
-    _, header = next(rows)
-    targets = [_target(spec, file, header) for spec in tasks]
-    inputs = _input_names(x, header, {column: spec.name for spec, (column, _) in zip(tasks, targets, strict=True)})
-    places = [column_place(file, header, name) for name in inputs]
-    lines, fields = [], []
-    for line, row in rows:
-        lines.append(line)
-        fields.append(row)
-    if not fields:
-        raise ValueError(f"{file}: there is a header but no data")
-    X = np.array([[_input(row[k], file, line, header[k]) for k in places] for line, row in zip(lines, fields, strict=True)])
-    columns = {name: [row[header.index(name)].strip() for row in fields] for name, _ in targets if name}
+    table = read_table(Path(path), CsvFormat(sep, decimal, encoding, header))
+    targets = [_target(spec, table) for spec in tasks]
+    inputs = _input_names(x, table.names, {column: spec.name for spec, (column, _) in zip(tasks, targets, strict=True)})
+    columns = table.columns([*inputs, *(name for name, _ in targets if name)])
+    plain = [name for spec, (name, value) in zip(tasks, targets, strict=True) if name and not _of_classes(spec, value)]
+    mark = table.decimal([columns[name] for name in (*inputs, *plain)])
+    X = read_inputs(
+        [columns[name] for name in inputs], mark, ", and inputs must be; x (--x) names the columns that are inputs"
+    )
     found = [
-        _labels(spec, columns.get(column), column, value, file, lines)
-        for spec, (column, value) in zip(tasks, targets, strict=True)
+        _labels(spec, columns.get(name), value, len(X), mark) for spec, (name, value) in zip(tasks, targets, strict=True)
     ]
     for spec, labels, (column, _) in zip(tasks, found, targets, strict=True):
         if np.isnan(labels.truth).all():
-            raise ValueError(f"{file}: task {spec.name!r} has no label at all: column {column!r} is empty")
+            raise ValueError(f"{table.file}: task {spec.name!r} has no label at all: column {column!r} is empty")
     try:
-        return _assembled(X, tasks, found, tuple(inputs), str(file))
+        return _assembled(X, tasks, found, tuple(inputs), str(table.file))
     except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
+        raise ValueError(f"{table.file}: {error}") from None
 
 
 def _read_spec(text: str) -> _Spec:
@@ -334,7 +351,7 @@ def _read_spec(text: str) -> _Spec:
         raise ValueError(f"task {text!r} must be written {GRAMMAR}")
     loss = kind.replace("-", "_")
     first, _, further = target.partition(":")
-    if loss in ("huber", "one_class") and _is_number(first):
+    if loss in ("huber", "one_class") and is_number(first):
         loss, target = f"{loss}:{first.strip()}", further.strip()
     if loss != SOFTMAX:
         try:
@@ -346,32 +363,24 @@ def _read_spec(text: str) -> _Spec:
     return _Spec(text, name, loss, target)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _target(spec: _Spec, file: Path, header: list[str]) -> tuple[str, str | None]:
+def _target(spec: _Spec, table: Table) -> tuple[str, str | None]:
     """The column of a task, empty if it has none, and the value that is asked for in it."""
     if not spec.target:
         return "", None
     column, equals, value = spec.target.rpartition("=")
-    asked = bool(equals) and spec.target not in header and spec.kind in (*_CLASSES, "one_class")
+    asked = bool(equals) and spec.target not in table.names and spec.kind in (*_CLASSES, "one_class")
     column = column.strip() if asked else spec.target
-    column_place(file, header, column)
+    table.check_name(column)
     return column, value.strip() if asked else None
 
 
-def _input_names(x: Sequence[str] | None, header: list[str], labels: dict[str, str]) -> list[str]:
+def _input_names(x: str | Sequence[str] | None, header: Sequence[str], labels: dict[str, str]) -> list[str]:
     if x is None:
         names = [name for name in header if name not in labels]
         if not names:
             raise ValueError("no column is left for inputs: the tasks name them all")
         return names
-    names = [x] if isinstance(x, str) else list(x)
+    names = column_names(x, header)
     if not names:
         raise ValueError("x must name at least one column of inputs")
     for name in names:
@@ -382,76 +391,48 @@ def _input_names(x: Sequence[str] | None, header: list[str], labels: dict[str, s
     return names
 
 
-def _input(text: str, file: Path, line: int, name: str) -> float:
-    try:
-        value = csv_number(text, file, line, name)
-    except ValueError as error:
-        raise ValueError(f"{error}, and inputs must be; x (--x) names the columns that are inputs") from None
-    if np.isnan(value):
-        raise ValueError(f"{file}: line {line}, column {name!r}: an input is missing; only labels may be")
-    return value
+def _of_classes(spec: _Spec, value: str | None) -> bool:
+    """Whether the column of a task holds classes, not numbers."""
+    return spec.kind in (*_CLASSES, SOFTMAX) or value is not None
 
 
-def _labels(
-    spec: _Spec, texts: list[str] | None, column: str, value: str | None, file: Path, lines: list[int]
-) -> _Labels:  # fmt: skip
-    """Read the labels of one task from the texts of its column."""
-    if texts is None:
-        ones = np.ones((len(lines), 1))
+def _labels(spec: _Spec, column: Column | None, value: str | None, n: int, mark: str) -> _Labels:
+    """Read the labels of one task from its column."""
+    if column is None:
+        ones = np.ones((n, 1))
         return _Labels(ones, ones, background=True)
-    if spec.kind in (*_CLASSES, SOFTMAX) or value is not None:
+    if _of_classes(spec, value):
         try:
-            return _class_labels(spec, texts, column, value)
+            return _class_labels(spec, column, value)
         except ValueError as error:
-            raise ValueError(f"{file}: task {spec.name!r}: {error}") from None
-    numbers = np.array([[csv_number(text, file, line, column)] for text, line in zip(texts, lines, strict=True)])
+            raise ValueError(f"{column.file}: task {spec.name!r}: {error}") from None
+    numbers = read_numbers(column, mark)[:, None]
     return _Labels(numbers, numbers)
 
 
-def _class_labels(spec: _Spec, texts: list[str], column: str, value: str | None) -> _Labels:
+def _class_labels(spec: _Spec, column: Column, value: str | None) -> _Labels:
     """Read classes, numbers or words, or whether they are the one asked for."""
-    places, classes = _classes(texts)
-    named = ", ".join(map(_shown, classes[:8])) + (", .." if len(classes) > 8 else "")
+    classes, name = read_classes(column), column.name
     if spec.kind == SOFTMAX:
-        if len(classes) < 2:
-            raise ValueError(f"column {column!r} has one class only: {named or 'it is empty'}")
-        rows, _ = one_hot(places)
-        return _Labels(rows, rows, note=f"{spec.name}: the outputs are scores of {named}")
-    if value is not None:
-        wanted: Any = float(value) if classes and not isinstance(classes[0], str) and _is_number(value) else value
-        if wanted not in classes:
-            raise ValueError(f"no row has {value!r} in column {column!r}; there are: {named}")
-        chosen = classes.index(wanted)
-        if spec.kind == "one_class":
-            truth = np.where(np.isnan(places), np.nan, np.where(places == chosen, 1.0, -1.0))[:, None]
-            return _Labels(np.where(truth == 1, 1.0, np.nan), truth, background=True)
-    elif len(classes) > 2:
-        raise ValueError(f"column {column!r} has {len(classes)} classes ({named}); say {column}=VALUE, which is positive")
-    elif set(classes) <= {0.0, 1.0} or set(classes) <= {-1.0, 1.0}:
-        numbers = np.array([np.nan if np.isnan(k) else classes[int(k)] for k in places])[:, None]
-        return _Labels(numbers, numbers)
-    else:
-        chosen = 1
-    if len(classes) < 2:
-        raise ValueError(f"column {column!r} has one class only: {named}")
-    others = ", ".join(_shown(name) for k, name in enumerate(classes[:8]) if k != chosen)
-    note = f"{spec.name}: {_shown(classes[chosen])} is positive, {others} negative"
-    labels = np.where(np.isnan(places), np.nan, places == chosen)[:, None]
-    return _Labels(labels, labels, note=note)
-
-
-def _classes(texts: list[str]) -> tuple[Array, list[Any]]:
-    """Each text's place among the different ones, NaN where there is none, and these: numbers if all are, else words."""
-    present = [bool(text) and text.lower() != "nan" for text in texts]
-    known = [text for text, there in zip(texts, present, strict=True) if there]
-    read: Any = float if all(map(_is_number, known)) else str
-    classes = sorted({read(text) for text in known})
-    place = {name: float(k) for k, name in enumerate(classes)}
-    return np.array([place[read(text)] if there else np.nan for text, there in zip(texts, present, strict=True)]), classes
-
-
-def _shown(name: Any) -> str:
-    return name if isinstance(name, str) else f"{name:g}"
+        if len(classes.values) < 2:
+            raise ValueError(f"column {name!r} has one class only: {classes.named or 'it is empty'}")
+        rows, _ = one_hot(classes.places)
+        return _Labels(rows, rows, note=f"{spec.name}: the outputs are scores of {classes.named}")
+    chosen = None if value is None else classes.place(value)
+    if value is not None and chosen is None:
+        raise ValueError(f"no row has {value!r} in column {name!r}; there are: {classes.named}")
+    if spec.kind == "one_class":
+        truth = np.where(np.isnan(classes.places), np.nan, np.where(classes.places == chosen, 1.0, -1.0))[:, None]
+        return _Labels(np.where(truth == 1, 1.0, np.nan), truth, background=True)
+    if value is None and len(classes.values) > 2:
+        many = f"column {name!r} has {len(classes.values)} classes ({classes.named})"
+        raise ValueError(f"{many}; say {name}=VALUE, which is positive")
+    labels, positive = two_classes(name, classes, chosen)
+    if positive is None:
+        return _Labels(labels[:, None], labels[:, None])
+    others = ", ".join(classes.shown(k) for k in range(min(8, len(classes.values))) if k != positive)
+    note = f"{spec.name}: {classes.shown(positive)} is positive, {others} negative"
+    return _Labels(labels[:, None], labels[:, None], note=note)
 
 
 def _assembled(X: Array, specs: list[_Spec], found: list[_Labels], x_names: tuple[str, ...], source: str) -> TaskData:

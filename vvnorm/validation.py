@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.ti
 _HOW = "numbers in a unit of your choice, such as (t - t[0]) / np.timedelta64(1, 'D')"
 
 
-def as_float64(values: ArrayLike, name: str, *, allow_missing: bool = False, distinct: bool = False) -> Array:
+def as_float64(values: Any, name: str, *, allow_missing: bool = False, distinct: bool = False) -> Array:
     """Read numbers of any kind and shape; the array itself where it is one of float64 without a mask.
 
     Parameters

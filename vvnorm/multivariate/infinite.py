@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm.certify import Certificate
-from vvnorm.data import Array, as_inputs, has_missing
+from vvnorm.data import Array, RepeatedInput, as_inputs, has_missing
 from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.multivariate.solution import MultivariateSolution, interpolate_points
 from vvnorm.network import ReLUNetwork, row_norms
@@ -119,8 +119,11 @@ def interpolate_infinite(X: Array, Y: Array, convention: Convention, tol: float,
             f"X has {len(points)} distinct points: every label is affine there, and nothing depends on outputs"
         )
     labels = Y[points.first]
-    if not np.array_equal(labels[points.group], Y):
-        raise ValueError("X repeats a point with different labels; average them")
+    differ = np.argwhere(labels[points.group] != Y)
+    if len(differ):
+        row, output = differ[0]
+        low, high = sorted((labels[points.group[row], output], Y[row, output]))
+        raise RepeatedInput.at(X[row], low, high, int(output))
     design = interpolate_points(points.X, basis, convention, tol, **options)
     f, z = design.network, basis.T @ (labels - labels.mean(axis=0))
     rest = Reduction(points, np.ones(labels.shape), labels - design.network(points.X) @ z, 0.0)

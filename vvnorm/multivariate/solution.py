@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from vvnorm.certify import Certificate, certify
 from vvnorm.certify_regularised import FitCertificate
-from vvnorm.data import Array, as_inputs, is_empty
+from vvnorm.data import Array, RepeatedInput, as_inputs, is_empty
 from vvnorm.losses import Loss
 from vvnorm.multivariate.generation import Optimum, Start, feasible_weights, generate
 from vvnorm.multivariate.problem import Convention, Points, Reduction
@@ -280,11 +280,7 @@ def _merged_labels(points: Points, Y: Array) -> tuple[Array, Array]:
     differ = np.argwhere(high > low)
     if len(differ):
         point, output = differ[0]
-        raise ValueError(
-            f"X repeats the point {tuple(points.X[point].tolist())} with different labels "
-            f"({float(low[point, output])!r} and {float(high[point, output])!r} in output {output}); "
-            "average them, or use fit"
-        )
+        raise RepeatedInput.at(points.X[point], low[point, output], high[point, output], int(output))
     present = high >= low
     return present.astype(np.float64), np.where(present, low, 0.0)
 
