@@ -240,7 +240,7 @@ def certify(
     network : ReLUNetwork
         Any network, however made. With lam > 0 also a PiecewiseLinear.
     X : array-like, shape (N,) or (N, d)
-        Inputs in any order; for d = 1 at least two distinct ones.
+        Inputs in any order; for lam = 0 at least two distinct ones.
     Y : array-like, shape (N,) or (N, T)
         Labels; NaN = missing.
     dual : (N, T) array-like, optional

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify import Certificate, Rows, _norms, _power_of_two, _scaled, _vv_norm
-from vvnorm.data import Array, RepeatedInput, as_inputs, as_labels
+from vvnorm.data import Array, RepeatedInput, as_inputs, as_labels, require_two_points
 from vvnorm.network import ReLUNetwork
 from vvnorm.neuron_bound import neuron_bound, ray_bound
 from vvnorm.tolerances import EPS
@@ -47,6 +47,7 @@ def certify_points(
     if y.shape[1] != network.n_outputs:
         raise ValueError(f"Y has {y.shape[1]} outputs, the network has {network.n_outputs}")
     _refuse_conflicts(x, y)
+    require_two_points(x, "a certificate")
     x_unit, y_unit = _power_of_two(float(np.max(np.abs(x)))), _power_of_two(float(np.nanmax(np.abs(y))))
     x, y = x / x_unit, y / y_unit
     affine = _Affine(x, ~np.isnan(y), skip)

@@ -131,6 +131,27 @@ def _reject_nonfinite(values: Array, name: str, *, allow_nan: bool) -> bool:
     return False
 
 
+def require_two_points(X: Array, needed_by: str) -> None:
+    """Refuse validated inputs (N, d) that are all equal: every affine function through them costs nothing.
+
+    Raises
+    ------
+    ValueError
+        `needed_by` ends its sentence: it "needs two or more".
+    """
+    if np.all(X[0] == X):
+        one = f"value ({float(X[0, 0])!r})" if X.shape[1] == 1 else f"point {tuple(X[0].tolist())}"
+        raise ValueError(f"X has 1 distinct {one}; {needed_by} needs two or more")
+
+
+def as_lams(lams: Any) -> list[float]:
+    """Validate several strengths of regularisation, at least one."""
+    found = [as_strength(lam, "every entry of lams") for lam in lams]
+    if not found:
+        raise ValueError(f"lams must hold at least one lam, got {lams!r}")
+    return found
+
+
 def has_missing(Y: Array) -> bool:
     """Whether a validated label array has a missing (NaN) entry."""
     with np.errstate(over="ignore", invalid="ignore"):

@@ -18,7 +18,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from vvnorm.data import Array, as_strength
+from vvnorm.data import Array, as_count, as_lams
 from vvnorm.fitting import Fit, LossLike, fit, lambda_max, warm_fits
 from vvnorm.losses import as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
@@ -271,13 +271,14 @@ class VVNormRegressorCV(_Regressor):
 
     def _grid(self, x: Array, labels: Array, weights: Array | None) -> Array:
         if self.lams is not None and not isinstance(self.lams, int | np.integer):
-            return np.array(sorted(map(as_strength, self.lams), reverse=True))
+            return np.array(sorted(as_lams(self.lams), reverse=True))
+        usual = _LAMS if x.shape[1] == 1 else _LAMS_SEVERAL
+        count = usual if self.lams is None else as_count(self.lams, "lams", 1)
         largest = lambda_max(x, labels, loss=self.loss, weights=weights)
         sizes = np.abs(labels) if weights is None else weights[:, None] * np.abs(labels)
         if largest <= LABEL_ROUNDING * np.sum(sizes) * np.max(np.ptp(x, axis=0)):  # nothing to choose
             return np.array([_ANY])
-        usual = _LAMS if x.shape[1] == 1 else _LAMS_SEVERAL
-        return largest * np.geomspace(1.0, _SMALLEST, usual if self.lams is None else int(self.lams))
+        return largest * np.geomspace(1.0, _SMALLEST, count)
 
     def _errors(self, x: Array, labels: Array, weights: Array, train: NDArray[np.intp], test: NDArray[np.intp]) -> Array:
         """Weighted mean loss on the samples `test` of fits to the samples `train`, per lam."""

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify import Rows, as_rows
 from vvnorm.certify_regularised import FitCertificate, certify_fit
-from vvnorm.data import Array, as_count, as_inputs, as_labels, as_strength, as_weights
+from vvnorm.data import Array, as_count, as_inputs, as_labels, as_lams, as_strength, as_weights
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
@@ -374,7 +374,7 @@ def fit_path(
     Parameters
     ----------
     lams : sequence of float
-        Positive numbers, in any order.
+        Positive numbers, in any order; at least one.
     max_iter, time_limit : optional
         Rounds and seconds for each fit.
     advance : callable, optional
@@ -386,7 +386,7 @@ def fit_path(
     -------
     list of Fit, or of MultivariateSolution : in the order of `lams`.
     """
-    strengths = [as_strength(lam) for lam in lams]
+    strengths = as_lams(lams)
     limits: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit, "seed": seed}
     fit_next = warm_fits(X, Y, loss=loss, weights=weights, skip=skip, penalise_bias=penalise_bias, **limits)
     fits, start = {}, None

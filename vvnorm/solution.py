@@ -14,7 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm import univariate
 from vvnorm.certify import Certificate, Rows, certify_sorted
-from vvnorm.data import Array, as_count, as_generator, as_inputs, as_labels, has_missing, is_empty, sorted_univariate
+from vvnorm.data import (
+    Array,
+    as_count,
+    as_generator,
+    as_inputs,
+    as_labels,
+    has_missing,
+    is_empty,
+    require_two_points,
+    sorted_univariate,
+)
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import GAP
 
@@ -230,7 +240,7 @@ def interpolate(
     Parameters
     ----------
     X : array-like, shape (N,) or (N, d)
-        Inputs in any order; repeats with equal labels are merged. With one input, at least two distinct ones.
+        Inputs in any order, at least two distinct ones; repeats with equal labels are merged.
     Y : array-like, shape (N,) or (N, T)
         Labels, NaN = missing. With one input there is no closed form then, and a convex program is solved.
     skip : bool
@@ -263,7 +273,7 @@ def interpolate(
     Raises
     ------
     TypeError, ValueError
-        For bad data (see `vvnorm.data`); labels that differ at one input; one distinct input only, if there is one feature;
+        For bad data (see `vvnorm.data`); labels that differ at one input; one distinct input only;
         slopes beyond the range of float64.
     RuntimeError
         If the convex program's solver returns nothing usable.
@@ -285,6 +295,7 @@ def interpolate(
         from vvnorm.multivariate.solution import interpolate_points
 
         labels = as_labels(Y, len(inputs), allow_missing=True)
+        require_two_points(inputs, "an interpolant")
         solve = interpolate_infinite if auxiliary else interpolate_points
         options: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "seed": seed, "advance": advance}
         return solve(inputs, labels, Convention(bool(skip), bool(penalise_bias)), tol, **options)

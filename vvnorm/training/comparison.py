@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vvnorm.data import Array, as_count
+from vvnorm.data import Array, as_count, require_two_points
 from vvnorm.network import ReLUNetwork
 from vvnorm.task_data import TaskData, metric
 from vvnorm.tasks import Standardisation, Task, mean_weights, task_labels, with_background
@@ -271,6 +271,7 @@ def split(data: TaskData, seed: int, test_share: float, standardise: bool) -> Sp
 
 
 def _check_learnable(data: TaskData, train: NDArray[np.int64], test: NDArray[np.int64]) -> None:
+    require_two_points(data.X[train], "training")
     ordinary = [task for task in data.tasks if not set(task.outputs) & set(data.background)]
     task_labels(data.Y[train], ordinary)
     for task in data.tasks:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.data import Array, as_count, as_inputs, as_labels, as_strength, as_weights
+from vvnorm.data import Array, as_count, as_inputs, as_labels, as_strength, as_weights, require_two_points
 from vvnorm.network import ReLUNetwork
 from vvnorm.tasks import Task, as_tasks, task_labels
 from vvnorm.training.arguments import as_number, as_seeds, check_choice, tensor_kind
@@ -165,6 +165,7 @@ def train_tasks(
     began = time.perf_counter()
     inputs = as_inputs(X)
     raw = as_labels(Y, len(inputs), allow_missing=True)
+    require_two_points(inputs, "training")
     chosen = as_tasks(tasks, loss, raw.shape[1])
     labels = task_labels(raw, chosen)
     rule = as_weighting(weighting, len(chosen))

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.data import Array, as_count, as_inputs, as_labels, has_missing
+from vvnorm.data import Array, as_count, as_inputs, as_labels, has_missing, require_two_points
 from vvnorm.fitting import LossLike
 from vvnorm.network import ReLUNetwork
 from vvnorm.tasks import Task
@@ -323,6 +323,7 @@ def _one_for_tasks(value: float | Sequence[float] | None, name: str) -> float | 
 def _checked_data(X: ArrayLike, Y: ArrayLike, *, exact: bool) -> tuple[Array, Array]:
     inputs = as_inputs(X).copy()
     labels = as_labels(Y, len(inputs)).copy()
+    require_two_points(inputs, "training")
     if np.abs(labels).max() > _LARGEST_LABEL:
         raise ValueError(f"Y holds labels as large as {np.abs(labels).max():.3g}: their squares leave float64; rescale Y")
     if exact:
