@@ -678,7 +678,7 @@ def test_a_file_that_is_absent_a_folder_or_not_whole_is_refused_by_name(run: Com
         (("solve", "data.csv"), ("--x", "data.csv")),
         (("solve", "data.csv", "--x", "x"), ("--y", "data.csv")),
         (("solve", "data.csv", "--x", "x", "--y", ","), ("name at least one column",)),
-        (("solve", "data.csv", *XY, "--time-limit", 0), ("time_limit must be positive",)),
+        (("solve", "data.csv", *XY, "--time-limit", 0), ("--time-limit must be positive",)),
         (("solve", "data.csv", *XY, "--time-limit", "soon"), ("--time-limit",)),
         (("solve", "data.csv", *XY, "--auxiliary", "many"), ("--auxiliary", "many")),
         (("solve", "data.csv", *XY, "--save-certificate", "proof.json"), ("--save-certificate must end in .npz",)),

@@ -93,7 +93,7 @@ def test_one_distinct_input_is_fitted_by_the_mean_and_has_no_critical_lam(
 
 def test_conflicting_labels_are_refused_or_fitted() -> None:
     points, labels = np.vstack([X, X[:1]]), np.vstack([Y, Y[:1] + 1])
-    with pytest.raises(ValueError, match=r"X repeats the point .* with different labels .*; average them, or use fit"):
+    with pytest.raises(ValueError, match=r"X repeats the point .* with different labels .*; merge them .*, or use fit"):
         interpolate(points, labels)
     assert fit(points, labels, 0.1).verify() == []
 

@@ -139,3 +139,41 @@ def test_merged_points_keep_their_order_and_missing_labels_give_way() -> None:
         Dataset(X, Y).merged("error")
     with pytest.raises(ValueError, match="repeats must be one of error, average, first, got 'last'"):
         Dataset(X, Y).merged("last")
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+COLUMNS = ("--x", "x", "--y", "y")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("solve", *COLUMNS), "X repeats the value 1.0 with different labels (0.0 and 3.0 in output 0); --repeats average"),
+        (("certify", "net.npz", *COLUMNS), "X repeats the value 1.0 with different labels"),
+        (("solve", "--x", "x,y", "--y", "z"), "X repeats the point (1.0, 3.0) with different labels"),
+        (("solve", "--x", "x,y", "--y", "z", "--auxiliary", "infinite"), "X repeats the point (1.0, 3.0) with different"),
+        (("solve", *COLUMNS, "--sep", "xy"), "--sep must be one character other than a quote, or tab; got 'xy'"),
+        (("path", *COLUMNS, "--decimal=;"), "--decimal must be a point or a comma, got ';'"),
+        (("train", *COLUMNS, "--encoding", "utf-9"), "--encoding 'utf-9' is unknown"),
+        (("tasks", "--task", "t=squared:y", "--x", "w"), "; --x names the columns that are inputs"),
+        (("solve", *COLUMNS, "--lam", "1", "--time-limit", "-1"), "--time-limit must be positive, got -1.0"),
+        (("solve", *COLUMNS, "--lam", "-1"), "--lam must be a positive finite number, got -1.0"),
+        (("train", *COLUMNS, "--repeats", "first", "--lam", "-1"), "--lam must be non-negative and finite"),
+        (
+            ("solve", *COLUMNS, "--repeats", "first", "--aux", "1", "--sigma", "0"),
+            "--sigma must be a positive finite number",
+        ),
+        (("path", "--x", "x", "--y", "line"), "whatever lam is; solve --lam, without --relative, finds it"),
+        (("solve", "--x", "0", "--y", "1"), "no column named '0'; there are: x, y, z, w, line"),
+    ],
+)
+def test_messages_name_options_and_hold_no_python(run: Command, arguments: tuple[str, ...], message: str) -> None:
+    Path("data.csv").write_text("x,y,z,w,line\n0,1,0,a,0\n1,3,1,b,2\n1,0,1,c,2\n1,3,2,d,2\n3,1,1,e,6\n")
+    network(1).save("net.npz")
+    place = 2 if arguments[0] == "certify" else 1
+    done = run(*arguments[:place], "data.csv", *arguments[place:])
+    assert (done.code, done.out) == (64, "")
+    assert message in done.err
+    assert re.search(r"\w=(True|False|None|['\"(\[])|\(--|merged|Dataset", done.err) is None
+    assert done.err.count("\n") == 1

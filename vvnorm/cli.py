@@ -6,6 +6,7 @@ Exit codes: 0 ok; 1 violated or not certified; 2 inconclusive; 64 usage or bad i
 
 import math
 import os
+import re
 import sys
 from dataclasses import asdict
 from enum import StrEnum
@@ -1225,7 +1226,9 @@ def _relative(ratios: list[float], dataset: "Dataset", losses: list[str], option
     largest = lambda_max(dataset.X, dataset.Y, loss=losses, **convention)
     if not largest > 0:
         best = "a line" if options["skip"] and dataset.X.shape[1] == 1 else "an affine function"
-        raise ValueError(f"lam_max is 0: {best} fits these data best whatever lam is; say --lam without --relative")
+        raise ValueError(
+            f"lam_max is 0: {best} fits these data best whatever lam is; solve --lam, without --relative, finds it"
+        )
     return [ratio * largest for ratio in ratios]
 
 
@@ -1361,6 +1364,15 @@ class _Progress:
         return advance
 
 
+def _in_options(message: str, arguments: list[str]) -> str:
+    """A message on one line, with options where it names arguments of functions: `sep (--sep)`, or what it begins with."""
+    text = re.sub(r"\w+(=\w+)? \((--[\w-]+)\)", r"\2", " ".join(message.split()))
+    name = text.partition(" ")[0]
+    option = f"--{name.replace('_', '-')}"
+    given = any(argument.partition("=")[0] == option for argument in arguments)
+    return f"{option}{text.removeprefix(name)}" if given else text
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     # typer's own error type, wherever this version of it keeps its parser.
@@ -1377,7 +1389,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"vvnorm: {error.fact}; --repeats average, or first, merges them", file=sys.stderr)
         code = USAGE
     except (ValueError, TypeError, OSError, MemoryError) as error:
-        print(f"vvnorm: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"vvnorm: {_in_options(str(error), arguments)}", file=sys.stderr)
         code = USAGE
     except RuntimeError as error:
         print(f"vvnorm: {' '.join(str(error).split())}", file=sys.stderr)

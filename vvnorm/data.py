@@ -146,7 +146,7 @@ def require_two_points(X: Array, needed_by: str) -> None:
 
 def as_lams(lams: Any) -> list[float]:
     """Validate several strengths of regularisation, at least one."""
-    found = [as_strength(lam, "every entry of lams") for lam in lams]
+    found = [as_strength(lam) for lam in lams]
     if not found:
         raise ValueError(f"lams must hold at least one lam, got {lams!r}")
     return found

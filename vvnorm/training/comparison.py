@@ -271,7 +271,6 @@ def split(data: TaskData, seed: int, test_share: float, standardise: bool) -> Sp
 
 
 def _check_learnable(data: TaskData, train: NDArray[np.int64], test: NDArray[np.int64]) -> None:
-    require_two_points(data.X[train], "training")
     ordinary = [task for task in data.tasks if not set(task.outputs) & set(data.background)]
     task_labels(data.Y[train], ordinary)
     for task in data.tasks:
@@ -280,6 +279,7 @@ def _check_learnable(data: TaskData, train: NDArray[np.int64], test: NDArray[np.
             raise ValueError(f"task {task.name!r} has no label to learn")
         if np.isnan(data.truth[test][:, columns]).all():
             raise ValueError(f"task {task.name!r} has no label to test")
+    require_two_points(data.X[train], "training")
 
 
 def _prepared(data: TaskData, train: NDArray[np.int64], test: NDArray[np.int64], seed: int, standardise: bool) -> Split:

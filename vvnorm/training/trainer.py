@@ -331,7 +331,7 @@ def _checked_data(X: ArrayLike, Y: ArrayLike, *, exact: bool) -> tuple[Array, Ar
         differs = np.flatnonzero(np.any(labels != labels[first[group.reshape(-1)]], axis=1))
         if len(differs):
             at = inputs[differs[0]].tolist()
-            raise ValueError(f"Y has different labels at the input {at}: no network interpolates them (exact=True)")
+            raise ValueError(f"Y has different labels at the input {at}: no network interpolates them exactly")
     return inputs, labels
 
 
