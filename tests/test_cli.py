@@ -301,7 +301,7 @@ def test_train_certifies_every_seed_and_writes_all_files(run: Command) -> None:
     data = write("data.csv", ZIGZAG)
     outputs = ("--out", "net.npz", "--plot", "plot.pdf", "--json", "all.json")
     done = run("train", data, *XY, "--seeds", 3, "--seed", 5, "--steps", 50, "--width", 9, *outputs)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (1, "")  # fifty steps are not enough
     assert files() == {"data.csv", "net.npz", "plot.pdf", "all.json"}
     assert [row["seed"] for row in done.rows] == ["5", "6", "7"]
     assert all(float(row["distance"]) <= float(row["distance bound"]) for row in done.rows)
@@ -310,7 +310,7 @@ def test_train_certifies_every_seed_and_writes_all_files(run: Command) -> None:
     assert record["lam"] > 0
     assert any(ReLUNetwork.load("net.npz").vv_norm == pytest.approx(entry["vv_norm"]) for entry in record["runs"])
     certified = run("certify", "net.npz", data, *XY)
-    assert certified.code == 1  # fifty steps are not enough
+    assert certified.code == 1
 
 
 def test_train_depends_on_its_seed_only(run: Command) -> None:
@@ -325,7 +325,7 @@ def test_train_takes_either_penalty_and_several_inputs(run: Command, penalty: st
     data = write("data.csv", {"x": [0, 1, 0, 1], "u": [0, 0, 1, 1], "y": [0, 1, 1, 0]})
     command = ("train", data, "--x", "x,u", "--y", "y", "--seeds", 2, "--steps", 20, "--width", 6)
     done = run(*command, "--penalty", penalty, "--out", "net.npz")
-    assert done.code == 0
+    assert done.code == 1  # nor are twenty
     assert list(done.rows[0]) == ["seed", "VV norm", "lower bound", "relative gap", "relative residual"]
     assert ReLUNetwork.load("net.npz").n_inputs == 2
     before = files()
@@ -336,13 +336,13 @@ def test_train_takes_either_penalty_and_several_inputs(run: Command, penalty: st
 def test_train_finishes_exactly_and_goes_on_from_its_checkpoint(run: Command) -> None:
     data = write("data.csv", {"x": [0, 1, 2, 3, 4], "y": [0, 1, 0, 2, 1]})
     command = ("train", data, *XY, "--seeds", 2, "--steps", 300, "--width", 24, "--checkpoint", "state.npz")
-    done = run(*command, "--polish", "--exact", "--prune", 1e-6, "--json", "out.json")
+    done = run(*command, "--polish", "--exact", "--prune", 1e-6, "--tol", 0.05, "--json", "out.json")
     assert done.code == 0
     assert all(float(row["relative residual"]) < 1e-10 for row in done.rows)
     found = json.loads(Path("out.json").read_text())
     assert list(found["finish"]) == ["trained", "polished", "pruned", "exact"]
     assert found["notes"] == []
-    again = run(*command, "--polish", "--exact", "--prune", 1e-6)
+    again = run(*command, "--polish", "--exact", "--prune", 1e-6, "--tol", 0.05)
     assert again.out == done.out
     refused(run(*command, "--lr", 0.5), "checkpoint", "other data or settings")
 
@@ -370,15 +370,16 @@ def test_train_says_what_could_not_be_done(run: Command) -> None:
 def test_train_takes_every_recipe(run: Command, options: tuple[object, ...]) -> None:
     data = write("data.csv", {"x": [0, 1, 2, 3, 4], "y": [0, 1, 0, 2, 1]})
     done = run("train", data, *XY, "--seeds", 2, "--steps", 30, "--width", 8, *options)
-    assert done.code == 0
+    assert done.code == (0 if done.out.splitlines()[-1].startswith("certified: ") else 1)
     assert len(done.rows) == 2
 
 
-def test_train_without_certificate_where_labels_differ_at_one_input(run: Command) -> None:
+def test_train_judges_fits_where_labels_differ_at_one_input(run: Command) -> None:
     data = write("data.csv", {"x": [0, 1, 0, 1, 1], "u": [0, 0, 1, 1, 1], "y": [0, 1, 1, 0, 2]})
     done = run("train", data, "--x", "x,u", "--y", "y", "--seeds", 1, "--steps", 20, "--width", 6)
-    assert done.code == 0
-    assert done.out.startswith("not certified: ")
+    assert done.code == 1
+    assert float(done.rows[0]["lower bound"]) == pytest.approx(1.0, rel=1e-6)  # the two labels' loss
+    assert "not certified: relative gap " in done.out
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import typer
 import vvnorm
 from vvnorm.csv_files import CsvFormat
 from vvnorm.data import RepeatedInput
+from vvnorm.tolerances import TRAINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -595,6 +596,9 @@ def train(
     prune: Annotated[float, typer.Option(min=0, help="Merge neurons while the function moves by at most this part.")] = 0.0,
     exact: Annotated[bool, typer.Option("--exact", help="Interpolate to 1e-10 in the end.")] = False,
     stop_gap: Annotated[float, typer.Option(min=0, help="Stop at this relative gap.")] = 0.0,
+    tol: Annotated[
+        float, typer.Option(help="Largest relative gap and residual of the best that count as optimal.")
+    ] = TRAINED,
     checkpoint: Annotated[
         Path | None, typer.Option(metavar="FILE.npz", help="Keep the state there, and go on from it.", show_default=False)
     ] = None,
@@ -608,7 +612,10 @@ def train(
     plot: PlotOption = None,
     json: JsonOption = None,
 ) -> int:
-    """Train networks from several seeds and certify how far from the optimum each ended."""
+    """Train networks from several seeds and certify how far from the optimum each ended.
+
+    With --lam they are judged as fits at that lam, else, and with --exact, as interpolants.
+    """
     import warnings
 
     import numpy as np
@@ -618,7 +625,10 @@ def train(
     from vvnorm.training import train as run
 
     _check_outputs(json, out, plot)
-    dataset = _load(data, x, y, CsvFormat(sep, decimal, encoding, header), aux, sigma, seed, repeats)
+    if not 0 < tol < 1:
+        raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
+    form = CsvFormat(sep, decimal, encoding, header)
+    dataset = _load(data, x, y, form, aux, sigma, seed, repeats, fit=bool(lam) and not exact)
     if plot and dataset.X.shape[1] != 1:
         raise ValueError(f"--plot needs one input column, got {', '.join(dataset.x_names)}")
     if has_missing(dataset.Y):
@@ -650,7 +660,7 @@ def train(
             dtype=dtype,
             device=device,
         )
-    rows = _training_rows(result)
+    rows, complaints = _training_rows(result, tol)
     for note in result.notes:
         _say(note)
     if out:
@@ -661,31 +671,44 @@ def train(
         plot_training(result, dataset.x_names[0], dataset.y_names, plot)
     if json:
         found = {"lam": result.lam, "settings": result.settings, "finish": result.finish, "notes": result.notes}
-        write_json(json, found | {"runs": rows, "history": result.history})
-    return INCONCLUSIVE if result.notes else OK
+        verdict = {"best_seed": result.seeds[result.best_run], "tol": tol, "complaints": complaints}
+        write_json(json, found | verdict | {"runs": rows, "history": result.history})
+    for complaint in complaints:
+        _say(f"not certified: {complaint}")
+    if not complaints:
+        gap = rows[result.best_run]["gap"]
+        _say(f"certified: the best network, of seed {result.seeds[result.best_run]}, has a relative gap of {gap:.2g}")
+    return INCONCLUSIVE if result.notes else NOT_CERTIFIED if complaints else OK
 
 
-def _training_rows(result: "TrainingResult") -> list[dict[str, Any]]:
-    """Show and return what is certified of each network."""
+def _training_rows(result: "TrainingResult", tol: float) -> tuple[list[dict[str, Any]], list[str]]:
+    """Show and return what is certified of each network, and return what keeps the best one from being optimal."""
+    from vvnorm.certify_regularised import FitCertificate
     from vvnorm.words import name_of
 
-    univariate = result.X.shape[1] == 1
-    columns = ["vv_norm", "lower_bound", "gap", "relative_residual"]
-    try:
-        rows = [{"seed": s, **c.numbers()} for s, c in zip(result.seeds, result.certificates(), strict=True)]
-    except ValueError as error:
-        if univariate:
-            raise
-        _say(f"not certified: {error}")  # several inputs are not merged: labels may differ at one of them
-        columns = ["vv_norm"]
-        rows = [{"seed": s, "vv_norm": f.vv_norm} for s, f in zip(result.seeds, result.networks, strict=True)]
-    if univariate:
-        columns += ["distance", "distance_bound"]
+    certificates = result.certificates()
+    rows = [{"seed": seed, **one.numbers()} for seed, one in zip(result.seeds, certificates, strict=True)]
+    best = certificates[result.best_run]
+    columns = ["vv_norm", "lower_bound", "gap"]
+    excesses = {"relative gap": best.gap}
+    if isinstance(best, FitCertificate):
+        columns = ["objective", "loss", *columns]
+        judged = f"judged as fits: the sum of losses plus {best.lam:.6g} times the VV norm"
+    else:
+        columns += ["relative_residual", *(["distance", "distance_bound"] if result.X.shape[1] == 1 else [])]
+        excesses["relative residual"] = best.relative_residual
+        judged = f"judged as interpolants of least VV norm; lam was {result.lam:.3g}"
     table = _Table("seed", *(name_of(name) for name in columns))
     for row in rows:
         table.row(str(row["seed"]), *(f"{row[name]:.6g}" for name in columns))
     table.show()
-    return rows
+    _say(judged)
+    seed = result.seeds[result.best_run]
+    return rows, [
+        f"{name} {value:.3g} of the best network, of seed {seed}, exceeds {tol:g}"
+        for name, value in excesses.items()
+        if not value <= tol
+    ]
 
 
 @app.command()

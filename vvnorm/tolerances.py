@@ -22,6 +22,11 @@ GAP: Final = 1e-6
 """Relative duality gap, and relative residual, up to which a solution counts as certified unless the caller asks
 for another. Closed forms reach 1e-12; first-order and interior-point solvers reach this comfortably."""
 
+TRAINED: Final = 0.01
+"""Relative gap, and relative residual, up to which a network trained by gradient descent counts as optimal unless the
+caller asks for another: what claim `trained_networks` says of them. Training with default settings ends far below it where
+kinks need not turn (one input), and polishing brings it there for several."""
+
 KINK: Final = 1e-10
 """Two kinks closer than this, relative to the largest offset, are one when a caller asks for merging."""
 

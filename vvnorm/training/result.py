@@ -1,15 +1,16 @@
 """What training returns."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.certify import Certificate, certify
+from vvnorm.certify import Certificate, Rows
+from vvnorm.certify_regularised import FitCertificate
 from vvnorm.data import Array
-from vvnorm.duals import optimal_dual
+from vvnorm.duals import best_certificate, optimal_dual
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.training.polish import polish
 
@@ -42,7 +43,8 @@ class TrainingResult:
     notes : tuple of str
         What went wrong or is worth knowing: divergence, an exact fit that is out of reach.
     settings : dict
-        Hyper-parameters, change of coordinates, lam_max, versions and seconds, as plain numbers, words and lists.
+        Hyper-parameters, change of coordinates, lam_max, versions and seconds, as plain numbers, words and lists. Under
+        'judged_as', what `certificates` proves networks to be: 'interpolant' or 'fit'.
     X, Y : (N, d) and (N, T) arrays
         The data.
     """
@@ -79,39 +81,56 @@ class TrainingResult:
         return objectives
 
     @property
+    def best_run(self) -> int:
+        """Which network has the least objective, among those of the least lam."""
+        least = np.flatnonzero(self.lams == self.lams.min())
+        return int(least[np.argmin(self.objectives[least])])
+
+    @property
     def best(self) -> ReLUNetwork:
         """The network of least objective, among those of the least lam."""
-        least = np.flatnonzero(self.lams == self.lams.min())
-        return self.networks[int(least[np.argmin(self.objectives[least])])]
+        return self.networks[self.best_run]
 
-    def certificates(self) -> list[Certificate]:
-        """Certify every network as a minimal-VV-norm interpolant of the data.
+    def certificates(self) -> list[Certificate | FitCertificate]:
+        """Certify every network as what it was trained to be.
 
-        For one input the dual certificate is that of the closed form. For several it is that of the certified optimum
-        (`vvnorm.duals`); where that would take long it comes from the convex problem over the kinks that all networks
-        learned together. The verifier then bounds it over all neurons.
+        Where lam was given, that is the best fit at its own lam. Where lam was left out, and so is tiny, or is 0, or where
+        `exact` was asked for, it is the interpolant of least VV norm; but labels that differ at one input, which no network
+        interpolates, are fitted.
+
+        The dual certificate is that of the certified optimum (`vvnorm.duals`); where that would take long it comes from the
+        convex problem over the kinks that all networks learned together. The verifier then bounds it over all neurons. For
+        fits the dual array that follows from the network itself is tried as well.
 
         Raises
         ------
         ValueError
-            For one distinct input only, or labels that differ at one input.
+            For interpolants of one distinct input only.
         """
         convention = {"skip": self.settings["skip"], "penalise_bias": self.settings["penalise_bias"]}
-        dual = None
-        if self.X.shape[1] > 1 or convention["penalise_bias"]:
-            dual = optimal_dual(self.X, self.Y, **convention)
-            dual = self._pooled_dual if dual is None else dual
-        return [certify(network, self.X, self.Y, dual=dual, **convention) for network in self.networks]
+        lams = self.lams if self.settings["judged_as"] == "fit" else np.zeros(len(self.lams))
+        duals: dict[float, Rows | None] = {}
 
-    @cached_property
-    def _pooled_dual(self) -> Array | None:
+        def propose(lam: float) -> Rows | None:
+            if lam not in duals:
+                found = optimal_dual(self.X, self.Y, lam=lam, **convention)
+                several = self.X.shape[1] > 1 or convention["penalise_bias"]
+                duals[lam] = self._pooled_dual(lam) if found is None and several else found
+            return duals[lam]
+
+        return [
+            best_certificate(network, self.X, self.Y, partial(propose, lam), lam=lam, **convention)
+            for network, lam in zip(self.networks, lams.tolist(), strict=True)
+        ]
+
+    def _pooled_dual(self, lam: float) -> Array | None:
         """A dual candidate (N, T) from the kinks of all networks; None if they cannot interpolate."""
-        skip = self.settings["skip"]
+        skip, penalise_bias = self.settings["skip"], self.settings["penalise_bias"]
         pool = _pooled([network for network in self.networks if network.n_neurons], skip)
         if pool is None:
             return None
         try:
-            return polish(pool, self.X, self.Y, skip=skip).dual
+            return polish(pool, self.X, self.Y, lam, skip=skip, penalise_bias=penalise_bias and lam > 0).dual
         except ValueError:
             return None
 

@@ -104,8 +104,9 @@ def train(
         Neurons that end with no cost are left out of the result.
     lam : float or sequence of float, optional
         In label units times input units. By default 1e-8 lam_max (in float32 1e-6), where lam_max is the least lam whose
-        minimiser is affine (for d > 1 a lower estimate of it): then minimisers nearly interpolate. See `result.lam`. 0
-        trains without penalty, and alone: any interpolant will do.
+        minimiser is affine (for d > 1 a lower estimate of it): then minimisers nearly interpolate, and networks are judged
+        as interpolants; where lam is given, as fits. See `result.lam` and `result.certificates`. 0 trains without penalty,
+        and alone: any interpolant will do.
     seeds : int or sequence of int
         n means 0, .., n - 1. Each seed alone fixes where its network starts and in which order it meets the points of
         mini-batches; what else is trained beside it changes nothing.
@@ -297,6 +298,9 @@ def train(
     for note in notes:
         warnings.warn(note, RuntimeWarning, stacklevel=2)
     settings |= {"polish": bool(polish), "prune": prune, "exact": bool(exact), **_provenance(problem)}
+    tiny = lam is None and isinstance(schedule, str)
+    interpolates = (exact or tiny or not run_lams.all()) and _differing_labels(inputs, labels) is None
+    settings["judged_as"] = "interpolant" if interpolates else "fit"
     settings["seconds"] = time.perf_counter() - began
     seeds_of_runs = tuple(run[2] for run in runs)
     return TrainingResult(networks, seeds_of_runs, run_lams, run_rates, history, stages, notes, settings, inputs, labels)
@@ -326,13 +330,17 @@ def _checked_data(X: ArrayLike, Y: ArrayLike, *, exact: bool) -> tuple[Array, Ar
     require_two_points(inputs, "training")
     if np.abs(labels).max() > _LARGEST_LABEL:
         raise ValueError(f"Y holds labels as large as {np.abs(labels).max():.3g}: their squares leave float64; rescale Y")
-    if exact:
-        _, first, group = np.unique(inputs, axis=0, return_index=True, return_inverse=True)
-        differs = np.flatnonzero(np.any(labels != labels[first[group.reshape(-1)]], axis=1))
-        if len(differs):
-            at = inputs[differs[0]].tolist()
-            raise ValueError(f"Y has different labels at the input {at}: no network interpolates them exactly")
+    if exact and (row := _differing_labels(inputs, labels)) is not None:
+        at = inputs[row].tolist()
+        raise ValueError(f"Y has different labels at the input {at}: no network interpolates them exactly")
     return inputs, labels
+
+
+def _differing_labels(inputs: Array, labels: Array) -> int | None:
+    """A row whose labels are not those of another row of the same input; None if there is none."""
+    _, first, group = np.unique(inputs, axis=0, return_index=True, return_inverse=True)
+    differs = np.flatnonzero(np.any(labels != labels[first[group.reshape(-1)]], axis=1))
+    return int(differs[0]) if len(differs) else None
 
 
 def _default_width(n: int, d: int) -> int:
