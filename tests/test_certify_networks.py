@@ -215,6 +215,18 @@ def test_proofs_of_unsorted_data_are_accepted_on_the_command_line(run: Command, 
     assert run("certify", "net.npz", *fitted).code == 0
 
 
+def test_lam_in_units_of_lam_max(run: Command) -> None:
+    x, Y = sample()
+    table({"x": x, "y": Y[:, 0]})
+    fitted = ("data.csv", *XY, "--lam", 0.2, "--relative")
+    assert run("solve", *fitted, "--out", "net.npz").code == 0
+    done = run("certify", "net.npz", *fitted)
+    assert done.code == 0
+    assert float(done.facts["lam"]) == pytest.approx(0.2 * lambda_max(x, Y), rel=1e-9)
+    refused = run("certify", "net.npz", "data.csv", *XY, "--relative")
+    assert (refused.code, "--relative needs --lam" in refused.err) == (64, True)
+
+
 def test_two_inputs_agree_with_a_dictionary_of_neurons() -> None:
     rng = np.random.default_rng(5)
     X, Y = rng.standard_normal((8, 2)), rng.standard_normal((8, 1))

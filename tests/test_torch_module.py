@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vvnorm import ReLUNetwork
+from vvnorm import ReLUNetwork, certify
 from vvnorm.training import ReLUModule
 
 
@@ -56,12 +56,155 @@ def test_a_sequential_is_read_without_skip(bias):
     assert not network.A.any()
 
 
+class Net(torch.nn.Module):
+    """As people write it."""
+
+    def __init__(self, d=3, width=5, outputs=2, skip=False):
+        super().__init__()
+        self.fc2 = torch.nn.Linear(width, outputs)  # in an order of its own
+        self.fc1 = torch.nn.Linear(d, width)
+        self.drop = torch.nn.Dropout(0.5)
+        self.skip = torch.nn.Linear(d, outputs, bias=True) if skip else None
+
+    def forward(self, x):
+        x = x.view(x.size(0), -1)
+        out = self.fc2(self.drop(torch.relu(self.fc1(x))))
+        return out if self.skip is None else out + self.skip(x)
+
+
+class ByHand(torch.nn.Module):
+    """Matrices, constants and a residual connection."""
+
+    def __init__(self):
+        super().__init__()
+        self.M = torch.nn.Parameter(torch.randn(2, 6))
+        self.shift = torch.nn.Parameter(torch.randn(6))
+        self.out = torch.nn.Parameter(torch.randn(6, 2))
+
+    def forward(self, x):
+        hidden = torch.clamp(x @ self.M + self.shift, min=0)
+        return 0.5 * x - 2.0 * (hidden @ self.out) / 3.0 + 1.0
+
+
+def joined():
+    class Dense(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = torch.nn.Linear(2, 4), torch.nn.Linear(6, 1)
+
+        def forward(self, x):
+            return self.last(torch.cat([x, torch.nn.functional.relu(self.first(x))], dim=1)).squeeze(-1)
+
+    return Dense()
+
+
+def normalised():
+    norm = torch.nn.BatchNorm1d(4)
+    with torch.no_grad():
+        norm.running_mean.copy_(torch.arange(4.0))
+        norm.running_var.copy_(torch.arange(1.0, 5.0))
+    return torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(3, 4), norm, torch.nn.ReLU(), torch.nn.Identity(), torch.nn.Linear(4, 2)
+    )
+
+
+def layers(d, width):
+    return torch.nn.Linear(d, width), torch.nn.ReLU()
+
+
+MODULES = {
+    "fc1 and fc2": (Net, 3),
+    "with a skip connection": (lambda: Net(skip=True), 3),
+    "one input": (lambda: Net(d=1, outputs=1), 1),
+    "by hand": (ByHand, 2),
+    "joined": (joined, 2),
+    "normalised": (normalised, 3),
+    "nested": (
+        lambda: torch.nn.Sequential(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()), torch.nn.Linear(3, 1)),
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_any_module_that_is_such_a_network_is_read(kind):
+    torch.manual_seed(0)
+    make, d = MODULES[kind]
+    module = make().double().eval()
+    X = np.random.default_rng(3).standard_normal((9, d))
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    network = ReLUNetwork.from_torch(module)
+    expected = module(torch.from_numpy(X)).detach().numpy().reshape(9, -1)
+    np.testing.assert_allclose(network(X), expected, rtol=1e-12, atol=1e-12)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_weights_of_fc1_and_fc2_are_read_bit_for_bit_also_in_single_precision():
+    module = Net().eval()
+    network = ReLUNetwork.from_torch(module)
+    np.testing.assert_array_equal(network.W, module.fc1.weight.detach().double().numpy())
+    np.testing.assert_array_equal(network.b, module.fc1.bias.detach().double().numpy())
+    np.testing.assert_array_equal(network.V, module.fc2.weight.detach().double().numpy())
+    np.testing.assert_array_equal(network.c, module.fc2.bias.detach().double().numpy())
+
+
+def test_dropout_that_is_on_is_refused():
+    with pytest.raises(ValueError, match=r"Dropout is no function: call module.eval\(\)"):
+        ReLUNetwork.from_torch(Net())
+
+    class Always(Net):
+        def forward(self, x):
+            return self.fc2(torch.nn.functional.dropout(torch.relu(self.fc1(x)), 0.5))
+
+    with pytest.raises(ValueError, match="dropout is no function"):
+        ReLUNetwork.from_torch(Always().eval())
+
+
+def test_a_module_that_computes_something_else_than_its_layers_is_refused():
+    class Forked(Net):
+        def forward(self, x):
+            return super().forward(x) if not isinstance(x, torch.Tensor) else super().forward(x) + x[:, :1] ** 2
+
+    with pytest.raises(TypeError, match="values are not those"):
+        ReLUNetwork.from_torch(Forked().eval())
+
+
+def test_state_dicts_are_read_by_the_names_of_their_layers():
+    module = Net(skip=True).double().eval()
+    X = np.random.default_rng(3).standard_normal((9, 3))
+    expected = module(torch.from_numpy(X)).detach().numpy()
+    for source in (module, module.state_dict()):
+        network = ReLUNetwork.from_torch(source, hidden="fc1", output="fc2", skip="skip")
+        np.testing.assert_allclose(network(X), expected, rtol=1e-12)
+    assert not ReLUNetwork.from_torch(module.state_dict(), hidden="fc1", output="fc2").A.any()
+    with pytest.raises(ValueError, match=r"name hidden and output; it has fc2.weight \(2, 5\), fc2.bias"):
+        ReLUNetwork.from_torch(module.state_dict())
+    with pytest.raises(ValueError, match=r"there is no layer 'fc3'"):
+        ReLUNetwork.from_torch(module.state_dict(), hidden="fc1", output="fc3")
+    with pytest.raises(ValueError, match="name both hidden and output"):
+        ReLUNetwork.from_torch(module.state_dict(), hidden="fc1")
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.1])
+def test_modules_are_certified_as_they_are(lam):
+    module = Net(d=1, outputs=1).eval()
+    x, y = np.array([0.0, 1.0, 2.0, 3.5]), np.array([0.0, 1.0, -1.0, 2.0])
+    judged = certify(module, x, y, lam=lam)
+    expected = certify(ReLUNetwork.from_torch(module), x, y, lam=lam)
+    assert judged.numbers() == expected.numbers()
+    assert judged.complaints(module, x, y, tol=np.inf) == []
+    with pytest.raises(TypeError, match="network must be a ReLUNetwork or a torch module, got int"):
+        certify(3, x, y, lam=lam)
+
+
 @pytest.mark.parametrize(
     ("module", "named"),
     [
         (torch.nn.Linear(1, 1), "Linear"),
         (torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.Tanh(), torch.nn.Linear(2, 1)), "Linear, Tanh, Linear"),
         (torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.ReLU()), "Linear, ReLU"),
+        (torch.nn.Sequential(*[torch.nn.Linear(2, 2), torch.nn.ReLU()] * 2, torch.nn.Linear(2, 2)), "second ReLU"),
+        (torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.LeakyReLU(), torch.nn.Linear(2, 1)), "leaky_relu"),
         (3, "int"),
     ],
 )

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.data import Array, as_inputs, sorted_univariate
-from vvnorm.network import ReLUNetwork
+from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import as_float64
 
@@ -120,6 +120,7 @@ class Certificate:
         tol : float
             Largest relative gap and relative residual of an optimal interpolant.
         """
+        network = as_network(network)
         try:
             again = _judge_interpolant(network, X, Y, self.dual, self.skip, self.penalise_bias)
         except ValueError as error:
@@ -237,8 +238,8 @@ def certify(
 
     Parameters
     ----------
-    network : ReLUNetwork
-        Any network, however made. With lam > 0 also a PiecewiseLinear.
+    network : ReLUNetwork or torch module
+        Any network, however made. A torch module is read by `ReLUNetwork.from_torch`. With lam > 0 also a PiecewiseLinear.
     X : array-like, shape (N,) or (N, d)
         Inputs in any order; for lam = 0 at least two distinct ones.
     Y : array-like, shape (N,) or (N, T)
@@ -274,6 +275,9 @@ def certify(
     TypeError, ValueError
         For bad data; if network and data disagree in inputs or outputs.
     """
+    from vvnorm.piecewise import PiecewiseLinear
+
+    network = network if isinstance(network, PiecewiseLinear) else as_network(network)
     if dual is None:
         from vvnorm.duals import certify_against_optimum
 

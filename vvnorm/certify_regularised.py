@@ -39,7 +39,7 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm.certify import Rows, _agree, _fixed, _if_flat, _power_of_two, _scaled, _vv_norm
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
 from vvnorm.losses import Loss, as_losses, canonical_labels
-from vvnorm.network import ReLUNetwork
+from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import as_float64
@@ -120,6 +120,7 @@ class FitCertificate:
         tol : float
             Largest relative gap of an optimal fit.
         """
+        function = function if isinstance(function, PiecewiseLinear) else as_network(function)
         try:
             again = certify_fit(
                 function, X, Y, self.lam, loss=self.losses, weights=weights, skip=self.skip, dual=self.dual,

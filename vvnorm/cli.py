@@ -511,6 +511,7 @@ def certify(
         float | None,
         typer.Option(help="Judge as a fit with this weight of the VV norm, not as an interpolant.", show_default=False),
     ] = None,
+    relative: Annotated[bool, typer.Option("--relative", help="--lam is in units of lam_max.")] = False,
     loss: LossOption = None,
     skip: SkipOption = True,
     penalise_bias: BiasOption = False,
@@ -537,14 +538,18 @@ def certify(
         raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
     if certificate and (lam is not None or loss or penalise_bias or not skip or save_certificate):
         raise ValueError("--certificate says itself what is proved; it goes with none of the options that make another")
-    if lam is None and loss:
-        raise ValueError("--loss needs --lam; without it the network is judged as an interpolant")
+    if lam is None and (loss or relative):
+        option = "--loss" if loss else "--relative"
+        raise ValueError(f"{option} needs --lam; without it the network is judged as an interpolant")
     found = load_certificate(certificate) if certificate else None
     saved = ReLUNetwork.load(network)
     fit = lam is not None or isinstance(found, FitCertificate)
     dataset = _load(data, x, y, CsvFormat(sep, decimal, encoding, header), aux, sigma, seed, repeats, loss, fit=fit)
     if found is None:
-        found = _judge(saved, dataset, lam, _losses(loss, dataset.y_names), skip, penalise_bias)
+        losses = _losses(loss, dataset.y_names)
+        if lam is not None and relative:
+            (lam,) = _relative([lam], dataset, losses, {"skip": skip, "penalise_bias": penalise_bias})
+        found = _judge(saved, dataset, lam, losses, skip, penalise_bias)
     numbers = found.numbers()
     _say_labels(dataset)
     for name, value in numbers.items():

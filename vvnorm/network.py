@@ -349,17 +349,41 @@ class ReLUNetwork:
         return ReLUModule.from_network(self)
 
     @classmethod
-    def from_torch(cls, module: Any) -> "ReLUNetwork":
-        """Read the network out of a `vvnorm.training.ReLUModule`, or of a `torch.nn.Sequential(Linear, ReLU, Linear)`.
+    def from_torch(
+        cls, module: Any, *, hidden: str | None = None, output: str | None = None, skip: str | None = None
+    ) -> "ReLUNetwork":
+        """Read the network out of a torch module, or out of a state dict.
+
+        Parameters
+        ----------
+        module : torch.nn.Module, or mapping of names to tensors
+            Any module that is a network of one hidden ReLU layer, whatever its parts are called: linear layers with or
+            without biases, sums with a linear skip connection, dropout and batch normalisation in eval mode. It is read by
+            running it, and compared with what was read at random inputs.
+        hidden, output, skip : str, optional
+            Names of the linear layers, as "fc1" for "fc1.weight" and "fc1.bias", of a state dict, or of a module that is
+            to be read so; nothing else of it counts then. Without `skip`, A = 0.
 
         Raises
         ------
         TypeError
-            If the module is neither.
+            If the module is no such network; the message says why.
+        ValueError
+            If dropout or batch normalisation is in training mode; if a named layer does not exist; if a parameter is not
+            finite.
         """
         from vvnorm.training.module import to_network
 
-        return to_network(module)
+        return to_network(module, hidden=hidden, output=output, skip=skip)
+
+
+def as_network(network: Any) -> ReLUNetwork:
+    """Return a ReLUNetwork as it is, and a torch module as the network that it is; TypeError for anything else."""
+    if isinstance(network, ReLUNetwork):
+        return network
+    if hasattr(network, "state_dict"):
+        return ReLUNetwork.from_torch(network)
+    raise TypeError(f"network must be a ReLUNetwork or a torch module, got {type(network).__name__}")
 
 
 def _groups(W: Array, b: Array, tol: float) -> tuple[int, NDArray[np.intp]]:

@@ -1,13 +1,14 @@
 """The bridge between `vvnorm.network.ReLUNetwork` and torch modules."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
+from vvnorm.training.reading import Unreadable, read_module, values_of
 
 
 class ReLUModule(torch.nn.Module):
@@ -57,37 +58,45 @@ class ReLUModule(torch.nn.Module):
         return module
 
 
-def to_network(module: Any) -> ReLUNetwork:
-    """Read a network out of a torch module, neuron by neuron.
-
-    Parameters
-    ----------
-    module : ReLUModule or torch.nn.Sequential
-        A Sequential must be Linear, ReLU, Linear; its linear layers may lack biases.
-
-    Returns
-    -------
-    ReLUNetwork
-        With A = 0 for a Sequential.
-
-    Raises
-    ------
-    TypeError
-        If the module is neither.
-    ValueError
-        If a parameter is not finite.
-    """
+def to_network(
+    module: Any, *, hidden: str | None = None, output: str | None = None, skip: str | None = None
+) -> ReLUNetwork:
+    """Read a network out of a torch module or a state dict, neuron by neuron; see `ReLUNetwork.from_torch`."""
+    if hidden or output or skip:
+        state = module if isinstance(module, Mapping) else module.state_dict()
+        return _from_state(state, hidden, output, skip)
+    if isinstance(module, Mapping):
+        raise ValueError(f"a state dict does not say which layer is which: name hidden and output; it has {_keys(module)}")
     if isinstance(module, ReLUModule):
-        hidden, output, skip = module.hidden, module.output, _values(module.skip.weight)
-    elif _is_two_layer(module):
-        hidden, output, skip = module[0], module[2], None
-    else:
+        parts = (module.hidden.weight, module.hidden.bias, module.output.weight, module.skip.weight, module.output.bias)
+        return ReLUNetwork(*map(values_of, parts))
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"module must be a torch.nn.Module or a state dict, got {_describe(module)}")
+    try:
+        return read_module(module)
+    except Unreadable as error:
         raise TypeError(
-            f"module must be a ReLUModule or a torch.nn.Sequential(Linear, ReLU, Linear), got {_describe(module)}"
-        )
-    b = np.zeros(hidden.out_features) if hidden.bias is None else _values(hidden.bias)
-    c = None if output.bias is None else _values(output.bias)
-    return ReLUNetwork(_values(hidden.weight), b, _values(output.weight), skip, c)  # type: ignore[arg-type]
+            f"module must be a network of one hidden ReLU layer, and {_describe(module)} is not read as one: {error}; "
+            "say hidden= and output= for names of its layers if it is one"
+        ) from None
+
+
+def _from_state(state: Mapping[str, Any], hidden: str | None, output: str | None, skip: str | None) -> ReLUNetwork:
+    """Read layers by their names; biases may be missing."""
+    if not hidden or not output:
+        raise ValueError(f"name both hidden and output, got hidden = {hidden!r} and output = {output!r}")
+    for name in (hidden, output, *([skip] if skip else [])):
+        if f"{name}.weight" not in state:
+            raise ValueError(f"there is no layer {name!r} with {name + '.weight'!r}; there are {_keys(state)}")
+    W, V = values_of(state[f"{hidden}.weight"]), values_of(state[f"{output}.weight"])
+    biases = [values_of(state[f"{name}.bias"]) for name in (output, skip) if name and f"{name}.bias" in state]
+    b = values_of(state[f"{hidden}.bias"]) if f"{hidden}.bias" in state else np.zeros(len(W))
+    A = values_of(state[f"{skip}.weight"]) if skip else np.zeros((len(V), W.shape[-1]))
+    return ReLUNetwork(W, b, V, A, sum(biases, np.zeros(len(V))))
+
+
+def _keys(state: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {tuple(value.shape)}" for name, value in state.items())
 
 
 def _linear(n_in: int, n_out: int, *, bias: bool, dtype: torch.dtype) -> torch.nn.Linear:
@@ -97,22 +106,8 @@ def _linear(n_in: int, n_out: int, *, bias: bool, dtype: torch.dtype) -> torch.n
     return layer
 
 
-def _is_two_layer(module: Any) -> bool:
-    kinds = (torch.nn.Linear, torch.nn.ReLU, torch.nn.Linear)
-    return (
-        isinstance(module, torch.nn.Sequential)
-        and len(module) == len(kinds)
-        and all(isinstance(layer, kind) for layer, kind in zip(module, kinds, strict=True))
-    )
-
-
 def _describe(module: Any) -> str:
     name = type(module).__name__
     if isinstance(module, torch.nn.Sequential):
         return f"{name}({', '.join(type(layer).__name__ for layer in module)})"
     return name
-
-
-def _values(parameter: torch.Tensor) -> Array:
-    values: Array = parameter.detach().cpu().to(torch.float64).numpy()
-    return values
