@@ -454,9 +454,9 @@ def _scaled(values: Array, up: float, down: float) -> Array:
     return scaled
 
 
-def _power_of_two(size: float) -> float:
+def _power_of_two(size: float, safe: float = _SAFE) -> float:
     """1 for magnitudes that are safe to multiply, else the power of two next to them."""
-    if size == 0 or 1 / _SAFE < size < _SAFE:
+    if size == 0 or 1 / safe < size < safe:
         return 1.0
     return math.ldexp(1.0, math.frexp(size)[1] - 1)
 

@@ -32,9 +32,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify import Rows, _norms, _power_of_two, _scaled, _vv_norm
 from vvnorm.certify_multivariate import _Affine, _Group, evaluate, largest_response, reach
-from vvnorm.certify_regularised import FitCertificate, _as_rows
+from vvnorm.certify_regularised import (
+    _SAFE,
+    FitCertificate,
+    _as_rows,
+    _dual_in_units,
+    _losses_in_units,
+    _objective_in_units,
+    _strength_in_units,
+)
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
-from vvnorm.losses import Loss, as_losses, canonical_labels
+from vvnorm.losses import Loss, as_losses, canonical_labels, label_power
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
 
@@ -148,18 +156,17 @@ class _Entries:
         self.present = ~np.isnan(Y) & (omega > 0)
         for t in np.flatnonzero(~self.present.any(axis=0)):
             raise ValueError(f"weights: every label of output {t} has weight 0")
-        self.losses, self.skip = losses, skip
-        self.x_unit, self.y_unit = _power_of_two(float(np.max(np.abs(x)))), 1.0
-        if all(one.name == "squared" for one in losses):
-            self.y_unit = _power_of_two(float(np.nanmax(np.abs(Y))))
-        self.w_unit = _power_of_two(float(omega.max()))
+        self.skip = skip
+        self.x_unit, self.y_unit = _power_of_two(float(np.max(np.abs(x))), _SAFE), 1.0
+        self.power = label_power(losses)
+        if self.power:
+            self.y_unit = _power_of_two(float(np.nanmax(np.abs(Y))), _SAFE)
+        self.w_unit = _power_of_two(float(omega.max()), _SAFE)
         self.x = x / self.x_unit
         self.y = np.where(self.present, Y, 0.0) / self.y_unit
         self.omega = np.where(self.present, omega, 0.0) / self.w_unit
-        with np.errstate(over="ignore", under="ignore"):
-            self.lam = float(np.float64(lam) / self.w_unit / self.x_unit / self.y_unit)
-        if not 0 < self.lam < math.inf:
-            raise ValueError(f"lam = {lam!r} is too far from the scale of X, Y and weights for float64; rescale them")
+        self.lam = _strength_in_units(lam, self.x_unit, self.y_unit, self.w_unit, self.power)
+        self.losses = losses = _losses_in_units(losses, self.y_unit)
         self.affine = _Affine(self.x, self.present, skip)
         self.columns = {one: np.array([t for t, other in enumerate(losses) if other == one]) for one in losses}
         self.bounded = np.array([one.name != "squared" for one in losses])
@@ -174,8 +181,7 @@ class _Entries:
 
     def in_objective_units(self, value: float) -> float:
         """Turn part of an objective back into the caller's units."""
-        with np.errstate(over="ignore", under="ignore"):
-            return float(np.float64(value) * self.y_unit * self.y_unit * self.w_unit)
+        return _objective_in_units(value, self.y_unit, self.w_unit, self.power)
 
     # --- the network ---
 
@@ -189,9 +195,8 @@ class _Entries:
         """Weighted sum of losses, and a bound on the rounding in it."""
         with np.errstate(invalid="ignore", over="ignore"):
             values = self._by_loss(lambda one, u, y: one.value(u, y), fitted, self.y)
-            slopes = np.abs(self._by_loss(_minus_slope, fitted, self.y)) + rounding
-            size = np.where([one.name in _CLASSES for one in self.losses], np.abs(fitted) + 1.0, 0.0)
-            doubt = slopes * (rounding + 2 * EPS * (np.abs(fitted) + np.abs(self.y))) + 16 * EPS * (values + size)
+            slopes = self._by_loss(_steepest, fitted, self.y, rounding)
+            doubt = slopes * (rounding + 2 * EPS * (np.abs(fitted) + np.abs(self.y))) + 16 * EPS * values
             terms = np.where(self.present, self.omega * values, 0.0)
             doubts = np.where(self.present, self.omega * doubt, 0.0)
         if not (np.isfinite(terms).all() and np.isfinite(doubts).all()):
@@ -209,8 +214,8 @@ class _Entries:
         raw = np.asarray(dual[0 : len(self.x)], dtype=np.float64)
         if not np.isfinite(raw).all():
             raise ValueError("dual holds NaN or infinity")
+        scaled = _dual_in_units(raw, self.y_unit, self.w_unit, self.power)
         with np.errstate(over="ignore"):
-            scaled = raw / self.y_unit / self.w_unit
             r = np.divide(scaled, self.omega, out=np.zeros_like(scaled), where=self.present)
         return np.clip(r, -1e300, 1e300)
 
@@ -316,11 +321,12 @@ class _Target:
         if self._wrong.size:
             s = theta * self._wrong
             with np.errstate(divide="ignore", invalid="ignore"):
-                entropy = np.where(s > 0, -s * np.log(s), 0.0) - np.where(s < 1, (1 - s) * np.log1p(-s), 0.0)
+                rest = np.where(s < 1, -np.log1p(-s), 0.0)
+                entropy = np.where(s > 0, -s * np.log(s), 0.0) + (1 - s) * rest
             parts.append(_sum(self._weight * entropy) if sure else float(np.sum(self._weight * entropy)))
-            # An entry moves by its room times drift, 10 s (1 - s) drift at most since it was moved before; the slope of
-            # the entropy is |log(s / (1 - s))|.
-            doubt = float(np.sum(self._weight * (8 * self._drift + 16 * EPS * (entropy + s))))
+            # An entry moves by its room times drift, 10 s (1 - s) drift at most since it was moved before, and s is off by
+            # a few of its roundings; the slope of the entropy is |log(s / (1 - s))|.
+            doubt = float(np.sum(self._weight * (8 * self._drift + 16 * EPS * (entropy + s * rest))))
         if sure:
             doubt += theta * self._line_doubt + theta * theta * self._square_doubt
             doubt += 16 * EPS * sum(abs(part) for part in parts)
@@ -409,6 +415,16 @@ def _minus_slope(loss: Loss, u: Array, y: Array) -> Array:
         return sign * np.where(sign * u < 1, 1.0, np.where(sign * u > 1, 0.0, 0.5))
     with np.errstate(over="ignore"):
         return sign / (1.0 + np.exp(sign * u))
+
+
+def _steepest(loss: Loss, u: Array, y: Array, rounding: Array) -> Array:
+    """Bound |loss'| at all that is no further than `rounding` from u."""
+    if loss.name == "hinge":
+        return np.ones_like(u)
+    if loss.name == "one_class":
+        return np.full(u.shape, max(loss.parameter, 1 - loss.parameter))
+    steep: Array = np.abs(_minus_slope(loss, u, y)) + rounding
+    return np.minimum(steep, loss.parameter) if loss.name == "huber" else steep
 
 
 def _low(loss: Loss, y: Array) -> Array:

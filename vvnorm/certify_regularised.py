@@ -38,7 +38,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify import Rows, _agree, _fixed, _if_flat, _power_of_two, _scaled, _vv_norm
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
-from vvnorm.losses import Loss, as_losses, canonical_labels
+from vvnorm.losses import Loss, as_losses, canonical_labels, label_power
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS, GAP
@@ -47,6 +47,9 @@ from vvnorm.validation import as_float64
 _BLOCK = 1 << 18  # label entries handed to compiled code at once
 _FOLLOWED = 1 << 10  # and followed at once there: they stay in the fastest cache
 _TINY = 2.0**-100  # a few roundings of a double-double
+_LOST = 2.0**-1060  # what the products that leave float64 at its small end sum up to at most, in units that are about 1
+_SAFE = 2.0**100  # units are beyond this: squares of products of an input, a label and a weight must not leave float64
+_LEAST = 2.0**-1000  # strengths and parameters below this, in these units, have no room left for products
 _INSIDE = 1 - 2.0**-50  # keeps a scaled dual array off the far end of its domain
 _ROOM = 0.9  # part of its room that a dual array may be moved by
 _DRIFT = 2.0**-20  # part of its room that a dual array may still have to be moved by, unknown which way
@@ -274,7 +277,7 @@ class _Data:
 
         self.order = None if bool(np.all(x[1:] >= x[:-1])) else np.argsort(x, kind="stable")
         self.x = x if self.order is None else x[self.order]
-        self.Y, self.weights, self.shape = Y, weights, Y.shape
+        self.Y, self.weights, self.shape, self.power = Y, weights, Y.shape, label_power(losses)
         self.block_rows = min(len(x), max(16, _BLOCK // Y.shape[1]))
         self.dual: Any = dual if dual is None or self.order is None else np.asarray(dual[0 : len(x)])
         self.x_unit = self.y_unit = self.w_unit = 1.0
@@ -285,11 +288,11 @@ class _Data:
         for t in np.flatnonzero(self.total == 0):
             raise ValueError(f"weights: every label of output {t} has weight 0")
         self.uniform = complete and weights is None  # all outputs have the same weights
-        self.x_unit = _power_of_two(float(max(self.x[-1], -self.x[0])))
-        if all(one.name == "squared" for one in losses):
-            self.y_unit = _power_of_two(float(self.largest.max()))
+        self.x_unit = _power_of_two(float(max(self.x[-1], -self.x[0])), _SAFE)
+        if self.power:
+            self.y_unit = _power_of_two(float(self.largest.max()), _SAFE)
         if weights is not None:
-            self.w_unit = _power_of_two(float(weights.max()))
+            self.w_unit = _power_of_two(float(weights.max()), _SAFE)
         self.x = self.x / self.x_unit if self.x_unit != 1 else self.x
         self.largest, self.total = self.largest / self.y_unit, self.total / self.w_unit
 
@@ -306,15 +309,69 @@ class _Data:
             Y = self.Y[chosen] if self.y_unit == 1 else self.Y[chosen] / self.y_unit
             dual = np.empty((len(x), 0))
             if self.dual is not None:
-                dual = np.asarray(self.dual[chosen], dtype=np.float64) / self.y_unit / self.w_unit
+                raw = np.asarray(self.dual[chosen], dtype=np.float64)
+                dual = _dual_in_units(raw, self.y_unit, self.w_unit, self.power)
                 if not np.isfinite(dual).all():
                     raise ValueError("dual holds NaN or infinity")
             yield kernel.Rows(_fixed(x), _fixed(Y), _fixed(weights), _fixed(dual))
 
     def in_objective_units(self, value: float) -> float:
         """Turn part of an objective back into the caller's units."""
-        with np.errstate(over="ignore", under="ignore"):
-            return float(np.float64(value) * self.y_unit * self.y_unit * self.w_unit)
+        return _objective_in_units(value, self.y_unit, self.w_unit, self.power)
+
+
+def _objective_in_units(value: float, y_unit: float, w_unit: float, power: int) -> float:
+    """Turn part of an objective, in units of weights and of this power of labels, into the caller's."""
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.ldexp(value, power * _exponent(y_unit) + _exponent(w_unit)))
+
+
+def _dual_in_units(dual: Array, y_unit: float, w_unit: float, power: int) -> Array:
+    """Turn dual values, weights times derivatives of losses, from the caller's units."""
+    with np.errstate(over="ignore", under="ignore"):
+        scaled: Array = np.ldexp(dual, (1 - power) * _exponent(y_unit) - _exponent(w_unit))
+    return scaled
+
+
+def _exponent(unit: float) -> int:
+    """Exponent of a power of two."""
+    return math.frexp(unit)[1] - 1
+
+
+def _strength_in_units(lam: float, x_unit: float, y_unit: float, w_unit: float, power: int) -> float:
+    """Lam in units of inputs, weights and derivatives of losses.
+
+    Raises
+    ------
+    ValueError
+        If it leaves float64 there.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = float(np.ldexp(lam, (1 - power) * _exponent(y_unit) - _exponent(w_unit) - _exponent(x_unit)))
+    if not _LEAST < scaled < math.inf:
+        raise ValueError(f"lam = {lam!r} is too far from the scale of X, Y and weights for float64; rescale them")
+    return scaled
+
+
+def _losses_in_units(losses: Sequence[Loss], y_unit: float) -> tuple[Loss, ...]:
+    """Losses of labels in units of `y_unit`; what they are worth is in units of its square then.
+
+    Raises
+    ------
+    ValueError
+        If a delta is so small beside the labels that losses leave float64.
+    """
+    found = []
+    for one in losses:
+        if one.name == "huber":
+            with np.errstate(over="ignore", under="ignore"):
+                delta = float(np.ldexp(one.parameter, -_exponent(y_unit)))
+            if delta < _LEAST:
+                raise ValueError(f"delta = {one.parameter!r} of loss 'huber' is too far from the scale of Y for float64")
+            # No misfit whose loss is a number of float64 reaches the delta that the largest one stands for.
+            one = Loss("huber", min(delta, np.finfo(np.float64).max))
+        found.append(one)
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -345,7 +402,7 @@ class _Projection:
         Whether R lives at one x, so that orthogonality to constants is all that is asked.
     moments : (2, T) array
         Sums of R and R (x - centre) before.
-    totals : (6, T) array
+    totals : (7, T) array
         Sums of squared losses, with their low parts, and in row 4 twice those of |residuals|; zero for other losses.
     """
 
@@ -368,18 +425,16 @@ class _Fit:
         self.data, self.skip, self.shrink = data, skip, 1.0
         self.reach = float(data.x[-1] - data.x[0])
         self.centre = float(data.x[0] / 2 + data.x[-1] / 2)
-        with np.errstate(over="ignore", under="ignore"):
-            self.lam = float(np.float64(lam) / data.w_unit / data.x_unit / data.y_unit)
-        if not 0 < self.lam < math.inf:
-            raise ValueError(f"lam = {lam!r} is too far from the scale of X, Y and weights for float64; rescale them")
+        self.lam = _strength_in_units(lam, data.x_unit, data.y_unit, data.w_unit, data.power)
+        losses = _losses_in_units(losses, data.y_unit)
         self.plain = data.dual is None and all(one.name == "squared" for one in losses)
         self.codes = np.array([one.code for one in losses])
         self.parameters = np.array([one.parameter for one in losses])
         self.regression = np.array([float(one.name not in ("logistic", "hinge")) for one in losses])
         self.bounded = np.array([one.name != "squared" for one in losses])
         # An affine function above this would move the dual array out of its domain.
-        sizes = [one.parameter if one.name == "huber" else 1.0 for one in losses]
-        self.limit = np.where(self.bounded, _ROOM * np.array(sizes), np.inf)
+        self.steepest = np.array([{"huber": one.parameter, "squared": np.inf}.get(one.name, 1.0) for one in losses])
+        self.limit = _ROOM * self.steepest
         if isinstance(function, ReLUNetwork):
             self._begin_network(function)
         else:
@@ -453,7 +508,7 @@ class _Fit:
             Z=np.zeros((2, T)),
             size=np.zeros(T),
             paired=np.zeros(5),
-            open=np.zeros((6, T)),
+            open=np.zeros((7, T)),
         )
         frame = kernel.Frame(self.plain, hard, 1.0 if hard else self.shrink, self.reach, self.centre)
         for rows in self.data.blocks():
@@ -469,11 +524,12 @@ class _Fit:
         smaller: that leaves room at the far ends of its domain.
         """
         nowhere = np.zeros((2, self.data.shape[1]))
-        judged, uneasy = self._judge(nowhere)
-        if uneasy.any():
-            shift = self._nudge(uneasy)
-            self.shrink = _SHRINK
-            judged = min(judged, self._judge(shift)[0], key=lambda one: one.gap)
+        with np.errstate(over="ignore", invalid="ignore"):  # what leaves float64 proves nothing
+            judged, uneasy = self._judge(nowhere)
+            if uneasy.any():
+                shift = self._nudge(uneasy)
+                self.shrink = _SHRINK
+                judged = min(judged, self._judge(shift)[0], key=lambda one: one.gap)
         return judged
 
     def _judge(self, shift: Array) -> tuple[_Judged, NDArray[np.bool_]]:
@@ -501,14 +557,16 @@ class _Fit:
             totals[2] = np.where(used, away * away, 1.0) * (totals[0] + totals[1])
             totals[3] = np.where(used, theta * self._affine_part(projection, theta, largest), 0.0)
             totals[4] += projection.gram[0] * largest
-            totals[5] = projection.gram[0]
+            totals[5], totals[6] = totals[4], projection.gram[0]
         else:
             totals = self._walk(kernel.GAPS, spec, theta=theta)[0].open
         loss = math.fsum(totals[:2].ravel())
         penalty = self.lam * self.scaled_norm
-        off = (4 * len(self.curve.b) + 64) * _TINY * (piece.size + self.data.largest + (1 - self.regression))
-        slack = float(totals[4] @ off + 4 * self.data.total @ off**2)
-        drifted = float(totals[4] @ drift + 16 * totals[5] @ drift**2)
+        off = (4 * len(self.curve.b) + 64) * _TINY * (piece.size + self.data.largest + (1 - self.regression)) + _LOST
+        # Where u is off by e, a loss and what theta R leaves open are off by at most (slope + min(e, steepest)) e.
+        slack = float(totals[5] @ off + 4 * self.data.total @ (off * np.minimum(off, self.steepest)))
+        slack += (float(self.data.total.sum()) + self.data.Y.size) * _LOST
+        drifted = float(totals[4] @ drift + 16 * totals[6] @ drift**2)
         open_entries = math.fsum(totals[2:4].ravel()) * (1 + 2.0**-42) + slack + drifted + 2.0**-60 * (loss + penalty)
         paired = theta * pairing
         open_kinks = penalty * (1 + (T + 64) * EPS) - paired + 4 * EPS * abs(paired)
@@ -591,13 +649,14 @@ class _Fit:
         n, T = self.data.shape
         sums, line = self._walk(kernel.PAIRINGS, spec, opening=None if self.skip else opening)
         S, Z, size, totals = sums.S, sums.Z, sums.size, sums.paired
-        error = (n + 16) * _TINY * size
+        error = (n + 16) * (_TINY * size + _LOST)
         first = -Z.sum(axis=0) if not self.skip else np.zeros(T)
         drift = self._drift(projection, S.sum(axis=0), Z.sum(axis=0), error)
         drift[size == 0] = 0.0
         with np.errstate(invalid="ignore", over="ignore"):
             unsure = float(np.linalg.norm(error * self.reach + drift * projection.gram[0] * self.reach))
-            norm = math.sqrt(max(totals[0], totals[1])) * (1 + (T + 4) * EPS) + unsure
+            # Products may have left float64 at its small end.
+            norm = math.sqrt(max(totals[0], totals[1]) + T * _LOST) * (1 + (T + 4) * EPS) + unsure
             if not self.skip:
                 norm += float(np.linalg.norm(first - opening)) + 4 * EPS * float(np.linalg.norm(opening))
             slope = line.slope.sum(axis=0)
@@ -605,6 +664,7 @@ class _Fit:
             rounding += unsure * (
                 self.scaled_norm * (1 + (T + 64) * EPS) + (0 if self.skip else float(np.linalg.norm(slope)))
             )
+            rounding += (self.scaled_norm + len(self.curve.b) * T) * _LOST
         return float(totals[2] + totals[3] + first @ slope) - rounding, norm, drift, line
 
     def _drift(self, projection: _Projection, S: Array, Z: Array, error: Array) -> Array:

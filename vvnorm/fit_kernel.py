@@ -103,8 +103,8 @@ class Sums(NamedTuple):
     S, Z : (2, T), sums of R and of R_j relu(x - x_j), double-double.
     size : (T,), sum |R|.
     paired : (5,), the largest ||Z||^2 and ||Z + opening||^2, the sum of pairings, its low part, and its sum of magnitudes.
-    open : (6, T), sum omega loss and its low part; sum omega (loss + loss*(-theta r) + theta r u) and its low part; its
-    sensitivity to u and to R, in units of omega; sum phi.
+    open : (7, T), sum omega loss and its low part; sum omega (loss + loss*(-theta r) + theta r u) and its low part; its
+    sensitivity to R and to u, in units of omega; sum phi.
     """
 
     total: Any
@@ -512,7 +512,7 @@ def _gaps(Y: Any, block: Any, spec: Any, theta: float, totals: Any) -> None:
         off, r, omega, room = block.off, block.r, block.omega[i], block.room[i]
         for t in range(len(omega)):
             if omega[t] > 0.0:
-                loss, gap, sensitivity = entry_gap(
+                loss, gap, by_r, by_u = entry_gap(
                     spec.code[t],
                     spec.parameter[t],
                     1.0 if Y[i, t] > 0.0 else -1.0,
@@ -526,8 +526,9 @@ def _gaps(Y: Any, block: Any, spec: Any, theta: float, totals: Any) -> None:
                 totals[1, t] += e
                 totals[2, t], e = _two_sum(totals[2, t], omega[t] * gap)
                 totals[3, t] += e
-                totals[4, t] += omega[t] * sensitivity
-                totals[5, t] += omega[t] * room[t]
+                totals[4, t] += omega[t] * by_r
+                totals[5, t] += omega[t] * by_u
+                totals[6, t] += omega[t] * room[t]
 
 
 @_inner
@@ -541,25 +542,25 @@ def _left(off: float, low: float, theta: float, r: float, r_low: float) -> float
 @_outer
 def entry_gap(
     code: int, parameter: float, sign: float, off: float, low: float, theta: float, r: float, r_low: float
-) -> tuple[float, float, float]:
-    """One entry per unit of weight: loss, loss + loss*(-theta r) + theta r u, and a bound on its derivatives by u and r.
+) -> tuple[float, float, float, float]:
+    """One entry per unit of weight: loss, loss + loss*(-theta r) + theta r u, and bounds on its derivatives by r and by u.
 
-    `sign` is that of a class; `off` is u - y, for classes u.
+    `sign` is that of a class; `off` is u - y, for classes u. Loss and gap are sums and products of numbers that are not
+    negative, and each of these is right to a few roundings, so nothing cancels, whatever the ratio of their sizes.
     """
     if code == LOGISTIC:
         return _logistic_gap(sign * off, sign * low, *_scaled(theta, sign * r, sign * r_low))
     left = _left(off, low, theta, r, r_low)
     if code == SQUARED:
-        return 0.5 * off * off, 0.5 * left * left, abs(off) + abs(r)
+        return 0.5 * off * off, 0.5 * left * left, abs(off) + abs(r), abs(off) + abs(r)
+    share, share_low = _scaled(theta, r, r_low)
     if code == HUBER:
-        beyond = max(abs(off) - parameter, 0.0)
-        near = abs(off) - beyond
-        share, share_low = _scaled(theta, r, r_low)
-        toward = 1.0 if off > 0.0 else -1.0
+        # Not what is left of |off| without what is beyond: that has no digit of `parameter` where |off| is far larger.
+        near, toward = min(abs(off), parameter), 1.0 if off > 0.0 else -1.0
+        beyond = max((abs(off) - parameter) + toward * low, 0.0)
         room = (parameter + toward * share) + toward * share_low
         gap = 0.5 * left * left if beyond == 0.0 else room * (beyond + 0.5 * room)
-        return near * (0.5 * near + beyond), gap, abs(off) + abs(r)
-    share, share_low = _scaled(theta, r, r_low)
+        return near * (0.5 * near + beyond), gap, abs(off) + abs(r), near + abs(r)
     if code == ONE_CLASS:
         share, share_low = _add(share, share_low, -parameter, 0.0)
         share, share_low = _add(share, share_low, 1.0, 0.0)
@@ -569,8 +570,8 @@ def entry_gap(
         share, share_low, over = sign * share, sign * share_low, (sign * off - 1.0) + sign * low
         loss = max(-over, 0.0)
     if over > 0.0:
-        return loss, (share + share_low) * over, abs(over) + 1.0
-    return loss, ((1.0 - share) - share_low) * -over, abs(over) + 1.0
+        return loss, (share + share_low) * over, abs(over), 1.0
+    return loss, ((1.0 - share) - share_low) * -over, abs(over), 1.0
 
 
 @_inner
@@ -580,18 +581,18 @@ def _scaled(theta: float, r: float, low: float) -> tuple[float, float]:
 
 
 @_inner
-def _logistic_gap(margin: float, low: float, s: float, s_low: float) -> tuple[float, float, float]:
+def _logistic_gap(margin: float, low: float, s: float, s_low: float) -> tuple[float, float, float, float]:
     """Divergence of (s, 1 - s) from the probabilities of being wrong and right, at a margin; rounding errors included."""
     wrong, right = 1.0 / (1.0 + math.exp(margin)), 1.0 / (1.0 + math.exp(-margin))
     rest = (1.0 - s) - s_low
     tail = math.log1p(math.exp(-abs(margin)))
-    loss = tail + max(-margin, 0.0)
+    loss = (tail + max(-margin, 0.0)) - wrong * low
     off, off_rest = (s - wrong) + s_low, rest - right
     gap, turn = _divergence(s, off, wrong, -tail - max(margin, 0.0))
     gap_rest, turn_rest = _divergence(rest, off_rest, right, -loss)
     error = _ROUNDING + abs(low)
     gap += gap_rest + error * (abs(off) + abs(off_rest)) + error * error * (wrong + right)
-    return loss, gap, abs(margin) + turn + turn_rest + 1.0
+    return loss, gap, abs(margin) + turn + turn_rest + 1.0, 1.0
 
 
 @_inner

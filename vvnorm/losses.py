@@ -35,6 +35,8 @@ from vvnorm.validation import without_mask
 NAMES: Final = ("squared", "logistic", "hinge", "huber", "one_class")
 SQUARED, LOGISTIC, HINGE, HUBER, ONE_CLASS = range(5)
 _DEFAULTS = {"huber": 1.0, "one_class": 0.1}
+_POWERS = {"squared": 2, "huber": 2, "one_class": 1, "logistic": 0, "hinge": 0}
+_NARROWEST = 1e-12  # of the spread of labels: misfits below it are rounding
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Loss:
             if self.name == "squared":
                 values = (u - y) ** 2 / 2
             elif self.name == "logistic":
-                values = np.logaddexp(0.0, u) - y * u
+                values = np.logaddexp(0.0, np.where(y > 0, -u, u))  # not less y u, which cancels where classes are right
             elif self.name == "hinge":
                 values = np.maximum(0.0, 1.0 - y * u)
             elif self.name == "huber":
@@ -132,6 +134,65 @@ def as_losses(loss: str | Loss | Sequence[str | Loss], outputs: int) -> tuple[Lo
     if len(loss) != outputs:
         raise ValueError(f"loss names {len(loss)} losses but Y has {outputs} outputs")
     return tuple(as_loss(one) for one in loss)
+
+
+def label_power(losses: Sequence[Loss]) -> int:
+    """Power of the labels' unit that losses are in, 2 or 1; 0 where labels are classes, or losses differ in that."""
+    powers = {_POWERS[loss.name] for loss in losses}
+    return powers.pop() if len(powers) == 1 else 0
+
+
+def solvable(losses: Sequence[Loss], Y: Array, weights: Array | None) -> tuple[tuple[Loss, ...], Array | None]:
+    """Losses and weights with the same best fits, whose dual values keep their digits where a delta is out of proportion.
+
+    *Large delta.* With squared losses, an output of a best fit loses no more than the best constant does, B, since that
+    costs no VV norm. So no misfit exceeds sqrt(2 B / weight). Where that is at most delta, Huber's loss has the same value
+    and derivative there, and the fit is best for it, too.
+
+    *Small delta.* Huber's loss is delta times the absolute one but for misfits up to delta, which are rounding where delta
+    is below `_NARROWEST` of the labels' spread. Any other delta below does as well, if the weight makes up for it.
+
+    Parameters
+    ----------
+    losses : sequence of T losses
+    Y : (N, T) array
+        Labels; NaN = missing.
+    weights : (N, T) or (N, 1) array, or None
+        Not negative.
+    """
+    found, factors = list(losses), np.ones(len(losses))
+    for t, loss in enumerate(losses):
+        if loss.name == "huber":
+            half, most = _misfits(Y, weights, t)
+            if most <= loss.parameter:
+                found[t] = Loss("squared")
+            elif loss.parameter < _NARROWEST * half:
+                found[t], factors[t] = Loss("huber", _NARROWEST * half), loss.parameter / (_NARROWEST * half)
+    if np.all(factors == 1):
+        return tuple(found), weights
+    shares = np.ones((len(Y), 1)) if weights is None else weights
+    product = factors * shares
+    for t in np.flatnonzero(np.any((product == 0) & (shares > 0), axis=0)):
+        delta = losses[t].parameter
+        raise ValueError(f"delta = {delta!r} of loss 'huber' is too far from the scale of Y and weights for float64")
+    return tuple(found), product
+
+
+def _misfits(Y: Array, weights: Array | None, t: int) -> tuple[float, float]:
+    """Half the range of an output's labels, and a bound on misfits of best fits with squared losses, rounded up."""
+    counts = ~np.isnan(Y[:, t])
+    if weights is not None:
+        column = weights[:, min(t, weights.shape[1] - 1)]
+        counts &= column > 0
+    y = Y[counts, t]
+    half = float(y.max()) / 2 - float(y.min()) / 2 if len(y) else 0.0
+    if half == 0 or not math.isfinite(half):
+        return half, half
+    omega = np.ones(1) if weights is None else column[counts] / column[counts].max()
+    with np.errstate(over="ignore", divide="ignore", under="ignore"):
+        off = (y - (float(y.max()) / 2 + float(y.min()) / 2)) / half
+        best = float(np.sum(omega * off * off)) / 2  # the middle of the range in place of the best constant
+        return half, half * float(np.sqrt(2 * best / omega.min())) * (1 + 1e-9)
 
 
 def canonical_labels(Y: Array, losses: Sequence[Loss]) -> Array:

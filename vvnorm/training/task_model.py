@@ -248,7 +248,7 @@ def _separate(
     if loss.name == "squared":
         value, slope = off.square() / 2, off
     elif loss.name == "logistic":
-        value, slope = torch.nn.functional.softplus(u, threshold=40) - y * u, torch.sigmoid(u) - y
+        value, slope = torch.nn.functional.softplus((1 - 2 * y) * u, threshold=40), torch.sigmoid(u) - y
     elif loss.name == "hinge":
         margin = 1 - y * u
         value, slope = margin.relu(), -y * (margin > 0)
