@@ -519,7 +519,8 @@ def _fitted_without_skip(problem: Problem, lam: float, tol: float) -> Fit:
     from vvnorm.convex import curvature_fit
 
     began = time.perf_counter()
-    result = curvature_fit(problem.x, problem.Y, lam, loss=problem.losses, weights=problem.weights, skip=False)
+    solved = problem.solved
+    result = curvature_fit(problem.x, problem.Y, lam, loss=solved.losses, weights=solved.weights, skip=False)
     found = _found(result, time.perf_counter() - began)
     solver = {
         "method": "convex program (there is no skip connection)",

@@ -59,6 +59,8 @@ _STEP = 8.0  # what lam is divided by while fits stay below the budget
 _FLAT = 1e-3  # part of the largest lam from which on VV norm may be of no use any more
 _LEAST = 1e-13  # part of the largest lam below which fits are rounding
 _FINEST = 1e-15
+_FAR = 1e6  # times the largest lam that there can be: no need to look beyond
+_TINIEST = 1e-270  # no lam to begin with is below, or above its inverse: there must be room for smaller ones
 _ROUNDING = 1e-12  # of sums of losses, and of costs
 _IMPOSSIBLE = 1e-6  # losses that are so far below what is proved possible were not reached by such a network
 
@@ -99,8 +101,9 @@ class TaskData:
         return self._by_task(self._output_losses(network(self.X)))
 
     def _output_losses(self, values: Array) -> Array:
-        columns = [kind.value(u, y) for kind, u, y in zip(self.kinds, values.T, self.Y.T, strict=True)]
-        return np.array(np.sum(self.entry_weights * np.column_stack(columns), axis=0))
+        with np.errstate(over="ignore", invalid="ignore"):
+            columns = [kind.value(u, y) for kind, u, y in zip(self.kinds, values.T, self.Y.T, strict=True)]
+            return np.array(np.sum(self.entry_weights * np.column_stack(columns), axis=0))
 
     def _by_task(self, outputs: Array) -> Array:
         return np.array([outputs[list(task)].sum() for task in self.tasks])
@@ -131,10 +134,12 @@ class TaskData:
             mass, slope = float(weights.sum()), 1.0
             if self.kinds[t].name in ("squared", "huber"):
                 y = np.nan_to_num(self.Y[:, t])
-                slope = math.sqrt(float(weights @ (y - weights @ y / mass) ** 2) / mass)
+                size = float(np.max(np.abs(y))) or 1.0
+                y = y / size
+                slope = size * math.sqrt(float(weights @ (y - weights @ y / mass) ** 2) / mass)
             total += mass * slope
-        centred = self.X - self.X.mean(axis=0)
-        return 2 * float(np.sqrt(np.max(np.sum(centred**2, axis=1)))) * total or 1.0
+        middle = self.X.min(axis=0) / 2 + self.X.max(axis=0) / 2
+        return 2 * float(np.max(row_norms(self.X - middle))) * total or 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -474,6 +479,8 @@ class _Search:
             A[outputs], c[outputs] = fitted.A, fitted.c
         self.line = _without_neurons(A, c)
         self.line_losses = data.task_losses(self.line)
+        if not np.isfinite(self.line_losses).all():
+            raise ValueError("the losses of tasks leave the range of float64; rescale Y or weights")
         values = np.array([kind.name not in ("logistic", "hinge") for kind in data.kinds])
         level = np.where(values, np.nanmedian(data.Y, axis=0), 0.0)
         constant = data.task_losses(_without_neurons(np.zeros((T, d)), level))
@@ -492,7 +499,11 @@ class _Search:
         loss = float(mixture @ self.line_losses)
         # VV norm C lowers the loss by lam C or more, by convexity. Where there is next to no loss, any lam will do.
         gain = float(mixture @ self.units) if self.straight[mixture > 0].all() else loss
-        most = gain / self.budget if self.budget > 0 else 2 * top
+        most = min(gain / self.budget, _FAR * top) if self.budget > 0 else 2 * top
+        if not _TINIEST < most < 1 / _TINIEST:
+            raise ValueError(
+                f"vv_norm = {self.budget!r} is too far from the scale of X, Y and weights for float64; rescale them"
+            )
         under = _Trial(most, loss, 0.0, _outputs(self.line, outputs), None, -math.inf)
         over: _Trial | None = None
         best, last, start, lam = under, under, None, most * (guess if self.budget > 0 else 1.0)

@@ -11,6 +11,7 @@ The dual of the least-squares problem, shared among equal inputs by curvature an
     sum over labels of  min_u [ weight * loss(u, y) + Lambda u ].
 """
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -33,7 +34,9 @@ _LEAST_ACCURACY = 1e-2  # of the asked tolerance
 _LEAST_PROGRESS = 1e-13
 _CLOSE = 1e-3  # part of a step up to which its length is found
 _FLAT = 1e-9  # least curvature of the logistic loss
-_BEYOND = 1e-2  # curvature of the Huber loss where it is straight
+_NARROWER = 0.2  # what the deltas of Huber losses are multiplied by, from level to level
+_NARROWEST = 1e-10  # of the labels' spread: a delta below shows in no digit of a best affine function
+_ROUGH = 1e-3  # of the delta of a level: how accurately it is solved
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,33 +194,88 @@ class Straight:
 
 
 def fit_affine(data: Data) -> Straight:
-    """Fit affine functions (constants, without a skip connection) by Newton's method with a line search."""
+    """Fit affine functions (constants, without a skip connection) by Newton steps, with line searches for logistic losses.
+
+    Huber losses begin as squared ones, and their delta falls to what it is to be. Their parabolas lie above them, so that
+    no line search is needed, for which differences of losses would have too few digits. What is left at the end of deltas
+    far below the labels' digits is the absolute loss.
+    """
     coefficients = np.zeros((data.points.affine.shape[1], data.Y.shape[1]))
     values = np.zeros(data.Y.shape)
-    for _ in range(_STEPS):
-        curvature, targets = _parabolas(data, values)
-        coefficients_ahead = data.reduction(0.0, curvature, targets).best_affine()
-        ahead = (data.points.affine @ coefficients_ahead)[data.points.group]
-        part = _step_length(data, values, 0.0, ahead, 0.0)
-        change = float(np.max(np.abs(ahead - values)))
-        coefficients = coefficients + part * (coefficients_ahead - coefficients)
-        values = values + part * (ahead - values)
-        if part == 0 or change <= 1e-12 * (1 + float(np.max(np.abs(values)))):
-            break
-    curvature, targets = _parabolas(data, values)
-    return Straight(coefficients, values, curvature * (targets - values))
+    curved = np.array([loss.name == "logistic" for loss in data.losses])
+    spread = float(np.max(np.nanmax(data.Y, axis=0) - np.nanmin(data.Y, axis=0), where=~curved, initial=0.0))
+    size = np.where(curved, 1.0, np.nanmax(np.abs(data.Y), axis=0))
+    level = data
+    for width in _widths(data, spread):
+        level = replace(data, losses=tuple(_widened(loss, width) for loss in data.losses))
+        narrow = np.array([loss.parameter if loss.name == "huber" else math.inf for loss in level.losses])
+        for _ in range(_STEPS):
+            curvature, targets = _parabolas(level, values)
+            coefficients_ahead = level.reduction(0.0, curvature, targets).best_affine()
+            ahead = (data.points.affine @ coefficients_ahead)[data.points.group]
+            searched = _step_length(level, values, 0.0, np.where(curved, ahead, values), 0.0) if curved.any() else 1.0
+            part = np.where(curved, searched, 1.0)
+            change = np.max(np.abs(part * (ahead - values)), axis=0)
+            coefficients = coefficients + part * (coefficients_ahead - coefficients)
+            values = values + part * (ahead - values)
+            largest = size + np.max(np.abs(values), axis=0)
+            if np.all(change <= np.maximum(np.minimum(1e-12 * largest, _ROUGH * narrow), 4 * EPS * largest)):
+                break
+    curvature, targets = _parabolas(level, values)
+    dual = curvature * (targets - values)
+    for t in np.flatnonzero([loss.name == "huber" for loss in data.losses]):
+        dual[:, t] = _corrected(level, dual[:, t], t) * (data.losses[t].parameter / level.losses[t].parameter)
+    return Straight(coefficients, values, dual)
+
+
+def best_affine(data: Data, lam: float) -> Fitted:
+    """Return the best affine function as the fit that it is for large lam."""
+    A, c = data.points.free_part(data.straight.coefficients)
+    network = ReLUNetwork(np.zeros((0, A.shape[1])), np.zeros(0), np.zeros((len(c), 0)), A, c)
+    dual, lower = _moved_into_domains(data, data.straight.dual, lam)
+    objective = data.loss(network(data.points.X)[data.points.group])
+    return Fitted(network, objective, min(lower, objective), dual, None, 1, "lam is far above lam_max")
+
+
+def _widened(loss: Loss, width: float) -> Loss:
+    return replace(loss, parameter=max(width, loss.parameter)) if loss.name == "huber" else loss
+
+
+def _widths(data: Data, spread: float) -> list[float]:
+    """Least deltas of one level after the other, for labels of that spread."""
+    least = min((loss.parameter for loss in data.losses if loss.name == "huber"), default=math.inf)
+    width, found = spread, []
+    while width > max(least, _NARROWEST * spread):
+        found.append(width)
+        width *= _NARROWER
+    return [*found, _NARROWEST * spread]
+
+
+def _corrected(data: Data, dual: Array, t: int) -> Array:
+    """Make the dual (N,) of a Huber output orthogonal to the free functions by moving entries that are inside its domain.
+
+    Where delta is small they are differences of labels and fitted values that have lost their digits.
+    """
+    free, limit = data.points.affine[data.points.group], data.losses[t].parameter * data.weights[:, t]
+    inside = np.abs(dual) < limit
+    for _ in range(2):
+        missing = free.T @ dual
+        dual = dual.copy()
+        dual[inside] -= np.linalg.lstsq(free[inside].T, missing, rcond=None)[0]
+    return np.clip(dual, -limit, limit)
 
 
 def largest_response(points: Points, dual: Array) -> float:
     """Largest response of a neuron to a dual (N, T) by rows, as far as the search goes."""
     if points.complement.shape[1] == 0:  # free functions have any values, and a dual at a right angle to them is 0
         return 0.0
-    at_points = points.summed(dual)
+    size = math.ldexp(1.0, math.frexp(float(np.max(np.abs(dual), initial=0.0)))[1])  # squares must stay in float64
+    at_points = points.summed(dual / size)
     if at_points.shape[1] > len(at_points):
         at_points = np.asarray(np.linalg.qr(at_points.T, mode="r")).T
     cloud = points.cloud
     _, responses = cloud.search(at_points, exact=cloud.exact(at_points.shape[1]))
-    return float(np.max(responses, initial=0.0)) * points.unit
+    return float(np.max(responses, initial=0.0)) * points.unit * size
 
 
 def _step_length(data: Data, values: Array, price: float, ahead: Array, price_ahead: float) -> float:
@@ -273,7 +331,8 @@ def _parabolas(data: Data, values: Array, *, split: bool = False) -> tuple[Array
         if loss.name == "logistic":
             h, slope = np.maximum(expit(u) * expit(-u), _FLAT), expit(u) - y
         elif loss.name == "huber" and not split:
-            h = np.where(np.abs(u - y) <= loss.parameter, 1.0, _BEYOND)
+            off = np.abs(u - y)
+            h = np.divide(loss.parameter, off, out=np.ones_like(off), where=off > loss.parameter)
             slope = np.clip(u - y, -loss.parameter, loss.parameter)
         else:
             h, slope = np.ones_like(u), u - y

@@ -4,6 +4,7 @@ These functions take validated arrays; the public ones are `vvnorm.interpolate`,
 `vvnorm.lambda_max`.
 """
 
+import math
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,16 +18,20 @@ from numpy.typing import ArrayLike
 from vvnorm.certify import Certificate, certify
 from vvnorm.certify_regularised import FitCertificate
 from vvnorm.data import Array, RepeatedInput, as_inputs, is_empty
-from vvnorm.losses import Loss
+from vvnorm.losses import Loss, solvable
 from vvnorm.multivariate.generation import Optimum, Start, feasible_weights, generate
 from vvnorm.multivariate.problem import Convention, Points, Reduction
-from vvnorm.multivariate.smooth import SMOOTH, Data, Fitted, fit_losses, largest_response
+from vvnorm.multivariate.smooth import SMOOTH, Data, Fitted, best_affine, fit_losses, largest_response
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution, as_tolerance
 from vvnorm.threads import one_blas_thread
 from vvnorm.tolerances import LABEL_ROUNDING
+from vvnorm.units import unit
 
 _ROOM = 0.9  # of the cost that the tolerance leaves; the rest is for rounding
+_FAR = 1e30  # times lam_max, or part of it: fits of lam beyond are those there, as far as float64 holds them
+_STRAIGHT = 1e3  # times lam_max: where neurons of no use would cost much, the affine fit is taken at once
+_NEGLIGIBLE = 1e-30  # of an output's largest weight: losses that count less show in no digit
 _METHOD = "column generation"
 _DIVERGING = 1e-9 * np.log(2)  # mean logistic loss: margins of about 21
 
@@ -323,22 +328,49 @@ class FitProblem:
         for loss in losses:
             if loss.name not in SMOOTH:
                 raise ValueError(f"loss {loss.name!r} has a corner; with several inputs there are {', '.join(SMOOTH)}")
+        self.losses, self.weights = losses, weights
+        losses, shares = solvable(losses, Y, weights)
         options = {"merge": all(loss.name != "huber" for loss in losses), "climb": climb}
         points = Points(X, convention, seed, **options)
         self._outside = points if points.flat else None
         if points.flat:
             X, points = points.coordinates, Points(points.coordinates, convention, seed, **options)
-        self.X, self.Y, self.weights, self.convention = X, Y, weights, convention
-        share = np.broadcast_to(np.ones((1, 1)) if weights is None else weights, Y.shape)
-        self.data = Data(points, Y, np.where(np.isnan(Y), 0.0, share), losses)
+        self.X, self.Y, self.convention = X, Y, convention
+        share = np.broadcast_to(np.ones((1, 1)) if shares is None else shares, Y.shape)
+        share = np.where(np.isnan(Y), 0.0, share)
+        bounded = np.array([loss.name != "squared" for loss in losses])
+        share = np.where(bounded & (share < _NEGLIGIBLE * share.max(axis=0)), 0.0, share)
+        # Powers of two in which losses, squares of labels, do not leave float64.
+        self._w_unit, self._y_unit = unit(float(share.max())), 1.0
+        if all(loss.name in ("squared", "huber") for loss in losses):
+            self._y_unit = unit(float(np.max(np.abs(Y), where=share > 0, initial=0.0)))
+            losses = tuple(replace(loss, parameter=loss.parameter / self._y_unit) for loss in losses)
+        self.data = Data(points, Y / self._y_unit, share / self._w_unit, losses)
 
     @cached_property
     def lam_max(self) -> float:
-        """The least lam whose fit is affine (constant without a skip connection), as far as the search goes."""
+        """The least lam whose fit is affine (constant without a skip connection), as far as the search goes.
+
+        Raises
+        ------
+        ValueError
+            If it leaves float64.
+        """
+        with np.errstate(over="ignore", under="ignore"):
+            found = self._critical * self._y_unit * self._w_unit
+        if not (0 < found < math.inf) and self._critical > 0:
+            raise ValueError("lam_max leaves the range of float64; rescale X, Y or weights")
+        return found
+
+    @cached_property
+    def _critical(self) -> float:
+        """The same in the units of `data`."""
         with one_blas_thread():
-            dual = self.data.straight.dual
-            rounding = LABEL_ROUNDING * float(np.linalg.norm(self.data.weights * np.nan_to_num(self.data.Y)))
-            return largest_response(self.data.points, dual) if np.linalg.norm(dual) > rounding else 0.0
+            data, straight = self.data, self.data.straight
+            rounding = LABEL_ROUNDING * float(np.linalg.norm(data.weights * np.nan_to_num(data.Y)))
+            off = data.weights * (np.nan_to_num(data.Y) - straight.values)
+            off = np.where([loss.name == "logistic" for loss in data.losses], straight.dual, off)
+            return largest_response(data.points, straight.dual) if np.linalg.norm(off) > rounding else 0.0
 
     def fit(
         self,
@@ -354,17 +386,33 @@ class FitProblem:
         began = time.perf_counter()
         with one_blas_thread():
             options: dict[str, Any] = {"deadline": _deadline(time_limit), "advance": advance}
-            found = fit_losses(self.data, lam, tol, start, max_iter=max_iter, **options)
+            strength = self._in_units(lam)
+            if strength > _STRAIGHT * self._critical > 0:
+                found = best_affine(self.data, strength)
+            else:
+                found = fit_losses(self.data, strength, tol, start, max_iter=max_iter, **options)
         facts = _facts(found.optimum) | {"status": found.status, "steps": found.steps}
         facts["notes"] = facts["notes"] + self._separated(found)
         facts["seconds"] = time.perf_counter() - began
         history = [] if found.optimum is None else found.optimum.history
         free = self.convention
+        f, unit = found.network, self._y_unit
+        network = f if unit == 1 else ReLUNetwork(f.W, f.b, f.V * unit, f.A * unit, f.c * unit)
         solution = MultivariateSolution(
-            found.network, found.dual, self.X, self.Y, tol, lam, self.data.losses, self.weights, free.skip,
+            network, found.dual * unit * self._w_unit, self.X, self.Y, tol, lam, self.losses, self.weights, free.skip,
             free.penalise_bias, history, facts, self.lam_max,
         )  # fmt: skip
         return solution if self._outside is None else _lifted(solution, self._outside), found.start
+
+    def _in_units(self, lam: float) -> float:
+        """Turn a caller's lam into the units of `data`; one out of all proportion becomes one that can be computed with.
+
+        Its fit is the affine one, or next to an interpolant.
+        """
+        with np.errstate(over="ignore", under="ignore"):
+            scaled = float(np.float64(lam) / self._y_unit / self._w_unit)
+        critical = self._critical or self.data.points.unit
+        return min(max(scaled, critical / _FAR), critical * _FAR)
 
     def _separated(self, found: Fitted) -> list[str]:
         """Say which outputs have classes that are separated so well that fitted values diverge as lam falls."""

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from vvnorm.data import Array
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS
+from vvnorm.units import unit
 from vvnorm.univariate import entries, first_call, many_knots
 from vvnorm.univariate.compiled import fixed, plain
 from vvnorm.univariate.knots import DualSweep, KnotFunction, complete, next_knots
 from vvnorm.univariate.problem import Found, Problem
 from vvnorm.univariate.reduced import improve, make_room, most_dense
-from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, unit
+from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State
 
 _STIFF = 1e100  # lam of the affine fit
 _AFFINE_GAP = 1e-9
@@ -30,15 +31,17 @@ class GeneralRounds(Rounds):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         self.losses = problem.losses
-        codes = np.array([loss.code for loss in problem.losses])
-        parameters = np.array([loss.parameter for loss in problem.losses])
+        codes = np.array([loss.code for loss in self.losses])
+        parameters = np.array([loss.parameter for loss in self.losses])
         low, high = np.nanmin(problem.Y, axis=0), np.nanmax(problem.Y, axis=0)
         if np.isinf(high - low).any():
             raise ValueError(f"Y holds infinity in output {int(np.argmax(np.isinf(high - low)))}")
-        if all(loss.name == "squared" for loss in problem.losses):
+        if self.power:
             self.y_unit = unit(float(max(high.max(), -low.min())))
+            parameters = np.where(codes == HUBER, parameters / self.y_unit, parameters)
+            high, low = high / self.y_unit, low / self.y_unit
         self.Y = fixed(problem.Y if self.y_unit == 1 else problem.Y / self.y_unit)
-        weights = fixed(np.empty((0, 0)) if problem.weights is None else problem.weights)
+        weights = fixed(np.empty((0, 0)) if self.weights is None else self.weights)
         self.data = (self.x, self.Y, weights, codes, parameters)
         self.corners = bool(np.isin(codes, (HINGE, HUBER, ONE_CLASS)).any())
         self.negligible = _NEGLIGIBLE * problem.Y.size if np.isin(codes, (HINGE, LOGISTIC)).all() else 0.0
@@ -63,9 +66,8 @@ class GeneralRounds(Rounds):
         rows, mu = self.first_knots(lam, start)
         first, jumps = self._affine.function.first, np.zeros((len(rows), self.outputs))
         if start is not None:
-            slope = self.x_unit / self.y_unit
-            first = np.stack([start.value / self.y_unit, start.slope * slope])
-            jumps[1 : 1 + len(start.kinks)] = start.jumps * slope
+            first = np.stack([start.value / self.y_unit, start.slope / self._slope_unit])
+            jumps[1 : 1 + len(start.kinks)] = start.jumps / self._slope_unit
         return _Descent(self, lam, tol, KnotFunction.of(np.diff(self.x[rows]), rows, first, jumps), mu).run()
 
     def _straight(self) -> KnotFunction:

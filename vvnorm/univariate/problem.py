@@ -1,12 +1,13 @@
 """What the solvers of the regularised problem take and give."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
-from vvnorm.losses import Loss
+from vvnorm.losses import Loss, solvable
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,7 @@ class Problem:
     weights : (N, T) or (N, 1) array, optional
         Weights of the entries, not negative; ones by default.
     losses : tuple of Loss
-        One for each output.
+        One for each output, as the caller named it.
     order : (N,) array of int, or None
         Where the rows stood in the caller's data; None if those were sorted.
     """
@@ -37,6 +38,12 @@ class Problem:
     def is_single(self) -> bool:
         """Whether there is one distinct input."""
         return bool(self.x[0] == self.x[-1])
+
+    @cached_property
+    def solved(self) -> "Problem":
+        """The problem with the same solutions that solvers take: see `vvnorm.losses.solvable`."""
+        losses, weights = solvable(self.losses, self.Y, self.weights)
+        return self if losses == self.losses else Problem(self.x, self.Y, weights, losses, self.order)
 
 
 @dataclass(frozen=True, eq=False)

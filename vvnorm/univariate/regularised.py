@@ -34,6 +34,7 @@ _known: "WeakKeyDictionary[Problem, SquaredRounds | GeneralRounds]" = WeakKeyDic
 
 def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
     """Data of the problem as its solver has them, made once."""
+    problem = problem.solved
     known = _known.get(problem)
     if known is None:
         per_row = problem.weights is None or problem.weights.shape[1] == 1
@@ -46,8 +47,7 @@ def critical_lam(problem: Problem) -> float:
     """Smallest lam at which the best affine function is optimal (`lam_max`); 0 for one distinct input."""
     if problem.is_single:
         return 0.0
-    rounds = _rounds(problem)
-    return rounds.critical * rounds.lam_unit
+    return _rounds(problem).lam_max
 
 
 def solve(problem: Problem, lam: float, *, tol: float = GAP, start: Found | None = None) -> Found:
@@ -70,8 +70,8 @@ def solve(problem: Problem, lam: float, *, tol: float = GAP, start: Found | None
     """
     began = time.perf_counter()
     if problem.is_single:
-        found = fit_constant(problem)
+        found = fit_constant(problem.solved)
         return replace(found, seconds=time.perf_counter() - began)
     rounds = _rounds(problem)
-    state = rounds.run(lam / rounds.lam_unit, tol, start)
+    state = rounds.run(rounds.in_units(lam), tol, start)
     return rounds.found(state, time.perf_counter() - began)

@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
+from vvnorm.losses import label_power
+from vvnorm.network import row_norms
+from vvnorm.units import unit
 from vvnorm.univariate.compiled import fixed
 from vvnorm.univariate.knots import MOST_FIRST, KnotFunction, first_knots, where_it_bends
 from vvnorm.univariate.problem import Found, Problem
@@ -20,7 +23,7 @@ PATIENCE = 12
 NEWTON = 60
 """Largest number of Newton steps on given knots; 1 to 3 are usual."""
 
-_SAFE = 2.0**200  # beyond this, or below its inverse, inputs and labels are scaled by a power of two
+_FAR = 2.0**300  # in these units; beyond this, and below its inverse, lam is as good as there, where squares can be held
 
 
 @dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
@@ -68,6 +71,10 @@ class Rounds:
         # Not the problem itself: what is made of a problem lives as long as it does.
         self.given_x = fixed(problem.x)
         self.x_unit, self.y_unit = unit(max(float(problem.x[-1]), -float(problem.x[0]))), 1.0
+        self.w_unit, self.weights, self.power = 1.0, problem.weights, label_power(problem.losses)
+        if problem.weights is not None:
+            self.w_unit = unit(float(problem.weights.max()))
+            self.weights = problem.weights if self.w_unit == 1 else problem.weights / self.w_unit
         self.x = fixed(problem.x if self.x_unit == 1 else problem.x / self.x_unit)
         self.last = int(self.x.searchsorted(self.x[-1]))
         self.outputs = problem.Y.shape[1]
@@ -75,9 +82,38 @@ class Rounds:
         self.line = np.zeros((2, self.outputs))
 
     @property
-    def lam_unit(self) -> float:
-        """One unit of lam, in the caller's."""
-        return self.x_unit * self.y_unit
+    def _lam_unit(self) -> int:
+        """One unit of lam, in the caller's: the exponent of a power of two, which itself may leave float64."""
+        return self._dual_unit + math.frexp(self.x_unit)[1] - 1
+
+    @property
+    def _dual_unit(self) -> int:
+        """The same for dual values, which are weights times derivatives of losses."""
+        w, y = (math.frexp(one)[1] - 1 for one in (self.w_unit, self.y_unit))
+        return w + (self.power - 1) * y
+
+    def in_units(self, lam: float) -> float:
+        """Turn a caller's lam into the solver's; one that is out of all proportion becomes one that can be computed with.
+
+        Its fit is the affine one, or next to an interpolant.
+        """
+        with np.errstate(over="ignore", under="ignore"):
+            return min(max(float(np.ldexp(lam, -self._lam_unit)), 1 / _FAR), _FAR)
+
+    @property
+    def lam_max(self) -> float:
+        """Smallest lam at which the best affine function is optimal, in the caller's units.
+
+        Raises
+        ------
+        ValueError
+            If it leaves float64.
+        """
+        with np.errstate(over="ignore", under="ignore"):
+            found = float(np.ldexp(self.critical, self._lam_unit))
+        if not (0 < found < math.inf) and self.critical > 0:
+            raise ValueError("lam_max leaves the range of float64; rescale X, Y or weights")
+        return found
 
     @property
     def critical(self) -> float:
@@ -92,15 +128,24 @@ class Rounds:
         """Rows of the first knots and their multipliers: those of the start, else evenly spaced."""
         if start is not None and len(start.kinks):
             rows = np.searchsorted(self.given_x, start.kinks)
-            mu = np.sqrt(np.einsum("kt,kt->k", start.jumps, start.jumps)) * (self.x_unit / self.y_unit) / lam
+            mu = row_norms(start.jumps) / self._slope_unit / lam
             return np.concatenate([[0], rows, [self.last]]), np.concatenate([[0.0], mu, [0.0]])
         rows, mu = np.empty(MOST_FIRST, np.int64), np.empty(MOST_FIRST)
         count = first_knots(self.x, self.last, lam, self.critical, rows, mu)
         return rows[:count], mu[:count]
 
+    @property
+    def _slope_unit(self) -> float:
+        """One unit of slopes, in the caller's."""
+        with np.errstate(over="ignore", under="ignore"):
+            unit = float(np.float64(self.y_unit) / self.x_unit)
+        if not 0 < unit < math.inf:
+            raise ValueError("slopes leave the range of float64; rescale X or Y")
+        return unit
+
     def found(self, state: State, seconds: float) -> Found:
         """Give the function in the caller's units."""
-        f, slope = state.function, self.y_unit / self.x_unit
+        f, slope = state.function, self._slope_unit
         knots, (values, jumps) = np.empty(len(f.rows)), np.empty((2, *f.values.shape))
         inputs = (self.given_x, self.x, self.centre)
         count = where_it_bends(inputs, self.line, (slope, self.y_unit), f.rows, f.values, f.jumps, knots, values, jumps)
@@ -112,16 +157,9 @@ class Rounds:
             centre=float(self.given_x[0]),
             knots=knots[:count],
             values=values[:count],
-            dual=None if state.dual is None else state.dual * self.y_unit,
+            dual=None if state.dual is None else np.ldexp(state.dual, self._dual_unit),
             gap=state.gap,
             rounds=state.rounds,
             steps=state.steps,
             seconds=seconds,
         )
-
-
-def unit(size: float) -> float:
-    """1 for magnitudes that are safe to multiply, else the power of two next to them."""
-    if size == 0 or 1 / _SAFE < size < _SAFE:
-        return 1.0
-    return math.ldexp(1.0, math.frexp(size)[1] - 1)

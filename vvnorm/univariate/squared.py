@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from vvnorm.data import Array
 from vvnorm.threads import usable_threads
+from vvnorm.units import unit
 from vvnorm.univariate import blocks, first_call, many_knots
 from vvnorm.univariate.compiled import ZERO, fixed, part, plain
 from vvnorm.univariate.knots import MOST_FIRST, KnotFunction, complete, first_knots, next_knots, tally
 from vvnorm.univariate.problem import Found, Problem
 from vvnorm.univariate.reduced import improve, make_room, most_dense
-from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State, unit
+from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State
 
 _SLACK = 1.0  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
 _MINOR = 2e-3  # of the largest excess of ||Z||^2 in the last round: rows of less are left for later rounds
@@ -91,7 +92,7 @@ class SquaredRounds(Rounds):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        weights = fixed(np.empty(0) if problem.weights is None else problem.weights[:, 0])
+        weights = fixed(np.empty(0) if self.weights is None else self.weights[:, 0])
         self.offsets, self.few = np.array([0, self.outputs]), most_dense(self.outputs)
         self.room, self.line_fit = _Room.of(_KNOTS, self.outputs, self.few), _NONE
         self._compress(fixed(problem.Y), weights)
