@@ -84,7 +84,7 @@ class Loss:
     def value(self, u: Array, y: Array) -> Array:
         """Evaluate the loss entry by entry, labels canonical; 0 where y is NaN or masked."""
         u, y = without_mask(u, "u"), without_mask(y, "y", allow_missing=True)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             if self.name == "squared":
                 values = (u - y) ** 2 / 2
             elif self.name == "logistic":

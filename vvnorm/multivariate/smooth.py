@@ -329,7 +329,7 @@ def _parabolas(data: Data, values: Array, *, split: bool = False) -> tuple[Array
     for t, loss in enumerate(data.losses):
         u, y = values[:, t], np.nan_to_num(data.Y[:, t])
         if loss.name == "logistic":
-            h, slope = np.maximum(expit(u) * expit(-u), _FLAT), expit(u) - y
+            h, slope = np.maximum(expit(u) * expit(-u), _FLAT), np.where(y > 0, -expit(-u), expit(u))
         elif loss.name == "huber" and not split:
             off = np.abs(u - y)
             h = np.divide(loss.parameter, off, out=np.ones_like(off), where=off > loss.parameter)
