@@ -104,10 +104,10 @@ def test_below_all_misfits_lam_max_is_that_of_absolute_losses(d, delta):
     assert lambda_max(X, y, loss=f"huber:{delta}") / delta == pytest.approx(neuron_bound(X, dual[:, None]), rel=1e-4)
 
 
-@pytest.mark.parametrize("delta", [1e-6, 1e-12, 1e-17, 1e-100])
+@pytest.mark.parametrize("delta", [1e-12, 1e-17, 1e-100])
 @pytest.mark.parametrize("d", [1, 2])
 def test_below_all_misfits_fits_are_those_of_absolute_losses(d, delta):
     X, y = data(d, 12)
-    found, other = (fit(X, y, 0.02 * size, loss=f"huber:{size}") for size in (delta, 1e-8))
+    found, other = (fit(X, y, 0.02 * size, loss=f"huber:{size}") for size in (delta, 1e-9))
     assert found.verify() == []
-    assert found.value / delta == pytest.approx(other.value / 1e-8, rel=2e-6)
+    assert found.value / delta == pytest.approx(other.value / 1e-9, rel=2e-6)

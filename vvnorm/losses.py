@@ -172,9 +172,10 @@ def solvable(losses: Sequence[Loss], Y: Array, weights: Array | None) -> tuple[t
         return tuple(found), weights
     shares = np.ones((len(Y), 1)) if weights is None else weights
     product = factors * shares
-    for t in np.flatnonzero(np.any((product == 0) & (shares > 0), axis=0)):
-        delta = losses[t].parameter
-        raise ValueError(f"delta = {delta!r} of loss 'huber' is too far from the scale of Y and weights for float64")
+    for loss, vanish in zip(losses, np.any((product == 0) & (shares > 0), axis=0), strict=True):
+        if vanish:
+            delta = loss.parameter
+            raise ValueError(f"delta = {delta!r} of loss 'huber' is too far from the scale of Y and weights for float64")
     return tuple(found), product
 
 

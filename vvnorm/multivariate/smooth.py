@@ -223,8 +223,9 @@ def fit_affine(data: Data) -> Straight:
                 break
     curvature, targets = _parabolas(level, values)
     dual = curvature * (targets - values)
-    for t in np.flatnonzero([loss.name == "huber" for loss in data.losses]):
-        dual[:, t] = _corrected(level, dual[:, t], t) * (data.losses[t].parameter / level.losses[t].parameter)
+    for t, loss in enumerate(data.losses):
+        if loss.name == "huber":
+            dual[:, t] = _corrected(level, dual[:, t], t) * (loss.parameter / level.losses[t].parameter)
     return Straight(coefficients, values, dual)
 
 
