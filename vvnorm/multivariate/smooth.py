@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import entr, expit
 
@@ -225,7 +226,9 @@ def fit_affine(data: Data) -> Straight:
     dual = curvature * (targets - values)
     for t, loss in enumerate(data.losses):
         if loss.name == "huber":
-            dual[:, t] = _corrected(level, dual[:, t], t) * (loss.parameter / level.losses[t].parameter)
+            inside = np.abs(np.nan_to_num(data.Y[:, t]) - values[:, t]) < level.losses[t].parameter
+            dual[:, t] = _corrected(level, dual[:, t], inside & (data.weights[:, t] > 0), t)
+            dual[:, t] *= loss.parameter / level.losses[t].parameter
     return Straight(coefficients, values, dual)
 
 
@@ -252,13 +255,12 @@ def _widths(data: Data, spread: float) -> list[float]:
     return [*found, _NARROWEST * spread]
 
 
-def _corrected(data: Data, dual: Array, t: int) -> Array:
+def _corrected(data: Data, dual: Array, inside: NDArray[np.bool_], t: int) -> Array:
     """Make the dual (N,) of a Huber output orthogonal to the free functions by moving entries that are inside its domain.
 
     Where delta is small they are differences of labels and fitted values that have lost their digits.
     """
     free, limit = data.points.affine[data.points.group], data.losses[t].parameter * data.weights[:, t]
-    inside = np.abs(dual) < limit
     for _ in range(2):
         missing = free.T @ dual
         dual = dual.copy()
