@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -320,3 +321,96 @@ def test_dates_are_refused_at_every_door_with_what_to_do(dates: Any) -> None:
     ):
         with pytest.raises(TypeError, match=r"X must hold real numbers, got .*unit of your choice"):
             call()
+
+
+# --- integers that are counted from an origin -------------------------------------------------------------------------
+
+START = 1_700_000_000_000_000_000
+STEPS = 100 * np.array([0, 1, 3, 4, 7, 9])
+LABELS_AT = np.array([0.0, 2.0, 1.0, 3.0, 0.0, 1.0])
+
+
+def variation(x: np.ndarray, y: np.ndarray) -> float:
+    """Total variation of the slopes of connect-the-dots, in exact arithmetic."""
+    gaps, steps = ([Fraction(b) - Fraction(a) for a, b in pairwise(v)] for v in (x.tolist(), y.tolist()))
+    slopes = [step / gap for step, gap in zip(steps, gaps, strict=True)]
+    return float(sum(abs(b - a) for a, b in pairwise(slopes)))
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        START + STEPS,
+        (START + STEPS).astype(np.uint64),
+        -START - STEPS[::-1],
+        (START + STEPS).tolist(),
+        (10**30 + STEPS.astype(object)),
+        np.random.default_rng(0).permutation(START + STEPS),
+    ],
+    ids=["int64", "uint64", "negative", "list", "Python integers", "unsorted"],
+)
+def test_nanoseconds_are_told_apart(times: Any) -> None:
+    exact = np.array([int(time) for time in times], dtype=object)
+    order = np.argsort(exact - exact.min())
+    least = min(exact.tolist())
+    found = vvnorm.interpolate(times, LABELS_AT)
+    assert found.origin == (least,)
+    assert found.value == pytest.approx(variation(exact[order], LABELS_AT[order]), rel=1e-12)
+    np.testing.assert_allclose(found(times)[:, 0], LABELS_AT, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(found.X[:, 0], (exact[order] - least).astype(float))
+    assert found.verify() == []
+    assert f"counted from {least}" in found.summary()
+    assert found.record()["origin"] == [least]
+    fitted, plain = vvnorm.fit(times, LABELS_AT, 1e-2), vvnorm.fit((exact - least).astype(float), LABELS_AT, 1e-2)
+    assert fitted.value == plain.value
+    assert fitted.verify() == []
+    np.testing.assert_array_equal(fitted(times), plain((exact - least).astype(float)))
+    assert vvnorm.lambda_max(times, LABELS_AT) == vvnorm.lambda_max((exact - least).astype(float), LABELS_AT)
+    (on_path,) = vvnorm.fit_path(times, LABELS_AT, [1e-2])
+    assert on_path.origin == (least,)
+    with pytest.raises(ValueError, match=r"X holds -?\d+ at row \d, column 0, which float64 cannot hold"):
+        found.network(times)
+
+
+def test_what_is_known_of_other_solutions_is_at_the_times_given() -> None:
+    times = START + STEPS
+    found, plain = vvnorm.interpolate(times, LABELS_AT), vvnorm.interpolate(STEPS, LABELS_AT)
+    between = times + 33
+    for one, other in zip(found.band(between), plain.band(STEPS + 33), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(found.distance_bound(between, 1.0), plain.distance_bound(STEPS + 33, 1.0))
+    np.testing.assert_array_equal(found(between), plain(STEPS + 33))
+    # A float is the number that it is: this one is 1.7e18 + 256.
+    np.testing.assert_array_equal(found([float(START + 256)]), plain([256.0 + START - float(START)]))
+    np.testing.assert_array_equal(found([float(START + 256), times[1]]), plain([256.0, 100.0]))
+
+
+@pytest.mark.parametrize("auxiliary", [None, "infinite"])
+def test_times_beside_other_inputs_are_told_apart(auxiliary: str | None) -> None:
+    points = np.column_stack([START + STEPS, [0, 3, 1, 4, 2, 5]])
+    plain = np.column_stack([STEPS, points[:, 1]])
+    found, expected = (vvnorm.interpolate(X, LABELS_AT, auxiliary=auxiliary) for X in (points, plain))
+    assert found.origin == (START, 0)
+    assert found.value == expected.value
+    assert found.verify() == []
+    np.testing.assert_array_equal(found(points), expected(plain))
+    if auxiliary is None:
+        assert found.sparse().origin == (START, 0)
+        assert vvnorm.fit(points, LABELS_AT, 0.1)(points).tolist() == vvnorm.fit(plain, LABELS_AT, 0.1)(plain).tolist()
+
+
+def test_integers_too_far_apart_or_with_biases_that_count_are_refused() -> None:
+    far = [0, BIG, 5]
+    for call in (
+        lambda: vvnorm.interpolate(far, [0, 1, 2]),
+        lambda: vvnorm.fit(far, [0, 1, 2], 1.0),
+        lambda: vvnorm.interpolate([BIG, BIG + 1, BIG + 2], [0, 1, 0], penalise_bias=True),
+        lambda: vvnorm.fit([BIG, BIG + 1, BIG + 2], [0, 1, 0], 1.0, penalise_bias=True),
+    ):
+        with pytest.raises(ValueError, match=f"X holds {BIG} at row"):
+            call()
+
+
+def test_integers_that_float64_holds_have_no_origin() -> None:
+    assert vvnorm.interpolate([2**60, 2**60 + 256, 2**60 + 1024], [0, 1, 0]).origin is None
+    assert vvnorm.fit([1, 2, 3], [0, 1, 0], 0.1).origin is None

@@ -36,6 +36,7 @@ from vvnorm.tolerances import GAP
 from vvnorm.univariate import first_call
 from vvnorm.univariate.compiled import fixed, is_sorted
 from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
+from vvnorm.validation import Origin, shifted_integers
 
 if TYPE_CHECKING:
     from vvnorm.convex import CurvatureFit
@@ -95,6 +96,7 @@ class Fit(Solution):
     found: Found = field(repr=False)
     solver: Mapping[str, Any] = field(repr=False)
     order: NDArray[np.intp] | None = field(default=None, repr=False)
+    origin: Origin | None = None
 
     # --- the proof ---
 
@@ -117,7 +119,7 @@ class Fit(Solution):
         if self.found.dual is not None:
             return self._as_given(self.found.dual)
         with np.errstate(over="ignore"):
-            fitted = self(self.X)
+            fitted = self._at(self.X[:, 0])
             slopes = [_minus_slope(loss, u, y) for loss, u, y in zip(self.losses, fitted.T, self.Y.T, strict=True)]
         shares = 1.0 if self.weights is None else self.weights
         return self._as_given(np.where(np.isnan(self.Y), 0.0, shares * np.column_stack(slopes)))
@@ -203,7 +205,7 @@ class Fit(Solution):
         if self.function is not self.network:
             found.append("float64 weights cannot represent the fit: the certificate is about its knots and values")
         outputs = [t for t, loss in enumerate(self.losses) if loss.name == "logistic"]
-        fitted = self(self.X) if outputs else np.empty((0, 0))
+        fitted = self._at(self.X[:, 0]) if outputs else np.empty((0, 0))
         for t in outputs:
             labels = self.Y[:, t]
             if np.sum(self.losses[t].value(fitted[:, t], labels)) < _DIVERGING * np.count_nonzero(~np.isnan(labels)):
@@ -238,6 +240,7 @@ class Fit(Solution):
             "neurons": self.function.n_neurons,
             "knots": self.knots.tolist(),
             "notes": self.notes,
+            **self._origin(),
             "provenance": dict(self.provenance),
         }
 
@@ -295,6 +298,7 @@ def fit(
     ----------
     X : array-like, shape (N,) or (N, d), or the path of a .npy file
         Inputs in any order. Repeats are kept: each of their labels counts. One distinct input is fitted by a constant.
+        Integers that float64 cannot hold are counted from an `origin` of the fit (`vvnorm.solution.Solution`).
     Y : array-like, shape (N,) or (N, T), or the path of a .npy file
         Labels, NaN = missing. Files are mapped into memory and read in place; so is any C-contiguous float64 array if
         the inputs are sorted.
@@ -346,12 +350,12 @@ def fit(
     """
     strength, tol, limit, seed = as_strength(lam), as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
     rounds = as_rounds(max_iter)
-    X, Y = _opened(X, "X"), _opened(Y, "Y")
+    (X, origin), Y = _shifted(X, penalise_bias), _opened(Y, "Y")
     if penalise_bias or _several_inputs(X):
         points = _points(X, Y, loss, weights, skip, penalise_bias, seed)
-        return points.fit(strength, tol, max_iter=rounds, time_limit=limit, advance=advance)[0]
+        return _from(origin, points.fit(strength, tol, max_iter=rounds, time_limit=limit, advance=advance)[0])
     problem = _problem(X, Y, loss, weights)
-    return _fitted(problem, strength, tol, skip)
+    return _from(origin, _fitted(problem, strength, tol, skip))
 
 
 def fit_path(
@@ -428,20 +432,20 @@ def warm_fits(
     """
     tol, rounds, limit = as_tolerance(tol), as_rounds(max_iter), as_time_limit(time_limit)
     seed = as_count(seed, "seed")
-    X, Y = _opened(X, "X"), _opened(Y, "Y")
+    (X, origin), Y = _shifted(X, penalise_bias), _opened(Y, "Y")
     if penalise_bias or _several_inputs(X):
         points = _points(X, Y, loss, weights, skip, penalise_bias, seed, climb)
 
         def fit_points(lam: float, start: Any) -> tuple[Any, Any]:
             found, ahead = points.fit(lam, tol, start=start, max_iter=rounds, time_limit=limit)
-            return found, ahead or start
+            return _from(origin, found), ahead or start
 
         return fit_points
     problem = _problem(X, Y, loss, weights)
 
     def fit_sorted(lam: float, start: Any) -> tuple[Any, Any]:
         found = _fitted(problem, lam, tol, skip, start)
-        return found, found.found
+        return _from(origin, found), found.found
 
     return fit_sorted
 
@@ -459,7 +463,7 @@ def lambda_max(
 
     With more points in three or more dimensions than an exact search can take it is the largest found, a lower bound.
     """
-    X, Y = _opened(X, "X"), _opened(Y, "Y")
+    (X, _), Y = _shifted(X, penalise_bias), _opened(Y, "Y")
     if penalise_bias or not skip or _several_inputs(X):
         return _points(X, Y, loss, weights, skip, penalise_bias, 0).lam_max
     return critical_lam(_problem(X, Y, loss, weights))
@@ -617,6 +621,16 @@ def _opened(data: Data, name: str) -> Any:
         raise ValueError(f"{name}: cannot read {str(data)!r}: {error.strerror or error}") from None
     except ValueError as error:
         raise ValueError(f"{name}: {str(data)!r} is not a .npy file of numbers: {error}") from None
+
+
+def _shifted(X: Data, penalise_bias: bool) -> tuple[Any, Origin | None]:
+    """Inputs, and what was taken off them; where the biases count, a shift is another problem."""
+    given = _opened(X, "X")
+    return (given, None) if penalise_bias else shifted_integers(given)
+
+
+def _from(origin: Origin | None, found: Any) -> Any:
+    return found if origin is None else replace(found, origin=origin)
 
 
 def _labels(Y: Any, n: int) -> Array:

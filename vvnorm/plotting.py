@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -231,6 +231,8 @@ def draw(
 
     refuse_undrawable(solution.X.shape[1], bool(getattr(solution, "lam", 0)))
     found: Any = solution
+    origin = solution.origin or (0,) * len(x_names)
+    x_names = [f"{name} - {start}" if start else name for name, start in zip(x_names, origin, strict=True)]
     if isinstance(solution, Interpolant):
         return plot_solution(solution, x_names[0], y_names, path)
     if solution.X.shape[1] == 1:
@@ -265,6 +267,7 @@ def plot_solution(
     target = None if path is None else check_plot_path(path)
     x, Y = solution.X[:, 0], solution.Y
     t = _positions(x, Y)
+    solution = _counted(solution)
     values = solution(t)
     shown = min(Y.shape[1], _SHOWN)
     with style():
@@ -549,9 +552,14 @@ def _title(solution: Any) -> str:
     return what + (f", first {_SHOWN} of {outputs} outputs" if outputs > _SHOWN else "")
 
 
+def _counted(solution: Any) -> Any:
+    """A solution that takes inputs as it holds them: counted from its origin, if it has one."""
+    return solution if getattr(solution, "origin", None) is None else replace(solution, origin=None)
+
+
 def _probabilities(fit: Any, x: Array) -> Array:
     """Values of a solution at x, those of logistic outputs as probabilities; shape (n, T)."""
-    values: Array = fit(x)
+    values: Array = _counted(fit)(x)
     for output, loss in enumerate(getattr(fit, "losses", ())):
         if loss.name == "logistic":
             values[:, output] = np.exp(-np.logaddexp(0.0, -values[:, output]))

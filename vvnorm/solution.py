@@ -5,7 +5,7 @@ import platform
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,7 @@ from vvnorm.data import (
 )
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import GAP
+from vvnorm.validation import Origin, counted_from, shifted_integers
 
 
 class Solution(ABC):
@@ -44,6 +45,10 @@ class Solution(ABC):
         Relative gap up to which `verify` accepts.
     provenance : mapping
         How it was found: method, solver, status, versions, seconds.
+    origin : tuple of int, or None
+        Integers that float64 cannot hold (such as times in nanoseconds) are counted from here, exactly, column by column:
+        `X`, `network` and the certificate are about the differences. Calling the solution takes the origin off by itself.
+        None for all other inputs, which are taken as they are.
     """
 
     network: ReLUNetwork
@@ -52,6 +57,7 @@ class Solution(ABC):
     Y: Array
     tol: float
     provenance: Mapping[str, Any]
+    origin: Origin | None = None
 
     @property
     @abstractmethod
@@ -72,7 +78,7 @@ class Solution(ABC):
         """Evaluate the solution at X, shape (n,) or (n, 1), from its knots and values; shape (n, T)."""
         if is_empty(X):
             return np.empty((0, self.Y.shape[1]))
-        return self._at(_one_column(X))
+        return self._at(_one_column(counted_from(X, self.origin)))
 
     @abstractmethod
     def _at(self, x: Array) -> Array:
@@ -82,13 +88,18 @@ class Solution(ABC):
     def verify(self) -> list[str]:
         """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
 
+    def _origin(self) -> dict[str, Any]:
+        """What a record says of the origin."""
+        return {} if self.origin is None else {"origin": list(self.origin)}
+
     @abstractmethod
     def record(self) -> dict[str, Any]:
         """What was found, as plain numbers and words: for JSON."""
 
     def summary(self) -> str:
         """Describe the solution in a few lines."""
-        return "\n".join(f"{name:>18}  {text}" for name, text in self.summary_lines())
+        lines = [] if self.origin is None else [("inputs", f"counted from {', '.join(map(str, self.origin))}")]
+        return "\n".join(f"{name:>18}  {text}" for name, text in [*lines, *self.summary_lines()])
 
     @abstractmethod
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -122,6 +133,7 @@ class Interpolant(Solution):
     provenance: Mapping[str, Any]
     dots: univariate.ConnectTheDots = field(repr=False)
     """Connect-the-dots of the labels, missing ones replaced by the solution's own values."""
+    origin: Origin | None = None
 
     @property
     def value(self) -> float:
@@ -154,7 +166,7 @@ class Interpolant(Solution):
 
     def band(self, t: ArrayLike) -> tuple[Array, Array]:
         """Range of the values that minimal-VV-norm interpolants take at t, shape (n,): lower and upper, (n, T)."""
-        return univariate.band(self._known(), _one_column(t, "t"))
+        return univariate.band(self._known(), _one_column(counted_from(t, self.origin), "t"))
 
     def sample(self, n: int, rng: np.random.Generator | int) -> list[ReLUNetwork]:
         """Draw n random minimal-VV-norm interpolants."""
@@ -172,7 +184,7 @@ class Interpolant(Solution):
         """
         if not (isinstance(excess, int | float | np.integer | np.floating) and 0 <= excess < math.inf):
             raise ValueError(f"excess must be a non-negative finite number, got {excess!r}")
-        return univariate.distance_bound(self._known(), _one_column(t, "t"), float(excess))
+        return univariate.distance_bound(self._known(), _one_column(counted_from(t, self.origin), "t"), float(excess))
 
     def _known(self) -> univariate.ConnectTheDots:
         if not self.closed_form:
@@ -200,7 +212,7 @@ class Interpolant(Solution):
             found["unique_outputs"] = self.unique_outputs.tolist()
             runs = univariate.aligned_runs(self.dots)
             found["fewest_neurons"] = int(np.sum((runs[:, 1] - runs[:, 0] + 2) // 2))
-        return found | {"provenance": dict(self.provenance)}
+        return found | self._origin() | {"provenance": dict(self.provenance)}
 
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
@@ -240,7 +252,8 @@ def interpolate(
     Parameters
     ----------
     X : array-like, shape (N,) or (N, d)
-        Inputs in any order, at least two distinct ones; repeats with equal labels are merged.
+        Inputs in any order, at least two distinct ones; repeats with equal labels are merged. Integers that float64 cannot
+        hold are counted from an `origin` of the solution (`Solution`).
     Y : array-like, shape (N,) or (N, T)
         Labels, NaN = missing. With one input there is no closed form then, and a convex program is solved.
     skip : bool
@@ -288,6 +301,12 @@ def interpolate(
     rounds = as_rounds(max_iter)
     if auxiliary not in (None, "infinite"):
         raise ValueError(f"auxiliary must be None or 'infinite', got {auxiliary!r}")
+    if not penalise_bias:  # where the biases count, a shift is another problem
+        X, origin = shifted_integers(X)
+        if origin is not None:
+            given: dict[str, Any] = {"skip": skip, "auxiliary": auxiliary, "tol": tol, "max_iter": rounds}
+            found = interpolate(X, Y, **given, time_limit=limit, seed=seed, advance=advance)
+            return replace(found, origin=origin)
     inputs = as_inputs(X)
     if inputs.shape[1] > 1 or penalise_bias or auxiliary:
         from vvnorm.multivariate.infinite import interpolate_infinite

@@ -67,6 +67,81 @@ def as_float64(values: Any, name: str, *, allow_missing: bool = False, distinct:
     return found
 
 
+Origin = tuple[int, ...]
+"""Whole numbers that were taken off the columns of inputs."""
+
+
+def shifted_integers(X: Any) -> tuple[Any, Origin | None]:
+    """Take off each column of integers that float64 cannot hold its least one, exactly.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, d)
+        Inputs.
+
+    Returns
+    -------
+    X : array-like
+        Integers, shifted; anything else as it is, and so are integers that are too far apart, which are refused later.
+    origin : tuple of int, or None
+        What was taken off each column; None for nothing.
+    """
+    if isinstance(X, np.ma.MaskedArray) or (isinstance(X, np.ndarray) and X.dtype.kind not in "iuO"):
+        return X, None
+    try:
+        raw = np.asarray(X)
+        if raw.dtype == np.float64 and np.any(np.abs(raw) >= EXACT):
+            raw = np.asarray(X, dtype=object)
+        if raw.dtype.kind not in "iuO" or raw.ndim not in (1, 2) or raw.size == 0 or _is_held(raw):
+            return X, None
+        whole = raw.astype(object)
+        if any(isinstance(entry, bool) or not isinstance(entry, int | np.integer) for entry in whole.flat):
+            return X, None
+        columns = [[int(entry) for entry in column] for column in whole.reshape(len(whole), -1).T]
+        least = tuple(0 if _is_held(np.array(column, dtype=object)) else min(column) for column in columns)
+        pairs = zip(columns, least, strict=True)
+        found = np.array([[entry - low for entry in column] for column, low in pairs], dtype=object).T
+        return as_float64(found.reshape(raw.shape), "X"), least
+    except (TypeError, ValueError):
+        return X, None
+
+
+def _is_held(raw: NDArray[Any]) -> bool:
+    try:
+        as_float64(raw, "X")
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def counted_from(X: Any, origin: Origin | None) -> Any:
+    """Inputs less an origin: integers exactly, other numbers to the rounding of the difference.
+
+    Parameters
+    ----------
+    X : array-like, shape (n,) or (n, d)
+    origin : tuple of d int, or None
+        None changes nothing.
+    """
+    if origin is None:
+        return X
+    raw = np.asarray(without_mask(X, "X"))
+    if raw.ndim not in (1, 2) or (raw.shape[1] if raw.ndim == 2 else 1) != len(origin):
+        return X  # refused by whoever takes it
+    if raw.dtype == np.float64 and not isinstance(X, np.ndarray):
+        raw = np.asarray(X, dtype=object)  # integers among other numbers
+    if raw.dtype.kind == "f":
+        high = np.array([float(one) for one in origin])
+        low = np.array([float(one - int(top)) for one, top in zip(origin, high, strict=True)])
+        return (raw.reshape(len(raw), -1).astype(np.float64) - high) - low
+    columns = raw.reshape(len(raw), -1).astype(object)
+    return np.array([[_less(entry, one) for entry, one in zip(row, origin, strict=True)] for row in columns], dtype=object)
+
+
+def _less(entry: Any, one: int) -> Any:
+    return int(entry) - one if isinstance(entry, int | np.integer) else entry - one
+
+
 def check_held(values: Any, name: str) -> Any:
     """The values as they are, for a library that would drop masks, round integers and count the days of dates.
 

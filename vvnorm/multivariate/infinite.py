@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm.certify import Certificate
-from vvnorm.data import Array, RepeatedInput, as_inputs, has_missing
+from vvnorm.data import Array, RepeatedInput, has_missing
 from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.multivariate.solution import MultivariateSolution, interpolate_points
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution
+from vvnorm.validation import Origin, counted_from
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,7 @@ class InfiniteAuxiliary(Solution):
     Y: Array = field(repr=False)
     tol: float
     provenance: Mapping[str, Any] = field(repr=False)
+    origin: Origin | None = None
 
     @property
     def certificate(self) -> Certificate:
@@ -71,7 +73,7 @@ class InfiniteAuxiliary(Solution):
 
     def __call__(self, X: ArrayLike) -> Array:
         """Evaluate at X, shape (n, d); shape (n, T)."""
-        return self.network(as_inputs(X))
+        return self.network(counted_from(X, self.origin))
 
     def _at(self, x: Array) -> Array:
         return self.network(x)
@@ -91,7 +93,7 @@ class InfiniteAuxiliary(Solution):
 
     def record(self) -> dict[str, Any]:
         """What was found, as plain numbers and words: for JSON."""
-        return {**self.design.record(), "outputs": self.Y.shape[1], "auxiliary": "infinite"}
+        return {**self.design.record(), **self._origin(), "outputs": self.Y.shape[1], "auxiliary": "infinite"}
 
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Names and words, a pair per line."""

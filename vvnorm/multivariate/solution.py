@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from vvnorm.certify import Certificate, certify
 from vvnorm.certify_regularised import FitCertificate
-from vvnorm.data import Array, RepeatedInput, as_inputs, is_empty
+from vvnorm.data import Array, RepeatedInput, is_empty
 from vvnorm.losses import Loss, solvable
 from vvnorm.multivariate.generation import Optimum, Start, feasible_weights, generate
 from vvnorm.multivariate.problem import Convention, Points, Reduction
@@ -27,6 +27,7 @@ from vvnorm.solution import Solution, as_tolerance
 from vvnorm.threads import one_blas_thread
 from vvnorm.tolerances import LABEL_ROUNDING
 from vvnorm.units import unit
+from vvnorm.validation import Origin, counted_from
 
 _ROOM = 0.9  # of the cost that the tolerance leaves; the rest is for rounding
 _FAR = 1e30  # times lam_max, or part of it: fits of lam beyond are those there, as far as float64 holds them
@@ -81,6 +82,7 @@ class MultivariateSolution(Solution):
     lam_max: float | None = None
     within: "MultivariateSolution | None" = field(default=None, repr=False)
     """For inputs that lie in an affine subspace up to rounding: the solution in coordinates there, which is certified."""
+    origin: Origin | None = None
 
     # --- the proof ---
 
@@ -139,7 +141,8 @@ class MultivariateSolution(Solution):
         from vvnorm.multivariate.sparse import sparse_network
 
         if self.within is not None:
-            return _lifted(self.within.sparse(tol), Points(self.X, Convention(self.skip)))
+            found = _lifted(self.within.sparse(tol), Points(self.X, Convention(self.skip)))
+            return replace(found, origin=self.origin)
         tol = self.tol if tol is None else as_tolerance(tol)
         convention = Convention(self.skip, self.penalise_bias)
         room = max(self.lower_bound / (1 - tol) - self.value, 0.0) * _ROOM / (self.lam or 1.0)
@@ -150,7 +153,7 @@ class MultivariateSolution(Solution):
 
     def __call__(self, X: ArrayLike) -> Array:
         """Evaluate at X, shape (n, d); shape (n, T)."""
-        return np.empty((0, self.Y.shape[1])) if is_empty(X) else self.network(as_inputs(X))
+        return np.empty((0, self.Y.shape[1])) if is_empty(X) else self.network(counted_from(X, self.origin))
 
     def _at(self, x: Array) -> Array:
         return self.network(x)
@@ -186,6 +189,7 @@ class MultivariateSolution(Solution):
             "skip": self.skip,
             "penalise_bias": self.penalise_bias,
             "notes": self.notes,
+            **self._origin(),
             "provenance": {name: value for name, value in self.provenance.items() if name != "notes"},
         }
 
