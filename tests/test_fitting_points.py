@@ -127,7 +127,8 @@ def test_a_path_is_in_the_callers_order_whatever_the_convention() -> None:
         assert [found.lam for found in fits] == [0.1, 1.0, 0.3]
         assert seen == [1.0, 0.3, 0.1]
         assert [found.verify() for found in fits] == [[]] * 3
-    assert fit_path(X, Y, []) == []
+    with pytest.raises(ValueError, match="lams must hold at least one lam"):
+        fit_path(X, Y, [])
 
 
 @pytest.mark.parametrize(("inputs", "bounds"), [(2, "proved by exact searches"), (3, "estimates")])
