@@ -338,7 +338,8 @@ def test_a_path_is_in_the_callers_order_and_each_fit_is_optimal(loss: str) -> No
 def test_a_path_without_skip_connection_and_one_of_no_length() -> None:
     x, Y = sample(10, 1)
     assert [found.skip for found in fit_path(x, Y, [0.1, 1.0], skip=False)] == [False, False]
-    assert fit_path(x, Y, []) == []
+    with pytest.raises(ValueError, match="lams must hold at least one lam"):
+        fit_path(x, Y, [])
 
 
 def test_the_same_call_gives_the_same_bits() -> None:
