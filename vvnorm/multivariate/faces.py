@@ -17,9 +17,9 @@ then other base points. What is found that way, a maximum inside a face or at a 
 import math
 from typing import Any
 
-import numba
 import numpy as np
 
+from vvnorm.compiling import inner, kernel
 from vvnorm.multivariate.plane import rise, switches
 
 _SWEEPS = 40  # of Jacobi's method: it takes 5 or 6
@@ -29,7 +29,7 @@ _FLAT = 1e-6  # of the response: gradients that are shorter, and could gain the 
 _ROUNDING = 1e-9  # of its length: a vector of which less is left was in the span of the others
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def search_all(
     P: Any, L: Any, symmetric: bool, base: int, slots: int, values: Any, directions: Any, through: Any
 ) -> None:  # fmt: skip
@@ -61,7 +61,7 @@ def search_all(
             S[m] = S[m - 1] + 1
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def climb(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
     """Climb from each of K neurons with these base points (-1: none), directions (K, D) and kinks, through (K, D - 1).
 
@@ -95,14 +95,14 @@ def climb(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: 
                 break
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _look_from(P: Any, base: int, seen: Any) -> None:
     for j in range(len(P)):
         for c in range(P.shape[1]):
             seen[j, c] = P[j, c] - P[base, c] if base >= 0 else P[j, c]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _slide(P: Any, L: Any, w: Any) -> tuple[int, float]:
     """Find the base point from which the direction w has the largest response, and that response."""
     N, T = L.shape
@@ -122,7 +122,7 @@ def _slide(P: Any, L: Any, w: Any) -> tuple[int, float]:
     return place, math.sqrt(best)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _uphill(P: Any, L: Any, base: int, kink: Any, w: Any, v: Any) -> float:
     """Set v to the gradient at w of the response without the points on the kink, and return the response."""
     (N, D), T = P.shape, L.shape[1]
@@ -143,7 +143,7 @@ def _uphill(P: Any, L: Any, base: int, kink: Any, w: Any, v: Any) -> float:
     return value
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _taken(j: int, base: int, kink: Any, leave: int) -> bool:
     """Whether the point j takes no part: a base point, or one on the kink other than that at the place `leave`."""
     taken = j == base
@@ -152,7 +152,7 @@ def _taken(j: int, base: int, kink: Any, leave: int) -> bool:
     return taken
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
     """Make v a unit vector at a right angle to w and to the points on the kink but that at the place `leave`.
 
@@ -172,7 +172,7 @@ def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
     return left * length
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _along(
     P: Any, L: Any, symmetric: bool, base: int, kink: Any, leave: int, w: Any, v: Any, value: float
 ) -> float:  # fmt: skip
@@ -210,7 +210,7 @@ def _along(
     return float(values[best])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def sweep(
     P: Any, L: Any, symmetric: bool, base: int, S: Any, faces: bool, slot: int, values: Any, directions: Any, through: Any
 ) -> None:  # fmt: skip
@@ -263,7 +263,7 @@ def sweep(
             low = high
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _faces(
     P: Any, L: Any, S: Any, basis: Any, C: Any, M: Any, sign: Any, slot: int,
     values: Any, directions: Any, through: Any, w: Any,
@@ -314,7 +314,7 @@ def _faces(
                     place += 1
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _top(P: Any, S: Any, state: Any, free: int, basis: Any, gram: Any, w: Any) -> float:
     """Largest eigenvalue of `gram` on the face's subspace; sets w to its unit vector."""
     D, m = len(w), len(S)
@@ -342,7 +342,7 @@ def _top(P: Any, S: Any, state: Any, free: int, basis: Any, gram: Any, w: Any) -
     return small[best, best]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _belongs(P: Any, S: Any, state: Any, sign: Any, w: Any) -> bool:
     """Whether w or -w lies in the face; turns w so that it does."""
     for turn in (1.0, -1.0):
@@ -362,7 +362,7 @@ def _belongs(P: Any, S: Any, state: Any, sign: Any, w: Any) -> bool:
     return False
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _begin(P: Any, L: Any, x: Any, y: Any, side: int, C: Any, M: Any, sign: Any) -> None:
     """Set C, M = C C' and the signs of w.p_j for directions just after the angle 0 (or pi); 0: takes no part."""
     D, T = C.shape
@@ -383,7 +383,7 @@ def _begin(P: Any, L: Any, x: Any, y: Any, side: int, C: Any, M: Any, sign: Any)
             M[e, c] = M[c, e]
 
 
-@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@inner(fastmath={"reassoc", "contract"})
 def _cross(p: Any, vector: Any, j: int, C: Any, M: Any, sign: Any) -> None:
     """Switch the point p on or off."""
     D, T = C.shape
@@ -404,7 +404,7 @@ def _cross(p: Any, vector: Any, j: int, C: Any, M: Any, sign: Any) -> None:
             M[c, e] += step * (p[c] * along[e] + along[c] * p[e]) + square * p[c] * p[e]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _complete(P: Any, S: Any, basis: Any) -> bool:
     """Fill the rows of `basis` with orthonormal vectors, the first of them spanning P_S; False if P_S is dependent."""
     D = basis.shape[1]
@@ -429,7 +429,7 @@ def _complete(P: Any, S: Any, basis: Any) -> bool:
     return True
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _append(p: Any, basis: Any, used: int) -> float:
     """Add a row to an orthonormal basis: p without its part in the span. Returns how long that was relative to p."""
     D = basis.shape[1]
@@ -449,7 +449,7 @@ def _append(p: Any, basis: Any, used: int) -> float:
     return left
 
 
-@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@inner(fastmath={"reassoc", "contract"})
 def _dot(u: Any, v: Any) -> float:
     total = 0.0
     for k in range(len(u)):
@@ -457,7 +457,7 @@ def _dot(u: Any, v: Any) -> float:
     return total
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _form(M: Any, u: Any, v: Any) -> float:
     total = 0.0
     for c in range(len(u)):
@@ -465,7 +465,7 @@ def _form(M: Any, u: Any, v: Any) -> float:
     return total
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _jacobi(M: Any, V: Any) -> int:
     """Diagonalise the symmetric matrix M by rotations, V its eigenvectors as columns; return the place of the largest."""
     n = len(M)
