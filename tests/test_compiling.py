@@ -52,8 +52,10 @@ def test_one_command_compiles_every_kernel_once_and_the_second_time_nothing() ->
     assert (done.returncode, done.stderr) == (0, "")
     *rows, found = done.stdout.splitlines()
     assert [row.split("  ")[-1] for row in rows] == ["already compiled"] * len(first_calls.PARTS)
-    assert len(found.split()) > 20
-    assert {name: count for name, _, count in (one.partition(":") for one in found.split()) if count != "1"} == {}
+    counts = dict(one.split(":") for one in found.split())
+    assert len(counts) > 20
+    # The exceptions are called by kernels and tests only.
+    assert {name: count for name, count in counts.items() if count != "1"} == {"entry_gap": "0", "look": "0"}
 
 
 UNKEPT = """

@@ -9,7 +9,7 @@ nothing in its place, and the process ends with a segmentation fault. As argumen
 
 import logging
 from collections.abc import Callable
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numba
@@ -34,12 +34,12 @@ _PARTS = {
 """What modules, and those in them, are for, and in how many seconds a core with nothing else to do compiles them."""
 
 
-def _compiled(**options: Any) -> Callable[[Any], Any]:
+def _compiled(cache: bool = True, **options: Any) -> Callable[[Any], Any]:
     """Compile functions at their first call, and keep them on disk if numba finds a folder that can be written to."""
 
     def decorate(function: Any) -> Any:
         try:
-            return numba.njit(cache=True, **options)(function)
+            return numba.njit(cache=cache, **options)(function)
         except RuntimeError:  # no such folder
             _say_that_nothing_is_kept()
             return numba.njit(**options)(function)
@@ -47,7 +47,7 @@ def _compiled(**options: Any) -> Callable[[Any], Any]:
     return decorate
 
 
-@cache
+@lru_cache
 def _say_that_nothing_is_kept() -> None:
     _LOG.warning("compiled code cannot be kept and is made anew by every process; NUMBA_CACHE_DIR may name a folder for it")
 

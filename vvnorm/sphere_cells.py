@@ -116,7 +116,7 @@ class _Cells:
         """
         if Q.shape[1] == self.m:
             if self.m == 2:
-                self.best = max(self.best, around(Q, self.L, self.even))
+                self.best = max(self.best, around(np.ascontiguousarray(Q), np.ascontiguousarray(self.L), self.even))
             else:
                 kept = Q.any(axis=1)
                 self.best = inside_cells(Q[kept], self.L[kept], height(self.m), self.even, self.best)
