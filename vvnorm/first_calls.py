@@ -52,7 +52,8 @@ def _fits() -> None:
     fit(x, Y[:, :1], 1e-6, tol=1e-3)  # many knots
     x, Y = _waves(9000)
     fit(x, Y, 1e6)  # many blocks
-    certify(PiecewiseLinear([0.0, 1.0, 3.0], [0.0, 1.0, 0.0]), [0.0, 1.0, 3.0], [0.0, 1.0, 0.0], lam=0.3)
+    x, Y = _waves(5)
+    certify(PiecewiseLinear(x, Y), x, Y, lam=0.3)
 
 
 def _losses() -> None:
