@@ -43,15 +43,9 @@ def runner(capsys: pytest.CaptureFixture[str]) -> Command:
         with pytest.raises(SystemExit) as stop:
             main([str(argument) for argument in arguments])
         assert isinstance(stop.value.code, int)
-        out, err = capsys.readouterr()
-        return Run(stop.value.code, out, but_for_compiling(err))
+        return Run(stop.value.code, *capsys.readouterr())
 
     return command
-
-
-def but_for_compiling(err: str) -> str:
-    """Standard error without what is said to whichever test is the first on a new machine."""
-    return re.sub(r"vvnorm: compiling, once: [^\n]*\n", "", err)
 
 
 def strict(path: str | Path) -> Any:

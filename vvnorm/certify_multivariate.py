@@ -8,10 +8,11 @@ constants only, where networks have no skip connection), then pairing it with th
 with g from `vvnorm.neuron_bound`. So an interpolating network costs at least <Lambda, Y> / g. With the biases inside
 the norm, sum_k ||(w_k, b_k)|| ||v_k||, neurons are relu((w, b).(x, 1)) and g is that of `ray_bound`.
 
-An array of floats is never exactly orthogonal, but it is known how far at most the nearest orthogonal one is: the basis of
-the affine functions in `_Group` comes from exact arithmetic and is the identity on some of the points, so no combination of
-its columns is shorter than the coefficients. That distance, times what it can do, is subtracted from <Lambda, Y> and added
-to g.
+An array of floats is never exactly orthogonal, but there is an orthogonal one near it. The basis of the affine functions
+in `_Group` comes from exact arithmetic and is the identity on some of the points: subtracting there the products of the
+basis with Lambda, which are sums of exact products, makes it orthogonal. What that does to <Lambda, Y> is known, and what
+it can do to g is added to it. Products with Y are exact as well: points at a distance h may have vectors of size 1 / h in
+opposite directions, and what is left of them counts.
 """
 
 import math
@@ -28,6 +29,9 @@ from vvnorm.neuron_bound import neuron_bound, ray_bound
 from vvnorm.tolerances import EPS
 
 _BLOCK = 1 << 20  # entries of a hidden layer held at once
+_LEAST_ROOM = 1e-9  # of the largest row: rows smaller than that are changed no more easily
+_SPLIT = 134217729.0  # 2^27 + 1: cuts a number into two of 26 bits
+_UNDERFLOW = 1e-290  # more than a product of entries may lose there, in units in which they are about 1
 
 
 def certify_points(
@@ -112,15 +116,24 @@ class _Group:
     ----------
     rows, outputs : arrays of int
         These points and outputs.
+    functions : (n, q) array
+        Values of the constant 1, and of the coordinates with a skip connection: exact.
     basis : (n, r) array
-        Basis of the affine functions (the constants, without a skip connection), the identity on r of the n points.
+        Basis of their combinations, the identity on r of the n points.
+    pivots : (r,) array of int
+        Those points.
+    change : (q, r) array
+        The basis is functions @ change; both are rounded in the end only.
     inverse : (r, n) array
         Its pseudo-inverse.
     """
 
     rows: NDArray[np.intp]
     outputs: NDArray[np.intp]
+    functions: Array
     basis: Array
+    pivots: NDArray[np.intp]
+    change: Array
     inverse: Array
 
     @property
@@ -133,6 +146,25 @@ class _Group:
         rounding = (len(part) + 4) * EPS * float(np.linalg.norm(np.abs(self.basis).T @ np.abs(part)))
         return float(np.linalg.norm(self.basis.T @ part)), rounding
 
+    def excess(self, part: Array) -> tuple[Array, Array]:
+        """Return what to subtract at the pivots to make the part orthogonal, (r, t), and a bound on the rounding in it."""
+        products = exact_products(self.functions, part)
+        rounding = (len(self.change) + 4) * EPS * (np.abs(self.change).T @ np.abs(products))
+        return self.change.T @ products, rounding
+
+    def settled(self, part: Array) -> Array:
+        """Make a part that is orthogonal up to rounding more so, by changes to the rows that round least."""
+        excess = self.excess(part)[0]
+        while excess.any():
+            size = _norms(part)
+            room = 1 / np.maximum(size + _LEAST_ROOM * float(size.max()), _UNDERFLOW)[:, None]
+            trial = part - room * np.linalg.lstsq(self.basis.T * room.T, excess, rcond=None)[0]
+            left = self.excess(trial)[0]
+            if not np.linalg.norm(left) < 0.5 * np.linalg.norm(excess):
+                break
+            part, excess = trial, left
+        return part
+
 
 class _Affine:
     """The affine functions at the points x (N, d), output by output where labels are `present` (N, T)."""
@@ -143,9 +175,11 @@ class _Affine:
         patterns, member = np.unique(present, axis=1, return_inverse=True)
         for index, pattern in enumerate(patterns.T):
             rows = np.flatnonzero(pattern)
-            basis = _exact_basis(x[rows]) if skip else np.ones((len(rows), 1))
+            functions = np.column_stack([np.ones(len(rows)), x[rows]] if skip else [np.ones(len(rows))])
+            basis, pivots, change = _exact_basis(functions)
             outputs = np.flatnonzero(member.ravel() == index)
-            self.groups.append(_Group(rows, outputs, basis, np.asarray(np.linalg.pinv(basis), dtype=np.float64)))
+            inverse = np.asarray(np.linalg.pinv(basis), dtype=np.float64)
+            self.groups.append(_Group(rows, outputs, functions, basis, pivots, change, inverse))
 
     def orthogonal(self, array: Array) -> Array:
         """Make an array orthogonal up to rounding, 0 where labels are missing, its largest entry between 1/2 and 1.
@@ -160,12 +194,8 @@ class _Affine:
                 if stray <= 8 * rounding:
                     break
                 part = part - group.basis @ (group.inverse @ part)
-            array[group.place] = part
+            array[group.place] = group.settled(part)
         return _unit_size(array)
-
-    def distance(self, array: Array) -> float:
-        """Bound the distance from an array to the nearest one that is orthogonal exactly (Frobenius norm)."""
-        return math.hypot(*(sum(group.stray(array[group.place])) for group in self.groups))
 
     def remainder(self, values: Array) -> tuple[Array, Array]:
         """Subtract an affine function from each output, near the best; 0 where labels are missing.
@@ -200,17 +230,19 @@ def _unit_size(array: Array) -> Array:
     return scaled
 
 
-def _exact_basis(x: Array) -> Array:
-    """Basis (n, r) of the affine functions at points (n, d), the identity on r of them; only rounded in the end.
+def _exact_basis(functions: Array) -> tuple[Array, NDArray[np.intp], Array]:
+    """Basis (n, r) of the span of functions (n, q), the identity on r rows; these rows; and its combinations (q, r).
 
-    Gauss-Jordan elimination of the columns of (1, x) in integers, without fractions (Bareiss): all divisions are exact, and
-    every pivot column ends with the same integer at its pivot. So r is the true rank, however flat the points lie.
+    Gauss-Jordan elimination of the columns in integers, without fractions (Bareiss): all divisions are exact, and every
+    pivot column ends with the same integer at its pivot. So r is the true rank, however flat the points lie. Only the
+    results are rounded.
     """
-    columns = np.hstack([np.ones((len(x), 1)), x])
-    M = np.array([_integers(column) for column in columns.T.tolist()], dtype=object).T
-    last, used = 1, []
+    n, scaled = len(functions), [_integers(column) for column in functions.T.tolist()]
+    M = np.array([column for column, _ in scaled], dtype=object).T
+    M = np.vstack([M, np.diag(np.array([unit for _, unit in scaled], dtype=object))])
+    last, used, pivots = 1, [], []
     for q in range(M.shape[1]):
-        p = max(range(len(M)), key=lambda row: abs(M[row, q]))
+        p = max(range(n), key=lambda row: abs(M[row, q]))
         pivot = M[p, q]
         if pivot == 0:
             continue
@@ -219,14 +251,16 @@ def _exact_basis(x: Array) -> Array:
                 M[:, other] = (pivot * M[:, other] - M[p, other] * M[:, q]) // last
         last = pivot
         used.append(q)
-    return np.asarray(M[:, used] / last, dtype=np.float64)
+        pivots.append(p)
+    results = np.asarray(M[:, used] / last, dtype=np.float64)
+    return results[:n], np.array(pivots, dtype=np.intp), results[n:]
 
 
-def _integers(column: list[float]) -> list[int]:
-    """Multiply floats by the least power of two that makes them all integers."""
+def _integers(column: list[float]) -> tuple[list[int], int]:
+    """Multiply floats by the least power of two that makes them all integers; return that, too."""
     ratios = [value.as_integer_ratio() for value in column]
     unit = max(denominator for _, denominator in ratios)
-    return [numerator * (unit // denominator) for numerator, denominator in ratios]
+    return [numerator * (unit // denominator) for numerator, denominator in ratios], unit
 
 
 # --- the bound --------------------------------------------------------------------------------------------------------
@@ -237,27 +271,47 @@ class _Bound:
 
     def __init__(self, affine: _Affine, Lambda: Array, x: Array, penalise_bias: bool, x_unit: float) -> None:
         self._affine, self._Lambda = affine, Lambda
-        self._distance = affine.distance(Lambda)
-        # Moving Lambda moves the response by at most sum_j ||change_j|| ||x_j - x_i||.
-        self._response = (
-            largest_response(x, Lambda, penalise_bias, x_unit)
-            + 1.01 * math.sqrt(len(x)) * reach(x, penalise_bias, x_unit) * self._distance
-        )
+        self._excess = [group.excess(Lambda[group.place]) for group in affine.groups]
+        # Subtracting the excess moves the response by at most the sum of its rows times ||x_j - x_i||.
+        moved = math.hypot(*(float(np.sum(_norms(np.abs(excess) + error))) for excess, error in self._excess))
+        self._response = largest_response(x, Lambda, penalise_bias, x_unit) + 1.01 * reach(x, penalise_bias, x_unit) * moved
 
     def value(self, values: Array, error: Array | float = 0.0) -> float:
         """Least cost of networks with these values (N, T), known up to the given error; from below, maybe negative."""
         if self._response == 0:
             return 0.0
         with np.errstate(over="ignore", invalid="ignore"):
-            remainder, rounding = self._affine.remainder(values)
-            error = np.where(self._affine.present, error + rounding, 0.0)
-            products = self._Lambda * remainder
-            doubt = float(np.sum(np.abs(self._Lambda) * error) + 4 * EPS * np.sum(np.abs(products)))
-            doubt += self._distance * float(np.linalg.norm(remainder) + np.linalg.norm(error))
-            if not math.isfinite(doubt):
+            values = np.where(self._affine.present, values, 0.0)
+            error = np.where(self._affine.present, error, 0.0)
+            terms = list(_product(self._Lambda, values))
+            doubt = float(np.sum(np.abs(self._Lambda) * error)) + self._Lambda.size * _UNDERFLOW
+            for group, (excess, rounding) in zip(self._affine.groups, self._excess, strict=True):
+                at = values[group.place][group.pivots], error[group.place][group.pivots]
+                terms.append(-excess * at[0])
+                doubt += float(np.sum((rounding + 4 * EPS * np.abs(excess)) * np.abs(at[0])))
+                doubt += float(np.sum((rounding + np.abs(excess)) * at[1]))
+            if not (math.isfinite(doubt) and all(np.isfinite(part).all() for part in terms)):
                 return 0.0
-            value = (math.fsum(products.ravel().tolist()) - doubt * (1 + 1e-9)) / self._response
+            total = math.fsum(np.concatenate([part.ravel() for part in terms]).tolist())
+            value = (total - doubt * (1 + 1e-9)) / self._response
         return value - 4 * EPS * abs(value)
+
+
+def exact_products(A: Array, B: Array) -> Array:
+    """A' B for arrays (n, q) and (n, t) in units of about 1, each entry rounded once."""
+    products = np.empty((A.shape[1], B.shape[1]))
+    for q, column in enumerate(A.T):
+        parts = np.concatenate(_product(column[:, None], B))
+        products[q] = [math.fsum(terms) for terms in parts.T.tolist()]
+    return products
+
+
+def _product(a: Array, b: Array) -> tuple[Array, Array]:
+    """Products, rounded, and what the rounding left: exact, unless below 1e-290 (Dekker 1971)."""
+    p, s, t = a * b, _SPLIT * a, _SPLIT * b
+    s, t = s - (s - a), t - (t - b)
+    u, v = a - s, b - t
+    return p, ((s * t - p) + s * v + u * t) + u * v
 
 
 def reach(x: Array, penalise_bias: bool, x_unit: float) -> float:

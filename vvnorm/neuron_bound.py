@@ -11,7 +11,8 @@ at a breakpoint b = -w.x_i. Then no network with values Y at the points costs le
 Where the bias is part of the norm, neurons are relu(w.p) with p = (x, 1) and ||w|| = 1: the same with one base point, 0.
 
 *Up to two inputs, exact up to rounding.* The lines w.(x_j - x_i) = 0 cut the circle into arcs, on each of which the vector
-is C w with one matrix C. Its norm is largest at an end of the arc or at the top right-singular vector of C.
+is C w with one matrix C. Its norm is largest at an end of the arc or at the top right-singular vector of C. Where points
+are close to each other, large terms may cancel: then it is done in twice the digits (`vvnorm.careful_circle`).
 
 *More inputs, exact up to 3e-8 per dimension.* The hyperplanes w.(x_j - x_i) = 0 cut the sphere into cells, on which it is
 again C w, and these are gone through one by one: `vvnorm.sphere_cells`. There are about N^d of them, all points together.
@@ -27,10 +28,10 @@ import heapq
 import math
 from typing import Any, Final
 
+import numba
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vvnorm.compiling import inner, kernel
 from vvnorm.data import Array, as_count, as_inputs, as_labels
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
@@ -50,6 +51,7 @@ TOLERANCE: Final = 1e-7
 _EPS = float(EPS)
 _UNDERFLOW = 1e-150  # squares below float64 are lost; in units in which inputs and Lambda are about 1
 _SUBSPACES = 1e-11  # error per dimension of a response in a subspace that is known up to rounding (`sphere_cells`)
+_NOTICEABLE = 1e-9  # of the bound: rounding above which sums are made again, in twice the digits
 _STRAY = 1e-9  # of ||Lambda' X|| relative to its terms, up to which w and -w are looked at together
 
 
@@ -134,8 +136,14 @@ def _bound(X: Array, bases: Array, L: Array, budget: int | None) -> float:
     bound = circle(Z, origins, L) if d == 2 else _in_space(Z, origins, L, sizes, budget)
     # Sums of up to 2N terms of that size, each a product that carries a few roundings; norms of T entries.
     terms = max(float(sizes @ row_norms(Z - z)) for z in origins)
+    rounding = (2 * N + 64) * EPS * terms
+    if d == 2 and rounding > _NOTICEABLE * bound:  # large terms cancel: points are close to each other
+        from vvnorm import careful_circle
+
+        careful, rest = careful_circle.circle(Z, origins, L), (8 * N + 64) * EPS * EPS * terms
+        bound, rounding = (careful, rest) if careful + rest < bound + rounding else (bound, rounding)
     rotated = N * T * EPS if T > N and d > 2 else 0.0
-    return bound * (1 + (T + 16) * EPS + rotated) + (2 * N + 64) * EPS * terms + lost * float(sizes.sum()) + N * _UNDERFLOW
+    return bound * (1 + (T + 16) * EPS + rotated) + rounding + lost * float(sizes.sum()) + N * _UNDERFLOW
 
 
 def _in_space(X: Array, bases: Array, L: Array, sizes: Array, budget: float | None) -> float:
@@ -172,7 +180,7 @@ def _own_dimensions(X: Array, bases: Array) -> tuple[Array, Array, float]:
 # --- two inputs -------------------------------------------------------------------------------------------------------
 
 
-@kernel()
+@numba.njit(cache=True, error_model="numpy")
 def circle(X: Any, bases: Any, L: Any) -> float:
     """Largest response over all base points (M, 2) and the whole circle of directions; X (N, 2), L (N, T)."""
     P, best = np.empty(X.shape), 0.0
@@ -183,7 +191,7 @@ def circle(X: Any, bases: Any, L: Any) -> float:
     return best
 
 
-@kernel()
+@numba.njit(cache=True, error_model="numpy")
 def around(P: Any, L: Any, even: bool) -> float:
     """Largest ||sum_j L_j relu(w.p_j)|| over the circle of directions w, over one half of it if `even`.
 
@@ -224,7 +232,7 @@ def around(P: Any, L: Any, even: bool) -> float:
     return best
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _add(C: Any, vector: Any, x: float, y: float) -> None:
     for t in range(len(vector)):
         C[0, t] += vector[t] * x
@@ -232,7 +240,7 @@ def _add(C: Any, vector: Any, x: float, y: float) -> None:
         C[1, t] += vector[t] * y
 
 
-@inner(fastmath={"reassoc"})
+@numba.njit(cache=True, fastmath={"reassoc"})
 def _grams(C: Any, wx: float, wy: float) -> tuple[float, float, float, float]:
     """Entries xx, xy, yy of C C' and ||w C||^2."""
     xx, xy, yy, square = 0.0, 0.0, 0.0, 0.0
@@ -246,7 +254,7 @@ def _grams(C: Any, wx: float, wy: float) -> tuple[float, float, float, float]:
     return xx, xy, yy, square
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _largest_on_arc(C: Any, low: float, high: float, wx: float, wy: float) -> float:
     """Largest ||w C|| over the arc of angles [low, high], its lower end apart; w = (wx, wy) at the upper end."""
     xx, xy, yy, square = _grams(C, wx, wy)
@@ -290,7 +298,7 @@ def _closed_form(P: Array, L: Array, sizes: Array) -> tuple[float, float]:
     return min((stray + min(spectral)) / 2, float(sizes @ lengths)), stray
 
 
-@kernel()
+@numba.njit(cache=True, error_model="numpy")
 def sphere(
     X: Any, bases: Any, L: Any, sizes: Any, spectral: float, caps: Any, even: Any, slack: float, tolerance: float,
     budget: int,
@@ -366,7 +374,7 @@ def sphere(
     return settled
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def differences(X: Any, base: Any, P: Any, lengths: Any) -> None:
     """Set P to x_j - base and `lengths` to their norms."""
     for j in range(len(X)):
@@ -375,7 +383,7 @@ def differences(X: Any, base: Any, P: Any, lengths: Any) -> None:
         lengths[j] = math.sqrt(_dot(P[j], P[j]))
 
 
-@inner(fastmath={"reassoc"})
+@numba.njit(cache=True, fastmath={"reassoc"})
 def _dot(u: Any, v: Any) -> float:
     total = 0.0
     for k in range(len(u)):
@@ -383,14 +391,14 @@ def _dot(u: Any, v: Any) -> float:
     return total
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _times(M: Any, v: Any, out: Any) -> None:
     """Set `out` to M v."""
     for j in range(len(M)):
         out[j] = _dot(M[j], v)
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _combine(weights: Any, M: Any, out: Any) -> None:
     """Set `out` to the sum of the rows of M with these weights."""
     out[:] = 0.0
@@ -400,7 +408,7 @@ def _combine(weights: Any, M: Any, out: Any) -> None:
                 out[k] += weights[j] * M[j, k]
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _remove(v: Any, w: Any) -> None:
     """Make v orthogonal to the unit vector w."""
     along = _dot(v, w)
@@ -408,7 +416,7 @@ def _remove(v: Any, w: Any) -> None:
         v[k] -= along * w[k]
 
 
-@kernel()
+@numba.njit(cache=True, error_model="numpy")
 def look(
     P: Any, lengths: Any, L: Any, sizes: Any, spectral: float, u: Any, width: Any, slack: float
 ) -> tuple[float, float]:  # fmt: skip
@@ -439,7 +447,7 @@ def look(
     return math.sqrt(square + slack * _dot(lengths, sizes) ** 2), value
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _ranges(lengths: Any, s: Any, angle: float, slack: float, above: Any, below: Any) -> None:
     """Enclose each v.p_j, for all unit v within the angle of w, in [-below_j, above_j], where w.p_j = s_j."""
     sine, cosine = math.sin(angle), math.cos(angle)
@@ -452,7 +460,7 @@ def _ranges(lengths: Any, s: Any, angle: float, slack: float, above: Any, below:
         below[j] = lengths[j] if -s[j] >= inside else max(across - s[j] * cosine, 0.0)
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _with_rest(R: Any, L: Any, sizes: Any, spectral: float, pull: Any, drift: float, top: float) -> float:
     """Bound ||C v + e||^2 given ||C v||^2 <= top, where e = sum_j r_j Lambda_j is any sum with 0 <= r_j <= R_j."""
     middle, size = np.empty(L.shape[1]), min(_dot(R, sizes), math.sqrt(_dot(R, R)) * spectral)
@@ -466,7 +474,7 @@ def _with_rest(R: Any, L: Any, sizes: Any, spectral: float, pull: Any, drift: fl
     return min(square, apart * apart)
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _respond(alpha: Any, s: Any, L: Any, response: Any, pull: Any) -> None:
     """Set `response` to sum_j alpha_j s_j Lambda_j, and `pull` to its products with the Lambda_j."""
     response[:] = 0.0
@@ -477,7 +485,7 @@ def _respond(alpha: Any, s: Any, L: Any, response: Any, pull: Any) -> None:
     _times(L, response, pull)
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _radius(u: Any, width: Any) -> float:
     """Return an angle that no direction of the cell is further away from its centre."""
     size, half, along = math.sqrt(_dot(u, u)), math.sqrt(_dot(width, width)), 0.0
@@ -489,7 +497,7 @@ def _radius(u: Any, width: Any) -> float:
     return angle * (1.0 + 1e-12)
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _make_stationary(
     P: Any, lengths: Any, s: Any, w: Any, above: Any, below: Any, pull: Any, alpha: Any
 ) -> bool:  # fmt: skip
@@ -518,7 +526,7 @@ def _make_stationary(
     return changed
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _value_at_kinks(P: Any, L: Any, w: Any, alpha: Any) -> float:
     """Response at the direction nearest to w that lies on (the first d - 1 of) the kinks with 0 < alpha < 1."""
     d, count = len(w), 0
@@ -539,7 +547,7 @@ def _value_at_kinks(P: Any, L: Any, w: Any, alpha: Any) -> float:
     return _climb(P, L, v, 1)
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _climb(P: Any, L: Any, start: Any, steps: int) -> float:
     """Largest response met in so many steps of the power method, the direction `start` being the first."""
     N, T = L.shape
@@ -565,7 +573,7 @@ def _climb(P: Any, L: Any, start: Any, steps: int) -> float:
     return best
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _quadratic_on_cap(
     P: Any, L: Any, alpha: Any, w: Any, response: Any, angle: float, slack: float
 ) -> tuple[float, float]:  # fmt: skip

@@ -23,6 +23,7 @@ With one output only the Hessian has rank n, and there may be a face of solution
 """
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -134,7 +135,9 @@ def scaled_bound(gain: float, size: float, largest: float, lam: float) -> tuple[
     return lam * theta * gain - (lam * theta) ** 2 * size / 2, theta
 
 
-def solve_design(blocks: Sequence[Block], lam: float, tol: float, eta: Array) -> tuple[State, float]:
+def solve_design(
+    blocks: Sequence[Block], lam: float, tol: float, eta: Array, deadline: float = math.inf
+) -> tuple[State, float]:  # fmt: skip
     """Minimise over the design weights.
 
     Parameters
@@ -145,6 +148,8 @@ def solve_design(blocks: Sequence[Block], lam: float, tol: float, eta: Array) ->
         Relative gap, over these neurons, at which to stop.
     eta : (K,) array
         Start; for lam = 0 its neurons must span the targets.
+    deadline : float
+        Value of time.monotonic() after which no further step begins.
 
     Returns
     -------
@@ -157,7 +162,7 @@ def solve_design(blocks: Sequence[Block], lam: float, tol: float, eta: Array) ->
     if state is None:
         raise np.linalg.LinAlgError("the neurons do not span the targets")
     for _ in range(_STEPS):
-        if _gap(state) <= tol:
+        if _gap(state) <= tol or time.monotonic() > deadline:
             break
         after = _improved(state)
         if after is None:

@@ -17,10 +17,11 @@ then other base points. What is found that way, a maximum inside a face or at a 
 import math
 from typing import Any
 
+import numba
 import numpy as np
 
-from vvnorm.compiling import inner, kernel
 from vvnorm.multivariate.plane import rise, switches
+from vvnorm.multivariate.plane_careful import product, sum_of
 
 _SWEEPS = 40  # of Jacobi's method: it takes 5 or 6
 _STEPS = 300  # of climbing from one start: it takes some ten or twenty
@@ -29,14 +30,15 @@ _FLAT = 1e-6  # of the response: gradients that are shorter, and could gain the 
 _ROUNDING = 1e-9  # of its length: a vector of which less is left was in the span of the others
 
 
-@kernel()
+@numba.njit(cache=True, error_model="numpy")
 def search_all(
-    P: Any, L: Any, symmetric: bool, base: int, slots: int, values: Any, directions: Any, through: Any
+    P: Any, L: Any, symmetric: bool, careful: bool, base: int, slots: int, values: Any, directions: Any, through: Any
 ) -> None:  # fmt: skip
     """Sweep every great circle of the vectors P (N, D) seen from a base point (-1: none).
 
     Improves the bests so far: values (slots,), directions (slots, D), through (slots, D - 1). A set S belongs to the slot
-    of its first member, or, if `slots` is 0 or more, to that slot.
+    of its first member, or, if `slots` is 0 or more, to that slot. If `careful`, sums C are made with a remainder, and C C'
+    anew on each arc: close points may have large vectors in L that cancel.
     """
     N, D = P.shape
     S, members = np.arange(D - 2), np.empty(D - 2, np.int64)
@@ -50,7 +52,7 @@ def search_all(
         for k in range(D - 2):
             members[k] = others[S[k]]
         slot = slots if slots >= 0 else members[0]
-        sweep(P, L, symmetric, base, members, True, slot, values, directions, through)
+        sweep(P, L, symmetric, careful, base, members, True, slot, values, directions, through)
         k = D - 3
         while k >= 0 and S[k] == count - (D - 2) + k:
             k -= 1
@@ -61,7 +63,7 @@ def search_all(
             S[m] = S[m - 1] + 1
 
 
-@kernel()
+@numba.njit(cache=True, error_model="numpy")
 def climb(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
     """Climb from each of K neurons with these base points (-1: none), directions (K, D) and kinks, through (K, D - 1).
 
@@ -95,14 +97,14 @@ def climb(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: 
                 break
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _look_from(P: Any, base: int, seen: Any) -> None:
     for j in range(len(P)):
         for c in range(P.shape[1]):
             seen[j, c] = P[j, c] - P[base, c] if base >= 0 else P[j, c]
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _slide(P: Any, L: Any, w: Any) -> tuple[int, float]:
     """Find the base point from which the direction w has the largest response, and that response."""
     N, T = L.shape
@@ -122,7 +124,7 @@ def _slide(P: Any, L: Any, w: Any) -> tuple[int, float]:
     return place, math.sqrt(best)
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _uphill(P: Any, L: Any, base: int, kink: Any, w: Any, v: Any) -> float:
     """Set v to the gradient at w of the response without the points on the kink, and return the response."""
     (N, D), T = P.shape, L.shape[1]
@@ -143,7 +145,7 @@ def _uphill(P: Any, L: Any, base: int, kink: Any, w: Any, v: Any) -> float:
     return value
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _taken(j: int, base: int, kink: Any, leave: int) -> bool:
     """Whether the point j takes no part: a base point, or one on the kink other than that at the place `leave`."""
     taken = j == base
@@ -152,7 +154,7 @@ def _taken(j: int, base: int, kink: Any, leave: int) -> bool:
     return taken
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
     """Make v a unit vector at a right angle to w and to the points on the kink but that at the place `leave`.
 
@@ -172,7 +174,7 @@ def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
     return left * length
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _along(
     P: Any, L: Any, symmetric: bool, base: int, kink: Any, leave: int, w: Any, v: Any, value: float
 ) -> float:  # fmt: skip
@@ -210,9 +212,10 @@ def _along(
     return float(values[best])
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def sweep(
-    P: Any, L: Any, symmetric: bool, base: int, S: Any, faces: bool, slot: int, values: Any, directions: Any, through: Any
+    P: Any, L: Any, symmetric: bool, careful: bool, base: int, S: Any, faces: bool, slot: int,
+    values: Any, directions: Any, through: Any,
 ) -> None:  # fmt: skip
     """Sweep the great circle at a right angle to the points S, with or without the faces next to it."""
     (N, D), T = P.shape, L.shape[1]
@@ -234,10 +237,10 @@ def sweep(
         switch[count], rows[count] = theta if theta > 0.0 else theta + math.pi, j
         count += 1
     order = np.argsort(switch[:count])
-    C, M, w = np.zeros((D, T)), np.zeros((D, D)), np.empty(D)
+    C, rest, M, w = np.zeros((D, T)), np.zeros((D, T)), np.zeros((D, D)), np.empty(D)
     sign = np.empty(N)
     for side in range(1 if symmetric else 2):
-        _begin(P, L, x, y, side, C, M, sign)
+        _begin(P, L, x, y, side, careful, C, rest, M, sign)
         low = 0.0
         for k in range(count + 1):
             high = switch[order[k]] if k < count else math.pi
@@ -248,6 +251,10 @@ def sweep(
             angle, last = (peak, -1) if low < peak < high else (high, rows[order[k]] if k < count else -1)
             a, b = math.cos(angle), math.sin(angle)
             square = xx * a * a + 2.0 * xy * a * b + yy * b * b
+            if careful:
+                for c in range(D):
+                    w[c] = a * u[c] + b * v[c]
+                square = _square_at(C, rest, w)
             if square > values[slot] * values[slot] * (1.0 + 1e-12):
                 turn = 1.0 if side == 0 else -1.0
                 values[slot] = math.sqrt(square)
@@ -257,15 +264,21 @@ def sweep(
                     through[slot, c] = S[c]
                 through[slot, D - 2] = last
             if faces:
-                _faces(P, L, S, basis, C, M, sign, slot, values, directions, through, w)
+                _faces(P, L, S, basis, C, rest, M, sign, slot, values, directions, through, w)
             if k < count:
-                _cross(P[rows[order[k]]], L[rows[order[k]]], rows[order[k]], C, M, sign)
+                j = rows[order[k]]
+                if careful:
+                    sign[j] = -sign[j]
+                    _add(P[j], L[j], sign[j], C, rest)
+                    _gram(C, rest, M)
+                else:
+                    _cross(P[j], L[j], j, C, M, sign)
             low = high
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _faces(
-    P: Any, L: Any, S: Any, basis: Any, C: Any, M: Any, sign: Any, slot: int,
+    P: Any, L: Any, S: Any, basis: Any, C: Any, rest: Any, M: Any, sign: Any, slot: int,
     values: Any, directions: Any, through: Any, w: Any,
 ) -> None:  # fmt: skip
     """Look for maxima inside the faces next to an arc of the circle: every point of S is on, off or on the kink."""
@@ -284,7 +297,7 @@ def _faces(
         for k in range(m):
             on = on or state[k] == 1
         if on:
-            part[:] = C
+            part[:] = C + rest
             for k in range(m):
                 if state[k] == 1:
                     for c in range(D):
@@ -314,7 +327,7 @@ def _faces(
                     place += 1
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _top(P: Any, S: Any, state: Any, free: int, basis: Any, gram: Any, w: Any) -> float:
     """Largest eigenvalue of `gram` on the face's subspace; sets w to its unit vector."""
     D, m = len(w), len(S)
@@ -342,7 +355,7 @@ def _top(P: Any, S: Any, state: Any, free: int, basis: Any, gram: Any, w: Any) -
     return small[best, best]
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _belongs(P: Any, S: Any, state: Any, sign: Any, w: Any) -> bool:
     """Whether w or -w lies in the face; turns w so that it does."""
     for turn in (1.0, -1.0):
@@ -362,28 +375,67 @@ def _belongs(P: Any, S: Any, state: Any, sign: Any, w: Any) -> bool:
     return False
 
 
-@inner()
-def _begin(P: Any, L: Any, x: Any, y: Any, side: int, C: Any, M: Any, sign: Any) -> None:
-    """Set C, M = C C' and the signs of w.p_j for directions just after the angle 0 (or pi); 0: takes no part."""
+@numba.njit(cache=True, error_model="numpy")
+def _begin(
+    P: Any, L: Any, x: Any, y: Any, side: int, careful: bool, C: Any, rest: Any, M: Any, sign: Any
+) -> None:  # fmt: skip
+    """Set C (with a remainder, if `careful`), M = C C' and the signs of w.p_j for directions just after angle 0 (or pi).
+
+    The sign 0 means that a point takes no part.
+    """
     D, T = C.shape
-    C[:] = 0.0
+    C[:], rest[:] = 0.0, 0.0
     for j in range(len(P)):
         if x[j] == 0.0 and y[j] == 0.0:
             sign[j] = 0.0
             continue
         positive = x[j] > 0.0 or (x[j] == 0.0 and y[j] > 0.0)
         sign[j] = 1.0 if positive == (side == 0) else -1.0
-        if sign[j] > 0.0:
+        if sign[j] > 0.0 and careful:
+            _add(P[j], L[j], 1.0, C, rest)
+        elif sign[j] > 0.0:
             for c in range(D):
                 for t in range(T):
                     C[c, t] += P[j, c] * L[j, t]
-    for c in range(D):
+    _gram(C, rest, M)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _gram(C: Any, rest: Any, M: Any) -> None:
+    """Set M to C C'."""
+    for c in range(len(C)):
         for e in range(c + 1):
-            M[c, e] = _dot(C[c], C[e])
-            M[e, c] = M[c, e]
+            total = 0.0
+            for t in range(C.shape[1]):
+                total += (C[c, t] + rest[c, t]) * (C[e, t] + rest[e, t])
+            M[c, e], M[e, c] = total, total
 
 
-@inner(fastmath={"reassoc", "contract"})
+@numba.njit(cache=True, error_model="numpy")
+def _add(p: Any, vector: Any, sign: float, C: Any, rest: Any) -> None:
+    """Add a product to C, what rounding leaves of it to the rest."""
+    for c in range(len(p)):
+        for t in range(len(vector)):
+            term, lost = product(sign * p[c], vector[t])
+            C[c, t], more = sum_of(C[c, t], term)
+            rest[c, t] += more + lost
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _square_at(C: Any, rest: Any, w: Any) -> float:
+    """||C'w||^2."""
+    total = 0.0
+    for t in range(C.shape[1]):
+        value, left = 0.0, 0.0
+        for c in range(len(w)):
+            term, lost = product(w[c], C[c, t])
+            value, more = sum_of(value, term)
+            left += more + (lost + w[c] * rest[c, t])
+        total += (value + left) ** 2
+    return total
+
+
+@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _cross(p: Any, vector: Any, j: int, C: Any, M: Any, sign: Any) -> None:
     """Switch the point p on or off."""
     D, T = C.shape
@@ -404,7 +456,7 @@ def _cross(p: Any, vector: Any, j: int, C: Any, M: Any, sign: Any) -> None:
             M[c, e] += step * (p[c] * along[e] + along[c] * p[e]) + square * p[c] * p[e]
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _complete(P: Any, S: Any, basis: Any) -> bool:
     """Fill the rows of `basis` with orthonormal vectors, the first of them spanning P_S; False if P_S is dependent."""
     D = basis.shape[1]
@@ -429,7 +481,7 @@ def _complete(P: Any, S: Any, basis: Any) -> bool:
     return True
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _append(p: Any, basis: Any, used: int) -> float:
     """Add a row to an orthonormal basis: p without its part in the span. Returns how long that was relative to p."""
     D = basis.shape[1]
@@ -449,7 +501,7 @@ def _append(p: Any, basis: Any, used: int) -> float:
     return left
 
 
-@inner(fastmath={"reassoc", "contract"})
+@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _dot(u: Any, v: Any) -> float:
     total = 0.0
     for k in range(len(u)):
@@ -457,7 +509,7 @@ def _dot(u: Any, v: Any) -> float:
     return total
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _form(M: Any, u: Any, v: Any) -> float:
     total = 0.0
     for c in range(len(u)):
@@ -465,7 +517,7 @@ def _form(M: Any, u: Any, v: Any) -> float:
     return total
 
 
-@inner()
+@numba.njit(cache=True, error_model="numpy")
 def _jacobi(M: Any, V: Any) -> int:
     """Diagonalise the symmetric matrix M by rotations, V its eigenvectors as columns; return the place of the largest."""
     n = len(M)

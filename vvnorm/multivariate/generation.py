@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from vvnorm.data import Array
 from vvnorm.multivariate.design import Block, evaluate, scaled_bound, solve_design
 from vvnorm.multivariate.master import group_lasso, least_change
-from vvnorm.multivariate.neurons import Cloud, Neurons
+from vvnorm.multivariate.neurons import Cloud, Neurons, OutOfTime
+from vvnorm.multivariate.slopes import Slopes
 from vvnorm.network import row_norms
 
 _START = 2  # random neurons for each base point
@@ -58,6 +59,8 @@ class Pattern(NamedTuple):
         Orthonormal; labels are Z rotation' in the basis.
     spikes : (n, m) array
         Columns that belong to these outputs only (one output, then), with the same penalty as neurons.
+    slopes : Slopes or None
+        For interpolation: equations are about slopes between neighbours, and the basis is theirs.
     """
 
     rows: NDArray[np.intp]
@@ -66,6 +69,14 @@ class Pattern(NamedTuple):
     Z: Array
     rotation: Array
     spikes: Array
+    slopes: Slopes | None = None
+
+    def columns(self, cloud: Cloud, neurons: Neurons) -> Array:
+        """Columns (n, K) of neurons."""
+        if self.slopes is not None:
+            return self.slopes.reduced_neurons(cloud, self.rows, neurons)
+        columns: Array = self.basis.T @ cloud.features(neurons)[self.rows]
+        return columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +101,7 @@ class Squares:
 
     def columns(self, neurons: Neurons) -> list[Array]:
         """One matrix (n, K) for each pattern."""
-        features = self.cloud.features(neurons)
-        return [pattern.basis.T @ features[pattern.rows] for pattern in self.patterns]
+        return [pattern.columns(self.cloud, neurons) for pattern in self.patterns]
 
     def lifted(self, duals: Sequence[Array]) -> Array:
         """A dual as an array (N, rank) over the points."""
@@ -216,7 +226,7 @@ def generate(
     max_iter : int, optional
         Most rounds; by default 300, or 100 where no exact search is affordable.
     deadline : float
-        Value of time.monotonic() after which no further round begins.
+        Value of time.monotonic() after which the best so far is returned.
     advance : callable, optional
         Called after each round with its number and the bounds; the lower one is an estimate where no exact search is
         affordable.
@@ -289,14 +299,17 @@ class _Generation:
         history: list[tuple[float, float]] = []
         status, silent, round_ = "round limit", 0, 0
         for round_ in range(1, max_iter + 1):
-            master = self._master()
-            found = self._ask(master)
-            history.append((self.upper, min(self.lower, self.upper)))
+            master = self._master(deadline)
+            try:
+                found = self._ask(master, deadline)
+                if self.gap <= self.tol and self.exact:
+                    found = self._confirm(deadline) or found
+            except OutOfTime:
+                found = None
+            history.append((self.upper, min(max(self.lower, 0.0), self.upper)))
             if advance:
                 advance(round_, *history[-1])
-            if self.gap <= self.tol and self.exact:
-                found = self._confirm() or found
-            if self.gap <= self.tol:
+            if self.gap <= self.tol and (self.proved is not None or not self.exact):
                 status = "tolerance reached" if self.exact else "tolerance reached, as far as climbing finds neurons"
                 break
             if time.monotonic() > deadline:
@@ -315,8 +328,9 @@ class _Generation:
             if not self.exact:
                 self._corrected()
         assert self.best is not None
-        assert self.feasible is not None
         neurons, master = self.best
+        if self.feasible is None:  # no search has come to its end
+            self.lower, self.feasible = self.problem.constant, [np.zeros_like(L) for L in master.duals]
         if self.exact and self.proved is not None:
             self.lower, self.feasible = self.proved
         return Optimum(
@@ -341,27 +355,27 @@ class _Generation:
 
     # --- the master problem ---
 
-    def _master(self) -> _Master:
+    def _master(self, deadline: float) -> _Master:
         tol = max(_LOOSE * self.gap * self.tight, _LOOSE * self.tol) if np.isfinite(self.upper) else self.loose
-        master = self._by_interior_point(tol) if self.interior else self._by_newton(tol)
+        master = self._by_interior_point(tol, deadline) if self.interior else self._by_newton(tol, deadline)
         self.eta = master.eta
         if master.value < self.upper:
             self.upper, self.best = master.value, (self.neurons, master)
         return master
 
-    def _by_newton(self, tol: float) -> _Master:
+    def _by_newton(self, tol: float, deadline: float) -> _Master:
         problem, blocks = self.problem, self._blocks
-        state, reached = solve_design(blocks, problem.lam, tol, self.eta)
-        if reached > 2 * tol and len(blocks) == 1:
-            return self._by_interior_point(tol)
+        state, reached = solve_design(blocks, problem.lam, tol, self.eta, deadline)
+        if reached > 2 * tol and len(blocks) == 1 and time.monotonic() < deadline:
+            return self._by_interior_point(tol, deadline)
         _, theta = state.lower_bound(max(float(state.norms.max()), 1e-300))
         duals = [theta * L for L in state.duals]
         V = [state.eta[:, None] * A for A in state.A]
         return _Master(state.eta, V, duals, state.value + problem.constant, theta * state.norms)
 
-    def _by_interior_point(self, tol: float) -> _Master:
+    def _by_interior_point(self, tol: float, deadline: float) -> _Master:
         ((B, Z),) = self._blocks
-        found = group_lasso(B, Z, self.problem.lam, tol=tol, eta=self.eta)
+        found = group_lasso(B, Z, self.problem.lam, tol=tol, eta=self.eta, deadline=deadline)
         # Its dual is within lam for lam > 0; here duals respond with at most 1.
         return _Master(
             found.eta, [found.V], [found.dual], found.value + self.problem.constant, row_norms(B.T @ found.dual)
@@ -369,7 +383,7 @@ class _Generation:
 
     # --- the search ---
 
-    def _ask(self, master: _Master) -> Neurons | None:
+    def _ask(self, master: _Master, deadline: float) -> Neurons | None:
         """Ask for neurons that respond by more than 1; update the bound."""
         candidates = [master.duals]
         centre = self.centre if self.feasible is None else self.feasible
@@ -379,7 +393,7 @@ class _Generation:
             ]
         found = []
         for duals in candidates:
-            neurons, responses, exact = self._search(self.problem.lifted(duals))
+            neurons, responses, exact = self._search(self.problem.lifted(duals), deadline)
             largest = max(float(np.max(responses, initial=0.0)), 1e-300)
             bound, theta = self.problem.bound(duals, largest)
             feasible = [theta * L for L in duals]
@@ -390,7 +404,7 @@ class _Generation:
             more = responses > 1 + _VIOLATED
             if more.any():
                 found.append(neurons[more])
-            if largest <= 1 + _VIOLATED:
+            if largest <= 1 + _VIOLATED or time.monotonic() > deadline:
                 break
         return self._fresh(Neurons.joined(found)) if found else None
 
@@ -398,12 +412,13 @@ class _Generation:
         cloud = self.problem.cloud
         return cloud.distinct(cloud.straightened(found))
 
-    def _confirm(self) -> Neurons | None:
+    def _confirm(self, deadline: float) -> Neurons | None:
         """Replace a bound that no exact search has confirmed by one that has; return the neurons that refute it."""
         assert self.feasible is not None
         if self.proved is not None and self.proved[0] >= self.lower:
             return None
-        neurons, responses = self.problem.cloud.search(self.problem.lifted(self.feasible), exact=True)
+        lifted = self.problem.lifted(self.feasible)
+        neurons, responses = self.problem.cloud.search(lifted, exact=True, deadline=deadline)
         bound, theta = self.problem.bound(self.feasible, max(float(np.max(responses, initial=0.0)), 1e-300))
         confirmed = bound, [theta * L for L in self.feasible]
         if self.proved is None or bound > self.proved[0]:
@@ -421,10 +436,10 @@ class _Generation:
             self.lower, theta = self.problem.bound(self.feasible, largest)
             self.feasible = [theta * L for L in self.feasible]
 
-    def _search(self, dual: Array) -> tuple[Neurons, Array, bool]:
+    def _search(self, dual: Array, deadline: float) -> tuple[Neurons, Array, bool]:
         cloud, rank = self.problem.cloud, self.problem.rank
         if self.exact and cloud.work(rank) <= _CHEAP:
-            return *cloud.search(dual, exact=True), True
+            return *cloud.search(dual, exact=True, deadline=deadline), True
         bar = 1 + _LOOSE * max(self.gap, self.tol)
         neurons, responses = cloud.search(
             dual, exact=False, hints=self.neurons[self.eta[: len(self.neurons)] > 0], bar=bar
@@ -432,7 +447,7 @@ class _Generation:
         beaten = np.max(responses, initial=0.0) > bar
         if beaten or cloud.dimension > _EARLY or not self.exact:
             return neurons, responses, False
-        return *cloud.search(dual, exact=True), True
+        return *cloud.search(dual, exact=True, deadline=deadline), True
 
     # --- neurons come and go ---
 

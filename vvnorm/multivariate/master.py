@@ -21,6 +21,8 @@ for clustered neurons.
 max_k ||L'b_k|| <= 1.
 """
 
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -79,7 +81,13 @@ class MasterSolution:
 
 
 def group_lasso(
-    B: ArrayLike, Z: ArrayLike, lam: float = 0.0, *, tol: float = 1e-9, eta: ArrayLike | None = None
+    B: ArrayLike,
+    Z: ArrayLike,
+    lam: float = 0.0,
+    *,
+    tol: float = 1e-9,
+    eta: ArrayLike | None = None,
+    deadline: float = math.inf,
 ) -> MasterSolution:
     """Minimise ||B V - Z||^2 / 2 + lam sum_k ||v_k||, or for lam = 0 sum_k ||v_k|| subject to B V = Z.
 
@@ -95,6 +103,8 @@ def group_lasso(
         Relative gap at which to stop. Rounding may stop the iteration earlier: look at `gap`.
     eta : array-like, shape (K,), optional
         Warm start: `eta` of a similar problem.
+    deadline : float
+        Value of time.monotonic() after which no further step begins.
 
     Returns
     -------
@@ -119,7 +129,7 @@ def group_lasso(
         dual, v, weights, steps = z / (plain.lam or 1.0), np.zeros((columns.shape[1], z.shape[1])), plain.B[0] * 0.0, 0
     else:
         with one_blas_thread():
-            dual, v, weights, steps = _solve(plain, tol, None if start is None else start * (b_unit / z_unit))
+            dual, v, weights, steps = _solve(plain, tol, None if start is None else start * (b_unit / z_unit), deadline)
     value = plain.value(v)
     bound, dual = plain.feasible(dual)
     objective_unit = z_unit / b_unit if lam == 0 else z_unit * z_unit
@@ -181,7 +191,7 @@ def _rotated(Z: Array) -> tuple[Array, Array]:
     return triangle.T, R
 
 
-def _solve(plain: "_Problem", tol: float, start: Array | None) -> tuple[Array, Array, Array, int]:
+def _solve(plain: "_Problem", tol: float, start: Array | None, deadline: float) -> tuple[Array, Array, Array, int]:
     """Return a dual, V, eta and the number of steps.
 
     For lam = 0 the constraint is imposed on as few directions of R^n as Z can tell from all: directions in which all
@@ -196,12 +206,12 @@ def _solve(plain: "_Problem", tol: float, start: Array | None) -> tuple[Array, A
     size = np.append(size, np.zeros(len(U) - len(size)))
     if plain.lam > 0:
         C = (U / np.hypot(size, np.sqrt(plain.lam))).T
-        return _solve_in(C, plain, tol, start)
+        return _solve_in(C, plain, tol, start, deadline)
     for cut in _RANKS:
         keep = size > cut * size[0]
         distance = float(np.linalg.norm(plain.Z - U[:, keep] @ (U[:, keep].T @ plain.Z)))
         if distance <= _FEASIBLE:
-            found = _solve_in((U[:, keep] / size[keep]).T, plain, tol, start)
+            found = _solve_in((U[:, keep] / size[keep]).T, plain, tol, start, deadline)
             missed, cost = float(np.linalg.norm(plain.Z - plain.B @ found[1])), float(np.sum(row_norms(found[1])))
             if cut == _RANKS[-1] or missed <= _FEASIBLE * (1 + cost):
                 return found
@@ -211,11 +221,13 @@ def _solve(plain: "_Problem", tol: float, start: Array | None) -> tuple[Array, A
     )
 
 
-def _solve_in(C: Array, plain: "_Problem", tol: float, start: Array | None) -> tuple[Array, Array, Array, int]:
+def _solve_in(
+    C: Array, plain: "_Problem", tol: float, start: Array | None, deadline: float
+) -> tuple[Array, Array, Array, int]:
     """Solve in the coordinates C (r, n): C B and the ridge lam C C', a diagonal matrix, have rows of about unit size."""
     ridge = plain.lam * np.einsum("ij,ij->i", C, C)
     problem = _Problem(C @ plain.B, C @ plain.Z, plain.lam, ridge)
-    eta, dual, steps = _interior_point(problem, tol, start)
+    eta, dual, steps = _interior_point(problem, tol, start, deadline)
     factors = problem.factors(eta)
     V = problem.weights(eta, factors.solve(problem.Z))
     for _ in range(2 if plain.lam == 0 else 0):  # what rounding left of the constraint
@@ -288,7 +300,7 @@ class _Factors:
         return solved
 
 
-def _interior_point(problem: _Problem, tol: float, start: Array | None) -> tuple[Array, Array, int]:
+def _interior_point(problem: _Problem, tol: float, start: Array | None, deadline: float) -> tuple[Array, Array, int]:
     """Return eta, a dual L and the number of steps; the problem is in units of about 1.
 
     A warm start may be so far from the central path that steps to the boundary get ever shorter, while M L = Z is still
@@ -296,20 +308,22 @@ def _interior_point(problem: _Problem, tol: float, start: Array | None) -> tuple
     time; where rounding stops that early, the iteration for all cases goes on.
     """
     if problem.lam == 0 and problem.Z.shape[1] == 1:
-        eta, L, gap, steps = _linear(problem, tol, *_start(problem, start))
+        eta, L, gap, steps = _linear(problem, tol, *_start(problem, start), deadline)
         if gap <= tol:
             return eta, L, steps
         start = None if gap > _HOPELESS else eta
-    eta, L, gap, steps = _followed(problem, tol, start)
-    if gap > tol and start is not None:
-        again = _followed(problem, tol, None)
+    eta, L, gap, steps = _followed(problem, tol, start, deadline)
+    if gap > tol and start is not None and time.monotonic() < deadline:
+        again = _followed(problem, tol, None, deadline)
         steps += again[3]
         if again[2] < gap:
             eta, L = again[:2]
     return eta, L, steps
 
 
-def _linear(problem: _Problem, tol: float, eta: Array, L: Array) -> tuple[Array, Array, float, int]:
+def _linear(
+    problem: _Problem, tol: float, eta: Array, L: Array, deadline: float
+) -> tuple[Array, Array, float, int]:  # fmt: skip
     """Do what `_followed` does for one output and lam = 0, by Mehrotra's method; from eta > 0 and L = M^{-1} Z.
 
     The linear program is: least sum_k (u_k + w_k) s.t. B (u - w) = Z, u, w >= 0. Its slacks are 1 - a_k and 1 + a_k, and
@@ -343,7 +357,8 @@ def _linear(problem: _Problem, tol: float, eta: Array, L: Array) -> tuple[Array,
         if not (np.isfinite(y).all() and x.min() > 0 and s.min() > 0):
             break
         cost, bound = float(x.sum()), float(y @ z)
-        if cost - bound > tol * cost and step < _MAX_STEPS - 1:
+        late = time.monotonic() > deadline
+        if cost - bound > tol * cost and step < _MAX_STEPS - 1 and not late:
             continue
         eta = x[: len(eta)] + x[len(eta) :]
         bound, dual_now = problem.feasible(y[:, None])
@@ -352,7 +367,7 @@ def _linear(problem: _Problem, tol: float, eta: Array, L: Array) -> tuple[Array,
             best, gap = (eta, dual_now), (value - bound) / value
         elif cost - bound < _SETTLED * tol * cost:
             break
-        if gap <= tol:
+        if gap <= tol or late:
             break
     return *best, gap, step + 1
 
@@ -363,7 +378,7 @@ def _reach(values: Array, change: Array) -> float:
     return min(1 / _TO_BOUNDARY, -1 / least) if least < 0 else 1 / _TO_BOUNDARY
 
 
-def _followed(problem: _Problem, tol: float, start: Array | None) -> tuple[Array, Array, float, int]:
+def _followed(problem: _Problem, tol: float, start: Array | None, deadline: float) -> tuple[Array, Array, float, int]:
     """Follow the central path; return eta, a dual L, the relative gap and the number of steps."""
     eta, L = _start(problem, start)
     best_eta, best_L, upper, lower, idle = eta, L, np.inf, -np.inf, 0
@@ -377,7 +392,7 @@ def _followed(problem: _Problem, tol: float, start: Array | None) -> tuple[Array
             upper, best_eta = value, eta
         if bound > lower:
             lower, best_L = bound, dual
-        if upper - lower <= tol * upper or idle == _PATIENCE or step == _MAX_STEPS:
+        if upper - lower <= tol * upper or idle == _PATIENCE or step == _MAX_STEPS or time.monotonic() > deadline:
             break
         eta, L = _advance(problem, eta, L, factors)
         if not (np.min(eta) > 0 and np.isfinite(eta).all() and np.isfinite(L).all()):

@@ -6,15 +6,17 @@ search: for unit vectors w and vectors p_j, seen from each base point or as they
 """
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from vvnorm.data import Array
-from vvnorm.multivariate import faces, plane
+from vvnorm.multivariate import faces, plane, plane_careful
 from vvnorm.network import row_norms
 
 _APART = 1e-6  # neurons with kinks through the same points whose unit vectors differ by less are one
@@ -23,7 +25,13 @@ _EXACT = 1e9  # of `work`, for an exact search that counts as affordable: some t
 _CLIMBS = 1  # climbs for each base point from random neurons, where the search is not exact
 _BATCH = 32  # of them, and as many from hints, before it is looked at whether they have found enough
 _ENOUGH = 32  # neurons that respond by more than is asked for
+_JITTER_BETWEEN = 1e-8  # of the distance to the nearest point: they are moved by that much at most
+_CLOSE = 1e-4  # of the points' radius: if points are closer than that, sums are made in twice the digits
 _NEGLIGIBLE = 1e-9  # relative to its point's distance: w.p that is 0 but for rounding
+
+
+class OutOfTime(Exception):
+    """A search that was to be exact has met its deadline."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,22 +93,64 @@ class Cloud:
         self._climbs = climb and self.dimension > 2
         self._bases = np.sort(np.unique(P, axis=0, return_index=True)[1]) if anchored else np.array([-1])
         self._planar = P if self.dimension == 2 else np.column_stack([P[:, :1], np.zeros(N)])
-        radius = float(np.max(np.abs(P), initial=0.0))
-        self._moved = np.ascontiguousarray(P + _JITTER * radius * np.random.default_rng(0).standard_normal(P.shape))
+        far = np.minimum(_JITTER * np.max(np.abs(P), initial=0.0), _JITTER_BETWEEN * self._nearest)
+        self._moved = np.ascontiguousarray(P + far[:, None] * np.random.default_rng(0).standard_normal(P.shape))
+
+    @cached_property
+    def close(self) -> bool:
+        """Whether some points are so close to each other that it matters to the accuracy of sums."""
+        return float(np.min(self._nearest)) < _CLOSE * float(np.max(np.ptp(self.P, axis=0)))
+
+    @cached_property
+    def _nearest(self) -> Array:
+        """Distance of each point (N,) from the nearest other one; infinite if there is none."""
+        points, group = np.unique(self.P, axis=0, return_inverse=True)
+        distance: Array = np.full(len(points), np.inf)
+        if len(points) > 1:
+            distance = cKDTree(points).query(points, k=2)[0][:, 1]
+        return distance[group.ravel()]
 
     # --- values ---
 
     def features(self, neurons: Neurons) -> Array:
         """relu(w.p) for all points and neurons, (N, K); exactly 0 where the kink passes."""
-        values = self.P @ neurons.w.T
-        if self.anchored:
+        values = self._arguments(neurons, np.arange(len(self.P))) if self.close else self.P @ neurons.w.T
+        if self.anchored and not self.close:
             values -= np.einsum("kd,kd->k", self.P[neurons.anchor], neurons.w)
+        if self.anchored:
             values[neurons.anchor, np.arange(len(neurons))] = 0.0
         for column in neurons.through.T:
             on = np.flatnonzero(column >= 0)
             values[column[on], on] = 0.0
         features: Array = np.maximum(values, 0.0)
         return features
+
+    def rises(self, neurons: Neurons, start: NDArray[np.intp], stop: NDArray[np.intp]) -> Array:
+        """By how much neurons rise from some points to others, (len(start), K), accurately also if those are close."""
+        if not self.close:
+            features = self.features(neurons)
+            return np.asarray(features[stop] - features[start])
+        before, after = self._arguments(neurons, start), self._arguments(neurons, stop)
+        rises = np.maximum(after, 0.0) - np.maximum(before, 0.0)
+        # Where a neuron is on at both ends, differences of points are exact if those are close, and arguments are not.
+        along = (self.P[stop] - self.P[start]) @ neurons.w.T
+        accurate: Array = np.where((before > 0) & (after > 0), along, rises)
+        return accurate
+
+    def _arguments(self, neurons: Neurons, rows: NDArray[np.intp]) -> Array:
+        """w.p for some points and all neurons, (len(rows), K), by the difference to the nearest point on the kink."""
+        values, nearest = self.P[rows] @ neurons.w.T, np.full((len(rows), len(neurons)), np.inf)
+        for column in (*([neurons.anchor] if self.anchored else []), *neurons.through.T):
+            on = np.flatnonzero(column >= 0)
+            distance, value = np.zeros((2, len(rows), len(on)))
+            for p, w in zip(self.P.T, neurons.w.T, strict=True):
+                difference = p[rows][:, None] - p[column[on]]
+                distance += difference * difference
+                value += difference * w[on]
+            closer = distance < nearest[:, on]
+            nearest[:, on] = np.where(closer, distance, nearest[:, on])
+            values[:, on] = np.where(closer, value, values[:, on])
+        return values
 
     # --- search ---
 
@@ -128,8 +178,14 @@ class Cloud:
         return Neurons(w, anchor, np.full((len(anchor), D - 1), -1))
 
     def search(
-        self, dual: Array, *, exact: bool, hints: Neurons | None = None, bar: float = np.inf
-    ) -> tuple[Neurons, Array]:  # fmt: skip
+        self,
+        dual: Array,
+        *,
+        exact: bool,
+        hints: Neurons | None = None,
+        bar: float = np.inf,
+        deadline: float = np.inf,
+    ) -> tuple[Neurons, Array]:
         """Find neurons that respond much to a dual array.
 
         Parameters
@@ -142,23 +198,30 @@ class Cloud:
             Neurons that responded much to a similar array: where climbing starts.
         bar : float
             Climbing ends early when many neurons are found that respond by more.
+        deadline : float
+            Of an exact search in three and more dimensions: value of time.monotonic().
 
         Returns
         -------
         Neurons, and the norms of their responses; of an exact search at most one for each base point (or first point on
         the kink). A kink may be there several times, and miss its points by rounding: see `distinct`, `straightened`.
+
+        Raises
+        ------
+        OutOfTime
         """
         L = np.ascontiguousarray(dual)
         if self.dimension <= 2:
             return self._search_plane(L)
-        found = self.straightened(self._search_faces(L) if exact else self._climb(L, hints, bar))
+        found = self.straightened(self._search_faces(L, deadline) if exact else self._climb(L, hints, bar))
         return found, row_norms(self.features(found).T @ L)
 
     def _search_plane(self, L: Array) -> tuple[Neurons, Array]:
         N = len(self.P)
         if self.anchored:
             values, w, through = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
-            plane.around(self._planar, L, self.symmetric, *self._switches, values, w, through)
+            kernel = plane_careful if self.close else plane
+            kernel.around(self._planar, L, self.symmetric, *self._switches, values, w, through)
             rows, anchor = self._bases, self._bases
         else:
             room = 4 * N + 4
@@ -179,11 +242,13 @@ class Cloud:
         plane.prepare(self._planar, angle, order, count)
         return angle, order, count
 
-    def _search_faces(self, L: Array) -> Neurons:
+    def _search_faces(self, L: Array, deadline: float) -> Neurons:
         values, w, through = self._slots()
         for base in self._bases:
+            if time.monotonic() > deadline:
+                raise OutOfTime
             slot = base if self.anchored else -1
-            faces.search_all(self._seen_from(base), L, self.symmetric, base, slot, values, w, through)
+            faces.search_all(self._seen_from(base), L, self.symmetric, self.close, base, slot, values, w, through)
         return self._found(values, w, through)
 
     def _climb(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
@@ -226,13 +291,24 @@ class Cloud:
             return Neurons(w, neurons.anchor, through)
         for k in bent:
             points = through[k][through[k] >= 0]
-            p = self.P[points] - (self.P[neurons.anchor[k]] if self.anchored else 0.0)
+            p = self._along_kink(neurons.anchor[k], points)
             w[k] -= np.linalg.lstsq(p, p @ w[k], rcond=1e-6)[0]
             w[k] /= math.sqrt(w[k] @ w[k])
-            missed = np.abs(p @ w[k]) > _NEGLIGIBLE * row_norms(p)
+            missed = np.abs(p @ w[k]) > _NEGLIGIBLE
             if missed.any():
                 through[k][np.isin(through[k], points[missed])] = -1
         return Neurons(w, neurons.anchor, through)
+
+    def _along_kink(self, anchor: int, points: NDArray[np.int64]) -> Array:
+        """Unit vectors to points on a kink, each from the nearest one before it (or from the origin)."""
+        on = [self.P[anchor]] if self.anchored else [np.zeros(self.dimension)]
+        vectors = np.empty((len(points), self.dimension))
+        for k, point in enumerate(points):
+            away = self.P[point] - np.array(on)
+            distance = row_norms(away)
+            vectors[k] = away[np.argmin(distance)] / max(float(np.min(distance)), 1e-300)
+            on.append(self.P[point])
+        return vectors
 
     def distinct(self, neurons: Neurons) -> Neurons:
         """Drop repeats: a kink through two points is found from both."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vvnorm.data import Array
 from vvnorm.multivariate.generation import Pattern, Squares
 from vvnorm.multivariate.neurons import Cloud, Neurons
+from vvnorm.multivariate.slopes import Slopes, orthogonal_complement
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS, LABEL_ROUNDING
 
@@ -122,7 +123,7 @@ class Points:
     @cached_property
     def complement(self) -> Array:
         """Orthonormal basis (N, n) of what the free functions leave."""
-        return _complement(self.affine)
+        return orthogonal_complement(self.affine)
 
     @cached_property
     def _middle(self) -> Array:
@@ -224,15 +225,18 @@ class Reduction:
         for number, weights in enumerate(alike[:-1].T):
             rows, outputs = np.flatnonzero(weights > 0), np.flatnonzero(member == number)
             root = np.sqrt(weights[rows] / self.weight_unit)[:, None]
-            complement = _complement(root * self.points.affine[rows])
+            complement = orthogonal_complement(root * self.points.affine[rows])
             labels = self.labels[np.ix_(rows, outputs)]
             labels = root * ((labels - labels.mean(axis=0)) / self.label_unit)
             Z, rotation = _rotated(complement.T @ labels, LABEL_ROUNDING * float(np.linalg.norm(labels)))
-            basis = root * complement
+            basis, slopes = root * complement, None
+            if self.lam == 0:
+                slopes = Slopes.of(self.points.P[rows], self.points.affine[rows, 1:])
+                basis, Z = slopes.basis, slopes.reduced(self.labels[np.ix_(rows, outputs)] / self.label_unit) @ rotation
             spikes = np.empty((basis.shape[1], 0))
             if self.limits is not None and bounded[outputs[0]]:
                 spikes = basis.T / self._spike_scale(rows, outputs).T
-            found.append(Pattern(rows, outputs, basis, Z, rotation, spikes))
+            found.append(Pattern(rows, outputs, basis, Z, rotation, spikes, slopes))
         return [pattern for pattern in found if pattern.Z.shape[1]]
 
     def _spike_scale(self, rows: NDArray[np.intp], outputs: NDArray[np.intp]) -> Array:
@@ -289,14 +293,6 @@ class Reduction:
         for L, pattern in zip(duals, self.squares.patterns, strict=True):
             total[np.ix_(pattern.rows, pattern.outputs)] = pattern.basis @ L @ pattern.rotation.T
         return total * (self.squares.lam * self.weight_unit * self.label_unit if self.lam > 0 else 1.0)
-
-
-def _complement(functions: Array) -> Array:
-    """Orthonormal basis (m, n) of what is orthogonal to the columns."""
-    U, s, _ = np.linalg.svd(functions)
-    rank = int(np.sum(s > _FLAT * len(functions) * s[0]))
-    complement: Array = U[:, rank:]
-    return complement
 
 
 def _rotated(Z: Array, rounding: float) -> tuple[Array, Array]:

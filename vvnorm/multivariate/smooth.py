@@ -91,7 +91,7 @@ class Data:
         """The one reduced problem, but for lam, where all losses are squared."""
         if any(loss.name != "squared" for loss in self.losses):
             return None
-        return replace(self.reduction(0.0, self.weights, np.nan_to_num(self.Y)), limits=None)
+        return replace(self.reduction(1.0, self.weights, np.nan_to_num(self.Y)), limits=None)
 
     @cached_property
     def straight(self) -> "Straight":

@@ -34,6 +34,7 @@ _FAR = 1e30  # times lam_max, or part of it: fits of lam beyond are those there,
 _STRAIGHT = 1e3  # times lam_max: where neurons of no use would cost much, the affine fit is taken at once
 _NEGLIGIBLE = 1e-30  # of an output's largest weight: losses that count less show in no digit
 _METHOD = "column generation"
+_REACHED = "tolerance reached"
 _DIVERGING = 1e-9 * np.log(2)  # mean logistic loss: margins of about 21
 
 Advance = Callable[[int, float, float], Any]
@@ -249,7 +250,8 @@ def interpolate_points(
     else:
         with one_blas_thread():
             options: dict[str, Any] = {"deadline": _deadline(time_limit), "advance": _scaled(advance, reduction)}
-            optimum = generate(squares, tol, max_iter=max_iter, **options)
+            # What the verifier adds for rounding shows where points are close to each other.
+            optimum = generate(squares, tol / 2 if squares.cloud.close else tol, max_iter=max_iter, **options)
             network = reduction.network(optimum.neurons, feasible_weights(squares, optimum))
         at_points, history, facts = reduction.dual(optimum.duals), optimum.history, _facts(optimum)
     present = 1.0 - np.isnan(Y)
@@ -257,10 +259,26 @@ def interpolate_points(
     dual = at_points[points.group] * share
     unit = reduction.objective_unit
     facts["seconds"] = time.perf_counter() - began
-    return MultivariateSolution(
-        network, dual, X, Y, tol, 0.0, (Loss("squared"),) * Y.shape[1], None, convention.skip, convention.penalise_bias,
-        [(upper * unit, lower * unit) for upper, lower in history], facts,
+    return _judged(
+        MultivariateSolution(
+            network, dual, X, Y, tol, 0.0, (Loss("squared"),) * Y.shape[1], None, convention.skip, convention.penalise_bias,
+            [(upper * unit, lower * unit) for upper, lower in history], facts,
+        ),
+        squares.cloud.close,
     )  # fmt: skip
+
+
+def _judged(solution: MultivariateSolution, close: bool) -> MultivariateSolution:
+    """Take back a status that the certificate does not confirm; where points are close to each other it may not."""
+    if not (close and solution.provenance["status"].startswith(_REACHED)):
+        return solution
+    certificate = solution.certificate
+    residual = certificate.relative_residual if isinstance(certificate, Certificate) else 0.0
+    if certificate.gap <= solution.tol and residual <= solution.tol:
+        return solution
+    judged = replace(solution, provenance={**solution.provenance, "status": "rounding is the limit"})
+    judged.__dict__["certificate"] = certificate
+    return judged
 
 
 def _lifted(inside: MultivariateSolution, points: Points) -> MultivariateSolution:
@@ -406,6 +424,7 @@ class FitProblem:
             network, found.dual * unit * self._w_unit, self.X, self.Y, tol, lam, self.losses, self.weights, free.skip,
             free.penalise_bias, history, facts, self.lam_max,
         )  # fmt: skip
+        solution = _judged(solution, self.data.points.cloud.close)
         return solution if self._outside is None else _lifted(solution, self._outside), found.start
 
     def _in_units(self, lam: float) -> float:
