@@ -68,7 +68,7 @@ def test_a_constant_feature_changes_nothing(skip: bool) -> None:
 # --- degenerate data --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("n", [2, 3])
 def test_few_points_are_interpolated_by_an_affine_function_at_no_cost(n: int) -> None:
     found = interpolate(X[:n], Y[:n])
     assert (found.value, found.gap, found.verify(), found.network.n_neurons) == (0.0, 0.0, [], 0)

@@ -161,7 +161,7 @@ def test_flat_points_are_solved_in_their_subspace(X: Array) -> None:
     assert solution.sparse().verify() == []
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("n", [2, 3])
 def test_few_points_have_affine_labels_at_no_cost(n: int) -> None:
     X, Y = points(9, n, 2, 2)
     solution = vvnorm.interpolate(X, Y)
