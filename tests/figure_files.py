@@ -1,10 +1,13 @@
-"""What `draw_figure` has to leave in a folder."""
+"""Figures as the command draws them, and what has to be in a folder then."""
 
 import re
 from pathlib import Path
 
-from vvnorm import Verdict
-from vvnorm.plotting import FIGURE_FILES
+import pytest
+
+from vvnorm import Verdict, plotting
+from vvnorm.cli import main
+from vvnorm.plotting import FIGURE_FILES, FigureData
 from vvnorm.sweep.summary import read_rows
 
 
@@ -18,3 +21,23 @@ def check_files(folder: Path, name: str, verdict: Verdict) -> None:
     assert f" Verdict: {verdict}. Made by vvnorm " in caption.replace("\\_", "_")
     assert caption.count("$") % 2 == 0
     assert not re.search(r"(?<!\\)[%&#]", caption)
+
+
+def drawn_by_command(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> FigureData:
+    """Let `vvnorm figures --quick` draw a figure, which has to show what it is known to show; return its data."""
+    found: list[FigureData] = []
+    draw = plotting.draw_figure
+
+    def note(*arguments: object, **options: object) -> FigureData:
+        found.append(draw(*arguments, **options))
+        return found[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(plotting, "draw_figure", note)
+        with pytest.raises(SystemExit) as stop:
+            main(["figures", "--quick", name, "--out", str(folder)])
+    (data,) = found
+    assert data.complaints == []
+    assert stop.value.code == 0, data.verdict
+    check_files(folder, name, data.verdict)
+    return data

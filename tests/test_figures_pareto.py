@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from figure_files import check_files
+from figure_files import drawn_by_command
 from matplotlib.colors import to_hex
 
 from figures import pareto
 from vvnorm import ReLUNetwork, Verdict, fit, pareto_front
 from vvnorm.data import builtin_dataset
-from vvnorm.plotting import COLOURS, draw_figure, load_figure
+from vvnorm.plotting import COLOURS
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,9 @@ def synthetic(monkeypatch, **weightings):
     monkeypatch.setattr(pareto, "trained_networks", lambda front, name, seed, quick: weightings[name](front))
 
 
-def test_the_figure_holds_without_complaints_and_is_drawn(tmp_path):
-    data = draw_figure(load_figure("pareto"), tmp_path, quick=True)
-    assert data.complaints == []
+def test_the_figure_holds_without_complaints_and_is_drawn(tmp_path, monkeypatch):
+    data = drawn_by_command("pareto", tmp_path, monkeypatch)
     assert data.verdict is Verdict.HOLDS
-    check_files(tmp_path, "pareto", data.verdict)
     found = data.values["trained"]["sum of losses"]
     assert np.all(found["excess"][:, 0] <= found["excess"][:, 1])
     assert np.all(found["excess"] < 0.05)

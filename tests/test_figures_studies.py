@@ -5,12 +5,11 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from figure_files import check_files
 
 from figures import distances, gradient_norm, smooth_example
 from figures.recorded import complaints_about, recorded
 from vvnorm import Verdict
-from vvnorm.plotting import draw_figure, load_figure
+from vvnorm.plotting import draw_figure
 from vvnorm.sweep.study import load_study
 
 STUDIES = sorted(path.name.removesuffix(".toml") for path in files("studies").iterdir() if path.name.endswith(".toml"))
@@ -18,13 +17,6 @@ LINE = {
     "target": "noise", "auxiliary": 16, "sigma": 1.0, "measure": "mean_gradient", "kind": "ratio", "n": 60, "left_out": 1,
     "ratio": 0.85, "low": 0.8, "high": 0.9, "verdict": "SUPPORTED",
 }  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ["smooth_example", "gradient_norm", "distances"])
-def test_a_quick_figure_is_drawn_from_runs_of_its_own(tmp_path: Any, name: str) -> None:
-    data = draw_figure(load_figure(name), tmp_path, quick=True)
-    assert data.complaints == []
-    check_files(tmp_path, name, data.verdict)
 
 
 def test_the_example_is_certified_and_says_how_steep_it_is() -> None:

@@ -1,8 +1,7 @@
 """Figures about several tasks: what they say follows from what they draw."""
 
 import numpy as np
-import pytest
-from figure_files import check_files
+from figure_files import drawn_by_command
 
 from figures import joint_or_separate, weights
 from vvnorm import Verdict
@@ -10,16 +9,12 @@ from vvnorm.plotting import draw_figure, load_figure
 from vvnorm.training.comparison import JOINT, SAME_WIDTH
 
 
-@pytest.mark.parametrize("name", ["joint_or_separate", "weights"])
-def test_a_quick_figure_is_drawn(name, tmp_path):
-    data = draw_figure(load_figure(name), tmp_path, quick=True)
-    assert data.complaints == []
-    check_files(tmp_path, name, data.verdict)
-    if name == "weights":
-        for shares in data.values["shares"].values():
-            np.testing.assert_allclose(shares.sum(axis=2), 1)
-            assert shares.shape == (len(data.values["steps"]), 2, 3)
-        assert data.verdict is Verdict.SUPPORTED
+def test_the_figure_of_weights_is_drawn_from_shares(tmp_path, monkeypatch):
+    data = drawn_by_command("weights", tmp_path, monkeypatch)
+    for shares in data.values["shares"].values():
+        np.testing.assert_allclose(shares.sum(axis=2), 1)
+        assert shares.shape == (len(data.values["steps"]), 2, 3)
+    assert data.verdict is Verdict.SUPPORTED
 
 
 def test_the_full_figure_is_drawn_from_the_study(tmp_path):

@@ -277,14 +277,6 @@ def test_what_another_package_registers_wrongly_is_named_with_its_place(
         load_figure("wrong")
 
 
-@pytest.mark.parametrize("name", ["neuron", "stability", "uniqueness", "training_gap", "smooth2d"])
-def test_project_figure_holds_without_complaints_in_quick_mode(tmp_path: Path, name: str) -> None:
-    data = draw_figure(load_figure(name), tmp_path, quick=True)
-    assert data.complaints == []
-    assert data.verdict is Verdict.HOLDS
-    check_files(tmp_path, name, data.verdict)
-
-
 def test_the_neuron_figure_has_the_same_bytes_twice(tmp_path: Path) -> None:
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:

@@ -5,11 +5,10 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from figure_files import check_files
 from matplotlib.figure import Figure
 
-from vvnorm import Verdict, fit, fit_path, lambda_max, plotting
-from vvnorm.plotting import FORMATS, draw_figure, figure_names, load_figure
+from vvnorm import fit, fit_path, lambda_max, plotting
+from vvnorm.plotting import FORMATS, draw_figure, load_figure
 
 MAGIC = {".pdf": b"%PDF", ".svg": b"<?xml", ".png": b"\x89PNG"}
 
@@ -101,14 +100,6 @@ def test_a_name_that_is_no_figure_is_refused(path: str) -> None:
 
 
 # --- the project's figure ---------------------------------------------------------------------------------------------
-
-
-def test_the_path_figure_holds_without_complaints_in_quick_mode(tmp_path: Path) -> None:
-    assert "path" in figure_names()
-    found = draw_figure(load_figure("path"), tmp_path, quick=True)
-    assert found.complaints == []
-    assert found.verdict is Verdict.HOLDS
-    check_files(tmp_path, "path", found.verdict)
 
 
 def test_the_path_figure_begins_with_a_line_and_bends_at_data() -> None:

@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, lapack, solve_triangular
+from scipy.linalg import lapack
 
 from vvnorm.data import Array
 from vvnorm.network import row_norms
@@ -184,7 +184,7 @@ def evaluate(blocks: Sequence[Block], lam: float, eta: Array) -> State | None:
         if failed:
             return None
         factors.append(factor)
-        duals.append(cho_solve((factor, True), Z, check_finite=False))
+        duals.append(lapack.dpotrs(factor, Z, lower=1)[0])
         ridges.append(ridge)
     return State(blocks, lam, eta, factors, duals, ridges)
 
@@ -229,7 +229,7 @@ def _better(found: State, state: State) -> bool:
 def _hessian(state: State, candidates: NDArray[np.intp]) -> Array:
     H = np.zeros((len(candidates), len(candidates)))
     for block, A, factor in zip(state.blocks, state.A, state.factors, strict=True):
-        half = solve_triangular(factor, block.B[:, candidates], lower=True, check_finite=False)
+        half = lapack.dtrtrs(factor, block.B[:, candidates], lower=1)[0]
         products = half.T @ half
         products *= A[candidates] @ A[candidates].T
         H += products
