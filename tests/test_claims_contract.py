@@ -1,27 +1,44 @@
 """The contract every registered claim is held to, whoever wrote it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from vvnorm.claims import Claim, Instance, Result, Verdict, claim_names, decide, load_claim, run_claim
+from vvnorm.claims import (
+    Case,
+    Claim,
+    Instance,
+    Outcome,
+    Result,
+    Verdict,
+    cases,
+    claim_names,
+    decide,
+    instance_of,
+    load_claim,
+    run_claim,
+)
 from vvnorm.cli import main
 from vvnorm.files import plain
+from vvnorm.threads import single_threaded
+from vvnorm.verification import load_outcomes
 
 CLAIMS = claim_names()
-SEEDS = range(3)
-SLOW = {"trained_networks": 11, "trained_balance": 0, "kernel_regime": 0, "kinks_through_data": 0}
+DRAWS = 3
+SLOW = {"trained_networks": 9, "trained_balance": 0, "kernel_regime": 0, "kinks_through_data": 0}
 """Claims that take seconds per draw: one draw is enough, of this seed. That of trained networks has seven points, with
 which training takes fewest steps; real data have more."""
 LONG = {
     "smoothness_mean_gradient", "smoothness_in_m", "smoothness_in_sigma", "output_distance", "representation_distance",
     "error_at_test_points",
 }  # fmt: skip
-"""Claims whose every draw is some hundred certified networks: they are checked with `pytest -m slow` only, and what they
-are made of is tested on small ones in `test_auxiliary_outputs`."""
+"""Claims whose every draw is some hundred certified networks: one draw is checked by default, all the rest with
+`pytest -m slow`, and what they are made of is tested on small ones in `test_auxiliary_outputs`."""
 LONG_EXAMPLES = {"diabetes by age with one Gaussian output", "diabetes by age with four Gaussian outputs"}
 """Real data on which networks are trained for longest; other real data of the same claim are checked by default."""
 
@@ -43,25 +60,48 @@ def solved(request: pytest.FixtureRequest) -> Claim:
     return load_claim(request.param)
 
 
-def seeds(claim: Claim) -> list[int]:
-    """Seeds of the draws that are checked, at least one."""
-    return [SLOW[claim.id]] if claim.id in SLOW else list(SEEDS)[: 1 if claim.id in LONG else None]
+class Shown(NamedTuple):
+    """What the command found for one claim: its exit code, and each instance with its outcome, read from the disk."""
+
+    code: int
+    found: dict[str, tuple[Instance, Outcome]]
+
+
+def by_command(claim: Claim, folder: Path, chosen: Callable[[Case], bool] = lambda case: True) -> Shown:
+    """Let `vvnorm verify` check a claim on one or a few draws, on one that breaks each hypothesis, and on real data."""
+    options = ("--draws", str(1 if claim.id in SLOW or claim.id in LONG else DRAWS), "--seed", str(SLOW.get(claim.id, 0)))
+    listed: list[Case] = []
+
+    def some(*arguments: Any) -> list[Case]:
+        listed[:] = filter(chosen, cases(*arguments))
+        return listed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vvnorm.claims.cases", some)
+        with pytest.raises(SystemExit) as stop:
+            main(["verify", claim.id, *options, "--jobs", "1", "--json", str(folder / "all.json")])
+    outcomes = load_outcomes(folder / "all.certificates.sqlite")[claim.id]
+    assert isinstance(stop.value.code, int)
+    return Shown(stop.value.code, {case.label: (instance_of(claim, case), outcomes[case.label]) for case in listed})
 
 
 @pytest.fixture(scope="module")
-def checked(solved: Claim) -> list[tuple[Instance, Result]]:
+def shown(solved: Claim, tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """A claim's run by the command, without the longest real data."""
+    return by_command(solved, tmp_path_factory.mktemp("shown"), lambda case: case.label not in LONG_EXAMPLES)
+
+
+@pytest.fixture
+def checked(shown: Shown) -> list[tuple[Instance, Result]]:
     """Instances that meet all hypotheses, with their results."""
-    return [(instance, solved.check(instance)) for instance in (draw(solved, seed) for seed in seeds(solved))]
+    return [(instance, found.result) for label, (instance, found) in shown.found.items() if label.startswith("draw ")]
 
 
-@pytest.fixture(scope="module")
-def violated(solved: Claim) -> dict[str, tuple[Instance, Result]]:
+@pytest.fixture
+def violated(solved: Claim, shown: Shown) -> dict[str, tuple[Instance, Result]]:
     """For each hypothesis, an instance that breaks it, with its result."""
-    found = {}
-    for hypothesis, violate in solved.violate.items():
-        instance = violate(np.random.default_rng(0))
-        found[hypothesis] = (instance, solved.check(instance))
-    return found
+    places = {hypothesis: shown.found[f"without {hypothesis} 0"] for hypothesis in solved.violate}
+    return {hypothesis: (instance, found.result) for hypothesis, (instance, found) in places.items()}
 
 
 def test_states_claim_hypotheses_and_source(claim: Claim) -> None:
@@ -77,22 +117,33 @@ def test_hypotheses_hold_on_many_draws(claim: Claim) -> None:
         assert claim.broken(draw(claim, seed)) == [], seed
 
 
-def test_confirmed_on_draws_and_the_verifier_accepts(solved: Claim, checked: list[tuple[Instance, Result]]) -> None:
-    for instance, result in checked:
-        assert result.verdict is solved.confirmed
-        assert solved.verify(instance, result) == []
+def test_the_command_confirms_it_and_what_it_kept_is_accepted_again(solved: Claim, shown: Shown) -> None:
+    assert shown.code == 0
+    for label, (instance, outcome) in shown.found.items():
+        broken = solved.broken(instance)
+        assert outcome.result.verdict is (solved.on_violation[broken[0]][0] if broken else solved.confirmed), label
+        assert outcome.as_expected
+        assert solved.verify(instance, outcome.result) == [], label
+        assert broken == [] if label.startswith("draw ") else len(broken) <= 1
+
+
+@pytest.mark.parametrize("name", sorted(LONG))
+def test_the_command_confirms_one_draw_of_a_long_claim(name: str, tmp_path: Path) -> None:
+    shown = by_command(load_claim(name), tmp_path, lambda case: case.hypothesis == 0)
+    assert (shown.code, list(shown.found)) == (0, ["draw 0"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("label", sorted(LONG_EXAMPLES))
+def test_long_real_data_hold_or_fail_as_declared(label: str, tmp_path: Path) -> None:
+    shown = by_command(load_claim("trained_networks"), tmp_path, lambda case: case.label == label)
+    assert (shown.code, list(shown.found)) == (0, [label])
 
 
 def test_each_violating_draw_breaks_only_its_hypothesis(claim: Claim) -> None:
     for hypothesis, violate in claim.violate.items():
         for seed in range(10):
             assert claim.broken(violate(np.random.default_rng(seed))) == [hypothesis]
-
-
-def test_a_broken_hypothesis_gets_the_declared_verdict(solved: Claim, violated: dict[str, tuple[Instance, Result]]) -> None:
-    for hypothesis, (instance, result) in violated.items():
-        assert result.verdict is solved.on_violation[hypothesis][0], hypothesis
-        assert solved.verify(instance, result) == [], hypothesis
 
 
 def test_a_tampered_certificate_is_rejected(
@@ -154,8 +205,9 @@ def moved(claim: Claim, result: Result, lower: float, upper: float) -> Result:
 
 
 def test_same_seed_same_result(solved: Claim, checked: list[tuple[Instance, Result]]) -> None:
-    again = solved.check(draw(solved, seeds(solved)[0]))
-    first = checked[0][1]
+    instance, first = checked[0]
+    with single_threaded():  # as the command did
+        again = solved.check(instance)
     assert (again.verdict, again.lower, again.upper) == (first.verdict, first.lower, first.upper)
     assert set(again.certificate) == set(first.certificate)
     for name, array in again.certificate.items():
@@ -171,28 +223,6 @@ def test_json_round_trip_is_exact(solved: Claim, checked: list[tuple[Instance, R
         assert restored.certificate[name].dtype == array.dtype
         assert np.array_equal(restored.certificate[name], array)
     assert solved.verify(instance, restored) == []
-
-
-def test_real_data_hold_or_fail_as_declared(claim: Claim) -> None:
-    examples = {label: instance for label, instance in claim.examples().items() if label not in LONG_EXAMPLES}
-    assert_as_declared(claim, examples)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("label", sorted(LONG_EXAMPLES))
-def test_long_real_data_hold_or_fail_as_declared(label: str) -> None:
-    claim = load_claim("trained_networks")
-    assert_as_declared(claim, {label: claim.examples()[label]})
-
-
-def assert_as_declared(claim: Claim, examples: dict[str, Instance]) -> None:
-    for label, instance in examples.items():
-        broken = claim.broken(instance)
-        expected = claim.on_violation[broken[0]][0] if broken else claim.confirmed
-        result = claim.check(instance)
-        assert len(broken) <= 1
-        assert result.verdict is expected, label
-        assert claim.verify(instance, result) == [], label
 
 
 # --- the rules themselves, on a claim made for it ---------------------------------------------------------------------

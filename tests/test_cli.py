@@ -536,11 +536,6 @@ def test_verify_quick_runs_the_quick_number_of_draws(run: Command, install: Call
     assert run("verify", "--jobs", 1, "--quick", "--draws", 2).rows[0]["draws"] == "2"
 
 
-@pytest.mark.slow  # that draws of this claim hold is checked by default, by test_claims_contract
-def test_a_claim_that_trains_networks_holds_on_one_draw(run: Command) -> None:
-    assert run("verify", "trained_balance", "--draws", 1).code == 0
-
-
 def test_claims_lists_every_claim_with_statement_and_source(run: Command) -> None:
     rows = run("claims").rows
     assert [row["claim"] for row in rows] == claim_names()
