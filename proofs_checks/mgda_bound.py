@@ -181,5 +181,5 @@ CLAIM = Claim(
     recheck=rechecked(recheck),
     examples=_examples,
     draws=60,
-    quick_draws=10,
+    quick_draws=4,
 )

@@ -174,5 +174,5 @@ CLAIM = Claim(
     recheck=rechecked(recheck),
     examples=lambda: {name: {**data, "together": True} for name, data in planar_instances().items()},
     draws=100,
-    quick_draws=15,
+    quick_draws=8,
 )

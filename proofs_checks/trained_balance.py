@@ -119,5 +119,5 @@ CLAIM = Claim(
     recheck=rechecked(recheck),
     examples=_examples,
     draws=6,
-    quick_draws=2,
+    quick_draws=1,
 )

@@ -133,5 +133,5 @@ CLAIM = Claim(
     recheck=rechecked(recheck),
     examples=_examples,
     draws=8,
-    quick_draws=3,
+    quick_draws=1,
 )
