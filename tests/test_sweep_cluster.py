@@ -18,6 +18,7 @@ import vvnorm
 from vvnorm.sweep.cluster import cluster_executor
 from vvnorm.sweep.execute import Tally, run_study
 from vvnorm.sweep.store import Store, code_version, load_rows
+from vvnorm.verification import load_outcomes
 
 LOCAL = ("--host", "127.0.0.1", "--no-dashboard")
 
@@ -169,6 +170,24 @@ def test_command_on_a_cluster(tmp_path: Path, cluster: Cluster) -> None:
     assert {row["worker"].rpartition(":")[2] for row in load_rows(tmp_path / "example.sqlite")} == {
         str(cluster.workers[0].pid)
     }
+
+
+def test_claims_on_a_cluster(tmp_path: Path, cluster: Cluster) -> None:
+    cluster.add_worker()
+    found = {}
+    for name, options in {"there": ("--scheduler", cluster.address), "here": ("--jobs", "1")}.items():
+        done = subprocess.run(
+            [sys.executable, "-m", "vvnorm.cli", "verify", "rescaling", "--draws", "3", "--json", f"{name}.json", *options],
+            cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        found[name] = load_outcomes(tmp_path / f"{name}.certificates.sqlite")["rescaling"]
+    assert found["there"].keys() == found["here"].keys()
+    for label, outcome in found["there"].items():
+        other = found["here"][label].result
+        assert (outcome.result.lower, outcome.result.upper) == (other.lower, other.upper)
+        for part, array in outcome.result.certificate.items():
+            assert array.tobytes() == other.certificate[part].tobytes()
 
 
 def test_command_whose_scheduler_is_lost(tmp_path: Path, cluster: Cluster) -> None:
