@@ -45,7 +45,7 @@ def test_solve_fits_and_prints_what_it_proved(run: Command) -> None:
     assert (done.code, done.err) == (0, "")
     expected = fit(DATA["x"], DATA["y"], 0.5)
     facts = done.facts
-    assert facts["data"] == "7 points, 1 outputs"  # repeats are kept
+    assert facts["data"] == "7 points, 1 output"  # repeats are kept
     assert float(facts["lam"]) == 0.5
     assert float(facts["lam / lam_max"]) == pytest.approx(0.5 / lambda_max(DATA["x"], DATA["y"]), rel=1e-3)
     assert float(facts["objective"]) == pytest.approx(expected.value, rel=1e-9)
@@ -100,8 +100,8 @@ def test_losses_of_all_outputs_or_of_one_and_missing_labels(
 def test_repeats_are_merged_only_if_asked(run: Command) -> None:
     refused(run("solve", "data.csv", *XY), "repeats")
     done = run("solve", "data.csv", *XY, "--lam", 0.5, "--repeats", "average")
-    assert done.facts["data"] == "6 points, 1 outputs"
-    assert run("solve", "builtin:diabetes", "--lam", 0.1, "--relative").facts["data"] == "442 points, 1 outputs"
+    assert done.facts["data"] == "6 points, 1 output"
+    assert run("solve", "builtin:diabetes", "--lam", 0.1, "--relative").facts["data"] == "442 points, 1 output"
 
 
 def test_a_tolerance_out_of_reach_is_not_certified(run: Command) -> None:

@@ -48,7 +48,7 @@ def test_solve_writes_what_certify_accepts(run: Command, convention: tuple[str, 
     done = run("solve", "data.csv", *COLUMNS, *strength, *convention, *FILES)
     assert (done.code, done.err) == (0, "")
     assert done.out.endswith("certified: an independent verifier accepts the proof\n")
-    assert done.facts["data"] == "10 points, 2 inputs, 1 outputs"
+    assert done.facts["data"] == "10 points, 2 inputs, 1 output"
     options: dict[str, Any] = {"skip": "--no-skip" not in convention, "penalise_bias": "--penalise-bias" in convention}
     expected = interpolate(*data(), **options) if lam is None else fit(*data(), lam, **options)
     record = strict("all.json")

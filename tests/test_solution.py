@@ -299,7 +299,7 @@ def test_the_fewest_neurons_of_the_record_are_those_of_the_sparsest_network() ->
 
 def test_the_summary_says_what_the_record_does() -> None:
     lines = [line.strip() for line in interpolate(*BOWL).summary().splitlines()]
-    assert lines[0] == "data  5 points, 1 outputs"
+    assert lines[0] == "data  5 points, 1 output"
     assert "VV norm  3" in lines
     assert "unique  no: solutions differ in 0" in lines
     assert "fewest neurons  2" in lines

@@ -34,6 +34,7 @@ from vvnorm.data import Array, as_inputs, sorted_univariate
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import as_float64
+from vvnorm.words import lines, proof
 
 if TYPE_CHECKING:
     from vvnorm.certify_regularised import FitCertificate
@@ -100,6 +101,14 @@ class Certificate:
     skip: bool
     dual: Rows = field(repr=False)
     penalise_bias: bool = False
+
+    def __repr__(self) -> str:
+        return lines(
+            "Certificate of an interpolant" + convention_in_words(self.skip, self.penalise_bias),
+            proof("VV norm", self.vv_norm, self.lower_bound, self.gap, residual=self.relative_residual),
+            f"excess {self.excess:.3g}, distance {self.distance:.3g}, distance bound {self.distance_bound:.3g}",
+            "complaints(network, X, Y) checks it again",
+        )
 
     def numbers(self) -> dict[str, float | bool]:
         """All that is not an array, by name."""
@@ -174,6 +183,11 @@ class Certificate:
 
 
 _NUMBERS = ("residual", "relative_residual", "vv_norm", "lower_bound", "gap", "excess", "distance", "distance_bound")
+
+
+def convention_in_words(skip: bool, penalise_bias: bool) -> str:
+    """Say what is unusual about a convention; nothing about the usual one."""
+    return ("" if skip else ", no skip connection") + (", biases inside the norm" if penalise_bias else "")
 
 
 def _if_flat(X: ArrayLike) -> list[str]:

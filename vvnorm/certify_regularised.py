@@ -36,13 +36,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.certify import Rows, _agree, _fixed, _if_flat, _power_of_two, _scaled, _vv_norm
+from vvnorm.certify import Rows, _agree, _fixed, _if_flat, _power_of_two, _scaled, _vv_norm, convention_in_words
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
 from vvnorm.losses import Loss, as_losses, canonical_labels, label_power
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import as_float64
+from vvnorm.words import lines, proof
 
 _BLOCK = 1 << 18  # label entries handed to compiled code at once
 _FOLLOWED = 1 << 10  # and followed at once there: they stay in the fastest cache
@@ -98,6 +99,15 @@ class FitCertificate:
     skip: bool
     dual: Rows | None = field(repr=False)
     penalise_bias: bool = False
+
+    def __repr__(self) -> str:
+        losses = ", ".join(dict.fromkeys(map(str, self.losses)))
+        return lines(
+            f"FitCertificate: lam {self.lam:.6g}" + convention_in_words(self.skip, self.penalise_bias) + f", {losses}",
+            proof("objective", self.objective, self.lower_bound, self.gap),
+            f"loss {self.loss:.6g}, VV norm {self.vv_norm:.6g}",
+            "complaints(function, X, Y) checks it again",
+        )
 
     def numbers(self) -> dict[str, float | bool]:
         """All that is neither array nor loss, by name."""

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm import registry
+from vvnorm.words import lines
 
 Instance = Mapping[str, Any]
 """One case of a claim: arrays, numbers and words by name."""
@@ -61,6 +62,9 @@ class Result:
     upper: float
     certificate: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return lines(f"Result: {self.verdict}, [{self.lower:.6g}, {self.upper:.6g}]")
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as what JSON knows; `from_json` restores it."""
@@ -137,6 +141,9 @@ class Claim:
     examples: Callable[[], Mapping[str, Instance]] = _no_instances
     draws: int = 50
     quick_draws: int = 10
+
+    def __repr__(self) -> str:
+        return lines(f"Claim {self.id}: {self.kind}", self.statement, f"source: {self.source}")
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -28,6 +28,7 @@ from vvnorm.csv_files import (
     two_classes,
 )
 from vvnorm.validation import as_float64
+from vvnorm.words import count, lines
 
 Array = NDArray[np.float64]
 Repeats = Literal["error", "average", "first"]
@@ -262,6 +263,10 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.X)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.x_names), ", ".join(self.y_names)
+        return lines(f"Dataset: {count(len(self), 'point')}, {self.source}", f"x: {names[0]}", f"y: {names[1]}")
 
     def with_auxiliary(self, Y: ArrayLike) -> "Dataset":
         """Return the same inputs with labels `Y`, whose first columns are this data set's own."""

@@ -37,6 +37,7 @@ from vvnorm.univariate import first_call
 from vvnorm.univariate.compiled import fixed, is_sorted
 from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
 from vvnorm.validation import Origin, shifted_integers
+from vvnorm.words import count, proof
 
 if TYPE_CHECKING:
     from vvnorm.convex import CurvatureFit
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 Data = ArrayLike | str | os.PathLike[str]
 LossLike = str | Loss | Sequence[str | Loss]
 
+_QUICK = 100_000  # labels; a `repr` of so many has them certified, which takes some milliseconds
 _LARGE = 1_000_000  # labels; fewer are validated here, more in the solver's own pass
 _DIVERGING = 1e-9 * math.log(2)  # mean logistic loss: margins of about 21, probabilities that are 0 or 1 to nine digits
 _MUCH = 0.1  # a gap smaller by this factor shows that the weights are at fault
@@ -53,7 +55,7 @@ _METHOD = "knot generation"
 _SINGLE = "constant (one distinct input)"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fit(Solution):
     """A regularised fit with its certificate.
 
@@ -224,6 +226,19 @@ class Fit(Solution):
         reached = "" if self.gap <= self.tol else f", to a relative gap of {self.gap:.2g} only"
         return {**self.solver, "certified": certified + reached}
 
+    def _setting(self) -> str:
+        relative = f" ({self.lam / self.lam_max:.3g} lam_max)" if self.lam_max else ""
+        return f", lam {self.lam:.6g}{relative}, " + ", ".join(dict.fromkeys(map(str, self.losses)))
+
+    def _state(self) -> tuple[str, ...]:
+        if "_judged" not in vars(self) and self.Y.size > _QUICK:
+            return (f"relative gap {self.found.gap:.2g} as the solver sees it; not certified yet: see verify()",)
+        made = self._judged[1]
+        return (
+            proof("objective", made.objective, made.lower_bound, made.gap, self.tol),
+            f"loss {made.loss:.6g}, VV norm {made.vv_norm:.6g}",
+        )
+
     def record(self) -> dict[str, Any]:
         """What was found, as plain numbers and words: for JSON."""
         return {
@@ -253,7 +268,7 @@ class Fit(Solution):
         )
         relative = [("lam / lam_max", f"{self.lam / self.lam_max:.4g}")] if self.lam_max else []
         return [
-            ("data", f"{len(self.X)} points, {self.Y.shape[1]} outputs"),
+            ("data", f"{count(len(self.X), 'point')}, {count(self.Y.shape[1], 'output')}"),
             ("method", f"{self.solver['method']}, loss {losses}"),
             ("lam", f"{self.lam:.10g}"),
             *relative,

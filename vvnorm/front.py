@@ -49,6 +49,7 @@ from vvnorm.solution import as_tolerance, interpolate
 from vvnorm.tolerances import GAP
 from vvnorm.univariate.constant import best_constant
 from vvnorm.validation import as_float64
+from vvnorm.words import count, lines
 
 _TRIALS = 60  # fits for one mixture; two to ten are usual
 _SHARE = 0.25  # of the tolerance that a fit may use up
@@ -89,6 +90,10 @@ class TaskData:
     kinds: tuple[Loss, ...]
     tasks: tuple[tuple[int, ...], ...]
     skip: bool
+
+    def __repr__(self) -> str:
+        size = f"{count(len(self.X), 'point')}, {count(self.X.shape[1], 'input')}, {count(self.Y.shape[1], 'output')}"
+        return lines(f"TaskData: {size}, {count(len(self.tasks), 'task')}")
 
     @cached_property
     def entry_weights(self) -> Array:
@@ -202,6 +207,17 @@ class ParetoFront:
 
     def __len__(self) -> int:
         return len(self.networks)
+
+    def __repr__(self) -> str:
+        largest = float(np.max(self.gaps, initial=0.0))
+        verdict = "certified" if largest <= self.tol else "not certified"
+        best = ", ".join(f"{least:.6g} to {most:.6g}" for least, most in zip(*_ends(self.losses), strict=True))
+        size = f"{count(len(self), 'mixture')} of {count(len(self.data.tasks), 'task')}"
+        return lines(
+            f"ParetoFront: {size} at VV norm {self.vv_norm:.6g}",
+            f"losses {best}",
+            f"relative gap at most {largest:.2g}: {verdict} to {self.tol:g}",
+        )
 
     # --- the proof ---
 
@@ -626,6 +642,11 @@ def _next_lam(under: _Trial, over: _Trial | None, budget: float, last: _Trial, s
     else:  # where both networks are equally good, which is where costs jump, if they do
         lam = (under.loss - over.loss) / (over.cost - under.cost)
     return lam if over.lam < lam < under.lam else math.sqrt(over.lam * under.lam)
+
+
+def _ends(losses: Array) -> tuple[list[float], list[float]]:
+    """Least and largest loss of each task."""
+    return losses.min(axis=0, initial=math.inf).tolist(), losses.max(axis=0, initial=0.0).tolist()
 
 
 def _gap(loss: float, bound: float, size: float) -> float:

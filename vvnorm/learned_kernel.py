@@ -15,6 +15,7 @@ from vvnorm.data import Array, as_inputs, as_labels, as_strength, is_empty
 from vvnorm.measures import single_output
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS, GAP
+from vvnorm.words import count, lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,10 @@ class FeatureKernel:
     W: Array
     b: Array
     weights: Array
+
+    def __repr__(self) -> str:
+        size = f"{count(len(self.weights), 'neuron')}, {count(self.W.shape[1], 'input')}"
+        return lines(f"FeatureKernel: {size}, weights that add up to {float(np.sum(self.weights)):.6g}")
 
     def __call__(self, X: ArrayLike, Z: ArrayLike | None = None) -> Array:
         """Evaluate the kernel.

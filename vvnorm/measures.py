@@ -17,6 +17,7 @@ from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.regions import Ball, Box, Hull, Region, as_region
 from vvnorm.tolerances import EPS
 from vvnorm.validation import as_float64
+from vvnorm.words import lines
 
 __all__ = [
     "Ball",
@@ -58,6 +59,9 @@ class Estimate:
     n: int
     method: str
 
+    def __repr__(self) -> str:
+        return lines(f"Estimate: {self.mean:.6g} in [{self.low:.6g}, {self.high:.6g}], n = {self.n}, {self.method}")
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -78,6 +82,9 @@ class Bounds:
     high: float
     n: int
     method: str
+
+    def __repr__(self) -> str:
+        return lines(f"Bounds: [{self.low:.6g}, {self.high:.6g}], n = {self.n}, {self.method}")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from vvnorm.data import Array, as_inputs, is_empty, read_npz
 from vvnorm.files import atomic_write
 from vvnorm.tolerances import KINK
 from vvnorm.validation import as_float64
+from vvnorm.words import count, lines
 
 if TYPE_CHECKING:
     import torch
@@ -80,6 +81,10 @@ class ReLUNetwork:
         for name, value in (("W", W), ("b", b), ("V", V), ("A", A), ("c", c)):
             network._set(name, value)
         return network
+
+    def __repr__(self) -> str:
+        size = f"{count(self.n_neurons, 'neuron')}, {count(self.n_inputs, 'input')}, {count(self.n_outputs, 'output')}"
+        return lines(f"ReLUNetwork: {size}, VV norm {self.vv_norm:.6g}")
 
     # --- size and cost ---
 

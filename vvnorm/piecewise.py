@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm.data import Array, as_inputs, as_labels, is_empty
+from vvnorm.words import count, lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,10 @@ class PiecewiseLinear:
         for name, array in (("knots", np.array(knots)), ("values", np.array(values, order="C"))):
             array.setflags(write=False)
             object.__setattr__(self, name, array)
+
+    def __repr__(self) -> str:
+        size = f"{count(len(self.knots), 'knot')} from {self.knots[0]:.6g} to {self.knots[-1]:.6g}"
+        return lines(f"PiecewiseLinear: {size}, {count(self.n_outputs, 'output')}, VV norm {self.vv_norm:.6g}")
 
     @property
     def n_inputs(self) -> int:

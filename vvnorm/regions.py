@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from vvnorm.data import Array, as_inputs
 from vvnorm.tolerances import EPS
 from vvnorm.validation import as_float64
+from vvnorm.words import count, lines
 
 _HULL_DIMENSIONS = 7  # a hull of 1000 points has 18 thousand facets in 6 dimensions, and tenfold per two dimensions more
 _OVERLAP = 1e-9  # relative excess of the simplices' volume over the hull's that is more than rounding
@@ -68,6 +69,10 @@ class Region(ABC):
         """Return normals (E, m) and offsets (E,) with normals @ u + offsets >= 0 inside, or None for the unit ball."""
 
 
+def _short(point: Array) -> str:
+    return f"({', '.join(f'{value:.4g}' for value in point)})"
+
+
 @dataclass(frozen=True, eq=False)
 class Box(Region):
     """The points x with low <= x <= high, input by input.
@@ -85,6 +90,9 @@ class Box(Region):
 
     low: Array
     high: Array
+
+    def __repr__(self) -> str:
+        return lines(f"Box: {count(len(self.low), 'input')}, centre {_short(self.centre)}")
 
     def __post_init__(self) -> None:
         low, high = (_vector(value, name) for value, name in ((self.low, "low"), (self.high, "high")))
@@ -148,6 +156,9 @@ class Ball(Region):
     centre: Array
     radius: float
 
+    def __repr__(self) -> str:
+        return lines(f"Ball: {count(len(self.centre), 'input')}, radius {self.radius:.6g}, centre {_short(self.centre)}")
+
     def __post_init__(self) -> None:
         _keep(self, centre=_vector(self.centre, "centre"))
         if isinstance(self.radius, bool) or not isinstance(self.radius, int | float | np.integer | np.floating):
@@ -202,6 +213,9 @@ class Hull(Region):
     """
 
     X: Array
+
+    def __repr__(self) -> str:
+        return lines(f"Hull: of {count(len(self.X), 'point')} of {count(self.X.shape[1], 'input')}")
 
     def __post_init__(self) -> None:
         _keep(self, X=as_inputs(self.X, "region").copy())

@@ -28,6 +28,7 @@ from vvnorm.data import (
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Origin, counted_from, shifted_integers
+from vvnorm.words import count, lines, proof
 
 
 class Solution(ABC):
@@ -92,6 +93,19 @@ class Solution(ABC):
         """What a record says of the origin."""
         return {} if self.origin is None else {"origin": list(self.origin)}
 
+    def __repr__(self) -> str:
+        points, size = count(len(self.X), "point"), f"{count(self.Y.shape[1], 'output')}"
+        head = f"{type(self).__name__}: {points}, {count(self.X.shape[1], 'input')}, {size}"
+        return lines(head + self._setting(), *self._state(), f"network: {count(self.network.n_neurons, 'neuron')}")
+
+    @abstractmethod
+    def _setting(self) -> str:
+        """What was solved, for the first line of `repr`."""
+
+    @abstractmethod
+    def _state(self) -> tuple[str, ...]:
+        """What is known without computing anything that takes long: value, gap and verdict."""
+
     @abstractmethod
     def record(self) -> dict[str, Any]:
         """What was found, as plain numbers and words: for JSON."""
@@ -106,7 +120,7 @@ class Solution(ABC):
         """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Interpolant(Solution):
     """A minimal-VV-norm interpolant with its certificate.
 
@@ -195,6 +209,13 @@ class Interpolant(Solution):
 
     # --- words ---
 
+    def _setting(self) -> str:
+        return f", {self.provenance['method']}"
+
+    def _state(self) -> tuple[str, ...]:
+        made = self.certificate
+        return (proof("VV norm", self.value, made.lower_bound, made.gap, self.tol, made.relative_residual),)
+
     def record(self) -> dict[str, Any]:
         """What was found, as plain numbers and words: for JSON."""
         found: dict[str, Any] = {
@@ -218,7 +239,7 @@ class Interpolant(Solution):
         """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
         record = self.record()
         lines = [
-            ("data", f"{record['points']} points, {record['outputs']} outputs"),
+            ("data", f"{count(record['points'], 'point')}, {count(record['outputs'], 'output')}"),
             ("method", str(record["provenance"]["method"])),
             ("VV norm", f"{record['value']:.10g}"),
             ("lower bound", f"{record['lower_bound']:.10g}"),

@@ -46,6 +46,7 @@ from vvnorm.data import Array, as_count, as_inputs, as_labels
 from vvnorm.losses import as_loss
 from vvnorm.tasks import SOFTMAX, Task, as_tasks, one_hot, task_labels
 from vvnorm.validation import as_float64
+from vvnorm.words import count, lines
 
 __all__ = ["BUILTIN", "Metric", "TaskData", "builtin_task_data", "load_task_data", "metric"]
 
@@ -89,6 +90,13 @@ class TaskData:
     source: str
     background: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return lines(
+            f"TaskData: {self.source}, {count(len(self.X), 'sample')}, {count(self.X.shape[1], 'input')}",
+            f"tasks: {', '.join(f'{task.name} ({task.loss})' for task in self.tasks)}",
+            f"inputs: {', '.join(self.x_names)}",
+        )
 
     def __post_init__(self) -> None:
         X = as_inputs(self.X).copy()

@@ -25,6 +25,7 @@ from vvnorm.data import Array, as_generator, as_inputs, as_labels
 from vvnorm.losses import Loss, as_loss, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import as_float64, without_mask
+from vvnorm.words import count, lines
 
 SOFTMAX = "softmax"
 """Name of the loss of a multi-class task."""
@@ -207,6 +208,10 @@ class Standardisation:
 
     mean: Array
     scale: Array
+
+    def __repr__(self) -> str:
+        scales = f"scales from {float(np.min(self.scale)):.6g} to {float(np.max(self.scale)):.6g}"
+        return lines(f"Standardisation: {count(len(self.mean), 'input')}, {scales}")
 
     @classmethod
     def of(cls, X: ArrayLike) -> "Standardisation":

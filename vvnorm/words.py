@@ -2,6 +2,7 @@
 
 from typing import Final
 
+_WIDTH: Final = 118
 _NAMES: Final = {"vv_norm": "VV norm", "gap": "relative gap"}
 
 
@@ -13,3 +14,21 @@ def name_of(number: str) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: 1 output, 2 outputs; `plural` where an s does not make it."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def lines(*texts: str) -> str:
+    """Join the lines of a `repr`, all but the first indented, none longer than a terminal is wide."""
+    return "\n    ".join(text if len(text) <= _WIDTH else text[: _WIDTH - 4] + " ..." for text in texts if text)
+
+
+def proof(
+    what: str, value: float, lower: float, gap: float, tol: float | None = None, residual: float | None = None
+) -> str:
+    """Say what is proved of a value, and whether that makes it optimal up to `tol`; nothing is computed."""
+    parts = [f"{what} {value:.6g}", f"lower bound {lower:.6g}", f"relative gap {gap:.2g}"]
+    if residual is not None:
+        parts.append(f"relative residual {residual:.2g}")
+    if tol is None:
+        return ", ".join(parts)
+    certified = gap <= tol and (residual is None or residual <= tol)
+    return ", ".join(parts) + (": certified" if certified else ": not certified") + f" to {tol:g}"

@@ -24,9 +24,10 @@ from vvnorm.multivariate.solution import MultivariateSolution, interpolate_point
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution
 from vvnorm.validation import Origin, counted_from
+from vvnorm.words import count
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class InfiniteAuxiliary(Solution):
     """The interpolant to which labels tend as they get more and more Gaussian auxiliary outputs.
 
@@ -91,6 +92,12 @@ class InfiniteAuxiliary(Solution):
             found.append("the network is not a combination of the design's outputs")
         return found
 
+    def _setting(self) -> str:
+        return ", beside infinitely many; of the design:"
+
+    def _state(self) -> tuple[str, ...]:
+        return self.design._state()
+
     def record(self) -> dict[str, Any]:
         """What was found, as plain numbers and words: for JSON."""
         return {**self.design.record(), **self._origin(), "outputs": self.Y.shape[1], "auxiliary": "infinite"}
@@ -99,7 +106,7 @@ class InfiniteAuxiliary(Solution):
         """Names and words, a pair per line."""
         del y_names
         return [
-            ("labels", f"{self.Y.shape[1]} outputs, and infinitely many auxiliary ones"),
+            ("labels", f"{count(self.Y.shape[1], 'output')}, and infinitely many auxiliary ones"),
             *self.design.summary_lines()[1:],
         ]
 

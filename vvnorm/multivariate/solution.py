@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vvnorm.certify import Certificate, certify
+from vvnorm.certify import Certificate, certify, convention_in_words
 from vvnorm.certify_regularised import FitCertificate
 from vvnorm.data import Array, RepeatedInput, is_empty
 from vvnorm.losses import Loss, solvable
@@ -28,6 +28,7 @@ from vvnorm.threads import one_blas_thread
 from vvnorm.tolerances import LABEL_ROUNDING
 from vvnorm.units import unit
 from vvnorm.validation import Origin, counted_from
+from vvnorm.words import count, proof
 
 _ROOM = 0.9  # of the cost that the tolerance leaves; the rest is for rounding
 _FAR = 1e30  # times lam_max, or part of it: fits of lam beyond are those there, as far as float64 holds them
@@ -40,7 +41,7 @@ _DIVERGING = 1e-9 * np.log(2)  # mean logistic loss: margins of about 21
 Advance = Callable[[int, float, float], Any]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MultivariateSolution(Solution):
     """An interpolant (lam = 0) or a fit of points in several dimensions, with its certificate.
 
@@ -169,6 +170,31 @@ class MultivariateSolution(Solution):
             found.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
         return found
 
+    def _setting(self) -> str:
+        if self.lam == 0:
+            return ", interpolant" + convention_in_words(self.skip, self.penalise_bias)
+        losses = ", ".join(dict.fromkeys(map(str, self.losses)))
+        return f", lam {self.lam:.6g}, {losses}" + convention_in_words(self.skip, self.penalise_bias)
+
+    def _state(self) -> tuple[str, ...]:
+        made = vars(self.within or self).get("certificate")
+        if made is None:
+            if not self.history:
+                return ("not certified yet: see verify()",)
+            upper, lower = self.history[-1]
+            gap = (upper - lower) / upper if upper > 0 else 0.0
+            what = "VV norm" if self.lam == 0 else "objective"
+            return (
+                f"{what} {upper:.6g}, relative gap {gap:.2g}, as the solver sees them",
+                "not certified yet: see verify()",
+            )
+        if isinstance(made, Certificate):
+            return (proof("VV norm", made.vv_norm, made.lower_bound, made.gap, self.tol, made.relative_residual),)
+        return (
+            proof("objective", made.objective, made.lower_bound, made.gap, self.tol),
+            f"loss {made.loss:.6g}, VV norm {made.vv_norm:.6g}",
+        )
+
     def record(self) -> dict[str, Any]:
         """What was found, as plain numbers and words: for JSON."""
         certificate = self.certificate
@@ -198,8 +224,8 @@ class MultivariateSolution(Solution):
         """Names and words, a pair per line."""
         record = self.record()
         lines = [
-            ("data", f"{record['points']} points, {record['inputs']} inputs, {record['outputs']} outputs"),
-            ("method", f"{record['provenance']['method']}, {record['provenance']['rounds']} rounds"),
+            ("data", _size(record)),
+            ("method", f"{record['provenance']['method']}, {count(record['provenance']['rounds'], 'round')}"),
         ]
         if self.lam > 0:
             names = y_names or [str(t) for t in range(len(self.losses))]
@@ -212,6 +238,10 @@ class MultivariateSolution(Solution):
         if self.lam == 0:
             lines += [("relative residual", f"{record['relative_residual']:.2g}")]
         return [*lines, ("neurons", str(record["neurons"])), *(("note", note) for note in self.notes)]
+
+
+def _size(record: Mapping[str, Any]) -> str:
+    return ", ".join(count(record[f"{noun}s"], noun) for noun in ("point", "input", "output"))
 
 
 def searched_exactly(X: Array, outputs: int) -> bool:

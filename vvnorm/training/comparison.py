@@ -33,6 +33,7 @@ from vvnorm.training.arguments import as_number, as_seeds
 from vvnorm.training.task_choice import choose, constant_losses
 from vvnorm.training.task_loop import Plan, train_side_by_side
 from vvnorm.training.weighting import Grid, Weighting, as_weighting
+from vvnorm.words import count, lines
 
 JOINT, SAME_WIDTH, SAME_COST = "joint", "separate_width", "separate_cost"
 ALL_WEIGHTINGS = ("equal", "grid", "learned", "uncertainty", "alternating", "gradnorm", "mgda", "mgda_ub", "upgrad")
@@ -93,6 +94,13 @@ class Comparison:
     histories: dict[str, dict[str, NDArray[Any]]] = field(repr=False)
     settings: dict[str, Any]
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return lines(
+            f"Comparison: {self.data.source}, {count(len(self.data), 'sample')}, {count(len(self.data.tasks), 'task')}",
+            f"weightings: {', '.join(self.networks)}; {count(len(self.settings['seeds']), 'split')}; see summary()",
+            f"{count(len(self.notes), 'note')}: {self.notes[0]}" if self.notes else "",
+        )
 
     def values(self, arrangement: str, weighting: str, task: str, key: str = "value") -> Array:
         """Values of one kind of row, by seed; NaN where there is none."""

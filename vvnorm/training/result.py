@@ -1,5 +1,6 @@
 """What training returns."""
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -13,6 +14,7 @@ from vvnorm.data import Array
 from vvnorm.duals import best_certificate, optimal_dual
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.training.polish import polish
+from vvnorm.words import count, lines
 
 _POOLED_COST = 1e-3  # neurons cheaper than this part of their network's dearest tell little of the dual
 _POOLED_TOL = 1e-3  # kinks this near each other are one
@@ -59,6 +61,18 @@ class TrainingResult:
     settings: dict[str, Any] = field(repr=False)
     X: Array = field(repr=False)
     Y: Array = field(repr=False)
+
+    def __repr__(self) -> str:
+        run, kept = self.best_run, self.settings
+        size = f"{count(len(self.X), 'point')}, {count(self.X.shape[1], 'input')}, {count(self.Y.shape[1], 'output')}"
+        gap = float(self.history["gap"][-1, run]) if len(self.history["gap"]) else math.nan
+        return lines(
+            f"TrainingResult: {count(len(self.networks), 'network')} on {size}; {kept['optimizer']}, {kept['steps']} steps",
+            f"best: seed {self.seeds[run]}, objective {self.objectives[run]:.6g} at lam {self.lams[run]:.6g}, "
+            f"VV norm {self.costs[run]:.6g}, {count(self.best.n_neurons, 'neuron')}",
+            f"relative gap {gap:.2g} while it trained; not certified yet: certificates() judges {kept['judged_as']}s",
+            f"{count(len(self.notes), 'note')}: {self.notes[0]}" if self.notes else "",
+        )
 
     @property
     def lam(self) -> float:

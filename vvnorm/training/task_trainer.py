@@ -20,6 +20,7 @@ from vvnorm.training.problem import Initialisation
 from vvnorm.training.task_choice import choose
 from vvnorm.training.task_loop import Plan, check_batches, train_side_by_side
 from vvnorm.training.weighting import Grid, Weighting, as_weighting
+from vvnorm.words import count, lines
 
 _WIDTH = 64  # by default
 _FULL_BATCH, _BATCH = 2000, 256  # up to so many samples all are used in a step; beyond, so many
@@ -65,6 +66,18 @@ class TaskTraining:
     choice: dict[str, Array] = field(repr=False)
     notes: tuple[str, ...]
     settings: dict[str, Any] = field(repr=False)
+
+    def __repr__(self) -> str:
+        best = self.best
+        run = next(i for i, one in enumerate(self.networks) if one is best)
+        values = ", ".join(f"{task.name} {loss:.4g}" for task, loss in zip(self.tasks, self.losses[run], strict=True))
+        size = f"{count(len(self.networks), 'network')} of {count(len(self.tasks), 'task')}"
+        return lines(
+            f"TaskTraining: {size}, weighting {self.weighting.name}, {self.settings['steps']} steps, lam {self.lam:.6g}",
+            f"best: seed {self.seeds[run]}, VV norm {best.vv_norm:.6g}, {count(best.n_neurons, 'neuron')}; not certified",
+            f"its losses: {values}",
+            f"{count(len(self.notes), 'note')}: {self.notes[0]}" if self.notes else "",
+        )
 
     @property
     def losses(self) -> Array:
