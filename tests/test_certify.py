@@ -865,7 +865,15 @@ def test_a_network_that_leaves_float64_fits_nothing() -> None:
 def test_the_verifier_imports_nothing_that_makes_solutions(module: ModuleType) -> None:
     allowed = {"vvnorm.data", "vvnorm.network", "vvnorm.tolerances", "vvnorm.sweep_kernel", "vvnorm.neuron_bound"}
     allowed |= {"vvnorm.certify", "vvnorm.certify_multivariate", "vvnorm.certify_regularised"}
-    allowed |= {"vvnorm.losses", "vvnorm.piecewise", "vvnorm.files", "vvnorm.sphere_cells", "vvnorm.careful_circle"}
+    allowed |= {
+        "vvnorm.losses",
+        "vvnorm.piecewise",
+        "vvnorm.files",
+        "vvnorm.sphere_cells",
+        "vvnorm.compiling",
+        "vvnorm.careful_circle",
+        "vvnorm.validation",
+    }
     allowed |= {"vvnorm.certificate_files", "vvnorm.certify_multivariate_fit"}
     allowed |= {"vvnorm.duals"}  # asked for a dual array where none is given; it is judged like any other
     outside = {

@@ -654,19 +654,6 @@ def test_nothing_is_compiled_at_import_and_kernels_are_cached_on_disk(tmp_path: 
     assert list(tmp_path.rglob("*.nbi"))
 
 
-@pytest.mark.parametrize("name", ["fit_kernel.py", "univariate"])
-def test_all_kernels_are_cached(name: str) -> None:
-    path = Path(vvnorm.__file__).parent / name
-    compiled = 0
-    for source in [path] if path.is_file() else path.glob("*.py"):
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("njit"):
-                options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-                assert options["cache"] == "True", ast.unparse(node)
-                compiled += 1
-    assert compiled
-
-
 def test_the_solver_shares_no_code_with_the_verifier() -> None:
     folder = Path(vvnorm.__file__).parent / "univariate"
     for path in folder.glob("*.py"):

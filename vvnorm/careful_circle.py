@@ -22,13 +22,14 @@ So the result, times 1 + (T + 16) EPS, is too small by (8N + 64) EPS^2 sum_j ||L
 import math
 from typing import Any
 
-import numba
 import numpy as np
+
+from vvnorm.compiling import inner, kernel
 
 _SPLIT = 134217729.0  # 2^27 + 1: cuts a number into two of 26 bits
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def circle(X: Any, bases: Any, L: Any) -> float:
     """Largest response over all base points (M, 2) and the whole circle of directions; X (N, 2), L (N, T)."""
     P, R, best = np.empty(X.shape), np.empty(X.shape), 0.0
@@ -40,7 +41,7 @@ def circle(X: Any, bases: Any, L: Any) -> float:
     return best
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _around(P: Any, R: Any, L: Any) -> float:
     """Largest ||sum_j L_j relu(w.(P_j + R_j))|| over the circle of directions w."""
     (N, T), count = L.shape, 0
@@ -74,7 +75,7 @@ def _around(P: Any, R: Any, L: Any) -> float:
     return best
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _settle(order: Any, rows: Any, P: Any, R: Any) -> None:
     """Put what is nearly sorted by angle in order, by the signs of cross products."""
     for k in range(1, len(order)):
@@ -84,14 +85,14 @@ def _settle(order: Any, rows: Any, P: Any, R: Any) -> None:
             m -= 1
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@inner(inline="always")
 def _sum(a: float, b: float) -> tuple[float, float]:
     s = a + b
     c = s - a
     return s, (a - (s - c)) + (b - c)
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@inner(inline="always")
 def _product(a: float, b: float) -> tuple[float, float]:
     p, s, t = a * b, _SPLIT * a, _SPLIT * b
     s, t = s - (s - a), t - (t - b)
@@ -99,7 +100,7 @@ def _product(a: float, b: float) -> tuple[float, float]:
     return p, ((s * t - p) + s * v + u * t) + u * v
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _cross(P: Any, R: Any, i: int, j: int) -> float:
     """Cross product of two points."""
     a, b = _product(P[i, 0], P[j, 1])
@@ -109,7 +110,7 @@ def _cross(P: Any, R: Any, i: int, j: int) -> float:
     return s + (e + (b + d + more))
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _add(C: Any, P: Any, R: Any, L: Any, j: int, sign: float) -> None:
     for c in range(2):
         x, rest = sign * P[j, c], sign * R[j, c]
@@ -119,7 +120,7 @@ def _add(C: Any, P: Any, R: Any, L: Any, j: int, sign: float) -> None:
             C[c, t], C[2 + c, t] = _sum(s, C[2 + c, t] + (more + (lost + rest * L[j, t])))
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _largest_on_arc(C: Any, low: float, high: float, P: Any, R: Any, j: int) -> float:
     """Largest ||w C|| over the arc of angles [low, high], its lower end apart; at the other w is at a right angle to j."""
     xx, xy, yy, square = 0.0, 0.0, 0.0, 0.0

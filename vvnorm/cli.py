@@ -4,6 +4,7 @@ Exit codes: 0 ok; 1 violated or not certified; 2 inconclusive; 64 usage or bad i
 130 interrupted.
 """
 
+import logging
 import math
 import os
 import re
@@ -163,6 +164,16 @@ def top(
     if version:
         _say(f"vvnorm {vvnorm.__version__}")
         raise typer.Exit(OK)
+    return OK
+
+
+@app.command("compile")
+def compile_beforehand() -> int:
+    """Compile all that first calls would have to wait for; it is kept on disk."""
+    from vvnorm.first_calls import compile_all
+
+    for name, count, seconds in compile_all():
+        _say(f"{name:>46}  {f'{count} functions in {seconds:.1f} s' if count else 'already compiled'}")
     return OK
 
 
@@ -1401,8 +1412,27 @@ def _in_options(message: str, arguments: list[str]) -> str:
     return f"{option}{text.removeprefix(name)}" if given else text
 
 
+class _OnStandardError(logging.Handler):
+    """Writes what the library logs to standard error as it is now: above a progress bar, if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"vvnorm: {record.getMessage()}", file=sys.stderr)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    log, handler = logging.getLogger("vvnorm"), _OnStandardError()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        _run(arguments)
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+
+
+def _run(arguments: list[str] | None) -> None:
     # typer's own error type, wherever this version of it keeps its parser.
     parser_error: Any = typer.BadParameter.__mro__[2]
     arguments = sys.argv[1:] if arguments is None else arguments

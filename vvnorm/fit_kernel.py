@@ -12,8 +12,7 @@ A row of the dual array is R = omega r, with r per unit of weight. Per entry, of
 import math
 from typing import Any, NamedTuple
 
-import numba
-
+from vvnorm.compiling import part, plain
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, SQUARED
 from vvnorm.sweep_kernel import _add, _add_product, _affine, _fma, _two_product, _two_sum
 
@@ -21,9 +20,7 @@ MOMENTS, PAIRINGS, GAPS = range(3)
 _NOTHING = 2.0**-80  # what is left of entries that are to be 0
 _ROUNDING = 2.0**-49  # of exp, and of the few operations that follow it, relative
 
-_outer = numba.njit(cache=True, error_model="numpy", no_cfunc_wrapper=True, _nrt=False)
-# Not to be called from Python: wrappers for that would take most of the time to compile.
-_inner = numba.njit(cache=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_outer, _inner = plain(), part()
 
 
 class Curve(NamedTuple):

@@ -33,7 +33,6 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solution import Solution, as_rounds, as_time_limit, as_tolerance
 from vvnorm.tolerances import GAP
-from vvnorm.univariate import first_call
 from vvnorm.univariate.compiled import fixed, is_sorted
 from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
 from vvnorm.validation import Origin, shifted_integers
@@ -596,7 +595,6 @@ def _network(found: Found) -> ReLUNetwork:
 
 def _problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) -> Problem:
     """Validate, sort and recode; what is in order already is passed on as it is."""
-    first_call.begin()
     x, in_order = _inputs(X)
     given = Y
     labels = _labels(given, len(x))

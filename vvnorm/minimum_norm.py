@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vvnorm.compiling import kernel, part
 from vvnorm.data import Array
 from vvnorm.tolerances import EPS
-from vvnorm.univariate.compiled import kernel, part
 from vvnorm.validation import as_float64
 
 _ROUNDING = 64 * EPS  # of an inner product of two unit vectors, for stopping: 4 tasks or 400 alike

@@ -28,10 +28,10 @@ import heapq
 import math
 from typing import Any, Final
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vvnorm.compiling import inner, kernel
 from vvnorm.data import Array, as_count, as_inputs, as_labels
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
@@ -180,7 +180,7 @@ def _own_dimensions(X: Array, bases: Array) -> tuple[Array, Array, float]:
 # --- two inputs -------------------------------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def circle(X: Any, bases: Any, L: Any) -> float:
     """Largest response over all base points (M, 2) and the whole circle of directions; X (N, 2), L (N, T)."""
     P, best = np.empty(X.shape), 0.0
@@ -191,7 +191,7 @@ def circle(X: Any, bases: Any, L: Any) -> float:
     return best
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def around(P: Any, L: Any, even: bool) -> float:
     """Largest ||sum_j L_j relu(w.p_j)|| over the circle of directions w, over one half of it if `even`.
 
@@ -232,7 +232,7 @@ def around(P: Any, L: Any, even: bool) -> float:
     return best
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _add(C: Any, vector: Any, x: float, y: float) -> None:
     for t in range(len(vector)):
         C[0, t] += vector[t] * x
@@ -240,7 +240,7 @@ def _add(C: Any, vector: Any, x: float, y: float) -> None:
         C[1, t] += vector[t] * y
 
 
-@numba.njit(cache=True, fastmath={"reassoc"})
+@inner(fastmath={"reassoc"})
 def _grams(C: Any, wx: float, wy: float) -> tuple[float, float, float, float]:
     """Entries xx, xy, yy of C C' and ||w C||^2."""
     xx, xy, yy, square = 0.0, 0.0, 0.0, 0.0
@@ -254,7 +254,7 @@ def _grams(C: Any, wx: float, wy: float) -> tuple[float, float, float, float]:
     return xx, xy, yy, square
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _largest_on_arc(C: Any, low: float, high: float, wx: float, wy: float) -> float:
     """Largest ||w C|| over the arc of angles [low, high], its lower end apart; w = (wx, wy) at the upper end."""
     xx, xy, yy, square = _grams(C, wx, wy)
@@ -298,7 +298,7 @@ def _closed_form(P: Array, L: Array, sizes: Array) -> tuple[float, float]:
     return min((stray + min(spectral)) / 2, float(sizes @ lengths)), stray
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def sphere(
     X: Any, bases: Any, L: Any, sizes: Any, spectral: float, caps: Any, even: Any, slack: float, tolerance: float,
     budget: int,
@@ -374,7 +374,7 @@ def sphere(
     return settled
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def differences(X: Any, base: Any, P: Any, lengths: Any) -> None:
     """Set P to x_j - base and `lengths` to their norms."""
     for j in range(len(X)):
@@ -383,7 +383,7 @@ def differences(X: Any, base: Any, P: Any, lengths: Any) -> None:
         lengths[j] = math.sqrt(_dot(P[j], P[j]))
 
 
-@numba.njit(cache=True, fastmath={"reassoc"})
+@inner(fastmath={"reassoc"})
 def _dot(u: Any, v: Any) -> float:
     total = 0.0
     for k in range(len(u)):
@@ -391,14 +391,14 @@ def _dot(u: Any, v: Any) -> float:
     return total
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _times(M: Any, v: Any, out: Any) -> None:
     """Set `out` to M v."""
     for j in range(len(M)):
         out[j] = _dot(M[j], v)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _combine(weights: Any, M: Any, out: Any) -> None:
     """Set `out` to the sum of the rows of M with these weights."""
     out[:] = 0.0
@@ -408,7 +408,7 @@ def _combine(weights: Any, M: Any, out: Any) -> None:
                 out[k] += weights[j] * M[j, k]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _remove(v: Any, w: Any) -> None:
     """Make v orthogonal to the unit vector w."""
     along = _dot(v, w)
@@ -416,7 +416,7 @@ def _remove(v: Any, w: Any) -> None:
         v[k] -= along * w[k]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def look(
     P: Any, lengths: Any, L: Any, sizes: Any, spectral: float, u: Any, width: Any, slack: float
 ) -> tuple[float, float]:  # fmt: skip
@@ -447,7 +447,7 @@ def look(
     return math.sqrt(square + slack * _dot(lengths, sizes) ** 2), value
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _ranges(lengths: Any, s: Any, angle: float, slack: float, above: Any, below: Any) -> None:
     """Enclose each v.p_j, for all unit v within the angle of w, in [-below_j, above_j], where w.p_j = s_j."""
     sine, cosine = math.sin(angle), math.cos(angle)
@@ -460,7 +460,7 @@ def _ranges(lengths: Any, s: Any, angle: float, slack: float, above: Any, below:
         below[j] = lengths[j] if -s[j] >= inside else max(across - s[j] * cosine, 0.0)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _with_rest(R: Any, L: Any, sizes: Any, spectral: float, pull: Any, drift: float, top: float) -> float:
     """Bound ||C v + e||^2 given ||C v||^2 <= top, where e = sum_j r_j Lambda_j is any sum with 0 <= r_j <= R_j."""
     middle, size = np.empty(L.shape[1]), min(_dot(R, sizes), math.sqrt(_dot(R, R)) * spectral)
@@ -474,7 +474,7 @@ def _with_rest(R: Any, L: Any, sizes: Any, spectral: float, pull: Any, drift: fl
     return min(square, apart * apart)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _respond(alpha: Any, s: Any, L: Any, response: Any, pull: Any) -> None:
     """Set `response` to sum_j alpha_j s_j Lambda_j, and `pull` to its products with the Lambda_j."""
     response[:] = 0.0
@@ -485,7 +485,7 @@ def _respond(alpha: Any, s: Any, L: Any, response: Any, pull: Any) -> None:
     _times(L, response, pull)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _radius(u: Any, width: Any) -> float:
     """Return an angle that no direction of the cell is further away from its centre."""
     size, half, along = math.sqrt(_dot(u, u)), math.sqrt(_dot(width, width)), 0.0
@@ -497,7 +497,7 @@ def _radius(u: Any, width: Any) -> float:
     return angle * (1.0 + 1e-12)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _make_stationary(
     P: Any, lengths: Any, s: Any, w: Any, above: Any, below: Any, pull: Any, alpha: Any
 ) -> bool:  # fmt: skip
@@ -526,7 +526,7 @@ def _make_stationary(
     return changed
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _value_at_kinks(P: Any, L: Any, w: Any, alpha: Any) -> float:
     """Response at the direction nearest to w that lies on (the first d - 1 of) the kinks with 0 < alpha < 1."""
     d, count = len(w), 0
@@ -547,7 +547,7 @@ def _value_at_kinks(P: Any, L: Any, w: Any, alpha: Any) -> float:
     return _climb(P, L, v, 1)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _climb(P: Any, L: Any, start: Any, steps: int) -> float:
     """Largest response met in so many steps of the power method, the direction `start` being the first."""
     N, T = L.shape
@@ -573,7 +573,7 @@ def _climb(P: Any, L: Any, start: Any, steps: int) -> float:
     return best
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _quadratic_on_cap(
     P: Any, L: Any, alpha: Any, w: Any, response: Any, angle: float, slack: float
 ) -> tuple[float, float]:  # fmt: skip

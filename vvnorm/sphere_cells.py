@@ -31,9 +31,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numba
 import numpy as np
 
+from vvnorm.compiling import inner, kernel
 from vvnorm.data import Array
 from vvnorm.network import row_norms
 from vvnorm.neuron_bound import around
@@ -116,7 +116,7 @@ class _Cells:
         """
         if Q.shape[1] == self.m:
             if self.m == 2:
-                self.best = max(self.best, around(Q, self.L, self.even))
+                self.best = max(self.best, around(np.ascontiguousarray(Q), np.ascontiguousarray(self.L), self.even))
             else:
                 kept = Q.any(axis=1)
                 self.best = inside_cells(Q[kept], self.L[kept], height(self.m), self.even, self.best)
@@ -133,7 +133,7 @@ class _Cells:
             self.raise_on_flats(_orthogonal_parts(Q, lengths, j), lengths, points, part, known)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def _orthogonal_parts(Q: Any, lengths: Any, j: int) -> Any:
     """Parts of all rows orthogonal to row j, in one coordinate less (by a reflection); what is only rounding is 0."""
     N, m = Q.shape
@@ -152,7 +152,7 @@ def _orthogonal_parts(Q: Any, lengths: Any, j: int) -> Any:
     return parts
 
 
-@numba.njit(cache=True, fastmath={"reassoc"})
+@inner(fastmath={"reassoc"})
 def _dot(u: Any, v: Any) -> float:
     total = 0.0
     for k in range(len(u)):
@@ -163,7 +163,7 @@ def _dot(u: Any, v: Any) -> float:
 # --- the cells of one subspace ----------------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def inside_cells(Q: Any, L: Any, height: float, even: bool, best: float) -> float:
     """Raise `best` to the largest maximum inside a cell; Q (N, m) with m >= 3, no row 0.
 
@@ -209,7 +209,7 @@ def inside_cells(Q: Any, L: Any, height: float, even: bool, best: float) -> floa
     return best
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _add_normal(rest: Any, normals: Any, along: Any, level: int, k: int) -> None:
     """Extend the orthonormal `normals` by vector k; set components `along` it, and what it leaves of each unit vector."""
     N, m = rest.shape[1:]
@@ -223,7 +223,7 @@ def _add_normal(rest: Any, normals: Any, along: Any, level: int, k: int) -> None
             rest[level + 1, j, i] = 0.0 if j == k else rest[level, j, i] - along[j, level] * n[i]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _orthonormalise(frame: Any, row: int) -> float:
     """Make a row orthogonal to those before, and a unit vector; return how much of it was left."""
     v = frame[row]
@@ -239,7 +239,7 @@ def _orthonormalise(frame: Any, row: int) -> float:
     return left / size
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _complete(frame: Any) -> None:
     """Set the last two rows so that all are orthonormal."""
     m = len(frame)
@@ -257,7 +257,7 @@ def _complete(frame: Any) -> None:
         _orthonormalise(frame, row)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _heights(along: Any, chosen: Any, level: int, pattern: int, height: float, heights: Any) -> float:
     """Solve for the components along the normals on a curve, the first side positive; return 1 less their squares."""
     left = 1.0
@@ -271,7 +271,7 @@ def _heights(along: Any, chosen: Any, level: int, pattern: int, height: float, h
     return left
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _crossed(rest: Any, along: Any, heights: Any, level: int, radius: float) -> bool:
     """Whether a hyperplane crosses the sphere of this radius at these heights over the normals."""
     for k in range(len(rest)):
@@ -283,7 +283,7 @@ def _crossed(rest: Any, along: Any, heights: Any, level: int, radius: float) -> 
     return False
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _along_curve(
     Q: Any, L: Any, frame: Any, heights: Any, radius: float, chosen: Any, pattern: int, even: bool, seen: Any, space: Any,
     best: float,
@@ -336,7 +336,7 @@ def _along_curve(
 # --- cells that were looked at ----------------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True)
+@inner()
 def _table_size(N: int, m: int) -> int:
     """Twice the number of pairs of opposite cells at most, up to a power of two."""
     cells, term = 0.0, 1.0
@@ -349,7 +349,7 @@ def _table_size(N: int, m: int) -> int:
     return size
 
 
-@numba.njit(cache=True)
+@inner()
 def _signs(active: Any) -> Any:
     """Pack signs into words of 64 bits."""
     word = np.zeros((len(active) + 63) // 64, np.uint64)
@@ -359,7 +359,7 @@ def _signs(active: Any) -> Any:
     return word
 
 
-@numba.njit(cache=True)
+@inner()
 def _is_new(seen: Any, word: Any, N: int) -> bool:
     """Whether a cell, or the one opposite, is not in the hash table yet; then it is put there, unless it is hard to place.
 
@@ -389,7 +389,7 @@ def _is_new(seen: Any, word: Any, N: int) -> bool:
 # --- one cell ---------------------------------------------------------------------------------------------------------
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _add(C: Any, vector: Any, q: Any, sign: float) -> None:
     for k in range(len(q)):
         factor = sign * q[k]
@@ -397,7 +397,7 @@ def _add(C: Any, vector: Any, q: Any, sign: float) -> None:
             C[k, t] += factor * vector[t]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _inside(Q: Any, active: Any, here: Any, there: Any, even: bool, space: Any, best: float) -> float:
     """Raise `best` to the maximum of a cell, and of the one opposite, if it is larger and inside.
 
@@ -413,7 +413,7 @@ def _inside(Q: Any, active: Any, here: Any, there: Any, even: bool, space: Any, 
     return best
 
 
-@numba.njit(cache=True, fastmath={"reassoc"})
+@inner(fastmath={"reassoc"})
 def _gram(C: Any, G: Any) -> None:
     """Set G to C C'."""
     for k in range(len(C)):
@@ -424,7 +424,7 @@ def _gram(C: Any, G: Any) -> None:
             G[k, i] = G[i, k] = total
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _exceeds(G: Any, level: float, factor: Any) -> bool:
     """Whether the largest eigenvalue of G may exceed a level: unless level - G has a Cholesky factor."""
     m, trace = len(G), 0.0
@@ -448,7 +448,7 @@ def _exceeds(G: Any, level: float, factor: Any) -> bool:
     return False
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _top_eigenvector(G: Any, V: Any, w: Any) -> float:
     """Largest eigenvalue of a symmetric matrix, and a unit eigenvector, by Jacobi rotations; G and V are overwritten."""
     m = len(G)
@@ -483,7 +483,7 @@ def _top_eigenvector(G: Any, V: Any, w: Any) -> float:
     return G[best, best]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _belongs(Q: Any, active: Any, w: Any) -> bool:
     """Whether w or -w lies in the closed cell in which exactly the `active` products are positive."""
     same, opposite = True, True

@@ -7,17 +7,18 @@ networks or dual certificates are made, and imports no solver.
 
 from typing import Any
 
-import numba
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
+
+from vvnorm.compiling import inner, kernel
 
 # Indices of the running totals.
 RESIDUAL, LABEL_DUAL, LABEL_SIZE, FIT_DUAL, FIT_SIZE, DUAL_NORM, DISTANCE, SENSITIVITY = range(8)
 TOTALS = 8
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def ranges(Y: Any, low: Any, high: Any) -> int:
     """Set `low` and `high` (T,) to the range of each column, missing entries apart; return how many are missing."""
     low[:] = np.inf
@@ -32,7 +33,7 @@ def ranges(Y: Any, low: Any, high: Any) -> int:
     return missing
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _two_sum(a: float, b: float) -> tuple[float, float]:
     s = a + b
     z = s - a
@@ -49,13 +50,13 @@ def _fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float64(types.float64, types.float64, types.float64), generate
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _two_product(a: float, b: float) -> tuple[float, float]:
     p = a * b
     return p, _fma(a, b, -p)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _add(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float]:
     s, e = _two_sum(a, b)
     e += a_low + b_low
@@ -63,7 +64,7 @@ def _add(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float]:
     return high, e - (high - s)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _affine(w: float, b: float, x: float) -> tuple[float, float]:
     """Evaluate w x + b as a double-double."""
     p, e = _two_product(w, x)
@@ -73,7 +74,7 @@ def _affine(w: float, b: float, x: float) -> tuple[float, float]:
     return high, f - (high - s)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def start(x0: float, w: Any, b: Any, V: Any, A: Any, c: Any, value: Any, slope: Any, to_come: Any) -> None:
     """Put the sweep at the first data point.
 
@@ -91,7 +92,7 @@ def start(x0: float, w: Any, b: Any, V: Any, A: Any, c: Any, value: Any, slope: 
             _add_line(z, z_low, w[k], V[k], value, slope)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _add_line(z: float, z_low: float, w: float, v: Any, value: Any, slope: Any) -> None:
     """Add v (z + w (x - x_j)) to a line given by value at x_j and slope."""
     _add_product(w, 0.0, v, slope)
@@ -99,7 +100,7 @@ def _add_line(z: float, z_low: float, w: float, v: Any, value: Any, slope: Any) 
         _add_product(z, z_low, v, value)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _add_product(a: float, a_low: float, v: Any, total: Any) -> None:
     """Add (a + a_low) v to a double-double array."""
     for t in range(len(v)):
@@ -108,7 +109,7 @@ def _add_product(a: float, a_low: float, v: Any, total: Any) -> None:
         total[0, t], total[1, t] = _add(total[0, t], total[1, t], p, e)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _distance_squared(line: Any, slope: Any, left: Any, right: Any, h: float, step: float) -> float:
     """||line - chord||^2 at x_j + step, the chord joining the labels left and right over a gap h."""
     square = 0.0
@@ -119,7 +120,7 @@ def _distance_squared(line: Any, slope: Any, left: Any, right: Any, h: float, st
     return square
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def sweep(
     x: Any,
     Y: Any,
@@ -206,7 +207,7 @@ def sweep(
     return k
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _misfit(value: Any, y: Any, off: Any) -> float:
     """||value - y||^2 over present labels; `off` is scratch."""
     for t in range(len(y)):
@@ -216,7 +217,7 @@ def _misfit(value: Any, y: Any, off: Any) -> float:
     return _dot(off, off)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _advance(line: Any, slope: Any, h: float, h_low: float, value: Any, rise: Any) -> None:
     """Set `rise` to line + slope (h + h_low) - value, and then `value` to line + slope (h + h_low)."""
     for t in range(len(rise)):
@@ -227,7 +228,7 @@ def _advance(line: Any, slope: Any, h: float, h_low: float, value: Any, rise: An
         value[0, t], value[1, t] = high, low
 
 
-@numba.njit(cache=True, fastmath={"reassoc"})
+@inner(fastmath={"reassoc"})
 def _dot(u: Any, v: Any) -> float:
     """Sum of products in any order, which lets it be computed several terms at a time; likewise below."""
     total = 0.0
@@ -236,7 +237,7 @@ def _dot(u: Any, v: Any) -> float:
     return total
 
 
-@numba.njit(cache=True, fastmath={"reassoc"})
+@inner(fastmath={"reassoc"})
 def _sums(u: Any, v: Any) -> tuple[float, float, float, float]:
     """Sums of entries and of their magnitudes, for two arrays."""
     u_sum, u_size, v_sum, v_size = 0.0, 0.0, 0.0, 0.0
@@ -248,7 +249,7 @@ def _sums(u: Any, v: Any) -> tuple[float, float, float, float]:
     return u_sum, u_size, v_sum, v_size
 
 
-@numba.njit(cache=True, fastmath={"reassoc"})
+@inner(fastmath={"reassoc"})
 def _products(u: Any, v: Any, w: Any) -> tuple[float, float, float]:
     """<u, u>, <u, v> and <w, w>."""
     uu, uv, ww = 0.0, 0.0, 0.0
@@ -259,7 +260,7 @@ def _products(u: Any, v: Any, w: Any) -> tuple[float, float, float]:
     return uu, uv, ww
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _accumulate(totals: Any, index: int, term: float) -> None:
     """Add to a total whose low part is kept TOTALS places further on."""
     totals[index], e = _two_sum(totals[index], term)

@@ -17,9 +17,9 @@ then other base points. What is found that way, a maximum inside a face or at a 
 import math
 from typing import Any
 
-import numba
 import numpy as np
 
+from vvnorm.compiling import inner, kernel
 from vvnorm.multivariate.plane import rise, switches
 from vvnorm.multivariate.plane_careful import product, sum_of
 
@@ -30,7 +30,7 @@ _FLAT = 1e-6  # of the response: gradients that are shorter, and could gain the 
 _ROUNDING = 1e-9  # of its length: a vector of which less is left was in the span of the others
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def search_all(
     P: Any, L: Any, symmetric: bool, careful: bool, base: int, slots: int, values: Any, directions: Any, through: Any
 ) -> None:  # fmt: skip
@@ -63,7 +63,7 @@ def search_all(
             S[m] = S[m - 1] + 1
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def climb(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
     """Climb from each of K neurons with these base points (-1: none), directions (K, D) and kinks, through (K, D - 1).
 
@@ -97,14 +97,14 @@ def climb(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: 
                 break
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _look_from(P: Any, base: int, seen: Any) -> None:
     for j in range(len(P)):
         for c in range(P.shape[1]):
             seen[j, c] = P[j, c] - P[base, c] if base >= 0 else P[j, c]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _slide(P: Any, L: Any, w: Any) -> tuple[int, float]:
     """Find the base point from which the direction w has the largest response, and that response."""
     N, T = L.shape
@@ -124,7 +124,7 @@ def _slide(P: Any, L: Any, w: Any) -> tuple[int, float]:
     return place, math.sqrt(best)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _uphill(P: Any, L: Any, base: int, kink: Any, w: Any, v: Any) -> float:
     """Set v to the gradient at w of the response without the points on the kink, and return the response."""
     (N, D), T = P.shape, L.shape[1]
@@ -145,7 +145,7 @@ def _uphill(P: Any, L: Any, base: int, kink: Any, w: Any, v: Any) -> float:
     return value
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _taken(j: int, base: int, kink: Any, leave: int) -> bool:
     """Whether the point j takes no part: a base point, or one on the kink other than that at the place `leave`."""
     taken = j == base
@@ -154,7 +154,7 @@ def _taken(j: int, base: int, kink: Any, leave: int) -> bool:
     return taken
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
     """Make v a unit vector at a right angle to w and to the points on the kink but that at the place `leave`.
 
@@ -174,7 +174,7 @@ def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
     return left * length
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _along(
     P: Any, L: Any, symmetric: bool, base: int, kink: Any, leave: int, w: Any, v: Any, value: float
 ) -> float:  # fmt: skip
@@ -212,7 +212,7 @@ def _along(
     return float(values[best])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def sweep(
     P: Any, L: Any, symmetric: bool, careful: bool, base: int, S: Any, faces: bool, slot: int,
     values: Any, directions: Any, through: Any,
@@ -276,7 +276,7 @@ def sweep(
             low = high
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _faces(
     P: Any, L: Any, S: Any, basis: Any, C: Any, rest: Any, M: Any, sign: Any, slot: int,
     values: Any, directions: Any, through: Any, w: Any,
@@ -327,7 +327,7 @@ def _faces(
                     place += 1
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _top(P: Any, S: Any, state: Any, free: int, basis: Any, gram: Any, w: Any) -> float:
     """Largest eigenvalue of `gram` on the face's subspace; sets w to its unit vector."""
     D, m = len(w), len(S)
@@ -355,7 +355,7 @@ def _top(P: Any, S: Any, state: Any, free: int, basis: Any, gram: Any, w: Any) -
     return small[best, best]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _belongs(P: Any, S: Any, state: Any, sign: Any, w: Any) -> bool:
     """Whether w or -w lies in the face; turns w so that it does."""
     for turn in (1.0, -1.0):
@@ -375,7 +375,7 @@ def _belongs(P: Any, S: Any, state: Any, sign: Any, w: Any) -> bool:
     return False
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _begin(
     P: Any, L: Any, x: Any, y: Any, side: int, careful: bool, C: Any, rest: Any, M: Any, sign: Any
 ) -> None:  # fmt: skip
@@ -400,7 +400,7 @@ def _begin(
     _gram(C, rest, M)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _gram(C: Any, rest: Any, M: Any) -> None:
     """Set M to C C'."""
     for c in range(len(C)):
@@ -411,7 +411,7 @@ def _gram(C: Any, rest: Any, M: Any) -> None:
             M[c, e], M[e, c] = total, total
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _add(p: Any, vector: Any, sign: float, C: Any, rest: Any) -> None:
     """Add a product to C, what rounding leaves of it to the rest."""
     for c in range(len(p)):
@@ -421,7 +421,7 @@ def _add(p: Any, vector: Any, sign: float, C: Any, rest: Any) -> None:
             rest[c, t] += more + lost
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _square_at(C: Any, rest: Any, w: Any) -> float:
     """||C'w||^2."""
     total = 0.0
@@ -435,7 +435,7 @@ def _square_at(C: Any, rest: Any, w: Any) -> float:
     return total
 
 
-@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@inner(fastmath={"reassoc", "contract"})
 def _cross(p: Any, vector: Any, j: int, C: Any, M: Any, sign: Any) -> None:
     """Switch the point p on or off."""
     D, T = C.shape
@@ -456,7 +456,7 @@ def _cross(p: Any, vector: Any, j: int, C: Any, M: Any, sign: Any) -> None:
             M[c, e] += step * (p[c] * along[e] + along[c] * p[e]) + square * p[c] * p[e]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _complete(P: Any, S: Any, basis: Any) -> bool:
     """Fill the rows of `basis` with orthonormal vectors, the first of them spanning P_S; False if P_S is dependent."""
     D = basis.shape[1]
@@ -481,7 +481,7 @@ def _complete(P: Any, S: Any, basis: Any) -> bool:
     return True
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _append(p: Any, basis: Any, used: int) -> float:
     """Add a row to an orthonormal basis: p without its part in the span. Returns how long that was relative to p."""
     D = basis.shape[1]
@@ -501,7 +501,7 @@ def _append(p: Any, basis: Any, used: int) -> float:
     return left
 
 
-@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@inner(fastmath={"reassoc", "contract"})
 def _dot(u: Any, v: Any) -> float:
     total = 0.0
     for k in range(len(u)):
@@ -509,7 +509,7 @@ def _dot(u: Any, v: Any) -> float:
     return total
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _form(M: Any, u: Any, v: Any) -> float:
     total = 0.0
     for c in range(len(u)):
@@ -517,7 +517,7 @@ def _form(M: Any, u: Any, v: Any) -> float:
     return total
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _jacobi(M: Any, V: Any) -> int:
     """Diagonalise the symmetric matrix M by rotations, V its eigenvectors as columns; return the place of the largest."""
     n = len(M)

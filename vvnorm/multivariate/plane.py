@@ -9,11 +9,12 @@ top eigenvector or at an end. All base points together take O(N^2 (T + log N)).
 import math
 from typing import Any
 
-import numba
 import numpy as np
 
+from vvnorm.compiling import inner, kernel
 
-@numba.njit(cache=True, error_model="numpy")
+
+@inner()
 def switches(P: Any, angle: Any, order: Any) -> int:
     """Sort the angles at which the vectors P (N, 2) are switched: at a right angle to them, above 0 and up to pi.
 
@@ -35,7 +36,7 @@ def switches(P: Any, angle: Any, order: Any) -> int:
     return count
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def prepare(X: Any, angle: Any, order: Any, count: Any) -> None:
     """Do `switches` for the vectors from each of the points X (N, 2) to all: (N, N), (N, N) and (N,) arrays."""
     P = np.empty((len(X), 2))
@@ -44,7 +45,7 @@ def prepare(X: Any, angle: Any, order: Any, count: Any) -> None:
         count[i] = switches(P, angle[i], order[i])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def around(
     X: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: Any, values: Any, directions: Any, through: Any
 ) -> None:  # fmt: skip
@@ -63,7 +64,7 @@ def around(
         directions[i, 0], directions[i, 1] = math.cos(peak[best]), math.sin(peak[best])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def along(P: Any, L: Any, symmetric: bool, values: Any, directions: Any, through: Any) -> int:
     """Do the same for vectors P (N, 2) as they are, w.p being a neuron's argument; return the number of local maxima.
 
@@ -78,13 +79,13 @@ def along(P: Any, L: Any, symmetric: bool, values: Any, directions: Any, through
     return found
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _differences(X: Any, i: int, P: Any) -> None:
     for j in range(len(X)):
         P[j, 0], P[j, 1] = X[j, 0] - X[i, 0], X[j, 1] - X[i, 1]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def rise(
     P: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: int, rising: bool,
     values: Any, angles: Any, through: Any,
@@ -128,14 +129,14 @@ def rise(
     return found
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _active(x: float, y: float, side: int) -> bool:
     """Whether a neuron with direction just after angle 0 (or pi) is active at (x, y)."""
     positive = x > 0.0 or (x == 0.0 and y > 0.0)
     return positive if side == 0 else not positive
 
 
-@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@inner(fastmath={"reassoc", "contract"})
 def _begin(P: Any, L: Any, side: int, C: Any) -> tuple[float, float, float]:
     """Set C (2, T) for directions just after angle 0 (or pi); return the entries xx, xy, yy of C C'."""
     C[:] = 0.0
@@ -153,7 +154,7 @@ def _begin(P: Any, L: Any, side: int, C: Any) -> tuple[float, float, float]:
     return xx, xy, yy
 
 
-@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"}, inline="always")
+@inner(fastmath={"reassoc", "contract"}, inline="always")
 def _cross(
     P: Any, L: Any, j: int, side: int, C: Any, xx: float, xy: float, yy: float
 ) -> tuple[float, float, float]:  # fmt: skip

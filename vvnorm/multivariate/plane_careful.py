@@ -10,13 +10,14 @@ taken in twice the digits as well.
 import math
 from typing import Any
 
-import numba
 import numpy as np
+
+from vvnorm.compiling import inner, kernel
 
 _SPLIT = 134217729.0  # 2^27 + 1: cuts a number into two of 26 bits (Dekker 1971)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def around(
     X: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: Any, values: Any, directions: Any, through: Any
 ) -> None:  # fmt: skip
@@ -33,7 +34,7 @@ def around(
         directions[i, 0], directions[i, 1] = math.cos(peak[best]), math.sin(peak[best])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def rise(
     P: Any, rest: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: int, rising: bool,
     values: Any, angles: Any, through: Any,
@@ -78,14 +79,14 @@ def rise(
     return found
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _active(x: float, y: float, side: int) -> bool:
     """Whether a neuron with direction just after angle 0 (or pi) is active at (x, y)."""
     positive = x > 0.0 or (x == 0.0 and y > 0.0)
     return positive if side == 0 else not positive
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@inner(inline="always")
 def sum_of(a: float, b: float) -> tuple[float, float]:
     """a + b, rounded, and what the rounding left (Knuth)."""
     s = a + b
@@ -93,7 +94,7 @@ def sum_of(a: float, b: float) -> tuple[float, float]:
     return s, (a - (s - c)) + (b - c)
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@inner(inline="always")
 def product(a: float, b: float) -> tuple[float, float]:
     """a b, rounded, and what the rounding left (Dekker)."""
     p, s, t = a * b, _SPLIT * a, _SPLIT * b
@@ -102,7 +103,7 @@ def product(a: float, b: float) -> tuple[float, float]:
     return p, ((s * t - p) + s * v + u * t) + u * v
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _add(C: Any, P: Any, rest: Any, L: Any, j: int, sign: float) -> None:
     """Switch the point j on or off."""
     for c in range(2):
@@ -113,7 +114,7 @@ def _add(C: Any, P: Any, rest: Any, L: Any, j: int, sign: float) -> None:
             C[2 + c, t] += more + (lost + left * L[j, t])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _grams(C: Any) -> tuple[float, float, float]:
     """Entries xx, xy, yy of C C'."""
     xx, xy, yy = 0.0, 0.0, 0.0
@@ -125,7 +126,7 @@ def _grams(C: Any) -> tuple[float, float, float]:
     return xx, xy, yy
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _square_at(C: Any, P: Any, rest: Any, j: int) -> float:
     """||w C||^2 for the unit vector w at a right angle to the point j."""
     x, y, total = P[j, 0], P[j, 1], 0.0

@@ -1,28 +1,13 @@
-"""How kernels are compiled: in one place, so that first calls stay short.
+"""What all kernels of this package share."""
 
-numba keeps a kernel until the file that it stands in changes, whatever becomes of what it calls. After a change to one of
-these modules delete `vvnorm/**/*.nbi`, or callers in others go on with the old code.
-
-Kernels return no named tuples to Python, whose constructors are Python code: if Ctrl-C interrupts one, numba goes on with
-nothing in its place, and the process ends with a segmentation fault. As arguments they do no harm.
-"""
-
-from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 
+from vvnorm.compiling import part, plain
 from vvnorm.data import Array
 
-kernel = partial(numba.njit, cache=True, error_model="numpy", no_cfunc_wrapper=True)
-"""For functions that Python calls."""
-
-plain = partial(kernel, _nrt=False)
-"""For those of them that allocate nothing: no references are counted. Callers bring the room to work in."""
-
-part = partial(plain, no_cpython_wrapper=True)
-"""For functions that only kernels call: without the wrapper they compile in half the time."""
+__all__ = ["ANY_ORDER", "ZERO", "clear", "copy", "fixed", "is_sorted", "part", "plain"]
 
 ZERO: Any = np.int64(0)
 """Where kernels start to count. From the literal 0 the type changes with the first step, and then all types of the function

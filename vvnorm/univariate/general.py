@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vvnorm.data import Array
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS
 from vvnorm.units import unit
-from vvnorm.univariate import entries, first_call, many_knots
+from vvnorm.univariate import entries, many_knots
 from vvnorm.univariate.compiled import fixed, plain
 from vvnorm.univariate.knots import DualSweep, KnotFunction, complete, next_knots
 from vvnorm.univariate.problem import Found, Problem
@@ -218,7 +218,6 @@ class _Descent:
         segments, offsets = (np.diff(rounds.x[f.rows]), sums[0], sums[1], sums[2]), np.arange(T + 1)
         self.z, jumps, values = np.empty((3, k, T))
         target = KnotFunction(f.rows, np.empty((2, T)), jumps, values, np.empty((k - 1, T)))
-        first_call.finish(squared=False)
         banded = k > most_dense(T) and many_knots.are_even(segments[0])
         labels, limit, room = (mean, fitted), NEWTON, make_room(k, T, T, most_dense(T) if banded else k)
         if banded:

@@ -6,15 +6,15 @@ Compiled at first use and cached on disk; nothing is compiled at import.
 import math
 from typing import Any
 
-import numba
 import numpy as np
 
+from vvnorm.compiling import inner, kernel
 from vvnorm.tolerances import LABEL_ROUNDING
 
 _ROUNDING = float(LABEL_ROUNDING)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def scan(x: Any, Y: Any, norms: Any, cosines: Any, steepest: Any, flat: Any) -> None:
     """Fill in what one pass over sorted data tells.
 
@@ -62,7 +62,7 @@ def scan(x: Any, Y: Any, norms: Any, cosines: Any, steepest: Any, flat: Any) -> 
         previous_gap = gap
 
 
-@numba.njit(cache=True, fastmath={"reassoc"})
+@inner(fastmath={"reassoc"})
 def _dot(u: Any, v: Any) -> float:
     """Sum of products in any order, which lets it be computed several terms at a time."""
     total = 0.0
@@ -71,7 +71,7 @@ def _dot(u: Any, v: Any) -> float:
     return total
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def exact_jumps(x: Any, Y: Any, magic: Any, jumps: Any) -> None:
     """Fill `jumps` (N - 2, T) with differences of slopes rounded by adding and subtracting `magic` (T,)."""
     n, T = Y.shape
@@ -85,7 +85,7 @@ def exact_jumps(x: Any, Y: Any, magic: Any, jumps: Any) -> None:
             last[t] = slope
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel()
 def unit_curvatures(x: Any, Y: Any, norms: Any, start: int, out: Any) -> None:
     """Fill `out` (m, T) with curvature over norm at the inner points start .. start + m - 1; zero where the norm is."""
     m, T = out.shape
@@ -103,7 +103,7 @@ def unit_curvatures(x: Any, Y: Any, norms: Any, start: int, out: Any) -> None:
                 out[i - start - 1, t] = out[i - start - 1, t] / size if size > 0.0 else 0.0
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _scaled_norm(v: Any) -> float:
     largest = 0.0
     for t in range(len(v)):
@@ -117,7 +117,7 @@ def _scaled_norm(v: Any) -> float:
     return largest * math.sqrt(square)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@inner()
 def _scaled_cosine(u: Any, v: Any) -> float:
     a, b = _scaled_norm(u), _scaled_norm(v)
     if a == 0.0 or b == 0.0 or not (a < np.inf and b < np.inf):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vvnorm.data import Array
 from vvnorm.threads import usable_threads
 from vvnorm.units import unit
-from vvnorm.univariate import blocks, first_call, many_knots
+from vvnorm.univariate import blocks, many_knots
 from vvnorm.univariate.compiled import ZERO, fixed, part, plain
 from vvnorm.univariate.knots import MOST_FIRST, KnotFunction, complete, first_knots, next_knots, tally
 from vvnorm.univariate.problem import Found, Problem
@@ -159,7 +159,6 @@ class SquaredRounds(Rounds):
 
     def _search(self, count: int, limits: tuple[float, float, float, float], most: int) -> _Best:
         """Find the line if it is not known, and do up to `most` rounds from `count` knots that are in place, if any."""
-        first_call.finish(squared=True)
         progress = _Progress(self.line_fit, _NONE, count, 0, 0, 0.0, False, False, -1)
         while True:
             at_most = (most, self.few)

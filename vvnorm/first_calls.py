@@ -1,0 +1,99 @@
+"""Calls that between them compile all that first calls would have to wait for: `vvnorm compile`."""
+
+from collections.abc import Callable, Iterator
+from time import perf_counter
+
+import numpy as np
+
+from vvnorm.compiling import compiled_here
+from vvnorm.data import Array
+
+__all__ = ["compile_all"]
+
+
+def compile_all() -> Iterator[tuple[str, int, float]]:
+    """Compile what is not on disk, part by part.
+
+    Yields
+    ------
+    (str, int, float)
+        What the part is for, how many functions were compiled (0 if all were on disk), and seconds.
+    """
+    for name, calls in PARTS.items():
+        before, began = compiled_here(), perf_counter()
+        calls()
+        yield name, compiled_here() - before, perf_counter() - began
+
+
+def _waves(n: int, inputs: int = 1) -> tuple[Array, Array]:
+    rng = np.random.default_rng(0)
+    X = np.arange(float(n)) if inputs == 1 else rng.standard_normal((n, inputs))
+    return X, rng.standard_normal((n, 2))
+
+
+def _interpolants() -> None:
+    from vvnorm.certify import certify
+    from vvnorm.solution import interpolate
+
+    x, Y = _waves(9)
+    found = interpolate(x, Y)
+    found.verify()
+    certify(found.network, x, Y)
+
+
+def _fits() -> None:
+    from vvnorm.certify import certify
+    from vvnorm.fitting import fit
+    from vvnorm.piecewise import PiecewiseLinear
+
+    x, Y = _waves(40)
+    fit(x, Y, 0.3).verify()
+    x, Y = _waves(1000)
+    fit(x, Y[:, :1], 1e-6, tol=1e-3)  # many knots
+    x, Y = _waves(9000)
+    fit(x, Y, 1e6)  # many blocks
+    x, Y = _waves(5)
+    certify(PiecewiseLinear(x, Y), x, Y, lam=0.3)
+
+
+def _losses() -> None:
+    from vvnorm.fitting import fit
+
+    x, Y = _waves(40)
+    classes = (Y > 0).astype(np.float64)
+    fit(x, classes, 0.3, loss="logistic").verify()
+    fit(x, classes, 0.3, loss=["hinge", "huber:0.5"]).verify()
+
+
+def _several(inputs: int) -> Callable[[], None]:
+    def calls() -> None:
+        from vvnorm.fitting import fit
+        from vvnorm.neuron_bound import neuron_bound
+        from vvnorm.solution import interpolate
+
+        X, Y = _waves(7, inputs)
+        fit(X, Y, 0.3, tol=1e-3).verify()
+        if inputs == 2:
+            fit(X[:, 0], Y, 0.3, penalise_bias=True, tol=1e-3).verify()
+        if inputs == 4:
+            neuron_bound(X, Y, budget=10)  # where cells are too many
+            interpolate(*_waves(25, 10), max_iter=1)
+
+    return calls
+
+
+def _weights_of_tasks() -> None:
+    from vvnorm.minimum_norm import minimum_norm
+
+    minimum_norm(np.array([[1.0, 0.0], [0.0, 4.0]]))
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "interpolants of one input, and their verifier": _interpolants,
+    "fits of one input, and their verifier": _fits,
+    "fits of one input, other losses": _losses,
+    "two inputs, and their verifier": _several(2),
+    "three inputs, and their verifier": _several(3),
+    "more inputs, and their verifier": _several(4),
+    "weights of tasks": _weights_of_tasks,
+}
