@@ -29,6 +29,7 @@ _PARTS = {
     "vvnorm.multivariate.plane": ("solver for two inputs", 4),
     "vvnorm.multivariate": ("solver for more inputs", 14),
     "vvnorm.neuron_bound": ("verifier for two and three inputs", 10),
+    "vvnorm.careful_circle": ("verifier for close points in the plane", 4),
     "vvnorm.sphere_cells": ("verifier for more inputs", 7),
 }
 """What modules, and those in them, are for, and in how many seconds a core with nothing else to do compiles them."""

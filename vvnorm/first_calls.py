@@ -75,6 +75,8 @@ def _several(inputs: int) -> Callable[[], None]:
         fit(X, Y, 0.3, tol=1e-3).verify()
         if inputs == 2:
             fit(X[:, 0], Y, 0.3, penalise_bias=True, tol=1e-3).verify()
+            close = np.vstack([X, X[:1] + 1e-9])
+            interpolate(close, np.vstack([Y, Y[:1]]), tol=1e-3).verify()
         if inputs == 4:
             neuron_bound(X, Y, budget=10)  # where cells are too many
             interpolate(*_waves(25, 10), max_iter=1)
