@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -211,11 +212,14 @@ def test_the_order_of_samples_does_not_matter_and_weights_are_repetitions() -> N
 
 def test_a_time_limit_leaves_a_bound_and_a_network() -> None:
     X, y = waves(25, features=3)
-    model = VVNormRegressor(0.1, time_limit=1e-9).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match=r"relative gap of .* only, not to tol = 1e-06 .*raise time_limit"):
+        model = VVNormRegressor(0.1, time_limit=1e-9).fit(X, y)
     assert model.solution_.provenance["status"] == "time limit"
     assert model.score(X, y) > 0.5
-    assert VVNormInterpolator(time_limit=1e-9).fit(X, y).score(X, y) == pytest.approx(1)
-    path = VVNormRegressorCV([1.0, 0.1], cv=2, time_limit=1e-9).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="raise time_limit"):
+        assert VVNormInterpolator(time_limit=1e-9).fit(X, y).score(X, y) == pytest.approx(1)
+    with pytest.warns(ConvergenceWarning, match="raise time_limit"):
+        path = VVNormRegressorCV([1.0, 0.1], cv=2, time_limit=1e-9).fit(X, y)
     assert path.solution_.provenance["status"] == "time limit"
     for limit, error in ((0, ValueError), (-1, ValueError), ("a", TypeError)):
         with pytest.raises(error, match="time_limit must be"):
@@ -224,7 +228,8 @@ def test_a_time_limit_leaves_a_bound_and_a_network() -> None:
 
 def test_climbing_stops_early_unless_more_is_asked_for() -> None:
     X, y = waves(25, features=10)
-    model = VVNormInterpolator().fit(X, y)
+    with pytest.warns(ConvergenceWarning, match=r"\(status: round limit\); raise max_iter"):
+        model = VVNormInterpolator().fit(X, y)
     assert model.solution_.provenance["status"] == "round limit"
     assert model.n_iter_ == 10
     np.testing.assert_allclose(model.predict(X), y, atol=1e-9)
@@ -325,6 +330,78 @@ def test_three_classes_share_their_kinks() -> None:
     assert np.isfinite(model.predict_proba([[-1e6], [1e6]])).all()
 
 
+# --- missing labels ---------------------------------------------------------------------------------------------------
+
+
+def with_gaps(n: int = 40, features: int = 1):
+    X, Y = waves(n, 2, features=features)
+    Y[::3, 0], Y[1::4, 1], Y[5] = np.nan, np.nan, np.nan
+    return X, Y
+
+
+@pytest.mark.parametrize("features", [1, 2])
+def test_regression_takes_missing_labels_output_by_output(features: int) -> None:
+    X, Y = with_gaps(14 if features == 2 else 40, features)
+    model = VVNormRegressor(0.1, tol=1e-4).fit(X, Y)
+    assert model.gap_ <= 1e-4
+    assert model.solution_.value == pytest.approx(fit(X, Y, 0.1).value, rel=1e-4)
+    between = VVNormInterpolator(tol=1e-4).fit(X, Y)
+    present = ~np.isnan(Y)
+    np.testing.assert_allclose(between.predict(X)[present], Y[present], atol=1e-6)
+    assert between.solution_.value == pytest.approx(interpolate(X, Y).value, rel=1e-4)
+    expected = [r2_score(Y[here, t], model.predict(X)[here, t]) for t, here in enumerate(present.T)]
+    assert model.score(X, Y) == pytest.approx(np.mean(expected))
+
+
+def test_samples_without_a_label_do_not_count() -> None:
+    X, y = waves(40)
+    y[::4] = np.nan
+    known = ~np.isnan(y)
+    for model in (VVNormRegressor(0.1), VVNormInterpolator()):
+        gaps, without = clone(model).fit(X, y), clone(model).fit(X[known], y[known])
+        np.testing.assert_array_equal(gaps.predict(X), without.predict(X))
+        assert gaps.score(X, y) == without.score(X[known], y[known])
+
+
+@pytest.mark.parametrize("unknown", [np.nan, None])
+def test_classes_may_be_missing(unknown: Any) -> None:
+    X, y = waves(60)
+    labels = np.where(y > 0, "up", "down").astype(object) if unknown is None else (y > 0).astype(float)
+    labels[::4] = unknown
+    known = np.arange(60) % 4 > 0
+    model = VVNormClassifier(0.3).fit(X, labels)
+    without = VVNormClassifier(0.3).fit(X[known], labels[known].astype(str if unknown is None else float))
+    np.testing.assert_array_equal(model.predict_proba(X), without.predict_proba(X))
+    assert len(model.classes_) == 2
+    assert model.score(X, labels) == np.mean(without.predict(X)[known] == labels[known]) > 0.7
+    folds = KFold(3, shuffle=True, random_state=0)
+    assert np.isfinite(cross_val_score(VVNormClassifier(0.3), X, labels, cv=folds)).all()
+
+
+def test_cross_validation_with_missing_labels() -> None:
+    X, Y = with_gaps(60)
+    Y[:30, 1] = np.nan  # the first of two folds has no label of this output to fit, the second none to judge by
+    assert np.isfinite(cross_val_score(VVNormRegressor(0.1), X, with_gaps(60)[1], cv=3)).all()
+    model = VVNormRegressorCV([1.0, 0.1], cv=2).fit(X, Y)
+    assert model.gap_ <= 1e-6
+    mass = (~np.isnan(Y)).sum()
+    for k, (train, test) in enumerate(KFold(2).split(X)):
+        for i, lam in enumerate(model.lams_):
+            alone = fit(X[train], Y[train, 0], lam * (~np.isnan(Y[train])).sum() / mass)
+            expected = np.nanmean((alone(X[test])[:, 0] - Y[test, 0]) ** 2) / 2
+            assert model.cv_errors_[i, k] == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(ValueError, match="in a fold no output has labels both"):
+        VVNormRegressorCV([1.0, 0.1], cv=2).fit(X, Y[:, 1])
+
+
+def test_a_fit_that_is_not_proved_as_well_as_asked_for_warns() -> None:
+    X, _ = waves(60)
+    apart = np.where(X[:, 0] > 3, "a", "b")  # separated classes: there is no minimiser
+    with pytest.warns(ConvergenceWarning, match=r"VVNormClassifier is proved .* raise tol or lam"):
+        model = VVNormClassifier(1e-9).fit(X, apart)
+    assert model.gap_ > 1e-6
+
+
 # --- drawing ----------------------------------------------------------------------------------------------------------
 
 
@@ -350,8 +427,10 @@ def test_fits_of_several_features_can_be_drawn(features: int, panels: int, tmp_p
     assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
     if features == 3:
         np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), model.solution_(model.solution_.X)[:, 0])
+        with pytest.warns(ConvergenceWarning):
+            hurried = VVNormInterpolator(time_limit=1e-9).fit(X, y)
         with pytest.raises(ValueError, match="interpolant of 3 inputs cannot be drawn"):
-            VVNormInterpolator(time_limit=1e-9).fit(X, y).plot()
+            hurried.plot()
 
 
 def test_residuals_are_drawn_and_classes_as_probabilities() -> None:
@@ -376,7 +455,10 @@ def test_residuals_are_drawn_and_classes_as_probabilities() -> None:
         (VVNormInterpolator(), [[0], [np.inf], [1]], [0, 1, 2], "Input X contains infinity"),
         (VVNormInterpolator(tol=2), [[0], [2], [1]], [0, 1, 2], "tol must lie"),
         (VVNormRegressor(), [[0], [1], [np.nan]], [0, 1, 2], "Input X contains NaN"),
-        (VVNormRegressor(), [[0], [1], [2]], [0, 1, np.nan], "Input y contains NaN"),
+        (VVNormRegressor(), [[0], [1], [2]], [0, 1, np.inf], "Input y contains infinity"),
+        (VVNormRegressor(), [[0], [1], [2]], [np.nan] * 3, "y: no sample that counts has a label"),
+        (VVNormInterpolator(), [[0], [1], [2]], [[0, np.nan], [1, np.nan], [2, np.nan]], "output 1 has no label at all"),
+        (VVNormClassifier(), [[0], [1], [2]], [np.nan] * 3, "no sample that counts has a class"),
         (VVNormRegressor(-1.0), [[0], [1], [2]], [0, 1, 2], "lam must be"),
         (VVNormRegressor(loss="cubic"), [[0], [1], [2]], [0, 1, 2], "loss 'cubic' is unknown"),
         (VVNormClassifier(), [[0], [1], [2]], ["a", "a", "a"], "one class only"),

@@ -5,18 +5,32 @@ share their kinks, and `solution_` holds what was found with its certificate, wh
 
 Samples are passed on in an order of their own and without those of weight 0, so that what is found depends neither on their
 order nor on whether samples are repeated or weighted.
+
+Labels may be missing: NaN in y, for regression in single outputs, None among classes that are no numbers, or a mask. A
+missing label has no loss; samples without any do not count, and scores are those of the labels there are. Where a solver
+stops before the proved gap is at most `tol`, `fit` warns.
 """
 
 import os
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import check_cv
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from vvnorm.data import Array, as_count, as_lams
 from vvnorm.fitting import Fit, LossLike, fit, lambda_max, warm_fits
@@ -39,6 +53,8 @@ _ANY = 1.0  # lam, where all give the same fit
 _FOLDS = 1e-2  # relative gap of fits of several features that only serve to choose lam: its neighbours lie 2.8 times off
 _CLIMBING = 10  # rounds by default where the search is by climbing: some seconds for 200 samples
 _CLIMBING_ON_PATHS = 2  # for each of many lams: a fit starts from the neurons of the last one
+_REACHED = "tolerance reached"  # status of solvers that have seen the gap closed, exactly
+_LIMITS = {"round limit": "max_iter", "time limit": "time_limit"}  # what to raise, by what ended a solver
 
 
 class _Estimator(BaseEstimator):
@@ -56,11 +72,14 @@ class _Estimator(BaseEstimator):
         return {"tol": self.tol, "max_iter": max_iter, "time_limit": self.time_limit}
 
     def _samples(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, **checks: Any
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, dtype: Any
     ) -> tuple[Array, NDArray[Any], Array | None]:
-        """Inputs (n, d), labels and weights (n,) or None."""
+        """Inputs (n, d), labels of a dtype, which may be missing, and weights (n,) or None."""
         X, y = check_held(X, "X"), self._given_labels(y)
-        inputs, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2, **checks)
+        of_inputs = {"dtype": np.float64, "ensure_min_samples": 2}
+        of_labels = {"dtype": dtype, "ensure_2d": False, "ensure_all_finite": "allow-nan"}
+        inputs, labels = validate_data(self, X, y, validate_separately=(of_inputs, of_labels))
+        check_consistent_length(inputs, labels)
         if sample_weight is None:
             return inputs, labels, None
         weights = _check_sample_weight(
@@ -73,6 +92,33 @@ class _Estimator(BaseEstimator):
     def _given_labels(self, y: Any) -> Any:
         """What is masked as NaN; refused unless the labels are numbers that float64 holds."""
         return check_held(without_mask(y, "y", allow_missing=True), "y")
+
+    def _checked(self) -> Self:
+        """Warn where the solution is not proved to be as close to optimal as was asked for.
+
+        The certificate, which may take long, is made only where the solver itself has not seen the gap closed.
+        """
+        solution = self.solution_
+        facts = solution.solver if isinstance(solution, Fit) else solution.provenance
+        status = str(facts.get("status", facts["method"]))
+        if status != _REACHED and not (solution.gap <= self.tol or self._is_rounding()):
+            other = "tol or lam" if hasattr(self, "lam") else "tol"
+            limit = next((name for word, name in _LIMITS.items() if word in status), other)
+            warnings.warn(
+                f"{type(self).__name__} is proved optimal to a relative gap of {solution.gap:.2g} only, not to "
+                f"tol = {self.tol:.2g} (status: {status}); raise {limit}",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return self
+
+    def _is_rounding(self) -> bool:
+        """Whether a fit leaves nothing but the rounding of the labels."""
+        if isinstance(self.solution_, Interpolant):
+            return False
+        weights = getattr(self.solution_, "weights", None)
+        sizes = np.nan_to_num(self.solution_.Y) ** 2 * (1.0 if weights is None else weights)
+        return bool(self.solution_.value <= LABEL_ROUNDING**2 * np.sum(sizes))
 
     def _evaluate(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
@@ -121,15 +167,33 @@ class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
     def _data(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> tuple[Array, Array, Array | None]:
-        """Inputs (n, d), labels (n, T) and weights (n,) or None."""
-        inputs, labels, weights = self._samples(X, y, sample_weight, multi_output=True, y_numeric=True)
+        """Inputs (n, d), labels (n, T), NaN = missing, and weights (n,) or None."""
+        inputs, labels, weights = self._samples(X, y, sample_weight, np.float64)
         self._flat = labels.ndim == 1
-        return inputs, labels.reshape(len(inputs), -1).astype(np.float64), weights
+        return inputs, labels.reshape(len(inputs), -1), weights
 
     def predict(self, X: ArrayLike) -> Array:
         """Evaluate the solution at X, shape (n, d); shape (n,) if labels were given so, else (n, T)."""
         values = self._evaluate(X)
         return values[:, 0] if self._flat else values
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """R^2 of the predictions for the labels that are not missing, y of shape (n,) or (n, T); the mean over outputs."""
+        fitted = self._evaluate(X)
+        y = self._given_labels(y)
+        labels = check_array(y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y")
+        check_consistent_length(fitted, labels, sample_weight)
+        labels = labels.reshape(len(fitted), -1)
+        if labels.shape != fitted.shape:
+            raise ValueError(f"y has {labels.shape[1]} outputs; the estimator was fitted to {fitted.shape[1]}")
+        scores = []
+        for values, known, present in zip(fitted.T, labels.T, ~np.isnan(labels).T, strict=True):
+            if present.any():
+                weights = None if sample_weight is None else np.asarray(sample_weight)[present]
+                scores.append(r2_score(known[present], values[present], sample_weight=weights))
+        if not scores:
+            raise ValueError("y has no label at all (every entry is NaN)")
+        return float(np.mean(scores))
 
 
 class VVNormRegressor(_Regressor):
@@ -189,7 +253,7 @@ class VVNormRegressor(_Regressor):
         self.solution_ = fit(
             x, labels, self.lam, loss=self.loss, weights=weights, skip=self.skip, **self._effort(x, labels)
         )
-        return self
+        return self._checked()
 
 
 class VVNormRegressorCV(_Regressor):
@@ -267,7 +331,7 @@ class VVNormRegressorCV(_Regressor):
         self.cv_errors_ = np.column_stack([self._errors(x, labels, shares, *fold) for fold in folds])
         self.lam_ = float(self.lams_[np.argmin(self.cv_errors_.mean(axis=1))])
         self.solution_ = fit(*whole[:2], self.lam_, loss=self.loss, weights=whole[2], **self._effort(*whole[:2]))
-        return self
+        return self._checked()
 
     def _grid(self, x: Array, labels: Array, weights: Array | None) -> Array:
         if self.lams is not None and not isinstance(self.lams, int | np.integer):
@@ -275,29 +339,36 @@ class VVNormRegressorCV(_Regressor):
         usual = _LAMS if x.shape[1] == 1 else _LAMS_SEVERAL
         count = usual if self.lams is None else as_count(self.lams, "lams", 1)
         largest = lambda_max(x, labels, loss=self.loss, weights=weights)
-        sizes = np.abs(labels) if weights is None else weights[:, None] * np.abs(labels)
+        sizes = np.nan_to_num(np.abs(labels) if weights is None else weights[:, None] * np.abs(labels))
         if largest <= LABEL_ROUNDING * np.sum(sizes) * np.max(np.ptp(x, axis=0)):  # nothing to choose
             return np.array([_ANY])
         return largest * np.geomspace(1.0, _SMALLEST, count)
 
     def _errors(self, x: Array, labels: Array, weights: Array, train: NDArray[np.intp], test: NDArray[np.intp]) -> Array:
-        """Weighted mean loss on the samples `test` of fits to the samples `train`, per lam."""
+        """Weighted mean loss on the samples `test` of fits to the samples `train`, per lam.
+
+        Outputs without a label on either side tell nothing, and are left out of both.
+        """
+        mass = np.where(np.isnan(labels), 0.0, weights[:, None])
+        outputs = mass[train].any(axis=0) & mass[test].any(axis=0)
         if not (weights[train].any() and weights[test].any()):
             raise ValueError("sample_weight is 0 for all samples that a fold fits or leaves out")
-        lams = self.lams_ * (weights[train].sum() / weights.sum())
-        given, known, shares = _in_order(x[train], labels[train], weights[train])
+        if not outputs.any():
+            raise ValueError("y: in a fold no output has labels both among the samples fitted and among those left out")
+        lams = self.lams_ * (mass[train].sum() / mass.sum())
+        losses = np.array(as_losses(self.loss, labels.shape[1]))[outputs].tolist()
+        given, known, shares = _in_order(x[train], labels[np.ix_(train, outputs)], weights[train])
         effort = self._effort(given, known, _CLIMBING_ON_PATHS)
         if x.shape[1] > 1:
             effort["tol"] = max(self.tol, _FOLDS)
-        fit_next = warm_fits(given, known, loss=self.loss, weights=shares, climb=True, **effort)
-        losses = as_losses(self.loss, labels.shape[1])
-        left_out = canonical_labels(labels, losses)[test]
+        fit_next = warm_fits(given, known, loss=losses, weights=shares, climb=True, **effort)
+        left_out, mass = canonical_labels(labels[:, outputs], tuple(losses))[test], mass[np.ix_(test, outputs)]
         errors, start = [], None
         for lam in lams:
             found, start = fit_next(lam, start)
             fitted = found(x[test])
-            each = sum(loss.value(fitted[:, t], left_out[:, t]) for t, loss in enumerate(losses))
-            errors.append(np.average(each / len(losses), weights=weights[test]))
+            each = np.column_stack([loss.value(fitted[:, t], left_out[:, t]) for t, loss in enumerate(losses)])
+            errors.append(np.average(np.where(mass > 0, each, 0.0), weights=mass))
         return np.array(errors)
 
 
@@ -346,7 +417,7 @@ class VVNormInterpolator(_Regressor):
         """Interpolate y, shape (n,) or (n, T), at X, shape (n, d)."""
         x, labels, _ = _in_order(*self._data(X, y))
         self.solution_ = interpolate(x, labels, skip=self.skip, **self._effort(x, labels))
-        return self
+        return self._checked()
 
 
 class VVNormClassifier(ClassifierMixin, _Estimator):
@@ -393,9 +464,14 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to X, shape (n, d), and classes y, shape (n,), with weights (n,) of the samples' losses."""
-        x, labels, weights = self._samples(X, y, sample_weight)
-        if weights is not None:  # a class needs a sample that counts
-            x, labels, weights = x[weights > 0], labels[weights > 0], weights[weights > 0]
+        x, labels, weights = self._samples(X, y, sample_weight, None)
+        labels = column_or_1d(labels, warn=True)
+        counts = ~_missing(labels) if weights is None else ~_missing(labels) & (weights > 0)
+        if not counts.any():
+            raise ValueError("y: no sample that counts has a class")
+        x, labels, weights = x[counts], labels[counts], None if weights is None else weights[counts]
+        if labels.dtype.kind == "O" and not counts.all():
+            labels = np.array(labels.tolist())  # without what is missing they may be numbers
         check_classification_targets(labels)
         self.classes_, place = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
@@ -403,11 +479,24 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
         targets = place.astype(np.float64)[:, None] if len(self.classes_) == 2 else np.eye(len(self.classes_))[place]
         x, targets, weights = _in_order(x, targets, weights)
         self.solution_ = fit(x, targets, self.lam, loss="logistic", weights=weights, **self._effort(x, targets))
-        return self
+        return self._checked()
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Part of the samples whose classes y, shape (n,), are predicted; of those whose class is not missing."""
+        fitted, labels = self.predict(X), column_or_1d(self._given_labels(y))
+        check_consistent_length(fitted, labels, sample_weight)
+        present = ~_missing(labels)
+        weights = None if sample_weight is None else np.asarray(sample_weight)[present]
+        known = labels[present].astype(fitted.dtype)
+        return float(accuracy_score(known, fitted[present], sample_weight=weights))
 
     def _given_labels(self, y: Any) -> Any:
-        """Classes of any kind, none masked."""
-        return without_mask(y, "y")
+        """Classes of any kind; what is masked is missing."""
+        if not np.ma.is_masked(y):
+            return y
+        classes = np.ma.getdata(y).astype(object)
+        classes[np.ma.getmaskarray(y)] = None
+        return classes
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Log-odds at X, shape (n, d): of the second class, shape (n,), or of each of more classes, shape (n, classes)."""
@@ -442,9 +531,21 @@ def _climbs(x: Array, labels: Array) -> bool:
     return not searched_exactly(x, labels.shape[1])
 
 
+def _missing(classes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which classes (n,) are missing: NaN, None, or another object that does not equal itself, as that of pandas."""
+    if classes.dtype.kind != "O":
+        return np.isnan(classes) if classes.dtype.kind == "f" else np.zeros(len(classes), dtype=np.bool_)
+    return np.array([one is None or (one != one) is not False for one in classes])
+
+
 def _in_order(x: Array, labels: Array, weights: Array | None) -> tuple[Array, Array, Array | None]:
-    """Samples that count, sorted by features and then by labels."""
+    """Samples that count and have a label, sorted by features and then by labels."""
+    counts = ~np.isnan(labels).all(axis=1)
     if weights is not None:
-        x, labels, weights = x[weights > 0], labels[weights > 0], weights[weights > 0]
+        counts &= weights > 0
+    if not counts.any():
+        raise ValueError("y: no sample that counts has a label")
+    if not counts.all():
+        x, labels, weights = x[counts], labels[counts], None if weights is None else weights[counts]
     order = np.lexsort(np.hstack([x, labels]).T[::-1])
     return x[order], labels[order], None if weights is None else weights[order]
