@@ -882,6 +882,8 @@ def test_the_verifier_imports_nothing_that_makes_solutions(module: ModuleType) -
         "os",
         "sys",
         "collections",
+        "contextlib",
+        "contextvars",
         "dataclasses",
         "functools",
         "heapq",

@@ -806,6 +806,36 @@ def test_a_full_disk_leaves_no_output(run: Command, monkeypatch: pytest.MonkeyPa
     assert files() == {"data.csv"}
 
 
+# --- missing labels and limits of time ------------------------------------------------------------------------------------
+
+
+def test_training_takes_missing_labels_and_judges_by_those_there_are(run: Command) -> None:
+    data = write("gaps.csv", {"x": [0, 1, 2, 3, 4], "y": [0, 1, None, 1, 0], "z": [1, None, 0, 1, 2]})
+    columns = ("--x", "x", "--y", "y,z")
+    done = run(
+        "train", data, *columns, "--seeds", 2, "--steps", 200, "--lam", 0.1, "--out", "net.npz", "--json", "all.json"
+    )
+    assert done.code in (0, 2)
+    assert "some labels are missing" in done.out
+    rows = json.loads(Path("all.json").read_text())["runs"]
+    assert [row["seed"] for row in rows] == [0, 1]
+    assert all(0 <= row["lower_bound"] <= row["objective"] for row in rows)
+    refused(run("train", data, *columns, "--polish"), "polish is for the squared loss with all labels")
+    refused(run("train", data, *columns[:3], "y", "--plot", "net.pdf"), "--plot draws training with all labels")
+
+
+def test_limits_of_time_on_the_command_line(run: Command) -> None:
+    data = write("data.csv", ZIGZAG)
+    limit = ("--time-limit", 1e-9)
+    done = run("solve", data, *XY, "--lam", 0.01, *limit, "--out", "net.npz")
+    assert done.code == 1
+    assert "time_limit ended the search" in done.out
+    assert run("certify", "net.npz", data, *XY, "--lam", 0.01, *limit).code == 1
+    assert run("certify", "net.npz", data, *XY, "--lam", 0.01, "--time-limit", 100).code == 1
+    assert run("path", data, *XY, "--lams", 3, *limit).code == 1
+    assert run("solve", data, *XY, "--lam", 0.01, "--time-limit", 100).code == 0
+
+
 # --- interruption -----------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,8 @@ from vvnorm.univariate import general, many_knots, reduced, squared
 
 Array = NDArray[np.float64]
 
+GOES_ON = np.zeros(1, np.int64)  # nobody asks for an end
+
 
 def problem(k: int, groups: int, outputs: int, seed: int) -> tuple[Any, NDArray[np.int64], Array, Array]:
     """Segments, offsets of groups, multipliers (some zero) and dual variables at k knots, some of them close together."""
@@ -50,7 +52,7 @@ def hessian(segments: Any, offsets: NDArray[np.int64], mu: Array, z: Array) -> A
 @pytest.mark.parametrize("seed", range(3))
 def test_steps_are_those_of_the_hessian(k: int, groups: int, outputs: int, seed: int) -> None:
     segments, offsets, mu, z = problem(k, groups, outputs, seed)
-    model = many_knots._Model(segments, offsets, 1.0, mu, z, np.linalg.norm(z, axis=1))
+    model = many_knots._Model(segments, offsets, 1.0, mu, z, np.linalg.norm(z, axis=1), GOES_ON)
     H, rng = hessian(segments, offsets, mu, z), np.random.default_rng(seed)
     chosen = np.zeros(k, bool)
     chosen[1:-1] = rng.integers(0, 2, k - 2)
@@ -69,7 +71,7 @@ def test_steps_are_those_of_the_hessian(k: int, groups: int, outputs: int, seed:
 def test_the_models_minimum_has_no_way_down(bold: bool, seed: int) -> None:
     segments, offsets, mu, z = problem(20, 2, 3, seed)
     norms = np.linalg.norm(z, axis=1)
-    model = many_knots._Model(segments, offsets, 1.0, mu, z, norms)
+    model = many_knots._Model(segments, offsets, 1.0, mu, z, norms, GOES_ON)
     v, H = model.minimum(bold=bold)[1:-1], hessian(segments, offsets, mu, z)
     g = 0.5 * (norms**2 - 1)
     if bold:

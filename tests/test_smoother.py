@@ -230,7 +230,8 @@ def minimised(H: Array, b: Array, chosen: NDArray[np.bool_]) -> Array:
     m = len(b)
     v = np.empty(m)
     room = (np.empty((m + 2, m)), np.empty(m), np.empty(m, dtype=np.int64), np.empty(m, dtype=np.bool_))
-    nonnegative_minimum(H, b, chosen.copy(), v, *room)
+    goes_on = np.zeros(1, dtype=np.int64)
+    nonnegative_minimum(H, b, chosen.copy(), v, *room, goes_on)
     return v
 
 

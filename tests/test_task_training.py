@@ -280,3 +280,28 @@ def test_alternating_leaves_the_other_tasks_rows_alone():
     first, last = result.history["losses"][0, 0], result.losses[0]
     assert result.weighting == Alternating()
     assert last[0] != first[0]
+
+
+# --- how far from the optimum -----------------------------------------------------------------------------------------
+
+
+def test_networks_trained_on_missing_labels_are_judged_by_the_labels_there_are() -> None:
+    rng = np.random.default_rng(0)
+    x = np.linspace(0, 3, 20)
+    Y = np.column_stack([np.abs(x - 1), np.sin(2 * x)]) + 0.05 * rng.standard_normal((20, 2))
+    Y[::3, 0], Y[1::4, 1] = np.nan, np.nan
+    result = train(x, Y, lam=0.05, seeds=2, steps=1500, progress=False)
+    best = fit(x, Y, 0.05)
+    for network, judged in zip(result.networks, result.certificates(), strict=True):
+        off = network(x[:, None]) - Y
+        objective = np.nansum(off**2) / 2 + 0.05 * network.vv_norm
+        assert judged.objective == pytest.approx(objective, rel=1e-12)
+        assert judged.lower_bound == pytest.approx(best.value, rel=1e-5)
+        assert 0 < judged.gap < 0.05
+        assert all(
+            "not proved optimal" in complaint for complaint in judged.complaints(network, x, Y, weights=result.weights)
+        )
+    with pytest.raises(ValueError, match="weighting 'uncertainty' moves during training"):
+        train(x, Y, lam=0.05, weighting="uncertainty", steps=2, progress=False).certificates()
+    with pytest.raises(ValueError, match="lam is 0"):
+        train(x, Y, lam=0, steps=2, progress=False).certificates()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vvnorm.certify import Certificate, as_rows
 from vvnorm.certify_regularised import FitCertificate
-from vvnorm.data import read_npz
+from vvnorm.data import as_count, read_npz
 from vvnorm.files import atomic_write, plain
 from vvnorm.losses import Loss
 
@@ -42,6 +42,8 @@ def save_certificate(certificate: Certificate | FitCertificate, path: str | os.P
     facts["kind"] = next(name for name, kind in _KINDS.items() if isinstance(certificate, kind))
     if isinstance(certificate, FitCertificate):
         facts["losses"] = [[loss.name, loss.parameter] for loss in certificate.losses]
+    if certificate.additions is not None:
+        facts["additions"] = certificate.additions
     arrays: dict[str, Any] = {"certificate": np.array(json.dumps(plain(facts), allow_nan=False))}
     if certificate.dual is not None:
         arrays["dual"] = as_rows(certificate.dual)
@@ -86,6 +88,8 @@ def _read(arrays: dict[str, NDArray[Any]]) -> Certificate | FitCertificate:
         options[name] = facts[name]
     if kind is FitCertificate:
         options["losses"] = tuple(Loss(name, _number(value, name)) for name, value in facts["losses"])
+    if facts.get("additions") is not None:
+        options["additions"] = as_count(facts["additions"], "additions")
     return kind(**options)
 
 

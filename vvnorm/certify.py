@@ -22,7 +22,7 @@ VV(f) >= sum_i <Lambda_i, f(x_i)> / g, where g bounds the response of one neuron
 import math
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, overload
@@ -88,6 +88,9 @@ class Certificate:
         by rows in the caller's order, its largest entry between 1/2 and 1.
     penalise_bias : bool
         Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||; dual, distance and distance_bound are then as for several inputs.
+    additions : int or None
+        Most additions that the bound of a neuron's response may take (`vvnorm.neuron_bound`), for several inputs; None as
+        by default.
     """
 
     residual: float
@@ -101,6 +104,7 @@ class Certificate:
     skip: bool
     dual: Rows = field(repr=False)
     penalise_bias: bool = False
+    additions: int | None = None
 
     def __repr__(self) -> str:
         return lines(
@@ -129,9 +133,12 @@ class Certificate:
         tol : float
             Largest relative gap and relative residual of an optimal interpolant.
         """
+        from vvnorm.neuron_bound import within_additions
+
         network = as_network(network)
         try:
-            again = _judge_interpolant(network, X, Y, self.dual, self.skip, self.penalise_bias)
+            with within_additions(self.additions):
+                again = _judge_interpolant(network, X, Y, self.dual, self.skip, self.penalise_bias)
         except ValueError as error:
             return [str(error)]
         found = [
@@ -218,6 +225,8 @@ def certify(
     dual: Rows | None = None,
     skip: bool = True,
     penalise_bias: bool = False,
+    time_limit: float | None = None,
+    advance: Callable[[int, float, float], object] | None = None,
 ) -> Certificate: ...
 
 
@@ -233,6 +242,8 @@ def certify(
     lam: float,
     loss: "str | Loss | Sequence[str | Loss]" = "squared",
     weights: ArrayLike | None = None,
+    time_limit: float | None = None,
+    advance: Callable[[int, float, float], object] | None = None,
 ) -> "FitCertificate": ...
 
 
@@ -247,6 +258,8 @@ def certify(
     lam: float = 0.0,
     loss: "str | Loss | Sequence[str | Loss]" = "squared",
     weights: ArrayLike | None = None,
+    time_limit: float | None = None,
+    advance: Callable[[int, float, float], object] | None = None,
 ) -> "Certificate | FitCertificate":
     """Say how close a network is to a minimal-VV-norm interpolant, or to the best regularised fit, with proof.
 
@@ -279,6 +292,11 @@ def certify(
         0 for interpolation; above it, strength of regularisation.
     loss, weights
         Of a regularised fit; see `vvnorm.certify_regularised.certify_fit`.
+    time_limit : float, optional
+        Seconds, about: one half is for the solver, where it is asked, and the rest for the proof. The bound is as valid,
+        but may be further from the optimum.
+    advance : callable, optional
+        Called after each round of the solver with its number and the bounds on what it minimises.
 
     Returns
     -------
@@ -292,13 +310,13 @@ def certify(
     from vvnorm.piecewise import PiecewiseLinear
 
     network = network if isinstance(network, PiecewiseLinear) else as_network(network)
-    if dual is None:
-        from vvnorm.duals import certify_against_optimum
 
-        return certify_against_optimum(
-            network, X, Y, lam=lam, loss=loss, weights=weights, skip=skip, penalise_bias=penalise_bias
-        )
-    return judge(network, X, Y, dual=dual, lam=lam, loss=loss, weights=weights, skip=skip, penalise_bias=penalise_bias)
+    options: Any = {"lam": lam, "loss": loss, "weights": weights, "skip": skip, "penalise_bias": penalise_bias}
+    if dual is not None and time_limit is None:
+        return judge(network, X, Y, dual=dual, **options)
+    from vvnorm.duals import certify_against_optimum
+
+    return certify_against_optimum(network, X, Y, dual=dual, time_limit=time_limit, advance=advance, **options)
 
 
 def judge(

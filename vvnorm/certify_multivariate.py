@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm.certify import Certificate, Rows, _norms, _power_of_two, _scaled, _vv_norm
 from vvnorm.data import Array, RepeatedInput, as_inputs, as_labels, require_two_points
 from vvnorm.network import ReLUNetwork
-from vvnorm.neuron_bound import neuron_bound, ray_bound
+from vvnorm.neuron_bound import most_additions, neuron_bound, ray_bound
 from vvnorm.tolerances import EPS
 
 _BLOCK = 1 << 20  # entries of a hidden layer held at once
@@ -79,6 +79,7 @@ def certify_points(
         skip=skip,
         dual=Lambda,
         penalise_bias=penalise_bias,
+        additions=most_additions(),
     )
 
 
@@ -329,16 +330,21 @@ def _with_one(x: Array, x_unit: float) -> Array:
 def largest_response(x: Array, Lambda: Array, penalise_bias: bool, x_unit: float) -> float:
     """Bound the response of a neuron of ||w|| = 1, or of ||(w, b)|| = 1, at the points x_unit * x; in units x_unit."""
     points = _with_one(x, x_unit) if penalise_bias else x
-    return _remembered(points.tobytes(), points.shape, Lambda.tobytes(), Lambda.shape, penalise_bias)
+    return _remembered(points.tobytes(), points.shape, Lambda.tobytes(), Lambda.shape, penalise_bias, most_additions())
 
 
 @lru_cache(maxsize=4)
 def _remembered(
-    points: bytes, points_shape: tuple[int, int], Lambda: bytes, shape: tuple[int, int], penalise_bias: bool
+    points: bytes,
+    points_shape: tuple[int, int],
+    Lambda: bytes,
+    shape: tuple[int, int],
+    penalise_bias: bool,
+    additions: int | None,
 ) -> float:
     """Remember the bound of the last few duals: many networks are judged by one, and it may take seconds."""
     bound = ray_bound if penalise_bias else neuron_bound
-    return bound(np.frombuffer(points).reshape(points_shape), np.frombuffer(Lambda).reshape(shape))
+    return bound(np.frombuffer(points).reshape(points_shape), np.frombuffer(Lambda).reshape(shape), budget=additions)
 
 
 def evaluate(network: ReLUNetwork, x: Array, x_unit: float, y_unit: float) -> tuple[Array, Array, Array]:

@@ -44,6 +44,7 @@ from vvnorm.certify_regularised import (
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
 from vvnorm.losses import Loss, as_losses, canonical_labels, label_power
 from vvnorm.network import ReLUNetwork
+from vvnorm.neuron_bound import most_additions
 from vvnorm.tolerances import EPS
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def certify_fit_points(
         skip=skip,
         dual=given,
         penalise_bias=penalise_bias,
+        additions=most_additions(),
     )
 
 

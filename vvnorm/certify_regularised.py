@@ -87,6 +87,9 @@ class FitCertificate:
         The dual array that was given, by rows in the caller's order.
     penalise_bias : bool
         Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||.
+    additions : int or None
+        Most additions that the bound of a neuron's response may take (`vvnorm.neuron_bound`), for several inputs; None as
+        by default.
     """
 
     objective: float
@@ -99,6 +102,7 @@ class FitCertificate:
     skip: bool
     dual: Rows | None = field(repr=False)
     penalise_bias: bool = False
+    additions: int | None = None
 
     def __repr__(self) -> str:
         losses = ", ".join(dict.fromkeys(map(str, self.losses)))
@@ -133,12 +137,15 @@ class FitCertificate:
         tol : float
             Largest relative gap of an optimal fit.
         """
+        from vvnorm.neuron_bound import within_additions
+
         function = function if isinstance(function, PiecewiseLinear) else as_network(function)
         try:
-            again = certify_fit(
-                function, X, Y, self.lam, loss=self.losses, weights=weights, skip=self.skip, dual=self.dual,
-                penalise_bias=self.penalise_bias,
-            )  # fmt: skip
+            with within_additions(self.additions):
+                again = certify_fit(
+                    function, X, Y, self.lam, loss=self.losses, weights=weights, skip=self.skip, dual=self.dual,
+                    penalise_bias=self.penalise_bias,
+                )  # fmt: skip
         except (TypeError, ValueError) as error:
             return [str(error)]
         found = [

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from vvnorm.task_data import TaskData
     from vvnorm.training import TrainingResult
     from vvnorm.training.comparison import Comparison
+    from vvnorm.training.task_trainer import TaskTraining
     from vvnorm.verification import Drawn
 
 OK, NOT_CERTIFIED, INCONCLUSIVE, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
@@ -134,7 +135,7 @@ LimitOption = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        help="Then take the best so far, with its bound; of each fit, several inputs.",
+        help="Then take the best so far, with its bound; of each fit. Proofs take as long at most.",
         show_default=False,
     ),
 ]
@@ -350,6 +351,7 @@ def solve(
 ) -> int:
     """Find the interpolant of least VV norm, or with --lam the best fit, with a proof."""
     from vvnorm.files import write_json
+    from vvnorm.neuron_bound import additions_in, within_additions
 
     _check_outputs(json, out, plot, save_certificate)
     _check_combination(lam, loss, relative, auxiliary, sparse, save_certificate)
@@ -370,7 +372,8 @@ def solve(
         solution = _interpolated(dataset, auxiliary, sparse, options)
     else:
         solution = _fitted(dataset, lam, relative, _losses(loss, dataset.y_names), sparse, options)
-    complaints = solution.verify()
+    with within_additions(additions_in(time_limit)):
+        complaints = solution.verify()
     _say_labels(dataset)
     for name, text in solution.summary_lines(dataset.y_names):
         _say(f"{name:>18}  {text}")
@@ -469,6 +472,7 @@ def fits_along_path(
 
     from vvnorm.files import write_json
     from vvnorm.fitting import fit_path
+    from vvnorm.neuron_bound import additions_in, within_additions
 
     _check_outputs(json, None, plot)
     for option, value in (("--from", start), ("--to", stop)):
@@ -489,7 +493,8 @@ def fits_along_path(
         fits = fit_path(dataset.X, dataset.Y, strengths, loss=losses, advance=step, **options)
         rows = []
         for fit in fits:
-            rows.append(fit.record() | {"complaints": fit.verify()})
+            with within_additions(additions_in(time_limit)):
+                rows.append(fit.record() | {"complaints": fit.verify()})
             step(fit)
     _say_labels(dataset)
     bends = "knots" if "knots" in rows[0] else "neurons"
@@ -535,6 +540,7 @@ def certify(
     seed: SeedOption = 0,
     repeats: RepeatsOption = RepeatsPolicy.error,
     tol: TolOption = 1e-6,
+    time_limit: LimitOption = None,
     json: JsonOption = None,
 ) -> int:
     """Say how close a saved network is to the interpolant of least VV norm or to the best fit, or check such a proof."""
@@ -547,7 +553,7 @@ def certify(
     _check_outputs(json, certificate=save_certificate)
     if not 0 < tol < 1:
         raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
-    if certificate and (lam is not None or loss or penalise_bias or not skip or save_certificate):
+    if certificate and (lam is not None or loss or penalise_bias or not skip or save_certificate or time_limit):
         raise ValueError("--certificate says itself what is proved; it goes with none of the options that make another")
     if lam is None and (loss or relative):
         option = "--loss" if loss else "--relative"
@@ -559,8 +565,9 @@ def certify(
     if found is None:
         losses = _losses(loss, dataset.y_names)
         if lam is not None and relative:
-            (lam,) = _relative([lam], dataset, losses, {"skip": skip, "penalise_bias": penalise_bias})
-        found = _judge(saved, dataset, lam, losses, skip, penalise_bias)
+            convention = {"skip": skip, "penalise_bias": penalise_bias}
+            (lam,) = _relative([lam], dataset, losses, convention | {"time_limit": time_limit})
+        found = _judge(saved, dataset, lam, losses, skip, penalise_bias, time_limit)
     numbers = found.numbers()
     _say_labels(dataset)
     for name, value in numbers.items():
@@ -574,16 +581,27 @@ def certify(
 
 
 def _judge(
-    network: "ReLUNetwork", dataset: "Dataset", lam: float | None, losses: list[str], skip: bool, penalise_bias: bool
+    network: "ReLUNetwork",
+    dataset: "Dataset",
+    lam: float | None,
+    losses: list[str],
+    skip: bool,
+    penalise_bias: bool,
+    time_limit: float | None,
 ) -> "Certificate | FitCertificate":
     """Certify a network as a fit, or where lam is None as an interpolant, against the global optimum."""
     from vvnorm.certify import certify as judge
 
-    if lam is None:
-        return judge(network, dataset.X, dataset.Y, skip=skip, penalise_bias=penalise_bias)
-    if not lam > 0:
-        raise ValueError(f"--lam must be positive, got {lam!r}; without it the network is judged as an interpolant")
-    return judge(network, dataset.X, dataset.Y, lam=lam, loss=losses, skip=skip, penalise_bias=penalise_bias)
+    options: dict[str, Any] = {"skip": skip, "penalise_bias": penalise_bias, "time_limit": time_limit}
+    if lam is not None:
+        if not lam > 0:
+            raise ValueError(f"--lam must be positive, got {lam!r}; without it the network is judged as an interpolant")
+        options |= {"lam": lam, "loss": losses}
+    with _Progress() as progress:
+        certificate: Certificate | FitCertificate = judge(
+            network, dataset.X, dataset.Y, advance=progress.rounds("solving"), **options
+        )
+    return certificate
 
 
 @app.command()
@@ -634,8 +652,6 @@ def train(
     """
     import warnings
 
-    import numpy as np
-
     from vvnorm.data import has_missing
     from vvnorm.files import write_json
     from vvnorm.training import train as run
@@ -647,9 +663,8 @@ def train(
     dataset = _load(data, x, y, form, aux, sigma, seed, repeats, fit=bool(lam) and not exact)
     if plot and dataset.X.shape[1] != 1:
         raise ValueError(f"--plot needs one input column, got {', '.join(dataset.x_names)}")
-    if has_missing(dataset.Y):
-        row, column = (int(place[0]) for place in np.isnan(dataset.Y).nonzero())
-        raise ValueError(f"label {dataset.y_names[column]!r} is missing in row {row}; `vvnorm tasks` trains without")
+    if plot and has_missing(dataset.Y):
+        raise ValueError("--plot draws training with all labels; some are missing")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # said below, as notes
         result = run(
@@ -676,6 +691,8 @@ def train(
             dtype=dtype,
             device=device,
         )
+    if has_missing(dataset.Y):
+        return _conclude_training_with_gaps(result, out, json)
     rows, complaints = _training_rows(result, tol)
     for note in result.notes:
         _say(note)
@@ -695,6 +712,28 @@ def train(
         gap = rows[result.best_run]["gap"]
         _say(f"certified: the best network, of seed {result.seeds[result.best_run]}, has a relative gap of {gap:.2g}")
     return INCONCLUSIVE if result.notes else NOT_CERTIFIED if complaints else OK
+
+
+def _conclude_training_with_gaps(result: "TaskTraining", out: Path | None, json: Path | None) -> int:
+    """Show, save and judge networks trained on labels of which some are missing: at the lam they were trained at."""
+    from vvnorm.files import write_json
+    from vvnorm.words import name_of
+
+    _say(f"some labels are missing: trained and judged as fits to those there are, lam = {result.lam:.6g}")
+    rows = [{"seed": s, **c.numbers()} for s, c in zip(result.seeds, result.certificates(), strict=True)]
+    columns = ("objective", "loss", "vv_norm", "lower_bound", "gap")
+    table = _Table("seed", *(name_of(name) for name in columns))
+    for row in rows:
+        table.row(str(row["seed"]), *(f"{row[name]:.6g}" for name in columns))
+    table.show()
+    for note in result.notes:
+        _say(note)
+    if out:
+        result.best.save(out)
+    if json:
+        found = {"lam": result.lam, "settings": result.settings, "notes": result.notes}
+        write_json(json, found | {"runs": rows, "history": result.history})
+    return INCONCLUSIVE if result.notes else OK
 
 
 def _training_rows(result: "TrainingResult", tol: float) -> tuple[list[dict[str, Any]], list[str]]:
@@ -1262,7 +1301,7 @@ def _relative(ratios: list[float], dataset: "Dataset", losses: list[str], option
     from vvnorm.fitting import lambda_max
 
     convention = {name: options[name] for name in ("skip", "penalise_bias")}
-    largest = lambda_max(dataset.X, dataset.Y, loss=losses, **convention)
+    largest = lambda_max(dataset.X, dataset.Y, loss=losses, time_limit=options.get("time_limit"), **convention)
     if not largest > 0:
         best = "a line" if options["skip"] and dataset.X.shape[1] == 1 else "an affine function"
         raise ValueError(

@@ -53,8 +53,8 @@ def _say_that_nothing_is_kept() -> None:
     _LOG.warning("compiled code cannot be kept and is made anew by every process; NUMBA_CACHE_DIR may name a folder for it")
 
 
-kernel = partial(_compiled, error_model="numpy", no_cfunc_wrapper=True)
-"""For functions that Python calls."""
+kernel = partial(_compiled, error_model="numpy", no_cfunc_wrapper=True, nogil=True)
+"""For functions that Python calls. They give up its lock, so that a progress bar moves and a limit of time is seen."""
 
 inner = partial(kernel, no_cpython_wrapper=True)
 """For functions that only kernels call: without the wrapper they compile in half the time."""

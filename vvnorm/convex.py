@@ -16,17 +16,24 @@ Whatever the values cost, the network through them is connect-the-dots; so fits 
 VV norm whose losses keep to budgets, are programs in the values as well.
 
 CVXPY hands all of them to Clarabel. Solver and status are recorded and never trusted: what counts is the certificate.
+
+*Close inputs.* Inputs within a small part of all inputs' span share one knot and one value in fits: where they do not,
+Clarabel fails. The certificate is about all labels, so it says what that costs. An interpolant has to follow all labels;
+`plain_interpolation` gives one that needs no solver.
 """
 
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from vvnorm.certify import as_rows
 from vvnorm.data import Array, as_count, as_generator, as_inputs, as_labels, as_strength, as_weights, sorted_univariate
+from vvnorm.deadline import TIME_LIMIT
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.univariate.interpolation import ConnectTheDots, connect_sorted
@@ -35,8 +42,14 @@ from vvnorm.validation import as_float64
 _USABLE = ("optimal", "optimal_inaccurate", "user_limit")
 # More than Clarabel may reach: by its own word it then ends inaccurate, but with gaps far below those of its defaults.
 _STRICT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
+_TOGETHER = (1e-9, 0.0, 1e-6)  # parts of the span within which inputs of a fit share a knot, tried in turn
 _BEND = 1e-8  # bends of a fit below this part of all its curvature are solver noise, and are made straight
+_LEAST_TIME = 1e-3  # seconds for the solver, however late it is: a point of some kind
 _SNAP = 1e-6  # shares of a curvature closer than this to 0 or 1 are solver noise; either choice interpolates exactly
+
+
+class SpanError(ValueError):
+    """Inputs span more orders of magnitude than a program can hold in one unit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,7 +285,9 @@ def _neurons(W: ArrayLike, b: ArrayLike, d: int, penalise_bias: bool) -> tuple[A
     return checked.W, checked.b, np.where(sizes > 0, sizes, np.inf)
 
 
-def curvature_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True) -> CurvatureSolution:
+def curvature_interpolation(
+    X: ArrayLike, Y: ArrayLike, *, skip: bool = True, time_limit: float | None = None
+) -> CurvatureSolution:  # fmt: skip
     """Solve the interpolation problem in the values at the data points; for missing labels, or no skip connection.
 
     Parameters
@@ -283,6 +298,8 @@ def curvature_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True) ->
         Labels; NaN = missing, and then an unknown.
     skip : bool
         Whether the skip connection A is free; otherwise A = 0. The output bias c is always free.
+    time_limit : float, optional
+        Seconds after which the solver ends with what it has.
 
     Raises
     ------
@@ -307,7 +324,8 @@ def curvature_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True) ->
         place = coo_array((np.ones(len(row)), (row + n * output, np.arange(len(row)))), shape=(n * T, len(row)))
         values = values + cp.reshape(place @ free, (n, T), order="F")
     cost, constraints, P = _curvature_cost(values, per_gap, skip)
-    provenance = _solve(cp.Problem(cp.Minimize(cost), constraints))
+    end = None if time_limit is None else time.monotonic() + time_limit
+    provenance = _solve(cp.Problem(cp.Minimize(cost), constraints), end)
     if len(row):
         filled = labels.copy()
         filled[row, output] = free.value * height + middle[output]
@@ -321,6 +339,35 @@ def curvature_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True) ->
         eta[0] = -np.ravel(constraints[-1].dual_value)
     network = dots.network if skip else _without_skip(dots, P.value[: n - 2] * (height / reach))
     return CurvatureSolution(network, eta, dots, provenance)
+
+
+def plain_interpolation(x: Array, labels: Array, *, skip: bool = True) -> CurvatureSolution:
+    """Interpolate without a solver: not at the least cost, but with a dual certificate that says how far from it.
+
+    Missing labels are put on the line between their neighbours. Without a skip connection neurons rise right of the segment
+    that is least steep, and fall left of it: they cost as much as the curvature and the slope of that segment.
+
+    Parameters
+    ----------
+    x : (N,) array
+        Two inputs or more, strictly increasing.
+    labels : (N, T) array
+        NaN = missing.
+    skip : bool
+        As in `curvature_interpolation`.
+    """
+    filled = labels.copy()
+    for column in filled.T:
+        known = ~np.isnan(column)
+        column[~known] = np.interp(x[~known], x[known], column[known])
+    dots = connect_sorted(x, filled)
+    network = dots.network
+    if not skip:
+        level = int(np.argmin(row_norms(dots.slopes(0, len(x) - 1))))
+        rising = dots.curvatures(0, len(x) - 2)
+        rising[:level] = 0.0
+        network = _without_skip(dots, rising)
+    return CurvatureSolution(network, as_rows(dots.dual), dots, {"solver": "none", "status": "no solver was used"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -365,6 +412,7 @@ def curvature_fit(
     loss: Losses = "squared",
     weights: ArrayLike | None = None,
     skip: bool = True,
+    time_limit: float | None = None,
 ) -> CurvatureFit:
     """Minimise, over all networks, the sum over present labels of weight * loss(f(x_i), y_i) plus lam * VV(f).
 
@@ -382,6 +430,8 @@ def curvature_fit(
         Finite non-negative factors of the losses, 1 by default; not all 0 for any output.
     skip : bool
         Whether the skip connection A is free; otherwise A = 0. The output bias c is always free.
+    time_limit : float, optional
+        Seconds after which the solver ends with what it has.
 
     Raises
     ------
@@ -397,10 +447,18 @@ def curvature_fit(
     """
     import cvxpy as cp
 
-    lam, program = as_strength(lam), _FitProgram(X, Y, loss, weights, skip)
-    strength = lam / (program.reach * program.height * program.heaviest)
-    problem = cp.Problem(cp.Minimize(sum(program.losses) + strength * program.cost), program.constraints)
-    provenance = _solve_strictly(problem)
+    lam, end = as_strength(lam), None if time_limit is None else time.monotonic() + time_limit
+    for together in _TOGETHER:
+        try:
+            program = _FitProgram(X, Y, loss, weights, skip, together)
+            strength = lam / (program.reach * program.height * program.heaviest)
+            problem = cp.Problem(cp.Minimize(sum(program.losses) + strength * program.cost), program.constraints)
+            provenance = _solve_strictly(problem, end)
+        except (RuntimeError, SpanError):
+            if together == _TOGETHER[-1]:
+                raise
+            continue
+        break
     size = program.height * program.heaviest
     return program.fit(float(problem.value) * size * program.height, size, provenance)
 
@@ -459,7 +517,15 @@ class _FitProgram:
     Labels of classes have no unit; where one output has such labels, all are left as they are.
     """
 
-    def __init__(self, X: ArrayLike, Y: ArrayLike, loss: Losses, weights: ArrayLike | None, skip: bool) -> None:
+    def __init__(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        loss: Losses,
+        weights: ArrayLike | None,
+        skip: bool,
+        together: float = 0.0,
+    ) -> None:
         import cvxpy as cp
 
         inputs = as_inputs(X)
@@ -475,6 +541,9 @@ class _FitProgram:
         self.x, place = np.unique(inputs[:, 0], return_inverse=True)
         if len(self.x) < 2:
             raise ValueError(f"X has 1 distinct value ({float(self.x[0])!r}); a fit is determined by two or more")
+        if together:
+            first = _spread_rows(self.x, together * float(self.x[-1] - self.x[0]))
+            self.x, place = self.x[first], np.searchsorted(first, place.ravel(), side="right") - 1
         self.reach, per_gap = _reach_and_inverse_gaps(self.x)
         self.middle, self.height = _middle_and_height(labels)
         classes = np.array([kind.name in ("logistic", "hinge") for kind in kinds])
@@ -506,6 +575,14 @@ class _FitProgram:
             dual[self._present[:, t], t] = tie.dual_value * dual_unit
         provenance |= {"units": {"x": self.reach, "y": self.height}}
         return CurvatureFit(value, network, self.x, values, dual, provenance)
+
+
+def _spread_rows(x: Array, apart: float) -> NDArray[np.intp]:
+    """Rows of increasing inputs, each the first that is further than `apart` from the one before."""
+    rows, row = [0], 0
+    while (row := int(np.searchsorted(x, x[row] + apart, side="right"))) < len(x):
+        rows.append(row)
+    return np.array(rows)
 
 
 def _loss_expression(loss: Loss, fitted: Any, labels: Array, unit: float) -> Any:
@@ -564,7 +641,7 @@ def _reach_and_inverse_gaps(x: Array) -> tuple[float, Array]:
         reach = x[-1] - x[0]
         per_gap = reach / np.diff(x)
     if not np.isfinite(per_gap).all():
-        raise ValueError(
+        raise SpanError(
             "X spans more orders of magnitude than the convex program can hold in one unit; rescale parts of it"
         )
     return float(reach), per_gap
@@ -601,17 +678,24 @@ def _middle_and_height(labels: Array) -> tuple[Array, float]:
     return low / 2 + high / 2, float(np.max(high / 2 - low / 2)) or 1.0
 
 
-def _solve_strictly(problem: Any) -> dict[str, Any]:
+def _solve_strictly(problem: Any, end: float | None = None) -> dict[str, Any]:
     """Solve to more digits than `_solve`, if that can be."""
     try:
-        return _solve(problem, **_STRICT)
+        return _solve(problem, end, **_STRICT)
     except RuntimeError:
-        return _solve(problem)
+        return _solve(problem, end)
 
 
-def _solve(problem: Any, **options: float) -> dict[str, Any]:
-    """Run Clarabel with options; return solver, status and version, or raise if there is no point at all."""
+def _solve(problem: Any, end: float | None = None, **options: float) -> dict[str, Any]:
+    """Run Clarabel with options; return solver, status and version, or raise if there is no point at all.
+
+    `end` is the value of time.monotonic() at which to stop.
+    """
     import cvxpy as cp
+
+    if end is not None:
+        problem.get_problem_data(cp.CLARABEL)  # kept: what follows is the solver's time alone
+        options["time_limit"] = max(end - time.monotonic(), _LEAST_TIME)
 
     with warnings.catch_warnings():
         # An inaccurate solution is judged by its certificate, not by the solver's word.
@@ -619,7 +703,10 @@ def _solve(problem: Any, **options: float) -> dict[str, Any]:
         try:
             problem.solve(solver=cp.CLARABEL, **options)
         except cp.error.SolverError as error:
-            raise RuntimeError(f"the convex program could not be solved: {error}") from None
+            # What CVXPY advises, other solvers and its verbose option, is nothing that our callers can follow.
+            reason = str(error).split(". Try another solver")[0]
+            raise RuntimeError(f"the convex program could not be solved: {reason}") from None
     if problem.status not in _USABLE or any(variable.value is None for variable in problem.variables()):
         raise RuntimeError(f"the convex program ended with status {problem.status!r} and no solution")
-    return {"solver": "CLARABEL", "status": problem.status, "cvxpy": cp.__version__}
+    over = problem.status == "user_limit" and end is not None and time.monotonic() >= end
+    return {"solver": "CLARABEL", "status": TIME_LIMIT if over else problem.status, "cvxpy": cp.__version__}

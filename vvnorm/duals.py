@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike
 from vvnorm.certify import Certificate, Rows, judge
 from vvnorm.certify_regularised import FitCertificate
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights, has_missing
+from vvnorm.deadline import as_time_limit
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
+from vvnorm.neuron_bound import additions_in, within_additions
 
 if TYPE_CHECKING:
     from vvnorm.piecewise import PiecewiseLinear
@@ -26,6 +28,8 @@ PROGRAM_LABELS: Final = 100_000
 """Most labels of one input for which a convex program is solved, where there is no skip connection or, in interpolation,
 where labels are missing: that takes up to half a minute."""
 
+Advance = Callable[[int, float, float], object]
+
 _TOL: Final = 1e-7  # tighter than what networks are judged by
 
 
@@ -34,15 +38,23 @@ def certify_against_optimum(
     X: ArrayLike,
     Y: ArrayLike,
     *,
+    dual: Rows | None = None,
     lam: float = 0.0,
     loss: str | Loss | Sequence[str | Loss] = "squared",
     weights: ArrayLike | None = None,
     skip: bool = True,
     penalise_bias: bool = False,
+    time_limit: float | None = None,
+    advance: Advance | None = None,
 ) -> Certificate | FitCertificate:
     """Judge a network by the best dual array that is known; parameters and errors are those of `vvnorm.certify`."""
     options: dict[str, Any] = {"lam": lam, "loss": loss, "weights": weights, "skip": skip, "penalise_bias": penalise_bias}
-    return best_certificate(network, X, Y, lambda: optimal_dual(X, Y, **options), **options)
+    seconds = as_time_limit(time_limit)
+    effort: dict[str, Any] = {"time_limit": None if seconds is None else seconds / 2, "advance": advance}
+    with within_additions(None if seconds is None else additions_in(seconds / 4)):  # there may be two proofs
+        if dual is not None:
+            return judge(network, X, Y, dual=dual, **options)
+        return best_certificate(network, X, Y, lambda: optimal_dual(X, Y, **options, **effort), **options)
 
 
 def best_certificate(
@@ -86,6 +98,8 @@ def optimal_dual(
     weights: ArrayLike | None = None,
     skip: bool = True,
     penalise_bias: bool = False,
+    time_limit: float | None = None,
+    advance: Advance | None = None,
 ) -> Rows | None:
     """Return the dual array (N, T) of the optimum, as `vvnorm.certify` takes it.
 
@@ -99,13 +113,18 @@ def optimal_dual(
         NaN = missing.
     lam, loss, weights, skip, penalise_bias
         As for `vvnorm.certify`.
+    time_limit : float, optional
+        Seconds after which the solver's best dual array so far is returned.
+    advance : callable, optional
+        Called after each round of the solver.
     """
+    effort = {"time_limit": time_limit, "advance": advance}
     try:
         inputs = as_inputs(X)
         labels = as_labels(Y, len(inputs), allow_missing=True)
         if inputs.shape[1] == 1 and not penalise_bias:
-            return _on_a_line(inputs, labels, lam, loss, weights, skip)
-        return _in_space(inputs, labels, lam, loss, weights, skip, penalise_bias)
+            return _on_a_line(inputs, labels, lam, loss, weights, skip, effort)
+        return _in_space(inputs, labels, lam, loss, weights, skip, penalise_bias, effort)
     except (ValueError, RuntimeError):  # what is wrong with the data, the verifier says
         return None
 
@@ -117,6 +136,7 @@ def _on_a_line(
     loss: str | Loss | Sequence[str | Loss],
     weights: ArrayLike | None,
     skip: bool,
+    effort: dict[str, Any],
 ) -> Rows | None:
     from vvnorm.fitting import fit
     from vvnorm.solution import interpolate
@@ -126,9 +146,9 @@ def _on_a_line(
     if (lam == 0 or not skip) and labels.size > PROGRAM_LABELS:
         return None
     if lam == 0:
-        eta: Rows = interpolate(inputs, labels, skip=skip).certificate.dual
+        eta: Rows = interpolate(inputs, labels, skip=skip, **effort).certificate.dual
         return eta
-    dual: Rows = fit(inputs, labels, lam, loss=loss, weights=weights, skip=skip, tol=_TOL).dual
+    dual: Rows = fit(inputs, labels, lam, loss=loss, weights=weights, skip=skip, tol=_TOL, **effort).dual
     return dual
 
 
@@ -140,6 +160,7 @@ def _in_space(
     weights: ArrayLike | None,
     skip: bool,
     penalise_bias: bool,
+    effort: dict[str, Any],
 ) -> Rows | None:
     from vvnorm.multivariate.problem import Convention, Points
     from vvnorm.multivariate.solution import FitProblem, interpolate_points
@@ -148,8 +169,8 @@ def _in_space(
     if len(inputs) > POINTS or not Points(inputs, convention).cloud.exact(min(labels.shape)):
         return None
     if lam == 0:
-        return interpolate_points(inputs, labels, convention, _TOL).dual
+        return interpolate_points(inputs, labels, convention, _TOL, **effort).dual
     losses = as_losses(loss, labels.shape[1])
     shares = as_weights(weights, labels.shape)
     problem = FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention)
-    return problem.fit(as_strength(lam), _TOL)[0].dual
+    return problem.fit(as_strength(lam), _TOL, **effort)[0].dual

@@ -28,13 +28,15 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm.certify import Rows, as_rows
 from vvnorm.certify_regularised import FitCertificate, certify_fit
 from vvnorm.data import Array, as_count, as_inputs, as_labels, as_lams, as_strength, as_weights
+from vvnorm.deadline import OUT_OF_TIME, TIME_LIMIT, Deadline, as_time_limit
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
-from vvnorm.solution import Solution, as_rounds, as_time_limit, as_tolerance
+from vvnorm.solution import Solution, as_rounds, as_tolerance
 from vvnorm.tolerances import GAP
 from vvnorm.univariate.compiled import fixed, is_sorted
-from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
+from vvnorm.univariate.constant import fit_constant
+from vvnorm.univariate.regularised import Advance, Found, Problem, critical_lam, known_critical_lam, solve
 from vvnorm.validation import Origin, shifted_integers
 from vvnorm.words import count, proof
 
@@ -51,6 +53,7 @@ _DIVERGING = 1e-9 * math.log(2)  # mean logistic loss: margins of about 21, prob
 _MUCH = 0.1  # a gap smaller by this factor shows that the weights are at fault
 _LARGEST = np.finfo(np.float64).max
 _METHOD = "knot generation"
+_PROGRAM = "convex program (there is no skip connection)"
 _SINGLE = "constant (one distinct input)"
 
 
@@ -76,7 +79,8 @@ class Fit(Solution):
     skip : bool
         Whether networks with a skip connection compete.
     lam_max : float or None
-        The least lam whose fit is a line, 0 for one distinct input; not computed without a skip connection.
+        The least lam whose fit is a line, 0 for one distinct input; not computed without a skip connection, or where
+        time was over before.
     found : Found
         What the solver returned: kinks, slopes, knots and values; its dual array is by rows of X.
     solver : mapping
@@ -200,7 +204,7 @@ class Fit(Solution):
     @cached_property
     def notes(self) -> list[str]:
         """What to know before using the fit; usually nothing. Certifies it."""
-        found = []
+        found = [OUT_OF_TIME] if self.solver["status"] == TIME_LIMIT else []
         if not self.gap <= self.tol:
             found.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
         if self.function is not self.network:
@@ -332,12 +336,12 @@ def fit(
         Most rounds of column generation, for several inputs. By default 300, or 100 where an exact search over all neurons
         would take too long (from some dozens of points with four inputs, or ten with seven).
     time_limit : float, optional
-        Seconds after which the best network so far is returned, with its bound. For several inputs.
+        Seconds after which the best network so far is returned, with its bound; `notes` say so. Compiling and making the
+        certificate come on top.
     seed : int
         Of the first neurons, and of searches that are not exact. For several inputs.
     advance : callable, optional
         Called after each round with its number and the bounds on what is minimised then, in units of the solver's own.
-        For several inputs.
 
     Returns
     -------
@@ -363,13 +367,14 @@ def fit(
     (0, 2, [])
     """
     strength, tol, limit, seed = as_strength(lam), as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
+    deadline = Deadline(limit)
     rounds = as_rounds(max_iter)
     (X, origin), Y = _shifted(X, penalise_bias), _opened(Y, "Y")
     if penalise_bias or _several_inputs(X):
         points = _points(X, Y, loss, weights, skip, penalise_bias, seed)
         return _from(origin, points.fit(strength, tol, max_iter=rounds, time_limit=limit, advance=advance)[0])
     problem = _problem(X, Y, loss, weights)
-    return _from(origin, _fitted(problem, strength, tol, skip))
+    return _from(origin, _fitted(problem, strength, tol, skip, deadline=deadline, advance=advance))
 
 
 def fit_path(
@@ -428,7 +433,7 @@ def warm_fits(
     time_limit: float | None = None,
     seed: int = 0,
     climb: bool = False,
-) -> Callable[[float, Any], tuple[Any, Any]]:
+) -> Callable[..., tuple[Any, Any]]:
     """Prepare data to be fitted for lam that are not known beforehand.
 
     Parameters
@@ -441,8 +446,9 @@ def warm_fits(
 
     Returns
     -------
-    callable : (lam, start) -> (fit, next start)
-        A start is None, or what came with another fit of these inputs and so many outputs.
+    callable : (lam, start, [seconds]) -> (fit, next start)
+        A start is None, or what came with another fit of these inputs and so many outputs. Seconds take the place of
+        `time_limit`.
     """
     tol, rounds, limit = as_tolerance(tol), as_rounds(max_iter), as_time_limit(time_limit)
     seed = as_count(seed, "seed")
@@ -450,15 +456,15 @@ def warm_fits(
     if penalise_bias or _several_inputs(X):
         points = _points(X, Y, loss, weights, skip, penalise_bias, seed, climb)
 
-        def fit_points(lam: float, start: Any) -> tuple[Any, Any]:
-            found, ahead = points.fit(lam, tol, start=start, max_iter=rounds, time_limit=limit)
+        def fit_points(lam: float, start: Any, seconds: float | None = limit) -> tuple[Any, Any]:
+            found, ahead = points.fit(lam, tol, start=start, max_iter=rounds, time_limit=seconds)
             return _from(origin, found), ahead or start
 
         return fit_points
     problem = _problem(X, Y, loss, weights)
 
-    def fit_sorted(lam: float, start: Any) -> tuple[Any, Any]:
-        found = _fitted(problem, lam, tol, skip, start)
+    def fit_sorted(lam: float, start: Any, seconds: float | None = limit) -> tuple[Any, Any]:
+        found = _fitted(problem, lam, tol, skip, start, Deadline(seconds))
         return _from(origin, found), found.found
 
     return fit_sorted
@@ -472,15 +478,23 @@ def lambda_max(
     weights: ArrayLike | None = None,
     skip: bool = True,
     penalise_bias: bool = False,
+    time_limit: float | None = None,
 ) -> float:
     """Return the least lam whose fit is affine (constant without a skip connection); parameters and errors as for `fit`.
 
-    With more points in three or more dimensions than an exact search can take it is the largest found, a lower bound.
+    With more points in three or more dimensions than an exact search can take, or than are searched within `time_limit`
+    seconds, it is the largest found, a lower bound.
+
+    Raises
+    ------
+    TimeoutError
+        For one input, if the best affine function is not found within `time_limit`: nothing is known then.
     """
+    deadline = Deadline(as_time_limit(time_limit))
     (X, _), Y = _shifted(X, penalise_bias), _opened(Y, "Y")
     if penalise_bias or not skip or _several_inputs(X):
-        return _points(X, Y, loss, weights, skip, penalise_bias, 0).lam_max
-    return critical_lam(_problem(X, Y, loss, weights))
+        return _points(X, Y, loss, weights, skip, penalise_bias, 0).largest_lam(deadline.end)
+    return critical_lam(_problem(X, Y, loss, weights), deadline)
 
 
 def _several_inputs(X: Any) -> bool:
@@ -516,37 +530,57 @@ def _points(
 # --- solving ----------------------------------------------------------------------------------------------------------
 
 
-def _fitted(problem: Problem, lam: float, tol: float, skip: bool, start: Found | None = None) -> Fit:
+def _fitted(
+    problem: Problem,
+    lam: float,
+    tol: float,
+    skip: bool,
+    start: Found | None = None,
+    deadline: Deadline | None = None,
+    advance: Advance | None = None,
+) -> Fit:
     if not (skip or problem.is_single):
-        return _fitted_without_skip(problem, lam, tol)
-    found = solve(problem, lam, tol=tol, start=start)
+        return _fitted_without_skip(problem, lam, tol, deadline or Deadline())
+    found = solve(problem, lam, tol=tol, start=start, deadline=deadline, advance=advance)
+    stopped = TIME_LIMIT if found.limited else f"stopped at a relative gap of {found.gap:.2g}"
     solver = {
         "method": _SINGLE if problem.is_single else _METHOD,
-        "status": "tolerance reached" if found.gap <= tol else f"stopped at a relative gap of {found.gap:.2g}",
+        "status": "tolerance reached" if found.gap <= tol else stopped,
         "rounds": found.rounds,
         "steps": found.steps,
         **_versions(),
         "seconds": found.seconds,
     }
-    # The solver has come across lam_max, so it costs nothing here.
-    lam_max = critical_lam(problem) if skip else None
+    # The solver has come across lam_max, unless there was no time for it.
+    lam_max = known_critical_lam(problem) if skip else None
     return Fit(_network(found), **_fields(problem, tol, lam), skip=skip, lam_max=lam_max, found=found, solver=solver)
 
 
-def _fitted_without_skip(problem: Problem, lam: float, tol: float) -> Fit:
+def _fitted_without_skip(problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
+    """Fit by a convex program; where that fails, or time is over, a constant may be the best there is."""
     from vvnorm.convex import curvature_fit
 
     began = time.perf_counter()
     solved = problem.solved
-    result = curvature_fit(problem.x, problem.Y, lam, loss=solved.losses, weights=solved.weights, skip=False)
+    options: dict[str, Any] = {"weights": solved.weights, "skip": False, "time_limit": deadline.left}
+    try:
+        result = curvature_fit(problem.x, problem.Y, lam, loss=solved.losses, **options)
+    except RuntimeError as error:
+        return _constant(problem, lam, tol, f"{error}; the fit is a constant")
     found = _found(result, time.perf_counter() - began)
-    solver = {
-        "method": "convex program (there is no skip connection)",
-        **result.provenance,
-        **_versions(),
-        "seconds": found.seconds,
-    }
-    return Fit(result.network, **_fields(problem, tol, lam), skip=False, lam_max=None, found=found, solver=solver)
+    solver = {"method": _PROGRAM, **result.provenance, **_versions(), "seconds": found.seconds}
+    fields = _fields(problem, tol, lam)
+    fitted = Fit(result.network, **fields, skip=False, lam_max=None, found=found, solver=solver)
+    if solver["status"] != TIME_LIMIT:
+        return fitted
+    return min(fitted, _constant(problem, lam, tol, TIME_LIMIT), key=lambda one: one.value)
+
+
+def _constant(problem: Problem, lam: float, tol: float, status: str) -> Fit:
+    """Return the best constant as a fit without a skip connection."""
+    found = replace(fit_constant(problem.solved), gap=math.nan)
+    solver = {"method": _PROGRAM, "status": status, **_versions(), "seconds": found.seconds}
+    return Fit(_network(found), **_fields(problem, tol, lam), skip=False, lam_max=None, found=found, solver=solver)
 
 
 def _found(result: "CurvatureFit", seconds: float) -> Found:

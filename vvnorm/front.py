@@ -23,6 +23,11 @@ bound is on a.L, and the denominator is what the weighted problem costs at C. It
 network, and, unlike a.L, is not nil where the budget suffices for interpolation. (Where an affine function fits all tasks
 of the mixture, or separates their classes, so that a logistic loss falls to 0 without end, it is about a constant's loss.)
 
+*Where bounds are out of reach*, in four and more inputs, where no exact search over all neurons is affordable, the search
+goes by the solver's estimates, and a bound is proved for the last fit of each mixture only: `gaps` says how far it is.
+
+*When time is over* the mixtures that are left get the best affine function, and bounds of 0.
+
 *Weakly Pareto points.* Where a_t = 0, any network that is best for the other tasks will do. Here task t gets its best
 affine function (constant, without a skip connection), which costs nothing: the limit of a_t -> 0 where the best network of
 the others is unique and uses up the budget. Where it does not, what is left of the budget is not spent on task t, and
@@ -30,8 +35,8 @@ another network may be better in t and no worse in the others.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations, product
 from typing import Any
@@ -41,9 +46,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify_regularised import FitCertificate, certify_fit
 from vvnorm.data import Array, as_count, as_inputs, as_labels, as_weights
-from vvnorm.fitting import LossLike, warm_fits
+from vvnorm.deadline import TIME_LIMIT, Deadline, as_time_limit
+from vvnorm.fitting import Fit, LossLike, warm_fits
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.neuron_bound import additions_in, within_additions
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solution import as_tolerance, interpolate
 from vvnorm.tolerances import GAP
@@ -159,11 +166,14 @@ class Support:
         A fit at that price of the outputs whose tasks have a weight.
     dual : (N, T') array or None
         Dual array of the proof, by rows of the data; None for the one that follows from the function (`certify_fit`).
+    additions : int or None
+        As in `FitCertificate`.
     """
 
     lam: float
     function: ReLUNetwork | PiecewiseLinear = field(repr=False)
     dual: Any = field(repr=False)
+    additions: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +202,8 @@ class ParetoFront:
         (a.L - bound) / (a.L + lam C); 0 for 0 / 0. About a.L at its bound, relative to the weighted problem's value.
     tol : float
         Largest gap that `verify` accepts.
+    status : str
+        Whether a limit of time ended the search.
     """
 
     data: TaskData
@@ -204,6 +216,7 @@ class ParetoFront:
     supports: tuple[Support, ...] = field(repr=False)
     gaps: Array = field(repr=False)
     tol: float
+    status: str = "all mixtures searched"
 
     def __len__(self) -> int:
         return len(self.networks)
@@ -241,8 +254,9 @@ class ParetoFront:
         outputs, _ = self.data.weighted(mixture)
         try:
             losses = self.data.task_losses(network)
-            proof = self.data.certify(support.function, mixture, support.lam, support.dual)
-            point = self.data.certify(_outputs(network, outputs), mixture, support.lam, support.dual)
+            with within_additions(support.additions):
+                proof = self.data.certify(support.function, mixture, support.lam, support.dual)
+                point = self.data.certify(_outputs(network, outputs), mixture, support.lam, support.dual)
         except (TypeError, ValueError) as error:
             return [str(error)]
         loss, cost = float(mixture @ losses), network.vv_norm
@@ -369,7 +383,9 @@ def pareto_front(
     mixtures: int | ArrayLike = 21,
     skip: bool = True,
     tol: float = GAP,
+    time_limit: float | None = None,
     seed: int = 0,
+    advance: Callable[[int, Array, float], object] | None = None,
 ) -> ParetoFront:
     """Trace the Pareto front of the task losses of all networks of at most a VV norm, with proofs.
 
@@ -391,8 +407,13 @@ def pareto_front(
         measured in units of what the best affine function loses. Two tasks: evenly spaced shares of the first, falling.
     tol : float
         Gap to reach for each mixture (see `ParetoFront.gaps`), and up to which `verify` accepts it.
+    time_limit : float, optional
+        Seconds for the whole front, shared equally by the mixtures that are left; `status` of the front says if they were
+        too few. Then gaps are larger, and bounds may be 0.
     seed : int
         For several inputs; as in `fit`.
+    advance : callable, optional
+        Called after each mixture with its number, from 1, the losses of the tasks and the gap.
 
     Returns
     -------
@@ -410,14 +431,18 @@ def pareto_front(
     >>> front.losses.shape, front.verify()
     ((5, 2), [])
     """
-    budget, tol = _as_budget(vv_norm), as_tolerance(tol)
+    budget, tol, deadline = _as_budget(vv_norm), as_tolerance(tol), Deadline(as_time_limit(time_limit))
     data = _task_data(X, Y, loss, weights, tasks, skip)
-    search = _Search(data, budget, tol, as_count(seed, "seed"))
+    search = _Search(data, budget, tol, as_count(seed, "seed"), deadline)
     table = _as_mixtures(mixtures, search.units)
     points, guess = [], _FIRST
-    for mixture in table:
+    for number, mixture in enumerate(table, 1):
+        left = deadline.left
+        search.deadline = deadline if left is None else Deadline(left / (len(table) - number + 1))
         point, guess = search.point(mixture, guess)
         points.append(point)
+        if advance is not None:
+            advance(number, point.losses, point.gap)
     return ParetoFront(
         data,
         budget,
@@ -429,6 +454,7 @@ def pareto_front(
         supports=tuple(point.support for point in points),
         gaps=np.array([point.gap for point in points]),
         tol=tol,
+        status=TIME_LIMIT if any(point.hurried for point in points) else "all mixtures searched",
     )
 
 
@@ -447,7 +473,9 @@ class _Trial:
     support : Support or None
         Proof of `bound`, if there is one.
     bound : float
-        On a.L of all networks that cost the budget or less.
+        On a.L of all networks that cost the budget or less; an estimate where there is no proof.
+    dual : array or None
+        What a proof is made from, where there is none yet.
     """
 
     lam: float
@@ -456,6 +484,7 @@ class _Trial:
     network: ReLUNetwork
     support: Support | None
     bound: float
+    dual: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -467,6 +496,7 @@ class _Point:
     bound: float
     support: Support
     gap: float
+    hurried: bool
 
 
 class _Search:
@@ -484,14 +514,14 @@ class _Search:
         The same losses, but for straight tasks what a constant loses.
     """
 
-    def __init__(self, data: TaskData, budget: float, tol: float, seed: int) -> None:
-        self.data, self.budget, self.tol = data, budget, tol
+    def __init__(self, data: TaskData, budget: float, tol: float, seed: int, deadline: Deadline) -> None:
+        self.data, self.budget, self.tol, self.deadline = data, budget, tol, deadline
         self.limits: dict[str, Any] = {"tol": max(tol * _SHARE, _ROUNDING), "seed": seed}
         T, d = data.Y.shape[1], data.X.shape[1]
         A, c = np.zeros((T, d)), np.zeros(T)
         for alone in np.eye(len(data.tasks)):
             outputs, fit_next = self._fits(alone)
-            fitted = fit_next(2 * data.largest_lam(alone), None)[0].network
+            fitted = fit_next(2 * data.largest_lam(alone), None, None)[0].network
             A[outputs], c[outputs] = fitted.A, fitted.c
         self.line = _without_neurons(A, c)
         self.line_losses = data.task_losses(self.line)
@@ -523,12 +553,15 @@ class _Search:
         under = _Trial(most, loss, 0.0, _outputs(self.line, outputs), None, -math.inf)
         over: _Trial | None = None
         best, last, start, lam = under, under, None, most * (guess if self.budget > 0 else 1.0)
-        chosen, asked, same, failed = self._complete(under.network, outputs), False, 0, 0
+        chosen, asked, same, failed, hurried = self._complete(under.network, outputs), False, 0, 0, False
         for _ in range(_TRIALS):
-            found, start = fit_next(lam, start)
-            new = self._trial(found, lam)
+            if self.deadline.passed:
+                hurried = True
+                break
+            found, start = fit_next(lam, start, self.deadline.left)
+            new, gap = self._trial(found, lam, mixture, outputs)
             best = new if new.bound > best.bound else best
-            if found.gap > _FAILED:
+            if gap > _FAILED:
                 failed += 1
                 lam = math.sqrt(lam * (under.lam if failed % 2 == 0 else lam / _STEP if over is None else over.lam))
                 continue
@@ -548,15 +581,36 @@ class _Search:
                 if (floor := self._floor(mixture, outputs)) is not None:
                     best = floor if floor.bound > best.bound else best
                     # The next mixture begins where fits are accurate.
-                    return self._finished(mixture, self._complete(floor.network, outputs), best), under.lam / most
-        return self._finished(mixture, chosen, best), min(best.lam / most, 1.0)
+                    network = self._complete(floor.network, outputs)
+                    return self._finished(mixture, network, self._proved(best, mixture)), under.lam / most
+        point = self._finished(mixture, chosen, self._proved(best, mixture), hurried=hurried)
+        return point, min(best.lam / most, 1.0)
 
-    def _trial(self, found: Any, lam: float) -> _Trial:
-        """Read a fit; what is proved of it is proved by the verifier."""
-        certificate = found.certificate
-        support = Support(lam, getattr(found, "function", found.network), certificate.dual)
-        bound = max(0.0, certificate.lower_bound - lam * self.budget)
-        return _Trial(lam, certificate.loss, found.network.vv_norm, found.network, support, bound)
+    def _trial(self, found: Any, lam: float, mixture: Array, outputs: NDArray[np.intp]) -> tuple[_Trial, float]:
+        """Read a fit, and how close to optimal it is: as proved by the verifier, or as estimated where that is in vain."""
+        estimate = found.provenance.get("estimated_gap") if not isinstance(found, Fit) else None
+        network = found.network
+        if estimate is None:
+            with within_additions(additions_in(self.deadline.left)):
+                certificate = found.certificate
+            support = Support(lam, getattr(found, "function", network), certificate.dual, certificate.additions)
+            bound = max(0.0, certificate.lower_bound - lam * self.budget)
+            return _Trial(lam, certificate.loss, network.vv_norm, network, support, bound), found.gap
+        loss, cost = self._loss(mixture, self._filled(network, outputs)), network.vv_norm
+        bound = max(0.0, (loss + lam * cost) * (1 - estimate) - lam * self.budget)
+        return _Trial(lam, loss, cost, network, None, bound, found.dual), estimate
+
+    def _proved(self, trial: _Trial, mixture: Array) -> _Trial:
+        """Have the verifier prove a bound for a trial that has none; the trivial one where there is no time."""
+        if trial.support is not None:
+            return trial
+        dual, additions = trial.dual, additions_in(self.deadline.left)
+        if dual is None or additions == 0:
+            dual = np.zeros((len(self.data.X), trial.network.n_outputs))
+        with within_additions(additions):
+            certificate = self.data.certify(trial.network, mixture, trial.lam, dual)
+        bound = max(0.0, certificate.lower_bound - trial.lam * self.budget)
+        return replace(trial, support=Support(trial.lam, trial.network, dual, additions), bound=bound)
 
     def _gap(self, mixture: Array, network: ReLUNetwork, best: _Trial) -> float:
         loss = self._loss(mixture, network)
@@ -565,9 +619,10 @@ class _Search:
     def _loss(self, mixture: Array, network: ReLUNetwork) -> float:
         return float(mixture @ self.data.task_losses(network))
 
-    def _finished(self, mixture: Array, network: ReLUNetwork, best: _Trial) -> _Point:
+    def _finished(self, mixture: Array, network: ReLUNetwork, best: _Trial, *, hurried: bool = False) -> _Point:
         assert best.support is not None
-        return _Point(network, self.data.task_losses(network), best.bound, best.support, self._gap(mixture, network, best))
+        losses, gap = self.data.task_losses(network), self._gap(mixture, network, best)
+        return _Point(network, losses, best.bound, best.support, gap, hurried and gap > self.tol)
 
     # --- networks ---
 
@@ -594,10 +649,16 @@ class _Search:
 
     def _complete(self, network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
         """All outputs, those without a weight affine; and what rounding cost above the budget taken off."""
-        V, A, c = np.zeros((self.line.n_outputs, network.n_neurons)), self.line.A.copy(), self.line.c.copy()
-        V[outputs], A[outputs], c[outputs] = network.V, network.A, network.c
+        whole = self._filled(network, outputs)
+        V, A, c = whole.V.copy(), whole.A, whole.c
         while (cost := ReLUNetwork(network.W, network.b, V, A, c).vv_norm) > self.budget:
             V *= self.budget / cost * (1 - 2.0**-52)
+        return ReLUNetwork(network.W, network.b, V, A, c)
+
+    def _filled(self, network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
+        """All outputs, those without a weight affine."""
+        V, A, c = np.zeros((self.line.n_outputs, network.n_neurons)), self.line.A.copy(), self.line.c.copy()
+        V[outputs], A[outputs], c[outputs] = network.V, network.A, network.c
         return ReLUNetwork(network.W, network.b, V, A, c)
 
     def _floor(self, mixture: Array, outputs: NDArray[np.intp]) -> _Trial | None:

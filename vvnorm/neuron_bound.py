@@ -26,6 +26,9 @@ the bound is exact up to O(a^2) where it matters, at maxima, whether they are sm
 
 import heapq
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 import numpy as np
@@ -48,11 +51,36 @@ CELLS: Final = 2_000_000
 TOLERANCE: Final = 1e-7
 """Relative distance from the maximum at which branch and bound stops if the cells have not run out before."""
 
+PACE: Final = 5e8
+"""Additions per second, less than those of a core: what a limit of time is turned into, so that proofs can be repeated."""
+
+_most: ContextVar[int | None] = ContextVar("additions", default=None)
+
 _EPS = float(EPS)
 _UNDERFLOW = 1e-150  # squares below float64 are lost; in units in which inputs and Lambda are about 1
 _SUBSPACES = 1e-11  # error per dimension of a response in a subspace that is known up to rounding (`sphere_cells`)
 _NOTICEABLE = 1e-9  # of the bound: rounding above which sums are made again, in twice the digits
 _STRAY = 1e-9  # of ||Lambda' X|| relative to its terms, up to which w and -w are looked at together
+
+
+def most_additions() -> int | None:
+    """How many additions bounds may make where they are asked for without a budget; None as by default."""
+    return _most.get()
+
+
+@contextmanager
+def within_additions(most: int | None) -> Iterator[None]:
+    """Let bounds that are asked for without a budget make so many additions at most."""
+    token = _most.set(most)
+    try:
+        yield
+    finally:
+        _most.reset(token)
+
+
+def additions_in(seconds: float | None) -> int | None:
+    """About how many additions are made in so many seconds; None for None, which is no limit."""
+    return None if seconds is None else int(min(seconds * PACE, EXACT_WORK))
 
 
 def neuron_bound(X: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) -> float:
@@ -110,7 +138,7 @@ def _response(X: ArrayLike, Lambda: ArrayLike, budget: int | None, *, mutual: bo
     """Bound the response: the base points are the points themselves (`mutual`), or 0 alone."""
     points = as_inputs(X)
     weights = as_labels(Lambda, len(points), "Lambda")
-    most = None if budget is None else as_count(budget, "budget")
+    most = most_additions() if budget is None else as_count(budget, "budget")
     low, high = (points.min(axis=0), points.max(axis=0)) if mutual else (0.0, np.abs(points).max(axis=0))
     reach = float(np.max(np.divide(high, 2) - np.divide(low, 2)))
     if reach == 0 or not weights.any():

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,10 +25,14 @@ from vvnorm.data import (
     require_two_points,
     sorted_univariate,
 )
+from vvnorm.deadline import as_time_limit
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Origin, counted_from, shifted_integers
 from vvnorm.words import count, lines, proof
+
+if TYPE_CHECKING:
+    from vvnorm.convex import CurvatureSolution
 
 
 class Solution(ABC):
@@ -276,7 +280,8 @@ def interpolate(
         Inputs in any order, at least two distinct ones; repeats with equal labels are merged. Integers that float64 cannot
         hold are counted from an `origin` of the solution (`Solution`).
     Y : array-like, shape (N,) or (N, T)
-        Labels, NaN = missing. With one input there is no closed form then, and a convex program is solved.
+        Labels, NaN = missing. With one input there is no closed form then, and a convex program is solved. Where its solver
+        fails, as for inputs that are very close, a plain interpolant is returned, with its gap.
     skip : bool
         Whether the network may have a skip connection. Without one there is no closed form either.
     penalise_bias : bool
@@ -289,7 +294,7 @@ def interpolate(
         Most rounds of column generation, for several inputs. By default 300, or 100 where an exact search over all neurons
         would take too long (from some dozens of points with four inputs, or ten with seven).
     time_limit : float, optional
-        Seconds after which the best network so far is returned, with its bound. For several inputs.
+        Seconds after which the best network so far is returned, with its bound; making the certificate comes on top.
     seed : int
         Of the first neurons, and of searches that are not exact. For several inputs.
     advance : callable, optional
@@ -309,8 +314,6 @@ def interpolate(
     TypeError, ValueError
         For bad data (see `vvnorm.data`); labels that differ at one input; one distinct input only;
         slopes beyond the range of float64.
-    RuntimeError
-        If the convex program's solver returns nothing usable.
 
     Examples
     --------
@@ -339,18 +342,7 @@ def interpolate(
         solve = interpolate_infinite if auxiliary else interpolate_points
         options: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "seed": seed, "advance": advance}
         return solve(inputs, labels, Convention(bool(skip), bool(penalise_bias)), tol, **options)
-    return _interpolate_one_input(X, Y, skip, tol)
-
-
-def as_time_limit(time_limit: float | None) -> float | None:
-    """Validate a number of seconds, or None."""
-    if time_limit is None:
-        return None
-    if isinstance(time_limit, bool) or not isinstance(time_limit, int | float | np.integer | np.floating):
-        raise TypeError(f"time_limit must be a number of seconds or None, got {time_limit!r}")
-    if not time_limit > 0:
-        raise ValueError(f"time_limit must be positive, got {time_limit!r}")
-    return float(time_limit)
+    return _interpolate_one_input(X, Y, skip, tol, limit)
 
 
 def as_rounds(max_iter: int | None) -> int | None:
@@ -358,7 +350,7 @@ def as_rounds(max_iter: int | None) -> int | None:
     return None if max_iter is None else as_count(max_iter, "max_iter", 1)
 
 
-def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float) -> Interpolant:
+def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float, limit: float | None) -> Interpolant:
     began = time.perf_counter()
     x, labels = sorted_univariate(X, Y)
     missing = has_missing(labels)
@@ -368,9 +360,7 @@ def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float) -
         dual: Rows = dots.dual
         provenance: dict[str, Any] = {"method": "closed form"}
     else:
-        from vvnorm.convex import curvature_interpolation
-
-        found = curvature_interpolation(x, labels, skip=skip)
+        found = _by_program(x, labels, skip, tol, limit)
         reason = "labels are missing" if missing else "there is no skip connection"
         provenance = {"method": f"convex program ({reason}, so no closed form)", **found.provenance}
         dots, network, dual = found.dots, found.network, found.dual
@@ -378,6 +368,25 @@ def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float) -
     provenance |= {"numpy": np.__version__, "python": platform.python_version()}
     provenance["seconds"] = time.perf_counter() - began
     return Interpolant(network, certificate, x[:, None], labels, tol, provenance, dots)
+
+
+def _by_program(x: Array, labels: Array, skip: bool, tol: float, limit: float | None) -> "CurvatureSolution":
+    """Interpolate by a convex program; or plainly where that is no worse, or the program has no solution."""
+    from vvnorm.convex import SpanError, curvature_interpolation, plain_interpolation
+
+    try:
+        found = curvature_interpolation(x, labels, skip=skip, time_limit=limit)
+    except (RuntimeError, SpanError) as error:
+        plain = plain_interpolation(x, labels, skip=skip)
+        return replace(plain, provenance={**plain.provenance, "status": str(error)})
+    judged = certify_sorted(found.network, x, labels, dual=found.dual, skip=skip)
+    if judged.gap <= tol and judged.relative_residual <= tol:
+        return found
+    plain = plain_interpolation(x, labels, skip=skip)
+    other = certify_sorted(plain.network, x, labels, dual=plain.dual, skip=skip)
+    best = plain if other.vv_norm <= judged.vv_norm or judged.relative_residual > tol else found
+    dual = plain.dual if other.lower_bound > judged.lower_bound else found.dual
+    return replace(best, dual=dual, provenance=found.provenance)
 
 
 def as_tolerance(tol: float) -> float:

@@ -22,8 +22,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import entr, expit
 
 from vvnorm.data import Array
+from vvnorm.deadline import TIME_LIMIT
 from vvnorm.losses import Loss
 from vvnorm.multivariate.generation import Optimum, Start, generate
+from vvnorm.multivariate.neurons import OutOfTime
 from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
@@ -149,7 +151,8 @@ def fit_losses(
     if not data.direct:
         straight = data.straight
         inside = straight.dual * [loss.name == "logistic" for loss in data.losses]
-        data = replace(data, inside=inside * min(1.0, lam / max(largest_response(data.points, inside), 1e-300)))
+        largest = largest_response(data.points, inside, options.get("deadline", np.inf))
+        data = replace(data, inside=inside * min(1.0, lam / max(largest, 1e-300)))
         values, price = straight.values, 0.0
     else:
         values, price = np.nan_to_num(data.Y), np.inf
@@ -167,7 +170,7 @@ def fit_losses(
         gap = best.gap
         if gap <= tol or data.direct:
             return best
-        if trial.status == "time limit":
+        if trial.status == TIME_LIMIT:
             return replace(best, status=trial.status)
         if max_iter is not None and rounds >= max_iter:
             return replace(best, status="round limit")
@@ -268,8 +271,8 @@ def _corrected(data: Data, dual: Array, inside: NDArray[np.bool_], t: int) -> Ar
     return np.clip(dual, -limit, limit)
 
 
-def largest_response(points: Points, dual: Array) -> float:
-    """Largest response of a neuron to a dual (N, T) by rows, as far as the search goes."""
+def largest_response(points: Points, dual: Array, deadline: float = np.inf) -> float:
+    """Largest response of a neuron to a dual (N, T) by rows, as far as the search goes until the deadline."""
     if points.complement.shape[1] == 0:  # free functions have any values, and a dual at a right angle to them is 0
         return 0.0
     size = math.ldexp(1.0, math.frexp(float(np.max(np.abs(dual), initial=0.0)))[1])  # squares must stay in float64
@@ -277,7 +280,10 @@ def largest_response(points: Points, dual: Array) -> float:
     if at_points.shape[1] > len(at_points):
         at_points = np.asarray(np.linalg.qr(at_points.T, mode="r")).T
     cloud = points.cloud
-    _, responses = cloud.search(at_points, exact=cloud.exact(at_points.shape[1]))
+    try:
+        _, responses = cloud.search(at_points, exact=cloud.exact(at_points.shape[1]), deadline=deadline)
+    except OutOfTime:
+        _, responses = cloud.search(at_points, exact=False)
     return float(np.max(responses, initial=0.0)) * points.unit * size
 
 

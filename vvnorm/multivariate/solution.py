@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from vvnorm.certify import Certificate, certify, convention_in_words
 from vvnorm.certify_regularised import FitCertificate
 from vvnorm.data import Array, RepeatedInput, is_empty
+from vvnorm.deadline import OUT_OF_TIME, TIME_LIMIT
 from vvnorm.losses import Loss, solvable
 from vvnorm.multivariate.generation import Optimum, Start, feasible_weights, generate
 from vvnorm.multivariate.problem import Convention, Points, Reduction
@@ -30,6 +31,7 @@ from vvnorm.units import unit
 from vvnorm.validation import Origin, counted_from
 from vvnorm.words import count, proof
 
+_FOR_LAM_MAX = 0.1  # of a limit of time
 _ROOM = 0.9  # of the cost that the tolerance leaves; the rest is for rounding
 _FAR = 1e30  # times lam_max, or part of it: fits of lam beyond are those there, as far as float64 holds them
 _STRAIGHT = 1e3  # times lam_max: where neurons of no use would cost much, the affine fit is taken at once
@@ -66,7 +68,7 @@ class MultivariateSolution(Solution):
     provenance : mapping
         Method, status, rounds, versions, seconds, and notes.
     lam_max : float or None
-        The least lam whose fit is affine, as far as the search goes; None for interpolation.
+        The least lam whose fit is affine, as far as the search goes; None for interpolation, or if there was no time.
     """
 
     network: ReLUNetwork
@@ -166,6 +168,8 @@ class MultivariateSolution(Solution):
     def notes(self) -> list[str]:
         """What to know before using it; usually nothing. Certifies it."""
         found = list(self.provenance["notes"])
+        if self.provenance["status"] == TIME_LIMIT:
+            found.append(OUT_OF_TIME)
         if not self.gap <= self.tol:
             found.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
         return found
@@ -265,6 +269,13 @@ def interpolate_points(
 ) -> MultivariateSolution:
     """Find the interpolant of least cost of labels Y (N, T), NaN = missing, at points X (N, d)."""
     began = time.perf_counter()
+    known = ~np.isnan(Y).all(axis=1)
+    if not known.all():  # a point without a label asks for nothing, and is no place for a kink
+        effort: dict[str, Any] = {"max_iter": max_iter, "time_limit": time_limit, "seed": seed, "advance": advance}
+        inside = interpolate_points(X[known], Y[known], convention, tol, **effort)
+        dual = np.zeros(Y.shape)
+        dual[known] = inside.dual
+        return replace(inside, X=X, Y=Y, dual=dual)
     points = Points(X, convention, seed)
     if points.flat:
         inside = interpolate_points(
@@ -398,8 +409,9 @@ class FitProblem:
             self._y_unit = unit(float(np.max(np.abs(Y), where=share > 0, initial=0.0)))
             losses = tuple(replace(loss, parameter=loss.parameter / self._y_unit) for loss in losses)
         self.data = Data(points, Y / self._y_unit, share / self._w_unit, losses)
+        self._found: float | None = None  # lam_max in the units of `data`
 
-    @cached_property
+    @property
     def lam_max(self) -> float:
         """The least lam whose fit is affine (constant without a skip connection), as far as the search goes.
 
@@ -408,21 +420,30 @@ class FitProblem:
         ValueError
             If it leaves float64.
         """
+        return self.largest_lam()
+
+    def largest_lam(self, deadline: float = np.inf) -> float:
+        """Return the same, or a lower bound on it if there is a deadline, as of time.monotonic(), and it comes first."""
+        critical = self._critical(deadline)
         with np.errstate(over="ignore", under="ignore"):
-            found = self._critical * self._y_unit * self._w_unit
-        if not (0 < found < math.inf) and self._critical > 0:
+            found = critical * self._y_unit * self._w_unit
+        if not (0 < found < math.inf) and critical > 0:
             raise ValueError("lam_max leaves the range of float64; rescale X, Y or weights")
         return found
 
-    @cached_property
-    def _critical(self) -> float:
+    def _critical(self, deadline: float = np.inf) -> float:
         """The same in the units of `data`."""
+        if self._found is not None:
+            return self._found
         with one_blas_thread():
             data, straight = self.data, self.data.straight
             rounding = LABEL_ROUNDING * float(np.linalg.norm(data.weights * np.nan_to_num(data.Y)))
             off = data.weights * (np.nan_to_num(data.Y) - straight.values)
             off = np.where([loss.name == "logistic" for loss in data.losses], straight.dual, off)
-            return largest_response(data.points, straight.dual) if np.linalg.norm(off) > rounding else 0.0
+            found = largest_response(data.points, straight.dual, deadline) if np.linalg.norm(off) > rounding else 0.0
+        if time.monotonic() <= deadline:
+            self._found = found
+        return found
 
     def fit(
         self,
@@ -435,36 +456,41 @@ class FitProblem:
         advance: Advance | None = None,
     ) -> tuple[MultivariateSolution, Start | None]:
         """Return the fit, and what to start a fit for a similar lam with."""
-        began = time.perf_counter()
+        began, deadline = time.perf_counter(), _deadline(time_limit)
         with one_blas_thread():
-            options: dict[str, Any] = {"deadline": _deadline(time_limit), "advance": advance}
-            strength = self._in_units(lam)
-            if strength > _STRAIGHT * self._critical > 0:
+            options: dict[str, Any] = {"deadline": deadline, "advance": advance}
+            # Where time is short, lam_max may have a small part of it.
+            critical = self._critical(_deadline(None if time_limit is None else _FOR_LAM_MAX * time_limit))
+            strength = self._in_units(lam, critical)
+            if strength > _STRAIGHT * critical > 0 and self._found is not None:
                 found = best_affine(self.data, strength)
             else:
                 found = fit_losses(self.data, strength, tol, start, max_iter=max_iter, **options)
         facts = _facts(found.optimum) | {"status": found.status, "steps": found.steps}
         facts["notes"] = facts["notes"] + self._separated(found)
+        if found.optimum is not None and not found.optimum.proved:
+            facts["estimated_gap"] = found.gap
         facts["seconds"] = time.perf_counter() - began
         history = [] if found.optimum is None else found.optimum.history
+        lam_max = None if self._found is None and time.monotonic() > deadline else self.largest_lam(deadline)
         free = self.convention
         f, unit = found.network, self._y_unit
         network = f if unit == 1 else ReLUNetwork(f.W, f.b, f.V * unit, f.A * unit, f.c * unit)
         solution = MultivariateSolution(
             network, found.dual * unit * self._w_unit, self.X, self.Y, tol, lam, self.losses, self.weights, free.skip,
-            free.penalise_bias, history, facts, self.lam_max,
+            free.penalise_bias, history, facts, lam_max,
         )  # fmt: skip
         solution = _judged(solution, self.data.points.cloud.close)
         return solution if self._outside is None else _lifted(solution, self._outside), found.start
 
-    def _in_units(self, lam: float) -> float:
+    def _in_units(self, lam: float, critical: float) -> float:
         """Turn a caller's lam into the units of `data`; one out of all proportion becomes one that can be computed with.
 
         Its fit is the affine one, or next to an interpolant.
         """
         with np.errstate(over="ignore", under="ignore"):
             scaled = float(np.float64(lam) / self._y_unit / self._w_unit)
-        critical = self._critical or self.data.points.unit
+        critical = critical or self.data.points.unit
         return min(max(scaled, critical / _FAR), critical * _FAR)
 
     def _separated(self, found: Fitted) -> list[str]:

@@ -11,7 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from vvnorm.certify import certify
+from vvnorm.certify_regularised import FitCertificate
 from vvnorm.data import Array, as_count, as_inputs, as_labels, as_strength, as_weights, require_two_points
+from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork
 from vvnorm.tasks import Task, as_tasks, task_labels
 from vvnorm.training.arguments import as_number, as_seeds, check_choice, tensor_kind
@@ -19,7 +22,7 @@ from vvnorm.training.objective import Penalty
 from vvnorm.training.problem import Initialisation
 from vvnorm.training.task_choice import choose
 from vvnorm.training.task_loop import Plan, check_batches, train_side_by_side
-from vvnorm.training.weighting import Grid, Weighting, as_weighting
+from vvnorm.training.weighting import Equal, Fixed, Grid, Weighting, as_weighting
 from vvnorm.words import count, lines
 
 _WIDTH = 64  # by default
@@ -55,6 +58,8 @@ class TaskTraining:
         What went wrong or is worth knowing.
     settings : dict
         Hyper-parameters, versions and seconds, as plain numbers and words.
+    X, Y, weights : (N, d), (N, T) and (N, T) arrays
+        The data; NaN = missing, and weight 0 there.
     """
 
     networks: list[ReLUNetwork]
@@ -66,6 +71,36 @@ class TaskTraining:
     choice: dict[str, Array] = field(repr=False)
     notes: tuple[str, ...]
     settings: dict[str, Any] = field(repr=False)
+    X: Array = field(repr=False)
+    Y: Array = field(repr=False)
+    weights: Array = field(repr=False)
+
+    def certificates(self, *, time_limit: float | None = None) -> list[FitCertificate]:
+        """Say how far every network is from the least weighted sum of losses plus lam times the VV norm, with proof.
+
+        Parameters
+        ----------
+        time_limit : float, optional
+            Seconds for each; see `vvnorm.certify`.
+
+        Raises
+        ------
+        ValueError
+            For lam = 0, softmax, and weightings that move: only `Equal` and `Fixed` have one objective.
+        """
+        if not isinstance(self.weighting, Equal | Fixed):
+            raise ValueError(
+                f"weighting {self.weighting.name!r} moved during training: there is no one objective to judge by"
+            )
+        if self.lam == 0 or any(task.is_multiclass for task in self.tasks):
+            raise ValueError("lam is 0" if self.lam == 0 else "the verifier does not know the loss 'softmax'")
+        shares, losses = np.ones(self.Y.shape[1]), [Loss("squared")] * self.Y.shape[1]
+        for number, task in enumerate(self.tasks):
+            for output in task.outputs:
+                losses[output] = task.separate
+                shares[output] = self.weighting.weights[number] if isinstance(self.weighting, Fixed) else 1.0
+        options: dict[str, Any] = {"loss": losses, "weights": self.weights * shares, "skip": self.settings["skip"]}
+        return [certify(f, self.X, self.Y, lam=self.lam, time_limit=time_limit, **options) for f in self.networks]
 
     def __repr__(self) -> str:
         best = self.best
@@ -225,7 +260,7 @@ def train_tasks(
         "python": platform.python_version(),
         "seconds": time.perf_counter() - began,
     }
-    return TaskTraining(networks, chosen, rule, numbers, lam, history, choice, notes, settings)
+    return TaskTraining(networks, chosen, rule, numbers, lam, history, choice, notes, settings, inputs, raw, entry)
 
 
 def _batch(batch_size: int | None, n: int) -> int | None:

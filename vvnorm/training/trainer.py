@@ -81,7 +81,7 @@ def train(
     The objective is sum_i ||f(x_i) - y_i||^2 / 2 + lam R, where R is the path norm sum_k ||w_k|| ||v_k|| or the weight
     decay sum_k (||w_k||^2 + ||v_k||^2) / 2. Both have the same minimisers up to rescaling neurons (claim `rescaling`);
     A and c are free. `docs/conventions.md` compares this with other libraries. Other losses, missing labels, weights of
-    labels or of tasks: see `train_tasks`, which this calls then.
+    labels or of tasks: see `train_tasks`, which this calls then; its result has `certificates` as well.
 
     Parameters
     ----------

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from vvnorm.univariate.compiled import fixed, plain
 from vvnorm.univariate.knots import DualSweep, KnotFunction, complete, next_knots
 from vvnorm.univariate.problem import Found, Problem
 from vvnorm.univariate.reduced import improve, make_room, most_dense
-from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State
+from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, State
 
 _STIFF = 1e100  # lam of the affine fit
 _AFFINE_GAP = 1e-9
@@ -31,6 +30,7 @@ class GeneralRounds(Rounds):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         self.losses = problem.losses
+        self._line: State | None = None
         codes = np.array([loss.code for loss in self.losses])
         parameters = np.array([loss.parameter for loss in self.losses])
         low, high = np.nanmin(problem.Y, axis=0), np.nanmax(problem.Y, axis=0)
@@ -49,26 +49,38 @@ class GeneralRounds(Rounds):
         # Loss of a typical misfit: where the interior-point method starts.
         self.openness = np.where(codes == HINGE, 1.0, np.where(codes == HUBER, parameters * (spread + parameters), spread))
 
-    @cached_property
     def _affine(self) -> State:
-        """Best affine function."""
-        return _Descent(self, _STIFF, _AFFINE_GAP, self._straight(), np.zeros(2)).run()
+        """Best affine function; kept, unless the search was stopped."""
+        if self._line is not None:
+            return self._line
+        found = _Descent(self, _STIFF, _AFFINE_GAP, self._straight(), np.zeros(2)).run()
+        if not self.stop[0]:
+            self._line = found
+        return found
 
     @property
     def critical(self) -> float:
         """See `Rounds`."""
-        return self._affine.largest
+        return self._affine().largest
 
-    def run(self, lam: float, tol: float, start: Found | None) -> State:
+    @property
+    def knows_critical(self) -> bool:
         """See `Rounds`."""
-        if lam >= self.critical:
-            return self._affine
+        return self._line is not None
+
+    def run(self, lam: float, tol: float, start: Found | None, advance: Advance | None = None) -> State:
+        """See `Rounds`."""
+        affine = self._affine()
+        if not self.knows_critical:  # there was no time for more: what is found is judged at lam
+            return _Descent(self, lam, tol, affine.function, np.zeros(2)).run()
+        if lam >= affine.largest:
+            return affine
         rows, mu = self.first_knots(lam, start)
-        first, jumps = self._affine.function.first, np.zeros((len(rows), self.outputs))
+        first, jumps = affine.function.first, np.zeros((len(rows), self.outputs))
         if start is not None:
             first = np.stack([start.value / self.y_unit, start.slope / self._slope_unit])
             jumps[1 : 1 + len(start.kinks)] = start.jumps / self._slope_unit
-        return _Descent(self, lam, tol, KnotFunction.of(np.diff(self.x[rows]), rows, first, jumps), mu).run()
+        return _Descent(self, lam, tol, KnotFunction.of(np.diff(self.x[rows]), rows, first, jumps), mu).run(advance)
 
     def _straight(self) -> KnotFunction:
         """Least-squares lines where labels are values, 0 where they are classes."""
@@ -111,10 +123,14 @@ class _Descent:
         self.best: State | None = None
         self._linearise(f)
 
-    def run(self) -> State:
+    def run(self, advance: Advance | None = None) -> State:
         for count in range(1, ROUNDS + 1):
             self._assess(count)
+            if advance is not None:
+                advance(count, self.objective, self.objective - self.gap)
             if self.relative <= self.tol or self.idle > PATIENCE or self.objective < self.rounds.negligible:
+                break
+            if self.rounds.stop[0]:
                 break
             self._next_knots()
             self._step()
@@ -219,10 +235,11 @@ class _Descent:
         self.z, jumps, values = np.empty((3, k, T))
         target = KnotFunction(f.rows, np.empty((2, T)), jumps, values, np.empty((k - 1, T)))
         banded = k > most_dense(T) and many_knots.are_even(segments[0])
-        labels, limit, room = (mean, fitted), NEWTON, make_room(k, T, T, most_dense(T) if banded else k)
+        labels, limit = (mean, fitted), NEWTON
+        room = make_room(k, T, T, most_dense(T) if banded else k, rounds.stop)
         if banded:
             limits = (self.lam, within, enough, NEWTON)
-            self.steps += many_knots.improve(segments, labels, offsets, *limits, mu, self.z, values, target.first, room[0])
+            self.steps += many_knots.improve(segments, labels, offsets, *limits, mu, self.z, values, target.first, room)
             limit = 0
         self.steps += _solve(
             segments,
@@ -244,7 +261,8 @@ class _Descent:
         while True:
             trial = self.f.towards(target, self.length)
             self._linearise(trial)
-            if self.smooth + self.lam * trial.sizes.sum() <= before or self.length < 1e-6:
+            falls = self.smooth + self.lam * trial.sizes.sum() <= before
+            if falls or self.length < 1e-6 or self.rounds.stop[0]:
                 break
             self.length *= 0.5
         self._adjust_damping(self.length == 1)
@@ -268,7 +286,8 @@ class _Descent:
         while True:
             trial = self.f.towards(target, self.length)
             self._linearise(trial)
-            if self.smooth <= before + self.length * linear + 2 * self.length**2 * quadratic or self.length < 1e-6:
+            falls = self.smooth <= before + self.length * linear + 2 * self.length**2 * quadratic
+            if falls or self.length < 1e-6 or self.rounds.stop[0]:
                 break
             self.length *= 0.5
         self._linearise(self.f)  # the step of the slacks belongs to the model at f

@@ -70,6 +70,8 @@ class Found:
         Rounds of knot generation, and Newton steps in them.
     seconds : float
         Time taken.
+    limited : bool
+        Whether a time limit ended the search.
     """
 
     kinks: Array
@@ -84,3 +86,4 @@ class Found:
     rounds: int
     steps: int
     seconds: float
+    limited: bool = False

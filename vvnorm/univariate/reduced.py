@@ -49,12 +49,14 @@ def _dot(u: Any, v: Any, start: int, stop: int) -> float:
 
 
 @part()
-def cholesky(M: Any, start: int, stop: int) -> None:
-    """Overwrite rows start .. stop - 1 of the lower triangle of M by those of its Cholesky factor; earlier rows are done.
+def cholesky(M: Any, start: int, end: int, stop: Any) -> None:
+    """Overwrite rows start .. end - 1 of the lower triangle of M by those of its Cholesky factor; earlier rows are done.
 
-    A pivot lost to rounding is made large.
+    A pivot lost to rounding is made large. Where stop[0] is set, the rest is left as it is.
     """
-    for i in range(start, stop):
+    for i in range(start, end):
+        if stop[0] != 0:
+            return
         floor = 1e-15 * M[i, i]
         for j in range(i + 1):  # one call of `_dot`: each is compiled in again
             left = M[i, j] - _dot(M[i], M[j], 0, j)
@@ -73,13 +75,15 @@ def substitute(M: Any, m: int, v: Any) -> None:
 
 
 @part()
-def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any, place: Any, turn: Any) -> None:
+def nonnegative_minimum(
+    H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any, place: Any, turn: Any, stop: Any
+) -> None:  # fmt: skip
     """Set v to the minimiser of v'Hv / 2 - b'v over v >= 0, starting from the guess `chosen` of where v > 0.
 
     Block principal pivoting (Judice and Pires 1994): all variables on the wrong side change sides at once, and one at a
     time when that stops helping. Variables are factored in the order in which they came in, so that a factor stays valid
     up to the first one that leaves. Scratch: factor (m + 2, m), x (m,), place (m,) of int, turn (m,) of bool. All arrays
-    but b may be larger.
+    but b may be larger. Where stop[0] is set, v is nothing of use.
     """
     m = len(b)
     fewest, patience, scale = m + 1, ZERO + 3, 0.0
@@ -93,7 +97,9 @@ def nonnegative_minimum(H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any
         for r in range(valid, size):
             for j in range(r + 1):
                 factor[r, j] = H[place[r], place[j]]
-        cholesky(factor, valid, size)
+        cholesky(factor, valid, size, stop)
+        if stop[0] != 0:
+            return
         clear(v)
         for r in range(size):
             x[r] = b[place[r]]
@@ -248,13 +254,14 @@ def improve(
     z, values : (k, T) arrays, or larger ones, first : (2, T) array
         Set to the dual variables, to the function's values, and to its value and slope at the first knot.
     room : tuple
-        What `make_room` returns, for k knots or more.
+        What `make_room` returns, for k knots or more. Its last array holds one number: once that is not 0, the state of
+        the last step is left, and its gap returned.
 
     Returns
     -------
     int, float : number of steps; duality gap of the problem on these knots.
     """
-    work, vectors, squares, places, marks = room
+    work, vectors, squares, places, marks, stop = room
     k = len(mu)
     norms, trial, x, b, v = vectors[0], vectors[1, :k], vectors[2], vectors[3], vectors[4]
     H, A, factor, used, place, chosen, turn = squares[0], squares[1], squares[2], places[0], places[1], marks[0], marks[1]
@@ -285,7 +292,7 @@ def improve(
                 for i in range(k):
                     trial[i] *= norms[i] / lam
                 continue
-            if gap <= enough or step == limit:
+            if gap <= enough or step == limit or stop[0] != 0:
                 return step, gap
             if warm < 0 and total == misfit:
                 warm = WARM_UP
@@ -306,6 +313,8 @@ def improve(
             if step == 1:
                 _replace_neighbours(segments[0], mu, used[:m], chosen)
             _hessian(segments, offsets, mu, work, z, used[:m], factor, A, H)
+        elif stop[0] != 0:  # the state is that of the last multipliers again
+            return step, gap
         kind, length = _PLAIN if kind == _BACK else _BOLD, 1.0
         for j in range(m):
             size = norms[used[j]]
@@ -313,9 +322,12 @@ def improve(
             b[j] = size * size * (size / lam - 1.0) if bold else 0.5 * (size * size - lam * lam)
             for other in range(m):
                 b[j] += H[j, other] * mu[used[other]]
-        nonnegative_minimum(H, b[:m], chosen, v, factor, x, place, turn)
+        nonnegative_minimum(H, b[:m], chosen, v, factor, x, place, turn, stop)
         for j in range(m):
             trial[used[j]] = v[j]
+        if stop[0] != 0:
+            copy(mu, trial)
+            kind = _BACK
 
 
 def most_dense(outputs: int) -> int:
@@ -323,11 +335,12 @@ def most_dense(outputs: int) -> int:
     return 300 + 150 * outputs
 
 
-def make_room(k: int, outputs: int, groups: int, dense: int) -> tuple[Any, ...]:
+def make_room(k: int, outputs: int, groups: int, dense: int, stop: Any = None) -> tuple[Any, ...]:
     """Return arrays for `improve` to work in: k knots, outputs in groups that share their weights.
 
-    Steps are taken for up to `dense` knots.
+    Steps are taken for up to `dense` knots. `stop`, (1,) of int64, is the array that ends them (`vvnorm.deadline`).
     """
+    stop = np.zeros(1, np.int64) if stop is None else stop
     dense = min(k, dense)
     # info, carry, weights, m1, m0 and rows of the smoother
     work = (
@@ -339,4 +352,4 @@ def make_room(k: int, outputs: int, groups: int, dense: int) -> tuple[Any, ...]:
         np.empty((4, 6)),
     )
     squares = np.empty((3, dense + 2, dense))
-    return work, np.empty((5, k)), squares, np.empty((2, k), np.int64), np.empty((2, k), np.bool_)
+    return work, np.empty((5, k)), squares, np.empty((2, k), np.int64), np.empty((2, k), np.bool_), stop

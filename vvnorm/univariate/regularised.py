@@ -21,13 +21,15 @@ import time
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
+from vvnorm.deadline import Deadline
 from vvnorm.tolerances import GAP
 from vvnorm.univariate.constant import fit_constant
 from vvnorm.univariate.general import GeneralRounds
 from vvnorm.univariate.problem import Found, Problem
+from vvnorm.univariate.rounds import Advance
 from vvnorm.univariate.squared import SquaredRounds
 
-__all__ = ["Found", "Problem", "critical_lam", "solve"]
+__all__ = ["Advance", "Found", "Problem", "critical_lam", "known_critical_lam", "solve"]
 
 _known: "WeakKeyDictionary[Problem, SquaredRounds | GeneralRounds]" = WeakKeyDictionary()
 
@@ -43,14 +45,38 @@ def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
     return known
 
 
-def critical_lam(problem: Problem) -> float:
-    """Smallest lam at which the best affine function is optimal (`lam_max`); 0 for one distinct input."""
+def critical_lam(problem: Problem, deadline: Deadline | None = None) -> float:
+    """Smallest lam at which the best affine function is optimal (`lam_max`); 0 for one distinct input.
+
+    Raises
+    ------
+    TimeoutError
+        If it is not found by the deadline.
+    """
     if problem.is_single:
         return 0.0
-    return _rounds(problem).lam_max
+    rounds = _rounds(problem)
+    with (deadline or Deadline()).raises(rounds.stop):
+        found = rounds.lam_max
+        if not rounds.knows_critical:
+            raise TimeoutError("lambda_max was not found within time_limit; raise it")
+    return found
 
 
-def solve(problem: Problem, lam: float, *, tol: float = GAP, start: Found | None = None) -> Found:
+def known_critical_lam(problem: Problem) -> float | None:
+    """The same, if it has been found before."""
+    return critical_lam(problem) if problem.is_single or _rounds(problem).knows_critical else None
+
+
+def solve(
+    problem: Problem,
+    lam: float,
+    *,
+    tol: float = GAP,
+    start: Found | None = None,
+    deadline: Deadline | None = None,
+    advance: Advance | None = None,
+) -> Found:
     """Solve the regularised problem.
 
     Parameters
@@ -63,15 +89,21 @@ def solve(problem: Problem, lam: float, *, tol: float = GAP, start: Found | None
         Relative duality gap at which to stop.
     start : Found, optional
         Solution at another lam, whose knots are taken over.
+    deadline : Deadline, optional
+        When to return the best function found so far; there is always one.
+    advance : callable, optional
+        Called after each round.
 
     Returns
     -------
-    Found : with a larger gap than `tol` if double precision, or the limit of rounds, allowed no more.
+    Found : with a larger gap than `tol` if double precision, or the limit of rounds or of time, allowed no more.
     """
     began = time.perf_counter()
     if problem.is_single:
         found = fit_constant(problem.solved)
         return replace(found, seconds=time.perf_counter() - began)
     rounds = _rounds(problem)
-    state = rounds.run(rounds.in_units(lam), tol, start)
-    return rounds.found(state, time.perf_counter() - began)
+    with (deadline or Deadline()).raises(rounds.stop):
+        state = rounds.run(rounds.in_units(lam), tol, start, advance)
+        limited = bool(rounds.stop[0]) and state.gap > tol
+    return rounds.found(state, time.perf_counter() - began, limited)

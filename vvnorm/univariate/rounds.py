@@ -1,12 +1,14 @@
 """Rounds of knot generation: what is common to all losses."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
+from vvnorm.deadline import Flag
 from vvnorm.losses import label_power
 from vvnorm.network import row_norms
 from vvnorm.units import unit
@@ -24,6 +26,9 @@ NEWTON = 60
 """Largest number of Newton steps on given knots; 1 to 3 are usual."""
 
 _FAR = 2.0**300  # in these units; beyond this, and below its inverse, lam is as good as there, where squares can be held
+
+Advance = Callable[[int, float, float], object]
+"""Called after each round with its number and the bounds on the objective."""
 
 
 @dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
@@ -65,6 +70,8 @@ class Rounds:
         Middle of the inputs.
     line : (2, T) array
         Value at the centre and slope of what has been taken off the labels.
+    stop : (1,) array of int
+        Not 0 once runs are to end with what they have (`vvnorm.deadline`); there is always a first round.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -80,6 +87,7 @@ class Rounds:
         self.outputs = problem.Y.shape[1]
         self.centre = float(self.x[0] / 2 + self.x[-1] / 2)
         self.line = np.zeros((2, self.outputs))
+        self.stop: Flag = np.zeros(1, np.int64)
 
     @property
     def _lam_unit(self) -> int:
@@ -120,7 +128,12 @@ class Rounds:
         """Smallest lam at which the best affine function is optimal."""
         raise NotImplementedError
 
-    def run(self, lam: float, tol: float, start: Found | None) -> State:
+    @property
+    def knows_critical(self) -> bool:
+        """Whether `critical` has been found before."""
+        raise NotImplementedError
+
+    def run(self, lam: float, tol: float, start: Found | None, advance: Advance | None = None) -> State:
         """Generate knots until the relative gap is at most tol."""
         raise NotImplementedError
 
@@ -143,7 +156,7 @@ class Rounds:
             raise ValueError("slopes leave the range of float64; rescale X or Y")
         return unit
 
-    def found(self, state: State, seconds: float) -> Found:
+    def found(self, state: State, seconds: float, limited: bool) -> Found:
         """Give the function in the caller's units."""
         f, slope = state.function, self._slope_unit
         knots, (values, jumps) = np.empty(len(f.rows)), np.empty((2, *f.values.shape))
@@ -162,4 +175,5 @@ class Rounds:
             rounds=state.rounds,
             steps=state.steps,
             seconds=seconds,
+            limited=limited,
         )

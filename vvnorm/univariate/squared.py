@@ -15,7 +15,7 @@ from vvnorm.univariate.compiled import ZERO, fixed, part, plain
 from vvnorm.univariate.knots import MOST_FIRST, KnotFunction, complete, first_knots, next_knots, tally
 from vvnorm.univariate.problem import Found, Problem
 from vvnorm.univariate.reduced import improve, make_room, most_dense
-from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Rounds, State
+from vvnorm.univariate.rounds import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, State
 
 _SLACK = 1.0  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
 _MINOR = 2e-3  # of the largest excess of ||Z||^2 in the last round: rows of less are left for later rounds
@@ -44,7 +44,7 @@ class _Room(NamedTuple):
     solver: Any  # see `make_room`
 
     @staticmethod
-    def of(capacity: int, T: int, dense: int) -> "_Room":
+    def of(capacity: int, T: int, dense: int, stop: Any) -> "_Room":
         return _Room(
             np.empty((2, capacity), np.int64),
             np.empty((2, 2, T)),
@@ -54,7 +54,7 @@ class _Room(NamedTuple):
             np.empty(capacity, np.int64),
             np.empty((6, capacity)),
             np.empty((4, capacity, T)),
-            make_room(capacity, T, 1, dense),
+            make_room(capacity, T, 1, dense, stop),
         )
 
 
@@ -80,7 +80,7 @@ class _Progress(NamedTuple):
     steps: int
     enough: float  # gap to reach with the knots of the next round
     by_values: bool  # see `vvnorm.univariate.knots.complete`
-    finished: bool  # if not, there is no room for the next round, or its knots are many and need their multipliers
+    finished: bool  # if not: no rounds are left, or no room for the next one, or its knots are many and need multipliers
     moved: int  # Newton steps by which these were found, -1 if they are not
 
 
@@ -94,7 +94,7 @@ class SquaredRounds(Rounds):
         super().__init__(problem)
         weights = fixed(np.empty(0) if self.weights is None else self.weights[:, 0])
         self.offsets, self.few = np.array([0, self.outputs]), most_dense(self.outputs)
-        self.room, self.line_fit = _Room.of(_KNOTS, self.outputs, self.few), _NONE
+        self.room, self.line_fit = self._room_for(_KNOTS), _NONE
         self._compress(fixed(problem.Y), weights)
         if not _TINY < self.scatter < _HUGE and np.isfinite(problem.Y).all():
             self.y_unit = unit(float(np.abs(problem.Y).max()))
@@ -135,11 +135,16 @@ class SquaredRounds(Rounds):
             self._search(0, (1.0, 1.0, self.scatter, 1.0), 0)
         return self.line_fit.largest
 
-    def run(self, lam: float, tol: float, start: Found | None) -> State:
+    @property
+    def knows_critical(self) -> bool:
+        """See `Rounds`."""
+        return self.line_fit.knots > 0
+
+    def run(self, lam: float, tol: float, start: Found | None, advance: Advance | None = None) -> State:
         """See `Rounds`; the function is overwritten by the next run."""
         # Rows with ||Z|| up to a little more than lam count as feasible.
         limits = (lam, (lam * (1 + 0.1 * tol)) ** 2, self.scatter, tol)
-        best = self._search(self._take_over(lam, start), limits, ROUNDS)
+        best = self._search(self._take_over(lam, start), limits, ROUNDS, advance)
         side, k, room = best.side, best.knots, self.room
         jumps, values, slopes = room.curves[side]
         function = KnotFunction(room.rows[side, :k], room.first[side], jumps[:k], values[:k], slopes[: k - 1])
@@ -152,23 +157,32 @@ class SquaredRounds(Rounds):
         _ = self.critical  # the line comes first: it needs the place of the next knots
         rows, mu = self.first_knots(lam, start)
         if len(rows) > len(self.room.worst):
-            self.room = _Room.of(_and_some(len(rows)), self.outputs, self.few)
+            self.room = self._room_for(_and_some(len(rows)))
         self.room.merged[: len(rows)] = rows
         self.room.merged_mu[: len(rows)] = mu
         return len(rows)
 
-    def _search(self, count: int, limits: tuple[float, float, float, float], most: int) -> _Best:
+    def _room_for(self, knots: int) -> _Room:
+        return _Room.of(knots, self.outputs, self.few, self.stop)
+
+    def _search(
+        self, count: int, limits: tuple[float, float, float, float], most: int, advance: Advance | None = None
+    ) -> _Best:
         """Find the line if it is not known, and do up to `most` rounds from `count` knots that are in place, if any."""
         progress = _Progress(self.line_fit, _NONE, count, 0, 0, 0.0, False, False, -1)
         while True:
-            at_most = (most, self.few)
+            at_most = (most if advance is None else progress.rounds + 1, self.few)
             line, best, *rest = _generate(
                 self.data, self.blocks, self.offsets, self.last, limits, at_most, progress, self.room, self.scratch
             )
             progress = _Progress(_Best(*line), _Best(*best), *rest)
             self.line_fit = progress.line
-            if progress.finished:
+            if progress.rounds == at_most[0] and advance is not None:
+                advance(progress.rounds, progress.best.objective, progress.best.objective * (1 - progress.best.gap))
+            if progress.finished or progress.rounds >= most:
                 return progress.best
+            if progress.rounds == at_most[0]:
+                continue
             if progress.following > len(self.room.worst):
                 self._enlarge(progress.following, progress.best)
             elif not many_knots.are_even(self.room.vectors[0, : progress.following - 1]):
@@ -195,13 +209,13 @@ class SquaredRounds(Rounds):
             mu,
             z[:k],
             *state,
-            room.solver[0],
+            room.solver,
         )
 
     def _enlarge(self, count: int, best: _Best) -> None:
         """Make room for `count` knots and those of the best function, and keep this and the next knots."""
         old, k = self.room, best.knots
-        new = self.room = _Room.of(_and_some(max(count, k)), self.outputs, self.few)
+        new = self.room = self._room_for(_and_some(max(count, k)))
         new.merged[:count], new.merged_mu[:count] = old.merged[:count], old.merged_mu[:count]
         new.rows[best.side, :k], new.first[best.side] = old.rows[best.side, :k], old.first[best.side]
         new.curves[best.side, :, :k] = old.curves[best.side, :, :k]
@@ -253,7 +267,7 @@ def _generate(
     """
     line, best, count, rounds, steps, enough, by_values, _, known = progress
     finished, tol, (most, few) = False, limits[3], at_most
-    while not finished:
+    while not finished and (line.knots == 0 or rounds < most):
         straight = line.knots == 0
         if straight or count == 0:
             count = first_knots(data[0], last, limits[0], line.largest, room.merged, room.merged_mu)
@@ -279,7 +293,7 @@ def _generate(
             data, blocks_of_rows, offsets, bounds, (minor, slack), enough, limit, by_values, count, side, room, scratch
         )
         if straight:
-            line, count, finished = _Best(side, count, 0.0, objective, largest, 0, 0), ZERO, most == 0
+            line, count = _Best(side, count, 0.0, objective, largest, 0, 0), ZERO
             continue
         rounds += 1
         moved, known = max(moved, known), ZERO - 1
@@ -290,8 +304,8 @@ def _generate(
         demand = max(0.01 * gap, 0.1 * tol * objective)
         stalled = moved == 0 and not exceeds and demand > 0.5 * enough
         idle = rounds > best.rounds + PATIENCE or (stalled and by_values)
-        finished = relative <= tol or idle or rounds == most
-        by_values = by_values or stalled
+        finished = relative <= tol or idle or room.solver[5][0] != 0
+        by_values = by_values or stalled or rounds > best.rounds + 2
         enough, count = demand, following
     return _fields(line), _fields(best), count, rounds, steps, enough, by_values, finished, known
 

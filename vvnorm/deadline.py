@@ -1,0 +1,78 @@
+"""Limits on time: how solvers, in Python and in compiled code, learn that theirs is over.
+
+A solver that is asked to stop returns the best that it has. Compiled code does not look at the clock; it looks at an array
+of one number, which a thread sets when the time comes. That thread runs because compiled code gives up Python's lock.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import numpy as np
+from numpy.typing import NDArray
+
+TIME_LIMIT = "time limit"
+"""Status of what a limit of time ended."""
+
+OUT_OF_TIME = "time_limit ended the search before the tolerance was reached"
+"""What notes say then."""
+
+Flag = NDArray[np.int64]
+"""One number, 0 until time is over."""
+
+
+class Deadline:
+    """A moment in the future, or never.
+
+    Parameters
+    ----------
+    seconds : float or None
+        From now; None for never.
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self.end = math.inf if seconds is None else time.monotonic() + seconds
+
+    @property
+    def passed(self) -> bool:
+        """Whether time is over."""
+        return time.monotonic() >= self.end
+
+    @property
+    def left(self) -> float | None:
+        """Seconds left, not negative; None for no limit."""
+        return None if self.end == math.inf else max(self.end - time.monotonic(), 0.0)
+
+    @contextmanager
+    def raises(self, flag: Flag) -> Iterator[None]:
+        """Set a flag when time is over, and clear it at the end."""
+        flag[0] = self.passed
+        done = Event()
+        watch = None
+        if self.end < math.inf and not flag[0]:
+            watch = Thread(target=self._watch, args=(flag, done), daemon=True)
+            watch.start()
+        try:
+            yield
+        finally:
+            done.set()
+            if watch is not None:
+                watch.join()
+            flag[0] = 0
+
+    def _watch(self, flag: Flag, done: Event) -> None:
+        if not done.wait(min(max(self.end - time.monotonic(), 0.0), 1e6)):
+            flag[0] = 1
+
+
+def as_time_limit(time_limit: float | None) -> float | None:
+    """Validate a number of seconds, or None."""
+    if time_limit is None:
+        return None
+    if isinstance(time_limit, bool) or not isinstance(time_limit, int | float | np.integer | np.floating):
+        raise TypeError(f"time_limit must be a number of seconds or None, got {time_limit!r}")
+    if not time_limit > 0:
+        raise ValueError(f"time_limit must be positive, got {time_limit!r}")
+    return float(time_limit)
