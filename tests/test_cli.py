@@ -789,7 +789,9 @@ def test_a_solver_that_fails_is_one_line_and_not_certified(run: Command, monkeyp
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the convex program ended with status 'none'\nand no solution")
 
-    monkeypatch.setattr("vvnorm.convex.curvature_interpolation", fail)
+    monkeypatch.setattr(
+        "vvnorm.solution.interpolate", fail
+    )  # a program that fails by itself has a plain interpolant to fall back on
     done = run("solve", write("gaps.csv", {"x": [0, 1, 2], "y": [0, None, 1]}), *XY, *OUTPUTS)
     assert done.code == 1
     assert done.err == "vvnorm: the convex program ended with status 'none' and no solution\n"
