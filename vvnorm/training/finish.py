@@ -40,8 +40,8 @@ def finish(
         stages.append(("pruned", lambda f, lam: pruned(f, X, Y, tol=prune, **convention)))
     if exact and (prune or not polish):
         stages.append(("exact", lambda f, lam: exact_fit(f, X, Y, **convention)))
-    current, notes = list(networks), []
-    costs = {"trained": _costs(current, penalise_bias)}
+    current, notes = (list(networks), []) if polish else _mended(networks, X, Y, lams, convention)
+    costs = {"trained": _costs(networks, penalise_bias)}
     for name, stage in stages:
         for index, network in enumerate(current):
             try:
@@ -52,6 +52,36 @@ def finish(
     return current, costs, tuple(notes)
 
 
+def _mended(
+    networks: Sequence[ReLUNetwork], X: Array, Y: Array, lams: Array, convention: dict[str, bool]
+) -> tuple[list[ReLUNetwork], list[str]]:
+    """Polish networks that fit worse than an affine function.
+
+    Their affine part was the best one in exact arithmetic. So they have lost what they learned to rounding, as happens
+    where inputs nearly coincide: large weights of opposite signs cancel.
+    """
+    free = np.column_stack([np.ones(len(X)), X - X.mean(axis=0)])[:, : None if convention["skip"] else 1]
+    labels = Y - Y.mean(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        straight = float(np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2))
+        worst = straight * (1 + _WORSE) + len(X) * (_ROUNDING * float(np.max(np.abs(Y)))) ** 2
+        broken = [not float(np.sum((f(X) - Y) ** 2)) <= worst for f in networks]
+    current, notes = list(networks), []
+    for index in np.flatnonzero(broken):
+        lost = f"network {index} fits worse than an affine function: nearly equal inputs cost it its digits;"
+        try:
+            if len(X) > _MOST_POLISHED:
+                raise ValueError("that is for fewer points")
+            current[index] = polished(networks[index], X, Y, float(lams[index]), **convention).network
+            notes.append(f"{lost} its output weights were solved for again (polish)")
+        except ValueError as error:
+            notes.append(f"{lost} and its output weights could not be solved for again: {error}")
+    return current, notes
+
+
+_WORSE = 1e-6  # relative: sums of squares that are larger than that of the best affine function
+_ROUNDING = 1e-9  # of the labels: misfits that tell nothing
+_MOST_POLISHED = 4000  # points
 _IN_WORDS = {"polished": "polished", "pruned": "pruned", "exact": "made to fit exactly"}
 
 

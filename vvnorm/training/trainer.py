@@ -169,7 +169,9 @@ def train(
     Warns
     -----
     RuntimeWarning
-        If a run diverged (its last good state is kept) or an exact fit is out of reach; `result.notes` says the same.
+        If a run diverged (its last good state is kept), an exact fit is out of reach, or a network ended with a worse
+        fit than an affine function has, as nearly equal inputs may bring about: its output weights are then solved for
+        again, as by `polish`. `result.notes` says the same.
 
     Notes
     -----
