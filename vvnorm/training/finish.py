@@ -67,7 +67,7 @@ def _mended(
         worst = straight * (1 + _WORSE) + len(X) * (_ROUNDING * float(np.max(np.abs(Y)))) ** 2
         broken = [not float(np.sum((f(X) - Y) ** 2)) <= worst for f in networks]
     current, notes = list(networks), []
-    for index in np.flatnonzero(broken):
+    for index in np.flatnonzero(broken).tolist():
         lost = f"network {index} fits worse than an affine function: nearly equal inputs cost it its digits;"
         try:
             if len(X) > _MOST_POLISHED:
@@ -79,7 +79,7 @@ def _mended(
     return current, notes
 
 
-_WORSE = 1e-6  # relative: sums of squares that are larger than that of the best affine function
+_WORSE = 1.0  # sums of squares more than twice that of the best affine function: no trifle
 _ROUNDING = 1e-9  # of the labels: misfits that tell nothing
 _MOST_POLISHED = 4000  # points
 _IN_WORDS = {"polished": "polished", "pruned": "pruned", "exact": "made to fit exactly"}
