@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify import Certificate, Rows, _norms, _power_of_two, _scaled, _vv_norm
+from vvnorm.certify_shift import Shifted, affine, offsets, shifted
 from vvnorm.data import Array, RepeatedInput, as_inputs, as_labels, require_two_points
 from vvnorm.network import ReLUNetwork
 from vvnorm.neuron_bound import most_additions, neuron_bound, ray_bound
@@ -52,16 +53,18 @@ def certify_points(
         raise ValueError(f"Y has {y.shape[1]} outputs, the network has {network.n_outputs}")
     _refuse_conflicts(x, y)
     require_two_points(x, "a certificate")
+    offset, level, moved = centred(network, x, y, penalise_bias)
+    x, y = x - offset, y - level
     x_unit, y_unit = _power_of_two(float(np.max(np.abs(x)))), _power_of_two(float(np.nanmax(np.abs(y))))
     x, y = x / x_unit, y / y_unit
-    affine = _Affine(x, ~np.isnan(y), skip)
-    Lambda = affine.orthogonal(affine.polar_factor(y) if dual is None else _checked_dual(dual, y.shape))
-    bound = _Bound(affine, Lambda, x, penalise_bias, x_unit)
-    bent, straight, rounding = evaluate(network, x, x_unit, y_unit)
-    off = np.where(affine.present, bent + straight - y, 0.0)
+    free = _Affine(x, ~np.isnan(y), skip)
+    Lambda = free.orthogonal(free.polar_factor(y) if dual is None else _checked_dual(dual, y.shape))
+    bound = _Bound(free, Lambda, x, penalise_bias, x_unit)
+    bent, straight, rounding = evaluate(moved, x, x_unit, y_unit)
+    off = np.where(free.present, bent + straight - y, 0.0)
     residual = float(np.max(_norms(off))) if np.isfinite(off).all() else math.inf
     if not skip:
-        bent = bent + straight - network.c / y_unit
+        bent = bent + straight - moved.network.c / y_unit
     at_least = np.array([bound.value(y), bound.value(bent, rounding)])
     lower, fit = (max(0.0, value) for value in _scaled(at_least, y_unit, x_unit).tolist())
     vv_norm = _vv_norm(network, penalise_bias)
@@ -81,6 +84,17 @@ def certify_points(
         penalise_bias=penalise_bias,
         additions=most_additions(),
     )
+
+
+def centred(network: ReLUNetwork, x: Array, y: Array, penalise_bias: bool) -> tuple[Array, Array, Shifted]:
+    """Find exact offsets of inputs (if biases of neurons are free) and of labels, NaN = none, and shift the network."""
+    offset = np.zeros(x.shape[1]) if penalise_bias else offsets(x)
+    level = offsets(y)
+    moved = shifted(network, offset, level)
+    if moved is None:
+        offset, level = np.zeros_like(offset), np.zeros_like(level)
+        moved = Shifted(network, np.zeros(network.n_neurons), level)
+    return offset, level, moved
 
 
 def _refuse_conflicts(x: Array, y: Array) -> None:
@@ -347,10 +361,11 @@ def _remembered(
     return bound(np.frombuffer(points).reshape(points_shape), np.frombuffer(Lambda).reshape(shape), budget=additions)
 
 
-def evaluate(network: ReLUNetwork, x: Array, x_unit: float, y_unit: float) -> tuple[Array, Array, Array]:
+def evaluate(moved: Shifted, x: Array, x_unit: float, y_unit: float) -> tuple[Array, Array, Array]:
     """Values (N, T) at x_unit * x in units of y: of the neurons, of the rest, and a bound on their rounding errors."""
+    network = moved.network
     W, b, V = network.W.T, network.b / x_unit, _scaled(network.V.T, x_unit, y_unit)
-    A = _scaled(network.A.T, x_unit, y_unit)
+    A, c, b_error = _scaled(network.A, x_unit, y_unit), network.c / y_unit, moved.b_error / x_unit
     bent, size = np.empty((2, len(x), network.n_outputs))
     step = max(16, _BLOCK // max(network.n_neurons, 1))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -358,6 +373,6 @@ def evaluate(network: ReLUNetwork, x: Array, x_unit: float, y_unit: float) -> tu
             rows = slice(start, start + step)
             bent[rows] = np.maximum(x[rows] @ W + b, 0.0) @ V
             size[rows] = (np.abs(x[rows]) @ np.abs(W) + np.abs(b)) @ np.abs(V)
-        straight = x @ A + network.c / y_unit
-        size += np.abs(x) @ np.abs(A) + np.abs(network.c / y_unit)
-    return bent, straight, (network.n_neurons + network.n_inputs + 8) * EPS * size
+        straight, error = affine(x, A, c)
+        error = error + moved.c_error / y_unit + b_error @ np.abs(V)
+        return bent, straight, (network.n_neurons + network.n_inputs + 8) * EPS * size + error

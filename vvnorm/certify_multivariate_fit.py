@@ -19,7 +19,9 @@ inside its domain and a an affine function. Where that would leave the domain, t
 array that is orthogonal once in its domain; if that fails, by 0, which proves that losses are not negative.
 
 *Rounding.* The R of the code is orthogonal up to rounding. The R that the bound is about is that less omega phi a', with an
-affine a' that is never computed but bounded on the data, by `drift`; all that it can do is subtracted.
+affine a' that is never computed but bounded on the data, by `drift`; all that it can do is subtracted. Constants are taken
+off inputs and labels where that is exact (`vvnorm.certify_shift`); of an objective that is nothing but rounding of the
+labels the gap is 0, as `vvnorm.certify_regularised` says.
 """
 
 import math
@@ -31,7 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify import Rows, _norms, _power_of_two, _scaled, _vv_norm
-from vvnorm.certify_multivariate import _Affine, _Group, evaluate, largest_response, reach
+from vvnorm.certify_multivariate import _Affine, _Group, centred, evaluate, largest_response, reach
 from vvnorm.certify_regularised import (
     _SAFE,
     FitCertificate,
@@ -41,8 +43,9 @@ from vvnorm.certify_regularised import (
     _objective_in_units,
     _strength_in_units,
 )
+from vvnorm.certify_shift import Shifted
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
-from vvnorm.losses import Loss, as_losses, canonical_labels, label_power
+from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, rounding_losses
 from vvnorm.network import ReLUNetwork
 from vvnorm.neuron_bound import most_additions
 from vvnorm.tolerances import EPS
@@ -89,7 +92,8 @@ def certify_fit_points(
     Returns
     -------
     FitCertificate
-        Its `gap` is that of the two numbers: rounding, some 1e-13, shows in it.
+        Its `gap` is that of the two numbers: rounding, some 1e-13, shows in it. 0 for an objective that is nothing but
+        rounding of the labels.
 
     Raises
     ------
@@ -106,21 +110,28 @@ def certify_fit_points(
         raise ValueError(f"Y has {labels.shape[1]} outputs, the network has {network.n_outputs}")
     losses, strength = as_losses(loss, labels.shape[1]), as_strength(lam)
     given = None if dual is None else _as_rows(dual, labels.shape)
-    entries = _Entries(x, canonical_labels(labels, losses), as_weights(weights, labels.shape), losses, strength, skip)
-    fitted, rounding, vv_norm = entries.follow(network, penalise_bias)
-    value, slack = entries.loss(fitted, rounding)
+    labels, shares = canonical_labels(labels, losses), as_weights(weights, labels.shape)
+    # Only labels that count have a level, and classes are what they are.
+    known = np.where((1.0 if shares is None else shares) > 0, labels, np.nan)
+    known[:, [one.name in _CLASSES for one in losses]] = np.nan
+    offset, level, moved = centred(network, x, known, penalise_bias)
+    entries = _Entries(x - offset, labels - level, shares, losses, strength, skip)
+    fitted, rounding = entries.follow(moved)
+    vv_norm = _vv_norm(network, penalise_bias)
+    value, slack, outputs = entries.loss(fitted, rounding)
     penalty = entries.lam * float(_scaled(np.array(vv_norm), entries.x_unit, entries.y_unit))
     objective = value + penalty
     if not math.isfinite(entries.in_objective_units(objective)):
         raise ValueError("the objective leaves the range of float64; rescale X, Y or weights")
     lower = entries.lower_bound(entries.minus_slope(fitted) if given is None else entries.read(given), penalise_bias)
     at_most = objective * (1 + (network.n_outputs + network.n_inputs + 64) * EPS) + slack
+    nothing = objective == 0 or entries.is_rounding(outputs, penalty, labels)
     return FitCertificate(
         objective=entries.in_objective_units(objective),
         loss=entries.in_objective_units(value),
         vv_norm=vv_norm,
         lower_bound=entries.in_objective_units(lower),
-        gap=min((at_most - lower) / objective, 1.0) if objective > 0 else 0.0,
+        gap=0.0 if nothing else min((at_most - lower) / objective, 1.0),
         lam=strength,
         losses=losses,
         skip=skip,
@@ -187,14 +198,14 @@ class _Entries:
 
     # --- the network ---
 
-    def follow(self, network: ReLUNetwork, penalise_bias: bool) -> tuple[Array, Array, float]:
-        """Values at the points (N, T), a bound on their rounding errors, and the cost in the caller's units."""
-        bent, straight, rounding = evaluate(network, self.x, self.x_unit, self.y_unit)
+    def follow(self, moved: Shifted) -> tuple[Array, Array]:
+        """Values at the points (N, T), and a bound on their rounding errors."""
+        bent, straight, rounding = evaluate(moved, self.x, self.x_unit, self.y_unit)
         with np.errstate(invalid="ignore", over="ignore"):
-            return bent + straight, rounding, _vv_norm(network, penalise_bias)
+            return bent + straight, rounding
 
-    def loss(self, fitted: Array, rounding: Array) -> tuple[float, float]:
-        """Weighted sum of losses, and a bound on the rounding in it."""
+    def loss(self, fitted: Array, rounding: Array) -> tuple[float, float, Array]:
+        """Weighted sum of losses, a bound on the rounding in it, and bounds from above on the outputs' losses (T,)."""
         with np.errstate(invalid="ignore", over="ignore"):
             values = self._by_loss(lambda one, u, y: one.value(u, y), fitted, self.y)
             slopes = self._by_loss(_steepest, fitted, self.y, rounding)
@@ -202,8 +213,19 @@ class _Entries:
             terms = np.where(self.present, self.omega * values, 0.0)
             doubts = np.where(self.present, self.omega * doubt, 0.0)
         if not (np.isfinite(terms).all() and np.isfinite(doubts).all()):
-            return math.inf, math.inf
-        return math.fsum(terms.ravel().tolist()), float(doubts.sum()) * (1 + 1e-9)
+            return math.inf, math.inf, np.full(terms.shape[1], np.inf)
+        outputs = (terms + doubts).sum(axis=0) * (1 + 1e-9)
+        return math.fsum(terms.ravel().tolist()), float(doubts.sum()) * (1 + 1e-9), outputs
+
+    def is_rounding(self, outputs: Array, penalty: float, labels: Array) -> bool:
+        """Whether the objective is nothing but rounding of the labels: see `vvnorm.certify_regularised`.
+
+        `labels` (N, T) are in the caller's units, as they are; `outputs` (T,) bound the losses.
+        """
+        known = np.where(self.present, labels, np.nan) / self.y_unit
+        ends = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
+        floor = rounding_losses(self.losses, *ends, self.omega.sum(axis=0))
+        return bool(np.all(outputs + penalty * (1 + (len(outputs) + 64) * EPS) <= floor))
 
     # --- the dual array ---
 

@@ -24,6 +24,20 @@ its losses are not negative.
 the bound is about is that less phi (alpha' + beta' x), with exact alpha' and beta' that are never computed, but bounded:
 by `drift`, a bound on |alpha' + beta' x| over the data. What drift can do to Z and to the gap is added, and so are the
 rounding errors of all the rest.
+
+*Objectives that are nothing but rounding.* Labels that lie on a line lie there up to rounding only, and then the objective
+of the line is a sum of squared roundings: no digit of it is known, nor of a gap relative to it. Let
+
+    F_t = sum_i omega_it max loss_t(y_it + e, y_it) over |e| <= rounding of output t's labels
+
+(`vvnorm.losses.rounding_losses`; it depends on labels, weights and losses alone). This is what output t of an exact affine
+function can lose because the labels next to it were rounded. If in each output f loses F_t or less, lam VV(f) included,
+
+    sum_i omega_it loss_t(f_t(x_i), y_it) + lam VV(f) <= F_t    for all t,
+
+then the gap is called 0. What is proved then is 0 <= P(g) for all networks g and P(f) <= sum F_t: no network is better than
+f by more than what labels that were rounded from those of an affine function make it lose. As every output must keep to
+its own F_t, labels of one cannot excuse another, and in all other cases F_t plays no part.
 """
 
 import math
@@ -38,7 +52,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify import Rows, _agree, _fixed, _if_flat, _power_of_two, _scaled, _vv_norm, convention_in_words
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
-from vvnorm.losses import Loss, as_losses, canonical_labels, label_power
+from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, rounding_losses
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS, GAP
@@ -76,7 +90,7 @@ class FitCertificate:
         No network has a smaller objective; rounding errors are subtracted.
     gap : float
         (objective - lower_bound) / objective, computed without that cancellation: at an optimum it is far below the
-        rounding of either number. 0 for 0 / 0.
+        rounding of either number. 0 for 0 / 0, and for an objective that is nothing but rounding of the labels.
     lam : float
         The regularisation.
     losses : tuple of T Loss
@@ -266,8 +280,7 @@ def certify_fit(
         loss=data.in_objective_units(judged.loss),
         vv_norm=fit.vv_norm,
         lower_bound=data.in_objective_units(lower),
-        # 0 is a lower bound, too.
-        gap=min(float(judged.gap) / objective, 1.0) if objective > 0 else 0.0,
+        gap=0.0 if fit.is_rounding(judged) else min(float(judged.gap) / objective, 1.0),  # 0 is a lower bound, too
         lam=strength,
         losses=losses,
         skip=skip,
@@ -332,6 +345,14 @@ class _Data:
                     raise ValueError("dual holds NaN or infinity")
             yield kernel.Rows(_fixed(x), _fixed(Y), _fixed(weights), _fixed(dual))
 
+    def ranges(self) -> tuple[Array, Array]:
+        """Least and largest of the labels with a weight, (T,) each."""
+        low, high = np.full(self.shape[1], np.inf), np.full(self.shape[1], -np.inf)
+        for rows in self.blocks():
+            Y = np.where(rows.weights > 0, rows.Y, np.nan)
+            low, high = np.fmin(low, np.fmin.reduce(Y)), np.fmax(high, np.fmax.reduce(Y))
+        return low, high
+
     def in_objective_units(self, value: float) -> float:
         """Turn part of an objective back into the caller's units."""
         return _objective_in_units(value, self.y_unit, self.w_unit, self.power)
@@ -393,12 +414,16 @@ def _losses_in_units(losses: Sequence[Loss], y_unit: float) -> tuple[Loss, ...]:
 
 @dataclass(frozen=True)
 class _Judged:
-    """Parts of an objective, what is left open, and the rounding of the objective, in the data's units."""
+    """Parts of an objective, what is left open, and the rounding of the objective, in the data's units.
+
+    `outputs` (T,) are bounds from above on the losses of each output.
+    """
 
     loss: float
     penalty: float
     gap: float
     slack: float
+    outputs: Array
 
 
 @dataclass(frozen=True)
@@ -443,7 +468,7 @@ class _Fit:
         self.reach = float(data.x[-1] - data.x[0])
         self.centre = float(data.x[0] / 2 + data.x[-1] / 2)
         self.lam = _strength_in_units(lam, data.x_unit, data.y_unit, data.w_unit, data.power)
-        losses = _losses_in_units(losses, data.y_unit)
+        self.losses = losses = _losses_in_units(losses, data.y_unit)
         self.plain = data.dual is None and all(one.name == "squared" for one in losses)
         self.codes = np.array([one.code for one in losses])
         self.parameters = np.array([one.parameter for one in losses])
@@ -549,6 +574,16 @@ class _Fit:
                 judged = min(judged, self._judge(shift)[0], key=lambda one: one.gap)
         return judged
 
+    def is_rounding(self, judged: _Judged) -> bool:
+        """Whether the objective is 0, or nothing but rounding of the labels: see the top of this module."""
+        if judged.loss + judged.penalty == 0:
+            return True
+        losses = judged.outputs + judged.penalty * (1 + (len(judged.outputs) + 64) * EPS)
+        size, total = self.data.largest, self.data.total
+        if not np.all(losses <= rounding_losses(self.losses, -size, size, total)):  # which costs nothing
+            return False
+        return bool(np.all(losses <= rounding_losses(self.losses, *self.data.ranges(), total)))
+
     def _judge(self, shift: Array) -> tuple[_Judged, NDArray[np.bool_]]:
         """Judge the dual array less `shift`; say which outputs are lost, or may be judged too harshly."""
         from vvnorm import fit_kernel as kernel
@@ -588,7 +623,11 @@ class _Fit:
         paired = theta * pairing
         open_kinks = penalty * (1 + (T + 64) * EPS) - paired + 4 * EPS * abs(paired)
         moved = largest > 1e-6 * self.limit if self.data.dual is not None else np.zeros(T, dtype=np.bool_)
-        return _Judged(loss, penalty, open_entries + open_kinks, slack), self.bounded & ((keep == 0) | moved)
+        outputs = (totals[0] + totals[1]) * (1 + 2.0**-42) + totals[5] * off
+        outputs += (
+            4 * self.data.total * off * np.minimum(off, self.steepest) + (self.data.total + self.data.shape[0]) * _LOST
+        )
+        return _Judged(loss, penalty, open_entries + open_kinks, slack, outputs), self.bounded & ((keep == 0) | moved)
 
     def _affine_part(self, projection: _Projection, theta: float, largest: Array) -> Array:
         """Bound the sum of (1 - theta) R a + theta omega a^2 / 2, a = alpha + beta (x - centre), |a| <= `largest`."""

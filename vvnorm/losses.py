@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
+from vvnorm.tolerances import LABEL_ROUNDING, LAST_DIGITS, STRAIGHTENING
 from vvnorm.validation import without_mask
 
 NAMES: Final = ("squared", "logistic", "hinge", "huber", "one_class")
@@ -98,6 +99,12 @@ class Loss:
             else:
                 values = np.maximum(self.parameter * (y - u), (1 - self.parameter) * (u - y))
         return np.where(np.isnan(y), 0.0, values)
+
+    def within(self, distance: float) -> float:
+        """Largest loss of a fitted value no further than this from its label; 0 for classes, which no rounding moves."""
+        if self.name in ("logistic", "hinge"):
+            return 0.0
+        return float(np.max(self.value(np.array([distance, -distance]), np.zeros(2))))
 
 
 def as_loss(loss: str | Loss) -> Loss:
@@ -194,6 +201,35 @@ def _misfits(Y: Array, weights: Array | None, t: int) -> tuple[float, float]:
         off = (y - (float(y.max()) / 2 + float(y.min()) / 2)) / half
         best = float(np.sum(omega * off * off)) / 2  # the middle of the range in place of the best constant
         return half, half * float(np.sqrt(2 * best / omega.min())) * (1 + 1e-9)
+
+
+def rounding_losses(losses: Sequence[Loss], low: Array, high: Array, total: Array) -> Array:
+    """Sum of the losses that rounding of the labels makes by itself, at most, for each output; shape (T,).
+
+    Labels may be off by `LABEL_ROUNDING` of their size. Where they lie far from 0 beside their range, they are known
+    better, since they are seen to differ: to `STRAIGHTENING` of half their range or `LAST_DIGITS` of their size, whichever
+    is more. So this is some 1e-29 of what labels of one size could lose, and other outputs' labels do not matter.
+
+    Parameters
+    ----------
+    losses : sequence of T losses
+    low, high : (T,) arrays
+        Range of the labels with a weight.
+    total : (T,) array
+        Sum of their weights.
+    """
+    size = np.maximum(np.abs(low), np.abs(high))
+    known = np.maximum(STRAIGHTENING * (high / 2 - low / 2), LAST_DIGITS * size)
+    off = np.minimum(LABEL_ROUNDING * size, known).tolist()
+    return total * np.array([loss.within(distance) for loss, distance in zip(losses, off, strict=True)])
+
+
+def is_rounding(losses: Sequence[Loss], Y: Array, weights: Array | None, lost: Array) -> bool:
+    """Whether what is `lost` (T,) of labels Y (N, T) is nothing but their rounding; NaN = missing, weights as for fits."""
+    shares = np.where(np.isnan(Y), 0.0, 1.0 if weights is None else weights)
+    counts = np.where(shares > 0, Y, np.nan)
+    ends = np.nanmin(counts, axis=0), np.nanmax(counts, axis=0)
+    return bool(np.all(lost <= rounding_losses(losses, *ends, shares.sum(axis=0))))
 
 
 def canonical_labels(Y: Array, losses: Sequence[Loss]) -> Array:

@@ -10,6 +10,10 @@ LABEL_ROUNDING: Final = 16 * EPS
 way) in exact arithmetic do so only up to a few roundings once they are computed or read from a file in decimals; 16
 covers an affine expression evaluated in float64 and then rounded to decimals of 16 digits."""
 
+LAST_DIGITS: Final = 2 * EPS
+"""The same for labels that all lie far from 0, beside their range: digits beyond this one tell them apart, so that they are
+no rounding. 2 covers labels that were computed next to 0 and then moved there, and a fit's value there."""
+
 STRAIGHTENING: Final = 1e-9
 """Making a stretch straight never moves a label by more than this part of its output's range, however coarse the labels:
 a verifier that asks for a relative residual of `GAP` must not notice."""

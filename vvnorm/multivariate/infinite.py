@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm.certify import Certificate
-from vvnorm.data import Array, RepeatedInput, has_missing
+from vvnorm.data import Array, RepeatedInput, has_missing, levels
 from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.multivariate.solution import MultivariateSolution, interpolate_points
 from vvnorm.network import ReLUNetwork, row_norms
@@ -134,8 +134,10 @@ def interpolate_infinite(X: Array, Y: Array, convention: Convention, tol: float,
         low, high = sorted((labels[points.group[row], output], Y[row, output]))
         raise RepeatedInput.at(X[row], low, high, int(output))
     design = interpolate_points(points.X, basis, convention, tol, **options)
-    f, z = design.network, basis.T @ (labels - labels.mean(axis=0))
+    f, level = design.network, levels(labels)
+    labels = labels - level
+    z = basis.T @ (labels - labels.mean(axis=0))
     rest = Reduction(points, np.ones(labels.shape), labels - design.network(points.X) @ z, 0.0)
     A, c = points.free_part(rest.best_affine())
-    network = ReLUNetwork(f.W, f.b, z.T @ f.V, z.T @ f.A + A, z.T @ f.c + c)
+    network = ReLUNetwork(f.W, f.b, z.T @ f.V, z.T @ f.A + A, z.T @ f.c + c + level)
     return InfiniteAuxiliary(network, design, X, Y, tol, design.provenance)

@@ -17,16 +17,15 @@ from numpy.typing import ArrayLike
 
 from vvnorm.certify import Certificate, certify, convention_in_words
 from vvnorm.certify_regularised import FitCertificate
-from vvnorm.data import Array, RepeatedInput, is_empty
+from vvnorm.data import Array, RepeatedInput, is_empty, levels
 from vvnorm.deadline import OUT_OF_TIME, TIME_LIMIT
-from vvnorm.losses import Loss, solvable
+from vvnorm.losses import Loss, is_rounding, solvable
 from vvnorm.multivariate.generation import Optimum, Start, feasible_weights, generate
 from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.multivariate.smooth import SMOOTH, Data, Fitted, best_affine, fit_losses, largest_response
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution, as_tolerance
 from vvnorm.threads import one_blas_thread
-from vvnorm.tolerances import LABEL_ROUNDING
 from vvnorm.units import unit
 from vvnorm.validation import Origin, counted_from
 from vvnorm.words import count, proof
@@ -282,7 +281,9 @@ def interpolate_points(
             points.coordinates, Y, convention, tol, max_iter=max_iter, time_limit=time_limit, seed=seed, advance=advance
         )  # fmt: skip
         return _lifted(inside, points)
+    level = levels(Y)
     weights, labels = _merged_labels(points, Y)
+    labels = np.where(weights > 0, labels - level, 0.0)
     reduction = Reduction(points, weights, labels, 0.0)
     squares = reduction.squares
     if squares.affine:
@@ -302,7 +303,8 @@ def interpolate_points(
     facts["seconds"] = time.perf_counter() - began
     return _judged(
         MultivariateSolution(
-            network, dual, X, Y, tol, 0.0, (Loss("squared"),) * Y.shape[1], None, convention.skip, convention.penalise_bias,
+            network.raised(level), dual, X, Y, tol, 0.0, (Loss("squared"),) * Y.shape[1], None,
+            convention.skip, convention.penalise_bias,
             [(upper * unit, lower * unit) for upper, lower in history], facts,
         ),
         squares.cloud.close,
@@ -405,10 +407,11 @@ class FitProblem:
         share = np.where(bounded & (share < _NEGLIGIBLE * share.max(axis=0)), 0.0, share)
         # Powers of two in which losses, squares of labels, do not leave float64.
         self._w_unit, self._y_unit = unit(float(share.max())), 1.0
+        self._level = np.where([loss.name == "logistic" for loss in losses], 0.0, levels(Y))
         if all(loss.name in ("squared", "huber") for loss in losses):
-            self._y_unit = unit(float(np.max(np.abs(Y), where=share > 0, initial=0.0)))
+            self._y_unit = unit(float(np.max(np.abs(Y - self._level), where=share > 0, initial=0.0)))
             losses = tuple(replace(loss, parameter=loss.parameter / self._y_unit) for loss in losses)
-        self.data = Data(points, Y / self._y_unit, share / self._w_unit, losses)
+        self.data = Data(points, (Y - self._level) / self._y_unit, share / self._w_unit, losses)
         self._found: float | None = None  # lam_max in the units of `data`
 
     @property
@@ -436,14 +439,20 @@ class FitProblem:
         if self._found is not None:
             return self._found
         with one_blas_thread():
-            data, straight = self.data, self.data.straight
-            rounding = LABEL_ROUNDING * float(np.linalg.norm(data.weights * np.nan_to_num(data.Y)))
-            off = data.weights * (np.nan_to_num(data.Y) - straight.values)
-            off = np.where([loss.name == "logistic" for loss in data.losses], straight.dual, off)
-            found = largest_response(data.points, straight.dual, deadline) if np.linalg.norm(off) > rounding else 0.0
+            data = self.data
+            found = 0.0 if self._is_affine else largest_response(data.points, data.straight.dual, deadline)
         if time.monotonic() <= deadline:
             self._found = found
         return found
+
+    @cached_property
+    def _is_affine(self) -> bool:
+        """Whether the best affine fit misses the labels by their rounding only."""
+        data = self.data
+        columns = zip(data.losses, data.weights.T, data.straight.values.T, data.Y.T, strict=True)
+        lost = [weights @ loss.value(u, y) for loss, weights, u, y in columns]
+        with np.errstate(over="ignore"):
+            return is_rounding(data.losses, self.Y / self._y_unit, data.weights, np.array(lost))
 
     def fit(
         self,
@@ -462,7 +471,10 @@ class FitProblem:
             # Where time is short, lam_max may have a small part of it.
             critical = self._critical(_deadline(None if time_limit is None else _FOR_LAM_MAX * time_limit))
             strength = self._in_units(lam, critical)
-            if strength > _STRAIGHT * critical > 0 and self._found is not None:
+            if self._is_affine:
+                status = "labels are affine but for rounding: the cost is 0"
+                found = replace(best_affine(self.data, strength), dual=np.zeros_like(self.data.Y), status=status)
+            elif strength > _STRAIGHT * critical > 0 and self._found is not None:
                 found = best_affine(self.data, strength)
             else:
                 found = fit_losses(self.data, strength, tol, start, max_iter=max_iter, **options)
@@ -477,8 +489,8 @@ class FitProblem:
         f, unit = found.network, self._y_unit
         network = f if unit == 1 else ReLUNetwork(f.W, f.b, f.V * unit, f.A * unit, f.c * unit)
         solution = MultivariateSolution(
-            network, found.dual * unit * self._w_unit, self.X, self.Y, tol, lam, self.losses, self.weights, free.skip,
-            free.penalise_bias, history, facts, lam_max,
+            network.raised(self._level), found.dual * unit * self._w_unit, self.X, self.Y, tol, lam, self.losses,
+            self.weights, free.skip, free.penalise_bias, history, facts, lam_max,
         )  # fmt: skip
         solution = _judged(solution, self.data.points.cloud.close)
         return solution if self._outside is None else _lifted(solution, self._outside), found.start
@@ -495,7 +507,7 @@ class FitProblem:
 
     def _separated(self, found: Fitted) -> list[str]:
         """Say which outputs have classes that are separated so well that fitted values diverge as lam falls."""
-        fitted = found.network(self.X)
+        fitted = found.network(self.X)  # of classes, which have no level
         notes = []
         for t, loss in enumerate(self.data.losses):
             count = np.count_nonzero(self.data.weights[:, t])

@@ -9,7 +9,7 @@ difference l of the two lines. Green's function of the interval [a, b] has g(x, 
 and, being between 0 and (b - a) / 4, is at most (b - a) / 8 from a constant, which the residuals do not see: so a ripple is
 at most (b - a) / 8 sqrt(sum w) sqrt(sum w ||r||^2). Groups of blocks are summarised in the same way, and their blocks are
 looked at only where a group's bound is too large.
-Labels are taken relative to one line, and inputs relative to one centre, for accuracy.
+Labels are taken relative to one level and to one line, and inputs relative to one centre, for accuracy.
 """
 
 import math
@@ -22,8 +22,14 @@ GROUP = 16
 """Blocks in one group."""
 
 
+@part()
+def _above(y: float, level: float) -> float:
+    """Take the output's level off a label. Apart, since sums that may be taken in any order might take it off a sum."""
+    return y - level
+
+
 @part(fastmath=ANY_ORDER)
-def _summarise_few(x: Any, Y: Any, centre: float, start: int, stop: int, mean: Any, cross: Any) -> Any:
+def _summarise_few(x: Any, Y: Any, level: Any, centre: float, start: int, stop: int, mean: Any, cross: Any) -> Any:
     """Do what `_summarise` does for a few outputs without weights, two at a time and in one pass relative to the first row.
 
     Then memory nearly sets the pace, which it does not where sums wait for each other.
@@ -32,22 +38,24 @@ def _summarise_few(x: Any, Y: Any, centre: float, start: int, stop: int, mean: A
     for t in range(0, T, 2):
         u = min(t + 1, T - 1)  # the last may be its own neighbour
         x0, y, v = x[start], Y[start, t], Y[start, u]
-        place, spread, level, other, lever, lever_u, square, square_u = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        place, spread, own, other, lever, lever_u, square, square_u = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for i in range(start, stop):
             off, a, b = x[i] - x0, Y[i, t] - y, Y[i, u] - v
             place, spread = place + off, spread + off * off
-            level, lever, square = level + a, lever + off * a, square + a * a
+            own, lever, square = own + a, lever + off * a, square + a * a
             other, lever_u, square_u = other + b, lever_u + off * b, square_u + b * b
-        mean[u], cross[u] = v + other / n, lever_u - place * other / n
-        mean[t], cross[t] = y + level / n, lever - place * level / n
-        left = max(square - level * level / n, 0.0)
+        mean[u], cross[u] = _above(v, level[u]) + other / n, lever_u - place * other / n
+        mean[t], cross[t] = _above(y, level[t]) + own / n, lever - place * own / n
+        left = max(square - own * own / n, 0.0)
         left_u = max(square_u - other * other / n, 0.0) if u > t else 0.0
         scatter += left + left_u + 0.0 * (square + square_u)  # the last term keeps NaN
     return n, (x[start] - centre) + place / n, max(spread - place * place / n, 0.0), scatter
 
 
 @part(fastmath=ANY_ORDER)
-def _summarise(x: Any, Y: Any, weights: Any, centre: float, start: int, stop: int, mean: Any, cross: Any) -> Any:
+def _summarise(
+    x: Any, Y: Any, level: Any, weights: Any, centre: float, start: int, stop: int, mean: Any, cross: Any
+) -> Any:  # fmt: skip
     """Weight, centroid, second moment and scatter of rows start .. stop - 1; sets their mean and cross moments (T,)."""
     T = Y.shape[1]
     n, place, spread, scatter = 0.0, 0.0, 0.0, 0.0
@@ -59,7 +67,7 @@ def _summarise(x: Any, Y: Any, weights: Any, centre: float, start: int, stop: in
         n += w
         place += w * (x[i] - centre)
         for t in range(T):
-            mean[t] += w * Y[i, t]
+            mean[t] += w * _above(Y[i, t], level[t])
     by = 1.0 / n if n > 0.0 else 0.0
     place *= by
     for t in range(T):
@@ -69,7 +77,7 @@ def _summarise(x: Any, Y: Any, weights: Any, centre: float, start: int, stop: in
         off = (x[i] - centre) - place
         spread += w * off * off
         for t in range(T):
-            above = Y[i, t] - mean[t]
+            above = _above(Y[i, t], level[t]) - mean[t]
             cross[t] += w * off * above
             scatter += w * above * above
     return n, place, spread, scatter
@@ -146,8 +154,8 @@ def compress(
         Set to weight, centroid, second moment, misfit to the block's own least-squares line, and a bound on its ripple.
     means, crosses : (B, T) arrays
         Set to mean label and cross moment sum w (x - centroid) (y - mean), both relative to the line.
-    line : (2, T) array
-        Set to the line's value at the centre, and its slope.
+    line : (3, T) array
+        Set to the line's value at the centre, and its slope; the third row holds what is taken off the labels before that.
     total : (3,) array
         Set to weight, centroid and second moment of all rows.
     first, last : int
@@ -164,9 +172,9 @@ def compress(
     for b in range(first, last):
         stop = min((b + 1) * size, len(x))
         if few:
-            n, place, spread, scatter = _summarise_few(x, Y, centre, b * size, stop, means[b], crosses[b])
+            n, place, spread, scatter = _summarise_few(x, Y, line[2], centre, b * size, stop, means[b], crosses[b])
         else:
-            n, place, spread, scatter = _summarise(x, Y, weights, centre, b * size, stop, means[b], crosses[b])
+            n, place, spread, scatter = _summarise(x, Y, line[2], weights, centre, b * size, stop, means[b], crosses[b])
         explained = 0.0
         for t in range(T):
             explained += crosses[b, t] * crosses[b, t]
@@ -228,7 +236,7 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: An
     Parameters
     ----------
     data : tuple
-        x (N,), Y (N, T), weights, centre, block size and line (2, T).
+        x (N,), Y (N, T), weights, centre, block size and line (3, T).
     blocks : tuple
         What `compress` made of them.
     rows : (k,) array
@@ -262,7 +270,7 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: An
                 if len(weights):
                     n = weights[row]
                 for t in range(T):
-                    m[t] = Y[row, t] - (line[0, t] + line[1, t] * place)
+                    m[t] = (Y[row, t] - line[2, t]) - (line[0, t] + line[1, t] * place)
             _join(total, here, cross, n, place, spread, m, c)
             row = until
         h[p] = x[rows[p + 1]] - x[rows[p]]
@@ -272,13 +280,13 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: An
 
 
 @part(fastmath=ANY_ORDER)
-def _row_step(y: Any, at: Any, step: float, off: float, w: float, Z: Any, S: Any) -> Any:
+def _row_step(y: Any, level: Any, at: Any, step: float, off: float, w: float, Z: Any, S: Any) -> Any:
     """Carry Z over the gap to a row and add the row's residual to S; return squares of ||Z|| there and of the residual."""
     size, square = 0.0, 0.0
     for t in range(len(Z)):
         Z[t] += step * S[t]
         size += Z[t] * Z[t]
-        r = y[t] - (at[0, t] + at[1, t] * off)
+        r = _above(y[t], level[t]) - (at[0, t] + at[1, t] * off)
         S[t] += w * r
         square += w * r * r
     return size, square
@@ -296,11 +304,11 @@ def _carry(step: float, Z: Any, S: Any) -> float:
 @part()
 def _scan(data: Any, at: Any, origin: float, here: float, start: int, stop: int, Z: Any, S: Any, found: Any) -> Any:
     """Carry Z and S from `here` over rows start .. stop - 1; return their misfit, and the largest ||Z||^2 with its row."""
-    x, Y, weights = data[:3]
+    x, Y, weights, level = data[0], data[1], data[2], data[5][2]
     misfit, best, worst = 0.0, found[0], found[1]
     for i in range(start, stop):
         w = weights[i] if len(weights) else 1.0
-        norm, square = _row_step(Y[i], at, x[i] - here, x[i] - origin, w, Z, S)
+        norm, square = _row_step(Y[i], level, at, x[i] - here, x[i] - origin, w, Z, S)
         here = x[i]
         misfit += square
         if norm > best and x[i] > origin:

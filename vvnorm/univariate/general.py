@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
-from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS
+from vvnorm.data import Array, levels
+from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, Loss, is_rounding
 from vvnorm.units import unit
 from vvnorm.univariate import entries, many_knots
 from vvnorm.univariate.compiled import fixed, plain
@@ -40,7 +40,10 @@ class GeneralRounds(Rounds):
             self.y_unit = unit(float(max(high.max(), -low.min())))
             parameters = np.where(codes == HUBER, parameters / self.y_unit, parameters)
             high, low = high / self.y_unit, low / self.y_unit
-        self.Y = fixed(problem.Y if self.y_unit == 1 else problem.Y / self.y_unit)
+        level = np.where(np.isin(codes, (HINGE, LOGISTIC)), 0.0, levels(problem.Y))
+        labels = problem.Y - level if level.any() else problem.Y
+        self.Y = fixed(labels if self.y_unit == 1 else labels / self.y_unit)
+        self.line[2] = level / self.y_unit
         weights = fixed(np.empty((0, 0)) if self.weights is None else self.weights)
         self.data = (self.x, self.Y, weights, codes, parameters)
         self.corners = bool(np.isin(codes, (HINGE, HUBER, ONE_CLASS)).any())
@@ -50,13 +53,27 @@ class GeneralRounds(Rounds):
         self.openness = np.where(codes == HINGE, 1.0, np.where(codes == HUBER, parameters * (spread + parameters), spread))
 
     def _affine(self) -> State:
-        """Best affine function; kept, unless the search was stopped."""
+        """Best affine function, kept unless the search was stopped; of labels affine but for rounding, the one next to them."""
         if self._line is not None:
             return self._line
-        found = _Descent(self, _STIFF, _AFFINE_GAP, self._straight(), np.zeros(2)).run()
+        line = self._straight()
+        if self._fits(line):
+            self._line = State(line, np.zeros_like(self.Y) if self.corners else None, 0.0, 0, 0, 0.0)
+            return self._line
+        found = _Descent(self, _STIFF, _AFFINE_GAP, line, np.zeros(2)).run()
         if not self.stop[0]:
             self._line = found
         return found
+
+    def _fits(self, line: KnotFunction) -> bool:
+        """Whether a line misses the labels by their rounding only."""
+        values = line.first[0] + (self.x - self.x[0])[:, None] * line.first[1]
+        kinds = [Loss(loss.name, size) for loss, size in zip(self.losses, self.data[4].tolist(), strict=True)]
+        shares = np.where(np.isnan(self.Y), 0.0, 1.0 if self.weights is None else self.weights)
+        with np.errstate(over="ignore", invalid="ignore"):
+            each = [loss.value(u, y) for loss, u, y in zip(kinds, values.T, self.Y.T, strict=True)]
+            lost = np.sum(shares * np.column_stack(each), axis=0)
+        return is_rounding(kinds, self.Y + self.line[2], self.weights, lost)
 
     @property
     def critical(self) -> float:
@@ -78,20 +95,21 @@ class GeneralRounds(Rounds):
         rows, mu = self.first_knots(lam, start)
         first, jumps = affine.function.first, np.zeros((len(rows), self.outputs))
         if start is not None:
-            first = np.stack([start.value / self.y_unit, start.slope / self._slope_unit])
+            first = np.stack([start.value / self.y_unit - self.line[2], start.slope / self._slope_unit])
             jumps[1 : 1 + len(start.kinks)] = start.jumps / self._slope_unit
         return _Descent(self, lam, tol, KnotFunction.of(np.diff(self.x[rows]), rows, first, jumps), mu).run(advance)
 
     def _straight(self) -> KnotFunction:
         """Least-squares lines where labels are values, 0 where they are classes."""
-        T, present = self.outputs, ~np.isnan(self.Y)
+        weights = self.weights
+        T, present = self.outputs, ~np.isnan(self.Y) & (True if weights is None else weights > 0)
         first = np.zeros((2, T))
         for t, loss in enumerate(self.losses):
             if loss.name not in ("hinge", "logistic"):
                 x, y = self.x[present[:, t]], self.Y[present[:, t], t]
-                off = x - x.mean()
-                first[1, t] = off @ (y - y.mean()) / max(off @ off, np.finfo(float).tiny)
-                first[0, t] = y.mean() + first[1, t] * (self.x[0] - x.mean())
+                off, middle = (x - x[0]) - np.mean(x - x[0]), y[0] + np.mean(y - y[0])
+                first[1, t] = off @ (y - middle) / max(off @ off, np.finfo(float).tiny)
+                first[0, t] = middle + first[1, t] * ((self.x[0] - x[0]) - np.mean(x - x[0]))
         ends = np.array([0, self.last])
         return KnotFunction.of(np.diff(self.x[ends]), ends, first, np.zeros((2, T)))
 

@@ -228,8 +228,8 @@ def where_it_bends(
     ----------
     inputs : tuple
         Inputs (N,) in the caller's units and in the solver's, and the centre of these.
-    line : (2, T) array
-        Value at the centre, and slope, of what has been taken off the labels.
+    line : (3, T) array
+        Value at the centre, and slope, of what has been taken off the labels; and what was taken off before that.
     units : (float, float)
         One unit of slopes and one of labels, in the caller's.
     rows : (k,) array, values, jumps : (k, T) arrays
@@ -250,7 +250,8 @@ def where_it_bends(
         if bends > 0 or p == 0 or p == len(rows) - 1:
             knots[count] = given[rows[p]]
             for t in range(jumps.shape[1]):
-                values_there[count, t] = (values[p, t] + (line[0, t] + (x[rows[p]] - centre) * line[1, t])) * units[1]
+                value = values[p, t] + (line[0, t] + (x[rows[p]] - centre) * line[1, t])
+                values_there[count, t] = (value + line[2, t]) * units[1]
                 jumps_there[count, t] = jumps[p, t] * units[0]
             count += 1
     return count

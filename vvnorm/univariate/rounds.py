@@ -68,8 +68,8 @@ class Rounds:
         First row of the largest input.
     centre : float
         Middle of the inputs.
-    line : (2, T) array
-        Value at the centre and slope of what has been taken off the labels.
+    line : (3, T) array
+        Value at the centre and slope of what has been taken off the labels; before that their level was, the third row.
     stop : (1,) array of int
         Not 0 once runs are to end with what they have (`vvnorm.deadline`); there is always a first round.
     """
@@ -86,7 +86,7 @@ class Rounds:
         self.last = int(self.x.searchsorted(self.x[-1]))
         self.outputs = problem.Y.shape[1]
         self.centre = float(self.x[0] / 2 + self.x[-1] / 2)
-        self.line = np.zeros((2, self.outputs))
+        self.line = np.zeros((3, self.outputs))
         self.stop: Flag = np.zeros(1, np.int64)
 
     @property

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
+from vvnorm.data import Array, levels
+from vvnorm.losses import is_rounding
 from vvnorm.threads import usable_threads
+from vvnorm.tolerances import LABEL_ROUNDING
 from vvnorm.units import unit
 from vvnorm.univariate import blocks, many_knots
 from vvnorm.univariate.compiled import ZERO, fixed, part, plain
@@ -93,19 +95,22 @@ class SquaredRounds(Rounds):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         weights = fixed(np.empty(0) if self.weights is None else self.weights[:, 0])
+        self.losses = problem.losses
         self.offsets, self.few = np.array([0, self.outputs]), most_dense(self.outputs)
         self.room, self.line_fit = self._room_for(_KNOTS), _NONE
-        self._compress(fixed(problem.Y), weights)
+        level = levels(problem.Y)
+        self._compress(fixed(problem.Y), level, weights)
         if not _TINY < self.scatter < _HUGE and np.isfinite(problem.Y).all():
             self.y_unit = unit(float(np.abs(problem.Y).max()))
             if self.y_unit != 1:
-                self._compress(fixed(problem.Y / self.y_unit), weights)
+                self._compress(fixed(problem.Y / self.y_unit), level / self.y_unit, weights)
 
-    def _compress(self, Y: Array, weights: Array) -> None:
+    def _compress(self, Y: Array, level: Array, weights: Array) -> None:
         N, T = Y.shape
         # Larger blocks are fewer, and more of their rows are read once knots are many, as they are beside many outputs.
         size = 16 if N <= 20_000 else int(min(max(math.sqrt(N / T) / 10, 64), 192))
-        count, self.line = -(-N // size), np.empty((2, T))
+        count, self.line = -(-N // size), np.zeros((3, T))
+        self.line[2] = level
         every = count + (N // (size * blocks.GROUP) if count >= _GROUPED else 0)
         moments, means, crosses = np.empty((every, 5)), np.empty((every, T)), np.empty((every, T))
         self.data, self.blocks = (self.x, Y, weights, self.centre, size, self.line), (moments, means, crosses)
@@ -132,8 +137,27 @@ class SquaredRounds(Rounds):
     def critical(self) -> float:
         """See `Rounds`."""
         if not self.line_fit.knots:
-            self._search(0, (1.0, 1.0, self.scatter, 1.0), 0)
-        return self.line_fit.largest
+            self._find_line()
+            self.straight = self._fits_line()
+        return 0.0 if self.straight else self.line_fit.largest
+
+    def _find_line(self) -> _Best:
+        """Put the line into the room."""
+        self.line_fit = _NONE
+        self._search(0, (1.0, 1.0, self.scatter, 1.0), 0)
+        return self.line_fit
+
+    def _fits_line(self) -> bool:
+        """Whether the line misses the labels by their rounding only."""
+        x, Y, weights = self.data[:3]
+        shares = weights[:, None] if len(weights) else np.ones((len(x), 1))
+        size = np.abs(self.line[0]) + np.abs(self.line[1]) * float(x[-1] - x[0]) + np.abs(self.line[2])
+        if self.line_fit.objective > float(shares.sum()) * float(np.sum((2 * LABEL_ROUNDING * size) ** 2)):
+            return False  # found without reading a label
+        off = (Y - self.line[2]) - (self.line[0] + (x - self.centre)[:, None] * self.line[1])
+        with np.errstate(over="ignore"):
+            lost = np.sum(shares * off * off, axis=0) / 2
+        return is_rounding(self.losses, Y, shares, lost)
 
     @property
     def knows_critical(self) -> bool:
@@ -142,9 +166,13 @@ class SquaredRounds(Rounds):
 
     def run(self, lam: float, tol: float, start: Found | None, advance: Advance | None = None) -> State:
         """See `Rounds`; the function is overwritten by the next run."""
+        if self.critical == 0:
+            return self._state(self._find_line())
         # Rows with ||Z|| up to a little more than lam count as feasible.
         limits = (lam, (lam * (1 + 0.1 * tol)) ** 2, self.scatter, tol)
-        best = self._search(self._take_over(lam, start), limits, ROUNDS, advance)
+        return self._state(self._search(self._take_over(lam, start), limits, ROUNDS, advance))
+
+    def _state(self, best: _Best) -> State:
         side, k, room = best.side, best.knots, self.room
         jumps, values, slopes = room.curves[side]
         function = KnotFunction(room.rows[side, :k], room.first[side], jumps[:k], values[:k], slopes[: k - 1])

@@ -1,0 +1,126 @@
+"""Offsets of inputs and labels, taken off exactly: for verifiers. No solver is imported.
+
+Biases are free, so a constant added to the inputs, or to the labels of an output, changes neither what a network costs nor
+how well it fits. In float64 it does: next to 2^30, numbers of size 1 keep 23 binary digits only, and bounds on rounding
+grow. So the constant is taken off again where that rounds no entry. The network f becomes
+
+    f(x + offset) - level = sum_k v_k relu(w_k.x + (b_k + w_k.offset)) + A x + (c + A offset - level),
+
+the same function of shifted inputs, in exact arithmetic. Here the new biases are computed as double-doubles by error-free
+products and sums (T. J. Dekker, Numer. Math. 18, 1971; D. E. Knuth, The Art of Computer Programming 2, 4.2.2) and rounded
+once. An m-fold sum in such arithmetic is off by less than (2 m)^2 EPS^2 of the sum of its terms' magnitudes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import EPS
+
+_SPLIT = 2.0**27 + 1  # splits a number in two of 26 digits
+
+
+def offsets(values: Array) -> Array:
+    """Return what can be taken off each column of (N, k) values without rounding any; shape (k,). NaN is passed over.
+
+    It is the column's entry of least magnitude if all others are nearer to it than to 0, as numbers far from 0 are, and 0
+    otherwise.
+    """
+    found = np.zeros(values.shape[1])
+    for k, column in enumerate(values.T):
+        known = column[~np.isnan(column)]
+        if not len(known):
+            continue
+        least = known[np.argmin(np.abs(known))]
+        with np.errstate(over="ignore", invalid="ignore"):
+            off, low = _two_sum(known, -least)
+        if np.all(low == 0) and np.max(np.abs(off)) < abs(least):
+            found[k] = least
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Shifted:
+    """A network as a function of inputs x - offset, less a level.
+
+    Attributes
+    ----------
+    network : ReLUNetwork
+        With the new biases b and c, rounded.
+    b_error, c_error : (K,) and (T,) arrays
+        Bounds on how far these are off.
+    """
+
+    network: ReLUNetwork
+    b_error: Array
+    c_error: Array
+
+
+def shifted(network: ReLUNetwork, offset: Array, level: Array) -> Shifted | None:
+    """Shift a network; None if its new biases leave float64.
+
+    Parameters
+    ----------
+    network : ReLUNetwork
+        Of d inputs and T outputs.
+    offset : (d,) array
+        Taken off the inputs.
+    level : (T,) array
+        Taken off the outputs.
+    """
+    W, A = network.W, network.A
+    if not (offset.any() or level.any()):
+        return Shifted(network, np.zeros(len(W)), np.zeros(len(A)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        b, b_error = affine(offset[None], W, network.b)
+        c, c_error = affine(np.append(offset, 1.0)[None], np.column_stack([A, -level]), network.c)
+    if not (np.isfinite(b).all() and np.isfinite(b_error).all() and np.isfinite(c).all() and np.isfinite(c_error).all()):
+        return None
+    return Shifted(ReLUNetwork.trusted(W, b[0], network.V, A, c[0]), b_error[0], c_error[0])
+
+
+def affine(x: Array, A: Array, c: Array) -> tuple[Array, Array]:
+    """Evaluate A x + c with hardly more than one rounding.
+
+    Parameters
+    ----------
+    x : (n, d) array
+    A : (T, d) array
+    c : (T,) array
+
+    Returns
+    -------
+    values, error : (n, T) arrays
+        And bounds on how far these are off.
+    """
+    high, low = np.tile(c, (len(x), 1)), np.zeros((len(x), len(c)))
+    size = np.abs(high)
+    for k in range(x.shape[1]):
+        product, rest = _two_product(x[:, k, None], A[:, k])
+        high, carried = _two_sum(high, product)
+        low = low + (rest + carried)
+        size = size + np.abs(product)
+    values = high + low
+    return values, EPS * np.abs(values) + (2 * x.shape[1] + 4) ** 2 * EPS * EPS * size
+
+
+def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """Sum and its rounding error, exactly."""
+    s = a + b
+    z = s - a
+    return s, (a - (s - z)) + (b - z)
+
+
+def _two_product(a: Array, b: Array) -> tuple[Array, Array]:
+    """Product and its rounding error; exactly, unless numbers leave float64."""
+    p = a * b
+    (a_high, a_low), (b_high, b_low) = _halves(a), _halves(b)
+    return p, a_low * b_low - (((p - a_high * b_high) - a_low * b_high) - a_high * b_low)
+
+
+def _halves(a: Array) -> tuple[Array, Array]:
+    t = _SPLIT * a
+    high = t - (t - a)
+    return high, a - high
