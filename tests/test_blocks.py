@@ -76,7 +76,7 @@ def test_sweeps_find_what_cumulative_sums_find(
     r = compressed(kind, n, outputs, weighted, rng, labels)
     x, Y, weights = r.data[:3]
     rows = some_rows(x, r.last, k, rng)
-    line = r.line[0] + r.line[1] * (x - r.centre)[:, None]
+    line = r.line[2] + r.line[0] + r.line[1] * (x - r.centre)[:, None]
     values = (Y - line)[rows] + 0.1 * rng.standard_normal((len(rows), outputs))
     slopes = np.diff(values, axis=0) / np.diff(x[rows])[:, None]
     segment = np.clip(np.searchsorted(rows, np.arange(n), side="right") - 1, 0, len(slopes) - 1)
@@ -126,7 +126,7 @@ def test_bounds_are_nearly_reached_by_labels_that_swing_within_blocks() -> None:
     Z = np.abs(duals(x, swing)[:, 0].astype(float))
     room = (np.full(len(r.blocks[0]), np.nan), r.scratch[2])
     Z_knots, worst, sizes = np.empty((2, 1)), np.empty(1, np.int64), np.empty(1)
-    values = -(r.line[0] + r.line[1] * (x[rows] - r.centre)[:, None])  # the function is zero
+    values = -(r.line[2] + r.line[0] + r.line[1] * (x[rows] - r.centre)[:, None])  # the function is zero
     sweep(r.data, r.blocks, rows, values, nothing - r.line[1], 0.0, -1e9, Z_knots, worst, sizes, room)
     most = Z.reshape(-1, size).max(axis=1)
     assert (most <= room[0][: n // size]).all()
@@ -148,7 +148,7 @@ def test_segments_are_summarised_as_row_by_row(kind: str, weighted: bool) -> Non
         segments = (np.empty(k - 1), *np.empty((3, 1, k - 1)))
         mean, fitted = np.empty((2, k - 1, outputs))
         summarise(r.data, r.blocks, rows, segments, mean, fitted, r.scratch[0])
-        labels = Y - (r.line[0] + r.line[1] * (x - r.centre)[:, None])
+        labels = Y - r.line[2] - (r.line[0] + r.line[1] * (x - r.centre)[:, None])
         for p in range(k - 1):
             these = slice(rows[p], None if p == k - 2 else rows[p + 1])
             w = weights[these] if len(weights) else np.ones(len(x[these]))

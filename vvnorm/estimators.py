@@ -38,7 +38,7 @@ from vvnorm.losses import as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import draw
 from vvnorm.solution import Interpolant, interpolate
-from vvnorm.tolerances import GAP, LABEL_ROUNDING
+from vvnorm.tolerances import GAP
 from vvnorm.validation import check_held, without_mask
 
 if TYPE_CHECKING:
@@ -339,8 +339,7 @@ class VVNormRegressorCV(_Regressor):
         usual = _LAMS if x.shape[1] == 1 else _LAMS_SEVERAL
         count = usual if self.lams is None else as_count(self.lams, "lams", 1)
         largest = lambda_max(x, labels, loss=self.loss, weights=weights)
-        sizes = np.nan_to_num(np.abs(labels) if weights is None else weights[:, None] * np.abs(labels))
-        if largest <= LABEL_ROUNDING * np.sum(sizes) * np.max(np.ptp(x, axis=0)):  # nothing to choose
+        if largest == 0:  # nothing to choose
             return np.array([_ANY])
         return largest * np.geomspace(1.0, _SMALLEST, count)
 

@@ -45,10 +45,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify_regularised import FitCertificate, certify_fit
+from vvnorm.certify_shift import offsets, shifted
 from vvnorm.data import Array, as_count, as_inputs, as_labels, as_weights
 from vvnorm.deadline import TIME_LIMIT, Deadline, as_time_limit
 from vvnorm.fitting import Fit, LossLike, warm_fits
-from vvnorm.losses import Loss, as_losses, canonical_labels
+from vvnorm.losses import Loss, as_losses, canonical_labels, rounding_losses
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.neuron_bound import additions_in, within_additions
 from vvnorm.piecewise import PiecewiseLinear
@@ -110,15 +111,41 @@ class TaskData:
 
     def task_losses(self, network: ReLUNetwork) -> Array:
         """Loss of each task, shape (tasks,)."""
-        return self._by_task(self._output_losses(network(self.X)))
+        return self.by_task(self._output_losses(network))
 
-    def _output_losses(self, values: Array) -> Array:
+    def by_task(self, outputs: Array) -> Array:
+        """Sums over the outputs of each task; shape (tasks,)."""
+        return np.array([outputs[list(task)].sum() for task in self.tasks])
+
+    def _output_losses(self, network: ReLUNetwork) -> Array:
+        """Loss of each output, shape (T,); next to 0, where float64 has digits to tell values and labels apart."""
+        offset, level = self._far
+        moved = shifted(network, offset, level)
         with np.errstate(over="ignore", invalid="ignore"):
-            columns = [kind.value(u, y) for kind, u, y in zip(self.kinds, values.T, self.Y.T, strict=True)]
+            values = network(self.X) - level if moved is None else moved.network(self.X - offset)
+            columns = [kind.value(u, y) for kind, u, y in zip(self.kinds, values.T, (self.Y - level).T, strict=True)]
             return np.array(np.sum(self.entry_weights * np.column_stack(columns), axis=0))
 
-    def _by_task(self, outputs: Array) -> Array:
-        return np.array([outputs[list(task)].sum() for task in self.tasks])
+    @cached_property
+    def _far(self) -> tuple[Array, Array]:
+        """What can be taken off inputs and labels exactly, (d,) and (T,)."""
+        classes = [kind.name in ("logistic", "hinge") for kind in self.kinds]
+        return offsets(self.X), np.where(classes, 0.0, offsets(np.where(self.entry_weights > 0, self.Y, np.nan)))
+
+    @cached_property
+    def rounding(self) -> Array:
+        """What rounding of the labels makes each output lose, at most, shape (T,): `vvnorm.losses.rounding_losses`."""
+        known = np.where(self.entry_weights > 0, self.Y, np.nan)
+        ends = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
+        return rounding_losses(self.kinds, *ends, self.entry_weights.sum(axis=0))
+
+    def gap(self, mixture: Array, network: ReLUNetwork, bound: float, price: float) -> float:
+        """Gap of a network that loses a.L, of which `bound` is proved, where the VV norm of the budget costs `price`."""
+        outputs, _ = self.weighted(mixture)
+        if np.all((self._output_losses(network) <= self.rounding)[outputs]):
+            return 0.0
+        loss = float(mixture @ self.task_losses(network))
+        return max(0.0, loss - bound) / (loss + price) if loss + price > 0 else 0.0
 
     def weighted(self, mixture: Array) -> tuple[NDArray[np.intp], dict[str, Any]]:
         """Outputs whose tasks have a weight, and what `fit` and `certify_fit` need to know of them."""
@@ -199,7 +226,8 @@ class ParetoFront:
     supports : tuple of M Support
         What proves it.
     gaps : (M,) array
-        (a.L - bound) / (a.L + lam C); 0 for 0 / 0. About a.L at its bound, relative to the weighted problem's value.
+        (a.L - bound) / (a.L + lam C); 0 for 0 / 0, and where all outputs lose rounding of their labels only. About a.L at
+        its bound, relative to the weighted problem's value.
     tol : float
         Largest gap that `verify` accepts.
     status : str
@@ -262,10 +290,12 @@ class ParetoFront:
         loss, cost = float(mixture @ losses), network.vv_norm
         size = loss + support.lam * self.vv_norm
         bound = max(0.0, proof.lower_bound - support.lam * self.vv_norm)
-        gap = _gap(loss, bound, size)
+        gap = self.data.gap(mixture, network, bound, support.lam * self.vv_norm)
         known = [(f"loss {t}", self.losses[m, t], losses[t], losses[t]) for t in range(len(losses))]
         known += [("VV norm", self.vv_norms[m], cost, cost), ("bound", self.bounds[m], bound, size)]
-        known += [("gap", self.gaps[m], gap, 1.0), ("weighted loss", mixture @ self.losses[m], point.loss, size)]
+        known += [("gap", self.gaps[m], gap, 1.0)]
+        rounding = float(mixture @ self.data.by_task(self.data.rounding))  # two codes differ by that
+        known += [("weighted loss", mixture @ self.losses[m], point.loss, max(size, rounding / _ROUNDING))]
         found = [
             f"{name} is recorded as {float(recorded)!r} but is {float(actual)!r}"
             for name, recorded, actual, scale in known
@@ -613,8 +643,7 @@ class _Search:
         return replace(trial, support=Support(trial.lam, trial.network, dual, additions), bound=bound)
 
     def _gap(self, mixture: Array, network: ReLUNetwork, best: _Trial) -> float:
-        loss = self._loss(mixture, network)
-        return _gap(loss, best.bound, loss + best.lam * self.budget)
+        return self.data.gap(mixture, network, best.bound, best.lam * self.budget)
 
     def _loss(self, mixture: Array, network: ReLUNetwork) -> float:
         return float(mixture @ self.data.task_losses(network))
@@ -708,10 +737,6 @@ def _next_lam(under: _Trial, over: _Trial | None, budget: float, last: _Trial, s
 def _ends(losses: Array) -> tuple[list[float], list[float]]:
     """Least and largest loss of each task."""
     return losses.min(axis=0, initial=math.inf).tolist(), losses.max(axis=0, initial=0.0).tolist()
-
-
-def _gap(loss: float, bound: float, size: float) -> float:
-    return max(0.0, loss - bound) / size if size > 0 else 0.0
 
 
 def _without_neurons(A: Array, c: Array) -> ReLUNetwork:

@@ -53,7 +53,7 @@ class GeneralRounds(Rounds):
         self.openness = np.where(codes == HINGE, 1.0, np.where(codes == HUBER, parameters * (spread + parameters), spread))
 
     def _affine(self) -> State:
-        """Best affine function, kept unless the search was stopped; of labels affine but for rounding, the one next to them."""
+        """Best affine function, or the one next to labels that are affine but for rounding; kept, unless it was stopped."""
         if self._line is not None:
             return self._line
         line = self._straight()
