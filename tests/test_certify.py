@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 import vvnorm.certificate_files
 import vvnorm.certify_multivariate
 import vvnorm.certify_multivariate_fit
+import vvnorm.certify_shift
 import vvnorm.neuron_bound
 import vvnorm.sphere_cells
 import vvnorm.sweep_kernel
@@ -857,6 +858,7 @@ def test_a_network_that_leaves_float64_fits_nothing() -> None:
         vvnorm.sweep_kernel,
         vvnorm.certify_multivariate,
         vvnorm.certify_multivariate_fit,
+        vvnorm.certify_shift,
         vvnorm.neuron_bound,
         vvnorm.sphere_cells,
         vvnorm.certificate_files,
@@ -874,7 +876,7 @@ def test_the_verifier_imports_nothing_that_makes_solutions(module: ModuleType) -
         "vvnorm.careful_circle",
         "vvnorm.validation",
     }
-    allowed |= {"vvnorm.certificate_files", "vvnorm.certify_multivariate_fit"}
+    allowed |= {"vvnorm.certificate_files", "vvnorm.certify_multivariate_fit", "vvnorm.certify_shift"}
     allowed |= {"vvnorm.duals"}  # asked for a dual array where none is given; it is judged like any other
     outside = {
         "json",

@@ -38,7 +38,7 @@ from vvnorm.losses import as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import draw
 from vvnorm.solution import Interpolant, interpolate
-from vvnorm.tolerances import GAP
+from vvnorm.tolerances import GAP, LABEL_ROUNDING
 from vvnorm.validation import check_held, without_mask
 
 if TYPE_CHECKING:
