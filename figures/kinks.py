@@ -16,6 +16,7 @@ from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.solution import interpolate
+from vvnorm.words import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +36,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     complaints: list[str] = []
     for outputs in _OUTPUTS:
         solution = interpolate(X, Y[:, :outputs], tol=_GAP).sparse()
-        complaints += [f"{outputs} outputs: {complaint}" for complaint in solution.verify()]
+        complaints += [f"{count(outputs, 'output')}: {complaint}" for complaint in solution.verify()]
         lines, cost = _kinks(solution.network)
         two = np.sum(np.abs(lines[:, :2] @ X.T + lines[:, 2:]) <= _THROUGH * np.ptp(X, axis=0).max(), axis=1) >= 2
         values["lines"].append(lines)
@@ -65,7 +66,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
         axes.plot(*values["X"].T, "o", ms=4, color=COLOURS["black"], mec="white", mew=0.7, zorder=3)
         axes.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1), xlabel="$x_1$")
         axes.set_title(
-            f"{outputs} output{'s' * (outputs > 1)}, {len(lines)} neurons:\n{100 * share:.0f} % of the cost, "
+            f"{count(outputs, 'output')}, {count(len(lines), 'neuron')}:\n{100 * share:.0f} % of the cost, "
             f"{np.count_nonzero(two)} kinks through two points"
         )
         axes.plot([], [], color=COLOURS["blue"], label="through two points")

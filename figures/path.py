@@ -9,6 +9,7 @@ from vvnorm.claims import Verdict
 from vvnorm.data import builtin_dataset
 from vvnorm.fitting import fit_path, lambda_max
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, draw_knots, new_figure, rows
+from vvnorm.words import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,8 +57,8 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     styles = (("black", ":", 1.6), ("green", "--", 1.6), ("orange", "-", 1.4), ("sky", "-", 0.7))
     for k, (ratio, (colour, dashes, width)) in enumerate(zip(_SHOWN, styles, strict=True)):
         top.axvline(ratio, color=COLOURS[colour], ls=dashes, lw=width, zorder=0)
-        count = len(values["shown knots"][k])
-        label = rf"$\lambda = {_power(ratio)}\lambda_{{\max}}$: {count} knot{'s' * (count != 1)}"
+        knots = count(len(values["shown knots"][k]), "knot")
+        label = rf"$\lambda = {_power(ratio)}\lambda_{{\max}}$: {knots}"
         bottom.plot(
             values["t"], values["curves"][:, k], color=COLOURS[colour], ls=dashes, lw=width, zorder=4 - k, label=label
         )

@@ -17,6 +17,7 @@ from vvnorm.measures import mean_gradient_norm
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import FigureData, FigureScript, new_figure
 from vvnorm.regions import Hull
+from vvnorm.words import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +40,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     solved = True
     for name, labels in (("single", y[:, None]), ("multi", gaussian_auxiliary(y, _AUXILIARY, float(y.std()), rng))):
         network, gap, fits, found = _trained(X, labels, quick)
-        complaints += [f"{labels.shape[1]} outputs, {complaint}" for complaint in found]
+        complaints += [f"{count(labels.shape[1], 'output')}, {complaint}" for complaint in found]
         solved &= fits and gap <= _GAP
         slope = mean_gradient_norm(network, Hull(X), exact=True).mean
         values |= {f"{name} surface": surface(network, mesh), f"{name} gap": gap, f"{name} slope": slope}

@@ -8,6 +8,7 @@ import numpy as np
 from vvnorm.claims import Verdict
 from vvnorm.data import random_dataset
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
+from vvnorm.words import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +47,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
         own = shown & (values["outputs"] == outputs)
         axes.plot(
             values["bound"][own], values["distance"][own], marker, ms=4, mfc="none", color=COLOURS[colour],
-            label=f"{outputs} outputs",
+            label=f"{count(outputs, 'output')}",
         )  # fmt: skip
     ends = np.array([values["distance"][shown].min(), values["bound"][shown].max()])
     axes.plot(ends, ends, color=COLOURS["black"], lw=1, label="distance = bound")

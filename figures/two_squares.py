@@ -21,6 +21,7 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import GAP
+from vvnorm.words import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -150,7 +151,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
         axes.view_init(elev=30, azim=-55)
         axes.set_box_aspect((1, 1, 0.75), zoom=1.1)
         neurons = values["neurons"][k]
-        axes.set_title(f"({'abcdef'[k]}) {title}\n{neurons} neurons, VV norm {values['costs'][k]:.3f}", y=1.0)
+        axes.set_title(f"({'abcdef'[k]}) {title}\n{count(neurons, 'neuron')}, VV norm {values['costs'][k]:.3f}", y=1.0)
     figure.colorbar(drawn, ax=figure.axes, shrink=0.5, label="value")
     return figure
 

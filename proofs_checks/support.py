@@ -25,6 +25,7 @@ from vvnorm.data import (
 from vvnorm.network import ReLUNetwork
 from vvnorm.regions import Hull
 from vvnorm.tolerances import EPS, GAP
+from vvnorm.words import count
 
 CONFIDENCE = 0.99
 """Of the intervals of statistical claims."""
@@ -166,9 +167,9 @@ def unpack_all(name: str, arrays: Mapping[str, Any]) -> list[ReLUNetwork]:
     """Networks from the arrays that `pack_all` joined."""
     W, b, V, A, c, neurons = (arrays[f"{name}.{part}"] for part in ("W", "b", "V", "A", "c", "neurons"))
     if not (neurons.sum() == len(W) == len(b) == V.shape[1] and np.all(neurons >= 0)):
-        raise ValueError(f"{name} has {neurons.sum()} neurons, and weights of {len(W)}, {len(b)} and {V.shape[1]}")
+        raise ValueError(f"{name} has {count(neurons.sum(), 'neuron')}, and weights of {len(W)}, {len(b)} and {V.shape[1]}")
     if not len(A) == len(c) == len(neurons) * len(V):
-        raise ValueError(f"{name} has {len(A)} and {len(c)} rows of affine parts, not {len(neurons) * len(V)}")
+        raise ValueError(f"{name} has {len(A)} and {count(len(c), 'row')} of affine parts, not {len(neurons) * len(V)}")
     sums = np.array([_magnitude(array) for array in (W, b, V, A, c)])
     if not np.allclose(arrays[f"{name}.checksums"], sums, rtol=1e3 * EPS, atol=0):
         raise ValueError(f"{name} does not match its checksums")

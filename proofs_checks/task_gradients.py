@@ -14,6 +14,7 @@ from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.tasks import Task, one_hot
 from vvnorm.tolerances import EPS
+from vvnorm.words import count
 
 ROUNDING = 1e3 * EPS  # of sums over some hundred samples and neurons, relative to the sizes of their terms
 
@@ -143,7 +144,7 @@ def autograd_gradients(network: ReLUNetwork, X: Array, Y: Array, losses: Sequenc
     import torch
 
     if (X.shape[1], Y.shape[1]) != (network.n_inputs, network.n_outputs):
-        raise ValueError(f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs")
+        raise ValueError(f"the network has {count(network.n_inputs, 'input')} and {count(network.n_outputs, 'output')}")
     x, y = torch.tensor(X), torch.tensor(Y)
     W, b, V, A, c = (torch.tensor(part, requires_grad=True) for part in _parts(network))
     hidden = torch.relu(x @ W.T + b)

@@ -34,7 +34,7 @@ from vvnorm.data import Array, as_inputs, sorted_univariate
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import as_float64
-from vvnorm.words import lines, proof
+from vvnorm.words import count, lines, proof
 
 if TYPE_CHECKING:
     from vvnorm.certify_regularised import FitCertificate
@@ -363,7 +363,7 @@ def _judge_interpolant(
     if len(x) < 2:
         raise ValueError(f"X has 1 distinct value ({float(x[0])!r}); a certificate needs two or more")
     if labels.shape[1] != network.n_outputs:
-        raise ValueError(f"Y has {labels.shape[1]} outputs, the network has {network.n_outputs}")
+        raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the network has {network.n_outputs}")
     return certify_sorted(network, x, labels, dual=dual, skip=skip)
 
 

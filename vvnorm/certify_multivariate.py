@@ -28,6 +28,7 @@ from vvnorm.data import Array, RepeatedInput, as_inputs, as_labels, require_two_
 from vvnorm.network import ReLUNetwork
 from vvnorm.neuron_bound import most_additions, neuron_bound, ray_bound
 from vvnorm.tolerances import EPS
+from vvnorm.words import count
 
 _BLOCK = 1 << 20  # entries of a hidden layer held at once
 _LEAST_ROOM = 1e-9  # of the largest row: rows smaller than that are changed no more easily
@@ -47,10 +48,10 @@ def certify_points(
     """Do what `vvnorm.certify.certify` does for several inputs; it is as valid for one."""
     x, y = as_inputs(X), as_labels(Y, allow_missing=True)
     if x.shape[1] != network.n_inputs:
-        raise ValueError(f"X has {x.shape[1]} columns; the network has {network.n_inputs} inputs")
+        raise ValueError(f"X has {count(x.shape[1], 'column')}; the network has {count(network.n_inputs, 'input')}")
     y = as_labels(y, len(x), allow_missing=True)
     if y.shape[1] != network.n_outputs:
-        raise ValueError(f"Y has {y.shape[1]} outputs, the network has {network.n_outputs}")
+        raise ValueError(f"Y has {count(y.shape[1], 'output')}, the network has {network.n_outputs}")
     _refuse_conflicts(x, y)
     require_two_points(x, "a certificate")
     offset, level, moved = centred(network, x, y, penalise_bias)

@@ -49,6 +49,7 @@ from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, roundi
 from vvnorm.network import ReLUNetwork
 from vvnorm.neuron_bound import most_additions
 from vvnorm.tolerances import EPS
+from vvnorm.words import count
 
 if TYPE_CHECKING:
     from vvnorm.piecewise import PiecewiseLinear
@@ -104,10 +105,10 @@ def certify_fit_points(
         raise TypeError(f"fits of several inputs, or with the bias inside the norm, are ReLUNetworks; got {network!r}")
     x, labels = as_inputs(X), as_labels(Y, allow_missing=True)
     if x.shape[1] != network.n_inputs:
-        raise ValueError(f"X has {x.shape[1]} columns; the network has {network.n_inputs} inputs")
+        raise ValueError(f"X has {count(x.shape[1], 'column')}; the network has {count(network.n_inputs, 'input')}")
     labels = as_labels(labels, len(x), allow_missing=True)
     if labels.shape[1] != network.n_outputs:
-        raise ValueError(f"Y has {labels.shape[1]} outputs, the network has {network.n_outputs}")
+        raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the network has {network.n_outputs}")
     losses, strength = as_losses(loss, labels.shape[1]), as_strength(lam)
     given = None if dual is None else _as_rows(dual, labels.shape)
     labels, shares = canonical_labels(labels, losses), as_weights(weights, labels.shape)

@@ -57,7 +57,7 @@ from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import as_float64
-from vvnorm.words import lines, proof
+from vvnorm.words import count, lines, proof
 
 _BLOCK = 1 << 18  # label entries handed to compiled code at once
 _FOLLOWED = 1 << 10  # and followed at once there: they stay in the fastest cache
@@ -263,7 +263,7 @@ def certify_fit(
         )
     labels = as_labels(Y, len(inputs), allow_missing=True)
     if labels.shape[1] != function.n_outputs:
-        raise ValueError(f"Y has {labels.shape[1]} outputs, the function has {function.n_outputs}")
+        raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the function has {function.n_outputs}")
     losses = as_losses(loss, labels.shape[1])
     strength = as_strength(lam)
     given = None if dual is None else _as_rows(dual, labels.shape)

@@ -959,14 +959,15 @@ def _check_folder(out: Path | None, networks: int) -> None:
 def _show_comparison(comparison: "Comparison") -> None:
     """Print what was trained, the metric of every task, and what the networks cost."""
     from vvnorm.training.comparison import SAME_WIDTH
+    from vvnorm.words import count
 
     data, settings = comparison.data, comparison.settings
     for name, text in (
-        ("data", f"{data.source}: {len(data)} samples, {data.X.shape[1]} inputs"),
+        ("data", f"{data.source}: {count(len(data), 'sample')}, {count(data.X.shape[1], 'input')}"),
         ("tasks", ", ".join(f"{task.name} ({task.loss})" for task in data.tasks)),
         *(("labels", note) for note in data.notes),
         ("inputs", "standardised by the training rows of each split" if settings["standardise"] else "as they come"),
-        ("training", f"{settings['steps']} steps, width {settings['width']}, lam {settings['lam']:g}"),
+        ("training", f"{count(settings['steps'], 'step')}, width {settings['width']}, lam {settings['lam']:g}"),
         ("splits", f"{len(settings['seeds'])}, with {settings['test_share']:.0%} of the samples for tests"),
     ):
         _say(f"{name:>18}  {text}")
@@ -1183,6 +1184,7 @@ def _foresee(study: "Study", path: Path, workers: int) -> int:
     from vvnorm.sweep import experiment
     from vvnorm.sweep.estimate import estimate
     from vvnorm.sweep.store import load_rows
+    from vvnorm.words import count
 
     found = estimate(study, experiment.perform, load_rows(path) if path.exists() else ())
     counts = Counter((run.solver, run.target, run.inputs, run.points) for run in study.runs)
@@ -1190,15 +1192,15 @@ def _foresee(study: "Study", path: Path, workers: int) -> int:
     for run in study.runs:
         seconds[run.solver, run.target, run.inputs, run.points] += found.seconds[run.size]
     table = _Table("solver", "target", "inputs", "points", "runs", "seconds")
-    for kind, count in sorted(counts.items()):
-        table.row(*map(str, kind), str(count), "?" if math.isnan(seconds[kind]) else f"{seconds[kind]:.3g}")
+    for kind, runs in sorted(counts.items()):
+        table.row(*map(str, kind), str(runs), "?" if math.isnan(seconds[kind]) else f"{seconds[kind]:.3g}")
     table.show()
     if any(map(math.isnan, seconds.values())):
         _say(f"{len(study.runs)} runs: the first, with loading and compiling, took too long to tell; try again")
         return OK
     about = "at least" if found.at_least else "about"
     total = sum(seconds.values()) / min(workers, len(study.runs))
-    _say(f"{len(study.runs)} runs: {about} {_duration(total)} on {workers} processes")
+    _say(f"{len(study.runs)} runs: {about} {_duration(total)} on {count(workers, 'process', 'processes')}")
     return OK
 
 

@@ -38,6 +38,7 @@ from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.univariate.interpolation import ConnectTheDots, connect_sorted
 from vvnorm.validation import as_float64
+from vvnorm.words import count
 
 _USABLE = ("optimal", "optimal_inaccurate", "user_limit")
 # More than Clarabel may reach: by its own word it then ends inaccurate, but with gaps far below those of its defaults.
@@ -280,7 +281,7 @@ def _neurons(W: ArrayLike, b: ArrayLike, d: int, penalise_bias: bool) -> tuple[A
     """Check neurons; return W, b and s. Where s = 0 neurons are constant, which is free in c, and s is set to infinity."""
     checked = ReLUNetwork(W, b, np.zeros((1, np.size(b))))  # type: ignore[arg-type]  # it converts and checks
     if checked.n_inputs != d:
-        raise ValueError(f"W has {checked.n_inputs} columns but X has {d}")
+        raise ValueError(f"W has {count(checked.n_inputs, 'column')} but X has {d}")
     sizes = row_norms(np.column_stack([checked.W, checked.b]) if penalise_bias else checked.W)
     return checked.W, checked.b, np.where(sizes > 0, sizes, np.inf)
 
@@ -530,7 +531,9 @@ class _FitProgram:
 
         inputs = as_inputs(X)
         if inputs.shape[1] != 1:
-            raise ValueError(f"X has {inputs.shape[1]} columns; the univariate theory needs exactly one input feature")
+            raise ValueError(
+                f"X has {count(inputs.shape[1], 'column')}; the univariate theory needs exactly one input feature"
+            )
         labels = as_labels(Y, len(inputs), allow_missing=True)
         self.outputs, self.skip = labels.shape[1], skip
         kinds = as_losses(loss, self.outputs)

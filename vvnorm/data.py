@@ -95,7 +95,7 @@ def as_labels(Y: ArrayLike, n: int | None = None, name: str = "Y", *, allow_miss
     if values.shape[1] == 0:
         raise ValueError(f"{name} has no outputs (shape {values.shape})")
     if n is not None and len(values) != n:
-        raise ValueError(f"{name} has {len(values)} rows but there are {n} inputs")
+        raise ValueError(f"{name} has {count(len(values), 'row')} but there are {count(n, 'input')}")
     if not _reject_nonfinite(values, name, allow_nan=allow_missing):
         for t in range(values.shape[1]):
             if np.isnan(values[:, t]).all():
@@ -275,7 +275,7 @@ class Dataset:
             values.setflags(write=False)
             given = tuple(names) or tuple(f"{letter}{i}" for i in range(values.shape[1]))
             if len(given) != values.shape[1]:
-                raise ValueError(f"{letter}_names has {len(given)} names for {values.shape[1]} columns")
+                raise ValueError(f"{letter}_names has {count(len(given), 'name')} for {count(values.shape[1], 'column')}")
             object.__setattr__(self, f"{letter}_names", given)
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "Y", Y)
@@ -333,7 +333,7 @@ def sorted_univariate(X: ArrayLike, Y: ArrayLike, *, repeats: Repeats = "error")
         raise ValueError(f"repeats must be one of {', '.join(_REPEATS)}, got {repeats!r}")
     inputs = as_inputs(X)
     if inputs.shape[1] != 1:
-        raise ValueError(f"X has {inputs.shape[1]} columns; the univariate theory needs exactly one input feature")
+        raise ValueError(f"X has {count(inputs.shape[1], 'column')}; the univariate theory needs exactly one input feature")
     labels = as_labels(Y, len(inputs), allow_missing=True)
     x = inputs[:, 0]
     if bool(np.all(x[1:] > x[:-1])):
@@ -677,7 +677,7 @@ def _npz_columns(file: Path, arrays: Mapping[str, NDArray[Any]], names: Sequence
         raise ValueError(str(error)) from None
     for name, column in zip(names, columns, strict=True):
         if len(column) != len(columns[0]):
-            raise ValueError(f"{file}: array {name!r} has {len(column)} rows, {names[0]!r} has {len(columns[0])}")
+            raise ValueError(f"{file}: array {name!r} has {count(len(column), 'row')}, {names[0]!r} has {len(columns[0])}")
     return columns
 
 

@@ -272,7 +272,7 @@ class ParetoFront:
             if getattr(self, name).shape != shape
         ]
         if found or len(self.supports) != M:
-            return found or [f"there are {len(self.supports)} supports for {M} networks"]
+            return found or [f"there are {count(len(self.supports), 'support')} for {count(M, 'network')}"]
         if not np.all((self.mixtures >= 0) & (self.mixtures < np.inf)) or not self.mixtures.any(axis=1).all():
             return ["a mixture has a negative weight, or no positive one"]
         return [f"mixture {m}: {complaint}" for m in range(M) for complaint in self._complaints(m)]
@@ -351,7 +351,9 @@ class ParetoFront:
         if vv_norms is not None:
             given = as_labels(np.atleast_1d(as_float64(vv_norms, "vv_norms")), name="vv_norms")
             if given.shape not in ((len(points), 1), (1, 1)):
-                raise ValueError(f"vv_norms has shape {np.shape(vv_norms)}; there are losses of {len(points)} networks")
+                raise ValueError(
+                    f"vv_norms has shape {np.shape(vv_norms)}; there are losses of {count(len(points), 'network')}"
+                )
             if given.min() < 0:
                 raise ValueError(f"vv_norms holds {float(given.min())!r}; it must not be negative")
             cost = np.maximum(cost, given[:, 0])
@@ -364,7 +366,7 @@ class ParetoFront:
         raw = as_float64(losses, "losses")
         points = as_labels(raw[None] if raw.ndim == 1 else raw, name="losses")
         if points.shape[1] != S:
-            raise ValueError(f"losses has {points.shape[1]} columns; there are {S} tasks")
+            raise ValueError(f"losses has {count(points.shape[1], 'column')}; there are {count(S, 'task')}")
         if points.min() < 0:
             raise ValueError(f"losses holds {float(points.min())!r}; it must not be negative")
         return points
@@ -784,7 +786,7 @@ def _as_tasks(tasks: Sequence[Any] | None, outputs: int) -> tuple[tuple[int, ...
     named = [t for group in groups for t in group]
     for t in named:
         if t >= outputs:
-            raise ValueError(f"tasks names output {t}, but Y has {outputs} outputs")
+            raise ValueError(f"tasks names output {t}, but Y has {count(outputs, 'output')}")
         if named.count(t) > 1:
             raise ValueError(f"tasks names output {t} more than once")
     if len(named) < outputs:
@@ -800,7 +802,7 @@ def _as_mixtures(mixtures: Any, units: Array) -> Array:
     else:
         table = as_labels(mixtures, name="mixtures")
         if table.shape[1] != S:
-            raise ValueError(f"mixtures has shape {table.shape}; there are {S} tasks")
+            raise ValueError(f"mixtures has shape {table.shape}; there are {count(S, 'task')}")
     if table.min() < 0:
         row, column = np.unravel_index(int(np.argmin(table)), table.shape)
         raise ValueError(f"mixtures holds {float(table.min())!r} at row {row}, column {column}; it must not be negative")

@@ -59,7 +59,9 @@ class FeatureKernel:
         """Return sqrt(weights_k) relu(w_k.x + b_k), shape (n, K): the kernel is their product."""
         inputs = as_inputs(X, name)
         if inputs.shape[1] != self.W.shape[1]:
-            raise ValueError(f"{name} has {inputs.shape[1]} columns; the kernel has {self.W.shape[1]} inputs")
+            raise ValueError(
+                f"{name} has {count(inputs.shape[1], 'column')}; the kernel has {count(self.W.shape[1], 'input')}"
+            )
         return np.maximum(inputs @ self.W.T + self.b, 0.0) * np.sqrt(self.weights)
 
 
@@ -93,7 +95,7 @@ def feature_kernel(f: ReLUNetwork, output: int = 0, *, weights: ArrayLike | None
     if weights is not None:
         eta = np.empty(0) if is_empty(weights) and not f.n_neurons else as_inputs(weights, "weights")[:, 0]
         if np.size(weights) != f.n_neurons:
-            raise ValueError(f"weights has shape {np.shape(weights)}; the network has {f.n_neurons} neurons")
+            raise ValueError(f"weights has shape {np.shape(weights)}; the network has {count(f.n_neurons, 'neuron')}")
         if np.any(eta < 0):
             raise ValueError(f"weights must not be negative, got {eta.min()} for neuron {np.argmin(eta)}")
     elif f.n_outputs == 1:
@@ -155,7 +157,7 @@ def kernel_solution(
     kernel = feature_kernel(f, output, weights=weights)
     inputs = as_inputs(X)
     if inputs.shape[1] != f.n_inputs:
-        raise ValueError(f"X has {inputs.shape[1]} columns; the network has {f.n_inputs} inputs")
+        raise ValueError(f"X has {count(inputs.shape[1], 'column')}; the network has {count(f.n_inputs, 'input')}")
     labels = as_labels(y, len(inputs), "y")
     if labels.shape[1] != 1:
         raise ValueError(f"y must be one column, got shape {labels.shape}")
@@ -174,7 +176,8 @@ def kernel_solution(
     rounding = len(inputs) * EPS * float(np.max(np.abs(target)))
     if strength == 0 and residual > GAP * np.ptp(target) / 2 + rounding:
         raise ValueError(
-            f"no combination of the {len(u)} neurons of positive weight interpolates y: the closest in the mean square "
+            f"no combination of the {count(len(u), 'neuron')} of positive weight interpolates y: the "
+            "closest in the mean square "
             f"misses a label by {residual:.3g}; take lam > 0"
         )
     return g

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from vvnorm.data import Array
 from vvnorm.tolerances import LABEL_ROUNDING, LAST_DIGITS, STRAIGHTENING
 from vvnorm.validation import without_mask
+from vvnorm.words import count
 
 NAMES: Final = ("squared", "logistic", "hinge", "huber", "one_class")
 SQUARED, LOGISTIC, HINGE, HUBER, ONE_CLASS = range(5)
@@ -139,7 +140,7 @@ def as_losses(loss: str | Loss | Sequence[str | Loss], outputs: int) -> tuple[Lo
     if not isinstance(loss, Sequence):
         raise TypeError(f"loss must be a name, a Loss, or a sequence with one per output, got {loss!r}")
     if len(loss) != outputs:
-        raise ValueError(f"loss names {len(loss)} losses but Y has {outputs} outputs")
+        raise ValueError(f"loss names {count(len(loss), 'loss', 'losses')} but Y has {count(outputs, 'output')}")
     return tuple(as_loss(one) for one in loss)
 
 

@@ -17,7 +17,7 @@ from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.regions import Ball, Box, Hull, Region, as_region
 from vvnorm.tolerances import EPS
 from vvnorm.validation import as_float64
-from vvnorm.words import lines
+from vvnorm.words import count, lines
 
 __all__ = [
     "Ball",
@@ -292,7 +292,7 @@ def function_distance(
     sup_distance : exact, for one input.
     """
     if _network(f).n_inputs != _network(g, "g").n_inputs:
-        raise ValueError(f"f has {f.n_inputs} inputs and g has {g.n_inputs}")
+        raise ValueError(f"f has {count(f.n_inputs, 'input')} and g has {g.n_inputs}")
     wanted = as_count(output, "output")
     pair = [single_output(h, 0 if h.n_outputs == 1 and max(f.n_outputs, g.n_outputs) > 1 else wanted) for h in (f, g)]
     area, level = as_region(region, f.n_inputs), _confidence(confidence)
@@ -357,7 +357,9 @@ def test_train_distances(
     for X, name in ((X_train, "X_train"), (X_test, "X_test")):
         inputs.append(as_inputs(X, name))
         if inputs[-1].shape[1] != f.n_inputs:
-            raise ValueError(f"{name} has {inputs[-1].shape[1]} columns; the network has {f.n_inputs} inputs")
+            raise ValueError(
+                f"{name} has {count(inputs[-1].shape[1], 'column')}; the network has {count(f.n_inputs, 'input')}"
+            )
     train, test = inputs
     near = train[_nearest(train, test)]
     values = single(test)[:, 0]
@@ -394,7 +396,7 @@ def _representation_distances(f: ReLUNetwork, X: Array, Z: Array) -> Array:
 def _true_values(truth: Callable[[Array], ArrayLike] | ArrayLike, X: Array, outputs: int, output: int) -> Array:
     values = as_labels(truth(X) if callable(truth) else truth, len(X), "truth")
     if values.shape[1] not in (1, outputs):
-        raise ValueError(f"truth has {values.shape[1]} columns; it must have one, or {outputs} like the network")
+        raise ValueError(f"truth has {count(values.shape[1], 'column')}; it must have one, or {outputs} like the network")
     return values[:, 0 if values.shape[1] == 1 else output]
 
 

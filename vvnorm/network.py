@@ -65,7 +65,8 @@ class ReLUNetwork:
         for name, value in (("W", W), ("b", b), ("V", V), ("A", A), ("c", c)):
             if value.shape != expected[name]:
                 raise ValueError(
-                    f"{name} has shape {value.shape}; with {K} neurons, {d} inputs and {T} outputs it must be "
+                    f"{name} has shape {value.shape}; with {count(K, 'neuron')}, {count(d, 'input')} and "
+                    f"{count(T, 'output')} it must be "
                     f"{expected[name]}"
                 )
             self._set(name, value)
@@ -164,7 +165,7 @@ class ReLUNetwork:
             return np.empty((0, self.n_inputs))
         inputs = as_inputs(X)
         if inputs.shape[1] != self.n_inputs:
-            raise ValueError(f"X has {inputs.shape[1]} columns; the network has {self.n_inputs} inputs")
+            raise ValueError(f"X has {count(inputs.shape[1], 'column')}; the network has {count(self.n_inputs, 'input')}")
         return inputs
 
     @cached_property
@@ -430,7 +431,7 @@ def row_norms(rows: Array) -> Array:
 def _parameter(value: Any, name: str, ndim: int) -> Array:
     array = as_float64(value, name)
     if array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimensions, got shape {array.shape}")
+        raise ValueError(f"{name} must have {count(ndim, 'dimension')}, got shape {array.shape}")
     array = np.array(array, dtype=np.float64, order="K")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds {array[~np.isfinite(array)][0]}; it must be finite")

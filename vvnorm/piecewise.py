@@ -93,7 +93,7 @@ class PiecewiseLinear:
             return np.empty((0, self.n_outputs))
         inputs = as_inputs(X)
         if inputs.shape[1] != 1:
-            raise ValueError(f"X has {inputs.shape[1]} columns; the function has 1 input")
+            raise ValueError(f"X has {count(inputs.shape[1], 'column')}; the function has 1 input")
         x = inputs[:, 0]
         piece = np.clip(np.searchsorted(self.knots, x, side="right") - 1, 0, len(self.knots) - 2)
         # From the nearer end of the piece, so that knots return their own values.

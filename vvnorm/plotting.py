@@ -19,6 +19,7 @@ from vvnorm import registry
 from vvnorm.claims import Verdict
 from vvnorm.data import Array
 from vvnorm.files import atomic_write, write_csv
+from vvnorm.words import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -243,7 +244,7 @@ def draw(
 def refuse_undrawable(inputs: int, fit: bool) -> None:
     """Refuse what cannot be drawn: interpolants, which have no residuals, of inputs that do not fit on paper."""
     if inputs > 2 and not fit:
-        raise ValueError(f"an interpolant of {inputs} inputs cannot be drawn, only one of 1 or 2; a fit can")
+        raise ValueError(f"an interpolant of {count(inputs, 'input')} cannot be drawn, only one of 1 or 2; a fit can")
 
 
 def plot_solution(
@@ -285,7 +286,7 @@ def plot_solution(
         axes[-1].set_xlabel(_literal(x_name))
         axes[0].legend(loc="best")
         if shown < Y.shape[1]:
-            axes[0].set_title(f"first {shown} of {Y.shape[1]} outputs")
+            axes[0].set_title(f"first {shown} of {count(Y.shape[1], 'output')}")
         if target:
             save(figure, target)
     return figure
@@ -539,7 +540,7 @@ def plot_points(
             right.plot(labels, labels - values, "o", **dots)
             right.axhline(0, color=COLOURS["blue"], lw=0.9)
             right.set(xlabel=_literal(name), ylabel="label - fit")
-        rows[0, 0].set_title(f"{len(x_names)} inputs, {_title(fit)}")
+        rows[0, 0].set_title(f"{count(len(x_names), 'input')}, {_title(fit)}")
         if target:
             save(figure, target)
     return figure
@@ -549,7 +550,7 @@ def _title(solution: Any) -> str:
     """What is drawn: lam, and how many of the outputs where not all are."""
     outputs, lam = solution.Y.shape[1], getattr(solution, "lam", 0.0)
     what = f"lam = {lam:.4g}" if lam else "interpolant of least VV norm"
-    return what + (f", first {_SHOWN} of {outputs} outputs" if outputs > _SHOWN else "")
+    return what + (f", first {_SHOWN} of {count(outputs, 'output')}" if outputs > _SHOWN else "")
 
 
 def _counted(solution: Any) -> Any:

@@ -399,5 +399,5 @@ def as_tolerance(tol: float) -> float:
 def _one_column(t: ArrayLike, name: str = "X") -> Array:
     values = as_inputs(t, name)
     if values.shape[1] != 1:
-        raise ValueError(f"{name} has {values.shape[1]} columns; the solution has one input")
+        raise ValueError(f"{name} has {count(values.shape[1], 'column')}; the solution has one input")
     return values[:, 0]

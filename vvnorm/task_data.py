@@ -105,7 +105,7 @@ class TaskData:
         if truth.shape != Y.shape:
             raise ValueError(f"truth has shape {truth.shape}, Y has {Y.shape}")
         if len(self.x_names) != X.shape[1]:
-            raise ValueError(f"x_names has {len(self.x_names)} names for {X.shape[1]} inputs")
+            raise ValueError(f"x_names has {count(len(self.x_names), 'name')} for {count(X.shape[1], 'input')}")
         tasks = as_tasks(self.tasks, "squared", Y.shape[1])
         task_labels(Y, tasks)
         for column in self.background:
@@ -162,7 +162,9 @@ def metric(task: Task, values: ArrayLike, truth: ArrayLike) -> Metric:
     """
     u, y = as_inputs(values, "values"), as_float64(truth, "truth", allow_missing=True)
     if u.shape != y.shape or u.shape[1] != len(task.outputs):
-        raise ValueError(f"task {task.name!r} has {len(task.outputs)} outputs; got values {u.shape} and truth {y.shape}")
+        raise ValueError(
+            f"task {task.name!r} has {count(len(task.outputs), 'output')}; got values {u.shape} and truth {y.shape}"
+        )
     known = ~np.isnan(y)
     if task.is_multiclass:
         rows = known.all(axis=1)
@@ -433,7 +435,7 @@ def _class_labels(spec: _Spec, column: Column, value: str | None) -> _Labels:
         truth = np.where(np.isnan(classes.places), np.nan, np.where(classes.places == chosen, 1.0, -1.0))[:, None]
         return _Labels(np.where(truth == 1, 1.0, np.nan), truth, background=True)
     if value is None and len(classes.values) > 2:
-        many = f"column {name!r} has {len(classes.values)} classes ({classes.named})"
+        many = f"column {name!r} has {count(len(classes.values), 'class', 'classes')} ({classes.named})"
         raise ValueError(f"{many}; say {name}=VALUE, which is positive")
     labels, positive = two_classes(name, classes, chosen)
     if positive is None:

@@ -97,7 +97,7 @@ def as_tasks(tasks: Sequence[Task] | None, loss: object, outputs: int) -> tuple[
     if tasks is None:
         names: Sequence[Any] = loss if isinstance(loss, Sequence) and not isinstance(loss, str) else [loss] * outputs
         if len(names) != outputs:
-            raise ValueError(f"loss names {len(names)} losses but Y has {outputs} outputs")
+            raise ValueError(f"loss names {count(len(names), 'loss', 'losses')} but Y has {count(outputs, 'output')}")
         if SOFTMAX in names:
             raise ValueError("loss 'softmax' is of a group of outputs: give tasks=[Task(name, outputs, 'softmax'), ..]")
         return tuple(Task(f"y{t}", (t,), name) for t, name in enumerate(names))
@@ -108,7 +108,7 @@ def as_tasks(tasks: Sequence[Task] | None, loss: object, outputs: int) -> tuple[
         raise ValueError(f"loss must be left out where tasks are given, which have their own; got {loss!r}")
     taken = sorted(column for task in chosen for column in task.outputs)
     if taken != list(range(outputs)):
-        raise ValueError(f"tasks must have each of the {outputs} outputs of Y once, got {taken}")
+        raise ValueError(f"tasks must have each of the {count(outputs, 'output')} of Y once, got {taken}")
     if len({task.name for task in chosen}) < len(chosen):
         raise ValueError(f"tasks must have different names, got {', '.join(task.name for task in chosen)}")
     return chosen

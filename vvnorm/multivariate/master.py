@@ -35,6 +35,7 @@ from vvnorm.network import row_norms
 from vvnorm.threads import one_blas_thread
 from vvnorm.tolerances import EPS
 from vvnorm.validation import as_float64
+from vvnorm.words import count
 
 _MAX_STEPS = 100
 _PATIENCE = 8  # steps without a better gap after which rounding is taken to be the limit
@@ -216,7 +217,7 @@ def _solve(plain: "_Problem", tol: float, start: Array | None, deadline: float) 
             if cut == _RANKS[-1] or missed <= _FEASIBLE * (1 + cost):
                 return found
     raise ValueError(
-        f"no V has B V = Z: the {plain.B.shape[1]} columns have rank {np.sum(keep)}, and Z lies off their span by "
+        f"no V has B V = Z: the {count(plain.B.shape[1], 'column')} have rank {np.sum(keep)}, and Z lies off their span by "
         f"{distance:.2g} of its norm"
     )
 

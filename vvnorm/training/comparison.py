@@ -275,7 +275,7 @@ def split(data: TaskData, seed: int, test_share: float, standardise: bool) -> Sp
             reason = error
             continue
         return _prepared(data, train, test, seed, standardise)
-    raise ValueError(f"no split of {n} samples with {test_share:.0%} for tests serves every task: {reason}")
+    raise ValueError(f"no split of {count(n, 'sample')} with {test_share:.0%} for tests serves every task: {reason}")
 
 
 def _check_learnable(data: TaskData, train: NDArray[np.int64], test: NDArray[np.int64]) -> None:

@@ -17,6 +17,7 @@ from vvnorm.data import Array, as_inputs, as_labels
 from vvnorm.multivariate.master import MasterSolution, group_lasso, least_change
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS
+from vvnorm.words import count
 
 _EXACT = 1e-10  # relative residual that counts as interpolation
 _NEGLIGIBLE = 1e-6  # neurons cheaper than this part of the dearest are tried to be left out
@@ -262,7 +263,8 @@ class _Problem:
         """Say why these kinks cannot interpolate."""
         rank = int(np.linalg.matrix_rank(self.B)) if self.B.size else 0
         return (
-            f"the network's {len(self.b)} neurons cannot interpolate these {len(self.X)} points: beside the affine part "
+            f"the network's {count(len(self.b), 'neuron')} cannot interpolate these "
+            f"{count(len(self.X), 'point')}: beside the affine part "
             f"their kinks have rank {rank}, where rank {len(self.Z)} fits any labels; use a greater width"
         )
 
@@ -312,7 +314,8 @@ def _checked(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike) -> tuple[Array, A
     labels = as_labels(Y, len(inputs))
     if (inputs.shape[1], labels.shape[1]) != (network.n_inputs, network.n_outputs):
         raise ValueError(
-            f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs; X has {inputs.shape[1]} columns "
+            f"the network has {count(network.n_inputs, 'input')} and "
+            f"{count(network.n_outputs, 'output')}; X has {count(inputs.shape[1], 'column')} "
             f"and Y {labels.shape[1]}"
         )
     return inputs, labels

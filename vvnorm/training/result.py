@@ -67,7 +67,8 @@ class TrainingResult:
         size = f"{count(len(self.X), 'point')}, {count(self.X.shape[1], 'input')}, {count(self.Y.shape[1], 'output')}"
         gap = float(self.history["gap"][-1, run]) if len(self.history["gap"]) else math.nan
         return lines(
-            f"TrainingResult: {count(len(self.networks), 'network')} on {size}; {kept['optimizer']}, {kept['steps']} steps",
+            f"TrainingResult: {count(len(self.networks), 'network')} on {size}; {kept['optimizer']}, "
+            f"{count(kept['steps'], 'step')}",
             f"best: seed {self.seeds[run]}, objective {self.objectives[run]:.6g} at lam {self.lams[run]:.6g}, "
             f"VV norm {self.costs[run]:.6g}, {count(self.best.n_neurons, 'neuron')}",
             f"relative gap {gap:.2g} while it trained; not certified yet: certificates() judges {kept['judged_as']}s",

@@ -108,7 +108,8 @@ class TaskTraining:
         values = ", ".join(f"{task.name} {loss:.4g}" for task, loss in zip(self.tasks, self.losses[run], strict=True))
         size = f"{count(len(self.networks), 'network')} of {count(len(self.tasks), 'task')}"
         return lines(
-            f"TaskTraining: {size}, weighting {self.weighting.name}, {self.settings['steps']} steps, lam {self.lam:.6g}",
+            f"TaskTraining: {size}, weighting {self.weighting.name}, "
+            f"{count(self.settings['steps'], 'step')}, lam {self.lam:.6g}",
             f"best: seed {self.seeds[run]}, VV norm {best.vv_norm:.6g}, {count(best.n_neurons, 'neuron')}; not certified",
             f"its losses: {values}",
             f"{count(len(self.notes), 'note')}: {self.notes[0]}" if self.notes else "",
