@@ -310,7 +310,7 @@ TWO = ReLUNetwork([[1.0, 1.0]], [0.0], [[1.0]])
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        ((TWO, [0, 1], [0, 1], 1), {}, ValueError, "X has 1 columns; the network has 2 inputs"),
+        ((TWO, [0, 1], [0, 1], 1), {}, ValueError, "X has 1 column; the network has 2 inputs"),
         ((TWO, np.eye(2), [[0, 1], [0, 1]], 1), {}, ValueError, "Y has 2 outputs, the network has 1"),
         ((TWO, np.eye(2), [0, 1, 2], 1), {}, ValueError, "Y has 3 rows"),
         ((TWO, np.eye(2), [0, 1], -1), {}, ValueError, "lam"),

@@ -462,7 +462,7 @@ def test_certify_passes_on():
 def test_the_verifier_imports_no_solver(module):
     allowed = {
         f"vvnorm.{name}"
-        for name in ("certify", "compiling", "data", "losses", "network", "piecewise", "tolerances", "validation")
+        for name in ("certify", "compiling", "data", "losses", "network", "piecewise", "tolerances", "validation", "words")
     }
     allowed |= {"vvnorm.sweep_kernel", "vvnorm.fit_kernel", "vvnorm"}
     allowed |= {"vvnorm.certificate_files", "vvnorm.certify_multivariate_fit", "vvnorm.neuron_bound"}

@@ -285,7 +285,7 @@ def test_certify_writes_infinities_as_strict_json(run: Command) -> None:
     ("network", "words"),
     [
         (ReLUNetwork(np.ones((1, 2)), [0.0], [[1.0]]), ("2 inputs",)),
-        (ReLUNetwork([[1.0]], [0.0], np.ones((3, 1))), ("1 outputs", "3")),
+        (ReLUNetwork([[1.0]], [0.0], np.ones((3, 1))), ("1 output", "3")),
     ],
     ids=["inputs", "outputs"],
 )

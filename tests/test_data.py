@@ -130,7 +130,7 @@ def test_a_dataset_is_immutable_and_does_not_alias_the_callers_arrays():
 
 
 def test_a_dataset_refuses_names_that_do_not_fit():
-    with pytest.raises(ValueError, match="x_names has 2 names for 1 columns"):
+    with pytest.raises(ValueError, match="x_names has 2 names for 1 column"):
         Dataset([0, 1], [0, 1], ("a", "b"))
 
 
@@ -391,7 +391,7 @@ def test_npz_arrays_are_read_by_name(tmp_path):
     ("arrays", "culprit"),
     [
         ({"x": [0, 1]}, "no array named 'y'; there are: x"),
-        ({"x": [0, 1], "y": [0]}, "array 'y' has 1 rows, 'x' has 2"),
+        ({"x": [0, 1], "y": [0]}, "array 'y' has 1 row, 'x' has 2"),
         ({"x": [0, 1], "y": ["a", "b"]}, "real numbers"),
         ({"x": [0, 1], "y": np.array([1, None])}, "pickle"),
         ({"x": [0, 1], "y": 3.0}, "1 or 2 dimensions"),

@@ -186,7 +186,7 @@ def test_neurons_that_no_other_output_uses_and_constants_stay_out(rng: np.random
 
 def test_too_few_features_say_how_far_they_miss() -> None:
     f = ReLUNetwork([[1.0]], [-1.0], [[0.0], [1.0]])
-    with pytest.raises(ValueError, match=r"the 1 neurons .* misses a label by 0\.\d+; take lam > 0"):
+    with pytest.raises(ValueError, match=r"the 1 neuron .* misses a label by 0\.\d+; take lam > 0"):
         kernel_solution(f, [0.0, 1, 2, 3], [0.0, 1, 0, 1])
     with pytest.raises(ValueError, match="misses a label by 1"):
         kernel_solution(f, [0.0, 0.0], [0.0, 2.0])
@@ -207,12 +207,12 @@ X2, Y2 = [[0.0, 0.0], [1.0, 1.0]], [0.0, 1.0]
         (
             lambda: feature_kernel(NET, weights=[1.0, 2.0]),
             ValueError,
-            r"weights has shape \(2,\); the network has 1 neurons",
+            r"weights has shape \(2,\); the network has 1 neuron",
         ),
-        (lambda: feature_kernel(NET)([1.0, 2.0]), ValueError, "X has 1 columns; the kernel has 2 inputs"),
-        (lambda: feature_kernel(NET)(X2, [[1.0]]), ValueError, "Z has 1 columns; the kernel has 2 inputs"),
-        (lambda: kernel_solution(NET, [1.0, 2.0], Y2), ValueError, "X has 1 columns; the network has 2 inputs"),
-        (lambda: kernel_solution(NET, X2, [1.0]), ValueError, "y has 1 rows but there are 2 inputs"),
+        (lambda: feature_kernel(NET)([1.0, 2.0]), ValueError, "X has 1 column; the kernel has 2 inputs"),
+        (lambda: feature_kernel(NET)(X2, [[1.0]]), ValueError, "Z has 1 column; the kernel has 2 inputs"),
+        (lambda: kernel_solution(NET, [1.0, 2.0], Y2), ValueError, "X has 1 column; the network has 2 inputs"),
+        (lambda: kernel_solution(NET, X2, [1.0]), ValueError, "y has 1 row but there are 2 inputs"),
         (lambda: kernel_solution(NET, X2, [0.0, np.nan]), ValueError, "y holds nan"),
         (lambda: kernel_solution(NET, X2, [[1, 2], [3, 4]]), ValueError, r"y must be one column, got shape \(2, 2\)"),
         (lambda: kernel_solution(NET, X2, Y2, lam=-1), ValueError, "lam must be .* got -1"),

@@ -383,14 +383,14 @@ CUBE = Box(np.zeros(3), 1)
         (lambda: mean_gradient_norm(NET, CUBE, confidence=1), ValueError, "confidence must be .* got 1"),
         (lambda: mean_gradient_norm(NET, CUBE, confidence="1"), ValueError, "confidence must be .* got '1'"),  # type: ignore[arg-type]
         (lambda: mean_gradient_norm(NET, CUBE, exact=True), ValueError, "at most two dimensions, this one has 3"),
-        (lambda: mean_gradient_norm(NET, Box(0, 1)), ValueError, "region has 1 inputs; the network has 3"),
+        (lambda: mean_gradient_norm(NET, Box(0, 1)), ValueError, "region has 1 input; the network has 3"),
         (lambda: max_gradient_norm(NET, [[0, np.inf, 0]]), ValueError, "region holds inf"),
         (lambda: max_gradient_norm(NET, CUBE, 7), ValueError, "output must be less than 2"),
         (lambda: function_distance(NET, 3, CUBE), TypeError, "g must be a ReLUNetwork, got int"),  # type: ignore[arg-type]
         (lambda: function_distance(NET, NET, CUBE, 2), ValueError, "output must be less than 2"),
         (lambda: function_distance(NET, ReLUNetwork([[1.0]], [0.0], [[1.0]]), CUBE), ValueError, "3 inputs and g has 1"),
         (lambda: measures.test_train_distances(NET, [[0, 0]], [[0, 0, 0]]), ValueError, "X_train has 2 columns"),
-        (lambda: measures.test_train_distances(NET, [[0, 0, 0]], [1, 2]), ValueError, "X_test has 1 columns"),
+        (lambda: measures.test_train_distances(NET, [[0, 0, 0]], [1, 2]), ValueError, "X_test has 1 column"),
         (lambda: measures.test_train_distances(NET, [[0, 0, 0]], [[0, 0, np.nan]]), ValueError, "X_test holds nan"),
         (lambda: measures.test_train_distances(NET, *[[[0, 0, 0]]] * 2, truth=[1, 2]), ValueError, "truth has 2 rows"),
         (

@@ -515,7 +515,7 @@ def test_bad_inputs_are_named(d: int, X, error: type[Exception], message: str) -
 
 
 def test_a_flat_list_is_not_taken_for_points_of_the_plane() -> None:
-    with pytest.raises(ValueError, match="X has 1 columns; the network has 2 inputs"):
+    with pytest.raises(ValueError, match="X has 1 column; the network has 2 inputs"):
         random_network(2, 1, 2)([1.0, 2.0])
 
 

@@ -157,7 +157,7 @@ def test_regions_keep_their_own_read_only_copies() -> None:
         (lambda: Hull([]), ValueError, "region is empty"),
         (lambda: Hull([[0, np.nan]]), ValueError, "region holds nan"),
         (lambda: as_region("box", 2), TypeError, "region must hold real numbers"),
-        (lambda: as_region(Box(0, 1), 2), ValueError, "region has 1 inputs; the network has 2"),
+        (lambda: as_region(Box(0, 1), 2), ValueError, "region has 1 input; the network has 2"),
         (lambda: Hull(np.eye(9)).points(np.full((1, 9), 0.5)), ValueError, "8 dimensions.*take a Box or a Ball"),
     ],
 )

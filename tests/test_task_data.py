@@ -216,8 +216,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"truth": np.ones((2, 2))}, r"truth has shape \(2, 2\), Y has \(2, 1\)"),
-        ({"x_names": ()}, "x_names has 0 names for 1 inputs"),
-        ({"tasks": (Task("t", (1,)),)}, "tasks must have each of the 1 outputs"),
+        ({"x_names": ()}, "x_names has 0 names for 1 input"),
+        ({"tasks": (Task("t", (1,)),)}, "tasks must have each of the 1 output"),
         ({"tasks": (Task("t", (0,), "logistic"),)}, "task 't' has one class only"),
         ({"background": (1,)}, "background names column 1, which is no output of a one-class task"),
         ({"tasks": (Task("t", (0,)),)}, "background names column 0, which is no output of a one-class task"),
@@ -281,5 +281,5 @@ def test_a_metric_that_is_undefined_is_nan(loss: str, truth: list[float], name: 
 
 
 def test_shapes_that_differ_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"task 't' has 1 outputs; got values \(2, 1\) and truth \(3, 1\)"):
+    with pytest.raises(ValueError, match=r"task 't' has 1 output; got values \(2, 1\) and truth \(3, 1\)"):
         metric(Task("t", (0,)), np.zeros((2, 1)), np.zeros((3, 1)))

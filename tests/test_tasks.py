@@ -18,7 +18,7 @@ def test_every_output_is_a_task_by_default():
 @pytest.mark.parametrize(
     ("tasks", "loss", "message"),
     [
-        (None, ["squared"], "loss names 1 losses but Y has 3 outputs"),
+        (None, ["squared"], "loss names 1 loss but Y has 3 outputs"),
         (None, "softmax", "give tasks="),
         ([Task("a", (0, 1))], "squared", r"each of the 3 outputs of Y once, got \[0, 1\]"),
         ([Task("a", (0, 1)), Task("b", (1, 2))], "squared", r"got \[0, 1, 1, 2\]"),

@@ -303,7 +303,7 @@ def as_region(region: Region | ArrayLike, n_inputs: int) -> Region:
     """
     found = region if isinstance(region, Region) else Hull(region)  # type: ignore[arg-type]
     if found.n_inputs != n_inputs:
-        raise ValueError(f"region has {found.n_inputs} inputs; the network has {n_inputs}")
+        raise ValueError(f"region has {count(found.n_inputs, 'input')}; the network has {n_inputs}")
     return found
 
 
