@@ -122,7 +122,8 @@ def test_a_time_limit_is_not_certified_and_still_writes_everything(run: Command)
 
 
 def test_labels_of_an_affine_function_cost_nothing(run: Command) -> None:
-    done = run("solve", "data.csv", "--x", "a,b", "--y", "a")
+    Path("plane.csv").write_text("a,b,y\n0,0,1\n1,0,3\n0,1,0\n1,1,2\n2,5,0\n")
+    done = run("solve", "plane.csv", "--x", "a,b", "--y", "y")
     assert (done.code, done.facts["VV norm"], done.facts["neurons"]) == (0, "0", "0")
     assert "affine function" in done.facts["method"]
 
@@ -171,7 +172,7 @@ def test_rounds_are_shown_on_a_terminal_only(run: Command, monkeypatch: pytest.M
         (("--auxiliary", "infinite", "--save-certificate", "p.npz"), ("--save-certificate does not go with",)),
         (("--lam", 0), ("lam must be a positive finite number",)),
         (("--lam", 1, "--loss", "hinge"), ("hinge",)),
-        (("--time-limit", -1), ("time_limit must be positive",)),
+        (("--time-limit", -1), ("--time-limit must be positive",)),
         (("--save-certificate", "nowhere/p.npz"), ("the folder does not exist",)),
     ],
 )

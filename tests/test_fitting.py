@@ -481,3 +481,12 @@ def test_one_class_leaves_a_share_nu_below_the_level(nu: float, ratio: float) ->
     margin = 1e-4 * np.ptp(Y[:, 0])  # labels on the level are there up to the gap
     assert np.mean(Y[:, 0] < level - margin) <= nu
     assert np.mean(Y[:, 0] > level + margin) <= 1 - nu
+
+
+@pytest.mark.parametrize("apart", [1e-12, 1e-10])
+def test_without_a_skip_connection_inputs_may_nearly_coincide(apart: float) -> None:
+    """They are as good as one input twice: no program's own advice reaches the caller, and the fit is certified."""
+    near = fit([0, 1, 1 + apart, 2, 3], [0, 1, 1.5, 0, 1], 0.1, skip=False)
+    one = fit([0, 1, 1, 2, 3], [0, 1, 1.5, 0, 1], 0.1, skip=False)
+    assert near.verify() == []
+    assert near.value == pytest.approx(one.value, rel=1e-6)

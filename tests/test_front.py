@@ -190,12 +190,12 @@ def test_a_fit_that_failed_is_no_end_of_a_bracket(front, monkeypatch):
     def failing(X, Y, **options):
         fit_next = warm_fits(X, Y, **options)
 
-        def fit_or_fail(lam, start):
+        def fit_or_fail(lam, start, left):
             calls.append(lam)
-            found, ahead = fit_next(lam, start)
+            found, ahead = fit_next(lam, start, left)
             if len(calls) % 3 != 2:
                 return found, ahead
-            line, _ = fit_next(1e3 * lam, None)
+            line, _ = fit_next(1e3 * lam, None, left)
             return replace(found, network=line.network, found=replace(line.found, dual=np.zeros(Y.shape))), start
 
         return fit_or_fail

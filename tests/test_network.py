@@ -469,7 +469,7 @@ def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path
         (lambda good: np.full_like(good, np.nan), ValueError),
         (lambda good: np.full_like(good, np.inf), ValueError),
         (lambda good: good.astype(str), TypeError),
-        (lambda good: good.astype(object), TypeError),
+        (lambda good: good.astype(str).astype(object), TypeError),
         (lambda good: good.astype(complex), TypeError),
         (lambda good: good[..., None], ValueError),
         (lambda good: good[0], ValueError),

@@ -654,6 +654,7 @@ def train(
 
     from vvnorm.data import has_missing
     from vvnorm.files import write_json
+    from vvnorm.training import TrainingResult
     from vvnorm.training import train as run
 
     _check_outputs(json, out, plot)
@@ -692,7 +693,7 @@ def train(
             device=device,
         )
     if has_missing(dataset.Y):
-        return _conclude_training_with_gaps(result, out, json)
+        _say("some labels are missing: trained on those there are")
     rows, complaints = _training_rows(result, tol)
     for note in result.notes:
         _say(note)
@@ -703,7 +704,9 @@ def train(
 
         plot_training(result, dataset.x_names[0], dataset.y_names, plot)
     if json:
-        found = {"lam": result.lam, "settings": result.settings, "finish": result.finish, "notes": result.notes}
+        found = {"lam": result.lam, "settings": result.settings, "notes": result.notes}
+        if isinstance(result, TrainingResult):
+            found["finish"] = result.finish
         verdict = {"best_seed": result.seeds[result.best_run], "tol": tol, "complaints": complaints}
         write_json(json, found | verdict | {"runs": rows, "history": result.history})
     for complaint in complaints:
@@ -714,29 +717,7 @@ def train(
     return INCONCLUSIVE if result.notes else NOT_CERTIFIED if complaints else OK
 
 
-def _conclude_training_with_gaps(result: "TaskTraining", out: Path | None, json: Path | None) -> int:
-    """Show, save and judge networks trained on labels of which some are missing: at the lam they were trained at."""
-    from vvnorm.files import write_json
-    from vvnorm.words import name_of
-
-    _say(f"some labels are missing: trained and judged as fits to those there are, lam = {result.lam:.6g}")
-    rows = [{"seed": s, **c.numbers()} for s, c in zip(result.seeds, result.certificates(), strict=True)]
-    columns = ("objective", "loss", "vv_norm", "lower_bound", "gap")
-    table = _Table("seed", *(name_of(name) for name in columns))
-    for row in rows:
-        table.row(str(row["seed"]), *(f"{row[name]:.6g}" for name in columns))
-    table.show()
-    for note in result.notes:
-        _say(note)
-    if out:
-        result.best.save(out)
-    if json:
-        found = {"lam": result.lam, "settings": result.settings, "notes": result.notes}
-        write_json(json, found | {"runs": rows, "history": result.history})
-    return INCONCLUSIVE if result.notes else OK
-
-
-def _training_rows(result: "TrainingResult", tol: float) -> tuple[list[dict[str, Any]], list[str]]:
+def _training_rows(result: "TrainingResult | TaskTraining", tol: float) -> tuple[list[dict[str, Any]], list[str]]:
     """Show and return what is certified of each network, and return what keeps the best one from being optimal."""
     from vvnorm.certify_regularised import FitCertificate
     from vvnorm.words import name_of

@@ -220,9 +220,10 @@ def _lost(raw: NDArray[Any], found: Array) -> NDArray[np.bool_] | None:
         return lost
     if raw.dtype.kind in "iu" and raw.dtype.itemsize == 8:
         # The smallest integer's absolute value, 2^63, is right when it is read without a sign.
-        size = np.abs(raw.astype(raw.dtype.newbyteorder("="))).view(np.uint64) if raw.dtype.kind == "i" else raw
+        entries = np.atleast_1d(raw.astype(raw.dtype.newbyteorder("=")))  # NumPy warns where a single number wraps round
+        size = np.abs(entries).view(np.uint64) if raw.dtype.kind == "i" else entries
         lowest = size & (~size + np.uint64(1))  # the lowest bit that is set
-        return np.asarray(size // np.maximum(lowest, 1) > EXACT)  # of more than 53 digits
+        return (size // np.maximum(lowest, 1) > EXACT).reshape(raw.shape)  # of more than 53 digits
     return None
 
 

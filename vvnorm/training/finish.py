@@ -1,11 +1,13 @@
 """What may follow gradient training: a convex polish, pruning, and an exact fit."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import TRAINED
 from vvnorm.training.polish import exact_fit, pruned
 from vvnorm.training.polish import polish as polished
 
@@ -18,11 +20,12 @@ def finish(
     skip: bool,
     penalise_bias: bool,
     *,
+    interpolate: bool,
     polish: bool,
     prune: float,
     exact: bool,
 ) -> tuple[list[ReLUNetwork], dict[str, Array], tuple[str, ...]]:
-    """Polish, prune and fit trained networks as asked.
+    """Polish, prune and fit trained networks as asked; `interpolate` says whether they were to fit the labels exactly.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def finish(
         stages.append(("pruned", lambda f, lam: pruned(f, X, Y, tol=prune, **convention)))
     if exact and (prune or not polish):
         stages.append(("exact", lambda f, lam: exact_fit(f, X, Y, **convention)))
-    current, notes = (list(networks), []) if polish else _mended(networks, X, Y, lams, convention)
+    current, notes = (list(networks), []) if polish else _mended(networks, X, Y, lams, convention, interpolate)
     costs = {"trained": _costs(networks, penalise_bias)}
     for name, stage in stages:
         for index, network in enumerate(current):
@@ -53,33 +56,70 @@ def finish(
 
 
 def _mended(
-    networks: Sequence[ReLUNetwork], X: Array, Y: Array, lams: Array, convention: dict[str, bool]
+    networks: Sequence[ReLUNetwork], X: Array, Y: Array, lams: Array, convention: dict[str, bool], interpolate: bool
 ) -> tuple[list[ReLUNetwork], list[str]]:
-    """Polish networks that fit worse than an affine function.
+    """Polish networks that miss the labels because inputs nearly coincide.
 
-    Their affine part was the best one in exact arithmetic. So they have lost what they learned to rounding, as happens
-    where inputs nearly coincide: large weights of opposite signs cancel.
+    There large weights of opposite signs cancel, and a network may lose to rounding what it has learned, or be far from
+    done. What counts as a miss is in the docstring of `vvnorm.training.trainer.train`.
     """
-    free = np.column_stack([np.ones(len(X)), X - X.mean(axis=0)])[:, : None if convention["skip"] else 1]
-    labels = Y - Y.mean(axis=0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        straight = float(np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2))
-        worst = straight * (1 + _WORSE) + len(X) * (_ROUNDING * float(np.max(np.abs(Y)))) ** 2
-        broken = [not float(np.sum((f(X) - Y) ** 2)) <= worst for f in networks]
+    if not _nearly_coincide(X):
+        return list(networks), []
     current, notes = list(networks), []
-    for index in np.flatnonzero(broken).tolist():
-        lost = f"network {index} fits worse than an affine function: nearly equal inputs cost it its digits;"
+    misses = _interpolation_miss if interpolate else _affine_miss(X, Y, convention["skip"])
+    for index, network in enumerate(networks):
+        if not (miss := misses(network, X, Y)):
+            continue
+        lost = f"network {index} {miss}, where inputs nearly coincide"
         try:
             if len(X) > _MOST_POLISHED:
                 raise ValueError("that is for fewer points")
-            current[index] = polished(networks[index], X, Y, float(lams[index]), **convention).network
-            notes.append(f"{lost} its output weights were solved for again (polish)")
+            current[index] = polished(network, X, Y, float(lams[index]), **convention).network
         except ValueError as error:
-            notes.append(f"{lost} and its output weights could not be solved for again: {error}")
+            notes.append(f"{lost}; its output weights could not be solved for again: {error}")
+            continue
+        left = misses(current[index], X, Y)
+        after = f", and still {left}; vvnorm.interpolate and vvnorm.fit need no training" if left else ""
+        notes.append(f"{lost}; its output weights were solved for again (polish){after}")
     return current, notes
 
 
-_WORSE = 1.0  # sums of squares more than twice that of the best affine function: no trifle
+def _nearly_coincide(X: Array) -> bool:
+    """Whether two different points are closer than a small part of the points' extent."""
+    from scipy.spatial import cKDTree
+
+    points = np.unique(X, axis=0)
+    if len(points) < 3:
+        return False
+    points = points - points.mean(axis=0)
+    nearest = cKDTree(points).query(points, k=2)[0][:, 1]
+    return bool(np.min(nearest) < _NEAR * np.max(np.ptp(points, axis=0)))
+
+
+def _interpolation_miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
+    """Say by how much a network misses labels that it was to interpolate; nothing if that is within `TRAINED`."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        off = float(np.max(np.abs(network(X) - Y)))
+    reach = float(np.max(np.ptp(Y, axis=0))) / 2
+    return "" if off <= TRAINED * reach else f"misses a label by {off / reach if reach else math.inf:.2g} half ranges"
+
+
+def _affine_miss(X: Array, Y: Array, skip: bool) -> Callable[[ReLUNetwork, Array, Array], str]:
+    """Return what says whether a network fits much worse than the best affine function does."""
+    free = np.column_stack([np.ones(len(X)), X - X.mean(axis=0)])[:, : None if skip else 1]
+    labels = Y - Y.mean(axis=0)
+    straight = float(np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2))
+    most = _WORSE * straight + len(X) * (_ROUNDING * float(np.max(np.abs(Y)))) ** 2
+
+    def miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return "" if float(np.sum((network(X) - Y) ** 2)) <= most else "fits worse than an affine function"
+
+    return miss
+
+
+_NEAR = 1e-3  # of the points' extent: below, training has been seen to end far from the labels
+_WORSE = 2.0  # times the best affine function's sum of squares: no trifle
 _ROUNDING = 1e-9  # of the labels: misfits that tell nothing
 _MOST_POLISHED = 4000  # points
 _IN_WORDS = {"polished": "polished", "pruned": "pruned", "exact": "made to fit exactly"}

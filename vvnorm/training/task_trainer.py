@@ -103,8 +103,7 @@ class TaskTraining:
         return [certify(f, self.X, self.Y, lam=self.lam, time_limit=time_limit, **options) for f in self.networks]
 
     def __repr__(self) -> str:
-        best = self.best
-        run = next(i for i, one in enumerate(self.networks) if one is best)
+        best, run = self.best, self.best_run
         values = ", ".join(f"{task.name} {loss:.4g}" for task, loss in zip(self.tasks, self.losses[run], strict=True))
         size = f"{count(len(self.networks), 'network')} of {count(len(self.tasks), 'task')}"
         return lines(
@@ -128,10 +127,14 @@ class TaskTraining:
         return last
 
     @property
+    def best_run(self) -> int:
+        """Position of the network of least sum of losses and lam VV."""
+        return int(np.argmin(self.losses.sum(axis=1) + self.lam * self.history["vv_norm"][-1]))
+
+    @property
     def best(self) -> ReLUNetwork:
         """The network of least sum of losses and lam VV."""
-        objective = self.losses.sum(axis=1) + self.lam * self.history["vv_norm"][-1]
-        return self.networks[int(np.argmin(objective))]
+        return self.networks[self.best_run]
 
 
 def train_tasks(

@@ -169,9 +169,11 @@ def train(
     Warns
     -----
     RuntimeWarning
-        If a run diverged (its last good state is kept), an exact fit is out of reach, or a network ended with a worse
-        fit than an affine function has, as nearly equal inputs may bring about: its output weights are then solved for
-        again, as by `polish`. `result.notes` says the same.
+        If a run diverged (its last good state is kept), or an exact fit is out of reach. Where two inputs are closer
+        than 1e-3 of the inputs' extent: if a network that is to interpolate (`settings["judged_as"]`) misses a label by
+        more than `vvnorm.tolerances.TRAINED` of half the labels' range, or if a fit has twice the squared error of an
+        affine function. Its output weights are then solved for again, as by `polish`, and the warning says what is still
+        missing. `result.notes` says the same.
 
     Notes
     -----
@@ -293,15 +295,16 @@ def train(
         networks, history = [problem.network(*neuron) for neuron in outcome.neurons], outcome.history
         notes = _divergences(outcome, runs, settings)
         settings["stopped"] = outcome.stopped.tolist()
+    tiny = lam is None and isinstance(schedule, str)
+    interpolates = (exact or tiny or not run_lams.all()) and _differing_labels(inputs, labels) is None
     networks, stages, more = finish(
-        networks, inputs, labels, run_lams, bool(skip), bool(penalise_bias), polish=polish, prune=prune, exact=exact
-    )
+        networks, inputs, labels, run_lams, bool(skip), bool(penalise_bias),
+        interpolate=interpolates, polish=polish, prune=prune, exact=exact,
+    )  # fmt: skip
     notes = (*notes, *more)
     for note in notes:
         warnings.warn(note, RuntimeWarning, stacklevel=2)
     settings |= {"polish": bool(polish), "prune": prune, "exact": bool(exact), **_provenance(problem)}
-    tiny = lam is None and isinstance(schedule, str)
-    interpolates = (exact or tiny or not run_lams.all()) and _differing_labels(inputs, labels) is None
     settings["judged_as"] = "interpolant" if interpolates else "fit"
     settings["seconds"] = time.perf_counter() - began
     seeds_of_runs = tuple(run[2] for run in runs)
