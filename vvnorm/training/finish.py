@@ -85,7 +85,7 @@ def _mended(
 
 
 def _nearly_coincide(X: Array) -> bool:
-    """Whether two different points are closer than a small part of the points' extent."""
+    """Whether two different points are closer than a small part of what lies between neighbours on a grid of as many."""
     from scipy.spatial import cKDTree
 
     points = np.unique(X, axis=0)
@@ -93,7 +93,8 @@ def _nearly_coincide(X: Array) -> bool:
         return False
     points = points - points.mean(axis=0)
     nearest = cKDTree(points).query(points, k=2)[0][:, 1]
-    return bool(np.min(nearest) < _NEAR * np.max(np.ptp(points, axis=0)))
+    spacing = np.max(np.ptp(points, axis=0)) / len(points) ** (1 / X.shape[1])
+    return bool(np.min(nearest) < _NEAR * spacing)
 
 
 def _interpolation_miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
@@ -118,7 +119,7 @@ def _affine_miss(X: Array, Y: Array, skip: bool) -> Callable[[ReLUNetwork, Array
     return miss
 
 
-_NEAR = 1e-3  # of the points' extent: below, training has been seen to end far from the labels
+_NEAR = 3e-5  # training has been seen to end far from the labels at 1e-5; random points are seldom as close
 _WORSE = 2.0  # times the best affine function's sum of squares: no trifle
 _ROUNDING = 1e-9  # of the labels: misfits that tell nothing
 _MOST_POLISHED = 4000  # points

@@ -169,11 +169,11 @@ def train(
     Warns
     -----
     RuntimeWarning
-        If a run diverged (its last good state is kept), or an exact fit is out of reach. Where two inputs are closer
-        than 1e-3 of the inputs' extent: if a network that is to interpolate (`settings["judged_as"]`) misses a label by
-        more than `vvnorm.tolerances.TRAINED` of half the labels' range, or if a fit has twice the squared error of an
-        affine function. Its output weights are then solved for again, as by `polish`, and the warning says what is still
-        missing. `result.notes` says the same.
+        If a run diverged (its last good state is kept), or an exact fit is out of reach. Where two inputs are closer than
+        3e-5 of the distance between neighbours on a grid of as many: if a network that is to interpolate, without
+        mini-batches, misses a label by more than `vvnorm.tolerances.TRAINED` of half the labels' range, or if a fit has
+        twice the squared error of an affine function. Its output weights are then solved for again, as by `polish`, and
+        the warning says what is still missing. `result.notes` says the same.
 
     Notes
     -----
@@ -299,7 +299,7 @@ def train(
     interpolates = (exact or tiny or not run_lams.all()) and _differing_labels(inputs, labels) is None
     networks, stages, more = finish(
         networks, inputs, labels, run_lams, bool(skip), bool(penalise_bias),
-        interpolate=interpolates, polish=polish, prune=prune, exact=exact,
+        interpolate=interpolates and batch is None, polish=polish, prune=prune, exact=exact,
     )  # fmt: skip
     notes = (*notes, *more)
     for note in notes:
