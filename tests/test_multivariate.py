@@ -11,6 +11,7 @@ import vvnorm
 from vvnorm.convex import dictionary_program, plane_dictionary
 from vvnorm.data import Array
 from vvnorm.losses import Loss
+from vvnorm.multivariate import plane
 from vvnorm.multivariate.generation import generate
 from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.multivariate.solution import FitProblem, interpolate_points
@@ -400,6 +401,27 @@ def test_infinitely_many_outputs_of_one_input_connect_the_dots(n: int) -> None:
     assert limit.verify() == []
     t = np.linspace(-2, 2, 41)[:, None]
     assert np.allclose(limit(t), dots(t), atol=1e-8)
+
+
+def test_responses_that_cancel_are_none_and_not_undefined() -> None:
+    """Sums of squares are updated from arc to arc, and where all is switched off rounding may leave less than 0."""
+    rng = np.random.default_rng(0)
+    for n in rng.integers(3, 12, 400):
+        P = np.column_stack([rng.integers(-5, 6, n).astype(float), np.ones(n) * rng.integers(0, 2)])
+        L = np.ascontiguousarray(rng.standard_normal((n, 1)) * (P[:, :1] != 0))
+        values, w, through = np.empty(4 * n + 4), np.empty((4 * n + 4, 2)), np.empty(4 * n + 4, np.int64)
+        count = plane.along(P, L, False, values, w, through)
+        assert np.all(values[:count] >= 0)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "lam", "value"),
+    [([-5, -3, -2, 2, 3], [0, 1, 3, -2, 3], 0.01, 0.25436), ([-3, -2, -1, 1, 4], [0, 1, -2, -1, 3], 0.1, 1.12758)],
+)
+def test_integers_with_biases_inside_the_norm_are_fitted(x: list[int], y: list[int], lam: float, value: float) -> None:
+    found = vvnorm.fit(x, y, lam, penalise_bias=True)
+    assert found.verify() == []
+    assert found.value == pytest.approx(value, abs=1e-5)
 
 
 def test_biases_inside_the_norm_for_one_input() -> None:

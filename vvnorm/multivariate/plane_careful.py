@@ -59,7 +59,7 @@ def rise(
                 if peak < 0.0:
                     peak += math.pi
                 if low < peak < high:
-                    values[found], angles[found], through[found] = math.sqrt(top), peak + turn, -1
+                    values[found], angles[found], through[found] = math.sqrt(max(top, 0.0)), peak + turn, -1
                     found += 1
                     best = top if rising else best
                 if k == 0 and xx > best:
