@@ -203,6 +203,7 @@ def test_a_front_out_of_time_has_valid_bounds_and_says_so(inputs: int) -> None:
         assert np.all(np.einsum("ms,ms->m", hurried.mixtures, hurried.losses) >= whole.bounds * (1 - 1e-9))
 
 
+@pytest.mark.slow  # that such a front ends in time, with valid bounds, is checked by default above
 def test_a_front_in_five_inputs_is_found_where_its_bound_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     fits, one = [], FitProblem.fit
 
