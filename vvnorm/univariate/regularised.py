@@ -19,7 +19,6 @@ with this module.
 
 import time
 from dataclasses import replace
-from weakref import WeakKeyDictionary
 
 from vvnorm.deadline import Deadline
 from vvnorm.tolerances import GAP
@@ -31,18 +30,17 @@ from vvnorm.univariate.squared import SquaredRounds
 
 __all__ = ["Advance", "Found", "Problem", "critical_lam", "known_critical_lam", "solve"]
 
-_known: "WeakKeyDictionary[Problem, SquaredRounds | GeneralRounds]" = WeakKeyDictionary()
-
 
 def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
     """Data of the problem as its solver has them, made once."""
     problem = problem.solved
-    known = _known.get(problem)
-    if known is None:
+    kept = vars(problem)  # they go with the problem; a weak reference's callback would lose a Ctrl-C that meets it
+    if "rounds" not in kept:
         per_row = problem.weights is None or problem.weights.shape[1] == 1
         squared = SquaredRounds(problem) if per_row and all(loss.name == "squared" for loss in problem.losses) else None
-        known = _known[problem] = squared if squared and squared.complete else GeneralRounds(problem)
-    return known
+        kept["rounds"] = squared if squared and squared.complete else GeneralRounds(problem)
+    rounds: SquaredRounds | GeneralRounds = kept["rounds"]
+    return rounds
 
 
 def critical_lam(problem: Problem, deadline: Deadline | None = None) -> float:
