@@ -29,7 +29,7 @@ from vvnorm.certify import Rows, as_rows
 from vvnorm.certify_regularised import FitCertificate, certify_fit
 from vvnorm.data import Array, as_count, as_inputs, as_labels, as_lams, as_strength, as_weights
 from vvnorm.deadline import OUT_OF_TIME, TIME_LIMIT, Deadline, as_time_limit
-from vvnorm.losses import Loss, as_losses, canonical_labels
+from vvnorm.losses import Loss, as_losses, canonical_labels, minus_slopes
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solution import Solution, as_rounds, as_tolerance
@@ -124,10 +124,7 @@ class Fit(Solution):
         if self.found.dual is not None:
             return self._as_given(self.found.dual)
         with np.errstate(over="ignore"):
-            fitted = self._at(self.X[:, 0])
-            slopes = [_minus_slope(loss, u, y) for loss, u, y in zip(self.losses, fitted.T, self.Y.T, strict=True)]
-        shares = 1.0 if self.weights is None else self.weights
-        return self._as_given(np.where(np.isnan(self.Y), 0.0, shares * np.column_stack(slopes)))
+            return self._as_given(minus_slopes(self.losses, self._at(self.X[:, 0]), self.Y, self.weights))
 
     def _as_given(self, rows: Rows) -> Array:
         """Put rows that are sorted as X is into the order of the data given."""
@@ -283,16 +280,6 @@ class Fit(Solution):
             ("neurons", str(self.function.n_neurons)),
             *(("note", note) for note in self.notes),
         ]
-
-
-def _minus_slope(loss: Loss, u: Array, y: Array) -> Array:
-    """-loss' at u, of a loss without corners."""
-    if loss.name == "logistic":
-        from scipy.special import expit
-
-        return np.asarray(y - expit(u))
-    limit = loss.parameter if loss.name == "huber" else math.inf
-    return np.clip(y - u, -limit, limit)
 
 
 def fit(

@@ -101,6 +101,15 @@ class Loss:
                 values = np.maximum(self.parameter * (y - u), (1 - self.parameter) * (u - y))
         return np.where(np.isnan(y), 0.0, values)
 
+    def minus_slope(self, u: Array, y: Array) -> Array:
+        """-loss' at u of a loss without corners; NaN where y is."""
+        if self.name == "logistic":
+            from scipy.special import expit
+
+            return np.asarray(y - expit(u))
+        limit = self.parameter if self.name == "huber" else math.inf
+        return np.clip(y - u, -limit, limit)
+
     def within(self, distance: float) -> float:
         """Largest loss of a fitted value no further than this from its label; 0 for classes, which no rounding moves."""
         if self.name in ("logistic", "hinge"):
@@ -202,6 +211,12 @@ def _misfits(Y: Array, weights: Array | None, t: int) -> tuple[float, float]:
         off = (y - (float(y.max()) / 2 + float(y.min()) / 2)) / half
         best = float(np.sum(omega * off * off)) / 2  # the middle of the range in place of the best constant
         return half, half * float(np.sqrt(2 * best / omega.min())) * (1 + 1e-9)
+
+
+def minus_slopes(losses: Sequence[Loss], U: Array, Y: Array, weights: Array | None) -> Array:
+    """Dual values (N, T) that follow from fitted values U, (N, T) or (1, T), where losses have no corners; 0 for NaN."""
+    slopes = [loss.minus_slope(u, y) for loss, u, y in zip(losses, U.T, Y.T, strict=True)]
+    return np.where(np.isnan(Y), 0.0, (1.0 if weights is None else weights) * np.column_stack(slopes))
 
 
 def rounding_losses(losses: Sequence[Loss], low: Array, high: Array, total: Array) -> Array:

@@ -34,10 +34,42 @@ class Problem:
     losses: tuple[Loss, ...]
     order: NDArray[np.intp] | None = None
 
+    @cached_property
+    def single(self) -> NDArray[np.bool_]:
+        """Which outputs have all their labels, those without a weight left out, at one distinct input; shape (T,).
+
+        No slope is determined by those; the rest of the output is best left constant, see `vvnorm.univariate.constant`.
+        """
+        found = np.full(self.Y.shape[1], self.x[0] == self.x[-1])
+        if not found.all():  # complete data are told by their first and last rows
+            ends = self._counts(slice(0, 1)) & self._counts(slice(len(self.x) - 1, len(self.x)))
+            for t in np.flatnonzero(~ends[0]):
+                rows = np.flatnonzero(self._counts(slice(None), slice(t, t + 1)))
+                found[t] = not len(rows) or self.x[rows[0]] == self.x[rows[-1]]
+        return found
+
+    def _counts(self, rows: slice, outputs: slice = slice(None)) -> NDArray[np.bool_]:
+        """Which entries are labels with a weight."""
+        counts = ~np.isnan(self.Y[rows, outputs])
+        if self.weights is None:
+            return counts
+        return counts & (self.weights[rows, outputs if self.weights.shape[1] > 1 else slice(None)] > 0)
+
     @property
     def is_single(self) -> bool:
-        """Whether there is one distinct input."""
-        return bool(self.x[0] == self.x[-1])
+        """Whether there is one distinct input, or one for each output: constants are the best fit then."""
+        return bool(self.single.all())
+
+    def part(self, outputs: NDArray[np.bool_]) -> "Problem":
+        """The problem of some outputs alone."""
+        weights = self.weights if self.weights is None or self.weights.shape[1] == 1 else self.weights[:, outputs]
+        losses = tuple(loss for loss, chosen in zip(self.losses, outputs, strict=True) if chosen)
+        return Problem(self.x, np.ascontiguousarray(self.Y[:, outputs]), weights, losses, self.order)
+
+    @cached_property
+    def several(self) -> "Problem":
+        """The problem of the outputs with labels at two distinct inputs or more, which is this one if all have."""
+        return self.part(~self.single) if self.single.any() else self
 
     @cached_property
     def solved(self) -> "Problem":

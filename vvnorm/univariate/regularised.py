@@ -11,7 +11,9 @@ worst row of every segment, drop knots that are not used, until the gap is reach
 *Squared loss of complete labels* (`vvnorm.univariate.squared`) reads the labels once, and then works on blocks.
 *Other losses, weights per entry, missing labels* (`vvnorm.univariate.general`): every round also replaces the losses by
 their quadratic model at the current function, and reads all labels a few times.
-*One distinct input* (`vvnorm.univariate.constant`) leaves nothing to generate: a constant per output.
+*One distinct input* (`vvnorm.univariate.constant`) leaves nothing to generate: a constant per output. The same is true of
+each output by itself: where one has labels at one input only, a line through any value there costs nothing, so the other
+outputs are fitted without it, and it is constant.
 
 The gap used for stopping is the solver's own. What is proved is said by `vvnorm.certify_regularised`, which shares no code
 with this module.
@@ -20,7 +22,12 @@ with this module.
 import time
 from dataclasses import replace
 
+import numpy as np
+
+from vvnorm.data import Array
 from vvnorm.deadline import Deadline
+from vvnorm.losses import minus_slopes
+from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import GAP
 from vvnorm.univariate.constant import fit_constant
 from vvnorm.univariate.general import GeneralRounds
@@ -44,7 +51,7 @@ def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
 
 
 def critical_lam(problem: Problem, deadline: Deadline | None = None) -> float:
-    """Smallest lam at which the best affine function is optimal (`lam_max`); 0 for one distinct input.
+    """Smallest lam at which the best affine function is optimal (`lam_max`); 0 for one distinct input per output.
 
     Raises
     ------
@@ -53,7 +60,7 @@ def critical_lam(problem: Problem, deadline: Deadline | None = None) -> float:
     """
     if problem.is_single:
         return 0.0
-    rounds = _rounds(problem)
+    rounds = _rounds(problem.several)
     with (deadline or Deadline()).raises(rounds.stop):
         found = rounds.lam_max
         if not rounds.knows_critical:
@@ -63,7 +70,7 @@ def critical_lam(problem: Problem, deadline: Deadline | None = None) -> float:
 
 def known_critical_lam(problem: Problem) -> float | None:
     """The same, if it has been found before."""
-    return critical_lam(problem) if problem.is_single or _rounds(problem).knows_critical else None
+    return critical_lam(problem) if problem.is_single or _rounds(problem.several).knows_critical else None
 
 
 def solve(
@@ -100,8 +107,41 @@ def solve(
     if problem.is_single:
         found = fit_constant(problem.solved)
         return replace(found, seconds=time.perf_counter() - began)
-    rounds = _rounds(problem)
+    rounds, alone = _rounds(problem.several), problem.single
+    if start is not None and alone.any():
+        start = replace(start, jumps=start.jumps[:, ~alone], slope=start.slope[~alone], value=start.value[~alone])
     with (deadline or Deadline()).raises(rounds.stop):
         state = rounds.run(rounds.in_units(lam), tol, start, advance)
         limited = bool(rounds.stop[0]) and state.gap > tol
-    return rounds.found(state, time.perf_counter() - began, limited)
+    found = rounds.found(state, time.perf_counter() - began, limited)
+    return _with_constants(problem, found) if alone.any() else found
+
+
+def _with_constants(problem: Problem, found: Found) -> Found:
+    """Put the constants of the outputs that have labels at one input only beside what was found for the others."""
+    alone, solved = problem.single, problem.solved
+    constant, dual = fit_constant(solved.part(alone)), None
+    if constant.dual is not None or found.dual is not None:
+        dual = np.empty(solved.Y.shape)
+        dual[:, ~alone] = _dual(problem.several.solved, found) if found.dual is None else found.dual
+        dual[:, alone] = _dual(solved.part(alone), constant) if constant.dual is None else constant.dual
+
+    def both(others: Array, values: Array | float) -> Array:
+        every = np.empty((*others.shape[:-1], len(alone)))
+        every[..., ~alone], every[..., alone] = others, values
+        return every
+
+    return replace(
+        found,
+        jumps=both(found.jumps, 0.0),
+        slope=both(found.slope, 0.0),
+        value=both(found.value, constant.value),
+        values=both(found.values, constant.value),
+        dual=dual,
+    )
+
+
+def _dual(problem: Problem, found: Found) -> Array:
+    """Dual values (N, T) of a function whose losses have no corners, from its fitted values."""
+    fitted = PiecewiseLinear(found.knots, found.values)(problem.x) if len(found.knots) > 1 else found.values
+    return minus_slopes(problem.losses, fitted, problem.Y, problem.weights)

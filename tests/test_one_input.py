@@ -1,0 +1,78 @@
+"""Fits and interpolants of one input where theory leaves something free: labels at one place, few points, conventions."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vvnorm import fit, fit_path, lambda_max
+from vvnorm.fitting import warm_fits
+
+Array = NDArray[np.float64]
+nan = math.nan
+
+# --- outputs with labels at one input only ----------------------------------------------------------------------------
+
+
+def test_labels_at_one_of_two_inputs_are_fitted_by_their_mean() -> None:
+    found = fit([0.5, 0.5, 0.2], [0.2, 2.1, nan], 0.05, weights=[3.7, 1.8, 6.9])
+    mean = (3.7 * 0.2 + 1.8 * 2.1) / 5.5
+    assert found.value == pytest.approx(3.7 * (0.2 - mean) ** 2 / 2 + 1.8 * (2.1 - mean) ** 2 / 2, rel=1e-12)
+    assert found.value == pytest.approx(2.185690909, rel=1e-9)
+    assert found.verify() == []
+    np.testing.assert_allclose(found([-10.0, 0.2, 0.5, 10.0]), np.full((4, 1), mean), rtol=1e-12)
+    assert found.lam_max == lambda_max([0.5, 0.5, 0.2], [0.2, 2.1, nan], weights=[3.7, 1.8, 6.9]) == 0
+
+
+@pytest.mark.parametrize(
+    ("loss", "constant", "lost"),
+    [
+        ("squared", 1.25, 3 * 0.25**2 / 2 + 0.75**2 / 2),  # labels 1 with weight 3 and 2 with weight 1
+        ("huber:0.5", 7 / 6, 3 * (1 / 6) ** 2 / 2 + 0.5 * (5 / 6 - 0.25)),  # 3 (c - 1) = 0.5, as 2 - c exceeds 0.5
+        ("one_class:0.2", 1.0, 0.2),  # the quantile
+    ],
+)
+@pytest.mark.parametrize("beside", ["squared", "hinge"])
+def test_an_output_with_labels_at_one_input_leaves_the_others_alone(
+    loss: str, constant: float, lost: float, beside: str
+) -> None:
+    """The objective is the sum of both: the constant's, by hand, and that of the other output fitted by itself."""
+    x = np.array([0.0, 1.0, 1.0, 2.0, 3.0])
+    other = np.array([0.3, 1.0, 1.0, 0.0, 1.5]) if beside == "squared" else np.array([0.0, 1.0, 1.0, 0.0, 1.0])
+    Y = np.column_stack([[nan, 1.0, 2.0, nan, nan], other])
+    weights = np.column_stack([[1.0, 3.0, 1.0, 1.0, 1.0], np.ones(5)])
+    both = fit(x, Y, 0.1, loss=[loss, beside], weights=weights)
+    alone = fit(x, other, 0.1, loss=beside)
+    assert both.verify() == []
+    assert both.gap < 1e-6
+    assert both.value == pytest.approx(alone.value + lost, rel=1e-6)
+    np.testing.assert_allclose(both([-5.0, 0.0, 1.0, 9.0])[:, 0], constant, rtol=1e-9)
+    assert both.lam_max == pytest.approx(alone.lam_max, rel=1e-9)
+
+
+def test_labels_without_a_weight_do_not_count() -> None:
+    """Only the labels at 1 have a weight in output 0: it is their mean everywhere, whatever stands elsewhere."""
+    weights = [[0, 1], [2, 1], [6, 1], [0, 1]]
+    found = fit([0, 1, 1, 2], [[50, 0], [0, 1], [4, 1], [-9, 3]], 0.2, weights=weights)
+    assert found.verify() == []
+    np.testing.assert_allclose(found([-1.0, 0.0, 2.0, 7.0])[:, 0], 3.0, rtol=1e-12)
+    rows = fit([0, 1, 1, 2], [50, 0, 4, -9], 0.2, weights=[0, 2, 6, 0])
+    assert (rows.value, rows.verify()) == (pytest.approx(12.0, rel=1e-12), [])
+    np.testing.assert_allclose(rows([-1.0, 0.0, 2.0, 7.0])[:, 0], 3.0, rtol=1e-12)
+
+
+def test_fits_of_a_path_start_from_each_other_beside_such_an_output() -> None:
+    rng = np.random.default_rng(0)
+    x = np.repeat(np.arange(8.0), 2)
+    Y = np.column_stack([rng.standard_normal(16), np.where(x == 3, rng.standard_normal(16), nan), np.sin(x)])
+    lams = [1.0, 0.1, 0.01]
+    path = fit_path(x, Y, lams)
+    rest = fit_path(x, Y[:, [0, 2]], lams)
+    lost = float(np.var(Y[6:8, 1]))  # of two labels: half the sum of squares about their mean
+    for one, other in zip(path, rest, strict=True):
+        assert one.verify() == []
+        assert one.value == pytest.approx(other.value + lost, rel=1e-6)
+    fit_next = warm_fits(x, Y)
+    _, start = fit_next(0.1, None)
+    assert fit_next(0.01, start)[0].value == pytest.approx(path[2].value, rel=1e-6)
