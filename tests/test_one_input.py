@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vvnorm import fit, fit_path, lambda_max
+from vvnorm import fit, fit_path, interpolate, lambda_max
 from vvnorm.fitting import warm_fits
 
 Array = NDArray[np.float64]
@@ -76,3 +76,55 @@ def test_fits_of_a_path_start_from_each_other_beside_such_an_output() -> None:
     fit_next = warm_fits(x, Y)
     _, start = fit_next(0.1, None)
     assert fit_next(0.01, start)[0].value == pytest.approx(path[2].value, rel=1e-6)
+
+
+# --- biases inside the norm, and two points -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "lam", "value"),
+    [
+        ([-5, -3, -2, 2, 3], [0, 1, 3, -2, 3], 0.01, 0.25436430),
+        ([-3, -2, -1, 1, 4], [0, 1, -2, -1, 3], 0.1, 1.12757787),
+    ],
+)
+def test_biases_inside_the_norm_reach_the_programs_value(x: list[float], y: list[float], lam: float, value: float) -> None:
+    found = fit(x, y, lam, penalise_bias=True)
+    assert found.value == pytest.approx(value, rel=1e-6)
+    assert found.verify() == []
+
+
+def test_interpolants_with_biases_inside_the_norm_are_certified() -> None:
+    found = interpolate([-3, 1, 3], [[-1, 1], [-2, 1], [-3, -2]], penalise_bias=True)
+    assert found.certificate.lower_bound == pytest.approx(1.92353841, rel=1e-6)  # of a conic program
+    assert found.verify() == []
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_two_points_with_a_label_missing_cost_nothing_but_a_slope(skip: bool) -> None:
+    found = interpolate([-3, -2], [[nan, -2], [-3, 3]], skip=skip)
+    assert found.value == pytest.approx(0 if skip else 5, rel=1e-9, abs=0)
+    assert found.verify() == []
+    np.testing.assert_allclose(found([-3.0, -2.0, 10.0])[:, 0], -3, rtol=1e-12)
+    np.testing.assert_allclose(found([-3.0, -2.0])[:, 1], [-2, 3], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("x", "Y", "lam", "value"),
+    [
+        ([4, 2, 4, 4, 4], [1, 0, 1, 0, 1], 0.81, -3 * math.log(3 / 4) - math.log(1 / 4)),
+        (
+            [-2, -1, -2, -2, 5],
+            [[1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0], [0, 1, 0]],
+            0.0038,
+            -3 * math.log(1 / 3) - 6 * math.log(2 / 3),
+        ),
+        ([1, 2, -4, 1, 4], [[0, 1, nan], [1, nan, 1], [nan, 0, 0], [1, 1, 1], [1, 0, 0]], 0.0092, 1.5274347),
+    ],
+)
+def test_classes_separated_but_for_one_input_are_proved(x: list[float], Y: Array, lam: float, value: float) -> None:
+    """Where all labels but those of one input can be told apart, that input's share is all the loss there is."""
+    found = fit(x, Y, lam, loss="logistic", penalise_bias=True)
+    assert found.value == pytest.approx(value, rel=1e-6)
+    assert found.gap < 1e-6
+    assert found.verify() == []

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify import Rows, _norms, _power_of_two, _scaled, _vv_norm
-from vvnorm.certify_multivariate import _Affine, _Group, centred, evaluate, largest_response, reach
+from vvnorm.certify_multivariate import _Affine, _exact_basis, _Group, centred, evaluate, largest_response, reach
 from vvnorm.certify_regularised import (
     _SAFE,
     FitCertificate,
@@ -59,6 +59,7 @@ _DRIFT = 2.0**-20  # part of its room that an entry may still have to be moved b
 _INSIDE = 1 - 2.0**-50  # keeps a scaled dual array off the far end of its domain
 _SHRINKS = (1 - 2.0**-30, 1 - 2.0**-24)  # where nearly all entries are at an end, rounding needs more room
 _MOVED = 1e-6  # an output whose given dual array was moved by more than this part of its room may be judged too harshly
+_NEXT_TO_ZERO = 1e-7  # of an entry's domain, at most: what may be taken for 0 where a dual array cannot be kept otherwise
 _NUDGES = 60
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _CLASSES = ("logistic", "hinge")
@@ -259,18 +260,50 @@ class _Entries:
 
     def _feasible(self, r: Array, shrink: float) -> _Feasible:
         """Bring a dual array into its domain and make it orthogonal there."""
+        before = r
         r = np.clip(np.clip(r, self.low, self.high) * np.where(self.bounded, shrink, 1.0), self.low, self.high)
         room = self._by_loss(_room, r, self.low, self.high)
         moved, drift = np.zeros((2, r.shape[1]))
         for group in self.affine.groups:
             outputs = group.outputs
             r[group.place], moved[outputs], drift[outputs] = _orthogonal(
-                group, r[group.place], self.omega[group.place], room[group.place], self.bounded[outputs]
+                group.basis, r[group.place], self.omega[group.place], room[group.place], self.bounded[outputs]
             )
-        lost = ~((drift <= np.where(self.bounded, _DRIFT, 1e300)) & (moved <= np.where(self.bounded, _ROOM, 1e300)))
-        lost &= r.any(axis=0)
+        lost = self._lost(moved, drift) & r.any(axis=0)
+        for t in np.flatnonzero(lost).tolist():
+            given = np.clip(before[:, t], self.low[:, t], self.high[:, t])
+            r[:, t], room[:, t], moved[t], drift[t] = self._on_support(given, t)
+        lost = self._lost(moved, drift) & r.any(axis=0)
         r, drift = np.where(lost, 0.0, r), np.where(lost | ~r.any(axis=0), 0.0, drift)
         return _Feasible(r, room, drift, self.bounded & (lost | (moved > _MOVED)))
+
+    def _lost(self, moved: Array, drift: Array) -> NDArray[np.bool_]:
+        """Which outputs have no room left for what is, or may still have to be, taken from them."""
+        return ~((drift <= np.where(self.bounded, _DRIFT, 1e300)) & (moved <= np.where(self.bounded, _ROOM, 1e300)))
+
+    def _on_support(self, r: Array, t: int) -> tuple[Array, Array, float, float]:
+        """Make an output orthogonal where it is not 0, entries next to 0 being taken for 0.
+
+        As those of separated classes are. Affine functions may have fewer dimensions on the points that are left, as on one
+        that repeats, and what is to be taken is told from these points alone.
+
+        Returns
+        -------
+        r, room : (N,) arrays
+        moved, drift : float
+            As `_orthogonal` has them.
+        """
+        loss, columns = self.losses[t], slice(t, t + 1)
+        r = np.where(np.abs(r) <= _NEXT_TO_ZERO, 0.0, r)
+        room = np.where(r == 0, 0.0, _room(loss, r, self.low[:, t], self.high[:, t]))
+        rows = np.flatnonzero(r)
+        if not len(rows):
+            return r, room, 0.0, 0.0
+        functions = np.column_stack([np.ones(len(rows)), self.x[rows]] if self.skip else [np.ones(len(rows))])
+        basis, omega = _exact_basis(functions)[0], self.omega[rows, columns]
+        taken, moved, drift = _orthogonal(basis, r[rows, None], omega, room[rows, None], self.bounded[columns])
+        r[rows] = taken[:, 0]
+        return r, room, float(moved[0]), float(drift[0])
 
     def _nudged(self, group: _Group, r: Array, t: int) -> Array:
         """Find the closest array that is orthogonal and in its domain, of one output: damped Newton steps.
@@ -389,10 +422,8 @@ def _maximum(value: Callable[[float], float], most: float) -> float:
     return left if at_left >= at_right else right
 
 
-def _orthogonal(
-    group: _Group, r: Array, omega: Array, room: Array, bounded: NDArray[np.bool_]
-) -> tuple[Array, Array, Array]:
-    """Take room times an affine function from each output of a group, to make omega r orthogonal to affine functions.
+def _orthogonal(B: Array, r: Array, omega: Array, room: Array, bounded: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+    """Take room times a function in the span of B (n, width) from each output, to make omega r orthogonal to these.
 
     Returns
     -------
@@ -402,7 +433,7 @@ def _orthogonal(
     drift : (T,) array
         Bound on the largest value of the one that is still to be taken, in exact arithmetic.
     """
-    B, (n, width) = group.basis, group.basis.shape
+    n, width = B.shape
     gram = np.einsum("ni,nt,nj->tij", B, omega * room, B)
     scales, axes = np.linalg.eigh(gram)
     least = scales[:, 0] - (n + width + 16) * EPS * np.einsum("nt,n->t", omega * room, (B * B).sum(axis=1))

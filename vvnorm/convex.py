@@ -314,6 +314,8 @@ def curvature_interpolation(
 
     x, labels = _two_or_more(X, Y)
     n, T = labels.shape
+    if n == 2 and skip:  # a line, whatever labels are missing: there is nothing to minimise
+        return plain_interpolation(x, labels)
     middle, height = _middle_and_height(labels)
     targets = (labels - middle) / height
     reach, per_gap = _reach_and_inverse_gaps(x)
