@@ -26,6 +26,7 @@ from vvnorm import (
     interpolate,
     lambda_max,
 )
+from vvnorm.neuron_bound import within_additions
 
 ESTIMATORS = [VVNormRegressor(0.1), VVNormRegressorCV(3, cv=2), VVNormClassifier(0.1)]
 ALL = [*ESTIMATORS, VVNormInterpolator()]
@@ -45,6 +46,13 @@ def classes(n: int = 60):
 
 def data_for(estimator: BaseEstimator):
     return classes() if isinstance(estimator, VVNormClassifier) else waves()
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Of what is not about bounds: in ten features one takes seconds, however loose it is; here it takes milliseconds."""
+    with within_additions(1_000_000):
+        yield
 
 
 # --- scikit-learn's tools ---------------------------------------------------------------------------------------------
@@ -74,6 +82,7 @@ def own_checks() -> Iterator[Any]:
                 yield pytest.param(one, check, id=f"{name}-{of}-{function}", marks=marks)
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("estimator", "check"), list(own_checks()))
 def test_scikit_learns_own_checks_pass(estimator: BaseEstimator, check: Callable[[BaseEstimator], None]) -> None:
@@ -226,6 +235,7 @@ def test_a_time_limit_leaves_a_bound_and_a_network() -> None:
             VVNormRegressor(time_limit=limit).fit(X, y)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_climbing_stops_early_unless_more_is_asked_for() -> None:
     X, y = waves(25, features=10)
     with pytest.warns(ConvergenceWarning, match=r"\(status: round limit\); raise max_iter"):
@@ -262,6 +272,7 @@ def test_lam_is_chosen_by_climbing_and_what_is_fitted_then_is_proved() -> None:
     assert expected.max() > 2 * expected.min()
 
 
+@pytest.mark.usefixtures("hasty")
 def test_diabetes_with_all_its_features_in_a_pipeline() -> None:
     X, y = load_diabetes(return_X_y=True)
     X, y = X[:60], y[:60] / 100
