@@ -123,7 +123,8 @@ def _bounds(instance: Instance, arrays: Mapping[str, NDArray[Any]]) -> Array:
 def _plain_interval(T: int, bounds: Array) -> tuple[float, float]:
     """Interval of the least over the shares of 1 - least v(e_t) / v(share)."""
     ends, inside = bounds[:T], bounds[T:]
-    lower, upper = 1 - ends[:, 1].min() / inside[:, 0].min(), 1 - ends[:, 0].min() / inside[:, 1].min()
+    with np.errstate(divide="ignore", invalid="ignore"):  # a bound of 0 proves nothing
+        lower, upper = 1 - ends[:, 1].min() / inside[:, 0].min(), 1 - ends[:, 0].min() / inside[:, 1].min()
     return float(lower) - _ROUNDING, float(upper) + _ROUNDING
 
 

@@ -1,7 +1,7 @@
 """The contract every registered claim is held to, whoever wrote it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from vvnorm.claims import (
     Verdict,
     cases,
     claim_names,
+    control_complaints,
     decide,
     instance_of,
     load_claim,
@@ -290,6 +291,30 @@ def test_a_rejected_certificate_proves_nothing_either_way() -> None:
     assert run_claim(coin_claim(draw=lambda rng: {"value": 3.0}, **rejecting), draws=3).verdict is Verdict.INCONCLUSIVE
 
 
+def test_a_verifier_that_accepts_everything_shows_nothing() -> None:
+    report = run_claim(coin_claim(recheck=lambda instance, result: []), draws=3)
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.tested[0].complaints == ["negative control: the verifier accepts a certificate whose 'value' was changed"]
+
+
+@pytest.mark.parametrize(
+    ("array", "changed"), [([1.0, -2.0], [-1.5, 3.0]), ([0.0, 0.0], [1.0, 1.0]), ([3, 0], [1003, 1000])]
+)
+def test_instances_take_turns_in_what_their_negative_control_changes(array: list[float], changed: list[float]) -> None:
+    seen: list[Mapping[str, np.ndarray]] = []
+
+    def recheck(instance: Instance, result: Result) -> list[str]:
+        seen.append(result.certificate)
+        return ["no"]
+
+    claim = coin_claim(recheck=recheck)
+    result = Result(Verdict.HOLDS, 0.5, 0.5, {"none": np.empty(0), "first": np.array(array), "second": np.array([1.0])})
+    for turn in range(2):
+        assert control_complaints(claim, {}, result, turn) == []
+    assert [list(arrays["first"]) for arrays in seen] == [changed, array]
+    assert [list(arrays["second"]) for arrays in seen] == [[1.0], [-1.5]]
+
+
 def test_a_violating_draw_that_holds_makes_a_run_inconclusive() -> None:
     claim = coin_claim(violate={"small": lambda rng: {"value": 0.5}})
     assert run_claim(claim, draws=3).verdict is Verdict.INCONCLUSIVE
@@ -308,7 +333,9 @@ def experiment(value: float) -> Claim:
         check=check,
         draw=lambda rng: {"value": value},
         on_violation={"small": (Verdict.NOT_SUPPORTED, "it is large")},
-        recheck=lambda instance, result: [],
+        recheck=lambda instance, result: (
+            [] if np.array_equal(result.certificate["value"], [instance["value"]], equal_nan=True) else ["another value"]
+        ),
     )
 
 

@@ -395,7 +395,30 @@ def run_case(claim: Claim, case: Case) -> Outcome:
     result = claim.check(instance)
     provenance = {**result.provenance, "seconds": time.perf_counter() - started}
     result = replace(result, provenance=provenance)
-    return Outcome(case.label, case.expected, result, claim.verify(instance, result))
+    complaints = claim.verify(instance, result) or control_complaints(claim, instance, result, case.index)
+    return Outcome(case.label, case.expected, result, complaints)
+
+
+def control_complaints(claim: Claim, instance: Instance, result: Result, turn: int) -> list[str]:
+    """Change a certificate and complain if the verifier accepts it: one that accepts everything shows nothing.
+
+    Instances take turns in which array of the certificate is changed: by the factor -3/2, or from 0 to 1; integers by 1000.
+    A smaller change may leave another certificate that proves as much, and is accepted rightly.
+    """
+    arrays = [name for name, array in result.certificate.items() if array.size]
+    if not arrays:
+        return []
+    name = arrays[turn % len(arrays)]
+    forged = replace(result, certificate={**result.certificate, name: _changed(result.certificate[name])})
+    if claim.verify(instance, forged):
+        return []
+    return [f"negative control: the verifier accepts a certificate whose {name!r} was changed"]
+
+
+def _changed(array: NDArray[Any]) -> NDArray[Any]:
+    if np.issubdtype(array.dtype, np.integer):
+        return array + 1000
+    return -1.5 * array if array.any() else np.ones_like(array)
 
 
 def run_claim(
