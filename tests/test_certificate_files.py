@@ -11,7 +11,7 @@ import pytest
 from commands import XY, Command, runner
 from numpy.typing import NDArray
 
-from vvnorm import Certificate, FitCertificate, ReLUNetwork, certify, connect_the_dots
+from vvnorm import Certificate, FitCertificate, ReLUNetwork, certify, connect_the_dots, interpolate
 from vvnorm.certificate_files import load_certificate
 
 X1, Y1 = np.array([0.0, 1.0, 2.0, 4.0]), np.array([[0.0], [1.0], [-1.0], [2.0]])
@@ -21,15 +21,18 @@ PLANE = ReLUNetwork(RNG.standard_normal((3, 2)), RNG.standard_normal(3), RNG.sta
 X2 = RNG.standard_normal((8, 2))
 Y2 = PLANE(X2)
 NOISY = Y2 + RNG.standard_normal(Y2.shape)
+FRAME = RNG.standard_normal((2, 3))
 
-
-CASES = ("line", "plane", "line fit", "fit", "fit with dual")
+CASES = ("line", "plane", "line fit", "fit", "fit with dual", "flat")
 
 
 @cache
 def certified(case: str) -> tuple[Certificate | FitCertificate, ReLUNetwork, NDArray, NDArray]:
     """Return what is saved and what it is about; each is proved once, by the first test that asks for it."""
     fit = {"lam": 0.1, "loss": ("huber:0.3", "one_class:0.25")}
+    if case == "flat":
+        flat = interpolate(X2 @ FRAME + 1, NOISY)
+        return flat.certificate, flat.network, flat.X, flat.Y
     if case.startswith("line"):
         return certify(DOTS, X1, Y1, lam=0.1 if case == "line fit" else 0.0), DOTS, X1, Y1
     if case == "plane":
@@ -52,7 +55,10 @@ def test_they_come_back_bit_for_bit(case: str, tmp_path: Path) -> None:
     found = type(certificate).load(path)
     assert type(found) is type(certificate)
     for name, value in vars(certificate).items():
-        if name == "dual":
+        if name == "subspace" and value is not None:
+            np.testing.assert_array_equal(found.subspace.axes, value.axes)
+            np.testing.assert_array_equal(found.subspace.centre, value.centre)
+        elif name == "dual":
             assert (found.dual is None) == (value is None)
             if value is not None:
                 np.testing.assert_array_equal(np.asarray(found.dual[0 : len(Y)]), np.asarray(value[0 : len(Y)]))
@@ -225,13 +231,21 @@ def test_of_a_certificate_about_coordinates_the_command_says_what_it_is(
     data, fit = ("data.csv", "--x", "a,b,c", "--y", "y"), () if lam is None else ("--lam", lam)
     assert run("solve", *data, *fit, "--save-certificate", "inside.npz", "--out", "net.npz").code == 0
     checked = run("certify", "net.npz", *data, "--certificate", "inside.npz")
-    assert checked.code == 1
-    assert "affine subspace of 2 dimensions up to rounding: a certificate about coordinates there" in checked.out
+    assert checked.code == 0
+    assert "the bound is about the points in an affine subspace of 2 dimensions that X lies in" in checked.out
     # One that is made for X as it stands is accepted for what it says: its bound is lower.
     made = run("certify", "net.npz", *data, *fit, "--save-certificate", "proof.npz", "--tol", "0.9")
     assert made.code == 0
+    assert "about the points" not in made.out
     assert float(made.facts["relative gap"]) > 1e-6
     assert run("certify", "net.npz", *data, "--certificate", "proof.npz", "--tol", "0.9").facts == made.facts
+    # And the other one is not about X: as such it is refused, with the reason.
+    arrays = dict(np.load("inside.npz"))
+    del arrays["axes"]
+    np.savez("inside.npz", **arrays)
+    refused = run("certify", "net.npz", *data, "--certificate", "inside.npz")
+    assert refused.code == 1
+    assert "affine subspace of 2 dimensions up to rounding: a certificate about coordinates there" in refused.out
 
 
 @pytest.mark.parametrize(

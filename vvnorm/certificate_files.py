@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.certify import Certificate, as_rows
+from vvnorm.certify_flat import Subspace
 from vvnorm.certify_regularised import FitCertificate
 from vvnorm.data import as_count, read_npz
 from vvnorm.files import atomic_write, plain
@@ -47,6 +48,8 @@ def save_certificate(certificate: Certificate | FitCertificate, path: str | os.P
     arrays: dict[str, Any] = {"certificate": np.array(json.dumps(plain(facts), allow_nan=False))}
     if certificate.dual is not None:
         arrays["dual"] = as_rows(certificate.dual)
+    if certificate.subspace is not None:
+        arrays |= {"centre": certificate.subspace.centre, "axes": certificate.subspace.axes}
     with atomic_write(path) as stream:
         np.savez(stream, **arrays)
 
@@ -90,6 +93,8 @@ def _read(arrays: dict[str, NDArray[Any]]) -> Certificate | FitCertificate:
         options["losses"] = tuple(Loss(name, _number(value, name)) for name, value in facts["losses"])
     if facts.get("additions") is not None:
         options["additions"] = as_count(facts["additions"], "additions")
+    if "axes" in arrays:
+        options["subspace"] = Subspace(_matrix(arrays["centre"], "centre", 1), _matrix(arrays["axes"], "axes"))
     return kind(**options)
 
 
@@ -110,8 +115,14 @@ def _dual(array: NDArray[Any] | None, optional: bool) -> NDArray[np.float64] | N
         if optional:
             return None
         raise KeyError("dual")
-    if array.dtype.kind not in "fiu" or array.ndim != 2:
-        raise ValueError(f"dual must be a matrix of real numbers, got shape {array.shape} and dtype {array.dtype}")
-    dual = np.asarray(array, dtype=np.float64)
-    dual.setflags(write=False)
-    return dual
+    return _matrix(array, "dual")
+
+
+def _matrix(array: NDArray[Any], name: str, ndim: int = 2) -> NDArray[np.float64]:
+    """Read a matrix, or a vector, of real numbers; it is read-only."""
+    if array.dtype.kind not in "fiu" or array.ndim != ndim:
+        what = "matrix" if ndim == 2 else "vector"
+        raise ValueError(f"{name} must be a {what} of real numbers, got shape {array.shape} and dtype {array.dtype}")
+    found = np.asarray(array, dtype=np.float64)
+    found.setflags(write=False)
+    return found

@@ -32,11 +32,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.data import Array, as_inputs, sorted_univariate
 from vvnorm.network import ReLUNetwork, as_network
-from vvnorm.tolerances import EPS, GAP
+from vvnorm.tolerances import EPS, FLAT, GAP
 from vvnorm.validation import as_float64
 from vvnorm.words import count, lines, proof
 
 if TYPE_CHECKING:
+    from vvnorm.certify_flat import Subspace
     from vvnorm.certify_regularised import FitCertificate
     from vvnorm.losses import Loss
     from vvnorm.piecewise import PiecewiseLinear
@@ -91,6 +92,9 @@ class Certificate:
     additions : int or None
         Most additions that the bound of a neuron's response may take (`vvnorm.neuron_bound`), for several inputs; None as
         by default.
+    subspace : Subspace or None
+        Points that lie in an affine subspace up to rounding only: what the bound is about (`vvnorm.certify_flat`). All else
+        is about the points as they are. None: the bound is about them, too.
     """
 
     residual: float
@@ -105,12 +109,14 @@ class Certificate:
     dual: Rows = field(repr=False)
     penalise_bias: bool = False
     additions: int | None = None
+    subspace: "Subspace | None" = None
 
     def __repr__(self) -> str:
         return lines(
             "Certificate of an interpolant" + convention_in_words(self.skip, self.penalise_bias),
             proof("VV norm", self.vv_norm, self.lower_bound, self.gap, residual=self.relative_residual),
             f"excess {self.excess:.3g}, distance {self.distance:.3g}, distance bound {self.distance_bound:.3g}",
+            *about(self.subspace),
             "complaints(network, X, Y) checks it again",
         )
 
@@ -138,7 +144,7 @@ class Certificate:
         network = as_network(network)
         try:
             with within_additions(self.additions):
-                again = _judge_interpolant(network, X, Y, self.dual, self.skip, self.penalise_bias)
+                again = _judge_interpolant(network, X, Y, self.dual, self.skip, self.penalise_bias, self.subspace)
         except ValueError as error:
             return [str(error)]
         found = [
@@ -152,7 +158,7 @@ class Certificate:
             found.append(f"relative gap {again.gap:.3g} exceeds {tol:.3g}: not proved optimal")
         if not self.skip and network.A.any():
             found.append("the network has a skip connection, but the bound is on networks without one")
-        return found + _if_flat(X) if found else []
+        return found + if_flat(X, self.subspace) if found else []
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all.
@@ -192,16 +198,26 @@ class Certificate:
 _NUMBERS = ("residual", "relative_residual", "vv_norm", "lower_bound", "gap", "excess", "distance", "distance_bound")
 
 
+def about(subspace: "Subspace | None") -> list[str]:
+    """Say what a bound is about if that is not the points as they are."""
+    if subspace is None:
+        return []
+    size = count(subspace.axes.shape[1], "dimension")
+    return [f"the bound is about the points in an affine subspace of {size} that X lies in up to rounding"]
+
+
 def convention_in_words(skip: bool, penalise_bias: bool) -> str:
     """Say what is unusual about a convention; nothing about the usual one."""
     return ("" if skip else ", no skip connection") + (", biases inside the norm" if penalise_bias else "")
 
 
-def _if_flat(X: ArrayLike) -> list[str]:
+def if_flat(X: ArrayLike, subspace: "Subspace | None") -> list[str]:
     """Say what a rejected certificate may be about if the points lie in a subspace up to rounding."""
+    if subspace is not None:
+        return []
     x = as_inputs(X)
     s = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
-    dimensions = int(np.sum(s > 64 * len(x) * EPS * s[0]))
+    dimensions = int(np.sum(s > FLAT * len(x) * s[0]))
     if dimensions == x.shape[1] or dimensions == 0:
         return []
     return [
@@ -330,17 +346,22 @@ def judge(
     lam: float = 0.0,
     loss: "str | Loss | Sequence[str | Loss]" = "squared",
     weights: ArrayLike | None = None,
+    subspace: "Subspace | None" = None,
 ) -> "Certificate | FitCertificate":
-    """Do what `certify` does without asking a solver: where there is no dual certificate, the verifier makes its own."""
+    """Do what `certify` does without asking a solver: where there is no dual certificate, the verifier makes its own.
+
+    With a `subspace` that the points lie in up to rounding, the bound is about points there (`vvnorm.certify_flat`).
+    """
     if isinstance(lam, bool) or lam != 0:
         from vvnorm.certify_regularised import certify_fit
 
         return certify_fit(
-            network, X, Y, lam, loss=loss, weights=weights, skip=skip, dual=dual, penalise_bias=penalise_bias
-        )
+            network, X, Y, lam, loss=loss, weights=weights, skip=skip, dual=dual, penalise_bias=penalise_bias,
+            subspace=subspace,
+        )  # fmt: skip
     if loss != "squared" or weights is not None:
         raise ValueError("loss and weights are for regularised fits: interpolation (lam = 0) has neither")
-    return _judge_interpolant(network, X, Y, dual, skip, penalise_bias)
+    return _judge_interpolant(network, X, Y, dual, skip, penalise_bias, subspace)
 
 
 def _judge_interpolant(
@@ -350,15 +371,16 @@ def _judge_interpolant(
     dual: Rows | None,
     skip: bool,
     penalise_bias: bool,
+    subspace: "Subspace | None" = None,
 ) -> Certificate:
     if not isinstance(network, ReLUNetwork):
         raise TypeError("a PiecewiseLinear is judged as a regularised fit only: pass lam > 0")
     if dual is not None and (isinstance(dual, np.ndarray) or not hasattr(dual, "shape")):
         dual = as_float64(dual, "dual")
-    if network.n_inputs != 1 or penalise_bias:
+    if network.n_inputs != 1 or penalise_bias or subspace is not None:
         from vvnorm.certify_multivariate import certify_points
 
-        return certify_points(network, X, Y, dual=dual, skip=skip, penalise_bias=penalise_bias)
+        return certify_points(network, X, Y, dual=dual, skip=skip, penalise_bias=penalise_bias, subspace=subspace)
     x, labels = sorted_univariate(X, Y)
     if len(x) < 2:
         raise ValueError(f"X has 1 distinct value ({float(x[0])!r}); a certificate needs two or more")

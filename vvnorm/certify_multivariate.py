@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify import Certificate, Rows, _norms, _power_of_two, _scaled, _vv_norm
+from vvnorm.certify_flat import Subspace
 from vvnorm.certify_shift import Shifted, affine, offsets, shifted
 from vvnorm.data import Array, RepeatedInput, as_inputs, as_labels, require_two_points
 from vvnorm.network import ReLUNetwork
@@ -44,8 +45,12 @@ def certify_points(
     dual: Rows | None = None,
     skip: bool = True,
     penalise_bias: bool = False,
+    subspace: Subspace | None = None,
 ) -> Certificate:
-    """Do what `vvnorm.certify.certify` does for several inputs; it is as valid for one."""
+    """Do what `vvnorm.certify.certify` does for several inputs; it is as valid for one.
+
+    With a `subspace` the bound is about the points next to X that lie in it (`vvnorm.certify_flat`).
+    """
     x, y = as_inputs(X), as_labels(Y, allow_missing=True)
     if x.shape[1] != network.n_inputs:
         raise ValueError(f"X has {count(x.shape[1], 'column')}; the network has {count(network.n_inputs, 'input')}")
@@ -54,20 +59,22 @@ def certify_points(
         raise ValueError(f"Y has {count(y.shape[1], 'output')}, the network has {network.n_outputs}")
     _refuse_conflicts(x, y)
     require_two_points(x, "a certificate")
+    places = None if subspace is None else flat_points(subspace, x, ~np.isnan(y), penalise_bias)
     offset, level, moved = centred(network, x, y, penalise_bias)
     x, y = x - offset, y - level
-    x_unit, y_unit = _power_of_two(float(np.max(np.abs(x)))), _power_of_two(float(np.nanmax(np.abs(y))))
-    x, y = x / x_unit, y / y_unit
-    free = _Affine(x, ~np.isnan(y), skip)
+    y_unit = _power_of_two(float(np.nanmax(np.abs(y))))
+    (x, x_unit), y = in_units(x), y / y_unit
+    points, unit = (x, x_unit) if places is None else in_units(places)
+    free = _Affine(points, ~np.isnan(y), skip)
     Lambda = free.orthogonal(free.polar_factor(y) if dual is None else _checked_dual(dual, y.shape))
-    bound = _Bound(free, Lambda, x, penalise_bias, x_unit)
+    bound = _Bound(free, Lambda, points, penalise_bias, unit)
     bent, straight, rounding = evaluate(moved, x, x_unit, y_unit)
     off = np.where(free.present, bent + straight - y, 0.0)
     residual = float(np.max(_norms(off))) if np.isfinite(off).all() else math.inf
-    if not skip:
+    if not skip or subspace is not None:  # what is affine in X is not quite so in coordinates
         bent = bent + straight - moved.network.c / y_unit
-    at_least = np.array([bound.value(y), bound.value(bent, rounding)])
-    lower, fit = (max(0.0, value) for value in _scaled(at_least, y_unit, x_unit).tolist())
+    at_least = np.array([bound.value(y), bound.value(bent, rounding)]) / (1.0 if subspace is None else subspace.stretch)
+    lower, fit = (max(0.0, value) for value in _scaled(at_least, y_unit, unit).tolist())
     vv_norm = _vv_norm(network, penalise_bias)
     at_most = vv_norm * (1 + (network.n_outputs + network.n_inputs + 64) * EPS)
     spread = float(np.max(np.nanmax(y, axis=0) / 2 - np.nanmin(y, axis=0) / 2))
@@ -84,7 +91,21 @@ def certify_points(
         dual=Lambda,
         penalise_bias=penalise_bias,
         additions=most_additions(),
+        subspace=subspace,
     )
+
+
+def flat_points(subspace: Subspace, x: Array, present: NDArray[np.bool_], penalise_bias: bool) -> Array:
+    """Coordinates of points in a subspace that those with labels, as `present` (N, T), must lie in up to rounding."""
+    if penalise_bias:
+        raise ValueError("with the bias inside the norm, coordinates in a subspace are another problem")
+    return subspace.coordinates(x, present)
+
+
+def in_units(x: Array) -> tuple[Array, float]:
+    """Inputs in units of a power of two in which no product leaves float64, and that."""
+    unit = _power_of_two(float(np.max(np.abs(x))))
+    return x / unit, unit
 
 
 def centred(network: ReLUNetwork, x: Array, y: Array, penalise_bias: bool) -> tuple[Array, Array, Shifted]:

@@ -33,7 +33,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.certify import Rows, _norms, _power_of_two, _scaled, _vv_norm
-from vvnorm.certify_multivariate import _Affine, _exact_basis, _Group, centred, evaluate, largest_response, reach
+from vvnorm.certify_flat import Subspace
+from vvnorm.certify_multivariate import (
+    _Affine,
+    _exact_basis,
+    _Group,
+    centred,
+    evaluate,
+    flat_points,
+    largest_response,
+    reach,
+)
 from vvnorm.certify_regularised import (
     _SAFE,
     FitCertificate,
@@ -76,6 +86,7 @@ def certify_fit_points(
     skip: bool = True,
     dual: Rows | ArrayLike | None = None,
     penalise_bias: bool = False,
+    subspace: Subspace | None = None,
 ) -> FitCertificate:
     """Do what `vvnorm.certify_regularised.certify_fit` does, for any number of inputs.
 
@@ -90,6 +101,8 @@ def certify_fit_points(
         The array R in the order of X; any array gives a valid bound.
     penalise_bias : bool
         Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||.
+    subspace : Subspace, optional
+        That the points lie in up to rounding: the bound is about the points next to them there (`vvnorm.certify_flat`).
 
     Returns
     -------
@@ -102,6 +115,82 @@ def certify_fit_points(
     TypeError, ValueError
         For bad data, naming it; if network and data disagree in inputs or outputs.
     """
+    data = _read(network, X, Y, loss, weights, penalise_bias)
+    strength, given = as_strength(lam), None if dual is None else _as_rows(dual, data.labels.shape)
+    entries = bounding = data.entries(data.x - data.offset, strength, skip)
+    if subspace is not None:
+        bounding = data.entries(flat_points(subspace, data.x, entries.present, penalise_bias), strength, skip)
+    fitted, rounding = entries.follow(data.moved)
+    vv_norm = _vv_norm(data.network, penalise_bias)
+    losses, slack, outputs = entries.loss(fitted, rounding)
+    value = _sum(losses)
+    penalty = entries.lam * float(_scaled(np.array(vv_norm), entries.x_unit, entries.y_unit))
+    objective = value + penalty
+    if not math.isfinite(entries.in_objective_units(objective)):
+        raise ValueError("the objective leaves the range of float64; rescale X, Y or weights")
+    lower = bounding.lower_bound(entries.minus_slope(fitted) if given is None else entries.read(given), penalise_bias)
+    lower /= 1.0 if subspace is None else subspace.stretch
+    at_most = objective * (1 + (network.n_outputs + network.n_inputs + 64) * EPS) + slack
+    nothing = objective == 0 or entries.is_rounding(outputs, penalty, data.labels)
+    return FitCertificate(
+        objective=entries.in_objective_units(objective),
+        loss=entries.in_objective_units(value),
+        vv_norm=vv_norm,
+        lower_bound=entries.in_objective_units(lower),
+        gap=0.0 if nothing else min((at_most - lower) / objective, 1.0),
+        lam=strength,
+        losses=data.losses,
+        skip=skip,
+        dual=given,
+        penalise_bias=penalise_bias,
+        additions=most_additions(),
+        subspace=subspace,
+    )
+
+
+def output_losses_of_points(
+    network: "ReLUNetwork | PiecewiseLinear",
+    X: ArrayLike,
+    Y: ArrayLike,
+    loss: str | Loss | Sequence[str | Loss],
+    weights: ArrayLike | None,
+) -> tuple[Array, Array]:
+    """Do what `vvnorm.certify_regularised.output_losses` does, for any number of inputs."""
+    data = _read(network, X, Y, loss, weights, False)
+    entries = data.entries(data.x - data.offset, None, True)
+    terms, _, bounds = entries.loss(*entries.follow(data.moved))
+    sums = np.array([_sum(column) for column in terms.T])
+    losses, at_most = (np.array([entries.in_objective_units(one) for one in found]) for found in (sums, bounds))
+    return losses, np.where(np.isfinite(losses), at_most, np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class _Points:
+    """A network and data, checked; `offset` (d,) and `level` (T,) are what `moved` has been shifted by."""
+
+    network: ReLUNetwork
+    x: Array
+    labels: Array
+    shares: Array | None
+    losses: tuple[Loss, ...]
+    offset: Array
+    level: Array
+    moved: Shifted
+
+    def entries(self, points: Array, lam: float | None, skip: bool) -> "_Entries":
+        """The labels less their level at some points, in units."""
+        return _Entries(points, self.labels - self.level, self.shares, self.losses, lam, skip)
+
+
+def _read(
+    network: "ReLUNetwork | PiecewiseLinear",
+    X: ArrayLike,
+    Y: ArrayLike,
+    loss: str | Loss | Sequence[str | Loss],
+    weights: ArrayLike | None,
+    penalise_bias: bool,
+) -> _Points:
+    """Check a network and data, and take off what rounds nothing."""
     if not isinstance(network, ReLUNetwork):
         raise TypeError(f"fits of several inputs, or with the bias inside the norm, are ReLUNetworks; got {network!r}")
     x, labels = as_inputs(X), as_labels(Y, allow_missing=True)
@@ -110,37 +199,12 @@ def certify_fit_points(
     labels = as_labels(labels, len(x), allow_missing=True)
     if labels.shape[1] != network.n_outputs:
         raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the network has {network.n_outputs}")
-    losses, strength = as_losses(loss, labels.shape[1]), as_strength(lam)
-    given = None if dual is None else _as_rows(dual, labels.shape)
+    losses = as_losses(loss, labels.shape[1])
     labels, shares = canonical_labels(labels, losses), as_weights(weights, labels.shape)
     # Only labels that count have a level, and classes are what they are.
     known = np.where((1.0 if shares is None else shares) > 0, labels, np.nan)
     known[:, [one.name in _CLASSES for one in losses]] = np.nan
-    offset, level, moved = centred(network, x, known, penalise_bias)
-    entries = _Entries(x - offset, labels - level, shares, losses, strength, skip)
-    fitted, rounding = entries.follow(moved)
-    vv_norm = _vv_norm(network, penalise_bias)
-    value, slack, outputs = entries.loss(fitted, rounding)
-    penalty = entries.lam * float(_scaled(np.array(vv_norm), entries.x_unit, entries.y_unit))
-    objective = value + penalty
-    if not math.isfinite(entries.in_objective_units(objective)):
-        raise ValueError("the objective leaves the range of float64; rescale X, Y or weights")
-    lower = entries.lower_bound(entries.minus_slope(fitted) if given is None else entries.read(given), penalise_bias)
-    at_most = objective * (1 + (network.n_outputs + network.n_inputs + 64) * EPS) + slack
-    nothing = objective == 0 or entries.is_rounding(outputs, penalty, labels)
-    return FitCertificate(
-        objective=entries.in_objective_units(objective),
-        loss=entries.in_objective_units(value),
-        vv_norm=vv_norm,
-        lower_bound=entries.in_objective_units(lower),
-        gap=0.0 if nothing else min((at_most - lower) / objective, 1.0),
-        lam=strength,
-        losses=losses,
-        skip=skip,
-        dual=given,
-        penalise_bias=penalise_bias,
-        additions=most_additions(),
-    )
+    return _Points(network, x, labels, shares, losses, *centred(network, x, known, penalise_bias))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +230,9 @@ class _Feasible:
 class _Entries:
     """Labels, weights and losses, in units of powers of two in which no product leaves float64; nil where missing."""
 
-    def __init__(self, x: Array, Y: Array, weights: Array | None, losses: Sequence[Loss], lam: float, skip: bool) -> None:
+    def __init__(
+        self, x: Array, Y: Array, weights: Array | None, losses: Sequence[Loss], lam: float | None, skip: bool
+    ) -> None:
         omega = np.broadcast_to(1.0 if weights is None else weights, Y.shape)
         self.present = ~np.isnan(Y) & (omega > 0)
         for t in np.flatnonzero(~self.present.any(axis=0)):
@@ -180,7 +246,8 @@ class _Entries:
         self.x = x / self.x_unit
         self.y = np.where(self.present, Y, 0.0) / self.y_unit
         self.omega = np.where(self.present, omega, 0.0) / self.w_unit
-        self.lam = _strength_in_units(lam, self.x_unit, self.y_unit, self.w_unit, self.power)
+        units = self.x_unit, self.y_unit, self.w_unit, self.power
+        self.lam = math.nan if lam is None else _strength_in_units(lam, *units)
         self.losses = losses = _losses_in_units(losses, self.y_unit)
         self.affine = _Affine(self.x, self.present, skip)
         self.columns = {one: np.array([t for t, other in enumerate(losses) if other == one]) for one in losses}
@@ -206,8 +273,8 @@ class _Entries:
         with np.errstate(invalid="ignore", over="ignore"):
             return bent + straight, rounding
 
-    def loss(self, fitted: Array, rounding: Array) -> tuple[float, float, Array]:
-        """Weighted sum of losses, a bound on the rounding in it, and bounds from above on the outputs' losses (T,)."""
+    def loss(self, fitted: Array, rounding: Array) -> tuple[Array, float, Array]:
+        """Weighted losses (N, T), a bound on the rounding in their sum, and bounds from above on outputs' losses (T,)."""
         with np.errstate(invalid="ignore", over="ignore"):
             values = self._by_loss(lambda one, u, y: one.value(u, y), fitted, self.y)
             slopes = self._by_loss(_steepest, fitted, self.y, rounding)
@@ -215,9 +282,9 @@ class _Entries:
             terms = np.where(self.present, self.omega * values, 0.0)
             doubts = np.where(self.present, self.omega * doubt, 0.0)
         if not (np.isfinite(terms).all() and np.isfinite(doubts).all()):
-            return math.inf, math.inf, np.full(terms.shape[1], np.inf)
+            return np.full(terms.shape, np.inf), math.inf, np.full(terms.shape[1], np.inf)
         outputs = (terms + doubts).sum(axis=0) * (1 + 1e-9)
-        return math.fsum(terms.ravel().tolist()), float(doubts.sum()) * (1 + 1e-9), outputs
+        return terms, float(doubts.sum()) * (1 + 1e-9), outputs
 
     def is_rounding(self, outputs: Array, penalty: float, labels: Array) -> bool:
         """Whether the objective is nothing but rounding of the labels: see `vvnorm.certify_regularised`.

@@ -50,7 +50,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.certify import Rows, _agree, _fixed, _if_flat, _power_of_two, _scaled, _vv_norm, convention_in_words
+from vvnorm.certify import (
+    Rows,
+    _agree,
+    _fixed,
+    _power_of_two,
+    _scaled,
+    _vv_norm,
+    about,
+    convention_in_words,
+    if_flat,
+)
+from vvnorm.certify_flat import Subspace
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
 from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, rounding_losses
 from vvnorm.network import ReLUNetwork, as_network
@@ -104,6 +115,9 @@ class FitCertificate:
     additions : int or None
         Most additions that the bound of a neuron's response may take (`vvnorm.neuron_bound`), for several inputs; None as
         by default.
+    subspace : Subspace or None
+        Points that lie in an affine subspace up to rounding only: what the bound is about (`vvnorm.certify_flat`). All else
+        is about the points as they are. None: the bound is about them, too.
     """
 
     objective: float
@@ -117,6 +131,7 @@ class FitCertificate:
     dual: Rows | None = field(repr=False)
     penalise_bias: bool = False
     additions: int | None = None
+    subspace: Subspace | None = None
 
     def __repr__(self) -> str:
         losses = ", ".join(dict.fromkeys(map(str, self.losses)))
@@ -124,6 +139,7 @@ class FitCertificate:
             f"FitCertificate: lam {self.lam:.6g}" + convention_in_words(self.skip, self.penalise_bias) + f", {losses}",
             proof("objective", self.objective, self.lower_bound, self.gap),
             f"loss {self.loss:.6g}, VV norm {self.vv_norm:.6g}",
+            *about(self.subspace),
             "complaints(function, X, Y) checks it again",
         )
 
@@ -158,7 +174,7 @@ class FitCertificate:
             with within_additions(self.additions):
                 again = certify_fit(
                     function, X, Y, self.lam, loss=self.losses, weights=weights, skip=self.skip, dual=self.dual,
-                    penalise_bias=self.penalise_bias,
+                    penalise_bias=self.penalise_bias, subspace=self.subspace,
                 )  # fmt: skip
         except (TypeError, ValueError) as error:
             return [str(error)]
@@ -171,7 +187,7 @@ class FitCertificate:
             found.append(f"relative gap {again.gap:.3g} exceeds {tol:.3g}: not proved optimal")
         if not self.skip and _has_skip(function):
             found.append("the function has a skip connection, but the bound is on networks without one")
-        return found + _if_flat(X) if found else []
+        return found + if_flat(X, self.subspace) if found else []
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all; see `vvnorm.certify.Certificate.save`."""
@@ -218,6 +234,7 @@ def certify_fit(
     skip: bool = True,
     dual: Rows | ArrayLike | None = None,
     penalise_bias: bool = False,
+    subspace: Subspace | None = None,
 ) -> FitCertificate:
     """Say how close a function is to the least regularised objective, with proof.
 
@@ -242,6 +259,8 @@ def certify_fit(
         `hinge` or `one_class` many fitted values lie on the corner of the loss, and only the solver knows R there.
     penalise_bias : bool
         Whether the cost is sum_k ||(w_k, b_k)|| ||v_k|| instead of sum_k ||w_k|| ||v_k||; for networks only.
+    subspace : Subspace, optional
+        For networks of points that lie in it up to rounding: the bound is about the points next to them there.
 
     Returns
     -------
@@ -255,19 +274,17 @@ def certify_fit(
     if not isinstance(function, ReLUNetwork | PiecewiseLinear):
         raise TypeError(f"function must be a ReLUNetwork or a PiecewiseLinear, got {type(function).__name__}")
     inputs = as_inputs(X)
-    if inputs.shape[1] != 1 or function.n_inputs != 1 or penalise_bias:
+    if inputs.shape[1] != 1 or function.n_inputs != 1 or penalise_bias or subspace is not None:
         from vvnorm.certify_multivariate_fit import certify_fit_points
 
         return certify_fit_points(
-            function, inputs, Y, lam, loss=loss, weights=weights, skip=skip, dual=dual, penalise_bias=penalise_bias
-        )
-    labels = as_labels(Y, len(inputs), allow_missing=True)
-    if labels.shape[1] != function.n_outputs:
-        raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the function has {function.n_outputs}")
-    losses = as_losses(loss, labels.shape[1])
+            function, inputs, Y, lam, loss=loss, weights=weights, skip=skip, dual=dual, penalise_bias=penalise_bias,
+            subspace=subspace,
+        )  # fmt: skip
+    labels, losses = _labels_and_losses(function, Y, len(inputs), loss)
     strength = as_strength(lam)
     given = None if dual is None else _as_rows(dual, labels.shape)
-    data = _Data(inputs[:, 0], canonical_labels(labels, losses), as_weights(weights, labels.shape), given, losses)
+    data = _Data(inputs[:, 0], labels, as_weights(weights, labels.shape), given, losses)
     fit = _Fit(function, data, strength, losses, skip)
     judged = fit.judge()
     objective = judged.loss + judged.penalty
@@ -286,6 +303,54 @@ def certify_fit(
         skip=skip,
         dual=given,
     )
+
+
+def output_losses(
+    function: ReLUNetwork | PiecewiseLinear,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    loss: str | Loss | Sequence[str | Loss] = "squared",
+    weights: ArrayLike | None = None,
+) -> tuple[Array, Array]:
+    """Weighted sums of losses of each output, as the verifier sees them.
+
+    Parameters
+    ----------
+    function, X, Y, loss, weights
+        As for `certify_fit`.
+
+    Returns
+    -------
+    losses, at_most : (T,) arrays
+        The sums, and bounds on them from above, rounding errors included; not finite beyond the range of float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data.
+    """
+    inputs = as_inputs(X)
+    if inputs.shape[1] != 1 or function.n_inputs != 1:
+        from vvnorm.certify_multivariate_fit import output_losses_of_points
+
+        return output_losses_of_points(function, inputs, Y, loss, weights)
+    labels, losses = _labels_and_losses(function, Y, len(inputs), loss)
+    data = _Data(inputs[:, 0], labels, as_weights(weights, labels.shape), None, losses)
+    found = _Fit(function, data, None, losses, True).output_losses()
+    lost, at_most = (np.array([data.in_objective_units(one) for one in sums]) for sums in found)
+    return lost, np.where(np.isfinite(lost), at_most, np.inf)
+
+
+def _labels_and_losses(
+    function: ReLUNetwork | PiecewiseLinear, Y: ArrayLike, n: int, loss: str | Loss | Sequence[str | Loss]
+) -> tuple[Array, tuple[Loss, ...]]:
+    """Labels (n, T) as the losses read them, and losses, one for each of the function's outputs."""
+    labels = as_labels(Y, n, allow_missing=True)
+    if labels.shape[1] != function.n_outputs:
+        raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the function has {function.n_outputs}")
+    losses = as_losses(loss, labels.shape[1])
+    return canonical_labels(labels, losses), losses
 
 
 def _as_rows(dual: Rows | ArrayLike, shape: tuple[int, ...]) -> Rows:
@@ -462,12 +527,13 @@ class _Fit:
     """One function on one data set, followed pass by pass."""
 
     def __init__(
-        self, function: ReLUNetwork | PiecewiseLinear, data: _Data, lam: float, losses: Sequence[Loss], skip: bool
+        self, function: ReLUNetwork | PiecewiseLinear, data: _Data, lam: float | None, losses: Sequence[Loss], skip: bool
     ) -> None:
         self.data, self.skip, self.shrink = data, skip, 1.0
         self.reach = float(data.x[-1] - data.x[0])
         self.centre = float(data.x[0] / 2 + data.x[-1] / 2)
-        self.lam = _strength_in_units(lam, data.x_unit, data.y_unit, data.w_unit, data.power)
+        units = data.x_unit, data.y_unit, data.w_unit, data.power
+        self.lam = math.nan if lam is None else _strength_in_units(lam, *units)
         self.losses = losses = _losses_in_units(losses, data.y_unit)
         self.plain = data.dual is None and all(one.name == "squared" for one in losses)
         self.codes = np.array([one.code for one in losses])
@@ -614,7 +680,7 @@ class _Fit:
             totals = self._walk(kernel.GAPS, spec, theta=theta)[0].open
         loss = math.fsum(totals[:2].ravel())
         penalty = self.lam * self.scaled_norm
-        off = (4 * len(self.curve.b) + 64) * _TINY * (piece.size + self.data.largest + (1 - self.regression)) + _LOST
+        off = self._value_doubt(piece)
         # Where u is off by e, a loss and what theta R leaves open are off by at most (slope + min(e, steepest)) e.
         slack = float(totals[5] @ off + 4 * self.data.total @ (off * np.minimum(off, self.steepest)))
         slack += (float(self.data.total.sum()) + self.data.Y.size) * _LOST
@@ -623,11 +689,31 @@ class _Fit:
         paired = theta * pairing
         open_kinks = penalty * (1 + (T + 64) * EPS) - paired + 4 * EPS * abs(paired)
         moved = largest > 1e-6 * self.limit if self.data.dual is not None else np.zeros(T, dtype=np.bool_)
-        outputs = (totals[0] + totals[1]) * (1 + 2.0**-42) + totals[5] * off
-        outputs += (
-            4 * self.data.total * off * np.minimum(off, self.steepest) + (self.data.total + self.data.shape[0]) * _LOST
-        )
+        outputs = self._losses_at_most(totals, off)
         return _Judged(loss, penalty, open_entries + open_kinks, slack, outputs), self.bounded & ((keep == 0) | moved)
+
+    def _value_doubt(self, piece: Any) -> Array:
+        """Bound how far computed values of the function are off, (T,); `piece` is the last one."""
+        sizes = piece.size + self.data.largest + (1 - self.regression)
+        doubt: Array = (4 * len(self.curve.b) + 64) * _TINY * sizes + _LOST
+        return doubt
+
+    def _losses_at_most(self, totals: Array, off: Array) -> Array:
+        """Bound the losses of each output from above, (T,), by sums and sensitivities `totals` of values off by `off`."""
+        moved = totals[5] * off + 4 * self.data.total * off * np.minimum(off, self.steepest)
+        lost = (self.data.total + self.data.shape[0]) * _LOST
+        bound: Array = (totals[0] + totals[1]) * (1 + 2.0**-42) + moved + lost
+        return bound
+
+    def output_losses(self) -> tuple[Array, Array]:
+        """Losses of each output, and bounds on them from above, (T,) each."""
+        from vvnorm import fit_kernel as kernel
+
+        zero = np.zeros(self.data.shape[1])
+        blank = _Projection(zero, zero, zero, zero, np.zeros((3, len(zero))), zero > 0, zero, zero)
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums, piece = self._walk(kernel.GAPS, self._spec(np.zeros((2, len(zero))), blank, zero), theta=0.0)
+            return sums.open[0] + sums.open[1], self._losses_at_most(sums.open, self._value_doubt(piece))
 
     def _affine_part(self, projection: _Projection, theta: float, largest: Array) -> Array:
         """Bound the sum of (1 - theta) R a + theta omega a^2 / 2, a = alpha + beta (x - centre), |a| <= `largest`."""

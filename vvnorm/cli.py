@@ -545,6 +545,7 @@ def certify(
 ) -> int:
     """Say how close a saved network is to the interpolant of least VV norm or to the best fit, or check such a proof."""
     from vvnorm.certificate_files import load_certificate
+    from vvnorm.certify import about
     from vvnorm.certify_regularised import FitCertificate
     from vvnorm.files import write_json
     from vvnorm.network import ReLUNetwork
@@ -572,6 +573,8 @@ def certify(
     _say_labels(dataset)
     for name, value in numbers.items():
         _say(f"{name_of(name):>18}  {f'{value:.10g}' if isinstance(value, float) else value}")
+    for note in about(found.subspace):
+        _say(f"{'note':>18}  {note}")
     complaints = found.complaints(saved, dataset.X, dataset.Y, tol=tol)
     if save_certificate:
         found.save(save_certificate)

@@ -31,6 +31,11 @@ TRAINED: Final = 0.01
 caller asks for another: what claim `trained_networks` says of them. Training with default settings ends far below it where
 kinks need not turn (one input), and polishing brings it there for several."""
 
+FLAT: Final = 64 * EPS
+"""Times the number of points: points whose distances from an affine subspace are below this part of their spread lie in it
+up to rounding. Their coordinates carry one rounding each, and singular values one per point; 64 covers inputs that were
+computed, or read from a file in decimals."""
+
 KINK: Final = 1e-10
 """Two kinks closer than this, relative to the largest offset, are one when a caller asks for merging."""
 

@@ -19,9 +19,7 @@ from vvnorm.multivariate.generation import Pattern, Squares
 from vvnorm.multivariate.neurons import Cloud, Neurons
 from vvnorm.multivariate.slopes import Slopes, orthogonal_complement
 from vvnorm.network import ReLUNetwork
-from vvnorm.tolerances import EPS, LABEL_ROUNDING
-
-_FLAT = 64 * EPS  # times N: part of the largest singular value below which points lie in a subspace
+from vvnorm.tolerances import EPS, FLAT, LABEL_ROUNDING
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class Points:
         self.unit = _power_of_two(float(np.max(np.abs(vectors), initial=0.0)))
         vectors = vectors / self.unit
         _, s, axes = np.linalg.svd(vectors - (0.0 if self.convention.penalise_bias else vectors.mean(axis=0)))
-        rank = max(1, int(np.sum(s > _FLAT * len(vectors) * s[0])))
+        rank = max(1, int(np.sum(s > FLAT * len(vectors) * s[0])))
         full = rank == vectors.shape[1]
         self.axes: Array = np.eye(rank) if full else axes[:rank].T
         self.P: Array = vectors if full else vectors @ self.axes

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm.certify import Certificate, convention_in_words, judge
+from vvnorm.certify_flat import Subspace
 from vvnorm.certify_regularised import FitCertificate
+from vvnorm.certify_shift import affine
 from vvnorm.data import Array, RepeatedInput, is_empty, levels
 from vvnorm.deadline import OUT_OF_TIME, TIME_LIMIT
 from vvnorm.losses import Loss, is_rounding, solvable
@@ -84,7 +86,9 @@ class MultivariateSolution(Solution):
     provenance: Mapping[str, Any] = field(repr=False)
     lam_max: float | None = None
     within: "MultivariateSolution | None" = field(default=None, repr=False)
-    """For inputs that lie in an affine subspace up to rounding: the solution in coordinates there, which is certified."""
+    """For inputs that lie in an affine subspace up to rounding: the solution in coordinates there."""
+    subspace: Subspace | None = field(default=None, repr=False)
+    """That subspace. The certificate's bound is about points in it; residual, losses and cost are `network`'s at X."""
     origin: Origin | None = None
 
     # --- the proof ---
@@ -92,9 +96,8 @@ class MultivariateSolution(Solution):
     @cached_property
     def certificate(self) -> Certificate | FitCertificate:
         """Primal and dual side of the proof."""
-        if self.within is not None:
-            return self.within.certificate
         options: dict[str, Any] = {"dual": self._judged_dual, "skip": self.skip, "penalise_bias": self.penalise_bias}
+        options["subspace"] = self.subspace
         if self.lam > 0:
             options |= {"lam": self.lam, "loss": self.losses, "weights": self.weights}
         found = judge(self.network, self.X, self.Y, **options)
@@ -126,8 +129,6 @@ class MultivariateSolution(Solution):
 
     def verify(self) -> list[str]:
         """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
-        if self.within is not None:
-            return self.within.verify()
         certificate = self.certificate
         if isinstance(certificate, Certificate):
             return certificate.complaints(self.network, self.X, self.Y, tol=self.tol)
@@ -149,8 +150,9 @@ class MultivariateSolution(Solution):
         from vvnorm.multivariate.sparse import sparse_network
 
         if self.within is not None:
-            found = _lifted(self.within.sparse(tol), Points(self.X, Convention(self.skip)))
-            return replace(found, origin=self.origin)
+            assert self.subspace is not None
+            inside = self.within.sparse(tol)
+            return replace(self, network=_raised(inside.network, self.subspace), within=inside)
         tol = self.tol if tol is None else as_tolerance(tol)
         convention = Convention(self.skip, self.penalise_bias)
         room = max(self.lower_bound / (1 - tol) - self.value, 0.0) * _ROOM / (self.lam or 1.0)
@@ -185,7 +187,7 @@ class MultivariateSolution(Solution):
         return f", lam {self.lam:.6g}, {losses}" + convention_in_words(self.skip, self.penalise_bias)
 
     def _state(self) -> tuple[str, ...]:
-        made = vars(self.within or self).get("certificate")
+        made = vars(self).get("certificate")
         if made is None:
             if not self.history:
                 return ("not certified yet: see verify()",)
@@ -331,13 +333,20 @@ def _judged(solution: MultivariateSolution, close: bool) -> MultivariateSolution
 
 def _lifted(inside: MultivariateSolution, points: Points) -> MultivariateSolution:
     """A solution in coordinates of the points' affine hull, as one in the caller's."""
-    f, axes = inside.network, points.axes
-    W, A = f.W @ axes.T, f.A @ axes.T
-    network = ReLUNetwork(W, f.b - W @ points.centre, f.V, A, f.c - A @ points.centre)
-    where = f"an affine subspace of {axes.shape[1]} dimensions up to rounding"
-    note = f"X lies in {where}; the certificate is about coordinates there"
+    subspace = Subspace(points.centre, points.axes)
+    where = f"an affine subspace of {count(points.axes.shape[1], 'dimension')} up to rounding"
+    note = f"X lies in {where}; the certificate's bound is about coordinates there"
     provenance = {**inside.provenance, "notes": [*inside.provenance["notes"], note]}
-    return replace(inside, network=network, X=points.all, provenance=provenance, within=inside)
+    network = _raised(inside.network, subspace)
+    return replace(inside, network=network, X=points.all, provenance=provenance, within=inside, subspace=subspace)
+
+
+def _raised(f: ReLUNetwork, subspace: Subspace) -> ReLUNetwork:
+    """A network of coordinates in a subspace as one of the space: x has the coordinates (x - centre) axes."""
+    W, A = f.W @ subspace.axes.T, f.A @ subspace.axes.T
+    # Biases are rounded once, however far the centre is.
+    (b,), (c,) = (affine(-subspace.centre[None], *line)[0] for line in ((W, f.b), (A, f.c)))
+    return ReLUNetwork(W, b, f.V, A, c)
 
 
 def _merged_labels(points: Points, Y: Array) -> tuple[Array, Array]:
