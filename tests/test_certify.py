@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import vvnorm.certificate_files
+import vvnorm.certify_flat
+import vvnorm.certify_front
 import vvnorm.certify_multivariate
 import vvnorm.certify_multivariate_fit
 import vvnorm.certify_shift
@@ -860,6 +862,8 @@ def test_a_network_that_leaves_float64_fits_nothing() -> None:
         vvnorm.certify_multivariate,
         vvnorm.certify_multivariate_fit,
         vvnorm.certify_shift,
+        vvnorm.certify_flat,
+        vvnorm.certify_front,
         vvnorm.neuron_bound,
         vvnorm.sphere_cells,
         vvnorm.certificate_files,
@@ -878,7 +882,12 @@ def test_the_verifier_imports_nothing_that_makes_solutions(module: ModuleType) -
         "vvnorm.validation",
         "vvnorm.words",
     }
-    allowed |= {"vvnorm.certificate_files", "vvnorm.certify_multivariate_fit", "vvnorm.certify_shift"}
+    allowed |= {
+        "vvnorm.certificate_files",
+        "vvnorm.certify_multivariate_fit",
+        "vvnorm.certify_shift",
+        "vvnorm.certify_flat",
+    }
     allowed |= {"vvnorm.duals"}  # asked for a dual array where none is given; it is judged like any other
     outside = {
         "json",

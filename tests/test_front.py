@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vvnorm import ParetoFront, ReLUNetwork, fit, interpolate, pareto_front
+from vvnorm.certify_front import Support
 from vvnorm.convex import _FitProgram, _solve, plane_dictionary
 from vvnorm.fitting import warm_fits
 
@@ -468,6 +469,63 @@ def test_a_point_that_is_not_best_is_found(front):
     found = replace(worse, losses=losses, gaps=_moved(front.gaps, 5, gap - front.gaps[5])).verify()
     assert len(found) == 1
     assert "not proved to be on the front" in found[0]
+
+
+@pytest.mark.parametrize("lam", [1e9, 1e3, 10.0])
+def test_no_price_of_vv_norm_makes_a_constant_network_the_front(front, lam):
+    data, M = front.data, len(front)
+    level = np.nanmedian(data.Y, axis=0)
+    constant = ReLUNetwork(np.zeros((0, 1)), np.zeros(0), np.zeros((2, 0)), np.zeros((2, 1)), level)
+    lost = np.nansum(data.entry_weights * (level - data.Y) ** 2 / 2, axis=0)
+    np.testing.assert_allclose(data.task_losses(constant), lost, rtol=1e-12)
+    least = [program_value(data.X[:, 0], data.Y, 3.0, ("squared",) * 2, data.weights, front.mixtures[m]) for m in (4, 16)]
+    forged = replace(
+        front, networks=(constant,) * M, losses=np.tile(lost, (M, 1)), vv_norms=np.zeros(M), bounds=np.zeros(M),
+        supports=tuple(Support(lam, constant, None) for _ in range(M)), gaps=np.full(M, 1e-7),
+    )  # fmt: skip
+    for m, best in zip((4, 16), least, strict=True):
+        found = [line for line in forged.verify() if line.startswith(f"mixture {m}: ")]
+        assert "not proved to be on the front" in found[-1]
+        # What it says is no less than what is true, beside all that there is to gain.
+        loss = front.mixtures[m] @ lost
+        line = front.mixtures[m] @ data.task_losses(front.line)
+        assert float(found[-1].split()[3]) >= 0.999 * (loss - best) / (loss + line)
+
+
+def test_exchanged_tasks_and_left_out_points_are_found(front):
+    f = front.networks[5]
+    other = _swapped(front, 5, V=f.V[::-1], A=f.A[::-1], c=f.c[::-1])
+    losses = front.losses.copy()
+    losses[5] = losses[5, ::-1]
+    assert any("loss 0 is recorded" in line for line in replace(other, losses=losses).verify())
+    zero = _swapped(front, 5, V=f.V * [[1.0], [0.0]], A=f.A * [[1.0], [0.0]], c=f.c * [1.0, 0.0])
+    assert any("loss 1 is recorded" in line for line in zero.verify())
+    data = front.data
+    part = replace(data, X=np.delete(data.X, 8, axis=0), Y=np.delete(data.Y, 8, axis=0), weights=data.weights[1:])
+    assert replace(front, data=part).verify()
+    # The weights of a task that no mixture looks at are looked at all the same.
+    least = _moved(front.losses, (0, int(np.argmin(front.mixtures[0]))), -1e-3)
+    assert "is recorded as" in replace(front, losses=least).verify()[0]
+
+
+def test_what_gaps_are_measured_by_is_judged_as_well(front):
+    steep = ReLUNetwork(front.line.W, front.line.b, front.line.V, front.line.A + 1, front.line.c)
+    assert replace(front, line=steep).verify() == []  # it fits no task, so that it plays no part
+    with_neurons = replace(front, line=front.networks[4])
+    assert with_neurons.verify() == ["the affine function that gaps are measured by has neurons, or a skip connection"]
+    assert replace(front, mixtures=2 * front.mixtures).verify() == ["the weights of a mixture do not sum to 1"]
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_fronts_of_flat_points_are_proved_in_coordinates(d):
+    X, Y, weights = problem(n=7)
+    flat = np.outer(X, [0.3, -1.7, 0.9][:d]) + 0.1
+    found = pareto_front(flat, Y, 3.0, weights=weights, mixtures=3)
+    assert found.verify() == []
+    assert found.supports[1].subspace is not None
+    length = np.linalg.norm([0.3, -1.7, 0.9][:d])
+    along = pareto_front(X * length, Y, 3.0, weights=weights, mixtures=3)
+    np.testing.assert_allclose(found.losses, along.losses, rtol=1e-4)
 
 
 def test_wrong_shapes_and_mixtures_are_found(front):

@@ -22,6 +22,7 @@ At V = C this is a half-space that contains the front: its boundary supports the
 bound is on a.L, and the denominator is what the weighted problem costs at C. It is never above a.L of the best affine
 network, and, unlike a.L, is not nil where the budget suffices for interpolation. (Where an affine function fits all tasks
 of the mixture, or separates their classes, so that a logistic loss falls to 0 without end, it is about a constant's loss.)
+For that, `vvnorm.certify_front`, which judges points, lets lam C count no more than what is proved of the affine loss.
 
 *Where bounds are out of reach*, in four and more inputs, where no exact search over all neurons is affordable, the search
 goes by the solver's estimates, and a bound is proved for the last fit of each mixture only: `gaps` says how far it is.
@@ -37,22 +38,19 @@ another network may be better in t and no worse in the others.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.certify_regularised import FitCertificate, certify_fit
-from vvnorm.certify_shift import offsets, shifted
+from vvnorm.certify_front import ROUNDING, Support, TaskData, bound_at, point_complaints, without_neurons
 from vvnorm.data import Array, as_count, as_inputs, as_labels, as_weights
 from vvnorm.deadline import TIME_LIMIT, Deadline, as_time_limit
 from vvnorm.fitting import Fit, LossLike, warm_fits
-from vvnorm.losses import Loss, as_losses, canonical_labels, rounding_losses
+from vvnorm.losses import as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.neuron_bound import additions_in, within_additions
-from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solution import as_tolerance, interpolate
 from vvnorm.tolerances import GAP
 from vvnorm.univariate.constant import best_constant
@@ -62,7 +60,6 @@ from vvnorm.words import count, lines
 _TRIALS = 60  # fits for one mixture; two to ten are usual
 _SHARE = 0.25  # of the tolerance that a fit may use up
 _FIRST = 0.3  # where to look first, as part of the largest lam that there can be
-_STRAIGHT = 1e-8  # part of a constant's loss; where losses fall without end, fits end up at some 1e-10
 _FAILED = 1e-3  # gap of a fit that is no end of a bracket
 _STEP = 8.0  # what lam is divided by while fits stay below the budget
 _FLAT = 1e-3  # part of the largest lam from which on VV norm may be of no use any more
@@ -70,137 +67,7 @@ _LEAST = 1e-13  # part of the largest lam below which fits are rounding
 _FINEST = 1e-15
 _FAR = 1e6  # times the largest lam that there can be: no need to look beyond
 _TINIEST = 1e-270  # no lam to begin with is below, or above its inverse: there must be room for smaller ones
-_ROUNDING = 1e-12  # of sums of losses, and of costs
 _IMPOSSIBLE = 1e-6  # losses that are so far below what is proved possible were not reached by such a network
-
-
-@dataclass(frozen=True, eq=False)
-class TaskData:
-    """Data of several tasks.
-
-    Attributes
-    ----------
-    X, Y : (N, d) and (N, T) arrays
-        The data, in the caller's order. Classes as the losses read them.
-    weights : (N, T) or (N, 1) array, or None
-        Weights of the labels.
-    kinds : tuple of T Loss
-        Loss of each output.
-    tasks : tuple of tuples of int
-        Outputs of each task.
-    skip : bool
-        Whether networks with a skip connection compete.
-    """
-
-    X: Array = field(repr=False)
-    Y: Array = field(repr=False)
-    weights: Array | None = field(repr=False)
-    kinds: tuple[Loss, ...]
-    tasks: tuple[tuple[int, ...], ...]
-    skip: bool
-
-    def __repr__(self) -> str:
-        size = f"{count(len(self.X), 'point')}, {count(self.X.shape[1], 'input')}, {count(self.Y.shape[1], 'output')}"
-        return lines(f"TaskData: {size}, {count(len(self.tasks), 'task')}")
-
-    @cached_property
-    def entry_weights(self) -> Array:
-        """Weights of all entries, 0 where labels are missing; shape (N, T)."""
-        given = np.ones((1, 1)) if self.weights is None else self.weights
-        return np.where(np.isnan(self.Y), 0.0, np.broadcast_to(given, self.Y.shape))
-
-    def task_losses(self, network: ReLUNetwork) -> Array:
-        """Loss of each task, shape (tasks,)."""
-        return self.by_task(self._output_losses(network))
-
-    def by_task(self, outputs: Array) -> Array:
-        """Sums over the outputs of each task; shape (tasks,)."""
-        return np.array([outputs[list(task)].sum() for task in self.tasks])
-
-    def _output_losses(self, network: ReLUNetwork) -> Array:
-        """Loss of each output, shape (T,); next to 0, where float64 has digits to tell values and labels apart."""
-        offset, level = self._far
-        moved = shifted(network, offset, level)
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = network(self.X) - level if moved is None else moved.network(self.X - offset)
-            columns = [kind.value(u, y) for kind, u, y in zip(self.kinds, values.T, (self.Y - level).T, strict=True)]
-            return np.array(np.sum(self.entry_weights * np.column_stack(columns), axis=0))
-
-    @cached_property
-    def _far(self) -> tuple[Array, Array]:
-        """What can be taken off inputs and labels exactly, (d,) and (T,)."""
-        classes = [kind.name in ("logistic", "hinge") for kind in self.kinds]
-        return offsets(self.X), np.where(classes, 0.0, offsets(np.where(self.entry_weights > 0, self.Y, np.nan)))
-
-    @cached_property
-    def rounding(self) -> Array:
-        """What rounding of the labels makes each output lose, at most, shape (T,): `vvnorm.losses.rounding_losses`."""
-        known = np.where(self.entry_weights > 0, self.Y, np.nan)
-        ends = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
-        return rounding_losses(self.kinds, *ends, self.entry_weights.sum(axis=0))
-
-    def gap(self, mixture: Array, network: ReLUNetwork, bound: float, price: float) -> float:
-        """Gap of a network that loses a.L, of which `bound` is proved, where the VV norm of the budget costs `price`."""
-        outputs, _ = self.weighted(mixture)
-        if np.all((self._output_losses(network) <= self.rounding)[outputs]):
-            return 0.0
-        loss = float(mixture @ self.task_losses(network))
-        return max(0.0, loss - bound) / (loss + price) if loss + price > 0 else 0.0
-
-    def weighted(self, mixture: Array) -> tuple[NDArray[np.intp], dict[str, Any]]:
-        """Outputs whose tasks have a weight, and what `fit` and `certify_fit` need to know of them."""
-        shares = np.zeros(self.Y.shape[1])
-        for share, task in zip(mixture, self.tasks, strict=True):
-            shares[list(task)] = share
-        outputs = np.flatnonzero(shares > 0)
-        options = {"loss": tuple(self.kinds[t] for t in outputs), "skip": self.skip}
-        return outputs, options | {"weights": self.entry_weights[:, outputs] * shares[outputs]}
-
-    def certify(self, function: ReLUNetwork | PiecewiseLinear, mixture: Array, lam: float, dual: Any) -> FitCertificate:
-        """Certify a function of the outputs whose tasks have a weight, for the weighted sum of losses."""
-        outputs, options = self.weighted(mixture)
-        return certify_fit(function, self.X, self.Y[:, outputs], lam, dual=dual, **options)
-
-    def largest_lam(self, mixture: Array) -> float:
-        """Bound from above on the lam at which fits of the weighted losses begin to bend.
-
-        At the best affine function the response of a neuron is at most the diameter of the points times the sum of
-        |weight * loss'|; for squared and Huber losses that sum is bounded through the loss of the best constant.
-        """
-        outputs, options = self.weighted(mixture)
-        total = 0.0
-        for t, weights in zip(outputs, options["weights"].T, strict=True):
-            mass, slope = float(weights.sum()), 1.0
-            if self.kinds[t].name in ("squared", "huber"):
-                y = np.nan_to_num(self.Y[:, t])
-                size = float(np.max(np.abs(y))) or 1.0
-                y = y / size
-                slope = size * math.sqrt(float(weights @ (y - weights @ y / mass) ** 2) / mass)
-            total += mass * slope
-        middle = self.X.min(axis=0) / 2 + self.X.max(axis=0) / 2
-        return 2 * float(np.max(row_norms(self.X - middle))) * total or 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class Support:
-    """What proves a bound on a mixture of losses for all networks.
-
-    Attributes
-    ----------
-    lam : float
-        The price of VV norm.
-    function : ReLUNetwork or PiecewiseLinear
-        A fit at that price of the outputs whose tasks have a weight.
-    dual : (N, T') array or None
-        Dual array of the proof, by rows of the data; None for the one that follows from the function (`certify_fit`).
-    additions : int or None
-        As in `FitCertificate`.
-    """
-
-    lam: float
-    function: ReLUNetwork | PiecewiseLinear = field(repr=False)
-    dual: Any = field(repr=False)
-    additions: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,9 +94,11 @@ class ParetoFront:
         What proves it.
     gaps : (M,) array
         (a.L - bound) / (a.L + lam C); 0 for 0 / 0, and where all outputs lose rounding of their labels only. About a.L at
-        its bound, relative to the weighted problem's value.
+        its bound, relative to the weighted problem's value; lam C counts no more than what is at stake (`TaskData.price`).
     tol : float
         Largest gap that `verify` accepts.
+    line : ReLUNetwork
+        The best affine function of every task, as far as the search goes.
     status : str
         Whether a limit of time ended the search.
     """
@@ -244,6 +113,7 @@ class ParetoFront:
     supports: tuple[Support, ...] = field(repr=False)
     gaps: Array = field(repr=False)
     tol: float
+    line: ReLUNetwork = field(repr=False)
     status: str = "all mixtures searched"
 
     def __len__(self) -> int:
@@ -275,39 +145,19 @@ class ParetoFront:
             return found or [f"there are {count(len(self.supports), 'support')} for {count(M, 'network')}"]
         if not np.all((self.mixtures >= 0) & (self.mixtures < np.inf)) or not self.mixtures.any(axis=1).all():
             return ["a mixture has a negative weight, or no positive one"]
-        return [f"mixture {m}: {complaint}" for m in range(M) for complaint in self._complaints(m)]
-
-    def _complaints(self, m: int) -> list[str]:
-        mixture, network, support = self.mixtures[m], self.networks[m], self.supports[m]
-        outputs, _ = self.data.weighted(mixture)
+        if not np.all(np.abs(self.mixtures.sum(axis=1) - 1) <= ROUNDING):
+            return ["the weights of a mixture do not sum to 1"]
         try:
-            losses = self.data.task_losses(network)
-            with within_additions(support.additions):
-                proof = self.data.certify(support.function, mixture, support.lam, support.dual)
-                point = self.data.certify(_outputs(network, outputs), mixture, support.lam, support.dual)
+            straight = self.data.fitted_by(self.line)
         except (TypeError, ValueError) as error:
             return [str(error)]
-        loss, cost = float(mixture @ losses), network.vv_norm
-        size = loss + support.lam * self.vv_norm
-        bound = max(0.0, proof.lower_bound - support.lam * self.vv_norm)
-        gap = self.data.gap(mixture, network, bound, support.lam * self.vv_norm)
-        known = [(f"loss {t}", self.losses[m, t], losses[t], losses[t]) for t in range(len(losses))]
-        known += [("VV norm", self.vv_norms[m], cost, cost), ("bound", self.bounds[m], bound, size)]
-        known += [("gap", self.gaps[m], gap, 1.0)]
-        rounding = float(mixture @ self.data.by_task(self.data.rounding))  # two codes differ by that
-        known += [("weighted loss", mixture @ self.losses[m], point.loss, max(size, rounding / _ROUNDING))]
-        found = [
-            f"{name} is recorded as {float(recorded)!r} but is {float(actual)!r}"
-            for name, recorded, actual, scale in known
-            if not abs(recorded - actual) <= 100 * _ROUNDING * scale
-        ]
-        if not cost <= self.vv_norm * (1 + _ROUNDING):
-            found.append(f"the network costs {cost!r}, more than {self.vv_norm!r}")
-        if not self.data.skip and network.A.any():
-            found.append("the network has a skip connection, but the front is of networks without one")
-        if not gap <= self.tol:
-            found.append(f"gap {gap:.3g} exceeds {self.tol:.3g}: not proved to be on the front")
-        return found
+        return [f"mixture {m}: {complaint}" for m in range(M) for complaint in self._complaints(m, straight)]
+
+    def _complaints(self, m: int, straight: NDArray[np.bool_]) -> list[str]:
+        names = {"losses": "losses", "vv_norm": "vv_norms", "bound": "bounds", "gap": "gaps"}
+        recorded = {name: getattr(self, array)[m] for name, array in names.items()}
+        point = self.mixtures[m], self.networks[m], self.supports[m]
+        return point_complaints(self.data, self.vv_norm, *point, straight, recorded, self.tol)
 
     # --- other networks ---
 
@@ -486,6 +336,7 @@ def pareto_front(
         supports=tuple(point.support for point in points),
         gaps=np.array([point.gap for point in points]),
         tol=tol,
+        line=search.line,
         status=TIME_LIMIT if any(point.hurried for point in points) else "all mixtures searched",
     )
 
@@ -503,9 +354,9 @@ class _Trial:
         a.L and the VV norm are `loss` and `cost`.
     network : ReLUNetwork
     support : Support or None
-        Proof of `bound`, if there is one.
-    bound : float
-        On a.L of all networks that cost the budget or less; an estimate where there is no proof.
+        Proof of `value`, if there is one.
+    value : float
+        Bound on a.L + lam VV of all networks; an estimate where there is no proof.
     dual : array or None
         What a proof is made from, where there is none yet.
     """
@@ -515,8 +366,12 @@ class _Trial:
     cost: float
     network: ReLUNetwork
     support: Support | None
-    bound: float
+    value: float
     dual: Any = None
+
+    def bound(self, budget: float) -> float:
+        """Bound on a.L of all networks that cost the budget or less."""
+        return bound_at(budget, self.lam, self.value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -548,23 +403,19 @@ class _Search:
 
     def __init__(self, data: TaskData, budget: float, tol: float, seed: int, deadline: Deadline) -> None:
         self.data, self.budget, self.tol, self.deadline = data, budget, tol, deadline
-        self.limits: dict[str, Any] = {"tol": max(tol * _SHARE, _ROUNDING), "seed": seed}
+        self.limits: dict[str, Any] = {"tol": max(tol * _SHARE, ROUNDING), "seed": seed}
         T, d = data.Y.shape[1], data.X.shape[1]
         A, c = np.zeros((T, d)), np.zeros(T)
         for alone in np.eye(len(data.tasks)):
             outputs, fit_next = self._fits(alone)
             fitted = fit_next(2 * data.largest_lam(alone), None, None)[0].network
             A[outputs], c[outputs] = fitted.A, fitted.c
-        self.line = _without_neurons(A, c)
+        self.line = without_neurons(A, c)
         self.line_losses = data.task_losses(self.line)
         if not np.isfinite(self.line_losses).all():
             raise ValueError("the losses of tasks leave the range of float64; rescale Y or weights")
-        values = np.array([kind.name not in ("logistic", "hinge") for kind in data.kinds])
-        level = np.where(values, np.nanmedian(data.Y, axis=0), 0.0)
-        constant = data.task_losses(_without_neurons(np.zeros((T, d)), level))
-        straight = self.line_losses <= _STRAIGHT * constant
-        self.units = np.where(straight, np.where(constant > 0, constant, 1.0), self.line_losses)
-        self.straight = straight
+        constant, self.straight = data.constant_losses, data.fitted_by(self.line)
+        self.units = np.where(self.straight, np.where(constant > 0, constant, 1.0), self.line_losses)
 
     def _fits(self, mixture: Array) -> tuple[NDArray[np.intp], Any]:
         outputs, options = self.data.weighted(mixture)
@@ -592,7 +443,7 @@ class _Search:
                 break
             found, start = fit_next(lam, start, self.deadline.left)
             new, gap = self._trial(found, lam, mixture, outputs)
-            best = new if new.bound > best.bound else best
+            best = self._better(new, best)
             if gap > _FAILED:
                 failed += 1
                 lam = math.sqrt(lam * (under.lam if failed % 2 == 0 else lam / _STEP if over is None else over.lam))
@@ -611,7 +462,7 @@ class _Search:
             if over is None and self.budget > 0 and lam < _FLAT * most and not asked:
                 asked = True
                 if (floor := self._floor(mixture, outputs)) is not None:
-                    best = floor if floor.bound > best.bound else best
+                    best = self._better(floor, best)
                     # The next mixture begins where fits are accurate.
                     network = self._complete(floor.network, outputs)
                     return self._finished(mixture, network, self._proved(best, mixture)), under.lam / most
@@ -624,13 +475,11 @@ class _Search:
         network = found.network
         if estimate is None:
             with within_additions(additions_in(self.deadline.left)):
-                certificate = found.certificate
-            support = Support(lam, getattr(found, "function", network), certificate.dual, certificate.additions)
-            bound = max(0.0, certificate.lower_bound - lam * self.budget)
-            return _Trial(lam, certificate.loss, network.vv_norm, network, support, bound), found.gap
+                made = found.certificate
+            support = Support(lam, getattr(found, "function", network), made.dual, made.additions, made.subspace)
+            return _Trial(lam, made.loss, network.vv_norm, network, support, made.lower_bound), found.gap
         loss, cost = self._loss(mixture, self._filled(network, outputs)), network.vv_norm
-        bound = max(0.0, (loss + lam * cost) * (1 - estimate) - lam * self.budget)
-        return _Trial(lam, loss, cost, network, None, bound, found.dual), estimate
+        return _Trial(lam, loss, cost, network, None, (loss + lam * cost) * (1 - estimate), found.dual), estimate
 
     def _proved(self, trial: _Trial, mixture: Array) -> _Trial:
         """Have the verifier prove a bound for a trial that has none; the trivial one where there is no time."""
@@ -639,13 +488,16 @@ class _Search:
         dual, additions = trial.dual, additions_in(self.deadline.left)
         if dual is None or additions == 0:
             dual = np.zeros((len(self.data.X), trial.network.n_outputs))
-        with within_additions(additions):
-            certificate = self.data.certify(trial.network, mixture, trial.lam, dual)
-        bound = max(0.0, certificate.lower_bound - trial.lam * self.budget)
-        return replace(trial, support=Support(trial.lam, trial.network, dual, additions), bound=bound)
+        support = Support(trial.lam, trial.network, dual, additions)
+        return replace(trial, support=support, value=self.data.certify(mixture, support).lower_bound)
+
+    def _better(self, one: _Trial, other: _Trial) -> _Trial:
+        """Return the trial of the higher bound."""
+        return max(other, one, key=lambda trial: (trial.bound(self.budget), trial.value))
 
     def _gap(self, mixture: Array, network: ReLUNetwork, best: _Trial) -> float:
-        return self.data.gap(mixture, network, best.bound, best.lam * self.budget)
+        price = self.data.price(mixture, best.lam, self.budget, best.value, self.straight)
+        return self.data.gap(mixture, network, best.bound(self.budget), price)
 
     def _loss(self, mixture: Array, network: ReLUNetwork) -> float:
         return float(mixture @ self.data.task_losses(network))
@@ -653,7 +505,7 @@ class _Search:
     def _finished(self, mixture: Array, network: ReLUNetwork, best: _Trial, *, hurried: bool = False) -> _Point:
         assert best.support is not None
         losses, gap = self.data.task_losses(network), self._gap(mixture, network, best)
-        return _Point(network, losses, best.bound, best.support, gap, hurried and gap > self.tol)
+        return _Point(network, losses, best.bound(self.budget), best.support, gap, hurried and gap > self.tol)
 
     # --- networks ---
 
@@ -711,13 +563,13 @@ class _Search:
             network: ReLUNetwork = interpolate(places, values, skip=self.data.skip).network
         except (ValueError, RuntimeError):  # one input only, or no such network without a skip connection
             return None
-        if network.vv_norm > self.budget * (1 + _ROUNDING):
+        if network.vv_norm > self.budget * (1 + ROUNDING):
             return None
         loss = self._loss(mixture, self._complete(network, outputs))
         lam = max(self.limits["tol"] * loss / self.budget, np.finfo(float).tiny)
-        certificate = self.data.certify(network, mixture, lam, dual)
-        bound = max(0.0, certificate.lower_bound - lam * self.budget)
-        return _Trial(lam, certificate.loss, network.vv_norm, network, Support(lam, network, dual), bound)
+        support = Support(lam, network, dual)
+        certificate = self.data.certify(mixture, support)
+        return _Trial(lam, certificate.loss, network.vv_norm, network, support, certificate.lower_bound)
 
 
 def _next_lam(under: _Trial, over: _Trial | None, budget: float, last: _Trial, same: int) -> float:
@@ -739,10 +591,6 @@ def _next_lam(under: _Trial, over: _Trial | None, budget: float, last: _Trial, s
 def _ends(losses: Array) -> tuple[list[float], list[float]]:
     """Least and largest loss of each task."""
     return losses.min(axis=0, initial=math.inf).tolist(), losses.max(axis=0, initial=0.0).tolist()
-
-
-def _without_neurons(A: Array, c: Array) -> ReLUNetwork:
-    return ReLUNetwork(np.zeros((0, A.shape[1])), np.zeros(0), np.zeros((len(c), 0)), A, c)
 
 
 def _outputs(network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
