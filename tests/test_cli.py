@@ -429,13 +429,18 @@ def test_figures_exit_with_the_worst_of_their_verdicts(
 
 def toy_claim(lower: float, upper: float, *, complaints: tuple[str, ...] = (), id: str = "toy") -> Claim:
     """Make a claim that a number lies in [0, 1], whose check finds the given interval."""
+    arrays = {"value": np.array([lower, upper, np.nan]), "count": np.array([1, 2])}
 
     def check(instance: Any) -> Result:
-        return conclude((0, 1), lower, upper, {"value": np.array([lower, upper, np.nan]), "count": np.array([1, 2])})
+        return conclude((0, 1), lower, upper, arrays)
+
+    def recheck(instance: Any, result: Result) -> list[str]:
+        same = all(np.array_equal(result.certificate[name], array, equal_nan=True) for name, array in arrays.items())
+        return list(complaints) if same else ["changed"]
 
     return Claim(
         id, "a number is in [x_1, x_N]", "[new]", "bound", "a number", (0, 1), {"drawn": lambda instance: True},
-        lambda rng: {"value": rng.random()}, {}, {}, check, lambda instance, result: list(complaints),
+        lambda rng: {"value": rng.random()}, {}, {}, check, recheck,
     )  # fmt: skip
 
 
