@@ -161,6 +161,7 @@ def compare(
     test_share: float = 0.3,
     target: float = 0.2,
     standardise: bool = True,
+    separate: bool = True,
     device: str = "cpu",
     advance: Callable[[str], object] = lambda label: None,
 ) -> Comparison:
@@ -185,10 +186,13 @@ def compare(
         Part of the best constant's loss that counts as learned.
     standardise : bool
         Whether inputs are standardised by the training rows.
+    separate : bool
+        Whether separate networks are trained at all.
     device : str
         A torch device.
     advance : callable
-        Told the label of each arrangement when it is done; there are `len(weightings) + 2 * tasks` of them.
+        Told the label of each arrangement when it is done; there are `len(weightings) + 2 * tasks` of them, or
+        `len(weightings)` without separate networks.
 
     Returns
     -------
@@ -228,10 +232,8 @@ def compare(
         rows += _tested(splits, names, tasks, [(found, history, tasks)], goals, cost, JOINT, name)
         networks[name], histories[name] = [s.step.undo(f) for s, f in zip(splits, found, strict=True)], history
         advance(f"joint, {name}")
-    for arrangement, widths in (
-        (SAME_WIDTH, _same_width(width, tasks)),
-        (SAME_COST, _same_cost(width, tasks, data.X.shape[1])),
-    ):
+    apart = ((SAME_WIDTH, _same_width(width, tasks)), (SAME_COST, _same_cost(width, tasks, data.X.shape[1])))
+    for arrangement, widths in apart if separate else ():
         parts = []
         for task, own in zip(tasks, widths, strict=True):
             alone, columns = Task(task.name, tuple(range(len(task.outputs))), task.loss), list(task.outputs)
