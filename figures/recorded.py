@@ -1,16 +1,19 @@
 """What studies found: lines of their committed summaries, checked before they are drawn, or of a small study run now."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import as_file, files
 from typing import Any
 
 from vvnorm.claims import decide
+from vvnorm.statistics import Ratio, ratio_from_moments
 from vvnorm.sweep.run import Run
 from vvnorm.sweep.summary import CLAIMED_RATIO, CLAIMED_TREND, read_rows, summarise
 
 Line = Mapping[str, Any]
 
 _MOST_LEFT_OUT = 0.1  # part of the pairs: with more left out the others are no fair sample
+_ROUNDING = 1e-9  # relative, of what is computed twice from the same moments
 
 
 def recorded(study: str) -> tuple[Sequence[Line], list[str]]:
@@ -27,19 +30,28 @@ def recorded(study: str) -> tuple[Sequence[Line], list[str]]:
 
 
 def complaints_about(line: Line) -> list[str]:
-    """Whether a line may be drawn: an interval around its ratio, the verdict that follows, few pairs left out."""
+    """Whether a line may be drawn: the interval that its moments give, the verdict that follows, few pairs left out."""
     name = f"{line['target']}, m = {line['auxiliary']}, sigma = {line['sigma']}, {line['measure']}"
     if line["ratio"] is None:
         return [f"{name}: there is no ratio"]
     found = []
     if not 0 < line["low"] <= line["ratio"] <= line["high"]:
         found.append(f"{name}: ratio {line['ratio']} is not inside [{line['low']}, {line['high']}]")
+    again = _interval_again(line)
+    if not all(math.isclose(line[end], getattr(again, end), rel_tol=_ROUNDING) for end in ("low", "high")):
+        found.append(f"{name}: its moments give [{again.low}, {again.high}], not [{line['low']}, {line['high']}]")
     claimed = CLAIMED_TREND if line["kind"] == "trend" else CLAIMED_RATIO
     if line["verdict"] != decide(line["low"], line["high"], claimed, statistical=True):
         found.append(f"{name}: verdict {line['verdict']} does not follow from [{line['low']}, {line['high']}]")
     if line["left_out"] > _MOST_LEFT_OUT * (line["n"] + line["left_out"]):
         found.append(f"{name}: {line['left_out']} pairs are left out and {line['n']} are not")
     return found
+
+
+def _interval_again(line: Line) -> Ratio:
+    n, ratio = line["n"], line["ratio"]
+    deviation = line["standard_error"] / ratio * math.sqrt(n)
+    return ratio_from_moments(n, math.log(ratio), deviation, line["skewness"], line["confidence"])
 
 
 def small_study(runs: Iterable[Run]) -> Sequence[Line]:

@@ -1,12 +1,26 @@
 """Ratios of positive measures over paired data sets: intervals, effect sizes, trends, verdicts, sample sizes.
 
 Ratios are geometric means: differences of logarithms are averaged over data sets, so that each counts alike whatever its
-scale, and a ratio and its inverse are treated alike. Intervals are bootstrapped over data sets (BCa), since log-ratios of
-measures have no known distribution.
+scale, and a ratio and its inverse are treated alike. The interval of the mean is Student's, made longer on the side of the
+longer tail of the data (`mean_interval`). It needs the number of data sets and three moments alone, which summaries keep.
+
+The method was chosen by simulation (`benchmarks.coverage`, table in `docs/intervals.md`). Of 95 % intervals of 12 data
+sets, the truth is missed for normal, exponential, Student-t (3 degrees of freedom) and contaminated normal log-ratios by
+
+- BCa bootstrap intervals, taken before: 10, 11, 13, 14 %;
+- Student's: 5, 9, 4, 4 %;
+- bootstrap-t intervals: 6, 6, 7, 7 %;
+- these: 4, 5, 4, 3 %.
+
+They still miss more often than they say where data are few and very skewed: with 8 exponential (skewness 2) or log-normal
+(skewness 6) log-ratios 5 % become 6 and 10 %, with 12 of the latter 8 %; at 99.75 %, for 0.25 %, exponential ones miss
+1.0 % (n = 8) and 0.7 % (n = 12). For normal data they are longer than Student's by 18 % (n = 8), 12 % (12) and 3 % (50). A
+test by random signs would say no more: it errs as Student's interval does, and eight signs cannot reach a level of 0.25 %.
 
 Several comparisons that are read together get simultaneous intervals by Bonferroni's inequality: each of k has level
 1 - (1 - confidence) / k. So an interval and the verdict that follows from it never disagree, and the chance that any of the
-k intervals misses is at most 1 - confidence, whatever their dependence.
+k intervals misses is at most 1 - confidence, whatever their dependence, as far as each covers what it says: of 20
+independent lines with 12 data sets, one or more miss in 4 % of studies for normal log-ratios, 13 % for exponential ones.
 """
 
 import math
@@ -20,11 +34,11 @@ from vvnorm.data import Array, as_count
 from vvnorm.tolerances import EPS
 from vvnorm.validation import as_float64
 
-__all__ = ["Ratio", "needed_sample", "paired_ratio", "trend_ratio"]
+__all__ = ["Ratio", "mean_interval", "needed_sample", "paired_ratio", "ratio_from_moments", "trend_ratio"]
 
-_RESAMPLES = 9999
-_TAIL = 50  # resamples beyond either end of an interval, at least: its end is then known to a seventh of that tail
-_BLOCK = 1 << 20  # numbers resampled at once
+_TAIL = 2.0
+"""Multiple of the first-order effect of skewness by which the longer tail's side is extended: few data of a skewed
+distribution show about half of its skewness (12 exponential ones 1.1 of 2, in the mean)."""
 _MOST_DATA_SETS = 1_000_000
 
 
@@ -38,7 +52,7 @@ class Ratio:
         Data sets.
     ratio : float
     low, high : float
-        Confidence interval.
+        Confidence interval; (0, inf) if all data sets agree, which says nothing of how much others differ.
     confidence : float
         Level of this interval alone.
     standard_error : float
@@ -46,6 +60,8 @@ class Ratio:
     effect : float
         Mean of the log-ratios divided by their standard deviation, the paired standardised difference; infinite if all
         agree and are not 0.
+    skewness : float
+        Of the log-ratios, adjusted for bias (G1); 0 for two.
     """
 
     n: int
@@ -55,6 +71,7 @@ class Ratio:
     confidence: float
     standard_error: float
     effect: float
+    skewness: float
 
     def verdict(self, region: tuple[float, float]) -> Verdict:
         """SUPPORTED if the interval lies inside the claimed region, NOT_SUPPORTED outside it, INCONCLUSIVE across its end.
@@ -68,7 +85,6 @@ def paired_ratio(
     values: ArrayLike,
     baseline: ArrayLike,
     *,
-    rng: np.random.Generator,
     confidence: float = 0.95,
     comparisons: int = 1,
 ) -> Ratio:
@@ -78,8 +94,6 @@ def paired_ratio(
     ----------
     values, baseline : array-like, shape (n,)
         Positive numbers, by data sets, n >= 2.
-    rng : numpy.random.Generator
-        For the bootstrap.
     confidence : float
         Of all comparisons together, in (0, 1).
     comparisons : int
@@ -93,14 +107,13 @@ def paired_ratio(
     after, before = (_logarithms(numbers, name, 1) for numbers, name in ((values, "values"), (baseline, "baseline")))
     if len(after) != len(before):
         raise ValueError(f"values has {len(after)} data sets and baseline has {len(before)}; they must be paired")
-    return _geometric_mean(after - before, rng, confidence, comparisons)
+    return _geometric_mean(after - before, confidence, comparisons)
 
 
 def trend_ratio(
     values: ArrayLike,
     levels: ArrayLike,
     *,
-    rng: np.random.Generator,
     confidence: float = 0.95,
     comparisons: int = 1,
 ) -> Ratio:
@@ -112,7 +125,7 @@ def trend_ratio(
         Positive numbers, by data sets (n >= 2) and levels (k >= 2).
     levels : array-like, shape (k,)
         Positive and different, for instance numbers of auxiliary outputs.
-    rng, confidence, comparisons
+    confidence, comparisons
         As for `paired_ratio`.
 
     Returns
@@ -137,7 +150,7 @@ def trend_ratio(
     if len(np.unique(at)) < len(at):
         raise ValueError(f"levels must be different, got {np.asarray(levels).tolist()}")
     centred = at - at.mean()
-    return _geometric_mean(logs @ centred / (centred @ centred), rng, confidence, comparisons)
+    return _geometric_mean(logs @ centred / (centred @ centred), confidence, comparisons)
 
 
 def needed_sample(deviation: float, effect: float, *, confidence: float = 0.95, power: float = 0.9) -> int:
@@ -157,7 +170,8 @@ def needed_sample(deviation: float, effect: float, *, confidence: float = 0.95, 
     Returns
     -------
     int
-        For Student's interval and normal log-ratios; intervals by bootstrap need about as many.
+        For Student's interval and normal log-ratios. The intervals here are longer, so that the power is less, by 0.02 to
+        0.05 where the sample is 20 to 50.
 
     Raises
     ------
@@ -191,33 +205,107 @@ def needed_sample(deviation: float, effect: float, *, confidence: float = 0.95, 
     return high
 
 
+# --- intervals --------------------------------------------------------------------------------------------------------
+
+
+def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[Array, Array]:
+    """Return the ends of confidence intervals of means, for data that may be skewed or have heavy tails.
+
+    Parameters
+    ----------
+    values : array-like, shape (..., n)
+        Independent draws, finite, n >= 2; each row has its own mean.
+    confidence : float
+        Of each interval, in (0, 1).
+
+    Returns
+    -------
+    low, high : ndarray, shape (...)
+        The whole line where all values of a row agree up to rounding: they say nothing of the interval's length.
+
+    Notes
+    -----
+    Student's interval, mean -+ q s, with s the standard error. If the data have skewness g, the studentised mean has, to
+    first order, quantiles -+ q - g (2 q^2 + 1) / (6 sqrt(n)) (Johnson, 1978), so that Student's interval is too short on
+    the side of the longer tail and too long on the other. That side is extended by twice this, with g the sample's
+    skewness, and the other is left, since a heavy tail shows up as sample skewness of either sign.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these.
+    """
+    array, level = as_float64(values, "values"), _share(confidence, "confidence")
+    if array.ndim == 0 or array.shape[-1] < 2:
+        raise ValueError(f"values has shape {array.shape}: an interval needs two or more")
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"values must be finite, got {array[~np.isfinite(array)][0]}")
+    mean, deviation, skewness = _moments(array)
+    agree = deviation <= array.shape[-1] * EPS * np.abs(array).max(axis=-1)
+    below, above = _reaches(array.shape[-1], skewness, level)
+    error = np.where(agree, math.inf, deviation / math.sqrt(array.shape[-1]))
+    return mean - below * error, mean + above * error
+
+
+def ratio_from_moments(n: int, mean: float, deviation: float, skewness: float, confidence: float) -> Ratio:
+    """Return the ratio that log-ratios of these moments have: what a summary keeps gives its interval again.
+
+    Parameters
+    ----------
+    n : int
+        Data sets, at least 2.
+    mean, deviation, skewness : float
+        Of the log-ratios; 0 and 0 for the last two if all agree.
+    confidence : float
+        Of this interval alone.
+    """
+    if deviation == 0:
+        effect = 0.0 if abs(mean) <= EPS else math.copysign(math.inf, mean)
+        return Ratio(n, _exp(mean), 0.0, math.inf, confidence, 0.0, effect, 0.0)
+    below, above = _reaches(n, np.array(skewness), confidence)
+    error, ratio = deviation / math.sqrt(n), _exp(mean)
+    low, high = _exp(mean - float(below) * error), _exp(mean + float(above) * error)
+    return Ratio(n, ratio, low, high, confidence, ratio * error, mean / deviation, skewness)
+
+
 # --- parts ------------------------------------------------------------------------------------------------------------
 
 
-def _geometric_mean(logs: Array, rng: np.random.Generator, confidence: float, comparisons: int) -> Ratio:
+def _geometric_mean(logs: Array, confidence: float, comparisons: int) -> Ratio:
     """The exponential of the mean of logarithms (n,), with its interval."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, got {rng!r}")
     level = 1 - (1 - _share(confidence, "confidence")) / as_count(comparisons, "comparisons", 1)
-    mean, deviation = float(logs.mean()), float(logs.std(ddof=1))
+    mean, deviation, skewness = (float(moment) for moment in _moments(logs))
     if deviation <= len(logs) * EPS * max(1.0, abs(mean)):  # all data sets agree up to rounding
-        effect = 0.0 if abs(mean) <= EPS else math.copysign(math.inf, mean)
-        return Ratio(len(logs), math.exp(mean), math.exp(mean), math.exp(mean), level, 0.0, effect)
-    low, high = _bootstrap(logs, rng, level)
-    error = math.exp(mean) * deviation / math.sqrt(len(logs))
-    return Ratio(len(logs), math.exp(mean), math.exp(low), math.exp(high), level, error, mean / deviation)
+        deviation = skewness = 0.0
+    return ratio_from_moments(len(logs), mean, deviation, skewness, level)
 
 
-def _bootstrap(logs: Array, rng: np.random.Generator, level: float) -> tuple[float, float]:
-    """BCa interval of the mean."""
-    from scipy.stats import bootstrap
+def _moments(values: Array) -> tuple[Array, Array, Array]:
+    """Mean, standard deviation (of n - 1) and skewness G1 of rows (..., n); skewness 0 where it has no meaning."""
+    n = values.shape[-1]
+    mean = values.mean(axis=-1)
+    off = values - mean[..., None]
+    largest = np.abs(off).max(axis=-1)
+    unit = np.where(largest > 0, largest, 1.0)  # so that no power overflows or vanishes
+    off = off / unit[..., None]
+    square = (off**2).mean(axis=-1)
+    skewness = (off**3).mean(axis=-1) / np.where(square > 0, square, 1.0) ** 1.5
+    factor = math.sqrt(n * (n - 1)) / (n - 2) if n > 2 else 0.0
+    return mean, unit * np.sqrt(square * n / (n - 1)), factor * skewness
 
-    resamples = max(_RESAMPLES, math.ceil(2 * _TAIL / (1 - level)))
-    found = bootstrap(
-        (logs,), np.mean, n_resamples=resamples, batch=max(1, _BLOCK // len(logs)), confidence_level=level,
-        method="BCa", random_state=rng,
-    ).confidence_interval  # fmt: skip
-    return float(found.low), float(found.high)
+
+def _reaches(n: int, skewness: Array, level: float) -> tuple[Array, Array]:
+    """By how many standard errors the interval goes below the mean and above it."""
+    from scipy.special import stdtrit
+
+    quantile = float(stdtrit(n - 1, (1 + level) / 2))
+    more = _TAIL * (2 * quantile**2 + 1) / (6 * math.sqrt(n)) * skewness
+    return quantile + np.maximum(-more, 0.0), quantile + np.maximum(more, 0.0)
+
+
+def _exp(value: float) -> float:
+    """Exponential, infinite where float64 ends."""
+    return math.exp(value) if value < 709 else math.inf
 
 
 def _logarithms(numbers: ArrayLike, name: str, dimensions: int) -> Array:

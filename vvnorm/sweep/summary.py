@@ -54,7 +54,6 @@ def summarise(
     *,
     measures: Sequence[str] = MEASURES,
     estimated: float | None = None,
-    seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Summarise the runs of a study.
 
@@ -66,8 +65,6 @@ def summarise(
         Outcomes to compare. A measure that has no value, or 0, in a run is left out for it.
     estimated : float, optional
         Let runs count whose estimated gap, either way, and residual are at most this, accepted or not.
-    seed : int
-        Of the bootstrap.
 
     Returns
     -------
@@ -75,7 +72,7 @@ def summarise(
         target, inputs, points, solver, settings, labels, sigma; auxiliary : m, or None for a trend;
         measure; kind : ratio or trend;
         n : data sets; left_out : pairs (for a trend, data sets) that do not count or have no value;
-        ratio, low, high, confidence, standard_error, effect, verdict : None with fewer than two data sets;
+        ratio, low, high, confidence, standard_error, effect, skewness, verdict : None with fewer than two data sets;
         accepted : share of the line's runs that were accepted, those without auxiliary outputs included;
         worst_gap : largest gap of those that count;
         evidence : "certified" or "estimated";
@@ -91,8 +88,7 @@ def summarise(
         for measure in measures:
             if any(_value(row, measure) for row in runs.values()):
                 cells = _ratio_cells(runs) + _trend_cells(runs)
-                rng = np.random.default_rng([seed, *(ord(letter) for letter in measure)])
-                found = [_line(cell, runs, measure, estimated, len(cells), rng) for cell in cells]
+                found = [_line(cell, runs, measure, estimated, len(cells)) for cell in cells]
                 lines += [dict(zip(_STUDIED, studied, strict=True)) | line for line in found]
     return lines
 
@@ -132,9 +128,7 @@ def _trend_cells(runs: Mapping[_Key, Row]) -> list[_Cell]:
 # --- one line ---------------------------------------------------------------------------------------------------------
 
 
-def _line(
-    cell: _Cell, runs: Mapping[_Key, Row], measure: str, estimated: float | None, comparisons: int, rng: np.random.Generator
-) -> dict[str, Any]:
+def _line(cell: _Cell, runs: Mapping[_Key, Row], measure: str, estimated: float | None, comparisons: int) -> dict[str, Any]:
     labels, sigma, numbers = cell
     trend = len(numbers) > 1
     baseline = {seed: row for (_, _, m, seed), row in runs.items() if m == 0}
@@ -157,9 +151,7 @@ def _line(
         "kind": "trend" if trend else "ratio",
         "n": len(sets),
         "left_out": left_out,
-        **_compared(
-            np.array([[_value(row, measure) for row in present] for _, present in sets]), numbers, comparisons, rng
-        ),
+        **_compared(np.array([[_value(row, measure) for row in present] for _, present in sets]), numbers, comparisons),
         "accepted": float(np.mean([bool(row["accepted"]) for row in everything])),
         "worst_gap": max(gaps, default=None),
         "evidence": "certified" if estimated is None else "estimated",
@@ -168,12 +160,12 @@ def _line(
     }
 
 
-def _compared(values: Any, numbers: tuple[float, ...], comparisons: int, rng: np.random.Generator) -> dict[str, Any]:
+def _compared(values: Any, numbers: tuple[float, ...], comparisons: int) -> dict[str, Any]:
     """Ratio or trend with its interval and verdict, from values (data sets, numbers of outputs)."""
-    names = ("ratio", "low", "high", "confidence", "standard_error", "effect")
+    names = ("ratio", "low", "high", "confidence", "standard_error", "effect", "skewness")
     if len(values) < 2:
         return dict.fromkeys((*names, "verdict"))
-    options: dict[str, Any] = {"rng": rng, "confidence": CONFIDENCE, "comparisons": comparisons}
+    options: dict[str, Any] = {"confidence": CONFIDENCE, "comparisons": comparisons}
     found: Ratio
     if len(numbers) > 1:
         found, claimed = trend_ratio(values, numbers, **options), CLAIMED_TREND
