@@ -15,9 +15,9 @@ kernels do (claim `kernel_limit`).
 What breaks. With noise as large as the labels the ratio is 0.93: then the smoother interpolant is the better one.
 
 Experiment. 32 data sets, training points and 256 test points uniform in a square; the same points and first labels with
-and without auxiliary outputs. Student's interval at 99 % for the mean log-ratio. Effect and sample were set after a pilot
+and without auxiliary outputs. 99 % interval of the mean log-ratio. Effect and sample were set after a pilot
 of 33 other data sets: ratio 2.2, deviation 0.78 of the log-ratio, and a first experiment of 40: 2.6 and 0.74. For a
-ratio of 2.3 the interval of 32 data sets ends above 1.2 in 97 of 100 experiments. (Labels of a sum of four cosines:
+ratio of 2.3 the interval of 32 data sets ends above 1.2 in 96 of 100 experiments. (Labels of a sum of four cosines:
 ratio 1.2, deviation 0.33.)
 
 Certificate. Each network with the dual that proves its cost minimal. For one output solutions need not be unique: the

@@ -14,7 +14,7 @@ expected share is 1/5.
 What breaks. A task with labels 300 times as large as the others' uses most neurons more than they do together.
 
 Experiment. 24 data sets of 20 points in the plane; the same points and the first labels for all T, so that differences
-are paired. The interval is Student's at 99 % for the mean share, with d the root mean square over the points' hull, at the
+are paired. The 99 % interval is of the mean share, with d the root mean square over the points' hull, at the
 slower of the two steps. Effect and sample were set after a pilot of 16 other data sets and two dozen experiments; in one
 of these d(2) vanished for a data set, which the mean slope of log d, tried first, does not bear, and shares do.
 

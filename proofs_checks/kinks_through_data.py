@@ -12,7 +12,7 @@ second point.
 
 What breaks. With one output M has rank 1, and the largest value lies inside more often. With few points arcs are wide.
 
-Experiment. 32 data sets; Student's interval at 99 % of the mean part of the cost. The size of the effect and of the
+Experiment. 32 data sets; 99 % interval of the mean part of the cost. The size of the effect and of the
 sample were set after a pilot of 60 to 200 other data sets of each kind: the mean is 0.93 for 5 outputs, 0.95 for 10 and
 0.96 for 20 (0.59 for one), with a long tail to the left, down to 0.2, from pairs of points that almost coincide. Kinks
 that pass within 1e-9 of a point (relative to the points' extent) pass through it: all others stay 1e-6 away.

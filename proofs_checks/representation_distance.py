@@ -15,7 +15,7 @@ What breaks. One auxiliary output that a single neuron computes, 100000 times as
 that is nearly one number: relative distances fall by 10 to 26 % (1000 times: 3 to 18 %, which the bound leaves open).
 
 Experiment. 48 data sets, training points and 256 test points uniform in a square; the same points and first labels with
-and without auxiliary outputs. Student's interval at 99 % for the mean log-ratio. Bound and sample were set after a pilot
+and without auxiliary outputs. 99 % interval of the mean log-ratio. Bound and sample were set after a pilot
 of 33 other data sets: ratio 1.02, deviation 0.04 of the log-ratio, and a first experiment: 1.01 and 0.07. For a ratio of 1
 and a deviation of 0.07 the interval of 48 data sets ends above 0.95 in 99 of 100 experiments. (The maximum over test
 points in place of the mean: 0.94, deviation 0.12; smaller, as the source has it.)

@@ -13,7 +13,7 @@ outputs the first one is an interpolant by a fixed kernel (claim `kernel_limit`)
 What breaks. Labels of a ReLU network of four neurons: 0.98. From 32 to 128 outputs: 0.99.
 
 Experiment. 64 data sets, points uniform in a square; the same points, first labels and first auxiliary output for both
-numbers. Student's interval at 99 % for the mean log-ratio. Effect and sample were set after pilots of other data sets:
+numbers. 99 % interval of the mean log-ratio. Effect and sample were set after pilots of other data sets:
 ratio 0.84, deviation 0.13 of the log-ratio from 33 of them; from 1 to 16 outputs 0.86 from these, but 0.90 from 168 more.
 For a ratio of 0.87 the interval of 64 data sets ends below 0.95 in 99 of 100 experiments. (For auxiliary outputs of 10
 times the standard deviation the pilot found 0.69: there one is worse than none.)

@@ -15,7 +15,7 @@ What breaks. With equal standard deviations the ratio is 0.94. With 16 outputs i
 everywhere.
 
 Experiment. 64 data sets, points uniform in a square; the same points and first labels with and without the auxiliary
-output. Student's interval at 99 % for the mean log-ratio. Effect and sample were set after a pilot of 33 other data sets:
+output. 99 % interval of the mean log-ratio. Effect and sample were set after a pilot of 33 other data sets:
 ratio 1.14, deviation 0.17 of the log-ratio, and a first experiment of 32: 1.24 and 0.13. For a ratio of 1.17 and a
 deviation of 0.16 the interval of 64 data sets ends above 1.05 in 99 of 100 experiments.
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 from scipy.stats.qmc import Sobol
 
+from vvnorm import statistics
 from vvnorm.certify import certify
 from vvnorm.claims import Instance, Result
 from vvnorm.data import (
@@ -271,8 +271,8 @@ def hull_points(X: Array) -> Array:
 
 
 def mean_interval(values: Array, sample: int) -> tuple[float, float]:
-    """Student's confidence interval of the mean; nothing is known from fewer values than the sample that was stated."""
+    """Confidence interval of the mean; nothing is known from fewer values than the sample that was stated."""
     if len(values) < max(sample, 2) or not np.all(np.isfinite(values)):
         return -math.inf, math.inf
-    half = float(student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * np.std(values, ddof=1)) / math.sqrt(len(values))
-    return float(np.mean(values)) - half, float(np.mean(values)) + half
+    low, high = statistics.mean_interval(values, CONFIDENCE)
+    return float(low), float(high)
