@@ -1,6 +1,7 @@
 """Settings that every test shares."""
 
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: threads of each would wait for each other
@@ -23,3 +24,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 def rng() -> np.random.Generator:
     """Return a generator with a fixed seed."""
     return np.random.default_rng(20241021)
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Of what is not about bounds: in many inputs one takes seconds, however loose it is; here it takes milliseconds."""
+    from vvnorm.neuron_bound import within_additions
+
+    with within_additions(1_000_000):
+        yield

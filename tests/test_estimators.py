@@ -26,7 +26,6 @@ from vvnorm import (
     interpolate,
     lambda_max,
 )
-from vvnorm.neuron_bound import within_additions
 
 ESTIMATORS = [VVNormRegressor(0.1), VVNormRegressorCV(3, cv=2), VVNormClassifier(0.1)]
 ALL = [*ESTIMATORS, VVNormInterpolator()]
@@ -46,13 +45,6 @@ def classes(n: int = 60):
 
 def data_for(estimator: BaseEstimator):
     return classes() if isinstance(estimator, VVNormClassifier) else waves()
-
-
-@pytest.fixture
-def hasty() -> Iterator[None]:
-    """Of what is not about bounds: in ten features one takes seconds, however loose it is; here it takes milliseconds."""
-    with within_additions(1_000_000):
-        yield
 
 
 # --- scikit-learn's tools ---------------------------------------------------------------------------------------------

@@ -197,6 +197,7 @@ def test_a_tolerance_beyond_float64_returns_the_gap_that_was_reached() -> None:
     assert solution.gap <= 1e-15 or any("relative gap" in note for note in solution.notes)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_more_points_than_an_exact_search_can_take_are_found_by_climbing() -> None:
     X, Y = points(13, 40, 6, 2)
     solution = vvnorm.interpolate(X, Y)
@@ -226,6 +227,7 @@ def test_rounds_can_be_limited() -> None:
         assert fit.provenance["rounds"] == 1
 
 
+@pytest.mark.usefixtures("hasty")
 def test_climbing_in_ten_inputs_ends_at_one_value_wherever_it_starts() -> None:
     X, Y = points(33, 25, 10, 1)
     first, second = (vvnorm.interpolate(X, Y, seed=seed) for seed in (0, 1))
