@@ -538,7 +538,7 @@ def test_order_of_neurons_does_not_matter() -> None:
 @pytest.mark.parametrize("source", ["own dual", "array", "ragged ends", "lazy", "missing labels"])
 def test_many_blocks_find_what_one_finds(monkeypatch: pytest.MonkeyPatch, source: str, skip: bool) -> None:
     rng = np.random.default_rng(0)
-    N, T, K = 5000, 3, 2000
+    N, T, K = 1500, 3, 600  # some blocks of each size
     data = random_dataset(N, T, rng)
     network = ReLUNetwork(rng.choice([-1.5, 1.0], (K, 1)), -rng.random(K), rng.standard_normal((T, K)))
     Y = np.array(data.Y)

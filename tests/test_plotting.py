@@ -57,8 +57,7 @@ def toy(verdict: Verdict = Verdict.HOLDS, complaints: tuple[str, ...] = (), plot
 # --- solutions --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
-@pytest.mark.parametrize("outputs", [1, 2, 7])
+@pytest.mark.parametrize(("outputs", "suffix"), list(zip((1, 2, 7), FORMATS, strict=True)))
 def test_a_solution_is_drawn_in_every_format_with_the_same_bytes_twice(tmp_path: Path, outputs: int, suffix: str) -> None:
     solution = solution_with(outputs)
     files = [tmp_path / f"{k}{suffix}" for k in range(2)]

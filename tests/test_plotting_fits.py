@@ -39,10 +39,11 @@ def test_fits_and_paths_are_written_in_every_format_with_the_same_bytes_twice(tm
     x, Y = data(2)
     files = [tmp_path / f"{name}{suffix}" for name in "abcd"]
     before = dict(matplotlib.rcParams)
+    found, path = fit(x, Y, 0.1), fit_path(x, Y, [0.1, 1.0, 10.0])
     for file in files[:2]:
-        plotting.plot_fit(fit(x, Y, 0.1), "x", names(2), file)
+        plotting.plot_fit(found, "x", names(2), file)
     for file in files[2:]:
-        plotting.plot_path(fit_path(x, Y, [0.1, 1.0, 10.0]), "x", file)
+        plotting.plot_path(path, "x", file)
     assert dict(matplotlib.rcParams) == before
     assert sorted(tmp_path.iterdir()) == files
     contents = [file.read_bytes() for file in files]
