@@ -90,7 +90,7 @@ def test_sparse_networks_are_standardised_and_have_few_kinks() -> None:
     assert np.all(bends.sum(axis=1) <= 2 * 3)
 
 
-def test_the_interval_is_students_of_the_log_ratios() -> None:
+def test_the_interval_is_that_of_the_log_ratios() -> None:
     instance = experiment(0, sample=6)
     comparison = Comparison((0.0, 1.0), 6, shared.mean_gradient, shared.mean_gradient_along_lines, 1e-9)
     result = comparison.check(instance)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from vvnorm.claims import Verdict
-from vvnorm.statistics import Ratio, mean_interval, needed_sample, paired_ratio, trend_ratio
+from vvnorm.statistics import Ratio, mean_interval, needed_sample, paired_ratio, ratio_from_moments, trend_ratio
 
 RNG = np.random.default_rng
 
@@ -279,6 +279,29 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], error: type[E
 def test_values_that_have_no_mean_interval_are_refused(values: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         mean_interval(values)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"n": 1}, "n must be at least 2, got 1"),
+        ({"deviation": -0.1}, "deviation must be finite and no deviation negative, got -0.1"),
+        ({"skewness": math.nan}, "skewness must be finite"),
+        ({"confidence": 95}, "confidence must lie between 0 and 1, got 95"),
+    ],
+)
+def test_moments_of_no_data_are_refused(changed: dict[str, Any], words: str) -> None:
+    moments = {"n": 12, "mean": 0.1, "deviation": 0.2, "skewness": 0.3, "confidence": 0.95}
+    with pytest.raises(ValueError, match=words):
+        ratio_from_moments(**(moments | changed))
+
+
+def test_moments_give_the_interval_of_the_data() -> None:
+    logs = RNG(6).exponential(size=12)
+    found = ratios(logs, 0, comparisons=20)
+    again = ratio_from_moments(12, logs.mean(), logs.std(ddof=1), stats.skew(logs, bias=False), 0.9975)
+    for name, value in vars(found).items():
+        assert getattr(again, name) == pytest.approx(value, rel=1e-9)
 
 
 def test_levels_that_make_no_trend_are_refused() -> None:

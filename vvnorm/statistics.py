@@ -258,7 +258,17 @@ def ratio_from_moments(n: int, mean: float, deviation: float, skewness: float, c
         Of the log-ratios; 0 and 0 for the last two if all agree.
     confidence : float
         Of this interval alone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these.
     """
+    as_count(n, "n", 2)
+    _share(confidence, "confidence")
+    for value, name in ((mean, "mean"), (deviation, "deviation"), (skewness, "skewness")):
+        if not math.isfinite(value) or (name == "deviation" and value < 0):
+            raise ValueError(f"{name} must be finite and no deviation negative, got {value!r}")
     if deviation == 0:
         effect = 0.0 if abs(mean) <= EPS else math.copysign(math.inf, mean)
         return Ratio(n, _exp(mean), 0.0, math.inf, confidence, 0.0, effect, 0.0)
