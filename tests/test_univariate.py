@@ -1,7 +1,7 @@
 """The univariate closed forms against exact arithmetic, linear programs and brute force."""
 
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
@@ -362,3 +362,86 @@ def test_stability_bound_is_infinite_in_aligned_gaps_zero_at_data_and_linear_out
     bound = interpolate(x, y).distance_bound([-2.0, 0.0, 0.5, 1.5, 2.0, 2.5, 3.5, 4.0, 7.0], 0.1)
     assert bound == pytest.approx([0.2, 0.0, 0.05, np.inf, 0.0, np.inf, 0.05, 0.0, 0.3])
     assert interpolate(x, y).distance_bound([0.5, 1.5], 0.0).tolist() == [0.0, np.inf]
+
+
+# --- alignment of decimal data ------------------------------------------------------------------------------------------
+
+
+def decimal_data(rng: np.random.Generator, decimals: int, centre: int) -> tuple[list[Fraction], list[list[Fraction]]]:
+    """Inputs of some decimals near a centre and integer labels, with curvatures in few directions; exact."""
+    n, T, unit = int(rng.integers(4, 9)), int(rng.integers(1, 4)), 10**decimals
+    x = [Fraction(centre * unit + int(v), unit) for v in np.sort(rng.choice(100, n, replace=False))]
+    directions, slope = rng.integers(-3, 4, (2, T)), rng.integers(-60, 61, T)
+    Y = [[Fraction(int(v)) for v in rng.integers(-50, 51, T)]]
+    for low, high in pairwise(x):
+        Y.append([y + int(s) * (high - low) * unit for y, s in zip(Y[-1], slope, strict=True)])
+        slope = slope + int(rng.integers(-2, 4)) * directions[int(rng.integers(2))]
+    return x, Y
+
+
+def exact_solution_set(x: list[Fraction], Y: list[list[Fraction]]) -> tuple[bool, int, list[bool]]:
+    """Whether the solution is unique, the fewest neurons, and which outputs are unique, in rational numbers."""
+    slopes = [[(b - a) / (high - low) for a, b in zip(*two, strict=True)]
+              for (low, high), two in zip(pairwise(x), pairwise(Y), strict=True)]  # fmt: skip
+    bends = [[b - a for a, b in zip(*two, strict=True)] for two in pairwise(slopes)]
+
+    aligned, run, neurons = [exactly_aligned(*two) for two in pairwise(bends)], 0, 0
+    for bend, joined in zip(bends, [False, *aligned], strict=True):
+        run = run + 1 if joined else 1
+        neurons += any(bend) and run % 2
+    moving = [any(a and u[t] for a, u in zip(aligned, bends[:-1], strict=True)) for t in range(len(Y[0]))]
+    return not any(aligned), int(neurons), [not moves for moves in moving]
+
+
+@pytest.mark.parametrize(("decimals", "centre"), [(1, 0), (1, 1000), (2, 20000), (1, 10**6)])
+def test_decimal_data_are_aligned_as_their_decimals_are(decimals: int, centre: int) -> None:
+    for seed in range(20):
+        x, Y = decimal_data(np.random.default_rng(seed), decimals, centre)
+        found = interpolate([float(v) for v in x], [[float(v) for v in row] for row in Y])
+        sparse = found.sparsest()
+        assert (found.unique, sparse.n_neurons, found.unique_outputs.tolist()) == exact_solution_set(x, Y)
+        assert certify(sparse, found.X, found.Y).relative_residual < 1e-8
+        assert sparse.vv_norm == pytest.approx(found.value, rel=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1, 10])
+def test_the_unit_of_decimal_inputs_does_not_matter(scale: int) -> None:
+    x = np.array([9984, 10001, 10028, 10037, 10064]) * scale / 10
+    found = interpolate(x, [[0, 1], [-153, -50], [-396, -131], [-450, -77], [-531, 328]])
+    assert found.unique is False
+    assert found.sparsest().n_neurons == 1
+
+
+def test_what_rounding_decides_is_told_as_such() -> None:
+    """Steps of 0.1 at 10^8 are known to 1e-7: whatever is said for sure is right, and some of it cannot be said."""
+    told = []
+    for seed in range(50):
+        x, Y = decimal_data(np.random.default_rng(seed), 1, 10**8)
+        found = interpolate([float(v) for v in x], [[float(v) for v in row] for row in Y])
+        unique, _, outputs = exact_solution_set(x, Y)
+        told.append(found.unique)
+        assert found.unique in (unique, None)
+        assert not np.any(found.unique_outputs & ~np.array(outputs))
+        if found.unique is None:
+            assert "cannot be told" in found.summary()
+            assert found.record()["unique"] is None
+    assert set(told) == {True, False, None}
+
+
+def test_curvatures_apart_by_more_than_half_an_ulp_explains_are_unique() -> None:
+    """Directions 1e-6 apart, next to 0 or in integers near 10^6: nothing that rounding could make."""
+    for shift in (0, 10**6):
+        x = np.arange(4.0) + shift
+        assert interpolate(x, [[0, 0], [0, 0], [1, 1], [3, 3 + 1e-6]]).unique is True
+        assert interpolate(x, [[0, 0], [0, 0], [1, 1], [3, 3]]).unique is False
+
+
+def test_an_output_of_small_labels_beside_one_of_large_ones_is_judged_by_its_own_size() -> None:
+    """Both curvatures point along (1e9, 1): output 1 moves by as much of its range as output 0 does."""
+    x, bend = np.arange(4.0), np.array([0.0, 0.0, 1.0, 3.0])
+    found = interpolate(x, np.column_stack([1e9 * bend, bend]))
+    assert (found.unique, found.unique_outputs.tolist()) == (False, [False, False])
+    lower, upper = found.band([1.5])
+    assert (upper - lower)[0, 1] == pytest.approx(0.5, rel=1e-6)
+    still = interpolate(x, np.column_stack([1e9 * bend, [0.0, 0.0, 1.0, 0.0]]))
+    assert still.unique is True  # directions 3e-9 apart, and labels of output 1 are known to 1e-16

@@ -173,14 +173,31 @@ class Interpolant(Solution):
         return bool(self.provenance["method"] == "closed form")
 
     @cached_property
-    def unique(self) -> bool:
-        """Whether there is no other minimal-VV-norm interpolant ([MT], Theorem 3.1)."""
-        return not bool(self._known().aligned.any())
+    def unique(self) -> bool | None:
+        """Whether there is no other minimal-VV-norm interpolant ([MT], Theorem 3.1), decided up to rounding of the data.
+
+        False: neighbouring curvatures point one way up to a few roundings of inputs and labels, as decimal numbers do that
+        are aligned exactly. True: none do for any data within half an ulp of X and Y, so the numbers may have been read in
+        decimals. None where neither holds: data are too close, or too far from 0, for float64 to tell. Curvatures that half
+        an ulp may have made count as none: they leave no freedom beyond rounding.
+        """
+        dots = self._known()
+        if dots.aligned.any():
+            return False
+        return None if self._doubtful.any() else True
 
     @cached_property
     def unique_outputs(self) -> NDArray[np.bool_]:
-        """For each output, whether all minimal-VV-norm interpolants agree in it; shape (T,)."""
-        return ~univariate.moving_outputs(self._known())
+        """For each output, whether all minimal-VV-norm interpolants agree in it; shape (T,).
+
+        Decided as `unique` is; False as well where it cannot be told.
+        """
+        dots = self._known()
+        return ~univariate.moving_outputs(dots, dots.aligned | self._doubtful)
+
+    @cached_property
+    def _doubtful(self) -> NDArray[np.bool_]:
+        return univariate.doubtful(self._known())
 
     def band(self, t: ArrayLike) -> tuple[Array, Array]:
         """Range of the values that minimal-VV-norm interpolants take at t, shape (n,): lower and upper, (n, T)."""
@@ -191,7 +208,11 @@ class Interpolant(Solution):
         return univariate.sample_minimisers(self._known(), as_count(n, "n"), as_generator(rng))
 
     def sparsest(self) -> ReLUNetwork:
-        """Return a minimal-VV-norm interpolant with the fewest neurons."""
+        """Return a minimal-VV-norm interpolant with the fewest neurons.
+
+        Curvatures that point one way up to rounding of the data count as aligned (see `unique`): the network then meets
+        the labels, and the least VV norm, up to that rounding. Where `unique` is None fewer neurons may do.
+        """
         return univariate.sparsest(self._known())
 
     def distance_bound(self, t: ArrayLike, excess: float) -> Array:
@@ -254,7 +275,12 @@ class Interpolant(Solution):
         if "unique" in record:
             names = y_names or range(record["outputs"])
             free = ", ".join(str(name) for name, unique in zip(names, record["unique_outputs"], strict=True) if not unique)
-            unique = "yes" if record["unique"] else f"no: solutions differ in {free}"
+            known = {
+                True: "yes",
+                False: f"no: solutions differ in {free}",
+                None: "cannot be told: rounding of the data decides",
+            }
+            unique = known[record["unique"]]
             lines += [("unique", unique), ("fewest neurons", str(record["fewest_neurons"]))]
         return lines
 

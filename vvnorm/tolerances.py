@@ -6,9 +6,13 @@ EPS: Final = 2.0**-52
 """Spacing of float64 at 1."""
 
 LABEL_ROUNDING: Final = 16 * EPS
-"""Relative accuracy at which labels are taken to be known. Labels that lie on a line (or curvatures that point one
-way) in exact arithmetic do so only up to a few roundings once they are computed or read from a file in decimals; 16
+"""Relative accuracy at which labels, and inputs, are taken to be known. Labels that lie on a line (or curvatures that point
+one way) in exact arithmetic do so only up to a few roundings once they are computed or read from a file in decimals; 16
 covers an affine expression evaluated in float64 and then rounded to decimals of 16 digits."""
+
+HALF_ULP: Final = EPS / 2
+"""What reading a number in decimals changes it by, at most, relative to it. What is not decided within that is not decided
+by the data: labels and inputs that are decimal numbers are no better known than this."""
 
 LAST_DIGITS: Final = 2 * EPS
 """The same for labels that all lie far from 0, beside their range: digits beyond this one tell them apart, so that they are

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.data import Array, has_missing, sorted_univariate
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.tolerances import ALIGNMENT_CAP, LABEL_ROUNDING, STRAIGHTENING
+from vvnorm.tolerances import ALIGNMENT_CAP, EPS, HALF_ULP, LABEL_ROUNDING, STRAIGHTENING
 from vvnorm.univariate.kernels import exact_jumps, scan, unit_curvatures
 
 _BLOCK = 1 << 15  # entries per block: a few temporaries of this size fit a core's cache
@@ -215,15 +215,16 @@ def _analyse(x: Array, Y: Array, straight: Mapping[int, Array]) -> tuple[Connect
     _check_range(x, norms, steepest)
     dots = ConnectTheDots(x, Y, straight, norms, steepest)
     if straight:
-        for start, stop in _blocks(n - 2, T):
+        for start, stop in blocks(n - 2, T):
             norms[start:stop] = row_norms(dots.curvatures(start, stop))
-        for start, stop in _blocks(n - 3, T):
+        for start, stop in blocks(n - 3, T):
             unit = dots.directions(start, stop + 1)
             cosines[start:stop] = np.einsum("ij,ij->i", unit[1:], unit[:-1])
     return replace(dots, aligned=_aligned(dots, cosines > 1 - 1e-12)), flat
 
 
-def _blocks(n: int, width: int) -> Iterator[tuple[int, int]]:
+def blocks(n: int, width: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows of a table of that width that fit a core's cache."""
     step = max(16, _BLOCK // width)
     for start in range(0, n, step):
         yield start, min(start + step, n)
@@ -245,7 +246,7 @@ def _straightened(x: Array, y: Array) -> Array | None:
     """Slopes of one output with collinear stretches made exactly straight, or None if there are none.
 
     A stretch is collinear when each of its curvatures is no larger than roundings of labels and inputs explain, and
-    all its points lie on the chord of the stretch to the relative accuracy of the labels. The second condition is what
+    all its points lie on the chord of the stretch to the relative accuracy of labels and inputs. The second condition
     keeps densely sampled smooth data apart, where every single curvature is small.
     """
     h = np.diff(x)
@@ -257,7 +258,7 @@ def _straightened(x: Array, y: Array) -> Array | None:
     flat = np.concatenate(([False], np.abs(np.diff(slopes)) <= LABEL_ROUNDING * wobble, [False]))
     edges = np.flatnonzero(np.diff(flat.astype(np.int8)))
     first, last = edges[::2], edges[1::2] + 1  # points first .. last of each stretch
-    allowed = min(LABEL_ROUNDING * np.abs(y).max(), STRAIGHTENING * (y.max() / 2 - y.min() / 2))
+    size, most = LABEL_ROUNDING * np.abs(y).max(), STRAIGHTENING * (y.max() / 2 - y.min() / 2)
     found = False
     points = np.repeat(np.arange(len(first)), last - first + 1)
     if not len(points):
@@ -267,6 +268,8 @@ def _straightened(x: Array, y: Array) -> Array | None:
         chord = (y[last] - y[first]) / (x[last] - x[first])
         # In this order: y_1 + chord (x - x_1) would round to the labels and hide how far they are off.
         off = np.abs((y[index] - y[first][points]) - chord[points] * (x[index] - x[first][points]))
+        far = LABEL_ROUNDING * np.maximum(np.abs(x[first]), np.abs(x[last]))
+        allowed = np.minimum(size + np.abs(chord) * far, most)[points]
     bent = np.bincount(points, weights=~(off <= allowed), minlength=len(first)) > 0  # beyond float64 is not on the chord
     for a, b, slope in zip(first[~bent], last[~bent], chord[~bent], strict=True):
         slopes[a:b] = slope
@@ -275,25 +278,75 @@ def _straightened(x: Array, y: Array) -> Array | None:
 
 
 def _aligned(dots: ConnectTheDots, candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which of the candidate pairs point the same way, up to what the rounding of the labels explains."""
+    """Which of the candidate pairs point the same way, up to what rounding of inputs and labels explains.
+
+    Curvatures that may be nothing but half an ulp of the data count as none: what freedom they leave is rounding.
+    """
     aligned = np.zeros_like(candidates)
-    for start, stop in _blocks(len(candidates), dots.n_outputs):
+    for start, stop in blocks(len(candidates), dots.n_outputs):
         rows = np.flatnonzero(candidates[start:stop])
         if not len(rows):
             continue
         unit = dots.directions(start, stop + 1)
-        apart = row_norms(unit[rows + 1] - unit[rows])
-        slack = _direction_error(dots, start, stop + 1)
-        aligned[start + rows] = apart <= np.minimum(ALIGNMENT_CAP, slack[rows] + slack[rows + 1])
+        apart, slack = unit[rows + 1] - unit[rows], direction_errors(dots, unit, start, LABEL_ROUNDING)
+        known = np.all(np.isfinite(slack), axis=1)
+        if not known.all():
+            known = np.all(np.isfinite(direction_errors(dots, unit, start, HALF_ULP)), axis=1)
+        explained = np.all(np.abs(apart) <= slack[rows] + slack[rows + 1], axis=1) & known[rows] & known[rows + 1]
+        aligned[start + rows] = explained & (row_norms(apart) <= ALIGNMENT_CAP)
     return aligned
 
 
-def _direction_error(dots: ConnectTheDots, start: int, stop: int) -> Array:
-    """Bound on how far rounding of labels turns each unit curvature; inf where there is no curvature."""
-    x, size = dots.x[start : stop + 2], np.abs(dots.Y[start : stop + 2])
+def curvature_errors(dots: ConnectTheDots, start: int, stop: int, rounding: float) -> Array:
+    """Bound how far the curvatures at the inner points start .. stop - 1 are off; shape (stop - start, T).
+
+    Inputs and labels may be off by `rounding` of their size. With the errors e of a gap h and d of a difference of labels,
+    its slope s becomes (s h + d) / (h + e), which is no further from s than (|d| + |s| |e|) / (h - |e|). The arithmetic of
+    slopes and their difference adds no more than 4 EPS of both slopes; what straightening has moved them by is added, too.
+    """
+    x, size = dots.x[start : stop + 2, None], np.abs(dots.Y[start : stop + 2])
+    given = np.diff(dots.Y[start : stop + 2], axis=0) / np.diff(x, axis=0)
+    slopes = np.abs(given)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        step = (size[1:] + size[:-1]) / np.diff(x)[:, None]
-        return 2 * LABEL_ROUNDING * row_norms(step[1:] + step[:-1]) / dots.norms[start:stop]
+        wobble = rounding * (np.abs(x[1:]) + np.abs(x[:-1]))
+        room = np.diff(x, axis=0) - wobble
+        off = (rounding * (size[1:] + size[:-1]) + slopes * wobble) / room
+        off = np.where(room > 0, off, np.inf) + 4 * EPS * slopes
+        for output, exact in dots.straight.items():
+            off[:, output] += np.abs(exact[start : stop + 1] - given[:, output])
+        return np.asarray(off[1:] + off[:-1])
+
+
+def direction_errors(dots: ConnectTheDots, unit: Array, start: int, rounding: float) -> Array:
+    """Bound how far unit curvatures (n, T), those of the inner points from `start` on, are off, entry by entry.
+
+    With u = delta / ||delta|| and an error e, that of u is (e - (||delta + e|| - ||delta||) u) / ||delta + e||, in entries
+    at most (|e| + ||e|| |u|) / (||delta|| - ||e||); infinite where the error may be as large as the curvature.
+    """
+    off = curvature_errors(dots, start, start + len(unit), rounding)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        size = row_norms(off)[:, None]
+        room = dots.norms[start : start + len(unit), None] - size
+        return np.where(room > 0, (off + size * np.abs(unit)) / room, np.inf)
+
+
+def doubtful(dots: ConnectTheDots) -> NDArray[np.bool_]:
+    """Neighbouring curvatures that are not `aligned`, but may be for data that are no further off than half an ulp.
+
+    Curvatures that such errors may have made count as none here, too.
+
+    Returns
+    -------
+    (N - 3,) array of bool
+    """
+    found = np.zeros(len(dots.aligned), dtype=np.bool_)
+    for start, stop in blocks(len(found), dots.n_outputs):
+        unit = dots.directions(start, stop + 1)
+        slack = direction_errors(dots, unit, start, HALF_ULP)
+        explained = np.all(np.abs(np.diff(unit, axis=0)) <= slack[1:] + slack[:-1], axis=1)
+        known = np.all(np.isfinite(slack), axis=1)
+        found[start:stop] = explained & known[1:] & known[:-1]
+    return found & ~dots.aligned
 
 
 def connect_the_dots(x: ArrayLike, Y: ArrayLike) -> ReLUNetwork:

@@ -6,13 +6,15 @@ In terms of kinks: a minimiser may move part of the curvature at two neighbourin
 them, to its centre of mass. Everywhere else every minimiser equals f_D.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
-from vvnorm.tolerances import ALIGNMENT_CAP
-from vvnorm.univariate.interpolation import ConnectTheDots
+from vvnorm.tolerances import LABEL_ROUNDING
+from vvnorm.univariate.interpolation import ConnectTheDots, blocks, curvature_errors
 
 
 def aligned_runs(dots: ConnectTheDots) -> NDArray[np.intp]:
@@ -31,14 +33,16 @@ def aligned_runs(dots: ConnectTheDots) -> NDArray[np.intp]:
     return np.column_stack([np.flatnonzero(starts), np.flatnonzero(ends)])
 
 
-def moving_outputs(dots: ConnectTheDots) -> NDArray[np.bool_]:
-    """Which outputs differ between some two minimisers; shape (T,)."""
+def moving_outputs(dots: ConnectTheDots, pairs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which outputs differ between some two minimisers where the given pairs of neighbours are aligned; shape (T,).
+
+    That are those with a curvature at both of a pair that rounding does not explain, however small beside the others'.
+    """
     moves = np.zeros(dots.n_outputs, dtype=np.bool_)
-    runs = np.flatnonzero(dots.aligned)
-    for part in np.array_split(runs, 1 + len(runs) // 4096):
-        moves |= (np.abs(dots.directions_at(part)) > ALIGNMENT_CAP).any(axis=0)
-        if moves.all():
-            break
+    for start, stop in blocks(len(pairs), dots.n_outputs):
+        if pairs[start:stop].any() and not moves.all():
+            bends = np.abs(dots.curvatures(start, stop + 1)) > curvature_errors(dots, start, stop + 1, LABEL_ROUNDING)
+            moves |= (bends[1:] & bends[:-1])[pairs[start:stop]].any(axis=0)
     return moves
 
 
@@ -95,9 +99,11 @@ def _random_minimiser(dots: ConnectTheDots, rng: np.random.Generator) -> ReLUNet
     both = back + ahead
     share = np.divide(ahead, both, out=np.ones_like(both), where=both > 0)
     where = np.concatenate([knots, centre - back, centre + ahead])
-    masses = np.concatenate([(high - low) * m, share * mass, (1 - share) * mass])
-    owner = np.concatenate([np.arange(len(m)), gap, gap])
-    return _network_of_kinks(dots, where, masses, owner)
+    delta = dots.curvatures(0, len(m))
+    moved = (1 - high)[gap, None] * delta[gap] + low[gap + 1, None] * delta[gap + 1]
+    return _network_of_kinks(
+        dots, where, [(high - low)[:, None] * delta, share[:, None] * moved, (1 - share)[:, None] * moved]
+    )
 
 
 def sparsest(dots: ConnectTheDots) -> ReLUNetwork:
@@ -114,18 +120,26 @@ def sparsest(dots: ConnectTheDots) -> ReLUNetwork:
     paired = leads & np.append(dots.aligned, False)[: len(m)]
     alone = np.flatnonzero(leads & ~paired)
     pair = np.flatnonzero(paired)
-    mass = m[pair] + m[pair + 1]
-    crossing = knots[pair] + (knots[pair + 1] - knots[pair]) * (m[pair + 1] / mass)
-    where = np.concatenate([knots[alone], crossing])
-    return _network_of_kinks(dots, where, np.concatenate([m[alone], mass]), np.concatenate([alone, pair]))
+    crossing = knots[pair] + (knots[pair + 1] - knots[pair]) * (m[pair + 1] / (m[pair] + m[pair + 1]))
+    kept, merged = np.concatenate([alone, pair]), np.concatenate([alone, pair + 1])
+    jumps = _curvatures_at(dots, kept)
+    jumps[len(alone) :] += _curvatures_at(dots, merged[len(alone) :])
+    return _network_of_kinks(dots, np.concatenate([knots[alone], crossing]), [jumps])
 
 
-def _network_of_kinks(dots: ConnectTheDots, where: Array, masses: Array, owner: NDArray[np.intp]) -> ReLUNetwork:
-    """Build the network with curvature masses times the direction of their owners, left piece as f_D's."""
-    keep = masses > 0
-    order = np.argsort(where[keep], kind="stable")
-    where, masses, owner = where[keep][order], masses[keep][order], owner[keep][order]
-    directions = dots.directions_at(owner)
+def _curvatures_at(dots: ConnectTheDots, points: NDArray[np.intp]) -> Array:
+    """Curvatures at some inner points; shape (len(points), T)."""
+    return dots.norms[points][:, None] * dots.directions_at(points)
+
+
+def _network_of_kinks(dots: ConnectTheDots, where: Array, jumps: Sequence[Array]) -> ReLUNetwork:
+    """Build the network with given slope jumps at some places, left piece as f_D's.
+
+    Where jumps of neighbours are added, that is their sum, not one's direction: the function is f_D again beyond both.
+    """
+    V = np.vstack(jumps)
+    keep = V.any(axis=1)
+    where, V = where[keep], V[keep]
+    order = np.argsort(where, kind="stable")
     slope = dots.slopes(0, 1)[0]
-    V = (masses[:, None] * directions).T
-    return ReLUNetwork(np.ones((len(where), 1)), -where, V, slope[:, None], dots.offset(slope))
+    return ReLUNetwork(np.ones((len(order), 1)), -where[order], V[order].T, slope[:, None], dots.offset(slope))
