@@ -23,8 +23,8 @@ def check_files(folder: Path, name: str, verdict: Verdict) -> None:
     assert not re.search(r"(?<!\\)[%&#]", caption)
 
 
-def drawn_by_command(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> FigureData:
-    """Let `vvnorm figures --quick` draw a figure, which has to show what it is known to show; return its data."""
+def drawn_by_command(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> FigureData:
+    """Let `vvnorm figures` draw a figure, which has to show what it is known to show; return its data."""
     found: list[FigureData] = []
     draw = plotting.draw_figure
 
@@ -35,7 +35,7 @@ def drawn_by_command(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -
     with monkeypatch.context() as patch:
         patch.setattr(plotting, "draw_figure", note)
         with pytest.raises(SystemExit) as stop:
-            main(["figures", "--quick", name, "--out", str(folder)])
+            main(["figures", *options, name, "--out", str(folder)])
     (data,) = found
     assert data.complaints == []
     assert stop.value.code == 0, data.verdict

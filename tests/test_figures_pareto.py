@@ -37,7 +37,7 @@ def synthetic(monkeypatch, **weightings):
 
 
 def test_the_figure_holds_without_complaints_and_is_drawn(tmp_path, monkeypatch):
-    data = drawn_by_command("pareto", tmp_path, monkeypatch)
+    data = drawn_by_command("pareto", tmp_path, monkeypatch, "--quick")
     assert data.verdict is Verdict.HOLDS
     found = data.values["trained"]["sum of losses"]
     assert np.all(found["excess"][:, 0] <= found["excess"][:, 1])

@@ -5,21 +5,21 @@ from figure_files import drawn_by_command
 
 from figures import joint_or_separate, weights
 from vvnorm import Verdict
-from vvnorm.plotting import draw_figure, load_figure
 from vvnorm.training.comparison import JOINT, SAME_WIDTH
 
 
 def test_the_figure_of_weights_is_drawn_from_shares(tmp_path, monkeypatch):
-    data = drawn_by_command("weights", tmp_path, monkeypatch)
+    data = drawn_by_command("weights", tmp_path, monkeypatch, "--quick")
     for shares in data.values["shares"].values():
         np.testing.assert_allclose(shares.sum(axis=2), 1)
         assert shares.shape == (len(data.values["steps"]), 2, 3)
     assert data.verdict is Verdict.SUPPORTED
 
 
-def test_the_full_figure_is_drawn_from_the_study(tmp_path):
-    data = draw_figure(load_figure("joint_or_separate"), tmp_path)
-    assert data.complaints == []
+def test_the_full_figure_is_drawn_from_the_study_and_its_negative_finding_is_expected(tmp_path, monkeypatch, capsys):
+    data = drawn_by_command("joint_or_separate", tmp_path, monkeypatch)
+    assert data.verdict is Verdict.NOT_SUPPORTED
+    assert capsys.readouterr().out.startswith("joint_or_separate: NOT_SUPPORTED, as expected; ")
     lines = data.values["lines"]
     assert {line["data"] for line in lines} == {"breast_cancer", "digits_overlaid", "digits_multilabel", "linnerud"}
     assert all(line["seeds"] == 10 for line in lines)
