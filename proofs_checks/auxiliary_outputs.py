@@ -111,7 +111,14 @@ class Comparison:
         if logs is None:
             return ["a network is not certified"]
         lower, upper = self._interval(logs)
-        return interval_complaints(result, lower, upper, self.rounding * upper if math.isfinite(upper) else 0.0)
+        found = interval_complaints(result, lower, upper, self.rounding * upper if math.isfinite(upper) else 0.0)
+        return found + self._measure_complaints(instance, result.certificate)
+
+    def _measure_complaints(self, instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
+        """Compare the measure itself both ways on the first data set: a factor would cancel in ratios."""
+        network = unpack_all(f"outputs{instance['outputs'][0]}", arrays)[0]
+        one, other = (measure(network, instance, 0) for measure in (self.measure, self.measure_again))
+        return [] if abs(one - other) <= self.rounding * other else [f"the measure is {one!r}; computed again, {other!r}"]
 
     def _log_ratios(self, instance: Instance, arrays: Mapping[str, Any], measure: Measure) -> Array | None:
         """Logarithms of the ratios by data sets; None if a network is not certified."""

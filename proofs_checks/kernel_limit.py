@@ -14,8 +14,8 @@ dual, are linear in the label, and those of kernel regression.
 What breaks. With one auxiliary output the kernel of what it uses neurons for gives another function.
 
 Certificate. The `design`, the network that interpolates the `basis` of labels, with the `dual` that proves its cost
-minimal; the output for the label of interest is a combination of its outputs. (With one auxiliary output the design is
-the network of both.)
+minimal; the `output` for the label of interest is a combination of its outputs. (With one auxiliary output design and
+output are the network of both.)
 """
 
 from typing import Any
@@ -72,7 +72,7 @@ def check(instance: Instance) -> Result:
         design = interpolate(X, Y, tol=_SOLVED)
         basis, output, weights = Y, design.network, None
     kernel = kernel_solution(output, X, Y[:, 0], weights=weights)
-    certificate = pack("design", design.network) | {"dual": design.dual, "basis": basis}
+    certificate = pack("design", design.network) | {"dual": design.dual, "basis": basis} | pack("output", output)
     interval = _interval(instance, certificate, kernel)
     return conclude(CLAIMED, *interval, certificate, **design.provenance)
 
@@ -97,7 +97,7 @@ def _interval(instance: Instance, arrays: Any, kernel: ReLUNetwork) -> tuple[flo
     """Interval of the distance over the range of the labels; nothing is known of it unless the design is optimal."""
     if not optimal(unpack("design", arrays), instance["X"], arrays["basis"], arrays["dual"]):
         return 0.0, np.inf
-    found = function_distance(_output(instance, arrays), kernel, instance["X"], n=1024)
+    found = function_distance(unpack("output", arrays), kernel, instance["X"], n=1024)
     distance = found.rms.mean / float(np.ptp(instance["Y"][:, 0]))
     return distance - _ROUNDING, distance + _ROUNDING
 
@@ -115,6 +115,9 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         return ["the design has other labels"]
     else:
         weights = weights_of_others(design)
+    combined, output = _output(instance, arrays)(X), unpack("output", arrays)(X)
+    if not np.all(np.abs(combined[:, 0] - output[:, 0]) <= _ROUNDING * np.ptp(Y[:, 0])):
+        return ["the output is not the combination of the design's outputs"]
     lower, upper = _interval(instance, arrays, kernel_interpolant(design, X, Y[:, 0], weights))
     return interval_complaints(result, lower, upper, 2 * _ROUNDING)
 

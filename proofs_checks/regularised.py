@@ -132,16 +132,25 @@ def is_convex(instance: Instance) -> bool:
 
 def losses_by_output(instance: Instance, fitted: Array) -> Array:
     """Weighted sum of losses of fitted values (N, T), for each output; shape (T,)."""
-    totals = []
-    for t, name in enumerate(instance["losses"]):
-        u, y, w = fitted[:, t], instance["Y"][:, t], instance["weights"][:, t]
-        if name.startswith(CUT):
-            values = np.nan_to_num(np.minimum((u - y) ** 2, cut_of(name) ** 2) / 2)
-        else:
-            loss = as_loss(name)
-            values = loss.value(u, canonical_labels(y[:, None], [loss])[:, 0])
-        totals.append(float(w @ values))
-    return np.array(totals)
+    columns = zip(instance["losses"], fitted.T, instance["Y"].T, instance["weights"].T, strict=True)
+    return np.array([w @ np.nan_to_num(_loss(name, u, y)) for name, u, y, w in columns])
+
+
+def _loss(name: str, u: Array, y: Array) -> Array:
+    """Evaluate a loss by its formula, none of it the library's; classes are 0 and 1. NaN where the label is missing."""
+    kind, _, parameter = name.partition(":")
+    if kind == "logistic":
+        return np.logaddexp(0.0, u) - y * u
+    if kind == "hinge":
+        return np.maximum(0.0, 1 - (2 * y - 1) * u)
+    if kind == "one_class":
+        nu = float(parameter)
+        return np.where(u < y, nu * (y - u), (1 - nu) * (u - y)) + 0 * y
+    square = (u - y) ** 2 / 2
+    if kind == "huber":
+        delta = float(parameter)
+        return np.where(np.abs(u - y) > delta, delta * (np.abs(u - y) - delta / 2), square)
+    return np.minimum(square, cut_of(name) ** 2 / 2) if name.startswith(CUT) else square
 
 
 def cut_of(name: str) -> float:

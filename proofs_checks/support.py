@@ -48,6 +48,16 @@ def generic_data(rng: np.random.Generator, *, outputs: int | None = None, most: 
     return as_instance(random_dataset(n, T, rng, spacing=spacing, x_scale=x_scale, y_scale=y_scale))
 
 
+def nearly_aligned_data(rng: np.random.Generator) -> dict[str, Any]:
+    """Draw two outputs whose neighbouring curvatures are 1e-8 to 1e-4 apart in angle: nearly aligned, and not aligned."""
+    n = int(rng.integers(5, 12))
+    x = np.cumsum(rng.integers(1, 5, n)).astype(np.float64)
+    angles = np.cumsum(10.0 ** rng.uniform(-8, -4, n - 2)) + rng.uniform(0, 2 * np.pi)
+    jumps = rng.uniform(1, 3, (n - 2, 1)) * np.column_stack([np.cos(angles), np.sin(angles)])
+    slopes = np.cumsum(np.vstack([rng.standard_normal(2), jumps]), axis=0)
+    return {"x": x, "Y": np.cumsum(np.vstack([np.zeros(2), slopes * np.diff(x)[:, None]]), axis=0)}
+
+
 def as_instance(data: Dataset) -> dict[str, Any]:
     """Sorted inputs x (N,) and labels Y (N, T) of a data set without conflicting repeats."""
     x, Y = sorted_univariate(data.X, data.Y)

@@ -150,6 +150,8 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     again = pack("second", _turned(unpack("first", arrays)))
     if not all(np.array_equal(again[name], arrays[name]) for name in again):
         return ["the second network is not the first one turned"]
+    if len({f.W.tobytes() for f in unpack_all("seeds", arrays)}) < SEEDS:
+        return ["two seeds gave one network"]
     measured = _distances(instance, arrays, lambda f, X, y: kernel_interpolant(f, X, y, weights_of_others(f)))
     return interval_complaints(result, *_interval(measured), 2 * _ROUNDING)
 

@@ -18,6 +18,7 @@ import numpy as np
 from proofs_checks.support import (
     aligned_neighbours,
     generic_data,
+    nearly_aligned_data,
     pack,
     real_instances,
     rechecked,
@@ -37,9 +38,12 @@ _ROUNDING = 1e5 * EPS  # of evaluating two networks, relative to the labels
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Labels with a density and two or more outputs (probability 1), or one output whose curvatures alternate in sign."""
-    if rng.random() < 0.8:
+    """Labels with a density and two outputs or more (probability 1); curvatures nearly aligned; or of alternating sign."""
+    kind = rng.random()
+    if kind < 0.6:
         return generic_data(rng)
+    if kind < 0.8:
+        return nearly_aligned_data(rng)
     n = int(rng.integers(4, 20))
     return {
         "x": np.cumsum(rng.integers(1, 5, n)).astype(float),

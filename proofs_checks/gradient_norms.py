@@ -1,0 +1,140 @@
+"""Mean and largest gradient norm over a region are what summing over its cells gives, exactly.
+
+Claim. Where the kinks of all neurons are parallel to the sides of a rectangle, they cut it into rectangular cells. The mean
+over the rectangle of ||grad f_1|| is the sum over cells of the gradient's norm times the cell's share of the area, and the
+largest is that of a cell. A rotation of the rectangle changes neither.
+
+Hypothesis. The kinks are parallel to the sides of the rectangle.
+
+Source. The definitions; a control of what the claims on smoothness are measured by.
+
+What breaks. Kinks in other directions cut cells into parts of different gradient.
+
+Certificate. What the measures found: `mean` and `largest`, and `sampled`, the interval by quasi-Monte Carlo.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from proofs_checks.support import pack, rechecked, unpack
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.measures import max_gradient_norm, mean_gradient_norm
+from vvnorm.network import ReLUNetwork
+
+CLAIMED = (-np.inf, 1e-9)
+
+_ROUNDING = 1e-10
+_SURE = 1 - 1e-6  # confidence of the sampled interval: it misses in one of a million draws
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """A rectangle of any size, turned by any angle, and up to 12 neurons with kinks parallel to its sides."""
+    K = int(rng.integers(2, 13))
+    sides, angle = 10.0 ** rng.uniform(-3, 3, 2), rng.uniform(0, 2 * np.pi)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    along = np.eye(2)[rng.integers(0, 2, K)] * rng.choice([-1.0, 1.0], (K, 1)) / sides
+    return _instance(along, rng.uniform(-1, 1, K), turn, sides, rng)
+
+
+def draw_oblique(rng: np.random.Generator) -> Instance:
+    """The same with kinks in random directions."""
+    instance = draw(rng)
+    K, angles = len(instance["network.b"]), rng.uniform(0.2, np.pi / 2 - 0.2, len(instance["network.b"]))
+    oblique = np.column_stack([np.cos(angles), np.sin(angles)]) / instance["sides"]
+    return _instance(oblique, 0.2 * rng.uniform(-1, 1, K), instance["turn"], instance["sides"], rng)
+
+
+def _instance(W: Array, b: Array, turn: Array, sides: Array, rng: np.random.Generator) -> dict[str, Any]:
+    """Weights W (K, 2) and b (K,), in coordinates along the sides, of the rectangle [-sides, sides]; then all is turned."""
+    V, A = rng.standard_normal((1, len(b))), rng.standard_normal((1, 2)) / sides
+    network = ReLUNetwork(W @ turn.T, b, V, A @ turn.T, np.zeros(1))
+    return {**pack("network", network), "turn": turn, "sides": sides}
+
+
+def check(instance: Instance) -> Result:
+    """Measure, and sum over the cells."""
+    f, corners = unpack("network", instance), _corners(instance)
+    mean = mean_gradient_norm(f, corners, exact=True)
+    largest = max_gradient_norm(f, corners)
+    sampled = mean_gradient_norm(f, corners, n=1024, confidence=_SURE)
+    certificate = {
+        "mean": np.array([mean.mean]),
+        "largest": np.array([largest.low, largest.high]),
+        "sampled": np.array([sampled.low, sampled.high]),
+    }
+    return conclude(CLAIMED, *_interval(instance, certificate), certificate)
+
+
+def _corners(instance: Instance) -> Array:
+    signs = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]])
+    corners: Array = signs * instance["sides"] @ instance["turn"].T
+    return corners
+
+
+def _by_cells(instance: Instance) -> tuple[float, float]:
+    """Mean and largest of ||grad f||, cell by cell between kinks that are parallel to a side."""
+    f, turn, sides = unpack("network", instance), instance["turn"], instance["sides"]
+    W, A = f.W @ turn * sides, f.A @ turn * sides  # of the square [-1, 1]^2
+    cuts = []
+    for side in range(2):
+        parallel = np.abs(W[:, 1 - side]) <= 1e-9 * np.abs(W[:, side])
+        kinks = -f.b[parallel] / W[parallel, side]
+        cuts.append(np.unique([-1, 1, *kinks[np.abs(kinks) < 1]]))
+    total = largest = 0.0
+    for x0, x1 in zip(cuts[0], cuts[0][1:], strict=False):
+        for y0, y1 in zip(cuts[1], cuts[1][1:], strict=False):
+            middle = np.array([x0 + x1, y0 + y1]) / 2
+            gradient = A[0] + np.where(W @ middle + f.b > 0, f.V[0], 0.0) @ W
+            size = float(np.hypot(*(gradient / sides)))
+            total, largest = total + size * (x1 - x0) * (y1 - y0) / 4, max(largest, size)
+    return total, largest
+
+
+def _interval(instance: Instance, arrays: Any) -> tuple[float, float]:
+    """Interval of the largest relative deviation of a measure from the sums over cells."""
+    mean, largest = _by_cells(instance)
+    low, high = arrays["sampled"]
+    outside = max(low - mean, mean - high, 0.0) if low <= high else np.inf
+    errors = [abs(arrays["mean"][0] - mean) / mean, *np.abs(arrays["largest"] - largest) / largest, outside / mean]
+    return float(max(errors)) - _ROUNDING, float(max(errors)) + _ROUNDING
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Sum over the cells again; the sampled interval must be one of samples, neither a point nor everything."""
+    arrays = result.certificate
+    found = interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
+    low, high = arrays["sampled"]
+    if _is_curved(instance) and not 0 < high - low < 0.5 * high:
+        found.append(f"the sampled interval is [{low!r}, {high!r}]")
+    return found
+
+
+def _is_curved(instance: Instance) -> bool:
+    """Whether the gradient varies visibly over the rectangle."""
+    mean, largest = _by_cells(instance)
+    return largest > 1.01 * mean
+
+
+def _parallel(instance: Instance) -> bool:
+    W = instance["network.W"] @ instance["turn"] * instance["sides"]
+    return bool(np.all(np.abs(W).min(axis=1) <= 1e-9 * np.abs(W).max(axis=1)))
+
+
+CLAIM = Claim(
+    id="gradient_norms",
+    statement="mean and largest gradient norm over a rectangle are those of its cells, where kinks are parallel to sides",
+    source="the definitions",
+    kind="equality",
+    quantity="largest relative deviation of mean, largest and sampled gradient norm from the sums over cells",
+    claimed=CLAIMED,
+    hypotheses={"kinks_parallel_to_sides": _parallel},
+    draw=draw,
+    violate={"kinks_parallel_to_sides": draw_oblique},
+    on_violation={"kinks_parallel_to_sides": (Verdict.VIOLATED, "oblique kinks cut the cells, whose gradients vary then")},
+    check=check,
+    recheck=rechecked(recheck),
+    draws=200,
+    quick_draws=20,
+)

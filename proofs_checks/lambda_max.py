@@ -1,0 +1,155 @@
+"""The best fit is affine exactly from lambda_max on, the largest response of a neuron to what affine functions leave.
+
+Claim. Let R = Y - (the least-squares affine function of X). The fit with the squared loss and lam VV is affine if and only
+if lam >= max over ||w|| = 1 and b of ||sum_i R_i relu(w.x_i + b)||.
+
+Hypothesis. Networks have a skip connection.
+
+Source. Optimality conditions of a convex problem; new for several outputs. Adding a neuron of size s to the affine function
+changes the loss by -s times its response, to first order, and costs lam s.
+
+What breaks. Without a skip connection constants are what is free, and neurons have to make up for a slope as well.
+
+Certificate. The `residuals` R, the `neuron` (w, b) of the largest response, which bounds lambda_max from below, and
+`lambda_max`. From above R itself does: the verifier bounds the response of every neuron (for one input, kinks at the data
+decide, since responses are convex in between).
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from proofs_checks.support import planar_instances, real_instances, rechecked
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.fitting import lambda_max
+from vvnorm.neuron_bound import neuron_bound
+
+CLAIMED = (-1e-6, 1e-6)
+
+_ROUNDING = 1e-9
+_ANGLES = 720
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """One or two inputs at any scale, one to three outputs."""
+    n, d, T = int(rng.integers(6, 15)), int(rng.integers(1, 3)), int(rng.integers(1, 4))
+    x_scale, y_scale = 10.0 ** rng.uniform(-4, 4, 2)
+    X, Y = rng.standard_normal((n, d)), rng.standard_normal((n, T))
+    return {"X": x_scale * X, "Y": y_scale * Y, "skip": True}
+
+
+def draw_without_skip(rng: np.random.Generator) -> Instance:
+    """The same with a trend, and without a skip connection."""
+    instance = draw(rng)
+    X, Y = instance["X"], instance["Y"]
+    return {**instance, "Y": Y + 2 * np.std(Y) * X[:, :1] / np.std(X), "skip": False}
+
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+
+def check(instance: Instance) -> Result:
+    """Ask for lambda_max, find the neuron that responds most, and compare."""
+    X, Y = instance["X"], instance["Y"]
+    residuals = _residuals(X, Y)
+    certificate = {
+        "residuals": residuals,
+        "neuron": _neuron(X, residuals),
+        "lambda_max": np.array([lambda_max(X, Y, skip=instance["skip"])]),
+    }
+    return conclude(CLAIMED, *_interval(instance, certificate), certificate)
+
+
+def _residuals(X: Array, Y: Array) -> Array:
+    free = np.column_stack([X / np.abs(X).max(), np.ones(len(X))])
+    found: Array = Y - free @ np.linalg.lstsq(free, Y, rcond=None)[0]
+    return found
+
+
+def _response(X: Array, residuals: Array, w: Array) -> tuple[float, float]:
+    """Largest response of neurons with input weight w, whose kinks lie at data points; and its b."""
+    along = X @ w
+    hidden = np.maximum(along[:, None] - along, 0.0)
+    sizes = np.linalg.norm(hidden.T @ residuals, axis=1)
+    most = int(np.argmax(sizes))
+    return float(sizes[most]), float(-along[most])
+
+
+def _neuron(X: Array, residuals: Array) -> Array:
+    """The neuron (w, b) of largest response found: in the plane by angles, the best of them refined."""
+    if X.shape[1] == 1:
+        return np.array([1.0, _response(X, residuals, np.ones(1))[1]])
+
+    def at(angle: float) -> Array:
+        return np.array([math.cos(angle), math.sin(angle)])
+
+    def less(angle: float) -> float:
+        return -_response(X, residuals, at(angle))[0]
+
+    grid, step = np.linspace(0, 2 * np.pi, _ANGLES, endpoint=False), 2 * np.pi / _ANGLES
+    tries = []
+    for angle in grid[np.argsort([less(angle) for angle in grid])[:8]]:
+        found = minimize_scalar(less, bounds=(angle - step, angle + step), method="bounded", options={"xatol": 1e-12})
+        tries.append((found.fun, found.x))
+    w = at(min(tries)[1])
+    return np.append(w, _response(X, residuals, w)[1])
+
+
+def _interval(instance: Instance, arrays: Any) -> tuple[float, float]:
+    """Interval of lambda_max / largest response - 1."""
+    X, residuals, neuron, found = instance["X"], arrays["residuals"], arrays["neuron"], float(arrays["lambda_max"][0])
+    at_least = np.linalg.norm(np.maximum(X @ neuron[:-1] + neuron[-1], 0.0) @ residuals) / np.linalg.norm(neuron[:-1])
+    at_most = at_least if X.shape[1] == 1 else neuron_bound(X, residuals)
+    return found / at_most - 1 - _ROUNDING, found / at_least - 1 + _ROUNDING
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Check the residuals' defining property, try all kinks for one input, and bound the response again."""
+    X, Y, arrays = instance["X"], instance["Y"], result.certificate
+    residuals, found = arrays["residuals"], []
+    if not abs(np.linalg.norm(arrays["neuron"][:-1]) - 1) <= _ROUNDING:
+        found.append("the neuron's input weight does not have norm 1")
+    free = np.column_stack([X / np.abs(X).max(), np.ones(len(X))])
+    fitted, size = Y - residuals, _ROUNDING * np.linalg.norm(Y)
+    straight = free @ (np.linalg.pinv(free) @ fitted)
+    if np.abs(free.T @ residuals).max() > size or np.abs(fitted - straight).max() > size:
+        found.append("the residuals are not those of the least-squares affine function")
+    if X.shape[1] == 1:
+        most = max(math.hypot(*_sums_beyond(X[:, 0], residuals, t)) for t in X[:, 0].tolist())
+        w, b = arrays["neuron"]
+        seen = np.linalg.norm(np.maximum(w * X[:, 0] + b, 0.0) @ residuals) / abs(w)
+        if not abs(seen - most) <= _ROUNDING * most:
+            found.append(f"the neuron's response is {seen!r}; the largest is {most!r}")
+    return found + interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
+
+
+def _sums_beyond(x: Array, residuals: Array, t: float) -> list[float]:
+    """sum_i R_i relu(x_i - t), output by output, term by term."""
+    return [math.fsum(r * (at - t) for at, r in zip(x.tolist(), column, strict=True) if at > t) for column in residuals.T]
+
+
+def _examples() -> dict[str, Instance]:
+    one = {name: {"X": data["x"][:, None], "Y": data["Y"], "skip": True} for name, data in real_instances().items()}
+    return one | {name: {**data, "skip": True} for name, data in planar_instances().items()}
+
+
+CLAIM = Claim(
+    id="lambda_max",
+    statement="the best fit is affine exactly from lambda_max on: the largest response of a neuron to affine residuals",
+    source="optimality conditions; several outputs new",
+    kind="equality",
+    quantity="lambda_max over the largest response of a neuron to the residuals of the best affine function, minus 1",
+    claimed=CLAIMED,
+    hypotheses={"skip_connection": lambda instance: bool(instance["skip"])},
+    draw=draw,
+    violate={"skip_connection": draw_without_skip},
+    on_violation={"skip_connection": (Verdict.VIOLATED, "without a skip connection neurons make up for the trend as well")},
+    check=check,
+    recheck=rechecked(recheck),
+    examples=_examples,
+    draws=100,
+    quick_draws=15,
+)

@@ -1,0 +1,136 @@
+"""Of all networks of VV norm C or less, the point of the Pareto front for weights a has the least weighted loss a.L.
+
+Claim. For weights a of the tasks let f be the point that `vvnorm.pareto_front` finds for the budget C. No network of VV
+norm C or less has a smaller a.L than f, up to the gap.
+
+Hypothesis. The point itself costs C or less.
+
+Source. Lagrangian duality: a fit at any price lam > 0 proves a.L >= (its objective) - lam C for all these networks.
+
+What breaks. Points that cost more lose less: the front for twice the budget lies below.
+
+Certificate. For each of the `mixtures` a, which an instance states: `values` of the point at the inputs, its `losses`, and
+values of a `rival`, the point of the front for C (the same, where the hypothesis is met). The fits at prices `lams`, by
+their values, prove the bounds with the `duals`. Losses are computed here by their formulas, costs from exact curvatures.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from proofs_checks.regularised import domain_complaints, losses_by_output, mixed_losses, solve
+from proofs_checks.support import rechecked, total_curvature
+from vvnorm.certify_regularised import certify_fit
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.front import pareto_front
+from vvnorm.tolerances import GAP
+from vvnorm.univariate import connect_the_dots
+
+CLAIMED = (-GAP, GAP)
+
+_MIXTURES = 3
+_SOLVED = 1e-7
+_ROUNDING = 1e-9
+_SAME = 1e-7  # two ways to losses and costs, relative
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Two or three tasks at distinct inputs; a budget of a tenth to half of what labels need; some positive weights."""
+    n, T = int(rng.integers(6, 16)), int(rng.integers(2, 4))
+    x, weights = np.cumsum(rng.uniform(0.1, 1, n)), rng.uniform(0.5, 2, (n, T))
+    Y, losses = mixed_losses(n, T, rng)
+    if rng.random() < 0.5:
+        Y, losses = rng.standard_normal((n, T)), ("squared",) * T
+    budget = float(rng.uniform(0.1, 0.5)) * total_curvature(x, np.nan_to_num(Y))
+    mixtures = rng.dirichlet(np.ones(T), _MIXTURES) * 0.7 + 0.3 / T
+    return {"x": x, "Y": Y, "weights": weights, "losses": losses, "mixtures": mixtures, "budget": budget, "spent": 1.0}
+
+
+def draw_dear(rng: np.random.Generator) -> Instance:
+    """The same, with squared losses, and points of the front for twice the budget."""
+    instance = draw(rng)
+    Y = rng.standard_normal(instance["Y"].shape)
+    budget = 0.2 * total_curvature(instance["x"], Y)
+    return {**instance, "Y": Y, "losses": ("squared",) * Y.shape[1], "budget": budget, "spent": 2.0}
+
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+
+def check(instance: Instance) -> Result:
+    """Trace the front; prove a bound for each mixture by a fit at the price that the front found."""
+    x, Y, budget, spent = (instance[name] for name in ("x", "Y", "budget", "spent"))
+    options: dict[str, Any] = {"loss": list(instance["losses"]), "weights": instance["weights"], "tol": _SOLVED}
+    front, rivals = (pareto_front(x, Y, c, mixtures=instance["mixtures"], **options) for c in (spent * budget, budget))
+    lams = np.array([support.lam for support in rivals.supports])
+    fits = [solve(_weighted(instance, *pair)) for pair in zip(front.mixtures, lams, strict=True)]
+    certificate = {
+        "mixtures": front.mixtures,
+        "values": np.stack([network(x) for network in front.networks]),
+        "losses": front.losses,
+        "rivals": np.stack([network(x) for network in rivals.networks]),
+        "lams": lams,
+        "fits": np.stack([network(x) for network, _, _ in fits]),
+        "duals": np.stack([dual for _, dual, _ in fits]),
+    }
+    return conclude(CLAIMED, *_interval(instance, certificate), certificate)
+
+
+def _weighted(instance: Instance, mixture: Array, lam: float) -> dict[str, Any]:
+    """The weighted sum of the task losses plus lam VV, as an instance of the claim `regularised`."""
+    return {**instance, "weights": instance["weights"] * mixture, "lam": float(lam), "skip": True}
+
+
+def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, float]:
+    """Interval of the largest deviation over mixtures: (a.L of the point - least a.L) / (least objective)."""
+    x, found = instance["x"], []
+    for a, lam, fitted, dual, U, V in zip(*(arrays[name] for name in _BY_MIXTURE), strict=True):
+        problem = _weighted(instance, a, lam)
+        convention = {"loss": list(problem["losses"]), "weights": problem["weights"]}
+        proof = certify_fit(connect_the_dots(x, fitted), x, problem["Y"], problem["lam"], dual=dual, **convention)
+        reached, rival = (float(a @ losses_by_output(instance, values)) for values in (U, V))
+        bound = max(0.0, proof.lower_bound - lam * instance["budget"])
+        found.append(((reached - rival) / proof.objective, (reached - bound) / proof.objective))
+    lower, upper = np.array(found).T
+    most = int(np.argmax(np.abs(lower + upper)))
+    return float(lower[most]) - _ROUNDING, float(upper[most]) + _ROUNDING
+
+
+_BY_MIXTURE = ("mixtures", "lams", "fits", "duals", "values", "rivals")
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Certify all bounds again by the verifier alone; compute losses and costs again."""
+    arrays, x, budget = result.certificate, instance["x"], instance["budget"]
+    found = interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
+    if not np.allclose(arrays["mixtures"], instance["mixtures"], rtol=_ROUNDING, atol=0):
+        found.append("the points are for other weights")
+    losses = np.stack([losses_by_output(instance, U) for U in arrays["values"]])
+    if losses.shape != arrays["losses"].shape or np.any(np.abs(arrays["losses"] - losses) > _SAME * losses.max()):
+        found.append("the losses are not those of the points")
+    for name, most in (("values", instance["spent"] * budget), ("rivals", budget)):
+        if max(total_curvature(x, U) for U in arrays[name]) > most * (1 + _SAME):
+            found.append(f"a point of {name} costs more than {most!r}")
+    for a, lam, dual in zip(arrays["mixtures"], arrays["lams"], arrays["duals"], strict=True):
+        found += domain_complaints(_weighted(instance, a, lam), dual)
+    return found
+
+
+CLAIM = Claim(
+    id="pareto_front",
+    statement="no network of VV norm C or less has a smaller weighted sum of task losses than the front's point",
+    source="Lagrangian duality; [SK] for the setting",
+    kind="equality",
+    quantity="(weighted loss of the front's point - least one at VV norm C) / least objective at the front's price",
+    claimed=CLAIMED,
+    hypotheses={"within_budget": lambda instance: bool(instance["spent"] <= 1)},
+    draw=draw,
+    violate={"within_budget": draw_dear},
+    on_violation={"within_budget": (Verdict.VIOLATED, "networks that cost more lose less")},
+    check=check,
+    recheck=rechecked(recheck),
+    draws=50,
+    quick_draws=8,
+)
