@@ -15,7 +15,7 @@ What breaks. With one auxiliary output the kernel of what it uses neurons for gi
 
 Certificate. The `design`, the network that interpolates the `basis` of labels, with the `dual` that proves its cost
 minimal; the `output` for the label of interest is a combination of its outputs. (With one auxiliary output design and
-output are the network of both.)
+output are from the network of both.)
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ from proofs_checks.support import (
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array
 from vvnorm.learned_kernel import kernel_solution
-from vvnorm.measures import function_distance
+from vvnorm.measures import function_distance, single_output
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import interpolate
 
@@ -72,7 +72,9 @@ def check(instance: Instance) -> Result:
         design = interpolate(X, Y, tol=_SOLVED)
         basis, output, weights = Y, design.network, None
     kernel = kernel_solution(output, X, Y[:, 0], weights=weights)
-    certificate = pack("design", design.network) | {"dual": design.dual, "basis": basis} | pack("output", output)
+    certificate = (
+        pack("design", design.network) | {"dual": design.dual, "basis": basis} | pack("output", single_output(output, 0))
+    )
     interval = _interval(instance, certificate, kernel)
     return conclude(CLAIMED, *interval, certificate, **design.provenance)
 

@@ -10,8 +10,8 @@ Source. Lagrangian duality: a fit at any price lam > 0 proves a.L >= (its object
 What breaks. Points that cost more lose less: the front for twice the budget lies below.
 
 Certificate. For each of the `mixtures` a, which an instance states: `values` of the point at the inputs, its `losses`, and
-values of a `rival`, the point of the front for C (the same, where the hypothesis is met). The fits at prices `lams`, by
-their values, prove the bounds with the `duals`. Losses are computed here by their formulas, costs from exact curvatures.
+values of a `rival`, the point of the front for C (the same, where the hypothesis is met). The `duals` of fits at the prices
+`lams` prove the `bounds`. Losses are computed here by their formulas, costs from exact curvatures.
 """
 
 from collections.abc import Mapping
@@ -65,17 +65,16 @@ def check(instance: Instance) -> Result:
     options: dict[str, Any] = {"loss": list(instance["losses"]), "weights": instance["weights"], "tol": _SOLVED}
     front, rivals = (pareto_front(x, Y, c, mixtures=instance["mixtures"], **options) for c in (spent * budget, budget))
     lams = np.array([support.lam for support in rivals.supports])
-    fits = [solve(_weighted(instance, *pair)) for pair in zip(front.mixtures, lams, strict=True)]
     certificate = {
         "mixtures": front.mixtures,
         "values": np.stack([network(x) for network in front.networks]),
         "losses": front.losses,
         "rivals": np.stack([network(x) for network in rivals.networks]),
         "lams": lams,
-        "fits": np.stack([network(x) for network, _, _ in fits]),
-        "duals": np.stack([dual for _, dual, _ in fits]),
+        "duals": np.stack([solve(_weighted(instance, *pair))[1] for pair in zip(front.mixtures, lams, strict=True)]),
     }
-    return conclude(CLAIMED, *_interval(instance, certificate), certificate)
+    certificate["bounds"], deviations = _judged(instance, certificate)
+    return conclude(CLAIMED, *_interval(deviations), certificate)
 
 
 def _weighted(instance: Instance, mixture: Array, lam: float) -> dict[str, Any]:
@@ -83,33 +82,38 @@ def _weighted(instance: Instance, mixture: Array, lam: float) -> dict[str, Any]:
     return {**instance, "weights": instance["weights"] * mixture, "lam": float(lam), "skip": True}
 
 
-def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, float]:
-    """Interval of the largest deviation over mixtures: (a.L of the point - least a.L) / (least objective)."""
-    x, found = instance["x"], []
-    for a, lam, fitted, dual, U, V in zip(*(arrays[name] for name in _BY_MIXTURE), strict=True):
+def _judged(instance: Instance, arrays: Mapping[str, Any]) -> tuple[Array, Array]:
+    """Lower bounds on a.L (M,), and intervals (M, 2) of (a.L of the point - least a.L) / (least objective)."""
+    x, bounds, found = instance["x"], [], []
+    for a, lam, dual, U, V in zip(*(arrays[name] for name in _BY_MIXTURE), strict=True):
         problem = _weighted(instance, a, lam)
         convention = {"loss": list(problem["losses"]), "weights": problem["weights"]}
-        proof = certify_fit(connect_the_dots(x, fitted), x, problem["Y"], problem["lam"], dual=dual, **convention)
+        proof = certify_fit(connect_the_dots(x, V), x, problem["Y"], problem["lam"], dual=dual, **convention)
         reached, rival = (float(a @ losses_by_output(instance, values)) for values in (U, V))
-        bound = max(0.0, proof.lower_bound - lam * instance["budget"])
-        found.append(((reached - rival) / proof.objective, (reached - bound) / proof.objective))
-    lower, upper = np.array(found).T
-    most = int(np.argmax(np.abs(lower + upper)))
-    return float(lower[most]) - _ROUNDING, float(upper[most]) + _ROUNDING
+        bounds.append(max(0.0, proof.lower_bound - lam * instance["budget"]))
+        found.append(((reached - rival) / proof.objective, (reached - bounds[-1]) / proof.objective))
+    return np.array(bounds), np.array(found)
 
 
-_BY_MIXTURE = ("mixtures", "lams", "fits", "duals", "values", "rivals")
+def _interval(deviations: Array) -> tuple[float, float]:
+    """The interval of the mixture that deviates most."""
+    lower, upper = deviations[np.argmax(np.abs(deviations.sum(axis=1)))]
+    return float(lower) - _ROUNDING, float(upper) + _ROUNDING
+
+
+_BY_MIXTURE = ("mixtures", "lams", "duals", "values", "rivals")
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Certify all bounds again by the verifier alone; compute losses and costs again."""
     arrays, x, budget = result.certificate, instance["x"], instance["budget"]
-    found = interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
-    if not np.allclose(arrays["mixtures"], instance["mixtures"], rtol=_ROUNDING, atol=0):
-        found.append("the points are for other weights")
+    bounds, deviations = _judged(instance, arrays)
+    found = interval_complaints(result, *_interval(deviations), _ROUNDING)
     losses = np.stack([losses_by_output(instance, U) for U in arrays["values"]])
-    if losses.shape != arrays["losses"].shape or np.any(np.abs(arrays["losses"] - losses) > _SAME * losses.max()):
-        found.append("the losses are not those of the points")
+    expected = {"mixtures": instance["mixtures"], "losses": losses, "bounds": bounds}
+    for name, values in expected.items():
+        if arrays[name].shape != values.shape or np.any(np.abs(arrays[name] - values) > _SAME * np.abs(values).max()):
+            found.append(f"{name} are not what follows from the rest")
     for name, most in (("values", instance["spent"] * budget), ("rivals", budget)):
         if max(total_curvature(x, U) for U in arrays[name]) > most * (1 + _SAME):
             found.append(f"a point of {name} costs more than {most!r}")

@@ -1,0 +1,103 @@
+"""Confidence intervals of ratios contain the true ratio as often as they say.
+
+Claim. Of 95 % intervals from 12 data sets with normal log-ratios, 1 to 6 % miss the true mean.
+
+Hypothesis. The data sets are independent.
+
+Source. Student (1908); a control of `vvnorm.statistics`, by which claims about averages and studies are judged.
+
+What breaks. Data sets that repeat each other count several times, and intervals are too short.
+
+Certificate. Both ends of the interval of each of 4000 studies. Misses are counted again; the interval of their rate is that
+of Clopper and Pearson.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+from scipy.stats import t as student
+
+from proofs_checks.support import CONFIDENCE, rechecked
+from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.data import Array
+from vvnorm.statistics import paired_ratio
+
+CLAIMED = (0.01, 0.06)
+
+_STUDIES, _SAMPLE, _COPIES = 4000, 12, 4
+_LEVEL = 0.95
+_SAME = 1e-9
+
+
+def draw(rng: np.random.Generator) -> Instance:
+    """Log-ratios (studies, 12), normal with a mean and deviation of any size."""
+    mean, deviation = rng.normal(), 10.0 ** rng.uniform(-2, 0.5)
+    return {"logs": rng.normal(mean, deviation, (_STUDIES, _SAMPLE)), "mean": float(mean)}
+
+
+def draw_repeated(rng: np.random.Generator) -> Instance:
+    """The same with three different data sets, four times each."""
+    instance = draw(rng)
+    return {**instance, "logs": np.repeat(instance["logs"][:, : _SAMPLE // _COPIES], _COPIES, axis=1)}
+
+
+def check(instance: Instance) -> Result:
+    """Find the interval of every study and count those that miss."""
+    found = [paired_ratio(np.exp(logs), np.ones(_SAMPLE), confidence=_LEVEL) for logs in instance["logs"]]
+    certificate = {"ends": np.log([(ratio.low, ratio.high) for ratio in found])}
+    return conclude(CLAIMED, *_interval(instance, certificate), certificate, statistical=True)
+
+
+def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, float]:
+    """Confidence interval of the rate of misses."""
+    low, high = arrays["ends"].T
+    missed = int(np.sum(~((low <= instance["mean"]) & (instance["mean"] <= high))))
+    found = binomtest(missed, _STUDIES).proportion_ci(CONFIDENCE)
+    return float(found.low), float(found.high)
+
+
+def recheck(instance: Instance, result: Result) -> list[str]:
+    """Count the misses again; compute every interval again, study by study."""
+    ends: Array = result.certificate["ends"]
+    found = interval_complaints(result, *_interval(instance, result.certificate), _SAME)
+    again = np.array([_ends(logs) for logs in instance["logs"].tolist()])
+    if ends.shape != again.shape or not np.allclose(ends, again, rtol=_SAME, atol=_SAME):
+        found.append("an interval is not that of its study")
+    return found
+
+
+def _ends(logs: list[float]) -> tuple[float, float]:
+    """Student's interval of the mean, extended on the side of the longer tail: the formula of `vvnorm.statistics`."""
+    n, mean = len(logs), statistics.fmean(logs)
+    deviation = statistics.stdev(logs)
+    skewness = sum((value - mean) ** 3 for value in logs) / deviation**3 * n / ((n - 1) * (n - 2))
+    quantile = float(student.ppf((1 + _LEVEL) / 2, n - 1))
+    more = 2 * (2 * quantile**2 + 1) / (6 * math.sqrt(n)) * skewness
+    error = deviation / math.sqrt(n)
+    return mean - error * (quantile + max(-more, 0.0)), mean + error * (quantile + max(more, 0.0))
+
+
+def _independent(instance: Instance) -> bool:
+    return bool(np.all(np.diff(np.sort(instance["logs"], axis=1), axis=1) > 0))
+
+
+CLAIM = Claim(
+    id="interval_coverage",
+    statement="of 95 % intervals of a ratio from 12 data sets with normal log-ratios, 1 to 6 % miss the truth",
+    source="Student (1908)",
+    kind="statistical",
+    quantity="rate of intervals that miss, over 4000 studies",
+    claimed=CLAIMED,
+    hypotheses={"independent_data_sets": _independent},
+    draw=draw,
+    violate={"independent_data_sets": draw_repeated},
+    on_violation={"independent_data_sets": (Verdict.NOT_SUPPORTED, "repeats look like more data than there are")},
+    check=check,
+    recheck=rechecked(recheck),
+    draws=5,
+    quick_draws=1,
+)
