@@ -103,7 +103,7 @@ def _interval(instance: Instance, arrays: Any) -> tuple[float, float]:
     X, residuals, neuron, found = instance["X"], arrays["residuals"], arrays["neuron"], float(arrays["lambda_max"][0])
     at_least = np.linalg.norm(np.maximum(X @ neuron[:-1] + neuron[-1], 0.0) @ residuals) / np.linalg.norm(neuron[:-1])
     at_most = at_least if X.shape[1] == 1 else neuron_bound(X, residuals)
-    return found / at_most - 1 - _ROUNDING, found / at_least - 1 + _ROUNDING
+    return float(found / at_most - 1 - _ROUNDING), float(found / at_least - 1 + _ROUNDING)
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
