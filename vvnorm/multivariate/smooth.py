@@ -1,9 +1,15 @@
 """Fits with smooth losses.
 
 Squared losses make one reduced problem. So does Huber's loss, since it is min over e of (u + e - y)^2 / 2 + delta |e|: a
-penalised column for each label. The logistic loss is replaced, at fitted values U, by the parabola of its own slope and
-curvature (Newton), and the reduced problem over all neurons is solved from where the last one ended. The step goes as far
-towards its solution as lowers the objective most, costs in between being bounded by convexity.
+penalised column for each label. The logistic loss is replaced, at the values of a network, by a parabola of its own slope
+and curvature (Newton), and the reduced problem over all neurons is solved from where the last one ended. The step goes as
+far towards its solution as lowers the objective most, costs in between being bounded by convexity. The first network is the
+best affine one, so that no fit is worse.
+
+*Parabolas.* Where a class is clearly missed, the loss is nearly straight: the parabola of its curvature has its lowest
+point far away and far below 0, and a solution that is accurate relative to that says nothing about the loss. Losses are
+never negative. So parabolas are given the curvature at least with which they are not negative either, slope^2 / (2 loss).
+The reduced problem's objective is then at most the true one, and its relative accuracy is that of the fit.
 
 The dual of the least-squares problem, shared among equal inputs by curvature and moved into the conjugates' domains
 (towards that of the best affine fit), bounds the objective from below:
@@ -12,13 +18,14 @@ The dual of the least-squares problem, shared among equal inputs by curvature an
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq
 from scipy.special import entr, expit
 
 from vvnorm.data import Array
@@ -35,8 +42,12 @@ _STEPS = 200
 _INNER = 0.1  # of the gap, and of the last progress: how accurately a least-squares problem is solved
 _LEAST_ACCURACY = 1e-2  # of the asked tolerance
 _LEAST_PROGRESS = 1e-13
-_CLOSE = 1e-3  # part of a step up to which its length is found
+_CLOSE = 1e-3  # relative: how accurately the length of a step is found
+_NEAREST = 1e-16  # part of the way to a trial that is none
+_ARMIJO = 0.1  # of the first-order gain: the whole way to a trial is gone if it gains as much
 _FLAT = 1e-9  # least curvature of the logistic loss
+_LEAST_PART = 1e-2  # of the curvature with which parabolas are not negative, after whole steps
+_UNDERFLOW = 1e-300  # losses below are 0
 _NARROWER = 0.2  # what the deltas of Huber losses are multiplied by, from level to level
 _NARROWEST = 1e-10  # of the labels' spread: a delta below shows in no digit of a best affine function
 _ROUGH = 1e-3  # of the delta of a level: how accurately it is solved
@@ -100,6 +111,10 @@ class Data:
         """The best affine fit."""
         return fit_affine(self)
 
+    def fitted(self, network: ReLUNetwork) -> Array:
+        """Values (N, T) of a network."""
+        return network(self.points.X)[self.points.group]
+
     def loss(self, U: Array) -> float:
         """Weighted sum of losses at values U (N, T)."""
         return float(sum(self.weights[:, t] @ loss.value(U[:, t], self.Y[:, t]) for t, loss in enumerate(self.losses)))
@@ -148,43 +163,33 @@ def fit_losses(
     **options
         `deadline` and `advance` of `vvnorm.multivariate.generation.generate`.
     """
-    if not data.direct:
-        straight = data.straight
-        inside = straight.dual * [loss.name == "logistic" for loss in data.losses]
-        largest = largest_response(data.points, inside, options.get("deadline", np.inf))
-        data = replace(data, inside=inside * min(1.0, lam / max(largest, 1e-300)))
-        values, price = straight.values, 0.0
-    else:
-        values, price = np.nan_to_num(data.Y), np.inf
-    best, accuracy, gap, rounds = None, _INNER, 1.0, 0
+    if data.direct:
+        options["max_iter"] = max_iter
+        trial = _parabolic_step(data, lam, np.nan_to_num(data.Y), tol, start, options)
+        affine = _affine_network(data)
+        objective = _objective(data, lam, affine)
+        return trial if trial.objective <= objective else replace(trial, network=affine, objective=objective)
+    data = replace(data, inside=_inside(data, lam, options.get("deadline", np.inf)))
+    best, accuracy, part, rounds = _affine_start(data, lam), _INNER, 1.0, 0
     for step in range(1, _STEPS + 1):
         options["max_iter"] = None if max_iter is None else max_iter - rounds
-        trial = _parabolic_step(data, lam, values, tol if data.direct else accuracy, start, options)
-        start = trial.start
+        values = data.fitted(best.network)
+        trial = _parabolic_step(data, lam, values, accuracy * part, start, options, part)
+        start, before = trial.start, best.objective
         rounds += 0 if trial.optimum is None else trial.optimum.rounds
-        if best is None or trial.objective < best.objective:
-            dual, lower = (best.dual, best.lower) if best and best.lower > trial.lower else (trial.dual, trial.lower)
-            best = replace(trial, dual=dual, lower=lower, steps=step)
-        elif trial.lower > best.lower:
-            best = replace(best, dual=trial.dual, lower=trial.lower, steps=step)
-        gap = best.gap
-        if gap <= tol or data.direct:
+        network, objective, whole = _advanced(data, lam, best, trial)
+        part = max(part / 10, _LEAST_PART) if whole else min(10 * part, 1.0)
+        dual, lower = max((best.dual, best.lower), (trial.dual, trial.lower), key=lambda pair: pair[1])
+        best = replace(trial, network=network, objective=objective, dual=dual, lower=lower, steps=step)
+        if best.gap <= tol or trial.status == TIME_LIMIT:
             return best
-        if trial.status == TIME_LIMIT:
-            return replace(best, status=trial.status)
         if max_iter is not None and rounds >= max_iter:
             return replace(best, status="round limit")
-        ahead = trial.network(data.points.X)[data.points.group]
-        price_ahead = lam * cost(trial.network, data.points.convention)
-        part = _step_length(data, values, price, ahead, price_ahead)
-        before = data.loss(values) + price
-        values, price = values + part * (ahead - values), price + part * (price_ahead - price)
         # What a step gains must show above the inaccuracy of the next one.
-        progress = 1 - (data.loss(values) + price) / before if before > 0 else 0.0
+        progress = 1 - objective / before if before > 0 else 0.0
         if progress < _LEAST_PROGRESS and accuracy <= _LEAST_ACCURACY * tol:
             return replace(best, status="rounding is the limit")
-        accuracy = max(_INNER * min(gap, max(progress, accuracy / 10)), _LEAST_ACCURACY * tol)
-    assert best is not None
+        accuracy = max(_INNER * min(best.gap, max(progress, accuracy / 10)), _LEAST_ACCURACY * tol)
     return replace(best, status="step limit")
 
 
@@ -217,8 +222,7 @@ def fit_affine(data: Data) -> Straight:
             curvature, targets = _parabolas(level, values)
             coefficients_ahead = level.reduction(0.0, curvature, targets).best_affine()
             ahead = (data.points.affine @ coefficients_ahead)[data.points.group]
-            searched = _step_length(level, values, 0.0, np.where(curved, ahead, values), 0.0) if curved.any() else 1.0
-            part = np.where(curved, searched, 1.0)
+            part = np.array([_part_of_output(level, values, ahead, t) if curved[t] else 1.0 for t in range(len(curved))])
             change = np.max(np.abs(part * (ahead - values)), axis=0)
             coefficients = coefficients + part * (coefficients_ahead - coefficients)
             values = values + part * (ahead - values)
@@ -237,11 +241,40 @@ def fit_affine(data: Data) -> Straight:
 
 def best_affine(data: Data, lam: float) -> Fitted:
     """Return the best affine function as the fit that it is for large lam."""
-    A, c = data.points.free_part(data.straight.coefficients)
-    network = ReLUNetwork(np.zeros((0, A.shape[1])), np.zeros(0), np.zeros((len(c), 0)), A, c)
+    network = _affine_network(data)
     dual, lower = _moved_into_domains(data, data.straight.dual, lam)
-    objective = data.loss(network(data.points.X)[data.points.group])
+    objective = _objective(data, lam, network)
     return Fitted(network, objective, min(lower, objective), dual, None, 1, "lam is far above lam_max")
+
+
+def _part_of_output(data: Data, values: Array, ahead: Array, t: int) -> float:
+    """Part of the way between values (N, T) at which the loss of output t is least."""
+    change, y = ahead[:, t] - values[:, t], np.nan_to_num(data.Y[:, t])
+    forces = data.weights[:, t] * change
+
+    def slope(part: float) -> float:
+        return float(forces @ _slope(data.losses[t], values[:, t] + part * change, y))
+
+    return _step_length(slope)
+
+
+def _affine_network(data: Data) -> ReLUNetwork:
+    A, c = data.points.free_part(data.straight.coefficients)
+    return ReLUNetwork(np.zeros((0, A.shape[1])), np.zeros(0), np.zeros((len(c), 0)), A, c)
+
+
+def _affine_start(data: Data, lam: float) -> Fitted:
+    """Return the best affine function with the bound that the dual inside the domains gives."""
+    assert data.inside is not None
+    network = _affine_network(data)
+    objective, (dual, lower) = _objective(data, lam, network), _moved_into_domains(data, data.inside, lam)
+    return Fitted(network, objective, min(lower, objective), dual, None, 0, "")
+
+
+def _inside(data: Data, lam: float, deadline: float) -> Array:
+    """Dual (N, T) of the best affine functions of logistic outputs, made small enough for lam."""
+    inside: Array = data.straight.dual * [loss.name == "logistic" for loss in data.losses]
+    return inside * min(1.0, lam / max(largest_response(data.points, inside, deadline), 1e-300))
 
 
 def _widened(loss: Loss, width: float) -> Loss:
@@ -287,26 +320,54 @@ def largest_response(points: Points, dual: Array, deadline: float = np.inf) -> f
     return float(np.max(responses, initial=0.0)) * points.unit * size
 
 
-def _step_length(data: Data, values: Array, price: float, ahead: Array, price_ahead: float) -> float:
-    """Part of the way to go. Costs are convex: on the way it is at most the same part of the way between the two prices."""
+def _advanced(data: Data, lam: float, best: Fitted, trial: Fitted) -> tuple[ReLUNetwork, float, bool]:
+    """Go from the best network towards the trial as far as that lowers the objective most.
 
-    def objective(part: float) -> float:
-        return data.loss(values + part * (ahead - values)) + price + part * (price_ahead - price)
+    Returns the network, its objective, and whether the whole way was good enough.
+    """
+    values, ahead = data.fitted(best.network), data.fitted(trial.network)
+    dearer = lam * (cost(trial.network, data.points.convention) - cost(best.network, data.points.convention))
 
-    here, there = objective(0.0), objective(1.0)
-    if there <= min(here, objective(1.0 - _CLOSE)):  # convex: lower nowhere before
+    def slope(part: float) -> float:
+        """Of a bound: costs are convex, on the way at most the same part of the way between the two."""
+        return float(np.sum(_slopes(data, values + part * (ahead - values)) * (ahead - values))) + dearer
+
+    if trial.objective <= best.objective + _ARMIJO * min(slope(0.0), 0.0):
+        return trial.network, trial.objective, True
+    between = _between(best.network, trial.network, _step_length(slope))
+    objective = _objective(data, lam, between)
+    if trial.objective <= min(objective, best.objective):
+        return trial.network, trial.objective, False
+    return (between, objective, False) if objective < best.objective else (best.network, best.objective, False)
+
+
+def _between(f: ReLUNetwork, g: ReLUNetwork, part: float) -> ReLUNetwork:
+    """(1 - part) f + part g; neurons that both have become one."""
+    W, V = np.vstack([f.W, g.W]), np.hstack([(1 - part) * f.V, part * g.V])
+    kinks, place = np.unique(np.column_stack([W, np.concatenate([f.b, g.b])]), axis=0, return_inverse=True)
+    joined = np.zeros((len(kinks), len(V)))
+    np.add.at(joined, place.ravel(), V.T)
+    A, c = (1 - part) * f.A + part * g.A, (1 - part) * f.c + part * g.c
+    return ReLUNetwork(kinks[:, :-1], kinks[:, -1], joined.T, A, c)
+
+
+def _step_length(slope: Callable[[float], float]) -> float:
+    """Part of the way, at most 1, to where a convex function of it is least, from its derivative."""
+    if slope(1.0) <= 0:
         return 1.0
-    found = minimize_scalar(objective, bounds=(0.0, 1.0), method="bounded", options={"xatol": _CLOSE})
-    if there <= min(here, float(found.fun)):
-        return 1.0
-    return float(found.x) if found.fun < here else 0.0
+    above = 1.0
+    while slope(above / 10) > 0:
+        above /= 10
+        if above < _NEAREST:
+            return 0.0
+    return float(brentq(slope, above / 10, above, xtol=_CLOSE * above))
 
 
 def _parabolic_step(
-    data: Data, lam: float, values: Array, tol: float, start: Start | None, options: Any
+    data: Data, lam: float, values: Array, tol: float, start: Start | None, options: Any, part: float = 1.0
 ) -> Fitted:  # fmt: skip
-    """Minimise with the parabolas at these values (N, T) in place of the losses."""
-    curvature, targets = _parabolas(data, values, split=True)
+    """Minimise with the parabolas at these values (N, T) in place of the losses; `part` as in `_parabolas`."""
+    curvature, targets = _parabolas(data, values, part, split=True)
     reduction = data.squared.at(lam) if data.squared else data.reduction(lam, curvature, targets)
     squares = reduction.squares
     if squares.affine:
@@ -320,8 +381,12 @@ def _parabolic_step(
     share = np.divide(curvature, reduction.weights[group], out=np.zeros_like(curvature), where=curvature > 0)
     dual = curvature * (targets - reduction.labels[group]) + share * at_points[group]
     dual, lower = _moved_into_domains(data, dual, lam)
-    objective = data.loss(network(data.points.X)[group]) + lam * cost(network, data.points.convention)
+    objective = _objective(data, lam, network)
     return Fitted(network, objective, min(lower, objective), dual, optimum, 1, status)
+
+
+def _objective(data: Data, lam: float, network: ReLUNetwork) -> float:
+    return data.loss(data.fitted(network)) + lam * cost(network, data.points.convention)
 
 
 def cost(network: ReLUNetwork, convention: Convention) -> float:
@@ -329,24 +394,42 @@ def cost(network: ReLUNetwork, convention: Convention) -> float:
     return network.vv_norm_with_bias if convention.penalise_bias else network.vv_norm
 
 
-def _parabolas(data: Data, values: Array, *, split: bool = False) -> tuple[Array, Array]:
+def _parabolas(data: Data, values: Array, part: float = 1.0, *, split: bool = False) -> tuple[Array, Array]:
     """Curvatures, weights included, and lowest points of parabolas that touch the losses at values (N, T).
 
-    If `split`, the Huber loss is left to the reduced problem, which needs its parabola only.
+    Those of logistic losses have the loss's own curvature, but at least this part of the curvature with which they are not
+    negative: their lowest values are at least (1 - 1 / part) times the loss. If `split`, the Huber loss is left to the
+    reduced problem, which needs its parabola only.
     """
     curvature, targets = np.empty_like(values), np.empty_like(values)
     for t, loss in enumerate(data.losses):
         u, y = values[:, t], np.nan_to_num(data.Y[:, t])
+        slope, h = _slope(loss, u, y), np.ones_like(u)
         if loss.name == "logistic":
-            h, slope = np.maximum(expit(u) * expit(-u), _FLAT), np.where(y > 0, -expit(-u), expit(u))
-        elif loss.name == "huber" and not split:
+            positive = slope * (slope / np.maximum(2 * loss.value(u, y), _UNDERFLOW))
+            h = np.maximum(np.maximum(expit(u) * expit(-u), part * positive), _FLAT)
+        elif loss.name == "huber":
             off = np.abs(u - y)
-            h = np.divide(loss.parameter, off, out=np.ones_like(off), where=off > loss.parameter)
-            slope = np.clip(u - y, -loss.parameter, loss.parameter)
-        else:
-            h, slope = np.ones_like(u), u - y
+            if split:
+                slope = u - y
+            else:
+                h = np.divide(loss.parameter, off, out=h, where=off > loss.parameter)
         curvature[:, t], targets[:, t] = data.weights[:, t] * h, u - slope / h
     return curvature, targets
+
+
+def _slope(loss: Loss, u: Array, y: Array) -> Array:
+    """Derivative of a smooth loss."""
+    if loss.name == "logistic":
+        return np.where(y > 0, -expit(-u), expit(u))
+    limit = loss.parameter if loss.name == "huber" else math.inf
+    return np.clip(u - y, -limit, limit)
+
+
+def _slopes(data: Data, values: Array) -> Array:
+    """Derivatives (N, T) of the weighted losses at values (N, T)."""
+    columns = zip(data.losses, values.T, np.nan_to_num(data.Y).T, strict=True)
+    return data.weights * np.column_stack([_slope(loss, u, y) for loss, u, y in columns])
 
 
 def _moved_into_domains(data: Data, dual: Array, lam: float) -> tuple[Array, float]:
