@@ -45,9 +45,11 @@ _LEAST_PROGRESS = 1e-13
 _CLOSE = 1e-3  # relative: how accurately the length of a step is found
 _NEAREST = 1e-16  # part of the way to a trial that is none
 _ARMIJO = 0.1  # of the first-order gain: the whole way to a trial is gone if it gains as much
-_FLAT = 1e-9  # least curvature of the logistic loss
+_FLAT = 1e-12  # of the largest weighted curvature of an output: the least of a logistic loss
 _LEAST_PART = 1e-2  # of the curvature with which parabolas are not negative, after whole steps
 _UNDERFLOW = 1e-300  # losses below are 0
+_MOVED = 0.5  # part of its distance from the ends of its domain that an entry of the dual may be moved by
+_ORTHOGONAL = 1e-12  # relative product of a dual and a free function that is rounding
 _NARROWER = 0.2  # what the deltas of Huber losses are multiplied by, from level to level
 _NARROWEST = 1e-10  # of the labels' spread: a delta below shows in no digit of a best affine function
 _ROUGH = 1e-3  # of the delta of a level: how accurately it is solved
@@ -407,7 +409,9 @@ def _parabolas(data: Data, values: Array, part: float = 1.0, *, split: bool = Fa
         slope, h = _slope(loss, u, y), np.ones_like(u)
         if loss.name == "logistic":
             positive = slope * (slope / np.maximum(2 * loss.value(u, y), _UNDERFLOW))
-            h = np.maximum(np.maximum(expit(u) * expit(-u), part * positive), _FLAT)
+            h = np.maximum(expit(u) * expit(-u), part * positive)
+            least = _FLAT * float(np.max(data.weights[:, t] * h))
+            h = np.maximum(h, np.divide(least, data.weights[:, t], out=np.ones_like(u), where=data.weights[:, t] > 0))
         elif loss.name == "huber":
             off = np.abs(u - y)
             if split:
@@ -435,30 +439,69 @@ def _slopes(data: Data, values: Array) -> Array:
 def _moved_into_domains(data: Data, dual: Array, lam: float) -> tuple[Array, float]:
     """Move a dual (N, T) into the conjugates' domains, and return the bound on the objective that it gives.
 
-    Each output goes as far towards the dual inside as it must: where classes are separated, that is all the way. Mixed in
-    different parts, outputs may together respond by more than lam, though both duals do not; then all is shrunk, since 0 is
-    in all domains.
+    There are two ways, and the better one is taken. Each output goes as far towards the dual inside as it must: where classes
+    are separated, that is all the way. Or what is outside is cut off, and what that takes is put on entries inside: where the
+    dual inside is itself at the end of a domain, this moves less.
     """
     present = data.weights > 0
     per_weight = np.divide(1.0, data.weights, out=np.zeros_like(dual), where=present)
     ratio, inside = dual * per_weight, (0.0 if data.inside is None else data.inside) * per_weight
-    parts = np.zeros(len(data.losses))  # that the dual inside must have, so that all entries are within their domains
-    for t, loss in enumerate(data.losses):
-        low, high = _domain(loss, np.nan_to_num(data.Y[:, t]))
-        out, within = ratio[:, t], inside[:, t]
-        beyond = np.maximum(out - high, low - out)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            needed = np.where(beyond > 0, beyond / np.abs(out - within), 0.0)
-        parts[t] = np.max(needed)
-    parts = np.minimum(parts * (1 + 4 * EPS), 1.0)
-    ratio = (1 - parts) * ratio + parts * inside
-    if np.ptp(parts) > 0:
-        ratio *= min(1.0, lam / max(largest_response(data.points, ratio * data.weights), 1e-300))
-    lower = 0.0
-    for t, loss in enumerate(data.losses):
-        on = present[:, t]
-        lower += float(data.weights[on, t] @ _least(loss, ratio[on, t], data.Y[on, t]))
-    return ratio * data.weights, lower
+    domains = [_domain(loss, np.nan_to_num(y)) for loss, y in zip(data.losses, data.Y.T, strict=True)]
+    low, high = (np.where(present, np.column_stack(ends), 0.0) for ends in zip(*domains, strict=True))
+    beyond = np.maximum(ratio - high, low - ratio)
+    if not (beyond > 0).any():
+        return dual, _bound(data, ratio)
+    moved = _towards(data, ratio, inside, beyond, lam)
+    lower = _bound(data, moved)
+    cut = _cut_off(data, ratio, low, high)
+    if cut is not None and _bound(data, cut) > lower:
+        cut = _within(data, cut, lam)
+        if _bound(data, cut) > lower:
+            moved, lower = cut, _bound(data, cut)
+    return moved * data.weights, lower
+
+
+def _towards(data: Data, ratio: Array, inside: Array, beyond: Array, lam: float) -> Array:
+    """Move a dual per weight (N, T), beyond its domains by so much, towards the one inside, each output as far as it must.
+
+    Mixed in different parts, outputs may together respond by more than lam, though both duals do not; then all is shrunk,
+    since 0 is in all domains.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        needed = np.where(beyond > 0, beyond / np.abs(ratio - inside), 0.0)
+    parts = np.minimum(np.max(needed, axis=0) * (1 + 4 * EPS), 1.0)
+    mixed: Array = (1 - parts) * ratio + parts * inside
+    return _within(data, mixed, lam) if np.ptp(parts) > 0 else mixed
+
+
+def _cut_off(data: Data, ratio: Array, low: Array, high: Array) -> Array | None:
+    """Cut off a dual per weight (N, T) at the ends of its domains, and make it orthogonal to the free functions again.
+
+    Each entry moves by a part of its distance from the nearest end that is an affine function. None where that is too far.
+    """
+    cut, B = np.clip(ratio, low, high), data.points.affine[data.points.group]
+    for t in np.flatnonzero(np.any(cut != ratio, axis=0)):
+        omega = data.weights[:, t]
+        for _ in range(2):
+            missing, room = B.T @ (omega * cut[:, t]), np.minimum(cut[:, t] - low[:, t], high[:, t] - cut[:, t])
+            part = B @ np.linalg.lstsq(B.T @ ((omega * room)[:, None] * B), missing, rcond=EPS)[0]
+            if not np.max(np.abs(part)) <= _MOVED:
+                return None
+            cut[:, t] -= part * room
+        if np.any(np.abs(B.T @ (omega * cut[:, t])) > _ORTHOGONAL * (np.abs(B).T @ (omega * np.abs(cut[:, t])))):
+            return None
+    return cut
+
+
+def _within(data: Data, ratio: Array, lam: float) -> Array:
+    """Shrink a dual per weight (N, T) until no neuron responds by more than lam."""
+    return ratio * min(1.0, lam / max(largest_response(data.points, ratio * data.weights), 1e-300))
+
+
+def _bound(data: Data, ratio: Array) -> float:
+    """Lower bound on the objective from a dual per weight (N, T) in its domains."""
+    columns = zip(data.losses, data.weights.T, ratio.T, data.Y.T, strict=True)
+    return float(sum(omega[omega > 0] @ _least(loss, r[omega > 0], y[omega > 0]) for loss, omega, r, y in columns))
 
 
 def _domain(loss: Loss, y: Array) -> tuple[Array, Array]:
