@@ -439,9 +439,9 @@ def _slopes(data: Data, values: Array) -> Array:
 def _moved_into_domains(data: Data, dual: Array, lam: float) -> tuple[Array, float]:
     """Move a dual (N, T) into the conjugates' domains, and return the bound on the objective that it gives.
 
-    There are two ways, and the better one is taken. Each output goes as far towards the dual inside as it must: where classes
-    are separated, that is all the way. Or what is outside is cut off, and what that takes is put on entries inside: where the
-    dual inside is itself at the end of a domain, this moves less.
+    There are two ways, and the better one is taken. Each output goes as far towards the dual inside as it must: where
+    classes are separated, that is all the way. Or what is outside is cut off, and what that takes is put on entries inside:
+    where the dual inside is itself at the end of a domain, this moves less.
     """
     present = data.weights > 0
     per_weight = np.divide(1.0, data.weights, out=np.zeros_like(dual), where=present)
