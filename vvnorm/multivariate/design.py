@@ -32,6 +32,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
+from scipy.optimize import nnls
 
 from vvnorm.data import Array
 from vvnorm.network import row_norms
@@ -239,7 +240,9 @@ def _hessian(state: State, candidates: NDArray[np.intp]) -> Array:
 def nonnegative_minimum(H: Array, b: Array, chosen: NDArray[np.bool_]) -> Array | None:
     """Minimise v'Hv / 2 - b'v over v >= 0, starting from the guess `chosen` of where v > 0; H (m, m) positive definite.
 
-    Returns None where block pivoting goes round in circles, as it may where H is nearly singular.
+    Block pivoting may go round in circles, for H however definite. Then an active-set method takes over (Lawson and Hanson
+    1974), which ends for every H: with H = R'R it is the problem min ||R v - R'^-1 b|| over v >= 0. Returns None where
+    rounding keeps that from ending.
     """
     scale = float(np.max(np.abs(b), initial=0.0))
     v, fewest, patience = np.zeros(len(b)), len(b) + 1, _PATIENCE
@@ -255,8 +258,19 @@ def nonnegative_minimum(H: Array, b: Array, chosen: NDArray[np.bool_]) -> Array 
         patience = _PATIENCE if count < fewest else patience - 1
         fewest = min(fewest, count)
         if patience < 0:
-            return None
+            return _by_active_set(H, b)
         chosen = chosen ^ wrong
+
+
+def _by_active_set(H: Array, b: Array) -> Array | None:
+    R, failed = lapack.dpotrf(H, clean=1)
+    if failed:
+        return None
+    try:
+        found: Array = nnls(R, lapack.dtrtrs(R, b, trans=1)[0])[0]
+    except RuntimeError:  # too many exchanges
+        return None
+    return found
 
 
 def _solve(H: Array, b: Array) -> Array:

@@ -1,0 +1,54 @@
+"""Several inputs and outputs whose labels are missing, or bounded, in different patterns: values of conic programs.
+
+The programs hold all neurons that can respond most, found by enumerating the cones of each point's arrangement
+(`benchmarks.cone_programs`).
+"""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vvnorm import fit, interpolate
+from vvnorm.multivariate.design import nonnegative_minimum
+
+Array = NDArray[np.float64]
+nan = np.nan
+
+MISSING = (
+    [[-3, 0], [0, 0], [0, 2], [0, 3], [2, -2], [2, 1], [3, 3]],
+    [[nan, 0], [-1, nan], [0, nan], [2, -1], [-2, nan], [1, 1], [-2, -1]],
+)
+BOUNDED = (
+    [[-3, -3], [-3, 1], [-1, 0], [1, 2], [2, -2], [2, 2], [3, -1]],
+    [[2, 2], [1, -1], [3, -1], [-2, 1], [-3, 1], [-1, -2], [-1, 2]],
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_missing_labels_leave_the_value_to_no_seed(seed: int) -> None:
+    found = interpolate(*MISSING, seed=seed)
+    assert found.value == pytest.approx(4.4248951, rel=1e-6)
+    assert found.gap <= 1e-6
+    assert found.verify() == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bounded_slopes_leave_the_value_to_no_seed(seed: int) -> None:
+    found = fit(*BOUNDED, 0.7, loss="huber:1", seed=seed)
+    assert found.value == pytest.approx(5.8322426, rel=1e-6)
+    assert found.gap <= 1e-6
+    assert found.verify() == []
+
+
+@pytest.mark.parametrize("guess", [53, 60, 91, 156, 169, 192])
+def test_pivoting_that_goes_round_in_circles_still_ends_at_the_minimum(guess: int) -> None:
+    """The conditions of optimality are all there is to check: the problem is convex."""
+    rng = np.random.default_rng(guess)
+    A = np.abs(rng.standard_normal((12, 3)))
+    H, b = A @ A.T + 1e-3 * np.eye(12), rng.standard_normal(12)
+    v = nonnegative_minimum(H, b, rng.random(12) < 0.5)
+    assert v is not None
+    slope = H @ v - b
+    assert v.min() >= 0
+    assert slope.min() >= -1e-9
+    assert abs(slope @ v) <= 1e-9 * max(v.max(), 1)
