@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import stand_in
+from commands import runner
 from sweeps import COMMAND, ENVIRONMENT, bare, go, specify, study, wait_for_rows
 
 import vvnorm
@@ -172,15 +173,12 @@ def test_command_on_a_cluster(tmp_path: Path, cluster: Cluster) -> None:
     }
 
 
-def test_claims_on_a_cluster(tmp_path: Path, cluster: Cluster) -> None:
+def test_claims_on_a_cluster(tmp_path: Path, cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.add_worker()
     found = {}
     for name, options in {"there": ("--scheduler", cluster.address), "here": ("--jobs", "1")}.items():
-        done = subprocess.run(
-            [sys.executable, "-m", "vvnorm.cli", "verify", "rescaling", "--draws", "3", "--json", f"{name}.json", *options],
-            cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, "")
+        done = runner(capsys)("verify", "rescaling", "--draws", 3, "--json", tmp_path / f"{name}.json", *options)
+        assert (done.code, done.err) == (0, "")
         found[name] = load_outcomes(tmp_path / f"{name}.certificates.sqlite")["rescaling"]
     assert found["there"].keys() == found["here"].keys()
     for label, outcome in found["there"].items():
