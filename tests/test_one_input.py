@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import vvnorm.fitting
 from vvnorm import fit, fit_path, interpolate, lambda_max
 from vvnorm.fitting import warm_fits
 
@@ -128,3 +129,41 @@ def test_classes_separated_but_for_one_input_are_proved(x: list[float], Y: Array
     assert found.value == pytest.approx(value, rel=1e-6)
     assert found.gap < 1e-6
     assert found.verify() == []
+
+
+# --- no skip connection, small lam ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seed", "points", "outputs", "loss", "lam", "value"),
+    [  # values of a conic program over data points whose objective is brought to about 1
+        (17, 45, 3, "logistic", 1.7e-5, 0.275684019),
+        (17, 45, 3, "logistic", 1.7e-6, 0.0368621021),
+        (13, 54, 3, "hinge", 2.8e-6, 0.0132649323),
+        (16, 34, 2, "huber:0.3", 2.0e-6, 0.00296622807),
+        (4, 44, 3, "one_class:0.2", 2.7e-6, 0.00774368248),
+    ],
+)
+def test_fits_without_a_skip_connection_reach_the_optimum_at_small_lam(
+    seed: int, points: int, outputs: int, loss: str, lam: float, value: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.uniform(0, 3, points))
+    Y = np.sin(3 * x[:, None] + np.arange(outputs)) + 0.3 * rng.standard_normal((points, outputs))
+    Y = (Y > 0).astype(np.float64) if loss in ("logistic", "hinge") else Y
+    found = fit(x, Y, lam, loss=loss, skip=False)
+    assert found.value == pytest.approx(value, rel=1e-6)
+    assert found.gap < 1e-6
+    assert found.verify() == []
+
+
+def test_where_no_program_reaches_the_tolerance_neurons_are_generated(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.linspace(0, 3, 20)
+    y = np.sin(3 * x)
+    expected = fit(x, y, 1e-4, skip=False)
+    monkeypatch.setattr(vvnorm.fitting, "_EXPONENTS", ())
+    found = fit(x, y, 1e-4, skip=False)
+    assert found.value == pytest.approx(expected.value, rel=2e-6)
+    assert found.verify() == []
+    assert "column generation" in found.solver["method"]
+    assert not found.network.A.any()

@@ -416,6 +416,7 @@ def curvature_fit(
     weights: ArrayLike | None = None,
     skip: bool = True,
     time_limit: float | None = None,
+    exponent: float = 1.0,
 ) -> CurvatureFit:
     """Minimise, over all networks, the sum over present labels of weight * loss(f(x_i), y_i) plus lam * VV(f).
 
@@ -435,6 +436,9 @@ def curvature_fit(
         Whether the skip connection A is free; otherwise A = 0. The output bias c is always free.
     time_limit : float, optional
         Seconds after which the solver ends with what it has.
+    exponent : float
+        The solver minimises losses / strength^exponent + strength^(1 - exponent) * cost, with lam in the program's units as
+        the strength, if that is below 1: its tolerances are absolute, and a small lam makes the whole objective small.
 
     Raises
     ------
@@ -455,14 +459,16 @@ def curvature_fit(
         try:
             program = _FitProgram(X, Y, loss, weights, skip, together)
             strength = lam / (program.reach * program.height * program.heaviest)
-            problem = cp.Problem(cp.Minimize(sum(program.losses) + strength * program.cost), program.constraints)
+            factor = max(min(strength, 1.0), np.finfo(np.float64).tiny) ** -exponent
+            objective = factor * sum(program.losses) + factor * strength * program.cost
+            problem = cp.Problem(cp.Minimize(objective), program.constraints)
             provenance = _solve_strictly(problem, end)
         except (RuntimeError, SpanError):
             if together == _TOGETHER[-1]:
                 raise
             continue
         break
-    size = program.height * program.heaviest
+    size = program.height * program.heaviest / factor
     return program.fit(float(problem.value) * size * program.height, size, provenance)
 
 

@@ -18,7 +18,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,7 @@ _DIVERGING = 1e-9 * math.log(2)  # mean logistic loss: margins of about 21, prob
 _MUCH = 0.1  # a gap smaller by this factor shows that the weights are at fault
 _LARGEST = np.finfo(np.float64).max
 _METHOD = "knot generation"
+_EXPONENTS = (1.0, 0.5, 0.0)  # see `vvnorm.convex.curvature_fit`, in the order of how often they reach the tolerance
 _PROGRAM = "convex program (there is no skip connection)"
 _SINGLE = "constant (one distinct input)"
 
@@ -314,7 +315,7 @@ def fit(
     weights : array-like, shape (N,), (N, 1) or (N, T), optional
         Non-negative weights of the labels' losses.
     skip : bool
-        Whether the network may have a skip connection. Without one, for one input, a slow convex program is solved.
+        Whether the network may have a skip connection. Without one, for one input, slow convex programs are solved.
     penalise_bias : bool
         Whether the cost of a neuron is ||(w, b)|| ||v||, in place of ||w|| ||v||.
     tol : float
@@ -544,23 +545,67 @@ def _fitted(
 
 
 def _fitted_without_skip(problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
-    """Fit by a convex program; where that fails, or time is over, a constant may be the best there is."""
+    """Fit by a convex program, posed anew where it ends short of `tol`, and by column generation where all of them do.
+
+    The best function is put together with the best dual array. Where all fails, or time is over, a constant may be best.
+    """
+    best: Fit | None = None
+    reason = TIME_LIMIT
+    attempts: list[Callable[[float, Deadline], CurvatureFit | None]]
+    attempts = [
+        *(partial(_by_program, problem, lam, exponent) for exponent in _EXPONENTS),
+        partial(_by_points, problem, lam),
+    ]
+    for attempt in attempts:
+        if best is not None and (best.gap <= tol or deadline.left == 0):
+            break
+        began = time.perf_counter()
+        try:
+            result = attempt(tol, deadline)
+        except RuntimeError as error:
+            reason = f"{error}; the fit is a constant"
+            continue
+        if result is None:
+            continue
+        found = _found(result, time.perf_counter() - began)
+        solver = {"method": _PROGRAM, **result.provenance, **_versions(), "seconds": found.seconds}
+        fields = _fields(problem, tol, lam)
+        best = _better(best, Fit(result.network, **fields, skip=False, lam_max=None, found=found, solver=solver))
+    if best is not None and best.solver["status"] != TIME_LIMIT:
+        return best
+    constant = _constant(problem, lam, tol, reason)
+    return constant if best is None or constant.value <= best.value else best
+
+
+def _by_program(problem: Problem, lam: float, exponent: float, _: float, deadline: Deadline) -> "CurvatureFit":
     from vvnorm.convex import curvature_fit
 
-    began = time.perf_counter()
     solved = problem.solved
     options: dict[str, Any] = {"weights": solved.weights, "skip": False, "time_limit": deadline.left}
-    try:
-        result = curvature_fit(problem.x, problem.Y, lam, loss=solved.losses, **options)
-    except RuntimeError as error:
-        return _constant(problem, lam, tol, f"{error}; the fit is a constant")
-    found = _found(result, time.perf_counter() - began)
-    solver = {"method": _PROGRAM, **result.provenance, **_versions(), "seconds": found.seconds}
-    fields = _fields(problem, tol, lam)
-    fitted = Fit(result.network, **fields, skip=False, lam_max=None, found=found, solver=solver)
-    if solver["status"] != TIME_LIMIT:
-        return fitted
-    return min(fitted, _constant(problem, lam, tol, TIME_LIMIT), key=lambda one: one.value)
+    return curvature_fit(problem.x, problem.Y, lam, loss=solved.losses, exponent=exponent, **options)
+
+
+def _by_points(problem: Problem, lam: float, tol: float, deadline: Deadline) -> "CurvatureFit | None":
+    """Fit as several inputs are, where few enough and with such losses: by generating neurons."""
+    from vvnorm.convex import CurvatureFit
+    from vvnorm.duals import POINTS
+
+    x = np.unique(problem.x)
+    if len(x) > POINTS or any(loss.name not in ("squared", "huber", "logistic") for loss in problem.losses):
+        return None
+    points = _points(problem.x, problem.Y, problem.losses, problem.weights, False, False, 0)
+    made = points.fit(lam, tol, time_limit=deadline.left)[0]
+    provenance = {"method": "column generation (there is no skip connection)", "status": made.provenance["status"]}
+    return CurvatureFit(math.nan, made.network, x, made.network(x), made.dual, provenance)
+
+
+def _better(one: Fit | None, other: Fit) -> Fit:
+    """The fit of the lower value, with the dual array of the one that proves more."""
+    if one is None:
+        return other
+    best = min(one, other, key=lambda fit: fit.value)
+    sure = max(one, other, key=lambda fit: fit.lower_bound)
+    return best if best is sure else replace(best, found=replace(best.found, dual=sure.found.dual))
 
 
 def _constant(problem: Problem, lam: float, tol: float, status: str) -> Fit:
