@@ -23,6 +23,8 @@ from vvnorm.multivariate.neurons import Cloud, Neurons, OutOfTime
 from vvnorm.multivariate.slopes import Slopes
 from vvnorm.network import row_norms
 
+_PAIRS = 24  # in the plane: kinks through two points for each point that are tried at the start
+_BEST = 4  # of them, for each point, are kept
 _START = 2  # random neurons for each base point
 _MOST = 16  # of them, where fewer do not span the labels
 _ROUNDS = 300
@@ -37,6 +39,8 @@ _IDLE = 0.98  # neurons of weight 0 that respond less than this leave
 _WORTH = 0.3  # in the interior-point method: neurons with eta below this times (1 - ||a||) mean(eta) leave
 _MISSED = 1e-12  # relative distance of the targets from the span of the neurons that is rounding
 _WARM_UP = 8  # multiplicative steps eta <- eta ||a|| at the start
+_LONG_WARM_UP = 20  # the same from kinks through pairs, of which most are of no use
+_ALMOST_ONE = 1e-3  # second singular value of the targets, relative to the first, below which they are much like one output
 _AGAIN = 2  # the same from a similar problem
 _CHEAP = 2e6  # of `work`: an exact search that takes less needs no other one before it
 _EARLY = 3  # dimensions up to which exact searches pay before the end
@@ -98,6 +102,17 @@ class Squares:
     def affine(self) -> bool:
         """Whether an affine function attains the least objective whatever lam is."""
         return self.rank == 0
+
+    @cached_property
+    def much_like_one_output(self) -> bool:
+        """Whether there is one output after rotation, or one that dwarfs the others.
+
+        The Hessian of the design form is then of low rank, or nearly so, and solutions fill a face: Newton steps are many.
+        """
+        if len(self.patterns) > 1:
+            return False
+        size = np.linalg.svd(self.patterns[0].Z, compute_uv=False)
+        return len(size) == 1 or bool(size[1] < _ALMOST_ONE * size[0])
 
     def columns(self, neurons: Neurons) -> list[Array]:
         """One matrix (n, K) for each pattern."""
@@ -240,7 +255,7 @@ class _Generation:
 
     def __init__(self, problem: Squares, tol: float, start: Start | None) -> None:
         self.problem, self.tol = problem, tol
-        self.interior = problem.rank == 1 and problem.lam == 0  # the Hessian is of low rank, and solutions fill a face
+        self.interior = problem.lam == 0 and problem.much_like_one_output
         if start is None:
             self._begin()
         else:
@@ -257,7 +272,9 @@ class _Generation:
         self.proved: tuple[float, list[Array]] | None = None  # a bound from an exact search, and its dual
 
     def _begin(self) -> None:
-        """Random neurons that span the targets, with a few steps eta <- eta ||a||, each at the price of one solve.
+        """Neurons that span the targets, with a few steps eta <- eta ||a||, each at the price of one solve.
+
+        In the plane kinks through two points are a good start (half the rounds of random ones); else they are random.
 
         Raises
         ------
@@ -265,6 +282,8 @@ class _Generation:
             If so many neurons do not span them that points must be too close to each other.
         """
         problem, each = self.problem, _START
+        if problem.cloud.anchored and problem.cloud.dimension == 2 and self._begin_with_pairs():
+            return
         while each <= _MOST:
             neurons = problem.cloud.random(each)
             eta = np.ones(len(neurons) + problem.spikes[0].shape[1])
@@ -273,6 +292,18 @@ class _Generation:
                 return
             each *= 2
         raise ValueError("X: random neurons do not span the labels; some points are too close to each other for float64")
+
+    def _begin_with_pairs(self) -> bool:
+        """Begin with the best of the kinks through two points; False where these do not span the targets."""
+        problem = self.problem
+        neurons = problem.cloud.through_pairs(_PAIRS)
+        self._set(neurons, problem.columns(neurons), np.ones(len(neurons) + problem.spikes[0].shape[1]))
+        if not len(neurons) or not self._warm_up(_LONG_WARM_UP):
+            return False
+        K = len(neurons)
+        best = np.sort(np.argsort(-self.eta[:K], kind="stable")[: _BEST * len(problem.cloud.P)])
+        self._set(neurons[best], [B[:, best] for B in self.columns], np.append(self.eta[best], self.eta[K:]))
+        return self._warm_up(1)
 
     def _warm_up(self, steps: int) -> bool:
         """Take steps eta <- eta ||a||, each at the price of one solve; False where the neurons do not span the targets."""

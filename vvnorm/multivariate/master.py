@@ -203,7 +203,7 @@ def _solve(plain: "_Problem", tol: float, start: Array | None, deadline: float) 
     ValueError
         If lam = 0 and no V has B V = Z.
     """
-    U, size, _ = np.linalg.svd(plain.B)
+    U, size, _ = np.linalg.svd(plain.B, full_matrices=plain.B.shape[0] > plain.B.shape[1])
     size = np.append(size, np.zeros(len(U) - len(size)))
     if plain.lam > 0:
         C = (U / np.hypot(size, np.sqrt(plain.lam))).T

@@ -177,6 +177,17 @@ class Cloud:
         w /= np.maximum(row_norms(w), 1e-300)[:, None]
         return Neurons(w, anchor, np.full((len(anchor), D - 1), -1))
 
+    def through_pairs(self, each: int) -> Neurons:
+        """Neurons on anchored points in the plane whose kinks pass through two of them: all, or about so many a point."""
+        i, j = (self._bases[side] for side in np.triu_indices(len(self._bases), 1))
+        if len(i) > each * len(self._bases):
+            some = np.sort(self._rng.choice(len(i), each * len(self._bases), replace=False))
+            i, j = i[some], j[some]
+        step = self.P[j] - self.P[i]
+        w = np.column_stack([-step[:, 1], step[:, 0]]) / row_norms(step)[:, None]
+        one = Neurons(w, i, j[:, None])
+        return one if self.symmetric else Neurons.joined([one, Neurons(-w, i, j[:, None])])
+
     def search(
         self,
         dual: Array,
