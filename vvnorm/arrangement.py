@@ -7,11 +7,12 @@ cells is a sum over the sides of the cells,
     int phi(g(u)) du = 1/2 sum over cells, sum over their sides of phi(g_cell) (distance of the side's line from 0) length,
 
 and walking along one line the gradient changes by a known step at every other line. That takes O(K^2 (log K + d)) for K
-neurons and O(K d) memory at a time.
+neurons and O(K d) memory at a time: some lines at once, so that NumPy does the loops.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,25 +23,31 @@ from vvnorm.regions import Region
 from vvnorm.tolerances import EPS, KINK
 
 _REACH = 2.0  # coordinates of a region lie between -1 and 1
+_BLOCK = 1 << 16  # crossings of lines held at once
 
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """Some sides of cells: all on one line, or all arcs of one circle.
+    """Some sides of cells, line by line (or arcs of one circle); some may be empty, of length 0.
 
     Attributes
     ----------
-    weights : (n,) array
+    weights : (n, m) array
         int phi(g(u)) du is the sum of weights * phi(gradients) over all sides of all cells. They have either sign.
-    lengths : (n,) array
+    lengths : (n, m) array
         Of the sides, in coordinates of the region, whose size is about 1.
-    gradients : (n, d) array
+    gradients : (n, m, d) array
         Of the cells.
     """
 
     weights: Array
     lengths: Array
     gradients: Array
+
+    @property
+    def norms(self) -> Array:
+        """Of the gradients, (n, m)."""
+        return row_norms(self.gradients.reshape(-1, self.gradients.shape[-1])).reshape(self.lengths.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +122,7 @@ class GradientSteps:
         boundary = region.halfspaces() if region.dimension else None
         if region.dimension == 0:
             on = self.offsets > 0
-            yield Sides(np.ones(1), np.ones(1), (self.base + self.jumps[on].sum(axis=0))[None])
+            yield Sides(np.ones((1, 1)), np.ones((1, 1)), (self.base + self.jumps[on].sum(axis=0))[None, None])
         elif region.dimension == 1:
             assert boundary is not None
             yield self._intervals(*boundary)
@@ -127,17 +134,17 @@ class GradientSteps:
     def _intervals(self, normals: Array, offsets: Array) -> Sides:
         """Pieces of a segment; its boundary is given like that of a polygon."""
         ends = -offsets / normals[:, 0]
-        low, high = ends[normals[:, 0] > 0].max(), ends[normals[:, 0] < 0].min()
-        kinks = -self.offsets  # all normals are 1
-        lengths, gradients = self._walk(low, high, kinks, np.ones(len(kinks)), kinks <= low)
+        low, high = ends[normals[:, 0] > 0].max(keepdims=True), ends[normals[:, 0] < 0].min(keepdims=True)
+        kinks = -self.offsets[None]  # all normals are 1
+        lengths, gradients = self._walk(low, high, kinks, np.ones(kinks.shape), kinks <= low)
         return Sides(lengths, lengths, gradients)
 
     def _in_disc(self) -> Iterator[Sides]:
         steps = self.without(np.abs(self.offsets) > 1 - KINK)  # tangents cut nothing off
         half = np.sqrt((1 - steps.offsets) * (1 + steps.offsets))
         lines = _Lines(steps.normals, steps.offsets)
-        for k, reach in enumerate(half):
-            yield from steps._along(lines, k, -reach, reach)
+        for some in _blocks(0, len(half), len(half)):
+            yield from steps._along(some, lines.crossings(some), -half[some], half[some])
         # Neuron k is on along the arc of half-angle `width` round its normal. Angles are in (0, 2 pi]: the walk takes what
         # lies at its start for past, and `on` is the state just after it.
         middle = np.arctan2(steps.normals[:, 1], steps.normals[:, 0])
@@ -148,7 +155,8 @@ class GradientSteps:
         twice = GradientSteps(steps.base, np.vstack([steps.jumps] * 2), np.empty((0, 2)), np.empty(0))
         signs = np.repeat([1.0, -1.0], len(half))
         on = np.append(enter > leave, np.zeros(len(half), dtype=bool))
-        arcs, gradients = twice._walk(0.0, 2 * np.pi, np.append(enter, leave), signs, on)
+        places = np.append(enter, leave)[None]
+        arcs, gradients = twice._walk(np.zeros(1), np.full(1, 2 * np.pi), places, signs[None], on[None])
         yield Sides(arcs / 2, arcs, gradients)
 
     def _in_polygon(self, normals: Array, offsets: Array) -> Iterator[Sides]:
@@ -161,38 +169,77 @@ class GradientSteps:
         # The edges are lines among the others, so that all agree on the side on which a kink near an edge is.
         K, inside = len(steps.offsets), _orientation(normals)
         lines = _Lines(np.vstack([steps.normals, normals * inside[:, None]]), np.append(steps.offsets, offsets * inside))
-        for k in range(len(lines.offsets)):
-            at, turns, above = lines.crossings(k)
-            others = np.arange(K, len(at)) != k
-            start, end = _chord(at[K:][others], (turns[K:] * inside)[others], (above[K:] == (inside > 0))[others])
-            if not start < end:
-                continue
-            if k < K:
-                yield from steps._along(lines, k, start, end)
-            else:
-                lengths, gradients = steps._walk(start, end, at[:K], turns[:K], _state(at, turns, above, start)[:K])
-                yield Sides(offsets[k - K] / 2 * lengths, lengths, gradients)
+        total = len(lines.offsets)
+        for some in (*_blocks(0, K, total), *_blocks(K, total, total)):
+            met = lines.crossings(some)
+            start, end = _chords(met.part(slice(K, None)), inside, np.arange(K, total) != some[:, None])
+            long = start < end
+            some, met, start, end = some[long], met.part(slice(K), long), start[long], end[long]
+            if len(some) and some[0] < K:
+                yield from steps._along(some, met, start, end)
+            elif len(some):
+                lengths, gradients = steps._walk(start, end, met.at, met.turns, met.state(start))
+                yield Sides((offsets[some - K] / 2)[:, None] * lengths, lengths, gradients)
 
-    def _along(self, lines: "_Lines", k: int, start: float, end: float) -> Iterator[Sides]:
-        """Yield the sides of cells along the chord of kink k, first where neuron k is off, then where it is on."""
-        K = len(self.offsets)
-        at, turns, above = lines.crossings(k)
-        lengths, gradients = self._walk(start, end, at[:K], turns[:K], _state(at, turns, above, start)[:K])
-        yield Sides(-self.offsets[k] / 2 * lengths, lengths, gradients)
-        yield Sides(self.offsets[k] / 2 * lengths, lengths, gradients + self.jumps[k])
+    def _along(self, some: NDArray[np.intp], met: "_Crossings", start: Array, end: Array) -> Iterator[Sides]:
+        """Yield the sides of cells along chords of kinks, first where the kink's own neuron is off, then where it is on."""
+        lengths, gradients = self._walk(start, end, met.at, met.turns, met.state(start))
+        half = (self.offsets[some] / 2)[:, None]
+        yield Sides(-half * lengths, lengths, gradients)
+        yield Sides(half * lengths, lengths, gradients + self.jumps[some][:, None])
 
-    def _walk(self, start: float, end: float, at: Array, turns: Array, on: NDArray[np.bool_]) -> tuple[Array, Array]:
-        """Return lengths and gradients along a path on which neuron j turns on (+1) or off (-1) at the place at_j.
+    def _walk(
+        self, start: Array, end: Array, at: Array, turns: Array, on: NDArray[np.bool_]
+    ) -> tuple[Array, Array]:  # fmt: skip
+        """Return lengths and gradients along n paths on which neuron j turns on (+1) or off (-1) at the place at_j.
 
-        Neurons that are on at the start are marked; neurons with turns_j = 0 or at_j outside keep their state.
+        Parameters
+        ----------
+        start, end : (n,) arrays
+        at, turns : (n, K) arrays
+        on : (n, K) array of bool
+            Neurons that are on at the start; those with turns_j = 0 or at_j outside keep their state.
+
+        Returns
+        -------
+        (n, K + 1) and (n, K + 1, d) arrays; where fewer neurons turn, the last lengths are 0.
         """
-        inner = np.flatnonzero((at > start) & (at < end) & (turns != 0))
-        inner = inner[np.argsort(at[inner], kind="stable")]
-        gradients = np.empty((len(inner) + 1, self.jumps.shape[1]))
-        gradients[0] = self.base + self.jumps[on].sum(axis=0)
-        np.multiply(self.jumps[inner], turns[inner, None], out=gradients[1:])
-        np.cumsum(gradients, axis=0, out=gradients)
-        return np.diff(at[inner], prepend=start, append=end), gradients
+        turning = (at > start[:, None]) & (at < end[:, None]) & (turns != 0)
+        place = np.where(turning, at, end[:, None])
+        order = np.argsort(place, axis=1, kind="stable")
+        place = np.take_along_axis(place, order, axis=1)
+        steps = np.take_along_axis(np.where(turning, turns, 0.0), order, axis=1)
+        gradients = np.empty((len(start), at.shape[1] + 1, self.jumps.shape[1]))
+        gradients[:, 0] = self.base + on @ self.jumps
+        np.multiply(self.jumps[order], steps[..., None], out=gradients[:, 1:])
+        np.cumsum(gradients, axis=1, out=gradients)
+        return np.diff(place, axis=1, prepend=start[:, None], append=end[:, None]), gradients
+
+
+class _Crossings(NamedTuple):
+    """Where lines cross some lines, (n, L) arrays.
+
+    Attributes
+    ----------
+    at : array
+        Place along the line, from the point nearest to 0, in the direction (-n_y, n_x).
+    turns : array
+        1 if the line crosses to the positive side of the other there, -1 if to the negative, 0 if they are parallel.
+    above : array of bool
+        For parallel lines, whether the line lies on the positive side of the other.
+    """
+
+    at: Array
+    turns: Array
+    above: NDArray[np.bool_]
+
+    def part(self, others: slice, some: NDArray[np.bool_] | slice = slice(None)) -> "_Crossings":
+        """Only these lines with these others."""
+        return _Crossings(*(array[some, others] for array in self))
+
+    def state(self, place: Array) -> NDArray[np.bool_]:
+        """Whether each line is on the positive sides of the others just after its place (n,)."""
+        return np.where(self.turns == 0, self.above, (self.turns > 0) == (self.at <= place[:, None]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,27 +253,24 @@ class _Lines:
     normals: Array
     offsets: Array
 
-    def crossings(self, k: int) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """Return where the others cross line k.
-
-        Returns
-        -------
-        at : (L,) array
-            Place along line k, from the point nearest to 0, in the direction (-n_y, n_x).
-        turns : (L,) array
-            1 if line k crosses to the positive side of the other there, -1 if to the negative, 0 if they are parallel.
-        above : (L,) array
-            For parallel lines, whether line k lies on the positive side of the other.
-        """
+    def crossings(self, some: NDArray[np.intp]) -> _Crossings:
+        """Return where all lines cross some of them."""
         (x, y), b = self.normals.T, self.offsets
+        own_x, own_y, own_b = x[some, None], y[some, None], b[some, None]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            turn = x[k] * y - y[k] * x
-            px, py = (b * y[k] - b[k] * y) / turn, (b[k] * x - b * x[k]) / turn
+            turn = own_x * y - own_y * x
+            px, py = (b * own_y - own_b * y) / turn, (own_b * x - b * own_x) / turn
             met = np.isfinite(px) & np.isfinite(py)
-            at = np.where(met, x[k] * py - y[k] * px, 0.0)
-        apart = b - b[k] * np.sign(x * x[k] + y * y[k])
-        above = ~met & ((apart > 0) | ((apart == 0) & (np.arange(len(b)) > k)))
-        return at, np.where(met, np.sign(turn), 0.0), above
+            at = np.where(met, own_x * py - own_y * px, 0.0)
+        apart = b - own_b * np.sign(own_x * x + own_y * y)
+        above = ~met & ((apart > 0) | ((apart == 0) & (np.arange(len(b)) > some[:, None])))
+        return _Crossings(at, np.where(met, np.sign(turn), 0.0), above)
+
+
+def _blocks(first: int, last: int, width: int) -> list[NDArray[np.intp]]:
+    """The numbers from first to last - 1, so many at a time that arrays of that width stay small."""
+    step = max(1, _BLOCK // max(width, 1))
+    return [np.arange(i, min(i + step, last)) for i in range(first, last, step)]
 
 
 def _orientation(normals: Array) -> Array:
@@ -234,23 +278,24 @@ def _orientation(normals: Array) -> Array:
     return np.where(np.sign(normals) @ 0.5 ** np.arange(normals.shape[1]) < 0, -1.0, 1.0)
 
 
-def _state(at: Array, turns: Array, above: NDArray[np.bool_], place: float) -> NDArray[np.bool_]:
-    """Whether a line is on the positive sides of the others just after the place."""
-    return np.where(turns == 0, above, (turns > 0) == (at <= place))
+def _chords(met: _Crossings, inside: Array, others: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Return the ends of lines' parts in a polygon from where its edges' lines enter (+1) and leave (-1) it.
 
-
-def _chord(at: Array, turns: Array, inside: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the ends of a line's part in a polygon from where its edges' lines enter (+1) and leave (-1) it."""
-    if not np.all(inside[turns == 0]):
-        return 0.0, 0.0
-    return float(at[turns > 0].max()), float(at[turns < 0].min())
+    `inside` says on which side of its edges the polygon is, `others` which edges are not the line itself. Of a line that
+    does not meet the polygon the end is not after the start.
+    """
+    turns = np.where(others, met.turns * inside, 0.0)
+    beside = np.any(others & (turns == 0) & (met.above != (inside > 0)), axis=1)
+    start = np.where(turns > 0, met.at, -np.inf).max(axis=1)
+    end = np.where(turns < 0, met.at, np.inf).min(axis=1)
+    return np.where(beside, 0.0, start), np.where(beside, 0.0, end)
 
 
 def mean_norm(f: ReLUNetwork, region: Region) -> float:
     """Return the mean of the gradient's norm over a region of at most two dimensions (one output)."""
     total = size = 0.0
     for sides in _all_sides(f, region):
-        total += float(sides.weights @ row_norms(sides.gradients))
+        total += float(np.sum(sides.weights * sides.norms))
         size += float(sides.weights.sum())
     return total / size
 
@@ -264,7 +309,7 @@ def max_norm(f: ReLUNetwork, region: Region) -> float:
     for sides in _all_sides(f, region):
         seen = sides.lengths > KINK
         if seen.any():
-            largest = max(largest, float(row_norms(sides.gradients[seen]).max()))
+            largest = max(largest, float(sides.norms[seen].max()))
     return largest
 
 
