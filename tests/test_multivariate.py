@@ -93,6 +93,32 @@ def test_one_input_equals_the_closed_form() -> None:
 
 
 @pytest.mark.parametrize("skip", [True, False])
+def test_the_search_in_the_plane_begins_at_all_kinks_through_two_points(skip: bool) -> None:
+    X, _ = points(3, 9, 2, 1)
+    cloud = Points(np.vstack([X, X[:2]]), Convention(skip=skip)).cloud
+    neurons = cloud.through_pairs(24)
+    kinks = {(int(i), int(j)) for i, j in zip(neurons.anchor, neurons.through[:, 0], strict=True)}
+    assert len(kinks) == 9 * 8 / 2
+    assert len(neurons) == (1 if skip else 2) * len(kinks)
+    ends = np.stack([neurons.anchor, neurons.through[:, 0]])
+    assert np.abs(np.einsum("kd,ekd->ek", neurons.w, cloud.P[ends] - cloud.P[neurons.anchor])).max() < 1e-14
+    assert np.allclose(np.linalg.norm(neurons.w, axis=1), 1)
+    few = cloud.through_pairs(2)
+    assert len(few) == (1 if skip else 2) * 2 * 9
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e5])
+def test_an_output_that_dwarfs_the_other_is_solved_like_one(factor: float) -> None:
+    X, Y = points(2, 14, 2, 2)
+    Y[:, 1] = factor * np.maximum(X @ np.array([0.6, 0.8]) - 0.1, 0.0)
+    reduction = Reduction(Points(X, Convention()), np.ones(Y.shape), Y, 0.0)
+    assert reduction.squares.much_like_one_output == (factor > 1)
+    solution = vvnorm.interpolate(X, Y, tol=1e-7)
+    assert solution.verify() == []
+    assert solution.gap <= 1e-7
+
+
+@pytest.mark.parametrize("skip", [True, False])
 def test_no_dictionary_does_better(skip: bool) -> None:
     X, Y = points(4, 8, 2, 2)
     solution = vvnorm.interpolate(X, Y, skip=skip)

@@ -1,6 +1,7 @@
 """How many threads code of our own may use."""
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from vvnorm import threads
 
@@ -16,3 +17,20 @@ def test_the_environment_may_ask_for_fewer_threads_than_cores(
     if wanted is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", wanted)
     assert threads.usable_threads() == allowed
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_one_thread_inside_another_block_of_one_thread() -> None:
+    with threadpool_limits(limits=2, user_api="blas"):
+        with threads.one_blas_thread():
+            with threads.one_blas_thread():
+                assert blas_threads() == {1}
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}
+        with pytest.raises(RuntimeError, match="in a block"), threads.one_blas_thread():
+            raise RuntimeError("in a block")
+        with threads.one_blas_thread():
+            assert blas_threads() == {1}

@@ -208,7 +208,7 @@ def _improved(state: State) -> State | None:
         H[np.diag_indices(len(H))] += (proximal - added) * largest
         added = proximal
         right = norms**2 * (norms - 1) if bold else (norms**2 - 1) / 2
-        ahead = nonnegative_minimum(H, right + H @ eta, (eta > 0) | (norms > 1))
+        ahead = nonnegative_minimum(H, right + H @ eta, (eta > EPS * eta.max()) | (norms > 1))
         if ahead is None:
             continue
         for halving in range(1 if bold else _HALVINGS):

@@ -39,7 +39,7 @@ _IDLE = 0.98  # neurons of weight 0 that respond less than this leave
 _WORTH = 0.3  # in the interior-point method: neurons with eta below this times (1 - ||a||) mean(eta) leave
 _MISSED = 1e-12  # relative distance of the targets from the span of the neurons that is rounding
 _WARM_UP = 8  # multiplicative steps eta <- eta ||a|| at the start
-_LONG_WARM_UP = 20  # the same from kinks through pairs, of which most are of no use
+_HALVING = 4  # the same before half of the kinks through pairs, those of least weight, leave
 _ALMOST_ONE = 1e-3  # second singular value of the targets, relative to the first, below which they are much like one output
 _AGAIN = 2  # the same from a similar problem
 _CHEAP = 2e6  # of `work`: an exact search that takes less needs no other one before it
@@ -296,14 +296,14 @@ class _Generation:
     def _begin_with_pairs(self) -> bool:
         """Begin with the best of the kinks through two points; False where these do not span the targets."""
         problem = self.problem
-        neurons = problem.cloud.through_pairs(_PAIRS)
+        neurons, least = problem.cloud.through_pairs(_PAIRS), _BEST * len(problem.cloud.P)
         self._set(neurons, problem.columns(neurons), np.ones(len(neurons) + problem.spikes[0].shape[1]))
-        if not len(neurons) or not self._warm_up(_LONG_WARM_UP):
-            return False
-        K = len(neurons)
-        best = np.sort(np.argsort(-self.eta[:K], kind="stable")[: _BEST * len(problem.cloud.P)])
-        self._set(neurons[best], [B[:, best] for B in self.columns], np.append(self.eta[best], self.eta[K:]))
-        return self._warm_up(1)
+        while len(self.neurons) > least and self._warm_up(_HALVING):
+            K = len(self.neurons)
+            best = np.sort(np.argsort(-self.eta[:K], kind="stable")[: max(K // 2, least)])
+            eta = np.append(self.eta[best], self.eta[K:])
+            self._set(self.neurons[best], [B[:, best] for B in self.columns], eta)
+        return len(neurons) > 0 and self._warm_up(_WARM_UP)
 
     def _warm_up(self, steps: int) -> bool:
         """Take steps eta <- eta ||a||, each at the price of one solve; False where the neurons do not span the targets."""
