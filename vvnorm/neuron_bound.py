@@ -60,6 +60,7 @@ _EPS = float(EPS)
 _UNDERFLOW = 1e-150  # squares below float64 are lost; in units in which inputs and Lambda are about 1
 _SUBSPACES = 1e-11  # error per dimension of a response in a subspace that is known up to rounding (`sphere_cells`)
 _NOTICEABLE = 1e-9  # of the bound: rounding above which sums are made again, in twice the digits
+_AT_ONCE = 1 << 16  # distances between points that are held at once
 _STRAY = 1e-9  # of ||Lambda' X|| relative to its terms, up to which w and -w are looked at together
 
 
@@ -163,7 +164,7 @@ def _bound(X: Array, bases: Array, L: Array, budget: int | None) -> float:
     Z, origins, L = (np.ascontiguousarray(values) for values in (Z, origins, L))
     bound = circle(Z, origins, L) if d == 2 else _in_space(Z, origins, L, sizes, budget)
     # Sums of up to 2N terms of that size, each a product that carries a few roundings; norms of T entries.
-    terms = max(float(sizes @ row_norms(Z - z)) for z in origins)
+    terms = _most_terms(Z, origins, sizes)
     rounding = (2 * N + 64) * EPS * terms
     if d == 2 and rounding > _NOTICEABLE * bound:  # large terms cancel: points are close to each other
         from vvnorm import careful_circle
@@ -172,6 +173,16 @@ def _bound(X: Array, bases: Array, L: Array, budget: int | None) -> float:
         bound, rounding = (careful, rest) if careful + rest < bound + rounding else (bound, rounding)
     rotated = N * T * EPS if T > N and d > 2 else 0.0
     return bound * (1 + (T + 16) * EPS + rotated) + rounding + lost * float(sizes.sum()) + N * _UNDERFLOW
+
+
+def _most_terms(X: Array, bases: Array, sizes: Array) -> float:
+    """The largest sum_j sizes_j ||x_j - z|| over the base points z, some at a time so that NumPy does the loops."""
+    step, most = max(1, _AT_ONCE // len(X)), 0.0
+    for first in range(0, len(bases), step):
+        away = X - bases[first : first + step, None]
+        distances = row_norms(away.reshape(-1, X.shape[1])).reshape(away.shape[:2])
+        most = max(most, float(np.max(distances @ sizes)))
+    return most
 
 
 def _in_space(X: Array, bases: Array, L: Array, sizes: Array, budget: float | None) -> float:
