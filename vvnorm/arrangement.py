@@ -235,7 +235,7 @@ class _Crossings(NamedTuple):
 
     def part(self, others: slice, some: NDArray[np.bool_] | slice = slice(None)) -> "_Crossings":
         """Only these lines with these others."""
-        return _Crossings(*(array[some, others] for array in self))
+        return _Crossings(self.at[some, others], self.turns[some, others], self.above[some, others])
 
     def state(self, place: Array) -> NDArray[np.bool_]:
         """Whether each line is on the positive sides of the others just after its place (n,)."""
