@@ -18,14 +18,16 @@ loses where that is more: where classes are separated objectives fall to 0, and 
 since the dual constraint ||Z(a)|| <= lam is on a function that is linear between them. Where biases are in the norm it is
 ||Z(a)|| <= lam sqrt(1 + a^2); then kinks between data points are added where that is violated most, in closed form, until
 none is by more than 1e-9. CVXPY hands the programs to Clarabel.
+
+*Programs of several inputs.* See `benchmarks.cone_programs`.
 """
 
 import argparse
 import math
-import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -36,6 +38,7 @@ from rich.console import Console
 from rich.table import Table
 
 import vvnorm
+from benchmarks.cone_programs import clarabel, solve
 from vvnorm.data import Array
 
 ABOVE = 1e-5  # relative excess over the independent optimum that a gap must explain
@@ -242,6 +245,109 @@ def line_fit_bias(rng: Rng) -> Draw:
     return draw if rng.random() < 0.7 else Draw(draw.X, without_some(rng, draw.Y), draw.options)
 
 
+# --- families of several inputs ---------------------------------------------------------------------------------------
+
+
+def points(rng: Rng, d: int, most: int) -> Array:
+    """Points in d dimensions, d + 2 or more, integers or not, not all in an affine subspace, no two the same."""
+    while True:
+        n = int(rng.integers(d + 2, most + 1))
+        X = rng.integers(-3, 4, (n, d)).astype(float) if rng.random() < 0.5 else rng.standard_normal((n, d))
+        if len(np.unique(X, axis=0)) == n and np.linalg.matrix_rank(X - X[0]) == d:
+            return X
+
+
+SMOOTH = ("squared", "logistic", "huber:0.5")
+
+
+def fit_points(rng: Rng, X: Array, loss: str) -> Draw:
+    Y = classes(rng, len(X)) if loss == "logistic" else labels(rng, len(X))
+    return Draw(X, Y, {"lam": strength(rng), "loss": loss})
+
+
+def fit_any(rng: Rng, X: Array) -> Draw:
+    """A fit with any losses; some labels missing, or weights, or both."""
+    draw = fit_points(rng, X, any_loss(rng, SMOOTH))
+    if rng.random() < 0.3:
+        Y, losses = mixed(rng, len(X), SMOOTH)
+        draw = Draw(X, Y, {"lam": strength(rng), "loss": losses})
+    Y = without_some(rng, draw.Y) if rng.random() < 0.5 else draw.Y
+    return Draw(X, Y, {**draw.options, "weights": some_weights(rng, Y)} if rng.random() < 0.5 else draw.options)
+
+
+def other_convention(rng: Rng, draw: Draw) -> Draw:
+    """The same without a skip connection, with biases in the norm, or both."""
+    convention = [{"skip": False}, {"penalise_bias": True}, {"skip": False, "penalise_bias": True}][rng.integers(3)]
+    return Draw(draw.X, draw.Y, {**draw.options, **convention})
+
+
+@family
+def plane_interpolate(rng: Rng) -> Draw:
+    X = points(rng, 2, 9)
+    return Draw(X, labels(rng, len(X)))
+
+
+@family
+def plane_interpolate_missing(rng: Rng) -> Draw:
+    X = points(rng, 2, 9)
+    return Draw(X, without_some(rng, labels(rng, len(X))))
+
+
+@family
+def plane_interpolate_convention(rng: Rng) -> Draw:
+    draw = plane_interpolate(rng) if rng.random() < 0.5 else plane_interpolate_missing(rng)
+    return other_convention(rng, draw)
+
+
+@family
+def plane_fit_squared(rng: Rng) -> Draw:
+    return fit_points(rng, points(rng, 2, 9), "squared")
+
+
+@family
+def plane_fit_logistic(rng: Rng) -> Draw:
+    return fit_points(rng, points(rng, 2, 9), "logistic")
+
+
+@family
+def plane_fit_huber(rng: Rng) -> Draw:
+    return fit_points(rng, points(rng, 2, 9), f"huber:{rng.choice([0.1, 0.5, 1.0])}")
+
+
+@family
+def plane_fit_weights(rng: Rng) -> Draw:
+    draw = fit_points(rng, points(rng, 2, 9), any_loss(rng, SMOOTH))
+    return Draw(draw.X, draw.Y, {**draw.options, "weights": 10 ** (2 * rng.standard_normal((len(draw.X), 1)))})
+
+
+@family
+def plane_fit_any(rng: Rng) -> Draw:
+    return fit_any(rng, points(rng, 2, 9))
+
+
+@family
+def plane_fit_convention(rng: Rng) -> Draw:
+    return other_convention(rng, fit_any(rng, points(rng, 2, 8)))
+
+
+@family
+def space_interpolate(rng: Rng) -> Draw:
+    X = points(rng, 3, 7)
+    Y = labels(rng, len(X))
+    return Draw(X, without_some(rng, Y) if rng.random() < 0.5 else Y)
+
+
+@family
+def space_fit_any(rng: Rng) -> Draw:
+    return fit_any(rng, points(rng, 3, 7))
+
+
+@family
+def space_convention(rng: Rng) -> Draw:
+    draw = fit_any(rng, points(rng, 3, 6)) if rng.random() < 0.6 else space_interpolate(rng)
+    return other_convention(rng, Draw(draw.X[:6], draw.Y[:6], draw.options) if "lam" not in draw.options else draw)
+
+
 # --- independent programs ---------------------------------------------------------------------------------------------
 
 
@@ -287,7 +393,7 @@ def _solve_line(
     cost = cp.sum(cp.norm(V, 2, axis=1))
     if "lam" not in options:
         rows, outputs = np.nonzero(~np.isnan(draw.Y))
-        _clarabel(cp.Problem(cp.Minimize(cost), [tie, U[place[rows], outputs] == draw.Y[rows, outputs]]))
+        clarabel(cp.Problem(cp.Minimize(cost), [tie, U[place[rows], outputs] == draw.Y[rows, outputs]]))
         return Reference(float(cost.value), float(np.nanmax(draw.Y) - np.nanmin(draw.Y))), -tie.dual_value
     losses = options["loss"] if isinstance(options["loss"], list) else [options["loss"]] * T
     shares = np.broadcast_to(options.get("weights", 1.0), draw.Y.shape)
@@ -295,7 +401,7 @@ def _solve_line(
     for t, loss in enumerate(losses):
         present = ~np.isnan(draw.Y[:, t])
         lost = lost + shares[present, t] @ expression(loss, U[place[present], t], draw.Y[present, t])
-    _clarabel(cp.Problem(cp.Minimize(lost + options["lam"] * cost), [tie]))
+    clarabel(cp.Problem(cp.Minimize(lost + options["lam"] * cost), [tie]))
     weights, fitted = np.asarray(V.value), (hidden / sizes) @ V.value + affine.value
     value = loss_of(losses, fitted[place], draw.Y, shares) + options["lam"] * float(np.linalg.norm(weights, axis=1).sum())
     middle = np.nanmean(draw.Y, axis=0) * np.ones_like(draw.Y)
@@ -356,18 +462,24 @@ def loss_of(losses: Sequence[str], U: Array, Y: Array, shares: Array) -> float:
     return total
 
 
-def _clarabel(problem: cp.Problem) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
-        except cp.error.SolverError:
-            problem.solve(solver=cp.CLARABEL)
+def program_of_cones(draw: Draw) -> Reference:
+    """Solve a problem of several inputs over all neurons that can respond most."""
+    options, Y = draw.options, draw.Y
+    shares = np.broadcast_to(options.get("weights", 1.0), Y.shape)
+    names = options.get("loss", "squared")
+    losses = names if isinstance(names, list) else [names] * Y.shape[1]
+    given = [partial(expression, loss) for loss in losses] if "lam" in options else None
+    kind = {"skip": options.get("skip", True), "bias": options.get("penalise_bias", False)}
+    fitted, cost = solve(draw.X, Y, given, options.get("lam", 0.0), shares, **kind)
+    if given is None:
+        return Reference(cost, float(np.nanmax(Y) - np.nanmin(Y)))
+    middle = np.nanmean(Y, axis=0) * np.ones_like(Y)
+    return Reference(loss_of(losses, fitted, Y, shares) + options["lam"] * cost, loss_of(losses, middle, Y, shares))
 
 
 def program(draw: Draw) -> Reference:
     """Solve a problem without the toolkit."""
-    return program_of_line(draw)
+    return program_of_line(draw) if draw.X.ndim == 1 else program_of_cones(draw)
 
 
 # --- counting ---------------------------------------------------------------------------------------------------------

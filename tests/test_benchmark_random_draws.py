@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import vvnorm
+from benchmarks.cone_programs import cells
 from benchmarks.random_draws import FAMILIES, Draw, judge, main, program
 
 
@@ -20,6 +21,29 @@ def test_programs_know_values_found_by_hand() -> None:
     both = {"skip": False, "penalise_bias": True}
     assert program(Draw(x[1:3], two, both)).value == pytest.approx(1, rel=1e-8)
     assert program(Draw(-x[1:3][::-1] - 1, two, both)).value == pytest.approx(1, rel=1e-8)
+
+
+def test_programs_of_several_inputs_know_values_found_by_hand() -> None:
+    # Multipliers are (1, -1, -1, 1) times a number: no neuron responds by more than 1 / sqrt(2) of it, at a diagonal.
+    square, y = np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]]), np.array([[0.0], [1], [1], [0]])
+    assert program(Draw(square, y)).value == pytest.approx(math.sqrt(8), rel=1e-6)
+    # The same in a plane in space, with a point off it that an affine function fits.
+    space = np.vstack([np.column_stack([square, square[:, 0]]), [0, 0, 3]])
+    tilted = np.column_stack([square[:, 0] * math.sqrt(2), square[:, 1]])  # lengths in that plane
+    assert program(Draw(space, np.vstack([y, [[2]]]))).value == pytest.approx(program(Draw(tilted, y)).value, rel=1e-6)
+    # A neuron that rises as fast as it can from 0 to 1; inside the norm its bias is 0.
+    corner, one = np.array([[0.0, 0], [0, 1], [-2, 0]]), np.array([[0.0], [1], [0]])
+    assert program(Draw(corner, one, {"skip": False, "penalise_bias": True})).value == pytest.approx(1, rel=1e-6)
+
+
+def test_cells_are_all_there_and_no_more() -> None:
+    """In general position n lines through 0 cut the plane into 2 n cones, n planes cut space into n (n - 1) + 2."""
+    rng = np.random.default_rng(0)
+    assert [len(cells(rng.standard_normal((n, 2)))) for n in (1, 2, 5)] == [2, 4, 10]
+    assert [len(cells(rng.standard_normal((n, 3)))) for n in (1, 2, 3, 6)] == [2, 4, 8, 32]
+    grid = np.array([[1.0, 0], [2, 0], [-1, 0], [0, 1], [0, 0]])  # two lines, one of them three times, and nothing
+    seen = {tuple((grid @ w > 0).tolist()) for w in rng.standard_normal((100, 2))}
+    assert cells(grid) == seen
 
 
 def test_a_draw_is_its_seed_s() -> None:

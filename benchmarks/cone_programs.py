@@ -1,0 +1,205 @@
+"""Problems of several inputs as conic programs over neurons found by enumerating cones, without the toolkit.
+
+A neuron responds to multipliers L (N, T) by ||sum_j L_j relu(w.x_j + b)||. For each w that is, as a function of b, the norm
+of something piecewise linear, so largest where the kink passes through some point x_i: there it is
+||sum_j L_j relu(w.p_j)|| with p_j = x_j - x_i. With biases inside the norm p_j is (x_j, 1), and there is no x_i. The
+hyperplanes orthogonal to the p_j cut space into cones. On each, some p_j count, the response is ||M w|| with one matrix M,
+and it is largest on a face of a cone at the right singular vector of M, restricted to the span of that face, that has the
+largest singular value. So there is a finite list of neurons, and `Cones` makes it: all faces of all cones.
+
+A program over some neurons is solved by Clarabel through CVXPY, those that respond most to its multipliers join, until none
+responds by more than is allowed but for 1e-7. The optimum over all networks is less by at most that part.
+"""
+
+import itertools
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cvxpy as cp
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+
+_ZERO = 1e-9  # relative: products below are 0
+_ACCURATE = 1e-7  # response above the allowed one that is left
+_ROUNDS = 60
+_FIRST = 100  # neurons to begin with, at most
+_JOIN = 30  # neurons that join at most at once
+
+
+def cells(Z: Array) -> set[tuple[bool, ...]]:
+    """Which of the rows of Z (n, m) have a positive product, for each cone that their hyperplanes cut R^m into."""
+    live = np.flatnonzero(np.linalg.norm(Z, axis=1) > _ZERO)
+    if not len(live):
+        return {(False,) * len(Z)}
+    _, s, Vt = np.linalg.svd(Z[live])
+    rank = int(np.sum(s > _ZERO * s[0]))
+    rows = Z[live] @ Vt[:rank].T
+    rows /= np.linalg.norm(rows, axis=1)[:, None]
+    found: set[tuple[bool, ...]] = set()
+    for chosen in itertools.combinations(range(len(rows)), rank - 1):
+        _, s, Vt = np.linalg.svd(rows[list(chosen)].reshape(rank - 1, rank))
+        if rank > 1 and s[-1] < _ZERO:
+            continue
+        for ray in (Vt[-1], -Vt[-1]):  # cones meet in it; the hyperplanes through it cut what is near it
+            side = rows @ ray
+            through = np.abs(side) < _ZERO
+            near = cells(rows[through] @ Vt[:-1].T) if through.any() else {()}
+            for signs in near:
+                on = np.zeros(len(Z), dtype=bool)
+                on[live] = side > 0
+                on[live[through]] = signs
+                found.add(tuple(on.tolist()))
+    return found
+
+
+class Cones:
+    """All faces of the cones of a set of points.
+
+    Parameters
+    ----------
+    X : (N, d) array
+        Distinct points.
+    bias : bool
+        Whether biases are inside the norm.
+    """
+
+    def __init__(self, X: Array, bias: bool) -> None:
+        self.X, self.bias = X, bias
+        self._bases = [np.column_stack([X, np.ones(len(X))])] if bias else [X - point for point in X]
+        self._faces = [self._faces_of(P) for P in self._bases]
+
+    def _faces_of(self, P: Array) -> list[tuple[Array, Array, NDArray[np.bool_]]]:
+        """Spans of faces (D, m), the points in their coordinates (N, m), and which count there (cones, N)."""
+        D = P.shape[1]
+        live = np.flatnonzero(np.linalg.norm(P, axis=1) > _ZERO)
+        faces = []
+        for size in range(D):
+            for orthogonal in itertools.combinations(live.tolist(), size):
+                _, s, Vt = np.linalg.svd(P[list(orthogonal)].reshape(size, D))
+                if size and s[-1] < _ZERO * s[0]:
+                    continue
+                span = Vt[size:].T
+                within = P @ span
+                within[np.abs(within) < _ZERO * np.abs(P).max()] = 0.0
+                faces.append((span, within, np.array(sorted(cells(within)))))
+        return faces
+
+    def responding(self, L: Array) -> tuple[Array, Array, Array]:
+        """Neurons W (K, d), b (K,) and how much they respond to L (N, T), the one that responds most among them."""
+        W, b = [], []
+        for base, faces in enumerate(self._faces):
+            tops = []
+            for span, within, on in faces:
+                M = np.einsum("cj,jt,jm->ctm", on, L, within)
+                top = np.linalg.svd(M)[2][:, 0] @ span.T
+                tops += [top, -top]
+            w = np.vstack(tops)
+            W.append(w[:, :-1] if self.bias else w)
+            b.append(w[:, -1] if self.bias else -w @ self.X[base])
+        weights, biases = np.vstack(W), np.concatenate(b)
+        return weights, biases, np.linalg.norm(self.features(weights, biases).T @ L, axis=1)
+
+    def features(self, W: Array, b: Array) -> Array:
+        """relu(w.x + b) for all points and neurons, (N, K); what is next to 0 is 0."""
+        values = self.X @ W.T + b
+        return np.where(values > 1e-12 * (1 + np.abs(self.X).max()), values, 0.0)
+
+
+def solve(
+    X: Array,
+    Y: Array,
+    losses: Sequence[Callable[[Any, Array], Any]] | None,
+    lam: float,
+    shares: Array,
+    *,
+    skip: bool,
+    bias: bool,
+) -> tuple[Array, float]:
+    """Solve a problem over all networks.
+
+    Parameters
+    ----------
+    X : (N, d) array
+        Distinct points.
+    Y : (N, T) array
+        Labels; NaN = missing.
+    losses : sequence of T functions, or None
+        Each turns an expression of n fitted values and their labels into one of n losses; None for interpolation.
+    lam : float
+        Ignored for interpolation.
+    shares : (N, T) array
+        Weights of the losses.
+    skip, bias : bool
+        Whether the skip connection is free; whether biases are inside the norm.
+
+    Returns
+    -------
+    fitted : (N, T) array
+    cost : float
+        VV norm of the network that has these values.
+
+    Raises
+    ------
+    cvxpy.error.SolverError
+        If the rounds do not end, or the solver fails.
+    """
+    cones, allowed = Cones(X, bias), 1.0 if losses is None else lam
+    rng = np.random.default_rng(0)
+    W, b, _ = cones.responding(rng.standard_normal(Y.shape))
+    some = rng.permutation(len(W))[:_FIRST]
+    W, b = W[some], b[some]
+    for _ in range(_ROUNDS):
+        V, fitted, L = _master(cones, W, b, Y, losses, lam, shares, skip)
+        new_W, new_b, responses = cones.responding(L)
+        order = np.argsort(-responses)[:_JOIN]
+        order = order[responses[order] > allowed * (1 + _ACCURATE)]
+        if not len(order):
+            return fitted, float(np.linalg.norm(V, axis=1).sum())
+        W, b = np.vstack([W, new_W[order]]), np.concatenate([b, new_b[order]])
+    raise cp.error.SolverError("neurons keep joining")
+
+
+def _master(
+    cones: Cones, W: Array, b: Array, Y: Array, losses: Any, lam: float, shares: Array, skip: bool
+) -> tuple[Array, Array, Array]:
+    """Solve over some neurons; return output weights (K, T), fitted values (N, T) and multipliers (N, T)."""
+    (N, T), hidden = Y.shape, cones.features(W, b)
+    V, A, c = cp.Variable((len(W), T)), cp.Variable((cones.X.shape[1], T)), cp.Variable((1, T))
+    values = hidden @ V + np.ones((N, 1)) @ c + (cones.X @ A if skip else 0.0)
+    unit = 1.0 if losses is None else max(1.0, float(shares.max()))
+    ties, lost = [], 0.0
+    rows = [np.flatnonzero(~np.isnan(Y[:, t]) & (shares[:, t] > 0)) for t in range(T)]
+    for t, on in enumerate(rows):
+        if losses is None:
+            ties.append(values[on, t] == Y[on, t])
+            continue
+        u = cp.Variable(len(on))
+        ties.append(u == values[on, t])
+        lost = lost + (shares[on, t] / unit) @ losses[t](u, Y[on, t])
+    cost = cp.sum(cp.norm(V, 2, axis=1))
+    clarabel(cp.Problem(cp.Minimize(cost if losses is None else lost + (lam / unit) * cost), ties))
+    L = np.zeros((N, T))
+    for t, on in enumerate(rows):
+        L[on, t] = ties[t].dual_value * unit
+    return np.asarray(V.value), np.asarray(values.value), L
+
+
+def clarabel(problem: cp.Problem) -> None:
+    """Solve with few digits lost, or with Clarabel's own tolerances where that fails.
+
+    Raises
+    ------
+    cvxpy.error.SolverError
+        If there is no solution then.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
+        except cp.error.SolverError:
+            problem.solve(solver=cp.CLARABEL)
+    if problem.status not in ("optimal", "optimal_inaccurate"):
+        raise cp.error.SolverError(f"the program is {problem.status}")
