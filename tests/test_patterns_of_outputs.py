@@ -40,6 +40,16 @@ def test_bounded_slopes_leave_the_value_to_no_seed(seed: int) -> None:
     assert found.verify() == []
 
 
+def test_fewer_neurons_than_labels_still_have_a_dual() -> None:
+    """Three outputs that are labelled at 2, 4 and 2 of 4 points, and only two neurons in use: M is singular."""
+    X = [[-3, -3], [-3, 2], [3, -2], [1, 1]]
+    Y = [[nan, -3, nan], [-1, 2, 0], [3, 2, nan], [1, -3, 3]]
+    found = interpolate(X, Y, skip=False, penalise_bias=True)
+    assert found.value == pytest.approx(3.2667142, rel=1e-6)
+    assert found.gap <= 1e-6
+    assert found.verify() == []
+
+
 @pytest.mark.parametrize("guess", [53, 60, 91, 156, 169, 192])
 def test_pivoting_that_goes_round_in_circles_still_ends_at_the_minimum(guess: int) -> None:
     """The conditions of optimality are all there is to check: the problem is convex."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
-from vvnorm.multivariate.design import Block, evaluate, scaled_bound, solve_design
+from vvnorm.multivariate.design import Block, State, evaluate, scaled_bound, solve_design
 from vvnorm.multivariate.master import group_lasso, least_change
 from vvnorm.multivariate.neurons import Cloud, Neurons, OutOfTime
 from vvnorm.multivariate.slopes import Slopes
@@ -33,6 +33,7 @@ _LOOSE = 0.1  # of the gap: how accurately the master problem is solved
 _WARM = 1e-2  # the first time, from a similar problem
 _TIGHTER = 1e-2  # times that, after a round that finds no neuron
 _TIGHTEST = 1e-4  # of that: where rounding must be the limit
+_LITTLE = 1e-8  # lam, in units of what costs the gap 1, where M is singular without
 _BETWEEN = (0.5, 0.1)  # weights of the master's dual in the points between it and the best feasible one
 _VIOLATED = 1e-9  # responses above 1 by less are 1
 _IDLE = 0.98  # neurons of weight 0 that respond less than this leave
@@ -399,10 +400,24 @@ class _Generation:
         state, reached = solve_design(blocks, problem.lam, tol, self.eta, deadline)
         if reached > 2 * tol and len(blocks) == 1 and time.monotonic() < deadline:
             return self._by_interior_point(tol, deadline)
-        _, theta = state.lower_bound(max(float(state.norms.max()), 1e-300))
-        duals = [theta * L for L in state.duals]
+        dual = self._smallest_dual(state, tol, deadline) if reached > tol and problem.lam == 0 else state
+        _, theta = dual.lower_bound(max(float(dual.norms.max()), 1e-300))
+        duals = [theta * L for L in dual.duals]
         V = [state.eta[:, None] * A for A in state.A]
-        return _Master(state.eta, V, duals, state.value + problem.constant, theta * state.norms)
+        return _Master(state.eta, V, duals, state.value + problem.constant, theta * dual.norms)
+
+    def _smallest_dual(self, state: State, tol: float, deadline: float) -> State:
+        """Return where a better dual of an interpolation problem is than at `state`, if there is one.
+
+        Where the neurons in use are fewer than the labels' rank, as at degenerate optima, M is singular, and M^-1 Z is any
+        dual across them. With a little lam it is the smallest one, and its bound is too low by `_LITTLE` / 2 of it at most.
+        """
+        if not state.gain > 0:
+            return state
+        lam = _LITTLE * state.gain / state.size
+        other, _ = solve_design(state.blocks, lam, _LOOSE * tol, state.eta, deadline)
+        largest, others = float(state.norms.max()), float(other.norms.max())
+        return other if other.gain * largest > state.gain * others else state
 
     def _by_interior_point(self, tol: float, deadline: float) -> _Master:
         ((B, Z),) = self._blocks
