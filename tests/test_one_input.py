@@ -131,6 +131,15 @@ def test_classes_separated_but_for_one_input_are_proved(x: list[float], Y: Array
     assert found.verify() == []
 
 
+def test_the_proof_of_a_fit_survives_an_output_separated_but_for_one_input() -> None:
+    """Output 2 is all 1 at -4, all 0 at 5, and both at -3: its dual values at -4 and 5 are 0, and rounding leaves 1e-24."""
+    Y = [[0, 1, 1], [0, 0, 0], [0, 1, 1], [0, 1, 0], [1, 0, 1]]
+    found = fit([-4, -3, -4, 5, -3], Y, 0.21, loss="logistic")
+    assert found.value == pytest.approx(4.61843335, rel=1e-8)  # of a conic program
+    assert found.gap < 1e-6
+    assert found.verify() == []
+
+
 # --- no skip connection, small lam ---------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, SQUARED
 from vvnorm.sweep_kernel import _add, _add_product, _affine, _fma, _two_product, _two_sum
 
 MOMENTS, PAIRINGS, GAPS = range(3)
-_NOTHING = 2.0**-80  # what is left of entries that are to be 0
+_NOTHING = 2.0**-50  # of a domain: after a shift, entries of classes that are closer to 0 are told from it by rounding only
 _ROUNDING = 2.0**-49  # of exp, and of the few operations that follow it, relative
 
 _outer, _inner = plain(), part()
