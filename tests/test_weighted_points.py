@@ -88,3 +88,26 @@ def test_each_output_of_an_affine_fit_goes_its_own_way() -> None:
     separated = (X[:, 0] > 0.5).astype(float)
     together = lambda_max(X, np.column_stack([y, separated]), loss="logistic", weights=np.column_stack([weights, weights]))
     assert together == pytest.approx(lambda_max(X, y, loss="logistic", weights=weights), rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber:1", "logistic"])
+def test_progress_is_told_in_the_units_of_the_objective(loss: str) -> None:
+    rng, seen = np.random.default_rng(0), []
+    X, y = 3 * rng.standard_normal((9, 2)), 5 * rng.standard_normal(9)
+    labels = (y > 0).astype(float) if loss == "logistic" else y
+    options = {"loss": loss, "weights": np.arange(1.0, 10.0)}
+    found = fit(X, labels, 0.3, **options, advance=lambda number, *bounds: seen.append(bounds))
+    assert seen == found.history
+    upper, lower = found.history[-1]
+    assert upper == pytest.approx(found.value, rel=1e-9)
+    assert lower == pytest.approx(found.lower_bound, rel=1e-6)
+    objectives = [upper for upper, _ in seen]
+    assert objectives == sorted(objectives, reverse=True)
+
+
+def test_separated_classes_end_at_margins_of_some_thirty() -> None:
+    """There is no best fit; the objective has come near its infimum 0."""
+    X = classes(0, 12, 2, 0.0)[0]
+    found = fit(X, (X[:, 0] > 0.5).astype(float), 0.1, loss="logistic")
+    assert 0 <= found.value < 1e-12
+    assert np.max(np.abs(found(X))) < 500

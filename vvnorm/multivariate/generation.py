@@ -48,6 +48,10 @@ _EARLY = 3  # dimensions up to which exact searches pay before the end
 _TRIES = 3  # searches that are not exact and find nothing before the rounds end
 
 
+Advance = Callable[[int, float, float], Any]
+"""Called after each round with its number, the objective and the bound on it."""
+
+
 class Pattern(NamedTuple):
     """Outputs whose labels are present and weighted alike, after the affine part is eliminated.
 
@@ -227,7 +231,7 @@ def generate(
     start: Start | None = None,
     max_iter: int | None = None,
     deadline: float = np.inf,
-    advance: Callable[[int, float, float], Any] | None = None,
+    advance: Advance | None = None,
 ) -> Optimum:
     """Minimise over all neurons.
 
@@ -327,7 +331,7 @@ class _Generation:
     def gap(self) -> float:
         return (self.upper - max(self.lower, 0.0)) / self.upper if self.upper > 0 else 0.0
 
-    def run(self, max_iter: int, deadline: float, advance: Callable[[int, float, float], Any] | None) -> Optimum:
+    def run(self, max_iter: int, deadline: float, advance: Advance | None) -> Optimum:
         history: list[tuple[float, float]] = []
         status, silent, round_ = "round limit", 0, 0
         for round_ in range(1, max_iter + 1):
@@ -522,6 +526,11 @@ class _Generation:
         columns = [np.hstack(pair) for pair in zip(self.columns, self.problem.columns(found), strict=True)]
         eta = np.insert(self.eta, len(self.neurons), np.zeros(len(found)))
         self._set(Neurons.joined([self.neurons, found]), columns, eta)
+
+
+def in_units(advance: Advance | None, unit: float) -> Advance | None:
+    """Make a callable that is told bounds in other units: one that is told them divided by `unit`."""
+    return advance and (lambda round_, upper, lower: advance(round_, upper * unit, lower * unit))
 
 
 def feasible_weights(problem: Squares, optimum: Optimum) -> list[Array]:

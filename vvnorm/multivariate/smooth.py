@@ -18,7 +18,7 @@ The dual of the least-squares problem, shared among equal inputs by curvature an
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -31,7 +31,7 @@ from scipy.special import entr, expit
 from vvnorm.data import Array
 from vvnorm.deadline import TIME_LIMIT
 from vvnorm.losses import Loss
-from vvnorm.multivariate.generation import Optimum, Start, generate
+from vvnorm.multivariate.generation import Optimum, Start, generate, in_units
 from vvnorm.multivariate.neurons import OutOfTime
 from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.network import ReLUNetwork
@@ -47,6 +47,8 @@ _NEAREST = 1e-16  # part of the way to a trial that is none
 _ARMIJO = 0.1  # of the first-order gain: the whole way to a trial is gone if it gains as much
 _FLAT = 1e-12  # of the largest weighted curvature of an output: the least of a logistic loss
 _LEAST_PART = 1e-2  # of the curvature with which parabolas are not negative, after whole steps
+_NOTHING = 1e-14  # mean logistic loss of classes that are separated, margins being 32
+_SETTLED = 1e-24  # gain in relation to the loss: values move by 1e-12 of themselves
 _UNDERFLOW = 1e-300  # losses below are 0
 _MOVED = 0.5  # part of its distance from the ends of its domain that an entry of the dual may be moved by
 _ORTHOGONAL = 1e-12  # relative product of a dual and a free function that is rounding
@@ -134,6 +136,8 @@ class Fitted:
     """None for affine fits."""
     steps: int
     status: str
+    history: Sequence[tuple[float, float]] = ()
+    """Bounds on the objective: after each round, or after each step where there are logistic losses."""
 
     @property
     def gap(self) -> float:
@@ -163,10 +167,12 @@ def fit_losses(
     max_iter : int, optional
         Most rounds of column generation, of all steps together.
     **options
-        `deadline` and `advance` of `vvnorm.multivariate.generation.generate`.
+        `deadline` of `vvnorm.multivariate.generation.generate`; `advance`, called after each round, or after each step
+        where there are logistic losses, with the number of rounds and the bounds on the objective.
     """
+    advance = options.pop("advance", None)
     if data.direct:
-        options["max_iter"] = max_iter
+        options |= {"max_iter": max_iter, "advance": advance}
         trial = _parabolic_step(data, lam, np.nan_to_num(data.Y), tol, start, options)
         affine = _affine_network(data)
         objective = _objective(data, lam, affine)
@@ -182,7 +188,10 @@ def fit_losses(
         network, objective, whole = _advanced(data, lam, best, trial)
         part = max(part / 10, _LEAST_PART) if whole else min(10 * part, 1.0)
         dual, lower = max((best.dual, best.lower), (trial.dual, trial.lower), key=lambda pair: pair[1])
-        best = replace(trial, network=network, objective=objective, dual=dual, lower=lower, steps=step)
+        history = [*best.history, (objective, min(lower, objective))]
+        best = replace(trial, network=network, objective=objective, dual=dual, lower=lower, steps=step, history=history)
+        if advance:
+            advance(rounds, *history[-1])
         if best.gap <= tol or trial.status == TIME_LIMIT:
             return best
         if max_iter is not None and rounds >= max_iter:
@@ -250,13 +259,18 @@ def best_affine(data: Data, lam: float) -> Fitted:
 
 
 def _part_of_output(data: Data, values: Array, ahead: Array, t: int) -> float:
-    """Part of the way between values (N, T) at which the loss of output t is least."""
-    change, y = ahead[:, t] - values[:, t], np.nan_to_num(data.Y[:, t])
-    forces = data.weights[:, t] * change
+    """Part of the way between values (N, T) at which the loss of output t is least; 0 where little is left to be gained.
+
+    Where classes are separated, steps would go on without end.
+    """
+    change, y, omega = ahead[:, t] - values[:, t], np.nan_to_num(data.Y[:, t]), data.weights[:, t]
 
     def slope(part: float) -> float:
-        return float(forces @ _slope(data.losses[t], values[:, t] + part * change, y))
+        return float((omega * change) @ _slope(data.losses[t], values[:, t] + part * change, y))
 
+    lost = float(omega @ data.losses[t].value(values[:, t], y))
+    if lost <= _NOTHING * float(omega.sum()) or -slope(0.0) <= _SETTLED * lost:
+        return 0.0
     return _step_length(slope)
 
 
@@ -376,6 +390,7 @@ def _parabolic_step(
         optimum, status = None, "tolerance reached"
         network, at_points = reduction.network(squares.cloud.random(1)[:0], []), np.zeros(reduction.labels.shape)
     else:
+        options = {**options, "advance": in_units(options.get("advance"), reduction.objective_unit)}
         optimum = generate(squares, tol, start=start, **options)
         network, at_points = reduction.network(optimum.neurons, optimum.V, optimum.spikes), reduction.dual(optimum.duals)
         status = optimum.status
@@ -384,7 +399,9 @@ def _parabolic_step(
     dual = curvature * (targets - reduction.labels[group]) + share * at_points[group]
     dual, lower = _moved_into_domains(data, dual, lam)
     objective = _objective(data, lam, network)
-    return Fitted(network, objective, min(lower, objective), dual, optimum, 1, status)
+    unit = reduction.objective_unit
+    history = [] if optimum is None else [(upper * unit, lower * unit) for upper, lower in optimum.history]
+    return Fitted(network, objective, min(lower, objective), dual, optimum, 1, status, history)
 
 
 def _objective(data: Data, lam: float, network: ReLUNetwork) -> float:

@@ -7,7 +7,7 @@ These functions take validated arrays; the public ones are `vvnorm.interpolate`,
 import math
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,7 @@ from vvnorm.certify_shift import affine
 from vvnorm.data import Array, RepeatedInput, is_empty, levels
 from vvnorm.deadline import OUT_OF_TIME, TIME_LIMIT
 from vvnorm.losses import Loss, is_rounding, solvable
-from vvnorm.multivariate.generation import Optimum, Start, feasible_weights, generate
+from vvnorm.multivariate.generation import Advance, Optimum, Start, feasible_weights, generate, in_units
 from vvnorm.multivariate.problem import Convention, Points, Reduction
 from vvnorm.multivariate.smooth import SMOOTH, Data, Fitted, best_affine, fit_losses, largest_response
 from vvnorm.network import ReLUNetwork, row_norms
@@ -40,8 +40,6 @@ _NEGLIGIBLE = 1e-30  # of an output's largest weight: losses that count less sho
 _METHOD = "column generation"
 _REACHED = "tolerance reached"
 _DIVERGING = 1e-9 * np.log(2)  # mean logistic loss: margins of about 21
-
-Advance = Callable[[int, float, float], Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,8 +62,8 @@ class MultivariateSolution(Solution):
     skip, penalise_bias : bool
         Whether networks with a skip connection compete; whether the cost of a neuron is ||(w, b)|| ||v||.
     history : list of (upper, lower) pairs
-        Bounds on the objective after each round of column generation, as the solver saw them: the lower ones are estimates
-        where `provenance["bounds"]` says so.
+        Bounds on the objective after each round of column generation (each step, where there are logistic losses), as the
+        solver saw them: the lower ones are estimates where `provenance["bounds"]` says so.
     provenance : mapping
         Method, status, rounds, versions, seconds, and notes.
     lam_max : float or None
@@ -298,7 +296,10 @@ def interpolate_points(
         at_points, history, facts = np.zeros_like(labels), [], _facts(None)
     else:
         with one_blas_thread():
-            options: dict[str, Any] = {"deadline": _deadline(time_limit), "advance": _scaled(advance, reduction)}
+            options: dict[str, Any] = {
+                "deadline": _deadline(time_limit),
+                "advance": in_units(advance, reduction.objective_unit),
+            }
             # What the verifier adds for rounding shows where points are close to each other.
             optimum = generate(squares, tol / 2 if squares.cloud.close else tol, max_iter=max_iter, **options)
             network = reduction.network(optimum.neurons, feasible_weights(squares, optimum))
@@ -481,7 +482,8 @@ class FitProblem:
         """Return the fit, and what to start a fit for a similar lam with."""
         began, deadline = time.perf_counter(), _deadline(time_limit)
         with one_blas_thread():
-            options: dict[str, Any] = {"deadline": deadline, "advance": advance}
+            objective_unit = self._w_unit * self._y_unit * self._y_unit
+            options: dict[str, Any] = {"deadline": deadline, "advance": in_units(advance, objective_unit)}
             # Where time is short, lam_max may have a small part of it.
             critical = self._critical(_deadline(None if time_limit is None else _FOR_LAM_MAX * time_limit))
             strength = self._in_units(lam, critical)
@@ -497,7 +499,7 @@ class FitProblem:
         if found.optimum is not None and not found.optimum.proved:
             facts["estimated_gap"] = found.gap
         facts["seconds"] = time.perf_counter() - began
-        history = [] if found.optimum is None else found.optimum.history
+        history = [(upper * objective_unit, lower * objective_unit) for upper, lower in found.history]
         lam_max = None if self._found is None and time.monotonic() > deadline else self.largest_lam(deadline)
         free = self.convention
         f, unit = found.network, self._y_unit
@@ -550,10 +552,3 @@ def _facts(optimum: Optimum | None) -> dict[str, Any]:
 
 def _deadline(time_limit: float | None) -> float:
     return np.inf if time_limit is None else time.monotonic() + time_limit
-
-
-def _scaled(advance: Advance | None, reduction: Reduction) -> Advance | None:
-    if advance is None:
-        return None
-    unit = reduction.objective_unit
-    return lambda round_, upper, lower: advance(round_, upper * unit, lower * unit)
