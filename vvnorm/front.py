@@ -408,7 +408,7 @@ class _Search:
         A, c = np.zeros((T, d)), np.zeros(T)
         for alone in np.eye(len(data.tasks)):
             outputs, fit_next = self._fits(alone)
-            fitted = fit_next(2 * data.largest_lam(alone), None, None)[0].network
+            fitted = fit_next(2 * data.largest_lam(alone), None, deadline.left)[0].network
             A[outputs], c[outputs] = fitted.A, fitted.c
         self.line = without_neurons(A, c)
         self.line_losses = data.task_losses(self.line)
