@@ -125,7 +125,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     x, Y, t = instance["x"], instance["Y"], float(instance["t"])
     witness = unpack("witness", result.certificate)
     judged = certify(witness, x, Y)
-    if not (judged.gap <= TOLERANCE and judged.relative_residual <= TOLERANCE):
+    if judged.shortcomings(TOLERANCE):
         return [f"the witness is not a minimiser: gap {judged.gap:.3g}, residual {judged.relative_residual:.3g}"]
     candidate = unpack("candidate", instance)
     spread = float(np.ptp(Y, axis=0).max())

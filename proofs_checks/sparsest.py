@@ -105,7 +105,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     if not network.V.any(axis=0).all() or not network.W.any(axis=1).all():
         return ["the network counts neurons that do nothing"]
     if instance["skip"]:
-        if not judged.gap <= TOLERANCE:
+        if judged.shortcomings(TOLERANCE):
             return [f"the network is not a minimiser: relative gap {judged.gap:.3g}"]
         delta, aligned = exact_curvatures(x, Y), aligned_neighbours(x, Y)
         if not all(any(delta[i]) for i in witnesses):

@@ -81,7 +81,7 @@ def check(instance: Instance) -> Result:
 def _interval(networks: list[ReLUNetwork], x: Array, Y: Array) -> tuple[float, float]:
     """Interval of the largest distance over the labels' range; nothing is known of it unless all costs are minimal."""
     judged = [certify(network, x, Y) for network in networks]
-    if any(abs(c.vv_norm / c.lower_bound - 1) > COST or c.relative_residual > COST for c in judged):
+    if not all(abs(c.vv_norm - c.lower_bound) <= COST * c.lower_bound and c.relative_residual <= COST for c in judged):
         return 0.0, np.inf
     apart = [sup_distance(f, g, x[0], x[-1]) for i, f in enumerate(networks) for g in networks[:i]]
     largest = max([c.distance for c in judged] + apart) / float(np.ptp(Y, axis=0).max())

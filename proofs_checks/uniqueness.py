@@ -91,7 +91,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     networks = {name: unpack(name, arrays) for name in names}
     for name, network in networks.items():
         again = certify(network, x, Y, dual=arrays["dual"])
-        if not (again.gap <= TOLERANCE and again.relative_residual <= TOLERANCE):
+        if again.shortcomings(TOLERANCE):
             return [f"{name} is not a minimiser: gap {again.gap:.3g}, relative residual {again.relative_residual:.3g}"]
     if len(networks) == 2:
         lower = max(_distance(networks["network"], networks["other"], x, Y) - _ROUNDING, 0.0)

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.data import Array, as_inputs, sorted_univariate
+from vvnorm.losses import label_rounding
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.tolerances import EPS, FLAT, GAP
 from vvnorm.validation import as_float64
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from vvnorm.piecewise import PiecewiseLinear
 
 _BLOCK = 1 << 15  # label entries followed at once
+_SMALLEST = 2.0**-1000  # differences of labels below this, in units of the largest label, leave no digits for misfits
 _SAFE = 2.0**200  # magnitudes beyond this, or below its inverse, are scaled so that no product leaves float64
 
 
@@ -64,14 +66,15 @@ class Certificate:
     residual : float
         max_i ||f(x_i) - y_i||_2 over present labels, in label units.
     relative_residual : float
-        The same over half the largest range of an output's labels (0 for 0 / 0).
+        The largest of all outputs: max_i |f_t(x_i) - y_it| over half the range of the output's own labels, 0 for 0 / 0.
+        Labels that are all alike have no range: what counts in its place says `relative_misfit`.
     vv_norm : float
         The network's cost, sum_k ||w_k|| ||v_k||.
     lower_bound : float
         No network that interpolates the labels costs less; rounding errors are subtracted.
     gap : float
         (vv_norm - lower_bound) / vv_norm, rounding of the cost included. Negative if the network is cheaper than
-        interpolation allows, which it can be only by not interpolating: read it together with the residual.
+        interpolation allows, which it can be only by not interpolating, by more than rounding of the labels explains.
     excess : float
         vv_norm minus what the same dual certificate proves for networks with this network's values at the data: how far
         above the least cost of its own fit the network can be. Never negative.
@@ -152,13 +155,22 @@ class Certificate:
             for name in _NUMBERS
             if not _agree(recorded := getattr(self, name), actual := getattr(again, name), again._size(name))
         ]
-        if not again.relative_residual <= tol:
-            found.append(f"relative residual {again.relative_residual:.3g} exceeds {tol:.3g}: it does not interpolate")
-        if not again.gap <= tol:
-            found.append(f"relative gap {again.gap:.3g} exceeds {tol:.3g}: not proved optimal")
+        found += again.shortcomings(tol)
         if not self.skip and network.A.any():
             found.append("the network has a skip connection, but the bound is on networks without one")
         return found + if_flat(X, self.subspace) if found else []
+
+    def shortcomings(self, tol: float) -> list[str]:
+        """Say why the numbers are not those of a minimal interpolant, up to a relative gap and residual."""
+        found = []
+        if not self.relative_residual <= tol:
+            found.append(f"relative residual {self.relative_residual:.3g} exceeds {tol:.3g}: it does not interpolate")
+        if not self.gap <= tol:
+            found.append(f"relative gap {self.gap:.3g} exceeds {tol:.3g}: not proved optimal")
+        if self.gap < -tol and not found:
+            below = f"relative gap {self.gap:.3g} is below {-tol:.3g}"
+            found.append(f"{below}: it costs less than the labels allow, so it misses them")
+        return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all.
@@ -375,8 +387,7 @@ def _judge_interpolant(
 ) -> Certificate:
     if not isinstance(network, ReLUNetwork):
         raise TypeError("a PiecewiseLinear is judged as a regularised fit only: pass lam > 0")
-    if dual is not None and (isinstance(dual, np.ndarray) or not hasattr(dual, "shape")):
-        dual = as_float64(dual, "dual")
+    dual = None if dual is None else read_dual(dual)
     if network.n_inputs != 1 or penalise_bias or subspace is not None:
         from vvnorm.certify_multivariate import certify_points
 
@@ -402,7 +413,7 @@ def certify_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | Non
     T = Y.shape[1]
     x_unit = _power_of_two(float(max(x[-1], -x[0])))
     y_unit = _power_of_two(float(max(high.max(), -low.min())))
-    totals = _follow(network, x, Y, filled, eta, x_unit, y_unit)
+    totals, worst = _follow(network, x, Y, filled, eta, x_unit, y_unit)
     label_dual, fit_dual, scale = _dual_values(totals, eta, skip)
     if not math.isfinite(label_dual):
         raise ValueError("dual holds NaN or infinity, or its value for Y leaves the range of float64; rescale X or Y")
@@ -410,8 +421,11 @@ def certify_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | Non
     at_most = vv_norm * (1 + (T + 64) * EPS)  # norms of T entries, partial sums of pairwise type
     lower, fit = (max(0.0, value) for value in _scaled(np.array([label_dual, fit_dual]), y_unit, x_unit).tolist())
     residual = math.sqrt(totals[kernel.RESIDUAL]) * y_unit
+    relative = relative_misfit(worst, low / y_unit, high / y_unit)
+    if (lost := out_of_sight(low, high, y_unit)).any():
+        few = certify_sorted(_some_outputs(network, lost), x, Y[:, lost], dual=None, skip=skip)
+        relative = max(relative, few.relative_residual)
     excess = max(at_most - fit, 0.0)
-    spread = float(np.max(high / 2 - low / 2))
     distance = bound = math.nan
     if not missing:
         distance = max(residual, math.sqrt(totals[kernel.DISTANCE]) * y_unit)
@@ -422,10 +436,10 @@ def certify_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | Non
             bound = math.inf if math.isnan(bound) else bound  # ||eta|| or the residual left float64
     return Certificate(
         residual=residual,
-        relative_residual=residual / spread if spread > 0 else (0.0 if residual == 0 else math.inf),
+        relative_residual=relative,
         vv_norm=vv_norm,
         lower_bound=lower,
-        gap=(at_most - lower) / vv_norm if vv_norm > 0 else (0.0 if lower == 0 else -math.inf),
+        gap=relative_gap(vv_norm, at_most, lower, lambda: _rounding_cost(eta, x, Y, label_rounding(low, high)) / scale),
         excess=excess,
         distance=distance,
         distance_bound=bound,
@@ -441,7 +455,7 @@ def _dual_values(totals: Array, eta: Rows, skip: bool) -> tuple[float, float, fl
     T = eta.shape[1]
     norm = math.sqrt(totals[kernel.DUAL_NORM])
     if not skip:
-        first = eta[0:1]
+        first = dual_rows(eta, slice(0, 1))
         norm = max(norm, *(float(np.max(_norms(block - first))) for _, _, block in _dual_blocks(eta)))
     scale = max(1.0, norm * (1 + (T + 4) * EPS))
     # Each product carries three roundings and the sum over outputs T more; sums over points are compensated.
@@ -453,8 +467,18 @@ def _dual_values(totals: Array, eta: Rows, skip: bool) -> tuple[float, float, fl
     return label, fit, scale
 
 
-def _follow(network: ReLUNetwork, x: Array, Y: Array, filled: Array, eta: Rows, x_unit: float, y_unit: float) -> Array:
-    """Sweep over the data in blocks, in units of powers of two in which no product leaves float64; return the totals."""
+def _follow(
+    network: ReLUNetwork, x: Array, Y: Array, filled: Array, eta: Rows, x_unit: float, y_unit: float
+) -> tuple[Array, Array]:
+    """Sweep over the data in blocks, in units of powers of two in which no product leaves float64.
+
+    Returns
+    -------
+    totals : array
+        See `vvnorm.sweep_kernel`.
+    worst : (T,) array
+        Largest misfit of each output.
+    """
     from vvnorm import sweep_kernel as kernel
 
     T = Y.shape[1]
@@ -474,14 +498,64 @@ def _follow(network: ReLUNetwork, x: Array, Y: Array, filled: Array, eta: Rows, 
         order = np.argsort(kinks, kind="stable")[: int(to_come.sum())]
         w, b, V, kinks = w[order], b[order], V[order], kinks[order]
     w, b, V, kinks = (_fixed(array) for array in (w, b, V, kinks))
-    passed = 0
+    passed, worst = 0, np.zeros(T)
     for start, stop, block in _dual_blocks(eta):
         rows = slice(start, stop)
         passed = kernel.sweep(
             _fixed(x[rows]), _fixed(Y[rows]), _fixed(filled[rows]), _fixed(block), w, b, V, kinks, passed,
-            value, slope, totals,
+            value, slope, totals, worst,
         )  # fmt: skip
-    return totals
+    return totals, worst
+
+
+def relative_misfit(worst: Array, low: Array, high: Array) -> float:
+    """Judge the largest misfit of each output, (T,), by half the range of its own labels, `low` to `high`.
+
+    Labels that are all alike have no range. Their size counts in its place, or half the largest range of the others if that
+    is less or they are all 0. Nothing but no misfit is good enough where all labels of all outputs are alike.
+    """
+    half = high / 2 - low / 2
+    largest = float(half.max())
+    size = np.where(low == 0, largest, np.minimum(np.abs(low), largest))
+    unit = np.where(half > 0, half, size)
+    with np.errstate(divide="ignore", over="ignore"):
+        ratios = np.divide(worst, unit, out=np.where(worst > 0, np.inf, 0.0), where=unit > 0)
+    return float(np.max(np.where(np.isnan(ratios), np.inf, ratios)))
+
+
+def out_of_sight(low: Array, high: Array, unit: float) -> NDArray[np.bool_]:
+    """Say which outputs have labels that differ by so little, in units of the largest, that float64 holds no misfit."""
+    return np.asarray((high > low) & (high / unit / 2 - low / unit / 2 < _SMALLEST))
+
+
+def _some_outputs(network: ReLUNetwork, outputs: NDArray[np.bool_]) -> ReLUNetwork:
+    return ReLUNetwork.trusted(network.W, network.b, network.V[outputs], network.A[outputs], network.c[outputs])
+
+
+def relative_gap(vv_norm: float, at_most: float, lower: float, rounding: Callable[[], float]) -> float:
+    """(at_most - lower) / vv_norm; below 0 only by what is left of it once `rounding`, of the labels, is taken off.
+
+    Labels are known up to `vvnorm.losses.label_rounding` only. The bound is linear in them, so it is lower by what that
+    can make of it, for the labels within their rounding for which it is least.
+    """
+    short = lower - at_most
+    if short > 0:
+        short = max(short - rounding(), 0.0)
+    if short == 0:
+        return 0.0
+    return -short / vv_norm if vv_norm > 0 else -math.inf
+
+
+def _rounding_cost(eta: Rows, x: Array, Y: Array, off: Array) -> float:
+    """Most that changes of the labels by `off` (T,) make of the bound: the sum of |Lambda_it| off_t over present labels.
+
+    0, which is no excuse for anything, where that leaves float64.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        rise = np.diff(dual_rows(eta, slice(0, len(x))), axis=0) / np.diff(x)[:, None]
+        Lambda = np.diff(rise, axis=0, prepend=0.0, append=0.0)
+        cost = float(np.sum(np.where(np.isnan(Y), 0.0, np.abs(Lambda)) * off))
+    return cost if math.isfinite(cost) else 0.0
 
 
 def _dual_blocks(eta: Rows) -> Iterator[tuple[int, int, Array]]:
@@ -490,8 +564,7 @@ def _dual_blocks(eta: Rows) -> Iterator[tuple[int, int, Array]]:
     step = max(16, _BLOCK // T)
     for start in range(0, n - 1, step):
         stop = min(start + step + 1, n)
-        # Anything but float64 would be followed in its own arithmetic: integers wrap round, and the bound would be wrong.
-        yield start, stop, np.asarray(eta[start:stop], dtype=np.float64)
+        yield start, stop, dual_rows(eta, slice(start, stop))
 
 
 def _fixed(array: Array) -> Array:
@@ -532,10 +605,10 @@ def _checked_dual(dual: Rows, Y: Array, x: Array, missing: bool, skip: bool) -> 
     if tuple(dual.shape) != Y.shape:
         raise ValueError(f"dual has shape {tuple(dual.shape)}; sorted and merged, the labels have shape {Y.shape}")
     if not missing and skip:
-        ends = np.vstack([dual[0:1], dual[len(Y) - 1 : len(Y)]])
+        ends = np.vstack([dual_rows(dual, slice(0, 1)), dual_rows(dual, slice(len(Y) - 1, len(Y)))])
         if not np.any(ends):
             return dual
-    eta = np.array(dual[0 : len(Y)], dtype=np.float64)
+    eta = np.array(dual_rows(dual, slice(0, len(Y))))
     if not np.isfinite(eta).all():
         raise ValueError("dual holds NaN or infinity")
     for t in range(Y.shape[1]):
@@ -585,7 +658,33 @@ def _vv_norm(network: ReLUNetwork, penalise_bias: bool = False) -> float:
 
 def as_rows(dual: Any) -> NDArray[np.float64]:
     """All rows of a dual certificate as one array."""
-    return np.asarray(dual[0 : dual.shape[0]], dtype=np.float64)
+    return dual_rows(dual, slice(0, dual.shape[0]))
+
+
+def read_dual(dual: Any) -> Rows:
+    """Read a dual certificate; one output may have one column. What gives its rows when sliced is looked at row by row.
+
+    Raises
+    ------
+    TypeError
+        If it does not hold real numbers.
+    """
+    if isinstance(dual, np.ndarray) or not hasattr(dual, "shape"):
+        raw = as_float64(dual, "dual")
+        return raw[:, None] if raw.ndim == 1 else raw
+    rows: Rows = dual
+    return rows
+
+
+def dual_rows(dual: Rows, rows: slice) -> NDArray[np.float64]:
+    """Some rows of a dual certificate, in float64: in their own arithmetic integers wrap round, and the bound is wrong.
+
+    Raises
+    ------
+    TypeError
+        If they are not real numbers.
+    """
+    return as_float64(dual[rows], "dual")
 
 
 class _CallableModule(ModuleType):

@@ -22,10 +22,23 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.certify import Certificate, Rows, _norms, _power_of_two, _scaled, _vv_norm
+from vvnorm.certify import (
+    Certificate,
+    Rows,
+    _norms,
+    _power_of_two,
+    _scaled,
+    _some_outputs,
+    _vv_norm,
+    dual_rows,
+    out_of_sight,
+    relative_gap,
+    relative_misfit,
+)
 from vvnorm.certify_flat import Subspace
 from vvnorm.certify_shift import Shifted, affine, offsets, shifted
 from vvnorm.data import Array, RepeatedInput, as_inputs, as_labels, require_two_points
+from vvnorm.losses import label_rounding
 from vvnorm.network import ReLUNetwork
 from vvnorm.neuron_bound import most_additions, neuron_bound, ray_bound
 from vvnorm.tolerances import EPS
@@ -61,7 +74,7 @@ def certify_points(
     require_two_points(x, "a certificate")
     places = None if subspace is None else flat_points(subspace, x, ~np.isnan(y), penalise_bias)
     offset, level, moved = centred(network, x, y, penalise_bias)
-    x, y = x - offset, y - level
+    labels, x, y = y, x - offset, y - level
     y_unit = _power_of_two(float(np.nanmax(np.abs(y))))
     (x, x_unit), y = in_units(x), y / y_unit
     points, unit = (x, x_unit) if places is None else in_units(places)
@@ -69,7 +82,7 @@ def certify_points(
     Lambda = free.orthogonal(free.polar_factor(y) if dual is None else _checked_dual(dual, y.shape))
     bound = _Bound(free, Lambda, points, penalise_bias, unit)
     bent, straight, rounding = evaluate(moved, x, x_unit, y_unit)
-    off = np.where(free.present, bent + straight - y, 0.0)
+    off = np.where(free.present, np.abs(bent + straight - y), 0.0)
     residual = float(np.max(_norms(off))) if np.isfinite(off).all() else math.inf
     if not skip or subspace is not None:  # what is affine in X is not quite so in coordinates
         bent = bent + straight - moved.network.c / y_unit
@@ -77,13 +90,18 @@ def certify_points(
     lower, fit = (max(0.0, value) for value in _scaled(at_least, y_unit, unit).tolist())
     vv_norm = _vv_norm(network, penalise_bias)
     at_most = vv_norm * (1 + (network.n_outputs + network.n_inputs + 64) * EPS)
-    spread = float(np.max(np.nanmax(y, axis=0) / 2 - np.nanmin(y, axis=0) / 2))
+    ends = np.nanmin(labels, axis=0), np.nanmax(labels, axis=0)
+    relative = relative_misfit(off.max(axis=0), ends[0] / y_unit, ends[1] / y_unit)
+    if (lost := out_of_sight(*ends, y_unit)).any():
+        nothing = np.zeros((len(x), int(lost.sum())))
+        few = certify_points(_some_outputs(network, lost), X, labels[:, lost], dual=nothing, penalise_bias=penalise_bias)
+        relative = max(relative, few.relative_residual)
     return Certificate(
         residual=residual * y_unit,
-        relative_residual=residual / spread if spread > 0 else (0.0 if residual == 0 else math.inf),
+        relative_residual=relative,
         vv_norm=vv_norm,
         lower_bound=lower,
-        gap=(at_most - lower) / vv_norm if vv_norm > 0 else (0.0 if lower == 0 else -math.inf),
+        gap=relative_gap(vv_norm, at_most, lower, lambda: bound.rounding(label_rounding(*ends), y_unit, unit)),
         excess=max(at_most - fit, 0.0),
         distance=math.nan,
         distance_bound=math.nan,
@@ -136,7 +154,7 @@ def _refuse_conflicts(x: Array, y: Array) -> None:
 def _checked_dual(dual: Rows, shape: tuple[int, ...]) -> Array:
     if tuple(dual.shape) != shape:
         raise ValueError(f"dual has shape {tuple(dual.shape)}; the labels have shape {shape}")
-    Lambda = np.array(dual[0 : shape[0]], dtype=np.float64)
+    Lambda = np.array(dual_rows(dual, slice(0, shape[0])))
     if not np.isfinite(Lambda).all():
         raise ValueError("dual holds NaN or infinity")
     return Lambda
@@ -335,6 +353,16 @@ class _Bound:
             value = (total - doubt * (1 + 1e-9)) / self._response
         return value - 4 * EPS * abs(value)
 
+    def rounding(self, off: Array, y_unit: float, x_unit: float) -> float:
+        """Most that changes of the values by `off` (T,) make of the bound; both in the caller's units."""
+        Lambda = np.abs(self._Lambda)
+        for group, (excess, _) in zip(self._affine.groups, self._excess, strict=True):
+            Lambda[np.ix_(group.rows[group.pivots], group.outputs)] += np.abs(excess)
+        if self._response == 0:
+            return 0.0
+        cost = float(_scaled(np.array(np.sum(Lambda * (off / y_unit)) / self._response), y_unit, x_unit))
+        return cost if math.isfinite(cost) else 0.0
+
 
 def exact_products(A: Array, B: Array) -> Array:
     """A' B for arrays (n, q) and (n, t) in units of about 1, each entry rounded once."""
@@ -367,6 +395,8 @@ def _with_one(x: Array, x_unit: float) -> Array:
 
 def largest_response(x: Array, Lambda: Array, penalise_bias: bool, x_unit: float) -> float:
     """Bound the response of a neuron of ||w|| = 1, or of ||(w, b)|| = 1, at the points x_unit * x; in units x_unit."""
+    if not Lambda.any():
+        return 0.0
     points = _with_one(x, x_unit) if penalise_bias else x
     return _remembered(points.tobytes(), points.shape, Lambda.tobytes(), Lambda.shape, penalise_bias, most_additions())
 

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.certify import Rows, _norms, _power_of_two, _scaled, _vv_norm
+from vvnorm.certify import Rows, _norms, _power_of_two, _scaled, _vv_norm, dual_rows
 from vvnorm.certify_flat import Subspace
 from vvnorm.certify_multivariate import (
     _Affine,
@@ -47,11 +47,11 @@ from vvnorm.certify_multivariate import (
 from vvnorm.certify_regularised import (
     _SAFE,
     FitCertificate,
-    _as_rows,
     _dual_in_units,
     _losses_in_units,
     _objective_in_units,
     _strength_in_units,
+    dual_of_shape,
 )
 from vvnorm.certify_shift import Shifted
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
@@ -116,7 +116,7 @@ def certify_fit_points(
         For bad data, naming it; if network and data disagree in inputs or outputs.
     """
     data = _read(network, X, Y, loss, weights, penalise_bias)
-    strength, given = as_strength(lam), None if dual is None else _as_rows(dual, data.labels.shape)
+    strength, given = as_strength(lam), None if dual is None else dual_of_shape(dual, data.labels.shape)
     entries = bounding = data.entries(data.x - data.offset, strength, skip)
     if subspace is not None:
         bounding = data.entries(flat_points(subspace, data.x, entries.present, penalise_bias), strength, skip)
@@ -304,7 +304,7 @@ class _Entries:
 
     def read(self, dual: Rows) -> Array:
         """Read a dual array in the caller's units, per unit of weight."""
-        raw = np.asarray(dual[0 : len(self.x)], dtype=np.float64)
+        raw = dual_rows(dual, slice(0, len(self.x)))
         if not np.isfinite(raw).all():
             raise ValueError("dual holds NaN or infinity")
         scaled = _dual_in_units(raw, self.y_unit, self.w_unit, self.power)

@@ -58,8 +58,11 @@ from vvnorm.certify import (
     _scaled,
     _vv_norm,
     about,
+    as_rows,
     convention_in_words,
+    dual_rows,
     if_flat,
+    read_dual,
 )
 from vvnorm.certify_flat import Subspace
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
@@ -67,7 +70,6 @@ from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, roundi
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS, GAP
-from vvnorm.validation import as_float64
 from vvnorm.words import count, lines, proof
 
 _BLOCK = 1 << 18  # label entries handed to compiled code at once
@@ -183,11 +185,14 @@ class FitCertificate:
             for name in _NUMBERS
             if not _agree(recorded := getattr(self, name), actual := getattr(again, name), again._size(name))
         ]
-        if not again.gap <= tol:
-            found.append(f"relative gap {again.gap:.3g} exceeds {tol:.3g}: not proved optimal")
+        found += again.shortcomings(tol)
         if not self.skip and _has_skip(function):
             found.append("the function has a skip connection, but the bound is on networks without one")
         return found + if_flat(X, self.subspace) if found else []
+
+    def shortcomings(self, tol: float) -> list[str]:
+        """Say why the numbers are not those of an optimal fit, up to a relative gap."""
+        return [] if abs(self.gap) <= tol else [f"relative gap {self.gap:.3g} exceeds {tol:.3g}: not proved optimal"]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all; see `vvnorm.certify.Certificate.save`."""
@@ -283,7 +288,7 @@ def certify_fit(
         )  # fmt: skip
     labels, losses = _labels_and_losses(function, Y, len(inputs), loss)
     strength = as_strength(lam)
-    given = None if dual is None else _as_rows(dual, labels.shape)
+    given = None if dual is None else dual_of_shape(dual, labels.shape)
     data = _Data(inputs[:, 0], labels, as_weights(weights, labels.shape), given, losses)
     fit = _Fit(function, data, strength, losses, skip)
     judged = fit.judge()
@@ -353,12 +358,9 @@ def _labels_and_losses(
     return canonical_labels(labels, losses), losses
 
 
-def _as_rows(dual: Rows | ArrayLike, shape: tuple[int, ...]) -> Rows:
+def dual_of_shape(dual: Rows | ArrayLike, shape: tuple[int, ...]) -> Rows:
     """Read a dual array of a given shape; its entries are looked at block by block."""
-    if isinstance(dual, np.ndarray) or not hasattr(dual, "shape"):
-        raw = as_float64(dual, "dual")
-        dual = raw[:, None] if raw.ndim == 1 else raw
-    rows: Any = dual
+    rows = read_dual(dual)
     if tuple(rows.shape) != shape:
         raise ValueError(f"dual has shape {tuple(rows.shape)}; the labels have shape {shape}")
     return rows
@@ -374,7 +376,7 @@ class _Data:
         self.x = x if self.order is None else x[self.order]
         self.Y, self.weights, self.shape, self.power = Y, weights, Y.shape, label_power(losses)
         self.block_rows = min(len(x), max(16, _BLOCK // Y.shape[1]))
-        self.dual: Any = dual if dual is None or self.order is None else np.asarray(dual[0 : len(x)])
+        self.dual: Any = dual if dual is None or self.order is None else as_rows(dual)
         self.x_unit = self.y_unit = self.w_unit = 1.0
         self.largest, self.total = np.zeros(Y.shape[1]), np.zeros(Y.shape[1])
         complete = True
@@ -404,8 +406,7 @@ class _Data:
             Y = self.Y[chosen] if self.y_unit == 1 else self.Y[chosen] / self.y_unit
             dual = np.empty((len(x), 0))
             if self.dual is not None:
-                raw = np.asarray(self.dual[chosen], dtype=np.float64)
-                dual = _dual_in_units(raw, self.y_unit, self.w_unit, self.power)
+                dual = _dual_in_units(dual_rows(self.dual, chosen), self.y_unit, self.w_unit, self.power)
                 if not np.isfinite(dual).all():
                     raise ValueError("dual holds NaN or infinity")
             yield kernel.Rows(_fixed(x), _fixed(Y), _fixed(weights), _fixed(dual))

@@ -747,7 +747,7 @@ def _training_rows(result: "TrainingResult | TaskTraining", tol: float) -> tuple
         f"{name} {value:.3g} of the best network, of seed {seed}, exceeds {tol:g}"
         for name, value in excesses.items()
         if not value <= tol
-    ]
+    ] + ([f"the best network, of seed {seed}, costs less than the labels allow"] if best.gap < -tol else [])
 
 
 @app.command()

@@ -102,11 +102,15 @@ class Loss:
         return np.where(np.isnan(y), 0.0, values)
 
     def minus_slope(self, u: Array, y: Array) -> Array:
-        """-loss' at u of a loss without corners; NaN where y is."""
+        """-loss' at u, at a corner the middle of what it lies in; NaN where y is."""
         if self.name == "logistic":
             from scipy.special import expit
 
             return np.asarray(y - expit(u))
+        if self.name == "hinge":
+            return y * (1 + np.sign(1 - y * u)) / 2
+        if self.name == "one_class":
+            return self.parameter - (1 - np.sign(y - u)) / 2
         limit = self.parameter if self.name == "huber" else math.inf
         return np.clip(y - u, -limit, limit)
 
@@ -214,17 +218,27 @@ def _misfits(Y: Array, weights: Array | None, t: int) -> tuple[float, float]:
 
 
 def minus_slopes(losses: Sequence[Loss], U: Array, Y: Array, weights: Array | None) -> Array:
-    """Dual values (N, T) that follow from fitted values U, (N, T) or (1, T), where losses have no corners; 0 for NaN."""
+    """Dual values (N, T) that follow from fitted values U, (N, T) or (1, T), in the middle of corners; 0 for NaN."""
     slopes = [loss.minus_slope(u, y) for loss, u, y in zip(losses, U.T, Y.T, strict=True)]
     return np.where(np.isnan(Y), 0.0, (1.0 if weights is None else weights) * np.column_stack(slopes))
+
+
+def label_rounding(low: Array, high: Array) -> Array:
+    """How far labels of each output may be off, from their range `low` to `high`; shape (T,).
+
+    That is `LABEL_ROUNDING` of their size. Where they lie far from 0 beside their range, they are known better, since they
+    are seen to differ: to `STRAIGHTENING` of half their range or `LAST_DIGITS` of their size, whichever is more.
+    """
+    size = np.maximum(np.abs(low), np.abs(high))
+    known = np.maximum(STRAIGHTENING * (high / 2 - low / 2), LAST_DIGITS * size)
+    off: Array = np.minimum(LABEL_ROUNDING * size, known)
+    return off
 
 
 def rounding_losses(losses: Sequence[Loss], low: Array, high: Array, total: Array) -> Array:
     """Sum of the losses that rounding of the labels makes by itself, at most, for each output; shape (T,).
 
-    Labels may be off by `LABEL_ROUNDING` of their size. Where they lie far from 0 beside their range, they are known
-    better, since they are seen to differ: to `STRAIGHTENING` of half their range or `LAST_DIGITS` of their size, whichever
-    is more. So this is some 1e-29 of what labels of one size could lose, and other outputs' labels do not matter.
+    So this is some 1e-29 of what labels of one size could lose, and other outputs' labels do not matter.
 
     Parameters
     ----------
@@ -234,9 +248,7 @@ def rounding_losses(losses: Sequence[Loss], low: Array, high: Array, total: Arra
     total : (T,) array
         Sum of their weights.
     """
-    size = np.maximum(np.abs(low), np.abs(high))
-    known = np.maximum(STRAIGHTENING * (high / 2 - low / 2), LAST_DIGITS * size)
-    off = np.minimum(LABEL_ROUNDING * size, known).tolist()
+    off = label_rounding(low, high).tolist()
     return total * np.array([loss.within(distance) for loss, distance in zip(losses, off, strict=True)])
 
 

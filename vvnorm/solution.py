@@ -406,7 +406,7 @@ def _by_program(x: Array, labels: Array, skip: bool, tol: float, limit: float | 
         plain = plain_interpolation(x, labels, skip=skip)
         return replace(plain, provenance={**plain.provenance, "status": str(error)})
     judged = certify_sorted(found.network, x, labels, dual=found.dual, skip=skip)
-    if judged.gap <= tol and judged.relative_residual <= tol:
+    if not judged.shortcomings(tol):
         return found
     plain = plain_interpolation(x, labels, skip=skip)
     other = certify_sorted(plain.network, x, labels, dual=plain.dual, skip=skip)

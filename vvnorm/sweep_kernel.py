@@ -134,6 +134,7 @@ def sweep(
     value: Any,
     slope: Any,
     totals: Any,
+    worst: Any,
 ) -> int:
     """Follow the network over a block of data points and add what is seen to `totals`.
 
@@ -157,6 +158,8 @@ def sweep(
         The network's value at x[0] and its slope there, double-double; left as they are at x[-1].
     totals : (TOTALS,) array
         Running totals; see the indices above.
+    worst : (T,) array
+        Running largest misfit of each output.
 
     Returns
     -------
@@ -166,7 +169,7 @@ def sweep(
     line = np.empty((2, T))
     turn, rise, fit_rise = np.empty(T), np.empty(T), np.empty(T)
     for j in range(n):
-        square = _misfit(value, Y[j], rise)
+        square = _misfit(value, Y[j], rise, worst)
         totals[RESIDUAL] = max(totals[RESIDUAL], square if square == square else np.inf)  # NaN: overflow
         if j == n - 1:
             totals[DUAL_NORM] = max(totals[DUAL_NORM], _dot(eta[j], eta[j]))
@@ -208,12 +211,15 @@ def sweep(
 
 
 @inner()
-def _misfit(value: Any, y: Any, off: Any) -> float:
-    """||value - y||^2 over present labels; `off` is scratch."""
+def _misfit(value: Any, y: Any, off: Any, worst: Any) -> float:
+    """||value - y||^2 over present labels; raises `worst` to their misfits, infinite for NaN; `off` is scratch."""
     for t in range(len(y)):
         off[t] = (value[0, t] - y[t]) + value[1, t]
     for t in range(len(y)):
         off[t] = off[t] if y[t] == y[t] else 0.0
+    for t in range(len(y)):
+        size = abs(off[t])
+        worst[t] = max(worst[t], size if size == size else np.inf)
     return _dot(off, off)
 
 

@@ -21,6 +21,8 @@ from vvnorm.multivariate.slopes import Slopes, orthogonal_complement
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS, FLAT, LABEL_ROUNDING
 
+_SMALL = 1e-8  # part of the largest output's size: below it, an output's digits are of another kind than its rounding
+
 
 @dataclass(frozen=True)
 class Convention:
@@ -226,7 +228,7 @@ class Reduction:
             complement = orthogonal_complement(root * self.points.affine[rows])
             labels = self.labels[np.ix_(rows, outputs)]
             labels = root * ((labels - labels.mean(axis=0)) / self.label_unit)
-            Z, rotation = _rotated(complement.T @ labels, LABEL_ROUNDING * float(np.linalg.norm(labels)))
+            Z, rotation = _rotated(complement.T @ labels, labels)
             basis, slopes = root * complement, None
             if self.lam == 0:
                 slopes = Slopes.of(self.points.P[rows], self.points.affine[rows, 1:])
@@ -293,13 +295,25 @@ class Reduction:
         return total * (self.squares.lam * self.weight_unit * self.label_unit if self.lam > 0 else 1.0)
 
 
-def _rotated(Z: Array, rounding: float) -> tuple[Array, Array]:
-    """Z R and R with orthonormal columns, as few as Z has directions above rounding."""
-    if Z.size == 0:
+def _rotated(Z: Array, labels: Array) -> tuple[Array, Array]:
+    """Z R and R with orthonormal columns, as few as Z has directions above rounding of the labels.
+
+    Outputs that are small beside the others are rotated among themselves: their digits would be lost in the others'
+    rounding, and a network must fit each output for itself.
+    """
+    sizes = np.max(np.abs(labels), axis=0)
+    parts, left = [], np.flatnonzero((sizes > 0) & (Z.size > 0))
+    while len(left):
+        large = sizes[left] > _SMALL * sizes[left].max()
+        outputs, left = left[large], left[~large]
+        U, s, Rt = np.linalg.svd(Z[:, outputs], full_matrices=False)
+        keep = s > LABEL_ROUNDING * float(np.linalg.norm(labels[:, outputs]))
+        rotation = np.zeros((Z.shape[1], int(keep.sum())))
+        rotation[outputs] = Rt[keep].T
+        parts.append((U[:, keep] * s[keep], rotation))
+    if not parts:
         return np.empty((len(Z), 0)), np.empty((Z.shape[1], 0))
-    U, s, Rt = np.linalg.svd(Z, full_matrices=False)
-    keep = s > rounding
-    return U[:, keep] * s[keep], Rt[keep].T
+    return np.hstack([part for part, _ in parts]), np.hstack([rotation for _, rotation in parts])
 
 
 def _power_of_two(size: float) -> float:

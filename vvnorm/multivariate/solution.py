@@ -324,8 +324,7 @@ def _judged(solution: MultivariateSolution, close: bool) -> MultivariateSolution
     if not (close and solution.provenance["status"].startswith(_REACHED)):
         return solution
     certificate = solution.certificate
-    residual = certificate.relative_residual if isinstance(certificate, Certificate) else 0.0
-    if certificate.gap <= solution.tol and residual <= solution.tol:
+    if not certificate.shortcomings(solution.tol):
         return solution
     judged = replace(solution, provenance={**solution.provenance, "status": "rounding is the limit"})
     judged.__dict__["certificate"] = certificate
