@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from vvnorm import ReLUNetwork, interpolate
 from vvnorm.testing import networks
+from vvnorm.training.finish import finish
 from vvnorm.training.polish import exact_fit, polish, pruned
 
 Array = NDArray[np.float64]
@@ -22,8 +24,8 @@ def cost(network: ReLUNetwork, penalise_bias: bool = False) -> float:
 
 
 def residual(network: ReLUNetwork, X: Array, Y: Array) -> float:
-    """Largest misfit of a row over half the largest range of an output's labels."""
-    return float(np.max(np.linalg.norm(network(X) - Y, axis=1)) / np.max(np.ptp(Y, axis=0)) * 2)
+    """Largest misfit of an output over half the range of its labels."""
+    return float(np.max(np.abs(network(X) - Y) / np.ptp(Y, axis=0)) * 2)
 
 
 def data(N: int, d: int, T: int, seed: int = 0) -> tuple[Array, Array]:
@@ -229,6 +231,8 @@ def check_pruning(network: ReLUNetwork, X: Array, Y: Array, tol: float, skip: bo
     size = float(np.sum(np.abs(network.V) @ hidden))
     size += float(np.max(np.abs(at) @ np.abs(network.A.T) + np.abs(network.c)))
     assert change <= tol * unit + 1e-12 * size
+    own = np.ptp(Y, axis=0) / 2
+    assert np.max(np.linalg.norm((result(at) - network(at)) / own, axis=1)) <= tol + 1e-12 * size / own.min()
     assert cost(result, penalise_bias) <= cost(network, penalise_bias) * (1 + 1e-12)
     assert skip or np.array_equal(result.A, network.A)
     return result
@@ -260,6 +264,28 @@ def test_clusters_are_merged_within_the_tolerance(d: int, T: int, x_scale: float
     for penalise_bias in (False, True):
         result = check_pruning(network, X * x_scale, Y * y_scale, 1e-2, skip, penalise_bias)
         assert result.n_neurons <= 6
+
+
+def test_outputs_of_small_labels_are_polished_fitted_and_pruned_like_others() -> None:
+    X, Y = data(12, 2, 2)
+    start, scale = some_network(X, 2, 40), np.array([3e7, 1.0])
+    network = ReLUNetwork(start.W, start.b, start.V * scale[:, None], start.A * scale[:, None], start.c * scale)
+    for done in (polish(network, X, Y * scale).network, exact_fit(network, X, Y * scale)):
+        assert np.all(np.max(np.abs(done(X) - Y * scale), axis=0) < 1e-9 * scale)
+        left = check_pruning(done, X, Y * scale, 1e-3, True, False)
+        assert np.all(np.max(np.abs(left(X) - Y * scale), axis=0) < 1e-2 * scale)
+
+
+@pytest.mark.parametrize("penalise_bias", [False, True])
+@pytest.mark.parametrize("stages", [{}, {"polish": True}, {"exact": True}], ids=["alone", "polish", "exact"])
+def test_trained_networks_are_balanced_after_every_stage(stages: dict[str, Any], penalise_bias: bool) -> None:
+    X, Y = data(8, 1, 2)
+    asked = {"polish": False, "prune": 1e-3, "exact": False} | stages
+    start = some_network(X, 2, 30)
+    (found,), _, notes = finish([start], X, Y, np.array([0.01]), True, penalise_bias, interpolate=False, **asked)
+    assert notes == ()
+    assert found.n_neurons > 0
+    np.testing.assert_allclose(np.linalg.norm(found.W, axis=1), np.linalg.norm(found.V, axis=0), rtol=1e-12)
 
 
 def test_random_networks_lose_more_neurons_as_the_tolerance_grows() -> None:

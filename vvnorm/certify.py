@@ -67,7 +67,7 @@ class Certificate:
         max_i ||f(x_i) - y_i||_2 over present labels, in label units.
     relative_residual : float
         The largest of all outputs: max_i |f_t(x_i) - y_it| over half the range of the output's own labels, 0 for 0 / 0.
-        Labels that are all alike have no range: what counts in its place says `relative_misfit`.
+        Labels that are all alike have no range: what counts in its place says `label_units`.
     vv_norm : float
         The network's cost, sum_k ||w_k|| ||v_k||.
     lower_bound : float
@@ -509,18 +509,26 @@ def _follow(
 
 
 def relative_misfit(worst: Array, low: Array, high: Array) -> float:
-    """Judge the largest misfit of each output, (T,), by half the range of its own labels, `low` to `high`.
+    """Judge the largest misfit of each output, (T,), by its own labels: the largest of these over their `label_units`.
+
+    Nothing but no misfit is good enough where the unit is 0.
+    """
+    unit = label_units(low, high)
+    with np.errstate(divide="ignore", over="ignore"):
+        ratios = np.divide(worst, unit, out=np.where(worst > 0, np.inf, 0.0), where=unit > 0)
+    return float(np.max(np.where(np.isnan(ratios), np.inf, ratios)))
+
+
+def label_units(low: Array, high: Array) -> Array:
+    """What misfits of each output are measured by, (T,): half the range of its own labels, `low` to `high`.
 
     Labels that are all alike have no range. Their size counts in its place, or half the largest range of the others if that
-    is less or they are all 0. Nothing but no misfit is good enough where all labels of all outputs are alike.
+    is less or they are all 0. So the unit is 0 where all labels of all outputs are alike.
     """
     half = high / 2 - low / 2
     largest = float(half.max())
     size = np.where(low == 0, largest, np.minimum(np.abs(low), largest))
-    unit = np.where(half > 0, half, size)
-    with np.errstate(divide="ignore", over="ignore"):
-        ratios = np.divide(worst, unit, out=np.where(worst > 0, np.inf, 0.0), where=unit > 0)
-    return float(np.max(np.where(np.isnan(ratios), np.inf, ratios)))
+    return np.where(half > 0, half, size)
 
 
 def out_of_sight(low: Array, high: Array, unit: float) -> NDArray[np.bool_]:

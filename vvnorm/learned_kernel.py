@@ -174,7 +174,7 @@ def kernel_solution(
     g = ReLUNetwork(kernel.W, kernel.b, (np.sqrt(scaled.weights) * u)[None], A[None], np.array([c]))
     residual = float(np.max(np.abs(g(inputs)[:, 0] - target)))
     rounding = len(inputs) * EPS * float(np.max(np.abs(target)))
-    if strength == 0 and residual > GAP * np.ptp(target) / 2 + rounding:
+    if strength == 0 and not residual <= GAP * np.ptp(target) / 2 + rounding:
         raise ValueError(
             f"no combination of the {count(len(u), 'neuron')} of positive weight interpolates y: the "
             "closest in the mean square "

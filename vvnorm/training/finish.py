@@ -1,10 +1,10 @@
 """What may follow gradient training: a convex polish, pruning, and an exact fit."""
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from vvnorm.certify import relative_misfit
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import TRAINED
@@ -40,7 +40,7 @@ def finish(
     if polish:
         stages.append(("polished", lambda f, lam: polished(f, X, Y, 0.0 if exact else lam, **convention).network))
     if prune:
-        stages.append(("pruned", lambda f, lam: pruned(f, X, Y, tol=prune, **convention)))
+        stages.append(("pruned", lambda f, lam: pruned(f, X, Y, tol=prune, **convention).balanced()))
     if exact and (prune or not polish):
         stages.append(("exact", lambda f, lam: exact_fit(f, X, Y, **convention)))
     current, notes = (list(networks), []) if polish else _mended(networks, X, Y, lams, convention, interpolate)
@@ -100,21 +100,21 @@ def _nearly_coincide(X: Array) -> bool:
 def _interpolation_miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
     """Say by how much a network misses labels that it was to interpolate; nothing if that is within `TRAINED`."""
     with np.errstate(over="ignore", invalid="ignore"):
-        off = float(np.max(np.abs(network(X) - Y)))
-    reach = float(np.max(np.ptp(Y, axis=0))) / 2
-    return "" if off <= TRAINED * reach else f"misses a label by {off / reach if reach else math.inf:.2g} half ranges"
+        off = relative_misfit(np.max(np.abs(network(X) - Y), axis=0), Y.min(axis=0), Y.max(axis=0))
+    return "" if off <= TRAINED else f"misses a label by {off:.2g} half ranges"
 
 
 def _affine_miss(X: Array, Y: Array, skip: bool) -> Callable[[ReLUNetwork, Array, Array], str]:
     """Return what says whether a network fits much worse than the best affine function does."""
     free = np.column_stack([np.ones(len(X)), X - X.mean(axis=0)])[:, : None if skip else 1]
     labels = Y - Y.mean(axis=0)
-    straight = float(np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2))
-    most = _WORSE * straight + len(X) * (_ROUNDING * float(np.max(np.abs(Y)))) ** 2
+    straight = np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2, axis=0)
+    most = _WORSE * straight + len(X) * (_ROUNDING * np.max(np.abs(Y), axis=0)) ** 2
 
     def miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
         with np.errstate(over="ignore", invalid="ignore"):
-            return "" if float(np.sum((network(X) - Y) ** 2)) <= most else "fits worse than an affine function"
+            fits = np.all(np.sum((network(X) - Y) ** 2, axis=0) <= most)
+            return "" if fits else "fits worse than an affine function"
 
     return miss
 

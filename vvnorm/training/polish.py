@@ -9,10 +9,12 @@ Nothing here imports torch.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vvnorm.certify import label_units
 from vvnorm.data import Array, as_inputs, as_labels
 from vvnorm.multivariate.master import MasterSolution, group_lasso, least_change
 from vvnorm.network import ReLUNetwork, row_norms
@@ -43,7 +45,7 @@ class Polished:
         ||sum_j Lambda_j relu(w.x_j + b)|| / size = 1 (0 if the labels are affine). For lam = 0, <Lambda, Y> over the
         same maximum over all neurons is a lower bound on the cost of every interpolating network.
     residual : float
-        max_i ||f(x_i) - y_i|| over half the largest range of an output's labels.
+        The largest of all outputs: max_i |f_t(x_i) - y_it| over half the range of its labels (`certify.label_units`).
     kept : bool
         Whether the network given was at least as good, and is returned.
     """
@@ -107,7 +109,7 @@ def polish(
     polished = problem.network(V)
     before, after = (problem.value(candidate, lam) for candidate in (network, polished))
     allowed = skip or not network.A.any()
-    kept = allowed and before <= after and (lam > 0 or problem.residual(network) <= problem.exact)
+    kept = allowed and before <= after and (lam > 0 or problem.is_fitted_by(network))
     if kept:
         polished, after = network.balanced(), before
     largest = float(np.max(row_norms(problem.B.T @ solution.dual), initial=0.0)) or 1.0
@@ -138,7 +140,7 @@ def exact_fit(
     Returns
     -------
     ReLUNetwork
-        Balanced, with a residual below 1e-10 of half the labels' range (or their rounding).
+        Balanced, with a residual of each output below 1e-10 of half the range of its labels (or their rounding).
 
     Raises
     ------
@@ -161,7 +163,7 @@ def exact_fit(
         for _ in range(3):  # again for rounding
             V = V + least_change(problem.B, problem.Z - problem.B @ V, weights)
         fitted = problem.network(V)
-        if problem.residual(fitted) <= problem.exact:
+        if problem.is_fitted_by(fitted):
             return fitted
     raise ValueError(problem.cannot_interpolate())
 
@@ -203,19 +205,25 @@ class _Problem:
     skip: bool
     penalise_bias: bool
 
-    @property
-    def unit(self) -> float:
-        """Half the largest range of an output's labels; for constant labels their size."""
-        return _half_range(self.Y) or float(np.max(np.abs(self.Y))) or 1.0
+    @cached_property
+    def units(self) -> Array:
+        """What misfits of the outputs are measured by, (T,); the labels' size where they are all alike."""
+        units = label_units(self.Y.min(axis=0), self.Y.max(axis=0))
+        return units if units.any() else np.full(len(units), float(np.max(np.abs(self.Y))) or 1.0)
 
-    @property
-    def exact(self) -> float:
-        """Relative residual that counts as interpolation: 1e-10, or what rounding of the data allows."""
-        return _EXACT + 64 * EPS * (float(np.max(np.abs(self.Y))) / self.unit + float(np.max(np.abs(self.X))) / self.radius)
+    def misfits(self, network: ReLUNetwork) -> Array:
+        """Return the largest relative misfit of each output, (T,)."""
+        off: Array = np.max(np.abs(network(self.X) - self.Y), axis=0) / self.units
+        return off
 
     def residual(self, network: ReLUNetwork) -> float:
-        """Return the largest relative misfit of a row."""
-        return float(np.max(row_norms((network(self.X) - self.Y) / self.unit)))
+        """Return the largest relative misfit."""
+        return float(np.max(self.misfits(network)))
+
+    def is_fitted_by(self, network: ReLUNetwork) -> bool:
+        """Whether misfits count as interpolation: to 1e-10, or to what rounding of the data allows."""
+        rounding = np.max(np.abs(self.Y), axis=0) / self.units + float(np.max(np.abs(self.X))) / self.radius
+        return bool(np.all(self.misfits(network) <= _EXACT + 64 * EPS * rounding))
 
     def value(self, network: ReLUNetwork, lam: float) -> float:
         """Return the objective, or the cost if lam = 0."""
@@ -321,10 +329,6 @@ def _checked(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike) -> tuple[Array, A
     return inputs, labels
 
 
-def _half_range(Y: Array) -> float:
-    return float(np.max(np.max(Y, axis=0) / 2 - np.min(Y, axis=0) / 2))
-
-
 # --- fewer neurons ----------------------------------------------------------------------------------------------------
 
 
@@ -339,7 +343,8 @@ def pruned(
     X, Y : array-like, shapes (N, d) and (N, T)
         The data: X gives the box, Y the unit.
     tol : float
-        Largest change ||g(x) - f(x)||_2 of the function in the box, over half the largest range of an output's labels.
+        Largest change ||g(x) - f(x)||_2 of the function in the box, each output in units of half the range of its own
+        labels (`vvnorm.certify.label_units`).
     skip, penalise_bias : bool
         As in `polish`.
 
@@ -369,7 +374,8 @@ def pruned(
         D ||v_1|| ||v_2|| / (||v_1|| + ||v_2||) max(1, ||u_1 - u_2||):
 
     the second entry where both are on; where one is on, the change is linear in (|z_1|, |z_2|) with |z_1| + |z_2| <= D, so
-    that its norm is largest at a corner or where the new neuron switches. With a skip connection neurons of opposite
+    that its norm is largest at a corner or where the new neuron switches. (With outputs in units of their own, the norms of
+    u_1, u_2 and u_1 - u_2 in these units are in place of 1 and ||u_1 - u_2||.) With a skip connection neurons of opposite
     direction are turned round first: relu(z) = relu(-z) + z.
     """
     if not (isinstance(tol, int | float | np.floating) and 0 <= tol < np.inf):
@@ -377,8 +383,9 @@ def pruned(
     inputs, labels = _checked(network, X, Y)
     unit = network.normalised()
     low, high = np.min(inputs, axis=0), np.max(inputs, axis=0)
-    work = _Pruning(unit, low / 2 + high / 2, high / 2 - low / 2, skip)
-    work.spend(tol * _half_range(labels))
+    units = label_units(labels.min(axis=0), labels.max(axis=0))
+    work = _Pruning(unit, low / 2 + high / 2, high / 2 - low / 2, units if units.any() else np.ones_like(units), skip)
+    work.spend(tol if units.any() else 0.0)
     result = work.network()
     before, after = (_cost(candidate, penalise_bias) for candidate in (unit, result))
     return result if after <= before * (1 + 64 * EPS) else unit
@@ -392,9 +399,9 @@ def _cost(network: ReLUNetwork, penalise_bias: bool) -> float:
 class _Pruning:
     """Neurons of a normalised network that are merged and removed one by one."""
 
-    def __init__(self, unit: ReLUNetwork, middle: Array, half: Array, skip: bool) -> None:
+    def __init__(self, unit: ReLUNetwork, middle: Array, half: Array, units: Array, skip: bool) -> None:
         self.W, self.b, self.V, self.A, self.c = (a.copy() for a in (unit.W, unit.b, unit.V.T, unit.A, unit.c))
-        self.middle, self.half, self.skip = middle, half, skip
+        self.middle, self.half, self.units, self.skip = middle, half, units, skip
         K = len(self.b)
         self.alive = np.ones(K, dtype=bool)
         # bounds[i, j]: merging i < j; bounds[i, i]: removing i.
@@ -427,8 +434,9 @@ class _Pruning:
         """Bound all steps that involve neuron i."""
         size = row_norms(self.V)
         with np.errstate(divide="ignore", invalid="ignore"):
-            far = row_norms(self.V / size[:, None] - self.V[i] / size[i])
-            weight = np.maximum(far, 1.0) / (1 / size + 1 / size[i])
+            u = self.V / size[:, None] / self.units
+            far, alone = row_norms(u - u[i]), row_norms(u)
+            weight = np.maximum(far, np.maximum(alone, alone[i])) / (1 / size + 1 / size[i])
         same, turned = (
             np.add(*map(np.abs, self._range(self.W[i] - sign * self.W, self.b[i] - sign * self.b))) for sign in (1, -1)
         )
@@ -437,7 +445,7 @@ class _Pruning:
         for row, column in ((i, slice(i + 1, None)), (slice(None, i), i)):
             others = column if row == i else row
             self.bounds[row, column], self.opposite[row, column] = bound[others], opposite[others]
-        self.bounds[i, i] = size[i] * self._affine(i)[2]
+        self.bounds[i, i] = row_norms(self.V[i : i + 1] / self.units)[0] * self._affine(i)[2]
 
     def _affine(self, i: int) -> tuple[float, float, float]:
         """Return slope, offset and error of the best replacement slope z + offset of relu(z) over the box."""
