@@ -191,6 +191,25 @@ def test_fits_with_points_or_outputs_left_out_are_refused(d: int) -> None:
         assert judged.shortcomings(1e-6)
 
 
+@pytest.mark.parametrize("lam", [0.0, 0.1])
+def test_a_status_says_no_more_than_the_proof(lam: float) -> None:
+    rng = np.random.default_rng([0, 4, 8, 1])
+    X, y = rng.standard_normal((8, 4)), rng.standard_normal(8)
+    # The verifier's bound on neurons is exact up to 3e-8 per dimension only.
+    found: Any = fit(X, y, lam, tol=1e-8) if lam else interpolate(X, y, tol=1e-8)
+    reached = found.provenance["status"] == "tolerance reached"
+    assert reached == (found.gap <= 1e-8) == (found.verify() == [])
+
+
+def test_a_status_of_one_input_says_no_more_than_the_proof() -> None:
+    X, Y = data(1, [1.0])
+    found = fit(X, Y, 0.1)
+    assert found.provenance["status"] == "tolerance reached"
+    zero = replace(found, network=ReLUNetwork(np.zeros((0, 1)), [], np.zeros((1, 0))), skip=False)
+    assert zero.solver["status"] == "tolerance reached"
+    assert zero.provenance["status"] == "rounding is the limit"
+
+
 # --- dual arrays ------------------------------------------------------------------------------------------------------
 
 

@@ -56,6 +56,8 @@ _METHOD = "knot generation"
 _EXPONENTS = (1.0, 0.5, 0.0)  # see `vvnorm.convex.curvature_fit`, in the order of how often they reach the tolerance
 _PROGRAM = "convex program (there is no skip connection)"
 _SINGLE = "constant (one distinct input)"
+_REACHED = "tolerance reached"
+_NOT_PROVED = "rounding is the limit"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -227,8 +229,11 @@ class Fit(Solution):
             certified = "the network"
         else:
             certified = "knots and values; float64 weights cannot represent the fit"
-        reached = "" if self.gap <= self.tol else f", to a relative gap of {self.gap:.2g} only"
-        return {**self.solver, "certified": certified + reached}
+        if self.gap <= self.tol:
+            return {**self.solver, "certified": certified}
+        # What the solver has seen closed, and no proof confirms, is not.
+        status = _NOT_PROVED if self.solver["status"] == _REACHED else self.solver["status"]
+        return {**self.solver, "status": status, "certified": f"{certified}, to a relative gap of {self.gap:.2g} only"}
 
     def _setting(self) -> str:
         relative = f" ({self.lam / self.lam_max:.3g} lam_max)" if self.lam_max else ""
@@ -536,7 +541,7 @@ def _fitted(
     stopped = TIME_LIMIT if found.limited else f"stopped at a relative gap of {found.gap:.2g}"
     solver = {
         "method": _SINGLE if problem.is_single else _METHOD,
-        "status": "tolerance reached" if found.gap <= tol else stopped,
+        "status": _REACHED if found.gap <= tol else stopped,
         "rounds": found.rounds,
         "steps": found.steps,
         **_versions(),
