@@ -92,6 +92,24 @@ def test_labels_that_are_all_alike_are_judged_by_their_size(level: float) -> Non
         assert any("does not interpolate" in line for line in zero.verify())
 
 
+@pytest.mark.parametrize("far", [0.0, 2.0**20])
+@pytest.mark.parametrize("size", [1.0, 1e8, 1e14])
+def test_residuals_of_large_weights_that_cancel_are_those_of_exact_arithmetic(size: float, far: float) -> None:
+    rng = np.random.default_rng(3)
+    W, b, v = rng.standard_normal((6, 2)), rng.standard_normal(6), size * rng.standard_normal((2, 6))
+    X = np.round(rng.standard_normal((7, 2)), 3) + far
+    # Neurons that nearly cancel, and a small function on top.
+    bent = b * (1 + 2.0**-30 / size)
+    V = np.hstack([v, -v, rng.standard_normal((2, 6))])
+    network = ReLUNetwork(np.vstack([W, W, W[::-1]]), np.concatenate([b, bent, b]), V, V[:, -2:], V[:, -3])
+    exact = exact_values(network, X)
+    Y = np.array(exact, dtype=np.float64) + np.array([0.0, 0.25])
+    misfit = np.abs(np.array(exact, dtype=object) - np.vectorize(Fraction, otypes=[object])(Y)).astype(np.float64)
+    judged = certify(network, X, Y, dual=np.zeros(Y.shape))
+    assert judged.residual == pytest.approx(np.linalg.norm(misfit, axis=1).max(), rel=1e-6)
+    assert judged.relative_residual == pytest.approx((misfit.max(axis=0) / (np.ptp(Y, axis=0) / 2)).max(), rel=1e-6)
+
+
 def test_misfits_are_judged_output_by_output() -> None:
     low, high = np.array([0.0, -1.0, 2.0]), np.array([8.0, 1.0, 2.0])
     assert relative_misfit(np.array([0.4, 0.05, 0.0]), low, high) == pytest.approx(0.1)

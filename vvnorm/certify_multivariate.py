@@ -31,12 +31,13 @@ from vvnorm.certify import (
     _some_outputs,
     _vv_norm,
     dual_rows,
+    label_units,
     out_of_sight,
     relative_gap,
     relative_misfit,
 )
 from vvnorm.certify_flat import Subspace
-from vvnorm.certify_shift import Shifted, affine, offsets, shifted
+from vvnorm.certify_shift import Shifted, affine, misfits, offsets, shifted
 from vvnorm.data import Array, RepeatedInput, as_inputs, as_labels, require_two_points
 from vvnorm.losses import label_rounding
 from vvnorm.network import ReLUNetwork
@@ -44,6 +45,7 @@ from vvnorm.neuron_bound import most_additions, neuron_bound, ray_bound
 from vvnorm.tolerances import EPS
 from vvnorm.words import count
 
+_NEGLIGIBLE = 1e-9  # part of an output's label unit: misfits that are rounded by less need no more digits
 _BLOCK = 1 << 20  # entries of a hidden layer held at once
 _LEAST_ROOM = 1e-9  # of the largest row: rows smaller than that are changed no more easily
 _SPLIT = 134217729.0  # 2^27 + 1: cuts a number into two of 26 bits
@@ -83,6 +85,9 @@ def certify_points(
     bound = _Bound(free, Lambda, points, penalise_bias, unit)
     bent, straight, rounding = evaluate(moved, x, x_unit, y_unit)
     off = np.where(free.present, np.abs(bent + straight - y), 0.0)
+    ends = np.nanmin(labels, axis=0), np.nanmax(labels, axis=0)
+    if np.any(np.where(free.present, rounding, 0.0) > _NEGLIGIBLE * label_units(*ends) / y_unit):
+        off = np.where(free.present, _misfits(network, X, labels, y_unit), 0.0)
     residual = float(np.max(_norms(off))) if np.isfinite(off).all() else math.inf
     if not skip or subspace is not None:  # what is affine in X is not quite so in coordinates
         bent = bent + straight - moved.network.c / y_unit
@@ -90,7 +95,6 @@ def certify_points(
     lower, fit = (max(0.0, value) for value in _scaled(at_least, y_unit, unit).tolist())
     vv_norm = _vv_norm(network, penalise_bias)
     at_most = vv_norm * (1 + (network.n_outputs + network.n_inputs + 64) * EPS)
-    ends = np.nanmin(labels, axis=0), np.nanmax(labels, axis=0)
     relative = relative_misfit(off.max(axis=0), ends[0] / y_unit, ends[1] / y_unit)
     if (lost := out_of_sight(*ends, y_unit)).any():
         nothing = np.zeros((len(x), int(lost.sum())))
@@ -111,6 +115,15 @@ def certify_points(
         additions=most_additions(),
         subspace=subspace,
     )
+
+
+def _misfits(network: ReLUNetwork, X: ArrayLike, labels: Array, y_unit: float) -> Array:
+    """Misfits in units of y, where plain sums lose too many digits; NaN beyond float64, and where labels are missing."""
+    x, x_unit = in_units(as_inputs(X))
+    V, A = _scaled(network.V, x_unit, y_unit), _scaled(network.A, x_unit, y_unit)
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = ReLUNetwork.trusted(network.W, network.b / x_unit, V, A, network.c / y_unit)
+        return misfits(moved, x, labels / y_unit)
 
 
 def flat_points(subspace: Subspace, x: Array, present: NDArray[np.bool_], penalise_bias: bool) -> Array:

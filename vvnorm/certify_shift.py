@@ -95,6 +95,13 @@ def affine(x: Array, A: Array, c: Array) -> tuple[Array, Array]:
     values, error : (n, T) arrays
         And bounds on how far these are off.
     """
+    high, low, error = affine_in_parts(x, A, c)
+    values = high + low
+    return values, EPS * np.abs(values) + error
+
+
+def affine_in_parts(x: Array, A: Array, c: Array) -> tuple[Array, Array, Array]:
+    """Evaluate A x + c as high + low, (n, T) each, and bound how far that is off; arguments are those of `affine`."""
     high, low = np.tile(c, (len(x), 1)), np.zeros((len(x), len(c)))
     size = np.abs(high)
     for k in range(x.shape[1]):
@@ -102,8 +109,31 @@ def affine(x: Array, A: Array, c: Array) -> tuple[Array, Array]:
         high, carried = _two_sum(high, product)
         low = low + (rest + carried)
         size = size + np.abs(product)
-    values = high + low
-    return values, EPS * np.abs(values) + (2 * x.shape[1] + 4) ** 2 * EPS * EPS * size
+    high, low = _two_sum(high, low)
+    return high, low, (2 * x.shape[1] + 4) ** 2 * EPS * EPS * size
+
+
+def misfits(network: ReLUNetwork, x: Array, y: Array) -> Array:
+    """Bound |f(x) - y| from above, (n, T), with hardly more than the rounding of the result.
+
+    The neurons' inputs z and the sum over neurons are double-doubles: high and low parts. Of the product of two only that
+    of low z and low weights is left out, and weights have no low part. relu moves no further than z does.
+    """
+    z, z_low, z_error = affine_in_parts(x, network.W, network.b)
+    on = z > 0
+    z, z_low = np.where(on, z, 0.0), np.where(on, z_low, 0.0)
+    high, low, error = affine_in_parts(x, network.A, network.c)
+    size = np.abs(high)
+    for k, v in enumerate(network.V.T):
+        product, rest = _two_product(z[:, k, None], v)
+        high, carried = _two_sum(high, product)
+        low = low + (rest + carried + z_low[:, k, None] * v)
+        size = size + np.abs(product)
+    off, carried = _two_sum(high, -y)
+    low = low + carried
+    error = error + (2 * network.n_neurons + 8) ** 2 * EPS * EPS * (size + np.abs(y)) + z_error @ np.abs(network.V.T)
+    bound: Array = np.abs(off + low) * (1 + 4 * EPS) + error
+    return bound
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
