@@ -149,7 +149,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         ("gains", gains, np.max(gains)),
     )
     for name, values, size in expected:
-        if arrays[name].shape != values.shape or np.any(np.abs(arrays[name] - values) > ROUNDING * size):
+        if arrays[name].shape != values.shape or not np.all(np.abs(arrays[name] - values) <= ROUNDING * size):
             found.append(f"{name} does not match the network")
     lower, upper = _interval(instance, network, arrays)
     return found + interval_complaints(result, lower, upper, ROUNDING * max(1.0, upper))

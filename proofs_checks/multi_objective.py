@@ -120,7 +120,7 @@ def _objectives(instance: Instance, U: Array) -> Array:
 def _proof(instance: Instance, arrays: Mapping[str, Any]) -> FitCertificate:
     """What the dual proves of connect-the-dots of the point's values, for the weighted sum of uncut losses."""
     x, Y, U, weights = instance["x"], instance["Y"], arrays["values"], arrays["weights"]
-    if U.shape != Y.shape or weights.shape != Y.shape[1:] or np.any(weights < 0):
+    if U.shape != Y.shape or weights.shape != Y.shape[1:] or not np.all(weights >= 0):
         raise ValueError("values or weights do not fit the labels")
     factors = instance["weights"] * weights
     return certify_fit(connect_the_dots(x, U), x, Y, 1.0, loss=uncut_losses(instance), weights=factors, dual=arrays["dual"])
@@ -154,7 +154,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     found = interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
     found += domain_complaints({**instance, "weights": instance["weights"] * arrays["weights"]}, arrays["dual"])
     reached = losses_by_output(instance, arrays["values"])
-    if np.any(np.abs(reached - budgets) > _REACHED * budgets):
+    if not np.all(np.abs(reached - budgets) <= _REACHED * budgets):
         found.append("the point's losses are not the bounds asked for")
     if not is_convex(instance):
         found += _dent_complaints(instance, arrays)
@@ -163,11 +163,11 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 def _dent_complaints(instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
     found = []
-    if np.any(arrays["shares"] < 0) or abs(arrays["shares"].sum() - 1) > _ROUNDING:
+    if not (np.all(arrays["shares"] >= 0) and abs(arrays["shares"].sum() - 1) <= _ROUNDING):
         found.append("the shares are no mixture")
     table = np.stack([_objectives(instance, U) for U in (arrays["values"], *arrays["rivals"])])
     size = np.max(table, axis=0)
-    if arrays["objectives"].shape != table.shape or np.any(np.abs(arrays["objectives"] - table) > _ROUNDING * size):
+    if arrays["objectives"].shape != table.shape or not np.all(np.abs(arrays["objectives"] - table) <= _ROUNDING * size):
         found.append("the objectives do not match the values")
     cuts = np.array([cut_of(name) for name in instance["losses"]])
     if np.any(table[0, :-1] >= np.min(instance["weights"], axis=0) * cuts**2 / 2):

@@ -207,7 +207,7 @@ def domain_complaints(instance: Instance, dual: Array) -> list[str]:
             "hinge": (np.minimum(y, 0), np.maximum(y, 0)),
         }[loss.name]
         width = np.where(np.isnan(y), 0.0, _OUTSIDE * w)
-        if np.any((dual[:, t] < np.nan_to_num(w * low) - width) | (dual[:, t] > np.nan_to_num(w * high) + width)):
+        if not np.all((dual[:, t] >= np.nan_to_num(w * low) - width) & (dual[:, t] <= np.nan_to_num(w * high) + width)):
             found.append(f"the dual of output {t} leaves the domain of its loss")
     return found
 

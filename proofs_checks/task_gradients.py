@@ -201,7 +201,7 @@ def _parts(network: ReLUNetwork) -> tuple[Array, ...]:
 
 def least_norm_complaints(weights: Array, vectors: Array) -> list[str]:
     """Whether weights are on the simplex and give the point of least norm in the hull of the rows, up to 1e-9."""
-    if weights.shape != (len(vectors),) or np.any(weights < 0) or abs(weights.sum() - 1) > ROUNDING:
+    if weights.shape != (len(vectors),) or not (np.all(weights >= 0) and abs(weights.sum() - 1) <= ROUNDING):
         return ["the weights are not on the simplex"]
     point = weights @ vectors
     shortfall = point @ point - np.min(vectors @ point)
