@@ -25,10 +25,10 @@ import numpy as np
 from proofs_checks.support import (
     kernel_interpolant,
     optimal,
-    pack,
+    pack_all,
     planar_instances,
     rechecked,
-    unpack,
+    unpack_all,
     weights_of_others,
 )
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
@@ -72,16 +72,15 @@ def check(instance: Instance) -> Result:
         design = interpolate(X, Y, tol=_SOLVED)
         basis, output, weights = Y, design.network, None
     kernel = kernel_solution(output, X, Y[:, 0], weights=weights)
-    certificate = (
-        pack("design", design.network) | {"dual": design.dual, "basis": basis} | pack("output", single_output(output, 0))
-    )
+    certificate = pack_all("design", [design.network]) | {"dual": design.dual, "basis": basis}
+    certificate |= pack_all("output", [single_output(output, 0)])
     interval = _interval(instance, certificate, kernel)
     return conclude(CLAIMED, *interval, certificate, **design.provenance)
 
 
 def _output(instance: Instance, arrays: Any) -> ReLUNetwork:
     """The network for the label of interest: a combination of the design's outputs and an affine function."""
-    design = unpack("design", arrays)
+    design = unpack_all("design", arrays)[0]
     if not instance["infinite"]:
         return ReLUNetwork(design.W, design.b, design.V[:1], design.A[:1], design.c[:1])
     y, free = instance["Y"][:, 0], _free(instance["X"])
@@ -97,9 +96,9 @@ def _free(X: Array) -> Array:
 
 def _interval(instance: Instance, arrays: Any, kernel: ReLUNetwork) -> tuple[float, float]:
     """Interval of the distance over the range of the labels; nothing is known of it unless the design is optimal."""
-    if not optimal(unpack("design", arrays), instance["X"], arrays["basis"], arrays["dual"]):
+    if not optimal(unpack_all("design", arrays)[0], instance["X"], arrays["basis"], arrays["dual"]):
         return 0.0, np.inf
-    found = function_distance(unpack("output", arrays), kernel, instance["X"], n=1024)
+    found = function_distance(unpack_all("output", arrays)[0], kernel, instance["X"], n=1024)
     distance = found.rms.mean / float(np.ptp(instance["Y"][:, 0]))
     return distance - _ROUNDING, distance + _ROUNDING
 
@@ -107,7 +106,7 @@ def _interval(instance: Instance, arrays: Any, kernel: ReLUNetwork) -> tuple[flo
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Certify the design of an orthonormal basis again, and solve with the kernel again."""
     arrays, X, Y = result.certificate, instance["X"], instance["Y"]
-    design, basis = unpack("design", arrays), arrays["basis"]
+    design, basis = unpack_all("design", arrays)[0], arrays["basis"]
     if instance["infinite"]:
         inside = np.hstack([basis, np.linalg.qr(_free(X))[0]])
         if inside.shape != (len(X), len(X)) or np.abs(inside.T @ inside - np.eye(len(X))).max() > _ORTHONORMAL * len(X):
@@ -117,7 +116,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         return ["the design has other labels"]
     else:
         weights = weights_of_others(design)
-    combined, output = _output(instance, arrays)(X), unpack("output", arrays)(X)
+    combined, output = _output(instance, arrays)(X), unpack_all("output", arrays)[0](X)
     if not np.all(np.abs(combined[:, 0] - output[:, 0]) <= _ROUNDING * np.ptp(Y[:, 0])):
         return ["the output is not the combination of the design's outputs"]
     lower, upper = _interval(instance, arrays, kernel_interpolant(design, X, Y[:, 0], weights))
