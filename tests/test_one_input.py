@@ -79,6 +79,16 @@ def test_fits_of_a_path_start_from_each_other_beside_such_an_output() -> None:
     assert fit_next(0.01, start)[0].value == pytest.approx(path[2].value, rel=1e-6)
 
 
+def test_the_solver_s_gap_is_the_proof_s_where_outputs_have_few_labels() -> None:
+    """Two knots and both ends ask more of the dual values of output 1 than its three labels can give."""
+    x = [-2.2819621438112163, 2.3689730345039486, 6.695291526492079, -3.081174948025933, 0.34370062607458607]
+    Y = [[-3, 2, 1], [nan, -2, 1], [3, 3, 0], [nan, nan, 1], [2, nan, nan]]
+    found = fit(x, Y, 0.0036, loss="huber:0.5")
+    assert found.value == pytest.approx(0.01141694, rel=1e-6)  # of a conic program
+    assert found.gap == pytest.approx(found.found.gap, rel=1e-3, abs=1e-9)
+    assert found.verify() == []
+
+
 # --- biases inside the norm, and two points -----------------------------------------------------------------------------
 
 

@@ -200,6 +200,8 @@ class _Descent:
         dual = np.empty_like(self.dual)
         grid, work = np.empty(len(knots), np.int64), np.empty((12, len(knots)))
         entries.balance(rounds.x, f.rows[knots], z, self.dual, self.bend, dual, grid, work)
+        if len(knots) > 2:  # where Z cannot be z at all of them, Z is not 0 at the ends either, and proves nothing
+            entries.balance(rounds.x, f.rows[[0, -1]], np.zeros((2, T)), dual, self.bend, dual, grid, work)
         at_knots, worst, sizes = np.empty((k, T)), np.empty(k - 1, dtype=np.int64), np.empty(k - 1)
         enough = 0.0 if self.lam == _STIFF else self.lam
         entries.sweep(rounds.x, f.rows, dual, enough * enough, at_knots, worst, sizes, np.empty((2, T)))
