@@ -85,13 +85,19 @@ def _interval(instance: Instance, lower: float, upper: float) -> tuple[float, fl
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify the network and the dual again; both must be what they claim, and give the recorded interval."""
+    """Certify the network and the dual again; both must be what they claim, and give the recorded interval.
+
+    A bound follows from a dual array of norm at most 1: three times the array has to be scaled, or it proves what is false.
+    """
     network = unpack("network", result.certificate)
     if not instance["skip"] and network.A.any():
         return ["the network has a skip connection"]
     again = certify(network, instance["x"], instance["Y"], dual=result.certificate["dual"], skip=instance["skip"])
     if not again.relative_residual <= TOLERANCE:
         return [f"the network does not interpolate: relative residual {again.relative_residual:.3g}"]
+    longer = certify(network, instance["x"], instance["Y"], dual=3 * result.certificate["dual"], skip=instance["skip"])
+    if not longer.lower_bound <= again.vv_norm * (1 + TOLERANCE):
+        return ["a longer dual array proves a bound above the cost: it is not scaled"]
     lower, upper = _interval(instance, again.lower_bound, again.vv_norm)
     return interval_complaints(result, lower, upper, 1e-13)
 

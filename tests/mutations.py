@@ -1,0 +1,687 @@
+"""Deliberate faults, each put into the library in memory: do the claims notice?
+
+    python -m tests.mutations                     # all of them, and a table
+    python -m tests.mutations lambda_max_halved   # some
+
+A fault replaces a piece of a module's source when the module is loaded; no file changes. Then claims are checked as
+`vvnorm verify --quick` does, those first that should notice. The first instance whose verdict is not the expected one, or
+whose check fails, ends the run: the fault is caught. One that no claim notices survives.
+
+Compiled functions are kept on disk by the file that they stand in, so faults in compiled code, or in what it calls, get an
+empty folder of their own.
+"""
+
+import argparse
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_ROOT = Path(__file__).parent.parent
+_CAUGHT, _SURVIVES = 0, 3  # exit codes of a run of one fault
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A fault.
+
+    Attributes
+    ----------
+    name : str
+        What is wrong, in a few words.
+    module : str
+        Where.
+    old, new : str
+        Piece of source, that occurs once, and what stands there instead.
+    claims : tuple of str
+        Those that should notice, first to be checked.
+    """
+
+    name: str
+    module: str
+    old: str
+    new: str
+    claims: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The module's file."""
+        place = _ROOT.joinpath(*self.module.split("."))
+        return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+    @property
+    def source(self) -> str:
+        """The module's source with the fault.
+
+        Raises
+        ------
+        ValueError
+            If the piece does not occur exactly once: the list is behind the library.
+        """
+        text = self.path.read_text(encoding="utf-8")
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.name}: {self.old!r} occurs {text.count(self.old)} times in {self.module}")
+        return text.replace(self.old, self.new)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the module has compiled functions."""
+        return re.search(r"^@(kernel|inner|plain|part)\(", self.source, flags=re.MULTILINE) is not None
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds one module: the one with the fault."""
+
+    def __init__(self, mutation: Mutation) -> None:
+        self._mutation = mutation
+
+    def find_spec(self, name: str, path: Any, target: ModuleType | None = None) -> importlib.machinery.ModuleSpec | None:
+        if name != self._mutation.module:
+            return None
+        place = str(self._mutation.path)
+        return importlib.util.spec_from_file_location(name, place, loader=_Loader(name, place, self._mutation.source))
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Loads a module from other source than its file's."""
+
+    def __init__(self, name: str, path: str, source: str) -> None:
+        super().__init__(name, path)
+        self._source = source
+
+    def get_code(self, fullname: str) -> Any:
+        return self.source_to_code(self._source.encode(), self.path)
+
+
+def caught_by(mutation: Mutation) -> str | None:
+    """Put the fault into this process, check claims, and say which instance noticed first; None if none did."""
+    sys.meta_path.insert(0, _Finder(mutation))
+    from vvnorm import claims
+
+    names = list(dict.fromkeys([*mutation.claims, *claims.claim_names()]))
+    for name in names:
+        try:
+            claim = claims.load_claim(name)
+            for case in claims.cases(claim, claim.quick_draws, 0):
+                outcome = claims.run_case(claim, case)
+                if not outcome.as_expected:
+                    found = outcome.complaints[0] if outcome.complaints else f"{outcome.result.verdict}"
+                    return f"{name}, {case.label}: {found}"
+        except Exception as error:  # whatever a fault makes the library raise
+            return f"{name}: {type(error).__name__}: {error}"
+    return None
+
+
+def run(mutation: Mutation) -> tuple[str | None, float]:
+    """Run one fault in a process of its own; return what noticed it (None: nothing) and seconds."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        own = {"NUMBA_CACHE_DIR": folder} if mutation.compiled else {}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **own}
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.mutations", "--here", mutation.name],
+            cwd=_ROOT, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+    seconds = time.perf_counter() - began
+    if done.returncode == _SURVIVES:
+        return None, seconds
+    if done.returncode != _CAUGHT:
+        raise RuntimeError(f"{mutation.name} could not be tried:\n{done.stderr}")
+    return done.stdout.strip().splitlines()[-1], seconds
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Try faults; list those that survive."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutations", description="Do the claims notice deliberate faults?"
+    )
+    parser.add_argument("names", nargs="*", help="faults to try; all by default")
+    parser.add_argument("--here", metavar="NAME", help=argparse.SUPPRESS)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
+    parser.add_argument("--table", type=Path, help="write a table in Markdown to this file")
+    options = parser.parse_args(arguments)
+    by_name = {mutation.name: mutation for mutation in MUTATIONS}
+    unknown = sorted({*options.names, *([options.here] if options.here else [])} - by_name.keys())
+    if unknown:
+        parser.error(f"no fault is called {', '.join(unknown)}")
+    if options.here:
+        found = caught_by(by_name[options.here])
+        print("" if found is None else " ".join(found.split())[:300], flush=True)
+        return _SURVIVES if found is None else _CAUGHT
+    chosen = [by_name[name] for name in options.names] or list(MUTATIONS)
+    rows = []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for mutation, (found, seconds) in zip(chosen, pool.map(run, chosen), strict=True):
+            rows.append((mutation, found))
+            print(f"{mutation.name:45} {seconds:6.1f} s  {found or 'SURVIVES'}", flush=True)
+    survivors = [mutation.name for mutation, found in rows if found is None]
+    print(
+        f"{len(rows) - len(survivors)} of {len(rows)} caught"
+        + (f"; survivors: {', '.join(survivors)}" if survivors else "")
+    )
+    if options.table:
+        options.table.write_text(table(rows), encoding="utf-8")
+    return 1 if survivors else 0
+
+
+def table(rows: Sequence[tuple[Mutation, str | None]]) -> str:
+    """The outcome in Markdown."""
+    caught = sum(found is not None for _, found in rows)
+    lines = [
+        "# Faults that the claims notice",
+        "",
+        "Each fault is put into the library in memory, then the claims are checked as `vvnorm verify --quick` does, until",
+        f"one notices (`python -m tests.mutations --table docs/mutations.md`). {caught} of {len(rows)} are noticed.",
+        "",
+        "| fault | in | noticed by |",
+        "|---|---|---|",
+    ]
+    for mutation, found in rows:
+        claim = "**nothing**" if found is None else f"`{found.split(',')[0].split(':')[0]}`"
+        lines.append(f"| {mutation.name.replace('_', ' ')} | `{mutation.module}` | {claim} |")
+    return "\n".join(lines) + "\n"
+
+
+def _fault(name: str, module: str, old: str, new: str, *claims: str) -> Mutation:
+    return Mutation(name, f"vvnorm.{module}", old, new, claims)
+
+
+_INTERPOLANTS = ("connect_the_dots_optimal", "uniqueness", "solution_set")
+_FITS = ("regularised", "multi_objective", "pareto_front")
+_POINTS = ("width", "kernel_limit", "two_squares", "neuron_sharing")
+
+MUTATIONS: tuple[Mutation, ...] = (
+    # --- the verifier of interpolants of one input ---
+    _fault(
+        "gap_of_interpolants_always_0",
+        "certify",
+        "gap=(at_most - lower) / vv_norm if vv_norm > 0 else (0.0 if lower == 0 else -math.inf),",
+        "gap=0.0,",
+        *_INTERPOLANTS,
+    ),
+    _fault(
+        "residual_of_interpolants_always_0",
+        "certify",
+        "relative_residual=residual / spread if spread > 0 else (0.0 if residual == 0 else math.inf),",
+        "relative_residual=0.0,",
+        *_INTERPOLANTS,
+    ),
+    _fault(
+        "dual_not_scaled_to_length_1",
+        "certify",
+        "scale = max(1.0, norm * (1 + (T + 4) * EPS))",
+        "scale = 1.0",
+        "representational_cost",
+        *_INTERPOLANTS,
+    ),
+    _fault(
+        "bound_of_interpolants_is_the_cost",
+        "certify",
+        "        lower_bound=lower,",
+        "        lower_bound=vv_norm,",
+        *_INTERPOLANTS,
+    ),
+    _fault(
+        "cost_without_last_block",
+        "certify",
+        "return math.fsum(parts)",
+        "return 0.999 * math.fsum(parts)",
+        "representational_cost",
+        *_INTERPOLANTS,
+    ),
+    _fault("dual_end_not_forced_to_0", "certify", "        eta[present[-1], t] = 0.0\n", "        pass\n", *_INTERPOLANTS),
+    _fault(
+        "distance_to_dots_halved",
+        "certify",
+        "distance = max(residual, math.sqrt(totals[kernel.DISTANCE]) * y_unit)",
+        "distance = max(residual, 0.5 * math.sqrt(totals[kernel.DISTANCE]) * y_unit)",
+        "stability",
+        "trained_networks",
+    ),
+    _fault(
+        "stability_bound_halved",
+        "certify",
+        "bound = residual if excess == 0 else excess * sensitivity + residual",
+        "bound = residual if excess == 0 else 0.01 * excess * sensitivity + residual",
+        "stability",
+    ),
+    _fault(
+        "own_dual_turned_round",
+        "certify",
+        "np.divide(delta, size[:, None], out=eta[1:-1]",
+        "np.divide(-delta, size[:, None], out=eta[1:-1]",
+        "trained_networks",
+        *_INTERPOLANTS,
+    ),
+    # --- the verifier of fits of one input ---
+    _fault(
+        "gap_of_fits_always_0",
+        "certify_regularised",
+        "gap=0.0 if fit.is_rounding(judged) else min(float(judged.gap) / objective, 1.0),",
+        "gap=0.0,",
+        *_FITS,
+    ),
+    _fault(
+        "bound_of_fits_is_the_objective",
+        "certify_regularised",
+        "lower_bound=data.in_objective_units(lower),",
+        "lower_bound=value,",
+        *_FITS,
+    ),
+    _fault(
+        "fits_penalty_without_lam",
+        "certify_regularised",
+        "objective = judged.loss + judged.penalty",
+        "objective = judged.loss + 0.99 * judged.penalty",
+        *_FITS,
+    ),
+    _fault(
+        "dual_of_fits_not_looked_at",
+        "certify_regularised",
+        "given = None if dual is None else _as_rows(dual, labels.shape)",
+        "given = None",
+        *_FITS,
+    ),
+    _fault(
+        "weights_of_fits_ignored_by_verifier",
+        "certify_regularised",
+        "as_weights(weights, labels.shape), given, losses)",
+        "None, given, losses)",
+        *_FITS,
+    ),
+    # --- the verifiers for several inputs ---
+    _fault(
+        "neuron_bound_too_small",
+        "neuron_bound",
+        "    return _response(X, Lambda, budget, mutual=True)",
+        "    return 0.9 * _response(X, Lambda, budget, mutual=True)",
+        "lambda_max",
+        *_POINTS,
+    ),
+    _fault(
+        "response_in_certificates_too_small",
+        "certify_multivariate",
+        "self._response = largest_response(x, Lambda, penalise_bias, x_unit)",
+        "self._response = 0.9 * largest_response(x, Lambda, penalise_bias, x_unit)",
+        *_POINTS,
+    ),
+    _fault(
+        "residual_of_points_always_0", "certify_multivariate", "relative_residual=", "relative_residual=0.0 * ", *_POINTS
+    ),
+    _fault(
+        "dual_of_points_not_orthogonal",
+        "certify_multivariate",
+        "part = part - group.basis @ (group.inverse @ part)",
+        "break",
+        *_POINTS,
+    ),
+    # --- one input, closed form ---
+    _fault(
+        "alignment_tolerance_1e-3",
+        "univariate.interpolation",
+        "aligned[start + rows] = explained & (row_norms(apart) <= ALIGNMENT_CAP)",
+        "aligned[start + rows] = row_norms(apart) <= 1e-3",
+        "uniqueness",
+        "sparsest",
+    ),
+    _fault(
+        "nothing_is_aligned",
+        "univariate.interpolation",
+        "aligned[start + rows] = explained & (row_norms(apart) <= ALIGNMENT_CAP)",
+        "aligned[start + rows] = False",
+        "uniqueness",
+        "solution_set",
+    ),
+    _fault(
+        "band_half_as_deep",
+        "univariate.solution_set",
+        "end = centre[inside] - depth[:, None]",
+        "end = centre[inside] - 0.5 * depth[:, None]",
+        "solution_set",
+    ),
+    _fault(
+        "band_on_wrong_side",
+        "univariate.solution_set",
+        "end = centre[inside] - depth[:, None]",
+        "end = centre[inside] + depth[:, None]",
+        "solution_set",
+    ),
+    _fault(
+        "sample_returns_f_D_only",
+        "univariate.solution_set",
+        "    low[np.append(True, ~dots.aligned)[: len(m)]] = 0.0\n",
+        "    low[:], high[:] = 0.0, 1.0\n",
+        "solution_set",
+    ),
+    _fault(
+        "sparsest_does_not_pair",
+        "univariate.solution_set",
+        "paired = leads & np.append(dots.aligned, False)[: len(m)]",
+        "paired = leads & False",
+        "sparsest",
+    ),
+    _fault(
+        "sparsest_kink_at_the_middle",
+        "univariate.solution_set",
+        "(m[pair + 1] / (m[pair] + m[pair + 1]))",
+        "0.5",
+        "sparsest",
+    ),
+    # --- networks ---
+    _fault(
+        "vv_norm_of_squares",
+        "network",
+        "return float(np.sum(row_norms(self.W) * row_norms(self.V.T)))",
+        "return float(np.sum(row_norms(self.W) ** 2 + row_norms(self.V.T) ** 2) / 2)",
+        "rescaling",
+        "representational_cost",
+    ),
+    _fault(
+        "vv_norm_with_1_norm",
+        "network",
+        "return float(np.sum(row_norms(self.W) * row_norms(self.V.T)))",
+        "return float(np.sum(row_norms(self.W) * np.abs(self.V).sum(axis=0)))",
+        "representational_cost",
+    ),
+    _fault(
+        "balanced_without_biases",
+        "network",
+        "return ReLUNetwork(unit.W * root[:, None], unit.b * root, unit.V / root, unit.A, unit.c)",
+        "return ReLUNetwork(unit.W * root[:, None], unit.b, unit.V / root, unit.A, unit.c)",
+        "representation_distance",
+    ),
+    _fault(
+        "evaluation_forgets_skip_connection",
+        "network",
+        "out = inputs @ self.A.T + self.c",
+        "out = 0 * inputs @ self.A.T + self.c",
+        *_POINTS,
+    ),
+    _fault(
+        "evaluation_on_a_line_off_by_1e-6",
+        "network",
+        "        out += values[anchor]\n        return out",
+        "        out += values[anchor]\n        return out * (1 + 1e-6)",
+        *_INTERPOLANTS,
+        "stability",
+    ),
+    _fault(
+        "gradient_forgets_skip_connection",
+        "network",
+        "out = np.repeat(self.A[None], len(inputs), axis=0)",
+        "out = np.repeat(0 * self.A[None], len(inputs), axis=0)",
+        "gradient_norms",
+    ),
+    # --- losses and fits ---
+    _fault(
+        "one_class_nu_is_1_minus_nu",
+        "losses",
+        '        object.__setattr__(self, "parameter", float(value))',
+        '        object.__setattr__(self, "parameter", 1 - float(value) if self.name == "one_class" else float(value))',
+        *_FITS,
+    ),
+    _fault(
+        "huber_delta_doubled",
+        "losses",
+        '        object.__setattr__(self, "parameter", float(value))',
+        '        object.__setattr__(self, "parameter", float(value) * (2 if self.name == "huber" else 1))',
+        *_FITS,
+    ),
+    _fault(
+        "logistic_loss_of_other_class",
+        "losses",
+        "np.logaddexp(0.0, np.where(y > 0, -u, u))",
+        "np.logaddexp(0.0, np.where(y > 0, u, -u))",
+        "pareto_front",
+        *_FITS,
+    ),
+    _fault(
+        "hinge_loss_squared",
+        "losses",
+        "values = np.maximum(0.0, 1.0 - y * u)",
+        "values = np.maximum(0.0, 1.0 - y * u) ** 2",
+        "pareto_front",
+        *_FITS,
+    ),
+    _fault(
+        "lambda_max_halved",
+        "fitting",
+        "    return critical_lam(_problem(X, Y, loss, weights), deadline)",
+        "    return critical_lam(_problem(X, Y, loss, weights), deadline) / 2",
+        "lambda_max",
+    ),
+    _fault(
+        "lambda_max_of_points_halved",
+        "fitting",
+        ".largest_lam(deadline.end)",
+        ".largest_lam(deadline.end) / 2",
+        "lambda_max",
+    ),
+    _fault(
+        "fit_at_twice_the_lam",
+        "fitting",
+        "found = solve(problem, lam, tol=tol, start=start, deadline=deadline, advance=advance)",
+        "found = solve(problem, 2 * lam, tol=tol, start=start, deadline=deadline, advance=advance)",
+        *_FITS,
+    ),
+    _fault(
+        "front_of_smaller_budget",
+        "front",
+        "vv_norms=np.array([point.network.vv_norm for point in points]),",
+        "vv_norms=np.array([point.network.vv_norm / 2 for point in points]),",
+        "pareto_front",
+    ),
+    _fault(
+        "weights_of_rows_ignored_by_fit",
+        "fitting",
+        "shares, order = as_weights(weights, labels.shape), None",
+        "shares, order = None, None",
+        *_FITS,
+    ),
+    # --- fronts ---
+    _fault(
+        "front_losses_in_reverse",
+        "front",
+        "losses=np.array([point.losses for point in points]),",
+        "losses=np.array([point.losses[::-1] for point in points]),",
+        "pareto_front",
+    ),
+    _fault(
+        "front_losses_10_percent_too_small",
+        "certify_front",
+        "return self.by_task(self.output_losses(network)[0])",
+        "return 0.9 * self.by_task(self.output_losses(network)[0])",
+        "pareto_front",
+    ),
+    _fault(
+        "front_weights_ignored",
+        "certify_front",
+        "loss=self.kinds, weights=self.weights)",
+        "loss=self.kinds)",
+        "pareto_front",
+    ),
+    # --- several inputs ---
+    _fault(
+        "infinite_limit_off_by_0.1_percent",
+        "multivariate.infinite",
+        "ReLUNetwork(f.W, f.b, z.T @ f.V,",
+        "ReLUNetwork(f.W, f.b, 1.001 * z.T @ f.V,",
+        "kernel_limit",
+    ),
+    _fault(
+        "infinite_limit_of_wrong_weights",
+        "multivariate.infinite",
+        "return sizes * row_norms(f.V.T)",
+        "return sizes * row_norms(f.V.T) ** 2",
+        "kernel_limit",
+    ),
+    _fault(
+        "kernel_of_own_output_too",
+        "learned_kernel",
+        "np.sqrt(self.weights)",
+        "np.sqrt(self.weights) ** 1.1",
+        "kernel_limit",
+        "two_squares",
+        "kernel_regime",
+    ),
+    _fault(
+        "kernel_ridge_not_shortest",
+        "learned_kernel",
+        "    u = (left.T @ target / s) @ right\n",
+        "    u = (left.T @ target / s**2) @ right\n",
+        "kernel_limit",
+    ),
+    # --- measures ---
+    _fault(
+        "mean_gradient_times_1.5",
+        "measures",
+        "        mean = mean_norm(single, area)\n",
+        "        mean = 1.5 * mean_norm(single, area)\n",
+        "gradient_norms",
+        "smoothness_mean_gradient",
+    ),
+    _fault(
+        "sampled_gradient_times_1.5",
+        "measures",
+        "means.append(row_norms(single.gradient(points)[:, 0]).mean())",
+        "means.append(1.5 * row_norms(single.gradient(points)[:, 0]).mean())",
+        "gradient_norms",
+    ),
+    _fault(
+        "max_gradient_halved",
+        "measures",
+        "        largest = max_norm(single, area)\n",
+        "        largest = max_norm(single, area) / 2\n",
+        "gradient_norms",
+    ),
+    _fault(
+        "sampled_interval_of_width_0",
+        "measures",
+        "    mean, half = _student(np.array(means), level)\n",
+        "    mean, half = _student(np.array(means), level)[0], 0.0\n",
+        "gradient_norms",
+    ),
+    _fault(
+        "distance_to_farthest_point",
+        "measures",
+        "return np.array([min(indices) for indices in ties], dtype=np.intp)",
+        "return np.array([(min(indices) + 1) % len(train) for indices in ties], dtype=np.intp)",
+        "error_at_test_points",
+        "output_distance",
+    ),
+    _fault(
+        "representation_of_one_layer_unbalanced",
+        "measures",
+        "_representation_distances(f.balanced(), test, near)",
+        "_representation_distances(f, test, near)",
+        "representation_distance",
+    ),
+    _fault(
+        "error_against_wrong_output",
+        "measures",
+        "np.abs(values - _true_values(truth, test, f.n_outputs, output))",
+        "np.abs(2 * values - _true_values(truth, test, f.n_outputs, output))",
+        "error_at_test_points",
+    ),
+    _fault(
+        "sup_distance_at_ends_only",
+        "measures",
+        "points = np.concatenate([[low, high], kinks[(kinks > low) & (kinks < high)]])",
+        "points = np.array([low, high])",
+        "stability",
+        "uniqueness",
+    ),
+    _fault(
+        "rms_distance_squared",
+        "measures",
+        "rms, low, high = (sup * math.sqrt(max(0.0, square))",
+        "rms, low, high = (sup * max(0.0, square)",
+        "two_squares",
+        "kernel_limit",
+    ),
+    # --- statistics ---
+    _fault(
+        "interval_of_width_0",
+        "statistics",
+        "    return quantile + np.maximum(-more, 0.0), quantile + np.maximum(more, 0.0)",
+        "    return 0 * more, 0 * more",
+        "interval_coverage",
+    ),
+    _fault(
+        "interval_half_as_wide",
+        "statistics",
+        "    return quantile + np.maximum(-more, 0.0), quantile + np.maximum(more, 0.0)",
+        "    return (quantile + np.maximum(-more, 0.0)) / 2, (quantile + np.maximum(more, 0.0)) / 2",
+        "interval_coverage",
+    ),
+    _fault(
+        "interval_twice_as_wide",
+        "statistics",
+        "    return quantile + np.maximum(-more, 0.0), quantile + np.maximum(more, 0.0)",
+        "    return 2 * (quantile + np.maximum(-more, 0.0)), 2 * (quantile + np.maximum(more, 0.0))",
+        "interval_coverage",
+    ),
+    _fault(
+        "verdict_holds_across_the_end",
+        "claims",
+        "if claimed[0] <= lower and upper <= claimed[1]:",
+        "if claimed[0] <= upper and lower <= claimed[1]:",
+        "smoothness_in_m",
+        "two_squares",
+    ),
+    _fault(
+        "stability_constant_halved",
+        "univariate.stability",
+        "both = (1 + norm) / (2 * apart)",
+        "both = (1 + norm) / (200 * apart)",
+        "stability",
+    ),
+    # --- training and tasks ---
+    _fault(
+        "one_network_for_all_seeds",
+        "training.trainer",
+        "np.random.default_rng(seed)) for _, _, seed in runs]",
+        "np.random.default_rng(0)) for _, _, seed in runs]",
+        "trained_networks",
+    ),
+    _fault(
+        "least_norm_weights_equal",
+        "minimum_norm",
+        "    weights: Array = _stack(np.ascontiguousarray(grams))\n",
+        "    weights: Array = np.full(grams.shape[:2], 1 / grams.shape[1])\n",
+        "mgda_stationary",
+        "mgda_bound",
+    ),
+    _fault(
+        "least_norm_of_first_vector",
+        "minimum_norm",
+        "    weights[first] = 1.0\n    unit = G[first, first]\n",
+        "    weights[first] = 1.0\n    unit = 0.0\n",
+        "mgda_stationary",
+        "mgda_bound",
+    ),
+    # --- data ---
+    _fault(
+        "auxiliary_outputs_repeat_the_first",
+        "data",
+        'return np.hstack([labels, sigma * as_generator(rng).standard_normal((len(labels), as_count(m, "m")))])',
+        'return np.hstack([labels, sigma * np.repeat(labels[:, :1], as_count(m, "m"), axis=1)])',
+        "trained_networks",
+    ),
+)
+"""All faults: those of an adversarial review that survived at the time, and others."""
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
