@@ -206,14 +206,14 @@ MUTATIONS: tuple[Mutation, ...] = (
     _fault(
         "gap_of_interpolants_always_0",
         "certify",
-        "gap=(at_most - lower) / vv_norm if vv_norm > 0 else (0.0 if lower == 0 else -math.inf),",
+        "gap=relative_gap(vv_norm, at_most, lower, lambda: _rounding_cost(eta, x, Y, label_rounding(low, high)) / scale),",
         "gap=0.0,",
         *_INTERPOLANTS,
     ),
     _fault(
         "residual_of_interpolants_always_0",
         "certify",
-        "relative_residual=residual / spread if spread > 0 else (0.0 if residual == 0 else math.inf),",
+        "relative_residual=relative,",
         "relative_residual=0.0,",
         *_INTERPOLANTS,
     ),
@@ -289,7 +289,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _fault(
         "dual_of_fits_not_looked_at",
         "certify_regularised",
-        "given = None if dual is None else _as_rows(dual, labels.shape)",
+        "given = None if dual is None else dual_of_shape(dual, labels.shape)",
         "given = None",
         *_FITS,
     ),
