@@ -50,6 +50,20 @@ def test_fewer_neurons_than_labels_still_have_a_dual() -> None:
     assert found.verify() == []
 
 
+def test_a_label_that_hardly_weighs_does_not_hold_the_others_up() -> None:
+    """What it is missed by costs 1e-9 of what others cost, so its column is 1e9 times as large."""
+    X = [[1, -2], [-3, 2], [-1, 3], [3, -3], [1, 0], [0, 3], [2, -3]]
+    Y = np.array([
+        [0.42, -0.88, -0.87], [-0.32, -2.72, -1.31], [-0.46, -1, 1.61], [-0.86, 1.17, -0.56], [-0.52, 0.82, -0.09],
+        [-2.2, 0.42, 0.75], [-1.29, -0.84, -0.53],
+    ])  # fmt: skip
+    weights = [0.17, 0.022, 3.4, 2.6e-9, 3, 0.24, 0.94]
+    found = fit(X, Y, 0.21, loss="huber:0.5", weights=weights)
+    assert found.value == pytest.approx(0.36085074, rel=1e-6)
+    assert found.gap <= 1e-6
+    assert found.provenance["rounds"] <= 20
+
+
 @pytest.mark.parametrize("guess", [53, 60, 91, 156, 169, 192])
 def test_pivoting_that_goes_round_in_circles_still_ends_at_the_minimum(guess: int) -> None:
     """The conditions of optimality are all there is to check: the problem is convex."""

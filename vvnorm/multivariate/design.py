@@ -42,7 +42,8 @@ _STEPS = 30
 _HALVINGS = 12
 _PATIENCE = 5  # pivotings without fewer variables on the wrong side before block pivoting is given up
 _ATTEMPTS = ((1e-7, True), (1e-5, True), (1e-3, True), (1e-3, False))
-"""Proximal terms, relative to the largest curvature, and whether the step is Newton's for 1 / ||a_k|| = 1."""
+"""Proximal terms, relative to the variable's curvature, and whether the step is Newton's for 1 / ||a_k|| = 1."""
+_FLATTEST = 1e-12  # of the largest curvature: less counts as this
 _RIDGE = 1e-15  # of the trace of M where lam = 0: rounding, so that a Cholesky factor exists
 _MISSED = 1e-6  # relative residual of the constraint above which neurons do not span the targets
 _ALIKE = 1e-13  # relative change of F that is rounding
@@ -203,9 +204,10 @@ def _improved(state: State) -> State | None:
     candidates = np.flatnonzero((state.eta > 0) | (state.norms > 1))
     H = _hessian(state, candidates)
     eta, norms = state.eta[candidates], state.norms[candidates]
-    largest, added = float(np.max(np.diagonal(H), initial=0.0)), 0.0
+    # Columns may differ in size by many orders of magnitude, curvatures by their squares: each variable has its own unit.
+    curvatures, added = np.diagonal(H) + _FLATTEST * float(np.max(np.diagonal(H), initial=0.0)), 0.0
     for proximal, bold in _ATTEMPTS:
-        H[np.diag_indices(len(H))] += (proximal - added) * largest
+        H[np.diag_indices(len(H))] += (proximal - added) * curvatures
         added = proximal
         right = norms**2 * (norms - 1) if bold else (norms**2 - 1) / 2
         ahead = nonnegative_minimum(H, right + H @ eta, (eta > EPS * eta.max()) | (norms > 1))
