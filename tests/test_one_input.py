@@ -89,6 +89,28 @@ def test_the_solver_s_gap_is_the_proof_s_where_outputs_have_few_labels() -> None
     assert found.verify() == []
 
 
+def test_a_program_takes_over_where_knot_generation_stops() -> None:
+    """Heavy classes that contradict each other at one input; and output 0 has labels at one input only."""
+    x = [4.2, 5.4, 0.8, 0.8, 4.2, 0.0, 0.0, 5.4, 4.2, 0.0, 4.2, 5.4]
+    Y = np.column_stack([[nan] * 5 + [0, 1, nan, nan, 1, nan, nan], [1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0]])
+    weights = [9.5, 6.3, 0.06, 0.69, 22.5, 0.36, 18.2, 0.36, 9.0, 16.0, 6.1, 16.2]
+    found = fit(x, Y, 0.0014, loss="logistic", weights=weights)
+    assert found.value == pytest.approx(47.38604032, rel=1e-7)  # of a conic program
+    assert found.gap < 1e-6
+    assert found.verify() == []
+    np.testing.assert_allclose(found([-9.0, 0.0, 5.0])[:, 0], math.log((18.2 + 16) / 0.36), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("seed", "points", "outputs", "lam"), [(4, 44, 3, 4e-6), (14, 13, 3, 3e-6), (49, 7, 2, 5e-8)])
+def test_quantiles_at_small_lam_are_proved(seed: int, points: int, outputs: int, lam: float) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.uniform(0, 3, points))
+    Y = np.sin(3 * x[:, None] + np.arange(outputs)) + 0.3 * rng.standard_normal((points, outputs))
+    found = fit(x, Y, lam, loss="one_class:0.2")
+    assert found.gap < 1e-6
+    assert found.verify() == []
+
+
 # --- biases inside the norm, and two points -----------------------------------------------------------------------------
 
 
@@ -186,3 +208,9 @@ def test_where_no_program_reaches_the_tolerance_neurons_are_generated(monkeypatc
     assert found.verify() == []
     assert "column generation" in found.solver["method"]
     assert not found.network.A.any()
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared", "huber:1", "one_class:0.3"])
+def test_without_a_skip_connection_what_a_constant_fits_is_fitted_by_one(loss: str) -> None:
+    found = fit([1, 2, -4], [1, 1, 1], 1.2, loss=loss, skip=False)
+    assert (found.value, found.gap, found.network.n_neurons, found.verify()) == (0, 0, 0, [])

@@ -36,7 +36,7 @@ from vvnorm.solution import Solution, as_rounds, as_tolerance
 from vvnorm.tolerances import GAP
 from vvnorm.univariate.compiled import fixed, is_sorted
 from vvnorm.univariate.constant import fit_constant
-from vvnorm.univariate.regularised import Advance, Found, Problem, critical_lam, known_critical_lam, solve
+from vvnorm.univariate.regularised import Advance, Found, Problem, critical_lam, known_critical_lam, solve, with_constants
 from vvnorm.validation import Origin, shifted_integers
 from vvnorm.words import count, proof
 
@@ -55,6 +55,8 @@ _LARGEST = np.finfo(np.float64).max
 _METHOD = "knot generation"
 _EXPONENTS = (1.0, 0.5, 0.0)  # see `vvnorm.convex.curvature_fit`, in the order of how often they reach the tolerance
 _PROGRAM = "convex program (there is no skip connection)"
+_AFTERWARDS = "convex program (knot generation had stopped)"
+_POSED = 2000  # most labels of a fit that is tried again as a convex program
 _SINGLE = "constant (one distinct input)"
 _REACHED = "tolerance reached"
 _NOT_PROVED = "rounding is the limit"
@@ -549,7 +551,27 @@ def _fitted(
     }
     # The solver has come across lam_max, unless there was no time for it.
     lam_max = known_critical_lam(problem) if skip else None
-    return Fit(_network(found), **_fields(problem, tol, lam), skip=skip, lam_max=lam_max, found=found, solver=solver)
+    fit = Fit(_network(found), **_fields(problem, tol, lam), skip=skip, lam_max=lam_max, found=found, solver=solver)
+    if found.gap <= tol or found.limited or problem.is_single or problem.Y.size > _POSED:
+        return fit
+    return _posed(fit, problem, lam, tol, deadline or Deadline())
+
+
+def _posed(fit: Fit, problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
+    """Where knot generation stops short of `tol`, try convex programs, too; not where classes are separated."""
+    for exponent in _EXPONENTS:
+        if fit.gap <= tol or fit.value < _DIVERGING * problem.Y.size or deadline.left == 0:
+            break
+        began = time.perf_counter()
+        try:
+            result = _by_program(problem.several, lam, exponent, True, deadline)
+        except (RuntimeError, ValueError):  # a span that no program holds is one
+            continue
+        found = with_constants(problem, _found(result, fit.found.seconds + time.perf_counter() - began))
+        network = result.network if problem.several is problem else _network(found)
+        solver = {**fit.solver, **result.provenance, "method": _AFTERWARDS, "seconds": found.seconds}
+        fit = _better(fit, replace(fit, network=network, found=found, solver=solver))
+    return fit
 
 
 def _fitted_without_skip(problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
@@ -557,19 +579,22 @@ def _fitted_without_skip(problem: Problem, lam: float, tol: float, deadline: Dea
 
     The best function is put together with the best dual array. Where all fails, or time is over, a constant may be best.
     """
+    constant = _constant(problem, lam, tol, "a constant is the best fit")
+    if constant.gap <= tol:
+        return constant
     best: Fit | None = None
     reason = TIME_LIMIT
-    attempts: list[Callable[[float, Deadline], CurvatureFit | None]]
+    attempts: list[Callable[[Deadline], CurvatureFit | None]]
     attempts = [
-        *(partial(_by_program, problem, lam, exponent) for exponent in _EXPONENTS),
-        partial(_by_points, problem, lam),
+        *(partial(_by_program, problem, lam, exponent, False) for exponent in _EXPONENTS),
+        partial(_by_points, problem, lam, tol),
     ]
     for attempt in attempts:
         if best is not None and (best.gap <= tol or deadline.left == 0):
             break
         began = time.perf_counter()
         try:
-            result = attempt(tol, deadline)
+            result = attempt(deadline)
         except RuntimeError as error:
             reason = f"{error}; the fit is a constant"
             continue
@@ -581,15 +606,14 @@ def _fitted_without_skip(problem: Problem, lam: float, tol: float, deadline: Dea
         best = _better(best, Fit(result.network, **fields, skip=False, lam_max=None, found=found, solver=solver))
     if best is not None and best.solver["status"] != TIME_LIMIT:
         return best
-    constant = _constant(problem, lam, tol, reason)
-    return constant if best is None or constant.value <= best.value else best
+    return _constant(problem, lam, tol, reason) if best is None or constant.value <= best.value else best
 
 
-def _by_program(problem: Problem, lam: float, exponent: float, _: float, deadline: Deadline) -> "CurvatureFit":
+def _by_program(problem: Problem, lam: float, exponent: float, skip: bool, deadline: Deadline) -> "CurvatureFit":
     from vvnorm.convex import curvature_fit
 
     solved = problem.solved
-    options: dict[str, Any] = {"weights": solved.weights, "skip": False, "time_limit": deadline.left}
+    options: dict[str, Any] = {"weights": solved.weights, "skip": skip, "time_limit": deadline.left}
     return curvature_fit(problem.x, problem.Y, lam, loss=solved.losses, exponent=exponent, **options)
 
 
@@ -625,7 +649,7 @@ def _constant(problem: Problem, lam: float, tol: float, status: str) -> Fit:
 
 def _found(result: "CurvatureFit", seconds: float) -> Found:
     """Read the convex program's network as the solver would have returned it: two neurons may share a kink there."""
-    t, values, slopes = result.network.kinks
+    t, _, slopes = result.network.kinks
     jumps = np.diff(slopes, axis=0)
     bends = jumps.any(axis=1)
     kinks, first = np.unique(t[bends], return_index=True)
@@ -633,8 +657,8 @@ def _found(result: "CurvatureFit", seconds: float) -> Found:
         kinks=kinks,
         jumps=np.add.reduceat(jumps[bends], first),
         slope=slopes[0],
-        centre=float(t[0]),
-        value=values[0],
+        centre=float(result.x[0]),
+        value=result.values[0],
         knots=result.x,
         values=result.values,
         dual=result.dual,

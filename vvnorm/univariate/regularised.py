@@ -35,7 +35,7 @@ from vvnorm.univariate.problem import Found, Problem
 from vvnorm.univariate.rounds import Advance
 from vvnorm.univariate.squared import SquaredRounds
 
-__all__ = ["Advance", "Found", "Problem", "critical_lam", "known_critical_lam", "solve"]
+__all__ = ["Advance", "Found", "Problem", "critical_lam", "known_critical_lam", "solve", "with_constants"]
 
 
 def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
@@ -114,12 +114,14 @@ def solve(
         state = rounds.run(rounds.in_units(lam), tol, start, advance)
         limited = bool(rounds.stop[0]) and state.gap > tol
     found = rounds.found(state, time.perf_counter() - began, limited)
-    return _with_constants(problem, found) if alone.any() else found
+    return with_constants(problem, found)
 
 
-def _with_constants(problem: Problem, found: Found) -> Found:
+def with_constants(problem: Problem, found: Found) -> Found:
     """Put the constants of the outputs that have labels at one input only beside what was found for the others."""
     alone, solved = problem.single, problem.solved
+    if not alone.any():
+        return found
     constant, dual = fit_constant(solved.part(alone)), None
     if constant.dual is not None or found.dual is not None:
         dual = np.empty(solved.Y.shape)
