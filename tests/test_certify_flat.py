@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from commands import Command, runner
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
-from vvnorm import ReLUNetwork, certify, fit, interpolate
+from vvnorm import ReLUNetwork, VVNormInterpolator, certify, fit, interpolate
 from vvnorm.certify_flat import Subspace
 
 Array = NDArray[np.float64]
@@ -46,6 +47,9 @@ def test_a_network_that_float64_weights_cannot_hold_is_refused(spacing: float) -
     (low,), (high,) = exact_misfit(solution.network, solution.X, y)
     assert solution.certificate.residual == pytest.approx(float(max(abs(low), abs(high))), rel=1e-9)
     assert any("does not interpolate" in complaint for complaint in solution.verify())
+    assert solution.provenance["status"] == "rounding is the limit"
+    with pytest.warns(ConvergenceWarning, match="VVNormInterpolator: relative residual"):
+        VVNormInterpolator().fit(solution.X, y[:, 0])
     fitted = fit(solution.X, y, 1e-3)
     assert any("not proved optimal" in complaint for complaint in fitted.verify())
     loss = sum(off**2 for (off,) in exact_misfit(fitted.network, fitted.X, y)) / 2

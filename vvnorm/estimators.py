@@ -101,7 +101,9 @@ class _Estimator(BaseEstimator):
         solution = self.solution_
         facts = solution.solver if isinstance(solution, Fit) else solution.provenance
         status = str(facts.get("status", facts["method"]))
-        if status != _REACHED and not (solution.gap <= self.tol or self._is_rounding()):
+        if status == _REACHED or self._is_rounding():
+            return self
+        if not solution.gap <= self.tol:
             other = "tol or lam" if hasattr(self, "lam") else "tol"
             limit = next((name for word, name in _LIMITS.items() if word in status), other)
             warnings.warn(
@@ -110,11 +112,14 @@ class _Estimator(BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
+        elif not isinstance(solution, Interpolant):  # which is evaluated by its knots, not by its network
+            for complaint in solution.certificate.shortcomings(self.tol):
+                warnings.warn(f"{type(self).__name__}: {complaint} (status: {status})", ConvergenceWarning, stacklevel=3)
         return self
 
     def _is_rounding(self) -> bool:
         """Whether a fit leaves nothing but the rounding of the labels."""
-        if isinstance(self.solution_, Interpolant):
+        if not getattr(self.solution_, "lam", 0.0):
             return False
         weights = getattr(self.solution_, "weights", None)
         sizes = np.nan_to_num(self.solution_.Y) ** 2 * (1.0 if weights is None else weights)

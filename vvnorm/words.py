@@ -30,5 +30,5 @@ def proof(
         parts.append(f"relative residual {residual:.2g}")
     if tol is None:
         return ", ".join(parts)
-    certified = gap <= tol and (residual is None or residual <= tol)
+    certified = abs(gap) <= tol and (residual is None or residual <= tol)
     return ", ".join(parts) + (": certified" if certified else ": not certified") + f" to {tol:g}"

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vvnorm.certify import Certificate, convention_in_words, judge
+from vvnorm.certify import Certificate, convention_in_words, judge, label_units
 from vvnorm.certify_flat import Subspace
 from vvnorm.certify_regularised import FitCertificate
-from vvnorm.certify_shift import affine
+from vvnorm.certify_shift import affine, misfits
 from vvnorm.data import Array, RepeatedInput, is_empty, levels
 from vvnorm.deadline import OUT_OF_TIME, TIME_LIMIT
 from vvnorm.losses import Loss, is_rounding, solvable
@@ -346,6 +346,10 @@ def _lifted(inside: MultivariateSolution, points: Points) -> MultivariateSolutio
     note = f"X lies in {where}; the certificate's bound is about coordinates there"
     provenance = {**inside.provenance, "notes": [*inside.provenance["notes"], note]}
     network = _raised(inside.network, subspace)
+    with np.errstate(over="ignore", invalid="ignore"):
+        off = np.max(misfits(network, points.all, inside.network(inside.X)), axis=0)
+    if not np.all(off <= inside.tol * label_units(np.nanmin(inside.Y, axis=0), np.nanmax(inside.Y, axis=0))):
+        provenance["status"] = "rounding is the limit"  # such weights are not for float64
     return replace(inside, network=network, X=points.all, provenance=provenance, within=inside, subspace=subspace)
 
 
