@@ -254,7 +254,7 @@ def test_dual_arrays_that_are_no_numbers_are_refused(d: int, lam: float) -> None
     with pytest.raises(ValueError, match="dual holds NaN or infinity"):
         certify(network, X, Y, dual=np.full(Y.shape, None), **options)
     whole = certify(network, X, Y, dual=Lazy(np.arange(len(Y))[:, None]), **options)
-    assert whole.lower_bound == certify(network, X, Y, dual=np.arange(len(Y)), **options).lower_bound
+    assert whole.lower_bound == certify(network, X, Y, dual=1.0 * np.arange(len(Y))[:, None], **options).lower_bound
 
 
 @pytest.mark.parametrize("given", ["as found", "nothing", "noise"])

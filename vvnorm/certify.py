@@ -670,7 +670,7 @@ def as_rows(dual: Any) -> NDArray[np.float64]:
 
 
 def read_dual(dual: Any) -> Rows:
-    """Read a dual certificate; one output may have one column. What gives its rows when sliced is looked at row by row.
+    """Read a dual certificate. What gives its rows when sliced is looked at row by row.
 
     Raises
     ------
@@ -678,8 +678,7 @@ def read_dual(dual: Any) -> Rows:
         If it does not hold real numbers.
     """
     if isinstance(dual, np.ndarray) or not hasattr(dual, "shape"):
-        raw = as_float64(dual, "dual")
-        return raw[:, None] if raw.ndim == 1 else raw
+        return as_float64(dual, "dual")
     rows: Rows = dual
     return rows
 

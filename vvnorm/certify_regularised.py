@@ -361,6 +361,8 @@ def _labels_and_losses(
 def dual_of_shape(dual: Rows | ArrayLike, shape: tuple[int, ...]) -> Rows:
     """Read a dual array of a given shape; its entries are looked at block by block."""
     rows = read_dual(dual)
+    if isinstance(rows, np.ndarray) and rows.ndim == 1:
+        rows = rows[:, None]
     if tuple(rows.shape) != shape:
         raise ValueError(f"dual has shape {tuple(rows.shape)}; the labels have shape {shape}")
     return rows
