@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from proofs_checks.support import pack, real_instances, rechecked, total_curvature, unpack
+from vvnorm.certify import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
@@ -126,8 +127,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         i = int(np.searchsorted(x, t, side="right")) - 1
         h = x[i + 1] - x[i]
         tau = (t - x[i]) / h
-        hidden = np.maximum(f.W[:, 0] * t + f.b, 0.0)
-        distances.append(math.hypot(*(f.V @ hidden + f.A[:, 0] * t + f.c - (Y[i] + slopes[i] * (t - x[i])))))
+        distances.append(_distance(f, x, Y, t))
         left = delta[i - 1] / math.hypot(*delta[i - 1]) if i > 0 else np.zeros(Y.shape[1])
         right = delta[i] / math.hypot(*delta[i]) if i < len(delta) else np.zeros(Y.shape[1])
         eta = (1 - tau) * left + tau * right
@@ -144,9 +144,29 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     if any(fine > (1 + 1e-9) * rough for fine, rough in zip(constants, coarse, strict=True)):
         found.append("the pointwise bound exceeds that of the theory")
     ratio = _largest_ratio(np.array(distances), bounds, Y)
-    return found + interval_complaints(
-        result, ratio * (1 - _SLACK / 2), ratio * (1 + _SLACK / 2), _SLACK * max(ratio, 1e-3)
-    )
+    found += interval_complaints(result, ratio * (1 - _SLACK / 2), ratio * (1 + _SLACK / 2), _SLACK * max(ratio, 1e-3))
+    return found + _certificate_complaints(f, x, Y, max(coarse))
+
+
+def _distance(f: ReLUNetwork, x: Array, Y: Array, t: float) -> float:
+    """||f(t) - f_D(t)||, term by term."""
+    i = min(int(np.searchsorted(x, t, side="right")) - 1, len(x) - 2)
+    dots = Y[i] + (Y[i + 1] - Y[i]) / (x[i + 1] - x[i]) * (t - x[i])
+    return math.hypot(*(f.V @ np.maximum(f.W[:, 0] * t + f.b, 0.0) + f.A[:, 0] * t + f.c - dots))
+
+
+def _certificate_complaints(f: ReLUNetwork, x: Array, Y: Array, constant: float) -> list[str]:
+    """Compare the distance and its bound in the network's certificate with the largest one, and with the theory's."""
+    judged, scale = certify(f, x, Y), float(np.ptp(Y, axis=0).max())
+    kinks = [t for t in f.kinks[0].tolist() if x[0] < t < x[-1]]
+    largest = max(_distance(f, x, Y, t) for t in [*x.tolist(), *kinks])
+    bound = float(judged.excess * constant + judged.residual)
+    expected = (("distance", judged.distance, largest), ("distance bound", judged.distance_bound, bound))
+    return [
+        f"the certificate's {name} is {said!r}, and should be {right!r}"
+        for name, said, right in expected
+        if not abs(said - right) <= _SLACK * (right + _RESOLUTION * scale)
+    ]
 
 
 def _interpolates(instance: Instance) -> bool:
