@@ -43,7 +43,7 @@ _REAL = {  # study and target with many inputs
 _LOOKS = {0.1: ("sky", "s", ":"), 1.0: ("blue", "o", "-"), 10.0: ("orange", "^", "--")}
 _LIMIT_AT = 256  # where the limit stands on the axis of m
 _STATED = {"target": "noise", "auxiliary": 16, "sigma": 1.0, "labels": "gaussian"}
-_BRIEF = (4, 12)  # data sets and points of a quick figure
+_BRIEF = (8, 12)  # data sets and points of a quick figure
 
 
 def compute(seed: int, quick: bool) -> FigureData:

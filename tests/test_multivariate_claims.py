@@ -105,13 +105,13 @@ def test_the_interval_of_a_mean_covers_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     means = [mean_interval(rng.standard_normal(12) + 3, 12) for _ in range(4000)]
     missed = np.mean([not low <= 3 <= high for low, high in means])
-    assert 0.005 < missed < 0.016
+    assert 0.002 < missed < 0.012  # for normal data the interval is longer than Student's, which misses 0.01
 
 
 def test_a_sample_smaller_than_stated_tells_nothing() -> None:
     assert mean_interval(np.full(11, 2.0), 12) == (-np.inf, np.inf)
     assert mean_interval(np.append(np.full(11, 2.0), np.inf), 12) == (-np.inf, np.inf)
-    assert mean_interval(np.full(12, 2.0), 12) == (2.0, 2.0)
+    assert mean_interval(np.full(12, 2.0), 12) == (-np.inf, np.inf)  # values that agree say nothing of others
 
 
 # --- width ------------------------------------------------------------------------------------------------------------

@@ -275,6 +275,15 @@ def test_a_run_killed_twice_and_stopped_early_in_part(monkeypatch, tmp_path):
     assert_same_results(train(x, Y, checkpoint=path, **options), whole)
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C interrupts, also where whoever began the tests ignores it, as a shell does for what it runs behind."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_saves_the_state_of_that_step(monkeypatch, tmp_path):
     x, Y = jittered(7, 2)
     options = {"seeds": 2, "steps": 80, "progress": False}
