@@ -98,6 +98,8 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     again = certify(network, instance["x"], instance["Y"], dual=result.certificate["dual"], skip=instance["skip"])
     if not again.relative_residual <= TOLERANCE:
         return [f"the network does not interpolate: relative residual {again.relative_residual:.3g}"]
+    if again.lower_bound == 0 and result.certificate["dual"].any():
+        return ["the dual array proves nothing, and is not 0"]
     for false in _false_duals(instance, result.certificate["dual"]):
         bound = certify(network, instance["x"], instance["Y"], dual=false, skip=instance["skip"]).lower_bound
         if not bound <= again.vv_norm * (1 + TOLERANCE):

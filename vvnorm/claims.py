@@ -402,23 +402,27 @@ def run_case(claim: Claim, case: Case) -> Outcome:
 def control_complaints(claim: Claim, instance: Instance, result: Result, turn: int) -> list[str]:
     """Change a certificate and complain if the verifier accepts it: one that accepts everything shows nothing.
 
-    Instances take turns in which array of the certificate is changed: by the factor -3/2, or from 0 to 1; integers by 1000.
-    A smaller change may leave another certificate that proves as much, and is accepted rightly.
+    Instances take turns in which array of the certificate is changed: by the factor -3/2, from 0 to the largest number in
+    any array, integers by 1000. A smaller change may leave a certificate that proves as much, and is accepted rightly.
     """
     arrays = [name for name, array in result.certificate.items() if array.size]
     if not arrays:
         return []
     name = arrays[turn % len(arrays)]
-    forged = replace(result, certificate={**result.certificate, name: _changed(result.certificate[name])})
+    changed = _changed(result.certificate[name], [result.certificate[other] for other in arrays])
+    forged = replace(result, certificate={**result.certificate, name: changed})
     if claim.verify(instance, forged):
         return []
     return [f"negative control: the verifier accepts a certificate whose {name!r} was changed"]
 
 
-def _changed(array: NDArray[Any]) -> NDArray[Any]:
+def _changed(array: NDArray[Any], all_arrays: list[NDArray[Any]]) -> NDArray[Any]:
     if np.issubdtype(array.dtype, np.integer):
         return array + 1000
-    return -1.5 * array if array.any() else np.ones_like(array)
+    if array.any():
+        return -1.5 * array
+    sizes = [float(np.max(np.abs(other), where=np.isfinite(other), initial=0.0)) for other in all_arrays]
+    return np.full_like(array, max(sizes) or 1.0)
 
 
 def run_claim(
