@@ -47,6 +47,7 @@ CUT = "truncated:"
 
 _SOLVED = 1e-8  # relative gap that the solver is asked for, far inside the claimed interval
 _ROUNDING = 1e-12
+_WORSE = 1e-9
 _OUTSIDE = 1e-6  # a solver's dual may be this far outside its domain
 _MARGIN = 1e-6  # residuals this close to the cut, relative to it, leave open which labels are cut off
 
@@ -324,7 +325,27 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     fitted = arrays["values"][np.unique(instance["x"], return_inverse=True)[1]]
     if np.any(_cut_off(instance, fitted, -_MARGIN) != _cut_off(instance, fitted, _MARGIN)):
         return ["a residual lies at the cut of its loss, so nothing is known of the values nearby"]
-    return domain_complaints(instance, arrays["dual"]) + interval_complaints(result, lower, upper, _ROUNDING)
+    found = domain_complaints(instance, arrays["dual"]) + interval_complaints(result, lower, upper, _ROUNDING)
+    return found + _worse_complaints(instance, arrays)
+
+
+def _worse_complaints(instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
+    """Certify a worse function, far from these values: its objective and gap have to say so, and the bound to stay."""
+    points, place = np.unique(instance["x"], return_inverse=True)
+    U = arrays["values"] + np.ptp(arrays["values"], axis=0) + 1
+    losses, weights = uncut_losses(instance), instance["weights"]
+    worse = certify_fit(
+        connect_the_dots(points, U), instance["x"], instance["Y"], instance["lam"], loss=losses, weights=weights,
+        dual=arrays["dual"],
+    )  # fmt: skip
+    uncut = {**instance, "losses": tuple(losses)}
+    objective = float(losses_by_output(uncut, U[place]).sum()) + instance["lam"] * total_curvature(points, U)
+    expected = (("objective", worse.objective, objective), ("gap", worse.gap, 1 - worse.lower_bound / objective))
+    return [
+        f"the {name} of a worse function is {said!r}, and should be {right!r}"
+        for name, said, right in expected
+        if not abs(said - right) <= _WORSE * abs(right)
+    ]
 
 
 def _examples() -> dict[str, Instance]:
