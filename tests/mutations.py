@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -160,11 +160,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("" if found is None else " ".join(found.split())[:300], flush=True)
         return _SURVIVES if found is None else _CAUGHT
     chosen = [by_name[name] for name in options.names] or list(MUTATIONS)
-    rows = []
+    noticed = {}
     with ThreadPoolExecutor(options.jobs) as pool:
-        for mutation, (found, seconds) in zip(chosen, pool.map(run, chosen), strict=True):
-            rows.append((mutation, found))
+        running = {pool.submit(run, mutation): mutation for mutation in chosen}
+        for done in as_completed(running):
+            mutation, (found, seconds) = running[done], done.result()
+            noticed[mutation.name] = found
             print(f"{mutation.name:45} {seconds:6.1f} s  {found or 'SURVIVES'}", flush=True)
+    rows = [(mutation, noticed[mutation.name]) for mutation in chosen]
     survivors = [mutation.name for mutation, found in rows if found is None]
     print(
         f"{len(rows) - len(survivors)} of {len(rows)} caught"
