@@ -330,7 +330,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 
 def _worse_complaints(instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
-    """Certify a worse function, far from these values: its objective and gap have to say so, and the bound to stay."""
+    """Certify a worse function, far from these values: its objective and gap have to say so, and the library's losses."""
     points, place = np.unique(instance["x"], return_inverse=True)
     U = arrays["values"] + np.ptp(arrays["values"], axis=0) + 1
     losses, weights = uncut_losses(instance), instance["weights"]
@@ -339,8 +339,16 @@ def _worse_complaints(instance: Instance, arrays: Mapping[str, Any]) -> list[str
         dual=arrays["dual"],
     )  # fmt: skip
     uncut = {**instance, "losses": tuple(losses)}
-    objective = float(losses_by_output(uncut, U[place]).sum()) + instance["lam"] * total_curvature(points, U)
-    expected = (("objective", worse.objective, objective), ("gap", worse.gap, 1 - worse.lower_bound / objective))
+    loss = float(losses_by_output(uncut, U[place]).sum())
+    objective = loss + instance["lam"] * total_curvature(points, U)
+    kinds = [as_loss(name) for name in losses]
+    columns = zip(kinds, U[place].T, canonical_labels(instance["Y"], kinds).T, weights.T, strict=True)
+    evaluated = sum(float(w @ kind.value(u, y)) for kind, u, y, w in columns)
+    expected = (
+        ("objective", worse.objective, objective),
+        ("gap", worse.gap, 1 - worse.lower_bound / objective),
+        ("loss by vvnorm.losses", evaluated, loss),
+    )
     return [
         f"the {name} of a worse function is {said!r}, and should be {right!r}"
         for name, said, right in expected

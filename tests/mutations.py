@@ -322,13 +322,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     _fault(
         "residual_of_points_always_0", "certify_multivariate", "relative_residual=", "relative_residual=0.0 * ", *_POINTS
     ),
-    _fault(
-        "dual_of_points_not_orthogonal",
-        "certify_multivariate",
-        "part = part - group.basis @ (group.inverse @ part)",
-        "break",
-        *_POINTS,
-    ),
     # --- one input, closed form ---
     _fault(
         "alignment_tolerance_1e-3",
@@ -446,7 +439,6 @@ MUTATIONS: tuple[Mutation, ...] = (
         "losses",
         "np.logaddexp(0.0, np.where(y > 0, -u, u))",
         "np.logaddexp(0.0, np.where(y > 0, u, -u))",
-        "pareto_front",
         *_FITS,
     ),
     _fault(
@@ -454,7 +446,6 @@ MUTATIONS: tuple[Mutation, ...] = (
         "losses",
         "values = np.maximum(0.0, 1.0 - y * u)",
         "values = np.maximum(0.0, 1.0 - y * u) ** 2",
-        "pareto_front",
         *_FITS,
     ),
     _fault(
