@@ -9,9 +9,9 @@ Source. Lagrangian duality: a fit at any price lam > 0 proves a.L >= (its object
 
 What breaks. Points that cost more lose less: the front for twice the budget lies below.
 
-Certificate. For each of the `mixtures` a, which an instance states: `values` of the point at the inputs, its `losses`, and
-values of a `rival`, the point of the front for C (the same, where the hypothesis is met). The `duals` of fits at the prices
-`lams` prove the `bounds`. Losses are computed here by their formulas, costs from exact curvatures.
+Certificate. For each of the `mixtures` a, which an instance states: `values` of the point at the inputs, its `losses` and
+`vv_norms`, and values of a `rival`, the point of the front for C (the same, where the hypothesis is met). The `duals` of
+fits at the prices `lams` prove the `bounds`. Losses are computed here by their formulas, costs from exact curvatures.
 """
 
 from collections.abc import Mapping
@@ -69,6 +69,7 @@ def check(instance: Instance) -> Result:
         "mixtures": front.mixtures,
         "values": np.stack([network(x) for network in front.networks]),
         "losses": front.losses,
+        "vv_norms": front.vv_norms,
         "rivals": np.stack([network(x) for network in rivals.networks]),
         "lams": lams,
         "duals": np.stack([solve(_weighted(instance, *pair))[1] for pair in zip(front.mixtures, lams, strict=True)]),
@@ -110,7 +111,8 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     bounds, deviations = _judged(instance, arrays)
     found = interval_complaints(result, *_interval(deviations), _ROUNDING)
     losses = np.stack([losses_by_output(instance, U) for U in arrays["values"]])
-    expected = {"mixtures": instance["mixtures"], "losses": losses, "bounds": bounds}
+    costs = np.array([total_curvature(x, U) for U in arrays["values"]])
+    expected = {"mixtures": instance["mixtures"], "losses": losses, "vv_norms": costs, "bounds": bounds}
     for name, values in expected.items():
         if arrays[name].shape != values.shape or np.any(np.abs(arrays[name] - values) > _SAME * np.abs(values).max()):
             found.append(f"{name} are not what follows from the rest")

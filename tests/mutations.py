@@ -530,10 +530,10 @@ MUTATIONS: tuple[Mutation, ...] = (
         "kernel_regime",
     ),
     _fault(
-        "kernel_ridge_not_shortest",
+        "kernel_solution_off_by_1_percent",
         "learned_kernel",
-        "    u = (left.T @ target / s) @ right\n",
-        "    u = (left.T @ target / s**2) @ right\n",
+        "    return u + (left.T @ (target - features @ u) / s) @ right",
+        "    return 1.01 * u",
         "kernel_limit",
     ),
     # --- measures ---
