@@ -196,7 +196,7 @@ def clarabel(problem: cp.Problem) -> None:
         If there is no solution then.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", UserWarning)  # an inaccurate solution: the status says so, and is looked at
         try:
             problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
         except cp.error.SolverError:

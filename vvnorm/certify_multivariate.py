@@ -66,12 +66,7 @@ def certify_points(
 
     With a `subspace` the bound is about the points next to X that lie in it (`vvnorm.certify_flat`).
     """
-    x, y = as_inputs(X), as_labels(Y, allow_missing=True)
-    if x.shape[1] != network.n_inputs:
-        raise ValueError(f"X has {count(x.shape[1], 'column')}; the network has {count(network.n_inputs, 'input')}")
-    y = as_labels(y, len(x), allow_missing=True)
-    if y.shape[1] != network.n_outputs:
-        raise ValueError(f"Y has {count(y.shape[1], 'output')}, the network has {network.n_outputs}")
+    x, y = points_and_labels(network, X, Y)
     _refuse_conflicts(x, y)
     require_two_points(x, "a certificate")
     places = None if subspace is None else flat_points(subspace, x, ~np.isnan(y), penalise_bias)
@@ -124,6 +119,17 @@ def _misfits(network: ReLUNetwork, X: ArrayLike, labels: Array, y_unit: float) -
     with np.errstate(over="ignore", invalid="ignore"):
         moved = ReLUNetwork.trusted(network.W, network.b / x_unit, V, A, network.c / y_unit)
         return misfits(moved, x, labels / y_unit)
+
+
+def points_and_labels(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike) -> tuple[Array, Array]:
+    """Read inputs (N, d) and labels (N, T), NaN = missing, of as many inputs and outputs as a network has."""
+    x, labels = as_inputs(X), as_labels(Y, allow_missing=True)
+    if x.shape[1] != network.n_inputs:
+        raise ValueError(f"X has {count(x.shape[1], 'column')}; the network has {count(network.n_inputs, 'input')}")
+    labels = as_labels(labels, len(x), allow_missing=True)
+    if labels.shape[1] != network.n_outputs:
+        raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the network has {network.n_outputs}")
+    return x, labels
 
 
 def flat_points(subspace: Subspace, x: Array, present: NDArray[np.bool_], penalise_bias: bool) -> Array:

@@ -42,6 +42,7 @@ from vvnorm.certify_multivariate import (
     evaluate,
     flat_points,
     largest_response,
+    points_and_labels,
     reach,
 )
 from vvnorm.certify_regularised import (
@@ -54,12 +55,11 @@ from vvnorm.certify_regularised import (
     dual_of_shape,
 )
 from vvnorm.certify_shift import Shifted
-from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
+from vvnorm.data import Array, as_strength, as_weights
 from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, rounding_losses
 from vvnorm.network import ReLUNetwork
 from vvnorm.neuron_bound import most_additions
 from vvnorm.tolerances import EPS
-from vvnorm.words import count
 
 if TYPE_CHECKING:
     from vvnorm.piecewise import PiecewiseLinear
@@ -193,12 +193,7 @@ def _read(
     """Check a network and data, and take off what rounds nothing."""
     if not isinstance(network, ReLUNetwork):
         raise TypeError(f"fits of several inputs, or with the bias inside the norm, are ReLUNetworks; got {network!r}")
-    x, labels = as_inputs(X), as_labels(Y, allow_missing=True)
-    if x.shape[1] != network.n_inputs:
-        raise ValueError(f"X has {count(x.shape[1], 'column')}; the network has {count(network.n_inputs, 'input')}")
-    labels = as_labels(labels, len(x), allow_missing=True)
-    if labels.shape[1] != network.n_outputs:
-        raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the network has {network.n_outputs}")
+    x, labels = points_and_labels(network, X, Y)
     losses = as_losses(loss, labels.shape[1])
     labels, shares = canonical_labels(labels, losses), as_weights(weights, labels.shape)
     # Only labels that count have a level, and classes are what they are.
