@@ -8,11 +8,11 @@ Log-ratios have mean 0 and are
 
 All methods treat both signs alike, so the mirror images of skewed shapes miss as often. Methods:
 
-- *BCa*: bias-corrected and accelerated bootstrap (Efron, 1987), which `vvnorm.statistics` took before;
+- *BCa*: bias-corrected and accelerated bootstrap (Efron, 1987), which `vvnorm.studies.statistics` took before;
 - *Student*: from the t distribution;
 - *bootstrap-t*: quantiles of the bootstrapped studentised mean;
 - *both*: the least interval that holds Student's and the bootstrap-t interval;
-- *ours*: `vvnorm.statistics.mean_interval`;
+- *ours*: `vvnorm.studies.statistics.mean_interval`;
 - *signs*: a test, not an interval: whether the mean is rejected by random signs of the values.
 
 One set of resamples serves 250 data sets, so that bootstrap means are matrix products. Percentages have a standard error of
@@ -28,7 +28,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
 from vvnorm.data import Array
-from vvnorm.statistics import mean_interval
+from vvnorm.studies.statistics import mean_interval
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 Ends = tuple[Array, Array]

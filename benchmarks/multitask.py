@@ -25,8 +25,8 @@ from torchjd.aggregation import MGDA, Aggregator, MGDAWeighting, UPGrad
 from torchjd.autojac import jac_to_grad, mtl_backward
 
 from vvnorm.data import Array
-from vvnorm.minimum_norm import minimum_norm
-from vvnorm.tasks import Task
+from vvnorm.multitask.least_norm import minimum_norm
+from vvnorm.multitask.tasks import Task
 from vvnorm.training.task_loop import Plan, _Loop
 from vvnorm.training.weighting import as_weighting
 

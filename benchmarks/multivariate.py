@@ -40,10 +40,10 @@ import torch
 
 from benchmarks.trend import progress
 from vvnorm import certify, fit, fit_path, interpolate, lambda_max, train
-from vvnorm.convex import dictionary_program, plane_dictionary
+from vvnorm._internal.threads import one_blas_thread
 from vvnorm.data import Array
 from vvnorm.network import row_norms
-from vvnorm.threads import one_blas_thread
+from vvnorm.solvers.reference import dictionary_program, plane_dictionary
 
 TOL = 1e-6
 SIZES = (

@@ -13,10 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from vvnorm.sweep.execute import Tally, run_study
-from vvnorm.sweep.run import Run
-from vvnorm.sweep.store import Outcome, Store
-from vvnorm.sweep.study import Study
+from vvnorm.studies.execute import Tally, run_study
+from vvnorm.studies.run import Run
+from vvnorm.studies.store import Outcome, Store
+from vvnorm.studies.study import Study
 
 GOAL = 0.05
 SIZES = {0.01: 2000, 0.1: 400, 1.0: 40}  # seconds of a run, and how many

@@ -33,8 +33,8 @@ import numpy as np
 import torch
 
 from vvnorm import ReLUNetwork, certify, interpolate, train
-from vvnorm.convex import dictionary_program, plane_dictionary
 from vvnorm.data import Array
+from vvnorm.solvers.reference import dictionary_program, plane_dictionary
 from vvnorm.training.polish import polish
 
 SEEDS = 8

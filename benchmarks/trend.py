@@ -46,12 +46,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from vvnorm import fit, fit_path, lambda_max
-from vvnorm.certify_regularised import certify_fit
+from vvnorm._internal.threads import one_blas_thread
 from vvnorm.data import Array
 from vvnorm.fitting import Fit
 from vvnorm.losses import as_losses
-from vvnorm.threads import one_blas_thread
 from vvnorm.tolerances import GAP
+from vvnorm.verifier.line_fit import certify_fit
 
 TOL = 1e-8
 RATIOS = (0.3, 0.01)  # lam / lam_max

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from vvnorm import interpolate
-from vvnorm.convex import dictionary_interpolation
+from vvnorm.solvers.reference import dictionary_interpolation
 
 
 def timed(task: Callable[[], Any]) -> tuple[float, Any]:

@@ -16,7 +16,7 @@ from figures.gradient_norm import draw_ratios
 from figures.recorded import Line, complaints_about, recorded, select, small_study
 from vvnorm.claims import Verdict
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure
-from vvnorm.sweep.run import INFINITE, Run
+from vvnorm.studies.run import INFINITE, Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

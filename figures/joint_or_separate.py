@@ -47,9 +47,9 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _recorded() -> Sequence[Line]:
-    from vvnorm.sweep.summary import read_rows
+    from vvnorm.studies.summary import read_rows
 
-    with as_file(files("studies") / "tasks.csv") as path:
+    with as_file(files("vvnorm") / "studies" / "recorded" / "tasks.csv") as path:
         return read_rows(path)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from vvnorm.claims import Verdict
 from vvnorm.data import Array, builtin_dataset
-from vvnorm.front import ParetoFront, pareto_front
+from vvnorm.multitask.pareto import ParetoFront, pareto_front
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 
@@ -38,7 +38,7 @@ WEIGHTINGS = {
 
 def trained_networks(front: ParetoFront, weighting: str, seed: int, quick: bool) -> Sequence[ReLUNetwork]:
     """Train under a weighting of mean losses, at the lam for which the best network for the plain sum costs the budget."""
-    from vvnorm.tasks import as_tasks, mean_weights
+    from vvnorm.multitask.tasks import as_tasks, mean_weights
     from vvnorm.training import train_tasks
 
     support = pareto_front(front.data.X, front.data.Y, front.vv_norm, mixtures=[[0.5, 0.5]]).supports[0]

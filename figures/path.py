@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vvnorm._internal.words import count
 from vvnorm.claims import Verdict
 from vvnorm.data import builtin_dataset
 from vvnorm.fitting import fit_path, lambda_max
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, draw_knots, new_figure, rows
-from vvnorm.words import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

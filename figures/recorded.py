@@ -6,9 +6,9 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from vvnorm.claims import decide
-from vvnorm.statistics import Ratio, ratio_from_moments
-from vvnorm.sweep.run import Run
-from vvnorm.sweep.summary import CLAIMED_RATIO, CLAIMED_TREND, read_rows, summarise
+from vvnorm.studies.run import Run
+from vvnorm.studies.statistics import Ratio, ratio_from_moments
+from vvnorm.studies.summary import CLAIMED_RATIO, CLAIMED_TREND, read_rows, summarise
 
 Line = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ def recorded(study: str) -> tuple[Sequence[Line], list[str]]:
     ValueError
         If there is none.
     """
-    with as_file(files("studies") / f"{study}.csv") as path:
+    with as_file(files("vvnorm") / "studies" / "recorded" / f"{study}.csv") as path:
         lines = read_rows(path)
     return lines, [f"{study}: {complaint}" for line in lines for complaint in complaints_about(line)]
 
@@ -56,7 +56,7 @@ def _interval_again(line: Line) -> Ratio:
 
 def small_study(runs: Iterable[Run]) -> Sequence[Line]:
     """Do runs one after the other and summarise them."""
-    from vvnorm.sweep.experiment import perform
+    from vvnorm.studies.experiment import perform
 
     known = ((run, {"auxiliary": run.auxiliary, "settings": ""}) for run in runs)
     return summarise([{**run.configuration(), **given, **perform(run)} for run, given in known])

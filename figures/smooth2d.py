@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from figures.surfaces import draw_map, draw_relief, hull_mesh, surface, surface_rows
+from vvnorm._internal.words import count
+from vvnorm.analysis.measures import mean_gradient_norm
+from vvnorm.analysis.regions import Hull
 from vvnorm.claims import Verdict
 from vvnorm.data import Array, gaussian_auxiliary
-from vvnorm.measures import mean_gradient_norm
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import FigureData, FigureScript, new_figure
-from vvnorm.regions import Hull
-from vvnorm.words import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

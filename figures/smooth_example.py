@@ -1,7 +1,7 @@
 """Two inputs, noisy labels: output 1 alone, beside Gaussian outputs, and in the limit of infinitely many of them.
 
 All three are certified minimal-VV-norm interpolants of the same labels, drawn as the studies draw them
-(`vvnorm.sweep.targets`). Means of the gradient's norm over the hull of the points are exact, and the hull is what is shown.
+(`studies.targets`). Means of the gradient's norm over the hull of the points are exact, and the hull is what is shown.
 It is one data set: what holds on average is in the figure `gradient_norm`.
 """
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from figures.surfaces import draw_map, draw_relief, hull_mesh, surface, surface_rows
+from vvnorm.analysis.measures import mean_gradient_norm
+from vvnorm.analysis.regions import Hull
 from vvnorm.claims import Verdict
-from vvnorm.measures import mean_gradient_norm
 from vvnorm.plotting import FigureData, FigureScript, new_figure
-from vvnorm.regions import Hull
 from vvnorm.solution import interpolate
-from vvnorm.sweep.experiment import auxiliary_labels
-from vvnorm.sweep.run import INFINITE, Run
-from vvnorm.sweep.targets import TARGETS
+from vvnorm.studies.experiment import auxiliary_labels
+from vvnorm.studies.run import INFINITE, Run
+from vvnorm.studies.targets import TARGETS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

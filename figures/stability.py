@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vvnorm._internal.words import count
 from vvnorm.claims import Verdict
 from vvnorm.data import random_dataset
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
-from vvnorm.words import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vvnorm.certify import certify
+from vvnorm._internal.words import count
+from vvnorm.analysis.learned_kernel import feature_kernel, kernel_solution
 from vvnorm.claims import Verdict
 from vvnorm.data import Array, two_squares
-from vvnorm.learned_kernel import feature_kernel, kernel_solution
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import GAP
-from vvnorm.words import count
+from vvnorm.verifier.check import certify
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

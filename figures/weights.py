@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vvnorm.claims import Verdict
+from vvnorm.multitask.task_data import builtin_task_data
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
-from vvnorm.task_data import builtin_task_data
 from vvnorm.training.comparison import compare
 
 if TYPE_CHECKING:

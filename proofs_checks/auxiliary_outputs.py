@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import mean_interval, optimal, pack_all, unpack_all
-from vvnorm import measures
+from vvnorm.analysis import measures
 from vvnorm.claims import Instance, Result, conclude, interval_complaints
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork

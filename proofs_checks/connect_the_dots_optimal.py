@@ -18,11 +18,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from proofs_checks.support import generic_data, pack, real_instances, rechecked, total_curvature, unpack
-from vvnorm.certify import as_rows, certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array, aligned_dataset, collinear_dataset
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
+from vvnorm.verifier.check import as_rows, certify
 
 CLAIMED = (-TOLERANCE, TOLERANCE)
 _ROUNDING = 1e-12  # the network's weights are rounded: it interpolates labels a few roundings away

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import pack, rechecked, unpack
+from vvnorm.analysis.measures import max_gradient_norm, mean_gradient_norm
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array
-from vvnorm.measures import max_gradient_norm, mean_gradient_norm
 from vvnorm.network import ReLUNetwork
 
 CLAIMED = (-np.inf, 1e-9)

@@ -4,7 +4,7 @@ Claim. Of 95 % intervals from 12 data sets with normal log-ratios, 1 to 6 % miss
 
 Hypothesis. The data sets are independent.
 
-Source. Student (1908); a control of `vvnorm.statistics`, by which claims about averages and studies are judged.
+Source. Student (1908); a control of `vvnorm.studies.statistics`, by which claims about averages and studies are judged.
 
 What breaks. Data sets that repeat each other count several times, and intervals are too short.
 
@@ -24,7 +24,7 @@ from scipy.stats import t as student
 from proofs_checks.support import CONFIDENCE, rechecked
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array
-from vvnorm.statistics import paired_ratio
+from vvnorm.studies.statistics import paired_ratio
 
 CLAIMED = (0.01, 0.06)
 
@@ -71,7 +71,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 
 def _ends(logs: list[float]) -> tuple[float, float]:
-    """Student's interval of the mean, extended on the side of the longer tail: the formula of `vvnorm.statistics`."""
+    """Student's interval of the mean, extended on the side of the longer tail: the formula of `studies.statistics`."""
     n, mean = len(logs), statistics.fmean(logs)
     deviation = statistics.stdev(logs)
     skewness = sum((value - mean) ** 3 for value in logs) / deviation**3 * n / ((n - 1) * (n - 2))

@@ -36,9 +36,9 @@ from proofs_checks.support import (
     unpack_all,
     weights_of_others,
 )
+from vvnorm.analysis.learned_kernel import kernel_solution
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array
-from vvnorm.learned_kernel import kernel_solution
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 

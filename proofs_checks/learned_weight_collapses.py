@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 
 from proofs_checks.regularised import domain_complaints, lam_max, losses_by_output, mixed_losses, solve
 from proofs_checks.support import real_instances, rechecked, total_curvature
-from vvnorm.certify_regularised import certify_fit
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array
-from vvnorm.univariate import connect_the_dots
+from vvnorm.solvers.univariate.interpolation import connect_the_dots
+from vvnorm.verifier.line_fit import certify_fit
 
 CLAIMED = (0.0, np.inf)
 _LEAST_SHARE = 0.1  # of a task, where shares count as inside

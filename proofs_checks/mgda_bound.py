@@ -74,7 +74,7 @@ def draw_two_batches(rng: np.random.Generator) -> Instance:
 
 def check(instance: Instance) -> Result:
     """Compare both sides, with the gradients that training uses."""
-    from vvnorm.minimum_norm import minimum_norm
+    from vvnorm.multitask.least_norm import minimum_norm
 
     network, losses = network_of(instance, "mgda_ub"), instance["losses"]
     (X, Y), (X_hidden, Y_hidden) = _batches(instance)

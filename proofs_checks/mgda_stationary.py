@@ -112,11 +112,11 @@ def check(instance: Instance) -> Result:
         vectors, hidden = (part.reshape(len(part), -1) for part in (found.shared, found.hidden))
         certificate = pack_all("network", [network])
     certificate |= {"gradients": vectors, "weights": _weights(instance, vectors, hidden)}
-    return conclude(CLAIMED, *_interval(certificate), certificate, method="vvnorm.minimum_norm")
+    return conclude(CLAIMED, *_interval(certificate), certificate, method="vvnorm.multitask.least_norm")
 
 
 def _weights(instance: Instance, vectors: Array, hidden: Array) -> Array:
-    from vvnorm.minimum_norm import minimum_norm
+    from vvnorm.multitask.least_norm import minimum_norm
 
     weights = np.zeros(len(vectors))
     if instance["rule"] == "equal":

@@ -39,11 +39,11 @@ from proofs_checks.regularised import (
     with_gaps,
 )
 from proofs_checks.support import real_instances, rechecked, total_curvature
-from vvnorm.certify_regularised import FitCertificate, certify_fit
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array
+from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import GAP
-from vvnorm.univariate import connect_the_dots
+from vvnorm.verifier.line_fit import FitCertificate, certify_fit
 
 CLAIMED = (-GAP, GAP)
 _REACHED = 1e-4  # the point's losses are the bounds it was asked for up to this part: the accuracy of its solver
@@ -55,7 +55,7 @@ _ROUNDING = 1e-12
 
 def draw(rng: np.random.Generator) -> Instance:
     """Two to four tasks at distinct inputs, with bounds from 5 to 70 % of each line's loss."""
-    from vvnorm.convex import curvature_fit
+    from vvnorm.solvers.reference import curvature_fit
 
     n, T = int(rng.integers(6, 25)), int(rng.integers(2, 5))
     x, weights = np.cumsum(rng.uniform(0.1, 1, n)), rng.uniform(0.5, 2, (n, T))
@@ -87,7 +87,7 @@ def draw_truncated(rng: np.random.Generator) -> Instance:
 
 def check(instance: Instance) -> Result:
     """Find a Pareto point under the bounds, take their multipliers for weights, and certify it for the weighted sum."""
-    from vvnorm.convex import budgeted_fit
+    from vvnorm.solvers.reference import budgeted_fit
 
     x, Y, budgets, losses = instance["x"], instance["Y"], instance["budgets"], uncut_losses(instance)
     point, weights = budgeted_fit(x, Y, budgets, loss=losses, weights=instance["weights"])

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from proofs_checks.support import real_instances, rechecked
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS
-from vvnorm.univariate import connect_the_dots
 
 _ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "relu": lambda z: np.maximum(z, 0),

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import exact_curvatures, pack, real_instances, rechecked, same_direction, unpack
-from vvnorm.certify import certify
+from vvnorm.analysis.measures import sup_distance
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array, aligned_dataset
-from vvnorm.measures import sup_distance
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
+from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
-from vvnorm.univariate import connect_the_dots
+from vvnorm.verifier.check import certify
 
 CLAIMED = (-np.inf, TOLERANCE)
 _CANDIDATES = 8  # that all are f_D, by chance, happens in less than one of 1e5 draws

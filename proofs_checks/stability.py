@@ -2,7 +2,7 @@
 
 Claim. Let f interpolate the data with VV(f) <= R(D) + excess. At the fraction tau of a piece of length h between two
 curvatures at angle theta, ||f(t) - f_D(t)|| <= excess * h tau (1 - tau) / (1 - ||eta(t)||) <= excess * h / (1 - cos theta),
-with eta the dual certificate; the forms for pieces with a flat point or an end are in `vvnorm.univariate.stability`.
+with eta the dual certificate; the forms for pieces with a flat point or an end are in `interpolation.stability`.
 
 Hypothesis. f interpolates. (What does not interpolate labels interpolates its own values: `vvnorm.certify` applies the
 bound to those and adds the residual.)
@@ -15,12 +15,12 @@ import math
 import numpy as np
 
 from proofs_checks.support import pack, real_instances, rechecked, total_curvature, unpack
-from vvnorm.certify import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
+from vvnorm.verifier.check import certify
 
 _SLACK = 1e-6  # excesses are at least 1e-5 of R(D) below, and computed to 1e-13 of it
 CLAIMED = (-np.inf, 1.0 + _SLACK)

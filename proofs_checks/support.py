@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats.qmc import Sobol
 
-from vvnorm import statistics
-from vvnorm.certify import certify
+from vvnorm._internal.words import count
+from vvnorm.analysis.regions import Hull
 from vvnorm.claims import Instance, Result
 from vvnorm.data import (
     Array,
@@ -23,9 +23,9 @@ from vvnorm.data import (
     sorted_univariate,
 )
 from vvnorm.network import ReLUNetwork
-from vvnorm.regions import Hull
+from vvnorm.studies import statistics
 from vvnorm.tolerances import EPS, GAP
-from vvnorm.words import count
+from vvnorm.verifier.check import certify
 
 CONFIDENCE = 0.99
 """Of the intervals of statistical claims."""
@@ -244,7 +244,7 @@ def rechecked(recheck: Callable[[Instance, Result], list[str]]) -> Callable[[Ins
 def kernel_interpolant(f: ReLUNetwork, X: Array, y: Array, weights: Array) -> ReLUNetwork:
     """Interpolate y (N,) with the kernel of the neurons of f, w_k scaled to length 1, and a free affine part.
 
-    In few lines, none shared with `vvnorm.learned_kernel`: the shortest solution of the equations beside affine functions.
+    In few lines, none shared with `learned_kernel`: the shortest solution of the equations beside affine functions.
 
     Raises
     ------

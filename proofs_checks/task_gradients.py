@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from vvnorm._internal.words import count
 from vvnorm.claims import Instance
 from vvnorm.data import Array
+from vvnorm.multitask.tasks import Task, one_hot
 from vvnorm.network import ReLUNetwork
-from vvnorm.tasks import Task, one_hot
 from vvnorm.tolerances import EPS
-from vvnorm.words import count
 
 ROUNDING = 1e3 * EPS  # of sums over some hundred samples and neurons, relative to the sizes of their terms
 
@@ -119,7 +119,7 @@ def library_gradients(network: ReLUNetwork, X: Array, Y: Array, losses: Sequence
     """Gradients as training finds them."""
     import torch
 
-    from vvnorm.tasks import task_labels
+    from vvnorm.multitask.tasks import task_labels
     from vvnorm.training.task_model import Coordinates, TaskModel, Weights
 
     d, T, tasks = X.shape[1], Y.shape[1], tasks_of(losses)

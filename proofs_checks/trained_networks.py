@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import pack, real_instances, rechecked, unpack
-from vvnorm.certify import certify
+from vvnorm.analysis.measures import sup_distance
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array, gaussian_auxiliary
-from vvnorm.measures import sup_distance
 from vvnorm.network import ReLUNetwork
+from vvnorm.verifier.check import certify
 
 CLAIMED = (-np.inf, 0.03)
 COST = 0.01

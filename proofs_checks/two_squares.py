@@ -34,10 +34,10 @@ from proofs_checks.support import (
     unpack_all,
     weights_of_others,
 )
+from vvnorm.analysis.learned_kernel import kernel_solution
+from vvnorm.analysis.measures import Box, function_distance
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array, two_squares
-from vvnorm.learned_kernel import kernel_solution
-from vvnorm.measures import Box, function_distance
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 

@@ -24,14 +24,14 @@ from proofs_checks.support import (
     rechecked,
     unpack,
 )
-from vvnorm.certify import as_rows, certify
+from vvnorm.analysis.measures import sup_distance
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.data import Array, aligned_dataset
-from vvnorm.measures import sup_distance
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS
+from vvnorm.verifier.check import as_rows, certify
 
 CLAIMED = (-np.inf, TOLERANCE)
 _ROUNDING = 1e5 * EPS  # of evaluating two networks, relative to the labels

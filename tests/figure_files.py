@@ -8,7 +8,7 @@ import pytest
 from vvnorm import Verdict, plotting
 from vvnorm.cli import main
 from vvnorm.plotting import FIGURE_FILES, FigureData
-from vvnorm.sweep.summary import read_rows
+from vvnorm.studies.summary import read_rows
 
 
 def check_files(folder: Path, name: str, verdict: Verdict) -> None:

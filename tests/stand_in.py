@@ -7,7 +7,7 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-from vvnorm.sweep.run import Run
+from vvnorm.studies.run import Run
 
 TARGETS = {
     "noise": SimpleNamespace(inputs=None, points=None),

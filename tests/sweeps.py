@@ -7,13 +7,13 @@ from typing import Any
 
 import stand_in
 
-from vvnorm.sweep.execute import Tally, run_study
-from vvnorm.sweep.store import Store, load_rows
-from vvnorm.sweep.study import Study, load_study
+from vvnorm.studies.execute import Tally, run_study
+from vvnorm.studies.store import Store, load_rows
+from vvnorm.studies.study import Study, load_study
 
 VARYING = ("seconds", "worker", "finished")
 COMMAND = (
-    "import stand_in, vvnorm.sweep; vvnorm.sweep.experiment = stand_in\n"
+    "import stand_in, vvnorm.studies; vvnorm.studies.experiment = stand_in\n"
     "from vvnorm.cli import main; main()"
 )  # fmt: skip
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vvnorm import ReLUNetwork
-from vvnorm.arrangement import max_norm, mean_norm
-from vvnorm.regions import Ball, Box, Hull
+from vvnorm.analysis.gradient_integrals import max_norm, mean_norm
+from vvnorm.analysis.regions import Ball, Box, Hull
 from vvnorm.testing import networks
 
 SQUARE = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])

@@ -11,9 +11,9 @@ from test_regularised_solver import spaced, waves
 
 from vvnorm.data import Array
 from vvnorm.losses import as_losses
-from vvnorm.univariate import blocks, squared
-from vvnorm.univariate.compiled import plain
-from vvnorm.univariate.problem import Problem
+from vvnorm.solvers.array_kernels import plain
+from vvnorm.solvers.univariate.fits import blocks, squared
+from vvnorm.solvers.univariate.fits.problem import Problem
 
 
 @plain(cache=False)

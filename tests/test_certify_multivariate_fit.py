@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vvnorm import ReLUNetwork, certify, fit
-from vvnorm.certify_multivariate_fit import certify_fit_points
-from vvnorm.certify_regularised import FitCertificate, certify_fit
-from vvnorm.convex import plane_dictionary
 from vvnorm.losses import Loss, as_losses
 from vvnorm.piecewise import PiecewiseLinear
+from vvnorm.solvers.reference import plane_dictionary
+from vvnorm.verifier.line_fit import FitCertificate, certify_fit
+from vvnorm.verifier.space_fit import certify_fit_points
 
 Array = NDArray[np.float64]
 LOSSES, CLASSES, NUMBERS = univariate.LOSSES, univariate.CLASSES, univariate.NUMBERS

@@ -12,8 +12,8 @@ from commands import XY, Command, runner
 from numpy.typing import NDArray
 
 from vvnorm import ReLUNetwork, certify, fit, interpolate, lambda_max, pareto_front
-from vvnorm.certificate_files import load_certificate
-from vvnorm.convex import curvature_fit, curvature_interpolation, dictionary_program, plane_dictionary
+from vvnorm.solvers.reference import curvature_fit, curvature_interpolation, dictionary_program, plane_dictionary
+from vvnorm.verifier.serialization import load_certificate
 
 Array = NDArray[np.float64]
 LOSSES = ("squared", "huber:0.3", "logistic", "hinge", "one_class:0.2")

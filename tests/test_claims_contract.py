@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from vvnorm._internal.files import plain
+from vvnorm._internal.threads import single_threaded
 from vvnorm.claims import (
     Case,
     Claim,
@@ -25,8 +27,6 @@ from vvnorm.claims import (
     run_claim,
 )
 from vvnorm.cli import main
-from vvnorm.files import plain
-from vvnorm.threads import single_threaded
 from vvnorm.verification import load_outcomes
 
 CLAIMS = claim_names()

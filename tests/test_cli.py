@@ -861,7 +861,7 @@ def interrupt(*_: object, **__: object) -> None:
         ("vvnorm.training.train", ("train", "data.csv", *XY, *OUTPUTS)),
         ("vvnorm.claims.run_case", ("verify", "rescaling", "--json", "all.json", "--jobs", "1")),
         ("numpy.savez", ("solve", "data.csv", *XY, *OUTPUTS)),
-        ("vvnorm.files.os.replace", ("solve", "data.csv", *XY, *OUTPUTS)),
+        ("vvnorm._internal.files.os.replace", ("solve", "data.csv", *XY, *OUTPUTS)),
         ("vvnorm.plotting.draw_figure", ("figures", "neuron", "--out", ".", "--jobs", "1")),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],

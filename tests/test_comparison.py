@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vvnorm import Task
-from vvnorm.task_data import TaskData, builtin_task_data, metric
+from vvnorm.multitask.task_data import TaskData, builtin_task_data, metric
 from vvnorm.training.comparison import JOINT, SAME_COST, SAME_WIDTH, compare, mean_interval, split
 from vvnorm.training.task_study import complaints_about, study_lines, verdict
 

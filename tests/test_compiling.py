@@ -13,7 +13,8 @@ from commands import Command, runner
 from numba.core.dispatcher import Dispatcher
 
 import vvnorm
-from vvnorm import compiling, first_calls
+from vvnorm import first_calls
+from vvnorm._internal import jit as compiling
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(vvnorm.__file__).parents[1])}
 
@@ -62,8 +63,8 @@ UNKEPT = """
 from numba.core import caching
 caching.CacheImpl._locator_classes = []  # as where no folder can be written to
 import numpy as np
-from vvnorm.univariate.knots import tally
-import vvnorm.sweep_kernel, vvnorm.fit_kernel, vvnorm.univariate.squared
+from vvnorm.solvers.univariate.fits.knots import tally
+import vvnorm.verifier.line_kernels, vvnorm.verifier.line_fit_kernels, vvnorm.solvers.univariate.fits.squared
 print(tally(np.ones((4, 1)), np.zeros((4, 1)), np.zeros(3, dtype=np.int64), np.zeros(3))[0], tally.stats.cache_path)
 """
 
@@ -89,8 +90,8 @@ def test_each_part_is_said_once_and_not_what_it_calls(caplog: pytest.LogCaptureF
     reporter = compiling._Reporter()
     with caplog.at_level(logging.INFO, "vvnorm"):
         for modules in (
-            ["vvnorm.univariate.squared", "numba.np.arrayobj"],
-            ["vvnorm.fit_kernel", "vvnorm.sweep_kernel"],
+            ["vvnorm.solvers.univariate.fits.squared", "numba.np.arrayobj"],
+            ["vvnorm.verifier.line_fit_kernels", "vvnorm.verifier.line_kernels"],
         ) * 2:
             for module in modules:
                 reporter.on_start(begun(module))
@@ -106,9 +107,11 @@ def test_each_part_is_said_once_and_not_what_it_calls(caplog: pytest.LogCaptureF
 
 def test_every_module_with_kernels_belongs_to_a_part() -> None:
     folder = Path(vvnorm.__file__).parent
-    sources = [source for source in folder.rglob("*.py") if "\nfrom vvnorm.compiling import" in source.read_text("utf-8")]
+    sources = [
+        source for source in folder.rglob("*.py") if "\nfrom vvnorm._internal.jit import" in source.read_text("utf-8")
+    ]
     modules = {".".join(source.relative_to(folder.parent).with_suffix("").parts) for source in sources}
-    modules -= {"vvnorm.first_calls", "vvnorm.minimum_norm"}  # the latter takes a second
+    modules -= {"vvnorm.first_calls", "vvnorm.multitask.least_norm"}  # the latter takes a second
     assert len(modules) > 5
     assert [module for module in modules if not any(module.startswith(start) for start in compiling._PARTS)] == []
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vvnorm import Dataset, ReLUNetwork, aligned_dataset, certify, connect_the_dots, interpolate, random_dataset
-from vvnorm.convex import curvature_interpolation, dictionary_interpolation, dictionary_program, plane_dictionary
+from vvnorm.solvers.reference import curvature_interpolation, dictionary_interpolation, dictionary_program, plane_dictionary
 
 PROGRAMS = (dictionary_interpolation, curvature_interpolation)
 SIZES = [(3, 1), (4, 2), (9, 3), (30, 5)]

@@ -9,8 +9,8 @@ from scipy.special import expit
 from sklearn.linear_model import Lasso, LinearRegression, MultiTaskLasso
 
 from vvnorm import ReLUNetwork, random_dataset
-from vvnorm.convex import CurvatureFit, budgeted_fit, curvature_fit, dictionary_program
 from vvnorm.losses import as_losses, canonical_labels
+from vvnorm.solvers.reference import CurvatureFit, budgeted_fit, curvature_fit, dictionary_program
 
 MIXTURES = [
     ["squared"],

@@ -10,7 +10,7 @@ from commands import Command, runner
 
 from vvnorm.csv_files import CsvFormat, column_names, read_classes, read_table
 from vvnorm.data import load_dataset
-from vvnorm.task_data import load_task_data
+from vvnorm.multitask.task_data import load_task_data
 
 NAN = np.nan
 TABLE = [[0.5, 1.25], [1.5, NAN], [-2000.0, 3.0]]

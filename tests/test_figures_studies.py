@@ -10,10 +10,11 @@ from figures import distances, gradient_norm, smooth_example
 from figures.recorded import complaints_about, recorded
 from vvnorm import Verdict
 from vvnorm.plotting import draw_figure
-from vvnorm.statistics import ratio_from_moments
-from vvnorm.sweep.study import load_study
+from vvnorm.studies.statistics import ratio_from_moments
+from vvnorm.studies.study import load_study
 
-STUDIES = sorted(path.name.removesuffix(".toml") for path in files("studies").iterdir() if path.name.endswith(".toml"))
+RECORDED = files("vvnorm") / "studies" / "recorded"
+STUDIES = sorted(path.name.removesuffix(".toml") for path in RECORDED.iterdir() if path.name.endswith(".toml"))
 LINE = {
     "target": "noise", "auxiliary": 16, "sigma": 1.0, "measure": "mean_gradient", "kind": "ratio", "left_out": 1,
     "verdict": "SUPPORTED", **vars(ratio_from_moments(60, math.log(0.85), 0.15, 0.4, 0.99)),
@@ -30,7 +31,7 @@ def test_the_example_is_certified_and_says_how_steep_it_is() -> None:
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_study_is_valid_and_its_summary_is_of_its_runs(study: str) -> None:
-    runs = load_study(str(files("studies") / f"{study}.toml")).runs
+    runs = load_study(str(RECORDED / f"{study}.toml")).runs
     cells = {(run.target, run.inputs, run.points, run.solver, run.labels, run.sigma, run.auxiliary) for run in runs}
     lines, complaints = recorded(study)
     assert complaints == []

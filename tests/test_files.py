@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from vvnorm.files import atomic_write, write_json
+from vvnorm._internal.files import atomic_write, write_json
 
 
 def names(folder) -> list[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import vvnorm.fitting
 from vvnorm import Fit, Loss, ReLUNetwork, builtin_dataset, fit, fit_path, interpolate, lambda_max
-from vvnorm.convex import curvature_fit, dictionary_program
+from vvnorm.solvers.reference import curvature_fit, dictionary_program
 
 Array = NDArray[np.float64]
 LOSSES = ("squared", "logistic", "hinge", "huber:0.5", "one_class:0.2")

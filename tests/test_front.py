@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vvnorm import ParetoFront, ReLUNetwork, fit, interpolate, pareto_front
-from vvnorm.certify_front import Support
-from vvnorm.convex import _FitProgram, _solve, plane_dictionary
 from vvnorm.fitting import warm_fits
+from vvnorm.solvers.reference import _FitProgram, _solve, plane_dictionary
+from vvnorm.verifier.front import Support
 
 TOL = 1e-6
 MIXES = [
@@ -202,7 +202,7 @@ def test_a_fit_that_failed_is_no_end_of_a_bracket(front, monkeypatch):
         return fit_or_fail
 
     X, Y, weights = problem()
-    monkeypatch.setattr("vvnorm.front.warm_fits", failing)
+    monkeypatch.setattr("vvnorm.multitask.pareto.warm_fits", failing)
     traced = pareto_front(X, Y, 3.0, weights=weights, mixtures=front.mixtures[5:8])
     assert len(calls) > 8
     assert traced.verify() == []

@@ -8,7 +8,7 @@ from scipy.optimize import linprog
 
 from vvnorm import fit, fit_path, lambda_max, pareto_front
 from vvnorm.losses import Loss, as_losses, solvable
-from vvnorm.neuron_bound import neuron_bound
+from vvnorm.verifier.neuron_bound import neuron_bound
 
 FAR = ("huber:1e3", "huber:1e12", "huber:1e16", "huber:1e300")
 

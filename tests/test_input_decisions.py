@@ -9,9 +9,9 @@ from commands import Command, runner
 
 import vvnorm
 from vvnorm.data import Dataset, RepeatedInput
+from vvnorm.multitask.task_data import TaskData
+from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
-from vvnorm.task_data import TaskData
-from vvnorm.tasks import Task
 from vvnorm.training.comparison import compare
 
 SAME = [[1.0], [1.0], [1.0]]

@@ -8,9 +8,9 @@ import pytest
 from commands import runner
 
 import vvnorm
-from vvnorm.certify_regularised import certify_fit
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import LABEL_ROUNDING
+from vvnorm.verifier.line_fit import certify_fit
 
 LOSSES = ("squared", "huber:0.1", "one_class:0.3")
 LINES = {

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -73,14 +74,19 @@ def test_unknown_name_is_an_attribute_error_that_says_so(name: str) -> None:
     "imports",
     [
         "import vvnorm",
-        "import vvnorm.certify",
         "import vvnorm.solution",
         "from vvnorm import certify; import vvnorm",
         "import vvnorm; vvnorm.interpolate([0, 1], [0, 1])",
-        "from vvnorm.certify import certify; import vvnorm; assert vvnorm.certify.certify is certify",
+        "from vvnorm.verifier.check import certify; import vvnorm; assert vvnorm.verifier.check.certify is certify",
     ],
 )
 def test_certify_can_be_called_after_any_order_of(imports: str) -> None:
     refused = "[0, 1], [0, 0, 1]"  # seen before compiled code is loaded
     judge = f"try: vvnorm.certify({NETWORK}, {refused})\nexcept ValueError as error: print(error)"
     assert python(f"{imports}\n{judge}") == "Y has 3 rows but there are 2 inputs\n"
+
+
+def test_no_module_is_called_like_a_public_function() -> None:
+    folder = Path(vvnorm.__file__).parent
+    modules = {path.parent.name if path.stem == "__init__" else path.stem for path in folder.rglob("*.py")}
+    assert not modules & set(vvnorm.__all__)

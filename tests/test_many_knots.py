@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
 from vvnorm import fit, fit_path, lambda_max
-from vvnorm.univariate import general, many_knots, reduced, squared
+from vvnorm.solvers.univariate.fits import any_loss as general
+from vvnorm.solvers.univariate.fits import newton_banded as many_knots
+from vvnorm.solvers.univariate.fits import newton_dense as reduced
+from vvnorm.solvers.univariate.fits import squared
 
 Array = NDArray[np.float64]
 

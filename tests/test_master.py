@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vvnorm.multivariate import MasterSolution, group_lasso
-from vvnorm.multivariate.master import least_change
+from vvnorm.solvers.multivariate import MasterSolution, group_lasso
+from vvnorm.solvers.multivariate.group_lasso_ipm import least_change
 
 Array = NDArray[np.float64]
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vvnorm import ReLUNetwork, measures, sup_distance
-from vvnorm.measures import function_distance, max_gradient_norm, mean_gradient_norm, single_output
-from vvnorm.regions import Ball, Box, Hull, Region
+from vvnorm import ReLUNetwork, sup_distance
+from vvnorm.analysis import measures
+from vvnorm.analysis.measures import function_distance, max_gradient_norm, mean_gradient_norm, single_output
+from vvnorm.analysis.regions import Ball, Box, Hull, Region
 from vvnorm.testing import networks
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vvnorm.minimum_norm import minimum_norm, minimum_norm_weights
+from vvnorm.multitask.least_norm import minimum_norm, minimum_norm_weights
 
 KINDS = ("around 0", "to one side", "repeated", "nearly equal", "of all sizes")
 

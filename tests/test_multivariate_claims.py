@@ -8,8 +8,8 @@ import pytest
 from proofs_checks import kernel_regime, kinks_through_data, two_squares, width
 from proofs_checks.support import exact_rank, hull_points, kernel_interpolant, mean_interval, optimal, pack_all, unpack_all
 from vvnorm import ReLUNetwork, interpolate
+from vvnorm.analysis.learned_kernel import kernel_solution
 from vvnorm.claims import Verdict, load_claim
-from vvnorm.learned_kernel import kernel_solution
 from vvnorm.network import row_norms
 
 SEEDS = range(4)

@@ -19,8 +19,8 @@ def test_there_are_as_many_as_were_asked_for_and_names_are_unique() -> None:
 
 
 def test_a_fault_whose_place_is_gone_is_named() -> None:
-    gone = Mutation("gone", "vvnorm.words", "no such text", "")
-    with pytest.raises(ValueError, match=r"gone: 'no such text' occurs 0 times in vvnorm\.words"):
+    gone = Mutation("gone", "vvnorm._internal.words", "no such text", "")
+    with pytest.raises(ValueError, match=r"gone: 'no such text' occurs 0 times in vvnorm\._internal\.words"):
         _ = gone.source
 
 
@@ -34,11 +34,11 @@ def test_a_fault_is_noticed(name: str, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_change_that_is_no_fault_survives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Run by name in another process, so it has to be among the faults there: the table alone is looked at here."""
-    harmless = Mutation("harmless", "vvnorm.words", "def ", "def ")
+    harmless = Mutation("harmless", "vvnorm._internal.words", "def ", "def ")
     monkeypatch.setattr(mutations, "MUTATIONS", (harmless,))
     monkeypatch.setattr(mutations, "run", lambda mutation: (None, 1.0))
     assert mutations.main(["--table", str(tmp_path / "table.md"), "--jobs", "1"]) == 1
-    assert "| harmless | `vvnorm.words` | **nothing** |" in (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert "| harmless | `vvnorm._internal.words` | **nothing** |" in (tmp_path / "table.md").read_text(encoding="utf-8")
     assert "`uniqueness`" in table([(harmless, "uniqueness, draw 1: no")])
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import vvnorm
-from vvnorm.convex import dictionary_program, plane_dictionary
-from vvnorm.neuron_bound import neuron_bound, ray_bound
+from vvnorm.solvers.reference import dictionary_program, plane_dictionary
+from vvnorm.verifier.neuron_bound import neuron_bound, ray_bound
 
 NEAR = (1e-5, 1e-7, 1e-9)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vvnorm.neuron_bound import TOLERANCE, look, neuron_bound
+from vvnorm.verifier.neuron_bound import TOLERANCE, look, neuron_bound
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vvnorm import fit, interpolate
-from vvnorm.multivariate.design import nonnegative_minimum
+from vvnorm.solvers.multivariate.group_lasso_newton import nonnegative_minimum
 
 Array = NDArray[np.float64]
 nan = np.nan

@@ -271,7 +271,7 @@ def test_what_another_package_registers_wrongly_is_named_with_its_place(
     monkeypatch: pytest.MonkeyPatch, place: str, problem: str
 ) -> None:
     wrong = EntryPoint("wrong", place, "vvnorm.figures")
-    monkeypatch.setattr("vvnorm.registry.entry_points", lambda group: [wrong])
+    monkeypatch.setattr("vvnorm._internal.plugins.entry_points", lambda group: [wrong])
     with pytest.raises(ValueError, match=rf"figure 'wrong' \({re.escape(place)}\) {problem}"):
         load_figure("wrong")
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from vvnorm import ReLUNetwork, interpolate
 from vvnorm.testing import networks
-from vvnorm.training.finish import finish
 from vvnorm.training.polish import exact_fit, polish, pruned
+from vvnorm.training.postprocess import finish
 
 Array = NDArray[np.float64]
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vvnorm import certify, interpolate
-from vvnorm.convex import dictionary_interpolation
 from vvnorm.data import Dataset
+from vvnorm.solvers.reference import dictionary_interpolation
 from vvnorm.testing import interpolating_networks, networks, univariate_datasets
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull, Delaunay
 
-from vvnorm.regions import Ball, Box, Hull, Region, as_region
+from vvnorm.analysis.regions import Ball, Box, Hull, Region, as_region
 
 TRIANGLE = Hull([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 

@@ -8,9 +8,9 @@ import pytest
 from proofs_checks import multi_objective, regularised
 from proofs_checks.regularised import lam_max, lines, losses_by_output, pull
 from vvnorm import ReLUNetwork, connect_the_dots
-from vvnorm.certify_regularised import certify_fit
 from vvnorm.claims import Instance
-from vvnorm.convex import budgeted_fit, curvature_fit, dictionary_program
+from vvnorm.solvers.reference import budgeted_fit, curvature_fit, dictionary_program
+from vvnorm.verifier.line_fit import certify_fit
 
 SEEDS = range(4)
 

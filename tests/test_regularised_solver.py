@@ -1,6 +1,5 @@
 """The solver of the regularised problem: gaps judged by the independent verifier, equivalences, and the convex program."""
 
-import ast
 import gc
 import math
 import os
@@ -18,11 +17,12 @@ from numpy.typing import NDArray
 
 import vvnorm
 from vvnorm import Fit, fit, fit_path, lambda_max
-from vvnorm.convex import curvature_fit
 from vvnorm.losses import as_losses
+from vvnorm.solvers.reference import curvature_fit
+from vvnorm.solvers.univariate.fits import loss_passes as entries
+from vvnorm.solvers.univariate.fits import squared
+from vvnorm.solvers.univariate.fits.solve import Found, Problem, critical_lam, solve
 from vvnorm.testing import univariate_datasets
-from vvnorm.univariate import entries, squared
-from vvnorm.univariate.regularised import Found, Problem, critical_lam, solve
 
 Array = NDArray[np.float64]
 LOSSES = ("squared", "logistic", "hinge", "huber:0.5", "one_class:0.2")
@@ -486,7 +486,7 @@ def test_room_for_knots_grows_without_a_trace(weighted: bool, monkeypatch: pytes
     weights = rng.uniform(0.5, 2, (400, 1)) if weighted else None
     lams = [lambda_max(x, Y, weights=weights) * 10.0**-k for k in range(1, 5)]
     ample = fit_path(x, Y, lams, weights=weights)
-    monkeypatch.setattr("vvnorm.univariate.squared._KNOTS", 2)
+    monkeypatch.setattr("vvnorm.solvers.univariate.fits.squared._KNOTS", 2)
     for one, other in zip(ample, fit_path(x, Y, lams, weights=weights), strict=True):
         assert (one.found.rounds, one.found.steps) == (other.found.rounds, other.found.steps)
         np.testing.assert_array_equal(one.knots, other.knots)
@@ -637,30 +637,21 @@ def test_nothing_is_compiled_at_import_and_kernels_are_cached_on_disk(tmp_path: 
         "import numba.core.event as event, numpy as np\n"
         "with event.install_recorder('numba:compile') as seen:\n"
         "    import {}\n"
-        "    from vvnorm.univariate.knots import tally\n"
+        "    from vvnorm.solvers.univariate.fits.knots import tally\n"
         "sizes = tally(np.ones((4, 1)), np.zeros((4, 1)), np.zeros(3, dtype=np.int64), np.zeros(3))[0]\n"
         "stats = tally.stats\n"
         "print(len(seen.buffer), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), sizes)\n"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(vvnorm.__file__).parents[1])}
-    everything = "vvnorm.univariate.regularised, vvnorm.fit_kernel, vvnorm.estimators, vvnorm.fitting"
+    everything = "vvnorm.solvers.univariate.fits.solve, vvnorm.verifier.line_fit_kernels, vvnorm.estimators, vvnorm.fitting"
     runs = [
         subprocess.run(
             [sys.executable, "-c", start.format(modules)], env=environment, capture_output=True, text=True, check=True
         ).stdout.split()
-        for modules in (everything, "vvnorm.univariate.regularised")
+        for modules in (everything, "vvnorm.solvers.univariate.fits.solve")
     ]
     assert runs == [["0", "0", "1", "2.0"], ["0", "1", "0", "2.0"]]
     assert list(tmp_path.rglob("*.nbi"))
-
-
-def test_the_solver_shares_no_code_with_the_verifier() -> None:
-    folder = Path(vvnorm.__file__).parent / "univariate"
-    for path in folder.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom):
-                assert "certify" not in (node.module or "")
-                assert node.module not in ("vvnorm.fit_kernel", "vvnorm.sweep_kernel")
 
 
 def test_what_is_made_of_a_problem_goes_with_it() -> None:

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from vvnorm.univariate import reduced, smoother
+from vvnorm.solvers.univariate.fits import kalman_smoother as smoother
+from vvnorm.solvers.univariate.fits import newton_dense as reduced
 
 Array = NDArray[np.float64]
 

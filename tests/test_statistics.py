@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from vvnorm.claims import Verdict
-from vvnorm.statistics import Ratio, mean_interval, needed_sample, paired_ratio, ratio_from_moments, trend_ratio
+from vvnorm.studies.statistics import Ratio, mean_interval, needed_sample, paired_ratio, ratio_from_moments, trend_ratio
 
 RNG = np.random.default_rng
 

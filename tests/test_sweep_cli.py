@@ -12,17 +12,17 @@ from commands import Command, Run, runner
 from pyarrow import parquet
 from sweeps import specify
 
-import vvnorm.sweep
-from vvnorm.sweep.estimate import estimate
-from vvnorm.sweep.store import load_rows
-from vvnorm.sweep.study import load_study
+import vvnorm.studies
+from vvnorm.studies.estimate import estimate
+from vvnorm.studies.store import load_rows
+from vvnorm.studies.study import load_study
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run a command in an empty folder, where runs are the stand-in's."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(vvnorm.sweep, "experiment", stand_in, raising=False)
+    monkeypatch.setattr(vvnorm.studies, "experiment", stand_in, raising=False)
     return runner(capsys)
 
 
@@ -85,7 +85,7 @@ def test_dry_run_counts_and_estimates_and_writes_nothing(run: Command, tmp_path:
 
 
 def test_dry_run_says_so_where_it_only_knows_a_bound(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vvnorm.sweep.estimate.PATIENCE", 0.1)
+    monkeypatch.setattr("vvnorm.studies.estimate.PATIENCE", 0.1)
     done = run("sweep", specify(tmp_path, seconds=1), "--dry-run", "--workers", 1)
     assert re.search(r"^16 runs: at least \S+ s on 1 process$", done.out, re.M), done.out
 
@@ -93,7 +93,7 @@ def test_dry_run_says_so_where_it_only_knows_a_bound(run: Command, tmp_path: Pat
 def test_time_to_load_and_compile_is_no_bound_on_a_run(
     run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vvnorm.sweep.estimate.FIRST_PATIENCE", 0.5)
+    monkeypatch.setattr("vvnorm.studies.estimate.FIRST_PATIENCE", 0.5)
     done = run("sweep", specify(tmp_path, seconds=30), "--dry-run", "--workers", 1)
     assert [row["seconds"] for row in done.rows] == ["?"]
     assert re.search(r"^16 runs: .* took too long to tell; try again$", done.out, re.M), done.out
@@ -166,7 +166,7 @@ def test_second_start_needs_resume(run: Command, tmp_path: Path) -> None:
 
 
 def test_full_disk_is_one_line(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vvnorm.sweep.store import Store
+    from vvnorm.studies.store import Store
 
     prepare = Store._open
 
@@ -189,8 +189,8 @@ def test_specifications_load_no_heavy_library(run: Command, tmp_path: Path) -> N
 
     spec = specify(tmp_path, seeds=1)
     code = (
-        "import stand_in, sys; from vvnorm.sweep.study import load_study; from vvnorm.sweep.store import Store\n"
-        "import vvnorm.sweep.execute\n"
+        "import stand_in, sys; from vvnorm.studies.study import load_study; from vvnorm.studies.store import Store\n"
+        "import vvnorm.studies.execute\n"
         f"study = load_study({str(spec)!r}, stand_in); Store('a.sqlite', study).close()\n"
         "print(sorted({'numpy', 'torch', 'cvxpy', 'numba', 'pyarrow', 'distributed'} & set(sys.modules)))"
     )

@@ -19,9 +19,9 @@ import pytest
 import stand_in
 from sweeps import COMMAND, ENVIRONMENT, bare, go, specify, study, wait_for_rows
 
-from vvnorm.sweep.execute import Tally, WorkerProcesses, run_study
-from vvnorm.sweep.store import Store, code_version, load_rows
-from vvnorm.sweep.study import load_study
+from vvnorm.studies.execute import Tally, WorkerProcesses, run_study
+from vvnorm.studies.store import Store, code_version, load_rows
+from vvnorm.studies.study import load_study
 
 # --- the same rows, whoever does them ---------------------------------------------------------------------------------
 

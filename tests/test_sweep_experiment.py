@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from vvnorm import interpolate, mean_gradient_norm, train
-from vvnorm.regions import Box
-from vvnorm.sweep.experiment import SETTINGS, TARGETS, auxiliary_labels, perform
-from vvnorm.sweep.run import INFINITE, Run
-from vvnorm.sweep.targets import TEST_POINTS
+from vvnorm.analysis.regions import Box
+from vvnorm.studies.experiment import SETTINGS, TARGETS, auxiliary_labels, perform
+from vvnorm.studies.run import INFINITE, Run
+from vvnorm.studies.targets import TEST_POINTS
 
 REAL = ("diabetes", "digits", "breast_cancer")
 RUN = Run("noise", 2, 12, 2, 0.5, "gaussian", "certified", 3)

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
-from vvnorm.sweep import store as module
-from vvnorm.sweep.run import INFINITE, Run
-from vvnorm.sweep.store import Store, code_version, export_rows, load_rows
-from vvnorm.sweep.study import Study
+from vvnorm.studies import store as module
+from vvnorm.studies.run import INFINITE, Run
+from vvnorm.studies.store import Store, code_version, export_rows, load_rows
+from vvnorm.studies.study import Study
 
 RUNS = tuple(
     Run("noise", 2, 25, auxiliary, 0.0 if auxiliary in (0, INFINITE) else 0.1, "gaussian", "certified", seed, {"tol": 1e-6})
@@ -230,7 +230,7 @@ def test_code_version_changes_with_any_source(tmp_path: Path, monkeypatch: pytes
 WRITER = """
 import sys
 from test_sweep_store import RUNS, STUDY
-from vvnorm.sweep.store import Store
+from vvnorm.studies.store import Store
 with Store(sys.argv[1], STUDY, code="v", resume=True) as store:
     done = store.finished()
     print("begin", flush=True)
@@ -269,7 +269,8 @@ def test_kill_in_the_middle_of_a_write_loses_no_row_that_was_committed(path: Pat
 
 def test_kill_while_a_store_is_made_leaves_one_that_can_be_used(path: Path) -> None:
     code = (
-        "import sys; from test_sweep_store import STUDY; from vvnorm.sweep.store import Store; print('begin', flush=True)\n"
+        "import sys; from test_sweep_store import STUDY; from vvnorm.studies.store import Store\n"
+        "print('begin', flush=True)\n"
         "Store(sys.argv[1], STUDY, code='v')"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}

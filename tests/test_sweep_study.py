@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import stand_in
 
-from vvnorm.sweep.run import INFINITE, Run
-from vvnorm.sweep.study import Study, line_of, load_study
+from vvnorm.studies.run import INFINITE, Run
+from vvnorm.studies.study import Study, line_of, load_study
 
 GOOD = """\
 # A study.
@@ -254,7 +254,7 @@ def test_key_of_a_run_is_stable() -> None:
 
 def test_key_is_the_same_in_another_process() -> None:
     code = (
-        "from vvnorm.sweep.run import Run; import math\n"
+        "from vvnorm.studies.run import Run; import math\n"
         "print(Run('noise', 2, 25, math.inf, 0, 'gaussian', 'certified', 3, {'b': 1, 'a': 0.1}).key('v'))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

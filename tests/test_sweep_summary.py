@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vvnorm.statistics import paired_ratio
-from vvnorm.sweep.experiment import perform
-from vvnorm.sweep.run import INFINITE, Run
-from vvnorm.sweep.summary import read_rows, summarise, write_lines
+from vvnorm.studies.experiment import perform
+from vvnorm.studies.run import INFINITE, Run
+from vvnorm.studies.statistics import paired_ratio
+from vvnorm.studies.summary import read_rows, summarise, write_lines
 
 M = (0, 1, 4, 16)
 LOGS = dict(zip(M, (0.0, -0.02, -0.1, -0.2), strict=True))

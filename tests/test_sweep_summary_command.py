@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from commands import Command, runner
 
-from vvnorm.sweep.run import INFINITE
-from vvnorm.sweep.store import Store
-from vvnorm.sweep.study import load_study
-from vvnorm.sweep.summary import read_rows
+from vvnorm.studies.run import INFINITE
+from vvnorm.studies.store import Store
+from vvnorm.studies.study import load_study
+from vvnorm.studies.summary import read_rows
 
 SPECIFICATION = """name = "example"
 [grid]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from vvnorm.losses import Loss
-from vvnorm.task_data import BUILTIN, TaskData, builtin_task_data, load_task_data, metric
-from vvnorm.tasks import Task
+from vvnorm.multitask.task_data import BUILTIN, TaskData, builtin_task_data, load_task_data, metric
+from vvnorm.multitask.tasks import Task
 
 TABLE = """\
 id,a,b,kind,diag,score,flag

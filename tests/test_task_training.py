@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from vvnorm import Task, fit, train, train_tasks
-from vvnorm.tasks import mean_weights, one_hot, task_labels
-from vvnorm.training.task_choice import best_constant, constant_losses, task_losses
+from vvnorm.multitask.tasks import mean_weights, one_hot, task_labels
+from vvnorm.training.cross_validation import best_constant, constant_losses, task_losses
 from vvnorm.training.task_model import Coordinates, TaskModel, Weights, start
 from vvnorm.training.weighting import NAMES, Alternating, Equal, Grid
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vvnorm import Loss, ReLUNetwork, Standardisation, Task, fit
-from vvnorm.tasks import as_tasks, background, mean_weights, one_hot, task_labels, with_background
+from vvnorm.multitask.tasks import as_tasks, background, mean_weights, one_hot, task_labels, with_background
 
 NAN = np.nan
 

@@ -8,7 +8,7 @@ import pytest
 from commands import Command, Run, runner, strict
 
 from vvnorm import ReLUNetwork, load_task_data
-from vvnorm.task_data import metric
+from vvnorm.multitask.task_data import metric
 from vvnorm.training import comparison
 from vvnorm.training.comparison import split
 

@@ -3,7 +3,7 @@
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from vvnorm import threads
+from vvnorm._internal import threads
 
 
 @pytest.mark.parametrize(

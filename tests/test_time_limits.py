@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from vvnorm import ReLUNetwork, certify, fit, fit_path, interpolate, lambda_max, pareto_front
-from vvnorm.certify import Certificate
-from vvnorm.convex import curvature_fit
-from vvnorm.deadline import OUT_OF_TIME, Deadline
-from vvnorm.multivariate.solution import FitProblem
-from vvnorm.univariate import many_knots, squared
+from vvnorm._internal.deadline import OUT_OF_TIME, Deadline
+from vvnorm.solvers.multivariate.solution import FitProblem
+from vvnorm.solvers.reference import curvature_fit
+from vvnorm.solvers.univariate.fits import newton_banded as many_knots
+from vvnorm.solvers.univariate.fits import squared
+from vvnorm.verifier.check import Certificate
 
 AT_ONCE = 1e-9
 

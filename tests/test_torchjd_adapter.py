@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vvnorm.minimum_norm import minimum_norm, minimum_norm_weights
+from vvnorm.multitask.least_norm import minimum_norm, minimum_norm_weights
 
 aggregation = pytest.importorskip("torchjd.aggregation")
 adapter = pytest.importorskip("vvnorm.training.torchjd_adapter")

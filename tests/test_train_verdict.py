@@ -7,7 +7,7 @@ import pytest
 from commands import XY, Command, runner, strict
 
 from vvnorm import Certificate, FitCertificate, ReLUNetwork, certify, train
-from vvnorm.convex import curvature_fit, dictionary_program
+from vvnorm.solvers.reference import curvature_fit, dictionary_program
 
 X = np.array([0.0, 1.0, 1.0, 2.0, 3.0, 4.5])
 Y = np.array([[0.0], [1.0], [2.5], [0.5], [3.0], [1.0]])

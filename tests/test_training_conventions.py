@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vvnorm import interpolate, train
-from vvnorm.convex import dictionary_program, plane_dictionary
+from vvnorm.solvers.reference import dictionary_program, plane_dictionary
 
 CONVENTIONS = list(product((True, False), repeat=2))
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from vvnorm import fit, interpolate, train
-from vvnorm.convex import dictionary_program
-from vvnorm.training.engine import Recipe, _Loop
+from vvnorm.solvers.reference import dictionary_program
+from vvnorm.training.loop import Recipe, _Loop
 from vvnorm.training.objective import Objective, dense_metric, plain_metric, sampled_metric
 from vvnorm.training.problem import make_problem
 from vvnorm.training.schedule import Schedule

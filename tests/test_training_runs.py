@@ -15,10 +15,10 @@ import torch
 from sklearn.linear_model import MultiTaskLasso
 
 from vvnorm import interpolate, train
-from vvnorm.convex import dictionary_program
 from vvnorm.data import read_npz
+from vvnorm.solvers.reference import dictionary_program
 from vvnorm.training import checkpoint as checkpoints
-from vvnorm.training import engine
+from vvnorm.training import loop as engine
 
 OPTIMISERS = ("adam", "sgd", "lbfgs", "proximal")
 

@@ -12,8 +12,8 @@ from scipy.optimize import linprog
 
 from vvnorm import ReLUNetwork, aligned_dataset, certify, connect_the_dots, interpolate, random_dataset
 from vvnorm.data import Dataset
+from vvnorm.solvers.univariate.interpolation import aligned_runs, connect
 from vvnorm.testing import univariate_datasets
-from vvnorm.univariate import aligned_runs, connect
 
 Array = NDArray[np.float64]
 

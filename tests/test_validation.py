@@ -14,20 +14,20 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 import vvnorm
-from vvnorm.convex import curvature_fit, curvature_interpolation, dictionary_interpolation
+from vvnorm.analysis.learned_kernel import feature_kernel, kernel_solution
+from vvnorm.analysis.measures import sup_distance
+from vvnorm.analysis.measures import test_train_distances as distances_to_training_points
+from vvnorm.analysis.regions import Box, Hull
 from vvnorm.data import as_inputs, as_labels, as_weights, bernoulli_auxiliary, gaussian_auxiliary, sorted_univariate
-from vvnorm.learned_kernel import feature_kernel, kernel_solution
 from vvnorm.losses import Loss, canonical_labels
-from vvnorm.measures import sup_distance
-from vvnorm.measures import test_train_distances as distances_to_training_points
-from vvnorm.minimum_norm import minimum_norm
+from vvnorm.multitask.least_norm import minimum_norm
+from vvnorm.multitask.task_data import TaskData, metric
+from vvnorm.multitask.tasks import Standardisation, Task, background, mean_weights, one_hot, task_labels, with_background
 from vvnorm.network import ReLUNetwork
-from vvnorm.neuron_bound import neuron_bound
 from vvnorm.piecewise import PiecewiseLinear
-from vvnorm.regions import Box, Hull
-from vvnorm.task_data import TaskData, metric
-from vvnorm.tasks import Standardisation, Task, background, mean_weights, one_hot, task_labels, with_background
+from vvnorm.solvers.reference import curvature_fit, curvature_interpolation, dictionary_interpolation
 from vvnorm.validation import as_float64
+from vvnorm.verifier.neuron_bound import neuron_bound
 
 NAN = np.nan
 X = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import vvnorm
+from vvnorm._internal.words import count, name_of
 from vvnorm.training.comparison import compare
-from vvnorm.words import count, name_of
 
 RNG = np.random.default_rng(0)
 X1, Y1 = RNG.permutation(np.arange(60.0)), RNG.standard_normal((60, 3))

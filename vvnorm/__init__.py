@@ -7,8 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vvnorm.certify import Certificate, certify
-    from vvnorm.certify_regularised import FitCertificate, certify_fit
+    from vvnorm.analysis.learned_kernel import FeatureKernel, feature_kernel, kernel_solution
+    from vvnorm.analysis.measures import (
+        Bounds,
+        Distance,
+        Estimate,
+        function_distance,
+        max_gradient_norm,
+        mean_gradient_norm,
+        sup_distance,
+        test_train_distances,
+    )
+    from vvnorm.analysis.regions import Ball, Box, Hull
     from vvnorm.claims import Claim, Result, Verdict
     from vvnorm.data import (
         Dataset,
@@ -23,35 +33,25 @@ if TYPE_CHECKING:
     )
     from vvnorm.estimators import VVNormClassifier, VVNormInterpolator, VVNormRegressor, VVNormRegressorCV
     from vvnorm.fitting import Fit, fit, fit_path, lambda_max
-    from vvnorm.front import ParetoFront, pareto_front
-    from vvnorm.learned_kernel import FeatureKernel, feature_kernel, kernel_solution
     from vvnorm.losses import Loss
-    from vvnorm.measures import (
-        Bounds,
-        Distance,
-        Estimate,
-        function_distance,
-        max_gradient_norm,
-        mean_gradient_norm,
-        sup_distance,
-        test_train_distances,
-    )
-    from vvnorm.multivariate.infinite import InfiniteAuxiliary
-    from vvnorm.multivariate.solution import MultivariateSolution
+    from vvnorm.multitask.pareto import ParetoFront, pareto_front
+    from vvnorm.multitask.task_data import TaskData, builtin_task_data, load_task_data
+    from vvnorm.multitask.tasks import Standardisation, Task
     from vvnorm.network import ReLUNetwork
     from vvnorm.piecewise import PiecewiseLinear
-    from vvnorm.regions import Ball, Box, Hull
     from vvnorm.solution import Interpolant, Solution, interpolate
-    from vvnorm.task_data import TaskData, builtin_task_data, load_task_data
-    from vvnorm.tasks import Standardisation, Task
+    from vvnorm.solvers.multivariate.infinite import InfiniteAuxiliary
+    from vvnorm.solvers.multivariate.solution import MultivariateSolution
+    from vvnorm.solvers.univariate.interpolation import connect_the_dots
     from vvnorm.training import TaskTraining, TrainingResult, train, train_tasks
-    from vvnorm.univariate import connect_the_dots
+    from vvnorm.verifier.check import Certificate, certify
+    from vvnorm.verifier.line_fit import FitCertificate, certify_fit
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "certify": ("Certificate", "certify"),
-    "certify_regularised": ("FitCertificate", "certify_fit"),
+    "verifier.check": ("Certificate", "certify"),
+    "verifier.line_fit": ("FitCertificate", "certify_fit"),
     "claims": ("Claim", "Result", "Verdict"),
     "data": (
         "Dataset",
@@ -66,10 +66,10 @@ _HOMES = {
     ),
     "estimators": ("VVNormClassifier", "VVNormInterpolator", "VVNormRegressor", "VVNormRegressorCV"),
     "fitting": ("Fit", "fit", "fit_path", "lambda_max"),
-    "front": ("ParetoFront", "pareto_front"),
+    "multitask.pareto": ("ParetoFront", "pareto_front"),
     "losses": ("Loss",),
-    "learned_kernel": ("FeatureKernel", "feature_kernel", "kernel_solution"),
-    "measures": (
+    "analysis.learned_kernel": ("FeatureKernel", "feature_kernel", "kernel_solution"),
+    "analysis.measures": (
         "Bounds",
         "Distance",
         "Estimate",
@@ -79,16 +79,16 @@ _HOMES = {
         "sup_distance",
         "test_train_distances",
     ),
-    "multivariate.infinite": ("InfiniteAuxiliary",),
-    "multivariate.solution": ("MultivariateSolution",),
+    "solvers.multivariate.infinite": ("InfiniteAuxiliary",),
+    "solvers.multivariate.solution": ("MultivariateSolution",),
     "network": ("ReLUNetwork",),
     "piecewise": ("PiecewiseLinear",),
-    "regions": ("Ball", "Box", "Hull"),
+    "analysis.regions": ("Ball", "Box", "Hull"),
     "solution": ("Interpolant", "Solution", "interpolate"),
-    "task_data": ("TaskData", "builtin_task_data", "load_task_data"),
-    "tasks": ("Standardisation", "Task"),
+    "multitask.task_data": ("TaskData", "builtin_task_data", "load_task_data"),
+    "multitask.tasks": ("Standardisation", "Task"),
     "training": ("TaskTraining", "TrainingResult", "train", "train_tasks"),
-    "univariate": ("connect_the_dots",),
+    "solvers.univariate.interpolation": ("connect_the_dots",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm import registry
-from vvnorm.words import lines
+from vvnorm._internal import plugins as registry
+from vvnorm._internal.words import lines
 
 Instance = Mapping[str, Any]
 """One case of a claim: arrays, numbers and words by name."""
@@ -68,7 +68,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as what JSON knows; `from_json` restores it."""
-        from vvnorm.files import plain
+        from vvnorm._internal.files import plain
 
         arrays = {
             name: {"dtype": str(array.dtype), "shape": list(array.shape), "values": plain(array.ravel())}
@@ -289,7 +289,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the certificates, which are long, as what JSON knows."""
-        from vvnorm.files import plain
+        from vvnorm._internal.files import plain
 
         return {
             "claim": self.claim.id,

@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import ExitStack
 
-    from vvnorm.certify import Certificate
-    from vvnorm.certify_regularised import FitCertificate
     from vvnorm.claims import Case, Claim, Report, Verdict
     from vvnorm.data import Dataset
+    from vvnorm.multitask.task_data import TaskData
     from vvnorm.network import ReLUNetwork
     from vvnorm.solution import Solution
-    from vvnorm.sweep.execute import Tally
-    from vvnorm.sweep.study import Study
-    from vvnorm.task_data import TaskData
+    from vvnorm.studies.execute import Tally
+    from vvnorm.studies.study import Study
     from vvnorm.training import TrainingResult
     from vvnorm.training.comparison import Comparison
     from vvnorm.training.task_trainer import TaskTraining
     from vvnorm.verification import Drawn
+    from vvnorm.verifier.check import Certificate
+    from vvnorm.verifier.line_fit import FitCertificate
 
 OK, NOT_CERTIFIED, INCONCLUSIVE, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
 
@@ -199,8 +199,8 @@ def verify(
     """Check claims of the theory on random and on real data, with certificates."""
     from contextlib import ExitStack
 
+    from vvnorm._internal.files import write_json
     from vvnorm.claims import cases, claim_names, load_claim
-    from vvnorm.files import write_json
     from vvnorm.verification import Results, kept_beside, run_claims
 
     _check_outputs(json)
@@ -255,7 +255,7 @@ def _explain(reports: "Sequence[Report]") -> None:
 
 def _usable(load: "Callable[[str], Any]", names: list[str]) -> tuple[list[Any], bool]:
     """Load claims or figures; those that are registered but cannot be used are named, and hide no others."""
-    from vvnorm.registry import Unusable
+    from vvnorm._internal.plugins import Unusable
 
     found, unusable = [], False
     for name in dict.fromkeys(names):
@@ -269,12 +269,12 @@ def _usable(load: "Callable[[str], Any]", names: list[str]) -> tuple[list[Any], 
 
 def _where(stack: "ExitStack", count: int, jobs: int | None, scheduler: str | None) -> dict[str, Any]:
     """Options that say where so many jobs are done: on a cluster, in processes, or in this one."""
-    from vvnorm.sweep.execute import InProcess
-    from vvnorm.sweep.store import code_version
-    from vvnorm.threads import single_threaded, usable_cores
+    from vvnorm._internal.threads import single_threaded, usable_cores
+    from vvnorm.studies.execute import InProcess
+    from vvnorm.studies.store import code_version
 
     if scheduler:
-        from vvnorm.sweep.cluster import cluster_executor
+        from vvnorm.studies.cluster import cluster_executor
 
         if jobs:
             raise ValueError("--scheduler does not go with --jobs")
@@ -350,8 +350,8 @@ def solve(
     save_certificate: SaveOption = None,
 ) -> int:
     """Find the interpolant of least VV norm, or with --lam the best fit, with a proof."""
-    from vvnorm.files import write_json
-    from vvnorm.neuron_bound import additions_in, within_additions
+    from vvnorm._internal.files import write_json
+    from vvnorm.verifier.neuron_bound import additions_in, within_additions
 
     _check_outputs(json, out, plot, save_certificate)
     _check_combination(lam, loss, relative, auxiliary, sparse, save_certificate)
@@ -414,8 +414,8 @@ def _interpolated(
 ) -> "Solution":  # fmt: skip
     from dataclasses import replace
 
-    from vvnorm.certify import certify as judge
     from vvnorm.solution import Interpolant, interpolate
+    from vvnorm.verifier.check import certify as judge
 
     with _Progress() as progress:
         limit = None if auxiliary is None else auxiliary.value
@@ -470,9 +470,9 @@ def fits_along_path(
     """Fit for many lam, from one where the fit is affine downwards, each with a proof."""
     import numpy as np
 
-    from vvnorm.files import write_json
+    from vvnorm._internal.files import write_json
     from vvnorm.fitting import fit_path
-    from vvnorm.neuron_bound import additions_in, within_additions
+    from vvnorm.verifier.neuron_bound import additions_in, within_additions
 
     _check_outputs(json, None, plot)
     for option, value in (("--from", start), ("--to", stop)):
@@ -544,12 +544,12 @@ def certify(
     json: JsonOption = None,
 ) -> int:
     """Say how close a saved network is to the interpolant of least VV norm or to the best fit, or check such a proof."""
-    from vvnorm.certificate_files import load_certificate
-    from vvnorm.certify import about
-    from vvnorm.certify_regularised import FitCertificate
-    from vvnorm.files import write_json
+    from vvnorm._internal.files import write_json
+    from vvnorm._internal.words import name_of
     from vvnorm.network import ReLUNetwork
-    from vvnorm.words import name_of
+    from vvnorm.verifier.check import about
+    from vvnorm.verifier.line_fit import FitCertificate
+    from vvnorm.verifier.serialization import load_certificate
 
     _check_outputs(json, certificate=save_certificate)
     if not 0 < tol < 1:
@@ -593,7 +593,7 @@ def _judge(
     time_limit: float | None,
 ) -> "Certificate | FitCertificate":
     """Certify a network as a fit, or where lam is None as an interpolant, against the global optimum."""
-    from vvnorm.certify import certify as judge
+    from vvnorm.verifier.check import certify as judge
 
     options: dict[str, Any] = {"skip": skip, "penalise_bias": penalise_bias, "time_limit": time_limit}
     if lam is not None:
@@ -655,8 +655,8 @@ def train(
     """
     import warnings
 
+    from vvnorm._internal.files import write_json
     from vvnorm.data import has_missing
-    from vvnorm.files import write_json
     from vvnorm.training import TrainingResult
     from vvnorm.training import train as run
 
@@ -722,8 +722,8 @@ def train(
 
 def _training_rows(result: "TrainingResult | TaskTraining", tol: float) -> tuple[list[dict[str, Any]], list[str]]:
     """Show and return what is certified of each network, and return what keeps the best one from being optimal."""
-    from vvnorm.certify_regularised import FitCertificate
-    from vvnorm.words import name_of
+    from vvnorm._internal.words import name_of
+    from vvnorm.verifier.line_fit import FitCertificate
 
     certificates = result.certificates()
     rows = [{"seed": seed, **one.numbers()} for seed, one in zip(result.seeds, certificates, strict=True)]
@@ -817,7 +817,7 @@ def tasks(
     ] = None,
 ) -> int:
     """Train one network on several tasks under several weightings, and separate ones, and test them all."""
-    from vvnorm.files import write_json
+    from vvnorm._internal.files import write_json
 
     if data == _STUDY:
         options = {"--task": task, "--x": x, "--weighting": weighting, "--seeds": seeds, "--width": width, "--steps": steps}
@@ -870,8 +870,8 @@ _STUDY = "builtin:all"
 
 def _task_study(quick: bool, seed: int, table: Path | None, options: dict[str, Any]) -> int:
     """Do the study of several tasks on all built-in data; its table is written anew as each data set is done."""
-    from vvnorm.sweep.store import code_version
-    from vvnorm.sweep.summary import write_lines
+    from vvnorm.studies.store import code_version
+    from vvnorm.studies.summary import write_lines
     from vvnorm.training.task_study import DATA, run_study
 
     _check_outputs(table)
@@ -902,7 +902,7 @@ def _task_study(quick: bool, seed: int, table: Path | None, options: dict[str, A
 
 
 def _task_data(data: str, specs: list[str] | None, x: list[str] | None, csv: CsvFormat, seed: int) -> "TaskData":
-    from vvnorm.task_data import builtin_task_data, load_task_data
+    from vvnorm.multitask.task_data import builtin_task_data, load_task_data
 
     if data.startswith("builtin:"):
         if specs or x:
@@ -942,8 +942,8 @@ def _check_folder(out: Path | None, networks: int) -> None:
 
 def _show_comparison(comparison: "Comparison") -> None:
     """Print what was trained, the metric of every task, and what the networks cost."""
+    from vvnorm._internal.words import count
     from vvnorm.training.comparison import SAME_WIDTH
-    from vvnorm.words import count
 
     data, settings = comparison.data, comparison.settings
     for name, text in (
@@ -1076,11 +1076,11 @@ def sweep(
     """Do the runs of a study, each kept as soon as it is done."""
     from contextlib import ExitStack
 
-    from vvnorm.sweep import experiment
-    from vvnorm.sweep.execute import run_study
-    from vvnorm.sweep.store import Store, check_export_path
-    from vvnorm.sweep.study import load_study
-    from vvnorm.threads import usable_cores
+    from vvnorm._internal.threads import usable_cores
+    from vvnorm.studies import experiment
+    from vvnorm.studies.execute import run_study
+    from vvnorm.studies.store import Store, check_export_path
+    from vvnorm.studies.study import load_study
 
     if scheduler and (workers or dry_run):
         raise ValueError(f"--scheduler does not go with {'--workers' if workers else '--dry-run'}")
@@ -1098,7 +1098,7 @@ def sweep(
         kept = stack.enter_context(Store(path, study, resume=resume))
         executor = None
         if scheduler:
-            from vvnorm.sweep.cluster import cluster_executor
+            from vvnorm.studies.cluster import cluster_executor
 
             executor = stack.enter_context(cluster_executor(scheduler, kept.code))
         advance = stack.enter_context(_Progress()).study(study.name)
@@ -1133,8 +1133,8 @@ def summary(
     ] = None,
 ) -> int:
     """Say what the runs of a study so far show: ratios to no auxiliary outputs, trends in their number, verdicts."""
-    from vvnorm.sweep.store import load_code, load_rows
-    from vvnorm.sweep.summary import MEASURES, summarise, write_lines
+    from vvnorm.studies.store import load_code, load_rows
+    from vvnorm.studies.summary import MEASURES, summarise, write_lines
 
     if measure not in MEASURES:
         raise ValueError(f"--measure {measure!r} is not one of {', '.join(MEASURES)}")
@@ -1165,10 +1165,10 @@ def _foresee(study: "Study", path: Path, workers: int) -> int:
     """Print how many runs of which kind there are and how long they will take."""
     from collections import Counter
 
-    from vvnorm.sweep import experiment
-    from vvnorm.sweep.estimate import estimate
-    from vvnorm.sweep.store import load_rows
-    from vvnorm.words import count
+    from vvnorm._internal.words import count
+    from vvnorm.studies import experiment
+    from vvnorm.studies.estimate import estimate
+    from vvnorm.studies.store import load_rows
 
     found = estimate(study, experiment.perform, load_rows(path) if path.exists() else ())
     counts = Counter((run.solver, run.target, run.inputs, run.points) for run in study.runs)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vvnorm._internal.words import count, lines
 from vvnorm.csv_files import (
     Column,
     CsvFormat,
@@ -28,7 +29,6 @@ from vvnorm.csv_files import (
     two_classes,
 )
 from vvnorm.validation import as_float64
-from vvnorm.words import count, lines
 
 Array = NDArray[np.float64]
 Repeats = Literal["error", "average", "first"]

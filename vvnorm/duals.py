@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from numpy.typing import ArrayLike
 
-from vvnorm.certify import Certificate, Rows, judge
-from vvnorm.certify_regularised import FitCertificate
+from vvnorm._internal.deadline import as_time_limit
 from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights, has_missing
-from vvnorm.deadline import as_time_limit
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
-from vvnorm.neuron_bound import additions_in, within_additions
+from vvnorm.verifier.check import Certificate, Rows, judge
+from vvnorm.verifier.line_fit import FitCertificate
+from vvnorm.verifier.neuron_bound import additions_in, within_additions
 
 if TYPE_CHECKING:
     from vvnorm.piecewise import PiecewiseLinear
@@ -162,8 +162,8 @@ def _in_space(
     penalise_bias: bool,
     effort: dict[str, Any],
 ) -> Rows | None:
-    from vvnorm.multivariate.problem import Convention, Points
-    from vvnorm.multivariate.solution import FitProblem, interpolate_points
+    from vvnorm.solvers.multivariate.reduction import Convention, Points
+    from vvnorm.solvers.multivariate.solution import FitProblem, interpolate_points
 
     convention = Convention(skip, penalise_bias)
     if len(inputs) > POINTS or not Points(inputs, convention).cloud.exact(min(labels.shape)):

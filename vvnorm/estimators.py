@@ -44,7 +44,7 @@ from vvnorm.validation import check_held, without_mask
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from vvnorm.multivariate.solution import MultivariateSolution
+    from vvnorm.solvers.multivariate.solution import MultivariateSolution
 
 _LAMS = 30  # lams tried by default
 _LAMS_SEVERAL = 10  # with several features
@@ -530,7 +530,7 @@ def _climbs(x: Array, labels: Array) -> bool:
     """Whether no exact search over all neurons is affordable."""
     if x.shape[1] == 1:
         return False
-    from vvnorm.multivariate.solution import searched_exactly
+    from vvnorm.solvers.multivariate.solution import searched_exactly
 
     return not searched_exactly(x, labels.shape[1])
 

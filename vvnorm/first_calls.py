@@ -5,7 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
-from vvnorm.compiling import compiled_here
+from vvnorm._internal.jit import compiled_here
 from vvnorm.data import Array
 
 __all__ = ["compile_all"]
@@ -32,8 +32,8 @@ def _waves(n: int, inputs: int = 1) -> tuple[Array, Array]:
 
 
 def _interpolants() -> None:
-    from vvnorm.certify import certify
     from vvnorm.solution import interpolate
+    from vvnorm.verifier.check import certify
 
     x, Y = _waves(9)
     found = interpolate(x, Y)
@@ -42,9 +42,9 @@ def _interpolants() -> None:
 
 
 def _fits() -> None:
-    from vvnorm.certify import certify
     from vvnorm.fitting import fit
     from vvnorm.piecewise import PiecewiseLinear
+    from vvnorm.verifier.check import certify
 
     x, Y = _waves(40)
     fit(x, Y, 0.3).verify()
@@ -68,8 +68,8 @@ def _losses() -> None:
 def _several(inputs: int) -> Callable[[], None]:
     def calls() -> None:
         from vvnorm.fitting import fit
-        from vvnorm.neuron_bound import neuron_bound
         from vvnorm.solution import interpolate
+        from vvnorm.verifier.neuron_bound import neuron_bound
 
         X, Y = _waves(7, inputs)
         fit(X, Y, 0.3, tol=1e-3).verify()
@@ -85,7 +85,7 @@ def _several(inputs: int) -> Callable[[], None]:
 
 
 def _weights_of_tasks() -> None:
-    from vvnorm.minimum_norm import minimum_norm
+    from vvnorm.multitask.least_norm import minimum_norm
 
     minimum_norm(np.array([[1.0, 0.0], [0.0, 4.0]]))
 

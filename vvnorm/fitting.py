@@ -4,11 +4,11 @@ The objective of a function f is, everywhere in the toolkit,
 
     sum over present labels of weight * loss(f(x_i), y_i)  +  lam * VV(f),      squared loss: (f - y)^2 / 2.
 
-With one input `fit` hands sorted data to `vvnorm.univariate.regularised` and wraps what comes back. The proof is made
-when it is first asked for, by `vvnorm.certify_regularised`, so that fitting costs no more than the solver does. Labels in
+With one input `fit` hands sorted data to `fits.solve` and wraps what comes back. The proof is made
+when it is first asked for, by `vvnorm.verifier.line_fit`, so that fitting costs no more than the solver does. Labels in
 C-contiguous float64, in memory or mapped from a file, are read where they are when the inputs are sorted, and never
 copied; from a million on two threads read them, unless the environment variable OMP_NUM_THREADS asks for one. Several
-inputs, and biases inside the norm, are for `vvnorm.multivariate`.
+inputs, and biases inside the norm, are for `vvnorm.solvers.multivariate`.
 """
 
 import math
@@ -25,24 +25,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.certify import Rows, as_rows
-from vvnorm.certify_regularised import FitCertificate, certify_fit
+from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT, Deadline, as_time_limit
+from vvnorm._internal.words import count, proof
 from vvnorm.data import Array, as_count, as_inputs, as_labels, as_lams, as_strength, as_weights
-from vvnorm.deadline import OUT_OF_TIME, TIME_LIMIT, Deadline, as_time_limit
 from vvnorm.losses import Loss, as_losses, canonical_labels, minus_slopes
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solution import Solution, as_rounds, as_tolerance
+from vvnorm.solvers.array_kernels import fixed, is_sorted
+from vvnorm.solvers.univariate.fits.constant import fit_constant
+from vvnorm.solvers.univariate.fits.solve import (
+    Advance,
+    Found,
+    Problem,
+    critical_lam,
+    known_critical_lam,
+    solve,
+    with_constants,
+)
 from vvnorm.tolerances import GAP
-from vvnorm.univariate.compiled import fixed, is_sorted
-from vvnorm.univariate.constant import fit_constant
-from vvnorm.univariate.regularised import Advance, Found, Problem, critical_lam, known_critical_lam, solve, with_constants
 from vvnorm.validation import Origin, shifted_integers
-from vvnorm.words import count, proof
+from vvnorm.verifier.check import Rows, as_rows
+from vvnorm.verifier.line_fit import FitCertificate, certify_fit
 
 if TYPE_CHECKING:
-    from vvnorm.convex import CurvatureFit
-    from vvnorm.multivariate.solution import FitProblem
+    from vvnorm.solvers.multivariate.solution import FitProblem
+    from vvnorm.solvers.reference import CurvatureFit
 
 Data = ArrayLike | str | os.PathLike[str]
 LossLike = str | Loss | Sequence[str | Loss]
@@ -53,7 +61,11 @@ _DIVERGING = 1e-9 * math.log(2)  # mean logistic loss: margins of about 21, prob
 _MUCH = 0.1  # a gap smaller by this factor shows that the weights are at fault
 _LARGEST = np.finfo(np.float64).max
 _METHOD = "knot generation"
-_EXPONENTS = (1.0, 0.5, 0.0)  # see `vvnorm.convex.curvature_fit`, in the order of how often they reach the tolerance
+_EXPONENTS = (
+    1.0,
+    0.5,
+    0.0,
+)  # see `vvnorm.solvers.reference.curvature_fit`, in the order of how often they reach the tolerance
 _PROGRAM = "convex program (there is no skip connection)"
 _AFTERWARDS = "convex program (knot generation had stopped)"
 _POSED = 2000  # most labels of a fit that is tried again as a convex program
@@ -514,8 +526,8 @@ def _points(
     climb: bool = False,
 ) -> "FitProblem":
     """Validate data of several inputs."""
-    from vvnorm.multivariate.problem import Convention
-    from vvnorm.multivariate.solution import FitProblem
+    from vvnorm.solvers.multivariate.reduction import Convention
+    from vvnorm.solvers.multivariate.solution import FitProblem
 
     inputs = as_inputs(X)
     labels = as_labels(Y, len(inputs), allow_missing=True)
@@ -610,7 +622,7 @@ def _fitted_without_skip(problem: Problem, lam: float, tol: float, deadline: Dea
 
 
 def _by_program(problem: Problem, lam: float, exponent: float, skip: bool, deadline: Deadline) -> "CurvatureFit":
-    from vvnorm.convex import curvature_fit
+    from vvnorm.solvers.reference import curvature_fit
 
     solved = problem.solved
     options: dict[str, Any] = {"weights": solved.weights, "skip": skip, "time_limit": deadline.left}
@@ -619,8 +631,8 @@ def _by_program(problem: Problem, lam: float, exponent: float, skip: bool, deadl
 
 def _by_points(problem: Problem, lam: float, tol: float, deadline: Deadline) -> "CurvatureFit | None":
     """Fit as several inputs are, where few enough and with such losses: by generating neurons."""
-    from vvnorm.convex import CurvatureFit
     from vvnorm.duals import POINTS
+    from vvnorm.solvers.reference import CurvatureFit
 
     x = np.unique(problem.x)
     if len(x) > POINTS or any(loss.name not in ("squared", "huber", "logistic") for loss in problem.losses):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vvnorm._internal.words import count, lines
 from vvnorm.data import Array, as_inputs, as_labels, is_empty
-from vvnorm.words import count, lines
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import vvnorm
-from vvnorm import registry
+from vvnorm._internal import plugins as registry
+from vvnorm._internal.files import atomic_write, write_csv
+from vvnorm._internal.words import count
 from vvnorm.claims import Verdict
 from vvnorm.data import Array
-from vvnorm.files import atomic_write, write_csv
-from vvnorm.words import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from vvnorm.fitting import Fit
-    from vvnorm.multivariate.solution import MultivariateSolution
     from vvnorm.network import ReLUNetwork
     from vvnorm.solution import Interpolant, Solution
+    from vvnorm.solvers.multivariate.solution import MultivariateSolution
     from vvnorm.training import TrainingResult
     from vvnorm.training.comparison import Comparison
 

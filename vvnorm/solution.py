@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm import univariate
-from vvnorm.certify import Certificate, Rows, certify_sorted
+from vvnorm._internal.deadline import as_time_limit
+from vvnorm._internal.words import count, lines, proof
 from vvnorm.data import (
     Array,
     as_count,
@@ -25,14 +25,14 @@ from vvnorm.data import (
     require_two_points,
     sorted_univariate,
 )
-from vvnorm.deadline import as_time_limit
 from vvnorm.network import ReLUNetwork
+from vvnorm.solvers.univariate import interpolation as univariate
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Origin, counted_from, shifted_integers
-from vvnorm.words import count, lines, proof
+from vvnorm.verifier.check import Certificate, Rows, certify_sorted
 
 if TYPE_CHECKING:
-    from vvnorm.convex import CurvatureSolution
+    from vvnorm.solvers.reference import CurvatureSolution
 
 
 class Solution(ABC):
@@ -218,7 +218,7 @@ class Interpolant(Solution):
     def distance_bound(self, t: ArrayLike, excess: float) -> Array:
         """Bound the distance at t, shape (n,), of any interpolant with VV norm at most R(D) + excess; shape (n,).
 
-        The claim `stability`, at each point in its sharpest form: see `vvnorm.univariate.stability`. The distance is
+        The claim `stability`, at each point in its sharpest form: see `interpolation.stability`. The distance is
         the Euclidean norm over outputs, in label units; inf where minimisers differ.
         """
         if not (isinstance(excess, int | float | np.integer | np.floating) and 0 <= excess < math.inf):
@@ -313,7 +313,7 @@ def interpolate(
     penalise_bias : bool
         Whether the cost of a neuron is ||(w, b)|| ||v||, in place of ||w|| ||v||.
     auxiliary : None or 'infinite'
-        'infinite': the limit of infinitely many Gaussian auxiliary outputs (`vvnorm.multivariate.infinite`).
+        'infinite': the limit of infinitely many Gaussian auxiliary outputs (`vvnorm.solvers.multivariate.infinite`).
     tol : float
         Relative gap and residual up to which the solution's `verify` accepts it; with several inputs also where to stop.
     max_iter : int, optional
@@ -359,9 +359,9 @@ def interpolate(
             return replace(found, origin=origin)
     inputs = as_inputs(X)
     if inputs.shape[1] > 1 or penalise_bias or auxiliary:
-        from vvnorm.multivariate.infinite import interpolate_infinite
-        from vvnorm.multivariate.problem import Convention
-        from vvnorm.multivariate.solution import interpolate_points
+        from vvnorm.solvers.multivariate.infinite import interpolate_infinite
+        from vvnorm.solvers.multivariate.reduction import Convention
+        from vvnorm.solvers.multivariate.solution import interpolate_points
 
         labels = as_labels(Y, len(inputs), allow_missing=True)
         require_two_points(inputs, "an interpolant")
@@ -381,7 +381,7 @@ def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float, l
     x, labels = sorted_univariate(X, Y)
     missing = has_missing(labels)
     if skip and not missing:
-        dots = univariate.interpolation.connect_sorted(x, labels)
+        dots = univariate.closed_form.connect_sorted(x, labels)
         network = dots.network
         dual: Rows = dots.dual
         provenance: dict[str, Any] = {"method": "closed form"}
@@ -398,7 +398,7 @@ def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float, l
 
 def _by_program(x: Array, labels: Array, skip: bool, tol: float, limit: float | None) -> "CurvatureSolution":
     """Interpolate by a convex program; or plainly where that is no worse, or the program has no solution."""
-    from vvnorm.convex import SpanError, curvature_interpolation, plain_interpolation
+    from vvnorm.solvers.reference import SpanError, curvature_interpolation, plain_interpolation
 
     try:
         found = curvature_interpolation(x, labels, skip=skip, time_limit=limit)

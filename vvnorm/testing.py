@@ -26,7 +26,7 @@ import numpy as np
 
 from vvnorm.data import Array, Dataset, Spacing, aligned_dataset, as_count, collinear_dataset, random_dataset
 from vvnorm.network import ReLUNetwork
-from vvnorm.univariate import connect
+from vvnorm.solvers.univariate.interpolation import connect
 
 try:
     from hypothesis import strategies as st

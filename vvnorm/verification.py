@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm import claims, plotting, registry
+from vvnorm import claims, plotting
+from vvnorm._internal import plugins as registry
+from vvnorm._internal.files import plain
 from vvnorm.claims import Case, Claim, Outcome, Report, Result, Verdict
-from vvnorm.files import plain
-from vvnorm.sweep.database import Database, reading
-from vvnorm.sweep.execute import OtherCode, Tally, run_jobs, worker_name
-from vvnorm.sweep.run import fingerprint
-from vvnorm.sweep.store import code_version, sources
+from vvnorm.studies.database import Database, reading
+from vvnorm.studies.execute import OtherCode, Tally, run_jobs, worker_name
+from vvnorm.studies.run import fingerprint
+from vvnorm.studies.store import code_version, sources
 
 Row = dict[str, Any]
 
@@ -237,7 +238,7 @@ def run_claims(
     results : Results, optional
         Where results are kept, and those that are there already are taken from. Those of other runs are forgotten.
     executor, workers, progress
-        See `vvnorm.sweep.execute.run_study`.
+        See `vvnorm.studies.execute.run_study`.
     ended : callable
         Told the report of each claim when its last instance is done.
 

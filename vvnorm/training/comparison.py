@@ -13,7 +13,7 @@ separate_cost
 
 All seeds of an arrangement are trained side by side. Each row of the outcome is one task of one arrangement and seed;
 differences are paired by seed, so that splits do not blur them. What is compared is networks as trained; how far those are
-from the optimum, `vvnorm.front` says where the problem is convex.
+from the optimum, `vvnorm.multitask.pareto` says where the problem is convex.
 """
 
 import math
@@ -25,15 +25,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vvnorm._internal.words import count, lines
 from vvnorm.data import Array, as_count, require_two_points
+from vvnorm.multitask.task_data import TaskData, metric
+from vvnorm.multitask.tasks import Standardisation, Task, mean_weights, task_labels, with_background
 from vvnorm.network import ReLUNetwork
-from vvnorm.task_data import TaskData, metric
-from vvnorm.tasks import Standardisation, Task, mean_weights, task_labels, with_background
 from vvnorm.training.arguments import as_number, as_seeds
-from vvnorm.training.task_choice import choose, constant_losses
+from vvnorm.training.cross_validation import choose, constant_losses
 from vvnorm.training.task_loop import Plan, train_side_by_side
 from vvnorm.training.weighting import Grid, Weighting, as_weighting
-from vvnorm.words import count, lines
 
 JOINT, SAME_WIDTH, SAME_COST = "joint", "separate_width", "separate_cost"
 ALL_WEIGHTINGS = ("equal", "grid", "learned", "uncertainty", "alternating", "gradnorm", "mgda", "mgda_ub", "upgrad")

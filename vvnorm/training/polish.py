@@ -1,6 +1,6 @@
 """What convex programming adds to a trained network: best output weights on its own kinks, an exact fit, fewer neurons.
 
-For fixed kinks the output weights, A and c solve a convex problem (`vvnorm.multivariate`). A and c are free, so they are
+For fixed kinks the output weights, A and c solve a convex problem (`solvers.multivariate`). A and c are free, so they are
 eliminated by an orthonormal complement Q of the affine functions on the data: with B = Q' Phi and Z = Q' Y the rest is
 B V = Z, or its least-squares form. Costs: with neurons of unit input weight, ||v_k|| each, or ||v_k|| ||(w_k, b_k)|| if
 the bias is penalised; the columns of B are divided by that size.
@@ -14,12 +14,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.certify import label_units
+from vvnorm._internal.words import count
 from vvnorm.data import Array, as_inputs, as_labels
-from vvnorm.multivariate.master import MasterSolution, group_lasso, least_change
 from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.solvers.multivariate.group_lasso_ipm import MasterSolution, group_lasso, least_change
 from vvnorm.tolerances import EPS
-from vvnorm.words import count
+from vvnorm.verifier.check import label_units
 
 _EXACT = 1e-10  # relative residual that counts as interpolation
 _NEGLIGIBLE = 1e-6  # neurons cheaper than this part of the dearest are tried to be left out
@@ -344,7 +344,7 @@ def pruned(
         The data: X gives the box, Y the unit.
     tol : float
         Largest change ||g(x) - f(x)||_2 of the function in the box, each output in units of half the range of its own
-        labels (`vvnorm.certify.label_units`).
+        labels (`vvnorm.verifier.check.label_units`).
     skip, penalise_bias : bool
         As in `polish`.
 

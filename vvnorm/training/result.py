@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.certify import Certificate, Rows
-from vvnorm.certify_regularised import FitCertificate
+from vvnorm._internal.words import count, lines
 from vvnorm.data import Array
 from vvnorm.duals import best_certificate, optimal_dual
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.training.polish import polish
-from vvnorm.words import count, lines
+from vvnorm.verifier.check import Certificate, Rows
+from vvnorm.verifier.line_fit import FitCertificate
 
 _POOLED_COST = 1e-3  # neurons cheaper than this part of their network's dearest tell little of the dual
 _POOLED_TOL = 1e-3  # kinks this near each other are one

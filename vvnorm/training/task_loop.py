@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from vvnorm.data import Array
-from vvnorm.minimum_norm import minimum_norm_weights
+from vvnorm.multitask.least_norm import minimum_norm_weights
+from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
-from vvnorm.tasks import Task
 from vvnorm.training.arguments import progress_bar, threads_for
 from vvnorm.training.objective import Penalty
 from vvnorm.training.optimisers import make_adam

@@ -18,8 +18,8 @@ import torch
 
 from vvnorm.data import Array
 from vvnorm.losses import Loss
+from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
-from vvnorm.tasks import Task
 from vvnorm.training.objective import Penalty
 from vvnorm.training.problem import Initialisation, make_problem
 

@@ -15,8 +15,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import Any, Final
 
-from vvnorm.task_data import builtin_task_data
-from vvnorm.threads import one_thread
+from vvnorm._internal.threads import one_thread
+from vvnorm.multitask.task_data import builtin_task_data
 from vvnorm.training.comparison import ALL_WEIGHTINGS, SAME_WIDTH, Comparison, compare
 
 Line = Mapping[str, Any]

@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.certify import certify
-from vvnorm.certify_regularised import FitCertificate
+from vvnorm._internal.words import count, lines
 from vvnorm.data import Array, as_count, as_inputs, as_labels, as_strength, as_weights, require_two_points
 from vvnorm.losses import Loss
+from vvnorm.multitask.tasks import Task, as_tasks, task_labels
 from vvnorm.network import ReLUNetwork
-from vvnorm.tasks import Task, as_tasks, task_labels
 from vvnorm.training.arguments import as_number, as_seeds, check_choice, tensor_kind
+from vvnorm.training.cross_validation import choose
 from vvnorm.training.objective import Penalty
 from vvnorm.training.problem import Initialisation
-from vvnorm.training.task_choice import choose
 from vvnorm.training.task_loop import Plan, check_batches, train_side_by_side
 from vvnorm.training.weighting import Equal, Fixed, Grid, Weighting, as_weighting
-from vvnorm.words import count, lines
+from vvnorm.verifier.check import certify
+from vvnorm.verifier.line_fit import FitCertificate
 
 _WIDTH = 64  # by default
 _FULL_BATCH, _BATCH = 2000, 256  # up to so many samples all are used in a step; beyond, so many
@@ -163,7 +163,7 @@ def train_tasks(
     Parameters
     ----------
     X : array-like, shape (N,) or (N, d)
-        Inputs. Features of different units: see `vvnorm.tasks.Standardisation`, which is applied by the caller.
+        Inputs. Features of different units: see `vvnorm.multitask.tasks.Standardisation`, which is applied by the caller.
     Y : array-like, shape (N,) or (N, T)
         Labels; NaN = missing. Samples may have labels for some tasks only.
     tasks : sequence of Task, optional
@@ -172,7 +172,7 @@ def train_tasks(
         Where tasks are not given.
     weights : array-like, shape (N,), (N, 1) or (N, T), optional
         Non-negative weights of the labels' losses, all 1 by default: L_t is a sum, as in `vvnorm.fit`.
-        `vvnorm.tasks.mean_weights` makes it a mean.
+        `vvnorm.multitask.tasks.mean_weights` makes it a mean.
     weighting : str, Weighting or sequence of float
         See `vvnorm.training.weighting`.
     width : int, optional

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from vvnorm.data import Array
-from vvnorm.minimum_norm import minimum_norm_weights
+from vvnorm.multitask.least_norm import minimum_norm_weights
 
 try:
     from torchjd.aggregation import GramianWeightedAggregator, UPGradWeighting, Weighting

@@ -16,14 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.data import Array, as_count, as_inputs, as_labels, has_missing, require_two_points
 from vvnorm.fitting import LossLike
+from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
-from vvnorm.tasks import Task
 from vvnorm.training.arguments import as_number, as_seeds, check_choice, progress_bar, tensor_kind, threads_for
 from vvnorm.training.checkpoint import Checkpoint, fingerprint
-from vvnorm.training.engine import Outcome, Recipe, optimise
-from vvnorm.training.finish import finish
+from vvnorm.training.loop import Outcome, Recipe, optimise
 from vvnorm.training.objective import Penalty
 from vvnorm.training.optimisers import ADAM_EPS, MEMORY, MOMENTUM, Optimiser, adam_betas
+from vvnorm.training.postprocess import finish
 from vvnorm.training.problem import Initialisation, Problem, make_problem
 from vvnorm.training.result import TrainingResult
 from vvnorm.training.schedule import Schedule

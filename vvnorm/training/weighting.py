@@ -19,7 +19,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from vvnorm.data import Array, as_count
-from vvnorm.minimum_norm import minimum_norm_weights
+from vvnorm.multitask.least_norm import minimum_norm_weights
 from vvnorm.tolerances import EPS
 from vvnorm.validation import without_mask
 
@@ -254,7 +254,7 @@ class MGDA(Weighting):
     own_losses: ClassVar[bool] = True
 
     def start(self, runs: int, tasks: int) -> Rule:
-        """Return the rule that solves for it exactly (`vvnorm.minimum_norm`)."""
+        """Return the rule that solves for it exactly (`vvnorm.multitask.least_norm`)."""
         return _least_norm
 
 
@@ -266,7 +266,7 @@ class MGDAUB(Weighting):
     own_losses: ClassVar[bool] = True
 
     def start(self, runs: int, tasks: int) -> Rule:
-        """Return the rule that solves for it exactly (`vvnorm.minimum_norm`)."""
+        """Return the rule that solves for it exactly (`vvnorm.multitask.least_norm`)."""
         return _least_norm
 
 

@@ -1,0 +1,215 @@
+"""The point of least norm in the convex hull of some vectors: MGDA's direction, and the measure of Pareto stationarity.
+
+Wolfe's method (Mathematical Programming 11, 1976) on the matrix of inner products. It keeps a set of affinely independent
+vectors and the point of least norm in their affine hull, adds the vector that reaches furthest below that point, and drops
+vectors whose weight would become negative; finite, and exact up to rounding. What is returned comes with its gap, which
+needs no trust in the method: for every point p of the hull ||p||^2 >= 2 <p, x> - ||x||^2 >= 2 min_t <g_t, x> - ||x||^2, so
+that the square of the least norm lies within 2 (||x||^2 - min_t <g_t, x>) below ||x||^2.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vvnorm._internal.jit import kernel, part
+from vvnorm.data import Array
+from vvnorm.tolerances import EPS
+from vvnorm.validation import as_float64
+
+_ROUNDING = 64 * EPS  # of an inner product of two unit vectors, for stopping: 4 tasks or 400 alike
+
+
+@dataclass(frozen=True, eq=False)
+class MinimumNorm:
+    """A point of a convex hull, and how near it is to the one of least norm.
+
+    Attributes
+    ----------
+    weights : (T,) array
+        Of the vectors: none negative, their sum is 1.
+    norm : float
+        Norm of the point.
+    gap : float
+        ||x||^2 - min_t <g_t, x>, at least half of ||x||^2 - (least norm)^2, over the product of the norms of the
+        shortest and the longest vector, which bounds the terms: 0 at the optimum, up to rounding.
+    """
+
+    weights: Array
+    norm: float
+    gap: float
+
+
+def minimum_norm(gram: ArrayLike) -> MinimumNorm:
+    """Find the point of least norm in the convex hull of T vectors.
+
+    Parameters
+    ----------
+    gram : array-like, shape (T, T)
+        Inner products of the vectors.
+
+    Returns
+    -------
+    MinimumNorm
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square and finite, or has a negative diagonal entry.
+
+    Examples
+    --------
+    >>> minimum_norm([[1.0, 0.0], [0.0, 4.0]]).weights
+    array([0.8, 0.2])
+    """
+    G = np.ascontiguousarray(as_float64(gram, "gram"))
+    if G.ndim != 2 or G.shape[0] != G.shape[1] or not len(G):
+        raise ValueError(f"gram must be a square matrix of inner products, got shape {G.shape}")
+    if not np.isfinite(G).all():
+        raise ValueError(f"gram holds {float(G[~np.isfinite(G)][0])!r}; it must be finite")
+    if np.diag(G).min() < 0:
+        raise ValueError(f"gram has the diagonal entry {float(np.diag(G).min())!r}; squared norms are not negative")
+    weights = minimum_norm_weights(G[None])[0]
+    along = G @ weights
+    square, unit = float(weights @ along), float(np.sqrt(np.diag(G).min()) * np.sqrt(np.diag(G).max()))
+    gap = max(0.0, square - float(along.min()))
+    return MinimumNorm(weights, float(np.sqrt(max(0.0, square))), gap / unit if unit > 0 else 0.0)
+
+
+def minimum_norm_weights(grams: Array) -> Array:
+    """Weights of the points of least norm for a stack of matrices of inner products, (S, T, T); shape (S, T)."""
+    weights: Array = _stack(np.ascontiguousarray(grams))
+    return weights
+
+
+@kernel()
+def _stack(grams: Any) -> Any:
+    weights = np.zeros(grams.shape[:2])
+    for s in range(len(grams)):
+        _wolfe(grams[s], weights[s])
+    return weights
+
+
+@part(_nrt=True)
+def _wolfe(G: Any, weights: Any) -> None:
+    """Write the weights of the point of least norm."""
+    T = len(G)
+    first = 0
+    for t in range(T):
+        if G[t, t] < G[first, first]:
+            first = t
+    weights[first] = 1.0
+    unit = G[first, first]
+    if not unit > 0:  # a vector is 0; NaN ends here too
+        return
+    chosen, room = np.zeros(T, np.int64), np.zeros((T, T + 1))
+    trial, along = np.zeros(T), np.zeros(T)
+    chosen[0], size = first, 1
+    for _ in range(100 * T):
+        square, lowest = _look(G, weights, along)
+        # What rounding makes of <g_t, x>: no more than this can be told from it.
+        slack = _ROUNDING * np.sqrt(max(square, 0.0)) * np.sqrt(G[lowest, lowest]) + EPS * EPS * unit
+        if along[lowest] >= square - slack or _contains(chosen, size, lowest):
+            return
+        chosen[size] = lowest
+        size += 1
+        size = _settle(G, chosen, size, weights, trial, room)
+
+
+@part(_nrt=True)
+def _look(G: Any, weights: Any, along: Any) -> Any:
+    """Write <g_t, x>; return ||x||^2 and the t for which it is least."""
+    T = len(G)
+    square, lowest = 0.0, 0
+    for t in range(T):
+        along[t] = 0.0
+        for s in range(T):
+            along[t] += G[t, s] * weights[s]
+        square += weights[t] * along[t]
+        if along[t] < along[lowest]:
+            lowest = t
+    return square, lowest
+
+
+@part(_nrt=True)
+def _contains(chosen: Any, size: int, t: int) -> bool:
+    found = False
+    for i in range(size):
+        found |= chosen[i] == t
+    return found
+
+
+@part(_nrt=True)
+def _settle(G: Any, chosen: Any, size: int, weights: Any, trial: Any, room: Any) -> int:
+    """Go to the point of least norm in the affine hull of the chosen vectors, dropping those that get in the way."""
+    while True:
+        if not _affine_minimum(G, chosen, size, trial, room):
+            return size - 1  # what was added depends on the others up to rounding
+        step = 1.0
+        for i in range(size):
+            if trial[i] <= 0.0:
+                here = weights[chosen[i]]
+                step = min(step, here / (here - trial[i])) if here > trial[i] else 0.0
+        total, kept = 0.0, 0
+        for i in range(size):
+            t = chosen[i]
+            weight = weights[t] + step * (trial[i] - weights[t])
+            if weight > 0.0 and not (step < 1.0 and trial[i] <= 0.0 and weight <= EPS * abs(trial[i])):
+                weights[t] = weight
+                chosen[kept] = t
+                kept += 1
+                total += weight
+            else:
+                weights[t] = 0.0
+        for i in range(kept):
+            weights[chosen[i]] /= total
+        if step >= 1.0:
+            return kept
+        size = kept
+
+
+@part(_nrt=True)
+def _affine_minimum(G: Any, chosen: Any, size: int, solution: Any, room: Any) -> bool:
+    """Weights, of sum 1, of the point of least norm in the affine hull; False if the vectors are affinely dependent.
+
+    They are (G / unit + 1 1')^-1 1 up to scale: that matrix is regular exactly if the vectors are affinely independent,
+    which those of a hull that contains 0 can be, while G is singular there. Solved by Cholesky's method, rows in units of
+    their diagonal.
+    """
+    unit = G[chosen[0], chosen[0]]
+    for i in range(size):
+        unit = min(unit, G[chosen[i], chosen[i]])
+    for i in range(size):
+        scale = np.sqrt(G[chosen[i], chosen[i]] / unit + 1.0)
+        room[i, size] = 1.0 / scale
+        for j in range(i + 1):
+            other = np.sqrt(G[chosen[j], chosen[j]] / unit + 1.0)
+            room[i, j] = (G[chosen[i], chosen[j]] / unit + 1.0) / (scale * other)
+    for i in range(size):
+        solution[i] = room[i, size]
+    for i in range(size):
+        for j in range(i + 1):
+            entry = room[i, j]
+            for k in range(j):
+                entry -= room[i, k] * room[j, k]
+            if i > j:
+                room[i, j] = entry / room[j, j]
+            elif entry > size * EPS:
+                room[i, i] = np.sqrt(entry)
+            else:
+                return False
+        for j in range(i):
+            solution[i] -= room[i, j] * solution[j]
+        solution[i] /= room[i, i]
+    total = 0.0
+    for i in range(size - 1, -1, -1):
+        for j in range(i + 1, size):
+            solution[i] -= room[j, i] * solution[j]
+        solution[i] /= room[i, i]
+    for i in range(size):
+        solution[i] *= room[i, size]
+        total += solution[i]
+    for i in range(size):
+        solution[i] /= total
+    return True

@@ -1,0 +1,674 @@
+"""The best compromises between tasks that share one network: their Pareto front at a fixed VV norm, with proofs.
+
+A network f has for every task t the loss
+
+    L_t(f) = sum over present labels of the task's outputs of weight * loss(f(x_i), y_i),
+
+and a budget C for its VV norm. All L_t and VV are convex over functions, so every compromise that no other one betters in
+all tasks minimises sum_t a_t L_t under VV <= C for a mixture a >= 0 (claim `multi_objective`), and `pareto_front` finds one
+for each mixture that it is given.
+
+*The search.* The multiplier of the budget is a lam at which the fit of the losses weighted by a costs C. The cost of fits
+falls as lam grows, so such a lam is bracketed; the tangents of the dual function at both ends, and a power law through
+both costs, say in turn where to look next. Where fits are not unique their cost may jump over C. So the point is always a
+convex combination, in function space, of the two fits around C: a network of their neurons that costs C or less.
+
+*The proof.* A certified lower bound B on a.L + lam VV, for whatever lam, is about all networks; those that cost V have
+
+    a.L >= B - lam V.
+
+At V = C this is a half-space that contains the front: its boundary supports the front where the gap is nil. B comes from
+`vvnorm.verifier.line_fit`, which shares no code with the solver. The gap of a point is (a.L - bound) / (a.L + lam C): the
+bound is on a.L, and the denominator is what the weighted problem costs at C. It is never above a.L of the best affine
+network, and, unlike a.L, is not nil where the budget suffices for interpolation. (Where an affine function fits all tasks
+of the mixture, or separates their classes, so that a logistic loss falls to 0 without end, it is about a constant's loss.)
+For that, `vvnorm.verifier.front`, which judges points, lets lam C count no more than what is proved of the affine loss.
+
+*Where bounds are out of reach*, in four and more inputs, where no exact search over all neurons is affordable, the search
+goes by the solver's estimates, and a bound is proved for the last fit of each mixture only: `gaps` says how far it is.
+
+*When time is over* the mixtures that are left get the best affine function, and bounds of 0.
+
+*Weakly Pareto points.* Where a_t = 0, any network that is best for the other tasks will do. Here task t gets its best
+affine function (constant, without a skip connection), which costs nothing: the limit of a_t -> 0 where the best network of
+the others is unique and uses up the budget. Where it does not, what is left of the budget is not spent on task t, and
+another network may be better in t and no worse in the others.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vvnorm._internal.deadline import TIME_LIMIT, Deadline, as_time_limit
+from vvnorm._internal.words import count, lines
+from vvnorm.data import Array, as_count, as_inputs, as_labels, as_weights
+from vvnorm.fitting import Fit, LossLike, warm_fits
+from vvnorm.losses import as_losses, canonical_labels
+from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.solution import as_tolerance, interpolate
+from vvnorm.solvers.univariate.fits.constant import best_constant
+from vvnorm.tolerances import GAP
+from vvnorm.validation import as_float64
+from vvnorm.verifier.front import ROUNDING, Support, TaskData, bound_at, point_complaints, without_neurons
+from vvnorm.verifier.neuron_bound import additions_in, within_additions
+
+_TRIALS = 60  # fits for one mixture; two to ten are usual
+_SHARE = 0.25  # of the tolerance that a fit may use up
+_FIRST = 0.3  # where to look first, as part of the largest lam that there can be
+_FAILED = 1e-3  # gap of a fit that is no end of a bracket
+_STEP = 8.0  # what lam is divided by while fits stay below the budget
+_FLAT = 1e-3  # part of the largest lam from which on VV norm may be of no use any more
+_LEAST = 1e-13  # part of the largest lam below which fits are rounding
+_FINEST = 1e-15
+_FAR = 1e6  # times the largest lam that there can be: no need to look beyond
+_TINIEST = 1e-270  # no lam to begin with is below, or above its inverse: there must be room for smaller ones
+_IMPOSSIBLE = 1e-6  # losses that are so far below what is proved possible were not reached by such a network
+
+
+@dataclass(frozen=True, eq=False)
+class ParetoFront:
+    """Points on the front of task losses at a VV norm, one for each mixture, and half-spaces that contain it.
+
+    Attributes
+    ----------
+    data : TaskData
+        What the losses are about.
+    vv_norm : float
+        The budget C.
+    mixtures : (M, tasks) array
+        Weights a of the tasks; each row sums to 1.
+    networks : tuple of M ReLUNetwork
+        They cost C or less.
+    losses : (M, tasks) array
+        Their losses. Where a weight is 0 the point may be weakly Pareto only.
+    vv_norms : (M,) array
+        Their costs.
+    bounds : (M,) array
+        No network that costs C or less has a smaller a.L.
+    supports : tuple of M Support
+        What proves it.
+    gaps : (M,) array
+        (a.L - bound) / (a.L + lam C); 0 for 0 / 0, and where all outputs lose rounding of their labels only. About a.L at
+        its bound, relative to the weighted problem's value; lam C counts no more than what is at stake (`TaskData.price`).
+    tol : float
+        Largest gap that `verify` accepts.
+    line : ReLUNetwork
+        The best affine function of every task, as far as the search goes.
+    status : str
+        Whether a limit of time ended the search.
+    """
+
+    data: TaskData
+    vv_norm: float
+    mixtures: Array = field(repr=False)
+    networks: tuple[ReLUNetwork, ...] = field(repr=False)
+    losses: Array = field(repr=False)
+    vv_norms: Array = field(repr=False)
+    bounds: Array = field(repr=False)
+    supports: tuple[Support, ...] = field(repr=False)
+    gaps: Array = field(repr=False)
+    tol: float
+    line: ReLUNetwork = field(repr=False)
+    status: str = "all mixtures searched"
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    def __repr__(self) -> str:
+        largest = float(np.max(self.gaps, initial=0.0))
+        verdict = "certified" if largest <= self.tol else "not certified"
+        best = ", ".join(f"{least:.6g} to {most:.6g}" for least, most in zip(*_ends(self.losses), strict=True))
+        size = f"{count(len(self), 'mixture')} of {count(len(self.data.tasks), 'task')}"
+        return lines(
+            f"ParetoFront: {size} at VV norm {self.vv_norm:.6g}",
+            f"losses {best}",
+            f"relative gap at most {largest:.2g}: {verdict} to {self.tol:g}",
+        )
+
+    # --- the proof ---
+
+    def verify(self) -> list[str]:
+        """Recompute losses, costs and bounds from networks and duals with the verifier; an empty list is acceptance."""
+        M, S = len(self.networks), len(self.data.tasks)
+        shapes = {"mixtures": (M, S), "losses": (M, S), "vv_norms": (M,), "bounds": (M,), "gaps": (M,)}
+        found = [
+            f"{name} has shape {getattr(self, name).shape}, not {shape}"
+            for name, shape in shapes.items()
+            if getattr(self, name).shape != shape
+        ]
+        if found or len(self.supports) != M:
+            return found or [f"there are {count(len(self.supports), 'support')} for {count(M, 'network')}"]
+        if not np.all((self.mixtures >= 0) & (self.mixtures < np.inf)) or not self.mixtures.any(axis=1).all():
+            return ["a mixture has a negative weight, or no positive one"]
+        if not np.all(np.abs(self.mixtures.sum(axis=1) - 1) <= ROUNDING):
+            return ["the weights of a mixture do not sum to 1"]
+        try:
+            straight = self.data.fitted_by(self.line)
+        except (TypeError, ValueError) as error:
+            return [str(error)]
+        return [f"mixture {m}: {complaint}" for m in range(M) for complaint in self._complaints(m, straight)]
+
+    def _complaints(self, m: int, straight: NDArray[np.bool_]) -> list[str]:
+        names = {"losses": "losses", "vv_norm": "vv_norms", "bound": "bounds", "gap": "gaps"}
+        recorded = {name: getattr(self, array)[m] for name, array in names.items()}
+        point = self.mixtures[m], self.networks[m], self.supports[m]
+        return point_complaints(self.data, self.vv_norm, *point, straight, recorded, self.tol)
+
+    # --- other networks ---
+
+    def excess(self, losses: ArrayLike, vv_norms: ArrayLike | None = None) -> tuple[Array, Array]:
+        """Say by what part all losses of other networks together could have been lowered at the same VV norm.
+
+        That is 1 - s, where s is the least factor for which s times the losses is not strictly below the front.
+
+        Parameters
+        ----------
+        losses : array-like, shape (tasks,) or (n, tasks)
+            Losses that networks reach, in the units of `TaskData.task_losses`.
+        vv_norms : array-like, shape () or (n,), optional
+            What these networks cost; by default, at most `vv_norm`.
+
+        Returns
+        -------
+        lower, upper : (n,) arrays
+            Certified interval: from below by mixtures of the points of the front, from above by its supports.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the losses or costs are no such numbers, or if they are lower than any network's of that cost.
+
+        Notes
+        -----
+        A network that costs less than the budget is compared with the budget's front, so that what it left unspent counts.
+        One that costs more is compared at its own cost V: the supports hold there too, as a.L >= B - lam V, and the points
+        can be reached with less; but the interval widens with V. For a sharp one, trace the front at V.
+
+        Examples
+        --------
+        >>> front = pareto_front([0, 1, 2, 3], [[0, 1], [1, 1], [0, 0], [1, 2]], 2.0, mixtures=5)
+        >>> lower, upper = front.excess(2 * front.losses[2])
+        >>> round(float(lower[0]), 3), round(float(upper[0]), 3)
+        (0.5, 0.5)
+        """
+        points = self._as_losses(losses)
+        cost = np.full(len(points), self.vv_norm)
+        if vv_norms is not None:
+            given = as_labels(np.atleast_1d(as_float64(vv_norms, "vv_norms")), name="vv_norms")
+            if given.shape not in ((len(points), 1), (1, 1)):
+                raise ValueError(
+                    f"vv_norms has shape {np.shape(vv_norms)}; there are losses of {count(len(points), 'network')}"
+                )
+            if given.min() < 0:
+                raise ValueError(f"vv_norms holds {float(given.min())!r}; it must not be negative")
+            cost = np.maximum(cost, given[:, 0])
+        pairs = [self._interval(point, float(V)) for point, V in zip(points, cost, strict=True)]
+        lower, upper = np.array(pairs).T
+        return lower, upper
+
+    def _as_losses(self, losses: ArrayLike) -> Array:
+        S = len(self.data.tasks)
+        raw = as_float64(losses, "losses")
+        points = as_labels(raw[None] if raw.ndim == 1 else raw, name="losses")
+        if points.shape[1] != S:
+            raise ValueError(f"losses has {count(points.shape[1], 'column')}; there are {count(S, 'task')}")
+        if points.min() < 0:
+            raise ValueError(f"losses holds {float(points.min())!r}; it must not be negative")
+        return points
+
+    def _interval(self, point: Array, cost: float) -> tuple[float, float]:
+        """Bounds on 1 - s for one point."""
+        lams = np.array([support.lam for support in self.supports])
+        proved, reached = self.bounds + lams * (self.vv_norm - cost), self.mixtures @ point
+        room = _IMPOSSIBLE * (reached + lams * self.vv_norm)
+        if np.any(proved > reached + room):
+            raise ValueError(f"losses {point.tolist()} are lower than any network's of VV norm {cost:.6g}")
+        if not point.any():
+            return 0.0, 0.0
+        used = reached > 0
+        least = min(1.0, max(0.0, float(np.max(proved[used] / reached[used]))))
+        most = max(least, self._reachable(point))
+        return 1.0 - most, 1.0 - least
+
+    def _reachable(self, point: Array) -> float:
+        """A factor, at most 1, down to which mixtures of the front's points lower all losses of a point."""
+        from scipy.optimize import linprog
+
+        positive = point > 0
+        table = np.column_stack([self.losses[:, positive] / point[positive], self.losses[:, ~positive]]).T
+        above = np.repeat([-1.0, 0.0], [positive.sum(), (~positive).sum()])
+        M = len(self.networks)
+        found = linprog(
+            np.append(np.zeros(M), 1.0), A_ub=np.column_stack([table, above]), b_ub=np.zeros(len(table)),
+            A_eq=np.append(np.ones(M), 0.0)[None], b_eq=[1.0],
+        )  # fmt: skip
+        if found.status != 0:  # with a loss of 0 there may be no such mixture; the point itself is reached
+            return 1.0
+        shares = np.maximum(found.x[:M], 0.0)
+        mixed = table @ (shares / shares.sum())
+        return min(1.0, float(mixed[above < 0].max())) if np.all(mixed[above == 0] <= 0) else 1.0
+
+
+def pareto_front(
+    X: ArrayLike,
+    Y: ArrayLike,
+    vv_norm: float,
+    *,
+    loss: LossLike = "squared",
+    weights: ArrayLike | None = None,
+    tasks: Sequence[Any] | None = None,
+    mixtures: int | ArrayLike = 21,
+    skip: bool = True,
+    tol: float = GAP,
+    time_limit: float | None = None,
+    seed: int = 0,
+    advance: Callable[[int, Array, float], object] | None = None,
+) -> ParetoFront:
+    """Trace the Pareto front of the task losses of all networks of at most a VV norm, with proofs.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, d)
+        Inputs in any order.
+    Y : array-like, shape (N,) or (N, T)
+        Labels; NaN = missing.
+    vv_norm : float
+        The budget, not negative; 0 for affine functions (constants without a skip connection).
+    loss, weights, skip
+        As in `fit`. With several inputs losses are `squared`, `logistic` or `huber`.
+    tasks : sequence of ints and sequences of ints, optional
+        Outputs of each task; each output belongs to one. By default every output is a task.
+    mixtures : int or array-like, shape (M, tasks)
+        Weights of the tasks' losses; not negative, and not all 0. A number stands for a grid of at most so many: the
+        lattice of shares k / n, ends included, and the equal mixture if that has no mixture without a 0. There tasks are
+        measured in units of what the best affine function loses. Two tasks: evenly spaced shares of the first, falling.
+    tol : float
+        Gap to reach for each mixture (see `ParetoFront.gaps`), and up to which `verify` accepts it.
+    time_limit : float, optional
+        Seconds for the whole front, shared equally by the mixtures that are left; `status` of the front says if they were
+        too few. Then gaps are larger, and bounds may be 0.
+    seed : int
+        For several inputs; as in `fit`.
+    advance : callable, optional
+        Called after each mixture with its number, from 1, the losses of the tasks and the gap.
+
+    Returns
+    -------
+    ParetoFront
+        A gap above `tol` is no error: `gaps` says how large it is, `verify` complains.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data or loss (see `fit`), budget, tasks or mixtures.
+
+    Examples
+    --------
+    >>> front = pareto_front([0, 1, 2, 3], [[0, 1], [1, 1], [0, 0], [1, 2]], 2.0, mixtures=5)
+    >>> front.losses.shape, front.verify()
+    ((5, 2), [])
+    """
+    budget, tol, deadline = _as_budget(vv_norm), as_tolerance(tol), Deadline(as_time_limit(time_limit))
+    data = _task_data(X, Y, loss, weights, tasks, skip)
+    search = _Search(data, budget, tol, as_count(seed, "seed"), deadline)
+    table = _as_mixtures(mixtures, search.units)
+    points, guess = [], _FIRST
+    for number, mixture in enumerate(table, 1):
+        left = deadline.left
+        search.deadline = deadline if left is None else Deadline(left / (len(table) - number + 1))
+        point, guess = search.point(mixture, guess)
+        points.append(point)
+        if advance is not None:
+            advance(number, point.losses, point.gap)
+    return ParetoFront(
+        data,
+        budget,
+        mixtures=table,
+        networks=tuple(point.network for point in points),
+        losses=np.array([point.losses for point in points]),
+        vv_norms=np.array([point.network.vv_norm for point in points]),
+        bounds=np.array([point.bound for point in points]),
+        supports=tuple(point.support for point in points),
+        gaps=np.array([point.gap for point in points]),
+        tol=tol,
+        line=search.line,
+        status=TIME_LIMIT if any(point.hurried for point in points) else "all mixtures searched",
+    )
+
+
+# --- the search -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A network of the outputs whose tasks have a weight, and the lam that it stands for.
+
+    Attributes
+    ----------
+    lam, loss, cost : float
+        a.L and the VV norm are `loss` and `cost`.
+    network : ReLUNetwork
+    support : Support or None
+        Proof of `value`, if there is one.
+    value : float
+        Bound on a.L + lam VV of all networks; an estimate where there is no proof.
+    dual : array or None
+        What a proof is made from, where there is none yet.
+    """
+
+    lam: float
+    loss: float
+    cost: float
+    network: ReLUNetwork
+    support: Support | None
+    value: float
+    dual: Any = None
+
+    def bound(self, budget: float) -> float:
+        """Bound on a.L of all networks that cost the budget or less."""
+        return bound_at(budget, self.lam, self.value)
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """What is found for one mixture."""
+
+    network: ReLUNetwork
+    losses: Array
+    bound: float
+    support: Support
+    gap: float
+    hurried: bool
+
+
+class _Search:
+    """Data, budget and tolerance, and the best affine function of every task.
+
+    Attributes
+    ----------
+    line : ReLUNetwork
+        These functions in one network without neurons (constants, without a skip connection).
+    line_losses : (tasks,) array
+        Their losses: the front at budget 0.
+    straight : (tasks,) array of bool
+        Tasks that these functions fit; also those whose classes a hyperplane separates, which no network fits best.
+    units : (tasks,) array
+        The same losses, but for straight tasks what a constant loses.
+    """
+
+    def __init__(self, data: TaskData, budget: float, tol: float, seed: int, deadline: Deadline) -> None:
+        self.data, self.budget, self.tol, self.deadline = data, budget, tol, deadline
+        self.limits: dict[str, Any] = {"tol": max(tol * _SHARE, ROUNDING), "seed": seed}
+        T, d = data.Y.shape[1], data.X.shape[1]
+        A, c = np.zeros((T, d)), np.zeros(T)
+        for alone in np.eye(len(data.tasks)):
+            outputs, fit_next = self._fits(alone)
+            fitted = fit_next(2 * data.largest_lam(alone), None, deadline.left)[0].network
+            A[outputs], c[outputs] = fitted.A, fitted.c
+        self.line = without_neurons(A, c)
+        self.line_losses = data.task_losses(self.line)
+        if not np.isfinite(self.line_losses).all():
+            raise ValueError("the losses of tasks leave the range of float64; rescale Y or weights")
+        constant, self.straight = data.constant_losses, data.fitted_by(self.line)
+        self.units = np.where(self.straight, np.where(constant > 0, constant, 1.0), self.line_losses)
+
+    def _fits(self, mixture: Array) -> tuple[NDArray[np.intp], Any]:
+        outputs, options = self.data.weighted(mixture)
+        return outputs, warm_fits(self.data.X, self.data.Y[:, outputs], **options, **self.limits)
+
+    def point(self, mixture: Array, guess: float) -> tuple[_Point, float]:
+        """Find the point of a mixture; `guess`, and what comes back with it, is lam as a part of the largest possible."""
+        outputs, fit_next = self._fits(mixture)
+        top = self.data.largest_lam(mixture)
+        loss = float(mixture @ self.line_losses)
+        # VV norm C lowers the loss by lam C or more, by convexity. Where there is next to no loss, any lam will do.
+        gain = float(mixture @ self.units) if self.straight[mixture > 0].all() else loss
+        most = min(gain / self.budget, _FAR * top) if self.budget > 0 else 2 * top
+        if not _TINIEST < most < 1 / _TINIEST:
+            raise ValueError(
+                f"vv_norm = {self.budget!r} is too far from the scale of X, Y and weights for float64; rescale them"
+            )
+        under = _Trial(most, loss, 0.0, _outputs(self.line, outputs), None, -math.inf)
+        over: _Trial | None = None
+        best, last, start, lam = under, under, None, most * (guess if self.budget > 0 else 1.0)
+        chosen, asked, same, failed, hurried = self._complete(under.network, outputs), False, 0, 0, False
+        for _ in range(_TRIALS):
+            if self.deadline.passed:
+                hurried = True
+                break
+            found, start = fit_next(lam, start, self.deadline.left)
+            new, gap = self._trial(found, lam, mixture, outputs)
+            best = self._better(new, best)
+            if gap > _FAILED:
+                failed += 1
+                lam = math.sqrt(lam * (under.lam if failed % 2 == 0 else lam / _STEP if over is None else over.lam))
+                continue
+            within = new.cost <= self.budget
+            same = same + 1 if same and within == (last.cost <= self.budget) else 1
+            under, over, last = (new, over, new) if within else (under, new, new)
+            network = under.network if over is None else self._between(under.network, over.network)
+            # Fits at very small lam may be worse than those before.
+            chosen = min(chosen, self._complete(network, outputs), key=lambda one: self._loss(mixture, one))
+            if self._gap(mixture, chosen, best) <= self.tol:
+                break
+            lam = _next_lam(under, over, self.budget, last, same)
+            if lam < _LEAST * most or not (over is None or over.lam < lam < under.lam):
+                break
+            if over is None and self.budget > 0 and lam < _FLAT * most and not asked:
+                asked = True
+                if (floor := self._floor(mixture, outputs)) is not None:
+                    best = self._better(floor, best)
+                    # The next mixture begins where fits are accurate.
+                    network = self._complete(floor.network, outputs)
+                    return self._finished(mixture, network, self._proved(best, mixture)), under.lam / most
+        point = self._finished(mixture, chosen, self._proved(best, mixture), hurried=hurried)
+        return point, min(best.lam / most, 1.0)
+
+    def _trial(self, found: Any, lam: float, mixture: Array, outputs: NDArray[np.intp]) -> tuple[_Trial, float]:
+        """Read a fit, and how close to optimal it is: as proved by the verifier, or as estimated where that is in vain."""
+        estimate = found.provenance.get("estimated_gap") if not isinstance(found, Fit) else None
+        network = found.network
+        if estimate is None:
+            with within_additions(additions_in(self.deadline.left)):
+                made = found.certificate
+            support = Support(lam, getattr(found, "function", network), made.dual, made.additions, made.subspace)
+            return _Trial(lam, made.loss, network.vv_norm, network, support, made.lower_bound), found.gap
+        loss, cost = self._loss(mixture, self._filled(network, outputs)), network.vv_norm
+        return _Trial(lam, loss, cost, network, None, (loss + lam * cost) * (1 - estimate), found.dual), estimate
+
+    def _proved(self, trial: _Trial, mixture: Array) -> _Trial:
+        """Have the verifier prove a bound for a trial that has none; the trivial one where there is no time."""
+        if trial.support is not None:
+            return trial
+        dual, additions = trial.dual, additions_in(self.deadline.left)
+        if dual is None or additions == 0:
+            dual = np.zeros((len(self.data.X), trial.network.n_outputs))
+        support = Support(trial.lam, trial.network, dual, additions)
+        return replace(trial, support=support, value=self.data.certify(mixture, support).lower_bound)
+
+    def _better(self, one: _Trial, other: _Trial) -> _Trial:
+        """Return the trial of the higher bound."""
+        return max(other, one, key=lambda trial: (trial.bound(self.budget), trial.value))
+
+    def _gap(self, mixture: Array, network: ReLUNetwork, best: _Trial) -> float:
+        price = self.data.price(mixture, best.lam, self.budget, best.value, self.straight)
+        return self.data.gap(mixture, network, best.bound(self.budget), price)
+
+    def _loss(self, mixture: Array, network: ReLUNetwork) -> float:
+        return float(mixture @ self.data.task_losses(network))
+
+    def _finished(self, mixture: Array, network: ReLUNetwork, best: _Trial, *, hurried: bool = False) -> _Point:
+        assert best.support is not None
+        losses, gap = self.data.task_losses(network), self._gap(mixture, network, best)
+        return _Point(network, losses, best.bound(self.budget), best.support, gap, hurried and gap > self.tol)
+
+    # --- networks ---
+
+    def _between(self, under: ReLUNetwork, over: ReLUNetwork) -> ReLUNetwork:
+        """Convex combination of two networks around the budget that costs just so much."""
+        from scipy.optimize import brentq
+
+        # Equal neurons are merged, which makes combinations cost less than the mean.
+        ends = under.normalised(), over.normalised()
+        rows = np.vstack([np.column_stack([end.W, end.b]) for end in ends])
+        neurons, place = np.unique(rows, axis=0, return_inverse=True)
+        V = np.zeros((2, len(neurons), under.n_outputs))
+        np.add.at(
+            V, (np.repeat([0, 1], [end.n_neurons for end in ends]), place.reshape(-1)), np.vstack([e.V.T for e in ends])
+        )
+
+        def excess(share: float) -> float:
+            return float(np.sum(row_norms((1 - share) * V[0] + share * V[1]))) - self.budget
+
+        share = brentq(excess, 0.0, 1.0, xtol=_FINEST) if excess(0.0) < 0 < excess(1.0) else 0.0
+        mix = (1 - share, share)
+        A, c = (sum(part * getattr(end, name) for part, end in zip(mix, ends, strict=True)) for name in "Ac")
+        return ReLUNetwork(neurons[:, :-1], neurons[:, -1], (mix[0] * V[0] + mix[1] * V[1]).T, A, c)
+
+    def _complete(self, network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
+        """All outputs, those without a weight affine; and what rounding cost above the budget taken off."""
+        whole = self._filled(network, outputs)
+        V, A, c = whole.V.copy(), whole.A, whole.c
+        while (cost := ReLUNetwork(network.W, network.b, V, A, c).vv_norm) > self.budget:
+            V *= self.budget / cost * (1 - 2.0**-52)
+        return ReLUNetwork(network.W, network.b, V, A, c)
+
+    def _filled(self, network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
+        """All outputs, those without a weight affine."""
+        V, A, c = np.zeros((self.line.n_outputs, network.n_neurons)), self.line.A.copy(), self.line.c.copy()
+        V[outputs], A[outputs], c[outputs] = network.V, network.A, network.c
+        return ReLUNetwork(network.W, network.b, V, A, c)
+
+    def _floor(self, mixture: Array, outputs: NDArray[np.intp]) -> _Trial | None:
+        """A network that is best at every input by itself, so that VV norm is of no use any more; None above the budget.
+
+        Dual values that add up to 0 at every input prove it: for them Z is 0, at any price of VV norm.
+        """
+        options = self.data.weighted(mixture)[1]
+        places, where = np.unique(self.data.X, axis=0, return_inverse=True)
+        values, dual = np.full((len(places), len(outputs)), np.nan), np.zeros((len(self.data.X), len(outputs)))
+        for place, t in product(range(len(places)), range(len(outputs))):
+            rows = np.flatnonzero((where.reshape(-1) == place) & (options["weights"][:, t] > 0))
+            if len(rows):
+                y, shares = self.data.Y[rows, outputs[t]], options["weights"][rows, t]
+                values[place, t], dual[rows, t], attained = best_constant(y, shares, options["loss"][t])
+                if not attained:
+                    return None
+        try:
+            network: ReLUNetwork = interpolate(places, values, skip=self.data.skip).network
+        except (ValueError, RuntimeError):  # one input only, or no such network without a skip connection
+            return None
+        if network.vv_norm > self.budget * (1 + ROUNDING):
+            return None
+        loss = self._loss(mixture, self._complete(network, outputs))
+        lam = max(self.limits["tol"] * loss / self.budget, np.finfo(float).tiny)
+        support = Support(lam, network, dual)
+        certificate = self.data.certify(mixture, support)
+        return _Trial(lam, certificate.loss, network.vv_norm, network, support, certificate.lower_bound)
+
+
+def _next_lam(under: _Trial, over: _Trial | None, budget: float, last: _Trial, same: int) -> float:
+    """Where the cost may be the budget, strictly between the lam of two trials around it.
+
+    `last` is the trial before, and `same` how often in a row its side of the budget was met.
+    """
+    if over is None:
+        return under.lam / _STEP
+    if under.cost > 0 and same % 3:  # a power law; where one side is met again, further, to get round the budget
+        part = math.log(budget / over.cost) / math.log(under.cost / over.cost)
+        lam = over.lam * (under.lam / over.lam) ** part
+        lam *= (lam / last.lam) ** (same - 1)
+    else:  # where both networks are equally good, which is where costs jump, if they do
+        lam = (under.loss - over.loss) / (over.cost - under.cost)
+    return lam if over.lam < lam < under.lam else math.sqrt(over.lam * under.lam)
+
+
+def _ends(losses: Array) -> tuple[list[float], list[float]]:
+    """Least and largest loss of each task."""
+    return losses.min(axis=0, initial=math.inf).tolist(), losses.max(axis=0, initial=0.0).tolist()
+
+
+def _outputs(network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
+    """Some outputs of a network."""
+    return ReLUNetwork(network.W, network.b, network.V[outputs], network.A[outputs], network.c[outputs])
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _as_budget(vv_norm: float) -> float:
+    if isinstance(vv_norm, bool) or not isinstance(vv_norm, int | float | np.integer | np.floating):
+        raise TypeError(f"vv_norm must be a number, got {vv_norm!r}")
+    if not 0 <= vv_norm < math.inf:
+        raise ValueError(f"vv_norm must be a non-negative finite number, got {vv_norm!r}")
+    return float(vv_norm)
+
+
+def _task_data(
+    X: ArrayLike, Y: ArrayLike, loss: LossLike, weights: ArrayLike | None, tasks: Sequence[Any] | None, skip: bool
+) -> TaskData:
+    inputs = as_inputs(X)
+    labels = as_labels(Y, len(inputs), allow_missing=True)
+    kinds = as_losses(loss, labels.shape[1])
+    labels, shares = canonical_labels(labels, kinds), as_weights(weights, labels.shape)
+    return TaskData(inputs, labels, shares, kinds, _as_tasks(tasks, labels.shape[1]), bool(skip))
+
+
+def _as_tasks(tasks: Sequence[Any] | None, outputs: int) -> tuple[tuple[int, ...], ...]:
+    """Read a partition of the outputs."""
+    if tasks is None:
+        return tuple((t,) for t in range(outputs))
+    if isinstance(tasks, str | Mapping) or not isinstance(tasks, Sequence | np.ndarray) or len(tasks) == 0:
+        raise TypeError(f"tasks must be a sequence of outputs or of groups of outputs, got {tasks!r}")
+    groups = []
+    for task in tasks:
+        members: Any = (task,) if isinstance(task, int | np.integer) else task
+        if isinstance(members, str) or not isinstance(members, Sequence | np.ndarray) or len(members) == 0:
+            raise TypeError(f"tasks: {task!r} is neither an output nor a group of outputs")
+        groups.append(tuple(as_count(member, "an output in tasks") for member in members))
+    named = [t for group in groups for t in group]
+    for t in named:
+        if t >= outputs:
+            raise ValueError(f"tasks names output {t}, but Y has {count(outputs, 'output')}")
+        if named.count(t) > 1:
+            raise ValueError(f"tasks names output {t} more than once")
+    if len(named) < outputs:
+        raise ValueError(f"tasks leaves out output {min(set(range(outputs)) - set(named))}")
+    return tuple(groups)
+
+
+def _as_mixtures(mixtures: Any, units: Array) -> Array:
+    """Read or make mixtures (M, tasks); rows sum to 1."""
+    S = len(units)
+    if np.isscalar(mixtures):
+        table = _lattice(as_count(mixtures, "mixtures", S), S) / units  # type: ignore[arg-type]  # it says what is wrong
+    else:
+        table = as_labels(mixtures, name="mixtures")
+        if table.shape[1] != S:
+            raise ValueError(f"mixtures has shape {table.shape}; there are {count(S, 'task')}")
+    if table.min() < 0:
+        row, column = np.unravel_index(int(np.argmin(table)), table.shape)
+        raise ValueError(f"mixtures holds {float(table.min())!r} at row {row}, column {column}; it must not be negative")
+    largest = table.max(axis=1, keepdims=True)
+    for row in np.flatnonzero(largest == 0):
+        raise ValueError(f"mixtures are all 0 at row {row}")
+    table = table / largest
+    return np.asarray(table / table.sum(axis=1, keepdims=True))
+
+
+def _lattice(most: int, S: int) -> Array:
+    """All vectors of S multiples of 1 / n that sum to 1, n as large as `most` of them allow."""
+    n = 1
+    while S > 1 and math.comb(n + S, S - 1) <= most:
+        n += 1
+    # Bars between stars.
+    bars = np.array([(-1, *places, n + S - 1) for places in combinations(range(n + S - 1), S - 1)])
+    shares = (np.diff(bars, axis=1) - 1) / n
+    if n < S:
+        shares = np.vstack([shares, np.full(S, 1 / S)])
+    return np.asarray(shares[::-1])

@@ -1,0 +1,274 @@
+"""Tasks: groups of outputs of one network, each with a loss; their labels, and inputs standardised by an explicit step.
+
+A task's loss L_t is the weighted sum of its loss over the samples that have a label for it; a sample may lack labels (NaN)
+for any of the tasks. With the weights of `mean_weights` L_t is the mean over its labelled samples.
+
+*Multi-class.* The outputs of a task with loss `softmax` are scores of its classes, and its labels one-hot rows (`one_hot`):
+the loss of a sample is log sum_j exp(u_j) - <y, u>. For `vvnorm.fit`, whose losses are sums over outputs, the same group of
+outputs takes `logistic`, each class against the rest; classes then share neurons as they do here.
+
+*One class.* See `vvnorm.losses`: `one_class:nu` sets, for each x, the level below which a share nu of the scores lies.
+Where the normal samples come without scores (`with_background`) they score 1 and points drawn around them -1: the level
+then is 1 where normal samples are so dense, against the background, that at most a share nu is background, and -1
+elsewhere. That is level-set estimation as classification against a reference measure (Steinwart, Hush, Scovel, JMLR 6,
+2005). Schoelkopf's problem for the score itself is no use here: biases are free, so that a constant network solves it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vvnorm._internal.words import count, lines
+from vvnorm.data import Array, as_generator, as_inputs, as_labels
+from vvnorm.losses import Loss, as_loss, canonical_labels
+from vvnorm.network import ReLUNetwork
+from vvnorm.validation import as_float64, without_mask
+
+SOFTMAX = "softmax"
+"""Name of the loss of a multi-class task."""
+
+_BACKGROUND_WIDTH = 0.1  # of the inputs' range, by which the background goes beyond it on either side
+
+
+@dataclass(frozen=True)
+class Task:
+    """A group of outputs with one loss.
+
+    Attributes
+    ----------
+    name : str
+        How results call it.
+    outputs : tuple of int
+        Its columns of Y.
+    loss : Loss or "softmax"
+        Of each of its outputs; or of all together.
+    """
+
+    name: str
+    outputs: tuple[int, ...]
+    loss: Loss | str = "squared"
+
+    def __post_init__(self) -> None:
+        columns = (self.outputs,) if isinstance(self.outputs, int | np.integer) else tuple(self.outputs)
+        if not columns or any(isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 0 for k in columns):
+            raise ValueError(f"task {self.name!r} must have outputs, numbers of columns of Y; got {self.outputs!r}")
+        object.__setattr__(self, "outputs", tuple(int(k) for k in columns))
+        if self.is_multiclass:
+            if len(columns) < 2:
+                raise ValueError(f"task {self.name!r}: loss 'softmax' needs an output for each class, got {columns}")
+            return
+        try:
+            object.__setattr__(self, "loss", as_loss(self.loss))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"task {self.name!r}: {error}, softmax") from None
+
+    @property
+    def is_multiclass(self) -> bool:
+        """Whether its outputs are scores of classes."""
+        return isinstance(self.loss, str) and self.loss == SOFTMAX
+
+    @property
+    def separate(self) -> Loss:
+        """The loss of each output, of a task that is not multi-class."""
+        assert isinstance(self.loss, Loss)
+        return self.loss
+
+
+def as_tasks(tasks: Sequence[Task] | None, loss: object, outputs: int) -> tuple[Task, ...]:
+    """Read tasks: `Task`s, which together have every output once; or by default one for each output.
+
+    Parameters
+    ----------
+    tasks : sequence of Task, or None
+        None: each output is a task of its own, with the losses that `loss` names, one for all or one each.
+    loss : str, Loss or sequence of them
+        With `tasks` given it must be "squared", its default.
+    outputs : int
+        Number of outputs T.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else, naming it.
+    """
+    if tasks is None:
+        names: Sequence[Any] = loss if isinstance(loss, Sequence) and not isinstance(loss, str) else [loss] * outputs
+        if len(names) != outputs:
+            raise ValueError(f"loss names {count(len(names), 'loss', 'losses')} but Y has {count(outputs, 'output')}")
+        if SOFTMAX in names:
+            raise ValueError("loss 'softmax' is of a group of outputs: give tasks=[Task(name, outputs, 'softmax'), ..]")
+        return tuple(Task(f"y{t}", (t,), name) for t, name in enumerate(names))
+    chosen: tuple[Task, ...] = tuple(tasks)
+    if any(not isinstance(task, Task) for task in chosen):
+        raise TypeError(f"tasks must be a sequence of vvnorm.Task, got {tasks!r}")
+    if loss != "squared":
+        raise ValueError(f"loss must be left out where tasks are given, which have their own; got {loss!r}")
+    taken = sorted(column for task in chosen for column in task.outputs)
+    if taken != list(range(outputs)):
+        raise ValueError(f"tasks must have each of the {count(outputs, 'output')} of Y once, got {taken}")
+    if len({task.name for task in chosen}) < len(chosen):
+        raise ValueError(f"tasks must have different names, got {', '.join(task.name for task in chosen)}")
+    return chosen
+
+
+def task_labels(Y: Array, tasks: Sequence[Task]) -> Array:
+    """Labels as the losses read them, (N, T); see `vvnorm.losses.canonical_labels`.
+
+    Raises
+    ------
+    ValueError
+        For a label that a loss does not take, a task of classes with one class only, or a task without labels.
+    """
+    labels = np.array(without_mask(Y, "Y", allow_missing=True))
+    for task in tasks:
+        columns = list(task.outputs)
+        block = labels[:, columns]
+        if np.isnan(block).all():
+            raise ValueError(f"task {task.name!r} has no label at all (every entry is NaN)")
+        if task.is_multiclass:
+            _check_one_hot(block, task)
+            continue
+        labels[:, columns] = canonical_labels(block, (task.separate,) * len(columns))
+        if task.separate.name in ("logistic", "hinge"):
+            for column in columns:
+                present = block[:, columns.index(column)]
+                present = present[~np.isnan(present)]
+                if len(np.unique(present)) < 2:
+                    raise ValueError(
+                        f"task {task.name!r} has one class only: every label of output {column} is {present[0]:g}"
+                    )
+    return labels
+
+
+def _check_one_hot(block: Array, task: Task) -> None:
+    missing = np.isnan(block)
+    present = block[~missing.any(axis=1)]
+    if np.any(missing.any(axis=1) != missing.all(axis=1)):
+        raise ValueError(f"task {task.name!r}: a sample has labels for some of its classes only; all or none may be NaN")
+    if np.any((present != 0) & (present != 1)) or np.any(present.sum(axis=1) != 1):
+        raise ValueError(
+            f"task {task.name!r}: loss 'softmax' takes one-hot rows of 0 and 1 (vvnorm.multitask.tasks.one_hot)"
+        )
+    if np.count_nonzero(present.any(axis=0)) < 2:
+        raise ValueError(f"task {task.name!r} has one class only: number {int(np.argmax(present[0]))}")
+
+
+def one_hot(labels: ArrayLike) -> tuple[Array, Array]:
+    """One-hot rows of class labels, NaN rows where the label is NaN.
+
+    Parameters
+    ----------
+    labels : array-like, shape (N,)
+        Any numbers.
+
+    Returns
+    -------
+    rows : (N, C) array
+        0 and 1.
+    classes : (C,) array
+        The labels that the columns stand for, increasing.
+    """
+    column = as_float64(labels, "labels", allow_missing=True, distinct=True).ravel()
+    classes = np.unique(column[~np.isnan(column)])
+    rows = (column[:, None] == classes).astype(np.float64)
+    rows[np.isnan(column)] = np.nan
+    return rows, classes
+
+
+def mean_weights(Y: Array, tasks: Sequence[Task]) -> Array:
+    """Entry weights (N, T) that make each task's loss the mean over its labelled samples (summed over its outputs).
+
+    `vvnorm.fit` and `vvnorm.train` take them as `weights`; those of a task times a are its weight a in a weighted sum.
+    """
+    present = ~np.isnan(without_mask(Y, "Y", allow_missing=True))
+    weights = np.zeros(Y.shape)
+    for task in tasks:
+        for column in task.outputs:
+            weights[:, column] = 1 / np.count_nonzero(present[:, column])
+    return weights
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Standardisation:
+    """Inputs shifted and scaled, feature by feature: z = (x - mean) / scale. Done only where it is asked for.
+
+    It changes the problem: the VV norm of a network of z is another one than that of the same function of x.
+
+    Attributes
+    ----------
+    mean : (d,) array
+        In the units of x.
+    scale : (d,) array
+        Standard deviations; 1 for a feature that is constant.
+    """
+
+    mean: Array
+    scale: Array
+
+    def __repr__(self) -> str:
+        scales = f"scales from {float(np.min(self.scale)):.6g} to {float(np.max(self.scale)):.6g}"
+        return lines(f"Standardisation: {count(len(self.mean), 'input')}, {scales}")
+
+    @classmethod
+    def of(cls, X: ArrayLike) -> "Standardisation":
+        """Take mean and standard deviation from inputs (N, d)."""
+        inputs = as_inputs(X)
+        scale = inputs.std(axis=0)
+        # What rounding leaves of a constant feature is no scale.
+        constant = scale <= 1e-12 * np.abs(inputs).max(axis=0)
+        return cls(inputs.mean(axis=0), np.where(constant, 1.0, scale))
+
+    def __call__(self, X: ArrayLike) -> Array:
+        """Standardise inputs (n, d)."""
+        inputs: Array = (as_inputs(X) - self.mean) / self.scale
+        return inputs
+
+    def undo(self, network: ReLUNetwork) -> ReLUNetwork:
+        """The network of raw inputs that equals a network of standardised ones."""
+        W, A = network.W / self.scale, network.A / self.scale
+        return ReLUNetwork(W, network.b - W @ self.mean, network.V, A, network.c - A @ self.mean)
+
+
+def background(X: Array, n: int, rng: np.random.Generator | int) -> Array:
+    """Draw n points around inputs, (n, d): each feature alone, uniform on its range and a tenth of it on either side."""
+    rng = as_generator(rng)
+    X = as_inputs(X)
+    low, high = X.min(axis=0), X.max(axis=0)
+    margin = _BACKGROUND_WIDTH * (high - low)
+    points: Array = rng.uniform(low - margin, high + margin, (n, X.shape[1]))
+    return points
+
+
+def with_background(
+    X: Array, Y: Array, column: int, rng: np.random.Generator | int, n: int | None = None
+) -> tuple[Array, Array]:
+    """Append background points, labelled -1 for one task and for no other.
+
+    Parameters
+    ----------
+    X : (N, d) array
+        Inputs.
+    Y : (N, T) array
+        Labels; those in `column` are 1 for normal samples and NaN for others.
+    column : int
+        The output of the one-class task.
+    rng : Generator or seed
+    n : int, optional
+        Number of points; by default as many as there are normal samples.
+
+    Returns
+    -------
+    X, Y : (N + n, d) and (N + n, T) arrays
+    """
+    X, Y = as_inputs(X), as_labels(Y, len(X), allow_missing=True)
+    normal = X[Y[:, column] == 1]
+    points = background(normal, len(normal) if n is None else n, rng)
+    labels = np.full((len(points), Y.shape[1]), np.nan)
+    labels[:, column] = -1.0
+    return np.vstack([X, points]), np.vstack([Y, labels])

@@ -1,5 +1,0 @@
-"""Minimal-VV-norm networks of several inputs: certified by column generation over all neurons."""
-
-from vvnorm.multivariate.master import MasterSolution, group_lasso
-
-__all__ = ["MasterSolution", "group_lasso"]

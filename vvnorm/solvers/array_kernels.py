@@ -1,0 +1,47 @@
+"""What all kernels of this package share."""
+
+from typing import Any
+
+import numpy as np
+
+from vvnorm._internal.jit import part, plain
+from vvnorm.data import Array
+
+__all__ = ["ANY_ORDER", "ZERO", "clear", "copy", "fixed", "is_sorted", "part", "plain"]
+
+ZERO: Any = np.int64(0)
+"""Where kernels start to count. From the literal 0 the type changes with the first step, and then all types of the function
+are inferred once more."""
+
+ANY_ORDER = {"reassoc", "contract"}
+"""fastmath flags for sums whose order does not matter; NaN and infinity keep their meaning."""
+
+
+@part()
+def copy(source: Any, target: Any) -> None:
+    """Copy an array of one dimension; slices do the same, but take seconds to compile."""
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
+@part()
+def clear(target: Any) -> None:
+    """Set all entries of an array of one dimension to zero."""
+    for i in range(len(target)):
+        target[i] = 0.0
+
+
+@plain()
+def is_sorted(x: Any) -> bool:
+    """Whether no entry is less than the one before; False if there is a NaN."""
+    falls = ZERO
+    for i in range(1, len(x)):
+        falls += not x[i] >= x[i - 1]
+    return falls == 0
+
+
+def fixed(array: Array) -> Array:
+    """A contiguous read-only view: kernels are then compiled once, and round alike, for files and for arrays."""
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view

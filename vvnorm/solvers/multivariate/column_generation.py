@@ -1,0 +1,545 @@
+"""Column generation: the master problem over few neurons, and the search over all of them, in turn.
+
+Each round solves the master problem to a tenth of the gap, then asks for the neurons that respond most to its dual. While
+that is infeasible, points between it and the best feasible dual so far are asked about as well (in-out stabilisation):
+they are nearer to the optimum, and give the better bounds. Neurons whose response exceeds 1 join, at most one for each
+base point and question. Neurons of no use leave, but only when the gap has halved since the last time, so that rounds
+cannot cycle.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+from vvnorm.network import row_norms
+from vvnorm.solvers.multivariate.group_lasso_ipm import group_lasso, least_change
+from vvnorm.solvers.multivariate.group_lasso_newton import Block, State, evaluate, scaled_bound, solve_design
+from vvnorm.solvers.multivariate.neuron_search import Cloud, Neurons, OutOfTime
+from vvnorm.solvers.multivariate.slopes import Slopes
+
+_PAIRS = 24  # in the plane: kinks through two points for each point that are tried at the start
+_BEST = 4  # of them, for each point, are kept
+_START = 2  # random neurons for each base point
+_MOST = 16  # of them, where fewer do not span the labels
+_ROUNDS = 300
+_CLIMBING = 100  # rounds where the search is by climbing: there is no proof at the end that could go on for long
+_LOOSE = 0.1  # of the gap: how accurately the master problem is solved
+_WARM = 1e-2  # the first time, from a similar problem
+_TIGHTER = 1e-2  # times that, after a round that finds no neuron
+_TIGHTEST = 1e-4  # of that: where rounding must be the limit
+_LITTLE = 1e-8  # lam, in units of what costs the gap 1, where M is singular without
+_BETWEEN = (0.5, 0.1)  # weights of the master's dual in the points between it and the best feasible one
+_VIOLATED = 1e-9  # responses above 1 by less are 1
+_IDLE = 0.98  # neurons of weight 0 that respond less than this leave
+_WORTH = 0.3  # in the interior-point method: neurons with eta below this times (1 - ||a||) mean(eta) leave
+_MISSED = 1e-12  # relative distance of the targets from the span of the neurons that is rounding
+_WARM_UP = 8  # multiplicative steps eta <- eta ||a|| at the start
+_HALVING = 4  # the same before half of the kinks through pairs, those of least weight, leave
+_ALMOST_ONE = 1e-3  # second singular value of the targets, relative to the first, below which they are much like one output
+_AGAIN = 2  # the same from a similar problem
+_CHEAP = 2e6  # of `work`: an exact search that takes less needs no other one before it
+_EARLY = 3  # dimensions up to which exact searches pay before the end
+_TRIES = 3  # searches that are not exact and find nothing before the rounds end
+
+
+Advance = Callable[[int, float, float], Any]
+"""Called after each round with its number, the objective and the bound on it."""
+
+
+class Pattern(NamedTuple):
+    """Outputs whose labels are present and weighted alike, after the affine part is eliminated.
+
+    Attributes
+    ----------
+    rows : (m,) array of int
+        Points with labels.
+    outputs : (t,) array of int
+    basis : (m, n) array
+        sqrt(weight) times an orthonormal basis of what affine functions leave.
+    Z : (n, r) array
+        Targets, rotated.
+    rotation : (t, r) array
+        Orthonormal; labels are Z rotation' in the basis.
+    spikes : (n, m) array
+        Columns that belong to these outputs only (one output, then), with the same penalty as neurons.
+    slopes : Slopes or None
+        For interpolation: equations are about slopes between neighbours, and the basis is theirs.
+    """
+
+    rows: NDArray[np.intp]
+    outputs: NDArray[np.intp]
+    basis: Array
+    Z: Array
+    rotation: Array
+    spikes: Array
+    slopes: Slopes | None = None
+
+    def columns(self, cloud: Cloud, neurons: Neurons) -> Array:
+        """Columns (n, K) of neurons."""
+        if self.slopes is not None:
+            return self.slopes.reduced_neurons(cloud, self.rows, neurons)
+        columns: Array = self.basis.T @ cloud.features(neurons)[self.rows]
+        return columns
+
+
+@dataclass(frozen=True, eq=False)
+class Squares:
+    """A weighted least-squares (lam > 0) or interpolation (lam = 0) problem over all neurons on a cloud."""
+
+    cloud: Cloud
+    patterns: Sequence[Pattern]
+    lam: float
+    constant: float = 0.0
+    """Added to the objective."""
+
+    @property
+    def rank(self) -> int:
+        """Outputs after rotation."""
+        return sum(pattern.Z.shape[1] for pattern in self.patterns)
+
+    @property
+    def affine(self) -> bool:
+        """Whether an affine function attains the least objective whatever lam is."""
+        return self.rank == 0
+
+    @cached_property
+    def much_like_one_output(self) -> bool:
+        """Whether there is one output after rotation, or one that dwarfs the others.
+
+        The Hessian of the design form is then of low rank, or nearly so, and solutions fill a face: Newton steps are many.
+        """
+        if len(self.patterns) > 1:
+            return False
+        size = np.linalg.svd(self.patterns[0].Z, compute_uv=False)
+        return len(size) == 1 or bool(size[1] < _ALMOST_ONE * size[0])
+
+    def columns(self, neurons: Neurons) -> list[Array]:
+        """One matrix (n, K) for each pattern."""
+        return [pattern.columns(self.cloud, neurons) for pattern in self.patterns]
+
+    def lifted(self, duals: Sequence[Array]) -> Array:
+        """A dual as an array (N, rank) over the points."""
+        N = len(self.cloud.P)
+        parts = []
+        for pattern, L in zip(self.patterns, duals, strict=True):
+            part = np.zeros((N, L.shape[1]))
+            part[pattern.rows] = pattern.basis @ L
+            parts.append(part)
+        return np.hstack(parts)
+
+    def fits(self, duals: Sequence[Array]) -> bool:
+        """Whether a dual of another problem has the shape of one of this."""
+        return [L.shape for L in duals] == [pattern.Z.shape for pattern in self.patterns]
+
+    def gain_and_size(self, duals: Sequence[Array]) -> tuple[float, float]:
+        """<L, Z> and ||L||^2."""
+        gain = sum(float(np.vdot(L, pattern.Z)) for L, pattern in zip(duals, self.patterns, strict=True))
+        return gain, sum(float(np.vdot(L, L)) for L in duals)
+
+    @cached_property
+    def spikes(self) -> list[Array]:
+        """Those of all patterns, (n, m) each with the same m: zero where they belong to another pattern."""
+        counts = [pattern.spikes.shape[1] for pattern in self.patterns]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        padded = []
+        for pattern, start, count in zip(self.patterns, starts, counts, strict=False):
+            columns = np.zeros((len(pattern.Z), starts[-1]))
+            columns[:, start : start + count] = pattern.spikes
+            padded.append(columns)
+        return padded
+
+    def bound(self, duals: Sequence[Array], largest: float) -> tuple[float, float]:
+        """Lower bound on the objective from a dual and the largest response to it, and the dual's best multiple."""
+        for S, L in zip(self.spikes, duals, strict=True):
+            largest = max(largest, float(np.max(row_norms(S.T @ L), initial=0.0)))
+        bound, theta = scaled_bound(*self.gain_and_size(duals), largest, self.lam)
+        return bound + self.constant, theta
+
+
+class Start(NamedTuple):
+    """Where to begin: the neurons of a similar problem, their design weights, and its best dual."""
+
+    neurons: Neurons
+    eta: Array
+    duals: list[Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """What column generation found.
+
+    Attributes
+    ----------
+    neurons : Neurons
+    V : list of (K, r) arrays
+        Output weights, for each pattern.
+    spikes : list of (m, r) arrays
+        Weights of the pattern's spikes.
+    eta : (K + m,) array
+        Design weights of the neurons, then of the spikes.
+    duals : list of (n, r) arrays
+        The best feasible dual.
+    upper, lower : float
+        The objective, and the bound on it: an estimate, if it is not proved.
+    proved : bool
+        Whether an exact search (up to rounding) is behind the bound.
+    rounds : int
+    history : list of (upper, lower) pairs
+        For each round; lower ones before the last may be estimates in three and more dimensions, and all are where no
+        exact search is affordable.
+    status : str
+    """
+
+    neurons: Neurons
+    V: list[Array]
+    spikes: list[Array]
+    eta: Array
+    duals: list[Array]
+    upper: float
+    lower: float
+    proved: bool
+    rounds: int
+    history: list[tuple[float, float]] = field(repr=False)
+    status: str
+    start: Start = field(repr=False)
+    """For a similar problem: all neurons at the end."""
+
+    @property
+    def gap(self) -> float:
+        """(upper - lower) / upper."""
+        return (self.upper - self.lower) / self.upper if self.upper > 0 else 0.0
+
+
+class _Master(NamedTuple):
+    eta: Array
+    V: list[Array]
+    duals: list[Array]  # feasible for the neurons of the master problem
+    value: float
+    norms: Array  # of the responses to these duals
+
+
+def generate(
+    problem: Squares,
+    tol: float,
+    *,
+    start: Start | None = None,
+    max_iter: int | None = None,
+    deadline: float = np.inf,
+    advance: Advance | None = None,
+) -> Optimum:
+    """Minimise over all neurons.
+
+    Parameters
+    ----------
+    problem : Squares
+        Not an affine one.
+    tol : float
+        Relative gap at which to stop.
+    start : Start, optional
+        From a similar problem.
+    max_iter : int, optional
+        Most rounds; by default 300, or 100 where no exact search is affordable.
+    deadline : float
+        Value of time.monotonic() after which the best so far is returned.
+    advance : callable, optional
+        Called after each round with its number and the bounds; the lower one is an estimate where no exact search is
+        affordable.
+    """
+    generation = _Generation(problem, tol, start)
+    return generation.run(max_iter or (_ROUNDS if generation.exact else _CLIMBING), deadline, advance)
+
+
+class _Generation:
+    eta: Array
+
+    def __init__(self, problem: Squares, tol: float, start: Start | None) -> None:
+        self.problem, self.tol = problem, tol
+        self.interior = problem.lam == 0 and problem.much_like_one_output
+        if start is None:
+            self._begin()
+        else:
+            K, spikes = len(start.neurons), problem.spikes[0].shape[1]
+            eta = start.eta if len(start.eta) == K + spikes else np.append(start.eta[:K], np.zeros(spikes))
+            self._set(start.neurons, problem.columns(start.neurons), eta)
+            self._warm_up(_AGAIN)
+        self.best: tuple[Neurons, _Master] | None = None
+        self.centre = start.duals if start is not None and problem.fits(start.duals) else None
+        self.feasible: list[Array] | None = None
+        self.loose = _LOOSE if start is None else _WARM
+        self.upper, self.lower, self.dropped_at, self.tight = np.inf, -np.inf, 1.0, 1.0
+        self.exact = problem.cloud.exact(problem.rank)
+        self.proved: tuple[float, list[Array]] | None = None  # a bound from an exact search, and its dual
+
+    def _begin(self) -> None:
+        """Neurons that span the targets, with a few steps eta <- eta ||a||, each at the price of one solve.
+
+        In the plane kinks through two points are a good start (half the rounds of random ones); else they are random.
+
+        Raises
+        ------
+        ValueError
+            If so many neurons do not span them that points must be too close to each other.
+        """
+        problem, each = self.problem, _START
+        if problem.cloud.anchored and problem.cloud.dimension == 2 and self._begin_with_pairs():
+            return
+        while each <= _MOST:
+            neurons = problem.cloud.random(each)
+            eta = np.ones(len(neurons) + problem.spikes[0].shape[1])
+            self._set(neurons, problem.columns(neurons), eta)
+            if self._warm_up(_WARM_UP):
+                return
+            each *= 2
+        raise ValueError("X: random neurons do not span the labels; some points are too close to each other for float64")
+
+    def _begin_with_pairs(self) -> bool:
+        """Begin with the best of the kinks through two points; False where these do not span the targets."""
+        problem = self.problem
+        neurons, least = problem.cloud.through_pairs(_PAIRS), _BEST * len(problem.cloud.P)
+        self._set(neurons, problem.columns(neurons), np.ones(len(neurons) + problem.spikes[0].shape[1]))
+        while len(self.neurons) > least and self._warm_up(_HALVING):
+            K = len(self.neurons)
+            best = np.sort(np.argsort(-self.eta[:K], kind="stable")[: max(K // 2, least)])
+            eta = np.append(self.eta[best], self.eta[K:])
+            self._set(self.neurons[best], [B[:, best] for B in self.columns], eta)
+        return len(neurons) > 0 and self._warm_up(_WARM_UP)
+
+    def _warm_up(self, steps: int) -> bool:
+        """Take steps eta <- eta ||a||, each at the price of one solve; False where the neurons do not span the targets."""
+        for _ in range(steps):
+            state = evaluate(self._blocks, self.problem.lam, self.eta)
+            if state is None or not np.isfinite(state.value):
+                return False
+            self.eta = self.eta * state.norms
+        return True
+
+    @property
+    def _blocks(self) -> list[Block]:
+        parts = zip(self.columns, self.problem.spikes, self.problem.patterns, strict=True)
+        return [Block(np.hstack([B, S]), pattern.Z) for B, S, pattern in parts]
+
+    def _set(self, neurons: Neurons, columns: list[Array], eta: Array) -> None:
+        self.neurons, self.columns, self.eta = neurons, columns, eta
+
+    @property
+    def gap(self) -> float:
+        return (self.upper - max(self.lower, 0.0)) / self.upper if self.upper > 0 else 0.0
+
+    def run(self, max_iter: int, deadline: float, advance: Advance | None) -> Optimum:
+        history: list[tuple[float, float]] = []
+        status, silent, round_ = "round limit", 0, 0
+        for round_ in range(1, max_iter + 1):
+            master = self._master(deadline)
+            try:
+                found = self._ask(master, deadline)
+                if self.gap <= self.tol and self.exact:
+                    found = self._confirm(deadline) or found
+            except OutOfTime:
+                found = None
+            history.append((self.upper, min(max(self.lower, 0.0), self.upper)))
+            if advance:
+                advance(round_, *history[-1])
+            if self.gap <= self.tol and (self.proved is not None or not self.exact):
+                status = "tolerance reached" if self.exact else "tolerance reached, as far as climbing finds neurons"
+                break
+            if time.monotonic() > deadline:
+                status = "time limit"
+                break
+            if found is None:
+                self.tight *= _TIGHTER
+                silent += 1
+                if self.tight < _TIGHTEST or (not self.exact and silent == _TRIES):
+                    status = "rounding is the limit" if self.exact else "climbing finds no better neuron"
+                    break
+                continue
+            silent, self.tight = 0, 1.0
+            self._drop(master)
+            self._add(found)
+            if not self.exact:
+                self._corrected()
+        assert self.best is not None
+        neurons, master = self.best
+        if self.feasible is None:  # no search has come to its end
+            self.lower, self.feasible = self.problem.constant, [np.zeros_like(L) for L in master.duals]
+        if self.exact and self.proved is not None:
+            self.lower, self.feasible = self.proved
+        return Optimum(
+            neurons,
+            [V[: len(neurons)] for V in master.V],
+            self._spike_weights(neurons, master.V),
+            master.eta,
+            self.feasible,
+            self.upper,
+            min(max(self.lower, 0.0), self.upper),
+            self.exact and self.proved is not None,
+            round_,
+            history,
+            status,
+            Start(self.neurons, self.eta, self.feasible),
+        )
+
+    def _spike_weights(self, neurons: Neurons, V: list[Array]) -> list[Array]:
+        """Weights (m, r) of each pattern's own spikes."""
+        counts = np.cumsum([len(neurons), *(pattern.spikes.shape[1] for pattern in self.problem.patterns)])
+        return [part[start:stop] for part, start, stop in zip(V, counts[:-1], counts[1:], strict=True)]
+
+    # --- the master problem ---
+
+    def _master(self, deadline: float) -> _Master:
+        tol = max(_LOOSE * self.gap * self.tight, _LOOSE * self.tol) if np.isfinite(self.upper) else self.loose
+        master = self._by_interior_point(tol, deadline) if self.interior else self._by_newton(tol, deadline)
+        self.eta = master.eta
+        if master.value < self.upper:
+            self.upper, self.best = master.value, (self.neurons, master)
+        return master
+
+    def _by_newton(self, tol: float, deadline: float) -> _Master:
+        problem, blocks = self.problem, self._blocks
+        state, reached = solve_design(blocks, problem.lam, tol, self.eta, deadline)
+        if reached > 2 * tol and len(blocks) == 1 and time.monotonic() < deadline:
+            return self._by_interior_point(tol, deadline)
+        dual = self._smallest_dual(state, tol, deadline) if reached > tol and problem.lam == 0 else state
+        _, theta = dual.lower_bound(max(float(dual.norms.max()), 1e-300))
+        duals = [theta * L for L in dual.duals]
+        V = [state.eta[:, None] * A for A in state.A]
+        return _Master(state.eta, V, duals, state.value + problem.constant, theta * dual.norms)
+
+    def _smallest_dual(self, state: State, tol: float, deadline: float) -> State:
+        """Return where a better dual of an interpolation problem is than at `state`, if there is one.
+
+        Where the neurons in use are fewer than the labels' rank, as at degenerate optima, M is singular, and M^-1 Z is any
+        dual across them. With a little lam it is the smallest one, and its bound is too low by `_LITTLE` / 2 of it at most.
+        """
+        if not state.gain > 0:
+            return state
+        lam = _LITTLE * state.gain / state.size
+        other, _ = solve_design(state.blocks, lam, _LOOSE * tol, state.eta, deadline)
+        largest, others = float(state.norms.max()), float(other.norms.max())
+        return other if other.gain * largest > state.gain * others else state
+
+    def _by_interior_point(self, tol: float, deadline: float) -> _Master:
+        ((B, Z),) = self._blocks
+        found = group_lasso(B, Z, self.problem.lam, tol=tol, eta=self.eta, deadline=deadline)
+        # Its dual is within lam for lam > 0; here duals respond with at most 1.
+        return _Master(
+            found.eta, [found.V], [found.dual], found.value + self.problem.constant, row_norms(B.T @ found.dual)
+        )  # fmt: skip
+
+    # --- the search ---
+
+    def _ask(self, master: _Master, deadline: float) -> Neurons | None:
+        """Ask for neurons that respond by more than 1; update the bound."""
+        candidates = [master.duals]
+        centre = self.centre if self.feasible is None else self.feasible
+        if centre is not None and self.exact:  # else bounds are estimates, and not worth three times the searches
+            candidates += [
+                [part * new + (1 - part) * old for new, old in zip(master.duals, centre, strict=True)] for part in _BETWEEN
+            ]
+        found = []
+        for duals in candidates:
+            neurons, responses, exact = self._search(self.problem.lifted(duals), deadline)
+            largest = max(float(np.max(responses, initial=0.0)), 1e-300)
+            bound, theta = self.problem.bound(duals, largest)
+            feasible = [theta * L for L in duals]
+            if bound > self.lower or self.feasible is None:
+                self.lower, self.feasible = bound, feasible
+            if exact and (self.proved is None or bound > self.proved[0]):
+                self.proved = bound, feasible
+            more = responses > 1 + _VIOLATED
+            if more.any():
+                found.append(neurons[more])
+            if largest <= 1 + _VIOLATED or time.monotonic() > deadline:
+                break
+        return self._fresh(Neurons.joined(found)) if found else None
+
+    def _fresh(self, found: Neurons) -> Neurons:
+        cloud = self.problem.cloud
+        return cloud.distinct(cloud.straightened(found))
+
+    def _confirm(self, deadline: float) -> Neurons | None:
+        """Replace a bound that no exact search has confirmed by one that has; return the neurons that refute it."""
+        assert self.feasible is not None
+        if self.proved is not None and self.proved[0] >= self.lower:
+            return None
+        lifted = self.problem.lifted(self.feasible)
+        neurons, responses = self.problem.cloud.search(lifted, exact=True, deadline=deadline)
+        bound, theta = self.problem.bound(self.feasible, max(float(np.max(responses, initial=0.0)), 1e-300))
+        confirmed = bound, [theta * L for L in self.feasible]
+        if self.proved is None or bound > self.proved[0]:
+            self.proved = confirmed
+        self.lower, self.feasible = self.proved
+        more = responses > 1 + _VIOLATED
+        return self._fresh(neurons[more]) if more.any() else None
+
+    def _corrected(self) -> None:
+        """Let the neurons that were found since correct the estimate of the bound."""
+        assert self.feasible is not None
+        responses = [B.T @ L for B, L in zip(self.columns, self.feasible, strict=True)]
+        largest = float(np.max(row_norms(np.hstack(responses)), initial=0.0))
+        if largest > 1:
+            self.lower, theta = self.problem.bound(self.feasible, largest)
+            self.feasible = [theta * L for L in self.feasible]
+
+    def _search(self, dual: Array, deadline: float) -> tuple[Neurons, Array, bool]:
+        cloud, rank = self.problem.cloud, self.problem.rank
+        if self.exact and cloud.work(rank) <= _CHEAP:
+            return *cloud.search(dual, exact=True, deadline=deadline), True
+        bar = 1 + _LOOSE * max(self.gap, self.tol)
+        neurons, responses = cloud.search(
+            dual, exact=False, hints=self.neurons[self.eta[: len(self.neurons)] > 0], bar=bar
+        )  # fmt: skip
+        beaten = np.max(responses, initial=0.0) > bar
+        if beaten or cloud.dimension > _EARLY or not self.exact:
+            return neurons, responses, False
+        return *cloud.search(dual, exact=True, deadline=deadline), True
+
+    # --- neurons come and go ---
+
+    def _drop(self, master: _Master) -> None:
+        if self.gap > 0.5 * self.dropped_at:
+            return
+        K = len(self.neurons)
+        eta, norms = master.eta[:K], master.norms[:K]
+        if self.interior:
+            keep = eta > _WORTH * (1 - norms) * np.mean(eta)
+            if self.problem.lam == 0 and not self._spans(keep):
+                return
+        else:
+            keep = (eta > 0) | (norms > _IDLE)
+        rest = np.append(eta[keep], master.eta[K:])
+        self._set(self.neurons[keep], [B[:, keep] for B in self.columns], rest)
+        self.dropped_at = self.gap
+
+    def _spans(self, keep: NDArray[np.bool_]) -> bool:
+        """Whether the targets of the one pattern are combinations of these neurons."""
+        B, Z = self.columns[0][:, keep], self.problem.patterns[0].Z
+        missed = Z - B @ np.linalg.lstsq(B, Z, rcond=None)[0]
+        return float(np.linalg.norm(missed)) <= _MISSED * float(np.linalg.norm(Z))
+
+    def _add(self, found: Neurons) -> None:
+        columns = [np.hstack(pair) for pair in zip(self.columns, self.problem.columns(found), strict=True)]
+        eta = np.insert(self.eta, len(self.neurons), np.zeros(len(found)))
+        self._set(Neurons.joined([self.neurons, found]), columns, eta)
+
+
+def in_units(advance: Advance | None, unit: float) -> Advance | None:
+    """Make a callable that is told bounds in other units: one that is told them divided by `unit`."""
+    return advance and (lambda round_, upper, lower: advance(round_, upper * unit, lower * unit))
+
+
+def feasible_weights(problem: Squares, optimum: Optimum) -> list[Array]:
+    """Output weights with what rounding left of the constraint put right, for lam = 0."""
+    if problem.lam > 0:
+        return optimum.V
+    weights = []
+    for V, B, pattern in zip(optimum.V, problem.columns(optimum.neurons), problem.patterns, strict=True):
+        for _ in range(2):
+            V = V + least_change(B, pattern.Z - B @ V, optimum.eta[: len(V)])
+        weights.append(V)
+    return weights

@@ -1,0 +1,537 @@
+"""Fits with smooth losses.
+
+Squared losses make one reduced problem. So does Huber's loss, since it is min over e of (u + e - y)^2 / 2 + delta |e|: a
+penalised column for each label. The logistic loss is replaced, at the values of a network, by a parabola of its own slope
+and curvature (Newton), and the reduced problem over all neurons is solved from where the last one ended. The step goes as
+far towards its solution as lowers the objective most, costs in between being bounded by convexity. The first network is the
+best affine one, so that no fit is worse.
+
+*Parabolas.* Where a class is clearly missed, the loss is nearly straight: the parabola of its curvature has its lowest
+point far away and far below 0, and a solution that is accurate relative to that says nothing about the loss. Losses are
+never negative. So parabolas are given the curvature at least with which they are not negative either, slope^2 / (2 loss).
+The reduced problem's objective is then at most the true one, and its relative accuracy is that of the fit.
+
+The dual of the least-squares problem, shared among equal inputs by curvature and moved into the conjugates' domains
+(towards that of the best affine fit), bounds the objective from below:
+
+    sum over labels of  min_u [ weight * loss(u, y) + Lambda u ].
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import entr, expit
+
+from vvnorm._internal.deadline import TIME_LIMIT
+from vvnorm.data import Array
+from vvnorm.losses import Loss
+from vvnorm.network import ReLUNetwork
+from vvnorm.solvers.multivariate.column_generation import Optimum, Start, generate, in_units
+from vvnorm.solvers.multivariate.neuron_search import OutOfTime
+from vvnorm.solvers.multivariate.reduction import Convention, Points, Reduction
+from vvnorm.tolerances import EPS
+
+SMOOTH = ("squared", "logistic", "huber")
+_STEPS = 200
+_INNER = 0.1  # of the gap, and of the last progress: how accurately a least-squares problem is solved
+_LEAST_ACCURACY = 1e-2  # of the asked tolerance
+_LEAST_PROGRESS = 1e-13
+_CLOSE = 1e-3  # relative: how accurately the length of a step is found
+_NEAREST = 1e-16  # part of the way to a trial that is none
+_ARMIJO = 0.1  # of the first-order gain: the whole way to a trial is gone if it gains as much
+_FLAT = 1e-12  # of the largest weighted curvature of an output: the least of a logistic loss
+_LEAST_PART = 1e-2  # of the curvature with which parabolas are not negative, after whole steps
+_NOTHING = 1e-14  # mean logistic loss of classes that are separated, margins being 32
+_SETTLED = 1e-24  # gain in relation to the loss: values move by 1e-12 of themselves
+_UNDERFLOW = 1e-300  # losses below are 0
+_MOVED = 0.5  # part of its distance from the ends of its domain that an entry of the dual may be moved by
+_ORTHOGONAL = 1e-12  # relative product of a dual and a free function that is rounding
+_NARROWER = 0.2  # what the deltas of Huber losses are multiplied by, from level to level
+_NARROWEST = 1e-10  # of the labels' spread: a delta below shows in no digit of a best affine function
+_ROUGH = 1e-3  # of the delta of a level: how accurately it is solved
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Labels by rows, equal inputs allowed; losses are smooth.
+
+    Attributes
+    ----------
+    points : Points
+        Not merged where there is a Huber loss: a sum of such losses is none.
+    Y : (N, T) array
+        Canonical labels; NaN = missing.
+    weights : (N, T) array
+        0 where labels are missing.
+    losses : tuple of T Loss
+    """
+
+    points: Points
+    Y: Array
+    weights: Array
+    losses: tuple[Loss, ...]
+    inside: Array | None = None
+    """A feasible dual (N, T) inside the domains of all conjugates."""
+
+    @property
+    def direct(self) -> bool:
+        """Whether one reduced problem is all there is to solve."""
+        return not any(loss.name == "logistic" for loss in self.losses)
+
+    @property
+    def limits(self) -> Array:
+        """Largest size (N, T) of weight * loss', where that is bounded by Huber's loss; inf elsewhere."""
+        limits = np.full(self.Y.shape, np.inf)
+        for t, loss in enumerate(self.losses):
+            if loss.name == "huber":
+                limits[:, t] = loss.parameter * self.weights[:, t]
+        return limits
+
+    def reduction(self, lam: float, curvature: Array, targets: Array) -> Reduction:
+        """The least-squares problem with curvatures and targets (N, T) of parabolas, at distinct points."""
+        weights = self.points.summed(curvature)
+        labels = np.divide(
+            self.points.summed(curvature * targets), weights, out=np.zeros_like(weights), where=weights > 0
+        )  # fmt: skip
+        constant = float(np.sum(curvature * (targets - labels[self.points.group]) ** 2)) / 2
+        limits = self.limits if lam > 0 else None
+        return Reduction(self.points, weights, labels, lam, constant, limits)
+
+    @cached_property
+    def squared(self) -> Reduction | None:
+        """The one reduced problem, but for lam, where all losses are squared."""
+        if any(loss.name != "squared" for loss in self.losses):
+            return None
+        return replace(self.reduction(1.0, self.weights, np.nan_to_num(self.Y)), limits=None)
+
+    @cached_property
+    def straight(self) -> "Straight":
+        """The best affine fit."""
+        return fit_affine(self)
+
+    def fitted(self, network: ReLUNetwork) -> Array:
+        """Values (N, T) of a network."""
+        return network(self.points.X)[self.points.group]
+
+    def loss(self, U: Array) -> float:
+        """Weighted sum of losses at values U (N, T)."""
+        return float(sum(self.weights[:, t] @ loss.value(U[:, t], self.Y[:, t]) for t, loss in enumerate(self.losses)))
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A network, its objective, a dual array (N, T) by rows, and how they came about."""
+
+    network: ReLUNetwork
+    objective: float
+    lower: float
+    dual: Array
+    optimum: Optimum | None
+    """None for affine fits."""
+    steps: int
+    status: str
+    history: Sequence[tuple[float, float]] = ()
+    """Bounds on the objective: after each round, or after each step where there are logistic losses."""
+
+    @property
+    def gap(self) -> float:
+        """(objective - lower) / objective."""
+        return (self.objective - self.lower) / self.objective if self.objective > 0 else 0.0
+
+    @property
+    def start(self) -> Start | None:
+        """For a similar problem."""
+        return None if self.optimum is None else self.optimum.start
+
+
+def fit_losses(
+    data: Data, lam: float, tol: float, start: Start | None = None, *, max_iter: int | None = None, **options: Any
+) -> Fitted:  # fmt: skip
+    """Minimise the sum of losses plus lam times the cost.
+
+    Parameters
+    ----------
+    data : Data
+    lam : float
+        Positive.
+    tol : float
+        Relative gap at which to stop.
+    start : Start, optional
+        From a similar problem.
+    max_iter : int, optional
+        Most rounds of column generation, of all steps together.
+    **options
+        `deadline` of `generate`; `advance`, called after each round, or after each step
+        where there are logistic losses, with the number of rounds and the bounds on the objective.
+    """
+    advance = options.pop("advance", None)
+    if data.direct:
+        options |= {"max_iter": max_iter, "advance": advance}
+        trial = _parabolic_step(data, lam, np.nan_to_num(data.Y), tol, start, options)
+        affine = _affine_network(data)
+        objective = _objective(data, lam, affine)
+        return trial if trial.objective <= objective else replace(trial, network=affine, objective=objective)
+    data = replace(data, inside=_inside(data, lam, options.get("deadline", np.inf)))
+    best, accuracy, part, rounds = _affine_start(data, lam), _INNER, 1.0, 0
+    for step in range(1, _STEPS + 1):
+        options["max_iter"] = None if max_iter is None else max_iter - rounds
+        values = data.fitted(best.network)
+        trial = _parabolic_step(data, lam, values, accuracy * part, start, options, part)
+        start, before = trial.start, best.objective
+        rounds += 0 if trial.optimum is None else trial.optimum.rounds
+        network, objective, whole = _advanced(data, lam, best, trial)
+        part = max(part / 10, _LEAST_PART) if whole else min(10 * part, 1.0)
+        dual, lower = max((best.dual, best.lower), (trial.dual, trial.lower), key=lambda pair: pair[1])
+        history = [*best.history, (objective, min(lower, objective))]
+        best = replace(trial, network=network, objective=objective, dual=dual, lower=lower, steps=step, history=history)
+        if advance:
+            advance(rounds, *history[-1])
+        if best.gap <= tol or trial.status == TIME_LIMIT:
+            return best
+        if max_iter is not None and rounds >= max_iter:
+            return replace(best, status="round limit")
+        # What a step gains must show above the inaccuracy of the next one.
+        progress = 1 - objective / before if before > 0 else 0.0
+        if progress < _LEAST_PROGRESS and accuracy <= _LEAST_ACCURACY * tol:
+            return replace(best, status="rounding is the limit")
+        accuracy = max(_INNER * min(best.gap, max(progress, accuracy / 10)), _LEAST_ACCURACY * tol)
+    return replace(best, status="step limit")
+
+
+@dataclass(frozen=True, eq=False)
+class Straight:
+    """The best affine fit: coefficients (q, T), values (N, T), and the dual (N, T), minus the slopes of the losses."""
+
+    coefficients: Array
+    values: Array
+    dual: Array
+
+
+def fit_affine(data: Data) -> Straight:
+    """Fit affine functions (constants, without a skip connection) by Newton steps, with line searches for logistic losses.
+
+    Huber losses begin as squared ones, and their delta falls to what it is to be. Their parabolas lie above them, so that
+    no line search is needed, for which differences of losses would have too few digits. What is left at the end of deltas
+    far below the labels' digits is the absolute loss.
+    """
+    coefficients = np.zeros((data.points.affine.shape[1], data.Y.shape[1]))
+    values = np.zeros(data.Y.shape)
+    curved = np.array([loss.name == "logistic" for loss in data.losses])
+    spread = float(np.max(np.nanmax(data.Y, axis=0) - np.nanmin(data.Y, axis=0), where=~curved, initial=0.0))
+    size = np.where(curved, 1.0, np.nanmax(np.abs(data.Y), axis=0))
+    level = data
+    for width in _widths(data, spread):
+        level = replace(data, losses=tuple(_widened(loss, width) for loss in data.losses))
+        narrow = np.array([loss.parameter if loss.name == "huber" else math.inf for loss in level.losses])
+        for _ in range(_STEPS):
+            curvature, targets = _parabolas(level, values)
+            coefficients_ahead = level.reduction(0.0, curvature, targets).best_affine()
+            ahead = (data.points.affine @ coefficients_ahead)[data.points.group]
+            part = np.array([_part_of_output(level, values, ahead, t) if curved[t] else 1.0 for t in range(len(curved))])
+            change = np.max(np.abs(part * (ahead - values)), axis=0)
+            coefficients = coefficients + part * (coefficients_ahead - coefficients)
+            values = values + part * (ahead - values)
+            largest = size + np.max(np.abs(values), axis=0)
+            if np.all(change <= np.maximum(np.minimum(1e-12 * largest, _ROUGH * narrow), 4 * EPS * largest)):
+                break
+    curvature, targets = _parabolas(level, values)
+    dual = curvature * (targets - values)
+    for t, loss in enumerate(data.losses):
+        if loss.name == "huber":
+            inside = np.abs(np.nan_to_num(data.Y[:, t]) - values[:, t]) < level.losses[t].parameter
+            dual[:, t] = _corrected(level, dual[:, t], inside & (data.weights[:, t] > 0), t)
+            dual[:, t] *= loss.parameter / level.losses[t].parameter
+    return Straight(coefficients, values, dual)
+
+
+def best_affine(data: Data, lam: float) -> Fitted:
+    """Return the best affine function as the fit that it is for large lam."""
+    network = _affine_network(data)
+    dual, lower = _moved_into_domains(data, data.straight.dual, lam)
+    objective = _objective(data, lam, network)
+    return Fitted(network, objective, min(lower, objective), dual, None, 1, "lam is far above lam_max")
+
+
+def _part_of_output(data: Data, values: Array, ahead: Array, t: int) -> float:
+    """Part of the way between values (N, T) at which the loss of output t is least; 0 where little is left to be gained.
+
+    Where classes are separated, steps would go on without end.
+    """
+    change, y, omega = ahead[:, t] - values[:, t], np.nan_to_num(data.Y[:, t]), data.weights[:, t]
+
+    def slope(part: float) -> float:
+        return float((omega * change) @ _slope(data.losses[t], values[:, t] + part * change, y))
+
+    lost = float(omega @ data.losses[t].value(values[:, t], y))
+    if lost <= _NOTHING * float(omega.sum()) or -slope(0.0) <= _SETTLED * lost:
+        return 0.0
+    return _step_length(slope)
+
+
+def _affine_network(data: Data) -> ReLUNetwork:
+    A, c = data.points.free_part(data.straight.coefficients)
+    return ReLUNetwork(np.zeros((0, A.shape[1])), np.zeros(0), np.zeros((len(c), 0)), A, c)
+
+
+def _affine_start(data: Data, lam: float) -> Fitted:
+    """Return the best affine function with the bound that the dual inside the domains gives."""
+    assert data.inside is not None
+    network = _affine_network(data)
+    objective, (dual, lower) = _objective(data, lam, network), _moved_into_domains(data, data.inside, lam)
+    return Fitted(network, objective, min(lower, objective), dual, None, 0, "")
+
+
+def _inside(data: Data, lam: float, deadline: float) -> Array:
+    """Dual (N, T) of the best affine functions of logistic outputs, made small enough for lam."""
+    inside: Array = data.straight.dual * [loss.name == "logistic" for loss in data.losses]
+    return inside * min(1.0, lam / max(largest_response(data.points, inside, deadline), 1e-300))
+
+
+def _widened(loss: Loss, width: float) -> Loss:
+    return replace(loss, parameter=max(width, loss.parameter)) if loss.name == "huber" else loss
+
+
+def _widths(data: Data, spread: float) -> list[float]:
+    """Least deltas of one level after the other, for labels of that spread."""
+    least = min((loss.parameter for loss in data.losses if loss.name == "huber"), default=math.inf)
+    width, found = spread, []
+    while width > max(least, _NARROWEST * spread):
+        found.append(width)
+        width *= _NARROWER
+    return [*found, _NARROWEST * spread]
+
+
+def _corrected(data: Data, dual: Array, inside: NDArray[np.bool_], t: int) -> Array:
+    """Make the dual (N,) of a Huber output orthogonal to the free functions by moving entries that are inside its domain.
+
+    Where delta is small they are differences of labels and fitted values that have lost their digits.
+    """
+    free, limit = data.points.affine[data.points.group], data.losses[t].parameter * data.weights[:, t]
+    for _ in range(2):
+        missing = free.T @ dual
+        dual = dual.copy()
+        dual[inside] -= np.linalg.lstsq(free[inside].T, missing, rcond=None)[0]
+    return np.clip(dual, -limit, limit)
+
+
+def largest_response(points: Points, dual: Array, deadline: float = np.inf) -> float:
+    """Largest response of a neuron to a dual (N, T) by rows, as far as the search goes until the deadline."""
+    if points.complement.shape[1] == 0:  # free functions have any values, and a dual at a right angle to them is 0
+        return 0.0
+    size = math.ldexp(1.0, math.frexp(float(np.max(np.abs(dual), initial=0.0)))[1])  # squares must stay in float64
+    at_points = points.summed(dual / size)
+    if at_points.shape[1] > len(at_points):
+        at_points = np.asarray(np.linalg.qr(at_points.T, mode="r")).T
+    cloud = points.cloud
+    try:
+        _, responses = cloud.search(at_points, exact=cloud.exact(at_points.shape[1]), deadline=deadline)
+    except OutOfTime:
+        _, responses = cloud.search(at_points, exact=False)
+    return float(np.max(responses, initial=0.0)) * points.unit * size
+
+
+def _advanced(data: Data, lam: float, best: Fitted, trial: Fitted) -> tuple[ReLUNetwork, float, bool]:
+    """Go from the best network towards the trial as far as that lowers the objective most.
+
+    Returns the network, its objective, and whether the whole way was good enough.
+    """
+    values, ahead = data.fitted(best.network), data.fitted(trial.network)
+    dearer = lam * (cost(trial.network, data.points.convention) - cost(best.network, data.points.convention))
+
+    def slope(part: float) -> float:
+        """Of a bound: costs are convex, on the way at most the same part of the way between the two."""
+        return float(np.sum(_slopes(data, values + part * (ahead - values)) * (ahead - values))) + dearer
+
+    if trial.objective <= best.objective + _ARMIJO * min(slope(0.0), 0.0):
+        return trial.network, trial.objective, True
+    between = _between(best.network, trial.network, _step_length(slope))
+    objective = _objective(data, lam, between)
+    if trial.objective <= min(objective, best.objective):
+        return trial.network, trial.objective, False
+    return (between, objective, False) if objective < best.objective else (best.network, best.objective, False)
+
+
+def _between(f: ReLUNetwork, g: ReLUNetwork, part: float) -> ReLUNetwork:
+    """(1 - part) f + part g; neurons that both have become one."""
+    W, V = np.vstack([f.W, g.W]), np.hstack([(1 - part) * f.V, part * g.V])
+    kinks, place = np.unique(np.column_stack([W, np.concatenate([f.b, g.b])]), axis=0, return_inverse=True)
+    joined = np.zeros((len(kinks), len(V)))
+    np.add.at(joined, place.ravel(), V.T)
+    A, c = (1 - part) * f.A + part * g.A, (1 - part) * f.c + part * g.c
+    return ReLUNetwork(kinks[:, :-1], kinks[:, -1], joined.T, A, c)
+
+
+def _step_length(slope: Callable[[float], float]) -> float:
+    """Part of the way, at most 1, to where a convex function of it is least, from its derivative."""
+    if slope(1.0) <= 0:
+        return 1.0
+    above = 1.0
+    while slope(above / 10) > 0:
+        above /= 10
+        if above < _NEAREST:
+            return 0.0
+    return float(brentq(slope, above / 10, above, xtol=_CLOSE * above))
+
+
+def _parabolic_step(
+    data: Data, lam: float, values: Array, tol: float, start: Start | None, options: Any, part: float = 1.0
+) -> Fitted:  # fmt: skip
+    """Minimise with the parabolas at these values (N, T) in place of the losses; `part` as in `_parabolas`."""
+    curvature, targets = _parabolas(data, values, part, split=True)
+    reduction = data.squared.at(lam) if data.squared else data.reduction(lam, curvature, targets)
+    squares = reduction.squares
+    if squares.affine:
+        optimum, status = None, "tolerance reached"
+        network, at_points = reduction.network(squares.cloud.random(1)[:0], []), np.zeros(reduction.labels.shape)
+    else:
+        options = {**options, "advance": in_units(options.get("advance"), reduction.objective_unit)}
+        optimum = generate(squares, tol, start=start, **options)
+        network, at_points = reduction.network(optimum.neurons, optimum.V, optimum.spikes), reduction.dual(optimum.duals)
+        status = optimum.status
+    group = data.points.group
+    share = np.divide(curvature, reduction.weights[group], out=np.zeros_like(curvature), where=curvature > 0)
+    dual = curvature * (targets - reduction.labels[group]) + share * at_points[group]
+    dual, lower = _moved_into_domains(data, dual, lam)
+    objective = _objective(data, lam, network)
+    unit = reduction.objective_unit
+    history = [] if optimum is None else [(upper * unit, lower * unit) for upper, lower in optimum.history]
+    return Fitted(network, objective, min(lower, objective), dual, optimum, 1, status, history)
+
+
+def _objective(data: Data, lam: float, network: ReLUNetwork) -> float:
+    return data.loss(data.fitted(network)) + lam * cost(network, data.points.convention)
+
+
+def cost(network: ReLUNetwork, convention: Convention) -> float:
+    """Sum of ||w|| ||v||, or of ||(w, b)|| ||v||."""
+    return network.vv_norm_with_bias if convention.penalise_bias else network.vv_norm
+
+
+def _parabolas(data: Data, values: Array, part: float = 1.0, *, split: bool = False) -> tuple[Array, Array]:
+    """Curvatures, weights included, and lowest points of parabolas that touch the losses at values (N, T).
+
+    Those of logistic losses have the loss's own curvature, but at least this part of the curvature with which they are not
+    negative: their lowest values are at least (1 - 1 / part) times the loss. If `split`, the Huber loss is left to the
+    reduced problem, which needs its parabola only.
+    """
+    curvature, targets = np.empty_like(values), np.empty_like(values)
+    for t, loss in enumerate(data.losses):
+        u, y = values[:, t], np.nan_to_num(data.Y[:, t])
+        slope, h = _slope(loss, u, y), np.ones_like(u)
+        if loss.name == "logistic":
+            positive = slope * (slope / np.maximum(2 * loss.value(u, y), _UNDERFLOW))
+            h = np.maximum(expit(u) * expit(-u), part * positive)
+            least = _FLAT * float(np.max(data.weights[:, t] * h))
+            h = np.maximum(h, np.divide(least, data.weights[:, t], out=np.ones_like(u), where=data.weights[:, t] > 0))
+        elif loss.name == "huber":
+            off = np.abs(u - y)
+            if split:
+                slope = u - y
+            else:
+                h = np.divide(loss.parameter, off, out=h, where=off > loss.parameter)
+        curvature[:, t], targets[:, t] = data.weights[:, t] * h, u - slope / h
+    return curvature, targets
+
+
+def _slope(loss: Loss, u: Array, y: Array) -> Array:
+    """Derivative of a smooth loss."""
+    if loss.name == "logistic":
+        return np.where(y > 0, -expit(-u), expit(u))
+    limit = loss.parameter if loss.name == "huber" else math.inf
+    return np.clip(u - y, -limit, limit)
+
+
+def _slopes(data: Data, values: Array) -> Array:
+    """Derivatives (N, T) of the weighted losses at values (N, T)."""
+    columns = zip(data.losses, values.T, np.nan_to_num(data.Y).T, strict=True)
+    return data.weights * np.column_stack([_slope(loss, u, y) for loss, u, y in columns])
+
+
+def _moved_into_domains(data: Data, dual: Array, lam: float) -> tuple[Array, float]:
+    """Move a dual (N, T) into the conjugates' domains, and return the bound on the objective that it gives.
+
+    There are two ways, and the better one is taken. Each output goes as far towards the dual inside as it must: where
+    classes are separated, that is all the way. Or what is outside is cut off, and what that takes is put on entries inside:
+    where the dual inside is itself at the end of a domain, this moves less.
+    """
+    present = data.weights > 0
+    per_weight = np.divide(1.0, data.weights, out=np.zeros_like(dual), where=present)
+    ratio, inside = dual * per_weight, (0.0 if data.inside is None else data.inside) * per_weight
+    domains = [_domain(loss, np.nan_to_num(y)) for loss, y in zip(data.losses, data.Y.T, strict=True)]
+    low, high = (np.where(present, np.column_stack(ends), 0.0) for ends in zip(*domains, strict=True))
+    beyond = np.maximum(ratio - high, low - ratio)
+    if not (beyond > 0).any():
+        return dual, _bound(data, ratio)
+    moved = _towards(data, ratio, inside, beyond, lam)
+    lower = _bound(data, moved)
+    cut = _cut_off(data, ratio, low, high)
+    if cut is not None and _bound(data, cut) > lower:
+        cut = _within(data, cut, lam)
+        if _bound(data, cut) > lower:
+            moved, lower = cut, _bound(data, cut)
+    return moved * data.weights, lower
+
+
+def _towards(data: Data, ratio: Array, inside: Array, beyond: Array, lam: float) -> Array:
+    """Move a dual per weight (N, T), beyond its domains by so much, towards the one inside, each output as far as it must.
+
+    Mixed in different parts, outputs may together respond by more than lam, though both duals do not; then all is shrunk,
+    since 0 is in all domains.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        needed = np.where(beyond > 0, beyond / np.abs(ratio - inside), 0.0)
+    parts = np.minimum(np.max(needed, axis=0) * (1 + 4 * EPS), 1.0)
+    mixed: Array = (1 - parts) * ratio + parts * inside
+    return _within(data, mixed, lam) if np.ptp(parts) > 0 else mixed
+
+
+def _cut_off(data: Data, ratio: Array, low: Array, high: Array) -> Array | None:
+    """Cut off a dual per weight (N, T) at the ends of its domains, and make it orthogonal to the free functions again.
+
+    Each entry moves by a part of its distance from the nearest end that is an affine function. None where that is too far.
+    """
+    cut, B = np.clip(ratio, low, high), data.points.affine[data.points.group]
+    for t in np.flatnonzero(np.any(cut != ratio, axis=0)):
+        omega = data.weights[:, t]
+        for _ in range(2):
+            missing, room = B.T @ (omega * cut[:, t]), np.minimum(cut[:, t] - low[:, t], high[:, t] - cut[:, t])
+            part = B @ np.linalg.lstsq(B.T @ ((omega * room)[:, None] * B), missing, rcond=EPS)[0]
+            if not np.max(np.abs(part)) <= _MOVED:
+                return None
+            cut[:, t] -= part * room
+        if np.any(np.abs(B.T @ (omega * cut[:, t])) > _ORTHOGONAL * (np.abs(B).T @ (omega * np.abs(cut[:, t])))):
+            return None
+    return cut
+
+
+def _within(data: Data, ratio: Array, lam: float) -> Array:
+    """Shrink a dual per weight (N, T) until no neuron responds by more than lam."""
+    return ratio * min(1.0, lam / max(largest_response(data.points, ratio * data.weights), 1e-300))
+
+
+def _bound(data: Data, ratio: Array) -> float:
+    """Lower bound on the objective from a dual per weight (N, T) in its domains."""
+    columns = zip(data.losses, data.weights.T, ratio.T, data.Y.T, strict=True)
+    return float(sum(omega[omega > 0] @ _least(loss, r[omega > 0], y[omega > 0]) for loss, omega, r, y in columns))
+
+
+def _domain(loss: Loss, y: Array) -> tuple[Array, Array]:
+    """Least and largest -loss'."""
+    if loss.name == "logistic":
+        return y - 1, y
+    size = np.full(len(y), loss.parameter if loss.name == "huber" else np.inf)
+    return -size, size
+
+
+def _least(loss: Loss, slope: Array, y: Array) -> Array:
+    """Return min over u of loss(u, y) + slope * u."""
+    if loss.name == "logistic":
+        p = np.clip(y - slope, 0.0, 1.0)
+        return np.asarray(entr(p) + entr(1 - p))
+    return np.asarray(slope * y - slope * slope / 2)

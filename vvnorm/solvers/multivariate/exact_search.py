@@ -1,0 +1,553 @@
+"""The neurons that respond most to a dual array, for points in three and more dimensions.
+
+Seen from a base point the hyperplanes w.p_j = 0 cut the sphere of directions into cells and faces of cells. On each the
+response sum_j Lambda_j relu(w.p_j) is C'w with one matrix C, so a maximum in its inside is a top eigenvector of C C' on
+the face's subspace. For a set S of D - 2 points the directions with w.p_s = 0 for all s in S form a great circle.
+Sweeping it meets arcs, and each arc is the edge of 3^(D-2) faces: every point of S is switched on, off, or stays on the
+kink. All circles together meet every face (points in general position), which makes the search exact, in O(N^D 3^(D-2) T)
+for all base points. Cells whose trace of C C' is below the best value so far cannot hold a better one, and are passed
+over.
+
+Where that takes too long, the response is climbed: along the great circle that sets out in the direction of the gradient,
+to the largest response on all of it. Where that is at a kink of the response, at a right angle to some p_s, the next circle
+keeps to that angle; where the gradient vanishes among such directions, circles that leave one of the kinks are tried, and
+then other base points. What is found that way, a maximum inside a face or at a vertex, is a neuron, not a bound.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vvnorm._internal.jit import inner, kernel
+from vvnorm.solvers.multivariate.plane import rise, switches
+from vvnorm.solvers.multivariate.plane_careful import product, sum_of
+
+_SWEEPS = 40  # of Jacobi's method: it takes 5 or 6
+_STEPS = 300  # of climbing from one start: it takes some ten or twenty
+_GAIN = 1e-9  # relative: a step that gains less is the last
+_FLAT = 1e-6  # of the response: gradients that are shorter, and could gain the square of that
+_ROUNDING = 1e-9  # of its length: a vector of which less is left was in the span of the others
+
+
+@kernel()
+def search_all(
+    P: Any, L: Any, symmetric: bool, careful: bool, base: int, slots: int, values: Any, directions: Any, through: Any
+) -> None:  # fmt: skip
+    """Sweep every great circle of the vectors P (N, D) seen from a base point (-1: none).
+
+    Improves the bests so far: values (slots,), directions (slots, D), through (slots, D - 1). A set S belongs to the slot
+    of its first member, or, if `slots` is 0 or more, to that slot. If `careful`, sums C are made with a remainder, and C C'
+    anew on each arc: close points may have large vectors in L that cancel.
+    """
+    N, D = P.shape
+    S, members = np.arange(D - 2), np.empty(D - 2, np.int64)
+    others = np.empty(N, np.int64)
+    count = 0
+    for j in range(N):
+        if j != base:
+            others[count] = j
+            count += 1
+    while True:
+        for k in range(D - 2):
+            members[k] = others[S[k]]
+        slot = slots if slots >= 0 else members[0]
+        sweep(P, L, symmetric, careful, base, members, True, slot, values, directions, through)
+        k = D - 3
+        while k >= 0 and S[k] == count - (D - 2) + k:
+            k -= 1
+        if k < 0:
+            return
+        S[k] += 1
+        for m in range(k + 1, D - 2):
+            S[m] = S[m - 1] + 1
+
+
+@kernel()
+def climb(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
+    """Climb from each of K neurons with these base points (-1: none), directions (K, D) and kinks, through (K, D - 1).
+
+    All three are replaced by those of the neurons found, `values` (K,) is set to their responses.
+    """
+    D, seen, v = P.shape[1], np.empty(P.shape), np.empty(P.shape[1])
+    for start in range(len(bases)):
+        base, w, kink = bases[start], directions[start], through[start]
+        _look_from(P, base, seen)
+        values[start] = _uphill(seen, L, base, kink, w, v)
+        for _ in range(_STEPS):
+            before = values[start]
+            _uphill(seen, L, base, kink, w, v)
+            if _tangent(seen, kink, -1, w, v) > _FLAT * before:
+                values[start] = _along(seen, L, symmetric, base, kink, -1, w, v, before)
+            for k in range(D - 1):
+                if values[start] > before * (1.0 + _GAIN):
+                    break
+                if kink[k] >= 0:
+                    v[:] = seen[kink[k]]
+                    if _tangent(seen, kink, k, w, v) > 0.0:
+                        values[start] = _along(seen, L, symmetric, base, kink, k, w, v, before)
+            if base >= 0 and not values[start] > before * (1.0 + _GAIN):
+                other, value = _slide(seen, L, w)
+                if value > before * (1.0 + _GAIN):
+                    base, values[start] = other, value
+                    bases[start] = base
+                    kink[:] = -1
+                    _look_from(P, base, seen)
+            if not values[start] > before * (1.0 + _GAIN):
+                break
+
+
+@inner()
+def _look_from(P: Any, base: int, seen: Any) -> None:
+    for j in range(len(P)):
+        for c in range(P.shape[1]):
+            seen[j, c] = P[j, c] - P[base, c] if base >= 0 else P[j, c]
+
+
+@inner()
+def _slide(P: Any, L: Any, w: Any) -> tuple[int, float]:
+    """Find the base point from which the direction w has the largest response, and that response."""
+    N, T = L.shape
+    along, total, weighted = np.empty(N), np.zeros(T), np.zeros(T)
+    for j in range(N):
+        along[j] = _dot(P[j], w)
+    best, place = -1.0, -1
+    for j in np.argsort(-along):
+        square = 0.0
+        for t in range(T):
+            square += (weighted[t] - along[j] * total[t]) ** 2
+        if square > best:
+            best, place = square, j
+        for t in range(T):
+            total[t] += L[j, t]
+            weighted[t] += along[j] * L[j, t]
+    return place, math.sqrt(best)
+
+
+@inner()
+def _uphill(P: Any, L: Any, base: int, kink: Any, w: Any, v: Any) -> float:
+    """Set v to the gradient at w of the response without the points on the kink, and return the response."""
+    (N, D), T = P.shape, L.shape[1]
+    response, active = np.zeros(T), np.zeros(N)
+    for j in range(N):
+        along = _dot(P[j], w)
+        if along > 0.0 and not _taken(j, base, kink, -1):
+            active[j] = 1.0
+            for t in range(T):
+                response[t] += along * L[j, t]
+    value = math.sqrt(_dot(response, response))
+    v[:] = 0.0
+    for j in range(N):
+        if active[j] > 0.0 and value > 0.0:
+            weight = _dot(L[j], response) / value
+            for c in range(D):
+                v[c] += weight * P[j, c]
+    return value
+
+
+@inner()
+def _taken(j: int, base: int, kink: Any, leave: int) -> bool:
+    """Whether the point j takes no part: a base point, or one on the kink other than that at the place `leave`."""
+    taken = j == base
+    for k in range(len(kink)):
+        taken = taken or (j == kink[k] and k != leave)
+    return taken
+
+
+@inner()
+def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
+    """Make v a unit vector at a right angle to w and to the points on the kink but that at the place `leave`.
+
+    Returns how long it was then; 0 if nothing but rounding was left.
+    """
+    D = len(w)
+    length, basis = math.sqrt(_dot(v, v)), np.empty((D + 1, D))
+    basis[0] = w
+    used = 1
+    for k in range(D - 1):
+        if kink[k] >= 0 and k != leave and used < D and _append(P[kink[k]], basis, used) > 0.0:
+            used += 1
+    left = _append(v, basis, used) if used < D else 0.0
+    if not left > _ROUNDING:
+        return 0.0
+    v[:] = basis[used]
+    return left * length
+
+
+@inner()
+def _along(
+    P: Any, L: Any, symmetric: bool, base: int, kink: Any, leave: int, w: Any, v: Any, value: float
+) -> float:  # fmt: skip
+    """Go to the largest response on the great circle through w and v, if it is above `value`; return it, or `value`.
+
+    The circle leaves the point at the place `leave` (-1: none) of the kink, and may meet another one at its maximum.
+    """
+    N, D = P.shape
+    Q = np.zeros((N, 2))
+    for j in range(N):
+        if not _taken(j, base, kink, leave):
+            Q[j, 0], Q[j, 1] = _dot(P[j], w), _dot(P[j], v)
+    if leave >= 0:
+        Q[kink[leave], 0] = 0.0
+    angle, order = np.empty(N), np.empty(N, np.int32)
+    count = switches(Q, angle, order)
+    values, peak, last = np.empty(4 * N + 4), np.empty(4 * N + 4), np.empty(4 * N + 4, np.int64)
+    best = rise(Q, L, symmetric, angle, order, count, True, values, peak, last) - 1
+    if not values[best] > value * (1.0 + _GAIN):
+        return value
+    a, b = math.cos(peak[best]), math.sin(peak[best])
+    for c in range(D):
+        w[c] = a * w[c] + b * v[c]
+    size = math.sqrt(_dot(w, w))
+    for c in range(D):
+        w[c] /= size
+    place = leave
+    if leave >= 0:
+        kink[leave] = -1
+    for k in range(D - 1):
+        if kink[k] < 0:
+            place = k
+    if last[best] >= 0 and place >= 0:
+        kink[place] = last[best]
+    return float(values[best])
+
+
+@inner()
+def sweep(
+    P: Any, L: Any, symmetric: bool, careful: bool, base: int, S: Any, faces: bool, slot: int,
+    values: Any, directions: Any, through: Any,
+) -> None:  # fmt: skip
+    """Sweep the great circle at a right angle to the points S, with or without the faces next to it."""
+    (N, D), T = P.shape, L.shape[1]
+    basis = np.empty((D, D))  # rows: an orthonormal basis of span(P_S), then u and v of the circle
+    if not _complete(P, S, basis):
+        return
+    u, v = basis[D - 2], basis[D - 1]
+    x, y, switch, rows = np.empty(N), np.empty(N), np.empty(N), np.empty(N, np.int64)
+    count = 0
+    for j in range(N):
+        x[j], y[j] = _dot(P[j], u), _dot(P[j], v)
+        taken = j == base
+        for s in S:
+            taken = taken or j == s
+        if taken or (x[j] == 0.0 and y[j] == 0.0):
+            x[j], y[j] = 0.0, 0.0
+            continue
+        theta = math.atan2(x[j] + 0.0, -y[j])
+        switch[count], rows[count] = theta if theta > 0.0 else theta + math.pi, j
+        count += 1
+    order = np.argsort(switch[:count])
+    C, rest, M, w = np.zeros((D, T)), np.zeros((D, T)), np.zeros((D, D)), np.empty(D)
+    sign = np.empty(N)
+    for side in range(1 if symmetric else 2):
+        _begin(P, L, x, y, side, careful, C, rest, M, sign)
+        low = 0.0
+        for k in range(count + 1):
+            high = switch[order[k]] if k < count else math.pi
+            xx, xy, yy = _form(M, u, u), _form(M, u, v), _form(M, v, v)
+            peak = 0.5 * math.atan2(2.0 * xy, xx - yy)
+            if peak < 0.0:
+                peak += math.pi
+            angle, last = (peak, -1) if low < peak < high else (high, rows[order[k]] if k < count else -1)
+            a, b = math.cos(angle), math.sin(angle)
+            square = xx * a * a + 2.0 * xy * a * b + yy * b * b
+            if careful:
+                for c in range(D):
+                    w[c] = a * u[c] + b * v[c]
+                square = _square_at(C, rest, w)
+            if square > values[slot] * values[slot] * (1.0 + 1e-12):
+                turn = 1.0 if side == 0 else -1.0
+                values[slot] = math.sqrt(square)
+                for c in range(D):
+                    directions[slot, c] = turn * (a * u[c] + b * v[c])
+                for c in range(D - 2):
+                    through[slot, c] = S[c]
+                through[slot, D - 2] = last
+            if faces:
+                _faces(P, L, S, basis, C, rest, M, sign, slot, values, directions, through, w)
+            if k < count:
+                j = rows[order[k]]
+                if careful:
+                    sign[j] = -sign[j]
+                    _add(P[j], L[j], sign[j], C, rest)
+                    _gram(C, rest, M)
+                else:
+                    _cross(P[j], L[j], j, C, M, sign)
+            low = high
+
+
+@inner()
+def _faces(
+    P: Any, L: Any, S: Any, basis: Any, C: Any, rest: Any, M: Any, sign: Any, slot: int,
+    values: Any, directions: Any, through: Any, w: Any,
+) -> None:  # fmt: skip
+    """Look for maxima inside the faces next to an arc of the circle: every point of S is on, off or on the kink."""
+    D, m = P.shape[1], len(S)
+    state, gram, part = np.zeros(m, np.int64), np.empty((D, D)), np.empty(C.shape)
+    total = 1
+    for _ in range(m):
+        total *= 3
+    for code in range(1, total):
+        rest, free = code, 0
+        for k in range(m):
+            state[k] = rest % 3  # 0: on the kink, 1: on, 2: off
+            rest //= 3
+            free += state[k] > 0
+        on = False
+        for k in range(m):
+            on = on or state[k] == 1
+        if on:
+            part[:] = C + rest
+            for k in range(m):
+                if state[k] == 1:
+                    for c in range(D):
+                        for t in range(C.shape[1]):
+                            part[c, t] += P[S[k], c] * L[S[k], t]
+            for c in range(D):
+                for e in range(c + 1):
+                    gram[c, e] = _dot(part[c], part[e])
+                    gram[e, c] = gram[c, e]
+        else:
+            gram[:] = M
+        bar = values[slot] * values[slot] * (1.0 + 1e-12)
+        trace = 0.0
+        for c in range(D):
+            trace += gram[c, c]
+        if trace <= bar:
+            continue
+        square = _top(P, S, state, free, basis, gram, w)
+        if square > bar and _belongs(P, S, state, sign, w):
+            values[slot] = math.sqrt(square)
+            directions[slot] = w
+            through[slot] = -1
+            place = 0
+            for k in range(m):
+                if state[k] == 0:
+                    through[slot, place] = S[k]
+                    place += 1
+
+
+@inner()
+def _top(P: Any, S: Any, state: Any, free: int, basis: Any, gram: Any, w: Any) -> float:
+    """Largest eigenvalue of `gram` on the face's subspace; sets w to its unit vector."""
+    D, m = len(w), len(S)
+    size = 2 + free
+    span = np.empty((D, D))  # an orthonormal basis of the points on the kink, then one of the face
+    used = 0
+    for k in range(m):
+        if state[k] == 0:
+            _append(P[S[k]], span, used)
+            used += 1
+    for k in range(D - 1, -1, -1):  # those of the circle first, then what lies in span(P_S)
+        if used < D and _append(basis[k], span, used) > 1e-6:
+            used += 1
+    first = D - size
+    small, vectors = np.empty((size, size)), np.empty((size, size))
+    for a in range(size):
+        for b in range(a + 1):
+            small[a, b] = _form(gram, span[first + a], span[first + b])
+            small[b, a] = small[a, b]
+    best = _jacobi(small, vectors)
+    for c in range(D):
+        w[c] = 0.0
+        for a in range(size):
+            w[c] += vectors[a, best] * span[first + a, c]
+    return small[best, best]
+
+
+@inner()
+def _belongs(P: Any, S: Any, state: Any, sign: Any, w: Any) -> bool:
+    """Whether w or -w lies in the face; turns w so that it does."""
+    for turn in (1.0, -1.0):
+        inside = True
+        for k in range(len(S)):
+            if state[k] > 0:
+                value = turn * _dot(P[S[k]], w)
+                inside = inside and (value > 0.0 if state[k] == 1 else value < 0.0)
+        j = 0
+        while inside and j < len(sign):
+            inside = sign[j] == 0.0 or turn * sign[j] * _dot(P[j], w) > 0.0
+            j += 1
+        if inside:
+            for c in range(len(w)):
+                w[c] *= turn
+            return True
+    return False
+
+
+@inner()
+def _begin(
+    P: Any, L: Any, x: Any, y: Any, side: int, careful: bool, C: Any, rest: Any, M: Any, sign: Any
+) -> None:  # fmt: skip
+    """Set C (with a remainder, if `careful`), M = C C' and the signs of w.p_j for directions just after angle 0 (or pi).
+
+    The sign 0 means that a point takes no part.
+    """
+    D, T = C.shape
+    C[:], rest[:] = 0.0, 0.0
+    for j in range(len(P)):
+        if x[j] == 0.0 and y[j] == 0.0:
+            sign[j] = 0.0
+            continue
+        positive = x[j] > 0.0 or (x[j] == 0.0 and y[j] > 0.0)
+        sign[j] = 1.0 if positive == (side == 0) else -1.0
+        if sign[j] > 0.0 and careful:
+            _add(P[j], L[j], 1.0, C, rest)
+        elif sign[j] > 0.0:
+            for c in range(D):
+                for t in range(T):
+                    C[c, t] += P[j, c] * L[j, t]
+    _gram(C, rest, M)
+
+
+@inner()
+def _gram(C: Any, rest: Any, M: Any) -> None:
+    """Set M to C C'."""
+    for c in range(len(C)):
+        for e in range(c + 1):
+            total = 0.0
+            for t in range(C.shape[1]):
+                total += (C[c, t] + rest[c, t]) * (C[e, t] + rest[e, t])
+            M[c, e], M[e, c] = total, total
+
+
+@inner()
+def _add(p: Any, vector: Any, sign: float, C: Any, rest: Any) -> None:
+    """Add a product to C, what rounding leaves of it to the rest."""
+    for c in range(len(p)):
+        for t in range(len(vector)):
+            term, lost = product(sign * p[c], vector[t])
+            C[c, t], more = sum_of(C[c, t], term)
+            rest[c, t] += more + lost
+
+
+@inner()
+def _square_at(C: Any, rest: Any, w: Any) -> float:
+    """||C'w||^2."""
+    total = 0.0
+    for t in range(C.shape[1]):
+        value, left = 0.0, 0.0
+        for c in range(len(w)):
+            term, lost = product(w[c], C[c, t])
+            value, more = sum_of(value, term)
+            left += more + (lost + w[c] * rest[c, t])
+        total += (value + left) ** 2
+    return total
+
+
+@inner(fastmath={"reassoc", "contract"})
+def _cross(p: Any, vector: Any, j: int, C: Any, M: Any, sign: Any) -> None:
+    """Switch the point p on or off."""
+    D, T = C.shape
+    step, square = -sign[j], 0.0
+    sign[j] = step
+    for t in range(T):
+        square += vector[t] * vector[t]
+    along = np.empty(D)
+    for c in range(D):
+        along[c] = 0.0
+        for t in range(T):
+            along[c] += C[c, t] * vector[t]
+    for c in range(D):
+        for t in range(T):
+            C[c, t] += step * p[c] * vector[t]
+    for c in range(D):
+        for e in range(D):
+            M[c, e] += step * (p[c] * along[e] + along[c] * p[e]) + square * p[c] * p[e]
+
+
+@inner()
+def _complete(P: Any, S: Any, basis: Any) -> bool:
+    """Fill the rows of `basis` with orthonormal vectors, the first of them spanning P_S; False if P_S is dependent."""
+    D = basis.shape[1]
+    used = 0
+    for s in S:
+        if _append(P[s], basis, used) < 1e-12:
+            return False
+        used += 1
+    axis = np.empty(D)
+    while used < D:
+        longest, best = -1.0, 0
+        for c in range(D):
+            left = 1.0
+            for k in range(used):
+                left -= basis[k, c] * basis[k, c]
+            if left > longest:
+                longest, best = left, c
+        axis[:] = 0.0
+        axis[best] = 1.0
+        _append(axis, basis, used)
+        used += 1
+    return True
+
+
+@inner()
+def _append(p: Any, basis: Any, used: int) -> float:
+    """Add a row to an orthonormal basis: p without its part in the span. Returns how long that was relative to p."""
+    D = basis.shape[1]
+    length = math.sqrt(_dot(p, p))
+    if length == 0.0:
+        return 0.0
+    for c in range(D):
+        basis[used, c] = p[c] / length
+    for k in range(2 * used):
+        along = _dot(basis[used], basis[k % used])
+        for c in range(D):
+            basis[used, c] -= along * basis[k % used, c]
+    left = math.sqrt(_dot(basis[used], basis[used]))
+    if left > 0.0:
+        for c in range(D):
+            basis[used, c] /= left
+    return left
+
+
+@inner(fastmath={"reassoc", "contract"})
+def _dot(u: Any, v: Any) -> float:
+    total = 0.0
+    for k in range(len(u)):
+        total += u[k] * v[k]
+    return total
+
+
+@inner()
+def _form(M: Any, u: Any, v: Any) -> float:
+    total = 0.0
+    for c in range(len(u)):
+        total += u[c] * _dot(M[c], v)
+    return total
+
+
+@inner()
+def _jacobi(M: Any, V: Any) -> int:
+    """Diagonalise the symmetric matrix M by rotations, V its eigenvectors as columns; return the place of the largest."""
+    n = len(M)
+    V[:] = 0.0
+    for a in range(n):
+        V[a, a] = 1.0
+    for _ in range(_SWEEPS):
+        off, whole = 0.0, 0.0
+        for a in range(n):
+            whole += M[a, a] * M[a, a]
+            for b in range(a):
+                off += M[a, b] * M[a, b]
+        if off <= 1e-30 * whole:
+            break
+        for a in range(1, n):
+            for b in range(a):
+                if M[a, b] == 0.0:
+                    continue
+                tau = 0.5 * (M[b, b] - M[a, a]) / M[a, b]
+                t = (1.0 if tau >= 0.0 else -1.0) / (abs(tau) + math.sqrt(1.0 + tau * tau))
+                c = 1.0 / math.sqrt(1.0 + t * t)
+                s = t * c
+                for k in range(n):
+                    M[k, a], M[k, b] = c * M[k, a] - s * M[k, b], s * M[k, a] + c * M[k, b]
+                for k in range(n):
+                    M[a, k], M[b, k] = c * M[a, k] - s * M[b, k], s * M[a, k] + c * M[b, k]
+                for k in range(n):
+                    V[k, a], V[k, b] = c * V[k, a] - s * V[k, b], s * V[k, a] + c * V[k, b]
+    best = 0
+    for a in range(1, n):
+        if M[a, a] > M[best, best]:
+            best = a
+    return best

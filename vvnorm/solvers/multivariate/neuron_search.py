@@ -1,0 +1,334 @@
+"""Points, the neurons over them, and the search for those that respond most to a dual array.
+
+With a free bias a neuron's response is largest where its kink passes through a point: relu(w.(x - x_i)). With the bias
+inside the norm it is relu(w.x + b) with ||(w, b)|| = 1, that is relu(w.p) for the lifted point p = (x, 1). Both are one
+search: for unit vectors w and vectors p_j, seen from each base point or as they are.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from vvnorm.data import Array
+from vvnorm.network import row_norms
+from vvnorm.solvers.multivariate import exact_search as faces
+from vvnorm.solvers.multivariate import plane, plane_careful
+
+_APART = 1e-6  # neurons with kinks through the same points whose unit vectors differ by less are one
+_JITTER = 1e-11  # relative: points are moved by that much before cells are enumerated, which need general position
+_EXACT = 1e9  # of `work`, for an exact search that counts as affordable: some ten seconds
+_CLIMBS = 1  # climbs for each base point from random neurons, where the search is not exact
+_BATCH = 32  # of them, and as many from hints, before it is looked at whether they have found enough
+_ENOUGH = 32  # neurons that respond by more than is asked for
+_JITTER_BETWEEN = 1e-8  # of the distance to the nearest point: they are moved by that much at most
+_CLOSE = 1e-4  # of the points' radius: if points are closer than that, sums are made in twice the digits
+_NEGLIGIBLE = 1e-9  # relative to its point's distance: w.p that is 0 but for rounding
+
+
+class OutOfTime(Exception):
+    """A search that was to be exact has met its deadline."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neurons:
+    """K neurons.
+
+    Attributes
+    ----------
+    w : (K, D) array
+        Unit vectors.
+    anchor : (K,) array of int
+        The point that the kink passes through by definition; -1 for lifted points.
+    through : (K, D - 1) array of int
+        Further points on the kink; -1 = none.
+    """
+
+    w: Array
+    anchor: NDArray[np.int64]
+    through: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.w)
+
+    def __getitem__(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> "Neurons":
+        return Neurons(self.w[rows], self.anchor[rows], self.through[rows])
+
+    @staticmethod
+    def joined(parts: "Sequence[Neurons]") -> "Neurons":
+        """All neurons of several sets."""
+        return Neurons(
+            np.vstack([part.w for part in parts]),
+            np.concatenate([part.anchor for part in parts]),
+            np.vstack([part.through for part in parts]),
+        )
+
+
+class Cloud:
+    """N points as vectors in R^D, and the search over the neurons on them.
+
+    Parameters
+    ----------
+    P : (N, D) array
+        Points, or lifted points.
+    anchored : bool
+        Whether biases are free, so that kinks pass through points.
+    symmetric : bool
+        Whether affine functions are free, so that w and -w are one neuron.
+    rng : numpy.random.Generator
+        For searches that are not exact.
+    climb : bool
+        Whether no search is exact in three and more dimensions, even where that is affordable.
+    """
+
+    def __init__(
+        self, P: Array, anchored: bool, symmetric: bool, rng: np.random.Generator, *, climb: bool = False
+    ) -> None:  # fmt: skip
+        self.P, self.anchored, self.symmetric, self._rng = np.ascontiguousarray(P), anchored, symmetric, rng
+        N, self.dimension = P.shape
+        self._climbs = climb and self.dimension > 2
+        self._bases = np.sort(np.unique(P, axis=0, return_index=True)[1]) if anchored else np.array([-1])
+        self._planar = P if self.dimension == 2 else np.column_stack([P[:, :1], np.zeros(N)])
+        far = np.minimum(_JITTER * np.max(np.abs(P), initial=0.0), _JITTER_BETWEEN * self._nearest)
+        self._moved = np.ascontiguousarray(P + far[:, None] * np.random.default_rng(0).standard_normal(P.shape))
+
+    @cached_property
+    def close(self) -> bool:
+        """Whether some points are so close to each other that it matters to the accuracy of sums."""
+        return float(np.min(self._nearest)) < _CLOSE * float(np.max(np.ptp(self.P, axis=0)))
+
+    @cached_property
+    def _nearest(self) -> Array:
+        """Distance of each point (N,) from the nearest other one; infinite if there is none."""
+        points, group = np.unique(self.P, axis=0, return_inverse=True)
+        distance: Array = np.full(len(points), np.inf)
+        if len(points) > 1:
+            distance = cKDTree(points).query(points, k=2)[0][:, 1]
+        return distance[group.ravel()]
+
+    # --- values ---
+
+    def features(self, neurons: Neurons) -> Array:
+        """relu(w.p) for all points and neurons, (N, K); exactly 0 where the kink passes."""
+        values = self._arguments(neurons, np.arange(len(self.P))) if self.close else self.P @ neurons.w.T
+        if self.anchored and not self.close:
+            values -= np.einsum("kd,kd->k", self.P[neurons.anchor], neurons.w)
+        if self.anchored:
+            values[neurons.anchor, np.arange(len(neurons))] = 0.0
+        for column in neurons.through.T:
+            on = np.flatnonzero(column >= 0)
+            values[column[on], on] = 0.0
+        features: Array = np.maximum(values, 0.0)
+        return features
+
+    def rises(self, neurons: Neurons, start: NDArray[np.intp], stop: NDArray[np.intp]) -> Array:
+        """By how much neurons rise from some points to others, (len(start), K), accurately also if those are close."""
+        if not self.close:
+            features = self.features(neurons)
+            return np.asarray(features[stop] - features[start])
+        before, after = self._arguments(neurons, start), self._arguments(neurons, stop)
+        rises = np.maximum(after, 0.0) - np.maximum(before, 0.0)
+        # Where a neuron is on at both ends, differences of points are exact if those are close, and arguments are not.
+        along = (self.P[stop] - self.P[start]) @ neurons.w.T
+        accurate: Array = np.where((before > 0) & (after > 0), along, rises)
+        return accurate
+
+    def _arguments(self, neurons: Neurons, rows: NDArray[np.intp]) -> Array:
+        """w.p for some points and all neurons, (len(rows), K), by the difference to the nearest point on the kink."""
+        values, nearest = self.P[rows] @ neurons.w.T, np.full((len(rows), len(neurons)), np.inf)
+        for column in (*([neurons.anchor] if self.anchored else []), *neurons.through.T):
+            on = np.flatnonzero(column >= 0)
+            distance, value = np.zeros((2, len(rows), len(on)))
+            for p, w in zip(self.P.T, neurons.w.T, strict=True):
+                difference = p[rows][:, None] - p[column[on]]
+                distance += difference * difference
+                value += difference * w[on]
+            closer = distance < nearest[:, on]
+            nearest[:, on] = np.where(closer, distance, nearest[:, on])
+            values[:, on] = np.where(closer, value, values[:, on])
+        return values
+
+    # --- search ---
+
+    def work(self, outputs: int) -> float:
+        """Multiplications that one exact search takes, roughly."""
+        N, D = self.P.shape
+        if D <= 2:
+            return 6.0 * len(self._bases) * N * outputs
+        circles = len(self._bases) * math.comb(max(N - 1, 0), D - 2)
+        return 3.0 ** (D - 2) * circles * N * (2 * D * outputs + D**3)
+
+    def exact(self, outputs: int) -> bool:
+        """Whether an exact search is affordable, and wanted."""
+        return not self._climbs and self.work(outputs) <= _EXACT
+
+    def random(self, each: int) -> Neurons:
+        """Random neurons, so many for each base point (or point)."""
+        N, D = self.P.shape
+        anchor = np.repeat(self._bases, each) if self.anchored else np.full(N * each, -1)
+        w = self._rng.standard_normal((len(anchor), D))
+        if not self.anchored:  # kinks through the points rather than far from all of them
+            other = np.repeat(self.P, each, axis=0)
+            w -= other * (np.einsum("kd,kd->k", w, other) / np.einsum("kd,kd->k", other, other))[:, None]
+        w /= np.maximum(row_norms(w), 1e-300)[:, None]
+        return Neurons(w, anchor, np.full((len(anchor), D - 1), -1))
+
+    def through_pairs(self, each: int) -> Neurons:
+        """Neurons on anchored points in the plane whose kinks pass through two of them: all, or about so many a point."""
+        i, j = (self._bases[side] for side in np.triu_indices(len(self._bases), 1))
+        if len(i) > each * len(self._bases):
+            some = np.sort(self._rng.choice(len(i), each * len(self._bases), replace=False))
+            i, j = i[some], j[some]
+        step = self.P[j] - self.P[i]
+        w = np.column_stack([-step[:, 1], step[:, 0]]) / row_norms(step)[:, None]
+        one = Neurons(w, i, j[:, None])
+        return one if self.symmetric else Neurons.joined([one, Neurons(-w, i, j[:, None])])
+
+    def search(
+        self,
+        dual: Array,
+        *,
+        exact: bool,
+        hints: Neurons | None = None,
+        bar: float = np.inf,
+        deadline: float = np.inf,
+    ) -> tuple[Neurons, Array]:
+        """Find neurons that respond much to a dual array.
+
+        Parameters
+        ----------
+        dual : (N, R) array
+            Orthogonal to what is free.
+        exact : bool
+            Whether the best neuron of all must be among them.
+        hints : Neurons, optional
+            Neurons that responded much to a similar array: where climbing starts.
+        bar : float
+            Climbing ends early when many neurons are found that respond by more.
+        deadline : float
+            Of an exact search in three and more dimensions: value of time.monotonic().
+
+        Returns
+        -------
+        Neurons, and the norms of their responses; of an exact search at most one for each base point (or first point on
+        the kink). A kink may be there several times, and miss its points by rounding: see `distinct`, `straightened`.
+
+        Raises
+        ------
+        OutOfTime
+        """
+        L = np.ascontiguousarray(dual)
+        if self.dimension <= 2:
+            return self._search_plane(L)
+        found = self.straightened(self._search_faces(L, deadline) if exact else self._climb(L, hints, bar))
+        return found, row_norms(self.features(found).T @ L)
+
+    def _search_plane(self, L: Array) -> tuple[Neurons, Array]:
+        N = len(self.P)
+        if self.anchored:
+            values, w, through = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
+            kernel = plane_careful if self.close else plane
+            kernel.around(self._planar, L, self.symmetric, *self._switches, values, w, through)
+            rows, anchor = self._bases, self._bases
+        else:
+            room = 4 * N + 4
+            values, w, through = np.empty(room), np.empty((room, 2)), np.empty(room, np.int64)
+            count = plane.along(self._planar, L, self.symmetric, values, w, through)
+            rows, anchor = np.arange(count), np.full(count, -1)
+        D = self.dimension
+        if D == 1:  # the second coordinate is 0 for all points: directions are w = 1 and w = -1
+            rows, anchor = rows[np.abs(w[rows, 0]) > 0.5], anchor[np.abs(w[rows, 0]) > 0.5]
+            return Neurons(np.sign(w[rows, :1]), anchor, np.empty((len(rows), 0), np.int64)), values[rows]
+        return Neurons(w[rows], anchor, through[rows, None]), values[rows]
+
+    @cached_property
+    def _switches(self) -> tuple[Array, NDArray[np.int32], NDArray[np.int64]]:
+        """Sorted angles at which points are switched, seen from each point: they do not depend on the dual array."""
+        N = len(self.P)
+        angle, order, count = np.empty((N, N)), np.empty((N, N), np.int32), np.empty(N, np.int64)
+        plane.prepare(self._planar, angle, order, count)
+        return angle, order, count
+
+    def _search_faces(self, L: Array, deadline: float) -> Neurons:
+        values, w, through = self._slots()
+        for base in self._bases:
+            if time.monotonic() > deadline:
+                raise OutOfTime
+            slot = base if self.anchored else -1
+            faces.search_all(self._seen_from(base), L, self.symmetric, self.close, base, slot, values, w, through)
+        return self._found(values, w, through)
+
+    def _climb(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
+        """Climb from random neurons, and from those of `hints` that respond most, until enough exceed the bar."""
+        starts = [self.random(_CLIMBS)]
+        if hints is not None:
+            most = np.argsort(-row_norms(self.features(hints).T @ L), kind="stable")[: len(starts[0])]
+            starts.append(hints[most])
+        found, above = [], 0
+        for first in range(0, len(starts[0]), _BATCH):
+            batch = Neurons.joined([part[first : first + _BATCH] for part in starts])
+            values, anchor, w, through = np.empty(len(batch)), batch.anchor.copy(), batch.w.copy(), batch.through.copy()
+            faces.climb(self._moved, L, self.symmetric, anchor, values, w, through)
+            found.append(Neurons(w, anchor, through)[values > 0])
+            above += int(np.sum(values > bar))
+            if above >= _ENOUGH:
+                break
+        return Neurons.joined(found)
+
+    def _slots(self) -> tuple[Array, Array, NDArray[np.int64]]:
+        N, D = self.P.shape
+        return np.zeros(N), np.zeros((N, D)), np.full((N, D - 1), -1)
+
+    def _found(self, values: Array, w: Array, through: NDArray[np.int64]) -> Neurons:
+        rows = np.flatnonzero(values > 0)
+        anchor = rows if self.anchored else np.full(len(rows), -1)
+        return Neurons(w[rows], anchor, through[rows])
+
+    def _seen_from(self, base: int) -> Array:
+        return self._moved - self._moved[base] if base >= 0 else self._moved
+
+    def straightened(self, neurons: Neurons) -> Neurons:
+        """Put kinks through their points exactly: those points were moved a little, or angles were rounded."""
+        w, through = neurons.w.copy(), neurons.through.copy()
+        bent = np.flatnonzero(np.any(through >= 0, axis=1))
+        if self.dimension == 2:
+            p = self.P[through[bent, 0]] - (self.P[neurons.anchor[bent]] if self.anchored else 0.0)
+            across = np.column_stack([-p[:, 1], p[:, 0]])
+            w[bent] = across * np.copysign(1 / row_norms(p), np.einsum("kd,kd->k", across, w[bent]))[:, None]
+            return Neurons(w, neurons.anchor, through)
+        for k in bent:
+            points = through[k][through[k] >= 0]
+            p = self._along_kink(neurons.anchor[k], points)
+            w[k] -= np.linalg.lstsq(p, p @ w[k], rcond=1e-6)[0]
+            w[k] /= math.sqrt(w[k] @ w[k])
+            missed = np.abs(p @ w[k]) > _NEGLIGIBLE
+            if missed.any():
+                through[k][np.isin(through[k], points[missed])] = -1
+        return Neurons(w, neurons.anchor, through)
+
+    def _along_kink(self, anchor: int, points: NDArray[np.int64]) -> Array:
+        """Unit vectors to points on a kink, each from the nearest one before it (or from the origin)."""
+        on = [self.P[anchor]] if self.anchored else [np.zeros(self.dimension)]
+        vectors = np.empty((len(points), self.dimension))
+        for k, point in enumerate(points):
+            away = self.P[point] - np.array(on)
+            distance = row_norms(away)
+            vectors[k] = away[np.argmin(distance)] / max(float(np.min(distance)), 1e-300)
+            on.append(self.P[point])
+        return vectors
+
+    def distinct(self, neurons: Neurons) -> Neurons:
+        """Drop repeats: a kink through two points is found from both."""
+        kink = np.sort(np.column_stack([neurons.anchor, neurons.through]), axis=1)
+        incomplete = np.sum(kink >= 0, axis=1) < self.dimension - (0 if self.anchored else 1)
+        largest = np.argmax(np.abs(neurons.w), axis=1)[:, None]
+        side = np.take_along_axis(np.sign(neurons.w), largest, axis=1)
+        # Points determine a kink, up to its side, if there are enough of them.
+        w = np.where(incomplete[:, None], np.round(neurons.w * (side if self.symmetric else 1.0) / _APART), 0.0)
+        key = np.column_stack([kink, 0 * side if self.symmetric else side, w])
+        return neurons[np.sort(np.unique(key, axis=0, return_index=True)[1])]

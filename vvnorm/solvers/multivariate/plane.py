@@ -1,0 +1,175 @@
+"""The neurons that respond most to a dual array, exactly, for points in the plane.
+
+For a base point the lines w.p_j = 0 cut the circle of directions w into arcs, p_j being the other points seen from it. On
+an arc the response sum_j Lambda_j relu(w.p_j) is C'w with one matrix C, and C changes by a product of two vectors from
+arc to arc. So is C C', of which ||C'w|| needs no more than three entries, and the largest response on the arc is at its
+top eigenvector or at an end. All base points together take O(N^2 (T + log N)).
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vvnorm._internal.jit import inner, kernel
+
+
+@inner()
+def switches(P: Any, angle: Any, order: Any) -> int:
+    """Sort the angles at which the vectors P (N, 2) are switched: at a right angle to them, above 0 and up to pi.
+
+    Sets `angle` and `order` (which vector) and returns how many there are; vectors p = 0 take no part.
+    """
+    count = 0
+    theta = np.empty(len(P))
+    for j in range(len(P)):
+        if P[j, 0] != 0.0 or P[j, 1] != 0.0:
+            theta[count] = math.atan2(P[j, 0] + 0.0, -P[j, 1])
+            if theta[count] <= 0.0:  # what switches at 0 has done so just after it
+                theta[count] += math.pi
+            order[count] = j
+            count += 1
+    sorting = np.argsort(theta[:count])
+    rows = order[:count].copy()
+    for k in range(count):
+        angle[k], order[k] = min(theta[sorting[k]], math.pi), rows[sorting[k]]
+    return count
+
+
+@kernel()
+def prepare(X: Any, angle: Any, order: Any, count: Any) -> None:
+    """Do `switches` for the vectors from each of the points X (N, 2) to all: (N, N), (N, N) and (N,) arrays."""
+    P = np.empty((len(X), 2))
+    for i in range(len(X)):
+        _differences(X, i, P)
+        count[i] = switches(P, angle[i], order[i])
+
+
+@kernel()
+def around(
+    X: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: Any, values: Any, directions: Any, through: Any
+) -> None:  # fmt: skip
+    """Find the neuron of largest response with its kink through each of the points X (N, 2); L is (N, T).
+
+    `angle`, `order` and `count` are those of `prepare`. Sets `values` (N,) to the response, `directions` (N, 2) to w,
+    `through` (N,) to a second point on its kink or -1. If `symmetric`, w and -w respond alike and one is looked at.
+    """
+    N = len(X)
+    P = np.empty((N, 2))
+    value, peak, other = np.empty(4 * N + 4), np.empty(4 * N + 4), np.empty(4 * N + 4, np.int64)
+    for i in range(N):
+        _differences(X, i, P)
+        best = rise(P, L, symmetric, angle[i], order[i], count[i], True, value, peak, other) - 1
+        values[i], through[i] = value[best], other[best]
+        directions[i, 0], directions[i, 1] = math.cos(peak[best]), math.sin(peak[best])
+
+
+@kernel()
+def along(P: Any, L: Any, symmetric: bool, values: Any, directions: Any, through: Any) -> int:
+    """Do the same for vectors P (N, 2) as they are, w.p being a neuron's argument; return the number of local maxima.
+
+    The arrays have room for 4 N + 4 of them: the best of each arc and of each of its ends.
+    """
+    angle, order = np.empty(len(P)), np.empty(len(P), np.int32)
+    count = switches(P, angle, order)
+    peak = np.empty(len(values))
+    found = rise(P, L, symmetric, angle, order, count, False, values, peak, through)
+    for k in range(found):
+        directions[k, 0], directions[k, 1] = math.cos(peak[k]), math.sin(peak[k])
+    return found
+
+
+@inner()
+def _differences(X: Any, i: int, P: Any) -> None:
+    for j in range(len(X)):
+        P[j, 0], P[j, 1] = X[j, 0] - X[i, 0], X[j, 1] - X[i, 1]
+
+
+@inner()
+def rise(
+    P: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: int, rising: bool,
+    values: Any, angles: Any, through: Any,
+) -> int:  # fmt: skip
+    """List the maxima over the arcs and the responses at their ends; if `rising`, only those above all before.
+
+    An arc whose largest eigenvalue is below the best so far is passed over in that case.
+    """
+    found, best = 0, -1.0
+    C = np.empty((2, L.shape[1]))
+    for side in range(1 if symmetric else 2):
+        turn = math.pi * side
+        xx, xy, yy = _begin(P, L, side, C)
+        low = 0.0
+        for k in range(count + 1):
+            high = angle[k] if k < count else math.pi
+            half = 0.5 * (xx - yy)
+            top = 0.5 * (xx + yy) + math.sqrt(half * half + xy * xy)
+            if top > best:
+                peak = 0.5 * math.atan2(2.0 * xy, xx - yy)
+                if peak < 0.0:
+                    peak += math.pi
+                if low < peak < high:
+                    values[found], angles[found], through[found] = math.sqrt(max(top, 0.0)), peak + turn, -1
+                    found += 1
+                    best = top if rising else best
+                for end in range(2):
+                    theta = low if end == 0 else high
+                    if end == 0 and k > 0:  # the end of the arc before
+                        continue
+                    x, y = math.cos(theta), math.sin(theta)
+                    square = max(xx * x * x + 2.0 * xy * x * y + yy * y * y, 0.0)
+                    if square > best:
+                        values[found], angles[found] = math.sqrt(square), theta + turn
+                        through[found] = order[k] if end == 1 and k < count else -1
+                        found += 1
+                        best = square if rising else best
+            if k < count:
+                xx, xy, yy = _cross(P, L, order[k], side, C, xx, xy, yy)
+            low = high
+    return found
+
+
+@inner()
+def _active(x: float, y: float, side: int) -> bool:
+    """Whether a neuron with direction just after angle 0 (or pi) is active at (x, y)."""
+    positive = x > 0.0 or (x == 0.0 and y > 0.0)
+    return positive if side == 0 else not positive
+
+
+@inner(fastmath={"reassoc", "contract"})
+def _begin(P: Any, L: Any, side: int, C: Any) -> tuple[float, float, float]:
+    """Set C (2, T) for directions just after angle 0 (or pi); return the entries xx, xy, yy of C C'."""
+    C[:] = 0.0
+    for j in range(len(P)):
+        x, y = P[j, 0], P[j, 1]
+        if (x != 0.0 or y != 0.0) and _active(x, y, side):
+            for t in range(C.shape[1]):
+                C[0, t] += x * L[j, t]
+                C[1, t] += y * L[j, t]
+    xx, xy, yy = 0.0, 0.0, 0.0
+    for t in range(C.shape[1]):
+        xx += C[0, t] * C[0, t]
+        xy += C[0, t] * C[1, t]
+        yy += C[1, t] * C[1, t]
+    return xx, xy, yy
+
+
+@inner(fastmath={"reassoc", "contract"}, inline="always")
+def _cross(
+    P: Any, L: Any, j: int, side: int, C: Any, xx: float, xy: float, yy: float
+) -> tuple[float, float, float]:  # fmt: skip
+    """Update C and C C' where the point j is switched on or off."""
+    sign = -1.0 if _active(P[j, 0], P[j, 1], side) else 1.0
+    x, y = sign * P[j, 0], sign * P[j, 1]
+    along_x, along_y, square = 0.0, 0.0, 0.0
+    for t in range(L.shape[1]):
+        along_x += C[0, t] * L[j, t]
+        along_y += C[1, t] * L[j, t]
+        square += L[j, t] * L[j, t]
+    for t in range(L.shape[1]):
+        C[0, t] += x * L[j, t]
+        C[1, t] += y * L[j, t]
+    xx += x * (2.0 * along_x + square * x)
+    xy += x * along_y + y * along_x + square * x * y
+    yy += y * (2.0 * along_y + square * y)
+    return xx, xy, yy

@@ -1,0 +1,320 @@
+"""From data to the reduced problem over a cloud of vectors, and back to a network and a dual array.
+
+Exact reductions: equal inputs become one point with summed weights and averaged labels; points are taken in coordinates
+of their affine hull, in units of powers of two; affine functions are eliminated by an orthonormal basis of what they
+leave, for each pattern of present labels and weights; outputs are rotated to as few as the labels span, which changes no
+norm.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork
+from vvnorm.solvers.multivariate.column_generation import Pattern, Squares
+from vvnorm.solvers.multivariate.neuron_search import Cloud, Neurons
+from vvnorm.solvers.multivariate.slopes import Slopes, orthogonal_complement
+from vvnorm.tolerances import EPS, FLAT, LABEL_ROUNDING
+
+_SMALL = 1e-8  # part of the largest output's size: below it, an output's digits are of another kind than its rounding
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What is free and what is penalised.
+
+    Attributes
+    ----------
+    skip : bool
+        Whether networks may have a skip connection.
+    penalise_bias : bool
+        Whether the cost of a neuron is ||(w, b)|| ||v||.
+    """
+
+    skip: bool = True
+    penalise_bias: bool = False
+
+
+class Points:
+    """Distinct inputs, and coordinates for them.
+
+    Parameters
+    ----------
+    X : (N, d) array
+        Inputs; repeats allowed.
+    convention : Convention
+    seed : int
+        Of searches that are not exact.
+    merge : bool
+        Whether equal inputs become one point.
+    climb : bool
+        See `Cloud`.
+    """
+
+    def __init__(
+        self, X: Array, convention: Convention, seed: int = 0, *, merge: bool = True, climb: bool = False
+    ) -> None:  # fmt: skip
+        self.convention, self.seed, self.all, self._climb = convention, seed, X, climb
+        if merge:
+            _, first, group = np.unique(X, axis=0, return_index=True, return_inverse=True)
+        else:
+            first = group = np.arange(len(X))
+        order = np.argsort(first)  # distinct points in the order of their first rows
+        place = np.empty(len(order), dtype=np.intp)
+        place[order] = np.arange(len(order))
+        self.first, self.group = first[order], place[group.ravel()]
+        self.X: Array = X[self.first]
+        self._vectors()
+
+    def _vectors(self) -> None:
+        """Coordinates: rows of X - centre (or of (X, 1)) are unit * P axes'."""
+        if self.convention.penalise_bias:
+            self.centre = np.zeros(self.X.shape[1] + 1)
+            vectors = np.column_stack([self.X, np.ones(len(self.X))])
+        else:
+            self.centre = self.X.min(axis=0) / 2 + self.X.max(axis=0) / 2
+            vectors = self.X - self.centre
+        self.unit = _power_of_two(float(np.max(np.abs(vectors), initial=0.0)))
+        vectors = vectors / self.unit
+        _, s, axes = np.linalg.svd(vectors - (0.0 if self.convention.penalise_bias else vectors.mean(axis=0)))
+        rank = max(1, int(np.sum(s > FLAT * len(vectors) * s[0])))
+        full = rank == vectors.shape[1]
+        self.axes: Array = np.eye(rank) if full else axes[:rank].T
+        self.P: Array = vectors if full else vectors @ self.axes
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    @property
+    def merged(self) -> bool:
+        """Whether some inputs became one point."""
+        return len(self.X) < len(self.all)
+
+    @property
+    def flat(self) -> bool:
+        """Whether the inputs lie in an affine subspace (up to rounding), and one with coordinates of its own."""
+        return not self.convention.penalise_bias and len(self) > 1 and self.axes.shape[1] < self.X.shape[1]
+
+    @property
+    def coordinates(self) -> Array:
+        """All inputs in coordinates of their affine hull, (N_all, r): rows of X are centre + coordinates axes'."""
+        inside: Array = (self.P * self.unit)[self.group]
+        return inside
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        """The vectors, for the search."""
+        free = self.convention
+        return Cloud(self.P, not free.penalise_bias, free.skip, np.random.default_rng(self.seed), climb=self._climb)
+
+    @cached_property
+    def affine(self) -> Array:
+        """Values (N, q) of functions that span the free ones: constants, and linear ones with a skip connection."""
+        ones = np.ones((len(self), 1))
+        if not self.convention.skip:
+            return ones
+        return np.hstack([ones, (self.X - self._middle) / self.unit])
+
+    @cached_property
+    def complement(self) -> Array:
+        """Orthonormal basis (N, n) of what the free functions leave."""
+        return orthogonal_complement(self.affine)
+
+    @cached_property
+    def _middle(self) -> Array:
+        return self.X.min(axis=0) / 2 + self.X.max(axis=0) / 2
+
+    def summed(self, rows: Array) -> Array:
+        """Sums over equal inputs of an array (N_all, ...)."""
+        total = np.zeros((len(self), *rows.shape[1:]))
+        np.add.at(total, self.group, rows)
+        return total
+
+    def directions(self, neurons: Neurons) -> tuple[Array, Array]:
+        """W (K, d) and b (K,) in the caller's coordinates; ||w|| = 1, or ||(w, b)|| = 1."""
+        w = neurons.w @ self.axes.T
+        if self.convention.penalise_bias:
+            return w[:, :-1], w[:, -1]
+        return w, -np.einsum("kd,kd->k", w, self.X[neurons.anchor])
+
+    def free_part(self, coefficients: Array) -> tuple[Array, Array]:
+        """A (T, d) and c (T,) from coefficients (q, T) of `affine`."""
+        T, d = coefficients.shape[1], self.X.shape[1]
+        if not self.convention.skip:
+            return np.zeros((T, d)), coefficients[0]
+        A = coefficients[1:].T / self.unit
+        return A, coefficients[0] - A @ self._middle
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """A weighted least-squares (or interpolation) problem on points, and its reduced form.
+
+    Attributes
+    ----------
+    points : Points
+    weights : (N, T) array
+        Non-negative; 0 = no label.
+    labels : (N, T) array
+        Anything where the weight is 0.
+    lam : float
+        0 for interpolation.
+    constant : float
+        Added to the objective.
+    limits : (N, T) array, optional
+        Where finite, the loss grows linearly with this slope as soon as its own is as large (Huber's loss). For lam > 0.
+    """
+
+    points: Points
+    weights: Array
+    labels: Array
+    lam: float
+    constant: float = 0.0
+    limits: Array | None = None
+
+    def at(self, lam: float) -> "Reduction":
+        """The same for another lam, without what does not depend on it being computed again. There must be no limits."""
+        assert self.limits is None
+        other = replace(self, lam=lam)
+        other.__dict__.update(label_unit=self.label_unit, weight_unit=self.weight_unit, _patterns=self._patterns)
+        return other
+
+    @cached_property
+    def present(self) -> NDArray[np.bool_]:
+        """Where there are labels."""
+        return self.weights > 0
+
+    @cached_property
+    def label_unit(self) -> float:
+        """Power of two near the largest label without its mean."""
+        values = np.where(self.present, self.labels, np.nan)
+        half = np.nanmax(values, axis=0) / 2 - np.nanmin(values, axis=0) / 2
+        return _power_of_two(float(np.max(half)))
+
+    @cached_property
+    def weight_unit(self) -> float:
+        """The largest weight."""
+        return float(self.weights.max())
+
+    @cached_property
+    def objective_unit(self) -> float:
+        """The caller's objective is this times the reduced one."""
+        if self.lam == 0:
+            return self.label_unit / self.points.unit
+        return self.weight_unit * self.label_unit * self.label_unit
+
+    @cached_property
+    def squares(self) -> Squares:
+        """The reduced problem."""
+        return Squares(self.points.cloud, self._patterns, self.reduced_lam, self.constant / self.objective_unit)
+
+    @cached_property
+    def _patterns(self) -> list[Pattern]:
+        limits = np.full(self.labels.shape, np.inf) if self.limits is None else self.limits
+        bounded: NDArray[np.bool_] = np.any(np.isfinite(limits), axis=0)
+        # An output with penalised columns of its own is a pattern of its own.
+        key = np.vstack([self.weights, np.where(bounded, 1.0 + np.arange(len(bounded)), 0.0)])
+        alike, member = np.unique(key, axis=1, return_inverse=True)
+        member = member.ravel()
+        found = []
+        for number, weights in enumerate(alike[:-1].T):
+            rows, outputs = np.flatnonzero(weights > 0), np.flatnonzero(member == number)
+            root = np.sqrt(weights[rows] / self.weight_unit)[:, None]
+            complement = orthogonal_complement(root * self.points.affine[rows])
+            labels = self.labels[np.ix_(rows, outputs)]
+            labels = root * ((labels - labels.mean(axis=0)) / self.label_unit)
+            Z, rotation = _rotated(complement.T @ labels, labels)
+            basis, slopes = root * complement, None
+            if self.lam == 0:
+                slopes = Slopes.of(self.points.P[rows], self.points.affine[rows, 1:])
+                basis, Z = slopes.basis, slopes.reduced(self.labels[np.ix_(rows, outputs)] / self.label_unit) @ rotation
+            spikes = np.empty((basis.shape[1], 0))
+            if self.limits is not None and bounded[outputs[0]]:
+                spikes = basis.T / self._spike_scale(rows, outputs).T
+            found.append(Pattern(rows, outputs, basis, Z, rotation, spikes, slopes))
+        return [pattern for pattern in found if pattern.Z.shape[1]]
+
+    def _spike_scale(self, rows: NDArray[np.intp], outputs: NDArray[np.intp]) -> Array:
+        """Price (m, 1) of an unfitted part of a label, relative to that of a neuron of the same size."""
+        assert self.limits is not None
+        return self.limits[np.ix_(rows, outputs)] / (self.weight_unit * self.label_unit * self.reduced_lam)
+
+    @cached_property
+    def reduced_lam(self) -> float:
+        """Lam of the reduced problem."""
+        return self.lam / self.points.unit / self.label_unit / self.weight_unit
+
+    def network(self, neurons: Neurons, V: Sequence[Array], spikes: Sequence[Array] = ()) -> ReLUNetwork:
+        """The network of these neurons with output weights V (K, r) for each pattern, and the best affine part.
+
+        `spikes` (m, r), for each pattern, are parts of the labels that are not fitted.
+        """
+        W, b = self.points.directions(neurons)
+        output = np.zeros((len(neurons), self.labels.shape[1]))
+        for part, pattern in zip(V, self.squares.patterns, strict=True):
+            output[:, pattern.outputs] = part @ pattern.rotation.T
+        output *= self.label_unit / self.points.unit
+        used = np.any(output != 0, axis=1)
+        features = self.points.cloud.features(neurons[used]) * self.points.unit
+        rest = self.labels - features @ output[used]
+        for part, pattern in zip(spikes, self.squares.patterns, strict=False):
+            if len(part):
+                at = np.ix_(pattern.rows, pattern.outputs)
+                rest[at] -= self.label_unit * (part @ pattern.rotation.T) / self._spike_scale(pattern.rows, pattern.outputs)
+        A, c = self.points.free_part(self._fitted(rest))
+        return ReLUNetwork(W[used], b[used], output[used].T, A, c)
+
+    def best_affine(self) -> Array:
+        """Coefficients (q, T) of the affine functions nearest to the labels."""
+        return self._fitted(self.labels)
+
+    def _fitted(self, values: Array) -> Array:
+        """Coefficients (q, T) of the affine functions nearest to values (N, T), weights considered."""
+        coefficients = np.empty((self.points.affine.shape[1], values.shape[1]))
+        alike, member = np.unique(self.weights, axis=1, return_inverse=True)
+        for number, weights in enumerate(alike.T):
+            outputs = np.flatnonzero(member.ravel() == number)
+            root = np.sqrt(weights / self.weight_unit)[:, None]
+            middle = np.mean(values[np.ix_(weights > 0, outputs)], axis=0)  # constants come out exactly
+            right = np.where(root > 0, root * (values[:, outputs] - middle), 0.0)
+            found = np.linalg.lstsq(root * self.points.affine, right, rcond=len(root) * EPS)[0]
+            found[0] += middle
+            coefficients[:, outputs] = found
+        return coefficients
+
+    def dual(self, duals: Sequence[Array]) -> Array:
+        """The dual as an array Lambda (N, T); for lam > 0 that is near weight * (label - fitted value)."""
+        total = np.zeros(self.labels.shape)
+        for L, pattern in zip(duals, self.squares.patterns, strict=True):
+            total[np.ix_(pattern.rows, pattern.outputs)] = pattern.basis @ L @ pattern.rotation.T
+        return total * (self.squares.lam * self.weight_unit * self.label_unit if self.lam > 0 else 1.0)
+
+
+def _rotated(Z: Array, labels: Array) -> tuple[Array, Array]:
+    """Z R and R with orthonormal columns, as few as Z has directions above rounding of the labels.
+
+    Outputs that are small beside the others are rotated among themselves: their digits would be lost in the others'
+    rounding, and a network must fit each output for itself.
+    """
+    sizes = np.max(np.abs(labels), axis=0)
+    parts, left = [], np.flatnonzero((sizes > 0) & (Z.size > 0))
+    while len(left):
+        large = sizes[left] > _SMALL * sizes[left].max()
+        outputs, left = left[large], left[~large]
+        U, s, Rt = np.linalg.svd(Z[:, outputs], full_matrices=False)
+        keep = s > LABEL_ROUNDING * float(np.linalg.norm(labels[:, outputs]))
+        rotation = np.zeros((Z.shape[1], int(keep.sum())))
+        rotation[outputs] = Rt[keep].T
+        parts.append((U[:, keep] * s[keep], rotation))
+    if not parts:
+        return np.empty((len(Z), 0)), np.empty((Z.shape[1], 0))
+    return np.hstack([part for part, _ in parts]), np.hstack([rotation for _, rotation in parts])
+
+
+def _power_of_two(size: float) -> float:
+    return math.ldexp(1.0, math.frexp(size)[1]) if size > 0 else 1.0

@@ -1,0 +1,93 @@
+"""Slopes along a spanning tree: equations of interpolation that stay apart where points are close to each other.
+
+Values at two points at a distance h differ by h times a slope, for labels and neurons alike. So rows of the interpolation
+problem for two close points are nearly the same, and a matrix made from them loses as many digits as h has zeros (twice as
+many, if it is squared). The slope is a number of ordinary size. The tree of least total length joins what is close first:
+the N - 1 slopes along its edges, of neurons of unit size all within [-1, 1], say as much as N values do up to a constant.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+from vvnorm.network import row_norms
+from vvnorm.solvers.multivariate.neuron_search import Cloud, Neurons
+from vvnorm.tolerances import EPS
+
+_FLAT = 64 * EPS  # times m: part of the largest singular value below which functions are dependent
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """Edges of the tree of least total length over m points, and what free functions leave of the slopes along them.
+
+    Attributes
+    ----------
+    start, stop : (m - 1,) arrays of int
+        Points that the edges join.
+    lengths : (m - 1,) array
+    complement : (m - 1, n) array
+        Orthonormal basis of what is orthogonal to the slopes of free functions.
+    """
+
+    start: NDArray[np.intp]
+    stop: NDArray[np.intp]
+    lengths: Array
+    complement: Array
+
+    @classmethod
+    def of(cls, P: Array, linear: Array) -> "Slopes":
+        """Edges for distinct points (m, D), at which constants and functions of values `linear` (m, q) are free."""
+        start, stop = spanning_tree(P)
+        lengths = row_norms(P[stop] - P[start])
+        return cls(start, stop, lengths, orthogonal_complement((linear[stop] - linear[start]) / lengths[:, None]))
+
+    def reduced(self, values: Array) -> Array:
+        """Slopes of values (m, T) without those of free functions, (n, T)."""
+        slopes: Array = self.complement.T @ ((values[self.stop] - values[self.start]) / self.lengths[:, None])
+        return slopes
+
+    def reduced_neurons(self, cloud: Cloud, rows: NDArray[np.intp], neurons: Neurons) -> Array:
+        """The same of neurons at the points `rows` of a cloud, (n, K)."""
+        rises = cloud.rises(neurons, rows[self.start], rows[self.stop])
+        slopes: Array = self.complement.T @ (rises / self.lengths[:, None])
+        return slopes
+
+    @cached_property
+    def basis(self) -> Array:
+        """What `reduced` multiplies the values with, transposed: (m, n)."""
+        total, weights = np.zeros((len(self.start) + 1, self.complement.shape[1])), self.complement / self.lengths[:, None]
+        np.add.at(total, self.stop, weights)
+        np.subtract.at(total, self.start, weights)
+        return total
+
+
+def spanning_tree(P: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Ends of the edges of the tree of least total length over points (m, D), by Prim's algorithm.
+
+    (SciPy's takes distances of 1e-8 for none.)
+    """
+    m = len(P)
+    start, stop = np.zeros((2, max(m - 1, 0)), dtype=np.intp)
+    nearest, distance, last = np.zeros(m, dtype=np.intp), np.full(m, np.inf), 0
+    outside = np.arange(m) > 0
+    for edge in range(m - 1):
+        seen = row_norms(P - P[last])
+        closer = outside & (seen < distance)
+        nearest[closer], distance[closer] = last, seen[closer]
+        last = int(np.argmin(np.where(outside, distance, np.inf)))
+        start[edge], stop[edge], outside[last] = nearest[last], last, False
+    return start, stop
+
+
+def orthogonal_complement(functions: Array) -> Array:
+    """Orthonormal basis (m, n) of what is orthogonal to the columns."""
+    if functions.size == 0:
+        return np.eye(len(functions))
+    U, s, _ = np.linalg.svd(functions)
+    rank = int(np.sum(s > _FLAT * len(functions) * s[0]))
+    complement: Array = U[:, rank:]
+    return complement

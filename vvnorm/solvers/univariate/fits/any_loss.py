@@ -1,0 +1,339 @@
+"""The regularised problem with any losses, weights per entry and missing labels."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm._internal.units import unit
+from vvnorm.data import Array, levels
+from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, Loss, is_rounding
+from vvnorm.solvers.array_kernels import fixed, plain
+from vvnorm.solvers.univariate.fits import loss_passes as entries
+from vvnorm.solvers.univariate.fits import newton_banded as many_knots
+from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, State
+from vvnorm.solvers.univariate.fits.knots import DualSweep, KnotFunction, complete, next_knots
+from vvnorm.solvers.univariate.fits.newton_dense import improve, make_room, most_dense
+from vvnorm.solvers.univariate.fits.problem import Found, Problem
+
+_STIFF = 1e100  # lam of the affine fit
+_AFFINE_GAP = 1e-9
+_CLOSE = 0.1  # relative gap from which on rounding in dual values is looked after
+_SETTLED = (1e-3, 3e-2)  # parts of lam by which Z may be off, by rounding, at a knot that is in use: either may fit better
+_NEGLIGIBLE = 1e-10  # a loss per label below which classes count as separated: there is no minimiser
+
+
+class GeneralRounds(Rounds):
+    """Any losses: each round reads all labels, a few times."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.losses = problem.losses
+        self._line: State | None = None
+        codes = np.array([loss.code for loss in self.losses])
+        parameters = np.array([loss.parameter for loss in self.losses])
+        low, high = np.nanmin(problem.Y, axis=0), np.nanmax(problem.Y, axis=0)
+        if np.isinf(high - low).any():
+            raise ValueError(f"Y holds infinity in output {int(np.argmax(np.isinf(high - low)))}")
+        if self.power:
+            self.y_unit = unit(float(max(high.max(), -low.min())))
+            parameters = np.where(codes == HUBER, parameters / self.y_unit, parameters)
+            high, low = high / self.y_unit, low / self.y_unit
+        level = np.where(np.isin(codes, (HINGE, LOGISTIC)), 0.0, levels(problem.Y))
+        labels = problem.Y - level if level.any() else problem.Y
+        self.Y = fixed(labels if self.y_unit == 1 else labels / self.y_unit)
+        self.line[2] = level / self.y_unit
+        weights = fixed(np.empty((0, 0)) if self.weights is None else self.weights)
+        self.data = (self.x, self.Y, weights, codes, parameters)
+        self.corners = bool(np.isin(codes, (HINGE, HUBER, ONE_CLASS)).any())
+        self.negligible = _NEGLIGIBLE * problem.Y.size if np.isin(codes, (HINGE, LOGISTIC)).all() else 0.0
+        spread = np.where(high > low, (high - low) / 2, 0.5)
+        # Loss of a typical misfit: where the interior-point method starts.
+        self.openness = np.where(codes == HINGE, 1.0, np.where(codes == HUBER, parameters * (spread + parameters), spread))
+
+    def _affine(self) -> State:
+        """Best affine function, or the one next to labels that are affine but for rounding; kept, unless it was stopped."""
+        if self._line is not None:
+            return self._line
+        line = self._straight()
+        if self._fits(line):
+            self._line = State(line, np.zeros_like(self.Y) if self.corners else None, 0.0, 0, 0, 0.0)
+            return self._line
+        found = _Descent(self, _STIFF, _AFFINE_GAP, line, np.zeros(2)).run()
+        if not self.stop[0]:
+            self._line = found
+        return found
+
+    def _fits(self, line: KnotFunction) -> bool:
+        """Whether a line misses the labels by their rounding only."""
+        values = line.first[0] + (self.x - self.x[0])[:, None] * line.first[1]
+        kinds = [Loss(loss.name, size) for loss, size in zip(self.losses, self.data[4].tolist(), strict=True)]
+        shares = np.where(np.isnan(self.Y), 0.0, 1.0 if self.weights is None else self.weights)
+        with np.errstate(over="ignore", invalid="ignore"):
+            each = [loss.value(u, y) for loss, u, y in zip(kinds, values.T, self.Y.T, strict=True)]
+            lost = np.sum(shares * np.column_stack(each), axis=0)
+        return is_rounding(kinds, self.Y + self.line[2], self.weights, lost)
+
+    @property
+    def critical(self) -> float:
+        """See `Rounds`."""
+        return self._affine().largest
+
+    @property
+    def knows_critical(self) -> bool:
+        """See `Rounds`."""
+        return self._line is not None
+
+    def run(self, lam: float, tol: float, start: Found | None, advance: Advance | None = None) -> State:
+        """See `Rounds`."""
+        affine = self._affine()
+        if not self.knows_critical:  # there was no time for more: what is found is judged at lam
+            return _Descent(self, lam, tol, affine.function, np.zeros(2)).run()
+        if lam >= affine.largest:
+            return affine
+        rows, mu = self.first_knots(lam, start)
+        first, jumps = affine.function.first, np.zeros((len(rows), self.outputs))
+        if start is not None:
+            first = np.stack([start.value / self.y_unit - self.line[2], start.slope / self._slope_unit])
+            jumps[1 : 1 + len(start.kinks)] = start.jumps / self._slope_unit
+        return _Descent(self, lam, tol, KnotFunction.of(np.diff(self.x[rows]), rows, first, jumps), mu).run(advance)
+
+    def _straight(self) -> KnotFunction:
+        """Least-squares lines where labels are values, 0 where they are classes."""
+        weights = self.weights
+        T, present = self.outputs, ~np.isnan(self.Y) & (True if weights is None else weights > 0)
+        first = np.zeros((2, T))
+        for t, loss in enumerate(self.losses):
+            if loss.name not in ("hinge", "logistic"):
+                x, y = self.x[present[:, t]], self.Y[present[:, t], t]
+                off, middle = (x - x[0]) - np.mean(x - x[0]), y[0] + np.mean(y - y[0])
+                first[1, t] = off @ (y - middle) / max(off @ off, np.finfo(float).tiny)
+                first[0, t] = middle + first[1, t] * ((self.x[0] - x[0]) - np.mean(x - x[0]))
+        ends = np.array([0, self.last])
+        return KnotFunction.of(np.diff(self.x[ends]), ends, first, np.zeros((2, T)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Proof:
+    """Dual values (N, T), if they do not follow from the function; Z; the gap, and how much of it is due to corners."""
+
+    dual: Array | None
+    sweep: DualSweep
+    gap: float
+    at_corners: float
+
+
+class _Descent:
+    """One run: rounds of a quadratic model of the losses, knots for it, and a step towards its solution."""
+
+    def __init__(self, rounds: GeneralRounds, lam: float, tol: float, f: KnotFunction, mu: Array) -> None:
+        self.rounds, self.lam, self.tol, self.f, self.mu = rounds, lam, tol, f, mu
+        shape = rounds.Y.shape
+        self.dual, self.pull, self.bend = np.empty((3, *shape))
+        self.sides = np.full((3, *shape), 0.5) if rounds.corners else np.empty((3, 0, 0))
+        if rounds.corners:
+            entries.open_sides(rounds.data, f.arrays, rounds.openness, self.sides)
+        self.tau = float(rounds.openness.max())
+        self.z = np.zeros_like(f.jumps)
+        self.damping, self.length, self.steps = 1e-3, 1.0, 0
+        self.idle, self.smallest_gap, self.lowest, self.before = 0, math.inf, math.inf, math.inf
+        self.best: State | None = None
+        self._linearise(f)
+
+    def run(self, advance: Advance | None = None) -> State:
+        for count in range(1, ROUNDS + 1):
+            self._assess(count)
+            if advance is not None:
+                advance(count, self.objective, self.objective - self.gap)
+            if self.relative <= self.tol or self.idle > PATIENCE or self.objective < self.rounds.negligible:
+                break
+            if self.rounds.stop[0]:
+                break
+            self._next_knots()
+            self._step()
+        assert self.best is not None
+        return self.best
+
+    def _linearise(self, f: KnotFunction) -> None:
+        self.smooth, self.cornered = entries.linearise(
+            self.rounds.data, f.arrays, self.tau, self.sides, self.dual, self.pull, self.bend
+        )
+
+    # --- where it stands ---
+
+    def _assess(self, count: int) -> None:
+        """Set the proof that convinces most, sweep, gap and objective; remember the best state."""
+        rounds, f = self.rounds, self.f
+        penalty = self.lam * f.sizes.sum()
+        self.objective = self.smooth + self.cornered + penalty
+        proof = self._prove(np.array([0, -1]), np.zeros((2, rounds.outputs)), penalty)
+        first, late = proof, proof.gap < _CLOSE * self.objective and (rounds.corners or self.idle)
+        for share in _SETTLED:
+            if late and proof.gap > self.tol * self.objective:
+                other = self._prove(*self._settled(first.sweep.at_knots, share), penalty)
+                proof = min(proof, other, key=lambda one: one.gap)
+        # Where knots are wanting, the others' Z is off as well: brought to what it is to be, it would hide that.
+        self.sweep, self.gap, self.at_corners = first.sweep, proof.gap, proof.at_corners
+        self.relative = self.gap / self.objective if self.objective > 0 else 0.0
+        # The interior-point method may begin far above its start: patience is for when it is back, or stays where it is.
+        self.idle += self.objective < 2 * self.lowest and self.objective > 0.999 * self.before
+        self.before = self.objective
+        if self.objective < self.lowest * (1 - 1e-7):
+            self.lowest, self.idle = self.objective, 0
+        if self.gap < self.smallest_gap or self.best is None:
+            self.best = State(f, proof.dual, self.relative, count, self.steps, proof.sweep.largest)
+            self.smallest_gap, self.idle = self.gap, 0
+
+    def _settled(self, Z: Array, share: float) -> tuple[NDArray[np.intp], Array]:
+        """Knots where Z (k, T) is lam d / ||d|| but for a share, and both ends; and that, which it is at a solution."""
+        sizes = self.f.sizes
+        wanted = self.lam * self.f.jumps / np.where(sizes > 0, sizes, 1.0)[:, None]
+        off = np.linalg.norm(Z - wanted, axis=1)
+        settled = (sizes > 0) & (off < share * self.lam)
+        settled[[0, -1]] = True
+        return settled.nonzero()[0], wanted[settled]
+
+    def _prove(self, knots: NDArray[np.intp], z: Array, penalty: float) -> "_Proof":
+        """Bound the gap by the dual values, brought to Z = z (m, T) at the numbers `knots` of knots (see `balance`)."""
+        rounds, f, T, k = self.rounds, self.f, self.rounds.outputs, len(self.f.rows)
+        dual = np.empty_like(self.dual)
+        grid, work = np.empty(len(knots), np.int64), np.empty((12, len(knots)))
+        entries.balance(rounds.x, f.rows[knots], z, self.dual, self.bend, dual, grid, work)
+        if len(knots) > 2:  # where Z cannot be z at all of them, Z is not 0 at the ends either, and proves nothing
+            entries.balance(rounds.x, f.rows[[0, -1]], np.zeros((2, T)), dual, self.bend, dual, grid, work)
+        at_knots, worst, sizes = np.empty((k, T)), np.empty(k - 1, dtype=np.int64), np.empty(k - 1)
+        enough = 0.0 if self.lam == _STIFF else self.lam
+        entries.sweep(rounds.x, f.rows, dual, enough * enough, at_knots, worst, sizes, np.empty((2, T)))
+        sweep = DualSweep.of(f, at_knots, worst, sizes)
+        theta = min(1.0, self.lam / sweep.largest) if sweep.largest > 0 else 1.0
+        gaps = np.empty((2, T))
+        at_corners = entries.misfit(rounds.data, f.arrays, self.dual, dual, theta, gaps)
+        # An output whose dual leaves its domain, as that of separated classes does, is given the dual 0.
+        outside = ~(gaps[0] < np.inf)
+        at_knots[:, outside] = 0.0
+        between = penalty - theta * np.vdot(f.jumps, at_knots)
+        gap = float(np.where(outside, gaps[1], gaps[0]).sum() + max(between, 0.0))
+        if not (rounds.corners or outside.any() or len(knots) > 2):
+            return _Proof(None, sweep, gap, at_corners)
+        return _Proof(dual * np.where(outside, 0.0, theta), sweep, gap, at_corners)
+
+    # --- a round ---
+
+    def _next_knots(self) -> None:
+        if self.lam < _STIFF:
+            close = self.lam * (1 - min(max(self.sweep.largest / self.lam - 1, 0.0), 1e-3))
+            rows, mu = np.empty(2 * len(self.mu), np.int64), np.empty(2 * len(self.mu))
+            x, f, worst = self.rounds.x, self.f, self.sweep.worst
+            count = next_knots(x, f.rows, self.mu, self.z, f.jumps, worst, close * close, rows, mu)
+            rows, self.mu = rows[:count], mu[:count]
+            jumps = np.zeros((len(rows), self.rounds.outputs))
+            kept = np.isin(self.f.rows, rows)
+            jumps[np.isin(rows, self.f.rows)] = self.f.jumps[kept]
+            self.f = KnotFunction.of(np.diff(self.rounds.x[rows]), rows, self.f.first, jumps)
+
+    def _step(self) -> None:
+        enough = max(0.01 * min(self.gap, self.objective), 0.1 * self.tol * self.objective)
+        within = 2.0 * (self.smooth + self.cornered)
+        if self.rounds.corners:
+            # With corners the gap grows linearly, not quadratically, with the excess of ||Z|| over lam.
+            within = max(within, 2.0 * enough / (0.1 * min(max(self.relative, 0.1 * self.tol), 1.0)) ** 2)
+            self._lower_tau()
+        target = self._solve_model(within, enough)
+        if self.rounds.corners:
+            self._interior_step(target)
+        else:
+            self._line_search(target)
+
+    def _solve_model(self, within: float, enough: float) -> KnotFunction:
+        """Minimise the quadratic model around f; `within` and `enough` as in `improve`."""
+        rounds, f, mu = self.rounds, self.f, self.mu
+        k, T = f.jumps.shape
+        sums, (mean, fitted) = np.empty((3, T, k - 1)), np.empty((2, k - 1, T))
+        entries.segment_sums(rounds.data, self.damping, f.arrays, self.pull, self.bend, sums, mean, fitted)
+        segments, offsets = (np.diff(rounds.x[f.rows]), sums[0], sums[1], sums[2]), np.arange(T + 1)
+        self.z, jumps, values = np.empty((3, k, T))
+        target = KnotFunction(f.rows, np.empty((2, T)), jumps, values, np.empty((k - 1, T)))
+        banded = k > most_dense(T) and many_knots.are_even(segments[0])
+        labels, limit = (mean, fitted), NEWTON
+        room = make_room(k, T, T, most_dense(T) if banded else k, rounds.stop)
+        if banded:
+            limits = (self.lam, within, enough, NEWTON)
+            self.steps += many_knots.improve(segments, labels, offsets, *limits, mu, self.z, values, target.first, room)
+            limit = 0
+        self.steps += _solve(
+            segments,
+            labels,
+            offsets,
+            (self.lam, within, enough, limit),
+            self.idle > 2,
+            mu,
+            self.z,
+            (target.first, jumps, values, target.slopes),
+            room,
+        )
+        return target
+
+    def _line_search(self, target: KnotFunction) -> None:
+        """Go towards the model's solution until the objective falls; damp the model if that is not the whole way."""
+        before = self.smooth + self.lam * self.f.sizes.sum() + 1e-13 * self.objective
+        self.length = 1.0
+        while True:
+            trial = self.f.towards(target, self.length)
+            self._linearise(trial)
+            falls = self.smooth + self.lam * trial.sizes.sum() <= before
+            if falls or self.length < 1e-6 or self.rounds.stop[0]:
+                break
+            self.length *= 0.5
+        self._adjust_damping(self.length == 1)
+        self.f = trial
+
+    def _adjust_damping(self, went_well: bool) -> None:
+        self.damping = max(0.1 * self.damping, 1e-14) if went_well else min(10 * self.damping, 1.0)
+
+    def _lower_tau(self) -> None:
+        """Aim at smaller complementarity products if the last step was long and the gap is made of them."""
+        _, mean, _, _ = self._step_sides(self.f, 0.0)
+        ratio = 0.1 if self.length > 0.7 else 0.4 if self.length > 0.3 else 1.0
+        self.tau = mean * ratio if self.at_corners > 0.1 * self.gap else mean
+        self._linearise(self.f)
+
+    def _interior_step(self, target: KnotFunction) -> None:
+        """Go towards the model's solution as far as the interior-point method, and losses without corners, allow."""
+        longest, _, linear, quadratic = self._step_sides(target, 0.0)
+        allowed, before = min(1.0, 0.95 * longest), self.smooth + 1e-11 * self.objective
+        self.length = allowed
+        while True:
+            trial = self.f.towards(target, self.length)
+            self._linearise(trial)
+            falls = self.smooth <= before + self.length * linear + 2 * self.length**2 * quadratic
+            if falls or self.length < 1e-6 or self.rounds.stop[0]:
+                break
+            self.length *= 0.5
+        self._linearise(self.f)  # the step of the slacks belongs to the model at f
+        self._step_sides(target, self.length)
+        self._linearise(trial)
+        self._adjust_damping(self.length == allowed)
+        self.f = trial
+
+    def _step_sides(self, target: KnotFunction, length: float) -> tuple[float, float, float, float]:
+        moved: tuple[float, float, float, float] = entries.step_sides(
+            self.rounds.data, self.f.arrays, target.arrays, self.tau, self.sides, self.pull, self.bend, length
+        )
+        return moved
+
+
+@plain()
+def _solve(
+    segments: Any, labels: Any, offsets: Any, limits: Any, by_values: bool, mu: Any, z: Any, function: Any, room: Any
+) -> int:
+    """Set a function, as `fits.knots.complete` does, to the model's solution; return the number of steps.
+
+    `limits` holds lam and what `improve` calls `within`, `enough` and `limit`, its other arguments are as there.
+    """
+    lam, within, enough, limit = limits
+    first, jumps, values, slopes = function
+    steps, _ = improve(segments, labels, offsets, lam, within, enough, limit, mu, z, values, first, room)
+    complete(segments[0], mu, z, by_values, first, jumps, values, slopes)
+    return steps

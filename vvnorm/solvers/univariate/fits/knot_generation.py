@@ -1,0 +1,179 @@
+"""Rounds of knot generation: what is common to all losses."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm._internal.deadline import Flag
+from vvnorm._internal.units import unit
+from vvnorm.data import Array
+from vvnorm.losses import label_power
+from vvnorm.network import row_norms
+from vvnorm.solvers.array_kernels import fixed
+from vvnorm.solvers.univariate.fits.knots import MOST_FIRST, KnotFunction, first_knots, where_it_bends
+from vvnorm.solvers.univariate.fits.problem import Found, Problem
+
+ROUNDS = 200
+"""Largest number of rounds; 4 to 12 are usual, 20 to 60 for losses with corners."""
+
+PATIENCE = 12
+"""Rounds without progress after which a run ends: double precision gives no more."""
+
+NEWTON = 60
+"""Largest number of Newton steps on given knots; 1 to 3 are usual."""
+
+_FAR = 2.0**300  # in these units; beyond this, and below its inverse, lam is as good as there, where squares can be held
+
+Advance = Callable[[int, float, float], object]
+"""Called after each round with its number and the bounds on the objective."""
+
+
+@dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
+class State:
+    """Where a run ended.
+
+    Attributes
+    ----------
+    function : KnotFunction
+        The best function found.
+    dual : (N, T) array or None
+        Its dual values, where they do not follow from the function.
+    gap : float
+        Relative duality gap.
+    rounds, steps : int
+        Rounds, and Newton steps in all of them, until this function was found.
+    largest : float
+        Largest ||Z||.
+    """
+
+    function: KnotFunction
+    dual: Array | None
+    gap: float
+    rounds: int
+    steps: int
+    largest: float
+
+
+class Rounds:
+    """Units, first knots, the next knots, and the way back to the caller's units.
+
+    Attributes
+    ----------
+    given_x, x : (N,) arrays
+        Inputs, and the same in units of `x_unit`.
+    last : int
+        First row of the largest input.
+    centre : float
+        Middle of the inputs.
+    line : (3, T) array
+        Value at the centre and slope of what has been taken off the labels; before that their level was, the third row.
+    stop : (1,) array of int
+        Not 0 once runs are to end with what they have (`vvnorm._internal.deadline`); there is always a first round.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        # Not the problem itself: what is made of a problem lives as long as it does.
+        self.given_x = fixed(problem.x)
+        self.x_unit, self.y_unit = unit(max(float(problem.x[-1]), -float(problem.x[0]))), 1.0
+        self.w_unit, self.weights, self.power = 1.0, problem.weights, label_power(problem.losses)
+        if problem.weights is not None:
+            self.w_unit = unit(float(problem.weights.max()))
+            self.weights = problem.weights if self.w_unit == 1 else problem.weights / self.w_unit
+        self.x = fixed(problem.x if self.x_unit == 1 else problem.x / self.x_unit)
+        self.last = int(self.x.searchsorted(self.x[-1]))
+        self.outputs = problem.Y.shape[1]
+        self.centre = float(self.x[0] / 2 + self.x[-1] / 2)
+        self.line = np.zeros((3, self.outputs))
+        self.stop: Flag = np.zeros(1, np.int64)
+
+    @property
+    def _lam_unit(self) -> int:
+        """One unit of lam, in the caller's: the exponent of a power of two, which itself may leave float64."""
+        return self._dual_unit + math.frexp(self.x_unit)[1] - 1
+
+    @property
+    def _dual_unit(self) -> int:
+        """The same for dual values, which are weights times derivatives of losses."""
+        w, y = (math.frexp(one)[1] - 1 for one in (self.w_unit, self.y_unit))
+        return w + (self.power - 1) * y
+
+    def in_units(self, lam: float) -> float:
+        """Turn a caller's lam into the solver's; one that is out of all proportion becomes one that can be computed with.
+
+        Its fit is the affine one, or next to an interpolant.
+        """
+        with np.errstate(over="ignore", under="ignore"):
+            return min(max(float(np.ldexp(lam, -self._lam_unit)), 1 / _FAR), _FAR)
+
+    @property
+    def lam_max(self) -> float:
+        """Smallest lam at which the best affine function is optimal, in the caller's units.
+
+        Raises
+        ------
+        ValueError
+            If it leaves float64.
+        """
+        with np.errstate(over="ignore", under="ignore"):
+            found = float(np.ldexp(self.critical, self._lam_unit))
+        if not (0 < found < math.inf) and self.critical > 0:
+            raise ValueError("lam_max leaves the range of float64; rescale X, Y or weights")
+        return found
+
+    @property
+    def critical(self) -> float:
+        """Smallest lam at which the best affine function is optimal."""
+        raise NotImplementedError
+
+    @property
+    def knows_critical(self) -> bool:
+        """Whether `critical` has been found before."""
+        raise NotImplementedError
+
+    def run(self, lam: float, tol: float, start: Found | None, advance: Advance | None = None) -> State:
+        """Generate knots until the relative gap is at most tol."""
+        raise NotImplementedError
+
+    def first_knots(self, lam: float, start: Found | None) -> tuple[NDArray[np.int64], Array]:
+        """Rows of the first knots and their multipliers: those of the start, else evenly spaced."""
+        if start is not None and len(start.kinks):
+            rows = np.searchsorted(self.given_x, start.kinks)
+            mu = row_norms(start.jumps) / self._slope_unit / lam
+            return np.concatenate([[0], rows, [self.last]]), np.concatenate([[0.0], mu, [0.0]])
+        rows, mu = np.empty(MOST_FIRST, np.int64), np.empty(MOST_FIRST)
+        count = first_knots(self.x, self.last, lam, self.critical, rows, mu)
+        return rows[:count], mu[:count]
+
+    @property
+    def _slope_unit(self) -> float:
+        """One unit of slopes, in the caller's."""
+        with np.errstate(over="ignore", under="ignore"):
+            unit = float(np.float64(self.y_unit) / self.x_unit)
+        if not 0 < unit < math.inf:
+            raise ValueError("slopes leave the range of float64; rescale X or Y")
+        return unit
+
+    def found(self, state: State, seconds: float, limited: bool) -> Found:
+        """Give the function in the caller's units."""
+        f, slope = state.function, self._slope_unit
+        knots, (values, jumps) = np.empty(len(f.rows)), np.empty((2, *f.values.shape))
+        inputs = (self.given_x, self.x, self.centre)
+        count = where_it_bends(inputs, self.line, (slope, self.y_unit), f.rows, f.values, f.jumps, knots, values, jumps)
+        return Found(
+            kinks=knots[1 : count - 1],
+            jumps=jumps[1 : count - 1],
+            slope=(f.first[1] + self.line[1]) * slope,
+            value=values[0],
+            centre=float(self.given_x[0]),
+            knots=knots[:count],
+            values=values[:count],
+            dual=None if state.dual is None else np.ldexp(state.dual, self._dual_unit),
+            gap=state.gap,
+            rounds=state.rounds,
+            steps=state.steps,
+            seconds=seconds,
+            limited=limited,
+        )

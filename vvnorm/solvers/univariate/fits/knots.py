@@ -1,0 +1,277 @@
+"""Functions by their knots: what the solvers of the regularised problem pass around."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+from vvnorm.solvers.array_kernels import ZERO, part, plain
+
+_ALL_ROWS = 4000  # so many rows at most are all knots to start with, where lam is so small that most will be in the end
+_ALL_USED = 3.0  # times as many knots as rows: then most rows are knots, at fewer a tenth may be
+_SPACED = 200.0  # largest number of others to start with
+EVEN = 5e-5
+"""Part of the mean distance: where rows are closer, not all are taken, and `fits.newton_banded` does not work."""
+MOST_FIRST = _ALL_ROWS + 2
+"""Largest number of knots to start with."""
+
+
+@dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
+class KnotFunction:
+    """A piecewise linear function with knots at rows of the data.
+
+    Attributes
+    ----------
+    rows : (k,) array of int
+        Rows of the knots; the first and the last input are among them.
+    first : (2, T) array
+        Value at the first knot and slope right of it.
+    jumps : (k, T) array
+        Slope jumps, zero at both ends.
+    values : (k, T) array, slopes : (k - 1, T) array
+        Values at the knots and slopes between them, that follow from these.
+    """
+
+    rows: NDArray[np.int64]
+    first: Array
+    jumps: Array
+    values: Array
+    slopes: Array
+
+    @staticmethod
+    def of(h: Array, rows: NDArray[np.int64], first: Array, jumps: Array) -> "KnotFunction":
+        """Follow the function from its first value and slope over segments of lengths h (k - 1,)."""
+        values, slopes = np.empty_like(jumps), np.empty((len(rows) - 1, jumps.shape[1]))
+        trace(h, first, jumps, values, slopes)
+        return KnotFunction(rows, first, jumps, values, slopes)
+
+    def towards(self, other: "KnotFunction", length: float) -> "KnotFunction":
+        """The function at a share of the way to another one with the same knots."""
+        if length == 1:
+            return other
+        pairs = ((getattr(self, name), getattr(other, name)) for name in ("first", "jumps", "values", "slopes"))
+        return KnotFunction(self.rows, *(a + length * (b - a) for a, b in pairs))
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.int64], Array, Array]:
+        """Rows, values and slopes, as compiled code takes them."""
+        return self.rows, self.values, self.slopes
+
+    @property
+    def sizes(self) -> Array:
+        """||d|| at the knots, shape (k,)."""
+        sizes: Array = np.sqrt(np.einsum("kt,kt->k", self.jumps, self.jumps))
+        return sizes
+
+
+@dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
+class DualSweep:
+    """The dual variable Z of a function over all rows, as far as it matters.
+
+    Attributes
+    ----------
+    at_knots : (k, T) array
+        Z at the knots.
+    worst : (k - 1,) array of int
+        Row inside each segment where ||Z|| is largest, -1 where it is feasible.
+    largest : float
+        Largest ||Z|| seen; what was not looked at is feasible.
+    penalty, product : float
+        Sums over the knots of ||d|| and of <d, Z>.
+    exceeds : bool
+        Whether there is such a row.
+    """
+
+    at_knots: Array
+    worst: NDArray[np.int64]
+    largest: float
+    penalty: float
+    product: float
+    exceeds: bool
+
+    @staticmethod
+    def of(f: KnotFunction, at_knots: Array, worst: NDArray[np.int64], sizes: Array) -> "DualSweep":
+        """Take what sweeps return: Z at the knots, and in the segments the worst rows and ||Z||^2, `sizes` (k - 1,)."""
+        penalty, product, square, exceeds = tally(f.jumps, at_knots, worst, sizes)
+        return DualSweep(at_knots, worst, math.sqrt(square), penalty, product, exceeds)
+
+
+@part()
+def _two_sum(a: float, b: float) -> tuple[float, float]:
+    s = a + b
+    z = s - a
+    return s, (a - (s - z)) + (b - z)
+
+
+@plain()
+def trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
+    """Set values and slopes; sums are compensated, since thousands of jumps lose digits otherwise."""
+    for t in range(jumps.shape[1]):
+        value, slope, value_low, slope_low = first[0, t], first[1, t], 0.0, 0.0
+        for p in range(len(h)):
+            slope, e = _two_sum(slope, jumps[p, t])
+            slope_low += e
+            values[p, t], slopes[p, t] = value + value_low, slope + slope_low
+            value, e = _two_sum(value, h[p] * slope)
+            value_low += e + h[p] * slope_low
+        values[len(h), t] = value + value_low
+
+
+@part()
+def complete(h: Any, mu: Any, z: Any, by_values: bool, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
+    """Set what is left of the function that `vvnorm.solvers.univariate.fits.newton_dense.improve` found.
+
+    It follows from its jumps, as in networks; or from its values, which is more accurate where knots are close and slopes
+    are steep.
+    """
+    last = len(h)
+    for p in range(last + 1):
+        for t in range(z.shape[1]):
+            jumps[p, t] = mu[p] * z[p, t]  # both are zero at the last knot, and multipliers at the first
+    if not by_values:
+        trace(h, first, jumps, values, slopes)
+        return
+    for t in range(z.shape[1]):
+        for p in range(last):
+            slopes[p, t] = (values[p + 1, t] - values[p, t]) / h[p]
+            if p > 0:
+                jumps[p, t] = slopes[p, t] - slopes[p - 1, t]
+        first[0, t], first[1, t] = values[0, t], slopes[0, t]
+
+
+@plain()
+def first_knots(x: Any, last: int, lam: float, critical: float, rows: Any, mu: Any) -> int:
+    """Choose about as many evenly spaced rows, the ends among them, as solutions have knots at that lam.
+
+    Parameters
+    ----------
+    x : (N,) array, last : int
+        Inputs, and the first row of the largest.
+    lam, critical : float
+        Strength of the penalty, and the least that leaves a line.
+    rows, mu : (MOST_FIRST,) arrays, or larger ones
+        Set to the rows, each the first of its input, and to their multipliers, zero.
+
+    Returns
+    -------
+    int : how many there are.
+    """
+    inner = ZERO
+    if lam < critical:
+        wanted, crowded = (lam / critical) ** (-2.0 / 3.0), ZERO
+        if wanted >= _ALL_USED * last and last <= _ALL_ROWS:
+            for i in range(last):
+                crowded += 0.0 < x[i + 1] - x[i] < EVEN * (x[last] - x[0]) / last
+        else:
+            crowded += 1
+        inner = last - 1 if crowded == 0 else min(int(min(wanted, _SPACED)), last - 1)
+    count = ZERO
+    for p in range(inner + 2):
+        row = p * last // (inner + 1)
+        while row > 0 and x[row - 1] == x[row]:
+            row -= 1
+        if count == 0 or row > rows[count - 1]:
+            rows[count], mu[count] = row, 0.0
+            count += 1
+    return count
+
+
+@plain()
+def next_knots(x: Any, rows: Any, mu: Any, z: Any, jumps: Any, worst: Any, close: float, merged: Any, new_mu: Any) -> int:
+    """Merge the knots that stay with the worst rows.
+
+    Parameters
+    ----------
+    x : (N,) array
+        Inputs.
+    rows, mu : (k,) arrays, z, jumps : (k, T) arrays
+        Knots, multipliers, dual variables and slope jumps.
+    worst : (k - 1,) array
+        Row to add in each segment, or -1; of rows with one input the first is taken, and none of the last input.
+    close : float
+        Square of a norm: knots out of use stay if ||z||^2 exceeds it.
+    merged, new_mu : (2 k,) arrays
+        Set to the next rows and their multipliers.
+
+    Returns
+    -------
+    int : how many there are.
+    """
+    count, last = ZERO, len(rows) - 1
+    for p in range(last + 1):
+        size, bends = 0.0, ZERO
+        for t in range(z.shape[1]):
+            size += z[p, t] * z[p, t]
+            bends += jumps[p, t] != 0.0
+        if p == 0 or p == last or mu[p] > 0.0 or bends > 0 or size > close:
+            merged[count], new_mu[count] = rows[p], mu[p]
+            count += 1
+        if p < last and worst[p] >= 0 and x[worst[p]] < x[rows[last]]:
+            row = worst[p]
+            while x[row - 1] == x[row]:
+                row -= 1
+            merged[count], new_mu[count] = row, 0.0
+            count += 1
+    return count
+
+
+@plain()
+def where_it_bends(
+    inputs: Any, line: Any, units: Any, rows: Any, values: Any, jumps: Any, knots: Any, values_there: Any, jumps_there: Any
+) -> int:
+    """Collect the knots where a function's slope jumps, and both ends, in the caller's units.
+
+    Parameters
+    ----------
+    inputs : tuple
+        Inputs (N,) in the caller's units and in the solver's, and the centre of these.
+    line : (3, T) array
+        Value at the centre, and slope, of what has been taken off the labels; and what was taken off before that.
+    units : (float, float)
+        One unit of slopes and one of labels, in the caller's.
+    rows : (k,) array, values, jumps : (k, T) arrays
+        The function.
+    knots : (k,) array, values_there, jumps_there : (k, T) arrays
+        Set to inputs, the function and its slope jumps at the knots that are collected.
+
+    Returns
+    -------
+    int : how many these are.
+    """
+    given, x, centre = inputs
+    count = ZERO
+    for p in range(len(rows)):
+        bends = ZERO
+        for t in range(jumps.shape[1]):
+            bends += jumps[p, t] != 0.0
+        if bends > 0 or p == 0 or p == len(rows) - 1:
+            knots[count] = given[rows[p]]
+            for t in range(jumps.shape[1]):
+                value = values[p, t] + (line[0, t] + (x[rows[p]] - centre) * line[1, t])
+                values_there[count, t] = (value + line[2, t]) * units[1]
+                jumps_there[count, t] = jumps[p, t] * units[0]
+            count += 1
+    return count
+
+
+@plain()
+def tally(jumps: Any, at_knots: Any, worst: Any, squares: Any) -> tuple[float, float, float, bool]:
+    """Sum of ||d|| and of <d, Z> over the knots, the largest ||Z||^2, and whether there is a row to add.
+
+    Of Z the arguments hold its values at the knots, the worst row in each segment, or -1, and ||Z||^2 there.
+    """
+    sizes, products, largest, exceeding = 0.0, 0.0, 0.0, ZERO
+    for p in range(len(worst)):
+        size, square = 0.0, 0.0
+        if p > 0:
+            for t in range(jumps.shape[1]):
+                size += jumps[p, t] * jumps[p, t]
+                square += at_knots[p, t] * at_knots[p, t]
+                products += jumps[p, t] * at_knots[p, t]
+        sizes += math.sqrt(size)
+        largest = max(max(largest, square), squares[p])
+        exceeding += worst[p] >= 0
+    return sizes, products, largest, exceeding > 0

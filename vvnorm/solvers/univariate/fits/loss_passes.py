@@ -1,0 +1,432 @@
+"""Any losses, entry by entry: passes over all labels for what `fits.blocks` does for complete squared losses.
+
+Every entry has a dual value, of the residual's kind: minus the weighted derivative of its loss. A quadratic model of the
+losses at the current function has the force `pull` and the curvature `bend` in each entry.
+
+*Corners.* Hinge, one-class and Huber losses are the maximum of s m - bow s^2 / 2 over shares s in [0, 1], up to a linear
+term, m affine in the fitted value. Their dual values are moved by an interior-point method: with slacks a, b > 0,
+b - a = m - bow s, s a = tau and (1 - s) b = tau are linearised together with everything else, and tau goes to 0. So dual
+values are feasible for the exact loss at any time, and gaps refer to that.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vvnorm.losses import HINGE, HUBER, LOGISTIC, SQUARED
+from vvnorm.solvers.array_kernels import ZERO, clear, copy, part, plain
+
+_SOLVES = 3  # one and two refinements
+_ROUNDING = 1e-15  # relative: sums are not known better, and what is left of terms that cancel to that is nothing
+_OUTSIDE = 1e-9  # how far out of [0, 1] rounding may take a share or probability
+
+
+@part()
+def _smooth(code: int, u: float, y: float) -> tuple[float, float, float]:
+    """Loss without corners, minus its derivative, and its second derivative at u."""
+    if code == SQUARED:
+        r = y - u
+        return 0.5 * r * r, r, 1.0
+    tail = math.exp(-abs(u))
+    high, low = 1.0 / (1.0 + tail), tail / (1.0 + tail)
+    up, down = (high, low) if u > 0.0 else (low, high)  # sigma(u) and sigma(-u)
+    return math.log1p(tail) + max(u, 0.0) - y * u, y * down - (1.0 - y) * up, high * low
+
+
+@part()
+def _corner(code: int, parameter: float, u: float, y: float) -> tuple[float, float, float, float]:
+    """Write a loss with corners as the maximum of s m - bow s^2 / 2, less a linear term.
+
+    Returns m, -dm/du, bow and the shift; the dual value of a share s is -dm/du s - shift.
+    """
+    if code == HINGE:
+        return 1.0 - y * u, y, 0.0, 0.0
+    if code == HUBER:
+        return 2.0 * parameter * (y - u + parameter), 2.0 * parameter, 4.0 * parameter * parameter, parameter
+    return y - u, 1.0, 0.0, 1.0 - parameter
+
+
+@part()
+def _corner_loss(code: int, parameter: float, u: float, y: float) -> float:
+    if code == HINGE:
+        return max(1.0 - y * u, 0.0)
+    if code == HUBER:
+        near = min(abs(y - u), parameter)
+        return near * (abs(y - u) - 0.5 * near)
+    return max(parameter * (y - u), (1.0 - parameter) * (u - y))
+
+
+@part()
+def _fenchel_young(code: int, parameter: float, u: float, y: float, r: float) -> float:
+    """loss(u, y) + loss*(-r) + r u >= 0; infinite outside the domain of the conjugate."""
+    if code == SQUARED:
+        off = y - u - r
+        return 0.5 * off * off
+    if code == LOGISTIC:
+        # The distance KL(q || sigma(u)) of Bernoulli distributions, q = y - r.
+        q = y - r
+        if q < -_OUTSIDE or q > 1.0 + _OUTSIDE:
+            return np.inf
+        q = min(max(q, 0.0), 1.0)
+        up = max(u, 0.0) + math.log1p(math.exp(-abs(u)))
+        value = up - q * u
+        if q > 0.0:
+            value += q * math.log(q)
+        if q < 1.0:
+            value += (1.0 - q) * math.log1p(-q)
+        return max(value, 0.0)
+    m, sign, bow, shift = _corner(code, parameter, u, y)
+    share = (r + shift) / sign
+    if share < -_OUTSIDE or share > 1.0 + _OUTSIDE:
+        return np.inf
+    share = min(max(share, 0.0), 1.0)
+    if bow == 0.0:
+        return max(m, 0.0) - share * m
+    best = min(max(m / bow, 0.0), 1.0)
+    return (best - share) * (m - 0.5 * bow * (best + share))
+
+
+@plain()
+def linearise(data: Any, f: Any, tau: float, sides: Any, dual: Any, pull: Any, bend: Any) -> Any:
+    """Set dual, pull and bend (N, T) at a piecewise linear function; return the losses without and with corners.
+
+    Parameters
+    ----------
+    data : tuple
+        x (N,), Y (N, T), weights (N, T), (N, 1) or (0, 0) for ones, codes (T,) and parameters (T,) of the losses.
+    f : tuple
+        Rows of the knots (k,), values there (k, T), slopes between them (k - 1, T).
+    tau : float
+        Target of s a and (1 - s) b.
+    sides : (3, N, T) array
+        s, a and b of entries with a corner; (3, 0, 0) if there are none.
+    """
+    x, Y, weights, codes, parameters = data
+    rows, values, slopes = f
+    smooth, cornered, last = 0.0, 0.0, len(rows) - 2
+    for p in range(last + 1):
+        for i in range(rows[p], len(x) if p == last else rows[p + 1]):
+            off = x[i] - x[rows[p]]
+            for t in range(Y.shape[1]):
+                y, w = Y[i, t], weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
+                if y != y or w == 0.0:
+                    dual[i, t], pull[i, t], bend[i, t] = 0.0, 0.0, 0.0
+                    continue
+                u = values[p, t] + slopes[p, t] * off
+                if codes[t] == SQUARED or codes[t] == LOGISTIC:
+                    value, r, c = _smooth(codes[t], u, y)
+                    smooth += w * value
+                    dual[i, t], pull[i, t], bend[i, t] = w * r, w * r, w * c
+                    continue
+                m, sign, bow, shift = _corner(codes[t], parameters[t], u, y)
+                s, a, b = sides[0, i, t], sides[1, i, t], sides[2, i, t]
+                c = 1.0 / (bow + b / (1.0 - s) + a / s)
+                cornered += w * _corner_loss(codes[t], parameters[t], u, y)
+                dual[i, t] = w * (sign * s - shift)
+                pull[i, t] = w * (sign * (s + c * (m - bow * s - tau / (1.0 - s) + tau / s)) - shift)
+                bend[i, t] = w * sign * sign * c
+    return smooth, cornered
+
+
+@plain()
+def open_sides(data: Any, f: Any, tau: Any, sides: Any) -> None:
+    """Start the interior-point method at s a = (1 - s) b = tau (T,), on its central path where there is no bow."""
+    x, Y, _, codes, parameters = data
+    rows, values, slopes = f
+    for p in range(len(rows) - 1):
+        for i in range(rows[p], len(x) if p == len(rows) - 2 else rows[p + 1]):
+            for t in range(Y.shape[1]):
+                if codes[t] == SQUARED or codes[t] == LOGISTIC or Y[i, t] != Y[i, t]:
+                    continue
+                u = values[p, t] + slopes[p, t] * (x[i] - x[rows[p]])
+                m, _, bow, _ = _corner(codes[t], parameters[t], u, Y[i, t])
+                ratio = m / tau[t]
+                q = math.sqrt(ratio * ratio + 4.0)
+                small = (1.0 + 2.0 / (q + abs(ratio))) / (2.0 + q)  # of s and 1 - s, without cancellation
+                s = 1.0 - small if ratio > 0.0 else small
+                if bow > 0.0:
+                    s = min(max(m / bow, 0.05), 0.95)
+                sides[0, i, t], sides[1, i, t], sides[2, i, t] = s, tau[t] / s, tau[t] / (1.0 - s)
+
+
+@plain()
+def step_sides(data: Any, old: Any, new: Any, tau: float, sides: Any, pull: Any, bend: Any, length: float) -> Any:
+    """Take the linearised step of s, a, b from function `old` towards `new`, or find how long it may be.
+
+    With `length` = 0 nothing is changed. Returns the longest step that keeps s, 1 - s, a, b positive (at most 1), the mean
+    of s a and (1 - s) b, and for losses without corners the linear and the quadratic term of their model for the full step.
+    """
+    x, Y, weights, codes, parameters = data
+    rows = old[0]
+    longest, total, count, linear, quadratic = 1.0, 0.0, 0, 0.0, 0.0
+    for p in range(len(rows) - 1):
+        for i in range(rows[p], len(x) if p == len(rows) - 2 else rows[p + 1]):
+            off = x[i] - x[rows[p]]
+            for t in range(Y.shape[1]):
+                w = weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
+                if Y[i, t] != Y[i, t] or w == 0.0:
+                    continue
+                move = (new[1][p, t] - old[1][p, t]) + (new[2][p, t] - old[2][p, t]) * off
+                if codes[t] == SQUARED or codes[t] == LOGISTIC:
+                    linear -= pull[i, t] * move
+                    quadratic += 0.5 * bend[i, t] * move * move
+                    continue
+                u = old[1][p, t] + old[2][p, t] * off
+                m, sign, bow, _ = _corner(codes[t], parameters[t], u, Y[i, t])
+                s, a, b = sides[0, i, t], sides[1, i, t], sides[2, i, t]
+                ds = (m - sign * move - bow * s - tau / (1.0 - s) + tau / s) / (bow + b / (1.0 - s) + a / s)
+                da, db = (tau - a * ds) / s - a, (tau + b * ds) / (1.0 - s) - b
+                if length > 0.0:
+                    s, a, b = s + length * ds, a + length * da, b + length * db
+                    sides[0, i, t], sides[1, i, t], sides[2, i, t] = s, a, b
+                else:
+                    longest = min(longest, -s / ds if ds < 0.0 else (1.0 - s) / ds if ds > 0.0 else 1.0)
+                    longest = min(longest, -a / da if da < 0.0 else 1.0, -b / db if db < 0.0 else 1.0)
+                total += a * s + b * (1.0 - s)
+                count += 2
+    return longest, total / max(count, 1), linear, quadratic
+
+
+@plain()
+def segment_sums(data: Any, floor: float, f: Any, pull: Any, bend: Any, sums: Any, mean: Any, fitted: Any) -> None:
+    """Quadratic model of the losses on every segment, around a function that is linear there.
+
+    Sets `sums` (3, T, k - 1) to weight, centroid from the left end and second moment, `mean` and `fitted` (k - 1, T) to the
+    value at the centroid and the slope that the model prefers. Curvature is at least `floor` times the entry's weight.
+    """
+    x, Y, weights = data[:3]
+    rows, values, slopes = f
+    last, T = len(rows) - 2, Y.shape[1]
+    for p in range(last + 1):
+        start, stop = rows[p], len(x) if p == last else rows[p + 1]
+        for t in range(T):
+            n, place, force = 0.0, 0.0, 0.0
+            for i in range(start, stop):
+                w = weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
+                c = max(bend[i, t], floor * w) if Y[i, t] == Y[i, t] else 0.0
+                n += c
+                place += c * (x[i] - x[start])
+                force += pull[i, t]
+            place = place / n if n > 0.0 else 0.0
+            spread, torque = 0.0, 0.0
+            for i in range(start, stop):
+                w = weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
+                c = max(bend[i, t], floor * w) if Y[i, t] == Y[i, t] else 0.0
+                off = (x[i] - x[start]) - place
+                spread += c * off * off
+                torque += pull[i, t] * off
+            sums[0, t, p], sums[1, t, p], sums[2, t, p] = n, place, spread
+            mean[p, t] = values[p, t] + slopes[p, t] * place + (force / n if n > 0.0 else 0.0)
+            fitted[p, t] = slopes[p, t] + (torque / spread if spread > 0.0 else 0.0)
+
+
+@plain()
+def balance(x: Any, rows: Any, z: Any, dual: Any, bend: Any, out: Any, grid: Any, work: Any) -> None:
+    """Change dual values so that their double cumulative sum Z has given values at some rows, and vanishes at both ends.
+
+    Dual values of a solution have these sums, but for rounding, which large curvatures blow up; and the change is small
+    where its product with the residual is. For every output it is bend times the function g that is linear between the
+    rows and has the right sums against hat functions there. By least squares, in square-root form (as in
+    `fits.kalman_smoother`, since curvatures differ by factors of 1e16) and refined; between rows without entries of
+    an output its Z is straight whatever is asked for.
+
+    Parameters
+    ----------
+    x : (N,) array, dual, bend : (N, T) arrays
+        Inputs, dual values and curvatures.
+    rows : (k,) array, z : (k, T) array
+        Rows, the first and the last input among them, and Z there.
+    out : (N, T) array
+        Set to the new dual values.
+    grid : (k,) array of int, work : (12, k) array
+        Room to work in.
+    """
+    for t in range(dual.shape[1]):
+        for i in range(len(x)):
+            out[i, t] = dual[i, t]
+        count = _reached(x, rows, bend, t, grid)
+        if count > 1:
+            _factor(x, rows, bend, t, grid[:count], work)
+            for _ in range(_SOLVES):
+                if _shift(x, rows, z, bend, t, grid[:count], work, out):
+                    break
+
+
+@part()
+def _reached(x: Any, rows: Any, bend: Any, t: int, grid: Any) -> int:
+    """Set `grid` to the numbers of the rows at whose hat functions output t has curvature, two or more; return how many."""
+    count, last, open_left = ZERO, len(rows) - 1, ZERO
+    for q in range(last + 1):
+        inside, here = ZERO, ZERO
+        for i in range(rows[q], rows[q + 1] if q < last else len(x)):
+            if bend[i, t] > 0.0:
+                here += 1
+                inside += x[i] > x[rows[q]]
+        if here + open_left > 0:
+            grid[count] = q
+            count += 1
+        open_left = inside
+    if count == 1:
+        grid[1] = max(grid[0], 1)
+        grid[0] = grid[1] - 1
+        count += 1
+    return count
+
+
+@part()
+def _factor(x: Any, rows: Any, bend: Any, t: int, grid: Any, work: Any) -> None:
+    """Rotate the weighted hat functions of output t to triangular form.
+
+    What a segment's entries say is two rows: root of weight times the value at the centroid, root of second moment times
+    the slope. `work` is set to both roots, the centroid (from the left end), the diagonal and what is right of it, and
+    cosines and sines of three rotations.
+    """
+    last, carry = len(grid) - 1, 0.0
+    for q in range(last):
+        start, stop = _between(x, rows, grid, q)
+        n, place, spread = _weigh(x, bend, t, start, stop)
+        a, b, h = math.sqrt(n), math.sqrt(spread), x[rows[grid[q + 1]]] - x[rows[grid[q]]]
+        right, tilt = a * (place / h), b / h
+        c, s, pivot = _rotation(carry, a * ((h - place) / h))
+        above, first = s * right, c * right
+        C, S, pivot = _rotation(pivot, -tilt)
+        above, second = C * above + S * tilt, C * tilt - S * above
+        work[0, q], work[1, q], work[2, q], work[3, q], work[4, q] = a, b, place, pivot, above
+        work[5, q], work[6, q], work[7, q], work[8, q] = c, s, C, S
+        work[9, q], work[10, q], carry = _rotation(first, second)
+        if carry <= _ROUNDING * math.sqrt(right * right + tilt * tilt):
+            carry = 0.0
+    work[3, last] = carry
+
+
+@part()
+def _between(x: Any, rows: Any, grid: Any, q: int) -> tuple[int, int]:
+    """Rows from one of the grid to the next; the last ones have those of the right end too."""
+    return rows[grid[q]], len(x) if q == len(grid) - 2 else rows[grid[q + 1]]
+
+
+@part()
+def _weigh(x: Any, bend: Any, t: int, start: int, stop: int) -> tuple[float, float, float]:
+    """Weight, centroid (from the first row) and second moment of the curvatures of output t."""
+    n, place, spread = 0.0, 0.0, 0.0
+    for i in range(start, stop):
+        n += bend[i, t]
+        place += bend[i, t] * (x[i] - x[start])
+    place = place / n if n > 0.0 else 0.0
+    for i in range(start, stop):
+        off = (x[i] - x[start]) - place
+        spread += bend[i, t] * off * off
+    return n, place, spread
+
+
+@part()
+def _rotation(pivot: float, other: float) -> tuple[float, float, float]:
+    """Cosine and sine that turn (pivot, other) to (size, 0), and the size."""
+    if other == 0.0 and pivot >= 0.0:
+        return 1.0, 0.0, pivot
+    size = math.sqrt(pivot * pivot + other * other)
+    return pivot / size, other / size, size
+
+
+@part()
+def _shift(x: Any, rows: Any, z: Any, bend: Any, t: int, grid: Any, work: Any, out: Any) -> bool:
+    """Add to the dual values `out` of output t what brings Z to z, as exactly as one solve with the factors does.
+
+    Returns whether nothing was to be done.
+    """
+    last, before, outside, y, size, most = len(grid) - 1, 0.0, 0.0, 0.0, 0.0, 0.0
+    for q in range(last + 1):  # `before`: slope of z on the left; `outside`: moment of the entries there
+        moment, after, inside = outside, 0.0, 0.0
+        if q < last:
+            start, stop = _between(x, rows, grid, q)
+            h = x[rows[grid[q + 1]]] - x[start]
+            by = 1.0 / h
+            for i in range(start, stop):
+                share = (x[i] - x[start]) * by
+                size += abs(out[i, t])
+                inside += out[i, t] * share
+                moment += out[i, t] * (1.0 - share)
+            after = ((z[grid[q + 1], t] if q + 1 < last else 0.0) - (z[grid[q], t] if q > 0 else 0.0)) / h
+        excess = moment - (after - before)
+        most = max(most, abs(excess))
+        if q > 0:
+            excess -= work[4, q - 1] * y
+        y = excess / work[3, q] if work[3, q] > 0.0 else 0.0
+        work[11, q] = y
+        before, outside = after, inside
+    if most <= _ROUNDING * size:
+        return True
+    carried = y
+    for q in range(last - 1, -1, -1):
+        first, second, p = work[9, q] * carried, work[10, q] * carried, work[11, q]
+        c, s = work[7, q], work[8, q]
+        carried, slope = c * p - s * second, s * p + c * second
+        c, s = work[5, q], work[6, q]
+        carried, value = c * carried - s * first, s * carried + c * first
+        value = value / work[0, q] if work[0, q] > 0.0 else 0.0
+        slope = slope / work[1, q] if work[1, q] > 0.0 else 0.0
+        start, stop = _between(x, rows, grid, q)
+        for i in range(start, stop):
+            out[i, t] -= bend[i, t] * (value + slope * ((x[i] - x[start]) - work[2, q]))
+    return False
+
+
+@plain()
+def sweep(x: Any, rows: Any, dual: Any, enough: float, Z_knots: Any, worst: Any, sizes: Any, scratch: Any) -> None:
+    """Follow the dual variable Z, the double cumulative sum of dual values; see `fits.blocks.sweep`.
+
+    `scratch` is (2, T).
+    """
+    N, T = dual.shape
+    last = len(rows) - 2
+    Z, S = scratch[0], scratch[1]
+    clear(Z)
+    clear(S)
+    here, end = x[0], x[N - 1]
+    for p in range(last + 1):
+        origin, best = x[rows[p]], enough
+        worst[p] = -1
+        for i in range(rows[p], N if p == last else rows[p + 1]):
+            norm, step = 0.0, x[i] - here
+            for t in range(T):
+                Z[t] += step * S[t]
+                S[t] += dual[i, t]
+                norm += Z[t] * Z[t]
+            here = x[i]
+            if i == rows[p]:
+                copy(Z, Z_knots[p])
+            if norm > best and origin < x[i] < end:  # at both ends Z is nil, up to rounding
+                best = norm
+                worst[p] = i
+        sizes[p] = best
+    copy(Z, Z_knots[last + 1])
+
+
+@plain()
+def misfit(data: Any, f: Any, dual: Any, balanced: Any, theta: float, gaps: Any) -> float:
+    """Set `gaps` (2, T) to the Fenchel-Young gaps, summed per output, of theta * balanced and of 0.
+
+    Returns the sum of the gaps of the dual values themselves at corners.
+    """
+    x, Y, weights, codes, parameters = data
+    rows, values, slopes = f
+    at_corners, last = 0.0, len(rows) - 2
+    clear(gaps[0])
+    clear(gaps[1])
+    for p in range(last + 1):
+        for i in range(rows[p], len(x) if p == last else rows[p + 1]):
+            off = x[i] - x[rows[p]]
+            for t in range(Y.shape[1]):
+                y, w = Y[i, t], weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
+                if y != y or w == 0.0:
+                    continue
+                u = values[p, t] + slopes[p, t] * off
+                r = theta * balanced[i, t] / w
+                gaps[0, t] += w * _fenchel_young(codes[t], parameters[t], u, y, r)
+                if codes[t] != SQUARED and codes[t] != LOGISTIC:
+                    at_corners += w * _fenchel_young(codes[t], parameters[t], u, y, dual[i, t] / w)
+                    gaps[1, t] += w * _corner_loss(codes[t], parameters[t], u, y)
+                else:
+                    gaps[1, t] += w * _smooth(codes[t], u, y)[0]
+    return at_corners

@@ -1,0 +1,149 @@
+"""The regularised problem in one dimension, for any of the losses: knot generation around a reduced problem.
+
+    min over functions f of  sum over entries of weight * loss(f_t(x_i), y_it)  +  lam VV(f).
+
+The solution is a connect-the-dots interpolant of its own fitted values (claim `regularised`); with the squared loss this is
+group l1 trend filtering on an irregular grid. About (lam / lam_max)^(-2/3) knots are active, however many rows there are,
+so the work is done on knots: solve the problem with jumps at few rows only (`fits.newton_dense`, and
+`fits.newton_banded` when lam is so small that they are not few), sweep the dual variable Z over all rows, add the
+worst row of every segment, drop knots that are not used, until the gap is reached.
+
+*Squared loss of complete labels* (`fits.squared`) reads the labels once, and then works on blocks.
+*Other losses, weights per entry, missing labels* (`fits.any_loss`): every round also replaces the losses by
+their quadratic model at the current function, and reads all labels a few times.
+*One distinct input* (`fits.constant`) leaves nothing to generate: a constant per output. The same is true of
+each output by itself: where one has labels at one input only, a line through any value there costs nothing, so the other
+outputs are fitted without it, and it is constant.
+
+The gap used for stopping is the solver's own. What is proved is said by `vvnorm.verifier.line_fit`, which shares no code
+with this module.
+"""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from vvnorm._internal.deadline import Deadline
+from vvnorm.data import Array
+from vvnorm.losses import minus_slopes
+from vvnorm.piecewise import PiecewiseLinear
+from vvnorm.solvers.univariate.fits.any_loss import GeneralRounds
+from vvnorm.solvers.univariate.fits.constant import fit_constant
+from vvnorm.solvers.univariate.fits.knot_generation import Advance
+from vvnorm.solvers.univariate.fits.problem import Found, Problem
+from vvnorm.solvers.univariate.fits.squared import SquaredRounds
+from vvnorm.tolerances import GAP
+
+__all__ = ["Advance", "Found", "Problem", "critical_lam", "known_critical_lam", "solve", "with_constants"]
+
+
+def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
+    """Data of the problem as its solver has them, made once."""
+    problem = problem.solved
+    kept = vars(problem)  # they go with the problem; a weak reference's callback would lose a Ctrl-C that meets it
+    if "rounds" not in kept:
+        per_row = problem.weights is None or problem.weights.shape[1] == 1
+        squared = SquaredRounds(problem) if per_row and all(loss.name == "squared" for loss in problem.losses) else None
+        kept["rounds"] = squared if squared and squared.complete else GeneralRounds(problem)
+    rounds: SquaredRounds | GeneralRounds = kept["rounds"]
+    return rounds
+
+
+def critical_lam(problem: Problem, deadline: Deadline | None = None) -> float:
+    """Smallest lam at which the best affine function is optimal (`lam_max`); 0 for one distinct input per output.
+
+    Raises
+    ------
+    TimeoutError
+        If it is not found by the deadline.
+    """
+    if problem.is_single:
+        return 0.0
+    rounds = _rounds(problem.several)
+    with (deadline or Deadline()).raises(rounds.stop):
+        found = rounds.lam_max
+        if not rounds.knows_critical:
+            raise TimeoutError("lambda_max was not found within time_limit; raise it")
+    return found
+
+
+def known_critical_lam(problem: Problem) -> float | None:
+    """The same, if it has been found before."""
+    return critical_lam(problem) if problem.is_single or _rounds(problem.several).knows_critical else None
+
+
+def solve(
+    problem: Problem,
+    lam: float,
+    *,
+    tol: float = GAP,
+    start: Found | None = None,
+    deadline: Deadline | None = None,
+    advance: Advance | None = None,
+) -> Found:
+    """Solve the regularised problem.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and losses.
+    lam : float
+        Strength of the penalty, positive.
+    tol : float
+        Relative duality gap at which to stop.
+    start : Found, optional
+        Solution at another lam, whose knots are taken over.
+    deadline : Deadline, optional
+        When to return the best function found so far; there is always one.
+    advance : callable, optional
+        Called after each round.
+
+    Returns
+    -------
+    Found : with a larger gap than `tol` if double precision, or the limit of rounds or of time, allowed no more.
+    """
+    began = time.perf_counter()
+    if problem.is_single:
+        found = fit_constant(problem.solved)
+        return replace(found, seconds=time.perf_counter() - began)
+    rounds, alone = _rounds(problem.several), problem.single
+    if start is not None and alone.any():
+        start = replace(start, jumps=start.jumps[:, ~alone], slope=start.slope[~alone], value=start.value[~alone])
+    with (deadline or Deadline()).raises(rounds.stop):
+        state = rounds.run(rounds.in_units(lam), tol, start, advance)
+        limited = bool(rounds.stop[0]) and state.gap > tol
+    found = rounds.found(state, time.perf_counter() - began, limited)
+    return with_constants(problem, found)
+
+
+def with_constants(problem: Problem, found: Found) -> Found:
+    """Put the constants of the outputs that have labels at one input only beside what was found for the others."""
+    alone, solved = problem.single, problem.solved
+    if not alone.any():
+        return found
+    constant, dual = fit_constant(solved.part(alone)), None
+    if constant.dual is not None or found.dual is not None:
+        dual = np.empty(solved.Y.shape)
+        dual[:, ~alone] = _dual(problem.several.solved, found) if found.dual is None else found.dual
+        dual[:, alone] = _dual(solved.part(alone), constant) if constant.dual is None else constant.dual
+
+    def both(others: Array, values: Array | float) -> Array:
+        every = np.empty((*others.shape[:-1], len(alone)))
+        every[..., ~alone], every[..., alone] = others, values
+        return every
+
+    return replace(
+        found,
+        jumps=both(found.jumps, 0.0),
+        slope=both(found.slope, 0.0),
+        value=both(found.value, constant.value),
+        values=both(found.values, constant.value),
+        dual=dual,
+    )
+
+
+def _dual(problem: Problem, found: Found) -> Array:
+    """Dual values (N, T) of a function whose losses have no corners, from its fitted values."""
+    fitted = PiecewiseLinear(found.knots, found.values)(problem.x) if len(found.knots) > 1 else found.values
+    return minus_slopes(problem.losses, fitted, problem.Y, problem.weights)

@@ -1,0 +1,401 @@
+"""The regularised problem with squared losses of complete labels: the labels are read once, then blocks are enough."""
+
+import math
+from threading import Thread
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm._internal.threads import usable_threads
+from vvnorm._internal.units import unit
+from vvnorm.data import Array, levels
+from vvnorm.losses import is_rounding
+from vvnorm.solvers.array_kernels import ZERO, fixed, part, plain
+from vvnorm.solvers.univariate.fits import blocks
+from vvnorm.solvers.univariate.fits import newton_banded as many_knots
+from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, State
+from vvnorm.solvers.univariate.fits.knots import MOST_FIRST, KnotFunction, complete, first_knots, next_knots, tally
+from vvnorm.solvers.univariate.fits.newton_dense import improve, make_room, most_dense
+from vvnorm.solvers.univariate.fits.problem import Found, Problem
+from vvnorm.tolerances import LABEL_ROUNDING
+
+_SLACK = 1.0  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
+_MINOR = 2e-3  # of the largest excess of ||Z||^2 in the last round: rows of less are left for later rounds
+_MANY = 1_000_000  # rows from which on they are: beside fewer, another round costs more than knots that are not needed
+_NEAR = 30.0  # times the gap wanted: from there the next round is expected to be the last, which needs the worst itself
+_KNOTS = 120  # there is room for so many at first; with 128, rows of matrices would compete for places in the cache
+_GROUPED = 500  # blocks from which on there are groups of them
+_SHARED = 1_000_000  # labels from which on two threads read them
+_TINY, _HUGE = 1e-120, 1e120  # products of squares outside may leave float64
+
+
+class _Room(NamedTuple):
+    """Arrays to work in with up to `capacity` knots.
+
+    Functions, and all that belongs to them, are kept on two sides: the best one so far, and the one that is tried.
+    """
+
+    rows: NDArray[np.int64]  # (2, capacity)
+    first: Array  # (2, 2, T)
+    curves: Array  # (2, 3, capacity, T): jumps, values and slopes
+    merged: NDArray[np.int64]  # (2 capacity,), or for the first knots: rows of the next round
+    merged_mu: Array  # as many: their multipliers
+    worst: NDArray[np.int64]  # (capacity,)
+    vectors: Array  # (6, capacity): lengths, weights, centroids and second moments of segments, ||Z||^2, multipliers
+    tables: Array  # (4, capacity, T): mean labels and slopes of segments, dual variables, Z
+    solver: Any  # see `make_room`
+
+    @staticmethod
+    def of(capacity: int, T: int, dense: int, stop: Any) -> "_Room":
+        return _Room(
+            np.empty((2, capacity), np.int64),
+            np.empty((2, 2, T)),
+            np.empty((2, 3, capacity, T)),
+            np.empty(max(2 * capacity, MOST_FIRST), np.int64),
+            np.empty(max(2 * capacity, MOST_FIRST)),
+            np.empty(capacity, np.int64),
+            np.empty((6, capacity)),
+            np.empty((4, capacity, T)),
+            make_room(capacity, T, 1, dense, stop),
+        )
+
+
+class _Best(NamedTuple):
+    """A function that was found: the best so far, or the line, which has no knots before it is known."""
+
+    side: int
+    knots: int
+    gap: float  # relative
+    objective: float
+    largest: float
+    rounds: int
+    steps: int
+
+
+class _Progress(NamedTuple):
+    """Where the rounds stand."""
+
+    line: _Best
+    best: _Best
+    following: int  # knots of the next round; none before the first ones are chosen
+    rounds: int
+    steps: int
+    enough: float  # gap to reach with the knots of the next round
+    by_values: bool  # see `vvnorm.solvers.univariate.fits.knots.complete`
+    finished: bool  # if not: no rounds are left, or no room for the next one, or its knots are many and need multipliers
+    moved: int  # Newton steps by which these were found, -1 if they are not
+
+
+_NONE = _Best(0, 0, 0.0, 0.0, 0.0, 0, 0)
+
+
+class SquaredRounds(Rounds):
+    """Squared losses, weights per row."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        weights = fixed(np.empty(0) if self.weights is None else self.weights[:, 0])
+        self.losses = problem.losses
+        self.offsets, self.few = np.array([0, self.outputs]), most_dense(self.outputs)
+        self.room, self.line_fit = self._room_for(_KNOTS), _NONE
+        level = levels(problem.Y)
+        self._compress(fixed(problem.Y), level, weights)
+        if not _TINY < self.scatter < _HUGE and np.isfinite(problem.Y).all():
+            self.y_unit = unit(float(np.abs(problem.Y).max()))
+            if self.y_unit != 1:
+                self._compress(fixed(problem.Y / self.y_unit), level / self.y_unit, weights)
+
+    def _compress(self, Y: Array, level: Array, weights: Array) -> None:
+        N, T = Y.shape
+        # Larger blocks are fewer, and more of their rows are read once knots are many, as they are beside many outputs.
+        size = 16 if N <= 20_000 else int(min(max(math.sqrt(N / T) / 10, 64), 192))
+        count, self.line = -(-N // size), np.zeros((3, T))
+        self.line[2] = level
+        every = count + (N // (size * blocks.GROUP) if count >= _GROUPED else 0)
+        moments, means, crosses = np.empty((every, 5)), np.empty((every, T)), np.empty((every, T))
+        self.data, self.blocks = (self.x, Y, weights, self.centre, size, self.line), (moments, means, crosses)
+        self.scratch = (np.empty((4, T + 3)), np.empty(every), np.empty((8, T)))
+        rows = (self.x, Y, weights, self.centre, size, moments, means, crosses, self.line, np.empty(3))
+        read = 0
+        if Y.size >= _SHARED and usable_threads() > 1:  # more than two would wait for memory
+            other = Thread(target=blocks.compress, args=(*rows, 0, count // 2, False))
+            other.start()
+            blocks.compress(*rows, count // 2, count, False)
+            other.join()
+            read = count
+        # Misfit inside the blocks, and not finite if a label is missing.
+        self.scatter = blocks.compress(*rows, read, count, True)
+        if every > count:
+            blocks.group(self.x, self.centre, size, *self.blocks, np.empty((4, T)))
+
+    @property
+    def complete(self) -> bool:
+        """Whether no label is missing."""
+        return math.isfinite(self.scatter)
+
+    @property
+    def critical(self) -> float:
+        """See `Rounds`."""
+        if not self.line_fit.knots:
+            self._find_line()
+            self.straight = self._fits_line()
+        return 0.0 if self.straight else self.line_fit.largest
+
+    def _find_line(self) -> _Best:
+        """Put the line into the room."""
+        self.line_fit = _NONE
+        self._search(0, (1.0, 1.0, self.scatter, 1.0), 0)
+        return self.line_fit
+
+    def _fits_line(self) -> bool:
+        """Whether the line misses the labels by their rounding only."""
+        x, Y, weights = self.data[:3]
+        shares = weights[:, None] if len(weights) else np.ones((len(x), 1))
+        size = np.abs(self.line[0]) + np.abs(self.line[1]) * float(x[-1] - x[0]) + np.abs(self.line[2])
+        if self.line_fit.objective > float(shares.sum()) * float(np.sum((2 * LABEL_ROUNDING * size) ** 2)):
+            return False  # found without reading a label
+        off = (Y - self.line[2]) - (self.line[0] + (x - self.centre)[:, None] * self.line[1])
+        with np.errstate(over="ignore"):
+            lost = np.sum(shares * off * off, axis=0) / 2
+        return is_rounding(self.losses, Y, shares, lost)
+
+    @property
+    def knows_critical(self) -> bool:
+        """See `Rounds`."""
+        return self.line_fit.knots > 0
+
+    def run(self, lam: float, tol: float, start: Found | None, advance: Advance | None = None) -> State:
+        """See `Rounds`; the function is overwritten by the next run."""
+        if self.critical == 0:
+            return self._state(self._find_line())
+        # Rows with ||Z|| up to a little more than lam count as feasible.
+        limits = (lam, (lam * (1 + 0.1 * tol)) ** 2, self.scatter, tol)
+        return self._state(self._search(self._take_over(lam, start), limits, ROUNDS, advance))
+
+    def _state(self, best: _Best) -> State:
+        side, k, room = best.side, best.knots, self.room
+        jumps, values, slopes = room.curves[side]
+        function = KnotFunction(room.rows[side, :k], room.first[side], jumps[:k], values[:k], slopes[: k - 1])
+        return State(function, None, best.gap, best.rounds, best.steps, best.largest)
+
+    def _take_over(self, lam: float, start: Found | None) -> int:
+        """Place the knots of a start among those of the next round, and return their number; 0 if there are none."""
+        if start is None or not len(start.kinks):
+            return 0
+        _ = self.critical  # the line comes first: it needs the place of the next knots
+        rows, mu = self.first_knots(lam, start)
+        if len(rows) > len(self.room.worst):
+            self.room = self._room_for(_and_some(len(rows)))
+        self.room.merged[: len(rows)] = rows
+        self.room.merged_mu[: len(rows)] = mu
+        return len(rows)
+
+    def _room_for(self, knots: int) -> _Room:
+        return _Room.of(knots, self.outputs, self.few, self.stop)
+
+    def _search(
+        self, count: int, limits: tuple[float, float, float, float], most: int, advance: Advance | None = None
+    ) -> _Best:
+        """Find the line if it is not known, and do up to `most` rounds from `count` knots that are in place, if any."""
+        progress = _Progress(self.line_fit, _NONE, count, 0, 0, 0.0, False, False, -1)
+        while True:
+            at_most = (most if advance is None else progress.rounds + 1, self.few)
+            line, best, *rest = _generate(
+                self.data, self.blocks, self.offsets, self.last, limits, at_most, progress, self.room, self.scratch
+            )
+            progress = _Progress(_Best(*line), _Best(*best), *rest)
+            self.line_fit = progress.line
+            if progress.rounds == at_most[0] and advance is not None:
+                advance(progress.rounds, progress.best.objective, progress.best.objective * (1 - progress.best.gap))
+            if progress.finished or progress.rounds >= most:
+                return progress.best
+            if progress.rounds == at_most[0]:
+                continue
+            if progress.following > len(self.room.worst):
+                self._enlarge(progress.following, progress.best)
+            elif not many_knots.are_even(self.room.vectors[0, : progress.following - 1]):
+                self.few = len(self.x)  # dense matrices from now on
+                self._enlarge(progress.following, progress.best)
+            else:
+                progress = progress._replace(moved=self._improve(progress, limits))
+
+    def _improve(self, progress: _Progress, limits: tuple[float, float, float, float]) -> int:
+        """Find the multipliers of many knots, whose segments are summarised already; return the steps."""
+        room, k = self.room, progress.following
+        segments = (room.vectors[0, : k - 1], *(np.ascontiguousarray(room.vectors[p : p + 1, : k - 1]) for p in (1, 2, 3)))
+        mean, fitted, z, _ = room.tables
+        mu, side = room.merged_mu[:k], 1 - progress.best.side
+        state = (room.curves[side, 1, :k], room.first[side])
+        return many_knots.improve(
+            segments,
+            (mean, fitted),
+            self.offsets,
+            limits[0],
+            limits[2],
+            progress.enough,
+            NEWTON,
+            mu,
+            z[:k],
+            *state,
+            room.solver,
+        )
+
+    def _enlarge(self, count: int, best: _Best) -> None:
+        """Make room for `count` knots and those of the best function, and keep this and the next knots."""
+        old, k = self.room, best.knots
+        new = self.room = self._room_for(_and_some(max(count, k)))
+        new.merged[:count], new.merged_mu[:count] = old.merged[:count], old.merged_mu[:count]
+        new.rows[best.side, :k], new.first[best.side] = old.rows[best.side, :k], old.first[best.side]
+        new.curves[best.side, :, :k] = old.curves[best.side, :, :k]
+
+
+def _and_some(knots: int) -> int:
+    return knots + knots // 4  # not much more: the solver's matrices are squares of it
+
+
+@plain()
+def _generate(
+    data: Any,
+    blocks_of_rows: Any,
+    offsets: Any,
+    last: int,
+    limits: Any,
+    at_most: Any,
+    progress: Any,
+    room: Any,
+    scratch: Any,
+) -> Any:
+    """Do rounds of knot generation until the relative gap is reached, nothing helps, or room is wanting.
+
+    The line comes before all rounds, in the same loop: the kernels are compiled once for each place they are called from.
+
+    Parameters
+    ----------
+    data, blocks_of_rows
+        As in `vvnorm.solvers.univariate.fits.blocks`.
+    offsets : (2,) array
+        First output, and one past the last.
+    last : int
+        First row of the largest input.
+    limits : tuple of floats
+        lam, ||Z||^2 up to which a row counts as feasible, the misfit inside blocks, and the relative gap wanted.
+    at_most : (int, int)
+        Largest number of rounds, and of knots whose multipliers are found here.
+    progress : _Progress
+        Where to go on; rows and multipliers of the next round are in `room`.
+    room : _Room
+        Set to the best function, among others.
+    scratch : tuple of arrays
+        More room.
+
+    Returns
+    -------
+    tuple : the fields of a _Progress, and for line and best those of a _Best. Named tuples are made by Python code, which
+    Ctrl-C may interrupt; compiled code that waits for one then ends the process.
+    """
+    line, best, count, rounds, steps, enough, by_values, _, known = progress
+    finished, tol, (most, few) = False, limits[3], at_most
+    while not finished and (line.knots == 0 or rounds < most):
+        straight = line.knots == 0
+        if straight or count == 0:
+            count = first_knots(data[0], last, limits[0], line.largest, room.merged, room.merged_mu)
+        if count > len(room.worst):
+            break
+        side = 1 - best.side
+        for p in range(count):
+            room.rows[side, p], room.vectors[5, p] = room.merged[p], room.merged_mu[p]
+        if rounds == 0:
+            enough = 2e-3 * line.objective
+        _summarise(data, blocks_of_rows, count, side, room, scratch)
+        if count > few and known < 0:
+            break
+        limit = ZERO if known >= 0 else ZERO + NEWTON
+        # Of the line all rows are of interest.
+        bounds, slack = ((1.0, 0.0, limits[2], 0.0), 0.0) if straight else (limits, _SLACK)
+        minor = bounds[1]
+        if rounds > 0 and best.gap < _NEAR * tol:
+            slack = 0.0
+        elif rounds > 0 and len(data[0]) >= _MANY:
+            minor = max(minor, limits[0] ** 2 + _MINOR * (best.largest**2 - limits[0] ** 2))
+        moved, gap, objective, largest, exceeds, following = _solve_and_sweep(
+            data, blocks_of_rows, offsets, bounds, (minor, slack), enough, limit, by_values, count, side, room, scratch
+        )
+        if straight:
+            line, count = _Best(side, count, 0.0, objective, largest, 0, 0), ZERO
+            continue
+        rounds += 1
+        moved, known = max(moved, known), ZERO - 1
+        steps += moved
+        relative = gap / objective if objective > 0.0 else 0.0
+        if rounds == 1 or relative < best.gap:
+            best = _Best(side, count, relative, objective, largest, rounds, steps)
+        demand = max(0.01 * gap, 0.1 * tol * objective)
+        stalled = moved == 0 and not exceeds and demand > 0.5 * enough
+        idle = rounds > best.rounds + PATIENCE or (stalled and by_values)
+        finished = relative <= tol or idle or room.solver[5][0] != 0
+        by_values = by_values or stalled or rounds > best.rounds + 2
+        enough, count = demand, following
+    return _fields(line), _fields(best), count, rounds, steps, enough, by_values, finished, known
+
+
+@part()
+def _fields(f: Any) -> Any:
+    return f.side, f.knots, f.gap, f.objective, f.largest, f.rounds, f.steps
+
+
+@part(inline="always")
+def _summarise(data: Any, blocks_of_rows: Any, k: int, side: int, room: Any, scratch: Any) -> None:
+    segments = (room.vectors[0, : k - 1], room.vectors[1:2], room.vectors[2:3], room.vectors[3:4])
+    blocks.segment_summaries(
+        data, blocks_of_rows, room.rows[side, :k], segments, room.tables[0], room.tables[1], scratch[0]
+    )
+
+
+@part(inline="always")  # once only, and compiled a second time if it were called
+def _solve_and_sweep(
+    data: Any,
+    blocks_of_rows: Any,
+    offsets: Any,
+    limits: Any,
+    coarse: Any,
+    enough: float,
+    limit: int,
+    by_values: bool,
+    k: int,
+    side: int,
+    room: Any,
+    scratch: Any,
+) -> tuple[int, float, float, float, bool, int]:
+    """Solve with k knots up to a gap `enough`, sweep, and choose the next ones; arguments are as in `_generate`.
+
+    `coarse` holds what is asked of the worst rows, see `fits.blocks.sweep`, unless they decide on the gap.
+
+    Returns
+    -------
+    Newton steps; gap and objective; largest ||Z||; whether rows are to be added; number of knots in the next round.
+    """
+    (lam, feasible, within, tol), (minor, slack) = limits, coarse
+    rows, worst, mu, squares = room.rows[side, :k], room.worst[: k - 1], room.vectors[5, :k], room.vectors[4]
+    first, jumps, values, slopes = room.first[side], room.curves[side, 0], room.curves[side, 1], room.curves[side, 2]
+    mean, fitted, z, at_knots = room.tables[0], room.tables[1], room.tables[2], room.tables[3]
+    segments = (room.vectors[0, : k - 1], room.vectors[1:2], room.vectors[2:3], room.vectors[3:4])
+    steps, _ = improve(segments, (mean, fitted), offsets, lam, within, enough, limit, mu, z, values, first, room.solver)
+    complete(segments[0], mu, z, by_values, first, jumps, values, slopes)
+    while True:
+        misfit = blocks.sweep(
+            data, blocks_of_rows, rows, values, slopes, minor, slack, at_knots, worst, squares, scratch[1], scratch[2]
+        )
+        penalty, product, square, exceeds = tally(jumps, at_knots, worst, squares)
+        largest = math.sqrt(square)
+        theta = min(1.0, lam / largest) if largest > 0.0 else 1.0
+        short = 1.0 - theta
+        gap = 0.5 * short * short * misfit + max(lam * penalty - theta * product, 0.0)
+        objective = 0.5 * misfit + lam * penalty
+        certain = slack == 0.0 if exceeds else minor == feasible
+        if certain or (exceeds and gap > tol * objective):
+            break
+        minor, slack = feasible, 0.0
+    close = lam * (1.0 - min(max(largest / lam - 1.0, 0.0), 1e-3))
+    count = next_knots(data[0], rows, mu, z, jumps, worst, close * close, room.merged, room.merged_mu)
+    return steps, gap, objective, largest, exceeds, count

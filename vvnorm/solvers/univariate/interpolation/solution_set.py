@@ -1,0 +1,145 @@
+"""All minimal-VV-norm interpolants of univariate data ([H], [D] for one output; the vector form is new).
+
+Inner points whose curvatures point one way, next to each other, form an aligned run. A run of two or more leaves
+freedom: f = f_D + u g there, with u the common direction and u.f any convex interpolant between the fixed end slopes.
+In terms of kinks: a minimiser may move part of the curvature at two neighbouring points of a run into the gap between
+them, to its centre of mass. Everywhere else every minimiser equals f_D.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork
+from vvnorm.solvers.univariate.interpolation.closed_form import ConnectTheDots, blocks, curvature_errors
+from vvnorm.tolerances import LABEL_ROUNDING
+
+
+def aligned_runs(dots: ConnectTheDots) -> NDArray[np.intp]:
+    """Cut the inner points with non-zero curvature into maximal aligned runs.
+
+    Returns
+    -------
+    (R, 2) array of int
+        First and last inner point of each run (0 is x_2), in order; runs of one point included.
+    """
+    bends = dots.norms > 0
+    starts = bends.copy()
+    starts[1:] &= ~dots.aligned
+    ends = bends.copy()
+    ends[:-1] &= ~dots.aligned
+    return np.column_stack([np.flatnonzero(starts), np.flatnonzero(ends)])
+
+
+def moving_outputs(dots: ConnectTheDots, pairs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which outputs differ between some two minimisers where the given pairs of neighbours are aligned; shape (T,).
+
+    That are those with a curvature at both of a pair that rounding does not explain, however small beside the others'.
+    """
+    moves = np.zeros(dots.n_outputs, dtype=np.bool_)
+    for start, stop in blocks(len(pairs), dots.n_outputs):
+        if pairs[start:stop].any() and not moves.all():
+            bends = np.abs(dots.curvatures(start, stop + 1)) > curvature_errors(dots, start, stop + 1, LABEL_ROUNDING)
+            moves |= (bends[1:] & bends[:-1])[pairs[start:stop]].any(axis=0)
+    return moves
+
+
+def band(dots: ConnectTheDots, t: Array) -> tuple[Array, Array]:
+    """Range of the values that minimisers take at given points.
+
+    Parameters
+    ----------
+    dots : ConnectTheDots
+        The data.
+    t : (n,) array
+        Points, anywhere.
+
+    Returns
+    -------
+    lower, upper : (n, T) arrays
+        Each end is attained at each point by some minimiser, though not by one at all points at once.
+    """
+    centre = dots(t)
+    lower, upper = centre.copy(), centre.copy()
+    piece = np.searchsorted(dots.x, t, side="right") - 1
+    inside = (piece >= 1) & (piece <= len(dots.x) - 3)
+    inside[inside] = dots.aligned[piece[inside] - 1]
+    k, at = piece[inside], t[inside]
+    # Below the chord, down to the larger of the two neighbouring chords extended.
+    depth = np.minimum(dots.norms[k - 1] * (at - dots.x[k]), dots.norms[k] * (dots.x[k + 1] - at))
+    end = centre[inside] - depth[:, None] * dots.directions_at(k - 1)
+    lower[inside], upper[inside] = np.minimum(centre[inside], end), np.maximum(centre[inside], end)
+    return lower, upper
+
+
+def sample_minimisers(dots: ConnectTheDots, n: int, rng: np.random.Generator) -> list[ReLUNetwork]:
+    """Draw random members of the solution set.
+
+    Every member of a run keeps a random share of its curvature at the point, and sends the rest into the gaps on either
+    side, as one kink at the centre of mass or as two around it. Where the solution is unique all draws are f_D.
+    """
+    return [_random_minimiser(dots, rng) for _ in range(n)]
+
+
+def _random_minimiser(dots: ConnectTheDots, rng: np.random.Generator) -> ReLUNetwork:
+    knots, m = dots.x[1:-1], dots.norms
+    # low, high: the one-sided derivatives at the point, as fractions of its curvature. Extremes are drawn on purpose.
+    low, high = np.sort(np.clip(rng.uniform(-0.3, 1.3, (2, len(m))), 0.0, 1.0), axis=0)
+    low[np.append(True, ~dots.aligned)[: len(m)]] = 0.0
+    high[np.append(~dots.aligned, True)[: len(m)]] = 1.0
+    left, right = ((1 - high) * m)[:-1], (low * m)[1:]
+    gap = np.flatnonzero(dots.aligned & (left + right > 0))
+    a, b = knots[gap], knots[gap + 1]
+    mass = left[gap] + right[gap]
+    centre = np.clip(a + (b - a) * (right[gap] / mass), a, b)
+    spread = np.where(rng.random(len(gap)) < 0.5, 0.0, 1.0)
+    back, ahead = spread * rng.random(len(gap)) * (centre - a), spread * rng.random(len(gap)) * (b - centre)
+    both = back + ahead
+    share = np.divide(ahead, both, out=np.ones_like(both), where=both > 0)
+    where = np.concatenate([knots, centre - back, centre + ahead])
+    delta = dots.curvatures(0, len(m))
+    moved = (1 - high)[gap, None] * delta[gap] + low[gap + 1, None] * delta[gap + 1]
+    return _network_of_kinks(
+        dots, where, [(high - low)[:, None] * delta, share[:, None] * moved, (1 - share)[:, None] * moved]
+    )
+
+
+def sparsest(dots: ConnectTheDots) -> ReLUNetwork:
+    """Return a minimiser with the fewest neurons of all: sum over runs of ceil(m / 2) for a run of m points.
+
+    Each pair of neighbouring points of a run becomes one kink between them, where the chords on either side of the pair
+    cross when extended; the last point of an odd run stays ([D] for one output, run by run for any T).
+    """
+    knots, m = dots.x[1:-1], dots.norms
+    runs = aligned_runs(dots)
+    start = np.zeros(len(m), dtype=np.intp)
+    start[runs[:, 0]] = runs[:, 0]
+    leads = (m > 0) & ((np.arange(len(m)) - np.maximum.accumulate(start)) % 2 == 0)
+    paired = leads & np.append(dots.aligned, False)[: len(m)]
+    alone = np.flatnonzero(leads & ~paired)
+    pair = np.flatnonzero(paired)
+    crossing = knots[pair] + (knots[pair + 1] - knots[pair]) * (m[pair + 1] / (m[pair] + m[pair + 1]))
+    kept, merged = np.concatenate([alone, pair]), np.concatenate([alone, pair + 1])
+    jumps = _curvatures_at(dots, kept)
+    jumps[len(alone) :] += _curvatures_at(dots, merged[len(alone) :])
+    return _network_of_kinks(dots, np.concatenate([knots[alone], crossing]), [jumps])
+
+
+def _curvatures_at(dots: ConnectTheDots, points: NDArray[np.intp]) -> Array:
+    """Curvatures at some inner points; shape (len(points), T)."""
+    return dots.norms[points][:, None] * dots.directions_at(points)
+
+
+def _network_of_kinks(dots: ConnectTheDots, where: Array, jumps: Sequence[Array]) -> ReLUNetwork:
+    """Build the network with given slope jumps at some places, left piece as f_D's.
+
+    Where jumps of neighbours are added, that is their sum, not one's direction: the function is f_D again beyond both.
+    """
+    V = np.vstack(jumps)
+    keep = V.any(axis=1)
+    where, V = where[keep], V[keep]
+    order = np.argsort(where, kind="stable")
+    slope = dots.slopes(0, 1)[0]
+    return ReLUNetwork(np.ones((len(order), 1)), -where[order], V[order].T, slope[:, None], dots.offset(slope))

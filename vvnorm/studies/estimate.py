@@ -1,0 +1,76 @@
+"""How long a study will take, from a few of its runs."""
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from statistics import fmean
+from typing import NamedTuple
+
+from vvnorm.studies.execute import Perform, WorkerProcesses, perform_runs
+from vvnorm.studies.run import Run
+from vvnorm.studies.store import Row, code_version
+from vvnorm.studies.study import Study
+
+Size = tuple[str, int, int, float]
+"""`Run.size`."""
+
+FIRST_PATIENCE, PATIENCE = 120.0, 3.0
+"""Seconds for the first run of a solver, which loads and compiles (half a minute on idle cores, where nothing is compiled
+yet), and for all others of that solver together."""
+
+
+class Estimate(NamedTuple):
+    """Seconds that a run of each size takes, nan if not known, and the sizes of which only a lower bound is known."""
+
+    seconds: Mapping[Size, float]
+    at_least: frozenset[Size]
+
+
+def estimate(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> Estimate:
+    """Time one run of each size, the smallest first, where rows of a store do not say it, in some seconds altogether.
+
+    Sizes for which no time is left are counted like the slowest known one of their solver. If not even the first run of a
+    solver ends in time, nothing is known of it: most of that time may have gone into loading and compiling.
+
+    Parameters
+    ----------
+    study, perform
+        What to do; see `vvnorm.studies.execute.run_study`.
+    rows : iterable of dict
+        Finished runs, as of `vvnorm.studies.store.load_rows`.
+    """
+    times: dict[Size, list[float]] = {}
+    for row in rows:
+        times.setdefault((row["solver"], row["inputs"], row["points"], float(row["auxiliary"])), []).append(row["seconds"])
+    wanted: dict[str, dict[Size, Run]] = {}
+    for run in sorted(study.runs, key=lambda run: run.points * run.inputs * (1 + min(run.auxiliary, run.points))):
+        wanted.setdefault(run.solver, {}).setdefault(run.size, run)
+    seconds: dict[Size, float] = {}
+    at_least: set[Size] = set()
+    for sizes in wanted.values():
+        seconds |= {one: fmean(times[one]) for one in sizes if one in times}
+        lacking = {one: run for one, run in sizes.items() if one not in times}
+        measured, longest = _measure(lacking, perform)
+        seconds |= measured
+        slowest = max([*longest, *(seconds[one] for one in sizes if one in seconds)], default=math.nan)
+        at_least |= lacking.keys() - measured.keys()
+        seconds |= dict.fromkeys(lacking.keys() - measured.keys(), slowest)
+    return Estimate(seconds, frozenset(at_least))
+
+
+def _measure(runs: Mapping[Size, Run], perform: Perform) -> tuple[dict[Size, float], list[float]]:
+    """Seconds of each run for which there is time, in a process of its own, and after how many one was cut short, if so."""
+    measured: dict[Size, float] = {}
+    patience = FIRST_PATIENCE
+    with WorkerProcesses(1) as process:
+        # The smallest one comes twice, since the first call loads and compiles, which is done once for thousands of runs.
+        for number, (one, run) in enumerate([*list(runs.items())[:1], *runs.items()]):
+            began = time.monotonic()
+            call = process.submit(perform_runs, perform, [run], code_version(), "")
+            try:
+                measured[one] = call.result(timeout=max(0.0, patience))[0].seconds
+            except TimeoutError:
+                process.stop()
+                return measured, [time.monotonic() - began] if number else []
+            patience = PATIENCE if number == 0 else patience - (time.monotonic() - began)
+    return measured, []

@@ -1,0 +1,265 @@
+"""What one run of a study does: draw its data, solve or train, certify, and measure.
+
+Runs that differ in the auxiliary outputs alone share the first output's data. Auxiliary labels come from one array of unit
+Gaussian draws per data set: m outputs take its first m columns, times sigma (bernoulli: their signs, times sigma). So runs
+are paired over m, sigma and kind of label as well.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vvnorm.analysis.measures import Estimate, max_gradient_norm, mean_gradient_norm, test_train_distances
+from vvnorm.analysis.regions import Hull, Region
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.solution import Solution
+from vvnorm.solvers.multivariate.solution import MultivariateSolution
+from vvnorm.studies.run import INFINITE, Run
+from vvnorm.studies.targets import TARGETS, Sample
+from vvnorm.verifier.check import Certificate, certify
+
+__all__ = ["SETTINGS", "TARGETS", "auxiliary_labels", "perform"]
+
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "certified": {"tol": 1e-6, "prove": True, "time_limit": 600.0},
+    "trained": {
+        "width": 512,
+        "steps": 5000,
+        "lam": 1e-8,
+        "penalty": "path_norm",
+        "polish": False,
+        "exact": False,
+        "tol": 0.02,
+        "prove": True,
+        "optimum_tol": 1e-6,
+        "time_limit": 600.0,
+    },
+}
+"""Settings of each solver with their defaults.
+
+tol : relative gap, and relative residual, up to which a run is accepted; for `certified` also what is asked of the solver.
+prove : whether to make a certificate. In four or more dimensions it takes up to half a minute and proves little; without
+    it a run is not accepted, and carries the solver's own estimate of its gap only.
+optimum_tol : relative gap asked of the solver whose lower bound a trained network is compared with: gaps are at most this
+    much too large. Where many inputs make the solver slow, more than the default is enough.
+time_limit : seconds after which the solver gives its best network so far. Only many points or inputs take that long.
+width, steps, penalty, polish, exact : as for `vvnorm.train`.
+lam : strength of the regularisation, in units of `vvnorm.lambda_max`.
+"""
+
+_EXACT_INPUTS = 2  # up to which averages over regions are exact
+_HULL_INPUTS = 7  # up to which hulls can be sampled
+_NORMAL = 1.96  # standard deviations on each side of the mean of a test sample: 95 %
+
+
+def perform(run: Run) -> dict[str, Any]:
+    """Do one run; the same run gives the same outcome, up to rounding and `cpu_seconds`.
+
+    Returns
+    -------
+    dict
+        Numbers, words and None (does not apply or is not known) by name; the first output is meant unless all are named.
+
+        accepted : whether the verifier accepts the network as a minimal-VV-norm interpolant of all outputs, up to `tol`.
+        certified_gap : relative gap that the verifier proves, None if it was not asked. In two and three dimensions the
+            bound behind it is that of the certified optimum. From four on the verifier bounds the response of neurons by
+            branch and bound, and proves little.
+        estimated_gap : relative gap to the solver's own lower bound. It is the same in two and three dimensions; from
+            four on it rests on neurons found by climbing, and is an estimate: a negative one says that it failed.
+        residual : largest distance between values and labels, all outputs, relative to half the labels' largest range.
+        excess : part of the cost of all outputs that is proved avoidable at most, for the values that the network has.
+        value, vv_norm : what the solver minimised, and the network's cost. In the limit of infinitely many outputs `value`
+            is the cost of the auxiliary ones per unit of their standard deviation, and the network has the first only.
+        first_vv_norm : part of the network's cost that the first output would have alone, sum_k ||w_k|| |v_1k|.
+        neurons : number of them.
+        region, mean_gradient, mean_gradient_low, mean_gradient_high : mean of ||grad f_1|| over the training points' hull,
+            and beyond seven dimensions over the domain instead; 95 % interval of the sampling, exact in two.
+        mean_gradient_domain, .._low, .._high : the same over the cube, or real data's test points.
+        max_gradient, max_gradient_high : largest value over the region: seen, and a bound where there is one.
+        output_distance_*, representation_distance_*, test_error_* : mean and max of `vvnorm.test_train_distances`; real
+            data's test error is against labels.
+        relative_representation_distance_* : representation distances divided by the root mean square distance between
+            two training points in the same representation. Without that they grow with the cost of all outputs.
+        cpu_seconds : of processor time.
+
+    Raises
+    ------
+    ValueError
+        If the configuration names nothing that there is, or is out of range.
+    """
+    began = time.process_time()
+    if run.target not in TARGETS:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {run.target!r}")
+    settings = _settings(run)
+    sample = TARGETS[run.target].draw(run.inputs, run.points, run.seed)
+    found = (_solved if run.solver == "certified" else _trained)(run, settings, sample)
+    return {
+        **found.facts,
+        **_gradients(found.network, sample, run.seed),
+        **_distances(found, sample),
+        "cpu_seconds": time.process_time() - began,
+    }
+
+
+def auxiliary_labels(run: Run) -> Array:
+    """Labels (N, m) of the auxiliary outputs; none in the limit, where they are not drawn.
+
+    Raises
+    ------
+    ValueError
+        If the run's number, standard deviation or kind of them is none.
+    """
+    m = 0 if run.auxiliary == INFINITE else run.auxiliary
+    if not (m >= 0 and m == int(m)):
+        raise ValueError(f"auxiliary must be a whole number or infinite, got {run.auxiliary!r}")
+    if run.labels not in ("gaussian", "bernoulli"):
+        raise ValueError(f"labels must be gaussian or bernoulli, got {run.labels!r}")
+    if m and not 0 < run.sigma < INFINITE:
+        raise ValueError(f"sigma must be positive and finite, got {run.sigma!r}")
+    rng = TARGETS[run.target].generator(run.inputs, run.points, run.seed, "auxiliary")
+    units = rng.standard_normal((int(m), run.points)).T  # by outputs: the first ones are the same for any m
+    return run.sigma * (np.sign(units) if run.labels == "bernoulli" else units)
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    if run.solver not in SETTINGS:
+        raise ValueError(f"solver must be one of {', '.join(SETTINGS)}, got {run.solver!r}")
+    known = SETTINGS[run.solver]
+    for name in run.settings:
+        if name not in known:
+            raise ValueError(f"settings of solver {run.solver} are {', '.join(known)}; got {name!r}")
+    return {**known, **run.settings}
+
+
+# --- solving and training ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A network whose first output is measured, one with the same neurons that represents inputs, and what is known."""
+
+    network: ReLUNetwork
+    features: ReLUNetwork
+    facts: dict[str, Any]
+
+
+def _solved(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
+    from vvnorm.solution import interpolate
+
+    limit = run.auxiliary == INFINITE
+    Y = np.hstack([sample.y, auxiliary_labels(run)])
+    options = {name: settings[name] for name in ("tol", "time_limit")}
+    solution = interpolate(sample.X, Y, auxiliary="infinite" if limit else None, **options)
+    whole = solution.design if limit else solution
+    certificate, accepted = None, False
+    if settings["prove"]:
+        certificate, accepted = whole.certificate, solution.verify() == []
+    facts = _judged(whole.network, whole.X, whole.Y, certificate, _solvers_bound(whole))
+    return _Found(solution.network, whole.network, {"accepted": accepted, **facts, **_costs(solution.network)})
+
+
+def _trained(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
+    from vvnorm.fitting import lambda_max
+    from vvnorm.solution import interpolate
+    from vvnorm.training import train
+
+    if run.auxiliary == INFINITE:
+        raise ValueError("auxiliary must be finite for solver trained: the limit cannot be trained")
+    X, Y = sample.X, np.hstack([sample.y, auxiliary_labels(run)])
+    options = {name: settings[name] for name in ("width", "steps", "penalty", "polish", "exact")}
+    lam = settings["lam"] * lambda_max(X, Y)
+    network = train(X, Y, lam=lam, seeds=[run.seed], progress=False, **options).networks[0]
+    optimum = interpolate(X, Y, tol=settings["optimum_tol"], time_limit=settings["time_limit"])
+    certificate, accepted = None, False
+    if settings["prove"]:
+        certificate = certify(network, X, Y, dual=optimum.dual if run.inputs > 1 else None)
+        accepted = certificate.complaints(network, X, Y, tol=settings["tol"]) == []
+    facts = _judged(network, X, Y, certificate, _solvers_bound(optimum))
+    return _Found(network, network, {"accepted": accepted, **facts, **_costs(network)})
+
+
+def _solvers_bound(solution: Solution) -> float:
+    """The solver's own lower bound on the cost, an estimate where it looks for neurons by climbing."""
+    if not isinstance(solution, MultivariateSolution):
+        return solution.lower_bound  # one input: a closed form
+    return solution.history[-1][1] if solution.history else 0.0
+
+
+def _judged(network: ReLUNetwork, X: Array, Y: Array, certificate: Certificate | None, bound: float) -> dict[str, Any]:
+    """What is known of how close a network is to the best interpolant of all outputs."""
+    cost, spread = network.vv_norm, float(np.ptp(Y, axis=0).max()) / 2
+    return {
+        "certified_gap": None if certificate is None else certificate.gap,
+        "estimated_gap": 1 - bound / cost if cost > 0 else 0.0,
+        "residual": float(row_norms(network(X) - Y).max()) / spread,
+        "excess": None if certificate is None else certificate.excess / (cost or 1.0),
+        "value": cost,
+    }
+
+
+def _costs(network: ReLUNetwork) -> dict[str, Any]:
+    first = float(np.sum(row_norms(network.W) * np.abs(network.V[0])))
+    return {"vv_norm": network.vv_norm, "first_vv_norm": first, "neurons": network.n_neurons}
+
+
+# --- measuring --------------------------------------------------------------------------------------------------------
+
+
+def _gradients(network: ReLUNetwork, sample: Sample, seed: int) -> dict[str, Any]:
+    d, largest_bound = network.n_inputs, None
+
+    def mean(region: Region) -> Estimate:
+        return mean_gradient_norm(network, region, exact=d <= _EXACT_INPUTS, rng=seed)
+
+    if sample.domain is None:
+        domain, largest = _over_points(network, sample.X_test)
+    else:
+        domain = mean(sample.domain)
+    region = Hull(sample.X) if d <= _HULL_INPUTS else sample.domain
+    if region is not None:
+        bounds = max_gradient_norm(network, region, rng=seed)
+        largest, largest_bound = bounds.low, bounds.high
+    return {
+        "region": "hull" if d <= _HULL_INPUTS else "domain",
+        **_interval("mean_gradient", mean(region) if isinstance(region, Hull) else domain),
+        **_interval("mean_gradient_domain", domain),
+        "max_gradient": largest,
+        "max_gradient_high": largest_bound,
+    }
+
+
+def _over_points(network: ReLUNetwork, X: Array) -> tuple[Estimate, float]:
+    """Mean of ||grad f_1|| over the distribution that X is a sample of, and the largest value at X."""
+    sizes = row_norms(network.gradient(X)[:, 0])
+    mean, half = float(sizes.mean()), _NORMAL * float(sizes.std()) / math.sqrt(len(sizes))
+    return Estimate(mean, mean - half, mean + half, len(sizes), "sample"), float(sizes.max())
+
+
+def _interval(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _distances(found: _Found, sample: Sample) -> dict[str, Any]:
+    """The three readings of the distance between test and training points."""
+    outputs = test_train_distances(found.network, sample.X, sample.X_test, truth=sample.truth)
+    represented = test_train_distances(found.features, sample.X, sample.X_test)["representation"]
+    spread = _representation_spread(found.features, sample.X)
+    readings = {
+        "output_distance": outputs["output"],
+        "representation_distance": represented,
+        "relative_representation_distance": {name: value / (spread or 1.0) for name, value in represented.items()},
+        "test_error": outputs.get("error", {"mean": None, "max": None}),
+    }
+    return {f"{name}_{kind}": value for name, reading in readings.items() for kind, value in reading.items()}
+
+
+def _representation_spread(network: ReLUNetwork, X: Array) -> float:
+    """Root mean square distance between two different training points' hidden activations."""
+    f = network.balanced()
+    hidden = np.maximum(X @ f.W.T + f.b, 0.0)
+    return float(np.sqrt(2 * np.sum(np.var(hidden, axis=0)) * len(X) / (len(X) - 1)))

@@ -1,0 +1,130 @@
+"""What may follow gradient training: a convex polish, pruning, and an exact fit."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from vvnorm.data import Array
+from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import TRAINED
+from vvnorm.training.polish import exact_fit, pruned
+from vvnorm.training.polish import polish as polished
+from vvnorm.verifier.check import relative_misfit
+
+
+def finish(
+    networks: Sequence[ReLUNetwork],
+    X: Array,
+    Y: Array,
+    lams: Array,
+    skip: bool,
+    penalise_bias: bool,
+    *,
+    interpolate: bool,
+    polish: bool,
+    prune: float,
+    exact: bool,
+) -> tuple[list[ReLUNetwork], dict[str, Array], tuple[str, ...]]:
+    """Polish, prune and fit trained networks as asked; `interpolate` says whether they were to fit the labels exactly.
+
+    Returns
+    -------
+    networks : list of ReLUNetwork
+    costs : dict of (S,) arrays
+        Costs after training ('trained') and after each stage that was asked for, in order.
+    notes : tuple of str
+        Networks for which a stage could not be done, and why; they stay as the stage found them.
+    """
+    convention = {"skip": skip, "penalise_bias": penalise_bias}
+    stages: list[tuple[str, Callable[[ReLUNetwork, float], ReLUNetwork]]] = []
+    if polish:
+        stages.append(("polished", lambda f, lam: polished(f, X, Y, 0.0 if exact else lam, **convention).network))
+    if prune:
+        stages.append(("pruned", lambda f, lam: pruned(f, X, Y, tol=prune, **convention).balanced()))
+    if exact and (prune or not polish):
+        stages.append(("exact", lambda f, lam: exact_fit(f, X, Y, **convention)))
+    current, notes = (list(networks), []) if polish else _mended(networks, X, Y, lams, convention, interpolate)
+    costs = {"trained": _costs(networks, penalise_bias)}
+    for name, stage in stages:
+        for index, network in enumerate(current):
+            try:
+                current[index] = stage(network, float(lams[index]))
+            except ValueError as error:
+                notes.append(f"network {index} could not be {_IN_WORDS[name]}: {error}")
+        costs[name] = _costs(current, penalise_bias)
+    return current, costs, tuple(notes)
+
+
+def _mended(
+    networks: Sequence[ReLUNetwork], X: Array, Y: Array, lams: Array, convention: dict[str, bool], interpolate: bool
+) -> tuple[list[ReLUNetwork], list[str]]:
+    """Polish networks that miss the labels because inputs nearly coincide.
+
+    There large weights of opposite signs cancel, and a network may lose to rounding what it has learned, or be far from
+    done. What counts as a miss is in the docstring of `vvnorm.training.trainer.train`.
+    """
+    if not _nearly_coincide(X):
+        return list(networks), []
+    current, notes = list(networks), []
+    misses = _interpolation_miss if interpolate else _affine_miss(X, Y, convention["skip"])
+    for index, network in enumerate(networks):
+        if not (miss := misses(network, X, Y)):
+            continue
+        lost = f"network {index} {miss}, where inputs nearly coincide"
+        try:
+            if len(X) > _MOST_POLISHED:
+                raise ValueError("that is for fewer points")
+            current[index] = polished(network, X, Y, float(lams[index]), **convention).network
+        except ValueError as error:
+            notes.append(f"{lost}; its output weights could not be solved for again: {error}")
+            continue
+        left = misses(current[index], X, Y)
+        after = f", and still {left}; vvnorm.interpolate and vvnorm.fit need no training" if left else ""
+        notes.append(f"{lost}; its output weights were solved for again (polish){after}")
+    return current, notes
+
+
+def _nearly_coincide(X: Array) -> bool:
+    """Whether two different points are closer than a small part of what lies between neighbours on a grid of as many."""
+    from scipy.spatial import cKDTree
+
+    points = np.unique(X, axis=0)
+    if len(points) < 3:
+        return False
+    points = points - points.mean(axis=0)
+    nearest = cKDTree(points).query(points, k=2)[0][:, 1]
+    spacing = np.max(np.ptp(points, axis=0)) / len(points) ** (1 / X.shape[1])
+    return bool(np.min(nearest) < _NEAR * spacing)
+
+
+def _interpolation_miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
+    """Say by how much a network misses labels that it was to interpolate; nothing if that is within `TRAINED`."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        off = relative_misfit(np.max(np.abs(network(X) - Y), axis=0), Y.min(axis=0), Y.max(axis=0))
+    return "" if off <= TRAINED else f"misses a label by {off:.2g} half ranges"
+
+
+def _affine_miss(X: Array, Y: Array, skip: bool) -> Callable[[ReLUNetwork, Array, Array], str]:
+    """Return what says whether a network fits much worse than the best affine function does."""
+    free = np.column_stack([np.ones(len(X)), X - X.mean(axis=0)])[:, : None if skip else 1]
+    labels = Y - Y.mean(axis=0)
+    straight = np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2, axis=0)
+    most = _WORSE * straight + len(X) * (_ROUNDING * np.max(np.abs(Y), axis=0)) ** 2
+
+    def miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
+        with np.errstate(over="ignore", invalid="ignore"):
+            fits = np.all(np.sum((network(X) - Y) ** 2, axis=0) <= most)
+            return "" if fits else "fits worse than an affine function"
+
+    return miss
+
+
+_NEAR = 3e-5  # training has been seen to end far from the labels at 1e-5; random points are seldom as close
+_WORSE = 2.0  # times the best affine function's sum of squares: no trifle
+_ROUNDING = 1e-9  # of the labels: misfits that tell nothing
+_MOST_POLISHED = 4000  # points
+_IN_WORDS = {"polished": "polished", "pruned": "pruned", "exact": "made to fit exactly"}
+
+
+def _costs(networks: Sequence[ReLUNetwork], penalise_bias: bool) -> Array:
+    return np.array([f.vv_norm_with_bias if penalise_bias else f.vv_norm for f in networks])

@@ -1,0 +1,144 @@
+"""The largest response of one neuron in the plane where points are close to each other, in twice the digits.
+
+Two points at a distance h may have vectors of size 1 / h in a dual array, in nearly opposite directions. What is left of
+them counts, and `verifier.neuron_bound.circle` rounds as if all were as large as they are. Here what it does is done with
+numbers a + b, |b| <= EPS |a|, that hold twice the digits, wherever terms cancel:
+
+- Differences of points are exact: the rounded difference and what the rounding left (Knuth).
+- The order in which points are switched is that of exact angles: sorted in float64, and neighbours then exchanged by the
+  sign of their cross product, which is known to 16 EPS^2 of their sizes. Points between which this cannot decide are on one
+  line through the base point but for so much.
+- C is a sum of products with remainders (Dekker). Each of up to 2N terms that are added rounds by 4 EPS^2 of the sum of
+  all their sizes at most.
+- At the end of an arc w is at a right angle to a point q of the data, and w C is made from C and q before it is rounded.
+
+On an arc ||w C||^2 = a + r cos 2 (t - peak), so it is largest at an end unless the peak is on the arc. C, rounded, yields
+a, r and peak up to 4 EPS a, 4 EPS a and D = 4 EPS a / r. If that misses a peak by more than the 1e-14 allowed, r < a / 10.
+What is lost is at most 2 r D^2 and at most 2 r, so at most 8 EPS a, where an end has 0.9 a.
+
+So the result, times 1 + (T + 16) EPS, is too small by (8N + 64) EPS^2 sum_j ||Lambda_j|| ||x_j - x_i|| at most.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vvnorm._internal.jit import inner, kernel
+
+_SPLIT = 134217729.0  # 2^27 + 1: cuts a number into two of 26 bits
+
+
+@kernel()
+def circle(X: Any, bases: Any, L: Any) -> float:
+    """Largest response over all base points (M, 2) and the whole circle of directions; X (N, 2), L (N, T)."""
+    P, R, best = np.empty(X.shape), np.empty(X.shape), 0.0
+    for i in range(len(bases)):
+        for j in range(len(X)):
+            for c in range(2):
+                P[j, c], R[j, c] = _sum(X[j, c], -bases[i, c])
+        best = max(best, _around(P, R, L))
+    return best
+
+
+@inner()
+def _around(P: Any, R: Any, L: Any) -> float:
+    """Largest ||sum_j L_j relu(w.(P_j + R_j))|| over the circle of directions w."""
+    (N, T), count = L.shape, 0
+    rows, theta = np.empty(N, np.int64), np.empty(N)
+    here, there = np.zeros((4, T)), np.zeros((4, T))  # C and its remainder for w, and minus those for -w
+    for j in range(N):
+        x, y = P[j, 0], P[j, 1]
+        if x == 0.0 and y == 0.0:
+            continue
+        # Active just before the angle 0, or turned round: then the angle at which it switches is in [0, pi).
+        active = x > 0.0 or (x == 0.0 and y < 0.0)
+        _add(here if active else there, P, R, L, j, 1.0)
+        if not active:
+            for c in range(2):
+                P[j, c], R[j, c] = -P[j, c], -R[j, c]
+        rows[count], theta[count] = j, math.atan2(P[j, 1], P[j, 0]) + 0.5 * math.pi
+        count += 1
+    order = np.argsort(theta[:count])
+    _settle(order, rows, P, R)
+    best, low = 0.0, 0.0
+    for k in range(count + 1):
+        j = rows[order[k]] if k < count else -1
+        high = theta[order[k]] if k < count else math.pi
+        best = max(best, _largest_on_arc(here, low, high, P, R, j), _largest_on_arc(there, low, high, P, R, j))
+        if k < count:
+            # What was active switches off on this side and on at the opposite one, or the other way round; either way
+            # the turned point goes off here, and on there.
+            _add(here, P, R, L, j, -1.0)
+            _add(there, P, R, L, j, 1.0)
+        low = high
+    return best
+
+
+@inner()
+def _settle(order: Any, rows: Any, P: Any, R: Any) -> None:
+    """Put what is nearly sorted by angle in order, by the signs of cross products."""
+    for k in range(1, len(order)):
+        m = k
+        while m > 0 and _cross(P, R, rows[order[m]], rows[order[m - 1]]) > 0.0:
+            order[m], order[m - 1] = order[m - 1], order[m]
+            m -= 1
+
+
+@inner(inline="always")
+def _sum(a: float, b: float) -> tuple[float, float]:
+    s = a + b
+    c = s - a
+    return s, (a - (s - c)) + (b - c)
+
+
+@inner(inline="always")
+def _product(a: float, b: float) -> tuple[float, float]:
+    p, s, t = a * b, _SPLIT * a, _SPLIT * b
+    s, t = s - (s - a), t - (t - b)
+    u, v = a - s, b - t
+    return p, ((s * t - p) + s * v + u * t) + u * v
+
+
+@inner()
+def _cross(P: Any, R: Any, i: int, j: int) -> float:
+    """Cross product of two points."""
+    a, b = _product(P[i, 0], P[j, 1])
+    c, d = _product(-P[i, 1], P[j, 0])
+    s, e = _sum(a, c)
+    more = P[i, 0] * R[j, 1] - P[i, 1] * R[j, 0] + (R[i, 0] * P[j, 1] - R[i, 1] * P[j, 0])
+    return s + (e + (b + d + more))
+
+
+@inner()
+def _add(C: Any, P: Any, R: Any, L: Any, j: int, sign: float) -> None:
+    for c in range(2):
+        x, rest = sign * P[j, c], sign * R[j, c]
+        for t in range(L.shape[1]):
+            p, lost = _product(x, L[j, t])
+            s, more = _sum(C[c, t], p)
+            C[c, t], C[2 + c, t] = _sum(s, C[2 + c, t] + (more + (lost + rest * L[j, t])))
+
+
+@inner()
+def _largest_on_arc(C: Any, low: float, high: float, P: Any, R: Any, j: int) -> float:
+    """Largest ||w C|| over the arc of angles [low, high], its lower end apart; at the other w is at a right angle to j."""
+    xx, xy, yy, square = 0.0, 0.0, 0.0, 0.0
+    for t in range(C.shape[1]):
+        x, y = C[0, t] + C[2, t], C[1, t] + C[3, t]
+        xx += x * x
+        xy += x * y
+        yy += y * y
+        if j >= 0:
+            a, b = _product(P[j, 1], C[0, t])
+            c, d = _product(-P[j, 0], C[1, t])
+            s, e = _sum(a, c)
+            more = P[j, 1] * C[2, t] - P[j, 0] * C[3, t] + (R[j, 1] * C[0, t] - R[j, 0] * C[1, t])
+            s += e + (b + d + more)
+            square += s * s
+    square = xx if j < 0 else square / (P[j, 0] * P[j, 0] + P[j, 1] * P[j, 1])
+    peak = 0.5 * math.atan2(2.0 * xy, xx - yy)
+    for turn in (-math.pi, 0.0, math.pi):
+        if low - 1e-14 <= peak + turn <= high + 1e-14:
+            return math.sqrt(max(square, 0.5 * (xx + yy) + math.hypot(0.5 * (xx - yy), xy)))
+    return math.sqrt(square)

@@ -1,0 +1,499 @@
+"""The largest response of one neuron to a dual array in three dimensions or more, cell by cell of the sphere of directions.
+
+For one base point and vectors p_j in R^d it is the maximum over ||w|| = 1 of ||sum_j L_j relu(w.p_j)||. The hyperplanes
+w.p_j = 0 cut the sphere into convex cells, and on the cone over each cell the vector is C w with one matrix C. So the
+maximum lies on a hyperplane, or inside a cell, at the top right-singular vector of its C.
+
+*On a hyperplane* w.p_j = 0 it is the same problem in d - 1 dimensions: each p_k counts with its part orthogonal to p_j
+only. So it goes on down to two dimensions, the circles of `verifier.neuron_bound.around`. The vectors of each subspace are
+made from those of the one before and rounded once; what is rounded is the data of a problem that is then solved exactly.
+Hyperplanes and base points come in pairs: w.p_j = 0 seen from x_i is the same one as seen from x_j. In general a subspace
+is looked at once, in whichever order it is reached, if rounding moves it by next to nothing in both.
+
+*Inside the cells.* It does not matter if the cells that are gone through include some that do not exist: the singular
+vector must have the signs of its cell to count, and a value that counts is attained. It does not matter either if a cell
+is missed whose maximum u lies within an angle h of a hyperplane: the quadratic |C w|^2 falls by a factor cos^2(h) at most
+on the way to that hyperplane, where all was looked at. In every other cell take the part where |w.p_j| >= sin(h) |p_j|
+for all j; it holds u. Some d - 2 of these conditions are equalities at some point of it: as long as fewer are, either
+another one becomes an equality somewhere, or all stay strict however far one goes, and then every curve lies in the cell.
+So every such cell is met by one of the curves {w : w.p_j = +-sin(h) |p_j| for j in S}, |S| = d - 2, and there all other
+hyperplanes are at height h or more. No sign that is used is in doubt by rounding, wherever the points lie and however
+many hyperplanes meet in one place. A cell is met by many curves; a table of signs tells if it is new.
+
+*Curves that rounding moves.* The hyperplanes of S may be nearly dependent. If of a unit normal less than h/8 is
+orthogonal to the others of S, it changes by h/4 at most on all that those leave, so it stays on its side and S does
+without it. Hence the unit normals of an S that is needed span a volume of (h/8)^(|S| - 1) or more; half of that is asked
+for. Where it is 2^-32 or more, rounding moves the curve by less than h/4. In up to five dimensions nothing is in between.
+Beyond, if a set is found in between, nothing is claimed: the answer is infinity.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from vvnorm._internal.jit import inner, kernel
+from vvnorm.data import Array
+from vvnorm.network import row_norms
+from vvnorm.tolerances import EPS
+from vvnorm.verifier.neuron_bound import around
+
+HEIGHTS: Final = {3: 2.0**-20, 4: 2.0**-13}
+"""Height h of the curves by dimension, far above rounding; what they may miss, 1 / cos(h) - 1, is at most 3e-8."""
+
+_HEIGHT = 2.0**-12  # in more dimensions
+_SURE = 2.0**-32  # volume from which a curve is known to 1e-5
+_NOTHING = 64 * float(EPS)  # part of a vector, below which what is left of it is rounding
+_SAME = 2.0**-10  # volume from which subspaces made in two ways differ by 1e-12 at most
+_ROUNDING = 1e-12  # of the trace: more than rounding in a matrix and its eigenvalues
+_TABLE = 1 << 24  # entries of the table of cells at most; those that find no place are looked at more than once
+_ATTEMPTS = 16
+_TURNS = 20  # cycles of rotations: convergence is quadratic, six suffice
+
+
+def height(dimension: int) -> float:
+    """Height of the curves in so many dimensions."""
+    return HEIGHTS.get(dimension, _HEIGHT)
+
+
+def work(N: int, d: int, T: int, *, mutual: bool) -> float:
+    """Estimate how long `largest_response` takes, in additions of float64 numbers (nanoseconds, roughly)."""
+    total = 0.0
+    for m in range(2, d + 1):
+        given = d - m + 1 if mutual else d - m  # points that a subspace of m dimensions goes through
+        rest = max(N - given, 0)
+        arcs = 2 * rest * (1 if m == 2 else math.comb(rest, m - 2) * 2 ** (m - 3))
+        total += math.comb(N, given) * (7e4 + arcs * (250.0 + m * T))
+    return total
+
+
+def largest_response(X: Array, bases: Array, L: Array, *, mutual: bool, even: bool) -> float:
+    """Bound the response over all directions and base points, from above but for rounding of its terms.
+
+    Parameters
+    ----------
+    X : (N, d) array; bases : (M, d) array; L : (N, T) array
+        Points, base points, and the vectors of the points, d >= 3.
+    mutual : bool
+        Whether the base points are the points.
+    even : bool
+        Whether w and -w need not be told apart.
+
+    Returns
+    -------
+    float
+        Too small by rounding only: 2N + 32 roundings of sum_j ||L_j|| ||x_j - base||, and 1e-11 (d - 3) times this sum.
+        Infinite if rounding leaves cells in doubt.
+    """
+    best, missed, d = 0.0, 1.0, X.shape[1]
+    for m in range(2, d + 1):  # the smallest first: they tell what need not be looked at closely in the others
+        cells, known = _Cells(L, m, even, best), set[frozenset[int]]()
+        for i, base in enumerate(bases):
+            P = X - base
+            cells.raise_on_flats(P, row_norms(P), frozenset({i}) if mutual else frozenset(), 1.0, known)
+        best = cells.best
+        missed *= 1.0 / math.cos(height(m)) if m > 2 else 1.0
+    return best * missed
+
+
+@dataclass(eq=False)
+class _Cells:
+    """The largest response so far; it is raised to the maxima inside cells of m dimensions."""
+
+    L: Array
+    m: int
+    even: bool
+    best: float
+
+    def raise_on_flats(
+        self, Q: Array, lengths: Array, through: frozenset[int], volume: float, known: set[frozenset[int]]
+    ) -> None:
+        """Look into the subspaces of m dimensions of the present one, which is `through` some points.
+
+        Q (N, d) are the vectors in the present subspace, and `lengths` those of the differences that they are parts of;
+        `volume` is that of the unit normals. What is `known` was looked at, or will have been.
+        """
+        if Q.shape[1] == self.m:
+            if self.m == 2:
+                self.best = max(self.best, around(np.ascontiguousarray(Q), np.ascontiguousarray(self.L), self.even))
+            else:
+                kept = Q.any(axis=1)
+                self.best = inside_cells(Q[kept], self.L[kept], height(self.m), self.even, self.best)
+            return
+        for j, left in enumerate(row_norms(Q).tolist()):
+            if left == 0:
+                continue
+            points, part = through | {j}, volume * left / float(lengths[j])
+            # In any other order of the points it is the same subspace, but rounded in another way.
+            if part >= _SAME:
+                if points in known:
+                    continue
+                known.add(points)
+            self.raise_on_flats(_orthogonal_parts(Q, lengths, j), lengths, points, part, known)
+
+
+@kernel()
+def _orthogonal_parts(Q: Any, lengths: Any, j: int) -> Any:
+    """Parts of all rows orthogonal to row j, in one coordinate less (by a reflection); what is only rounding is 0."""
+    N, m = Q.shape
+    v, parts = Q[j] / math.sqrt(_dot(Q[j], Q[j])), np.empty((N, m - 1))
+    sign = math.copysign(1.0, v[m - 1])
+    v[m - 1] += sign
+    half = sign * v[m - 1]  # half the square of v
+    for k in range(N):
+        along, square = _dot(Q[k], v) / half, 0.0
+        for i in range(m - 1):
+            parts[k, i] = Q[k, i] - along * v[i]
+            square += parts[k, i] ** 2
+        if k == j or square <= (_NOTHING * lengths[k]) ** 2:
+            for i in range(m - 1):
+                parts[k, i] = 0.0
+    return parts
+
+
+@inner(fastmath={"reassoc"})
+def _dot(u: Any, v: Any) -> float:
+    total = 0.0
+    for k in range(len(u)):
+        total += u[k] * v[k]
+    return total
+
+
+# --- the cells of one subspace ----------------------------------------------------------------------------------------
+
+
+@kernel()
+def inside_cells(Q: Any, L: Any, height: float, even: bool, best: float) -> float:
+    """Raise `best` to the largest maximum inside a cell; Q (N, m) with m >= 3, no row 0.
+
+    Goes through the sets S by index, and for each through the sides of its hyperplanes. It takes one of two opposite ones:
+    the cells opposite to those that a curve meets are looked at along with them.
+    """
+    (N, m), depth = Q.shape, Q.shape[1] - 2
+    rest, normals, along = np.empty((depth + 1, N, m)), np.empty((m, m)), np.empty((N, depth))
+    for k in range(N):
+        size = math.sqrt(_dot(Q[k], Q[k]))
+        for i in range(m):
+            rest[0, k, i] = Q[k, i] / size
+    chosen, volumes, heights = np.full(depth, -1), np.ones(depth + 1), np.empty(depth)
+    seen, space = np.zeros((_table_size(N, m), (N + 63) // 64), np.uint64), np.empty((3, m, m))
+    level = 0
+    while level >= 0:
+        chosen[level] += 1
+        k = chosen[level]
+        if k >= N:
+            level -= 1
+            continue
+        volume = volumes[level] * math.sqrt(_dot(rest[level, k], rest[level, k]))
+        if volume < 0.5 * (0.125 * height) ** level:
+            continue
+        if volume < _SURE:
+            return math.inf
+        _add_normal(rest, normals, along, level, k)
+        if level == depth - 1:
+            _complete(normals)
+        for pattern in range(1 << level):
+            left = _heights(along, chosen, level, pattern, height, heights)
+            if left <= 0.0:
+                continue
+            radius, given = math.sqrt(left), level + 1
+            if given < depth:
+                if _crossed(rest[given], along, heights, level, radius):
+                    continue
+                radius = 0.0  # all that is left lies in one cell
+            best = _along_curve(Q, L, normals, heights, radius, chosen[:given], pattern, even, seen, space, best)
+        if level < depth - 1:
+            level += 1
+            volumes[level], chosen[level] = volume, k
+    return best
+
+
+@inner()
+def _add_normal(rest: Any, normals: Any, along: Any, level: int, k: int) -> None:
+    """Extend the orthonormal `normals` by vector k; set components `along` it, and what it leaves of each unit vector."""
+    N, m = rest.shape[1:]
+    n = normals[level]
+    for i in range(m):
+        n[i] = rest[level, k, i]
+    _orthonormalise(normals, level)
+    for j in range(N):
+        along[j, level] = _dot(rest[level, j], n)
+        for i in range(m):
+            rest[level + 1, j, i] = 0.0 if j == k else rest[level, j, i] - along[j, level] * n[i]
+
+
+@inner()
+def _orthonormalise(frame: Any, row: int) -> float:
+    """Make a row orthogonal to those before, and a unit vector; return how much of it was left."""
+    v = frame[row]
+    size = math.sqrt(_dot(v, v))
+    for _ in range(2):
+        for other in range(row):
+            part = _dot(frame[other], v)
+            for i in range(len(v)):
+                v[i] -= part * frame[other, i]
+    left = math.sqrt(_dot(v, v))
+    for i in range(len(v)):
+        v[i] /= left
+    return left / size
+
+
+@inner()
+def _complete(frame: Any) -> None:
+    """Set the last two rows so that all are orthonormal."""
+    m = len(frame)
+    for row in range(m - 2, m):
+        # The axis of which the rows so far hold the least.
+        best, least = 0, math.inf
+        for i in range(m):
+            held = 0.0
+            for other in range(row):
+                held += frame[other, i] ** 2
+            if held < least:
+                best, least = i, held
+        for i in range(m):
+            frame[row, i] = 1.0 if i == best else 0.0
+        _orthonormalise(frame, row)
+
+
+@inner()
+def _heights(along: Any, chosen: Any, level: int, pattern: int, height: float, heights: Any) -> float:
+    """Solve for the components along the normals on a curve, the first side positive; return 1 less their squares."""
+    left = 1.0
+    for i in range(level + 1):
+        k = chosen[i]
+        value = -height if i > 0 and (pattern >> (i - 1)) & 1 else height
+        for other in range(i):
+            value -= heights[other] * along[k, other]
+        heights[i] = value / along[k, i]
+        left -= heights[i] * heights[i]
+    return left
+
+
+@inner()
+def _crossed(rest: Any, along: Any, heights: Any, level: int, radius: float) -> bool:
+    """Whether a hyperplane crosses the sphere of this radius at these heights over the normals."""
+    for k in range(len(rest)):
+        offset = 0.0
+        for i in range(level + 1):
+            offset += heights[i] * along[k, i]
+        if abs(offset) <= radius * math.sqrt(_dot(rest[k], rest[k])):
+            return True
+    return False
+
+
+@inner()
+def _along_curve(
+    Q: Any, L: Any, frame: Any, heights: Any, radius: float, chosen: Any, pattern: int, even: bool, seen: Any, space: Any,
+    best: float,
+) -> float:  # fmt: skip
+    """Look into all cells along a curve, and into those opposite to them.
+
+    The curve is w(t) = sum_i heights_i n_i + radius (cos(t) e1 + sin(t) e2); the n_i, e1 and e2 are the rows of `frame`.
+    On it w.q_k is a cos(t - phi) + c, positive where |t - phi| < acos(-c / a). With radius 0 it is a point, and stands for
+    the one cell in which it is.
+    """
+    (N, m), T = Q.shape, L.shape[1]
+    at, row, count = np.empty(2 * N), np.empty(2 * N, np.int64), 0
+    active, own = np.empty(N, np.bool_), np.zeros(N, np.int64)
+    here, there, point = np.zeros((m, T)), np.zeros((m, T)), np.zeros(m)
+    for i in range(len(chosen)):
+        own[chosen[i]] = -1 if i > 0 and (pattern >> (i - 1)) & 1 else 1
+        for other in range(m):
+            point[other] += heights[i] * frame[i, other]
+    for k in range(N):
+        x, y, c = radius * _dot(frame[m - 2], Q[k]), radius * _dot(frame[m - 1], Q[k]), _dot(point, Q[k])
+        a = math.hypot(x, y)
+        active[k] = c > 0.0
+        if own[k] != 0:
+            active[k] = own[k] > 0
+        elif abs(c) < a and abs(c / a) < 1.0:
+            phi, half = math.atan2(y, x), math.acos(-c / a)
+            for turn in (-half, half):
+                t = phi + turn
+                at[count] = t + 2.0 * math.pi if t < -math.pi else (t - 2.0 * math.pi if t >= math.pi else t)
+                row[count] = k
+                count += 1
+            active[k] = at[count - 1] < at[count - 2]  # at t = -pi, if it goes off before it goes on
+        if active[k] or not even:
+            _add(here if active[k] else there, L[k], Q[k], 1.0)
+    order, word = np.argsort(at[:count]), _signs(active)
+    for place in range(-1, count):
+        if place >= 0:
+            k = row[order[place]]
+            sign = -1.0 if active[k] else 1.0
+            _add(here, L[k], Q[k], sign)
+            if not even:
+                _add(there, L[k], Q[k], -sign)
+            active[k] = not active[k]
+            word[k >> 6] ^= np.uint64(1) << np.uint64(k & 63)
+        if _is_new(seen, word, N):
+            best = _inside(Q, active, here, there, even, space, best)
+    return best
+
+
+# --- cells that were looked at ----------------------------------------------------------------------------------------
+
+
+@inner()
+def _table_size(N: int, m: int) -> int:
+    """Twice the number of pairs of opposite cells at most, up to a power of two."""
+    cells, term = 0.0, 1.0
+    for k in range(m):
+        cells += term
+        term *= max(N - 1 - k, 0) / (k + 1)
+    size = 4
+    while size < 2.0 * cells and size < _TABLE:
+        size *= 2
+    return size
+
+
+@inner()
+def _signs(active: Any) -> Any:
+    """Pack signs into words of 64 bits."""
+    word = np.zeros((len(active) + 63) // 64, np.uint64)
+    for k in range(len(active)):
+        if active[k]:
+            word[k >> 6] |= np.uint64(1) << np.uint64(k & 63)
+    return word
+
+
+@inner()
+def _is_new(seen: Any, word: Any, N: int) -> bool:
+    """Whether a cell, or the one opposite, is not in the hash table yet; then it is put there, unless it is hard to place.
+
+    The one of which vector 0 is on the positive side stands for both; so no entry in use is all 0.
+    """
+    one, key = np.uint64(1), np.uint64(0)
+    flip = np.uint64(0) if word[0] & one else ~np.uint64(0)
+    last = ~np.uint64(0) >> np.uint64(63 - (N - 1) % 64)
+    for i in range(len(word)):
+        bits = (word[i] ^ flip) & (last if i == len(word) - 1 else ~np.uint64(0))
+        key = (key ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        key ^= key >> np.uint64(29)
+    size = np.uint64(len(seen))
+    for attempt in range(_ATTEMPTS):
+        entry, same = seen[(key + np.uint64(attempt)) & (size - one)], True
+        if entry[0] == 0:
+            for i in range(len(word)):
+                entry[i] = (word[i] ^ flip) & (last if i == len(word) - 1 else ~np.uint64(0))
+            return True
+        for i in range(len(word)):
+            same = same and entry[i] == (word[i] ^ flip) & (last if i == len(word) - 1 else ~np.uint64(0))
+        if same:
+            return False
+    return True
+
+
+# --- one cell ---------------------------------------------------------------------------------------------------------
+
+
+@inner()
+def _add(C: Any, vector: Any, q: Any, sign: float) -> None:
+    for k in range(len(q)):
+        factor = sign * q[k]
+        for t in range(len(vector)):
+            C[k, t] += factor * vector[t]
+
+
+@inner()
+def _inside(Q: Any, active: Any, here: Any, there: Any, even: bool, space: Any, best: float) -> float:
+    """Raise `best` to the maximum of a cell, and of the one opposite, if it is larger and inside.
+
+    `space` holds three matrices that are overwritten.
+    """
+    G = space[0]
+    for side in range(1 if even else 2):
+        _gram(here if side == 0 else there, G)
+        if _exceeds(G, best * best, space[1]):
+            top = _top_eigenvector(G, space[1], space[2, 0])
+            if top > best * best and _belongs(Q, active, space[2, 0]):
+                best = math.sqrt(top)
+    return best
+
+
+@inner(fastmath={"reassoc"})
+def _gram(C: Any, G: Any) -> None:
+    """Set G to C C'."""
+    for k in range(len(C)):
+        for i in range(k + 1):
+            total = 0.0
+            for t in range(C.shape[1]):
+                total += C[k, t] * C[i, t]
+            G[k, i] = G[i, k] = total
+
+
+@inner()
+def _exceeds(G: Any, level: float, factor: Any) -> bool:
+    """Whether the largest eigenvalue of G may exceed a level: unless level - G has a Cholesky factor."""
+    m, trace = len(G), 0.0
+    for k in range(m):
+        trace += G[k, k]
+    if trace <= level:
+        return False
+    level -= _ROUNDING * trace
+    for k in range(m):
+        pivot = level - G[k, k]
+        for i in range(k):
+            pivot -= factor[k, i] * factor[k, i]
+        if pivot <= 0.0:
+            return True
+        factor[k, k] = math.sqrt(pivot)
+        for other in range(k + 1, m):
+            entry = -G[other, k]
+            for i in range(k):
+                entry -= factor[other, i] * factor[k, i]
+            factor[other, k] = entry / factor[k, k]
+    return False
+
+
+@inner()
+def _top_eigenvector(G: Any, V: Any, w: Any) -> float:
+    """Largest eigenvalue of a symmetric matrix, and a unit eigenvector, by Jacobi rotations; G and V are overwritten."""
+    m = len(G)
+    for i in range(m):
+        for k in range(m):
+            V[i, k] = 1.0 if i == k else 0.0
+    for _ in range(_TURNS):
+        rotated = False
+        for p in range(m - 1):
+            for q in range(p + 1, m):
+                if abs(G[p, q]) <= 1e-20 * math.sqrt(abs(G[p, p] * G[q, q])):
+                    G[p, q] = G[q, p] = 0.0
+                    continue
+                rotated = True
+                ratio = (G[q, q] - G[p, p]) / (2.0 * G[p, q])
+                tangent = math.copysign(1.0, ratio) / (abs(ratio) + math.hypot(1.0, ratio))
+                c = 1.0 / math.hypot(1.0, tangent)
+                s = tangent * c
+                for i in range(m):
+                    G[p, i], G[q, i] = c * G[p, i] - s * G[q, i], s * G[p, i] + c * G[q, i]
+                for i in range(m):
+                    G[i, p], G[i, q] = c * G[i, p] - s * G[i, q], s * G[i, p] + c * G[i, q]
+                    V[i, p], V[i, q] = c * V[i, p] - s * V[i, q], s * V[i, p] + c * V[i, q]
+        if not rotated:
+            break
+    best = 0
+    for k in range(1, m):
+        if G[k, k] > G[best, best]:
+            best = k
+    for i in range(m):
+        w[i] = V[i, best]
+    return G[best, best]
+
+
+@inner()
+def _belongs(Q: Any, active: Any, w: Any) -> bool:
+    """Whether w or -w lies in the closed cell in which exactly the `active` products are positive."""
+    same, opposite = True, True
+    for k in range(len(Q)):
+        s = _dot(Q[k], w)
+        if s != 0.0:
+            if (s > 0.0) == active[k]:
+                opposite = False
+            else:
+                same = False
+            if not (same or opposite):
+                return False
+    return True

@@ -1,0 +1,90 @@
+"""Points that lie in an affine subspace up to rounding: coordinates in it, for verifiers. No solver is imported.
+
+In exact arithmetic such points X are seldom flat: their rounding spans the rest of the space, and networks may bend along
+it. They are next to points that are flat,
+
+    X' = origin + P axes',        P = (X - centre) axes,
+
+and a bound can be about X'. A network f of the space, restricted to the subspace, is g(p) = f(origin + axes p), with the
+weights axes' w_k. It has the same values, and VV(g) <= ||axes|| VV(f). So from a bound B(lam) on the networks of the
+coordinates P follow, with s = ||axes|| (spectral norm, about 1),
+
+    VV(f) >= B / s                                         for interpolants, and
+    loss(f) + lam VV(f) >= loss(g) + (lam / s) VV(g) >= B(lam) / s        for fits if s >= 1,
+
+the latter as the least objective is concave in lam and not negative at 0. Residuals, losses and costs of a network are
+never about P: they are those of the network itself at X, as it stands.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm._internal.words import count
+from vvnorm.data import Array
+from vvnorm.network import row_norms
+from vvnorm.tolerances import EPS, FLAT
+
+_SKEW = 1e-9  # axes further than this from orthonormal are refused
+
+
+@dataclass(frozen=True, eq=False)
+class Subspace:
+    """An affine subspace of d dimensions or fewer, with coordinates.
+
+    Attributes
+    ----------
+    centre : (d,) array
+        The point whose coordinates are 0, or whose projection's are.
+    axes : (d, r) array
+        Orthonormal up to rounding, 1 <= r <= d.
+    """
+
+    centre: Array = field(repr=False)
+    axes: Array = field(repr=False)
+
+    def __post_init__(self) -> None:
+        d = len(self.centre)
+        if self.centre.shape != (d,) or self.axes.ndim != 2 or len(self.axes) != d or not 1 <= self.axes.shape[1] <= d:
+            raise ValueError(f"a subspace has a centre (d,) and axes (d, r), got {self.centre.shape} and {self.axes.shape}")
+        if not (np.isfinite(self.centre).all() and np.isfinite(self.axes).all()):
+            raise ValueError("centre and axes of a subspace must be finite")
+        if not self.stretch <= 1 + _SKEW:
+            raise ValueError("the axes of a subspace must be orthonormal")
+
+    @property
+    def stretch(self) -> float:
+        """Bound from above on the spectral norm of the axes, at least 1.
+
+        ||axes||^2 = ||axes' axes|| <= 1 + ||axes' axes - I||_F; a computed product of d terms is off by d EPS at most here.
+        """
+        d, r = self.axes.shape
+        skew = float(np.linalg.norm(self.axes.T @ self.axes - np.eye(r))) + (d + 4) * r * EPS
+        return (1 + skew) * (1 + 4 * EPS)
+
+    def coordinates(self, x: Array, present: NDArray[np.bool_]) -> Array:
+        """Coordinates P (N, r) of points x (N, d), of which those with labels, as `present` (N, T), lie in the subspace.
+
+        Others have no part in the bound: their rows of the dual array are 0.
+
+        Raises
+        ------
+        ValueError
+            If a point with labels does not lie in the subspace up to rounding.
+        """
+        if x.shape[1] != len(self.centre):
+            raise ValueError(f"X has {count(x.shape[1], 'column')}; the subspace is of {count(len(self.centre), 'input')}")
+        size = float(np.max(np.abs(x - self.centre), initial=0.0)) or 1.0
+        away = (x - self.centre) / size
+        # Sums by column: equal points have equal coordinates, whatever the library for matrices does.
+        P = np.sum(away[:, :, None] * self.axes, axis=1)
+        rest = away - np.sum(P[:, None, :] * self.axes, axis=2)
+        rest = rest[np.flatnonzero(present.any(axis=1))]
+        spread, off = away - away.mean(axis=0), rest - rest.mean(axis=0)
+        if not np.linalg.norm(off) <= FLAT * len(x) * math.sqrt(x.shape[1]) * np.linalg.norm(spread):
+            far = float(np.max(row_norms(off))) * size
+            raise ValueError(f"X does not lie in the subspace: a point is {far:.3g} away from it")
+        coordinates: Array = P * size
+        return coordinates

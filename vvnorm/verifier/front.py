@@ -1,0 +1,248 @@
+"""Several tasks that share a network at a fixed VV norm: their data, what proves bounds, and the verifier of points.
+
+No solver is imported. `pareto` says what a point and its gap are, and finds them. Here losses, costs and bounds are
+those of `vvnorm.verifier.line_fit`: they are computed from networks, data and dual arrays, and nothing that the search
+has stored is taken for granted. Of what is recorded, all is compared with that.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm._internal.words import count, lines
+from vvnorm.data import Array
+from vvnorm.losses import Loss, rounding_losses
+from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.piecewise import PiecewiseLinear
+from vvnorm.tolerances import EPS
+from vvnorm.verifier.check import _vv_norm
+from vvnorm.verifier.flat_inputs import Subspace
+from vvnorm.verifier.line_fit import FitCertificate, certify_fit, output_losses
+from vvnorm.verifier.neuron_bound import within_additions
+
+ROUNDING = 1e-12  # of sums of losses, and of costs
+_STRAIGHT = 1e-8  # part of a constant's loss; where losses fall without end, fits end up at some 1e-10
+_SMALL = 1e-4  # part of a constant's loss: smaller losses are squares of differences that have lost some digits
+
+
+@dataclass(frozen=True, eq=False)
+class TaskData:
+    """Data of several tasks.
+
+    Attributes
+    ----------
+    X, Y : (N, d) and (N, T) arrays
+        The data, in the caller's order. Classes as the losses read them.
+    weights : (N, T) or (N, 1) array, or None
+        Weights of the labels.
+    kinds : tuple of T Loss
+        Loss of each output.
+    tasks : tuple of tuples of int
+        Outputs of each task.
+    skip : bool
+        Whether networks with a skip connection compete.
+    """
+
+    X: Array = field(repr=False)
+    Y: Array = field(repr=False)
+    weights: Array | None = field(repr=False)
+    kinds: tuple[Loss, ...]
+    tasks: tuple[tuple[int, ...], ...]
+    skip: bool
+
+    def __repr__(self) -> str:
+        size = f"{count(len(self.X), 'point')}, {count(self.X.shape[1], 'input')}, {count(self.Y.shape[1], 'output')}"
+        return lines(f"TaskData: {size}, {count(len(self.tasks), 'task')}")
+
+    @cached_property
+    def entry_weights(self) -> Array:
+        """Weights of all entries, 0 where labels are missing; shape (N, T)."""
+        given = np.ones((1, 1)) if self.weights is None else self.weights
+        return np.where(np.isnan(self.Y), 0.0, np.broadcast_to(given, self.Y.shape))
+
+    def task_losses(self, network: ReLUNetwork) -> Array:
+        """Loss of each task, shape (tasks,), as the verifier computes it."""
+        return self.by_task(self.output_losses(network)[0])
+
+    def by_task(self, outputs: Array) -> Array:
+        """Sums over the outputs of each task; shape (tasks,)."""
+        return np.array([outputs[list(task)].sum() for task in self.tasks])
+
+    def output_losses(self, network: ReLUNetwork) -> tuple[Array, Array]:
+        """Loss of each output, and a bound on it from above that covers rounding, (T,) each."""
+        return output_losses(network, self.X, self.Y, loss=self.kinds, weights=self.weights)
+
+    @cached_property
+    def constant_losses(self) -> Array:
+        """Loss of each task if each output is the median of its labels, or 0 for classes; shape (tasks,)."""
+        values = np.array([kind.name not in ("logistic", "hinge") for kind in self.kinds])
+        level = np.where(values, np.nanmedian(np.where(self.entry_weights > 0, self.Y, np.nan), axis=0), 0.0)
+        return self.task_losses(without_neurons(np.zeros((len(level), self.X.shape[1])), level))
+
+    @cached_property
+    def rounding(self) -> Array:
+        """What rounding of the labels makes each output lose, at most, shape (T,): `vvnorm.losses.rounding_losses`."""
+        known = np.where(self.entry_weights > 0, self.Y, np.nan)
+        ends = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
+        return rounding_losses(self.kinds, *ends, self.entry_weights.sum(axis=0))
+
+    def fitted_by(self, line: ReLUNetwork) -> NDArray[np.bool_]:
+        """Say which tasks a function without neurons fits: next to no loss, beside a constant's; shape (tasks,)."""
+        if line.n_neurons or (line.A.any() and not self.skip):
+            raise ValueError("the affine function that gaps are measured by has neurons, or a skip connection")
+        return np.asarray(self.task_losses(line) <= _STRAIGHT * self.constant_losses)
+
+    def price(self, mixture: Array, lam: float, budget: float, value: float, straight: NDArray[np.bool_]) -> float:
+        """What the budget C is worth in the denominator of a gap: lam C, but no more than what is at stake.
+
+        That is what the best affine function loses. A proved bound `value` on a.L + lam VV is not above it, whatever lam
+        is, for that function costs nothing. Where all tasks of the mixture are `straight`, it is what a constant loses.
+        """
+        stake = max(value, 0.0)
+        if straight[mixture > 0].all():
+            stake = max(stake, float(mixture @ self.constant_losses))
+        return min(lam * budget, stake)
+
+    def gap(self, mixture: Array, network: ReLUNetwork, bound: float, price: float) -> float:
+        """Gap of a network that loses a.L, of which `bound` is proved, where the VV norm of the budget costs `price`."""
+        outputs, _ = self.weighted(mixture)
+        losses, at_most = self.output_losses(network)
+        at_most = np.where(losses > 0, at_most, 0.0)
+        if np.all((at_most <= self.rounding)[outputs]):
+            return 0.0
+        loss = float(mixture @ self.by_task(at_most))
+        return max(0.0, loss - bound) / (loss + price) if loss + price > 0 else 0.0
+
+    def weighted(self, mixture: Array) -> tuple[NDArray[np.intp], dict[str, Any]]:
+        """Outputs whose tasks have a weight, and what `fit` and `certify_fit` need to know of them."""
+        shares = np.zeros(self.Y.shape[1])
+        for share, task in zip(mixture, self.tasks, strict=True):
+            shares[list(task)] = share
+        outputs = np.flatnonzero(shares > 0)
+        options = {"loss": tuple(self.kinds[t] for t in outputs), "skip": self.skip}
+        return outputs, options | {"weights": self.entry_weights[:, outputs] * shares[outputs]}
+
+    def certify(self, mixture: Array, support: "Support") -> FitCertificate:
+        """Judge a support: for the weighted sum of losses of the outputs whose tasks have a weight."""
+        outputs, options = self.weighted(mixture)
+        with within_additions(support.additions):
+            return certify_fit(
+                support.function, self.X, self.Y[:, outputs], support.lam, dual=support.dual, subspace=support.subspace,
+                **options,
+            )  # fmt: skip
+
+    def largest_lam(self, mixture: Array) -> float:
+        """Bound from above on the lam at which fits of the weighted losses begin to bend.
+
+        At the best affine function the response of a neuron is at most the diameter of the points times the sum of
+        |weight * loss'|; for squared and Huber losses that sum is bounded through the loss of the best constant.
+        """
+        outputs, options = self.weighted(mixture)
+        total = 0.0
+        for t, weights in zip(outputs, options["weights"].T, strict=True):
+            mass, slope = float(weights.sum()), 1.0
+            if self.kinds[t].name in ("squared", "huber"):
+                y = np.nan_to_num(self.Y[:, t])
+                size = float(np.max(np.abs(y))) or 1.0
+                y = y / size
+                slope = size * math.sqrt(float(weights @ (y - weights @ y / mass) ** 2) / mass)
+            total += mass * slope
+        middle = self.X.min(axis=0) / 2 + self.X.max(axis=0) / 2
+        return 2 * float(np.max(row_norms(self.X - middle))) * total or 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """What proves a bound on a mixture of losses for all networks.
+
+    Attributes
+    ----------
+    lam : float
+        The price of VV norm.
+    function : ReLUNetwork or PiecewiseLinear
+        A fit at that price of the outputs whose tasks have a weight.
+    dual : (N, T') array or None
+        Dual array of the proof, by rows of the data; None for the one that follows from the function (`certify_fit`).
+    additions, subspace
+        As in `FitCertificate`.
+    """
+
+    lam: float
+    function: ReLUNetwork | PiecewiseLinear = field(repr=False)
+    dual: Any = field(repr=False)
+    additions: int | None = None
+    subspace: Subspace | None = None
+
+
+def without_neurons(A: Array, c: Array) -> ReLUNetwork:
+    """The affine function A x + c as a network."""
+    return ReLUNetwork(np.zeros((0, A.shape[1])), np.zeros(0), np.zeros((len(c), 0)), A, c)
+
+
+def point_complaints(
+    data: TaskData,
+    budget: float,
+    mixture: Array,
+    network: ReLUNetwork,
+    support: Support,
+    straight: NDArray[np.bool_],
+    recorded: Mapping[str, Any],
+    tol: float,
+) -> list[str]:
+    """Say what does not hold of one point of a front; an empty list is acceptance.
+
+    Parameters
+    ----------
+    data : TaskData
+    budget : float
+        The VV norm C that networks may cost.
+    mixture : (tasks,) array
+    network : ReLUNetwork
+    support : Support
+    straight : (tasks,) array of bool
+        Of `TaskData.fitted_by`.
+    recorded : mapping
+        What is claimed: `losses` (tasks,), `vv_norm`, `bound` and `gap`.
+    tol : float
+        Largest gap.
+    """
+    try:
+        losses = data.task_losses(network)
+        proof = data.certify(mixture, support)
+    except (TypeError, ValueError) as error:
+        return [str(error)]
+    if not np.isfinite(losses).all():
+        return ["the network's losses leave the range of float64"]
+    loss, cost = float(mixture @ losses), _vv_norm(network)
+    price = data.price(mixture, support.lam, budget, proof.lower_bound, straight)
+    bound = bound_at(budget, support.lam, proof.lower_bound)
+    gap = data.gap(mixture, network, bound, price)
+    rounding = data.by_task(data.rounding) / ROUNDING
+    sizes = np.maximum(np.maximum(losses, _SMALL * data.constant_losses), rounding)
+    size = max(loss + price, float(mixture @ rounding))
+    known = [(f"loss {t}", recorded["losses"][t], losses[t], sizes[t]) for t in range(len(losses))]
+    known += [("VV norm", recorded["vv_norm"], cost, cost), ("bound", recorded["bound"], bound, loss + price)]
+    known += [("gap", recorded["gap"], gap, 1.0), ("weighted loss", mixture @ recorded["losses"], loss, size)]
+    found = [
+        f"{name} is recorded as {float(claimed)!r} but is {float(actual)!r}"
+        for name, claimed, actual, scale in known
+        if not abs(claimed - actual) <= 100 * ROUNDING * scale
+    ]
+    if not cost <= budget * (1 + ROUNDING):
+        found.append(f"the network costs {cost!r}, more than {budget!r}")
+    if not data.skip and network.A.any():
+        found.append("the network has a skip connection, but the front is of networks without one")
+    if not gap <= tol:
+        found.append(f"gap {gap:.3g} exceeds {tol:.3g}: not proved to be on the front")
+    return found
+
+
+def bound_at(budget: float, lam: float, value: float) -> float:
+    """Bound on a.L of networks that cost the budget or less, from one on a.L + lam VV of all networks; from below."""
+    spent = lam * budget
+    return max(0.0, value - spent - 4 * EPS * (abs(value) + spent))

@@ -1,0 +1,606 @@
+"""The compiled passes behind `vvnorm.verifier.line_fit`: sorted univariate data, any function, any loss.
+
+Rows are passed up to three times by `walk`. Each time `_respond` follows the function from data point to data point in
+double-double arithmetic and sets up the dual array; then come `_moments` (how far it is from orthogonal to affine
+functions), `_pairings` (the response Z of neurons to it) or `_gaps` (what it leaves open, entry by entry; squared losses
+without a given dual array need only sums for that, which `_moments` has). The formulas of losses and conjugates are this
+module's own.
+
+A row of the dual array is R = omega r, with r per unit of weight. Per entry, off = u - y (off = u for classes).
+"""
+
+import math
+from typing import Any, NamedTuple
+
+from vvnorm._internal.jit import part, plain
+from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, SQUARED
+from vvnorm.verifier.line_kernels import _add, _add_product, _affine, _fma, _two_product, _two_sum
+
+MOMENTS, PAIRINGS, GAPS = range(3)
+_NOTHING = 2.0**-50  # of a domain: after a shift, entries of classes that are closer to 0 are told from it by rounding only
+_ROUNDING = 2.0**-49  # of exp, and of the few operations that follow it, relative
+
+_outer, _inner = plain(), part()
+
+
+class Curve(NamedTuple):
+    """A function of one input: neurons that bend inside the data, by kink; or, with w empty, knots b and values V.
+
+    w : (K,) or (0,); b : (K,); V : (K, T); at : kinks in order, rounded to nearest, with an infinite one at the end. For
+    functions given by values the first entry of `at` is not looked at.
+    """
+
+    w: Any
+    b: Any
+    V: Any
+    at: Any
+
+
+class Line(NamedTuple):
+    """The piece of the function that the pass has reached.
+
+    place : (2,), where `value` is taken, and the next kink; value, slope : (2, T), double-double; size : (T,), the largest
+    magnitudes met on the way, which bound the rounding errors.
+    """
+
+    place: Any
+    value: Any
+    slope: Any
+    size: Any
+
+
+class Spec(NamedTuple):
+    """How outputs are judged, (T,) arrays.
+
+    code, parameter : of the loss; regression : 0 for classes, else 1; shift, (2, T) : shift[0] + shift[1] (x - centre) is
+    taken from the dual array, which is then put into its domain; alpha, beta : alpha + beta (x - centre), times the room
+    there, is taken from it after that; keep : 0 if that array is to be 0, else 1.
+    """
+
+    code: Any
+    parameter: Any
+    regression: Any
+    shift: Any
+    alpha: Any
+    beta: Any
+    keep: Any
+
+
+class Rows(NamedTuple):
+    """A block of data: x (n,), labels (n, T), weights (n, 1) or (n, T), dual array (n, T) or (n, 0) for the default."""
+
+    x: Any
+    Y: Any
+    weights: Any
+    dual: Any
+
+
+class Frame(NamedTuple):
+    """How to look at the data.
+
+    plain : all losses are squared, and no dual array is given; hard : rooms are 1 wherever there is any; shrink : the dual
+    array is multiplied by it once in its domain; reach : x_N - x_1; centre : somewhere in between.
+    """
+
+    plain: bool
+    hard: bool
+    shrink: float
+    reach: float
+    centre: float
+
+
+class Sums(NamedTuple):
+    """What is added up on the way.
+
+    total : (2, 2, T), sum R and sum R (x - centre), double-double.
+    powers : (3, 2, P), sum phi (x - centre)^j with phi = omega room, double-double; P = T, or 1 if outputs agree.
+    support : (2, T), least and largest x where R or phi is not 0.
+    opening : (T,) or (0,), about sum R x: without a skip connection ||Z + opening|| is bounded, too.
+    last : (2,), x of the row before and its next kink; at first those of the first row.
+    S, Z : (2, T), sums of R and of R_j relu(x - x_j), double-double.
+    size : (T,), sum |R|.
+    paired : (5,), the largest ||Z||^2 and ||Z + opening||^2, the sum of pairings, its low part, and its sum of magnitudes.
+    open : (7, T), sum omega loss and its low part; sum omega (loss + loss*(-theta r) + theta r u) and its low part; its
+    sensitivity to R and to u, in units of omega; sum phi.
+    """
+
+    total: Any
+    powers: Any
+    support: Any
+    opening: Any
+    last: Any
+    S: Any
+    Z: Any
+    size: Any
+    paired: Any
+    open: Any
+
+
+class Block(NamedTuple):
+    """What is known of a few rows; arrays may be longer than need be.
+
+    off, r : (2, n, T), double-double; omega, and room, which is how much r may move : (n, T); passed : (n,), the next kink.
+    """
+
+    off: Any
+    r: Any
+    omega: Any
+    room: Any
+    passed: Any
+
+
+@_outer
+def survey(Y: Any, weights: Any, largest: Any, total: Any) -> bool:
+    """Raise `largest` (T,) to the largest |label|, add weights of present ones to `total` (T,); whether all are present."""
+    complete = True
+    for i in range(Y.shape[0]):
+        for t in range(Y.shape[1]):
+            y = Y[i, t]
+            if y == y:
+                largest[t] = max(largest[t], abs(y))
+                total[t] += weights[i, t if weights.shape[1] > 1 else 0]
+            else:
+                complete = False
+    return complete
+
+
+# --- the function -----------------------------------------------------------------------------------------------------
+
+
+@_outer
+def kinks(w: Any, b: Any, x0: float, high: Any, low: Any) -> None:
+    """Set kinks -b / w (K,), double-double, of neurons that bend at x0 or to its right; infinite for others."""
+    for k in range(len(b)):
+        high[k], low[k] = math.inf, 0.0
+        z, _ = _affine(w[k], b[k], x0)
+        if (w[k] > 0.0 and z <= 0.0) or (w[k] < 0.0 and z >= 0.0):
+            high[k] = -b[k] / w[k]
+            if abs(high[k]) < math.inf:
+                low[k] = -_fma(high[k], w[k], b[k]) / w[k]
+
+
+@_outer
+def begin_network(w: Any, b: Any, V: Any, A: Any, c: Any, x0: float, reach: float, line: Any) -> None:
+    """Put the line at the first data point; neurons that bend there are yet to come. `reach` is x_N - x_1."""
+    line.place[0], line.place[1] = x0, 0.0
+    for t in range(len(c)):
+        p, e = _two_product(A[t], x0)
+        line.value[0, t], line.value[1, t] = _add(p, e, c[t], 0.0)
+        line.slope[0, t], line.slope[1, t] = A[t], 0.0
+        line.size[t] = abs(p) + abs(c[t]) + abs(A[t]) * reach
+    for k in range(len(b)):
+        z, z_low = _affine(w[k], b[k], x0)
+        if z > 0.0 or (z == 0.0 and w[k] < 0.0):
+            _add_product(w[k], 0.0, V[k], line.slope)
+            _add_product(z, z_low, V[k], line.value)
+            for t in range(len(c)):
+                line.size[t] += abs(V[k, t]) * (abs(w[k]) * (reach + abs(x0)) + abs(b[k]))
+
+
+@_outer
+def begin_pieces(curve: Any, x0: float, reach: float, line: Any) -> None:
+    """Put the line on the piece that ends at the first data point or holds it."""
+    k = 0
+    while k + 2 < len(curve.b) and curve.b[k + 1] < x0:
+        k += 1
+    line.place[0], line.place[1] = curve.b[k], k + 1
+    for t in range(curve.V.shape[1]):
+        line.value[0, t], line.value[1, t] = curve.V[k, t], 0.0
+        line.slope[0, t], line.slope[1, t] = _slope(curve, k, t)
+        line.size[t] = abs(curve.V[k, t]) + abs(line.slope[0, t]) * (reach + abs(x0 - curve.b[k]))
+
+
+@_inner
+def _slope(curve: Any, k: int, t: int) -> tuple[float, float]:
+    """Slope of the piece from knot k to the next, for functions given by values."""
+    rise, rise_low = _two_sum(curve.V[k + 1, t], -curve.V[k, t])
+    run, run_low = _two_sum(curve.b[k + 1], -curve.b[k])
+    slope = rise / run
+    return _two_sum(slope, (_fma(-slope, run, rise) + (rise_low - slope * run_low)) / run)
+
+
+@_inner
+def _jump(curve: Any, k: int, t: int) -> float:
+    """Jump of the slope at knot k, for functions given by values."""
+    before, before_low = _slope(curve, k - 1, t)
+    after, after_low = _slope(curve, k, t)
+    jump, low = _add(after, after_low, -before, -before_low)
+    return jump + low
+
+
+@_outer
+def turning(curve: Any) -> float:
+    """Sum of norms of jumps of the slope, for functions given by values."""
+    total, low = 0.0, 0.0
+    for k in range(1, len(curve.b) - 1):
+        square = 0.0
+        for t in range(curve.V.shape[1]):
+            square += _jump(curve, k, t) ** 2
+        total, e = _two_sum(total, math.sqrt(square))
+        low += e
+    return total + low
+
+
+@_inner
+def _is_passed(curve: Any, k: int, x: float) -> bool:
+    """Whether kink k lies to the left of x, which is not to the left of the rounded kink."""
+    if x > curve.at[k] or len(curve.w) == 0:
+        return x > curve.at[k]
+    ahead, _ = _affine(curve.w[k], curve.b[k], x)
+    return ahead > 0.0 if curve.w[k] > 0.0 else ahead < 0.0
+
+
+@_inner
+def _pass(curve: Any, line: Any, reach: float) -> None:
+    """Go on to the piece behind the next kink."""
+    k = int(line.place[1])
+    if len(curve.w) == 0:
+        line.place[0] = curve.b[k]
+        for t in range(curve.V.shape[1]):
+            line.value[0, t], line.value[1, t] = curve.V[k, t], 0.0
+            line.slope[0, t], line.slope[1, t] = _slope(curve, k, t)
+    else:
+        sign = 1.0 if curve.w[k] > 0.0 else -1.0
+        z, z_low = _affine(curve.w[k], curve.b[k], line.place[0])
+        _add_product(abs(curve.w[k]), 0.0, curve.V[k], line.slope)
+        _add_product(sign * z, sign * z_low, curve.V[k], line.value)
+    for t in range(curve.V.shape[1]):
+        line.size[t] = max(line.size[t], abs(line.value[0, t]) + abs(line.slope[0, t]) * reach)
+    line.place[1] = k + 1
+
+
+@_inner
+def _follow(rows: Any, line: Any, regression: Any, start: int, stop: int, off: Any, omega: Any) -> None:
+    """Set rows of `off` and `omega`, all on the line's piece; missing entries get weight 0."""
+    xs, Y, weights, value, slope, anchor = rows.x, rows.Y, rows.weights, line.value, line.slope, line.place[0]
+    T = Y.shape[1]
+    for i in range(start, stop):
+        h, h_low = _two_sum(xs[i], -anchor)
+        for t in range(T):
+            p = slope[0, t] * h
+            e = _fma(slope[0, t], h, -p) + (slope[1, t] * h + slope[0, t] * h_low)
+            off[0, i, t], off[1, i, t] = _add(value[0, t], value[1, t], p, e)
+        for t in range(T):
+            label = Y[i, t] * regression[t] if Y[i, t] == Y[i, t] else 0.0
+            off[0, i, t], off[1, i, t] = _add(off[0, i, t], off[1, i, t], -label, 0.0)
+    for i in range(start, stop):
+        if weights.shape[1] == 1:
+            for t in range(T):
+                omega[i, t] = weights[i, 0] if Y[i, t] == Y[i, t] else 0.0
+        else:
+            for t in range(T):
+                omega[i, t] = weights[i, t] if Y[i, t] == Y[i, t] else 0.0
+
+
+# --- the dual array ---------------------------------------------------------------------------------------------------
+
+
+@_inner
+def _respond(rows: Any, curve: Any, line: Any, spec: Any, frame: Any, block: Any) -> None:
+    """Follow the function over a few rows, and set up the dual array there."""
+    # Loop after loop, each over few arrays: with more, the compiler gives up checking that they do not overlap, and goes
+    # entry by entry. For the same reason high and low parts have blocks of their own, one behind the other.
+    xs, at, passed, reach, centre = rows.x, curve.at, block.passed, frame.reach, frame.centre
+    n, k, stop = len(xs), int(line.place[1]), 0
+    for start in range(n):
+        if start < stop:  # done with the rows before, on the same piece
+            continue
+        while xs[start] >= at[k] and _is_passed(curve, k, xs[start]):
+            _pass(curve, line, reach)
+            k += 1
+        stop = start
+        while stop < n and not (xs[stop] >= at[k] and _is_passed(curve, k, xs[stop])):
+            passed[stop] = k
+            stop += 1
+        _follow(rows, line, spec.regression, start, stop, block.off, block.omega)
+    off, r, room, alpha, beta, keep = block.off, block.r, block.room, spec.alpha, spec.beta, spec.keep
+    T, lost, bent = len(keep), 0, 0
+    for t in range(T):
+        lost += keep[t] == 0.0
+        bent += alpha[t] != 0.0 or beta[t] != 0.0
+    if frame.plain:
+        for i in range(n):
+            for t in range(T):
+                room[i, t] = 1.0
+            for t in range(T):
+                r[0, i, t] = -off[0, i, t]
+            for t in range(T):
+                r[1, i, t] = -off[1, i, t]
+    else:
+        _choose(rows, spec, frame, off, block.omega, r, room)
+    if bent:
+        for i in range(n):
+            d = xs[i] - centre
+            for t in range(T):
+                r[0, i, t], r[1, i, t] = _add(r[0, i, t], r[1, i, t], -room[i, t] * (alpha[t] + beta[t] * d), 0.0)
+    if lost:
+        for i in range(n):
+            for t in range(T):
+                r[0, i, t] *= keep[t]
+                r[1, i, t] *= keep[t]
+
+
+@_inner
+def _choose(rows: Any, spec: Any, frame: Any, off: Any, omega: Any, r: Any, room: Any) -> None:
+    """Set r to the given dual array or to -loss', inside its domain, and `room`."""
+    Y, dual, shift = rows.Y, rows.dual, spec.shift
+    for i in range(Y.shape[0]):
+        d = rows.x[i] - frame.centre
+        for t in range(Y.shape[1]):
+            r[0, i, t], r[1, i, t], room[i, t] = 0.0, 0.0, 0.0
+            if omega[i, t] > 0.0:
+                code, parameter = spec.code[t], spec.parameter[t]
+                sign = 1.0 if Y[i, t] > 0.0 else -1.0
+                if dual.shape[1]:
+                    high = dual[i, t] / omega[i, t]
+                    low = _fma(-high, omega[i, t], dual[i, t]) / omega[i, t]
+                else:
+                    high, low = _minus_slope(code, parameter, sign, off[0, i, t], off[1, i, t])
+                if shift[0, t] != 0.0 or shift[1, t] != 0.0:
+                    high, low = _add(high, low, -(shift[0, t] + shift[1, t] * d), 0.0)
+                high, low, free = _into_domain(code, parameter, sign, high, low)
+                if frame.shrink != 1.0:
+                    high, low = _scaled(frame.shrink, high, low)
+                    if abs(high) < _NOTHING and code in (HINGE, LOGISTIC):
+                        high, low = 0.0, 0.0
+                    high, low, free = _into_domain(code, parameter, sign, high, low)
+                r[0, i, t], r[1, i, t], room[i, t] = high, low, free
+                if frame.hard:
+                    room[i, t] = 1.0 if room[i, t] > 0.0 else 0.0
+
+
+@_inner
+def _minus_slope(code: int, parameter: float, sign: float, off: float, low: float) -> tuple[float, float]:
+    """-loss', the middle of the subdifferential where there are several."""
+    if code == LOGISTIC:
+        return sign / (1.0 + math.exp(sign * off)), 0.0
+    if code == HINGE:
+        short = 1.0 - sign * off - sign * low
+        return sign * (1.0 if short > 0.0 else (0.0 if short < 0.0 else 0.5)), 0.0
+    if code == ONE_CLASS:
+        return _two_sum(0.0 if off < 0.0 else (-1.0 if off > 0.0 else -0.5), parameter)
+    return -off, -low
+
+
+@_inner
+def _into_domain(code: int, parameter: float, sign: float, r: float, low: float) -> tuple[float, float, float]:
+    """The nearest point of the domain of r, and its room: times an affine function below 1 (huber: delta) it stays."""
+    if code == SQUARED:
+        return r, low, 1.0
+    if code == HUBER:
+        if abs(r) >= parameter:
+            return math.copysign(parameter, r), 0.0, 0.0
+        return r, low, (parameter - abs(r)) / parameter
+    # The others live on [0, 1], reflected for negative classes and shifted for one class.
+    if code == ONE_CLASS:
+        s, s_low = _add(r, low, -parameter, 0.0)
+        s, s_low = _add(s, s_low, 1.0, 0.0)
+    else:
+        s, s_low = sign * r, sign * low
+    if s + s_low <= 0.0:
+        s, s_low = 0.0, 0.0
+    if (s - 1.0) + s_low >= 0.0:
+        s, s_low = 1.0, 0.0
+    rest = (1.0 - s) - s_low
+    room = s * rest if code == LOGISTIC else min(s, rest)
+    if code == ONE_CLASS:
+        s, s_low = _add(s, s_low, -1.0, 0.0)
+        s, s_low = _add(s, s_low, parameter, 0.0)
+        return s, s_low, room
+    return sign * s, sign * s_low, room
+
+
+# --- the passes -------------------------------------------------------------------------------------------------------
+
+
+@_outer
+def walk(step: int, rows: Any, curve: Any, line: Any, spec: Any, frame: Any, theta: float, block: Any, sums: Any) -> None:
+    """Follow the function over rows, as many at once as `block` has room for, and take one of three steps there."""
+    size = len(block.passed)
+    for start in range(0, len(rows.x), size):
+        stop = min(start + size, len(rows.x))
+        part = Rows(rows.x[start:stop], rows.Y[start:stop], rows.weights[start:stop], rows.dual[start:stop])
+        _respond(part, curve, line, spec, frame, block)
+        if step == MOMENTS:
+            _moments(part.x, block, frame, sums)
+        elif step == PAIRINGS:
+            _pairings(part.x, block, curve, sums)
+        else:
+            _gaps(part.Y, block, spec, theta, sums.open)
+
+
+@_inner
+def _moments(x: Any, block: Any, frame: Any, sums: Any) -> None:
+    """Add up the dual array and its room against 1, x - centre, and the latter's square; squared losses if `plain`."""
+    powers, support, opened = sums.powers, sums.support, sums.open
+    total, torque = sums.total[0], sums.total[1]
+    for i in range(len(x)):
+        omega, room, off, r, r_low = block.omega[i], block.room[i], block.off[0, i], block.r[0, i], block.r[1, i]
+        d, d_low = _two_sum(x[i], -frame.centre)
+        _add_products(omega, 1.0, 0.0, r, r_low, total)
+        _add_products(omega, d, d_low, r, r_low, torque)
+        if frame.plain:
+            for t in range(len(omega)):
+                opened[0, t], e = _two_sum(opened[0, t], omega[t] * (0.5 * off[t] * off[t]))
+                opened[1, t] += e
+            for t in range(len(omega)):
+                opened[4, t] += 2.0 * omega[t] * abs(off[t])
+        for t in range(powers.shape[2]):
+            a, a_low = omega[t] * room[t], 0.0
+            if a != 0.0 or (omega[t] > 0.0 and r[t] != 0.0):
+                support[0, t] = min(support[0, t], x[i])
+                support[1, t] = max(support[1, t], x[i])
+            for j in range(3):
+                powers[j, 0, t], powers[j, 1, t] = _add(powers[j, 0, t], powers[j, 1, t], a, a_low)
+                a, a_low = _times(a, a_low, d, d_low)
+
+
+@_inner
+def _times(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float]:
+    p, e = _two_product(a, b)
+    return _two_sum(p, e + (a * b_low + a_low * b))
+
+
+@_inner
+def _add_products(omega: Any, a: float, a_low: float, r: Any, r_low: Any, total: Any) -> None:
+    """Add (a + a_low) omega (r + r_low) to a double-double array."""
+    for t in range(len(omega)):
+        b, b_low = _two_product(omega[t], a)
+        b_low += omega[t] * a_low
+        p = b * r[t]
+        e = _fma(b, r[t], -p) + (b * r_low[t] + b_low * r[t])
+        total[0, t], total[1, t] = _add(total[0, t], total[1, t], p, e)
+
+
+@_inner
+def _pairings(x: Any, block: Any, curve: Any, sums: Any) -> None:
+    """Follow S = sum of R up to x and Z = sum_j R_j relu(x - x_j); pair each kink's jump of slope with Z at the kink."""
+    last, opening, S, Z, size, totals = sums.last, sums.opening, sums.S, sums.Z, sums.size, sums.paired
+    for i in range(len(x)):
+        if x[i] > last[0]:
+            for k in range(int(last[1]), block.passed[i]):
+                _pair(curve, k, last[0], S, Z, totals)
+            h, h_low = _two_sum(x[i], -last[0])
+            for t in range(len(size)):
+                p = S[0, t] * h
+                e = _fma(S[0, t], h, -p) + (S[1, t] * h + S[0, t] * h_low)
+                Z[0, t], Z[1, t] = _add(Z[0, t], Z[1, t], p, e)
+            square = 0.0
+            for t in range(len(size)):
+                square += Z[0, t] * Z[0, t]
+            totals[0] = max(totals[0], square)
+        square = 0.0
+        for t in range(len(opening)):
+            square += (Z[0, t] + opening[t]) ** 2
+        totals[1] = max(totals[1], square)
+        last[0], last[1] = x[i], block.passed[i]
+        omega, r, r_low = block.omega[i], block.r[0, i], block.r[1, i]
+        _add_products(omega, 1.0, 0.0, r, r_low, S)
+        for t in range(len(size)):
+            size[t] += omega[t] * abs(r[t])
+
+
+@_inner
+def _pair(curve: Any, k: int, x: float, S: Any, Z: Any, totals: Any) -> None:
+    """Add the pairing of kink k, at or behind the data point x and before the next, with Z there."""
+    if len(curve.w):
+        a, sign = abs(curve.w[k]), -1.0 if curve.w[k] > 0.0 else 1.0
+        g, g_low = _affine(sign * curve.w[k], sign * curve.b[k], x)
+    else:
+        a = 1.0
+        g, g_low = _two_sum(curve.b[k], -x)
+    total, magnitude = 0.0, 0.0
+    for t in range(curve.V.shape[1]):
+        jump = curve.V[k, t] if len(curve.w) else _jump(curve, k, t)
+        near, near_low = _times(a, 0.0, Z[0, t], Z[1, t])
+        rise, rise_low = _times(g, g_low, S[0, t], S[1, t])
+        term = jump * _add(near, near_low, rise, rise_low)[0]
+        total += term
+        magnitude += abs(term)
+    totals[2], e = _two_sum(totals[2], total)
+    totals[3] += e
+    totals[4] += magnitude
+
+
+@_inner
+def _gaps(Y: Any, block: Any, spec: Any, theta: float, totals: Any) -> None:
+    """Add up, per output, the losses and what theta R leaves open."""
+    for i in range(len(Y)):
+        off, r, omega, room = block.off, block.r, block.omega[i], block.room[i]
+        for t in range(len(omega)):
+            if omega[t] > 0.0:
+                loss, gap, by_r, by_u = entry_gap(
+                    spec.code[t],
+                    spec.parameter[t],
+                    1.0 if Y[i, t] > 0.0 else -1.0,
+                    off[0, i, t],
+                    off[1, i, t],
+                    theta,
+                    r[0, i, t],
+                    r[1, i, t],
+                )
+                totals[0, t], e = _two_sum(totals[0, t], omega[t] * loss)
+                totals[1, t] += e
+                totals[2, t], e = _two_sum(totals[2, t], omega[t] * gap)
+                totals[3, t] += e
+                totals[4, t] += omega[t] * by_r
+                totals[5, t] += omega[t] * by_u
+                totals[6, t] += omega[t] * room[t]
+
+
+@_inner
+def _left(off: float, low: float, theta: float, r: float, r_low: float) -> float:
+    """Compute off + theta r, where the two nearly cancel."""
+    p = theta * r
+    e = _fma(theta, r, -p) + theta * r_low
+    return (off + p) + (e + low)
+
+
+@_outer
+def entry_gap(
+    code: int, parameter: float, sign: float, off: float, low: float, theta: float, r: float, r_low: float
+) -> tuple[float, float, float, float]:
+    """One entry per unit of weight: loss, loss + loss*(-theta r) + theta r u, and bounds on its derivatives by r and by u.
+
+    `sign` is that of a class; `off` is u - y, for classes u. Loss and gap are sums and products of numbers that are not
+    negative, and each of these is right to a few roundings, so nothing cancels, whatever the ratio of their sizes.
+    """
+    if code == LOGISTIC:
+        return _logistic_gap(sign * off, sign * low, *_scaled(theta, sign * r, sign * r_low))
+    left = _left(off, low, theta, r, r_low)
+    if code == SQUARED:
+        return 0.5 * off * off, 0.5 * left * left, abs(off) + abs(r), abs(off) + abs(r)
+    share, share_low = _scaled(theta, r, r_low)
+    if code == HUBER:
+        # Not what is left of |off| without what is beyond: that has no digit of `parameter` where |off| is far larger.
+        near, toward = min(abs(off), parameter), 1.0 if off > 0.0 else -1.0
+        beyond = max((abs(off) - parameter) + toward * low, 0.0)
+        room = (parameter + toward * share) + toward * share_low
+        gap = 0.5 * left * left if beyond == 0.0 else room * (beyond + 0.5 * room)
+        return near * (0.5 * near + beyond), gap, abs(off) + abs(r), near + abs(r)
+    if code == ONE_CLASS:
+        share, share_low = _add(share, share_low, -parameter, 0.0)
+        share, share_low = _add(share, share_low, 1.0, 0.0)
+        over = off + low
+        loss = max(-parameter * over, (1.0 - parameter) * over)
+    else:
+        share, share_low, over = sign * share, sign * share_low, (sign * off - 1.0) + sign * low
+        loss = max(-over, 0.0)
+    if over > 0.0:
+        return loss, (share + share_low) * over, abs(over), 1.0
+    return loss, ((1.0 - share) - share_low) * -over, abs(over), 1.0
+
+
+@_inner
+def _scaled(theta: float, r: float, low: float) -> tuple[float, float]:
+    """Compute theta (r + low) as a double-double."""
+    return _times(theta, 0.0, r, low)
+
+
+@_inner
+def _logistic_gap(margin: float, low: float, s: float, s_low: float) -> tuple[float, float, float, float]:
+    """Divergence of (s, 1 - s) from the probabilities of being wrong and right, at a margin; rounding errors included."""
+    wrong, right = 1.0 / (1.0 + math.exp(margin)), 1.0 / (1.0 + math.exp(-margin))
+    rest = (1.0 - s) - s_low
+    tail = math.log1p(math.exp(-abs(margin)))
+    loss = (tail + max(-margin, 0.0)) - wrong * low
+    off, off_rest = (s - wrong) + s_low, rest - right
+    gap, turn = _divergence(s, off, wrong, -tail - max(margin, 0.0))
+    gap_rest, turn_rest = _divergence(rest, off_rest, right, -loss)
+    error = _ROUNDING + abs(low)
+    gap += gap_rest + error * (abs(off) + abs(off_rest)) + error * error * (wrong + right)
+    return loss, gap, abs(margin) + turn + turn_rest + 1.0, 1.0
+
+
+@_inner
+def _divergence(s: float, off: float, p: float, log_p: float) -> tuple[float, float]:
+    """Compute s log(s / p) - (s - p), which is never negative, and |log(s / p)|; off = s - p."""
+    if s <= 0.0:
+        return p, 0.0
+    e = off / p if p > 1e-300 else math.inf
+    if abs(e) < 0.01:
+        # (1 + e) log(1 + e) - e; the first term left out is 1e-17 of the first.
+        tail = 1 / 12 - e * (1 / 20 - e * (1 / 30 - e * (1 / 42 - e * (1 / 56 - e / 72))))
+        return p * e * e * (0.5 - e * (1 / 6 - e * tail)), abs(e) * 1.02
+    turn = math.log1p(e) if abs(e) < 0.5 else math.log(s) - (math.log(p) if p > 1e-300 else log_p)
+    return s * turn - off, abs(turn)

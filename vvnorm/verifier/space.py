@@ -1,0 +1,451 @@
+"""Certificates for networks of several inputs: the part of `vvnorm.certify` that is about points in space.
+
+A dual certificate is an array Lambda (N, T). If it is orthogonal to every affine function on the present labels (to the
+constants only, where networks have no skip connection), then pairing it with the values of any network leaves the neurons,
+
+    sum_i <Lambda_i, f(x_i)> = sum_k <v_k, sum_i Lambda_i relu(w_k.x_i + b_k)> <= g sum_k ||w_k|| ||v_k||,
+
+with g from `verifier.neuron_bound`. So an interpolating network costs at least <Lambda, Y> / g. With the biases inside
+the norm, sum_k ||(w_k, b_k)|| ||v_k||, neurons are relu((w, b).(x, 1)) and g is that of `ray_bound`.
+
+An array of floats is never exactly orthogonal, but there is an orthogonal one near it. The basis of the affine functions
+in `_Group` comes from exact arithmetic and is the identity on some of the points: subtracting there the products of the
+basis with Lambda, which are sums of exact products, makes it orthogonal. What that does to <Lambda, Y> is known, and what
+it can do to g is added to it. Products with Y are exact as well: points at a distance h may have vectors of size 1 / h in
+opposite directions, and what is left of them counts.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vvnorm._internal.words import count
+from vvnorm.data import Array, RepeatedInput, as_inputs, as_labels, require_two_points
+from vvnorm.losses import label_rounding
+from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import EPS
+from vvnorm.verifier.check import (
+    Certificate,
+    Rows,
+    _norms,
+    _power_of_two,
+    _scaled,
+    _some_outputs,
+    _vv_norm,
+    dual_rows,
+    label_units,
+    out_of_sight,
+    relative_gap,
+    relative_misfit,
+)
+from vvnorm.verifier.flat_inputs import Subspace
+from vvnorm.verifier.neuron_bound import most_additions, neuron_bound, ray_bound
+from vvnorm.verifier.shifts import Shifted, affine, misfits, offsets, shifted
+
+_NEGLIGIBLE = 1e-9  # part of an output's label unit: misfits that are rounded by less need no more digits
+_BLOCK = 1 << 20  # entries of a hidden layer held at once
+_LEAST_ROOM = 1e-9  # of the largest row: rows smaller than that are changed no more easily
+_SPLIT = 134217729.0  # 2^27 + 1: cuts a number into two of 26 bits
+_UNDERFLOW = 1e-290  # more than a product of entries may lose there, in units in which they are about 1
+
+
+def certify_points(
+    network: ReLUNetwork,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    dual: Rows | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    subspace: Subspace | None = None,
+) -> Certificate:
+    """Do what `vvnorm.verifier.check.certify` does for several inputs; it is as valid for one.
+
+    With a `subspace` the bound is about the points next to X that lie in it (`vvnorm.verifier.flat_inputs`).
+    """
+    x, y = points_and_labels(network, X, Y)
+    _refuse_conflicts(x, y)
+    require_two_points(x, "a certificate")
+    places = None if subspace is None else flat_points(subspace, x, ~np.isnan(y), penalise_bias)
+    offset, level, moved = centred(network, x, y, penalise_bias)
+    labels, x, y = y, x - offset, y - level
+    y_unit = _power_of_two(float(np.nanmax(np.abs(y))))
+    (x, x_unit), y = in_units(x), y / y_unit
+    points, unit = (x, x_unit) if places is None else in_units(places)
+    free = _Affine(points, ~np.isnan(y), skip)
+    Lambda = free.orthogonal(free.polar_factor(y) if dual is None else _checked_dual(dual, y.shape))
+    bound = _Bound(free, Lambda, points, penalise_bias, unit)
+    bent, straight, rounding = evaluate(moved, x, x_unit, y_unit)
+    off = np.where(free.present, np.abs(bent + straight - y), 0.0)
+    ends = np.nanmin(labels, axis=0), np.nanmax(labels, axis=0)
+    if np.any(np.where(free.present, rounding, 0.0) > _NEGLIGIBLE * label_units(*ends) / y_unit):
+        off = np.where(free.present, _misfits(network, X, labels, y_unit), 0.0)
+    residual = float(np.max(_norms(off))) if np.isfinite(off).all() else math.inf
+    if not skip or subspace is not None:  # what is affine in X is not quite so in coordinates
+        bent = bent + straight - moved.network.c / y_unit
+    at_least = np.array([bound.value(y), bound.value(bent, rounding)]) / (1.0 if subspace is None else subspace.stretch)
+    lower, fit = (max(0.0, value) for value in _scaled(at_least, y_unit, unit).tolist())
+    vv_norm = _vv_norm(network, penalise_bias)
+    at_most = vv_norm * (1 + (network.n_outputs + network.n_inputs + 64) * EPS)
+    relative = relative_misfit(off.max(axis=0), ends[0] / y_unit, ends[1] / y_unit)
+    if (lost := out_of_sight(*ends, y_unit)).any():
+        nothing = np.zeros((len(x), int(lost.sum())))
+        few = certify_points(_some_outputs(network, lost), X, labels[:, lost], dual=nothing, penalise_bias=penalise_bias)
+        relative = max(relative, few.relative_residual)
+    return Certificate(
+        residual=residual * y_unit,
+        relative_residual=relative,
+        vv_norm=vv_norm,
+        lower_bound=lower,
+        gap=relative_gap(vv_norm, at_most, lower, lambda: bound.rounding(label_rounding(*ends), y_unit, unit)),
+        excess=max(at_most - fit, 0.0),
+        distance=math.nan,
+        distance_bound=math.nan,
+        skip=skip,
+        dual=Lambda,
+        penalise_bias=penalise_bias,
+        additions=most_additions(),
+        subspace=subspace,
+    )
+
+
+def _misfits(network: ReLUNetwork, X: ArrayLike, labels: Array, y_unit: float) -> Array:
+    """Misfits in units of y, where plain sums lose too many digits; NaN beyond float64, and where labels are missing."""
+    x, x_unit = in_units(as_inputs(X))
+    V, A = _scaled(network.V, x_unit, y_unit), _scaled(network.A, x_unit, y_unit)
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = ReLUNetwork.trusted(network.W, network.b / x_unit, V, A, network.c / y_unit)
+        return misfits(moved, x, labels / y_unit)
+
+
+def points_and_labels(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike) -> tuple[Array, Array]:
+    """Read inputs (N, d) and labels (N, T), NaN = missing, of as many inputs and outputs as a network has."""
+    x, labels = as_inputs(X), as_labels(Y, allow_missing=True)
+    if x.shape[1] != network.n_inputs:
+        raise ValueError(f"X has {count(x.shape[1], 'column')}; the network has {count(network.n_inputs, 'input')}")
+    labels = as_labels(labels, len(x), allow_missing=True)
+    if labels.shape[1] != network.n_outputs:
+        raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the network has {network.n_outputs}")
+    return x, labels
+
+
+def flat_points(subspace: Subspace, x: Array, present: NDArray[np.bool_], penalise_bias: bool) -> Array:
+    """Coordinates of points in a subspace that those with labels, as `present` (N, T), must lie in up to rounding."""
+    if penalise_bias:
+        raise ValueError("with the bias inside the norm, coordinates in a subspace are another problem")
+    return subspace.coordinates(x, present)
+
+
+def in_units(x: Array) -> tuple[Array, float]:
+    """Inputs in units of a power of two in which no product leaves float64, and that."""
+    unit = _power_of_two(float(np.max(np.abs(x))))
+    return x / unit, unit
+
+
+def centred(network: ReLUNetwork, x: Array, y: Array, penalise_bias: bool) -> tuple[Array, Array, Shifted]:
+    """Find exact offsets of inputs (if biases of neurons are free) and of labels, NaN = none, and shift the network."""
+    offset = np.zeros(x.shape[1]) if penalise_bias else offsets(x)
+    level = offsets(y)
+    moved = shifted(network, offset, level)
+    if moved is None:
+        offset, level = np.zeros_like(offset), np.zeros_like(level)
+        moved = Shifted(network, np.zeros(network.n_neurons), level)
+    return offset, level, moved
+
+
+def _refuse_conflicts(x: Array, y: Array) -> None:
+    """Refuse labels that differ at one and the same point."""
+    order = np.lexsort(x.T)
+    x, y = x[order], y[order]
+    first = np.flatnonzero(np.concatenate(([True], np.any(x[1:] != x[:-1], axis=1))))
+    if len(first) == len(x):
+        return
+    low, high = np.fmin.reduceat(y, first, axis=0), np.fmax.reduceat(y, first, axis=0)
+    differ = np.argwhere(high > low)
+    if len(differ):
+        group, output = differ[0]
+        raise RepeatedInput.at(x[first[group]], low[group, output], high[group, output], int(output))
+
+
+def _checked_dual(dual: Rows, shape: tuple[int, ...]) -> Array:
+    if tuple(dual.shape) != shape:
+        raise ValueError(f"dual has shape {tuple(dual.shape)}; the labels have shape {shape}")
+    Lambda = np.array(dual_rows(dual, slice(0, shape[0])))
+    if not np.isfinite(Lambda).all():
+        raise ValueError("dual holds NaN or infinity")
+    return Lambda
+
+
+# --- orthogonality to affine functions --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Outputs whose labels are present at the same points, and the affine functions there.
+
+    Attributes
+    ----------
+    rows, outputs : arrays of int
+        These points and outputs.
+    functions : (n, q) array
+        Values of the constant 1, and of the coordinates with a skip connection: exact.
+    basis : (n, r) array
+        Basis of their combinations, the identity on r of the n points.
+    pivots : (r,) array of int
+        Those points.
+    change : (q, r) array
+        The basis is functions @ change; both are rounded in the end only.
+    inverse : (r, n) array
+        Its pseudo-inverse.
+    """
+
+    rows: NDArray[np.intp]
+    outputs: NDArray[np.intp]
+    functions: Array
+    basis: Array
+    pivots: NDArray[np.intp]
+    change: Array
+    inverse: Array
+
+    @property
+    def place(self) -> tuple[NDArray[np.intp], ...]:
+        """Index of these points and outputs in an (N, T) array."""
+        return np.ix_(self.rows, self.outputs)
+
+    def stray(self, part: Array) -> tuple[float, float]:
+        """Return the norm of the part's products with the basis, and their rounding error."""
+        rounding = (len(part) + 4) * EPS * float(np.linalg.norm(np.abs(self.basis).T @ np.abs(part)))
+        return float(np.linalg.norm(self.basis.T @ part)), rounding
+
+    def excess(self, part: Array) -> tuple[Array, Array]:
+        """Return what to subtract at the pivots to make the part orthogonal, (r, t), and a bound on the rounding in it."""
+        products = exact_products(self.functions, part)
+        rounding = (len(self.change) + 4) * EPS * (np.abs(self.change).T @ np.abs(products))
+        return self.change.T @ products, rounding
+
+    def settled(self, part: Array) -> Array:
+        """Make a part that is orthogonal up to rounding more so, by changes to the rows that round least."""
+        excess = self.excess(part)[0]
+        while excess.any():
+            size = _norms(part)
+            room = 1 / np.maximum(size + _LEAST_ROOM * float(size.max()), _UNDERFLOW)[:, None]
+            trial = part - room * np.linalg.lstsq(self.basis.T * room.T, excess, rcond=None)[0]
+            left = self.excess(trial)[0]
+            if not np.linalg.norm(left) < 0.5 * np.linalg.norm(excess):
+                break
+            part, excess = trial, left
+        return part
+
+
+class _Affine:
+    """The affine functions at the points x (N, d), output by output where labels are `present` (N, T)."""
+
+    def __init__(self, x: Array, present: NDArray[np.bool_], skip: bool) -> None:
+        self.present = present
+        self.groups = []
+        patterns, member = np.unique(present, axis=1, return_inverse=True)
+        for index, pattern in enumerate(patterns.T):
+            rows = np.flatnonzero(pattern)
+            functions = np.column_stack([np.ones(len(rows)), x[rows]] if skip else [np.ones(len(rows))])
+            basis, pivots, change = _exact_basis(functions)
+            outputs = np.flatnonzero(member.ravel() == index)
+            inverse = np.asarray(np.linalg.pinv(basis), dtype=np.float64)
+            self.groups.append(_Group(rows, outputs, functions, basis, pivots, change, inverse))
+
+    def orthogonal(self, array: Array) -> Array:
+        """Make an array orthogonal up to rounding, 0 where labels are missing, its largest entry between 1/2 and 1.
+
+        What it returns it leaves as it is, bit for bit.
+        """
+        array = _unit_size(np.where(self.present, array, 0.0))
+        for group in self.groups:
+            part = array[group.place]
+            nothing = 8 * (len(part) + 4) * EPS * float(np.max(np.abs(part), initial=0.0))
+            for _ in range(5):
+                stray, rounding = group.stray(part)
+                if stray <= 8 * rounding:
+                    break
+                part = part - group.basis @ (group.inverse @ part)
+            # What rounding leaves of an array that was affine differs with the kernels in use, and is no dual array.
+            array[group.place] = group.settled(part) if np.max(np.abs(part), initial=0.0) > nothing else 0.0
+        return _unit_size(array)
+
+    def remainder(self, values: Array) -> tuple[Array, Array]:
+        """Subtract an affine function from each output, near the best; 0 where labels are missing.
+
+        Returns
+        -------
+        remainder, rounding : (N, T) arrays
+            The difference and a bound on the rounding errors in it.
+        """
+        remainder, rounding = np.zeros_like(values), np.zeros_like(values)
+        for group in self.groups:
+            part = values[group.place]
+            part = part - part.mean(axis=0)
+            coefficients = group.inverse @ part
+            remainder[group.place] = part - group.basis @ coefficients
+            size = np.abs(part) + np.abs(group.basis) @ np.abs(coefficients)
+            rounding[group.place] = (len(coefficients) + 4) * EPS * size
+        return remainder, rounding
+
+    def polar_factor(self, labels: Array) -> Array:
+        """Polar factor U V' of the labels without their affine part: pairing it with them gives their nuclear norm."""
+        remainder, rounding = self.remainder(labels)
+        U, s, Vt = np.linalg.svd(remainder, full_matrices=False)
+        kept = s > np.linalg.norm(rounding)
+        factor: Array = U[:, kept] @ Vt[kept]
+        return factor
+
+
+def _unit_size(array: Array) -> Array:
+    """Scale an array by a power of two so that its largest entry is between 1/2 and 1."""
+    scaled: Array = np.ldexp(array, -math.frexp(float(np.max(np.abs(array))))[1])
+    return scaled
+
+
+def _exact_basis(functions: Array) -> tuple[Array, NDArray[np.intp], Array]:
+    """Basis (n, r) of the span of functions (n, q), the identity on r rows; these rows; and its combinations (q, r).
+
+    Gauss-Jordan elimination of the columns in integers, without fractions (Bareiss): all divisions are exact, and every
+    pivot column ends with the same integer at its pivot. So r is the true rank, however flat the points lie. Only the
+    results are rounded.
+    """
+    n, scaled = len(functions), [_integers(column) for column in functions.T.tolist()]
+    M = np.array([column for column, _ in scaled], dtype=object).T
+    M = np.vstack([M, np.diag(np.array([unit for _, unit in scaled], dtype=object))])
+    last, used, pivots = 1, [], []
+    for q in range(M.shape[1]):
+        p = max(range(n), key=lambda row: abs(M[row, q]))
+        pivot = M[p, q]
+        if pivot == 0:
+            continue
+        for other in range(M.shape[1]):
+            if other != q:
+                M[:, other] = (pivot * M[:, other] - M[p, other] * M[:, q]) // last
+        last = pivot
+        used.append(q)
+        pivots.append(p)
+    results = np.asarray(M[:, used] / last, dtype=np.float64)
+    return results[:n], np.array(pivots, dtype=np.intp), results[n:]
+
+
+def _integers(column: list[float]) -> tuple[list[int], int]:
+    """Multiply floats by the least power of two that makes them all integers; return that, too."""
+    ratios = [value.as_integer_ratio() for value in column]
+    unit = max(denominator for _, denominator in ratios)
+    return [numerator * (unit // denominator) for numerator, denominator in ratios], unit
+
+
+# --- the bound --------------------------------------------------------------------------------------------------------
+
+
+class _Bound:
+    """What Lambda (N, T), as `_Affine.orthogonal` made it, proves about networks with given values at the points."""
+
+    def __init__(self, affine: _Affine, Lambda: Array, x: Array, penalise_bias: bool, x_unit: float) -> None:
+        self._affine, self._Lambda = affine, Lambda
+        self._excess = [group.excess(Lambda[group.place]) for group in affine.groups]
+        # Subtracting the excess moves the response by at most the sum of its rows times ||x_j - x_i||.
+        moved = math.hypot(*(float(np.sum(_norms(np.abs(excess) + error))) for excess, error in self._excess))
+        self._response = largest_response(x, Lambda, penalise_bias, x_unit) + 1.01 * reach(x, penalise_bias, x_unit) * moved
+
+    def value(self, values: Array, error: Array | float = 0.0) -> float:
+        """Least cost of networks with these values (N, T), known up to the given error; from below, maybe negative."""
+        if self._response == 0:
+            return 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = np.where(self._affine.present, values, 0.0)
+            error = np.where(self._affine.present, error, 0.0)
+            terms = list(_product(self._Lambda, values))
+            doubt = float(np.sum(np.abs(self._Lambda) * error)) + self._Lambda.size * _UNDERFLOW
+            for group, (excess, rounding) in zip(self._affine.groups, self._excess, strict=True):
+                at = values[group.place][group.pivots], error[group.place][group.pivots]
+                terms.append(-excess * at[0])
+                doubt += float(np.sum((rounding + 4 * EPS * np.abs(excess)) * np.abs(at[0])))
+                doubt += float(np.sum((rounding + np.abs(excess)) * at[1]))
+            if not (math.isfinite(doubt) and all(np.isfinite(part).all() for part in terms)):
+                return 0.0
+            total = math.fsum(np.concatenate([part.ravel() for part in terms]).tolist())
+            value = (total - doubt * (1 + 1e-9)) / self._response
+        return value - 4 * EPS * abs(value)
+
+    def rounding(self, off: Array, y_unit: float, x_unit: float) -> float:
+        """Most that changes of the values by `off` (T,) make of the bound; both in the caller's units."""
+        Lambda = np.abs(self._Lambda)
+        for group, (excess, _) in zip(self._affine.groups, self._excess, strict=True):
+            Lambda[np.ix_(group.rows[group.pivots], group.outputs)] += np.abs(excess)
+        if self._response == 0:
+            return 0.0
+        cost = float(_scaled(np.array(np.sum(Lambda * (off / y_unit)) / self._response), y_unit, x_unit))
+        return cost if math.isfinite(cost) else 0.0
+
+
+def exact_products(A: Array, B: Array) -> Array:
+    """A' B for arrays (n, q) and (n, t) in units of about 1, each entry rounded once."""
+    products = np.empty((A.shape[1], B.shape[1]))
+    for q, column in enumerate(A.T):
+        parts = np.concatenate(_product(column[:, None], B))
+        products[q] = [math.fsum(terms) for terms in parts.T.tolist()]
+    return products
+
+
+def _product(a: Array, b: Array) -> tuple[Array, Array]:
+    """Products, rounded, and what the rounding left: exact, unless below 1e-290 (Dekker 1971)."""
+    p, s, t = a * b, _SPLIT * a, _SPLIT * b
+    s, t = s - (s - a), t - (t - b)
+    u, v = a - s, b - t
+    return p, ((s * t - p) + s * v + u * t) + u * v
+
+
+def reach(x: Array, penalise_bias: bool, x_unit: float) -> float:
+    """Bound ||x_j - x_i||, or ||(x_j, 1)|| with the bias inside the norm, in units x_unit."""
+    if penalise_bias:
+        return 1.01 * float(np.max(_norms(_with_one(x, x_unit))))
+    return 2.01 * float(np.max(_norms(x - (x.min(axis=0) / 2 + x.max(axis=0) / 2))))
+
+
+def _with_one(x: Array, x_unit: float) -> Array:
+    """Points (x, 1), in units x_unit."""
+    return np.column_stack([x, np.full(len(x), 1 / x_unit)])
+
+
+def largest_response(x: Array, Lambda: Array, penalise_bias: bool, x_unit: float) -> float:
+    """Bound the response of a neuron of ||w|| = 1, or of ||(w, b)|| = 1, at the points x_unit * x; in units x_unit."""
+    if not Lambda.any():
+        return 0.0
+    points = _with_one(x, x_unit) if penalise_bias else x
+    return _remembered(points.tobytes(), points.shape, Lambda.tobytes(), Lambda.shape, penalise_bias, most_additions())
+
+
+@lru_cache(maxsize=4)
+def _remembered(
+    points: bytes,
+    points_shape: tuple[int, int],
+    Lambda: bytes,
+    shape: tuple[int, int],
+    penalise_bias: bool,
+    additions: int | None,
+) -> float:
+    """Remember the bound of the last few duals: many networks are judged by one, and it may take seconds."""
+    bound = ray_bound if penalise_bias else neuron_bound
+    return bound(np.frombuffer(points).reshape(points_shape), np.frombuffer(Lambda).reshape(shape), budget=additions)
+
+
+def evaluate(moved: Shifted, x: Array, x_unit: float, y_unit: float) -> tuple[Array, Array, Array]:
+    """Values (N, T) at x_unit * x in units of y: of the neurons, of the rest, and a bound on their rounding errors."""
+    network = moved.network
+    W, b, V = network.W.T, network.b / x_unit, _scaled(network.V.T, x_unit, y_unit)
+    A, c, b_error = _scaled(network.A, x_unit, y_unit), network.c / y_unit, moved.b_error / x_unit
+    bent, size = np.empty((2, len(x), network.n_outputs))
+    step = max(16, _BLOCK // max(network.n_neurons, 1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(x), step):
+            rows = slice(start, start + step)
+            bent[rows] = np.maximum(x[rows] @ W + b, 0.0) @ V
+            size[rows] = (np.abs(x[rows]) @ np.abs(W) + np.abs(b)) @ np.abs(V)
+        straight, error = affine(x, A, c)
+        error = error + moved.c_error / y_unit + b_error @ np.abs(V)
+        return bent, straight, (network.n_neurons + network.n_inputs + 8) * EPS * size + error

@@ -1,0 +1,568 @@
+"""Certificates of regularised fits of several inputs, or with the biases inside the norm.
+
+The objective of a network f is
+
+    P(f) = sum over present entries of omega_it loss_t(f_t(x_i), y_it) + lam VV(f).
+
+Let R (N, T) be nil on missing entries, orthogonal to every affine function on the present labels (to the constants only,
+where networks have no skip connection), and let g bound the response of one neuron to it (`verifier.neuron_bound`). Then
+sum <R_i, f(x_i)> <= g VV(f), so for every theta >= 0 with theta g <= lam and every network
+
+    P(f) >= sum omega loss(f) + theta sum <R_i, f(x_i)> >= D(theta) = -sum omega loss*(-theta R / omega),
+
+where the conjugate loss* is finite on an interval only, unless the loss is squared. D is concave, and the best theta is
+taken.
+
+*The dual array.* Unless one is given, R begins as -omega loss'(f), the right one at an optimum of a smooth loss. What is
+outside its domain is cut off. To make R orthogonal, omega phi a is taken from it, phi >= 0 being how much an entry can move
+inside its domain and a an affine function. Where that would leave the domain, the output's R is replaced by the closest
+array that is orthogonal once in its domain; if that fails, by 0, which proves that losses are not negative.
+
+*Rounding.* The R of the code is orthogonal up to rounding. The R that the bound is about is that less omega phi a', with an
+affine a' that is never computed but bounded on the data, by `drift`; all that it can do is subtracted. Constants are taken
+off inputs and labels where that is exact (`vvnorm.verifier.shifts`); of an objective that is nothing but rounding of the
+labels the gap is 0, as `vvnorm.verifier.line_fit` says.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vvnorm.data import Array, as_strength, as_weights
+from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, rounding_losses
+from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import EPS
+from vvnorm.verifier.check import Rows, _norms, _power_of_two, _scaled, _vv_norm, dual_rows
+from vvnorm.verifier.flat_inputs import Subspace
+from vvnorm.verifier.line_fit import (
+    _SAFE,
+    FitCertificate,
+    _dual_in_units,
+    _losses_in_units,
+    _objective_in_units,
+    _strength_in_units,
+    dual_of_shape,
+)
+from vvnorm.verifier.neuron_bound import most_additions
+from vvnorm.verifier.shifts import Shifted
+from vvnorm.verifier.space import (
+    _Affine,
+    _exact_basis,
+    _Group,
+    centred,
+    evaluate,
+    flat_points,
+    largest_response,
+    points_and_labels,
+    reach,
+)
+
+if TYPE_CHECKING:
+    from vvnorm.piecewise import PiecewiseLinear
+
+_ROOM = 0.9  # part of its room that an entry may be moved by
+_DRIFT = 2.0**-20  # part of its room that an entry may still have to be moved by, unknown which way
+_INSIDE = 1 - 2.0**-50  # keeps a scaled dual array off the far end of its domain
+_SHRINKS = (1 - 2.0**-30, 1 - 2.0**-24)  # where nearly all entries are at an end, rounding needs more room
+_MOVED = 1e-6  # an output whose given dual array was moved by more than this part of its room may be judged too harshly
+_NEXT_TO_ZERO = 1e-7  # of an entry's domain, at most: what may be taken for 0 where a dual array cannot be kept otherwise
+_NUDGES = 60
+_GOLDEN = (math.sqrt(5) - 1) / 2
+_CLASSES = ("logistic", "hinge")
+
+
+def certify_fit_points(
+    network: "ReLUNetwork | PiecewiseLinear",
+    X: ArrayLike,
+    Y: ArrayLike,
+    lam: float,
+    *,
+    loss: str | Loss | Sequence[str | Loss] = "squared",
+    weights: ArrayLike | None = None,
+    skip: bool = True,
+    dual: Rows | ArrayLike | None = None,
+    penalise_bias: bool = False,
+    subspace: Subspace | None = None,
+) -> FitCertificate:
+    """Do what `vvnorm.verifier.line_fit.certify_fit` does, for any number of inputs.
+
+    Parameters
+    ----------
+    network : ReLUNetwork
+    X : array-like, shape (N,) or (N, d)
+        Inputs in any order, repeats allowed.
+    Y, lam, loss, weights, skip
+        As there.
+    dual : (N, T) array-like, optional
+        The array R in the order of X; any array gives a valid bound.
+    penalise_bias : bool
+        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||.
+    subspace : Subspace, optional
+        That the points lie in up to rounding: the bound is about the points next to them there (`verifier.flat_inputs`).
+
+    Returns
+    -------
+    FitCertificate
+        Its `gap` is that of the two numbers: rounding, some 1e-13, shows in it. 0 for an objective that is nothing but
+        rounding of the labels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data, naming it; if network and data disagree in inputs or outputs.
+    """
+    data = _read(network, X, Y, loss, weights, penalise_bias)
+    strength, given = as_strength(lam), None if dual is None else dual_of_shape(dual, data.labels.shape)
+    entries = bounding = data.entries(data.x - data.offset, strength, skip)
+    if subspace is not None:
+        bounding = data.entries(flat_points(subspace, data.x, entries.present, penalise_bias), strength, skip)
+    fitted, rounding = entries.follow(data.moved)
+    vv_norm = _vv_norm(data.network, penalise_bias)
+    losses, slack, outputs = entries.loss(fitted, rounding)
+    value = _sum(losses)
+    penalty = entries.lam * float(_scaled(np.array(vv_norm), entries.x_unit, entries.y_unit))
+    objective = value + penalty
+    if not math.isfinite(entries.in_objective_units(objective)):
+        raise ValueError("the objective leaves the range of float64; rescale X, Y or weights")
+    lower = bounding.lower_bound(entries.minus_slope(fitted) if given is None else entries.read(given), penalise_bias)
+    lower /= 1.0 if subspace is None else subspace.stretch
+    at_most = objective * (1 + (network.n_outputs + network.n_inputs + 64) * EPS) + slack
+    nothing = objective == 0 or entries.is_rounding(outputs, penalty, data.labels)
+    return FitCertificate(
+        objective=entries.in_objective_units(objective),
+        loss=entries.in_objective_units(value),
+        vv_norm=vv_norm,
+        lower_bound=entries.in_objective_units(lower),
+        gap=0.0 if nothing else min((at_most - lower) / objective, 1.0),
+        lam=strength,
+        losses=data.losses,
+        skip=skip,
+        dual=given,
+        penalise_bias=penalise_bias,
+        additions=most_additions(),
+        subspace=subspace,
+    )
+
+
+def output_losses_of_points(
+    network: "ReLUNetwork | PiecewiseLinear",
+    X: ArrayLike,
+    Y: ArrayLike,
+    loss: str | Loss | Sequence[str | Loss],
+    weights: ArrayLike | None,
+) -> tuple[Array, Array]:
+    """Do what `vvnorm.verifier.line_fit.output_losses` does, for any number of inputs."""
+    data = _read(network, X, Y, loss, weights, False)
+    entries = data.entries(data.x - data.offset, None, True)
+    terms, _, bounds = entries.loss(*entries.follow(data.moved))
+    sums = np.array([_sum(column) for column in terms.T])
+    losses, at_most = (np.array([entries.in_objective_units(one) for one in found]) for found in (sums, bounds))
+    return losses, np.where(np.isfinite(losses), at_most, np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class _Points:
+    """A network and data, checked; `offset` (d,) and `level` (T,) are what `moved` has been shifted by."""
+
+    network: ReLUNetwork
+    x: Array
+    labels: Array
+    shares: Array | None
+    losses: tuple[Loss, ...]
+    offset: Array
+    level: Array
+    moved: Shifted
+
+    def entries(self, points: Array, lam: float | None, skip: bool) -> "_Entries":
+        """The labels less their level at some points, in units."""
+        return _Entries(points, self.labels - self.level, self.shares, self.losses, lam, skip)
+
+
+def _read(
+    network: "ReLUNetwork | PiecewiseLinear",
+    X: ArrayLike,
+    Y: ArrayLike,
+    loss: str | Loss | Sequence[str | Loss],
+    weights: ArrayLike | None,
+    penalise_bias: bool,
+) -> _Points:
+    """Check a network and data, and take off what rounds nothing."""
+    if not isinstance(network, ReLUNetwork):
+        raise TypeError(f"fits of several inputs, or with the bias inside the norm, are ReLUNetworks; got {network!r}")
+    x, labels = points_and_labels(network, X, Y)
+    losses = as_losses(loss, labels.shape[1])
+    labels, shares = canonical_labels(labels, losses), as_weights(weights, labels.shape)
+    # Only labels that count have a level, and classes are what they are.
+    known = np.where((1.0 if shares is None else shares) > 0, labels, np.nan)
+    known[:, [one.name in _CLASSES for one in losses]] = np.nan
+    return _Points(network, x, labels, shares, losses, *centred(network, x, known, penalise_bias))
+
+
+@dataclass(frozen=True, eq=False)
+class _Feasible:
+    """A dual array per unit of weight that is in its domain, nearly orthogonal, and what is still to be taken from it.
+
+    Attributes
+    ----------
+    r, room : (N, T) arrays
+        The array, and how much its entries can move.
+    drift : (T,) array
+        room times an affine function of at most this size is still to be taken.
+    uneasy : (T,) array of bool
+        Outputs that are lost (their r is 0), or were moved far from what was given.
+    """
+
+    r: Array
+    room: Array
+    drift: Array
+    uneasy: NDArray[np.bool_]
+
+
+class _Entries:
+    """Labels, weights and losses, in units of powers of two in which no product leaves float64; nil where missing."""
+
+    def __init__(
+        self, x: Array, Y: Array, weights: Array | None, losses: Sequence[Loss], lam: float | None, skip: bool
+    ) -> None:
+        omega = np.broadcast_to(1.0 if weights is None else weights, Y.shape)
+        self.present = ~np.isnan(Y) & (omega > 0)
+        for t in np.flatnonzero(~self.present.any(axis=0)):
+            raise ValueError(f"weights: every label of output {t} has weight 0")
+        self.skip = skip
+        self.x_unit, self.y_unit = _power_of_two(float(np.max(np.abs(x))), _SAFE), 1.0
+        self.power = label_power(losses)
+        if self.power:
+            self.y_unit = _power_of_two(float(np.nanmax(np.abs(Y))), _SAFE)
+        self.w_unit = _power_of_two(float(omega.max()), _SAFE)
+        self.x = x / self.x_unit
+        self.y = np.where(self.present, Y, 0.0) / self.y_unit
+        self.omega = np.where(self.present, omega, 0.0) / self.w_unit
+        units = self.x_unit, self.y_unit, self.w_unit, self.power
+        self.lam = math.nan if lam is None else _strength_in_units(lam, *units)
+        self.losses = losses = _losses_in_units(losses, self.y_unit)
+        self.affine = _Affine(self.x, self.present, skip)
+        self.columns = {one: np.array([t for t, other in enumerate(losses) if other == one]) for one in losses}
+        self.bounded = np.array([one.name != "squared" for one in losses])
+        self.low, self.high = self._by_loss(_low, self.y), self._by_loss(_high, self.y)
+
+    def _by_loss(self, rule: Callable[..., Array], *arrays: Array) -> Array:
+        """Apply rule(loss, parts of arrays..) to the outputs of each loss."""
+        result = np.zeros(self.y.shape)
+        for loss, columns in self.columns.items():
+            result[:, columns] = rule(loss, *(array[:, columns] for array in arrays))
+        return result
+
+    def in_objective_units(self, value: float) -> float:
+        """Turn part of an objective back into the caller's units."""
+        return _objective_in_units(value, self.y_unit, self.w_unit, self.power)
+
+    # --- the network ---
+
+    def follow(self, moved: Shifted) -> tuple[Array, Array]:
+        """Values at the points (N, T), and a bound on their rounding errors."""
+        bent, straight, rounding = evaluate(moved, self.x, self.x_unit, self.y_unit)
+        with np.errstate(invalid="ignore", over="ignore"):
+            return bent + straight, rounding
+
+    def loss(self, fitted: Array, rounding: Array) -> tuple[Array, float, Array]:
+        """Weighted losses (N, T), a bound on the rounding in their sum, and bounds from above on outputs' losses (T,)."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            values = self._by_loss(lambda one, u, y: one.value(u, y), fitted, self.y)
+            slopes = self._by_loss(_steepest, fitted, self.y, rounding)
+            doubt = slopes * (rounding + 2 * EPS * (np.abs(fitted) + np.abs(self.y))) + 16 * EPS * values
+            terms = np.where(self.present, self.omega * values, 0.0)
+            doubts = np.where(self.present, self.omega * doubt, 0.0)
+        if not (np.isfinite(terms).all() and np.isfinite(doubts).all()):
+            return np.full(terms.shape, np.inf), math.inf, np.full(terms.shape[1], np.inf)
+        outputs = (terms + doubts).sum(axis=0) * (1 + 1e-9)
+        return terms, float(doubts.sum()) * (1 + 1e-9), outputs
+
+    def is_rounding(self, outputs: Array, penalty: float, labels: Array) -> bool:
+        """Whether the objective is nothing but rounding of the labels: see `vvnorm.verifier.line_fit`.
+
+        `labels` (N, T) are in the caller's units, as they are; `outputs` (T,) bound the losses.
+        """
+        known = np.where(self.present, labels, np.nan) / self.y_unit
+        ends = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
+        floor = rounding_losses(self.losses, *ends, self.omega.sum(axis=0))
+        return bool(np.all(outputs + penalty * (1 + (len(outputs) + 64) * EPS) <= floor))
+
+    # --- the dual array ---
+
+    def minus_slope(self, fitted: Array) -> Array:
+        """-loss' at the fitted values."""
+        return np.where(self.present, self._by_loss(_minus_slope, fitted, self.y), 0.0)
+
+    def read(self, dual: Rows) -> Array:
+        """Read a dual array in the caller's units, per unit of weight."""
+        raw = dual_rows(dual, slice(0, len(self.x)))
+        if not np.isfinite(raw).all():
+            raise ValueError("dual holds NaN or infinity")
+        scaled = _dual_in_units(raw, self.y_unit, self.w_unit, self.power)
+        with np.errstate(over="ignore"):
+            r = np.divide(scaled, self.omega, out=np.zeros_like(scaled), where=self.present)
+        return np.clip(r, -1e300, 1e300)
+
+    def lower_bound(self, r: Array, penalise_bias: bool) -> float:
+        """Objective that no network is below, from a dual array per unit of weight; never negative."""
+        found = self._feasible(r, 1.0)
+        best = self._value(found, penalise_bias)
+        if found.uneasy.any():
+            nudged = r.copy()
+            for group in self.affine.groups:
+                for t in group.outputs[found.uneasy[group.outputs]]:
+                    nudged[group.rows, t] = self._nudged(group, r[group.rows, t], t)
+            for shrink in _SHRINKS:
+                best = max(best, self._value(self._feasible(nudged, shrink), penalise_bias))
+        return max(best, 0.0)
+
+    def _feasible(self, r: Array, shrink: float) -> _Feasible:
+        """Bring a dual array into its domain and make it orthogonal there."""
+        before = r
+        r = np.clip(np.clip(r, self.low, self.high) * np.where(self.bounded, shrink, 1.0), self.low, self.high)
+        room = self._by_loss(_room, r, self.low, self.high)
+        moved, drift = np.zeros((2, r.shape[1]))
+        for group in self.affine.groups:
+            outputs = group.outputs
+            r[group.place], moved[outputs], drift[outputs] = _orthogonal(
+                group.basis, r[group.place], self.omega[group.place], room[group.place], self.bounded[outputs]
+            )
+        lost = self._lost(moved, drift) & r.any(axis=0)
+        for t in np.flatnonzero(lost).tolist():
+            given = np.clip(before[:, t], self.low[:, t], self.high[:, t])
+            r[:, t], room[:, t], moved[t], drift[t] = self._on_support(given, t)
+        lost = self._lost(moved, drift) & r.any(axis=0)
+        r, drift = np.where(lost, 0.0, r), np.where(lost | ~r.any(axis=0), 0.0, drift)
+        return _Feasible(r, room, drift, self.bounded & (lost | (moved > _MOVED)))
+
+    def _lost(self, moved: Array, drift: Array) -> NDArray[np.bool_]:
+        """Which outputs have no room left for what is, or may still have to be, taken from them."""
+        return ~((drift <= np.where(self.bounded, _DRIFT, 1e300)) & (moved <= np.where(self.bounded, _ROOM, 1e300)))
+
+    def _on_support(self, r: Array, t: int) -> tuple[Array, Array, float, float]:
+        """Make an output orthogonal where it is not 0, entries next to 0 being taken for 0.
+
+        As those of separated classes are. Affine functions may have fewer dimensions on the points that are left, as on one
+        that repeats, and what is to be taken is told from these points alone.
+
+        Returns
+        -------
+        r, room : (N,) arrays
+        moved, drift : float
+            As `_orthogonal` has them.
+        """
+        loss, columns = self.losses[t], slice(t, t + 1)
+        r = np.where(np.abs(r) <= _NEXT_TO_ZERO, 0.0, r)
+        room = np.where(r == 0, 0.0, _room(loss, r, self.low[:, t], self.high[:, t]))
+        rows = np.flatnonzero(r)
+        if not len(rows):
+            return r, room, 0.0, 0.0
+        functions = np.column_stack([np.ones(len(rows)), self.x[rows]] if self.skip else [np.ones(len(rows))])
+        basis, omega = _exact_basis(functions)[0], self.omega[rows, columns]
+        taken, moved, drift = _orthogonal(basis, r[rows, None], omega, room[rows, None], self.bounded[columns])
+        r[rows] = taken[:, 0]
+        return r, room, float(moved[0]), float(drift[0])
+
+    def _nudged(self, group: _Group, r: Array, t: int) -> Array:
+        """Find the closest array that is orthogonal and in its domain, of one output: damped Newton steps.
+
+        It is r less an affine function, cut off at the ends of its domain; the function is what is sought.
+        """
+        B, omega = group.basis, self.omega[group.rows, t]
+        low, high = self.low[group.rows, t], self.high[group.rows, t]
+        metric = B.T @ (omega[:, None] * B)
+        best, trial, least, damping = r, np.zeros(B.shape[1]), math.inf, 1e-12
+        shift, force, curvature = trial, trial, metric
+        for _ in range(_NUDGES):
+            cut = np.clip(r - B @ trial, low, high)
+            push = B.T @ (omega * cut)
+            size = float(np.linalg.norm(push))
+            if size < least:
+                free = (cut > low) & (cut < high)
+                best, shift, force, least = cut, trial, push, size
+                curvature = B.T @ ((omega * free)[:, None] * B)
+                damping = max(damping * 0.01, 1e-12)
+            else:
+                damping *= 100
+            if damping > 1e4 or least == 0:
+                break
+            trial = shift + np.linalg.lstsq(curvature + damping * metric, force, rcond=None)[0]
+        return best
+
+    # --- the bound ---
+
+    def _value(self, found: _Feasible, penalise_bias: bool) -> float:
+        """The best of D over theta, from below."""
+        R = self.omega * found.r
+        if not R.any():
+            return 0.0
+        moving = float(np.linalg.norm(found.drift * (self.omega * found.room).sum(axis=0)))
+        response = largest_response(self.x, R, penalise_bias, self.x_unit)
+        response += 1.01 * reach(self.x, penalise_bias, self.x_unit) * moving
+        response += response * 8 * EPS
+        most = _INSIDE if self.bounded.any() else math.inf
+        most = min(most, self.lam / response) if response > 0 else min(most, 1.0)
+        target = _Target(self, found)
+        theta = _maximum(lambda theta: target.value(theta)[0], most)
+        value, doubt = target.value(theta, sure=True)
+        return value - doubt if math.isfinite(value - doubt) else 0.0
+
+
+class _Target:
+    """D as a function of theta: what sums make it up, and the rounding in them."""
+
+    def __init__(self, entries: _Entries, found: _Feasible) -> None:
+        omega, names = entries.omega, np.array([one.name for one in entries.losses])
+        # The labels less an affine function: the pairing with R is the same, and rounds less.
+        with np.errstate(over="ignore", invalid="ignore"):
+            rest, error = entries.affine.remainder(entries.y)
+        logistic, hinge = names == "logistic", names == "hinge"
+        R, play = omega * found.r, omega * found.room * found.drift
+        line = R * rest
+        line_doubt = np.abs(R) * error + play * (np.abs(rest) + error) + 8 * EPS * np.abs(line)
+        line[:, hinge], line_doubt[:, hinge] = np.abs(R[:, hinge]), (play + 8 * EPS * np.abs(R))[:, hinge]
+        line[:, logistic], line_doubt[:, logistic] = 0.0, 0.0
+        curved = (names == "squared") | (names == "huber")
+        square = np.where(curved, 0.5 * R * found.r, 0.0)
+        square_doubt = np.where(curved, play * (np.abs(found.r) + found.room * found.drift), 0.0) + 8 * EPS * square
+        self._line, self._line_doubt = _sum(line), float(line_doubt.sum())
+        self._square, self._square_doubt = _sum(square), float(square_doubt.sum())
+        self._wrong = np.abs(found.r[:, logistic])
+        self._weight = omega[:, logistic]
+        self._drift = found.drift[logistic]
+
+    def value(self, theta: float, *, sure: bool = False) -> tuple[float, float]:
+        """D(theta), and (if `sure`) how much less it may be."""
+        parts, doubt = [theta * self._line, -theta * theta * self._square], 0.0
+        if self._wrong.size:
+            s = theta * self._wrong
+            with np.errstate(divide="ignore", invalid="ignore"):
+                rest = np.where(s < 1, -np.log1p(-s), 0.0)
+                entropy = np.where(s > 0, -s * np.log(s), 0.0) + (1 - s) * rest
+            parts.append(_sum(self._weight * entropy) if sure else float(np.sum(self._weight * entropy)))
+            # An entry moves by its room times drift, 10 s (1 - s) drift at most since it was moved before, and s is off by
+            # a few of its roundings. The slope of the entropy is |log(s / (1 - s))|, on the way more by less than 1e-4,
+            # since drift is below 1e-6; s (1 - s) times it is at most the entropy, and so is s (1 - s) itself.
+            doubt = float(np.sum(self._weight * (11 * self._drift * entropy + 16 * EPS * (entropy + s * rest))))
+        if sure:
+            doubt += theta * self._line_doubt + theta * theta * self._square_doubt
+            doubt += 16 * EPS * sum(abs(part) for part in parts)
+        return math.fsum(parts), doubt * (1 + 1e-9)
+
+
+def _sum(array: Array) -> float:
+    return math.fsum(array.ravel().tolist()) if np.isfinite(array).all() else math.nan
+
+
+def _maximum(value: Callable[[float], float], most: float) -> float:
+    """Where a concave function on [0, most] with value(0) = 0 is largest, nearly; `most` may be infinite."""
+    if math.isinf(most):
+        most = 1.0
+        while value(2 * most) > value(most) and most < 1e100:
+            most *= 2
+        most *= 2
+    # Where the response is nothing but rounding, the largest theta is far beyond the best one.
+    while value(most / 4) >= value(most / 2) and most > 1e-100:
+        most /= 2
+    if value(most) >= value(most * (1 - 1e-6)):
+        return most
+    low, high = 0.0, most
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = value(left), value(right)
+    while high - low > 1e-9 * most:
+        if at_left >= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = value(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _GOLDEN * (high - low)
+            at_right = value(right)
+    return left if at_left >= at_right else right
+
+
+def _orthogonal(B: Array, r: Array, omega: Array, room: Array, bounded: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+    """Take room times a function in the span of B (n, width) from each output, to make omega r orthogonal to these.
+
+    Returns
+    -------
+    r : (n, T) array
+    moved : (T,) array
+        Largest value of the function; infinite if there is none, or it is larger than the room of a bounded entry.
+    drift : (T,) array
+        Bound on the largest value of the one that is still to be taken, in exact arithmetic.
+    """
+    n, width = B.shape
+    gram = np.einsum("ni,nt,nj->tij", B, omega * room, B)
+    scales, axes = np.linalg.eigh(gram)
+    least = scales[:, 0] - (n + width + 16) * EPS * np.einsum("nt,n->t", omega * room, (B * B).sum(axis=1))
+    far = float(np.max(_norms(B)))
+    taken, stray = np.zeros((width, r.shape[1])), np.zeros(r.shape[1])
+    for _ in range(5):
+        now = r - room * (B @ taken)
+        pull = B.T @ (omega * now)
+        rounding = (n + 8) * EPS * np.linalg.norm(np.abs(B).T @ (omega * np.abs(now)), axis=0)
+        stray = np.linalg.norm(pull, axis=0) + rounding
+        if np.all((stray <= 8 * rounding) | (least <= 0)):
+            break
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            step = np.einsum("tij,tj,tkj,kt->it", axes, 1 / scales, axes, pull)
+        taken = taken + np.where((least > 0) & np.isfinite(step).all(axis=0), step, 0.0)
+        taken = np.where(bounded & (np.abs(B @ taken).max(axis=0) > 1), 0.0, taken)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        drift = np.where(stray == 0, 0.0, np.where(least > 0, 1.01 * far * stray / least, np.inf))
+    return r - room * (B @ taken), np.abs(B @ taken).max(axis=0), drift
+
+
+# --- losses: what u is to y, and where -loss' lies --------------------------------------------------------------------
+
+
+def _minus_slope(loss: Loss, u: Array, y: Array) -> Array:
+    """-loss', the middle of the subdifferential where there are several."""
+    if loss.name == "squared":
+        return y - u
+    if loss.name == "huber":
+        return np.clip(y - u, -loss.parameter, loss.parameter)
+    if loss.name == "one_class":
+        return loss.parameter - np.where(u < y, 0.0, np.where(u > y, 1.0, 0.5))
+    sign = np.where(y > 0, 1.0, -1.0)
+    if loss.name == "hinge":
+        return sign * np.where(sign * u < 1, 1.0, np.where(sign * u > 1, 0.0, 0.5))
+    with np.errstate(over="ignore"):
+        return sign / (1.0 + np.exp(sign * u))
+
+
+def _steepest(loss: Loss, u: Array, y: Array, rounding: Array) -> Array:
+    """Bound |loss'| at all that is no further than `rounding` from u."""
+    if loss.name == "hinge":
+        return np.ones_like(u)
+    if loss.name == "one_class":
+        return np.full(u.shape, max(loss.parameter, 1 - loss.parameter))
+    steep: Array = np.abs(_minus_slope(loss, u, y)) + rounding
+    return np.minimum(steep, loss.parameter) if loss.name == "huber" else steep
+
+
+def _low(loss: Loss, y: Array) -> Array:
+    """Lower end of the interval in which -loss' lies."""
+    if loss.name in _CLASSES:
+        return np.where(y > 0, 0.0, -1.0)
+    return np.full(y.shape, {"squared": -math.inf, "huber": -loss.parameter}.get(loss.name, loss.parameter - 1))
+
+
+def _high(loss: Loss, y: Array) -> Array:
+    """Upper end of that interval."""
+    if loss.name in _CLASSES:
+        return np.where(y > 0, 1.0, 0.0)
+    return np.full(y.shape, {"squared": math.inf}.get(loss.name, loss.parameter))
+
+
+def _room(loss: Loss, r: Array, low: Array, high: Array) -> Array:
+    """How far an entry may move: times an affine function below 1 it stays in its domain."""
+    if loss.name == "squared":
+        return np.ones_like(r)
+    room: Array = (r - low) * (high - r) if loss.name == "logistic" else np.minimum(r - low, high - r)
+    return room
