@@ -20,7 +20,7 @@ import cvxpy as cp
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
+from vvnorm.validation import Array
 
 _ZERO = 1e-9  # relative: products below are 0
 _ACCURATE = 1e-7  # response above the allowed one that is left

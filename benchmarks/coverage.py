@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
-from vvnorm.data import Array
 from vvnorm.studies.statistics import mean_interval
+from vvnorm.validation import Array
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 Ends = tuple[Array, Array]

@@ -24,11 +24,11 @@ import torch
 from torchjd.aggregation import MGDA, Aggregator, MGDAWeighting, UPGrad
 from torchjd.autojac import jac_to_grad, mtl_backward
 
-from vvnorm.data import Array
 from vvnorm.multitask.least_norm import minimum_norm
 from vvnorm.multitask.tasks import Task
 from vvnorm.training.task_loop import Plan, _Loop
 from vvnorm.training.weighting import as_weighting
+from vvnorm.validation import Array
 
 SLOWEST, LARGEST_GAP = 2.0, 1e-12  # what MGDA-UB's step over the plain one, and our gap, must reach
 WEIGHTINGS = ("equal", "learned", "uncertainty", "alternating", "mgda_ub", "mgda", "gradnorm", "upgrad")

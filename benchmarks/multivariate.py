@@ -41,9 +41,9 @@ import torch
 from benchmarks.trend import progress
 from vvnorm import certify, fit, fit_path, interpolate, lambda_max, train
 from vvnorm._internal.threads import one_blas_thread
-from vvnorm.data import Array
 from vvnorm.network import row_norms
 from vvnorm.solvers.reference import dictionary_program, plane_dictionary
+from vvnorm.validation import Array
 
 TOL = 1e-6
 SIZES = (

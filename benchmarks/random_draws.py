@@ -50,7 +50,7 @@ from rich.table import Table
 
 import vvnorm
 from benchmarks.cone_programs import clarabel, solve
-from vvnorm.data import Array
+from vvnorm.validation import Array
 
 ABOVE = 1e-5  # relative excess over the independent optimum that a gap must explain
 OPEN = 1e-4  # relative gap above which a draw is counted

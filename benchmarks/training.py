@@ -33,9 +33,9 @@ import numpy as np
 import torch
 
 from vvnorm import ReLUNetwork, certify, interpolate, train
-from vvnorm.data import Array
 from vvnorm.solvers.reference import dictionary_program, plane_dictionary
 from vvnorm.training.polish import polish
+from vvnorm.validation import Array
 
 SEEDS = 8
 FITS = 1e-2  # relative residual up to which an excess is compared

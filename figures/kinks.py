@@ -13,10 +13,10 @@ import numpy as np
 
 from vvnorm._internal.words import count
 from vvnorm.claims import Verdict
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.solution import interpolate
+from vvnorm.validation import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

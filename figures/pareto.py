@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vvnorm.claims import Verdict
-from vvnorm.data import Array, builtin_dataset
+from vvnorm.datasets import builtin_dataset
 from vvnorm.multitask.pareto import ParetoFront, pareto_front
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
+from vvnorm.validation import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

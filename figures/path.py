@@ -7,7 +7,7 @@ import numpy as np
 
 from vvnorm._internal.words import count
 from vvnorm.claims import Verdict
-from vvnorm.data import builtin_dataset
+from vvnorm.datasets import builtin_dataset
 from vvnorm.fitting import fit_path, lambda_max
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, draw_knots, new_figure, rows
 

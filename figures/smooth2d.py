@@ -15,9 +15,10 @@ from vvnorm._internal.words import count
 from vvnorm.analysis.measures import mean_gradient_norm
 from vvnorm.analysis.regions import Hull
 from vvnorm.claims import Verdict
-from vvnorm.data import Array, gaussian_auxiliary
+from vvnorm.datasets import gaussian_auxiliary
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import FigureData, FigureScript, new_figure
+from vvnorm.validation import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

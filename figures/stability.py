@@ -7,7 +7,7 @@ import numpy as np
 
 from vvnorm._internal.words import count
 from vvnorm.claims import Verdict
-from vvnorm.data import random_dataset
+from vvnorm.datasets import random_dataset
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 
 if TYPE_CHECKING:

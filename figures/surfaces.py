@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import COLOURS, rows
+from vvnorm.validation import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,11 +16,12 @@ import numpy as np
 from vvnorm._internal.words import count
 from vvnorm.analysis.learned_kernel import feature_kernel, kernel_solution
 from vvnorm.claims import Verdict
-from vvnorm.data import Array, two_squares
+from vvnorm.datasets import two_squares
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import GAP
+from vvnorm.validation import Array
 from vvnorm.verifier.check import certify
 
 if TYPE_CHECKING:

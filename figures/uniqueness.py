@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vvnorm.claims import Verdict
-from vvnorm.data import Array, gaussian_auxiliary
+from vvnorm.datasets import gaussian_auxiliary
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.solution import Solution, interpolate
+from vvnorm.validation import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

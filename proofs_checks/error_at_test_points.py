@@ -37,7 +37,7 @@ from proofs_checks.auxiliary_outputs import (
 )
 from proofs_checks.support import rechecked
 from vvnorm.claims import Claim, Instance, Verdict
-from vvnorm.data import Array
+from vvnorm.validation import Array
 
 SAMPLE = 32
 COMPARISON = Comparison((1.2, np.inf), SAMPLE, error_at_test_points, error_at_test_points_again, rounding=1e-9)

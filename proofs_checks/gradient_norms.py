@@ -20,8 +20,8 @@ import numpy as np
 from proofs_checks.support import pack, rechecked, unpack
 from vvnorm.analysis.measures import max_gradient_norm, mean_gradient_norm
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
+from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 1e-9)
 

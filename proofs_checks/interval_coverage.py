@@ -23,8 +23,8 @@ from scipy.stats import t as student
 
 from proofs_checks.support import CONFIDENCE, rechecked
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.studies.statistics import paired_ratio
+from vvnorm.validation import Array
 
 CLAIMED = (0.01, 0.06)
 

@@ -38,9 +38,9 @@ from proofs_checks.support import (
 )
 from vvnorm.analysis.learned_kernel import kernel_solution
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
+from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 0.4)
 TASKS = (2, 8, 32)

@@ -23,8 +23,8 @@ from scipy.optimize import minimize_scalar
 
 from proofs_checks.support import planar_instances, real_instances, rechecked
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.fitting import lambda_max
+from vvnorm.validation import Array
 from vvnorm.verifier.neuron_bound import neuron_bound
 
 CLAIMED = (-1e-6, 1e-6)

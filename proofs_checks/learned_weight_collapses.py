@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from proofs_checks.regularised import domain_complaints, lam_max, losses_by_output, mixed_losses, solve
 from proofs_checks.support import real_instances, rechecked, total_curvature
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
+from vvnorm.validation import Array
 from vvnorm.verifier.line_fit import certify_fit
 
 CLAIMED = (0.0, np.inf)

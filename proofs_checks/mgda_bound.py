@@ -34,8 +34,8 @@ from proofs_checks.task_gradients import (
     real_tasks,
 )
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
+from vvnorm.validation import Array
 
 CLAIMED = (0.0, 1.0)
 

@@ -36,8 +36,8 @@ from proofs_checks.task_gradients import (
     real_tasks,
 )
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 1e-12)
 _STATIONARY = Fraction(1, 10**6)  # the root of what is claimed

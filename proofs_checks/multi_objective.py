@@ -40,9 +40,9 @@ from proofs_checks.regularised import (
 )
 from proofs_checks.support import real_instances, rechecked, total_curvature
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import GAP
+from vvnorm.validation import Array
 from vvnorm.verifier.line_fit import FitCertificate, certify_fit
 
 CLAIMED = (-GAP, GAP)

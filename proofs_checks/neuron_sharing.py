@@ -24,10 +24,10 @@ import numpy as np
 
 from proofs_checks.support import evaluation_complaints, optimal, pack_evaluated, planar_instances, rechecked, unpack
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import EPS, GAP
+from vvnorm.validation import Array
 from vvnorm.verifier.check import certify
 
 CLAIMED = (0.95, np.inf)

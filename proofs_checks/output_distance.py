@@ -39,7 +39,7 @@ from proofs_checks.auxiliary_outputs import (
 )
 from proofs_checks.support import rechecked
 from vvnorm.claims import Claim, Instance, Verdict
-from vvnorm.data import Array
+from vvnorm.validation import Array
 
 SAMPLE, LEAST = 100, 16
 COMPARISON = Comparison((0.0, 1.0), SAMPLE, output_distance, output_distance_again, rounding=1e-9)

@@ -22,10 +22,10 @@ import numpy as np
 from proofs_checks.regularised import domain_complaints, losses_by_output, mixed_losses, solve
 from proofs_checks.support import rechecked, total_curvature
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.multitask.pareto import pareto_front
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import GAP
+from vvnorm.validation import Array
 from vvnorm.verifier.line_fit import certify_fit
 
 CLAIMED = (-GAP, GAP)

@@ -32,12 +32,13 @@ from scipy.special import expit
 
 from proofs_checks.support import pack, rechecked, total_curvature, unpack
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array, builtin_dataset
+from vvnorm.datasets import builtin_dataset
 from vvnorm.fitting import fit
 from vvnorm.losses import NAMES, as_loss, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import GAP
+from vvnorm.validation import Array
 from vvnorm.verifier.check import as_rows
 from vvnorm.verifier.line_fit import certify_fit
 

@@ -38,7 +38,7 @@ from proofs_checks.auxiliary_outputs import (
 )
 from proofs_checks.support import rechecked
 from vvnorm.claims import Claim, Instance, Verdict
-from vvnorm.data import Array
+from vvnorm.validation import Array
 
 SAMPLE = 48
 COMPARISON = Comparison((0.95, np.inf), SAMPLE, representation_distance, representation_distance_again, rounding=1e-9)

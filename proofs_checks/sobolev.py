@@ -18,10 +18,11 @@ from scipy.linalg import cho_factor, cho_solve
 
 from proofs_checks.support import pack, real_instances, rechecked, unpack
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array, random_dataset
+from vvnorm.datasets import random_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
+from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, TOLERANCE)
 _ROUNDING = 1e-12

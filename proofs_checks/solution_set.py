@@ -19,11 +19,12 @@ import numpy as np
 from proofs_checks.support import exact_curvatures, pack, real_instances, rechecked, same_direction, unpack
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array, aligned_dataset
+from vvnorm.datasets import aligned_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
+from vvnorm.validation import Array
 from vvnorm.verifier.check import certify
 
 CLAIMED = (-np.inf, TOLERANCE)

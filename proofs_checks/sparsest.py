@@ -28,7 +28,7 @@ from proofs_checks.support import (
     unpack,
 )
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import aligned_dataset, collinear_dataset
+from vvnorm.datasets import aligned_dataset, collinear_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE

@@ -11,10 +11,10 @@ import numpy as np
 
 from vvnorm._internal.words import count
 from vvnorm.claims import Instance
-from vvnorm.data import Array
 from vvnorm.multitask.tasks import Task, one_hot
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array
 
 ROUNDING = 1e3 * EPS  # of sums over some hundred samples and neurons, relative to the sizes of their terms
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from proofs_checks.support import evaluation_complaints, pack_evaluated, real_instances, rechecked, unpack
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 0.01)
 

@@ -20,8 +20,9 @@ import numpy as np
 from proofs_checks.support import pack, real_instances, rechecked, unpack
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array, gaussian_auxiliary
+from vvnorm.datasets import gaussian_auxiliary
 from vvnorm.network import ReLUNetwork
+from vvnorm.validation import Array
 from vvnorm.verifier.check import certify
 
 CLAIMED = (-np.inf, 0.03)

@@ -37,9 +37,10 @@ from proofs_checks.support import (
 from vvnorm.analysis.learned_kernel import kernel_solution
 from vvnorm.analysis.measures import Box, function_distance
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array, two_squares
+from vvnorm.datasets import two_squares
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
+from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 0.1)
 SEEDS, AUXILIARY, MANY = 8, 100, 50

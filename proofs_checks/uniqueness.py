@@ -26,11 +26,12 @@ from proofs_checks.support import (
 )
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array, aligned_dataset
+from vvnorm.datasets import aligned_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array
 from vvnorm.verifier.check import as_rows, certify
 
 CLAIMED = (-np.inf, TOLERANCE)

@@ -26,9 +26,9 @@ import numpy as np
 
 from proofs_checks.support import exact_rank, optimal, pack, planar_instances, rechecked, unpack
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.data import Array
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import GAP
+from vvnorm.validation import Array
 from vvnorm.verifier.check import certify
 
 CLAIMED = (0.0, 1.0)

@@ -672,7 +672,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     # --- data ---
     _fault(
         "auxiliary_outputs_repeat_the_first",
-        "data",
+        "datasets",
         'return np.hstack([labels, sigma * as_generator(rng).standard_normal((len(labels), as_count(m, "m")))])',
         'return np.hstack([labels, sigma * np.repeat(labels[:, :1], as_count(m, "m"), axis=1)])',
         "trained_networks",

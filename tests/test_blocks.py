@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from test_regularised_solver import spaced, waves
 
-from vvnorm.data import Array
 from vvnorm.losses import as_losses
 from vvnorm.solvers.array_kernels import plain
 from vvnorm.solvers.univariate.fits import blocks, squared
 from vvnorm.solvers.univariate.fits.problem import Problem
+from vvnorm.validation import Array
 
 
 @plain(cache=False)

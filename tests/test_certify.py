@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vvnorm import Certificate, ReLUNetwork, certify, connect_the_dots, interpolate, random_dataset
-from vvnorm.data import Dataset
+from vvnorm.datasets import Dataset
 from vvnorm.solvers.reference import DictionarySolution, dictionary_program, plane_dictionary
 from vvnorm.testing import interpolating_networks, networks, univariate_datasets
 from vvnorm.verifier.space import certify_points

@@ -9,7 +9,7 @@ import pytest
 from commands import Command, runner
 
 from vvnorm.csv_files import CsvFormat, column_names, read_classes, read_table
-from vvnorm.data import load_dataset
+from vvnorm.datasets import load_dataset
 from vvnorm.multitask.task_data import load_task_data
 
 NAN = np.nan

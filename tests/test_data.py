@@ -7,22 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vvnorm.data import (
+from vvnorm.datasets import (
     Dataset,
     aligned_dataset,
-    as_count,
-    as_generator,
-    as_inputs,
-    as_labels,
     bernoulli_auxiliary,
     builtin_dataset,
     collinear_dataset,
     gaussian_auxiliary,
     load_dataset,
     random_dataset,
-    sorted_univariate,
     two_squares,
 )
+from vvnorm.validation import as_count, as_generator, as_inputs, as_labels, sorted_univariate
 
 NAN, INF = np.nan, np.inf
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from figures import gap, kinks, two_squares
-from vvnorm.data import two_squares as squares
+from vvnorm.datasets import two_squares as squares
 from vvnorm.network import ReLUNetwork
 
 

@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 
 from figures import pareto
 from vvnorm import ReLUNetwork, Verdict, fit, pareto_front
-from vvnorm.data import builtin_dataset
+from vvnorm.datasets import builtin_dataset
 from vvnorm.plotting import COLOURS
 
 

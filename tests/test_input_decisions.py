@@ -8,11 +8,12 @@ import pytest
 from commands import Command, runner
 
 import vvnorm
-from vvnorm.data import Dataset, RepeatedInput
+from vvnorm.datasets import Dataset
 from vvnorm.multitask.task_data import TaskData
 from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.comparison import compare
+from vvnorm.validation import RepeatedInput
 
 SAME = [[1.0], [1.0], [1.0]]
 Y = [2.0, 2.0, 2.0]

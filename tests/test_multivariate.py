@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vvnorm
-from vvnorm.data import Array
 from vvnorm.losses import Loss
 from vvnorm.solvers.multivariate import plane
 from vvnorm.solvers.multivariate.column_generation import generate
 from vvnorm.solvers.multivariate.reduction import Convention, Points, Reduction
 from vvnorm.solvers.multivariate.solution import FitProblem, interpolate_points
 from vvnorm.solvers.reference import dictionary_program, plane_dictionary
+from vvnorm.validation import Array
 
 SEEDS = st.integers(0, 2**32 - 1)
 

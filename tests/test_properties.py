@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vvnorm import certify, interpolate
-from vvnorm.data import Dataset
+from vvnorm.datasets import Dataset
 from vvnorm.solvers.reference import dictionary_interpolation
 from vvnorm.testing import interpolating_networks, networks, univariate_datasets
 

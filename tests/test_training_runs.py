@@ -15,7 +15,7 @@ import torch
 from sklearn.linear_model import MultiTaskLasso
 
 from vvnorm import interpolate, train
-from vvnorm.data import read_npz
+from vvnorm._internal.files import read_npz
 from vvnorm.solvers.reference import dictionary_program
 from vvnorm.training import checkpoint as checkpoints
 from vvnorm.training import loop as engine

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from vvnorm import ReLUNetwork, aligned_dataset, certify, connect_the_dots, interpolate, random_dataset
-from vvnorm.data import Dataset
+from vvnorm.datasets import Dataset
 from vvnorm.solvers.univariate.interpolation import aligned_runs, connect
 from vvnorm.testing import univariate_datasets
 

@@ -18,7 +18,8 @@ from vvnorm.analysis.learned_kernel import feature_kernel, kernel_solution
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.analysis.measures import test_train_distances as distances_to_training_points
 from vvnorm.analysis.regions import Box, Hull
-from vvnorm.data import as_inputs, as_labels, as_weights, bernoulli_auxiliary, gaussian_auxiliary, sorted_univariate
+from vvnorm.datasets import bernoulli_auxiliary, gaussian_auxiliary
+from vvnorm.float64 import as_float64
 from vvnorm.losses import Loss, canonical_labels
 from vvnorm.multitask.least_norm import minimum_norm
 from vvnorm.multitask.task_data import TaskData, metric
@@ -26,7 +27,7 @@ from vvnorm.multitask.tasks import Standardisation, Task, background, mean_weigh
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solvers.reference import curvature_fit, curvature_interpolation, dictionary_interpolation
-from vvnorm.validation import as_float64
+from vvnorm.validation import as_inputs, as_labels, as_weights, sorted_univariate
 from vvnorm.verifier.neuron_bound import neuron_bound
 
 NAN = np.nan

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from vvnorm.analysis.regions import Ball, Box, Hull
     from vvnorm.claims import Claim, Result, Verdict
-    from vvnorm.data import (
+    from vvnorm.datasets import (
         Dataset,
         aligned_dataset,
         bernoulli_auxiliary,
@@ -53,7 +53,7 @@ _HOMES = {
     "verifier.check": ("Certificate", "certify"),
     "verifier.line_fit": ("FitCertificate", "certify_fit"),
     "claims": ("Claim", "Result", "Verdict"),
-    "data": (
+    "datasets": (
         "Dataset",
         "aligned_dataset",
         "bernoulli_auxiliary",

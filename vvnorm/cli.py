@@ -18,15 +18,15 @@ import typer
 
 import vvnorm
 from vvnorm.csv_files import CsvFormat
-from vvnorm.data import RepeatedInput
 from vvnorm.tolerances import TRAINED
+from vvnorm.validation import RepeatedInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import ExitStack
 
     from vvnorm.claims import Case, Claim, Report, Verdict
-    from vvnorm.data import Dataset
+    from vvnorm.datasets import Dataset
     from vvnorm.multitask.task_data import TaskData
     from vvnorm.network import ReLUNetwork
     from vvnorm.solution import Solution
@@ -656,9 +656,9 @@ def train(
     import warnings
 
     from vvnorm._internal.files import write_json
-    from vvnorm.data import has_missing
     from vvnorm.training import TrainingResult
     from vvnorm.training import train as run
+    from vvnorm.validation import has_missing
 
     _check_outputs(json, out, plot)
     if not 0 < tol < 1:
@@ -1233,7 +1233,7 @@ def _load(
     repeats are then merged only if a policy asks for it.
     """
     from vvnorm.csv_files import column_names, read_table
-    from vvnorm.data import builtin_dataset, gaussian_auxiliary, load_dataset, table_dataset
+    from vvnorm.datasets import builtin_dataset, gaussian_auxiliary, load_dataset, table_dataset
 
     if data.startswith("builtin:"):
         if x or y:

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.validation import EXACT
+from vvnorm.float64 import EXACT
 
 Array = NDArray[np.float64]
 _Row = tuple[int, bool, list[str]]  # number of its last line, whether it begins with #, its fields

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.deadline import as_time_limit
-from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights, has_missing
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
+from vvnorm.validation import Array, as_inputs, as_labels, as_strength, as_weights, has_missing
 from vvnorm.verifier.check import Certificate, Rows, judge
 from vvnorm.verifier.line_fit import FitCertificate
 from vvnorm.verifier.neuron_bound import additions_in, within_additions

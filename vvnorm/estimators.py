@@ -32,14 +32,14 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from vvnorm.data import Array, as_count, as_lams
 from vvnorm.fitting import Fit, LossLike, fit, lambda_max, warm_fits
+from vvnorm.float64 import check_held, without_mask
 from vvnorm.losses import as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import draw
 from vvnorm.solution import Interpolant, interpolate
 from vvnorm.tolerances import GAP, LABEL_ROUNDING
-from vvnorm.validation import check_held, without_mask
+from vvnorm.validation import Array, as_count, as_lams
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,7 @@ from time import perf_counter
 import numpy as np
 
 from vvnorm._internal.jit import compiled_here
-from vvnorm.data import Array
+from vvnorm.validation import Array
 
 __all__ = ["compile_all"]
 

@@ -27,11 +27,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT, Deadline, as_time_limit
 from vvnorm._internal.words import count, proof
-from vvnorm.data import Array, as_count, as_inputs, as_labels, as_lams, as_strength, as_weights
+from vvnorm.float64 import Origin, shifted_integers
 from vvnorm.losses import Loss, as_losses, canonical_labels, minus_slopes
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
-from vvnorm.solution import Solution, as_rounds, as_tolerance
+from vvnorm.solution import Solution
 from vvnorm.solvers.array_kernels import fixed, is_sorted
 from vvnorm.solvers.univariate.fits.constant import fit_constant
 from vvnorm.solvers.univariate.fits.solve import (
@@ -44,7 +44,17 @@ from vvnorm.solvers.univariate.fits.solve import (
     with_constants,
 )
 from vvnorm.tolerances import GAP
-from vvnorm.validation import Origin, shifted_integers
+from vvnorm.validation import (
+    Array,
+    as_count,
+    as_inputs,
+    as_labels,
+    as_lams,
+    as_rounds,
+    as_strength,
+    as_tolerance,
+    as_weights,
+)
 from vvnorm.verifier.check import Rows, as_rows
 from vvnorm.verifier.line_fit import FitCertificate, certify_fit
 
@@ -365,7 +375,7 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        For bad data (see `vvnorm.data`), lam, loss, labels or weights.
+        For bad data (see `vvnorm.validation`), lam, loss, labels or weights.
     MemoryError
         If labels must be copied (sorted, converted, recoded) and their copy does not fit into memory.
 

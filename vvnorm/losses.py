@@ -30,9 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm._internal.words import count
-from vvnorm.data import Array
+from vvnorm.float64 import without_mask
 from vvnorm.tolerances import LABEL_ROUNDING, LAST_DIGITS, STRAIGHTENING
-from vvnorm.validation import without_mask
+from vvnorm.validation import Array
 
 NAMES: Final = ("squared", "logistic", "hinge", "huber", "one_class")
 SQUARED, LOGISTIC, HINGE, HUBER, ONE_CLASS = range(5)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm._internal.files import atomic_write
+from vvnorm._internal.files import atomic_write, read_npz
 from vvnorm._internal.words import count, lines
-from vvnorm.data import Array, as_inputs, is_empty, read_npz
+from vvnorm.float64 import as_float64
 from vvnorm.tolerances import KINK
-from vvnorm.validation import as_float64
+from vvnorm.validation import Array, as_inputs, is_empty
 
 if TYPE_CHECKING:
     import torch

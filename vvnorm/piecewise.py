@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import count, lines
-from vvnorm.data import Array, as_inputs, as_labels, is_empty
+from vvnorm.validation import Array, as_inputs, as_labels, is_empty
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from vvnorm._internal import plugins as registry
 from vvnorm._internal.files import atomic_write, write_csv
 from vvnorm._internal.words import count
 from vvnorm.claims import Verdict
-from vvnorm.data import Array
+from vvnorm.validation import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,21 +14,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.deadline import as_time_limit
 from vvnorm._internal.words import count, lines, proof
-from vvnorm.data import (
+from vvnorm.float64 import Origin, counted_from, shifted_integers
+from vvnorm.network import ReLUNetwork
+from vvnorm.solvers.univariate import interpolation as univariate
+from vvnorm.tolerances import GAP
+from vvnorm.validation import (
     Array,
     as_count,
     as_generator,
     as_inputs,
     as_labels,
+    as_rounds,
+    as_tolerance,
     has_missing,
     is_empty,
     require_two_points,
     sorted_univariate,
 )
-from vvnorm.network import ReLUNetwork
-from vvnorm.solvers.univariate import interpolation as univariate
-from vvnorm.tolerances import GAP
-from vvnorm.validation import Origin, counted_from, shifted_integers
 from vvnorm.verifier.check import Certificate, Rows, certify_sorted
 
 if TYPE_CHECKING:
@@ -338,7 +340,7 @@ def interpolate(
     Raises
     ------
     TypeError, ValueError
-        For bad data (see `vvnorm.data`); labels that differ at one input; one distinct input only;
+        For bad data (see `vvnorm.validation`); labels that differ at one input; one distinct input only;
         slopes beyond the range of float64.
 
     Examples
@@ -369,11 +371,6 @@ def interpolate(
         options: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "seed": seed, "advance": advance}
         return solve(inputs, labels, Convention(bool(skip), bool(penalise_bias)), tol, **options)
     return _interpolate_one_input(X, Y, skip, tol, limit)
-
-
-def as_rounds(max_iter: int | None) -> int | None:
-    """Validate a number of rounds, or None."""
-    return None if max_iter is None else as_count(max_iter, "max_iter", 1)
 
 
 def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float, limit: float | None) -> Interpolant:
@@ -413,13 +410,6 @@ def _by_program(x: Array, labels: Array, skip: bool, tol: float, limit: float | 
     best = plain if other.vv_norm <= judged.vv_norm or judged.relative_residual > tol else found
     dual = plain.dual if other.lower_bound > judged.lower_bound else found.dual
     return replace(best, dual=dual, provenance=found.provenance)
-
-
-def as_tolerance(tol: float) -> float:
-    """Validate a relative tolerance: a number between 0 and 1."""
-    if not (isinstance(tol, int | float | np.floating) and 0 < tol < 1):
-        raise ValueError(f"tol must lie between 0 and 1, got {tol!r}")
-    return float(tol)
 
 
 def _one_column(t: ArrayLike, name: str = "X") -> Array:

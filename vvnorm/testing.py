@@ -9,8 +9,8 @@ Needs the extra `testing`. Three concepts:
 `interpolating_networks`
     Networks that pass through given data but pay more than they must.
 
-Examples are made by the generators of `vvnorm.data` from a size and a seed, and scaled by powers of two. So they shrink to
-few points, few outputs and scale 1, and collinear or aligned labels stay so exactly.
+Examples are made by the generators of `vvnorm.datasets` from a size and a seed, and scaled by powers of two. So they shrink
+to few points, few outputs and scale 1, and collinear or aligned labels stay so exactly.
 
 >>> from hypothesis import given
 >>> from vvnorm import interpolate
@@ -24,9 +24,10 @@ from typing import Literal
 
 import numpy as np
 
-from vvnorm.data import Array, Dataset, Spacing, aligned_dataset, as_count, collinear_dataset, random_dataset
+from vvnorm.datasets import Dataset, Spacing, aligned_dataset, collinear_dataset, random_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.univariate.interpolation import connect
+from vvnorm.validation import Array, as_count
 
 try:
     from hypothesis import strategies as st

@@ -1,293 +1,327 @@
-"""What callers hold as numbers, as float64 arrays that hold the same numbers, or an error that names the one that is lost.
+"""Checks of arguments: what callers pass, as arrays and numbers that are good, or an error that names what is not.
 
-*Masks.* What a mask hides (`numpy.ma`), and pandas' `NA`, is missing: NaN where labels may be missing, else an error.
-
-*Digits.* An integer or a long double that float64 cannot hold is refused: proofs are about the numbers that were given.
-Decimals and fractions are read as the nearest float64, as the same digits in a program are; inputs that differ must not
-become one by that.
-
-*Dates* are refused, whatever holds them: VV norms and lam depend on the unit of the inputs, so the caller chooses it.
+Everything that enters the toolkit passes through `as_inputs` and `as_labels`: a bad value is named once, where it enters.
+Labels may be missing (NaN) only where the caller says so. Labels that differ at one input are found and merged here, too.
 """
 
-import datetime
-import sys
-from typing import Any
+import math
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from vvnorm._internal.words import count
+from vvnorm.float64 import Array, as_float64
 
-EXACT = 2**53
-"""Up to here float64 holds every integer."""
+Repeats = Literal["error", "average", "first"]
 
-_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
-_HOW = "numbers in a unit of your choice, such as (t - t[0]) / np.timedelta64(1, 'D')"
+_FEW = 10_000  # entries of which one product more costs less than to tell NumPy what to ignore
+_LOOKED_AT = 16  # rows from which the level of labels is taken
+_REPEATS = ("error", "average", "first")
 
 
-def as_float64(values: Any, name: str, *, allow_missing: bool = False, distinct: bool = False) -> Array:
-    """Read numbers of any kind and shape; the array itself where it is one of float64 without a mask.
+def as_inputs(X: ArrayLike, name: str = "X") -> Array:
+    """Validate inputs and return them as an (N, d) float64 array.
 
     Parameters
     ----------
-    values : array-like
-        Real numbers.
+    X : array-like, shape (N,) for one feature or (N, d)
+        Finite real numbers of any numeric type, none masked.
     name : str
         How errors call the argument.
-    allow_missing : bool
-        Whether masked entries become NaN. NaN, None and pandas' NA are NaN in any case.
-    distinct : bool
-        Whether decimals and fractions that differ must not become the same number.
 
     Raises
     ------
     TypeError
-        If an entry is no real number.
+        If the entries are not real numbers (dates are none).
     ValueError
-        If the array is ragged, masked where nothing may be missing, or holds a number that float64 cannot hold.
+        If the array is empty, has the wrong number of dimensions, holds NaN or infinity or what float64 cannot hold
+        (`vvnorm.validation`), or is masked.
     """
-    if type(values) is np.ndarray and values.dtype == np.float64:
-        return values
-    entries, mask = _mask_apart(values)
-    try:
-        raw = np.asarray(entries)
-        if raw.dtype == np.float64 and not isinstance(values, np.ndarray) and np.any(np.abs(raw) >= EXACT):
-            raw = np.asarray(entries, dtype=object)  # integers among other numbers have been rounded
-    except ValueError as error:
-        raise ValueError(f"{name} is not a rectangular array: {error}") from None
-    if mask is None:
-        return _converted(raw, name, distinct)
-    hidden = np.asarray(mask)
-    if not allow_missing:
-        raise ValueError(f"{name} is masked at {_place(np.argwhere(hidden)[0])}; only labels may be missing")
-    raw = raw.copy()
-    raw[hidden] = np.zeros((), raw.dtype)  # whatever is hidden, it is not looked at
-    found = np.array(_converted(raw, name, distinct))
-    found[hidden] = np.nan
+    values = as_matrix(X, name, distinct=True)
+    if values.shape[1] == 0:
+        raise ValueError(f"{name} has no columns (shape {values.shape})")
+    _reject_nonfinite(values, name, allow_nan=False)
+    return values
+
+
+def as_labels(Y: ArrayLike, n: int | None = None, name: str = "Y", *, allow_missing: bool = False) -> Array:
+    """Validate labels and return them as an (N, T) float64 array.
+
+    Parameters
+    ----------
+    Y : array-like, shape (N,) for one output or (N, T)
+        Labels, in the caller's units. NaN or a mask marks a missing label where `allow_missing` says so.
+    n : int, optional
+        The number of rows that the inputs have.
+    name : str
+        How errors call the argument.
+    allow_missing : bool
+        Whether NaN and masks are allowed.
+
+    Raises
+    ------
+    TypeError
+        If the entries are not real numbers.
+    ValueError
+        If shapes disagree, the array is empty, or it holds infinity or what float64 cannot hold (or NaN, or an output
+        without any label).
+    """
+    values = as_matrix(Y, name, allow_missing=allow_missing)
+    if values.shape[1] == 0:
+        raise ValueError(f"{name} has no outputs (shape {values.shape})")
+    if n is not None and len(values) != n:
+        raise ValueError(f"{name} has {count(len(values), 'row')} but there are {count(n, 'input')}")
+    if not _reject_nonfinite(values, name, allow_nan=allow_missing):
+        for t in range(values.shape[1]):
+            if np.isnan(values[:, t]).all():
+                raise ValueError(f"{name}: output {t} has no label at all (every entry is NaN)")
+    return values
+
+
+def is_empty(X: ArrayLike) -> bool:
+    """Whether X is a list without entries or an array without rows, which evaluation takes for no points."""
+    return len(X) == 0 if isinstance(X, list | tuple) else np.shape(X)[:1] == (0,)
+
+
+def as_matrix(values: ArrayLike, name: str, *, allow_missing: bool = False, distinct: bool = False) -> Array:
+    """Read a matrix that is not empty, a vector as its one column; entries may still be infinite."""
+    found = as_float64(values, name, allow_missing=allow_missing, distinct=distinct)
+    if found.ndim == 1:
+        found = found[:, None]
+    if found.ndim != 2:
+        raise ValueError(f"{name} must have 1 or 2 dimensions, got shape {found.shape}")
+    if len(found) == 0:
+        raise ValueError(f"{name} is empty (shape {found.shape})")
     return found
 
 
-Origin = tuple[int, ...]
-"""Whole numbers that were taken off the columns of inputs."""
+def _reject_nonfinite(values: Array, name: str, *, allow_nan: bool) -> bool:
+    """Raise for infinity, and for NaN unless it is allowed; return whether one sum shows that all entries are finite."""
+    if values.size <= _FEW and math.isfinite(np.vdot(values, values)):  # it never warns, and costs little
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(values.sum()):  # one pass and no temporary of the size of the data
+            return True
+    bad = np.isinf(values) if allow_nan else ~np.isfinite(values)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise ValueError(f"{name} holds {values[row, column]} at row {row}, column {column}; it must be finite")
+    return False
 
 
-def shifted_integers(X: Any) -> tuple[Any, Origin | None]:
-    """Take off each column of integers that float64 cannot hold its least one, exactly.
+def require_two_points(X: Array, needed_by: str) -> None:
+    """Refuse validated inputs (N, d) that are all equal: every affine function through them costs nothing.
+
+    Raises
+    ------
+    ValueError
+        `needed_by` ends its sentence: it "needs two or more".
+    """
+    if np.all(X[0] == X):
+        one = f"value ({float(X[0, 0])!r})" if X.shape[1] == 1 else f"point {tuple(X[0].tolist())}"
+        raise ValueError(f"X has 1 distinct {one}; {needed_by} needs two or more")
+
+
+def as_lams(lams: Any) -> list[float]:
+    """Validate several strengths of regularisation, at least one."""
+    found = [as_strength(lam) for lam in lams]
+    if not found:
+        raise ValueError(f"lams must hold at least one lam, got {lams!r}")
+    return found
+
+
+def has_missing(Y: Array) -> bool:
+    """Whether a validated label array has a missing (NaN) entry."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isnan(Y.sum()) and bool(np.isnan(Y).any())
+
+
+def levels(Y: Array) -> Array:
+    """Level of each output of labels (N, T), shape (T,): what should be taken off before anything is added up.
+
+    It is the smallest of a few labels, in magnitude, where these differ by less than that, and 0 elsewhere. Labels that all
+    lie as far from 0 lose nothing when it is taken off; for solvers, which no proof relies on. NaN = missing.
+    """
+    rows = np.unique(np.linspace(0, len(Y) - 1, _LOOKED_AT).astype(np.int64))
+    some = np.where(np.isfinite(Y[rows]), Y[rows], np.nan)
+    found = np.zeros(Y.shape[1])
+    for t, column in enumerate(some.T):
+        present = column[~np.isnan(column)]
+        if len(present):
+            least = present[np.argmin(np.abs(present))]
+            if present.max() / 2 - present.min() / 2 < abs(least) / 2:
+                found[t] = least
+    return found
+
+
+def as_generator(rng: np.random.Generator | int | None, name: str = "rng") -> np.random.Generator:
+    """Turn a seed into a generator; a generator passes through. None is refused: randomness is always stated."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
+        return np.random.default_rng(int(rng))
+    raise TypeError(f"{name} must be a numpy.random.Generator or a non-negative integer seed, got {rng!r}")
+
+
+def as_count(value: int, name: str, minimum: int = 0) -> int:
+    """Validate a whole number that is at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+    return int(value)
+
+
+def as_strength(lam: float, name: str = "lam") -> float:
+    """Validate a strength of regularisation: a positive finite number."""
+    if isinstance(lam, bool) or not isinstance(lam, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {lam!r}")
+    if not 0 < lam < math.inf:
+        raise ValueError(f"{name} must be a positive finite number, got {lam!r}")
+    return float(lam)
+
+
+def as_weights(weights: ArrayLike | None, shape: tuple[int, int], name: str = "weights") -> Array | None:
+    """Validate weights of samples or of entries.
 
     Parameters
     ----------
-    X : array-like, shape (N,) or (N, d)
-        Inputs.
+    weights : array-like, shape (N,), (N, 1) or (N, T), or None
+        Finite and not negative; None stands for 1 everywhere.
+    shape : (N, T)
+        Shape of the labels.
+    name : str
+        How errors call the argument.
 
     Returns
     -------
-    X : array-like
-        Integers, shifted; anything else as it is, and so are integers that are too far apart, which are refused later.
-    origin : tuple of int, or None
-        What was taken off each column; None for nothing.
-    """
-    if isinstance(X, np.ma.MaskedArray) or (isinstance(X, np.ndarray) and X.dtype.kind not in "iuO"):
-        return X, None
-    try:
-        raw = np.asarray(X)
-        if raw.dtype == np.float64 and np.any(np.abs(raw) >= EXACT):
-            raw = np.asarray(X, dtype=object)
-        if raw.dtype.kind not in "iuO" or raw.ndim not in (1, 2) or raw.size == 0 or _is_held(raw):
-            return X, None
-        whole = raw.astype(object)
-        if any(isinstance(entry, bool) or not isinstance(entry, int | np.integer) for entry in whole.flat):
-            return X, None
-        columns = [[int(entry) for entry in column] for column in whole.reshape(len(whole), -1).T]
-        least = tuple(0 if _is_held(np.array(column, dtype=object)) else min(column) for column in columns)
-        pairs = zip(columns, least, strict=True)
-        found = np.array([[entry - low for entry in column] for column, low in pairs], dtype=object).T
-        return as_float64(found.reshape(raw.shape), "X"), least
-    except (TypeError, ValueError):
-        return X, None
-
-
-def _is_held(raw: NDArray[Any]) -> bool:
-    try:
-        as_float64(raw, "X")
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def counted_from(X: Any, origin: Origin | None) -> Any:
-    """Inputs less an origin: integers exactly, other numbers to the rounding of the difference.
-
-    Parameters
-    ----------
-    X : array-like, shape (n,) or (n, d)
-    origin : tuple of d int, or None
-        None changes nothing.
-    """
-    if origin is None:
-        return X
-    raw = np.asarray(without_mask(X, "X"))
-    if raw.ndim not in (1, 2) or (raw.shape[1] if raw.ndim == 2 else 1) != len(origin):
-        return X  # refused by whoever takes it
-    if raw.dtype == np.float64 and not isinstance(X, np.ndarray):
-        raw = np.asarray(X, dtype=object)  # integers among other numbers
-    if raw.dtype.kind == "f":
-        high = np.array([float(one) for one in origin])
-        low = np.array([float(one - int(top)) for one, top in zip(origin, high, strict=True)])
-        return (raw.reshape(len(raw), -1).astype(np.float64) - high) - low
-    columns = raw.reshape(len(raw), -1).astype(object)
-    return np.array([[_less(entry, one) for entry, one in zip(row, origin, strict=True)] for row in columns], dtype=object)
-
-
-def _less(entry: Any, one: int) -> Any:
-    return int(entry) - one if isinstance(entry, int | np.integer) else entry - one
-
-
-def check_held(values: Any, name: str) -> Any:
-    """The values as they are, for a library that would drop masks, round integers and count the days of dates.
+    (N, 1) or (N, T) array, or None.
 
     Raises
     ------
     TypeError, ValueError
-        For these; whatever else may be wrong is left to the library.
+        If shapes disagree, an entry is negative or not a finite number, or all weights of an output are 0.
     """
-    try:
-        as_float64(values, name)
-    except TypeError:
-        raw = np.asarray(values)
-        if raw.dtype.kind in "mM" or (raw.dtype.kind == "O" and any(isinstance(entry, _DATES) for entry in raw.flat)):
-            raise
+    if weights is None:
+        return None
+    values = as_matrix(weights, name)
+    if values.shape not in (shape, (shape[0], 1)):
+        raise ValueError(f"{name} has shape {values.shape}; labels of shape {shape} need {shape[:1]} or {shape}")
+    _reject_nonfinite(values, name, allow_nan=False)
+    if values.min() < 0:
+        row, column = np.unravel_index(int(np.argmin(values)), values.shape)
+        raise ValueError(f"{name} holds {values[row, column]} at row {row}, column {column}; it must not be negative")
+    for t in np.flatnonzero(values.max(axis=0) == 0):
+        raise ValueError(f"{name} are all 0" + (f" for output {t}" if values.shape[1] > 1 else ""))
     return values
 
 
-def without_mask(values: Any, name: str, *, allow_missing: bool = False) -> Any:
-    """What is masked as NaN, or refused; anything without a masked entry as it is."""
-    return values if _mask_apart(values)[1] is None else as_float64(values, name, allow_missing=allow_missing)
+def as_tolerance(tol: float) -> float:
+    """Validate a relative tolerance: a number between 0 and 1."""
+    if not (isinstance(tol, int | float | np.floating) and 0 < tol < 1):
+        raise ValueError(f"tol must lie between 0 and 1, got {tol!r}")
+    return float(tol)
 
 
-def _mask_apart(values: Any) -> tuple[Any, Any]:
-    """The entries, and where they are masked; None if nowhere."""
-    if isinstance(values, np.ma.MaskedArray):
-        mask = np.ma.getmaskarray(values)
-        return np.ma.getdata(values), mask if mask.any() else None
-    if isinstance(values, list | tuple) and _holds_masked(values):
-        entries, masks = _taken_apart(values)
-        return entries, masks if np.any(np.asarray(masks)) else None
-    return values, None
+def as_rounds(max_iter: int | None) -> int | None:
+    """Validate a number of rounds, or None."""
+    return None if max_iter is None else as_count(max_iter, "max_iter", 1)
 
 
-def _holds_masked(values: list[Any] | tuple[Any, ...]) -> bool:
-    return any(
-        isinstance(entry, np.ma.MaskedArray) or (isinstance(entry, list | tuple) and _holds_masked(entry))
-        for entry in values
-    )
+# --- repeated inputs --------------------------------------------------------------------------------------------------
 
 
-def _taken_apart(values: Any) -> tuple[Any, Any]:
-    """Lists of the entries, and of whether they are masked."""
-    if isinstance(values, np.ma.MaskedArray):
-        return np.ma.getdata(values).tolist(), np.ma.getmaskarray(values).tolist()
-    if isinstance(values, np.ndarray):
-        return values.tolist(), np.zeros(values.shape, dtype=bool).tolist()
-    if isinstance(values, list | tuple):
-        pairs = [_taken_apart(entry) for entry in values]
-        return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    return values, False
+def sorted_univariate(X: ArrayLike, Y: ArrayLike, *, repeats: Repeats = "error") -> tuple[Array, Array]:
+    """Sort one-feature data by its input and merge repeated inputs.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, 1)
+        Inputs.
+    Y : array-like, shape (N,) or (N, T)
+        Labels; NaN = missing.
+    repeats : {"error", "average", "first"}
+        What becomes of labels that differ at one input: refuse, take their mean, or keep the one that comes first in
+        the caller's order. Equal labels are merged under every policy, and a missing label gives way to a present one.
+
+    Returns
+    -------
+    x : (M,) array
+        Strictly increasing.
+    Y : (M, T) array
+        Labels in the same order. Always an own copy.
+
+    Raises
+    ------
+    ValueError
+        If there is more than one feature, or labels of one input differ under "error".
+    """
+    if repeats not in _REPEATS:
+        raise ValueError(f"repeats must be one of {', '.join(_REPEATS)}, got {repeats!r}")
+    inputs = as_inputs(X)
+    if inputs.shape[1] != 1:
+        raise ValueError(f"X has {count(inputs.shape[1], 'column')}; the univariate theory needs exactly one input feature")
+    labels = as_labels(Y, len(inputs), allow_missing=True)
+    x = inputs[:, 0]
+    if bool(np.all(x[1:] > x[:-1])):
+        return x.copy(), labels.copy()
+    order = np.argsort(x, kind="stable")
+    x, labels = x[order], labels[order]
+    first = np.flatnonzero(np.concatenate(([True], x[1:] > x[:-1])))
+    if len(first) == len(x):
+        return x, labels
+    return x[first], _merge_groups(x[:, None], labels, first, repeats)
 
 
-def _converted(raw: NDArray[Any], name: str, distinct: bool) -> Array:
-    if raw.dtype.kind == "O":
-        return _from_objects(raw, name, distinct)
-    if raw.dtype.kind in "mM":
-        raise TypeError(f"{name} must hold real numbers, got dates of dtype {raw.dtype}; convert them to {_HOW}")
-    if raw.dtype.kind not in "fiub":
-        example = raw.flat[0] if raw.size else ""
-        raise TypeError(f"{name} must hold real numbers, got dtype {raw.dtype} (first entry {example!r})")
-    if raw.dtype == np.float64:
-        return raw
-    with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf, which is named by whoever refuses it
-        found = raw.astype(np.float64)
-    lost = _lost(raw, found)
-    if lost is not None and lost.any():
-        place = np.argwhere(lost)[0]
-        raise _too_long(raw[tuple(place)], found[tuple(place)], name, place)
-    return found
+def merged_points(X: Array, labels: Array, repeats: Repeats) -> tuple[Array, Array]:
+    """Distinct inputs (M, d) in the order in which they first come, and their labels; see `sorted_univariate`."""
+    if repeats not in _REPEATS:
+        raise ValueError(f"repeats must be one of {', '.join(_REPEATS)}, got {repeats!r}")
+    points, place = np.unique(X, axis=0, return_inverse=True)
+    order = np.argsort(place.reshape(-1), kind="stable")
+    first = np.searchsorted(place.reshape(-1)[order], np.arange(len(points)))
+    merged = _merge_groups(X[order], labels[order], first, repeats)
+    arrival = np.argsort(order[first])
+    return X[order[first]][arrival], merged[arrival]
 
 
-def _lost(raw: NDArray[Any], found: Array) -> NDArray[np.bool_] | None:
-    """Where float64 does not hold what was given; None where it holds every number of the kind."""
-    if raw.dtype.kind == "f" and raw.dtype.itemsize > 8:
-        lost: NDArray[np.bool_] = np.isfinite(found) & (found != raw)
-        return lost
-    if raw.dtype.kind in "iu" and raw.dtype.itemsize == 8:
-        # The smallest integer's absolute value, 2^63, is right when it is read without a sign.
-        entries = np.atleast_1d(raw.astype(raw.dtype.newbyteorder("=")))  # NumPy warns where a single number wraps round
-        size = np.abs(entries).view(np.uint64) if raw.dtype.kind == "i" else entries
-        lowest = size & (~size + np.uint64(1))  # the lowest bit that is set
-        return (size // np.maximum(lowest, 1) > EXACT).reshape(raw.shape)  # of more than 53 digits
-    return None
+class RepeatedInput(ValueError):
+    """Labels that differ at one input; `fact` says which, without what to do about it in Python."""
+
+    def __init__(self, fact: str) -> None:
+        super().__init__(fact)
+        self.fact = fact
+
+    @classmethod
+    def at(cls, point: Array, low: float, high: float, output: int) -> "RepeatedInput":
+        """An input (d,), and two labels that one of its outputs has."""
+        place = point.tolist()
+        where = f"the value {place[0]!r}" if len(place) == 1 else f"the point {tuple(place)}"
+        return cls(f"X repeats {where} with different labels ({float(low)!r} and {float(high)!r} in output {output})")
+
+    def __str__(self) -> str:
+        return f"{self.fact}; merge them with Dataset(X, Y).merged('average'), or 'first', or use fit, which takes them all"
 
 
-def _from_objects(raw: NDArray[Any], name: str, distinct: bool) -> Array:
-    """Read entries one by one: integers exactly, missing ones as NaN."""
-    nothing = (None, np.ma.masked, getattr(sys.modules.get("pandas"), "NA", None))
-    found = np.empty(raw.shape)
-    rounded = False
-    for place, entry in np.ndenumerate(raw):
-        if any(entry is none for none in nothing):
-            found[place] = np.nan
-            continue
-        found[place] = value = _number(entry, name, place)
-        rounded = rounded or (np.isfinite(value) and bool(entry != value))
-    if distinct and rounded:
-        _refuse_merged(raw, found, name)
-    return found
-
-
-def _number(entry: Any, name: str, place: tuple[int, ...]) -> float:
-    if isinstance(entry, _DATES):
-        raise TypeError(f"{name} must hold real numbers, got {entry!r}; convert dates to {_HOW}")
-    if isinstance(entry, str | bytes | complex | np.complexfloating):  # which float() or NumPy would read
-        raise TypeError(f"{name} must hold real numbers, got {entry!r}")
-    try:
-        value = float(entry)
-    except OverflowError:
-        raise _too_long(entry, np.inf, name, place) from None
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must hold real numbers, got {entry!r}") from None
-    whole = isinstance(entry, int | np.integer)
-    if (whole and int(entry) != value) or (isinstance(entry, np.longdouble) and np.isfinite(value) and entry != value):
-        raise _too_long(entry, value, name, place)
-    return value
-
-
-def _refuse_merged(raw: NDArray[Any], found: Array, name: str) -> None:
-    """Refuse two entries of one column that differ and are the same float64."""
-    seen: dict[tuple[Any, ...], Any] = {}
-    for place, entry in np.ndenumerate(raw):
-        column = place[1:]
-        other = seen.setdefault((*column, found[place]), entry)
-        if other is not entry and other != entry and np.isfinite(found[place]):
-            raise ValueError(
-                f"{name} holds {other!s} and {entry!s}, which differ but are one number in float64, "
-                f"{float(found[place])!r}; subtract an offset first"
-            )
-
-
-def _too_long(entry: Any, nearest: float, name: str, place: Any) -> ValueError:
-    """What to say of a number that float64 cannot hold."""
-    text = f"{int(entry)}" if isinstance(entry, int | np.integer) else f"{entry!s}"
-    text = text if len(text) <= 40 else f"{text[:20]}... ({len(text)} characters)"
-    near = f"{int(nearest)}" if np.isfinite(nearest) and isinstance(entry, int | np.integer) else f"{float(nearest)!r}"
-    return ValueError(
-        f"{name} holds {text} at {_place(place)}, which float64 cannot hold (nearest: {near}); subtract an offset from "
-        "the column before it is converted, or round it"
-    )
-
-
-def _place(place: Any) -> str:
-    """Words for the index of an entry; a single column is column 0."""
-    index = [int(i) for i in place]
-    if len(index) > 2:
-        return f"index {tuple(index)}"
-    row, column = [*index, 0, 0][:2] if index else (0, 0)
-    return f"row {row}, column {column}"
+def _merge_groups(X: Array, labels: Array, first: NDArray[np.intp], repeats: Repeats) -> Array:
+    """Merge the rows of each group; groups begin at the rows `first` of the sorted inputs (N, d)."""
+    with np.errstate(invalid="ignore"):
+        low = np.fmin.reduceat(labels, first, axis=0)
+        high = np.fmax.reduceat(labels, first, axis=0)
+    differ = np.argwhere(high > low)
+    if not len(differ):
+        return low
+    if repeats == "error":
+        group, output = differ[0]
+        raise RepeatedInput.at(X[first[group]], low[group, output], high[group, output], int(output))
+    ends = np.append(first[1:], len(X))
+    merged = low.copy()
+    for group in np.unique(differ[:, 0]):
+        rows = labels[first[group] : ends[group]]
+        for t in range(rows.shape[1]):
+            present = rows[~np.isnan(rows[:, t]), t]
+            if len(present):
+                # The mean of the halves cannot overflow where the labels themselves do not.
+                merged[group, t] = present[0] if repeats == "first" else float(np.sum(present / len(present)))
+    return merged

@@ -1,4 +1,4 @@
-"""Writing files so that a result is either complete on disk or absent."""
+"""Files: written so that a result is either complete on disk or absent, and archives of arrays read whole or refused."""
 
 import csv
 import io
@@ -6,11 +6,17 @@ import json
 import math
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+_DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error)
 _DEVICES = (Path("/dev"), Path("/dev/fd"))
 
 
@@ -115,3 +121,18 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def read_npz(file: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Read every array of an NPZ file into memory, refusing pickles and damaged files with a ValueError."""
+    try:
+        with open(file, "rb") as stream:  # np.load leaves a damaged file open
+            archive = np.load(stream, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it is a single array")
+            with archive:
+                return {name: archive[name] for name in archive.files}
+    except OSError as error:
+        raise ValueError(f"cannot read {str(file)!r}: {error.strerror or error}") from None
+    except (*_DAMAGE, EOFError, ValueError, KeyError, TypeError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"{str(file)!r} is not a whole NPZ file: {error}") from None

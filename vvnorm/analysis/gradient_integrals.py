@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.analysis.regions import Region
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS, KINK
+from vvnorm.validation import Array
 
 _REACH = 2.0  # coordinates of a region lie between -1 and 1
 _BLOCK = 1 << 16  # crossings of lines held at once

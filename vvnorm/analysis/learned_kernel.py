@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import count, lines
 from vvnorm.analysis.measures import single_output
-from vvnorm.data import Array, as_inputs, as_labels, as_strength, is_empty
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS, GAP
+from vvnorm.validation import Array, as_inputs, as_labels, as_strength, is_empty
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 from vvnorm._internal.words import count, lines
 from vvnorm.analysis.gradient_integrals import max_norm, mean_norm
 from vvnorm.analysis.regions import Ball, Box, Hull, Region, as_region
-from vvnorm.data import Array, as_count, as_generator, as_inputs, as_labels
+from vvnorm.float64 import as_float64
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS
-from vvnorm.validation import as_float64
+from vvnorm.validation import Array, as_count, as_generator, as_inputs, as_labels
 
 __all__ = [
     "Ball",

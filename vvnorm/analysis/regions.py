@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import count, lines
-from vvnorm.data import Array, as_inputs
+from vvnorm.float64 import as_float64
 from vvnorm.tolerances import EPS
-from vvnorm.validation import as_float64
+from vvnorm.validation import Array, as_inputs
 
 _HULL_DIMENSIONS = 7  # a hull of 1000 points has 18 thousand facets in 6 dimensions, and tenfold per two dimensions more
 _OVERLAP = 1e-9  # relative excess of the simplices' volume over the hull's that is more than rounding

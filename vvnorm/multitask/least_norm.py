@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.jit import kernel, part
-from vvnorm.data import Array
+from vvnorm.float64 import as_float64
 from vvnorm.tolerances import EPS
-from vvnorm.validation import as_float64
+from vvnorm.validation import Array
 
 _ROUNDING = 64 * EPS  # of an inner product of two unit vectors, for stopping: 4 tasks or 400 alike
 

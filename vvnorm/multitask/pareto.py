@@ -46,14 +46,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.deadline import TIME_LIMIT, Deadline, as_time_limit
 from vvnorm._internal.words import count, lines
-from vvnorm.data import Array, as_count, as_inputs, as_labels, as_weights
 from vvnorm.fitting import Fit, LossLike, warm_fits
+from vvnorm.float64 import as_float64
 from vvnorm.losses import as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.solution import as_tolerance, interpolate
+from vvnorm.solution import interpolate
 from vvnorm.solvers.univariate.fits.constant import best_constant
 from vvnorm.tolerances import GAP
-from vvnorm.validation import as_float64
+from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_tolerance, as_weights
 from vvnorm.verifier.front import ROUNDING, Support, TaskData, bound_at, point_complaints, without_neurons
 from vvnorm.verifier.neuron_bound import additions_in, within_additions
 

@@ -43,10 +43,10 @@ from vvnorm.csv_files import (
     read_table,
     two_classes,
 )
-from vvnorm.data import Array, as_count, as_inputs, as_labels
+from vvnorm.float64 import as_float64
 from vvnorm.losses import as_loss
 from vvnorm.multitask.tasks import SOFTMAX, Task, as_tasks, one_hot, task_labels
-from vvnorm.validation import as_float64
+from vvnorm.validation import Array, as_count, as_inputs, as_labels
 
 __all__ = ["BUILTIN", "Metric", "TaskData", "builtin_task_data", "load_task_data", "metric"]
 

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import count, lines
-from vvnorm.data import Array, as_generator, as_inputs, as_labels
+from vvnorm.float64 import as_float64, without_mask
 from vvnorm.losses import Loss, as_loss, canonical_labels
 from vvnorm.network import ReLUNetwork
-from vvnorm.validation import as_float64, without_mask
+from vvnorm.validation import Array, as_generator, as_inputs, as_labels
 
 SOFTMAX = "softmax"
 """Name of the loss of a multi-class task."""

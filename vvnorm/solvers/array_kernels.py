@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from vvnorm._internal.jit import part, plain
-from vvnorm.data import Array
+from vvnorm.validation import Array
 
 __all__ = ["ANY_ORDER", "ZERO", "clear", "copy", "fixed", "is_sorted", "part", "plain"]
 

@@ -33,11 +33,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.deadline import TIME_LIMIT
 from vvnorm._internal.words import count
-from vvnorm.data import Array, as_count, as_generator, as_inputs, as_labels, as_strength, as_weights, sorted_univariate
+from vvnorm.float64 import as_float64
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solvers.univariate.interpolation.closed_form import ConnectTheDots, connect_sorted
-from vvnorm.validation import as_float64
+from vvnorm.validation import (
+    Array,
+    as_count,
+    as_generator,
+    as_inputs,
+    as_labels,
+    as_strength,
+    as_weights,
+    sorted_univariate,
+)
 from vvnorm.verifier.check import as_rows
 
 _USABLE = ("optimal", "optimal_inaccurate", "user_limit")

@@ -30,9 +30,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm.claims import Verdict, decide
-from vvnorm.data import Array, as_count
+from vvnorm.float64 import as_float64
 from vvnorm.tolerances import EPS
-from vvnorm.validation import as_float64
+from vvnorm.validation import Array, as_count
 
 __all__ = ["Ratio", "mean_interval", "needed_sample", "paired_ratio", "ratio_from_moments", "trend_ratio"]
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from vvnorm.analysis.regions import Box
-from vvnorm.data import Array, as_count
+from vvnorm.validation import Array, as_count
 
 TEST_POINTS = 512
 """Test points of a synthetic target, and at most of real data."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from vvnorm.data import as_count
 from vvnorm.training.loop import Report
+from vvnorm.validation import as_count
 
 _PARALLEL_WORK = 1 << 23  # products per step from which more than one thread pays
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}

@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vvnorm.data import Array
 from vvnorm.training.problem import Problem
+from vvnorm.validation import Array
 
 _NEURONS = 1024  # over which an estimate looks for the largest value
 _MOST_POINTS = 1000  # for which estimates are made

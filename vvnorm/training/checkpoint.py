@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm._internal.files import atomic_write, plain
-from vvnorm.data import Array, read_npz
+from vvnorm._internal.files import atomic_write, plain, read_npz
+from vvnorm.validation import Array
 
 _SHARE = 50.0  # time between two checkpoints, at least, in times of what one took
 

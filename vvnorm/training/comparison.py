@@ -26,7 +26,6 @@ import torch
 from numpy.typing import NDArray
 
 from vvnorm._internal.words import count, lines
-from vvnorm.data import Array, as_count, require_two_points
 from vvnorm.multitask.task_data import TaskData, metric
 from vvnorm.multitask.tasks import Standardisation, Task, mean_weights, task_labels, with_background
 from vvnorm.network import ReLUNetwork
@@ -34,6 +33,7 @@ from vvnorm.training.arguments import as_number, as_seeds
 from vvnorm.training.cross_validation import choose, constant_losses
 from vvnorm.training.task_loop import Plan, train_side_by_side
 from vvnorm.training.weighting import Grid, Weighting, as_weighting
+from vvnorm.validation import Array, as_count, require_two_points
 
 JOINT, SAME_WIDTH, SAME_COST = "joint", "separate_width", "separate_cost"
 ALL_WEIGHTINGS = ("equal", "grid", "learned", "uncertainty", "alternating", "gradnorm", "mgda", "mgda_ub", "upgrad")

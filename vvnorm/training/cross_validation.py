@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm.data import Array
 from vvnorm.multitask.tasks import Task
 from vvnorm.training.task_loop import Plan, train_side_by_side
 from vvnorm.training.weighting import Fixed, Grid
+from vvnorm.validation import Array
 
 
 def choose(

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
 from vvnorm.training.bounds import GapEstimate
 from vvnorm.training.checkpoint import Checkpoint, held_interrupts
 from vvnorm.training.objective import Objective, Penalty, dense_metric, plain_metric, sampled_metric
 from vvnorm.training.optimisers import Optimiser, make_stepper
 from vvnorm.training.problem import Problem, Start
 from vvnorm.training.schedule import Schedule
+from vvnorm.validation import Array
 
 _RECORDS, _SAMPLED_RECORDS = 200, 20  # of a run; a record of mini-batches costs a pass over all data
 _CHECK = 25  # steps between two looks for divergence, at most

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from vvnorm.data import Array
 from vvnorm.training.problem import Problem, Start
+from vvnorm.validation import Array
 
 Penalty = Literal["path_norm", "weight_decay"]
 

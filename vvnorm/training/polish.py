@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count
-from vvnorm.data import Array, as_inputs, as_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solvers.multivariate.group_lasso_ipm import MasterSolution, group_lasso, least_change
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array, as_inputs, as_labels
 from vvnorm.verifier.check import label_units
 
 _EXACT = 1e-10  # relative residual that counts as interpolation

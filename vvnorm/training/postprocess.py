@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import TRAINED
 from vvnorm.training.polish import exact_fit, pruned
 from vvnorm.training.polish import polish as polished
+from vvnorm.validation import Array
 from vvnorm.verifier.check import relative_misfit
 
 

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS, LABEL_ROUNDING
+from vvnorm.validation import Array
 
 Initialisation = Literal["kinks", "balanced", "torch"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
+from vvnorm.validation import Array
 
 _PROBES = 32
 _AGREE = {torch.float64: 1e-9, torch.float32: 1e-3}  # largest relative difference at the probes; 0.05 for other types

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm._internal.words import count, lines
-from vvnorm.data import Array
 from vvnorm.duals import best_certificate, optimal_dual
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.training.polish import polish
+from vvnorm.validation import Array
 from vvnorm.verifier.check import Certificate, Rows
 from vvnorm.verifier.line_fit import FitCertificate
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vvnorm.data import Array
+from vvnorm.validation import Array
 
 _LAM_SHARE = 0.9  # of the annealing, after which lam is constant
 _HOLD = 0.5  # of a phase, after which the learning rate falls

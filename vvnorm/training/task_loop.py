@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
 from vvnorm.multitask.least_norm import minimum_norm_weights
 from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
@@ -19,6 +18,7 @@ from vvnorm.training.optimisers import make_adam
 from vvnorm.training.problem import Initialisation
 from vvnorm.training.task_model import Coordinates, TaskModel, Weights, start
 from vvnorm.training.weighting import Alternating, Fixed, Rule, Weighting
+from vvnorm.validation import Array
 
 _RECORDED = ("step", "vv_norm", "stationarity", "losses", "weights")
 _LARGEST = 1e8  # of a parameter in training coordinates, where all are of order 1

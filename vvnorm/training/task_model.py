@@ -16,12 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from vvnorm.data import Array
 from vvnorm.losses import Loss
 from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.objective import Penalty
 from vvnorm.training.problem import Initialisation, make_problem
+from vvnorm.validation import Array
 
 _TINY = 1e-30  # added to norms that are divided by
 

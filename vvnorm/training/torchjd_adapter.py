@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from vvnorm.data import Array
 from vvnorm.multitask.least_norm import minimum_norm_weights
+from vvnorm.validation import Array
 
 try:
     from torchjd.aggregation import GramianWeightedAggregator, UPGradWeighting, Weighting

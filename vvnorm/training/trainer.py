@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.data import Array, as_count, as_inputs, as_labels, has_missing, require_two_points
 from vvnorm.fitting import LossLike
 from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
@@ -29,6 +28,7 @@ from vvnorm.training.result import TrainingResult
 from vvnorm.training.schedule import Schedule
 from vvnorm.training.task_trainer import train_tasks
 from vvnorm.training.weighting import Weighting
+from vvnorm.validation import Array, as_count, as_inputs, as_labels, has_missing, require_two_points
 
 LamSchedule = Literal["geometric", "constant"] | Sequence[tuple[int, float]]
 

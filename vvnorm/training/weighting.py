@@ -18,10 +18,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from vvnorm.data import Array, as_count
+from vvnorm.float64 import without_mask
 from vvnorm.multitask.least_norm import minimum_norm_weights
 from vvnorm.tolerances import EPS
-from vvnorm.validation import without_mask
+from vvnorm.validation import Array, as_count
 
 Gradients = Literal["none", "representation", "parameters"]
 

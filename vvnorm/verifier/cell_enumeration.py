@@ -34,9 +34,9 @@ from typing import Any, Final
 import numpy as np
 
 from vvnorm._internal.jit import inner, kernel
-from vvnorm.data import Array
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array
 from vvnorm.verifier.neuron_bound import around
 
 HEIGHTS: Final = {3: 2.0**-20, 4: 2.0**-13}

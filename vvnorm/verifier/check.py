@@ -29,11 +29,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count, lines, proof
-from vvnorm.data import Array, as_inputs, sorted_univariate
+from vvnorm.float64 import as_float64
 from vvnorm.losses import label_rounding
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.tolerances import EPS, FLAT, GAP
-from vvnorm.validation import as_float64
+from vvnorm.validation import Array, as_inputs, sorted_univariate
 
 if TYPE_CHECKING:
     from vvnorm.losses import Loss

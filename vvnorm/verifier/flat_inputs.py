@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm._internal.words import count
-from vvnorm.data import Array
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS, FLAT
+from vvnorm.validation import Array
 
 _SKEW = 1e-9  # axes further than this from orthonormal are refused
 

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm._internal.words import count, lines
-from vvnorm.data import Array
 from vvnorm.losses import Loss, rounding_losses
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array
 from vvnorm.verifier.check import _vv_norm
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.line_fit import FitCertificate, certify_fit, output_losses

@@ -51,11 +51,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count, lines, proof
-from vvnorm.data import Array, as_inputs, as_labels, as_strength, as_weights
 from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, rounding_losses
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS, GAP
+from vvnorm.validation import Array, as_inputs, as_labels, as_strength, as_weights
 from vvnorm.verifier.check import (
     Rows,
     _agree,

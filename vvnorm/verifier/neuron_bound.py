@@ -35,9 +35,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.jit import inner, kernel
-from vvnorm.data import Array, as_count, as_inputs, as_labels
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array, as_count, as_inputs, as_labels
 
 EXACT_WORK: Final = 3e10
 """Additions of numbers, estimated, up to which all cells of the sphere are gone through: half a minute."""

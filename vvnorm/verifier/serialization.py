@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm._internal.files import atomic_write, plain
-from vvnorm.data import as_count, read_npz
+from vvnorm._internal.files import atomic_write, plain, read_npz
 from vvnorm.losses import Loss
+from vvnorm.validation import as_count
 from vvnorm.verifier.check import Certificate, as_rows
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.line_fit import FitCertificate

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array
 
 _SPLIT = 2.0**27 + 1  # splits a number in two of 26 digits
 

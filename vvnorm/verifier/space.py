@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count
-from vvnorm.data import Array, RepeatedInput, as_inputs, as_labels, require_two_points
 from vvnorm.losses import label_rounding
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array, RepeatedInput, as_inputs, as_labels, require_two_points
 from vvnorm.verifier.check import (
     Certificate,
     Rows,

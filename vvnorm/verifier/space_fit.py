@@ -32,10 +32,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.data import Array, as_strength, as_weights
 from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, rounding_losses
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array, as_strength, as_weights
 from vvnorm.verifier.check import Rows, _norms, _power_of_two, _scaled, _vv_norm, dual_rows
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.line_fit import (

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
 from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate.group_lasso_ipm import group_lasso, least_change
 from vvnorm.solvers.multivariate.group_lasso_newton import Block, State, evaluate, scaled_bound, solve_design
 from vvnorm.solvers.multivariate.neuron_search import Cloud, Neurons, OutOfTime
 from vvnorm.solvers.multivariate.slopes import Slopes
+from vvnorm.validation import Array
 
 _PAIRS = 24  # in the plane: kinks through two points for each point that are tried at the start
 _BEST = 4  # of them, for each point, are kept

@@ -29,13 +29,13 @@ from scipy.optimize import brentq
 from scipy.special import entr, expit
 
 from vvnorm._internal.deadline import TIME_LIMIT
-from vvnorm.data import Array
 from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.column_generation import Optimum, Start, generate, in_units
 from vvnorm.solvers.multivariate.neuron_search import OutOfTime
 from vvnorm.solvers.multivariate.reduction import Convention, Points, Reduction
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array
 
 SMOOTH = ("squared", "logistic", "huber")
 _STEPS = 200

@@ -32,10 +32,10 @@ from scipy.linalg import lapack
 
 from vvnorm._internal.threads import one_blas_thread
 from vvnorm._internal.words import count
-from vvnorm.data import Array
+from vvnorm.float64 import as_float64
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
-from vvnorm.validation import as_float64
+from vvnorm.validation import Array
 
 _MAX_STEPS = 100
 _PATIENCE = 8  # steps without a better gap after which rounding is taken to be the limit

@@ -34,9 +34,9 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import nnls
 
-from vvnorm.data import Array
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array
 
 _STEPS = 30
 _HALVINGS = 12

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import count
-from vvnorm.data import Array, RepeatedInput, has_missing, levels
+from vvnorm.float64 import Origin, counted_from
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution
 from vvnorm.solvers.multivariate.reduction import Convention, Points, Reduction
 from vvnorm.solvers.multivariate.solution import MultivariateSolution, interpolate_points
-from vvnorm.validation import Origin, counted_from
+from vvnorm.validation import Array, RepeatedInput, has_missing, levels
 from vvnorm.verifier.check import Certificate
 from vvnorm.verifier.space import certify_points
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from vvnorm.data import Array
 from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate import exact_search as faces
 from vvnorm.solvers.multivariate import plane, plane_careful
+from vvnorm.validation import Array
 
 _APART = 1e-6  # neurons with kinks through the same points whose unit vectors differ by less are one
 _JITTER = 1e-11  # relative: points are moved by that much before cells are enumerated, which need general position

@@ -14,12 +14,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.column_generation import Pattern, Squares
 from vvnorm.solvers.multivariate.neuron_search import Cloud, Neurons
 from vvnorm.solvers.multivariate.slopes import Slopes, orthogonal_complement
 from vvnorm.tolerances import EPS, FLAT, LABEL_ROUNDING
+from vvnorm.validation import Array
 
 _SMALL = 1e-8  # part of the largest output's size: below it, an output's digits are of another kind than its rounding
 

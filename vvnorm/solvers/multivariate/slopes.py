@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
 from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate.neuron_search import Cloud, Neurons
 from vvnorm.tolerances import EPS
+from vvnorm.validation import Array
 
 _FLAT = 64 * EPS  # times m: part of the largest singular value below which functions are dependent
 

@@ -19,14 +19,14 @@ from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT
 from vvnorm._internal.threads import one_blas_thread
 from vvnorm._internal.units import unit
 from vvnorm._internal.words import count, proof
-from vvnorm.data import Array, RepeatedInput, is_empty, levels
+from vvnorm.float64 import Origin, counted_from
 from vvnorm.losses import Loss, is_rounding, solvable
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.solution import Solution, as_tolerance
+from vvnorm.solution import Solution
 from vvnorm.solvers.multivariate.column_generation import Advance, Optimum, Start, feasible_weights, generate, in_units
 from vvnorm.solvers.multivariate.convex_losses import SMOOTH, Data, Fitted, best_affine, fit_losses, largest_response
 from vvnorm.solvers.multivariate.reduction import Convention, Points, Reduction
-from vvnorm.validation import Origin, counted_from
+from vvnorm.validation import Array, RepeatedInput, as_tolerance, is_empty, levels
 from vvnorm.verifier.check import Certificate, convention_in_words, judge, label_units
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.line_fit import FitCertificate

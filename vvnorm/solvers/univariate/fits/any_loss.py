@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm._internal.units import unit
-from vvnorm.data import Array, levels
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, Loss, is_rounding
 from vvnorm.solvers.array_kernels import fixed, plain
 from vvnorm.solvers.univariate.fits import loss_passes as entries
@@ -17,6 +16,7 @@ from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROU
 from vvnorm.solvers.univariate.fits.knots import DualSweep, KnotFunction, complete, next_knots
 from vvnorm.solvers.univariate.fits.newton_dense import improve, make_room, most_dense
 from vvnorm.solvers.univariate.fits.problem import Found, Problem
+from vvnorm.validation import Array, levels
 
 _STIFF = 1e100  # lam of the affine fit
 _AFFINE_GAP = 1e-9

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vvnorm.data import Array
 from vvnorm.losses import Loss
 from vvnorm.solvers.univariate.fits.problem import Found, Problem
+from vvnorm.validation import Array
 
 _FAR = math.log(2e10)  # margin at which one class has next to no logistic loss: there is no minimiser
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from vvnorm._internal.deadline import Flag
 from vvnorm._internal.units import unit
-from vvnorm.data import Array
 from vvnorm.losses import label_power
 from vvnorm.network import row_norms
 from vvnorm.solvers.array_kernels import fixed
 from vvnorm.solvers.univariate.fits.knots import MOST_FIRST, KnotFunction, first_knots, where_it_bends
 from vvnorm.solvers.univariate.fits.problem import Found, Problem
+from vvnorm.validation import Array
 
 ROUNDS = 200
 """Largest number of rounds; 4 to 12 are usual, 20 to 60 for losses with corners."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
 from vvnorm.solvers.array_kernels import ZERO, part, plain
+from vvnorm.validation import Array
 
 _ALL_ROWS = 4000  # so many rows at most are all knots to start with, where lam is so small that most will be in the end
 _ALL_USED = 3.0  # times as many knots as rows: then most rows are knots, at fewer a tenth may be

@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, solve_banded
 
 from vvnorm._internal.deadline import Flag
-from vvnorm.data import Array
 from vvnorm.solvers.array_kernels import plain
 from vvnorm.solvers.univariate.fits.knots import EVEN
 from vvnorm.solvers.univariate.fits.newton_dense import LOOSE, WARM_UP, evaluate, gap_of
+from vvnorm.validation import Array
 
 _ROUNDING = 1e-10  # of lam^2: by so much a gradient may have the wrong sign
 _PIVOTS = 400  # most of them; up to 160 were seen from all of 2376 rows, then 1 to 20

@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
 from vvnorm.losses import Loss, solvable
+from vvnorm.validation import Array
 
 
 @dataclass(frozen=True, eq=False)

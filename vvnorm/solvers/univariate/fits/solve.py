@@ -25,7 +25,6 @@ from dataclasses import replace
 import numpy as np
 
 from vvnorm._internal.deadline import Deadline
-from vvnorm.data import Array
 from vvnorm.losses import minus_slopes
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solvers.univariate.fits.any_loss import GeneralRounds
@@ -34,6 +33,7 @@ from vvnorm.solvers.univariate.fits.knot_generation import Advance
 from vvnorm.solvers.univariate.fits.problem import Found, Problem
 from vvnorm.solvers.univariate.fits.squared import SquaredRounds
 from vvnorm.tolerances import GAP
+from vvnorm.validation import Array
 
 __all__ = ["Advance", "Found", "Problem", "critical_lam", "known_critical_lam", "solve", "with_constants"]
 

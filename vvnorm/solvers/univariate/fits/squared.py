@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from vvnorm._internal.threads import usable_threads
 from vvnorm._internal.units import unit
-from vvnorm.data import Array, levels
 from vvnorm.losses import is_rounding
 from vvnorm.solvers.array_kernels import ZERO, fixed, part, plain
 from vvnorm.solvers.univariate.fits import blocks
@@ -19,6 +18,7 @@ from vvnorm.solvers.univariate.fits.knots import MOST_FIRST, KnotFunction, compl
 from vvnorm.solvers.univariate.fits.newton_dense import improve, make_room, most_dense
 from vvnorm.solvers.univariate.fits.problem import Found, Problem
 from vvnorm.tolerances import LABEL_ROUNDING
+from vvnorm.validation import Array, levels
 
 _SLACK = 1.0  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
 _MINOR = 2e-3  # of the largest excess of ||Z||^2 in the last round: rows of less are left for later rounds

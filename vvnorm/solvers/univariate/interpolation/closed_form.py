@@ -16,10 +16,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.data import Array, has_missing, sorted_univariate
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solvers.univariate.interpolation.kernels import exact_jumps, scan, unit_curvatures
 from vvnorm.tolerances import ALIGNMENT_CAP, EPS, HALF_ULP, LABEL_ROUNDING, STRAIGHTENING
+from vvnorm.validation import Array, has_missing, sorted_univariate
 
 _BLOCK = 1 << 15  # entries per block: a few temporaries of this size fit a core's cache
 _LARGEST_SLOPE = 2.0**1000  # beyond it sums of slopes may leave float64
@@ -181,7 +181,7 @@ def connect(X: ArrayLike, Y: ArrayLike) -> ConnectTheDots:
     Raises
     ------
     TypeError, ValueError
-        For data that `vvnorm.data` refuses, fewer than two distinct inputs, missing labels, or slopes beyond float64.
+        For data that `vvnorm.validation` refuses, fewer than two distinct inputs, missing labels, or slopes beyond float64.
     """
     x, labels = sorted_univariate(X, Y)
     if has_missing(labels):

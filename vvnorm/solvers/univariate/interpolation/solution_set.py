@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.univariate.interpolation.closed_form import ConnectTheDots, blocks, curvature_errors
 from vvnorm.tolerances import LABEL_ROUNDING
+from vvnorm.validation import Array
 
 
 def aligned_runs(dots: ConnectTheDots) -> NDArray[np.intp]:

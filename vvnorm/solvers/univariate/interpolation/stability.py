@@ -17,9 +17,9 @@ At a point without curvature eta may be chosen to make the bound least: opposite
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm.data import Array
 from vvnorm.network import row_norms
 from vvnorm.solvers.univariate.interpolation.closed_form import ConnectTheDots
+from vvnorm.validation import Array
 
 
 def distance_bound(dots: ConnectTheDots, t: Array, excess: float) -> Array:

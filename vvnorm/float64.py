@@ -1,0 +1,293 @@
+"""What callers hold as numbers, as float64 arrays that hold the same numbers, or an error that names the one that is lost.
+
+*Masks.* What a mask hides (`numpy.ma`), and pandas' `NA`, is missing: NaN where labels may be missing, else an error.
+
+*Digits.* An integer or a long double that float64 cannot hold is refused: proofs are about the numbers that were given.
+Decimals and fractions are read as the nearest float64, as the same digits in a program are; inputs that differ must not
+become one by that.
+
+*Dates* are refused, whatever holds them: VV norms and lam depend on the unit of the inputs, so the caller chooses it.
+"""
+
+import datetime
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+EXACT = 2**53
+"""Up to here float64 holds every integer."""
+
+_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+_HOW = "numbers in a unit of your choice, such as (t - t[0]) / np.timedelta64(1, 'D')"
+
+
+def as_float64(values: Any, name: str, *, allow_missing: bool = False, distinct: bool = False) -> Array:
+    """Read numbers of any kind and shape; the array itself where it is one of float64 without a mask.
+
+    Parameters
+    ----------
+    values : array-like
+        Real numbers.
+    name : str
+        How errors call the argument.
+    allow_missing : bool
+        Whether masked entries become NaN. NaN, None and pandas' NA are NaN in any case.
+    distinct : bool
+        Whether decimals and fractions that differ must not become the same number.
+
+    Raises
+    ------
+    TypeError
+        If an entry is no real number.
+    ValueError
+        If the array is ragged, masked where nothing may be missing, or holds a number that float64 cannot hold.
+    """
+    if type(values) is np.ndarray and values.dtype == np.float64:
+        return values
+    entries, mask = _mask_apart(values)
+    try:
+        raw = np.asarray(entries)
+        if raw.dtype == np.float64 and not isinstance(values, np.ndarray) and np.any(np.abs(raw) >= EXACT):
+            raw = np.asarray(entries, dtype=object)  # integers among other numbers have been rounded
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array: {error}") from None
+    if mask is None:
+        return _converted(raw, name, distinct)
+    hidden = np.asarray(mask)
+    if not allow_missing:
+        raise ValueError(f"{name} is masked at {_place(np.argwhere(hidden)[0])}; only labels may be missing")
+    raw = raw.copy()
+    raw[hidden] = np.zeros((), raw.dtype)  # whatever is hidden, it is not looked at
+    found = np.array(_converted(raw, name, distinct))
+    found[hidden] = np.nan
+    return found
+
+
+Origin = tuple[int, ...]
+"""Whole numbers that were taken off the columns of inputs."""
+
+
+def shifted_integers(X: Any) -> tuple[Any, Origin | None]:
+    """Take off each column of integers that float64 cannot hold its least one, exactly.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, d)
+        Inputs.
+
+    Returns
+    -------
+    X : array-like
+        Integers, shifted; anything else as it is, and so are integers that are too far apart, which are refused later.
+    origin : tuple of int, or None
+        What was taken off each column; None for nothing.
+    """
+    if isinstance(X, np.ma.MaskedArray) or (isinstance(X, np.ndarray) and X.dtype.kind not in "iuO"):
+        return X, None
+    try:
+        raw = np.asarray(X)
+        if raw.dtype == np.float64 and np.any(np.abs(raw) >= EXACT):
+            raw = np.asarray(X, dtype=object)
+        if raw.dtype.kind not in "iuO" or raw.ndim not in (1, 2) or raw.size == 0 or _is_held(raw):
+            return X, None
+        whole = raw.astype(object)
+        if any(isinstance(entry, bool) or not isinstance(entry, int | np.integer) for entry in whole.flat):
+            return X, None
+        columns = [[int(entry) for entry in column] for column in whole.reshape(len(whole), -1).T]
+        least = tuple(0 if _is_held(np.array(column, dtype=object)) else min(column) for column in columns)
+        pairs = zip(columns, least, strict=True)
+        found = np.array([[entry - low for entry in column] for column, low in pairs], dtype=object).T
+        return as_float64(found.reshape(raw.shape), "X"), least
+    except (TypeError, ValueError):
+        return X, None
+
+
+def _is_held(raw: NDArray[Any]) -> bool:
+    try:
+        as_float64(raw, "X")
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def counted_from(X: Any, origin: Origin | None) -> Any:
+    """Inputs less an origin: integers exactly, other numbers to the rounding of the difference.
+
+    Parameters
+    ----------
+    X : array-like, shape (n,) or (n, d)
+    origin : tuple of d int, or None
+        None changes nothing.
+    """
+    if origin is None:
+        return X
+    raw = np.asarray(without_mask(X, "X"))
+    if raw.ndim not in (1, 2) or (raw.shape[1] if raw.ndim == 2 else 1) != len(origin):
+        return X  # refused by whoever takes it
+    if raw.dtype == np.float64 and not isinstance(X, np.ndarray):
+        raw = np.asarray(X, dtype=object)  # integers among other numbers
+    if raw.dtype.kind == "f":
+        high = np.array([float(one) for one in origin])
+        low = np.array([float(one - int(top)) for one, top in zip(origin, high, strict=True)])
+        return (raw.reshape(len(raw), -1).astype(np.float64) - high) - low
+    columns = raw.reshape(len(raw), -1).astype(object)
+    return np.array([[_less(entry, one) for entry, one in zip(row, origin, strict=True)] for row in columns], dtype=object)
+
+
+def _less(entry: Any, one: int) -> Any:
+    return int(entry) - one if isinstance(entry, int | np.integer) else entry - one
+
+
+def check_held(values: Any, name: str) -> Any:
+    """The values as they are, for a library that would drop masks, round integers and count the days of dates.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For these; whatever else may be wrong is left to the library.
+    """
+    try:
+        as_float64(values, name)
+    except TypeError:
+        raw = np.asarray(values)
+        if raw.dtype.kind in "mM" or (raw.dtype.kind == "O" and any(isinstance(entry, _DATES) for entry in raw.flat)):
+            raise
+    return values
+
+
+def without_mask(values: Any, name: str, *, allow_missing: bool = False) -> Any:
+    """What is masked as NaN, or refused; anything without a masked entry as it is."""
+    return values if _mask_apart(values)[1] is None else as_float64(values, name, allow_missing=allow_missing)
+
+
+def _mask_apart(values: Any) -> tuple[Any, Any]:
+    """The entries, and where they are masked; None if nowhere."""
+    if isinstance(values, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(values)
+        return np.ma.getdata(values), mask if mask.any() else None
+    if isinstance(values, list | tuple) and _holds_masked(values):
+        entries, masks = _taken_apart(values)
+        return entries, masks if np.any(np.asarray(masks)) else None
+    return values, None
+
+
+def _holds_masked(values: list[Any] | tuple[Any, ...]) -> bool:
+    return any(
+        isinstance(entry, np.ma.MaskedArray) or (isinstance(entry, list | tuple) and _holds_masked(entry))
+        for entry in values
+    )
+
+
+def _taken_apart(values: Any) -> tuple[Any, Any]:
+    """Lists of the entries, and of whether they are masked."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.getdata(values).tolist(), np.ma.getmaskarray(values).tolist()
+    if isinstance(values, np.ndarray):
+        return values.tolist(), np.zeros(values.shape, dtype=bool).tolist()
+    if isinstance(values, list | tuple):
+        pairs = [_taken_apart(entry) for entry in values]
+        return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return values, False
+
+
+def _converted(raw: NDArray[Any], name: str, distinct: bool) -> Array:
+    if raw.dtype.kind == "O":
+        return _from_objects(raw, name, distinct)
+    if raw.dtype.kind in "mM":
+        raise TypeError(f"{name} must hold real numbers, got dates of dtype {raw.dtype}; convert them to {_HOW}")
+    if raw.dtype.kind not in "fiub":
+        example = raw.flat[0] if raw.size else ""
+        raise TypeError(f"{name} must hold real numbers, got dtype {raw.dtype} (first entry {example!r})")
+    if raw.dtype == np.float64:
+        return raw
+    with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf, which is named by whoever refuses it
+        found = raw.astype(np.float64)
+    lost = _lost(raw, found)
+    if lost is not None and lost.any():
+        place = np.argwhere(lost)[0]
+        raise _too_long(raw[tuple(place)], found[tuple(place)], name, place)
+    return found
+
+
+def _lost(raw: NDArray[Any], found: Array) -> NDArray[np.bool_] | None:
+    """Where float64 does not hold what was given; None where it holds every number of the kind."""
+    if raw.dtype.kind == "f" and raw.dtype.itemsize > 8:
+        lost: NDArray[np.bool_] = np.isfinite(found) & (found != raw)
+        return lost
+    if raw.dtype.kind in "iu" and raw.dtype.itemsize == 8:
+        # The smallest integer's absolute value, 2^63, is right when it is read without a sign.
+        entries = np.atleast_1d(raw.astype(raw.dtype.newbyteorder("=")))  # NumPy warns where a single number wraps round
+        size = np.abs(entries).view(np.uint64) if raw.dtype.kind == "i" else entries
+        lowest = size & (~size + np.uint64(1))  # the lowest bit that is set
+        return (size // np.maximum(lowest, 1) > EXACT).reshape(raw.shape)  # of more than 53 digits
+    return None
+
+
+def _from_objects(raw: NDArray[Any], name: str, distinct: bool) -> Array:
+    """Read entries one by one: integers exactly, missing ones as NaN."""
+    nothing = (None, np.ma.masked, getattr(sys.modules.get("pandas"), "NA", None))
+    found = np.empty(raw.shape)
+    rounded = False
+    for place, entry in np.ndenumerate(raw):
+        if any(entry is none for none in nothing):
+            found[place] = np.nan
+            continue
+        found[place] = value = _number(entry, name, place)
+        rounded = rounded or (np.isfinite(value) and bool(entry != value))
+    if distinct and rounded:
+        _refuse_merged(raw, found, name)
+    return found
+
+
+def _number(entry: Any, name: str, place: tuple[int, ...]) -> float:
+    if isinstance(entry, _DATES):
+        raise TypeError(f"{name} must hold real numbers, got {entry!r}; convert dates to {_HOW}")
+    if isinstance(entry, str | bytes | complex | np.complexfloating):  # which float() or NumPy would read
+        raise TypeError(f"{name} must hold real numbers, got {entry!r}")
+    try:
+        value = float(entry)
+    except OverflowError:
+        raise _too_long(entry, np.inf, name, place) from None
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must hold real numbers, got {entry!r}") from None
+    whole = isinstance(entry, int | np.integer)
+    if (whole and int(entry) != value) or (isinstance(entry, np.longdouble) and np.isfinite(value) and entry != value):
+        raise _too_long(entry, value, name, place)
+    return value
+
+
+def _refuse_merged(raw: NDArray[Any], found: Array, name: str) -> None:
+    """Refuse two entries of one column that differ and are the same float64."""
+    seen: dict[tuple[Any, ...], Any] = {}
+    for place, entry in np.ndenumerate(raw):
+        column = place[1:]
+        other = seen.setdefault((*column, found[place]), entry)
+        if other is not entry and other != entry and np.isfinite(found[place]):
+            raise ValueError(
+                f"{name} holds {other!s} and {entry!s}, which differ but are one number in float64, "
+                f"{float(found[place])!r}; subtract an offset first"
+            )
+
+
+def _too_long(entry: Any, nearest: float, name: str, place: Any) -> ValueError:
+    """What to say of a number that float64 cannot hold."""
+    text = f"{int(entry)}" if isinstance(entry, int | np.integer) else f"{entry!s}"
+    text = text if len(text) <= 40 else f"{text[:20]}... ({len(text)} characters)"
+    near = f"{int(nearest)}" if np.isfinite(nearest) and isinstance(entry, int | np.integer) else f"{float(nearest)!r}"
+    return ValueError(
+        f"{name} holds {text} at {_place(place)}, which float64 cannot hold (nearest: {near}); subtract an offset from "
+        "the column before it is converted, or round it"
+    )
+
+
+def _place(place: Any) -> str:
+    """Words for the index of an entry; a single column is column 0."""
+    index = [int(i) for i in place]
+    if len(index) > 2:
+        return f"index {tuple(index)}"
+    row, column = [*index, 0, 0][:2] if index else (0, 0)
+    return f"row {row}, column {column}"
