@@ -1,0 +1,8 @@
+"""The command line: one module per command, what they share in `options`, `inputs`, `output`, `jobs` and `exit_codes`.
+
+Heavy libraries load inside the commands that need them, so that `vvnorm --help` is quick.
+"""
+
+from vvnorm.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,130 @@
+"""`vvnorm certify`: judge a saved network, or check a saved certificate."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vvnorm.cli.inputs import check_outputs, lams_from_ratios, load_data, losses_of
+from vvnorm.cli.options import (
+    AuxOption,
+    BiasOption,
+    DataArgument,
+    DecimalOption,
+    EncodingOption,
+    HeaderOption,
+    JsonOption,
+    LimitOption,
+    LossOption,
+    RepeatsOption,
+    RepeatsPolicy,
+    SaveOption,
+    SeedOption,
+    SepOption,
+    SigmaOption,
+    SkipOption,
+    TolOption,
+    XOption,
+    YOption,
+)
+from vvnorm.cli.output import Progress, conclude, say, say_labels
+from vvnorm.csv_files import CsvFormat
+
+if TYPE_CHECKING:
+    from vvnorm.datasets import Dataset
+    from vvnorm.network import ReLUNetwork
+    from vvnorm.verifier.check import Certificate
+    from vvnorm.verifier.line_fit import FitCertificate
+
+
+def certify(
+    network: Annotated[Path, typer.Argument(metavar="NET.npz", help="A saved network.", show_default=False)],
+    data: DataArgument,
+    x: XOption = None,
+    y: YOption = None,
+    sep: SepOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    header: HeaderOption = True,
+    lam: Annotated[
+        float | None,
+        typer.Option(help="Judge as a fit with this weight of the VV norm, not as an interpolant.", show_default=False),
+    ] = None,
+    relative: Annotated[bool, typer.Option("--relative", help="--lam is in units of lam_max.")] = False,
+    loss: LossOption = None,
+    skip: SkipOption = True,
+    penalise_bias: BiasOption = False,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", help="Check this saved certificate.", show_default=False)
+    ] = None,
+    save_certificate: SaveOption = None,
+    aux: AuxOption = 0,
+    sigma: SigmaOption = 1.0,
+    seed: SeedOption = 0,
+    repeats: RepeatsOption = RepeatsPolicy.error,
+    tol: TolOption = 1e-6,
+    time_limit: LimitOption = None,
+    json: JsonOption = None,
+) -> int:
+    """Say how close a saved network is to the interpolant of least VV norm or to the best fit, or check such a proof."""
+    from vvnorm._internal.files import write_json
+    from vvnorm._internal.words import name_of
+    from vvnorm.network import ReLUNetwork
+    from vvnorm.verifier.check import about
+    from vvnorm.verifier.line_fit import FitCertificate
+    from vvnorm.verifier.serialization import load_certificate
+
+    check_outputs(json, certificate=save_certificate)
+    if not 0 < tol < 1:
+        raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
+    if certificate and (lam is not None or loss or penalise_bias or not skip or save_certificate or time_limit):
+        raise ValueError("--certificate says itself what is proved; it goes with none of the options that make another")
+    if lam is None and (loss or relative):
+        option = "--loss" if loss else "--relative"
+        raise ValueError(f"{option} needs --lam; without it the network is judged as an interpolant")
+    found = load_certificate(certificate) if certificate else None
+    saved = ReLUNetwork.load(network)
+    fit = lam is not None or isinstance(found, FitCertificate)
+    dataset = load_data(data, x, y, CsvFormat(sep, decimal, encoding, header), aux, sigma, seed, repeats, loss, fit=fit)
+    if found is None:
+        losses = losses_of(loss, dataset.y_names)
+        if lam is not None and relative:
+            convention = {"skip": skip, "penalise_bias": penalise_bias}
+            (lam,) = lams_from_ratios([lam], dataset, losses, convention | {"time_limit": time_limit})
+        found = _judge(saved, dataset, lam, losses, skip, penalise_bias, time_limit)
+    numbers = found.numbers()
+    say_labels(dataset)
+    for name, value in numbers.items():
+        say(f"{name_of(name):>18}  {f'{value:.10g}' if isinstance(value, float) else value}")
+    for note in about(found.subspace):
+        say(f"{'note':>18}  {note}")
+    complaints = found.complaints(saved, dataset.X, dataset.Y, tol=tol)
+    if save_certificate:
+        found.save(save_certificate)
+    if json:
+        write_json(json, {**numbers, "neurons": saved.n_neurons, "complaints": complaints})
+    return conclude(complaints)
+
+
+def _judge(
+    network: "ReLUNetwork",
+    dataset: "Dataset",
+    lam: float | None,
+    losses: list[str],
+    skip: bool,
+    penalise_bias: bool,
+    time_limit: float | None,
+) -> "Certificate | FitCertificate":
+    """Certify a network as a fit, or where lam is None as an interpolant, against the global optimum."""
+    from vvnorm.verifier.check import certify as judge
+
+    options: dict[str, Any] = {"skip": skip, "penalise_bias": penalise_bias, "time_limit": time_limit}
+    if lam is not None:
+        if not lam > 0:
+            raise ValueError(f"--lam must be positive, got {lam!r}; without it the network is judged as an interpolant")
+        options |= {"lam": lam, "loss": losses}
+    with Progress() as progress:
+        certificate: Certificate | FitCertificate = judge(
+            network, dataset.X, dataset.Y, advance=progress.rounds("solving"), **options
+        )
+    return certificate

@@ -1,0 +1,32 @@
+"""`vvnorm claims`: list claims, or show one."""
+
+from typing import Annotated
+
+import typer
+
+from vvnorm.cli.exit_codes import OK, USAGE
+from vvnorm.cli.jobs import load_usable
+from vvnorm.cli.output import Table, say
+
+
+def list_claims(
+    show: Annotated[str | None, typer.Option("--show", metavar="CLAIM", help="Show one claim in full.")] = None,
+) -> int:
+    """List the claims, or show one."""
+    from vvnorm.claims import claim_names, load_claim
+
+    if show is None:
+        table = Table("claim", "statement", "source")
+        chosen, unusable = load_usable(load_claim, claim_names())
+        for claim in chosen:
+            table.row(claim.id, claim.statement, claim.source)
+        table.show()
+        return USAGE if unusable else OK
+    claim = load_claim(show)
+    low, high = claim.claimed
+    say(f"{claim.id} ({claim.kind}): {claim.statement}\nsource: {claim.source}")
+    say(f"tested: {claim.quantity}, claimed to lie in [{low:.6g}, {high:.6g}]")
+    for name in claim.hypotheses:
+        verdict, why = claim.on_violation[name]
+        say(f"hypothesis {name}; without it: {verdict}, {why}")
+    return OK

@@ -1,0 +1,51 @@
+"""`vvnorm figures`: compute, verify and draw."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vvnorm.cli.exit_codes import INTERRUPTED, NOT_CERTIFIED, worst_exit_code
+from vvnorm.cli.jobs import execution, load_usable
+from vvnorm.cli.options import JobsOption, SeedOption
+from vvnorm.cli.output import Progress, say
+
+if TYPE_CHECKING:
+    from vvnorm.verification import Drawn
+
+
+def figures(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Figures; all by default.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller computations.")] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for PDF and PNG.")] = Path("figures_out"),
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+) -> int:
+    """Compute, verify and draw the figures."""
+    from contextlib import ExitStack
+
+    from vvnorm.plotting import figure_names, load_figure
+    from vvnorm.verification import draw_figures
+
+    scripts, unusable = load_usable(load_figure, names or figure_names())
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot make the folder {str(out)!r}: {error.strerror}") from None
+
+    def show(drawn: "Drawn") -> None:
+        if drawn.complaints:
+            say("\n".join(f"{drawn.figure} is not drawn: {complaint}" for complaint in drawn.complaints))
+        else:
+            say(f"{drawn.figure}: {drawn.said}; {out / drawn.figure}.pdf and .png")
+
+    with ExitStack() as stack:
+        where = execution(stack, len(scripts), jobs, None)
+        progress = stack.enter_context(Progress()).counted("figures")
+        try:
+            found = draw_figures(scripts, out, seed=seed, quick=quick, progress=progress, ended=show, **where)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+    if any(drawn.complaints for drawn in found):
+        return NOT_CERTIFIED
+    return worst_exit_code({drawn.counts_as for drawn in found}, unusable)

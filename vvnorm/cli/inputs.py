@@ -1,0 +1,115 @@
+"""What commands are given: data, losses, lam, and files to write."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vvnorm.cli.options import RepeatsPolicy
+from vvnorm.csv_files import CsvFormat
+
+if TYPE_CHECKING:
+    from vvnorm.datasets import Dataset
+
+
+def load_data(
+    data: str,
+    x: list[str] | None,
+    y: list[str] | None,
+    csv: CsvFormat,
+    aux: int,
+    sigma: float,
+    seed: int,
+    repeats: RepeatsPolicy,
+    loss: list[str] | None = None,
+    *,
+    fit: bool = False,
+) -> "Dataset":
+    """Load a file or built-in data, merge repeated inputs, append auxiliary outputs.
+
+    A fit takes different labels at one input as they are, and so do solvers for several inputs, or they say why not;
+    repeats are then merged only if a policy asks for it.
+    """
+    from vvnorm.csv_files import column_names, read_table
+    from vvnorm.datasets import builtin_dataset, gaussian_auxiliary, load_dataset, table_dataset
+
+    if data.startswith("builtin:"):
+        if x or y:
+            raise ValueError("--x and --y belong to files; built-in data have their columns")
+        refuse_csv_options(csv)
+        dataset = builtin_dataset(data.removeprefix("builtin:"))
+    elif not x or not y:
+        raise ValueError(f"{'--x' if not x else '--y'} must name the column(s) of {data!r} to use")
+    elif Path(data).suffix == ".npz":
+        dataset = load_dataset(data, x, y, **asdict(csv))
+    else:
+        table = read_table(Path(data), csv)
+        dataset = table_dataset(table, x, y, [name for name in column_names(y, table.names) if _has_classes(name, loss)])
+    if repeats is not RepeatsPolicy.error or (dataset.X.shape[1] == 1 and not fit):
+        dataset = dataset.merged(repeats.value)
+    return dataset.with_auxiliary(gaussian_auxiliary(dataset.Y, aux, sigma, seed)) if aux else dataset
+
+
+def refuse_csv_options(csv: CsvFormat) -> None:
+    """Refuse options of CSV files where data are built in."""
+    if csv != CsvFormat():
+        raise ValueError("--sep, --decimal, --encoding and --no-header belong to CSV files, not to built-in data")
+
+
+def _has_classes(name: str, options: list[str] | None) -> bool:
+    """Whether the loss that `--loss` names for an output is one of classes."""
+    own = {column: loss for column, _, loss in (option.rpartition("=") for option in options or [])}
+    return own.get(name, own.get("", "")).strip() in ("logistic", "hinge")
+
+
+def losses_of(options: list[str] | None, y_names: tuple[str, ...]) -> list[str]:
+    """Read `NAME` (all outputs) and `COL=NAME` (one) into one loss per output; squared where nothing is said."""
+    common: str | None = None
+    own: dict[str, str] = {}
+    for option in options or []:
+        column, equals, name = option.rpartition("=")
+        if not equals and common is not None:
+            raise ValueError(f"--loss names {common!r} and {name!r} for all outputs; say COL=NAME for single ones")
+        if equals and column not in y_names:
+            raise ValueError(f"--loss {option!r}: there is no output {column!r}; there are: {', '.join(y_names)}")
+        if column in own:
+            raise ValueError(f"--loss names output {column!r} twice")
+        if equals:
+            own[column] = name
+        else:
+            common = name
+    return [own.get(name, common or "squared") for name in y_names]
+
+
+def lams_from_ratios(ratios: list[float], dataset: "Dataset", losses: list[str], options: dict[str, Any]) -> list[float]:
+    """Turn ratios lam / lam_max into lam."""
+    from vvnorm.fitting import lambda_max
+
+    convention = {name: options[name] for name in ("skip", "penalise_bias")}
+    largest = lambda_max(dataset.X, dataset.Y, loss=losses, time_limit=options.get("time_limit"), **convention)
+    if not largest > 0:
+        best = "a line" if options["skip"] and dataset.X.shape[1] == 1 else "an affine function"
+        raise ValueError(
+            f"lam_max is 0: {best} fits these data best whatever lam is; solve --lam, without --relative, finds it"
+        )
+    return [ratio * largest for ratio in ratios]
+
+
+def check_outputs(
+    json: Path | None, out: Path | None = None, plot: Path | None = None, certificate: Path | None = None
+) -> None:  # fmt: skip
+    """Refuse unusable output names before any work is done."""
+    from vvnorm.plotting import check_plot_path
+
+    for option, path in (("--out", out), ("--save-certificate", certificate)):
+        if path and path.suffix != ".npz":
+            raise ValueError(f"{option} must end in .npz, got {str(path)!r}")
+    if plot:
+        check_plot_path(plot)
+    for path in (json, out, plot, certificate):
+        if path and not path.absolute().parent.is_dir():
+            raise ValueError(f"cannot write {str(path)!r}: the folder does not exist")
+        if path and path.is_dir():
+            raise ValueError(f"cannot write {str(path)!r}: it is a folder")
+        if path and not os.access(path.absolute().parent, os.W_OK) and not path.exists():
+            raise ValueError(f"cannot write {str(path)!r}: the folder cannot be written to")

@@ -1,0 +1,157 @@
+"""What commands print: lines, tables, progress."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from vvnorm.cli.exit_codes import NOT_CERTIFIED, OK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vvnorm.datasets import Dataset
+    from vvnorm.studies.execute import Tally
+
+
+def say(text: str) -> None:
+    """Print a line to standard output."""
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        # Whoever read the output has left; files and exit code still count.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def conclude(complaints: list[str]) -> int:
+    """Print the verdict of the verifier and return the exit code."""
+    for complaint in complaints:
+        say(f"not certified: {complaint}")
+    if not complaints:
+        say("certified: an independent verifier accepts the proof")
+    return NOT_CERTIFIED if complaints else OK
+
+
+def say_labels(dataset: "Dataset") -> None:
+    """Say how classes were read."""
+    for note in dataset.notes:
+        say(f"{'labels':>18}  {note}")
+
+
+class Table:
+    """A table on standard output: drawn for a terminal, tab-separated for a pipe.
+
+    With the first cells of all its rows beforehand, `show_now`, it knows how wide these get, and shows each row at once.
+    """
+
+    def __init__(self, *columns: str, show_now: "Sequence[tuple[str, ...]] | None" = None) -> None:
+        self.columns, self.rows = columns, []  # type: tuple[str, ...], list[tuple[str, ...]]
+        self._widths = None
+        if show_now is not None:
+            known = [max(map(len, cells)) for cells in zip(columns, *show_now, strict=False)]
+            self._widths = known + [max(len(name), len("NOT_SUPPORTED")) for name in columns[len(known) :]]
+            self._show(columns)
+
+    def row(self, *cells: str) -> None:
+        """Add a row."""
+        self.rows.append(cells)
+        if self._widths is not None:
+            self._show(cells)
+
+    def _show(self, cells: "Sequence[str]") -> None:
+        padded = (cell.ljust(width) for cell, width in zip(cells, self._widths or (), strict=True))
+        say("  ".join(padded).rstrip() if sys.stdout.isatty() else "\t".join(cells))
+
+    def show(self) -> None:
+        """Print the table, unless its rows are shown one by one."""
+        if not sys.stdout.isatty():
+            for row in (self.columns, *self.rows):
+                say("\t".join(row))
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*self.columns)
+        for row in self.rows:
+            table.add_row(*row)
+        Console(markup=False, emoji=False, highlight=False).print(table)
+
+
+class Progress:
+    """A progress bar on standard error, shown on terminals only."""
+
+    def __enter__(self) -> "Progress":
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        console = Console(stderr=True)
+        # What is printed meanwhile goes above the bar, unless it goes elsewhere.
+        self._bar = Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal, redirect_stdout=sys.stdout.isatty()
+        )
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def task(self, name: str, total: int) -> Any:
+        """Begin a task; return what is called, with a label, at each step."""
+        number = self._bar.add_task(name, total=total)
+        return lambda label: self._bar.advance(number)
+
+    def counted(self, name: str) -> "Callable[[Tally], None]":
+        """Begin jobs that take unequally long; return what is called with how far they are."""
+        number = self._bar.add_task(name, total=None)
+        return lambda tally: self._bar.update(number, completed=tally.done + tally.failed, total=tally.total)
+
+    def rounds(self, name: str) -> Any:
+        """Begin a task of unknown length; return what is called after each round with its number and the bounds."""
+        number = self._bar.add_task(name, total=None, visible=False)
+
+        def advance(_: int, upper: float, lower: float) -> None:
+            # Weighted problems are solved one after another, each with rounds of its own: they are counted on.
+            gap = (upper - lower) / upper if upper > 0 else 0.0
+            self._bar.update(number, advance=1, visible=True, description=f"{name}, gap {gap:.1e}")
+
+        return advance
+
+    def study(self, name: str) -> "Callable[[Tally], None]":
+        """Begin a study; return what is called with how far it is."""
+        number = self._bar.add_task(name, total=None)
+
+        def advance(tally: "Tally") -> None:
+            left = f", {tally.rate:.2g} runs/s, {duration(tally.left)} left" if tally.rate > 0 else ""
+            failed = f", {tally.failed} failed" if tally.failed else ""
+            over = tally.done + tally.failed
+            self._bar.update(number, completed=over, total=tally.total, description=f"{name}{failed}{left}")
+
+        return advance
+
+
+def file_size(path: Path) -> str:
+    """How long a file is, in the unit in which it is read most easily."""
+    count = path.stat().st_size
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit in which it is read most easily."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.2g} s"
+
+
+def with_interval(row: dict[str, Any], value: str, low: str, high: str) -> tuple[str, str]:
+    """Return a number of a row and the interval around it, as text."""
+    ends = [number(row[end], ".3g") for end in (low, high)]
+    return number(row[value], ".4g"), f"[{ends[0]}, {ends[1]}]" if all(ends) else ""
+
+
+def number(value: float, form: str) -> str:
+    """A number as text; empty for one that is not defined."""
+    return "" if value != value else format(value, form)

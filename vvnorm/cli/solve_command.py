@@ -1,0 +1,164 @@
+"""`vvnorm solve`: the interpolant of least VV norm, or the best fit."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vvnorm.cli.inputs import check_outputs, lams_from_ratios, load_data, losses_of
+from vvnorm.cli.options import (
+    AuxiliaryName,
+    AuxOption,
+    BiasOption,
+    DataArgument,
+    DecimalOption,
+    EncodingOption,
+    HeaderOption,
+    JsonOption,
+    LimitOption,
+    LossOption,
+    OutOption,
+    PlotOption,
+    RepeatsOption,
+    RepeatsPolicy,
+    SaveOption,
+    SeedOption,
+    SepOption,
+    SigmaOption,
+    SkipOption,
+    TolOption,
+    XOption,
+    YOption,
+)
+from vvnorm.cli.output import Progress, conclude, say, say_labels
+from vvnorm.csv_files import CsvFormat
+
+if TYPE_CHECKING:
+    from vvnorm.datasets import Dataset
+    from vvnorm.solution import Solution
+
+
+def solve(
+    data: DataArgument,
+    x: XOption = None,
+    y: YOption = None,
+    sep: SepOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    header: HeaderOption = True,
+    lam: Annotated[
+        float | None,
+        typer.Option(help="Fit with a loss plus this times the VV norm; by default interpolate.", show_default=False),
+    ] = None,
+    relative: Annotated[bool, typer.Option("--relative", help="--lam is in units of lam_max.")] = False,
+    loss: LossOption = None,
+    skip: SkipOption = True,
+    penalise_bias: BiasOption = False,
+    aux: AuxOption = 0,
+    sigma: SigmaOption = 1.0,
+    auxiliary: Annotated[
+        AuxiliaryName | None,
+        typer.Option(help="Interpolate as with infinitely many auxiliary outputs.", show_default=False),
+    ] = None,
+    sparse: Annotated[bool, typer.Option("--sparse", help="Among equally good networks, take one of few neurons.")] = False,
+    time_limit: LimitOption = None,
+    seed: SeedOption = 0,
+    repeats: RepeatsOption = RepeatsPolicy.error,
+    tol: TolOption = 1e-6,
+    out: OutOption = None,
+    plot: PlotOption = None,
+    json: JsonOption = None,
+    save_certificate: SaveOption = None,
+) -> int:
+    """Find the interpolant of least VV norm, or with --lam the best fit, with a proof."""
+    from vvnorm._internal.files import write_json
+    from vvnorm.verifier.neuron_bound import additions_in, within_additions
+
+    check_outputs(json, out, plot, save_certificate)
+    _check_combination(lam, loss, relative, auxiliary, sparse, save_certificate)
+    csv = CsvFormat(sep, decimal, encoding, header)
+    dataset = load_data(data, x, y, csv, aux, sigma, seed, repeats, loss, fit=lam is not None)
+    if plot:
+        from vvnorm.plotting import refuse_undrawable
+
+        refuse_undrawable(dataset.X.shape[1], lam is not None)
+    options: dict[str, Any] = {
+        "skip": skip,
+        "penalise_bias": penalise_bias,
+        "tol": tol,
+        "time_limit": time_limit,
+        "seed": seed,
+    }
+    if lam is None:
+        solution = _interpolated(dataset, auxiliary, sparse, options)
+    else:
+        solution = _fitted(dataset, lam, relative, losses_of(loss, dataset.y_names), sparse, options)
+    with within_additions(additions_in(time_limit)):
+        complaints = solution.verify()
+    say_labels(dataset)
+    for name, text in solution.summary_lines(dataset.y_names):
+        say(f"{name:>18}  {text}")
+    if save_certificate:
+        solution.certificate.save(save_certificate)
+    if out:
+        solution.network.save(out)
+    if plot:
+        from vvnorm.plotting import draw
+
+        draw(solution, dataset.x_names, dataset.y_names, plot)
+    if json:
+        extra = {"source": dataset.source, "y_names": dataset.y_names, "labels": dataset.notes, "complaints": complaints}
+        write_json(json, solution.record() | extra)
+    return conclude(complaints)
+
+
+def _check_combination(
+    lam: float | None,
+    loss: list[str] | None,
+    relative: bool,
+    auxiliary: AuxiliaryName | None,
+    sparse: bool,
+    save_certificate: Path | None,
+) -> None:
+    """Refuse options of `solve` that do not go together."""
+    if lam is None and (loss or relative):
+        raise ValueError(f"{'--loss' if loss else '--relative'} needs --lam; without it the labels are interpolated")
+    if auxiliary and lam is not None:
+        raise ValueError("--auxiliary is for interpolation; it does not go with --lam")
+    if auxiliary and (sparse or save_certificate):
+        option = "--sparse" if sparse else "--save-certificate"
+        raise ValueError(f"{option} does not go with --auxiliary, whose proof is about infinitely many outputs")
+
+
+def _interpolated(
+    dataset: "Dataset", auxiliary: AuxiliaryName | None, sparse: bool, options: dict[str, Any]
+) -> "Solution":  # fmt: skip
+    from dataclasses import replace
+
+    from vvnorm.solution import Interpolant, interpolate
+    from vvnorm.verifier.check import certify as judge
+
+    with Progress() as progress:
+        limit = None if auxiliary is None else auxiliary.value
+        advance = progress.rounds("interpolating")
+        solution: Any = interpolate(dataset.X, dataset.Y, auxiliary=limit, advance=advance, **options)
+        if sparse and isinstance(solution, Interpolant):
+            network = solution.sparsest()
+            certificate = judge(network, solution.X, solution.Y, dual=solution.certificate.dual, skip=options["skip"])
+            return replace(solution, network=network, certificate=certificate)
+        return solution.sparse() if sparse else solution
+
+
+def _fitted(
+    dataset: "Dataset", lam: float, relative: bool, losses: list[str], sparse: bool, options: dict[str, Any]
+) -> "Solution":  # fmt: skip
+    from vvnorm.fitting import Fit, fit
+
+    if sparse and dataset.X.shape[1] == 1 and not options["penalise_bias"]:
+        raise ValueError("--sparse goes with interpolation, or with several inputs; fits of one have few neurons already")
+    if relative:
+        (lam,) = lams_from_ratios([lam], dataset, losses, options)
+    with Progress() as progress:
+        solution: Any = fit(dataset.X, dataset.Y, lam, loss=losses, advance=progress.rounds("fitting"), **options)
+        assert not (sparse and isinstance(solution, Fit))
+        return solution.sparse() if sparse else solution

@@ -1,0 +1,271 @@
+"""`vvnorm tasks`: one network for several tasks, under several weightings."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vvnorm.cli.exit_codes import INCONCLUSIVE, OK
+from vvnorm.cli.inputs import check_outputs, refuse_csv_options
+from vvnorm.cli.options import DecimalOption, EncodingOption, HeaderOption, JsonOption, PlotOption, SeedOption, SepOption
+from vvnorm.cli.output import Progress, Table, number, say, with_interval
+from vvnorm.csv_files import CsvFormat
+
+if TYPE_CHECKING:
+    from vvnorm.multitask.task_data import TaskData
+    from vvnorm.training.comparison import Comparison
+
+
+_STUDY = "builtin:all"
+_ARRANGED = {"joint": "joint", "separate_width": "separate, same width", "separate_cost": "separate, same cost"}
+
+
+def tasks(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="CSV file, or builtin:breast_cancer, :digits_overlaid, :digits_multilabel or :linnerud; builtin:all is "
+            "the study of all four, with settings of its own.",
+            show_default=False,
+        ),
+    ],
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=LOSS[:PARAM][:COL[=VALUE]]",
+            help="squared:COL, huber:DELTA:COL, logistic:COL[=POSITIVE], hinge:COL, softmax:COL, one-class:NU:COL "
+            "(scores), one-class:NU:COL=NORMAL or one-class:NU (all rows are normal); repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    x: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--x",
+            metavar="COL[,COL]",
+            help="Inputs, repeatable; by default all columns no task names.",
+            show_default=False,
+        ),
+    ] = None,
+    sep: SepOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    header: HeaderOption = True,
+    weighting: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of the losses: equal, grid, learned, uncertainty, alternating, gradnorm, mgda, mgda_ub, upgrad, or one "
+            "number per task, as 1,2,0.5; repeatable.",
+            show_default="equal, uncertainty, mgda_ub",
+        ),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Splits and starts.", show_default="5, quick 3")] = None,
+    width: Annotated[
+        int | None, typer.Option(min=1, help="Neurons of the joint network.", show_default="64, quick 32")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of training.", show_default="1000, quick 150")] = None,
+    lam: Annotated[float, typer.Option(help="Weight of the VV norm against mean losses.")] = 1e-3,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples per step; all by default.", show_default=False)
+    ] = None,
+    standardise: Annotated[bool, typer.Option(help="Whether inputs are standardised, by the training rows.")] = True,
+    seed: SeedOption = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds and steps, a smaller network.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR|NET.npz", help="Save the best joint network of each weighting; a file for one.", show_default=False
+        ),
+    ] = None,
+    plot: PlotOption = None,
+    json: JsonOption = None,
+    table: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write the lines of builtin:all.", show_default=False)
+    ] = None,
+) -> int:
+    """Train one network on several tasks under several weightings, and separate ones, and test them all."""
+    from vvnorm._internal.files import write_json
+
+    if data == _STUDY:
+        options = {"--task": task, "--x": x, "--weighting": weighting, "--seeds": seeds, "--width": width, "--steps": steps}
+        return _task_study(
+            quick, seed, table, options | {"--batch-size": batch_size, "--out": out, "--plot": plot, "--json": json}
+        )
+    if table:
+        raise ValueError(f"--csv is for the study {_STUDY}; of one data set --json has all numbers")
+    check_outputs(json, out if out and out.suffix == ".npz" else None, plot)
+    chosen = [_weighting(text) for text in weighting or ("equal", "uncertainty", "mgda_ub")]
+    if repeated := [name for name in chosen if chosen.count(name) > 1]:
+        raise ValueError(f"--weighting names {repeated[0]} twice")
+    _check_folder(out, len(chosen))
+    found = _task_data(data, task, x, CsvFormat(sep, decimal, encoding, header), seed)
+    usual = {"seeds": 3, "width": 32, "steps": 150} if quick else {"seeds": 5, "width": 64, "steps": 1000}
+    asked = {"seeds": seeds, "width": width, "steps": steps}
+    settings: dict[str, Any] = usual | {name: value for name, value in asked.items() if value is not None}
+
+    from vvnorm.training.comparison import compare
+
+    numbers = range(seed, seed + settings.pop("seeds"))
+    with Progress() as progress:
+        comparison = compare(
+            found,
+            weightings=chosen,
+            seeds=numbers,
+            lam=lam,
+            batch_size=batch_size,
+            standardise=standardise,
+            advance=progress.task("training", len(chosen) + 2 * len(found.tasks)),
+            **settings,
+        )
+    _show_comparison(comparison)
+    for note in comparison.notes:
+        say(f"note: {note}")
+    saved = _save_joint(comparison, out) if out else {}
+    if plot:
+        from vvnorm.plotting import plot_comparison
+
+        plot_comparison(comparison, plot)
+    if json:
+        record = {"source": found.source, "notes": found.notes, "inputs": found.x_names, "saved": saved}
+        numbers_found = {"rows": comparison.rows, "summary": comparison.summary(), "histories": comparison.histories}
+        write_json(json, record | {"settings": comparison.settings, "training_notes": comparison.notes} | numbers_found)
+    return INCONCLUSIVE if comparison.notes else OK
+
+
+def _task_study(quick: bool, seed: int, table: Path | None, options: dict[str, Any]) -> int:
+    """Do the study of several tasks on all built-in data; its table is written anew as each data set is done."""
+    from vvnorm.studies.store import code_version
+    from vvnorm.studies.summary import write_lines
+    from vvnorm.training.task_study import DATA, run_study
+
+    check_outputs(table)
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"{name} does not go with {_STUDY}, whose settings are stated beforehand")
+    done: list[dict[str, Any]] = []
+    with Progress() as progress:
+        step = progress.task("data sets", len(DATA))
+
+        def advance(name: str, lines: list[dict[str, Any]]) -> None:
+            done.extend(lines)
+            if table:
+                write_lines(table, done, code=code_version())
+            step(name)
+
+        lines = run_study(quick, seed=seed, advance=advance)
+    shown = Table("data", "networks", "weighting", "task", "metric", "value", "gain", "interval of gain", "verdict")
+    for line in lines:
+        value, _ = with_interval(line, "value", "low", "high")
+        gain = with_interval(line, "gain", "gain_low", "gain_high")
+        kind = (_ARRANGED[line["arrangement"]], line["weighting"], line["task"], line["metric"])
+        shown.row(line["data"], *kind, value, *gain, line["verdict"])
+    shown.show()
+    if table:
+        write_lines(table, lines, code=code_version())
+    return OK
+
+
+def _task_data(data: str, specs: list[str] | None, x: list[str] | None, csv: CsvFormat, seed: int) -> "TaskData":
+    from vvnorm.multitask.task_data import builtin_task_data, load_task_data
+
+    if data.startswith("builtin:"):
+        if specs or x:
+            raise ValueError(f"--{'task' if specs else 'x'} belongs to files; built-in data have their tasks and inputs")
+        refuse_csv_options(csv)
+        return builtin_task_data(data.removeprefix("builtin:"), seed)
+    if not specs:
+        raise ValueError(f"--task must say what is learned from {data!r}, NAME=LOSS[:PARAMETER][:COLUMN[=VALUE]]")
+    return load_task_data(data, specs, x, **asdict(csv))
+
+
+def _weighting(text: str) -> str | tuple[float, ...]:
+    """Read the name of a weighting, or numbers."""
+    parts = text.split(",")
+    try:
+        return tuple(float(part) for part in parts)
+    except ValueError:
+        if len(parts) > 1:
+            raise ValueError(f"--weighting {text!r} is neither a name nor one number per task") from None
+        return text.strip().replace("-", "_")
+
+
+def _check_folder(out: Path | None, networks: int) -> None:
+    """Refuse a place where so many networks cannot be saved."""
+    if out is None:
+        return
+    if out.suffix == ".npz":
+        if networks > 1:
+            raise ValueError(f"--out {str(out)!r} is one file, but there are {networks} weightings; name a folder")
+    elif out.exists() and not out.is_dir():
+        raise ValueError(f"--out must be a folder or end in .npz, got the file {str(out)!r}")
+    elif not out.absolute().parent.is_dir():
+        raise ValueError(f"cannot make the folder {str(out)!r}: the one it is in does not exist")
+    elif not os.access(out if out.exists() else out.absolute().parent, os.W_OK):
+        raise ValueError(f"cannot write to the folder {str(out)!r}")
+
+
+def _show_comparison(comparison: "Comparison") -> None:
+    """Print what was trained, the metric of every task, and what the networks cost."""
+    from vvnorm._internal.words import count
+    from vvnorm.training.comparison import SAME_WIDTH
+
+    data, settings = comparison.data, comparison.settings
+    for name, text in (
+        ("data", f"{data.source}: {count(len(data), 'sample')}, {count(data.X.shape[1], 'input')}"),
+        ("tasks", ", ".join(f"{task.name} ({task.loss})" for task in data.tasks)),
+        *(("labels", note) for note in data.notes),
+        ("inputs", "standardised by the training rows of each split" if settings["standardise"] else "as they come"),
+        ("training", f"{count(settings['steps'], 'step')}, width {settings['width']}, lam {settings['lam']:g}"),
+        ("splits", f"{len(settings['seeds'])}, with {settings['test_share']:.0%} of the samples for tests"),
+    ):
+        say(f"{name:>18}  {text}")
+    rows = comparison.summary()
+    tested = Table(
+        "networks", "weighting", "task", "metric", "value", "95 % interval", "gain", "interval of gain", "steps to target"
+    )
+    for row in rows:
+        tested.row(
+            _ARRANGED[row["arrangement"]],
+            row["weighting"],
+            row["task"],
+            row["metric"],
+            *with_interval(row, "value", "low", "high"),
+            *(("", "") if row["arrangement"] == SAME_WIDTH else with_interval(row, "gain", "gain_low", "gain_high")),
+            f"{row['steps_to_target']:.0f} ({row['reached']:.0%})" if row["reached"] else "never",
+        )
+    tested.show()
+    cost = Table("networks", "weighting", "parameters", "multiply-adds", "VV norm", "stationarity")
+    for row in rows[:: len(data.tasks)]:
+        kind = (row["arrangement"], row["weighting"], row["task"])
+        stationarity = float(comparison.values(*kind, "stationarity").mean())
+        cost.row(
+            _ARRANGED[row["arrangement"]],
+            row["weighting"],
+            str(row["parameters"]),
+            str(row["multiply_adds"]),
+            f"{row['vv_norm']:.4g}",
+            number(stationarity, ".2g"),
+        )
+    cost.show()
+    say("gain: mean over seeds of how much better the metric is than that of separate networks of the same total width;")
+    say("its intervals hold for all gains at once. VV norm: of inputs as trained on, separate networks' added up.")
+
+
+def _save_joint(comparison: "Comparison", out: Path) -> dict[str, dict[str, Any]]:
+    """Save the joint network of the best seed under each weighting, of raw inputs; say and return which and where."""
+    if out.suffix != ".npz":
+        out.mkdir(exist_ok=True)
+    saved = {}
+    for weighting, networks in comparison.networks.items():
+        losses = sum(comparison.values("joint", weighting, task.name, "loss") for task in comparison.data.tasks)
+        norms = comparison.values("joint", weighting, comparison.data.tasks[0].name, "vv_norm")
+        best = int((losses + comparison.settings["lam"] * norms).argmin())
+        path = out if out.suffix == ".npz" else out / f"{weighting}.npz"
+        networks[best].save(path)
+        saved[weighting] = {"file": str(path), "seed": comparison.settings["seeds"][best]}
+        say(f"{path}: joint network, {weighting}, seed {saved[weighting]['seed']}; it takes inputs as they come")
+    return saved

@@ -1,0 +1,91 @@
+"""`vvnorm verify`: check claims."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vvnorm.cli.exit_codes import INTERRUPTED, worst_exit_code
+from vvnorm.cli.inputs import check_outputs
+from vvnorm.cli.jobs import execution, load_usable
+from vvnorm.cli.options import JobsOption, SchedulerOption, SeedOption
+from vvnorm.cli.output import Progress, Table, file_size, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vvnorm.claims import Case, Claim, Report
+
+
+def verify(
+    claims: Annotated[list[str] | None, typer.Argument(metavar="[CLAIM]...", help="Claims; all by default.")] = None,
+    draws: Annotated[int | None, typer.Option(min=1, help="Instances per claim.", show_default=False)] = None,
+    seed: SeedOption = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Few instances: about three minutes on two cores.")] = False,
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json", help="Write all numbers, certificates to FILE.certificates.sqlite.", show_default=False
+        ),
+    ] = None,
+    jobs: JobsOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what an interrupted run left beside --json.")
+    ] = False,
+    scheduler: SchedulerOption = None,
+) -> int:
+    """Check claims of the theory on random and on real data, with certificates."""
+    from contextlib import ExitStack
+
+    from vvnorm._internal.files import write_json
+    from vvnorm.claims import cases, claim_names, load_claim
+    from vvnorm.verification import Results, kept_beside, run_claims
+
+    check_outputs(json)
+    if resume and not json:
+        raise ValueError("--resume needs --json: results are kept beside that file")
+
+    def planned(name: str) -> "tuple[Claim, list[Case]]":
+        claim = load_claim(name)
+        return claim, cases(claim, draws or (claim.quick_draws if quick else claim.draws), seed)
+
+    plan, unusable = load_usable(planned, claims or claim_names())
+    names = [(claim.id, ", ".join(claim.hypotheses)) for claim, _ in plan]
+    table = Table("claim", "hypotheses", "draws", "worst margin", "verdict", "seconds", show_now=names)
+
+    def show(report: "Report") -> None:
+        margin, seconds = f"{report.worst_margin:.3g}", f"{report.seconds:.1f}"
+        name, hypotheses = report.claim.id, ", ".join(report.claim.hypotheses)
+        table.row(name, hypotheses, str(len(report.tested)), margin, str(report.verdict), seconds)
+
+    files = None if json is None or (json.exists() and not json.is_file()) else kept_beside(json)
+    with ExitStack() as stack:
+        results = stack.enter_context(Results(files[0])) if files else None
+        if results and not resume:
+            results.keep_only(())
+        where = execution(stack, sum(len(part) for _, part in plan), jobs, scheduler)
+        progress = stack.enter_context(Progress()).counted("instances")
+        try:
+            reports = run_claims(plan, results=results, progress=progress, ended=show, **where)
+        except KeyboardInterrupt as stop:
+            say(str(stop))
+            return INTERRUPTED
+        _explain(reports)
+        if json:
+            write_json(json, {"seed": seed, "claims": [report.to_json() for report in reports]})
+        if json and files and results:
+            results.finish(files[1])
+            say(f"{json} has {file_size(json)}, {files[1]} with the certificates {file_size(files[1])}")
+    return worst_exit_code({report.verdict for report in reports}, unusable)
+
+
+def _explain(reports: "Sequence[Report]") -> None:
+    """Say what was found where something else was expected, and what verdicts mean."""
+    for report in reports:
+        for outcome in report.outcomes:
+            if not outcome.as_expected:
+                found = "; ".join(outcome.complaints) or f"[{outcome.result.lower:.6g}, {outcome.result.upper:.6g}]"
+                say(f"{report.claim.id}, {outcome.label}: {outcome.result.verdict}, not {outcome.expected}: {found}")
+    say("HOLDS means: checked on that many instances, each with a certificate that an independent verifier accepted.")
+    if any(report.claim.statistical for report in reports):
+        say("SUPPORTED means: each is an experiment whose confidence interval lies inside the claimed one.")
