@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vvnorm.api.certification import certify
 from vvnorm.claims import Verdict
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.solution import interpolate
 from vvnorm.validation import Array
-from vvnorm.verifier.check import certify
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

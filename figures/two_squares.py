@@ -15,6 +15,7 @@ import numpy as np
 
 from vvnorm._internal.words import count
 from vvnorm.analysis.learned_kernel import feature_kernel, kernel_solution
+from vvnorm.api.certification import certify
 from vvnorm.claims import Verdict
 from vvnorm.datasets import two_squares
 from vvnorm.network import ReLUNetwork
@@ -22,7 +23,6 @@ from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
-from vvnorm.verifier.check import certify
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

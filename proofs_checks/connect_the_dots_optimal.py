@@ -18,12 +18,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from proofs_checks.support import generic_data, pack, real_instances, rechecked, total_curvature, unpack
+from vvnorm.api.certification import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset, collinear_dataset
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
-from vvnorm.verifier.check import as_rows, certify
+from vvnorm.verifier.check import as_rows
 
 CLAIMED = (-TOLERANCE, TOLERANCE)
 _ROUNDING = 1e-12  # the network's weights are rounded: it interpolates labels a few roundings away

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import evaluation_complaints, optimal, pack_evaluated, planar_instances, rechecked, unpack
+from vvnorm.api.certification import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import Array
-from vvnorm.verifier.check import certify
 
 CLAIMED = (0.95, np.inf)
 PART = 1e-6

@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import pack, real_instances, rechecked, unpack
+from vvnorm.api.certification import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
-from vvnorm.verifier.check import as_rows, certify
+from vvnorm.verifier.check import as_rows
 
 CLAIMED = (-TOLERANCE, TOLERANCE)
 _ROUNDING = 1e-12  # the lower side is about the values of f as float64 rounds them

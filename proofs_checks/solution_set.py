@@ -18,6 +18,7 @@ import numpy as np
 
 from proofs_checks.support import exact_curvatures, pack, real_instances, rechecked, same_direction, unpack
 from vvnorm.analysis.measures import sup_distance
+from vvnorm.api.certification import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
 from vvnorm.network import ReLUNetwork
@@ -25,7 +26,6 @@ from vvnorm.solution import interpolate
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
-from vvnorm.verifier.check import certify
 
 CLAIMED = (-np.inf, TOLERANCE)
 _CANDIDATES = 8  # that all are f_D, by chance, happens in less than one of 1e5 draws

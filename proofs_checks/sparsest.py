@@ -27,12 +27,12 @@ from proofs_checks.support import (
     rechecked,
     unpack,
 )
+from vvnorm.api.certification import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset, collinear_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
-from vvnorm.verifier.check import certify
 
 CLAIMED = (0.0, 0.0)
 

@@ -15,12 +15,12 @@ import math
 import numpy as np
 
 from proofs_checks.support import pack, real_instances, rechecked, total_curvature, unpack
+from vvnorm.api.certification import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
-from vvnorm.verifier.check import certify
 
 _SLACK = 1e-6  # excesses are at least 1e-5 of R(D) below, and computed to 1e-13 of it
 CLAIMED = (-np.inf, 1.0 + _SLACK)

@@ -12,13 +12,13 @@ from scipy.stats.qmc import Sobol
 
 from vvnorm._internal.words import count
 from vvnorm.analysis.regions import Hull
+from vvnorm.api.certification import certify
 from vvnorm.claims import Instance, Result
 from vvnorm.datasets import Dataset, Spacing, builtin_dataset, gaussian_auxiliary, random_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.studies import statistics
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import Array, sorted_univariate
-from vvnorm.verifier.check import certify
 
 CONFIDENCE = 0.99
 """Of the intervals of statistical claims."""

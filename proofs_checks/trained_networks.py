@@ -19,11 +19,11 @@ import numpy as np
 
 from proofs_checks.support import pack, real_instances, rechecked, unpack
 from vvnorm.analysis.measures import sup_distance
+from vvnorm.api.certification import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import gaussian_auxiliary
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array
-from vvnorm.verifier.check import certify
 
 CLAIMED = (-np.inf, 0.03)
 COST = 0.01

@@ -25,6 +25,7 @@ from proofs_checks.support import (
     unpack,
 )
 from vvnorm.analysis.measures import sup_distance
+from vvnorm.api.certification import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
 from vvnorm.network import ReLUNetwork
@@ -32,7 +33,7 @@ from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
-from vvnorm.verifier.check import as_rows, certify
+from vvnorm.verifier.check import as_rows
 
 CLAIMED = (-np.inf, TOLERANCE)
 _ROUNDING = 1e5 * EPS  # of evaluating two networks, relative to the labels

@@ -25,11 +25,11 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import exact_rank, optimal, pack, planar_instances, rechecked, unpack
+from vvnorm.api.certification import certify
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.solution import interpolate
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
-from vvnorm.verifier.check import certify
 
 CLAIMED = (0.0, 1.0)
 

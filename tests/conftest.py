@@ -29,7 +29,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture
 def hasty() -> Iterator[None]:
     """Of what is not about bounds: in many inputs one takes seconds, however loose it is; here it takes milliseconds."""
-    from vvnorm.verifier.neuron_bound import within_additions
+    from vvnorm.verifier.budget import within_additions
 
     with within_additions(1_000_000):
         yield

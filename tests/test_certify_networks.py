@@ -12,7 +12,7 @@ from commands import XY, Command, runner
 from numpy.typing import NDArray
 
 from vvnorm import ReLUNetwork, certify, fit, interpolate, lambda_max, pareto_front
-from vvnorm.duals import optimal_dual
+from vvnorm.api.certification import optimal_dual
 from vvnorm.solvers.reference import curvature_fit, curvature_interpolation, dictionary_program, plane_dictionary
 from vvnorm.verifier.serialization import load_certificate
 

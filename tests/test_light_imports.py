@@ -77,7 +77,7 @@ def test_unknown_name_is_an_attribute_error_that_says_so(name: str) -> None:
         "import vvnorm.solution",
         "from vvnorm import certify; import vvnorm",
         "import vvnorm; vvnorm.interpolate([0, 1], [0, 1])",
-        "from vvnorm.verifier.check import certify; import vvnorm; assert vvnorm.verifier.check.certify is certify",
+        "from vvnorm.api.certification import certify; import vvnorm; assert vvnorm.api.certification.certify is certify",
     ],
 )
 def test_certify_can_be_called_after_any_order_of(imports: str) -> None:

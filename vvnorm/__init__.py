@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         test_train_distances,
     )
     from vvnorm.analysis.regions import Ball, Box, Hull
+    from vvnorm.api.certification import certify
     from vvnorm.claims import Claim, Result, Verdict
     from vvnorm.datasets import (
         Dataset,
@@ -44,13 +45,14 @@ if TYPE_CHECKING:
     from vvnorm.solvers.multivariate.solution import MultivariateSolution
     from vvnorm.solvers.univariate.interpolation import connect_the_dots
     from vvnorm.training import TaskTraining, TrainingResult, train, train_tasks
-    from vvnorm.verifier.check import Certificate, certify
+    from vvnorm.verifier.check import Certificate
     from vvnorm.verifier.line_fit import FitCertificate, certify_fit
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "verifier.check": ("Certificate", "certify"),
+    "api.certification": ("certify",),
+    "verifier.check": ("Certificate",),
     "verifier.line_fit": ("FitCertificate", "certify_fit"),
     "claims": ("Claim", "Result", "Verdict"),
     "datasets": (

@@ -32,8 +32,8 @@ def _waves(n: int, inputs: int = 1) -> tuple[Array, Array]:
 
 
 def _interpolants() -> None:
+    from vvnorm.api.certification import certify
     from vvnorm.solution import interpolate
-    from vvnorm.verifier.check import certify
 
     x, Y = _waves(9)
     found = interpolate(x, Y)
@@ -42,9 +42,9 @@ def _interpolants() -> None:
 
 
 def _fits() -> None:
+    from vvnorm.api.certification import certify
     from vvnorm.fitting import fit
     from vvnorm.piecewise import PiecewiseLinear
-    from vvnorm.verifier.check import certify
 
     x, Y = _waves(40)
     fit(x, Y, 0.3).verify()

@@ -641,11 +641,11 @@ def _by_program(problem: Problem, lam: float, exponent: float, skip: bool, deadl
 
 def _by_points(problem: Problem, lam: float, tol: float, deadline: Deadline) -> "CurvatureFit | None":
     """Fit as several inputs are, where few enough and with such losses: by generating neurons."""
-    from vvnorm.duals import POINTS
+    from vvnorm.api.limits import MAX_POINTS
     from vvnorm.solvers.reference import CurvatureFit
 
     x = np.unique(problem.x)
-    if len(x) > POINTS or any(loss.name not in ("squared", "huber", "logistic") for loss in problem.losses):
+    if len(x) > MAX_POINTS or any(loss.name not in ("squared", "huber", "logistic") for loss in problem.losses):
         return None
     points = _points(problem.x, problem.Y, problem.losses, problem.weights, False, False, 0)
     made = points.fit(lam, tol, time_limit=deadline.left)[0]

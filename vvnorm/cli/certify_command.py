@@ -116,7 +116,7 @@ def _judge(
     time_limit: float | None,
 ) -> "Certificate | FitCertificate":
     """Certify a network as a fit, or where lam is None as an interpolant, against the global optimum."""
-    from vvnorm.verifier.check import certify as judge
+    from vvnorm.api.certification import certify as judge
 
     options: dict[str, Any] = {"skip": skip, "penalise_bias": penalise_bias, "time_limit": time_limit}
     if lam is not None:

@@ -58,7 +58,7 @@ def fits_along_path(
 
     from vvnorm._internal.files import write_json
     from vvnorm.fitting import fit_path
-    from vvnorm.verifier.neuron_bound import additions_in, within_additions
+    from vvnorm.verifier.budget import additions_in, within_additions
 
     check_outputs(json, None, plot)
     for option, value in (("--from", start), ("--to", stop)):

@@ -72,7 +72,7 @@ def solve(
 ) -> int:
     """Find the interpolant of least VV norm, or with --lam the best fit, with a proof."""
     from vvnorm._internal.files import write_json
-    from vvnorm.verifier.neuron_bound import additions_in, within_additions
+    from vvnorm.verifier.budget import additions_in, within_additions
 
     check_outputs(json, out, plot, save_certificate)
     _check_combination(lam, loss, relative, auxiliary, sparse, save_certificate)
@@ -135,8 +135,8 @@ def _interpolated(
 ) -> "Solution":  # fmt: skip
     from dataclasses import replace
 
+    from vvnorm.api.certification import certify as judge
     from vvnorm.solution import Interpolant, interpolate
-    from vvnorm.verifier.check import certify as judge
 
     with Progress() as progress:
         limit = None if auxiliary is None else auxiliary.value

@@ -54,8 +54,8 @@ from vvnorm.solution import interpolate
 from vvnorm.solvers.univariate.fits.constant import best_constant
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_tolerance, as_weights
+from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.front import ROUNDING, Support, TaskData, bound_at, point_complaints, without_neurons
-from vvnorm.verifier.neuron_bound import additions_in, within_additions
 
 _TRIALS = 60  # fits for one mixture; two to ten are usual
 _SHARE = 0.25  # of the tolerance that a fit may use up

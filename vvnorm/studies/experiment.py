@@ -15,13 +15,14 @@ import numpy as np
 
 from vvnorm.analysis.measures import Estimate, max_gradient_norm, mean_gradient_norm, test_train_distances
 from vvnorm.analysis.regions import Hull, Region
+from vvnorm.api.certification import certify
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution
 from vvnorm.solvers.multivariate.solution import MultivariateSolution
 from vvnorm.studies.run import INFINITE, Run
 from vvnorm.studies.targets import TARGETS, Sample
 from vvnorm.validation import Array
-from vvnorm.verifier.check import Certificate, certify
+from vvnorm.verifier.check import Certificate
 
 __all__ = ["SETTINGS", "TARGETS", "auxiliary_labels", "perform"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm._internal.words import count, lines
-from vvnorm.duals import best_certificate, optimal_dual
+from vvnorm.api.certification import best_certificate, optimal_dual
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.training.polish import polish
 from vvnorm.validation import Array
@@ -113,7 +113,7 @@ class TrainingResult:
         `exact` was asked for, it is the interpolant of least VV norm; but labels that differ at one input, which no network
         interpolates, are fitted.
 
-        The dual certificate is that of the certified optimum (`vvnorm.duals`); where that would take long it comes from the
+        The dual certificate is that of the certified optimum (`vvnorm.certify`); where that would take long it is that of the
         convex problem over the kinks that all networks learned together. The verifier then bounds it over all neurons. For
         fits the dual array that follows from the network itself is tried as well.
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count, lines
+from vvnorm.api.certification import certify
 from vvnorm.losses import Loss
 from vvnorm.multitask.tasks import Task, as_tasks, task_labels
 from vvnorm.network import ReLUNetwork
@@ -22,7 +23,6 @@ from vvnorm.training.problem import Initialisation
 from vvnorm.training.task_loop import Plan, check_batches, train_side_by_side
 from vvnorm.training.weighting import Equal, Fixed, Grid, Weighting, as_weighting
 from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_strength, as_weights, require_two_points
-from vvnorm.verifier.check import certify
 from vvnorm.verifier.line_fit import FitCertificate
 
 _WIDTH = 64  # by default

@@ -23,7 +23,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -140,7 +140,7 @@ class Certificate:
         tol : float
             Largest relative gap and relative residual of an optimal interpolant.
         """
-        from vvnorm.verifier.neuron_bound import within_additions
+        from vvnorm.verifier.budget import within_additions
 
         network = as_network(network)
         try:
@@ -242,109 +242,6 @@ def _agree(recorded: float, actual: float, size: float) -> bool:
     return abs(recorded - actual) <= 64 * EPS * size + 1e-9 * abs(actual)
 
 
-@overload
-def certify(
-    network: ReLUNetwork,
-    X: ArrayLike,
-    Y: ArrayLike,
-    *,
-    dual: Rows | None = None,
-    skip: bool = True,
-    penalise_bias: bool = False,
-    time_limit: float | None = None,
-    advance: Callable[[int, float, float], object] | None = None,
-) -> Certificate: ...
-
-
-@overload
-def certify(
-    network: "ReLUNetwork | PiecewiseLinear",
-    X: ArrayLike,
-    Y: ArrayLike,
-    *,
-    dual: Rows | None = None,
-    skip: bool = True,
-    penalise_bias: bool = False,
-    lam: float,
-    loss: "str | Loss | Sequence[str | Loss]" = "squared",
-    weights: ArrayLike | None = None,
-    time_limit: float | None = None,
-    advance: Callable[[int, float, float], object] | None = None,
-) -> "FitCertificate": ...
-
-
-def certify(
-    network: "ReLUNetwork | PiecewiseLinear",
-    X: ArrayLike,
-    Y: ArrayLike,
-    *,
-    dual: Rows | None = None,
-    skip: bool = True,
-    penalise_bias: bool = False,
-    lam: float = 0.0,
-    loss: "str | Loss | Sequence[str | Loss]" = "squared",
-    weights: ArrayLike | None = None,
-    time_limit: float | None = None,
-    advance: Callable[[int, float, float], object] | None = None,
-) -> "Certificate | FitCertificate":
-    """Say how close a network is to a minimal-VV-norm interpolant, or to the best regularised fit, with proof.
-
-    Parameters
-    ----------
-    network : ReLUNetwork or torch module
-        Any network, however made. A torch module is read by `ReLUNetwork.from_torch`. With lam > 0 also a PiecewiseLinear.
-    X : array-like, shape (N,) or (N, d)
-        Inputs in any order; for lam = 0 at least two distinct ones.
-    Y : array-like, shape (N,) or (N, T)
-        Labels; NaN = missing.
-    dual : (N, T) array-like, optional
-        A dual certificate; any array gives a valid bound. Without one the solver is asked for that of the optimum
-        (`vvnorm.duals`), also with missing labels, without a skip connection and with any loss, and the better of the
-        bounds from it and from the verifier's own dual certificate counts: so the gap is the distance to the global
-        optimum. In many inputs, where the solver would take long, the verifier's own is all there is: valid, but seldom
-        near the optimum.
-
-        With lam = 0 and one input: eta at the sorted, merged inputs; it is scaled to ||eta|| <= 1. The verifier's own is
-        the unit curvature of the labels, which is optimal when no label is missing and there is a skip connection.
-        With lam = 0 and several inputs: Lambda in the order of X; it is projected, and its scale does not matter. The
-        verifier's own is the polar factor of the labels without their affine part.
-        With lam > 0: R in the order of X; see `vvnorm.verifier.line_fit.certify_fit`.
-    skip : bool
-        Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0.
-    penalise_bias : bool
-        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k|| instead of sum_k ||w_k|| ||v_k||; `dual` is then as for several
-        inputs, whatever their number.
-    lam : float
-        0 for interpolation; above it, strength of regularisation.
-    loss, weights
-        Of a regularised fit; see `vvnorm.verifier.line_fit.certify_fit`.
-    time_limit : float, optional
-        Seconds, about: one half is for the solver, where it is asked, and the rest for the proof. The bound is as valid,
-        but may be further from the optimum.
-    advance : callable, optional
-        Called after each round of the solver with its number and the bounds on what it minimises.
-
-    Returns
-    -------
-    Certificate, or for lam > 0 a FitCertificate.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For bad data; if network and data disagree in inputs or outputs.
-    """
-    from vvnorm.piecewise import PiecewiseLinear
-
-    network = network if isinstance(network, PiecewiseLinear) else as_network(network)
-
-    options: Any = {"lam": lam, "loss": loss, "weights": weights, "skip": skip, "penalise_bias": penalise_bias}
-    if dual is not None and time_limit is None:
-        return judge(network, X, Y, dual=dual, **options)
-    from vvnorm.duals import certify_against_optimum
-
-    return certify_against_optimum(network, X, Y, dual=dual, time_limit=time_limit, advance=advance, **options)
-
-
 def judge(
     network: "ReLUNetwork | PiecewiseLinear",
     X: ArrayLike,
@@ -358,9 +255,26 @@ def judge(
     weights: ArrayLike | None = None,
     subspace: "Subspace | None" = None,
 ) -> "Certificate | FitCertificate":
-    """Do what `certify` does without asking a solver: where there is no dual certificate, the verifier makes its own.
+    """Judge a network as an interpolant (lam = 0) or as a regularised fit (lam > 0). No solver is asked.
 
-    With a `subspace` that the points lie in up to rounding, the bound is about points there (`verifier.flat_inputs`).
+    Parameters
+    ----------
+    network, X, Y, skip, penalise_bias, lam, loss, weights
+        As for `vvnorm.certify`.
+    dual : (N, T) array-like, optional
+        A dual certificate; any array gives a valid bound. By default the verifier makes its own.
+    subspace : Subspace, optional
+        A subspace that the points lie in up to rounding: the bound is about the points next to them there
+        (`vvnorm.verifier.flat_inputs`).
+
+    Returns
+    -------
+    Certificate, or for lam > 0 a FitCertificate.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data; if network and data disagree in inputs or outputs.
     """
     if isinstance(lam, bool) or lam != 0:
         from vvnorm.verifier.line_fit import certify_fit
@@ -399,7 +313,7 @@ def _judge_interpolant(
 
 
 def certify_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | None, skip: bool) -> Certificate:
-    """Do what `certify` does with arrays that `sorted_univariate` returned; they are not looked through again."""
+    """Do what `judge` does with arrays that `sorted_univariate` returned; they are not looked through again."""
     from vvnorm.verifier import line_kernels as kernel
 
     low, high = np.empty((2, Y.shape[1]))

@@ -20,10 +20,10 @@ from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
+from vvnorm.verifier.budget import within_additions
 from vvnorm.verifier.check import _vv_norm
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.line_fit import FitCertificate, certify_fit, output_losses
-from vvnorm.verifier.neuron_bound import within_additions
 
 ROUNDING = 1e-12  # of sums of losses, and of costs
 _STRAIGHT = 1e-8  # part of a constant's loss; where losses fall without end, fits end up at some 1e-10

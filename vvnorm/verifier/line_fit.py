@@ -169,7 +169,7 @@ class FitCertificate:
         tol : float
             Largest relative gap of an optimal fit.
         """
-        from vvnorm.verifier.neuron_bound import within_additions
+        from vvnorm.verifier.budget import within_additions
 
         function = function if isinstance(function, PiecewiseLinear) else as_network(function)
         try:

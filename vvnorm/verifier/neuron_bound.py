@@ -26,9 +26,6 @@ the bound is exact up to O(a^2) where it matters, at maxima, whether they are sm
 
 import heapq
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, Final
 
 import numpy as np
@@ -38,9 +35,7 @@ from vvnorm._internal.jit import inner, kernel
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_count, as_inputs, as_labels
-
-EXACT_WORK: Final = 3e10
-"""Additions of numbers, estimated, up to which all cells of the sphere are gone through: half a minute."""
+from vvnorm.verifier.budget import EXACT_WORK, most_additions
 
 WORK: Final = 1e9
 """Additions of numbers that branch and bound makes at most: seconds."""
@@ -51,37 +46,12 @@ CELLS: Final = 2_000_000
 TOLERANCE: Final = 1e-7
 """Relative distance from the maximum at which branch and bound stops if the cells have not run out before."""
 
-PACE: Final = 5e8
-"""Additions per second, less than those of a core: what a limit of time is turned into, so that proofs can be repeated."""
-
-_most: ContextVar[int | None] = ContextVar("additions", default=None)
-
 _EPS = float(EPS)
 _UNDERFLOW = 1e-150  # squares below float64 are lost; in units in which inputs and Lambda are about 1
 _SUBSPACES = 1e-11  # error per dimension of a response in a subspace that is known up to rounding (`sphere_cells`)
 _NOTICEABLE = 1e-9  # of the bound: rounding above which sums are made again, in twice the digits
 _AT_ONCE = 1 << 16  # distances between points that are held at once
 _STRAY = 1e-9  # of ||Lambda' X|| relative to its terms, up to which w and -w are looked at together
-
-
-def most_additions() -> int | None:
-    """How many additions bounds may make where they are asked for without a budget; None as by default."""
-    return _most.get()
-
-
-@contextmanager
-def within_additions(most: int | None) -> Iterator[None]:
-    """Let bounds that are asked for without a budget make so many additions at most."""
-    token = _most.set(most)
-    try:
-        yield
-    finally:
-        _most.reset(token)
-
-
-def additions_in(seconds: float | None) -> int | None:
-    """About how many additions are made in so many seconds; None for None, which is no limit."""
-    return None if seconds is None else int(min(seconds * PACE, EXACT_WORK))
 
 
 def neuron_bound(X: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) -> float:

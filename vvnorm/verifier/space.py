@@ -1,4 +1,4 @@
-"""Certificates for networks of several inputs: the part of `vvnorm.certify` that is about points in space.
+"""Certificates for networks of several inputs: the part of the verifier that is about points in space.
 
 A dual certificate is an array Lambda (N, T). If it is orthogonal to every affine function on the present labels (to the
 constants only, where networks have no skip connection), then pairing it with the values of any network leaves the neurons,
@@ -27,6 +27,7 @@ from vvnorm.losses import label_rounding
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, RepeatedInput, as_inputs, as_labels, require_two_points
+from vvnorm.verifier.budget import most_additions
 from vvnorm.verifier.check import (
     Certificate,
     Rows,
@@ -42,7 +43,7 @@ from vvnorm.verifier.check import (
     relative_misfit,
 )
 from vvnorm.verifier.flat_inputs import Subspace
-from vvnorm.verifier.neuron_bound import most_additions, neuron_bound, ray_bound
+from vvnorm.verifier.neuron_bound import neuron_bound, ray_bound
 from vvnorm.verifier.shifts import Shifted, affine, misfits, offsets, shifted
 
 _NEGLIGIBLE = 1e-9  # part of an output's label unit: misfits that are rounded by less need no more digits
@@ -62,7 +63,7 @@ def certify_points(
     penalise_bias: bool = False,
     subspace: Subspace | None = None,
 ) -> Certificate:
-    """Do what `vvnorm.verifier.check.certify` does for several inputs; it is as valid for one.
+    """Do what `vvnorm.verifier.check.judge` does for several inputs; it is as valid for one.
 
     With a `subspace` the bound is about the points next to X that lie in it (`vvnorm.verifier.flat_inputs`).
     """

@@ -36,6 +36,7 @@ from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, roundi
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_strength, as_weights
+from vvnorm.verifier.budget import most_additions
 from vvnorm.verifier.check import Rows, _norms, _power_of_two, _scaled, _vv_norm, dual_rows
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.line_fit import (
@@ -47,7 +48,6 @@ from vvnorm.verifier.line_fit import (
     _strength_in_units,
     dual_of_shape,
 )
-from vvnorm.verifier.neuron_bound import most_additions
 from vvnorm.verifier.shifts import Shifted
 from vvnorm.verifier.space import (
     _Affine,

@@ -1,64 +1,135 @@
-"""How far a network is from the optimum: where a dual array comes from when none is given.
+"""The public function `certify`: how far a network is from the optimum, with proof.
 
-The verifier judges any dual array alike. This module asks the solver for that of the optimum, leaves it out where that
-would take long, and takes the better of the proofs from it and from the verifier's own dual array. `vvnorm.certify`, the
-command line and training all come here. Nothing here takes part in judging.
+The verifier judges any dual array alike and asks no solver. Where the caller gives no dual array, this module asks the
+solver for the dual array of the optimum, unless that would take long. Of the proofs from it and from the verifier's own
+dual array the better one counts. Nothing here takes part in judging.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, overload
 
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.deadline import as_time_limit
+from vvnorm.api.limits import MAX_POINTS, MAX_PROGRAM_LABELS
 from vvnorm.losses import Loss, as_losses, canonical_labels
-from vvnorm.network import ReLUNetwork
+from vvnorm.network import ReLUNetwork, as_network
+from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.validation import Array, as_inputs, as_labels, as_strength, as_weights, has_missing
+from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.check import Certificate, Rows, judge
 from vvnorm.verifier.line_fit import FitCertificate
-from vvnorm.verifier.neuron_bound import additions_in, within_additions
-
-if TYPE_CHECKING:
-    from vvnorm.piecewise import PiecewiseLinear
-
-POINTS: Final = 300
-"""Most points of several inputs for which the solver is asked: in the plane that takes some seconds."""
-
-PROGRAM_LABELS: Final = 100_000
-"""Most labels of one input for which a convex program is solved, where there is no skip connection or, in interpolation,
-where labels are missing: that takes up to half a minute."""
 
 Advance = Callable[[int, float, float], object]
 
-_TOL: Final = 1e-7  # tighter than what networks are judged by
+_TOL: Final = 1e-7  # tighter than the tolerance by which networks are judged
 
 
-def certify_against_optimum(
-    network: "ReLUNetwork | PiecewiseLinear",
+@overload
+def certify(
+    network: ReLUNetwork,
     X: ArrayLike,
     Y: ArrayLike,
     *,
     dual: Rows | None = None,
-    lam: float = 0.0,
-    loss: str | Loss | Sequence[str | Loss] = "squared",
-    weights: ArrayLike | None = None,
     skip: bool = True,
     penalise_bias: bool = False,
     time_limit: float | None = None,
     advance: Advance | None = None,
+) -> Certificate: ...
+
+
+@overload
+def certify(
+    network: ReLUNetwork | PiecewiseLinear,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    dual: Rows | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    lam: float,
+    loss: str | Loss | Sequence[str | Loss] = "squared",
+    weights: ArrayLike | None = None,
+    time_limit: float | None = None,
+    advance: Advance | None = None,
+) -> FitCertificate: ...
+
+
+def certify(
+    network: ReLUNetwork | PiecewiseLinear,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    dual: Rows | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    lam: float = 0.0,
+    loss: str | Loss | Sequence[str | Loss] = "squared",
+    weights: ArrayLike | None = None,
+    time_limit: float | None = None,
+    advance: Advance | None = None,
 ) -> Certificate | FitCertificate:
-    """Judge a network by the best dual array that is known; parameters and errors are those of `vvnorm.certify`."""
+    """Say how close a network is to a minimal-VV-norm interpolant, or to the best regularised fit, with proof.
+
+    Parameters
+    ----------
+    network : ReLUNetwork or torch module
+        Any network, however made. A torch module is read by `ReLUNetwork.from_torch`. With lam > 0 also a PiecewiseLinear.
+    X : array-like, shape (N,) or (N, d)
+        Inputs in any order; for lam = 0 at least two distinct ones.
+    Y : array-like, shape (N,) or (N, T)
+        Labels; NaN = missing.
+    dual : (N, T) array-like, optional
+        A dual certificate; any array gives a valid bound. By default the solver is asked for the dual certificate of the
+        optimum, also with missing labels, without a skip connection and with any loss. The better of the bounds from it
+        and from the verifier's own dual certificate counts, so the gap is the distance to the global optimum. For many
+        points in several inputs, where the solver would take long, only the verifier's own is used: its bound is valid,
+        but seldom near the optimum.
+
+        With lam = 0 and one input: eta at the sorted, merged inputs; it is scaled to ||eta|| <= 1. The verifier's own is
+        the unit curvature of the labels, which is optimal when no label is missing and there is a skip connection.
+        With lam = 0 and several inputs: Lambda in the order of X; it is projected, and its scale does not matter. The
+        verifier's own is the polar factor of the labels without their affine part.
+        With lam > 0: R in the order of X; see `vvnorm.verifier.line_fit.certify_fit`.
+    skip : bool
+        Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0.
+    penalise_bias : bool
+        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k|| instead of sum_k ||w_k|| ||v_k||; `dual` is then as for several
+        inputs, whatever their number.
+    lam : float
+        0 for interpolation; above it, strength of regularisation.
+    loss, weights
+        Of a regularised fit; see `vvnorm.verifier.line_fit.certify_fit`.
+    time_limit : float, optional
+        Seconds, about: one half is for the solver, where it is asked, and the rest for the proof. The bound is as valid,
+        but may be further from the optimum.
+    advance : callable, optional
+        Called after each round of the solver with its number and the bounds on what it minimises.
+
+    Returns
+    -------
+    Certificate, or for lam > 0 a FitCertificate.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data; if network and data disagree in inputs or outputs.
+    """
+    network = network if isinstance(network, PiecewiseLinear) else as_network(network)
     options: dict[str, Any] = {"lam": lam, "loss": loss, "weights": weights, "skip": skip, "penalise_bias": penalise_bias}
     seconds = as_time_limit(time_limit)
-    effort: dict[str, Any] = {"time_limit": None if seconds is None else seconds / 2, "advance": advance}
+    if dual is not None and seconds is None:
+        return judge(network, X, Y, dual=dual, **options)
     with within_additions(None if seconds is None else additions_in(seconds / 4)):  # there may be two proofs
         if dual is not None:
             return judge(network, X, Y, dual=dual, **options)
+        effort: dict[str, Any] = {"time_limit": None if seconds is None else seconds / 2, "advance": advance}
         return best_certificate(network, X, Y, lambda: optimal_dual(X, Y, **options, **effort), **options)
 
 
 def best_certificate(
-    network: "ReLUNetwork | PiecewiseLinear",
+    network: ReLUNetwork | PiecewiseLinear,
     X: ArrayLike,
     Y: ArrayLike,
     propose: Callable[[], Rows | None],
@@ -143,7 +214,7 @@ def _on_a_line(
 
     if lam == 0 and skip and not has_missing(labels):
         return None
-    if (lam == 0 or not skip) and labels.size > PROGRAM_LABELS:
+    if (lam == 0 or not skip) and labels.size > MAX_PROGRAM_LABELS:
         return None
     if lam == 0:
         eta: Rows = interpolate(inputs, labels, skip=skip, **effort).certificate.dual
@@ -166,7 +237,7 @@ def _in_space(
     from vvnorm.solvers.multivariate.solution import FitProblem, interpolate_points
 
     convention = Convention(skip, penalise_bias)
-    if len(inputs) > POINTS or not Points(inputs, convention).cloud.exact(min(labels.shape)):
+    if len(inputs) > MAX_POINTS or not Points(inputs, convention).cloud.exact(min(labels.shape)):
         return None
     if lam == 0:
         return interpolate_points(inputs, labels, convention, _TOL, **effort).dual

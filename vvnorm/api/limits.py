@@ -1,0 +1,10 @@
+"""Sizes up to which a solver is asked where it has to be asked unbidden: for a proof, or in place of another solver."""
+
+from typing import Final
+
+MAX_POINTS: Final = 300
+"""Most points of several inputs: in the plane the solver then takes some seconds."""
+
+MAX_PROGRAM_LABELS: Final = 100_000
+"""Most labels of one input for which a convex program is solved, where there is no skip connection or, in interpolation,
+where labels are missing: that takes up to half a minute."""

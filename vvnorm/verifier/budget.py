@@ -1,0 +1,38 @@
+"""How much work a proof may take, in additions of numbers, so that the same proof can be repeated on any machine.
+
+A limit in seconds would make a proof depend on the machine. A certificate therefore records the number of additions that
+the bound of a neuron's response was allowed (`Certificate.additions`), and checking it again allows the same number.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+EXACT_WORK: Final = 3e10
+"""Additions of numbers, estimated, up to which all cells of the sphere are gone through: half a minute."""
+
+PACE: Final = 5e8
+"""Additions per second that a limit of time is converted by; one core makes more."""
+
+_most: ContextVar[int | None] = ContextVar("additions", default=None)
+
+
+def most_additions() -> int | None:
+    """Return how many additions a bound without a budget of its own may make; None means the default."""
+    return _most.get()
+
+
+@contextmanager
+def within_additions(most: int | None) -> Iterator[None]:
+    """Limit the additions of bounds without a budget of their own; None means the default."""
+    token = _most.set(most)
+    try:
+        yield
+    finally:
+        _most.reset(token)
+
+
+def additions_in(seconds: float | None) -> int | None:
+    """Return about how many additions are made in so many seconds; None (no limit) for None."""
+    return None if seconds is None else int(min(seconds * PACE, EXACT_WORK))
