@@ -113,8 +113,8 @@ class TrainingResult:
         `exact` was asked for, it is the interpolant of least VV norm; but labels that differ at one input, which no network
         interpolates, are fitted.
 
-        The dual certificate is that of the certified optimum (`vvnorm.certify`); where that would take long it is that of the
-        convex problem over the kinks that all networks learned together. The verifier then bounds it over all neurons. For
+        The dual certificate is that of the certified optimum (`vvnorm.certify`). Where finding it would take long, it is
+        that of the convex problem over the kinks of all networks, and the verifier then bounds it over all neurons. For
         fits the dual array that follows from the network itself is tried as well.
 
         Raises
