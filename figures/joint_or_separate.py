@@ -6,13 +6,12 @@ its own, all of them together as wide as the joint one, over the latter's mean; 
 Intervals are simultaneous for all gains of a data set. The lowest row are separate networks that cost as much as the joint
 one at inference.
 
-The answer is known: by Student's intervals breast cancer's regression is certainly tested worse under the plain sum
-(`studies/tasks.csv`), so that the statement is not supported. A quick figure does a small study of its own, of one data
-set, which can refute the statement but not support it.
+The answer is known: by Student's intervals breast cancer's regression is certainly tested worse under the plain sum (table
+`tasks` of `vvnorm.studies.recorded`), so that the statement is not supported. A quick figure does a small study of its own,
+of one data set, which can refute the statement but not support it.
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,10 +46,10 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _recorded() -> Sequence[Line]:
+    from vvnorm.studies.recorded import table
     from vvnorm.studies.summary import read_rows
 
-    with as_file(files("vvnorm") / "studies" / "recorded" / "tasks.csv") as path:
-        return read_rows(path)
+    return read_rows(table("tasks"))
 
 
 def _baseline(lines: Sequence[Line]) -> dict[tuple[str, str], float]:

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import as_file, files
 from typing import Any
 
 from vvnorm.claims import decide
+from vvnorm.studies.recorded import table
 from vvnorm.studies.run import Run
 from vvnorm.studies.statistics import Ratio, ratio_from_moments
 from vvnorm.studies.summary import CLAIMED_RATIO, CLAIMED_TREND, read_rows, summarise
@@ -24,8 +24,7 @@ def recorded(study: str) -> tuple[Sequence[Line], list[str]]:
     ValueError
         If there is none.
     """
-    with as_file(files("vvnorm") / "studies" / "recorded" / f"{study}.csv") as path:
-        lines = read_rows(path)
+    lines = read_rows(table(study))
     return lines, [f"{study}: {complaint}" for line in lines for complaint in complaints_about(line)]
 
 

@@ -1,7 +1,6 @@
 """Figures about studies are drawn from lines that hold what they say, and from no others."""
 
 import math
-from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -10,11 +9,10 @@ from figures import distances, gradient_norm, smooth_example
 from figures.recorded import complaints_about, recorded
 from vvnorm import Verdict
 from vvnorm.plotting import draw_figure
+from vvnorm.studies.recorded import specification, study_names
 from vvnorm.studies.statistics import ratio_from_moments
 from vvnorm.studies.study import load_study
 
-RECORDED = files("vvnorm") / "studies" / "recorded"
-STUDIES = sorted(path.name.removesuffix(".toml") for path in RECORDED.iterdir() if path.name.endswith(".toml"))
 LINE = {
     "target": "noise", "auxiliary": 16, "sigma": 1.0, "measure": "mean_gradient", "kind": "ratio", "left_out": 1,
     "verdict": "SUPPORTED", **vars(ratio_from_moments(60, math.log(0.85), 0.15, 0.4, 0.99)),
@@ -29,9 +27,9 @@ def test_the_example_is_certified_and_says_how_steep_it_is() -> None:
     assert data.verdict is (Verdict.HOLDS if smoother else Verdict.VIOLATED)
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", study_names())
 def test_every_study_is_valid_and_its_summary_is_of_its_runs(study: str) -> None:
-    runs = load_study(str(RECORDED / f"{study}.toml")).runs
+    runs = load_study(specification(study)).runs
     cells = {(run.target, run.inputs, run.points, run.solver, run.labels, run.sigma, run.auxiliary) for run in runs}
     lines, complaints = recorded(study)
     assert complaints == []

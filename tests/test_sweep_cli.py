@@ -4,6 +4,7 @@ import csv
 import os
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from sweeps import specify
 import vvnorm.studies
 from vvnorm.studies.estimate import estimate
 from vvnorm.studies.store import load_rows
-from vvnorm.studies.study import load_study
+from vvnorm.studies.study import Study, load_study
 
 
 @pytest.fixture
@@ -114,6 +115,14 @@ def test_estimate_takes_the_times_that_a_store_has(run: Command, tmp_path: Path)
     assert float(done.rows[0]["seconds"]) == pytest.approx(sum(row["seconds"] for row in rows), rel=0.01)
 
 
+def test_recorded_study_is_found_by_its_name(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vvnorm.studies, "experiment", import_module("vvnorm.studies.experiment"))
+    foreseen: list[Study] = []
+    monkeypatch.setattr("vvnorm.cli.sweep_command.foresee", lambda study, *_: foreseen.append(study) or 0)
+    assert run("sweep", "certified_2d", "--dry-run").code == 0
+    assert [study.name for study in foreseen] == ["certified_2d"]
+
+
 def test_what_is_left_out_is_said(run: Command, tmp_path: Path) -> None:
     spec = specify(tmp_path, seeds=1)
     text = spec.read_text().replace("[0, 1]", '[0, "infinite"]').replace("['certified']", "['certified', 'trained']")
@@ -130,6 +139,7 @@ def test_what_is_left_out_is_said(run: Command, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ((), ("SPEC",)),
+        (("none",), ("no study 'none'; there are: certified_2d, noise_2d, ",)),
         (("none.toml",), ("cannot read 'none.toml'", "No such file")),
         (("study.toml", "--workers", "0"), ("--workers",)),
         (("study.toml", "--export", "runs.xlsx"), (".csv or .parquet", "runs.xlsx")),
@@ -189,7 +199,7 @@ def test_specifications_load_no_heavy_library(run: Command, tmp_path: Path) -> N
 
     spec = specify(tmp_path, seeds=1)
     code = (
-        "import stand_in, sys; from vvnorm.studies.study import load_study; from vvnorm.studies.store import Store\n"
+        "import stand_in, sys; from vvnorm.studies.study import Study, load_study; from vvnorm.studies.store import Store\n"
         "import vvnorm.studies.execute\n"
         f"study = load_study({str(spec)!r}, stand_in); Store('a.sqlite', study).close()\n"
         "print(sorted({'numpy', 'torch', 'cvxpy', 'numba', 'pyarrow', 'distributed'} & set(sys.modules)))"

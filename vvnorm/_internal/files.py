@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error)
 _DEVICES = (Path("/dev"), Path("/dev/fd"))
@@ -123,8 +123,10 @@ def _umask() -> int:
     return current
 
 
-def read_npz(file: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+def read_npz(file: str | os.PathLike[str]) -> "dict[str, NDArray[Any]]":
     """Read every array of an NPZ file into memory, refusing pickles and damaged files with a ValueError."""
+    import numpy as np  # not above: scheduling studies needs files, but no arrays
+
     try:
         with open(file, "rb") as stream:  # np.load leaves a damaged file open
             archive = np.load(stream, allow_pickle=False)

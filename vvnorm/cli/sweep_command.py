@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC.toml", help="What to run.", show_default=False)],
+    spec: Annotated[
+        str, typer.Argument(metavar="STUDY|SPEC.toml", help="A recorded study, or a file.", show_default=False)
+    ],
     store: Annotated[
         Path | None,
         typer.Option(metavar="FILE.sqlite", help="Where runs are kept; NAME.sqlite by default.", show_default=False),
@@ -37,6 +39,7 @@ def sweep(
     from vvnorm._internal.threads import usable_cores
     from vvnorm.studies import experiment
     from vvnorm.studies.execute import run_study
+    from vvnorm.studies.recorded import specification
     from vvnorm.studies.store import Store, check_export_path
     from vvnorm.studies.study import load_study
 
@@ -46,12 +49,12 @@ def sweep(
         raise ValueError("--export does not go with --dry-run, which writes nothing")
     if export:
         check_export_path(export)
-    study = load_study(spec)
+    study = load_study(specification(spec))
     path = store or Path(f"{study.name}.sqlite")
     for note in study.notes:
         say(note)
     if dry_run:
-        return _foresee(study, path, workers or usable_cores())
+        return foresee(study, path, workers or usable_cores())
     with ExitStack() as stack:
         kept = stack.enter_context(Store(path, study, resume=resume))
         executor = None
@@ -78,7 +81,7 @@ def sweep(
     return NOT_CERTIFIED if failures else OK
 
 
-def _foresee(study: "Study", path: Path, workers: int) -> int:
+def foresee(study: "Study", path: Path, workers: int) -> int:
     """Print how many runs of which kind there are and how long they will take."""
     from collections import Counter
 
