@@ -342,7 +342,7 @@ def judged(given: Instance) -> Record:
     wall, _, solution = measured(lambda: interpolate(given.X, given.Y, tol=TOL))
     record = {"seed": given.seed, "kind": given.kind, "N": len(given.X), "T": given.Y.shape[1], "seconds": wall}
     if solution.within is not None:  # all points in one line: the proof is about coordinates there
-        return record | {"gap": solution.gap, "complaints": solution.verify()}
+        return record | {"gap": solution.gap, "complaints": list(solution.verify().problems)}
     certificate = certify(solution.network, given.X, given.Y, dual=solution.dual)
     return record | {
         "gap": certificate.gap,

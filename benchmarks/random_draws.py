@@ -507,7 +507,7 @@ def judge(name: str, seed: int, index: int) -> tuple[list[str], str]:
         return ["unknown"], f"{name} {index}: {error}; {draw}"
     try:
         found = draw.answer()
-        value, gap, lower, complaints = found.value, found.gap, found.lower_bound, found.verify()
+        value, gap, lower, accepted = found.value, found.gap, found.lower_bound, bool(found.verify())
     except Exception as error:  # counted, whatever it is
         return ["failed"], f"{name} {index}: {type(error).__name__}: {error}; {draw}"
     size = max(reference.value, FLOOR * reference.scale)
@@ -517,7 +517,7 @@ def judge(name: str, seed: int, index: int) -> tuple[list[str], str]:
         value - reference.value > ABOVE * size and value * (1 - gap) > reference.value + noise,
         known and gap > OPEN,
         lower > reference.value + noise,
-        known and bool(complaints) and gap <= OPEN,
+        known and not accepted and gap <= OPEN,
     ]
     found_kinds = [kind for kind, counts in zip(KINDS, kinds, strict=False) if counts]
     return found_kinds, f"{name} {index}: {value!r} gap {gap:.2g}, program {reference.value!r}; {draw}"

@@ -33,7 +33,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     for d, N, T in values["sizes"]:
         solution = interpolate(rng.uniform(-1, 1, (N, d)), rng.standard_normal((N, T)), tol=_TOL)
         name = f"d = {d}, N = {N}, T = {T}"
-        complaints += [f"{name}: {complaint}" for complaint in solution.verify()]
+        complaints += [f"{name}: {complaint}" for complaint in solution.verify().problems]
         upper, lower = np.array(solution.history).T
         room = _ROUNDING * solution.value
         if np.any(lower > solution.value + room) or np.any(upper < solution.lower_bound - room):

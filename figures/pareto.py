@@ -56,7 +56,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     columns = [data.y_names.index(name) for name in _TASKS]
     x, Y = _standardised(data.X), _standardised(data.Y[:, columns])
     front = pareto_front(x, Y, _BUDGET, mixtures=9 if quick else 41, tol=_TOL)
-    complaints = front.verify()
+    complaints = list(front.verify().problems)
     trained = {label: landing(front, trained_networks(front, name, seed, quick)) for name, label in WEIGHTINGS.items()}
     values = {
         "mixtures": front.mixtures,

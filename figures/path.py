@@ -27,7 +27,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     largest = lambda_max(data.X, data.Y)
     ratios = np.union1d(np.geomspace(1e-4, 1.0, 25 if quick else 121), _SHOWN)[::-1]
     fits = fit_path(data.X, data.Y, ratios * largest, tol=_GAP)
-    complaints = [f"lam {fit.lam:.6g}: {complaint}" for fit in fits for complaint in fit.verify()]
+    complaints = [f"lam {fit.lam:.6g}: {complaint}" for fit in fits for complaint in fit.verify().problems]
     t = np.linspace(data.X.min(), data.X.max(), 2001)
     shown = [fits[int(np.flatnonzero(ratios == ratio)[0])] for ratio in _SHOWN]
     values = {

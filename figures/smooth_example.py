@@ -42,7 +42,7 @@ def compute(seed: int, quick: bool) -> FigureData:
         if m != INFINITE:
             Y = np.hstack([Y, auxiliary_labels(Run(_TARGET, 2, points, m, float(m > 0), "gaussian", "certified", seed))])
         solution = interpolate(sample.X, Y, tol=_TOL, auxiliary="infinite" if m == INFINITE else None)
-        complaints += [f"m = {m}: {complaint}" for complaint in solution.verify()]
+        complaints += [f"m = {m}: {complaint}" for complaint in solution.verify().problems]
         surfaces.append(surface(solution.network, mesh))
         slopes.append(mean_gradient_norm(solution.network, Hull(sample.X), exact=True).mean)
         gaps.append(solution.gap)

@@ -72,7 +72,7 @@ def _excess(networks: list[ReLUNetwork], x: Array) -> tuple[Array, list[str]]:
     excess, complaints = [], []
     for network in networks:
         least = interpolate(x, network(x))
-        complaints += least.verify()
+        complaints += least.verify().problems
         excess.append(network.vv_norm / least.value - 1)
     return np.array(excess), complaints
 

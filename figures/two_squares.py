@@ -82,7 +82,7 @@ def _with_coins(X: Array, y: Array, seed: int) -> tuple[list[ReLUNetwork], list[
     for draw in (2 * seed, 2 * seed + 1):
         data = two_squares(_COINS, draw)
         solution = interpolate(data.X, data.Y)
-        complaints += [f"coins of seed {draw}: {complaint}" for complaint in solution.verify()]
+        complaints += [f"coins of seed {draw}: {complaint}" for complaint in solution.verify().problems]
         networks.append(solution.network)
     kernel = kernel_solution(networks[0], X, y)
     complaints += _kernel_complaints(kernel, networks[0], X, y)  # the solver is not trusted here either

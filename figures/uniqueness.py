@@ -40,7 +40,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     values: dict[str, Any] = {"t": t, "x": x, "y": y, "dots": single(t)[:, 0], "auxiliary": double.Y[:, 1]}
     values["low"], values["high"] = (side[:, 0] for side in single.band(t))
     values["sparsest"] = single.sparsest()(t)[:, 0]
-    complaints = single.verify() + double.verify()
+    complaints = [*single.verify().problems, *double.verify().problems]
     if single.unique or not double.unique:
         complaints.append("the two problems are not one with many solutions and one with a single one")
     distances = {}

@@ -10,6 +10,7 @@ import pytest
 import vvnorm
 from benchmarks.cone_programs import cells
 from benchmarks.random_draws import FAMILIES, Draw, judge, main, program
+from vvnorm.verifier.verification import Verification
 
 
 def test_programs_know_values_found_by_hand() -> None:
@@ -68,7 +69,7 @@ def test_what_is_wrong_with_an_answer_is_counted(
     assert answering(value=1.01) == ["worse"]
     assert answering(value=1.01, lower_bound=0.98, gap=math.inf) == ["open"]
     assert answering(lower_bound=1.01) == ["unsound"]
-    assert answering(verify=lambda: ["no"]) == ["refused"]
+    assert answering(verify=lambda: Verification(("no",))) == ["refused"]
     monkeypatch.setattr(Draw, "answer", lambda draw: replace(draw, no="such field"))
     assert judge("line_interpolate", 0, 0)[0] == ["failed"]
     main(["--family", "line_interpolate_m", "--count", "1"])

@@ -515,11 +515,12 @@ def test_results_on_disk_are_accepted_again_by_the_claims_verifier(run: Command,
     kept = load_outcomes("all.certificates.sqlite")[name]
     for outcome, (label, expected, instance) in zip(entry["outcomes"], cases, strict=True):
         result = kept[label].result
-        assert claim.verify(instance, result) == outcome["complaints"] == kept[label].complaints == []
+        assert claim.verify(instance, result)
+        assert outcome["complaints"] == kept[label].complaints == []
         assert outcome["expected"] == expected == result.verdict == outcome["verdict"]
         (place, array), *_ = result.certificate.items()
         forged = replace(result, certificate={**result.certificate, place: array * 1.1 + 1e-3})
-        assert claim.verify(instance, forged)
+        assert not claim.verify(instance, forged)
 
 
 def test_verify_with_one_seed_finds_the_same_twice_and_more_draws_repeat_fewer(run: Command) -> None:

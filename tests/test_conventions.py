@@ -84,7 +84,7 @@ def as_scnn(X, y, a, unitize):
     lengths = np.linalg.norm(lifted, axis=0) if unitize else np.ones(D + 1)
     scale, lam = (lengths[:D] / np.sqrt(n), a * n**1.5) if unitize else (1.0, a * n)
     ours = fit(X / scale, y, lam, skip=False, penalise_bias=True)
-    assert ours.verify() == []
+    assert ours.verify()
     return ours, lifted / lengths, lengths, y - ours.network.c
 
 

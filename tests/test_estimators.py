@@ -90,7 +90,7 @@ def test_clone_pickle_and_parameters(estimator: BaseEstimator) -> None:
     again = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
     assert fitted.n_features_in_ == 1
-    assert fitted.solution_.verify() == []
+    assert fitted.solution_.verify()
     assert fitted.network_ is fitted.solution_.network
     assert fitted.gap_ == fitted.solution_.gap <= 1e-6
     assert fitted.lower_bound_ <= fitted.solution_.value
@@ -193,7 +193,7 @@ def test_several_features(estimator: BaseEstimator) -> None:
     assert model.n_features_in_ == 2
     assert model.predict(X).shape == y.shape
     assert model.gap_ <= 1e-6
-    assert model.solution_.verify() == []
+    assert model.solution_.verify()
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     with pytest.raises(ValueError, match="X has 3 features"):
@@ -252,7 +252,7 @@ def test_lam_is_chosen_by_climbing_and_what_is_fitted_then_is_proved() -> None:
     assert model.cv_errors_.shape == (10, 2)
     assert model.solution_.provenance["bounds"] == "proved by exact searches"
     assert model.solution_.value == VVNormRegressor(model.lam_).fit(X, y).solution_.value
-    assert model.solution_.verify() == []
+    assert model.solution_.verify()
     np.testing.assert_array_equal(clone(model).fit(X, y).cv_errors_, model.cv_errors_)
     exactly = np.empty_like(model.cv_errors_)
     for k, (train, test) in enumerate(KFold(2).split(X)):
@@ -326,7 +326,7 @@ def test_three_classes_share_their_kinks() -> None:
     X, y = load_iris(return_X_y=True)
     X = X[:, :1]  # sepal lengths, which no threshold separates
     model = VVNormClassifier(0.1).fit(X, y)
-    assert model.solution_.verify() == []
+    assert model.solution_.verify()
     assert model.solution_.Y.shape == (150, 3)
     assert model.decision_function(X[:5]).shape == (5, 3)
     shares = model.predict_proba(X)

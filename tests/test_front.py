@@ -72,7 +72,7 @@ def test_points_and_bounds_are_those_of_the_convex_program(names, budget):
     X, Y, weights = problem(names)
     mixtures = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
     traced = pareto_front(X, Y, budget, loss=names, weights=weights, mixtures=mixtures, tol=TOL)
-    assert traced.verify() == []
+    assert traced.verify()
     for m, mixture in enumerate(mixtures):
         value = program_value(X, Y, budget, names, weights, mixture)
         size = value + traced.supports[m].lam * budget
@@ -86,7 +86,7 @@ def test_points_and_bounds_in_the_plane_are_those_of_a_dense_dictionary():
     X, Y, weights = problem(n=10, d=2)
     mixtures = np.array([[0.3, 0.7], [0.8, 0.2]])
     traced = pareto_front(X, Y, 2.0, weights=weights, mixtures=mixtures)
-    assert traced.verify() == []
+    assert traced.verify()
     for m, mixture in enumerate(mixtures):
         above = plane_value(X, Y, 2.0, weights, mixture)
         assert traced.bounds[m] <= above * (1 + TOL)
@@ -95,7 +95,7 @@ def test_points_and_bounds_in_the_plane_are_those_of_a_dense_dictionary():
 
 
 def test_points_keep_to_the_budget_and_are_proved(front):
-    assert front.verify() == []
+    assert front.verify()
     assert len(front) == 21
     assert np.all(front.vv_norms <= 3.0)
     np.testing.assert_allclose(front.vv_norms, 3.0, rtol=1e-12)
@@ -139,7 +139,7 @@ def test_from_the_interpolants_norm_on_all_losses_are_nil():
     least = interpolate(x, Y).value
     for budget in (least, 2 * least):
         traced = pareto_front(x, Y, budget, mixtures=3)
-        assert traced.verify() == []
+        assert traced.verify()
         np.testing.assert_allclose(traced.losses[1], 0, atol=1e-24)
         assert traced.vv_norms[1] == pytest.approx(least)
     below = pareto_front(x, Y, 0.99 * least, mixtures=3)
@@ -166,7 +166,7 @@ def test_where_repeated_inputs_have_other_labels_no_vv_norm_lowers_the_losses_fu
         if name in ("logistic", "hinge"):
             Y[:, t] = np.arange(36) // 9 % 2  # both classes at every input
     traced = pareto_front(X, Y, 1e3, loss=names, weights=weights, mixtures=5)
-    assert traced.verify() == []
+    assert traced.verify()
     least = np.zeros(2)
     for place, t in itertools.product(places, range(2)):
         here = np.flatnonzero((place == X) if d == 1 else (place == X).all(axis=1))
@@ -180,7 +180,7 @@ def test_where_costs_jump_networks_are_mixed():
     budget = max(itertools.pairwise(costs), key=lambda pair: pair[0] - pair[1])
     assert budget[0] > budget[1] + 0.5  # there is a jump
     traced = pareto_front(x, Y, float(np.mean(budget)), loss="hinge", mixtures=[[0.5, 0.5]])
-    assert traced.verify() == []
+    assert traced.verify()
     assert traced.vv_norms[0] == pytest.approx(np.mean(budget), rel=1e-12)
 
 
@@ -205,7 +205,7 @@ def test_a_fit_that_failed_is_no_end_of_a_bracket(front, monkeypatch):
     monkeypatch.setattr("vvnorm.multitask.pareto.warm_fits", failing)
     traced = pareto_front(X, Y, 3.0, weights=weights, mixtures=front.mixtures[5:8])
     assert len(calls) > 8
-    assert traced.verify() == []
+    assert traced.verify()
     np.testing.assert_allclose(traced.losses, front.losses[5:8], rtol=1e-3)
 
 
@@ -230,7 +230,7 @@ def test_units_of_inputs_and_labels_change_units_of_the_front_only(front, x_unit
     X, Y, weights = problem()
     unit = np.array(y_units)
     other = pareto_front(X * x_unit, Y * unit, 3.0 * unit[0] / x_unit, weights=weights, mixtures=21)
-    assert other.verify() == []
+    assert other.verify()
     np.testing.assert_allclose(other.mixtures, front.mixtures, atol=1e-9)
     np.testing.assert_allclose(other.losses / unit**2, front.losses, rtol=1e-3)
     np.testing.assert_allclose(other.mixtures @ (other.losses / unit**2).T, front.mixtures @ front.losses.T, rtol=1e-3)
@@ -258,7 +258,7 @@ def test_tasks_are_groups_of_outputs():
     X, Y, weights = problem(("squared",) * 3)
     traced = pareto_front(X, Y, 3.0, weights=weights, tasks=[[2, 0], 1], mixtures=5)
     assert traced.data.tasks == ((2, 0), (1,))
-    assert traced.verify() == []
+    assert traced.verify()
     middle = traced.networks[2](X)
     by_output = np.nansum(weights * (middle - Y) ** 2 / 2, axis=0)
     assert traced.losses[2] == pytest.approx([by_output[0] + by_output[2], by_output[1]])
@@ -318,7 +318,7 @@ def test_losses_with_corners_are_refused_for_several_inputs():
 def test_without_a_skip_connection(budget):
     x, Y, _ = problem(n=7)
     traced = pareto_front(x, Y, budget, mixtures=[[0.5, 0.5]], skip=False)
-    assert traced.verify() == []
+    assert traced.verify()
     assert not traced.networks[0].A.any()
     assert traced.vv_norms[0] <= budget
 
@@ -337,14 +337,14 @@ def test_without_a_skip_connection(budget):
 )
 def test_degenerate_data(x, Y):
     for budget in (0, 0.5, 100):
-        assert pareto_front(x, Y, budget, mixtures=3).verify() == []
+        assert pareto_front(x, Y, budget, mixtures=3).verify()
 
 
 def test_classes_that_a_line_separates_are_as_good_as_fitted():
     x = np.arange(10.0)
     Y = np.column_stack([x > 5, np.random.default_rng(0).standard_normal(10)])
     traced = pareto_front(x, Y, 2.0, loss=["logistic", "squared"], mixtures=5)
-    assert traced.verify() == []
+    assert traced.verify()
     assert np.all(traced.losses[:, 0] < 1e-6)
     assert traced.losses[-1, 1] == pytest.approx(pareto_front(x, Y[:, 1], 2.0).losses[0, 0], rel=1e-5)
 
@@ -435,10 +435,10 @@ def _swapped(front: ParetoFront, m: int, **weights) -> ParetoFront:
 
 
 def test_changed_numbers_are_found(front):
-    assert "bound is recorded" in replace(front, bounds=_moved(front.bounds, 4, 1e-6)).verify()[0]
-    assert "VV norm is recorded" in replace(front, vv_norms=_moved(front.vv_norms, 4, -1e-6)).verify()[0]
-    assert "gap is recorded" in replace(front, gaps=_moved(front.gaps, 4, 1e-7)).verify()[0]
-    found = replace(front, losses=_moved(front.losses, 4, -1e-6)).verify()
+    assert "bound is recorded" in replace(front, bounds=_moved(front.bounds, 4, 1e-6)).verify().problems[0]
+    assert "VV norm is recorded" in replace(front, vv_norms=_moved(front.vv_norms, 4, -1e-6)).verify().problems[0]
+    assert "gap is recorded" in replace(front, gaps=_moved(front.gaps, 4, 1e-7)).verify().problems[0]
+    found = replace(front, losses=_moved(front.losses, 4, -1e-6)).verify().problems
     assert [line.split(" is recorded")[0] for line in found] == [
         "mixture 4: loss 0", "mixture 4: loss 1", "mixture 4: weighted loss",
     ]  # fmt: skip
@@ -446,17 +446,17 @@ def test_changed_numbers_are_found(front):
 
 def test_changed_networks_supports_and_data_are_found(front):
     f = front.networks[5]
-    assert any("VV norm" in line for line in _swapped(front, 5, V=1.1 * f.V).verify())
-    assert any("loss 0" in line for line in _swapped(front, 5, c=f.c + 1e-3).verify())
+    assert any("VV norm" in line for line in _swapped(front, 5, V=1.1 * f.V).verify().problems)
+    assert any("loss 0" in line for line in _swapped(front, 5, c=f.c + 1e-3).verify().problems)
     supports = list(front.supports)
     supports[5] = replace(supports[5], lam=1.5 * supports[5].lam)
-    assert any("bound is recorded" in line for line in replace(front, supports=tuple(supports)).verify())
+    assert any("bound is recorded" in line for line in replace(front, supports=tuple(supports)).verify().problems)
     supports[5] = front.supports[6]
-    assert any("bound is recorded" in line for line in replace(front, supports=tuple(supports)).verify())
-    assert replace(front, supports=tuple(supports[:-1])).verify() == ["there are 20 supports for 21 networks"]
+    assert any("bound is recorded" in line for line in replace(front, supports=tuple(supports)).verify().problems)
+    assert replace(front, supports=tuple(supports[:-1])).verify().problems == ("there are 20 supports for 21 networks",)
     data = replace(front.data, Y=front.data.Y + 0.01)
-    assert len(replace(front, data=data).verify()) > 20
-    assert any("more than 2.9" in line for line in replace(front, vv_norm=2.9).verify())
+    assert len(replace(front, data=data).verify().problems) > 20
+    assert any("more than 2.9" in line for line in replace(front, vv_norm=2.9).verify().problems)
 
 
 def test_a_point_that_is_not_best_is_found(front):
@@ -466,7 +466,7 @@ def test_a_point_that_is_not_best_is_found(front):
     losses[5] = front.data.task_losses(worse.networks[5])
     size = front.mixtures[5] @ losses[5] + front.supports[5].lam * front.vv_norm
     gap = (front.mixtures[5] @ losses[5] - front.bounds[5]) / size
-    found = replace(worse, losses=losses, gaps=_moved(front.gaps, 5, gap - front.gaps[5])).verify()
+    found = replace(worse, losses=losses, gaps=_moved(front.gaps, 5, gap - front.gaps[5])).verify().problems
     assert len(found) == 1
     assert "not proved to be on the front" in found[0]
 
@@ -484,7 +484,7 @@ def test_no_price_of_vv_norm_makes_a_constant_network_the_front(front, lam):
         supports=tuple(Support(lam, constant, None) for _ in range(M)), gaps=np.full(M, 1e-7),
     )  # fmt: skip
     for m, best in zip((4, 16), least, strict=True):
-        found = [line for line in forged.verify() if line.startswith(f"mixture {m}: ")]
+        found = [line for line in forged.verify().problems if line.startswith(f"mixture {m}: ")]
         assert "not proved to be on the front" in found[-1]
         # What it says is no less than what is true, beside all that there is to gain.
         loss = front.mixtures[m] @ lost
@@ -497,23 +497,25 @@ def test_exchanged_tasks_and_left_out_points_are_found(front):
     other = _swapped(front, 5, V=f.V[::-1], A=f.A[::-1], c=f.c[::-1])
     losses = front.losses.copy()
     losses[5] = losses[5, ::-1]
-    assert any("loss 0 is recorded" in line for line in replace(other, losses=losses).verify())
+    assert any("loss 0 is recorded" in line for line in replace(other, losses=losses).verify().problems)
     zero = _swapped(front, 5, V=f.V * [[1.0], [0.0]], A=f.A * [[1.0], [0.0]], c=f.c * [1.0, 0.0])
-    assert any("loss 1 is recorded" in line for line in zero.verify())
+    assert any("loss 1 is recorded" in line for line in zero.verify().problems)
     data = front.data
     part = replace(data, X=np.delete(data.X, 8, axis=0), Y=np.delete(data.Y, 8, axis=0), weights=data.weights[1:])
-    assert replace(front, data=part).verify()
+    assert not replace(front, data=part).verify()
     # The weights of a task that no mixture looks at are looked at all the same.
     least = _moved(front.losses, (0, int(np.argmin(front.mixtures[0]))), -1e-3)
-    assert "is recorded as" in replace(front, losses=least).verify()[0]
+    assert "is recorded as" in replace(front, losses=least).verify().problems[0]
 
 
 def test_what_gaps_are_measured_by_is_judged_as_well(front):
     steep = ReLUNetwork(front.line.W, front.line.b, front.line.V, front.line.A + 1, front.line.c)
-    assert replace(front, line=steep).verify() == []  # it fits no task, so that it plays no part
+    assert replace(front, line=steep).verify()  # it fits no task, so that it plays no part
     with_neurons = replace(front, line=front.networks[4])
-    assert with_neurons.verify() == ["the affine function that gaps are measured by has neurons, or a skip connection"]
-    assert replace(front, mixtures=2 * front.mixtures).verify() == ["the weights of a mixture do not sum to 1"]
+    assert with_neurons.verify().problems == (
+        "the affine function that gaps are measured by has neurons, or a skip connection",
+    )
+    assert replace(front, mixtures=2 * front.mixtures).verify().problems == ("the weights of a mixture do not sum to 1",)
 
 
 @pytest.mark.parametrize("d", [2, 3])
@@ -521,7 +523,7 @@ def test_fronts_of_flat_points_are_proved_in_coordinates(d):
     X, Y, weights = problem(n=7)
     flat = np.outer(X, [0.3, -1.7, 0.9][:d]) + 0.1
     found = pareto_front(flat, Y, 3.0, weights=weights, mixtures=3)
-    assert found.verify() == []
+    assert found.verify()
     assert found.supports[1].subspace is not None
     length = np.linalg.norm([0.3, -1.7, 0.9][:d])
     along = pareto_front(X * length, Y, 3.0, weights=weights, mixtures=3)
@@ -529,5 +531,5 @@ def test_fronts_of_flat_points_are_proved_in_coordinates(d):
 
 
 def test_wrong_shapes_and_mixtures_are_found(front):
-    assert replace(front, bounds=front.bounds[:-1]).verify() == ["bounds has shape (20,), not (21,)"]
-    assert "negative weight" in replace(front, mixtures=-front.mixtures).verify()[0]
+    assert replace(front, bounds=front.bounds[:-1]).verify().problems == ("bounds has shape (20,), not (21,)",)
+    assert "negative weight" in replace(front, mixtures=-front.mixtures).verify().problems[0]

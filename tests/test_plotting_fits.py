@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from vvnorm import fit, fit_path, lambda_max, plotting
 from vvnorm.plotting import FORMATS, draw_figure, load_figure
+from vvnorm.verifier.verification import Verification
 
 MAGIC = {".pdf": b"%PDF", ".svg": b"<?xml", ".png": b"\x89PNG"}
 
@@ -115,7 +116,7 @@ def test_the_path_figure_begins_with_a_line_and_bends_at_data() -> None:
 
 
 def test_a_fit_that_is_not_certified_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vvnorm.fitting.Fit.verify", lambda self: ["it is not optimal"])
+    monkeypatch.setattr("vvnorm.fitting.Fit.verify", lambda self: Verification(("it is not optimal",)))
     found = draw_figure(load_figure("path"), tmp_path, quick=True)
     assert len(found.complaints) == len(found.values["ratios"])
     assert not list(tmp_path.iterdir())

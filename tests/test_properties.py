@@ -18,7 +18,7 @@ def value(data: Dataset) -> float:
 @given(univariate_datasets())
 def test_every_solution_is_proved(data: Dataset) -> None:
     solution = interpolate(data.X, data.Y)
-    assert solution.verify() == []
+    assert solution.verify()
     assert solution.lower_bound <= solution.value * (1 + 1e-14)
     assert np.array_equal(solution(data.X), data.Y)
 
@@ -26,7 +26,7 @@ def test_every_solution_is_proved(data: Dataset) -> None:
 @given(univariate_datasets(max_points=300, orders=40))
 def test_every_solution_is_proved_at_forty_orders_of_magnitude(data: Dataset) -> None:
     solution = interpolate(data.X, data.Y)
-    assert solution.verify() == []
+    assert solution.verify()
     assert solution.gap < 1e-12
 
 

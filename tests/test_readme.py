@@ -27,7 +27,7 @@ def test_the_python_example_runs_and_prints_what_it_says() -> None:
     with contextlib.redirect_stdout(output):
         exec(compile(code, "README", "exec"), {})
     first, second, gaps = output.getvalue().strip().splitlines()
-    assert first.endswith("False []")
+    assert first.endswith("False True")
     assert second == "True"
     assert all(abs(float(gap)) < 0.01 for gap in gaps.strip("[]").split(","))
 

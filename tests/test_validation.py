@@ -362,12 +362,12 @@ def test_nanoseconds_are_told_apart(times: Any) -> None:
     assert found.value == pytest.approx(variation(exact[order], LABELS_AT[order]), rel=1e-12)
     np.testing.assert_allclose(found(times)[:, 0], LABELS_AT, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(found.X[:, 0], (exact[order] - least).astype(float))
-    assert found.verify() == []
+    assert found.verify()
     assert f"counted from {least}" in found.summary()
     assert found.record()["origin"] == [least]
     fitted, plain = vvnorm.fit(times, LABELS_AT, 1e-2), vvnorm.fit((exact - least).astype(float), LABELS_AT, 1e-2)
     assert fitted.value == plain.value
-    assert fitted.verify() == []
+    assert fitted.verify()
     np.testing.assert_array_equal(fitted(times), plain((exact - least).astype(float)))
     assert vvnorm.lambda_max(times, LABELS_AT) == vvnorm.lambda_max((exact - least).astype(float), LABELS_AT)
     (on_path,) = vvnorm.fit_path(times, LABELS_AT, [1e-2])
@@ -396,7 +396,7 @@ def test_times_beside_other_inputs_are_told_apart(auxiliary: str | None) -> None
     found, expected = (vvnorm.interpolate(X, LABELS_AT, auxiliary=auxiliary) for X in (points, plain))
     assert found.origin == (START, 0)
     assert found.value == expected.value
-    assert found.verify() == []
+    assert found.verify()
     np.testing.assert_array_equal(found(points), expected(plain))
     if auxiliary is None:
         assert found.sparse().origin == (START, 0)

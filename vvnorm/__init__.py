@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from vvnorm.training import TaskTraining, TrainingResult, train, train_tasks
     from vvnorm.verifier.check import Certificate
     from vvnorm.verifier.line_fit import FitCertificate, certify_fit
+    from vvnorm.verifier.verification import Verification
 
 __version__ = "0.1.0"
 
@@ -54,6 +55,7 @@ _HOMES = {
     "api.certification": ("certify",),
     "verifier.check": ("Certificate",),
     "verifier.line_fit": ("FitCertificate", "certify_fit"),
+    "verifier.verification": ("Verification",),
     "claims": ("Claim", "Result", "Verdict"),
     "datasets": (
         "Dataset",
@@ -126,6 +128,7 @@ __all__ = [
     "VVNormRegressor",
     "VVNormRegressorCV",
     "Verdict",
+    "Verification",
     "__version__",
     "aligned_dataset",
     "bernoulli_auxiliary",

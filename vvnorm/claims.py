@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from vvnorm._internal import plugins as registry
 from vvnorm._internal.words import lines
+from vvnorm.verifier.verification import Verification
 
 Instance = Mapping[str, Any]
 """One case of a claim: arrays, numbers and words by name."""
@@ -168,14 +169,14 @@ class Claim:
         """Name the hypotheses that the instance does not meet."""
         return [name for name, holds in self.hypotheses.items() if not holds(instance)]
 
-    def verify(self, instance: Instance, result: Result) -> list[str]:
-        """Say what is wrong with a result; an empty list is acceptance."""
+    def verify(self, instance: Instance, result: Result) -> Verification:
+        """Check that the verdict follows from the interval, and the interval from the certificate."""
         if math.isnan(result.lower) or math.isnan(result.upper) or result.lower > result.upper:
-            return [f"[{result.lower}, {result.upper}] is not an interval"]
+            return Verification((f"[{result.lower}, {result.upper}] is not an interval",))
         found = []
         if result.verdict is not decide(result.lower, result.upper, self.claimed, statistical=self.statistical):
             found.append(f"verdict {result.verdict} does not follow from [{result.lower}, {result.upper}]")
-        return found + self.recheck(instance, result)
+        return Verification((*found, *self.recheck(instance, result)))
 
 
 def decide(lower: float, upper: float, claimed: tuple[float, float], *, statistical: bool = False) -> Verdict:
@@ -395,7 +396,7 @@ def run_case(claim: Claim, case: Case) -> Outcome:
     result = claim.check(instance)
     provenance = {**result.provenance, "seconds": time.perf_counter() - started}
     result = replace(result, provenance=provenance)
-    complaints = claim.verify(instance, result) or control_complaints(claim, instance, result, case.index)
+    complaints = list(claim.verify(instance, result).problems) or control_complaints(claim, instance, result, case.index)
     return Outcome(case.label, case.expected, result, complaints)
 
 
@@ -411,7 +412,7 @@ def control_complaints(claim: Claim, instance: Instance, result: Result, turn: i
     name = arrays[turn % len(arrays)]
     changed = _changed(result.certificate[name], [result.certificate[other] for other in arrays])
     forged = replace(result, certificate={**result.certificate, name: changed})
-    if claim.verify(instance, forged):
+    if not claim.verify(instance, forged):
         return []
     return [f"negative control: the verifier accepts a certificate whose {name!r} was changed"]
 

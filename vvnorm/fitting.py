@@ -57,6 +57,7 @@ from vvnorm.validation import (
 )
 from vvnorm.verifier.check import Rows, as_rows
 from vvnorm.verifier.line_fit import FitCertificate, certify_fit
+from vvnorm.verifier.verification import Verification
 
 if TYPE_CHECKING:
     from vvnorm.solvers.multivariate.solution import FitProblem
@@ -192,9 +193,10 @@ class Fit(Solution):
     def _pieces(self) -> PiecewiseLinear:
         return PiecewiseLinear(self.found.knots, self.found.values)
 
-    def verify(self) -> list[str]:
-        """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
-        return self._judged[1].complaints(self.function, self.X, self.Y, weights=self.weights, tol=self.tol)
+    def verify(self) -> Verification:
+        """Check the certificate with code that shares nothing with the solver."""
+        options: dict[str, Any] = {"weights": self.weights, "tol": self.tol}
+        return Verification(tuple(self._judged[1].complaints(self.function, self.X, self.Y, **options)))
 
     # --- numbers ---
 
@@ -370,7 +372,7 @@ def fit(
     MultivariateSolution
         For several inputs, or biases inside the norm; losses are `squared`, `logistic` or `huber` then.
 
-    A gap above `tol` is no error: `gap` says how large it is, `verify` complains.
+    A gap above `tol` is no error: `gap` says how large it is, `verify` does not accept the fit.
 
     Raises
     ------
@@ -383,8 +385,8 @@ def fit(
     --------
     >>> line = fit([0, 1, 2, 3], [0, 1, 0, 1], lam=10.0)
     >>> bent = fit([0, 1, 2, 3], [0, 1, 0, 1], lam=0.1)
-    >>> len(line.knots), len(bent.knots), bent.verify()
-    (0, 2, [])
+    >>> len(line.knots), len(bent.knots), bool(bent.verify())
+    (0, 2, True)
     """
     strength, tol, limit, seed = as_strength(lam), as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
     deadline = Deadline(limit)

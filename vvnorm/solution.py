@@ -32,6 +32,7 @@ from vvnorm.validation import (
     sorted_univariate,
 )
 from vvnorm.verifier.check import Certificate, Rows, certify_sorted
+from vvnorm.verifier.verification import Verification
 
 if TYPE_CHECKING:
     from vvnorm.solvers.reference import CurvatureSolution
@@ -92,8 +93,8 @@ class Solution(ABC):
         """Evaluate at x, shape (n,) and finite."""
 
     @abstractmethod
-    def verify(self) -> list[str]:
-        """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
+    def verify(self) -> Verification:
+        """Check the certificate with code that shares nothing with the solver."""
 
     def _origin(self) -> dict[str, Any]:
         """What a record says of the origin."""
@@ -163,9 +164,9 @@ class Interpolant(Solution):
     def _at(self, x: Array) -> Array:
         return self.dots(x)
 
-    def verify(self) -> list[str]:
-        """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
-        return self.certificate.complaints(self.network, self.X, self.Y, tol=self.tol)
+    def verify(self) -> Verification:
+        """Check the certificate with code that shares nothing with the solver."""
+        return Verification(tuple(self.certificate.complaints(self.network, self.X, self.Y, tol=self.tol)))
 
     # --- all solutions (closed form only) ---
 
@@ -346,8 +347,8 @@ def interpolate(
     Examples
     --------
     >>> solution = interpolate([0, 1, 2, 3], [0, 1, 0, 1])
-    >>> solution.value, solution.unique, solution.verify()
-    (4.0, True, [])
+    >>> solution.value, solution.unique, bool(solution.verify())
+    (4.0, True, True)
     """
     tol, limit, seed = as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
     rounds = as_rounds(max_iter)

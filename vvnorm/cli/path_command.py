@@ -80,7 +80,7 @@ def fits_along_path(
         rows = []
         for fit in fits:
             with within_additions(additions_in(time_limit)):
-                rows.append(fit.record() | {"complaints": fit.verify()})
+                rows.append(fit.record() | {"complaints": list(fit.verify().problems)})
             step(fit)
     say_labels(dataset)
     bends = "knots" if "knots" in rows[0] else "neurons"

@@ -94,7 +94,7 @@ def solve(
     else:
         solution = _fitted(dataset, lam, relative, losses_of(loss, dataset.y_names), sparse, options)
     with within_additions(additions_in(time_limit)):
-        complaints = solution.verify()
+        complaints = list(solution.verify().problems)
     say_labels(dataset)
     for name, text in solution.summary_lines(dataset.y_names):
         say(f"{name:>18}  {text}")

@@ -56,6 +56,7 @@ from vvnorm.tolerances import GAP
 from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_tolerance, as_weights
 from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.front import ROUNDING, Support, TaskData, bound_at, point_complaints, without_neurons
+from vvnorm.verifier.verification import Verification
 
 _TRIALS = 60  # fits for one mixture; two to ten are usual
 _SHARE = 0.25  # of the tolerance that a fit may use up
@@ -132,8 +133,11 @@ class ParetoFront:
 
     # --- the proof ---
 
-    def verify(self) -> list[str]:
-        """Recompute losses, costs and bounds from networks and duals with the verifier; an empty list is acceptance."""
+    def verify(self) -> Verification:
+        """Recompute losses, costs and bounds from networks and duals with the verifier."""
+        return Verification(tuple(self._problems()))
+
+    def _problems(self) -> list[str]:
         M, S = len(self.networks), len(self.data.tasks)
         shapes = {"mixtures": (M, S), "losses": (M, S), "vv_norms": (M,), "bounds": (M,), "gaps": (M,)}
         found = [
@@ -300,7 +304,7 @@ def pareto_front(
     Returns
     -------
     ParetoFront
-        A gap above `tol` is no error: `gaps` says how large it is, `verify` complains.
+        A gap above `tol` is no error: `gaps` says how large it is, `verify` does not accept the front.
 
     Raises
     ------
@@ -310,8 +314,8 @@ def pareto_front(
     Examples
     --------
     >>> front = pareto_front([0, 1, 2, 3], [[0, 1], [1, 1], [0, 0], [1, 2]], 2.0, mixtures=5)
-    >>> front.losses.shape, front.verify()
-    ((5, 2), [])
+    >>> front.losses.shape, bool(front.verify())
+    ((5, 2), True)
     """
     budget, tol, deadline = _as_budget(vv_norm), as_tolerance(tol), Deadline(as_time_limit(time_limit))
     data = _task_data(X, Y, loss, weights, tasks, skip)

@@ -159,7 +159,7 @@ def _solved(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
     whole = solution.design if limit else solution
     certificate, accepted = None, False
     if settings["prove"]:
-        certificate, accepted = whole.certificate, solution.verify() == []
+        certificate, accepted = whole.certificate, bool(solution.verify())
     facts = _judged(whole.network, whole.X, whole.Y, certificate, _solvers_bound(whole))
     return _Found(solution.network, whole.network, {"accepted": accepted, **facts, **_costs(solution.network)})
 

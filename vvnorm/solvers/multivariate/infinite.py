@@ -26,6 +26,7 @@ from vvnorm.solvers.multivariate.solution import MultivariateSolution, interpola
 from vvnorm.validation import Array, RepeatedInput, has_missing, levels
 from vvnorm.verifier.check import Certificate
 from vvnorm.verifier.space import certify_points
+from vvnorm.verifier.verification import Verification
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,9 +81,9 @@ class InfiniteAuxiliary(Solution):
     def _at(self, x: Array) -> Array:
         return self.network(x)
 
-    def verify(self) -> list[str]:
+    def verify(self) -> Verification:
         """Check the design's certificate, that the network interpolates, and that its output weights follow."""
-        found = self.design.verify()
+        found = list(self.design.verify().problems)
         # Its cost is not the point: no dual array is asked for.
         judged = certify_points(self.network, self.X, self.Y, dual=np.zeros(self.Y.shape), skip=self.design.skip)
         if not judged.relative_residual <= self.tol:
@@ -96,7 +97,7 @@ class InfiniteAuxiliary(Solution):
         combined = np.linalg.lstsq(g.V.T, f.V.T, rcond=None)[0] if same and f.n_neurons else np.zeros((g.n_outputs, 1))
         if not same or not np.all(row_norms((g.V.T @ combined - f.V.T).T) <= self.tol * row_norms(f.V)):
             found.append("the network is not a combination of the design's outputs")
-        return found
+        return Verification(tuple(found))
 
     def _setting(self) -> str:
         return ", beside infinitely many; of the design:"

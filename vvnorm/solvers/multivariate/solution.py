@@ -31,6 +31,7 @@ from vvnorm.verifier.check import Certificate, convention_in_words, judge, label
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.line_fit import FitCertificate
 from vvnorm.verifier.shifts import affine, misfits
+from vvnorm.verifier.verification import Verification
 
 _FOR_LAM_MAX = 0.1  # of a limit of time
 _ROOM = 0.9  # of the cost that the tolerance leaves; the rest is for rounding
@@ -126,12 +127,13 @@ class MultivariateSolution(Solution):
         """The network's cost, without the factor lam."""
         return self.certificate.vv_norm
 
-    def verify(self) -> list[str]:
-        """Check the certificate with code that shares nothing with the solver; an empty list is acceptance."""
+    def verify(self) -> Verification:
+        """Check the certificate with code that shares nothing with the solver."""
         certificate = self.certificate
-        if isinstance(certificate, Certificate):
-            return certificate.complaints(self.network, self.X, self.Y, tol=self.tol)
-        return certificate.complaints(self.network, self.X, self.Y, weights=self.weights, tol=self.tol)
+        options: dict[str, Any] = {"tol": self.tol}
+        if isinstance(certificate, FitCertificate):
+            options["weights"] = self.weights
+        return Verification(tuple(certificate.complaints(self.network, self.X, self.Y, **options)))
 
     def sparse(self, tol: float | None = None) -> "MultivariateSolution":
         """Return a solution with few neurons and the same values at the points.
