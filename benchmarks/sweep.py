@@ -15,7 +15,7 @@ from pathlib import Path
 
 from vvnorm.studies.execute import Tally, run_study
 from vvnorm.studies.run import Run
-from vvnorm.studies.store import Outcome, Store
+from vvnorm.studies.store import RunOutcome, Store
 from vvnorm.studies.study import Study
 
 GOAL = 0.05
@@ -53,7 +53,7 @@ def measure(seconds: float, count: int, workers: int) -> tuple[float, float, flo
     return workers * steady / (inside * (count - workers) / count) - 1, workers * whole / inside - 1, cpu / count
 
 
-def nap(run: Run) -> Outcome:
+def nap(run: Run) -> RunOutcome:
     """Do nothing for as long as the run says."""
     time.sleep(run.settings["seconds"])
     return {"gradient": float(run.seed)}

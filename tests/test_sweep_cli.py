@@ -14,9 +14,9 @@ from pyarrow import parquet
 from sweeps import specify
 
 import vvnorm.studies
-from vvnorm.studies.estimate import estimate
 from vvnorm.studies.store import load_rows
 from vvnorm.studies.study import Study, load_study
+from vvnorm.studies.time_estimate import estimate_time
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_dry_run_counts_and_estimates_and_writes_nothing(run: Command, tmp_path:
 
 
 def test_dry_run_says_so_where_it_only_knows_a_bound(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vvnorm.studies.estimate.PATIENCE", 0.1)
+    monkeypatch.setattr("vvnorm.studies.time_estimate.PATIENCE", 0.1)
     done = run("sweep", specify(tmp_path, seconds=1), "--dry-run", "--workers", 1)
     assert re.search(r"^16 runs: at least \S+ s on 1 process$", done.out, re.M), done.out
 
@@ -94,7 +94,7 @@ def test_dry_run_says_so_where_it_only_knows_a_bound(run: Command, tmp_path: Pat
 def test_time_to_load_and_compile_is_no_bound_on_a_run(
     run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vvnorm.studies.estimate.FIRST_PATIENCE", 0.5)
+    monkeypatch.setattr("vvnorm.studies.time_estimate.FIRST_PATIENCE", 0.5)
     done = run("sweep", specify(tmp_path, seconds=30), "--dry-run", "--workers", 1)
     assert [row["seconds"] for row in done.rows] == ["?"]
     assert re.search(r"^16 runs: .* took too long to tell; try again$", done.out, re.M), done.out
@@ -105,7 +105,7 @@ def test_estimate_takes_the_times_that_a_store_has(run: Command, tmp_path: Path)
     run("sweep", spec, "--workers", 1)
     study = load_study(spec, stand_in)
     rows = load_rows("example.sqlite")
-    found = estimate(study, lambda run: {}, rows)  # nothing is run: this function could not be sent
+    found = estimate_time(study, lambda run: {}, rows)  # nothing is run: this function could not be sent
     assert found.at_least == frozenset()
     assert set(found.seconds) == {one.size for one in study.runs}
     for seconds in found.seconds.values():

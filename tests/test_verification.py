@@ -17,7 +17,8 @@ from figure_files import drawn_by_command
 from vvnorm import Verdict, claims
 from vvnorm.claims import cases, claim_names, instance_of, load_claim
 from vvnorm.plotting import figure_names
-from vvnorm.studies.execute import InProcess, Tally
+from vvnorm.studies.execute import Tally
+from vvnorm.studies.executors import InProcess
 from vvnorm.verification import load_outcomes, run_claims
 
 PLUGIN = """

@@ -24,7 +24,8 @@ from vvnorm._internal import plugins as registry
 from vvnorm._internal.files import plain
 from vvnorm.claims import Case, Claim, Outcome, Report, Result, Verdict
 from vvnorm.studies.database import Database, reading
-from vvnorm.studies.execute import OtherCode, Tally, run_jobs, worker_name
+from vvnorm.studies.execute import OtherCode, Tally, run_jobs
+from vvnorm.studies.executors import worker_name
 from vvnorm.studies.run import fingerprint
 from vvnorm.studies.store import code_version, sources
 
@@ -131,11 +132,6 @@ class _Job:
 
     case: Case
     sources: str
-
-    @property
-    def size(self) -> str:
-        """Instances of one claim take about equally long."""
-        return self.case.claim
 
     def key(self, code: str) -> str:
         """What its result is known by."""
@@ -273,10 +269,6 @@ class _Drawing:
     folder: Path
     seed: int
     quick: bool
-
-    @property
-    def size(self) -> str:
-        return self.figure
 
     def key(self, code: str) -> str:
         return self.figure

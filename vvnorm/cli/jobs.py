@@ -25,7 +25,7 @@ def load_usable(load: "Callable[[str], Any]", names: list[str]) -> tuple[list[An
 def execution(stack: "ExitStack", count: int, jobs: int | None, scheduler: str | None) -> dict[str, Any]:
     """Options that say where so many jobs are done: on a cluster, in processes, or in this one."""
     from vvnorm._internal.threads import single_threaded, usable_cores
-    from vvnorm.studies.execute import InProcess
+    from vvnorm.studies.executors import InProcess
     from vvnorm.studies.store import code_version
 
     if scheduler:

@@ -87,10 +87,10 @@ def foresee(study: "Study", path: Path, workers: int) -> int:
 
     from vvnorm._internal.words import count
     from vvnorm.studies import experiment
-    from vvnorm.studies.estimate import estimate
     from vvnorm.studies.store import load_rows
+    from vvnorm.studies.time_estimate import estimate_time
 
-    found = estimate(study, experiment.perform, load_rows(path) if path.exists() else ())
+    found = estimate_time(study, experiment.perform, load_rows(path) if path.exists() else ())
     counts = Counter((run.solver, run.target, run.inputs, run.points) for run in study.runs)
     seconds = dict.fromkeys(counts, 0.0)
     for run in study.runs:

@@ -26,7 +26,7 @@ from vvnorm.studies.run import Run
 from vvnorm.studies.study import Study
 
 Row = dict[str, Any]
-Outcome = Mapping[str, float | int | str | None]
+RunOutcome = Mapping[str, float | int | str | None]
 
 _CONFIGURATION = {
     "target": "TEXT", "inputs": "INTEGER", "points": "INTEGER", "auxiliary": "NUMERIC", "sigma": "REAL", "labels": "TEXT",
@@ -87,7 +87,7 @@ class Store(Database):
         """Keys of the runs that are done."""
         return {key for (key,) in self._connection.execute("SELECT key FROM runs")}
 
-    def add(self, run: Run, outcome: Outcome, seconds: float, worker: str) -> None:
+    def add(self, run: Run, outcome: RunOutcome, seconds: float, worker: str) -> None:
         """Write a finished run, and forget that it failed before: all of it or nothing.
 
         Raises

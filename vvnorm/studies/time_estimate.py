@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import NamedTuple
 
-from vvnorm.studies.execute import Perform, WorkerProcesses, perform_runs
+from vvnorm.studies.execute import Perform, perform_job
+from vvnorm.studies.executors import WorkerProcesses
 from vvnorm.studies.run import Run
 from vvnorm.studies.store import Row, code_version
 from vvnorm.studies.study import Study
@@ -19,14 +20,14 @@ FIRST_PATIENCE, PATIENCE = 120.0, 3.0
 yet), and for all others of that solver together."""
 
 
-class Estimate(NamedTuple):
+class TimeEstimate(NamedTuple):
     """Seconds that a run of each size takes, nan if not known, and the sizes of which only a lower bound is known."""
 
     seconds: Mapping[Size, float]
     at_least: frozenset[Size]
 
 
-def estimate(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> Estimate:
+def estimate_time(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> TimeEstimate:
     """Time one run of each size, the smallest first, where rows of a store do not say it, in some seconds altogether.
 
     Sizes for which no time is left are counted like the slowest known one of their solver. If not even the first run of a
@@ -48,14 +49,14 @@ def estimate(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> Estima
     seconds: dict[Size, float] = {}
     at_least: set[Size] = set()
     for sizes in wanted.values():
-        seconds |= {one: fmean(times[one]) for one in sizes if one in times}
-        lacking = {one: run for one, run in sizes.items() if one not in times}
+        seconds |= {size: fmean(times[size]) for size in sizes if size in times}
+        lacking = {size: run for size, run in sizes.items() if size not in times}
         measured, longest = _measure(lacking, perform)
         seconds |= measured
-        slowest = max([*longest, *(seconds[one] for one in sizes if one in seconds)], default=math.nan)
+        slowest = max([*longest, *(seconds[size] for size in sizes if size in seconds)], default=math.nan)
         at_least |= lacking.keys() - measured.keys()
         seconds |= dict.fromkeys(lacking.keys() - measured.keys(), slowest)
-    return Estimate(seconds, frozenset(at_least))
+    return TimeEstimate(seconds, frozenset(at_least))
 
 
 def _measure(runs: Mapping[Size, Run], perform: Perform) -> tuple[dict[Size, float], list[float]]:
@@ -64,11 +65,11 @@ def _measure(runs: Mapping[Size, Run], perform: Perform) -> tuple[dict[Size, flo
     patience = FIRST_PATIENCE
     with WorkerProcesses(1) as process:
         # The smallest one comes twice, since the first call loads and compiles, which is done once for thousands of runs.
-        for number, (one, run) in enumerate([*list(runs.items())[:1], *runs.items()]):
+        for number, (size, run) in enumerate([*list(runs.items())[:1], *runs.items()]):
             began = time.monotonic()
-            call = process.submit(perform_runs, perform, [run], code_version(), "")
+            call = process.submit(perform_job, perform, run, code_version(), "")
             try:
-                measured[one] = call.result(timeout=max(0.0, patience))[0].seconds
+                measured[size] = call.result(timeout=max(0.0, patience)).seconds
             except TimeoutError:
                 process.stop()
                 return measured, [time.monotonic() - began] if number else []

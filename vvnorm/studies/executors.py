@@ -1,0 +1,95 @@
+"""Executors of this machine: the process itself, and processes that may die without loss of the others' work."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from typing import Any
+
+from vvnorm._internal.threads import one_thread
+
+
+class InProcess(Executor):
+    """The process that asks: a call is over when it has been submitted."""
+
+    slots = 1
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        """Call a function."""
+        call: Future[Any] = Future()
+        try:
+            call.set_result(function(*args, **options))
+        except Exception as error:
+            call.set_exception(error)
+        return call
+
+
+class WorkerProcesses(Executor):
+    """Processes of this machine, each a pool of its own: if one dies its work is lost, and nothing else.
+
+    One pool of several processes breaks as a whole when one of them dies, and does not tell whose work it was.
+
+    Processes are spawned, not forked, since numerical libraries hold threads and locks. They leave Ctrl-C to this
+    process, and end when it does, however it ends.
+
+    Parameters
+    ----------
+    slots : int
+        Number of processes. At most as many calls may be in flight.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self._context = multiprocessing.get_context("spawn")
+        self._until, self._lifeline = self._context.Pipe(duplex=False)
+        self._pools = [self._pool() for _ in range(slots)]
+        self._calls: list[Future[Any] | None] = [None] * slots
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        """Call a function in a process that is free; a call whose process dies raises BrokenProcessPool."""
+        place = next(place for place, call in enumerate(self._calls) if call is None or call.done())
+        try:
+            call = self._pools[place].submit(function, *args, **options)
+        except BrokenProcessPool:
+            self._pools[place].shutdown()
+            self._pools[place] = self._pool()
+            call = self._pools[place].submit(function, *args, **options)
+        self._calls[place] = call
+        return call
+
+    def stop(self) -> None:
+        """End all processes, whatever they are doing."""
+        self._lifeline.close()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes when they have done what they are doing."""
+        for pool in self._pools:
+            pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+        self._lifeline.close()
+        self._until.close()
+
+    def _pool(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin_worker, initargs=(self._until,))
+
+
+def _begin_worker(until: Connection) -> None:
+    """Prepare a worker process: one thread for each library, and an end with the process that began it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    one_thread()
+
+    def watch() -> None:
+        # Nothing is ever sent: the other end closes when the parent asks for it, or is gone.
+        until.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def worker_name() -> str:
+    """Name of this process among those of all machines."""
+    return f"{socket.gethostname()}:{os.getpid()}"
