@@ -1,7 +1,6 @@
 """The commands that fit: `solve --lam` and `path`; the rest of the command line is in test_cli.py."""
 
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -153,17 +152,6 @@ def test_a_path_that_is_not_certified_says_where(run: Command) -> None:
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
-
-
-def test_the_commands_of_the_readme_run(run: Command) -> None:
-    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    (table,) = re.findall(r"printf '(.*?)' > trial.csv", text)
-    Path("trial.csv").write_text(table.replace("\\n", "\n"))
-    (block,) = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
-    commands = [line.removeprefix("vvnorm ") for line in block.splitlines()]
-    assert {command.split()[0] for command in commands} == {"solve", "path"}
-    for command in commands:
-        assert run(*shlex.split(command)).code == 0, command
 
 
 @pytest.mark.parametrize(

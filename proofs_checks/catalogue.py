@@ -1,0 +1,76 @@
+"""The catalogue of all claims in Markdown, written from the claims themselves.
+
+`python -m proofs_checks.catalogue > docs/claims.md` renews the committed page; `tests/test_readme.py` compares the two.
+"""
+
+import inspect
+import re
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
+import proofs_checks
+from vvnorm.claims import Claim, claim_names, load_claim
+
+_INTRODUCTION = """\
+# Claims
+
+Written by `python -m proofs_checks.catalogue` from the modules of `proofs_checks/`; do not edit. `vvnorm verify CLAIM` checks a
+claim. [verification.md](verification.md) explains verdicts and how to add a claim.
+
+**Notation.** A network has N data points in d inputs, T outputs and K neurons: f(x) = sum_k v_k relu(w_k.x + b_k) + A x + c. Its
+VV norm is VV(f) = sum_k ‖w_k‖ ‖v_k‖. With one input, delta_i is the change of slope at point i of connect-the-dots f_D, the
+piecewise linear interpolant; R(D) = sum_i ‖delta_i‖ is its cost. An *aligned run* is a stretch of neighbouring points whose delta_i
+are non-zero and point the same way. A *minimiser* is an interpolating network of least VV norm.
+"""
+
+_HEADS = r"^(Claim|Hypothes[ie]s|Source|Proof|Check|What breaks|Experiment|Certificate)\."
+
+
+def catalogue() -> str:
+    """Return the page: an overview of all claims, and a section for each."""
+    ours = {module.name for module in iter_modules(proofs_checks.__path__)}
+    claims = [load_claim(name) for name in sorted(ours.intersection(claim_names()))]
+    overview = [f"| [{claim.id}](#{claim.id}) | {_cell(claim.statement)} | {claim.confirmed} |" for claim in claims]
+    table = "\n".join(["| claim | statement | expected |", "|---|---|---|", *overview])
+    return "\n".join([_INTRODUCTION, table, *map(_section, claims)])
+
+
+def _section(claim: Claim) -> str:
+    low, high = claim.claimed
+    instances = f"{claim.draws} drawn ({claim.quick_draws} with `--quick`), {len(claim.examples())} from real data"
+    rows = [
+        ("statement", claim.statement),
+        ("source", claim.source),
+        ("kind", claim.kind),
+        ("tested quantity", claim.quantity),
+        ("claimed interval", f"[{low:.6g}, {high:.6g}]"),
+        ("instances", instances),
+        ("expected verdict", str(claim.confirmed)),
+        *(_broken(claim, hypothesis) for hypothesis in claim.hypotheses),
+    ]
+    table = [f"| {name} | {_cell(text)} |" for name, text in rows]
+    return "\n".join(["", f"## {claim.id}", "", "| | |", "|---|---|", *table, "", _prose(claim)])
+
+
+def _broken(claim: Claim, hypothesis: str) -> tuple[str, str]:
+    verdict, why = claim.on_violation[hypothesis]
+    return f"without `{hypothesis}`", f"{verdict}: {why}"
+
+
+def _prose(claim: Claim) -> str:
+    """The docstring of the claim's module, with the first word of each part in bold."""
+    text = inspect.getdoc(import_module(f"proofs_checks.{claim.id}")) or ""
+    return re.sub(_HEADS, r"**\1.**", _norms(text), flags=re.MULTILINE).replace("<", r"\<")
+
+
+def _cell(text: str) -> str:
+    return _norms(text).replace("|", r"\|")
+
+
+def _norms(text: str) -> str:
+    return text.replace("||", "‖")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(catalogue() + "\n")
