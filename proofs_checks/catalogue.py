@@ -15,13 +15,14 @@ from vvnorm.claims import Claim, claim_names, load_claim
 _INTRODUCTION = """\
 # Claims
 
-Written by `python -m proofs_checks.catalogue` from the modules of `proofs_checks/`; do not edit. `vvnorm verify CLAIM` checks a
-claim. [verification.md](verification.md) explains verdicts and how to add a claim.
+Written by `python -m proofs_checks.catalogue` from the modules of `proofs_checks/`; do not edit. `vvnorm verify CLAIM`
+checks a claim. [verification.md](verification.md) explains verdicts and how to add a claim.
 
-**Notation.** A network has N data points in d inputs, T outputs and K neurons: f(x) = sum_k v_k relu(w_k.x + b_k) + A x + c. Its
-VV norm is VV(f) = sum_k ‖w_k‖ ‖v_k‖. With one input, delta_i is the change of slope at point i of connect-the-dots f_D, the
-piecewise linear interpolant; R(D) = sum_i ‖delta_i‖ is its cost. An *aligned run* is a stretch of neighbouring points whose delta_i
-are non-zero and point the same way. A *minimiser* is an interpolating network of least VV norm.
+**Notation.** A network has d inputs, T outputs and K neurons: f(x) = sum_k v_k relu(w_k.x + b_k) + A x + c. Its VV norm is
+VV(f) = sum_k ‖w_k‖ ‖v_k‖. There are N data points. With one input, f_D is connect-the-dots, the piecewise linear
+interpolant; delta_i is its change of slope at point i, and R(D) = sum_i ‖delta_i‖ is its cost. An *aligned run* is a stretch
+of neighbouring points whose delta_i are non-zero and point the same way. A *minimiser* is an interpolating network of least
+VV norm.
 """
 
 _HEADS = r"^(Claim|Hypothes[ie]s|Source|Proof|Check|What breaks|Experiment|Certificate)\."
