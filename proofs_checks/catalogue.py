@@ -20,7 +20,7 @@ checks a claim. [verification.md](verification.md) explains verdicts and how to 
 
 **Notation.** A network has d inputs, T outputs and K neurons: f(x) = sum_k v_k relu(w_k.x + b_k) + A x + c. Its VV norm is
 VV(f) = sum_k ‖w_k‖ ‖v_k‖. There are N data points. With one input, f_D is connect-the-dots, the piecewise linear
-interpolant; delta_i is its change of slope at point i, and R(D) = sum_i ‖delta_i‖ is its cost. An *aligned run* is a stretch
+interpolant; delta_i is its change of slope at point i, and R(D) = sum_i ‖delta_i‖ its cost. An *aligned run* is a stretch
 of neighbouring points whose delta_i are non-zero and point the same way. A *minimiser* is an interpolating network of least
 VV norm.
 """
