@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vvnorm._internal.words import count
-from vvnorm.analysis.learned_kernel import feature_kernel, kernel_solution
+from vvnorm.analysis.feature_kernels import feature_kernel, kernel_solution
 from vvnorm.api.certification import certify
 from vvnorm.claims import Verdict
 from vvnorm.datasets import two_squares

@@ -36,7 +36,7 @@ from proofs_checks.support import (
     unpack_all,
     weights_of_others,
 )
-from vvnorm.analysis.learned_kernel import kernel_solution
+from vvnorm.analysis.feature_kernels import kernel_solution
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.solution import interpolate

@@ -34,7 +34,7 @@ from proofs_checks.support import (
     unpack_all,
     weights_of_others,
 )
-from vvnorm.analysis.learned_kernel import kernel_solution
+from vvnorm.analysis.feature_kernels import kernel_solution
 from vvnorm.analysis.measures import Box, function_distance
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import two_squares

@@ -526,7 +526,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _fault(
         "kernel_of_own_output_too",
-        "analysis.learned_kernel",
+        "analysis.feature_kernels",
         "np.sqrt(self.weights)",
         "np.sqrt(self.weights) ** 1.1",
         "kernel_limit",
@@ -535,7 +535,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _fault(
         "kernel_solution_off_by_1_percent",
-        "analysis.learned_kernel",
+        "analysis.feature_kernels",
         "    return u + (left.T @ (target - features @ u) / s) @ right",
         "    return 1.01 * u",
         "kernel_limit",

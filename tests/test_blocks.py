@@ -11,7 +11,7 @@ from test_regularised_solver import spaced, waves
 
 from vvnorm.losses import as_losses
 from vvnorm.solvers.array_kernels import plain
-from vvnorm.solvers.univariate.fits import blocks, squared
+from vvnorm.solvers.univariate.fits import block_summaries, squared_loss
 from vvnorm.solvers.univariate.fits.problem import Problem
 from vvnorm.validation import Array
 
@@ -20,17 +20,17 @@ from vvnorm.validation import Array
 def sweep(
     data: Any, of: Any, rows: Any, f: Any, slopes: Any, enough: Any, slack: Any, Z: Any, worst: Any, sizes: Any, room: Any
 ) -> Any:
-    return blocks.sweep(data, of, rows, f, slopes, enough, slack, Z, worst, sizes, room[0], room[1])
+    return block_summaries.sweep(data, of, rows, f, slopes, enough, slack, Z, worst, sizes, room[0], room[1])
 
 
 @plain(cache=False)
 def summarise(data: Any, of: Any, rows: Any, segments: Any, mean: Any, fitted: Any, scratch: Any) -> None:
-    blocks.segment_summaries(data, of, rows, segments, mean, fitted, scratch)
+    block_summaries.segment_summaries(data, of, rows, segments, mean, fitted, scratch)
 
 
 def compressed(
     kind: str, n: int, outputs: int, weighted: bool, rng: np.random.Generator, labels: str = "noisy"
-) -> squared.SquaredRounds:
+) -> squared_loss.SquaredRounds:
     x, Y = spaced(kind, n, rng), np.empty((n, outputs))
     Y[:] = waves(x, outputs, rng) if labels == "noisy" else np.sin(np.linspace(0, 9, n)[:, None] + np.arange(outputs))
     if labels == "spiked":  # what one takes up the next one returns: all of it happens inside blocks
@@ -38,7 +38,7 @@ def compressed(
             Y[at] += n
             Y[min(at + 20, n - 1)] -= n
     weights = 10.0 ** rng.uniform(-2, 1, (n, outputs))[:, :1] * np.ones(outputs) if weighted else None
-    return squared.SquaredRounds(Problem(x, Y, weights, as_losses("squared", outputs)))
+    return squared_loss.SquaredRounds(Problem(x, Y, weights, as_losses("squared", outputs)))
 
 
 def some_rows(x: Array, last: int, k: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -111,7 +111,7 @@ def test_sweeps_find_what_cumulative_sums_find(
     sweep(r.data, r.blocks, rows, values, slopes, enough, -1e9, Z_knots, worst, sizes, room)
     size, count = r.data[4], -(-n // r.data[4])
     for b in np.flatnonzero(np.isfinite(room[0])):
-        first, length = (b, 1) if b < count else ((b - count) * blocks.GROUP, blocks.GROUP)
+        first, length = (b, 1) if b < count else ((b - count) * block_summaries.GROUP, block_summaries.GROUP)
         most = norms[first * size : (first + length) * size].max()
         assert np.sqrt(most) <= room[0][b] + 10 * near
 
@@ -120,7 +120,7 @@ def test_bounds_are_nearly_reached_by_labels_that_swing_within_blocks() -> None:
     n, size = 64 * 1024, 64
     x = np.arange(n) / n
     swing = np.where((np.arange(n) + size // 4) % size < size // 2, 1.0, -1.0)[:, None]  # -1 in the middle half of blocks
-    r = squared.SquaredRounds(Problem(x, swing, None, as_losses("squared", 1)))
+    r = squared_loss.SquaredRounds(Problem(x, swing, None, as_losses("squared", 1)))
     assert r.data[4] == size
     rows, nothing = np.array([0, n - 1]), np.zeros((1, 1))
     Z = np.abs(duals(x, swing)[:, 0].astype(float))
@@ -131,7 +131,7 @@ def test_bounds_are_nearly_reached_by_labels_that_swing_within_blocks() -> None:
     most = Z.reshape(-1, size).max(axis=1)
     assert (most <= room[0][: n // size]).all()
     assert (most >= 0.4 * room[0][: n // size]).all()
-    groups = most.reshape(-1, blocks.GROUP).max(axis=1)
+    groups = most.reshape(-1, block_summaries.GROUP).max(axis=1)
     assert (groups <= room[0][n // size :]).all()
     assert (groups >= 0.3 * room[0][n // size :]).all()
 
@@ -171,8 +171,8 @@ def test_a_missing_label_is_seen_in_any_place(outputs: int) -> None:
     rng = np.random.default_rng(outputs)
     x = spaced("uniform", 70, rng)
     Y = waves(x, outputs, rng)
-    assert squared.SquaredRounds(Problem(x, Y, None, as_losses("squared", outputs))).complete
+    assert squared_loss.SquaredRounds(Problem(x, Y, None, as_losses("squared", outputs))).complete
     for _ in range(20):
         broken = Y.copy()
         broken[rng.integers(70), rng.integers(outputs)] = rng.choice([np.nan, np.inf])
-        assert not squared.SquaredRounds(Problem(x, broken, None, as_losses("squared", outputs))).complete
+        assert not squared_loss.SquaredRounds(Problem(x, broken, None, as_losses("squared", outputs))).complete

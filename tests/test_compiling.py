@@ -63,8 +63,8 @@ UNKEPT = """
 from numba.core import caching
 caching.CacheImpl._locator_classes = []  # as where no folder can be written to
 import numpy as np
-from vvnorm.solvers.univariate.fits.knots import tally
-import vvnorm.verifier.line_kernels, vvnorm.verifier.line_fit_kernels, vvnorm.solvers.univariate.fits.squared
+from vvnorm.solvers.univariate.fits.knot_selection import tally
+import vvnorm.verifier.line_kernels, vvnorm.verifier.line_fit_kernels, vvnorm.solvers.univariate.fits.squared_loss
 print(tally(np.ones((4, 1)), np.zeros((4, 1)), np.zeros(3, dtype=np.int64), np.zeros(3))[0], tally.stats.cache_path)
 """
 
@@ -90,7 +90,7 @@ def test_each_part_is_said_once_and_not_what_it_calls(caplog: pytest.LogCaptureF
     reporter = compiling._Reporter()
     with caplog.at_level(logging.INFO, "vvnorm"):
         for modules in (
-            ["vvnorm.solvers.univariate.fits.squared", "numba.np.arrayobj"],
+            ["vvnorm.solvers.univariate.fits.squared_loss", "numba.np.arrayobj"],
             ["vvnorm.verifier.line_fit_kernels", "vvnorm.verifier.line_kernels"],
         ) * 2:
             for module in modules:

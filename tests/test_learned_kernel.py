@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from vvnorm import ReLUNetwork
-from vvnorm.analysis.learned_kernel import feature_kernel, kernel_solution
+from vvnorm.analysis.feature_kernels import feature_kernel, kernel_solution
 from vvnorm.testing import networks
 
 

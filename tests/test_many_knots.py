@@ -8,10 +8,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
 from vvnorm import fit, fit_path, lambda_max
-from vvnorm.solvers.univariate.fits import any_loss as general
-from vvnorm.solvers.univariate.fits import newton_banded as many_knots
-from vvnorm.solvers.univariate.fits import newton_dense as reduced
-from vvnorm.solvers.univariate.fits import squared
+from vvnorm.solvers.univariate.fits import any_loss, newton_banded, newton_dense, squared_loss
 
 Array = NDArray[np.float64]
 
@@ -55,7 +52,7 @@ def hessian(segments: Any, offsets: NDArray[np.int64], mu: Array, z: Array) -> A
 @pytest.mark.parametrize("seed", range(3))
 def test_steps_are_those_of_the_hessian(k: int, groups: int, outputs: int, seed: int) -> None:
     segments, offsets, mu, z = problem(k, groups, outputs, seed)
-    model = many_knots._Model(segments, offsets, 1.0, mu, z, np.linalg.norm(z, axis=1), GOES_ON)
+    model = newton_banded._Model(segments, offsets, 1.0, mu, z, np.linalg.norm(z, axis=1), GOES_ON)
     H, rng = hessian(segments, offsets, mu, z), np.random.default_rng(seed)
     chosen = np.zeros(k, bool)
     chosen[1:-1] = rng.integers(0, 2, k - 2)
@@ -74,7 +71,7 @@ def test_steps_are_those_of_the_hessian(k: int, groups: int, outputs: int, seed:
 def test_the_models_minimum_has_no_way_down(bold: bool, seed: int) -> None:
     segments, offsets, mu, z = problem(20, 2, 3, seed)
     norms = np.linalg.norm(z, axis=1)
-    model = many_knots._Model(segments, offsets, 1.0, mu, z, norms, GOES_ON)
+    model = newton_banded._Model(segments, offsets, 1.0, mu, z, norms, GOES_ON)
     v, H = model.minimum(bold=bold)[1:-1], hessian(segments, offsets, mu, z)
     g = 0.5 * (norms**2 - 1)
     if bold:
@@ -90,7 +87,7 @@ def test_the_models_minimum_has_no_way_down(bold: bool, seed: int) -> None:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many knots are more than 210."""
-    for module in (squared, general, reduced):
+    for module in (squared_loss, any_loss, newton_dense):
         monkeypatch.setattr(module, "most_dense", lambda outputs: 210)
 
 
@@ -121,7 +118,7 @@ def test_tiny_lam_starts_on_all_rows_and_is_certified(n: int, outputs: int, rati
     Y = np.sin(9 * x[:, None] + np.arange(outputs)) + 0.3 * rng.standard_normal((n, outputs))
     weights = rng.uniform(0.1, 10, (n, 1)) if weighted else None
     found = fit(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights, tol=1e-7)
-    assert n > len(found.knots) > reduced.most_dense(outputs)
+    assert n > len(found.knots) > newton_dense.most_dense(outputs)
     assert found.found.steps < 30
     assert found.verify()
 
@@ -177,7 +174,7 @@ def test_where_equations_are_singular_multipliers_are_scaled_and_the_objective_f
     x, Y = data(1)
     lam = 2e-6 * lambda_max(x, Y)
     seen: list[float] = []
-    state = many_knots._state
+    state = newton_banded._state
 
     def watched(*arguments: Any) -> tuple[float, float]:
         misfit, gap = state(*arguments)
@@ -185,9 +182,9 @@ def test_where_equations_are_singular_multipliers_are_scaled_and_the_objective_f
             seen.append(misfit + lam**2 * arguments[4].sum())
         return misfit, gap
 
-    monkeypatch.setattr(many_knots, "solve_banded", refuse)
-    monkeypatch.setattr(many_knots, "_state", watched)
-    monkeypatch.setattr(squared, "ROUNDS", 4)
+    monkeypatch.setattr(newton_banded, "solve_banded", refuse)
+    monkeypatch.setattr(newton_banded, "_state", watched)
+    monkeypatch.setattr(squared_loss, "ROUNDS", 4)
     found = fit(x, Y, lam)
     assert len(seen) > 50
     assert seen[1] < seen[0]
@@ -195,7 +192,7 @@ def test_where_equations_are_singular_multipliers_are_scaled_and_the_objective_f
 
 
 def test_matrices_of_all_pairs_are_made_for_few_knots_only() -> None:
-    room = reduced.make_room(50_000, 1, 1, reduced.most_dense(1))
+    room = newton_dense.make_room(50_000, 1, 1, newton_dense.most_dense(1))
     assert sum(array.nbytes for array in (*room[0], *room[1:])) < 50e6
 
 
@@ -203,7 +200,7 @@ def test_where_knots_are_uneven_dense_matrices_are_used(few: None, monkeypatch: 
     def refuse(*_: Any) -> None:
         raise AssertionError("banded equations of uneven knots")
 
-    monkeypatch.setattr(many_knots, "_Model", refuse)
+    monkeypatch.setattr(newton_banded, "_Model", refuse)
     rng = np.random.default_rng(0)
     x = np.cumsum(10.0 ** rng.uniform(-7, 0, 600))
     Y = np.sin(np.arange(600) / 60)[:, None] + 0.3 * rng.standard_normal((600, 3))

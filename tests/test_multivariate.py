@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import vvnorm
 from vvnorm.losses import Loss
-from vvnorm.solvers.multivariate import plane
+from vvnorm.solvers.multivariate import planar_search
+from vvnorm.solvers.multivariate.affine_elimination import Convention, Points, Reduction
 from vvnorm.solvers.multivariate.column_generation import generate
-from vvnorm.solvers.multivariate.reduction import Convention, Points, Reduction
 from vvnorm.solvers.multivariate.solution import FitProblem, interpolate_points
 from vvnorm.solvers.reference import dictionary_program, plane_dictionary
 from vvnorm.validation import Array
@@ -439,7 +439,7 @@ def test_responses_that_cancel_are_none_and_not_undefined() -> None:
         P = np.column_stack([rng.integers(-5, 6, n).astype(float), np.ones(n) * rng.integers(0, 2)])
         L = np.ascontiguousarray(rng.standard_normal((n, 1)) * (P[:, :1] != 0))
         values, w, through = np.empty(4 * n + 4), np.empty((4 * n + 4, 2)), np.empty(4 * n + 4, np.int64)
-        count = plane.along(P, L, False, values, w, through)
+        count = planar_search.along(P, L, False, values, w, through)
         assert np.all(values[:count] >= 0)
 
 

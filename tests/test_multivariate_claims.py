@@ -8,7 +8,7 @@ import pytest
 from proofs_checks import kernel_regime, kinks_through_data, two_squares, width
 from proofs_checks.support import exact_rank, hull_points, kernel_interpolant, mean_interval, optimal, pack_all, unpack_all
 from vvnorm import ReLUNetwork, interpolate
-from vvnorm.analysis.learned_kernel import kernel_solution
+from vvnorm.analysis.feature_kernels import kernel_solution
 from vvnorm.claims import Verdict, load_claim
 from vvnorm.network import row_norms
 

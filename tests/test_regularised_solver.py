@@ -19,9 +19,8 @@ import vvnorm
 from vvnorm import Fit, fit, fit_path, lambda_max
 from vvnorm.losses import as_losses
 from vvnorm.solvers.reference import curvature_fit
-from vvnorm.solvers.univariate.fits import loss_passes as entries
-from vvnorm.solvers.univariate.fits import squared
-from vvnorm.solvers.univariate.fits.solve import Found, Problem, critical_lam, solve
+from vvnorm.solvers.univariate.fits import loss_passes, squared_loss
+from vvnorm.solvers.univariate.fits.dispatch import Found, Problem, critical_lam, solve
 from vvnorm.testing import univariate_datasets
 
 Array = NDArray[np.float64]
@@ -132,7 +131,7 @@ def test_gaps_over_the_whole_range_of_lam(spacing: str, ratio: float) -> None:
 )
 def test_a_million_rows_are_proved(spacing: str, outputs: int, ratio: float, weighted: bool) -> None:
     rng = np.random.default_rng(len(spacing))
-    x = spaced(spacing, squared._MANY, rng)
+    x = spaced(spacing, squared_loss._MANY, rng)
     Y, weights = waves(x, outputs, rng), 10.0 ** rng.uniform(-2, 1, (len(x), 1)) if weighted else None
     found = fit(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights, tol=1e-8)
     assert found.found.gap <= 1e-8
@@ -221,11 +220,11 @@ def test_two_threads_read_labels_as_one_does(n: int, outputs: int, monkeypatch: 
     rng = np.random.default_rng(0)
     x = spaced("uniform", n, rng)
     problem = Problem(x, waves(x, outputs, rng), None, as_losses("squared", outputs))
-    monkeypatch.setattr(squared, "usable_threads", lambda: 2)
-    monkeypatch.setattr(squared, "_SHARED", n * outputs + 1)
-    alone = squared.SquaredRounds(problem)
-    monkeypatch.setattr(squared, "_SHARED", 1)
-    shared = squared.SquaredRounds(problem)
+    monkeypatch.setattr(squared_loss, "usable_threads", lambda: 2)
+    monkeypatch.setattr(squared_loss, "_SHARED", n * outputs + 1)
+    alone = squared_loss.SquaredRounds(problem)
+    monkeypatch.setattr(squared_loss, "_SHARED", 1)
+    shared = squared_loss.SquaredRounds(problem)
     assert alone.scatter == shared.scatter
     for one, two in zip((alone.line, *alone.blocks), (shared.line, *shared.blocks), strict=True):
         np.testing.assert_array_equal(one, two)
@@ -487,7 +486,7 @@ def test_room_for_knots_grows_without_a_trace(weighted: bool, monkeypatch: pytes
     weights = rng.uniform(0.5, 2, (400, 1)) if weighted else None
     lams = [lambda_max(x, Y, weights=weights) * 10.0**-k for k in range(1, 5)]
     ample = fit_path(x, Y, lams, weights=weights)
-    monkeypatch.setattr("vvnorm.solvers.univariate.fits.squared._KNOTS", 2)
+    monkeypatch.setattr("vvnorm.solvers.univariate.fits.squared_loss._KNOTS", 2)
     for one, other in zip(ample, fit_path(x, Y, lams, weights=weights), strict=True):
         assert (one.found.rounds, one.found.steps) == (other.found.rounds, other.found.steps)
         np.testing.assert_array_equal(one.knots, other.knots)
@@ -606,7 +605,7 @@ def test_balanced_dual_values_have_the_sums_that_are_asked_for(seed: int) -> Non
         wanted[:, t] = trial - bend[:, t] * (A @ np.linalg.lstsq(A.T @ (bend[:, [t]] * A), A.T @ trial, rcond=None)[0])
     z = second_sums(x, wanted, x[rows]).astype(np.float64)
     out, grid, work = np.empty_like(dual), np.empty(len(rows), np.int64), np.empty((12, len(rows)))
-    entries.balance(x, rows, z, dual, bend, out, grid, work)
+    loss_passes.balance(x, rows, z, dual, bend, out, grid, work)
     scale = (np.abs(dual) + np.abs(wanted)).sum(axis=0)
     assert (np.abs(second_sums(x, out, x[rows])[1:-1] - z[1:-1]) <= 1e-9 * scale).all()
     assert (np.abs(out.sum(axis=0)) <= 1e-12 * scale).all()
@@ -638,18 +637,20 @@ def test_nothing_is_compiled_at_import_and_kernels_are_cached_on_disk(tmp_path: 
         "import numba.core.event as event, numpy as np\n"
         "with event.install_recorder('numba:compile') as seen:\n"
         "    import {}\n"
-        "    from vvnorm.solvers.univariate.fits.knots import tally\n"
+        "    from vvnorm.solvers.univariate.fits.knot_selection import tally\n"
         "sizes = tally(np.ones((4, 1)), np.zeros((4, 1)), np.zeros(3, dtype=np.int64), np.zeros(3))[0]\n"
         "stats = tally.stats\n"
         "print(len(seen.buffer), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), sizes)\n"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(vvnorm.__file__).parents[1])}
-    everything = "vvnorm.solvers.univariate.fits.solve, vvnorm.verifier.line_fit_kernels, vvnorm.estimators, vvnorm.fitting"
+    everything = (
+        "vvnorm.solvers.univariate.fits.dispatch, vvnorm.verifier.line_fit_kernels, vvnorm.estimators, vvnorm.fitting"
+    )
     runs = [
         subprocess.run(
             [sys.executable, "-c", start.format(modules)], env=environment, capture_output=True, text=True, check=True
         ).stdout.split()
-        for modules in (everything, "vvnorm.solvers.univariate.fits.solve")
+        for modules in (everything, "vvnorm.solvers.univariate.fits.dispatch")
     ]
     assert runs == [["0", "0", "1", "2.0"], ["0", "1", "0", "2.0"]]
     assert list(tmp_path.rglob("*.nbi"))

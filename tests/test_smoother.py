@@ -9,8 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from vvnorm.solvers.univariate.fits import kalman_smoother as smoother
-from vvnorm.solvers.univariate.fits import newton_dense as reduced
+from vvnorm.solvers.univariate.fits import kalman_smoother, newton_dense
 
 Array = NDArray[np.float64]
 
@@ -19,27 +18,27 @@ Array = NDArray[np.float64]
 
 @numba.njit
 def forward(*args):
-    return smoother.forward(*args)
+    return kalman_smoother.forward(*args)
 
 
 @numba.njit
 def carry_labels(*args):
-    return smoother.carry_labels(*args)
+    return kalman_smoother.carry_labels(*args)
 
 
 @numba.njit
 def backward(*args):
-    return smoother.backward(*args)
+    return kalman_smoother.backward(*args)
 
 
 @numba.njit
 def sensitivity(*args):
-    return smoother.sensitivity(*args)
+    return kalman_smoother.sensitivity(*args)
 
 
 @numba.njit
 def nonnegative_minimum(*args):
-    return reduced.nonnegative_minimum(*args)
+    return newton_dense.nonnegative_minimum(*args)
 
 
 class Segments(NamedTuple):

@@ -12,8 +12,7 @@ from vvnorm import ReLUNetwork, certify, fit, fit_path, interpolate, lambda_max,
 from vvnorm._internal.deadline import OUT_OF_TIME, Deadline
 from vvnorm.solvers.multivariate.solution import FitProblem
 from vvnorm.solvers.reference import curvature_fit
-from vvnorm.solvers.univariate.fits import newton_banded as many_knots
-from vvnorm.solvers.univariate.fits import squared
+from vvnorm.solvers.univariate.fits import newton_banded, squared_loss
 from vvnorm.verifier.check import Certificate
 
 AT_ONCE = 1e-9
@@ -75,8 +74,8 @@ def test_large_fits_end_on_time() -> None:
 
 
 def test_compiled_steps_end_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many_knots, "are_even", lambda h: False)  # dense matrices, thousands of knots
-    monkeypatch.setattr(squared, "most_dense", lambda outputs: 10**6)
+    monkeypatch.setattr(newton_banded, "are_even", lambda h: False)  # dense matrices, thousands of knots
+    monkeypatch.setattr(squared_loss, "most_dense", lambda outputs: 10**6)
     x, Y = noise(1500)
     fit(x[:50], Y[:50], 0.1)
     began = time.thread_time()  # other processes take their part of the clock's time
@@ -129,9 +128,9 @@ def test_an_interpolant_out_of_time_still_interpolates() -> None:
 def test_a_few_close_pairs_of_knots_are_no_obstacle() -> None:
     gaps = np.random.default_rng(0).exponential(size=100_000)  # as of inputs drawn at random
     assert gaps.min() < 5e-5 * gaps.mean()
-    assert many_knots.are_even(gaps)
+    assert newton_banded.are_even(gaps)
     clusters = np.tile([1e-6, 1e-6, 1e-6, 1.0], 1000)
-    assert not many_knots.are_even(clusters)
+    assert not newton_banded.are_even(clusters)
 
 
 def test_thousands_of_knots_with_a_close_pair_are_certified_soon() -> None:

@@ -14,7 +14,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 import vvnorm
-from vvnorm.analysis.learned_kernel import feature_kernel, kernel_solution
+from vvnorm.analysis.feature_kernels import feature_kernel, kernel_solution
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.analysis.measures import test_train_distances as distances_to_training_points
 from vvnorm.analysis.regions import Box, Hull

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vvnorm.analysis.learned_kernel import FeatureKernel, feature_kernel, kernel_solution
+    from vvnorm.analysis.feature_kernels import FeatureKernel, feature_kernel, kernel_solution
     from vvnorm.analysis.measures import (
         Bounds,
         Distance,
@@ -72,7 +72,7 @@ _HOMES = {
     "fitting": ("Fit", "fit", "fit_path", "lambda_max"),
     "multitask.pareto": ("ParetoFront", "pareto_front"),
     "losses": ("Loss",),
-    "analysis.learned_kernel": ("FeatureKernel", "feature_kernel", "kernel_solution"),
+    "analysis.feature_kernels": ("FeatureKernel", "feature_kernel", "kernel_solution"),
     "analysis.measures": (
         "Bounds",
         "Distance",

@@ -4,7 +4,7 @@ The objective of a function f is, everywhere in the toolkit,
 
     sum over present labels of weight * loss(f(x_i), y_i)  +  lam * VV(f),      squared loss: (f - y)^2 / 2.
 
-With one input `fit` hands sorted data to `fits.solve` and wraps what comes back. The proof is made
+With one input `fit` hands sorted data to `fits.dispatch` and wraps what comes back. The proof is made
 when it is first asked for, by `vvnorm.verifier.line_fit`, so that fitting costs no more than the solver does. Labels in
 C-contiguous float64, in memory or mapped from a file, are read where they are when the inputs are sorted, and never
 copied; from a million on two threads read them, unless the environment variable OMP_NUM_THREADS asks for one. Several
@@ -33,8 +33,8 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solution import Solution
 from vvnorm.solvers.array_kernels import fixed, is_sorted
-from vvnorm.solvers.univariate.fits.constant import fit_constant
-from vvnorm.solvers.univariate.fits.solve import (
+from vvnorm.solvers.univariate.fits.constant_fit import fit_constant
+from vvnorm.solvers.univariate.fits.dispatch import (
     Advance,
     Found,
     Problem,
@@ -538,7 +538,7 @@ def _points(
     climb: bool = False,
 ) -> "FitProblem":
     """Validate data of several inputs."""
-    from vvnorm.solvers.multivariate.reduction import Convention
+    from vvnorm.solvers.multivariate.affine_elimination import Convention
     from vvnorm.solvers.multivariate.solution import FitProblem
 
     inputs = as_inputs(X)

@@ -362,8 +362,8 @@ def interpolate(
             return replace(found, origin=origin)
     inputs = as_inputs(X)
     if inputs.shape[1] > 1 or penalise_bias or auxiliary:
+        from vvnorm.solvers.multivariate.affine_elimination import Convention
         from vvnorm.solvers.multivariate.infinite import interpolate_infinite
-        from vvnorm.solvers.multivariate.reduction import Convention
         from vvnorm.solvers.multivariate.solution import interpolate_points
 
         labels = as_labels(Y, len(inputs), allow_missing=True)

@@ -20,13 +20,14 @@ __all__ = ["compiled_here", "inner", "kernel", "part", "plain"]
 _LOG = logging.getLogger("vvnorm")  # what takes time is of level INFO; that nothing can be kept is a warning
 
 _PARTS = {
-    "vvnorm.solvers.univariate.interpolation.kernels": ("interpolants of one input", 2),
+    "vvnorm.solvers.univariate.interpolation.curvature_scans": ("interpolants of one input", 2),
     "vvnorm.solvers.univariate.fits.any_loss": ("fits of one input, other losses", 6),
     "vvnorm.solvers.univariate.fits.loss_passes": ("fits of one input, other losses", 6),
+    "vvnorm.solvers.array_kernels": ("fits of one input", 14),
     "vvnorm.solvers.univariate": ("fits of one input", 14),
     "vvnorm.verifier.line_kernels": ("verifier of interpolants", 3),
     "vvnorm.verifier.line_fit_kernels": ("verifier of fits", 7),
-    "vvnorm.solvers.multivariate.plane": ("solver for two inputs", 4),
+    "vvnorm.solvers.multivariate.planar_search": ("solver for two inputs", 4),
     "vvnorm.solvers.multivariate": ("solver for more inputs", 14),
     "vvnorm.verifier.neuron_bound": ("verifier for two and three inputs", 10),
     "vvnorm.verifier.careful_circle": ("verifier for close points in the plane", 4),

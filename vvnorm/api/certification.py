@@ -233,7 +233,7 @@ def _in_space(
     penalise_bias: bool,
     effort: dict[str, Any],
 ) -> Rows | None:
-    from vvnorm.solvers.multivariate.reduction import Convention, Points
+    from vvnorm.solvers.multivariate.affine_elimination import Convention, Points
     from vvnorm.solvers.multivariate.solution import FitProblem, interpolate_points
 
     convention = Convention(skip, penalise_bias)

@@ -51,7 +51,7 @@ from vvnorm.float64 import as_float64
 from vvnorm.losses import as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import interpolate
-from vvnorm.solvers.univariate.fits.constant import best_constant
+from vvnorm.solvers.univariate.fits.constant_fit import best_constant
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_tolerance, as_weights
 from vvnorm.verifier.budget import additions_in, within_additions

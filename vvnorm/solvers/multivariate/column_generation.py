@@ -20,7 +20,7 @@ from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate.group_lasso_ipm import group_lasso, least_change
 from vvnorm.solvers.multivariate.group_lasso_newton import Block, State, evaluate, scaled_bound, solve_design
 from vvnorm.solvers.multivariate.neuron_search import Cloud, Neurons, OutOfTime
-from vvnorm.solvers.multivariate.slopes import Slopes
+from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes
 from vvnorm.validation import Array
 
 _PAIRS = 24  # in the plane: kinks through two points for each point that are tried at the start

@@ -31,9 +31,9 @@ from scipy.special import entr, expit
 from vvnorm._internal.deadline import TIME_LIMIT
 from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork
+from vvnorm.solvers.multivariate.affine_elimination import Convention, Points, Reduction
 from vvnorm.solvers.multivariate.column_generation import Optimum, Start, generate, in_units
 from vvnorm.solvers.multivariate.neuron_search import OutOfTime
-from vvnorm.solvers.multivariate.reduction import Convention, Points, Reduction
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from vvnorm._internal.jit import inner, kernel
-from vvnorm.solvers.multivariate.plane import rise, switches
-from vvnorm.solvers.multivariate.plane_careful import product, sum_of
+from vvnorm.solvers.multivariate.planar_search import rise, switches
+from vvnorm.solvers.multivariate.planar_search_compensated import product, sum_of
 
 _SWEEPS = 40  # of Jacobi's method: it takes 5 or 6
 _STEPS = 300  # of climbing from one start: it takes some ten or twenty

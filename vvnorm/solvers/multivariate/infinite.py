@@ -21,7 +21,7 @@ from vvnorm._internal.words import count
 from vvnorm.float64 import Origin, counted_from
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution
-from vvnorm.solvers.multivariate.reduction import Convention, Points, Reduction
+from vvnorm.solvers.multivariate.affine_elimination import Convention, Points, Reduction
 from vvnorm.solvers.multivariate.solution import MultivariateSolution, interpolate_points
 from vvnorm.validation import Array, RepeatedInput, has_missing, levels
 from vvnorm.verifier.check import Certificate

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate import exact_search as faces
-from vvnorm.solvers.multivariate import plane, plane_careful
+from vvnorm.solvers.multivariate import planar_search, planar_search_compensated
 from vvnorm.validation import Array
 
 _APART = 1e-6  # neurons with kinks through the same points whose unit vectors differ by less are one
@@ -232,13 +232,13 @@ class Cloud:
         N = len(self.P)
         if self.anchored:
             values, w, through = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
-            kernel = plane_careful if self.close else plane
+            kernel = planar_search_compensated if self.close else planar_search
             kernel.around(self._planar, L, self.symmetric, *self._switches, values, w, through)
             rows, anchor = self._bases, self._bases
         else:
             room = 4 * N + 4
             values, w, through = np.empty(room), np.empty((room, 2)), np.empty(room, np.int64)
-            count = plane.along(self._planar, L, self.symmetric, values, w, through)
+            count = planar_search.along(self._planar, L, self.symmetric, values, w, through)
             rows, anchor = np.arange(count), np.full(count, -1)
         D = self.dimension
         if D == 1:  # the second coordinate is 0 for all points: directions are w = 1 and w = -1
@@ -251,7 +251,7 @@ class Cloud:
         """Sorted angles at which points are switched, seen from each point: they do not depend on the dual array."""
         N = len(self.P)
         angle, order, count = np.empty((N, N)), np.empty((N, N), np.int32), np.empty(N, np.int64)
-        plane.prepare(self._planar, angle, order, count)
+        planar_search.prepare(self._planar, angle, order, count)
         return angle, order, count
 
     def _search_faces(self, L: Array, deadline: float) -> Neurons:

@@ -23,9 +23,9 @@ from vvnorm.float64 import Origin, counted_from
 from vvnorm.losses import Loss, is_rounding, solvable
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution
+from vvnorm.solvers.multivariate.affine_elimination import Convention, Points, Reduction
 from vvnorm.solvers.multivariate.column_generation import Advance, Optimum, Start, feasible_weights, generate, in_units
 from vvnorm.solvers.multivariate.convex_losses import SMOOTH, Data, Fitted, best_affine, fit_losses, largest_response
-from vvnorm.solvers.multivariate.reduction import Convention, Points, Reduction
 from vvnorm.validation import Array, RepeatedInput, as_tolerance, is_empty, levels
 from vvnorm.verifier.check import Certificate, convention_in_words, judge, label_units
 from vvnorm.verifier.flat_inputs import Subspace

@@ -13,9 +13,9 @@ import numpy as np
 from scipy.optimize import linprog
 
 from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.solvers.multivariate.affine_elimination import Points, Reduction
 from vvnorm.solvers.multivariate.group_lasso_ipm import least_change
 from vvnorm.solvers.multivariate.group_lasso_newton import Block, solve_design
-from vvnorm.solvers.multivariate.reduction import Points, Reduction
 from vvnorm.validation import Array
 
 _SMALLEST: Final = 1e-9  # part of the largest weight below which a vertex has the weight 0

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from vvnorm._internal.units import unit
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, Loss, is_rounding
 from vvnorm.solvers.array_kernels import fixed, plain
-from vvnorm.solvers.univariate.fits import loss_passes as entries
-from vvnorm.solvers.univariate.fits import newton_banded as many_knots
+from vvnorm.solvers.univariate.fits import loss_passes, newton_banded
 from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, State
-from vvnorm.solvers.univariate.fits.knots import DualSweep, KnotFunction, complete, next_knots
+from vvnorm.solvers.univariate.fits.knot_selection import DualSweep, KnotFunction, complete, next_knots
 from vvnorm.solvers.univariate.fits.newton_dense import improve, make_room, most_dense
 from vvnorm.solvers.univariate.fits.problem import Found, Problem
 from vvnorm.validation import Array, levels
@@ -134,7 +133,7 @@ class _Descent:
         self.dual, self.pull, self.bend = np.empty((3, *shape))
         self.sides = np.full((3, *shape), 0.5) if rounds.corners else np.empty((3, 0, 0))
         if rounds.corners:
-            entries.open_sides(rounds.data, f.arrays, rounds.openness, self.sides)
+            loss_passes.open_sides(rounds.data, f.arrays, rounds.openness, self.sides)
         self.tau = float(rounds.openness.max())
         self.z = np.zeros_like(f.jumps)
         self.damping, self.length, self.steps = 1e-3, 1.0, 0
@@ -157,7 +156,7 @@ class _Descent:
         return self.best
 
     def _linearise(self, f: KnotFunction) -> None:
-        self.smooth, self.cornered = entries.linearise(
+        self.smooth, self.cornered = loss_passes.linearise(
             self.rounds.data, f.arrays, self.tau, self.sides, self.dual, self.pull, self.bend
         )
 
@@ -200,16 +199,16 @@ class _Descent:
         rounds, f, T, k = self.rounds, self.f, self.rounds.outputs, len(self.f.rows)
         dual = np.empty_like(self.dual)
         grid, work = np.empty(len(knots), np.int64), np.empty((12, len(knots)))
-        entries.balance(rounds.x, f.rows[knots], z, self.dual, self.bend, dual, grid, work)
+        loss_passes.balance(rounds.x, f.rows[knots], z, self.dual, self.bend, dual, grid, work)
         if len(knots) > 2:  # where Z cannot be z at all of them, Z is not 0 at the ends either, and proves nothing
-            entries.balance(rounds.x, f.rows[[0, -1]], np.zeros((2, T)), dual, self.bend, dual, grid, work)
+            loss_passes.balance(rounds.x, f.rows[[0, -1]], np.zeros((2, T)), dual, self.bend, dual, grid, work)
         at_knots, worst, sizes = np.empty((k, T)), np.empty(k - 1, dtype=np.int64), np.empty(k - 1)
         enough = 0.0 if self.lam == _STIFF else self.lam
-        entries.sweep(rounds.x, f.rows, dual, enough * enough, at_knots, worst, sizes, np.empty((2, T)))
+        loss_passes.sweep(rounds.x, f.rows, dual, enough * enough, at_knots, worst, sizes, np.empty((2, T)))
         sweep = DualSweep.of(f, at_knots, worst, sizes)
         theta = min(1.0, self.lam / sweep.largest) if sweep.largest > 0 else 1.0
         gaps = np.empty((2, T))
-        at_corners = entries.misfit(rounds.data, f.arrays, self.dual, dual, theta, gaps)
+        at_corners = loss_passes.misfit(rounds.data, f.arrays, self.dual, dual, theta, gaps)
         # An output whose dual leaves its domain, as that of separated classes does, is given the dual 0.
         outside = ~(gaps[0] < np.inf)
         at_knots[:, outside] = 0.0
@@ -251,16 +250,16 @@ class _Descent:
         rounds, f, mu = self.rounds, self.f, self.mu
         k, T = f.jumps.shape
         sums, (mean, fitted) = np.empty((3, T, k - 1)), np.empty((2, k - 1, T))
-        entries.segment_sums(rounds.data, self.damping, f.arrays, self.pull, self.bend, sums, mean, fitted)
+        loss_passes.segment_sums(rounds.data, self.damping, f.arrays, self.pull, self.bend, sums, mean, fitted)
         segments, offsets = (np.diff(rounds.x[f.rows]), sums[0], sums[1], sums[2]), np.arange(T + 1)
         self.z, jumps, values = np.empty((3, k, T))
         target = KnotFunction(f.rows, np.empty((2, T)), jumps, values, np.empty((k - 1, T)))
-        banded = k > most_dense(T) and many_knots.are_even(segments[0])
+        banded = k > most_dense(T) and newton_banded.are_even(segments[0])
         labels, limit = (mean, fitted), NEWTON
         room = make_room(k, T, T, most_dense(T) if banded else k, rounds.stop)
         if banded:
             limits = (self.lam, within, enough, NEWTON)
-            self.steps += many_knots.improve(segments, labels, offsets, *limits, mu, self.z, values, target.first, room)
+            self.steps += newton_banded.improve(segments, labels, offsets, *limits, mu, self.z, values, target.first, room)
             limit = 0
         self.steps += _solve(
             segments,
@@ -318,7 +317,7 @@ class _Descent:
         self.f = trial
 
     def _step_sides(self, target: KnotFunction, length: float) -> tuple[float, float, float, float]:
-        moved: tuple[float, float, float, float] = entries.step_sides(
+        moved: tuple[float, float, float, float] = loss_passes.step_sides(
             self.rounds.data, self.f.arrays, target.arrays, self.tau, self.sides, self.pull, self.bend, length
         )
         return moved
@@ -328,7 +327,7 @@ class _Descent:
 def _solve(
     segments: Any, labels: Any, offsets: Any, limits: Any, by_values: bool, mu: Any, z: Any, function: Any, room: Any
 ) -> int:
-    """Set a function, as `fits.knots.complete` does, to the model's solution; return the number of steps.
+    """Set a function, as `fits.knot_selection.complete` does, to the model's solution; return the number of steps.
 
     `limits` holds lam and what `improve` calls `within`, `enough` and `limit`, its other arguments are as there.
     """

@@ -12,7 +12,7 @@ from vvnorm._internal.units import unit
 from vvnorm.losses import label_power
 from vvnorm.network import row_norms
 from vvnorm.solvers.array_kernels import fixed
-from vvnorm.solvers.univariate.fits.knots import MOST_FIRST, KnotFunction, first_knots, where_it_bends
+from vvnorm.solvers.univariate.fits.knot_selection import MOST_FIRST, KnotFunction, first_knots, where_it_bends
 from vvnorm.solvers.univariate.fits.problem import Found, Problem
 from vvnorm.validation import Array
 

@@ -1,4 +1,4 @@
-"""Any losses, entry by entry: passes over all labels for what `fits.blocks` does for complete squared losses.
+"""Any losses, entry by entry: passes over all labels for what `fits.block_summaries` does for complete squared losses.
 
 Every entry has a dual value, of the residual's kind: minus the weighted derivative of its loss. A quadratic model of the
 losses at the current function has the force `pull` and the curvature `bend` in each entry.
@@ -374,7 +374,7 @@ def _shift(x: Any, rows: Any, z: Any, bend: Any, t: int, grid: Any, work: Any, o
 
 @plain()
 def sweep(x: Any, rows: Any, dual: Any, enough: float, Z_knots: Any, worst: Any, sizes: Any, scratch: Any) -> None:
-    """Follow the dual variable Z, the double cumulative sum of dual values; see `fits.blocks.sweep`.
+    """Follow the dual variable Z, the double cumulative sum of dual values; see `fits.block_summaries.sweep`.
 
     `scratch` is (2, T).
     """

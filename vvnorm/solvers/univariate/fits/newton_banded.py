@@ -29,7 +29,7 @@ from scipy.linalg import LinAlgError, solve_banded
 
 from vvnorm._internal.deadline import Flag
 from vvnorm.solvers.array_kernels import plain
-from vvnorm.solvers.univariate.fits.knots import EVEN
+from vvnorm.solvers.univariate.fits.knot_selection import EVEN
 from vvnorm.solvers.univariate.fits.newton_dense import LOOSE, WARM_UP, evaluate, gap_of
 from vvnorm.validation import Array
 

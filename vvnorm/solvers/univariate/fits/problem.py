@@ -38,7 +38,7 @@ class Problem:
     def single(self) -> NDArray[np.bool_]:
         """Which outputs have all their labels, those without a weight left out, at one distinct input; shape (T,).
 
-        No slope is determined by those; the rest of the output is best left constant, see `fits.constant`.
+        No slope is determined by those; the rest of the output is best left constant, see `fits.constant_fit`.
         """
         found = np.full(self.Y.shape[1], self.x[0] == self.x[-1])
         if not found.all():  # complete data are told by their first and last rows

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.solvers.univariate.interpolation.kernels import exact_jumps, scan, unit_curvatures
+from vvnorm.solvers.univariate.interpolation.curvature_scans import exact_jumps, scan, unit_curvatures
 from vvnorm.tolerances import ALIGNMENT_CAP, EPS, HALF_ULP, LABEL_ROUNDING, STRAIGHTENING
 from vvnorm.validation import Array, has_missing, sorted_univariate
 

@@ -8,10 +8,10 @@ so the work is done on knots: solve the problem with jumps at few rows only (`fi
 `fits.newton_banded` when lam is so small that they are not few), sweep the dual variable Z over all rows, add the
 worst row of every segment, drop knots that are not used, until the gap is reached.
 
-*Squared loss of complete labels* (`fits.squared`) reads the labels once, and then works on blocks.
+*Squared loss of complete labels* (`fits.squared_loss`) reads the labels once, and then works on blocks.
 *Other losses, weights per entry, missing labels* (`fits.any_loss`): every round also replaces the losses by
 their quadratic model at the current function, and reads all labels a few times.
-*One distinct input* (`fits.constant`) leaves nothing to generate: a constant per output. The same is true of
+*One distinct input* (`fits.constant_fit`) leaves nothing to generate: a constant per output. The same is true of
 each output by itself: where one has labels at one input only, a line through any value there costs nothing, so the other
 outputs are fitted without it, and it is constant.
 
@@ -28,10 +28,10 @@ from vvnorm._internal.deadline import Deadline
 from vvnorm.losses import minus_slopes
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solvers.univariate.fits.any_loss import GeneralRounds
-from vvnorm.solvers.univariate.fits.constant import fit_constant
+from vvnorm.solvers.univariate.fits.constant_fit import fit_constant
 from vvnorm.solvers.univariate.fits.knot_generation import Advance
 from vvnorm.solvers.univariate.fits.problem import Found, Problem
-from vvnorm.solvers.univariate.fits.squared import SquaredRounds
+from vvnorm.solvers.univariate.fits.squared_loss import SquaredRounds
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
 

@@ -1,10 +1,10 @@
-"""The search of `vvnorm.solvers.multivariate.plane` where points are so close to each other that its sums lose what counts.
+"""The search of `planar_search` in compensated arithmetic, for points that are too close for plain sums.
 
-Two points at a distance h may have weights of size 1 / h in a dual array, in opposite directions. While only one of them
-is on, the matrix C of an arc is as large as that; afterwards the two nearly cancel. So here C is a sum of exact products
-with a remainder, in twice the digits, and C C' is made anew on each arc. At the end of an arc, where the kink is at the
-point p_j, w is at a right angle to p_j, and of the large part of C, parallel to p_j, nothing must be left: that product is
-taken in twice the digits as well.
+Two points at distance h may have entries of size 1 / h and opposite sign in a dual array. While only one of the two is
+active, the matrix C of an arc is as large as 1 / h; once both are, they nearly cancel. So C is kept here as a sum of exact
+products with a remainder (Dekker, Numerische Mathematik 18, 1971), in twice the digits, and C C' is recomputed on each
+arc. At the end of an arc, where the kink passes through the point p_j, w is orthogonal to p_j, and the large part of C,
+which is parallel to p_j, must vanish: that product is taken in twice the digits as well.
 """
 
 import math
@@ -21,7 +21,7 @@ _SPLIT = 134217729.0  # 2^27 + 1: cuts a number into two of 26 bits (Dekker 1971
 def around(
     X: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: Any, values: Any, directions: Any, through: Any
 ) -> None:  # fmt: skip
-    """Do what `plane.around` does."""
+    """Do what `planar_search.around` does."""
     N = len(X)
     P, rest = np.empty((N, 2)), np.empty((N, 2))
     value, peak, other = np.empty(4 * N + 4), np.empty(4 * N + 4), np.empty(4 * N + 4, np.int64)
@@ -39,7 +39,7 @@ def rise(
     P: Any, rest: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: int, rising: bool,
     values: Any, angles: Any, through: Any,
 ) -> int:  # fmt: skip
-    """Do what `plane.rise` does, for vectors P + rest."""
+    """Do what `planar_search.rise` does, for vectors P + rest."""
     found, best = 0, -1.0
     C = np.empty((4, L.shape[1]))  # rows of C, then of its remainder
     for side in range(1 if symmetric else 2):

@@ -11,10 +11,9 @@ from vvnorm._internal.threads import usable_threads
 from vvnorm._internal.units import unit
 from vvnorm.losses import is_rounding
 from vvnorm.solvers.array_kernels import ZERO, fixed, part, plain
-from vvnorm.solvers.univariate.fits import blocks
-from vvnorm.solvers.univariate.fits import newton_banded as many_knots
+from vvnorm.solvers.univariate.fits import block_summaries, newton_banded
 from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, State
-from vvnorm.solvers.univariate.fits.knots import MOST_FIRST, KnotFunction, complete, first_knots, next_knots, tally
+from vvnorm.solvers.univariate.fits.knot_selection import MOST_FIRST, KnotFunction, complete, first_knots, next_knots, tally
 from vvnorm.solvers.univariate.fits.newton_dense import improve, make_room, most_dense
 from vvnorm.solvers.univariate.fits.problem import Found, Problem
 from vvnorm.tolerances import LABEL_ROUNDING
@@ -82,7 +81,7 @@ class _Progress(NamedTuple):
     rounds: int
     steps: int
     enough: float  # gap to reach with the knots of the next round
-    by_values: bool  # see `vvnorm.solvers.univariate.fits.knots.complete`
+    by_values: bool  # see `vvnorm.solvers.univariate.fits.knot_selection.complete`
     finished: bool  # if not: no rounds are left, or no room for the next one, or its knots are many and need multipliers
     moved: int  # Newton steps by which these were found, -1 if they are not
 
@@ -112,22 +111,22 @@ class SquaredRounds(Rounds):
         size = 16 if N <= 20_000 else int(min(max(math.sqrt(N / T) / 10, 64), 192))
         count, self.line = -(-N // size), np.zeros((3, T))
         self.line[2] = level
-        every = count + (N // (size * blocks.GROUP) if count >= _GROUPED else 0)
+        every = count + (N // (size * block_summaries.GROUP) if count >= _GROUPED else 0)
         moments, means, crosses = np.empty((every, 5)), np.empty((every, T)), np.empty((every, T))
         self.data, self.blocks = (self.x, Y, weights, self.centre, size, self.line), (moments, means, crosses)
         self.scratch = (np.empty((4, T + 3)), np.empty(every), np.empty((8, T)))
         rows = (self.x, Y, weights, self.centre, size, moments, means, crosses, self.line, np.empty(3))
         read = 0
         if Y.size >= _SHARED and usable_threads() > 1:  # more than two would wait for memory
-            other = Thread(target=blocks.compress, args=(*rows, 0, count // 2, False))
+            other = Thread(target=block_summaries.compress, args=(*rows, 0, count // 2, False))
             other.start()
-            blocks.compress(*rows, count // 2, count, False)
+            block_summaries.compress(*rows, count // 2, count, False)
             other.join()
             read = count
         # Misfit inside the blocks, and not finite if a label is missing.
-        self.scatter = blocks.compress(*rows, read, count, True)
+        self.scatter = block_summaries.compress(*rows, read, count, True)
         if every > count:
-            blocks.group(self.x, self.centre, size, *self.blocks, np.empty((4, T)))
+            block_summaries.group(self.x, self.centre, size, *self.blocks, np.empty((4, T)))
 
     @property
     def complete(self) -> bool:
@@ -214,7 +213,7 @@ class SquaredRounds(Rounds):
                 continue
             if progress.following > len(self.room.worst):
                 self._enlarge(progress.following, progress.best)
-            elif not many_knots.are_even(self.room.vectors[0, : progress.following - 1]):
+            elif not newton_banded.are_even(self.room.vectors[0, : progress.following - 1]):
                 self.few = len(self.x)  # dense matrices from now on
                 self._enlarge(progress.following, progress.best)
             else:
@@ -227,7 +226,7 @@ class SquaredRounds(Rounds):
         mean, fitted, z, _ = room.tables
         mu, side = room.merged_mu[:k], 1 - progress.best.side
         state = (room.curves[side, 1, :k], room.first[side])
-        return many_knots.improve(
+        return newton_banded.improve(
             segments,
             (mean, fitted),
             self.offsets,
@@ -273,7 +272,7 @@ def _generate(
     Parameters
     ----------
     data, blocks_of_rows
-        As in `vvnorm.solvers.univariate.fits.blocks`.
+        As in `vvnorm.solvers.univariate.fits.block_summaries`.
     offsets : (2,) array
         First output, and one past the last.
     last : int
@@ -347,7 +346,7 @@ def _fields(f: Any) -> Any:
 @part(inline="always")
 def _summarise(data: Any, blocks_of_rows: Any, k: int, side: int, room: Any, scratch: Any) -> None:
     segments = (room.vectors[0, : k - 1], room.vectors[1:2], room.vectors[2:3], room.vectors[3:4])
-    blocks.segment_summaries(
+    block_summaries.segment_summaries(
         data, blocks_of_rows, room.rows[side, :k], segments, room.tables[0], room.tables[1], scratch[0]
     )
 
@@ -369,7 +368,7 @@ def _solve_and_sweep(
 ) -> tuple[int, float, float, float, bool, int]:
     """Solve with k knots up to a gap `enough`, sweep, and choose the next ones; arguments are as in `_generate`.
 
-    `coarse` holds what is asked of the worst rows, see `fits.blocks.sweep`, unless they decide on the gap.
+    `coarse` holds what is asked of the worst rows, see `fits.block_summaries.sweep`, unless they decide on the gap.
 
     Returns
     -------
@@ -383,7 +382,7 @@ def _solve_and_sweep(
     steps, _ = improve(segments, (mean, fitted), offsets, lam, within, enough, limit, mu, z, values, first, room.solver)
     complete(segments[0], mu, z, by_values, first, jumps, values, slopes)
     while True:
-        misfit = blocks.sweep(
+        misfit = block_summaries.sweep(
             data, blocks_of_rows, rows, values, slopes, minor, slack, at_knots, worst, squares, scratch[1], scratch[2]
         )
         penalty, product, square, exceeds = tally(jumps, at_knots, worst, squares)

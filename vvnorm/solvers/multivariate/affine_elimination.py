@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.column_generation import Pattern, Squares
 from vvnorm.solvers.multivariate.neuron_search import Cloud, Neurons
-from vvnorm.solvers.multivariate.slopes import Slopes, orthogonal_complement
+from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes, orthogonal_complement
 from vvnorm.tolerances import EPS, FLAT, LABEL_ROUNDING
 from vvnorm.validation import Array
 
