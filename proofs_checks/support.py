@@ -237,7 +237,7 @@ def rechecked(recheck: Callable[[Instance, Result], list[str]]) -> Callable[[Ins
 def kernel_interpolant(f: ReLUNetwork, X: Array, y: Array, weights: Array) -> ReLUNetwork:
     """Interpolate y (N,) with the kernel of the neurons of f, w_k scaled to length 1, and a free affine part.
 
-    In few lines, none shared with `learned_kernel`: the shortest solution of the equations beside affine functions.
+    In few lines, none shared with `analysis.feature_kernels`: the shortest solution of the equations beside affine ones.
 
     Raises
     ------
