@@ -6,7 +6,7 @@ OUT    ?= out
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: verify test test-portable lint compile bench clean
+.PHONY: verify test test-portable lint compile bench formal clean
 
 verify: $(READY)
 	mkdir -p $(OUT)
@@ -38,6 +38,10 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.multivariate
 	$(BIN)/python -m benchmarks.sweep
 	$(BIN)/python -m benchmarks.multitask
+
+# The machine-checked proofs. Needs Coq (installed by apt-get if root) and no Python package.
+formal:
+	$(PYTHON) proofs_checks/formal/check.py --install
 
 # The stamp is written last, so an interrupted installation is taken up again.
 $(READY): pyproject.toml constraints.txt

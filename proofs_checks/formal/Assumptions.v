@@ -1,0 +1,22 @@
+(** * What each theorem rests on
+
+    [Check] confirms that a theorem proves the statement of its name in Statement.v, and
+    [Print Assumptions] lists every axiom that its proof uses. *)
+
+From Formal Require Import Statement LowerBound ConnectTheDots Rescaling.
+
+Check (lower_bound : lower_bound_statement).
+Check (attained : attained_statement).
+Check (connect_the_dots_optimal : connect_the_dots_optimal_statement).
+Check (connects_the_dots : connects_the_dots_statement).
+Check (rescaling : rescaling_statement).
+Check (weight_decay_penalty : weight_decay_penalty_statement).
+Check (balancing : balancing_statement).
+
+Print Assumptions lower_bound.
+Print Assumptions attained.
+Print Assumptions connect_the_dots_optimal.
+Print Assumptions connects_the_dots.
+Print Assumptions rescaling.
+Print Assumptions weight_decay_penalty.
+Print Assumptions balancing.

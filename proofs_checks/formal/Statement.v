@@ -1,0 +1,181 @@
+(** * What is proved: definitions and statements
+
+    This file is all that a reader has to check by eye. It defines networks, data
+    and costs, and then states each theorem as a proposition ([..._statement]).
+    The other files prove these propositions and nothing else.
+
+    Source: Nakhleh, Shenouda, Nowak, "The Effects of Multi-Task Learning on ReLU
+    Neural Network Functions", arXiv 2410.21696. README.md in this folder says
+    which theorem of the paper each statement is.
+
+    How to read Coq:
+    - [forall], [exists], [->] (implies), [/\ ] (and), [\/ ] (or), [~] (not) are as in
+      mathematics, and [A -> B -> C] means "if A and B, then C";
+    - [f x y] is the function f applied to x and y;
+    - [S i] is i + 1 for a natural number i, and counting starts at 0;
+    - [R] is the type of real numbers, [nat] that of natural numbers. *)
+
+From Coq Require Import Reals.
+Open Scope R_scope.
+
+(** ** Sums and vectors *)
+
+(** [sum n f] = f 0 + f 1 + ... + f (n - 1). *)
+Fixpoint sum (n : nat) (f : nat -> R) : R :=
+  match n with
+  | O => 0
+  | S m => sum m f + f m
+  end.
+
+(** A vector is the function from the index of an entry to the entry. Vectors of T
+    entries use the indices 0, ..., T - 1; everything below ignores the others. *)
+Definition vector := nat -> R.
+
+Definition dot (T : nat) (u v : vector) : R := sum T (fun t => u t * v t).
+
+(** The Euclidean norm. *)
+Definition norm (T : nat) (v : vector) : R := sqrt (dot T v v).
+
+(** ** Networks with one input *)
+
+Definition relu (z : R) : R := Rmax 0 z.
+
+(** A network of any finite width K with one input:
+      f(x) = sum over k < K of v_k relu(w_k x + b_k)  +  a x + c
+    with w_k, b_k real numbers and v_k, a, c vectors. *)
+Record network := {
+  width : nat;            (* K   *)
+  weight : nat -> R;      (* w_k *)
+  bias : nat -> R;        (* b_k *)
+  output : nat -> vector; (* v_k *)
+  skip : vector;          (* a   *)
+  offset : vector         (* c   *)
+}.
+
+(** [eval f x t] is output t of the network f at the input x. *)
+Definition eval (f : network) (x : R) : vector := fun t =>
+  sum (width f) (fun k => output f k t * relu (weight f k * x + bias f k))
+  + skip f t * x + offset f t.
+
+(** The VV norm of a network with T outputs: the sum over neurons of |w_k| ||v_k||.
+    Biases and the skip connection are free. *)
+Definition vv_norm (T : nat) (f : network) : R :=
+  sum (width f) (fun k => Rabs (weight f k) * norm T (output f k)).
+
+(** The weight-decay penalty: half the sum over neurons of |w_k|^2 + ||v_k||^2. *)
+Definition weight_decay (T : nat) (f : network) : R :=
+  sum (width f) (fun k => (weight f k ^ 2 + norm T (output f k) ^ 2) / 2).
+
+(** Two networks compute the same function (on all inputs, in the first T outputs). *)
+Definition same_function (T : nat) (f g : network) : Prop :=
+  forall (x : R) (t : nat), (t < T)%nat -> eval f x t = eval g x t.
+
+(** ** Data *)
+
+(** N points x_0 < ... < x_{N-1} with labels y_0, ..., y_{N-1} of T entries each. *)
+Record data := {
+  outputs : nat;         (* T   *)
+  points : nat;          (* N   *)
+  input : nat -> R;      (* x_i *)
+  label : nat -> vector  (* y_i *)
+}.
+
+(** At least two points, in increasing order. *)
+Definition valid (D : data) : Prop :=
+  (2 <= points D)%nat /\
+  forall i, (S i < points D)%nat -> input D i < input D (S i).
+
+Definition interpolates (f : network) (D : data) : Prop :=
+  forall i t, (i < points D)%nat -> (t < outputs D)%nat ->
+  eval f (input D i) t = label D i t.
+
+(** The slope between the points i and i + 1, for i = 0, ..., N - 2. *)
+Definition slope (D : data) (i : nat) : vector := fun t =>
+  (label D (S i) t - label D i t) / (input D (S i) - input D i).
+
+(** The curvature at the point i + 1: the change of slope there, for i = 0, ..., N - 3. *)
+Definition curvature (D : data) (i : nat) : vector := fun t =>
+  slope D (S i) t - slope D i t.
+
+(** R(D): the sum of the norms of the N - 2 curvatures. *)
+Definition cost (D : data) : R :=
+  sum (points D - 2) (fun i => norm (outputs D) (curvature D i)).
+
+(** The connect-the-dots network: one neuron per interior point, with its kink there
+    and the curvature as its output weight; the affine part is the first chord. *)
+Definition connect_the_dots (D : data) : network := {|
+  width := points D - 2;
+  weight := fun _ => 1;
+  bias := fun k => - input D (S k);
+  output := fun k => curvature D k;
+  skip := slope D 0;
+  offset := fun t => label D 0 t - slope D 0 t * input D 0
+|}.
+
+(** ** Statements: the optimal cost *)
+
+(** Every interpolating network, of whatever width, costs at least R(D). *)
+Definition lower_bound_statement : Prop :=
+  forall (D : data) (f : network),
+  valid D -> interpolates f D -> cost D <= vv_norm (outputs D) f.
+
+(** The connect-the-dots network interpolates and costs exactly R(D). *)
+Definition attained_statement : Prop :=
+  forall (D : data), valid D ->
+  interpolates (connect_the_dots D) D /\
+  vv_norm (outputs D) (connect_the_dots D) = cost D.
+
+(** Both together: the connect-the-dots network is a solution of
+    "minimise the VV norm over all interpolating networks of all widths". *)
+Definition connect_the_dots_optimal_statement : Prop :=
+  forall (D : data), valid D ->
+  interpolates (connect_the_dots D) D /\
+  forall f, interpolates f D ->
+  vv_norm (outputs D) (connect_the_dots D) <= vv_norm (outputs D) f.
+
+(** The network named "connect the dots" deserves the name: between neighbouring points it
+    is the chord, and outside it continues the first and the last chord. *)
+Definition connects_the_dots_statement : Prop :=
+  forall (D : data), valid D -> forall (t : nat),
+  (forall i z, (S i < points D)%nat -> input D i <= z <= input D (S i) ->
+   eval (connect_the_dots D) z t = label D i t + slope D i t * (z - input D i)) /\
+  (forall z, z <= input D 0 ->
+   eval (connect_the_dots D) z t = label D 0 t + slope D 0 t * (z - input D 0)) /\
+  (forall z, input D (points D - 1) <= z ->
+   eval (connect_the_dots D) z t =
+   label D (points D - 1) t + slope D (points D - 2) t * (z - input D (points D - 1))).
+
+(** ** Statements: rescaling and weight decay *)
+
+(** Neuron k rescaled by r_k > 0: (w, b, v) becomes (r w, r b, v / r). *)
+Definition rescale (r : nat -> R) (f : network) : network := {|
+  width := width f;
+  weight := fun k => r k * weight f k;
+  bias := fun k => r k * bias f k;
+  output := fun k t => output f k t / r k;
+  skip := skip f;
+  offset := offset f
+|}.
+
+(** Rescaling changes neither the function nor the VV norm. *)
+Definition rescaling_statement : Prop :=
+  forall (T : nat) (f : network) (r : nat -> R),
+  (forall k, 0 < r k) ->
+  same_function T (rescale r f) f /\ vv_norm T (rescale r f) = vv_norm T f.
+
+(** Balanced: |w_k| = ||v_k|| for every neuron. *)
+Definition balanced (T : nat) (f : network) : Prop :=
+  forall k, (k < width f)%nat -> Rabs (weight f k) = norm T (output f k).
+
+(** The weight-decay penalty is at least the VV norm, with equality for balanced networks only. *)
+Definition weight_decay_penalty_statement : Prop :=
+  forall (T : nat) (f : network),
+  vv_norm T f <= weight_decay T f /\
+  (weight_decay T f = vv_norm T f <-> balanced T f).
+
+(** Every function that some network computes with VV norm V is computed by a network of the same
+    width and weight-decay penalty V. So least penalty and least VV norm are the same number. *)
+Definition balancing_statement : Prop :=
+  forall (T : nat) (f : network),
+  exists g, width g = width f /\ same_function T g f /\ balanced T g /\
+  weight_decay T g = vv_norm T f.
