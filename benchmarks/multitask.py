@@ -26,7 +26,9 @@ from torchjd.autojac import jac_to_grad, mtl_backward
 
 from vvnorm.multitask.least_norm import minimum_norm
 from vvnorm.multitask.tasks import Task
-from vvnorm.training.task_loop import Plan, _Loop
+from vvnorm.training.loop import TrainingLoop
+from vvnorm.training.placement import as_placement
+from vvnorm.training.task_objective import TaskObjective, TaskPlan, TaskSamples
 from vvnorm.training.weighting import as_weighting
 from vvnorm.validation import Array
 
@@ -47,15 +49,16 @@ class Size:
     steps: int
 
 
-def loop(size: Size, weighting: str, tasks: int) -> _Loop:
+def loop(size: Size, weighting: str, tasks: int) -> TrainingLoop:
     """Make the training of one network, without penalty."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((size.batch, size.d))
     Y = np.column_stack([X[:, 0] ** 2, X[:, 1] + rng.standard_normal(size.batch) > 0, rng.standard_normal(size.batch)])
-    data, chosen = (X, Y[:, :tasks], np.ones((size.batch, tasks))), [Task(f"{t}", (t,), LOSSES[t]) for t in range(tasks)]
-    plan, like = Plan(10**6, 1e-3, 0.0, None), torch.empty(0, dtype=torch.float64)
-    rule = as_weighting(weighting, tasks)
-    return _Loop([data], chosen, [rule], [0], plan, size.width, "path_norm", "kinks", True, like)
+    samples = TaskSamples(X, Y[:, :tasks], np.ones((size.batch, tasks)))
+    chosen = [Task(f"{t}", (t,), LOSSES[t]) for t in range(tasks)]
+    plan = TaskPlan(10**6, 1e-3, 0.0, None, size.width, as_placement("float64", "cpu"))
+    objective = TaskObjective([samples], chosen, [as_weighting(weighting, tasks)], [0], plan)
+    return TrainingLoop(objective, plan.steps, 1)
 
 
 def in_turn(sides: dict[str, Callable[[], None]], rounds: int, repeats: int) -> dict[str, float]:
@@ -150,8 +153,9 @@ def least_norm(size: Size) -> dict[int, float]:
 class Peer:
     """One network as torchjd's users write it, with a head for each task, at the weights of a loop."""
 
-    def __init__(self, of: _Loop, aggregator: Aggregator) -> None:
-        self.of, self.aggregator = of, aggregator
+    def __init__(self, of: TrainingLoop, aggregator: Aggregator) -> None:
+        assert isinstance(of.objective, TaskObjective)
+        self.of, self.aggregator = of.objective, aggregator
         self.parts = [part.clone().requires_grad_() for part in self._given()]
         self.shared, own = self.parts[:2], self.parts[2:]
         self.heads = [own[first : first + 3] for first in range(0, len(own), 3)]
@@ -203,7 +207,7 @@ def difference(size: Size, weighting: str, aggregator: Aggregator, tasks: int) -
         peer.gradient()
         ours.advance()
         # Our weights sum to the number of tasks, and gradients are in units of the first loss.
-        mine = [tensor.grad[0] * ours.unit / tasks for tensor in (ours.at.W, ours.at.b)]
+        mine = [tensor.grad[0] * peer.of.unit / tasks for tensor in (peer.of.at.W, peer.of.at.b)]
         theirs = [part.grad for part in peer.shared]
         off, whole = (sum(float(part.square().sum()) for part in parts) for parts in (_minus(mine, theirs), theirs))
         worst = max(worst, (off / whole) ** 0.5)

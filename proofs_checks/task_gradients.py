@@ -120,13 +120,14 @@ def library_gradients(network: ReLUNetwork, X: Array, Y: Array, losses: Sequence
     import torch
 
     from vvnorm.multitask.tasks import task_labels
-    from vvnorm.training.task_model import Coordinates, TaskModel, Weights
+    from vvnorm.training.placement import as_placement
+    from vvnorm.training.task_model import Coordinates, TaskModel, TaskParameters
 
     d, T, tasks = X.shape[1], Y.shape[1], tasks_of(losses)
     as_given = Coordinates(np.zeros(d), 1.0, np.zeros(T), np.ones(T))
-    model = TaskModel(tasks, [as_given], "path_norm", True, torch.empty(0, dtype=torch.float64))
+    model = TaskModel(tasks, [as_given], "path_norm", True, as_placement("float64", "cpu"))
     z, labels, *parts = (torch.tensor(part)[None] for part in (X, task_labels(Y, tasks), *_parts(network)))
-    at = Weights(*parts)
+    at = TaskParameters(*parts)
     hidden = model.hidden(at, z)
     _, slopes = model.losses(model.outputs(at, z, hidden), labels, torch.ones_like(labels))
     back = model.representation(at, slopes)

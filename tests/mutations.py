@@ -649,8 +649,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _fault(
         "one_network_for_all_seeds",
         "training.trainer",
-        "np.random.default_rng(seed)) for _, _, seed in runs]",
-        "np.random.default_rng(0)) for _, _, seed in runs]",
+        "np.random.default_rng(run.seed)) for run in runs]",
+        "np.random.default_rng(0)) for run in runs]",
         "trained_networks",
     ),
     _fault(

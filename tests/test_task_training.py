@@ -7,7 +7,8 @@ import torch
 from vvnorm import Task, fit, train, train_tasks
 from vvnorm.multitask.tasks import mean_weights, one_hot, task_labels
 from vvnorm.training.cross_validation import best_constant, constant_losses, task_losses
-from vvnorm.training.task_model import Coordinates, TaskModel, Weights, start
+from vvnorm.training.placement import as_placement
+from vvnorm.training.task_model import Coordinates, TaskModel, TaskParameters, initial_neurons
 from vvnorm.training.weighting import NAMES, Alternating, Equal, Grid
 
 QUICK = {"steps": 60, "width": 12, "progress": False}
@@ -49,14 +50,14 @@ def test_gradients_of_every_task_are_those_of_autograd(skip):
     X, Y = mixed_data()
     labels, entry = task_labels(Y, TASKS), ~np.isnan(Y) * np.random.default_rng(1).uniform(0.5, 2, Y.shape)
     place = Coordinates.of(X, labels, TASKS)
-    model = TaskModel(TASKS, [place], "path_norm", skip, torch.empty(0, dtype=torch.float64))
+    model = TaskModel(TASKS, [place], "path_norm", skip, as_placement("float64", "cpu"))
     tensor = lambda array: torch.from_numpy(np.ascontiguousarray(array))[None]  # noqa: E731
-    w, b, V = start(X, Y.shape[1], place, 7, "torch", 0)
+    w, b, V = initial_neurons(X, Y.shape[1], place, 7, "torch", 0)
     rng = np.random.default_rng(2)
     tensors = [tensor(a) for a in (w, b, V, rng.standard_normal((9, 3)) * skip, rng.standard_normal(9))]
     for one in tensors:
         one.requires_grad_()
-    at, z = Weights(*tensors), tensor((X - place.x_centre) / place.x_unit)
+    at, z = TaskParameters(*tensors), tensor((X - place.x_centre) / place.x_unit)
     hidden = model.hidden(at, z)
     losses, slopes = model.losses(model.outputs(at, z, hidden), tensor(np.nan_to_num(labels)), tensor(entry))
     np.testing.assert_allclose(
@@ -80,13 +81,13 @@ def test_gradients_of_every_task_are_those_of_autograd(skip):
 def test_gradient_of_the_penalty_is_that_of_autograd(penalty):
     X, Y = mixed_data()
     place = Coordinates.of(X, Y, TASKS)
-    model = TaskModel(TASKS, [place], penalty, True, torch.empty(0, dtype=torch.float64))
-    w, b, V = (torch.from_numpy(part)[None].requires_grad_() for part in start(X, 9, place, 7, "torch", 0))
-    at = Weights(w, b, V, torch.zeros(1, 9, 3), torch.zeros(1, 9))
+    model = TaskModel(TASKS, [place], penalty, True, as_placement("float64", "cpu"))
+    w, b, V = (torch.from_numpy(part)[None].requires_grad_() for part in initial_neurons(X, 9, place, 7, "torch", 0))
+    at = TaskParameters(w, b, V, torch.zeros(1, 9, 3), torch.zeros(1, 9))
     size_w, size_v = w / place.x_unit, V * torch.from_numpy(place.y_unit)[:, None]
     path_norm = (size_w.norm(dim=2) * size_v.norm(dim=1)).sum()
     decay = (size_w.square().sum() * place.x_unit + size_v.square().sum() / place.x_unit) / 2
-    assert model.penalty_value(at).item() == pytest.approx(path_norm.item())
+    assert model.vv_norm(at).item() == pytest.approx(path_norm.item())
     for found, grad in zip(
         model.penalty_gradient(at), torch.autograd.grad(path_norm if penalty == "path_norm" else decay, [w, V]), strict=True
     ):
@@ -262,7 +263,7 @@ def test_train_refuses_what_only_the_squared_loss_has(option, value):
     ],
 )
 def test_bad_arguments_are_named_before_any_training(changes, error, message, monkeypatch):
-    monkeypatch.setattr("vvnorm.training.task_loop._Loop.advance", lambda self: pytest.fail("it trained"))
+    monkeypatch.setattr("vvnorm.training.loop.TrainingLoop.advance", lambda self: pytest.fail("it trained"))
     X, Y = mixed_data()
     arguments = {"tasks": TASKS, **QUICK} | changes
     with pytest.raises(error, match=message):

@@ -185,5 +185,5 @@ def test_bad_input_is_one_line_and_trains_nothing(
     def trains(*_: Any, **__: Any) -> None:
         raise AssertionError("it must not train")
 
-    monkeypatch.setattr("vvnorm.training.task_loop._Loop", trains)
+    monkeypatch.setattr("vvnorm.training.loop.TrainingLoop", trains)
     refused(run("tasks", *arguments), *words)

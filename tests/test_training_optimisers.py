@@ -9,12 +9,13 @@ import torch
 
 from vvnorm import fit, interpolate, train
 from vvnorm.solvers.reference import dictionary_program
-from vvnorm.training.loop import Recipe, _Loop
-from vvnorm.training.objective import Objective, dense_metric, plain_metric, sampled_metric
-from vvnorm.training.problem import make_problem
+from vvnorm.training.placement import as_placement
+from vvnorm.training.regression_model import RegressionModel, dense_metric, plain_metric, sampled_metric
+from vvnorm.training.regression_objective import Recipe, RegressionObjective
+from vvnorm.training.regression_problem import make_problem
 from vvnorm.training.schedule import Schedule
 
-DOUBLE = torch.empty(0, dtype=torch.float64)
+DOUBLE = as_placement("float64", "cpu")
 PENALTIES = ("path_norm", "weight_decay")
 TENT = ([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 0.0, 1.0])
 
@@ -35,7 +36,7 @@ def objective_at_random(d, *, penalise_bias=False, affine=False, initialisation=
     rng = np.random.default_rng(d)
     problem = make_problem(*points(d), skip=True, penalise_bias=penalise_bias)
     starts = [problem.start(9, initialisation, rng) for _ in range(3)]
-    objective = Objective(problem, starts, np.array([0.5, 1.0, 2.0]), affine=affine, like=DOUBLE)
+    objective = RegressionModel(problem, starts, np.array([0.5, 1.0, 2.0]), affine=affine, placement=DOUBLE)
     return problem, objective, objective.start + torch.from_numpy(rng.standard_normal(objective.start.shape))
 
 
@@ -93,18 +94,19 @@ def test_mini_batches_estimate_the_objective_without_bias():
     problem = make_problem(*points(3), skip=True)
     starts = [problem.start(9, "kinks", np.random.default_rng(seed)) for seed in range(2)]
     plan = Schedule(8, 0, *(np.full(2, value) for value in (0.1, 0.1, 0.01, 0.01)))
-    sampled = _Loop(problem, starts, [0, 1], plan, Recipe("sgd", "path_norm", 2, 0.0), DOUBLE)
-    full = _Loop(problem, starts, [0, 1], plan, Recipe("sgd", "path_norm", None, 0.0), DOUBLE)
-    at = sampled.objective.views(sampled.flat)
-    outputs = torch.bmm(sampled.objective.hidden(at, full.objective.z), at.V.mT) - full.objective.y
+    sampled = RegressionObjective(problem, starts, [0, 1], plan, Recipe("sgd", "path_norm", 2, 0.0), DOUBLE)
+    full = RegressionObjective(problem, starts, [0, 1], plan, Recipe("sgd", "path_norm", None, 0.0), DOUBLE)
+    full.aim(0)
+    at = sampled.model.views(sampled.flat)
+    outputs = torch.bmm(sampled.model.hidden(at, full.model.z), at.V.mT) - full.model.y
     free = np.column_stack([problem.z, np.ones(8)])
     weights = np.sqrt(problem.counts)[:, None]
     for s in range(2):  # the best A and c, which the full batch has anyway
         best = np.linalg.lstsq(weights * free, -weights * outputs[s].numpy(), rcond=None)[0]
         at.A[s], at.c[s] = torch.from_numpy(best[:-1].T), torch.from_numpy(best[-1])
     seen, parts = [], []
-    for sampled.step in range(4):  # one epoch
-        sampled._aim()
+    for step in range(4):  # one epoch
+        sampled.aim(step)
         seen.append(sampled.batch)
         parts.append(sampled.evaluate(sampled.flat))
     for order in torch.cat(seen, dim=1):

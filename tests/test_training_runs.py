@@ -220,7 +220,7 @@ class Killed(BaseException):
 
 def interrupted(monkeypatch, at, act, x, Y, **options):
     """Train with a state saved every seven steps, and act before the given step."""
-    advance, asked = engine._Loop.advance, []
+    advance, asked = engine.TrainingLoop.advance, []
 
     def advance_or_act(self):
         if self.step == at:
@@ -232,7 +232,7 @@ def interrupted(monkeypatch, at, act, x, Y, **options):
         return self.path is not None and len(asked) % 7 == 1
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine._Loop, "advance", advance_or_act)
+        patch.setattr(engine.TrainingLoop, "advance", advance_or_act)
         patch.setattr(checkpoints.Checkpoint, "due", due)
         train(x, Y, **options)
 
@@ -346,7 +346,7 @@ def test_a_finished_run_comes_back_at_once(monkeypatch, tmp_path):
     x, Y = jittered(7, 2)
     options = {"seeds": 2, "steps": 60, "checkpoint": tmp_path / "state.npz", "progress": False}
     first = train(x, Y, **options)
-    monkeypatch.setattr(engine._Loop, "advance", kill)
+    monkeypatch.setattr(engine.TrainingLoop, "advance", kill)
     assert_same_results(train(x, Y, **options), first)
     polished = train(x, Y, polish=True, **options)  # what follows training is no part of the state
     np.testing.assert_array_equal(polished.finish["trained"], first.finish["trained"])
@@ -467,19 +467,19 @@ def test_divergence_is_said_and_harms_nobody_else():
 def test_the_last_good_state_is_kept(optimizer, value, monkeypatch):
     x, Y = jittered(8, 2)
     options = {"seeds": 3, "steps": 130, "optimizer": optimizer, "progress": False}
-    advance, kept = engine._Loop.advance, []
+    advance, kept = engine.TrainingLoop.advance, []
 
     def advance_and_break(self):
         if self.step == 75:
-            kept.append(self.flat[1].clone())
+            kept.append(self.objective.flat[1].clone())
         advance(self)
         if self.step == 81:
-            self.flat[1, 4] = value
+            self.objective.flat[1, 4] = value
         if self.step == 130:
-            kept.append(self.kept[1].clone())
+            kept.append(self.kept[0][1].clone())
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine._Loop, "advance", advance_and_break)
+        patch.setattr(engine.TrainingLoop, "advance", advance_and_break)
         with pytest.warns(RuntimeWarning, match="seed 1 diverged by step 81 "):
             broken = train(x, Y, **options)
     whole = train(x, Y, **options)

@@ -28,7 +28,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "Box": lambda: vvnorm.Box(np.zeros(50), np.ones(50)),
     "Certificate": lambda: vvnorm.interpolate(X1, Y1).certificate,
     "Claim": lambda: vvnorm.claims.load_claim("uniqueness"),
-    "Comparison": comparison,
+    "TaskComparison": comparison,
     "Dataset": lambda: vvnorm.builtin_dataset("diabetes"),
     "Distance": lambda: vvnorm.function_distance(NETWORK, NETWORK, vvnorm.Box([0, 0], [1, 1]), n=64),
     "Estimate": lambda: vvnorm.mean_gradient_norm(NETWORK, vvnorm.Box([0, 0], [1, 1]), n=64),

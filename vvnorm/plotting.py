@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vvnorm.solution import Interpolant, Solution
     from vvnorm.solvers.multivariate.solution import MultivariateSolution
     from vvnorm.training import TrainingResult
-    from vvnorm.training.comparison import Comparison
+    from vvnorm.training.comparison import TaskComparison
 
 GROUP = "vvnorm.figures"
 FORMATS = (".pdf", ".svg", ".png")
@@ -331,12 +331,12 @@ def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str],
         save(figure, target)
 
 
-def plot_comparison(comparison: "Comparison", path: str | os.PathLike[str] | None = None) -> "Figure":
+def plot_comparison(comparison: "TaskComparison", path: str | os.PathLike[str] | None = None) -> "Figure":
     """Draw joint and separate networks of several tasks, one panel per task: its test metric, all seeds and their mean.
 
     Parameters
     ----------
-    comparison : Comparison
+    comparison : TaskComparison
         From `vvnorm.training.comparison.compare`.
     path : path-like, optional
         `.pdf`, `.svg` or `.png`, to write the figure there.

@@ -15,7 +15,7 @@ from vvnorm.csv_files import CsvFormat
 
 if TYPE_CHECKING:
     from vvnorm.multitask.task_data import TaskData
-    from vvnorm.training.comparison import Comparison
+    from vvnorm.training.comparison import TaskComparison
 
 
 _STUDY = "builtin:all"
@@ -208,7 +208,7 @@ def _check_folder(out: Path | None, networks: int) -> None:
         raise ValueError(f"cannot write to the folder {str(out)!r}")
 
 
-def _show_comparison(comparison: "Comparison") -> None:
+def _show_comparison(comparison: "TaskComparison") -> None:
     """Print what was trained, the metric of every task, and what the networks cost."""
     from vvnorm._internal.words import count
     from vvnorm.training.comparison import SAME_WIDTH
@@ -255,7 +255,7 @@ def _show_comparison(comparison: "Comparison") -> None:
     say("its intervals hold for all gains at once. VV norm: of inputs as trained on, separate networks' added up.")
 
 
-def _save_joint(comparison: "Comparison", out: Path) -> dict[str, dict[str, Any]]:
+def _save_joint(comparison: "TaskComparison", out: Path) -> dict[str, dict[str, Any]]:
     """Save the joint network of the best seed under each weighting, of raw inputs; say and return which and where."""
     if out.suffix != ".npz":
         out.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vvnorm.training.problem import Problem
+from vvnorm.training.regression_problem import RegressionProblem
 from vvnorm.validation import Array
 
 _NEURONS = 1024  # over which an estimate looks for the largest value
@@ -27,7 +27,7 @@ class GapEstimate:
 
     Parameters
     ----------
-    problem : Problem
+    problem : RegressionProblem
         Data in training coordinates.
     lam : (S,) array
         Final lam of each run, in training coordinates.
@@ -35,7 +35,7 @@ class GapEstimate:
         If given, residuals in this metric are tried as well.
     """
 
-    def __init__(self, problem: Problem, lam: Array, whitening: Array | None) -> None:
+    def __init__(self, problem: RegressionProblem, lam: Array, whitening: Array | None) -> None:
         self.problem, self.lam, self.whitening = problem, lam, whitening
         self.proved = problem.z.shape[1] == 1 and problem.skip and not problem.penalise_bias
         self.possible = self.proved or len(problem.z) <= _MOST_POINTS

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import signal
 import threading
@@ -44,6 +45,11 @@ class Checkpoint:
     def __init__(self, path: str | os.PathLike[str] | None, seconds: float, owner: str) -> None:
         self.path, self.seconds, self.owner = None if path is None else Path(path), seconds, owner
         self.last = time.monotonic()
+
+    @classmethod
+    def nowhere(cls) -> "Checkpoint":
+        """Return a checkpoint that saves nothing."""
+        return cls(None, math.inf, "")
 
     def load(self) -> dict[str, NDArray[Any]] | None:
         """Return the saved state, None if there is none yet; ValueError if it is damaged or another run's."""

@@ -18,11 +18,10 @@ from the optimum, `vvnorm.multitask.pareto` says where the problem is convex.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from vvnorm._internal.words import count, lines
@@ -30,8 +29,9 @@ from vvnorm.multitask.task_data import TaskData, metric
 from vvnorm.multitask.tasks import Standardisation, Task, mean_weights, task_labels, with_background
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.arguments import as_number, as_seeds
-from vvnorm.training.cross_validation import choose, constant_losses
-from vvnorm.training.task_loop import Plan, train_side_by_side
+from vvnorm.training.cross_validation import choose_weights, constant_losses
+from vvnorm.training.placement import as_placement
+from vvnorm.training.task_objective import TaskPlan, TaskSamples, train_side_by_side
 from vvnorm.training.weighting import Grid, Weighting, as_weighting
 from vvnorm.validation import Array, as_count, require_two_points
 
@@ -67,7 +67,7 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class TaskComparison:
     """The outcome of `compare`.
 
     Attributes
@@ -97,7 +97,7 @@ class Comparison:
 
     def __repr__(self) -> str:
         return lines(
-            f"Comparison: {self.data.source}, {count(len(self.data), 'sample')}, {count(len(self.data.tasks), 'task')}",
+            f"TaskComparison: {self.data.source}, {count(len(self.data), 'sample')}, {count(len(self.data.tasks), 'task')}",
             f"weightings: {', '.join(self.networks)}; {count(len(self.settings['seeds']), 'split')}; see summary()",
             f"{count(len(self.notes), 'note')}: {self.notes[0]}" if self.notes else "",
         )
@@ -164,7 +164,7 @@ def compare(
     separate: bool = True,
     device: str = "cpu",
     advance: Callable[[str], object] = lambda label: None,
-) -> Comparison:
+) -> TaskComparison:
     """Train joint and separate networks on the same rows, and test them.
 
     Parameters
@@ -196,67 +196,35 @@ def compare(
 
     Returns
     -------
-    Comparison
+    TaskComparison
 
     Raises
     ------
     TypeError, ValueError
         For bad arguments, or data of which no split leaves every task labels to learn and to test.
     """
-    names, tasks = as_seeds(seeds), data.tasks
+    numbers, tasks = as_seeds(seeds), data.tasks
     rules = [_named(weighting, len(tasks)) for weighting in weightings]
     width = as_count(width, "width", len(tasks))
-    plan = Plan(as_count(steps, "steps", 1), as_number(lr, "lr", positive=True), as_number(lam, "lam"), _part(batch_size))
+    steps, lr, lam = as_count(steps, "steps", 1), as_number(lr, "lr", positive=True), as_number(lam, "lam")
+    plan = TaskPlan(steps, lr, lam, _part(batch_size), width, as_placement("float64", device))
     if not 0 < test_share < 1:
         raise ValueError(f"test_share must lie between 0 and 1, got {test_share!r}")
-    splits = [split(data, seed, test_share, standardise) for seed in names]
-    recipe: dict[str, Any] = {
-        "penalty": "path_norm",
-        "initialisation": "kinks",
-        "skip": True,
-        "like": torch.empty(0, dtype=torch.float64, device=device),
-    }
-    goals = np.array([target * constant_losses(s.Y, s.weights, s.weights, tasks) for s in splits])
-    rows: list[dict[str, Any]] = []
-    networks, histories, notes = {}, {}, []
+    splits = [split(data, seed, test_share, standardise) for seed in numbers]
+    trials = _Trials(data, numbers, splits, plan, target)
+    networks, histories = {}, {}
     for name, rule in rules:
-        chosen = [rule] * len(names)
-        if isinstance(rule, Grid):
-            chosen = [
-                choose(s.X, s.Y, s.weights, tasks, rule, plan, seed, recipe | {"width": width}, False)[0]
-                for s, seed in zip(splits, names, strict=True)
-            ]
-        found, history, wrong = train_side_by_side(_rows(splits), tasks, chosen, names, plan, width=width, **recipe)
-        notes += [f"joint, {name}: {note}" for note in wrong]
-        cost = _cost([width], [tasks], data.X.shape[1])
-        rows += _tested(splits, names, tasks, [(found, history, tasks)], goals, cost, JOINT, name)
-        networks[name], histories[name] = [s.step.undo(f) for s, f in zip(splits, found, strict=True)], history
+        networks[name], histories[name] = trials.train_joint(name, rule)
         advance(f"joint, {name}")
-    apart = ((SAME_WIDTH, _same_width(width, tasks)), (SAME_COST, _same_cost(width, tasks, data.X.shape[1])))
+    d = data.X.shape[1]
+    apart = ((SAME_WIDTH, _same_width(width, tasks)), (SAME_COST, _same_cost(width, tasks, d)))
     for arrangement, widths in apart if separate else ():
-        parts = []
-        for task, own in zip(tasks, widths, strict=True):
-            alone, columns = Task(task.name, tuple(range(len(task.outputs))), task.loss), list(task.outputs)
-            shared = [(s.X, s.Y[:, columns], s.weights[:, columns]) for s in splits]
-            weighting = [as_weighting("equal", 1)] * len(names)
-            found, history, wrong = train_side_by_side(shared, [alone], weighting, names, plan, width=own, **recipe)
-            notes += [f"{arrangement}, {task.name}: {note}" for note in wrong]
-            parts.append((found, history, (task,)))
-            advance(f"{arrangement}, {task.name}")
-        cost = _cost(widths, [(task,) for task in tasks], data.X.shape[1])
-        rows += _tested(splits, names, tasks, parts, goals, cost, arrangement, "equal")
+        trials.train_separate(arrangement, widths, advance)
     settings = {
-        "seeds": list(names),
-        "width": width,
-        "steps": plan.steps,
-        "lam": plan.lam,
-        "lr": plan.lr,
-        "batch_size": plan.batch_size,
-        "test_share": test_share,
-        "target": target,
-        "standardise": bool(standardise),
-    }
-    return Comparison(data, rows, networks, histories, settings, tuple(notes))
+        "seeds": list(numbers), "width": width, "steps": steps, "lam": lam, "lr": lr, "batch_size": plan.batch_size,
+        "test_share": test_share, "target": target, "standardise": bool(standardise),
+    }  # fmt: skip
+    return TaskComparison(data, trials.rows, networks, histories, settings, tuple(trials.notes))
 
 
 def split(data: TaskData, seed: int, test_share: float, standardise: bool) -> Split:
@@ -310,47 +278,81 @@ def _prepared(data: TaskData, train: NDArray[np.int64], test: NDArray[np.int64],
     return Split(inputs, labels, weights, step(data.X[test]), data.truth[test], step)
 
 
-# --- rows -------------------------------------------------------------------------------------------------------------
+# --- training and testing ---------------------------------------------------------------------------------------------
+
+Trained = tuple[list[ReLUNetwork], dict[str, NDArray[Any]], Sequence[Task]]
+"""Networks, one for each split, with the history of their training and the tasks that they serve."""
 
 
-def _tested(
-    splits: Sequence[Split],
-    seeds: Sequence[int],
-    tasks: Sequence[Task],
-    parts: Sequence[tuple[list[ReLUNetwork], dict[str, NDArray[Any]], Sequence[Task]]],
-    goals: Array,
-    cost: dict[str, int],
-    arrangement: str,
-    weighting: str,
-) -> list[dict[str, Any]]:
-    """One row per seed and task, for networks that together serve all tasks, each part some of them."""
-    rows = []
-    place = {task.name: t for t, task in enumerate(tasks)}
-    for run, (chosen, seed) in enumerate(zip(splits, seeds, strict=True)):
-        vv_norm = sum(networks[run].vv_norm for networks, _, _ in parts)
-        for networks, history, served in parts:
-            values = networks[run](chosen.X_test)
-            for t, task in enumerate(served):
-                columns = list(task.outputs) if len(served) > 1 else list(range(len(task.outputs)))
-                found = metric(task, values[:, columns], chosen.truth[:, list(task.outputs)])
-                below = np.flatnonzero(history["losses"][:, run, t] <= goals[run, place[task.name]])
-                rows.append(
-                    {
-                        "seed": seed,
-                        "arrangement": arrangement,
-                        "weighting": weighting,
-                        "task": task.name,
-                        "metric": found.name,
-                        "higher_is_better": found.higher_is_better,
-                        "value": found.value,
-                        "loss": float(history["losses"][-1, run, t]),
-                        "steps_to_target": int(history["step"][below[0]]) if len(below) else None,
-                        **cost,
-                        "vv_norm": vv_norm,
-                        "stationarity": float(history["stationarity"][-1, run]) if arrangement == JOINT else None,
-                    }
-                )
-    return rows
+class _Trials:
+    """Trains arrangements on the same splits, and collects the rows and notes of a `TaskComparison`."""
+
+    def __init__(
+        self, data: TaskData, seeds: Sequence[int], splits: Sequence[Split], plan: TaskPlan, target: float
+    ) -> None:
+        self.tasks, self.d = data.tasks, data.X.shape[1]
+        self.seeds, self.splits, self.plan = seeds, splits, plan
+        self.goals = np.array([target * constant_losses(s.Y, s.weights, s.weights, data.tasks) for s in splits])
+        self.rows: list[dict[str, Any]] = []
+        self.notes: list[str] = []
+
+    def train_joint(self, name: str, rule: Weighting) -> tuple[list[ReLUNetwork], dict[str, NDArray[Any]]]:
+        """Train one network per split on all tasks; return the networks of raw inputs, and the history."""
+        samples = [TaskSamples(s.X, s.Y, s.weights) for s in self.splits]
+        rules = [rule] * len(self.seeds)
+        if isinstance(rule, Grid):
+            rules = [
+                choose_weights(own, self.tasks, rule, self.plan, seed)[0]
+                for own, seed in zip(samples, self.seeds, strict=True)
+            ]
+        networks, history, notes = train_side_by_side(samples, self.tasks, rules, self.seeds, self.plan)
+        self.notes += [f"joint, {name}: {note}" for note in notes]
+        cost = _cost([self.plan.width], [self.tasks], self.d)
+        self._test([(networks, history, self.tasks)], cost, JOINT, name)
+        return [s.step.undo(network) for s, network in zip(self.splits, networks, strict=True)], history
+
+    def train_separate(self, arrangement: str, widths: Sequence[int], advance: Callable[[str], object]) -> None:
+        """Train one network per split and task, of the given widths."""
+        parts: list[Trained] = []
+        equal = [as_weighting("equal", 1)] * len(self.seeds)
+        for task, width in zip(self.tasks, widths, strict=True):
+            alone, columns = Task(task.name, tuple(range(len(task.outputs))), task.loss), list(task.outputs)
+            samples = [TaskSamples(s.X, s.Y[:, columns], s.weights[:, columns]) for s in self.splits]
+            plan = replace(self.plan, width=width)
+            networks, history, notes = train_side_by_side(samples, [alone], equal, self.seeds, plan)
+            self.notes += [f"{arrangement}, {task.name}: {note}" for note in notes]
+            parts.append((networks, history, (task,)))
+            advance(f"{arrangement}, {task.name}")
+        cost = _cost(widths, [(task,) for task in self.tasks], self.d)
+        self._test(parts, cost, arrangement, "equal")
+
+    def _test(self, parts: Sequence[Trained], cost: dict[str, int], arrangement: str, weighting: str) -> None:
+        """Add one row per seed and task, for networks that together serve all tasks, each part some of them."""
+        place = {task.name: t for t, task in enumerate(self.tasks)}
+        for run, (chosen, seed) in enumerate(zip(self.splits, self.seeds, strict=True)):
+            vv_norm = sum(networks[run].vv_norm for networks, _, _ in parts)
+            for networks, history, served in parts:
+                values = networks[run](chosen.X_test)
+                for t, task in enumerate(served):
+                    columns = list(task.outputs) if len(served) > 1 else list(range(len(task.outputs)))
+                    tested = metric(task, values[:, columns], chosen.truth[:, list(task.outputs)])
+                    below = np.flatnonzero(history["losses"][:, run, t] <= self.goals[run, place[task.name]])
+                    self.rows.append(
+                        {
+                            "seed": seed,
+                            "arrangement": arrangement,
+                            "weighting": weighting,
+                            "task": task.name,
+                            "metric": tested.name,
+                            "higher_is_better": tested.higher_is_better,
+                            "value": tested.value,
+                            "loss": float(history["losses"][-1, run, t]),
+                            "steps_to_target": int(history["step"][below[0]]) if len(below) else None,
+                            **cost,
+                            "vv_norm": vv_norm,
+                            "stationarity": float(history["stationarity"][-1, run]) if arrangement == JOINT else None,
+                        }
+                    )
 
 
 def mean_interval(values: Array, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -376,10 +378,6 @@ def _named(weighting: str | Sequence[float], tasks: int) -> tuple[str, Weighting
 
 def _part(batch_size: int | None) -> int | None:
     return None if batch_size is None else as_count(batch_size, "batch_size", 1)
-
-
-def _rows(splits: Sequence[Split]) -> list[tuple[Array, Array, Array]]:
-    return [(s.X, s.Y, s.weights) for s in splits]
 
 
 def _same_width(width: int, tasks: Sequence[Task]) -> list[int]:

@@ -1,41 +1,52 @@
-"""Losses of tasks apart from training's own code, and the choice of fixed weights by cross-validation."""
+"""The choice of fixed task weights by cross-validation, and the losses of tasks in NumPy that it is judged by."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from vvnorm.multitask.tasks import Task
-from vvnorm.training.task_loop import Plan, train_side_by_side
+from vvnorm.training.task_objective import TaskPlan, TaskSamples, train_side_by_side
 from vvnorm.training.weighting import Fixed, Grid
 from vvnorm.validation import Array
 
 
-def choose(
-    X: Array,
-    Y: Array,
-    entry: Array,
+def choose_weights(
+    samples: TaskSamples,
     tasks: tuple[Task, ...],
     grid: Grid,
-    plan: Plan,
+    plan: TaskPlan,
     seed: int,
-    recipe: dict[str, Any],
-    progress: bool,
+    *,
+    progress: bool = False,
 ) -> tuple[Fixed, dict[str, Array]]:
-    """Cross-validate the shares of a grid, all folds and shares side by side; every network from one seed."""
+    """Cross-validate the shares of a grid, all folds and shares side by side; every network starts from the same seed.
+
+    Returns
+    -------
+    weighting : Fixed
+        T times the share of least mean validation loss.
+    choice : dict of arrays
+        What was tried: 'shares' (M, tasks) and 'score' (M,).
+
+    Raises
+    ------
+    ValueError
+        If a task has too few labels for the folds.
+    """
+    X, Y, weights = samples
     shares = grid.shares(len(tasks))
     fold = np.random.default_rng([seed, 2]).permutation(len(X)) % grid.folds
-    held_out = [np.where((fold == k)[:, None], entry, 0.0) for k in range(grid.folds)]
-    _check_folds(held_out, entry, tasks)
+    held_out = [np.where((fold == k)[:, None], weights, 0.0) for k in range(grid.folds)]
+    _check_folds(held_out, weights, tasks)
     runs = [(share, out) for out in held_out for share in shares]
-    data = [(X, Y, entry - out) for _, out in runs]
+    samples_of_runs = [TaskSamples(X, Y, weights - out) for _, out in runs]
     weightings = [Fixed(tuple(len(tasks) * share)) for share, _ in runs]
     plan = replace(plan, records=1)
-    networks, _, _ = train_side_by_side(data, tasks, weightings, [seed] * len(runs), plan, progress=progress, **recipe)
+    networks, _, _ = train_side_by_side(samples_of_runs, tasks, weightings, [seed] * len(runs), plan, progress=progress)
     scores = [
-        np.mean(task_losses(network(X), Y, out, tasks) / constant_losses(Y, entry - out, out, tasks))
+        np.mean(task_losses(network(X), Y, out, tasks) / constant_losses(Y, weights - out, out, tasks))
         for network, (_, out) in zip(networks, runs, strict=True)
     ]
     score = np.mean(np.reshape(scores, (grid.folds, len(shares))), axis=0)
@@ -43,11 +54,11 @@ def choose(
     return Fixed(tuple(len(tasks) * best)), {"shares": shares, "score": score}
 
 
-def _check_folds(held_out: list[Array], entry: Array, tasks: Sequence[Task]) -> None:
+def _check_folds(held_out: list[Array], weights: Array, tasks: Sequence[Task]) -> None:
     for out in held_out:
         for task in tasks:
             columns = list(task.outputs)
-            if not out[:, columns].any() or not (entry - out)[:, columns].any():
+            if not out[:, columns].any() or not (weights - out)[:, columns].any():
                 raise ValueError(f"task {task.name!r} has too few labels for {len(held_out)} folds of the grid")
 
 

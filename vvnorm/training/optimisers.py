@@ -9,8 +9,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 
-from vvnorm.training.objective import Objective, Parameters, norms
+from vvnorm.training.regression_model import RegressionModel, RegressionParameters
 from vvnorm.training.schedule import Schedule
+from vvnorm.training.torch_formulas import column_norms
 
 Optimiser = Literal["adam", "sgd", "lbfgs", "proximal"]
 
@@ -31,7 +32,7 @@ class Landscape(Protocol):
     """The objective of the current step, as optimisers see it."""
 
     lam: torch.Tensor
-    objective: Objective
+    model: RegressionModel
 
     def evaluate(self, flat: torch.Tensor, gradient: torch.Tensor | None = None, *, penalised: bool = True) -> torch.Tensor:
         """Return the objective at `flat`, (S,), and write its gradient; without the penalty if not `penalised`."""
@@ -227,7 +228,7 @@ class _Proximal:
             setattr(self, name, value)
 
     def step(self, landscape: Landscape, rates: np.ndarray) -> None:
-        views = landscape.objective.views
+        views = landscape.model.views
         older = (1 + (1 + 4 * self.age.square()).sqrt()) / 2
         ahead, gradient = self.flat.clone(), torch.zeros_like(self.flat)
         V, before = views(self.flat).V, views(self.before).V
@@ -248,7 +249,7 @@ class _Proximal:
         self.age = torch.where(onwards, older, 1.0)
         self.size = self.size * torch.where(accepted, _GROW, _SHRINK)
         self._move_kinks(at, views(self._adam(gradient)), rates)
-        landscape.objective.normalise(at)
+        landscape.model.normalise(at)
         self.flat.copy_(trial)
 
     def _adam(self, gradient: torch.Tensor) -> torch.Tensor:
@@ -261,13 +262,13 @@ class _Proximal:
         return step / ((self.second / (1 - two**self.count)).sqrt() + ADAM_EPS)
 
     @staticmethod
-    def _move_kinks(at: Parameters, direction: Parameters, rates: np.ndarray) -> None:
+    def _move_kinks(at: RegressionParameters, direction: RegressionParameters, rates: np.ndarray) -> None:
         rate = torch.from_numpy(rates).to(at.beta)[:, None]
         at.W.addcmul_(direction.W, rate[:, :, None], value=-1)
         at.beta.addcmul_(direction.beta, rate, value=-1)
 
 
-def _soft_threshold(at: Parameters, by: torch.Tensor) -> None:
+def _soft_threshold(at: RegressionParameters, by: torch.Tensor) -> None:
     """Shorten every v_k by `by`, (S,), or to 0."""
-    norm = norms(at.V)
+    norm = column_norms(at.V)
     at.V.mul_((1 - by[:, None] / norm.clamp_min(1e-100)).clamp_min(0.0)[:, None, :])

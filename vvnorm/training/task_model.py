@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from vvnorm.losses import Loss
 from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
-from vvnorm.training.objective import Penalty
-from vvnorm.training.problem import Initialisation, make_problem
+from vvnorm.training.placement import Placement
+from vvnorm.training.regression_problem import Initialisation, make_problem
+from vvnorm.training.torch_formulas import Penalty, path_norm, path_norm_factors, separate_loss, softmax_loss
 from vvnorm.validation import Array
 
 _TINY = 1e-30  # added to norms that are divided by
@@ -61,7 +61,7 @@ class Coordinates:
 
 
 @dataclass(eq=False)
-class Weights:
+class TaskParameters:
     """The parameters of S networks.
 
     Attributes
@@ -84,10 +84,10 @@ class Weights:
         return [self.W, self.b, self.V, self.A, self.c]
 
 
-def start(
+def initial_neurons(
     X: Array, outputs: int, at: Coordinates, width: int, initialisation: Initialisation, seed: int
 ) -> tuple[Array, Array, Array]:
-    """Where one network's neurons start, in training coordinates: (K, d), (K,) and (T, K) arrays."""
+    """Draw where one network's neurons start, in training coordinates: W (K, d), b (K,) and V (T, K)."""
     z = (X - at.x_centre) / at.x_unit
     problem = make_problem(z, np.zeros((len(z), outputs)), skip=True)
     first = problem.start(width, initialisation, np.random.default_rng(seed))
@@ -107,8 +107,8 @@ class TaskModel:
         What lam multiplies.
     skip : bool
         Whether A is free; otherwise it stays 0.
-    like : torch.Tensor
-        Its dtype and device are used.
+    placement : Placement
+        Precision and device.
     """
 
     def __init__(
@@ -117,28 +117,29 @@ class TaskModel:
         coordinates: list[Coordinates],
         penalty: Penalty,
         skip: bool,
-        like: torch.Tensor,
+        placement: Placement,
     ) -> None:
-        self.tasks, self.coordinates, self.penalty, self.skip, self.like = tuple(tasks), coordinates, penalty, skip, like
-        self.columns = [_columns(task.outputs, like.device) for task in tasks]
+        self.tasks, self.coordinates, self.penalty, self.skip = tuple(tasks), coordinates, penalty, skip
+        self.placement = placement
+        self.columns = [_columns(task.outputs, placement.device) for task in tasks]
         self.unit, self.centre = (self._rows([getattr(at, name) for at in coordinates]) for name in ("y_unit", "y_centre"))
         self.x_unit = self._rows([np.array([at.x_unit]) for at in coordinates])
         owner = np.empty(sum(len(task.outputs) for task in tasks), dtype=np.int64)
         for t, task in enumerate(tasks):
             owner[list(task.outputs)] = t
-        self.owner = torch.from_numpy(owner).to(like.device)
-        self.members = torch.nn.functional.one_hot(self.owner, len(self.tasks)).to(like)
+        self.owner = torch.from_numpy(owner).to(placement.device)
+        self.members = torch.nn.functional.one_hot(self.owner, len(self.tasks)).to(self.unit)
 
     def _rows(self, rows: Sequence[Array]) -> torch.Tensor:
-        return torch.from_numpy(np.stack(rows)).to(self.like)
+        return self.placement.tensor(np.stack(rows))
 
     # --- forward ---
 
-    def hidden(self, at: Weights, z: torch.Tensor) -> torch.Tensor:
+    def hidden(self, at: TaskParameters, z: torch.Tensor) -> torch.Tensor:
         """Values of the hidden layer at z (S, n, d), (S, n, K)."""
         return torch.baddbmm(at.b[:, None, :], z, at.W.mT).relu()
 
-    def outputs(self, at: Weights, z: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    def outputs(self, at: TaskParameters, z: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         """Fitted values in the caller's units, (S, n, T)."""
         values = torch.baddbmm(at.c[:, None, :], hidden, at.V.mT)
         if self.skip:
@@ -155,22 +156,26 @@ class TaskModel:
         values, labels, weights : (S, n, T) tensors
             Weights are 0 where a label is missing; the label there is any finite number.
         """
-        found, slopes = [], torch.empty_like(values)
+        losses, slopes = [], torch.empty_like(values)
         for task, columns in zip(self.tasks, self.columns, strict=True):
             u, y, w = values[..., columns], labels[..., columns], weights[..., columns]
-            loss, slope = _softmax(u, y, w) if task.is_multiclass else _separate(task.separate, u, y, w)
-            found.append(loss)
-            slopes[..., columns] = slope
-        return torch.stack(found, dim=1), slopes * self.unit[:, None, :]
+            if task.is_multiclass:
+                w = w[..., :1]  # a sample's weight is that of its first class
+                value, slope = softmax_loss(u, y)
+            else:
+                value, slope = separate_loss(task.separate, u, y)
+            losses.append((w * value).sum((1, 2)))
+            slopes[..., columns] = w * slope
+        return torch.stack(losses, dim=1), slopes * self.unit[:, None, :]
 
     # --- gradients ---
 
-    def representation(self, at: Weights, slopes: torch.Tensor) -> torch.Tensor:
+    def representation(self, at: TaskParameters, slopes: torch.Tensor) -> torch.Tensor:
         """Gradients of all losses with respect to the hidden layer's values, (S, tasks, n, K)."""
         each = [torch.bmm(slopes[..., columns], at.V[:, columns, :]) for columns in self.columns]
         return torch.stack(each, dim=1)
 
-    def products(self, at: Weights, slopes: torch.Tensor) -> torch.Tensor:
+    def products(self, at: TaskParameters, slopes: torch.Tensor) -> torch.Tensor:
         """Inner products of the tasks' gradients in the hidden layer's values, (S, tasks, tasks), without forming these.
 
         <D_s V_s, D_t V_t> is the sum of the entries of (D_s' D_t) * (V_s V_t').
@@ -186,7 +191,7 @@ class TaskModel:
 
     def own(self, z: torch.Tensor, hidden: torch.Tensor, slopes: torch.Tensor) -> list[torch.Tensor]:
         """Gradients in V, A and c, where each output's slopes (S, n, T) may bear a weight."""
-        by_A = torch.bmm(slopes.mT, z) if self.skip else torch.zeros(*slopes.mT.shape[:2], z.shape[2]).to(self.like)
+        by_A = torch.bmm(slopes.mT, z) if self.skip else self.placement.zeros(*slopes.mT.shape[:2], z.shape[2])
         return [torch.bmm(slopes.mT, hidden), by_A, slopes.sum(1)]
 
     def per_output(self, weights: torch.Tensor) -> torch.Tensor:
@@ -195,12 +200,11 @@ class TaskModel:
 
     # --- penalty ---
 
-    def penalty_value(self, at: Weights) -> torch.Tensor:
-        """VV norm in the caller's units, (S,)."""
-        w, v = self._sizes(at)
-        return (w * v).sum(1)
+    def vv_norm(self, at: TaskParameters) -> torch.Tensor:
+        """Return the VV norms in the caller's units, (S,)."""
+        return path_norm(*self._sizes(at))
 
-    def penalty_gradient(self, at: Weights) -> list[torch.Tensor]:
+    def penalty_gradient(self, at: TaskParameters) -> list[torch.Tensor]:
         """Gradients of the penalty, in the caller's units, in W and V.
 
         Weight decay is that of w / root(x_unit) and v / root(x_unit) in training coordinates: rescaled neurons, of the same
@@ -208,18 +212,19 @@ class TaskModel:
         """
         if self.penalty == "path_norm":
             w, v = self._sizes(at)
-            by_W, by_V = v / (w + _TINY) / self.x_unit**2, w / (v + _TINY)
+            by_W, by_V = path_norm_factors(w + _TINY, v + _TINY)
+            by_W = by_W / self.x_unit**2
         else:
             by_W = by_V = 1 / self.x_unit
         return [at.W * by_W[..., None], at.V * (self.unit[..., None] ** 2 * by_V[:, None, :])]
 
-    def _sizes(self, at: Weights) -> tuple[torch.Tensor, torch.Tensor]:
+    def _sizes(self, at: TaskParameters) -> tuple[torch.Tensor, torch.Tensor]:
         """Norms of w and v of every neuron in the caller's units, (S, K) each."""
         return at.W.square().sum(2).sqrt() / self.x_unit, (at.V * self.unit[..., None]).square().sum(1).sqrt()
 
     # --- out ---
 
-    def network(self, at: Weights, run: int) -> ReLUNetwork:
+    def network(self, at: TaskParameters, run: int) -> ReLUNetwork:
         """One of the networks, balanced, in the caller's units."""
         W, b, V, A, c = (tensor[run].detach().double().cpu().numpy() for tensor in at.tensors)
         place = self.coordinates[run]
@@ -238,31 +243,3 @@ def _columns(outputs: tuple[int, ...], device: torch.device) -> slice | torch.Te
     if outputs == tuple(range(first, last + 1)):
         return slice(first, last + 1)
     return torch.tensor(outputs, device=device)
-
-
-def _separate(
-    loss: Loss, u: torch.Tensor, y: torch.Tensor, w: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Weighted loss (S,) and its slopes (S, n, outputs) for a loss of each output; see `vvnorm.losses` for the formulas."""
-    off = u - y
-    if loss.name == "squared":
-        value, slope = off.square() / 2, off
-    elif loss.name == "logistic":
-        value, slope = torch.nn.functional.softplus((1 - 2 * y) * u, threshold=40), torch.sigmoid(u) - y
-    elif loss.name == "hinge":
-        margin = 1 - y * u
-        value, slope = margin.relu(), -y * (margin > 0)
-    elif loss.name == "huber":
-        slope = off.clamp(-loss.parameter, loss.parameter)
-        value = slope * (off - slope / 2)
-    else:
-        value = torch.maximum(-loss.parameter * off, (1 - loss.parameter) * off)
-        slope = (off > 0).to(u) - loss.parameter
-    return (w * value).sum((1, 2)), w * slope
-
-
-def _softmax(u: torch.Tensor, y: torch.Tensor, w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same for one-hot labels; a sample's weight is that of its first class."""
-    own = w[..., :1]
-    value = torch.logsumexp(u, dim=2, keepdim=True) - (y * u).sum(2, keepdim=True)
-    return (own * value).sum((1, 2)), own * (torch.softmax(u, dim=2) - y)

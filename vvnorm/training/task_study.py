@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from vvnorm._internal.threads import one_thread
 from vvnorm.multitask.task_data import builtin_task_data
-from vvnorm.training.comparison import ALL_WEIGHTINGS, SAME_WIDTH, Comparison, compare
+from vvnorm.training.comparison import ALL_WEIGHTINGS, SAME_WIDTH, TaskComparison, compare
 
 Line = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ _QUICK: Final = {"seeds": 3, "steps": 150, "width": 32, "batch_size": 128}
 _QUICK_WEIGHTINGS: Final = ("equal", "learned", "uncertainty", "mgda_ub")
 
 
-def study(name: str, quick: bool, seed: int = 0) -> Comparison:
+def study(name: str, quick: bool, seed: int = 0) -> TaskComparison:
     """Do the study on one data set."""
     settings: dict[str, Any] = dict(_QUICK if quick else _FULL)
     data = builtin_task_data(name)
@@ -39,7 +39,7 @@ def study(name: str, quick: bool, seed: int = 0) -> Comparison:
 
 
 def study_lines(name: str, quick: bool, seed: int = 0) -> list[dict[str, Any]]:
-    """Do the study on one data set and say what was found: lines of `Comparison.summary`, verdicts and settings."""
+    """Do the study on one data set and say what was found: lines of `TaskComparison.summary`, verdicts and settings."""
     comparison = study(name, quick, seed)
     settings = {key: comparison.settings[key] for key in ("steps", "width", "lam")}
     return [{"data": name, **line, "verdict": verdict(line), **settings} for line in comparison.summary()]

@@ -16,11 +16,12 @@ from vvnorm.api.certification import certify
 from vvnorm.losses import Loss
 from vvnorm.multitask.tasks import Task, as_tasks, task_labels
 from vvnorm.network import ReLUNetwork
-from vvnorm.training.arguments import as_number, as_seeds, check_choice, tensor_kind
-from vvnorm.training.cross_validation import choose
-from vvnorm.training.objective import Penalty
-from vvnorm.training.problem import Initialisation
-from vvnorm.training.task_loop import Plan, check_batches, train_side_by_side
+from vvnorm.training.arguments import as_number, as_seeds, check_choice
+from vvnorm.training.cross_validation import choose_weights
+from vvnorm.training.placement import as_placement
+from vvnorm.training.regression_problem import Initialisation
+from vvnorm.training.task_objective import TaskPlan, TaskSamples, check_batches, train_side_by_side
+from vvnorm.training.torch_formulas import Penalty
 from vvnorm.training.weighting import Equal, Fixed, Grid, Weighting, as_weighting
 from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_strength, as_weights, require_two_points
 from vvnorm.verifier.line_fit import FitCertificate
@@ -221,50 +222,38 @@ def train_tasks(
     chosen = as_tasks(tasks, loss, raw.shape[1])
     labels = task_labels(raw, chosen)
     rule = as_weighting(weighting, len(chosen))
-    entry = as_weights(weights, raw.shape)
-    entry = np.broadcast_to(1.0 if entry is None else entry, raw.shape) * ~np.isnan(raw)
-    for value, name, choices in (
-        (penalty, "penalty", Penalty),
-        (initialisation, "initialisation", Initialisation),
-    ):
-        check_choice(value, name, get_args(choices))
-    like = tensor_kind(dtype, device)
-    width, steps, numbers = (
-        as_count(_WIDTH if width is None else width, "width", 1),
-        as_count(steps, "steps", 1),
-        as_seeds(seeds),
-    )
-    lam = _LAM * float(np.mean([entry[:, list(task.outputs)].sum() for task in chosen])) if lam is None else _strength(lam)
+    label_weights = as_weights(weights, raw.shape)
+    label_weights = np.broadcast_to(1.0 if label_weights is None else label_weights, raw.shape) * ~np.isnan(raw)
+    check_choice(penalty, "penalty", get_args(Penalty))
+    check_choice(initialisation, "initialisation", get_args(Initialisation))
+    placement = as_placement(dtype, device)
+    width, steps = as_count(_WIDTH if width is None else width, "width", 1), as_count(steps, "steps", 1)
+    numbers = as_seeds(seeds)
+    lam = _default_lam(label_weights, chosen) if lam is None else _strength(lam)
     batch = _batch(batch_size, len(inputs))
-    plan = Plan(steps, as_number(_RATE if lr is None else lr, "lr", positive=True), lam, batch)
-    recipe = {"width": width, "penalty": penalty, "initialisation": initialisation, "skip": bool(skip), "like": like}
-    choice: dict[str, Array] = {}
+    lr = as_number(_RATE if lr is None else lr, "lr", positive=True)
+    plan = TaskPlan(steps, lr, lam, batch, width, placement, penalty, initialisation, bool(skip))
+    samples, choice = TaskSamples(inputs, labels, label_weights), dict[str, Array]()
     if isinstance(rule, Grid):
-        check_batches(entry, chosen, plan, numbers)
-        rule, choice = choose(inputs, labels, entry, chosen, rule, plan, numbers[0], recipe, progress)
-    data = [(inputs, labels, entry)] * len(numbers)
-    networks, history, notes = train_side_by_side(
-        data, chosen, [rule] * len(numbers), numbers, plan, progress=progress, **recipe
-    )
+        check_batches(label_weights, chosen, plan, numbers)
+        rule, choice = choose_weights(samples, chosen, rule, plan, numbers[0], progress=progress)
+    runs = len(numbers)
+    networks, history, notes = train_side_by_side([samples] * runs, chosen, [rule] * runs, numbers, plan, progress=progress)
     for note in notes:
         warnings.warn(note, RuntimeWarning, stacklevel=2)
     settings = {
-        "weighting": rule.name,
-        "width": width,
-        "penalty": penalty,
-        "initialisation": initialisation,
-        "steps": steps,
-        "lr": plan.lr,
-        "batch_size": batch,
-        "skip": bool(skip),
-        "dtype": dtype,
-        "device": str(like.device),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
+        "weighting": rule.name, "width": width, "penalty": penalty, "initialisation": initialisation, "steps": steps,
+        "lr": lr, "batch_size": batch, "skip": bool(skip), "dtype": dtype, "device": str(placement.device),
+        "torch": str(torch.__version__), "numpy": np.__version__, "python": platform.python_version(),
         "seconds": time.perf_counter() - began,
-    }
-    return TaskTraining(networks, chosen, rule, numbers, lam, history, choice, notes, settings, inputs, raw, entry)
+    }  # fmt: skip
+    return TaskTraining(
+        networks, chosen, rule, numbers, lam, history, choice, notes, settings, inputs, raw, label_weights
+    )  # fmt: skip
+
+
+def _default_lam(weights: Array, tasks: Sequence[Task]) -> float:
+    return _LAM * float(np.mean([weights[:, list(task.outputs)].sum() for task in tasks]))
 
 
 def _batch(batch_size: int | None, n: int) -> int | None:

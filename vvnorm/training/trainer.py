@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from itertools import pairwise, product
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -17,16 +17,17 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm.fitting import LossLike
 from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
-from vvnorm.training.arguments import as_number, as_seeds, check_choice, progress_bar, tensor_kind, threads_for
+from vvnorm.training.arguments import as_number, as_seeds, check_choice
 from vvnorm.training.checkpoint import Checkpoint, fingerprint
-from vvnorm.training.loop import Outcome, Recipe, optimise
-from vvnorm.training.objective import Penalty
 from vvnorm.training.optimisers import ADAM_EPS, MEMORY, MOMENTUM, Optimiser, adam_betas
+from vvnorm.training.placement import Placement, as_placement
 from vvnorm.training.postprocess import finish
-from vvnorm.training.problem import Initialisation, Problem, make_problem
+from vvnorm.training.regression_objective import Recipe, train_regression
+from vvnorm.training.regression_problem import Initialisation, RegressionProblem, make_problem
 from vvnorm.training.result import TrainingResult
 from vvnorm.training.schedule import Schedule
 from vvnorm.training.task_trainer import train_tasks
+from vvnorm.training.torch_formulas import Penalty
 from vvnorm.training.weighting import Weighting
 from vvnorm.validation import Array, as_count, as_inputs, as_labels, has_missing, require_two_points
 
@@ -42,7 +43,16 @@ _LEAST_WIDTH, _MOST_WIDTH = 64, 512  # of the default
 _FULL_BATCH, _BATCH = 2000, 1024  # up to so many points all are used in a step; beyond, so many
 _LARGEST_LABEL = 1e150
 _SAMPLED_RATE = 1.0  # over the width: at most, for SGD with mini-batches
+_CHECKPOINT_FORMAT = 2  # raised when the contents of checkpoints change
 _RATES = {"adam": 0.02, "sgd": 0.05, "proximal": 0.02}  # at most; falling with the number of steps but for SGD
+
+
+class Run(NamedTuple):
+    """What distinguishes one run of a call: its learning rate, lam and seed."""
+
+    lr: float
+    lam: float
+    seed: int
 
 
 def train(
@@ -222,37 +232,19 @@ def train(
             checkpoint=checkpoint is not None,
         )
         return train_tasks(
-            X,
-            Y,
-            tasks,
-            loss=loss,
-            weights=weights,
-            weighting="equal" if weighting is None else weighting,
-            width=width,
-            lam=_one_for_tasks(lam, "lam"),
-            seeds=seeds,
-            penalty=penalty,
-            initialisation=initialisation,
-            steps=steps,
-            lr=_one_for_tasks(lr, "lr"),
-            batch_size=batch_size,
-            skip=skip,
-            dtype=dtype,
-            device=device,
-            progress=progress,
-        )
+            X, Y, tasks, loss=loss, weights=weights, weighting="equal" if weighting is None else weighting, width=width,
+            lam=_one_for_tasks(lam, "lam"), seeds=seeds, penalty=penalty, initialisation=initialisation, steps=steps,
+            lr=_one_for_tasks(lr, "lr"), batch_size=batch_size, skip=skip, dtype=dtype, device=device, progress=progress,
+        )  # fmt: skip
     inputs, labels = _checked_data(X, Y, exact=exact)
     problem = make_problem(inputs, labels, skip=bool(skip), penalise_bias=bool(penalise_bias))
     n, d = problem.z.shape
     width = _default_width(n, d) if width is None else as_count(width, "width", 1)
     steps = as_count(steps, "steps", 1)
-    for value, name, choices in (
-        (penalty, "penalty", Penalty),
-        (optimizer, "optimizer", Optimiser),
-        (initialisation, "initialisation", Initialisation),
-    ):
-        check_choice(value, name, get_args(choices))
-    like = tensor_kind(dtype, device)
+    check_choice(penalty, "penalty", get_args(Penalty))
+    check_choice(optimizer, "optimizer", get_args(Optimiser))
+    check_choice(initialisation, "initialisation", get_args(Initialisation))
+    placement = as_placement(dtype, device)
     batch = _as_batch(batch_size, n, optimizer)
     _check_conflicts(penalty, optimizer, lr)
     stop_gap, prune = as_number(stop_gap, "stop_gap"), as_number(prune, "prune")
@@ -263,38 +255,23 @@ def train(
     lam_max = 0.0 if problem.is_affine else problem.lam_max * problem.x_unit * problem.y_unit
     lams = _as_lams(lam, schedule, _LAM[dtype] * lam_max, steps)
     rates = [math.nan] if optimizer not in _RATES else _as_rates(lr, optimizer, steps, batch, width)
-    runs = list(product(rates, lams, as_seeds(seeds)))
-    run_rates, run_lams = np.array([run[0] for run in runs]), np.array([run[1] for run in runs])
+    runs = [Run(*run) for run in product(rates, lams, as_seeds(seeds))]
+    run_rates, run_lams = np.array([run.lr for run in runs]), np.array([run.lam for run in runs])
     whitened = optimizer != "sgd" and batch is None and n <= _MOST_WHITENED and 0.0 not in lams
     plan = _schedule(run_lams, run_rates, lam_start, schedule, lam_max, steps, whitened, optimizer)
     settings = {
-        "width": width,
-        "penalty": penalty,
-        "optimizer": optimizer,
-        "initialisation": initialisation,
-        "steps": steps,
-        "batch_size": batch,
-        "skip": bool(skip),
-        "penalise_bias": bool(penalise_bias),
-        "stop_gap": stop_gap,
-        "dtype": dtype,
-        "device": str(like.device),
-        "lam_max": lam_max,
-        **_record(plan, lam_max, optimizer),
-    }
-    owner = fingerprint(inputs, labels, settings | {"runs": runs, "pieces": [] if plan is None else plan.pieces})
+        "width": width, "penalty": penalty, "optimizer": optimizer, "initialisation": initialisation, "steps": steps,
+        "batch_size": batch, "skip": bool(skip), "penalise_bias": bool(penalise_bias), "stop_gap": stop_gap, "dtype": dtype,
+        "device": str(placement.device), "lam_max": lam_max, **_record(plan, lam_max, optimizer),
+    }  # fmt: skip
     if plan is None:
         networks, history, notes = _affine(problem, run_lams)
     else:
-        starts = [problem.start(width, initialisation, np.random.default_rng(seed)) for _, _, seed in runs]
-        work = len(runs) * (batch or n) * width * (d + labels.shape[1])
-        recipe = Recipe(optimizer, penalty, batch, stop_gap)
+        pieces = {"runs": runs, "pieces": plan.pieces, "format": _CHECKPOINT_FORMAT}
+        owner = fingerprint(inputs, labels, settings | pieces)
         state = Checkpoint(path, as_number(checkpoint_seconds, "checkpoint_seconds"), owner)
-        with progress_bar(steps, progress) as report, threads_for(work):
-            outcome = optimise(problem, starts, [run[2] for run in runs], plan, recipe, like, report, state)
-        networks, history = [problem.network(*neuron) for neuron in outcome.neurons], outcome.history
-        notes = _divergences(outcome, runs, settings)
-        settings["stopped"] = outcome.stopped.tolist()
+        recipe = Recipe(optimizer, penalty, batch, stop_gap)
+        networks, history, notes = _trained(problem, runs, plan, recipe, placement, state, settings, progress)
     tiny = lam is None and isinstance(schedule, str)
     interpolates = (exact or tiny or not run_lams.all()) and _differing_labels(inputs, labels) is None
     networks, stages, more = finish(
@@ -307,8 +284,8 @@ def train(
     settings |= {"polish": bool(polish), "prune": prune, "exact": bool(exact), **_provenance(problem)}
     settings["judged_as"] = "interpolant" if interpolates else "fit"
     settings["seconds"] = time.perf_counter() - began
-    seeds_of_runs = tuple(run[2] for run in runs)
-    return TrainingResult(networks, seeds_of_runs, run_lams, run_rates, history, stages, notes, settings, inputs, labels)
+    run_seeds = tuple(run.seed for run in runs)
+    return TrainingResult(networks, run_seeds, run_lams, run_rates, history, stages, notes, settings, inputs, labels)
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------
@@ -462,7 +439,7 @@ def _schedule(
 # --- parts of a run ---------------------------------------------------------------------------------------------------
 
 
-def _affine(problem: Problem, lams: Array) -> tuple[list[ReLUNetwork], dict[str, NDArray[Any]], tuple[str, ...]]:
+def _affine(problem: RegressionProblem, lams: Array) -> tuple[list[ReLUNetwork], dict[str, NDArray[Any]], tuple[str, ...]]:
     """Return networks without neurons, and their history, for data that an affine function fits."""
     d, T = problem.z.shape[1], problem.y.shape[1]
     network = problem.network(np.zeros((0, d)), np.zeros(0), np.zeros((T, 0)))
@@ -477,16 +454,29 @@ def _affine(problem: Problem, lams: Array) -> tuple[list[ReLUNetwork], dict[str,
     return [network] * len(lams), history, ()
 
 
-def _divergences(outcome: Outcome, runs: Sequence[tuple[float, float, int]], settings: dict[str, Any]) -> tuple[str, ...]:
-    """Say which runs diverged, when and with what settings."""
-    chosen = ", ".join(
+def _trained(
+    problem: RegressionProblem,
+    runs: list[Run],
+    schedule: Schedule,
+    recipe: Recipe,
+    placement: Placement,
+    checkpoint: Checkpoint,
+    settings: dict[str, Any],
+    progress: bool,
+) -> tuple[list[ReLUNetwork], dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Train all runs; return networks, history and notes, and add to the settings where runs stopped."""
+    width, initialisation = settings["width"], settings["initialisation"]
+    starts = [problem.start(width, initialisation, np.random.default_rng(run.seed)) for run in runs]
+    seeds = [run.seed for run in runs]
+    neurons, log = train_regression(
+        problem, starts, seeds, schedule, recipe, placement, progress=progress, checkpoint=checkpoint
+    )
+    settings["stopped"] = log.stopped.tolist()
+    common = ", ".join(
         f"{name} = {settings[name]}" for name in ("optimizer", "penalty", "initialisation", "width", "dtype")
     )
-    return tuple(
-        f"seed {seed} diverged by step {step} (lr = {lr:.3g}, lam = {lam:.3g}, {chosen}); its last good state is kept"
-        for step, (lr, lam, seed) in zip(outcome.diverged, runs, strict=True)
-        if step >= 0
-    )
+    notes = log.divergences(seeds, [f"lr = {run.lr:.3g}, lam = {run.lam:.3g}, {common}" for run in runs])
+    return [problem.network(*parts) for parts in neurons], log.history, notes
 
 
 def _record(schedule: Schedule | None, lam_max: float, optimizer: Optimiser) -> dict[str, Any]:
@@ -509,7 +499,7 @@ def _record(schedule: Schedule | None, lam_max: float, optimizer: Optimiser) -> 
     }
 
 
-def _provenance(problem: Problem) -> dict[str, Any]:
+def _provenance(problem: RegressionProblem) -> dict[str, Any]:
     """Return coordinates and versions."""
     return {
         "coordinates": {

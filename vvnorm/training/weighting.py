@@ -25,7 +25,7 @@ from vvnorm.validation import Array, as_count
 
 Gradients = Literal["none", "representation", "parameters"]
 
-Rule = Callable[[int, Array, Array | None], Array]
+WeightingRule = Callable[[int, Array, Array | None], Array]
 """(step, losses (S, T), inner products of the tasks' gradients (S, T, T) or None) -> weights (S, T)."""
 
 
@@ -52,7 +52,7 @@ class Weighting:
     def check(self, tasks: int) -> None:
         """Raise ValueError if it does not fit so many tasks."""
 
-    def start(self, runs: int, tasks: int) -> Rule:
+    def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return a rule for so many networks that are trained side by side."""
         raise NotImplementedError
 
@@ -61,7 +61,7 @@ class Weighting:
 class Equal(Weighting):
     """All weights are 1: the plain sum of losses."""
 
-    def start(self, runs: int, tasks: int) -> Rule:
+    def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return the constant rule."""
         return _constant(np.ones((runs, tasks)))
 
@@ -91,7 +91,7 @@ class Fixed(Weighting):
         if len(self.weights) != tasks:
             raise ValueError(f"weights of tasks: got {len(self.weights)} for {tasks} tasks: {self.weights}")
 
-    def start(self, runs: int, tasks: int) -> Rule:
+    def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return the constant rule."""
         return _constant(np.tile(self.weights, (runs, 1)))
 
@@ -150,7 +150,7 @@ class Learned(Weighting):
     def __post_init__(self) -> None:
         _check_rate(self.rate)
 
-    def start(self, runs: int, tasks: int) -> Rule:
+    def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return a rule that descends in the logits after each step."""
         logits, descend = np.zeros((runs, tasks)), _adam(self.rate)
 
@@ -182,7 +182,7 @@ class Uncertainty(Weighting):
     def __post_init__(self) -> None:
         _check_rate(self.rate)
 
-    def start(self, runs: int, tasks: int) -> Rule:
+    def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return a rule that descends in the log variances after each step."""
         log_variances, descend = np.zeros((runs, tasks)), _adam(self.rate)
 
@@ -199,7 +199,7 @@ class Uncertainty(Weighting):
 class Alternating(Weighting):
     """One task per step, in turn, each with an optimiser of its own."""
 
-    def start(self, runs: int, tasks: int) -> Rule:
+    def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return the rule that gives one task all the weight."""
         turns = tasks * np.eye(tasks)
         return lambda step, losses, gram: np.tile(turns[step % tasks], (runs, 1))
@@ -226,7 +226,7 @@ class GradNorm(Weighting):
         if not 0 <= self.alpha < math.inf:
             raise ValueError(f"alpha of gradnorm must be non-negative and finite, got {self.alpha!r}")
 
-    def start(self, runs: int, tasks: int) -> Rule:
+    def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return a rule that descends in sum_t |a_t ||grad L_t|| - target_t| after each step, and normalises."""
         weights, descend, first = np.ones((runs, tasks)), _adam(self.rate), None
 
@@ -253,7 +253,7 @@ class MGDA(Weighting):
     gradients: ClassVar[Gradients] = "parameters"
     own_losses: ClassVar[bool] = True
 
-    def start(self, runs: int, tasks: int) -> Rule:
+    def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return the rule that solves for it exactly (`vvnorm.multitask.least_norm`)."""
         return _least_norm
 
@@ -265,7 +265,7 @@ class MGDAUB(Weighting):
     gradients: ClassVar[Gradients] = "representation"
     own_losses: ClassVar[bool] = True
 
-    def start(self, runs: int, tasks: int) -> Rule:
+    def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return the rule that solves for it exactly (`vvnorm.multitask.least_norm`)."""
         return _least_norm
 
@@ -283,7 +283,7 @@ class UPGrad(Weighting):
 
         upgrad_weights(np.eye(tasks)[None])
 
-    def start(self, runs: int, tasks: int) -> Rule:
+    def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return torchjd's rule."""
         from vvnorm.training.torchjd_adapter import upgrad_weights
 
@@ -335,7 +335,7 @@ def as_weighting(weighting: "str | Weighting | Sequence[float]", tasks: int) -> 
     return chosen
 
 
-def _constant(weights: Array) -> Rule:
+def _constant(weights: Array) -> WeightingRule:
     return lambda step, losses, gram: weights
 
 

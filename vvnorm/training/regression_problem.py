@@ -29,7 +29,7 @@ _OUTPUT_SIZE = 0.1  # ||v_k|| at the start, where kinks are drawn at the data
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
+class InitialNeurons:
     """Where the neurons of one network start: v relu(w.(z - p) + h beta).
 
     Attributes
@@ -55,7 +55,7 @@ class Start:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class RegressionProblem:
     """Data in training coordinates.
 
     Attributes
@@ -166,7 +166,7 @@ class Problem:
         whitening: Array = (U / (size / size[-1] + max(damping, _KERNEL_FLOOR))) @ U.T
         return whitening
 
-    def start(self, width: int, initialisation: Initialisation, rng: np.random.Generator) -> Start:
+    def start(self, width: int, initialisation: Initialisation, rng: np.random.Generator) -> InitialNeurons:
         """Draw where one network starts.
 
         "kinks": unit directions, kinks between neighbouring points, output weights of random directions and one small
@@ -177,13 +177,13 @@ class Problem:
         if initialisation == "kinks":
             w, p, h = self._draw_kinks(width, rng)
             V = rng.standard_normal((T, width))
-            return Start(w, np.zeros(width), _OUTPUT_SIZE * V / np.linalg.norm(V, axis=0), p, h)
+            return InitialNeurons(w, np.zeros(width), _OUTPUT_SIZE * V / np.linalg.norm(V, axis=0), p, h)
         w, b = rng.uniform(-1, 1, (width, d)) / np.sqrt(d), rng.uniform(-1, 1, width) / np.sqrt(d)
         V = rng.uniform(-1, 1, (T, width)) / np.sqrt(width)
         if initialisation == "balanced":
             factor = np.sqrt(np.linalg.norm(V, axis=0) / self.sizes(w, b))
             w, b, V = w * factor[:, None], b * factor, V / factor
-        return Start(w, b, V, np.zeros((width, d)), np.ones(width))
+        return InitialNeurons(w, b, V, np.zeros((width, d)), np.ones(width))
 
     def _draw_kinks(self, width: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """Draw hyperplanes w.(z - p) = 0 that pass between neighbouring points, and the distances h of those.
@@ -242,7 +242,7 @@ class Problem:
         return ReLUNetwork(W, b, V, A, unit.c * self.y_unit + self.y_centre - A @ self.centre)
 
 
-def make_problem(X: Array, Y: Array, *, skip: bool, penalise_bias: bool = False) -> Problem:
+def make_problem(X: Array, Y: Array, *, skip: bool, penalise_bias: bool = False) -> RegressionProblem:
     """Bring validated data, (N, d) and (N, T), into training coordinates."""
     points, group, counts = np.unique(X, axis=0, return_inverse=True, return_counts=True)
     centre, z, x_unit = _centred(points)
@@ -251,7 +251,7 @@ def make_problem(X: Array, Y: Array, *, skip: bool, penalise_bias: bool = False)
     y = np.zeros((len(points), Y.shape[1]))
     np.add.at(y, group.reshape(-1), labels)
     y /= counts[:, None]
-    return Problem(
+    return RegressionProblem(
         z=z / radius,
         counts=counts.astype(np.float64),
         y=y,
