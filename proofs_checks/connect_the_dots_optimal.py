@@ -1,16 +1,17 @@
-"""The connect-the-dots interpolant costs least of all networks that interpolate univariate data.
+"""The connect-the-dots interpolant has the least VV norm of all networks that interpolate data with one input.
 
-Claim. For d = 1 the least VV norm of an interpolating network is R(D) = sum_i ||delta_i||, the cost of the
-connect-the-dots interpolant.
+Claim. For d = 1 the least VV norm of an interpolating network is R(D) = sum_i ||delta_i||, the cost of connect-the-dots.
 
-Hypotheses. Every label is present. Networks have a skip connection.
+Hypotheses. No label is missing. Networks have a skip connection.
 
-Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Theorem 3.1. Proof by telescoping (new): the data curvatures of
-one neuron are non-negative and sum to at most |w|, so the dual certificate eta(x_i) = delta_i / ||delta_i|| bounds
-VV(f) >= sum_i <eta(x_i), delta_i> = R(D) for every interpolating f.
+Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Theorem 3.1. The proof by telescoping is new: the slope changes of
+one neuron between data points are non-negative and sum to at most |w|. Hence the dual certificate eta(x_i) = delta_i /
+||delta_i|| proves VV(f) >= sum_i <eta(x_i), delta_i> = R(D) for every interpolating f.
 
-What breaks. With labels missing, connecting each output's own dots costs more than need be: the outputs should share
-their kinks. Without a skip connection a steep trend has to be paid for.
+What breaks. With missing labels it is cheaper to let the outputs share kinks than to connect the points of each output
+separately. Without a skip connection neurons must provide a steep trend, which costs.
+
+Certificate. The `network`, and the `dual` array eta at the data points.
 """
 
 from collections.abc import Iterator
@@ -120,8 +121,8 @@ def _false_duals(instance: Instance, dual: Array) -> Iterator[Array]:
 
 CLAIM = Claim(
     id="connect_the_dots_optimal",
-    statement="the least VV norm of a network that interpolates univariate data is R(D), that of connect-the-dots",
-    source="[MT] Theorem 3.1",
+    statement="For one input, no interpolating network has a smaller VV norm than connect-the-dots, whose VV norm is R(D).",
+    source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Theorem 3.1",
     kind="equality",
     quantity="(least VV norm - R(D)) / R(D)",
     claimed=CLAIMED,
@@ -134,9 +135,9 @@ CLAIM = Claim(
     on_violation={
         "complete_labels": (
             Verdict.VIOLATED,
-            "an interpolant whose outputs share kinks is cheaper than connecting dots",
+            "outputs that share kinks cost less than connecting the points of each output separately",
         ),
-        "skip_connection": (Verdict.VIOLATED, "the trend itself has to be paid for by neurons"),
+        "skip_connection": (Verdict.VIOLATED, "neurons must provide the trend, which costs"),
     },
     check=check,
     recheck=rechecked(recheck),

@@ -1,16 +1,17 @@
-"""Mean and largest gradient norm over a region are what summing over its cells gives, exactly.
+"""The measured mean and largest gradient norms over a region equal sums over the cells of the network.
 
-Claim. Where the kinks of all neurons are parallel to the sides of a rectangle, they cut it into rectangular cells. The mean
-over the rectangle of ||grad f_1|| is the sum over cells of the gradient's norm times the cell's share of the area, and the
-largest is that of a cell. A rotation of the rectangle changes neither.
+Claim. Let the kinks of all neurons be parallel to the sides of a rectangle, so that they cut it into rectangular cells. The
+mean of ||grad f_1|| over the rectangle is the sum over cells of the gradient's norm times the cell's share of the area. The
+largest norm is that of some cell. Rotating the rectangle with the network changes neither.
 
 Hypothesis. The kinks are parallel to the sides of the rectangle.
 
-Source. The definitions; a control of what the claims on smoothness are measured by.
+Source. The definitions. The claim is a control of the measures on which the claims about smoothness rely.
 
-What breaks. Kinks in other directions cut cells into parts of different gradient.
+What breaks. Kinks in other directions cut these cells into parts with different gradients.
 
-Certificate. What the measures found: `mean` and `largest`, and `sampled`, the interval by quasi-Monte Carlo.
+Certificate. What the measures found: `mean`, `largest` (lower and upper bound), and `sampled`, the interval by quasi-Monte
+Carlo.
 """
 
 from typing import Any
@@ -132,15 +133,20 @@ def _parallel(instance: Instance) -> bool:
 
 CLAIM = Claim(
     id="gradient_norms",
-    statement="mean and largest gradient norm over a rectangle are those of its cells, where kinks are parallel to sides",
+    statement="Measured mean and largest gradient norms over a rectangle equal those computed cell by cell.",
     source="the definitions",
     kind="equality",
-    quantity="sum of the relative deviations of mean, largest and sampled gradient norm from the sums over cells",
+    quantity="sum of the relative deviations of the mean, largest and sampled gradient norm from the sums over cells",
     claimed=CLAIMED,
     hypotheses={"kinks_parallel_to_sides": _parallel},
     draw=draw,
     violate={"kinks_parallel_to_sides": draw_oblique},
-    on_violation={"kinks_parallel_to_sides": (Verdict.VIOLATED, "oblique kinks cut the cells, whose gradients vary then")},
+    on_violation={
+        "kinks_parallel_to_sides": (
+            Verdict.VIOLATED,
+            "oblique kinks cut the cells, so that the gradient varies inside a cell",
+        )
+    },
     check=check,
     recheck=rechecked(recheck),
     draws=200,

@@ -1,15 +1,16 @@
-"""Confidence intervals of ratios contain the true ratio as often as they say.
+"""Confidence intervals of ratios contain the true ratio as often as they state.
 
-Claim. Of 95 % intervals from 12 data sets with normal log-ratios, 1 to 6 % miss the true mean.
+Claim. Of 95 % intervals from 12 data sets with normally distributed log-ratios, 1 to 6 % miss the true mean.
 
 Hypothesis. The data sets are independent.
 
-Source. Student (1908); a control of `vvnorm.studies.statistics`, by which claims about averages and studies are judged.
+Source. Student, "The probable error of a mean" (Biometrika 6, 1908). The claim is a control of `vvnorm.studies.statistics`,
+which decides claims about averages and studies.
 
-What breaks. Data sets that repeat each other count several times, and intervals are too short.
+What breaks. Data sets that repeat each other are counted several times, and intervals are too short.
 
-Certificate. Both ends of the interval of each of 4000 studies. Misses are counted again; the interval of their rate is that
-of Clopper and Pearson.
+Certificate. Both `ends` of the interval of each of 4000 studies. The recheck counts the misses again; the interval of their
+rate is that of Clopper and Pearson (Biometrika 26, 1934).
 """
 
 import math
@@ -87,15 +88,23 @@ def _independent(instance: Instance) -> bool:
 
 CLAIM = Claim(
     id="interval_coverage",
-    statement="of 95 % intervals of a ratio from 12 data sets with normal log-ratios, 1 to 6 % miss the truth",
-    source="Student (1908)",
+    statement=(
+        "Of stated 95 % confidence intervals of a ratio from 12 data sets with normal log-ratios, 1 to 6 % miss the "
+        "true ratio."
+    ),
+    source="Student (Biometrika 6, 1908)",
     kind="statistical",
     quantity="rate of intervals that miss, over 4000 studies",
     claimed=CLAIMED,
     hypotheses={"independent_data_sets": _independent},
     draw=draw,
     violate={"independent_data_sets": draw_repeated},
-    on_violation={"independent_data_sets": (Verdict.NOT_SUPPORTED, "repeats look like more data than there are")},
+    on_violation={
+        "independent_data_sets": (
+            Verdict.NOT_SUPPORTED,
+            "repeated data sets are counted as independent, and intervals are too short",
+        )
+    },
     check=check,
     recheck=rechecked(recheck),
     draws=5,

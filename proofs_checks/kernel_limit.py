@@ -1,21 +1,21 @@
-"""With infinitely many Gaussian auxiliary outputs the network is kernel interpolation, exactly.
+"""With infinitely many Gaussian auxiliary outputs the network is exactly kernel interpolation.
 
-Claim. In the limit the other outputs fix neurons and weights eta_k whatever the label of interest is, and the
-minimal-VV-norm network's output for that label is the interpolant of least sum_k v_k^2 / eta_k: kernel regression with
-k(x, x') = sum_k eta_k relu(w_k.x + b_k) relu(w_k.x' + b_k), ||w_k|| = 1, and a free affine part.
+Claim. In the limit the auxiliary outputs determine the neurons (w_k, b_k), ||w_k|| = 1, and weights eta_k, whatever the
+label of interest is. The minimal-VV-norm network's output for that label is the interpolant of least sum_k v_k^2 / eta_k.
+This is kernel regression with k(x, x') = sum_k eta_k relu(w_k.x + b_k) relu(w_k.x' + b_k) and a free affine part.
 
-Hypothesis. There are infinitely many auxiliary outputs, Gaussian with the same variance and independent.
+Hypothesis. There are infinitely many auxiliary outputs, Gaussian, independent and of the same variance.
 
-Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Section 4, for many tasks, approximately; the limit is new. The
-sum of squares over outputs tends to an expectation that only knows the space of all labels without their affine part:
-interpolation of an orthonormal basis of it. Its optimality conditions, v_k = eta_k times the response of neuron k to the
-dual, are linear in the label, and those of kernel regression.
+Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 4, approximately and for many tasks; the limit is new. The
+sum of squares over outputs tends to an expectation that depends only on the space of all labels without their affine part.
+So the limit problem is to interpolate an orthonormal basis of that space. Its optimality conditions (v_k is eta_k times the
+response of neuron k to the dual array) are linear in the label, and are those of kernel regression.
 
-What breaks. With one auxiliary output the kernel of what it uses neurons for gives another function.
+What breaks. With one auxiliary output, the kernel made from the weights of that output gives another function.
 
-Certificate. The `design`, the network that interpolates the `basis` of labels, with the `dual` that proves its cost
-minimal; the `output` for the label of interest is a combination of its outputs. (With one auxiliary output design and
-output are from the network of both.)
+Certificate. The `design`, which is the network that interpolates the `basis` of labels, and the `dual` array that proves
+its cost minimal. The `output` for the label of interest is a linear combination of the design's outputs. (With one
+auxiliary output, design and output come from the network of both labels.)
 """
 
 from typing import Any
@@ -131,16 +131,24 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="kernel_limit",
-    statement="with infinitely many Gaussian auxiliary outputs, an output interpolates by the kernel of learned features",
-    source="[MT] Section 4; the limit new",
+    statement=(
+        "With infinitely many Gaussian auxiliary outputs, each output of the minimal-VV-norm network is kernel "
+        "interpolation with the kernel of the learned neurons."
+    ),
+    source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 4; the limit is new",
     kind="equality",
-    quantity="rms distance over the points' hull to the kernel interpolant, relative to the range of the labels",
+    quantity=(
+        "root-mean-square distance to the kernel interpolant over the points' hull, relative to the range of the labels"
+    ),
     claimed=CLAIMED,
     hypotheses={"infinitely_many_outputs": lambda instance: bool(instance["infinite"])},
     draw=draw,
     violate={"infinitely_many_outputs": draw_one},
     on_violation={
-        "infinitely_many_outputs": (Verdict.VIOLATED, "the kernel holds to second order only, far from its limit")
+        "infinitely_many_outputs": (
+            Verdict.VIOLATED,
+            "with one auxiliary output the kernel approximation is far from exact",
+        )
     },
     check=check,
     recheck=rechecked(recheck),

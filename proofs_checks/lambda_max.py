@@ -1,18 +1,18 @@
-"""The best fit is affine exactly from lambda_max on, the largest response of a neuron to what affine functions leave.
+"""The best fit is affine exactly from lambda_max on, the largest response of a neuron to the residuals of the affine fit.
 
 Claim. Let R = Y - (the least-squares affine function of X). The fit with the squared loss and lam VV is affine if and only
 if lam >= max over ||w|| = 1 and b of ||sum_i R_i relu(w.x_i + b)||.
 
 Hypothesis. Networks have a skip connection.
 
-Source. Optimality conditions of a convex problem; new for several outputs. Adding a neuron of size s to the affine function
-changes the loss by -s times its response, to first order, and costs lam s.
+Source. Optimality conditions of a convex problem; new for several outputs. To first order, a neuron of size s that is added
+to the affine function changes the loss by -s times its response, and costs lam s.
 
-What breaks. Without a skip connection constants are what is free, and neurons have to make up for a slope as well.
+What breaks. Without a skip connection only constants are free, and neurons must provide the slope.
 
-Certificate. The `residuals` R, the `neuron` (w, b) of the largest response, which bounds lambda_max from below, and
-`lambda_max`. From above R itself does: the verifier bounds the response of every neuron (for one input, kinks at the data
-decide, since responses are convex in between).
+Certificate. The `residuals` R, the `neuron` (w, b) of the largest response found, which bounds lambda_max from below, and
+`lambda_max`. The upper bound follows from R: the verifier bounds the response of every neuron. (For one input kinks at data
+points suffice, since responses are convex in between.)
 """
 
 import math
@@ -138,15 +138,18 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="lambda_max",
-    statement="the best fit is affine exactly from lambda_max on: the largest response of a neuron to affine residuals",
-    source="optimality conditions; several outputs new",
+    statement=(
+        "The best fit under the squared loss is affine exactly from lambda_max on, the largest response of a neuron to the "
+        "residuals of the best affine function."
+    ),
+    source="optimality conditions of convex problems; new for several outputs",
     kind="equality",
     quantity="lambda_max over the largest response of a neuron to the residuals of the best affine function, minus 1",
     claimed=CLAIMED,
     hypotheses={"skip_connection": lambda instance: bool(instance["skip"])},
     draw=draw,
     violate={"skip_connection": draw_without_skip},
-    on_violation={"skip_connection": (Verdict.VIOLATED, "without a skip connection neurons make up for the trend as well")},
+    on_violation={"skip_connection": (Verdict.VIOLATED, "neurons must provide the trend as well")},
     check=check,
     recheck=rechecked(recheck),
     examples=_examples,

@@ -1,24 +1,24 @@
-"""Weights learned by plain minimisation collapse to one task.
+"""Task weights that are learned by plain minimisation collapse to one task.
 
-Claim. Let v(a) = min_f sum_t a_t L_t(f) + lam VV(f) for shares a on the simplex. v is a minimum of functions that are
-linear in a, so it is concave, and its least is at a vertex: who minimises over f and a gives all weight to one task, that
-of the least v(e_t), and ignores the others. At shares inside, v is larger by as much as certified bounds on both sides
-say: lower ones of fits at random shares, upper ones of each task fitted alone. Concavity uses nothing about the class of
-networks, and descent follows it: figure `weights` shows shares that training learns.
+Claim. Let v(a) = min_f sum_t a_t L_t(f) + lam VV(f) for weights a on the simplex. As a minimum of functions that are linear
+in a, v is concave, so its least value is at a vertex. Whoever minimises over f and a together gives all weight to one task,
+the one of least v(e_t), and ignores the others. At weights inside the simplex v is larger; certified bounds say by how
+much: lower bounds of fits at random weights, upper bounds of fits of each task alone. Concavity does not depend on the
+class of networks, and gradient descent follows it (figure `weights`).
 
-Hypothesis. The weighted sum is all that is minimised.
+Hypothesis. Nothing but the weighted sum is minimised.
 
-Source. Known of any weights that are minimised over too, which is why Kendall, Gal, Cipolla (CVPR 2018) do otherwise; the
-certified form is new.
+Source. Well known for weights that are minimised over, and the reason for the method of Kendall, Gal and Cipolla (CVPR
+2018, arXiv 1705.07115). The certified form is new.
 
-What breaks. Homoscedastic uncertainty (their way) minimises sum_t L_t / (2 s_t^2) + log s_t + lam VV, where a weight
-a_t = 1 / (2 s_t^2) near 0 is paid for. With inputs that repeat under different labels no function has losses below P_t > 0,
-the squared deviations from the means of repeats, and all that gives one task 1e6 times the weight of any other one has at
-least the objective T/2 + T/2 log(P_t / T) + (T - 1)/2 log 1e6: more than a fit has with s_t^2 = L_t. (Where a network can
-interpolate there is no least objective: as L_t and s_t go to 0 it falls without end, and any task may be the one.)
+What breaks. Homoscedastic uncertainty (Kendall, Gal and Cipolla) minimises sum_t L_t / (2 s_t^2) + log s_t + lam VV, where
+a small weight a_t = 1 / (2 s_t^2) costs. Let inputs repeat with different labels. Then no function has losses below P_t >
+0, the squared deviations from the means of repeats. If one task has 1e6 times the weight of any other, the objective is at
+least T/2 + T/2 log(P_t / T) + (T - 1)/2 log 1e6, which is more than that of a fit with s_t^2 = L_t. (Where a network can
+interpolate there is no minimum: as L_t and s_t go to 0 the objective falls without end, for any task.)
 
-Certificate. Plain: `values` and `duals` at shares inside, `end_values` and `end_duals` of the tasks alone, and the `bounds`
-that they prove. Uncertainty: `values` of the fit, its `losses` L_t and its `vv_norm`.
+Certificate. Plain objective: `values` and `duals` at weights inside, `end_values` and `end_duals` of the tasks alone, and
+the `bounds` that they prove. Uncertainty: `values` of the fit, its `losses` L_t and its `vv_norm`.
 """
 
 import math
@@ -203,16 +203,22 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="learned_weight_collapses",
-    statement="minimising sum_t a_t L_t + lam VV over shares a as well gives one task all the weight",
-    source="common knowledge; the certified form new",
+    statement=(
+        "If the weights a_t of the tasks are minimised over together with the network in sum_t a_t L_t + lam VV, one task "
+        "gets all the weight."
+    ),
+    source="well known; the certified form is new",
     kind="bound",
-    quantity="1 - least over collapsed weights / least at shares inside (under uncertainty: the difference, of logarithms)",
+    quantity=(
+        "1 - (least value over collapsed weights) / (least value at weights inside); under uncertainty weighting the "
+        "difference of the two logarithmic objectives"
+    ),
     claimed=CLAIMED,
     hypotheses={"plain_objective": lambda instance: instance["objective"] == "plain"},
     draw=draw,
     violate={"plain_objective": draw_uncertainty},
     on_violation={
-        "plain_objective": (Verdict.VIOLATED, "log s_t makes small weights dear: every collapse has a larger objective"),
+        "plain_objective": (Verdict.VIOLATED, "small weights cost log s_t, so that every collapse has a larger objective"),
     },
     check=check,
     recheck=rechecked(recheck),

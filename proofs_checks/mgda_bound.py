@@ -1,18 +1,22 @@
-"""MGDA-UB's bound: gradients in the hidden layer's values bound those in the shared parameters.
+"""MGDA-UB's bound: gradients in the hidden layer's values bound gradients in the shared parameters.
 
-Claim. Let theta = (W, b) be the shared parameters of a network with one hidden layer, H its hidden values at a batch, and
-a >= 0 weights of the tasks. Then ||sum_t a_t grad_theta L_t||^2 <= ||dH/dtheta||^2 ||sum_t a_t grad_H L_t||^2. The Jacobian
-falls apart over neurons: the block of neuron k has the rows (x_i, 1) of the samples where it is active, and ||dH/dtheta||
-is the largest singular value of any block. So small weighted gradients in H, which cost one backward pass for all tasks
-down to the heads, mean small ones in theta. Tested with random weights and with those of MGDA-UB, on random networks and
-on networks that it trained.
+Claim. Let theta = (W, b) be the shared parameters of a network with one hidden layer, H its hidden values at a batch, and a
+>= 0 weights of the tasks. Then ||sum_t a_t grad_theta L_t||^2 <= ||dH/dtheta||^2 ||sum_t a_t grad_H L_t||^2. The Jacobian
+is block diagonal over neurons: the block of neuron k has the rows (x_i, 1) of the samples where it is active. ||dH/dtheta||
+is the largest singular value of any block. So a small weighted gradient in H, which costs one backward pass for all tasks
+down to the heads, implies a small one in theta. Tested are random weights and those of MGDA-UB, on random networks and on
+networks that MGDA-UB trained.
 
 Hypotheses. theta acts through H only. Both gradients are taken at the same samples.
 
-Source. [SK] Sener, Koltun (arXiv 1810.04650), the upper bound before Theorem 1.
+Source. Sener and Koltun, "Multi-task learning as multi-objective optimization" (arXiv 1810.04650), the upper bound before
+Theorem 1.
 
-What breaks. The heads' own parameters change the losses at fixed H: with small output weights the gradient in H is small
-and theirs is not. A batch that is fitted already has no gradient in H, whatever the gradients of another batch.
+What breaks. The heads' own parameters change the losses at fixed H: with small output weights the gradient in H is small,
+while theirs is not. A batch that is already fitted has no gradient in H, whatever the gradients of another batch are.
+
+Certificate. The `network` and `weights`, the weighted gradients in theta (`gradient`) and in H (`hidden`), and the largest
+singular value of each block (`gains`).
 """
 
 from collections.abc import Mapping
@@ -162,8 +166,11 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="mgda_bound",
-    statement="||sum_t a_t grad_theta L_t||^2 <= ||dH/dtheta||^2 ||sum_t a_t grad_H L_t||^2, H the hidden layer's values",
-    source="[SK] bound before Theorem 1",
+    statement=(
+        "MGDA-UB bounds gradients in the shared parameters theta by gradients in the hidden values H: "
+        "||sum_t a_t grad_theta L_t||^2 <= ||dH/dtheta||^2 ||sum_t a_t grad_H L_t||^2."
+    ),
+    source="Sener and Koltun (arXiv 1810.04650), before Theorem 1",
     kind="bound",
     quantity="left side over right side",
     claimed=CLAIMED,
@@ -175,7 +182,7 @@ CLAIM = Claim(
     violate={"shared_parameters_only": draw_with_heads, "same_batch": draw_two_batches},
     on_violation={
         "shared_parameters_only": (Verdict.VIOLATED, "the heads' parameters change the losses at fixed H"),
-        "same_batch": (Verdict.VIOLATED, "a batch that is fitted says nothing about the gradients of another"),
+        "same_batch": (Verdict.VIOLATED, "the gradient of a fitted batch says nothing about that of another batch"),
     },
     check=check,
     recheck=rechecked(recheck),

@@ -1,20 +1,24 @@
-"""The point of least norm in the hull of the tasks' gradients: it is 0, or a step against it lowers every loss.
+"""The point of least norm in the hull of the tasks' gradients is 0, or a step against it lowers every loss.
 
 Claim. Let x = sum_t a_t g_t be the point of least norm in the convex hull of the tasks' gradients. Then <g_t, x> >= ||x||^2
-for every task. So either x = 0, and no direction lowers all losses to first order (Pareto stationary), or -x lowers every
-loss. What is tested is by how much an inequality fails, over the product of the norms of the shortest and the longest
-gradient; up to 1e-12 of it a point counts as stationary where ||x|| is at most 1e-6 of their geometric mean. Gradients are
-random ones, up to 40 tasks, with and without 0 in their hull, and those of networks, random and trained by MGDA.
+for every task. So either x = 0, and no direction lowers all losses to first order (Pareto stationarity), or -x lowers every
+loss. The tested quantity is by how much an inequality fails, relative to the product of the norms of the shortest and the
+longest gradient. Up to 1e-12 of that, a point counts as stationary if ||x|| is at most 1e-6 of the geometric mean of the
+two norms. The gradients are random ones of up to 40 tasks, with and without 0 in their hull, and those of networks, random
+and trained by MGDA.
 
 Hypotheses. The weights are those of the point of least norm. Every task's gradient is in the hull. The inner products are
 those of the gradients in the parameters that are moved.
 
-Source. Desideri (Comptes Rendus 350, 2012); [SK].
+Source. Desideri, "Multiple-gradient descent algorithm" (Comptes Rendus Mathematique 350, 2012); Sener and Koltun (arXiv
+1810.04650).
 
-What breaks. Under equal weights, or for a task that was left out, some loss rises; so it does for the weights of MGDA-UB,
-whose inner products are those of the gradients in the hidden layer's values, even if the Jacobian of these has full row
+What breaks. Under equal weights, or for a task that was left out, some loss rises. So it does with the weights of MGDA-UB,
+whose inner products are those of gradients in the hidden layer's values, even if the Jacobian of these values has full row
 rank: then sum_t a_t grad_theta L_t is 0 only at Pareto stationary points, but need not be a direction in which every loss
 falls. The verifier accepts a violation only if some <g_t, x> is negative in exact arithmetic.
+
+Certificate. The `gradients` and the `weights`; for networks, the `network` too.
 """
 
 from collections.abc import Mapping
@@ -199,8 +203,11 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="mgda_stationary",
-    statement="the point x of least norm in the hull of the tasks' gradients is 0, or a step along -x lowers every loss",
-    source="Desideri, Comptes Rendus 350 (2012); [SK]",
+    statement=(
+        "The point x of least norm in the convex hull of the tasks' gradients is either 0 or such that a small step along "
+        "-x lowers every loss."
+    ),
+    source="Desideri (Comptes Rendus Mathematique 350, 2012); Sener and Koltun (arXiv 1810.04650)",
     kind="bound",
     quantity="max_t (||x||^2 - <g_t, x>) over the product of the norms of the shortest and the longest gradient",
     claimed=CLAIMED,
@@ -212,9 +219,12 @@ CLAIM = Claim(
     draw=draw,
     violate={"least_norm": draw_equal, "every_task": draw_left_out, "gradients_in_parameters": draw_hidden},
     on_violation={
-        "least_norm": (Verdict.VIOLATED, "under equal weights the losses that one task outweighs rise"),
-        "every_task": (Verdict.VIOLATED, "the loss of a task that was left out rises"),
-        "gradients_in_parameters": (Verdict.VIOLATED, "weights of MGDA-UB make a loss rise, at a Jacobian of full rank"),
+        "least_norm": (Verdict.VIOLATED, "under equal weights one task outweighs the others, whose losses rise"),
+        "every_task": (Verdict.VIOLATED, "the loss of the task that was left out rises"),
+        "gradients_in_parameters": (
+            Verdict.VIOLATED,
+            "with the weights of MGDA-UB some loss rises, although the Jacobian has full rank",
+        ),
     },
     check=check,
     recheck=rechecked(recheck),

@@ -1,24 +1,25 @@
-"""Tasks that share a network compete for its VV norm, but in function space weighted sums reach every best compromise.
+"""In function space weighted sums of the task losses reach every Pareto point, although tasks compete for the VV norm.
 
-Claim. For d = 1 let f be a Pareto point: one of least VV norm among the networks whose loss L_t on task t is at most e_t,
-for every t. Then there are weights mu_t >= 0 for which f minimises sum_t mu_t L_t + VV over all networks. (Some network
-has to stay below all e_t: at e_t = 0 the squared loss is flat, and the interpolant is only the limit of infinite weights.)
+Claim. For d = 1 let f be a Pareto point: f has the least VV norm among the networks whose loss L_t on task t is at most
+e_t, for every t. Then there are weights mu_t >= 0 for which f minimises sum_t mu_t L_t + VV over all networks. (Some
+network must have losses below all e_t. At e_t = 0 the squared loss is flat, and the interpolant is only the limit of
+infinite weights.)
 
-Hypotheses. Every task has a convex loss. The networks are those of any width, with a skip connection.
+Hypotheses. Every task has a convex loss. Networks may have any width, and have a skip connection.
 
-Source. [SK] object to weighted sums (scalarisation) that tasks compete, so that the front of best compromises need not be
-convex, and then weighted sums miss its dents. New here, and standard for convex problems: every L_t, and VV at its least,
-R(U), are convex in the network's values U at the data, so the multipliers of the bounds e_t are such weights. The
-objection is about parameters, or about losses that are not convex.
+Source. Sener and Koltun (arXiv 1810.04650) object to weighted sums (scalarisation) that tasks compete, so that the Pareto
+front need not be convex, and weighted sums then miss its dents. The answer is new here, and standard for convex problems:
+every L_t, and the least VV norm R(U), are convex in the network's values U at the data. So the multipliers of the bounds
+e_t are such weights. The objection applies to parameters, and to losses that are not convex.
 
-What breaks. With squared losses cut off at c^2 / 2 and a label in each task that spoils an otherwise straight line: lines
-have VV norm 0 and L_t little above c^2 / 2, the interpolant has L_t = 0 and all the VV norm. Pareto points of e_t below
-c^2 / 2 follow the spoiling labels at nearly all the VV norm: a mixture of the two objective vectors is less than theirs in
-every entry, so for every choice of weights lines or interpolant beat them.
+What breaks. Take squared losses that are cut off at c^2 / 2, and labels on a straight line but for one outlier in each
+task. Lines have VV norm 0 and L_t little above c^2 / 2; the interpolant has L_t = 0 and all the VV norm. Pareto points with
+e_t below c^2 / 2 follow the outliers and have nearly all the VV norm. A mixture of the two objective vectors is smaller
+than theirs in every entry. So for every choice of weights, lines or the interpolant have a smaller weighted sum.
 
-Certificate. `weights` mu and `dual` prove that no network whose losses are at most those of connect-the-dots of `values`
-has less VV norm. For losses that are not convex: values of two `rivals`, the `shares` of their mixture, and `objectives` of
-all three.
+Certificate. The weights mu (`weights`) and the `dual` array prove that no network whose losses are at most those of
+connect-the-dots of `values` has less VV norm. For losses that are not convex: values of two `rivals`, the `shares` of their
+mixture, and the `objectives` of all three.
 """
 
 from collections.abc import Mapping
@@ -187,8 +188,11 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="multi_objective",
-    statement="in function space every Pareto point of the tasks' convex losses and VV minimises a weighted sum of them",
-    source="objection of [SK]; new",
+    statement=(
+        "For convex task losses, every Pareto point of the losses and the VV norm minimises a weighted sum of them "
+        "over all networks."
+    ),
+    source="answers an objection of Sener and Koltun (arXiv 1810.04650); new",
     kind="existence",
     quantity="least over all weights of (weighted sum at the Pareto point - least one) / weighted sum at the point",
     claimed=CLAIMED,
@@ -196,7 +200,10 @@ CLAIM = Claim(
     draw=draw,
     violate={"convex_losses": draw_truncated},
     on_violation={
-        "convex_losses": (Verdict.VIOLATED, "for every choice of weights one of two other networks beats the Pareto point"),
+        "convex_losses": (
+            Verdict.VIOLATED,
+            "for every choice of weights one of two other networks has a smaller weighted sum",
+        ),
     },
     check=check,
     recheck=rechecked(recheck),

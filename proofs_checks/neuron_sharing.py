@@ -1,20 +1,20 @@
-"""In a minimal-VV-norm network of several outputs, a neuron serves all of them or none.
+"""In a minimal-VV-norm network of several outputs, each neuron serves all outputs or none.
 
-Claim. For generic labels the output weights v_k of a minimal-VV-norm interpolant are zero or have all entries non-zero:
-since the penalty is ||v_k||_2, a neuron that one output pays for is nearly free for the others. In terms of the dual
-Lambda, v_k points the way of the response sum_j Lambda_j relu(w_k.x_j + b_k), whose entries vanish for no more than
-exceptional labels.
+Claim. For generic labels the output weights v_k of a minimal-VV-norm interpolant are zero or have no zero entry: since the
+penalty is ||v_k||_2, a neuron that one output pays for is nearly free for the others. In terms of the dual array Lambda,
+v_k has the direction of the response sum_j Lambda_j relu(w_k.x_j + b_k), whose entries vanish for exceptional labels only.
 
-Hypotheses. The outputs are solved together, with one norm over all of them. The labels are generic: no output is an
-affine function of the inputs; and not on a grid of points with an output that depends on one coordinate only.
+Hypotheses. The outputs are solved together, with one norm over all of them. The labels are generic: no output is an affine
+function of the inputs, and the data are not a grid with an output that depends on one coordinate only.
 
-Source. [VV] Shenouda et al. (arXiv 2305.16534), neuron sharing.
+Source. Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534), neuron sharing.
 
-What breaks. Solutions for each output alone, stacked into one network, share nothing. An affine output needs no neuron.
-On a grid, outputs of a coordinate each make a problem in one dimension each: the least cost has a neuron for either of
-them.
+What breaks. Solutions for each output alone, stacked into one network, share nothing. An affine output needs no neuron. On
+a grid, outputs that depend on one coordinate each are two problems with one input: the network of least cost has separate
+neurons for them.
 
-Certificate. The network and the `dual` that proves its cost minimal (its outputs' costs, if they are solved alone).
+Certificate. The network and the `dual` array that proves its cost minimal (the cost of each output, if they are solved
+alone).
 """
 
 import math
@@ -153,10 +153,10 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 CLAIM = Claim(
     id="neuron_sharing",
-    statement="in a minimal-VV-norm interpolant of several generic outputs, a neuron serves all of them or none",
-    source="[VV]",
+    statement="In a minimal-VV-norm interpolant of several generic outputs, each neuron serves all outputs or none.",
+    source="Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534)",
     kind="bound",
-    quantity="part of the VV norm that lies in neurons which every output uses",
+    quantity="share of the VV norm in neurons that every output uses",
     claimed=CLAIMED,
     hypotheses={
         "solved_together": lambda instance: bool(instance["together"]),

@@ -1,17 +1,18 @@
-"""Of all networks of VV norm C or less, the point of the Pareto front for weights a has the least weighted loss a.L.
+"""The front's point for task weights a has the least weighted loss a.L of all networks of VV norm C or less.
 
 Claim. For weights a of the tasks let f be the point that `vvnorm.pareto_front` finds for the budget C. No network of VV
 norm C or less has a smaller a.L than f, up to the gap.
 
 Hypothesis. The point itself costs C or less.
 
-Source. Lagrangian duality: a fit at any price lam > 0 proves a.L >= (its objective) - lam C for all these networks.
+Source. Lagrangian duality: a fit at any lam > 0 proves a.L >= (its objective) - lam C for all these networks. The setting
+is that of Sener and Koltun (arXiv 1810.04650).
 
-What breaks. Points that cost more lose less: the front for twice the budget lies below.
+What breaks. Points that cost more have smaller losses: the front for twice the budget lies below.
 
-Certificate. For each of the `mixtures` a, which an instance states: `values` of the point at the inputs, its `losses` and
-`vv_norms`, and values of a `rival`, the point of the front for C (the same, where the hypothesis is met). The `duals` of
-fits at the prices `lams` prove the `bounds`. Losses are computed here by their formulas, costs from exact curvatures.
+Certificate. For each of the `mixtures` a that an instance states: `values` of the point at the inputs, its `losses` and
+`vv_norms`, and values of a `rival`, the front's point for C (the same if the hypothesis is met). The `duals` of fits at
+`lams` prove the `bounds`. Losses are computed by their formulas, costs from exact curvatures.
 """
 
 from collections.abc import Mapping
@@ -126,15 +127,17 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 CLAIM = Claim(
     id="pareto_front",
-    statement="no network of VV norm C or less has a smaller weighted sum of task losses than the front's point",
-    source="Lagrangian duality; [SK] for the setting",
+    statement=(
+        "No network of VV norm C or less has a smaller weighted sum of task losses than the point of the Pareto front."
+    ),
+    source="Lagrangian duality; setting of Sener and Koltun (arXiv 1810.04650)",
     kind="equality",
-    quantity="(weighted loss of the front's point - least one at VV norm C) / least objective at the front's price",
+    quantity="(weighted loss of the front's point - least one at VV norm C) / least objective at the front's lam",
     claimed=CLAIMED,
     hypotheses={"within_budget": lambda instance: bool(instance["spent"] <= 1)},
     draw=draw,
     violate={"within_budget": draw_dear},
-    on_violation={"within_budget": (Verdict.VIOLATED, "networks that cost more lose less")},
+    on_violation={"within_budget": (Verdict.VIOLATED, "networks of larger VV norm have smaller losses")},
     check=check,
     recheck=rechecked(recheck),
     draws=50,

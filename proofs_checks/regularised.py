@@ -1,27 +1,27 @@
-"""The best fits under a loss plus lam VV are connect-the-dots interpolants of their own values: a finite convex problem.
+"""The best fit under a loss plus lam VV is connect-the-dots of its own values, which solve a finite convex problem.
 
-Claim. For d = 1 let F(U) = sum over present labels of weight * loss(u_i, y_i) + lam sum_i ||delta_i(U)|| for values U (one
-row per distinct input). If U satisfies the optimality conditions of min F, then connect-the-dots of U has the objective
-F(U), and no network has less. With the squared loss that network is the least-squares lines, of VV norm 0, from a lam_max
-on that these lines tell.
+Claim. For d = 1 let F(U) = sum over present labels of weight * loss(u_i, y_i) + lam sum_i ||delta_i(U)||, for values U with
+one row per distinct input. If U satisfies the optimality conditions of min F, then connect-the-dots of U has the objective
+F(U), and no network has a smaller one. With the squared loss the best network is the least-squares line of each output,
+with VV norm 0, from a value lam_max on that follows from these lines.
 
-Hypotheses. The losses are convex. Networks have a skip connection. Labels may be missing or weighted, losses differ from
-output to output, and inputs repeat with different labels.
+Hypotheses. The losses are convex. Networks have a skip connection. Labels may be missing or weighted, losses may differ
+from output to output, and inputs may repeat with different labels.
 
-Source. [MT] for interpolation; with a loss new. Whatever a network's values U cost in loss, connect-the-dots of U has the
-least VV norm among the networks with these values: sum_i ||delta_i(U)||. The optimality conditions are multipliers R_i in
--weight_i * (subdifferential of loss(., y_i) at u_i), orthogonal to affine functions, to which no neuron with |w| = 1
-responds by more than lam, and with sum_i <R_i, u_i> = lam sum_i ||delta_i(U)||. Convex losses lie above their tangents, so
-every network f' has sum_i loss(f'(x_i)) + lam VV(f') >= F(U) + lam VV(f') - sum_i <R_i, f'(x_i)> >= F(U).
+Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696) for interpolation; with a loss, new. Connect-the-dots of U has the
+least VV norm among the networks with the values U, namely sum_i ||delta_i(U)||. The optimality conditions ask for
+multipliers R_i in -weight_i * (subdifferential of loss(., y_i) at u_i) that are orthogonal to affine functions, to which no
+neuron with |w| = 1 responds by more than lam, and with sum_i <R_i, u_i> = lam sum_i ||delta_i(U)||. Convex losses lie above
+their tangents, so every network f' has sum_i loss(f'(x_i)) + lam VV(f') >= F(U) + lam VV(f') - sum_i <R_i, f'(x_i)> >=
+F(U).
 
-What breaks. Both halves can. With a loss that is not convex networks still reduce to values, but the optimality conditions
-hold at points that are not least: with the squared loss cut off at c^2 / 2, fits of two groups of labels are local
-minima, and the fit of the smaller group is worse. Without a skip connection F counts a steep trend as free, and
-networks have to pay for it.
+What breaks. With a loss that is not convex, networks still reduce to values, but the optimality conditions also hold at
+local minima: with the squared loss cut off at c^2 / 2, fits of two groups of labels are local minima, and the fit of the
+smaller group is worse. Without a skip connection F counts a steep trend as free, while networks must provide it.
 
-Certificate. `values` U, and the `dual` R, which proves that no values (near U, where the loss is not convex) make F less.
-If the loss is not convex, the values of a `better` network. Without a skip connection, the best `network` and the dual
-`bound` of those that compete.
+Certificate. `values` U, and the `dual` array R, which proves that no values (near U, if the loss is not convex) make F
+smaller. If the loss is not convex, the values of a `better` network. Without a skip connection, the best `network`, and the
+dual array `bound` of the networks without one.
 """
 
 from collections.abc import Mapping
@@ -377,8 +377,11 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="regularised",
-    statement="the best fit under convex losses + lam VV is connect-the-dots of its values, which solve a finite problem",
-    source="[MT]; new",
+    statement=(
+        "For one input and convex losses, the network that minimises the losses plus lam VV is connect-the-dots of its own "
+        "values, which solve a finite convex problem."
+    ),
+    source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696) for interpolation; with a loss, new",
     kind="equality",
     quantity="(least of the finite problem - least objective of any network) / least of the finite problem",
     claimed=CLAIMED,
@@ -386,8 +389,11 @@ CLAIM = Claim(
     draw=draw,
     violate={"convex_loss": draw_truncated, "skip_connection": draw_without_skip},
     on_violation={
-        "convex_loss": (Verdict.VIOLATED, "the optimality conditions hold at a local minimum; a better network is shown"),
-        "skip_connection": (Verdict.VIOLATED, "the finite problem counts the trend as free; networks pay for it"),
+        "convex_loss": (
+            Verdict.VIOLATED,
+            "the optimality conditions hold at a local minimum, and a better network is shown",
+        ),
+        "skip_connection": (Verdict.VIOLATED, "the finite problem counts the trend as free, while neurons must provide it"),
     },
     check=check,
     recheck=rechecked(recheck),

@@ -1,17 +1,19 @@
-"""The least VV norm of a network that computes a given univariate function is the total variation of its derivative.
+"""The least VV norm of a network that computes a function of one input is the total variation of its derivative.
 
 Claim. Let f be continuous and piecewise linear with slope jumps J_1 .. J_M in R^T at the knots t_1 .. t_M. The least VV
 norm of a network that computes f is sum_m ||J_m||.
 
 Hypotheses. The knots are distinct. The affine part is free (skip connection).
 
-Source. [VV] Shenouda et al. (arXiv 2305.16534); for one output Savarese et al. (arXiv 1902.05040).
+Source. Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534); for one output Savarese, Evron, Soudry and Srebro (arXiv
+1902.05040).
 
-Upper side: one neuron per knot. Lower side: a network that computes f interpolates f's values at the knots and at one
-point on either side of them, and the dual certificate eta(t_m) = J_m / ||J_m|| holds for all such networks.
+What breaks. Two jumps at one knot may cancel, so that the sum of their norms is too large. Without a skip connection
+neurons must provide the slope on the left.
 
-What breaks. Two jumps at one knot may cancel, so that summing their norms says too much. Without a skip connection the
-slope on the left has to be paid for.
+Certificate. Upper bound: a `network` with one neuron per knot. Lower bound: a network that computes f interpolates its
+values at the knots and at one point on either side of them, and the `dual` array eta(t_m) = J_m / ||J_m|| bounds all such
+networks.
 """
 
 from typing import Any
@@ -140,8 +142,11 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="representational_cost",
-    statement="the least VV norm of a network that computes f is the total variation of f', sum_m ||J_m||",
-    source="[VV]",
+    statement=(
+        "The least VV norm of a network that computes f, a function of one input, is the total variation of f', sum_m "
+        "||J_m||."
+    ),
+    source="Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534)",
     kind="equality",
     quantity="(least VV norm - sum_m ||J_m||) / sum_m ||J_m||",
     claimed=CLAIMED,
@@ -153,7 +158,7 @@ CLAIM = Claim(
     violate={"distinct_knots": draw_repeated_knot, "skip_connection": draw_without_skip},
     on_violation={
         "distinct_knots": (Verdict.VIOLATED, "jumps at one knot add up before their norm is taken"),
-        "skip_connection": (Verdict.VIOLATED, "the slope on the left has to be paid for by neurons"),
+        "skip_connection": (Verdict.VIOLATED, "neurons must provide the slope on the left"),
     },
     check=check,
     recheck=rechecked(recheck),

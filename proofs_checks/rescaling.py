@@ -1,12 +1,16 @@
-"""Rescaling a neuron leaves the network's function alone, and balancing it gives the least weight-decay penalty.
+"""Rescaling a neuron does not change the function, and the balanced neuron has the least weight-decay penalty.
 
-Claim. For every neuron and a > 0, (a w, a b, v / a) computes the same function, and
-min_a (||a w||^2 + ||v / a||^2) / 2 = ||w|| ||v||, reached where ||a w|| = ||v / a||. So the weight-decay penalty,
-minimised over all networks of one function, is the VV norm.
+Claim. For every neuron and a > 0, (a w, a b, v / a) computes the same function, and min_a (||a w||^2 + ||v / a||^2) / 2 =
+||w|| ||v||, reached where ||a w|| = ||v / a||. So the weight-decay penalty, minimised over all networks that compute one
+function, is the VV norm.
 
 Hypotheses. The activation is positively homogeneous (ReLU). The scales are positive.
 
-Source. [PP] Yang et al., PathProx (arXiv 2210.03069); [VV] Shenouda et al. (arXiv 2305.16534).
+Source. Yang et al., "PathProx" (arXiv 2210.03069); Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534).
+
+What breaks. softplus is not homogeneous. With a negative scale the neuron is active on the other side of its kink.
+
+Certificate. The `balancing` scales, and the values `before` and `after` rescaling.
 """
 
 import math
@@ -130,8 +134,11 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="rescaling",
-    statement="(a w, a b, v / a) computes the same function, and the least penalty over a > 0 is ||w|| ||v||",
-    source="[PP]; [VV]",
+    statement=(
+        "Rescaling a neuron to (a w, a b, v / a), a > 0, does not change the function; over a its weight-decay penalty has "
+        "the minimum ||w|| ||v||."
+    ),
+    source="Yang et al., PathProx (arXiv 2210.03069); Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534)",
     kind="equality",
     quantity="largest relative change of values under rescaling, or of the balanced penalty against the VV norm",
     claimed=CLAIMED,
@@ -145,7 +152,7 @@ CLAIM = Claim(
         "homogeneous_activation": (Verdict.VIOLATED, "softplus(a z) / a is not softplus(z)"),
         "positive_scales": (
             Verdict.VIOLATED,
-            "a negative scale turns the half-line on which the neuron is active round",
+            "with a negative scale the neuron is active on the other side of its kink",
         ),
     },
     check=check,

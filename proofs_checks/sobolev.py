@@ -1,14 +1,16 @@
 """Connect-the-dots is kernel interpolation with a first-order Sobolev kernel.
 
-Claim. Output by output, f_D is the interpolant of least int |f'|^2 over [x_1, x_N]; the kernel interpolant with
-k(s, t) = 1 + min(s, t) - x_1 is the same function.
+Claim. Output by output, f_D is the interpolant of least int |f'|^2 over [x_1, x_N], and equals the kernel interpolant with
+k(s, t) = 1 + min(s, t) - x_1.
 
-Hypothesis. The kernel is that first-order one.
+Hypothesis. The kernel is this first-order kernel.
 
-Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Section 3.
+Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 3.
 
-The kernel interpolant is linear between data points, so the two agree everywhere on [x_1, x_N] as closely as they do at
-the data points. What breaks: a smoother kernel gives a curved interpolant.
+What breaks. A smoother kernel gives a curved interpolant.
+
+Certificate. The `weights` of the kernel interpolant, and the `points` at which it is compared: data points and midpoints.
+The kernel interpolant is linear between data points, so these suffice.
 """
 
 import math
@@ -115,10 +117,13 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="sobolev",
-    statement="connect-the-dots has the least int f'^2 and equals interpolation with the kernel 1 + min(s, t) - x_1",
-    source="[MT] Section 3",
+    statement=(
+        "On [x_1, x_N] connect-the-dots is the interpolant of least int |f'|^2, and equals kernel interpolation with "
+        "1 + min(s, t) - x_1."
+    ),
+    source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 3",
     kind="equality",
-    quantity="distance between f_D and the kernel interpolant, or energy that a rival saves, relative",
+    quantity="relative distance between f_D and the kernel interpolant, or relative energy that another interpolant saves",
     claimed=CLAIMED,
     hypotheses={"first_order_kernel": lambda instance: instance["kernel"] == "first-order"},
     draw=draw,

@@ -1,15 +1,19 @@
 """Every minimal-VV-norm interpolant lies in the band of its aligned runs, and both ends of the band are attained.
 
-Claim. On an aligned run with direction u a minimiser is f_D + u g with g scalar, g <= 0, and g(t) >= minus the smaller of
-||delta_k|| (t - x_k) and ||delta_{k+1}|| (x_{k+1} - t) in the gap [x_k, x_{k+1}]; elsewhere it is f_D. For every t some
-minimiser attains the lower end.
+Claim. On an aligned run with direction u, a minimiser is f_D + u g with a scalar function g <= 0. In the gap [x_k,
+x_{k+1}], g(t) >= - min(||delta_k|| (t - x_k), ||delta_{k+1}|| (x_{k+1} - t)). Outside aligned runs every minimiser equals
+f_D. For every t some minimiser attains the lower end.
 
 Hypotheses. The candidate interpolates. The candidate's cost is R(D).
 
-Source. [H] Hanin (arXiv 2109.12960) and [D] Debarre et al. (arXiv 2003.10112) for one output; the vector form is new.
+Source. Hanin (arXiv 2109.12960) and Debarre, Denoyelle, Unser and Fageot (arXiv 2003.10112) for one output; the vector form
+is new.
 
-The check is exact: a candidate is linear between its kinks and the band's ends are linear or convex there, so kinks and
-data points decide.
+What breaks. A shifted candidate leaves the band at the data points, where the band has no width. A candidate of larger cost
+may leave it anywhere.
+
+Certificate. A minimiser (`witness`) that attains the end of the band at the instance's point t. The check of the candidate
+is exact: it is linear between its kinks, and the band's ends are linear or convex there, so kinks and data points suffice.
 """
 
 from typing import Any
@@ -169,17 +173,22 @@ def _is_minimal(instance: Instance) -> bool:
 
 CLAIM = Claim(
     id="solution_set",
-    statement="minimisers lie in the band of their aligned runs, whose ends are attained, and equal f_D elsewhere",
-    source="[H]; [D]; vector form new",
+    statement=(
+        "Minimal-VV-norm interpolants of one input lie in a band along their aligned runs and equal connect-the-dots "
+        "elsewhere; both ends of the band are attained."
+    ),
+    source="Hanin (arXiv 2109.12960); Debarre, Denoyelle, Unser and Fageot (arXiv 2003.10112); vector form new",
     kind="existence",
-    quantity="how far the candidate leaves the band or the witness stays from its end, relative to the range of the labels",
+    quantity=(
+        "distance by which the candidate leaves the band or the witness misses its end, relative to the range of the labels"
+    ),
     claimed=CLAIMED,
     hypotheses={"candidate_interpolates": _interpolates, "candidate_minimal": _is_minimal},
     draw=draw,
     violate={"candidate_interpolates": draw_missing, "candidate_minimal": draw_costly},
     on_violation={
         "candidate_interpolates": (Verdict.VIOLATED, "the band has no width at the data points"),
-        "candidate_minimal": (Verdict.VIOLATED, "extra cost buys a tent anywhere"),
+        "candidate_minimal": (Verdict.VIOLATED, "with additional cost a candidate may leave the band anywhere"),
     },
     check=check,
     recheck=rechecked(recheck),

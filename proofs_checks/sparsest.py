@@ -1,17 +1,17 @@
 """The sparsest minimal-VV-norm interpolant has sum over aligned runs of ceil(m / 2) neurons.
 
-Claim. Cut the inner points with non-zero curvature into maximal aligned runs, of lengths m. Some minimiser has
-sum ceil(m / 2) neurons and none has fewer.
+Claim. Cut the inner points with non-zero curvature into maximal aligned runs, of lengths m. Some minimiser has sum ceil(m /
+2) neurons, and none has fewer.
 
 Hypothesis. Networks have a skip connection.
 
-Source. [D] Debarre et al. (arXiv 2003.10112), for one output; run by run for any T (new).
-
-Upper side: a certified minimiser with that many neurons. Lower side: witnesses, points with non-zero curvature of which
-no two can be served by one kink. A kink of a minimiser serves one point, or two neighbours whose curvatures are aligned,
-so there are at least as many kinks as witnesses. Alignment is decided in rational arithmetic.
+Source. Debarre, Denoyelle, Unser and Fageot (arXiv 2003.10112), for one output; run by run for any T, new.
 
 What breaks. Without a skip connection even points on a line need a neuron.
+
+Certificate. Upper bound: a `network` that is a minimiser with that many neurons. Lower bound: `witnesses`, points with
+non-zero curvature of which no two can be served by one kink. A kink of a minimiser serves one point, or two neighbours
+whose curvatures are aligned, so there are at least as many kinks as witnesses. Alignment is decided in rational arithmetic.
 """
 
 from itertools import pairwise
@@ -125,15 +125,18 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 CLAIM = Claim(
     id="sparsest",
-    statement="the fewest neurons of a minimal-VV-norm interpolant are the sum over aligned runs of ceil(m / 2)",
-    source="[D]; vector form new",
+    statement=(
+        "For one input, the fewest neurons of a minimal-VV-norm interpolant are the sum of ceil(m / 2) over its aligned "
+        "runs of m points."
+    ),
+    source="Debarre, Denoyelle, Unser and Fageot (arXiv 2003.10112); vector form new",
     kind="equality",
     quantity="fewest neurons minus the formula",
     claimed=CLAIMED,
     hypotheses={"skip_connection": lambda instance: bool(instance["skip"])},
     draw=draw,
     violate={"skip_connection": draw_without_skip},
-    on_violation={"skip_connection": (Verdict.VIOLATED, "a sloping line needs a neuron of its own")},
+    on_violation={"skip_connection": (Verdict.VIOLATED, "a sloping line needs a neuron")},
     check=check,
     recheck=rechecked(recheck),
     examples=lambda: {name: {**data, "skip": True} for name, data in real_instances().items()},

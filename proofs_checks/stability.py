@@ -1,13 +1,18 @@
-"""A nearly minimal interpolant is close to connect-the-dots, by a bound that is reached.
+"""A nearly minimal interpolant is close to connect-the-dots, by a bound that is attained.
 
 Claim. Let f interpolate the data with VV(f) <= R(D) + excess. At the fraction tau of a piece of length h between two
 curvatures at angle theta, ||f(t) - f_D(t)|| <= excess * h tau (1 - tau) / (1 - ||eta(t)||) <= excess * h / (1 - cos theta),
-with eta the dual certificate; the forms for pieces with a flat point or an end are in `interpolation.stability`.
+where eta is the dual certificate. The docstring of `vvnorm.solvers.univariate.interpolation.stability` has the forms for
+pieces beside a point of curvature 0 or at an end.
 
-Hypothesis. f interpolates. (What does not interpolate labels interpolates its own values: `vvnorm.certify` applies the
-bound to those and adds the residual.)
+Hypothesis. f interpolates. (A network that does not interpolate the labels interpolates its own values: `vvnorm.certify`
+applies the bound to those and adds the residual.)
 
-Source. New; checked here against interpolants made to come as close to the bound as they can.
+Source. New. It is tested on interpolants that come as close to the bound as they can.
+
+What breaks. A shifted f_D has the cost R(D) and is far from f_D.
+
+Certificate. The `points` at which distances are measured (kinks and midpoints), and `distance` and `bound` at each.
 """
 
 import math
@@ -187,7 +192,10 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="stability",
-    statement="an interpolant of cost R(D) + excess is within excess * h tau (1 - tau) / (1 - ||eta||) of connect-the-dots",
+    statement=(
+        "For one input, an interpolant of VV norm R(D) + excess differs from connect-the-dots by at most "
+        "excess * h tau (1 - tau) / (1 - ||eta||) at the fraction tau of a piece of length h."
+    ),
     source="new",
     kind="bound",
     quantity="largest ratio of distance to bound",
@@ -195,7 +203,7 @@ CLAIM = Claim(
     hypotheses={"interpolates": _interpolates},
     draw=draw,
     violate={"interpolates": draw_missing},
-    on_violation={"interpolates": (Verdict.VIOLATED, "a shifted f_D costs R(D) and is nowhere near")},
+    on_violation={"interpolates": (Verdict.VIOLATED, "a shifted f_D has the cost R(D) and is far away")},
     check=check,
     recheck=rechecked(recheck),
     examples=_examples,

@@ -1,14 +1,17 @@
 """Networks trained with weight decay end balanced: ||w_k|| = ||v_k|| for every neuron, so that the penalty is the VV norm.
 
-Claim. At a stationary point of loss + (lam / 2) sum_k (||w_k||^2 + ||v_k||^2) every neuron is balanced: along the rescaling
-(a w, a b, v / a), which changes no function, the penalty alone has to be stationary (claim `rescaling`). Tested on networks
-that torch trained from its own unbalanced start, with biases free: the penalty exceeds the VV norm by next to nothing.
+Claim. At a stationary point of loss + (lam / 2) sum_k (||w_k||^2 + ||v_k||^2) every neuron is balanced: the rescaling (a w,
+a b, v / a) changes no function, so the penalty alone must be stationary along it (claim `rescaling`). This is tested on
+networks that torch trained from its own unbalanced initialisation, with free biases: the penalty exceeds the VV norm by at
+most 1 %.
 
-Hypothesis. The decay is on both layers.
+Hypothesis. Weight decay is applied to both layers.
 
-Source. [PP] Yang et al., PathProx (arXiv 2210.03069), Section 3; [VV].
+Source. Yang et al., "PathProx" (arXiv 2210.03069), Section 3; Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534).
 
-What breaks. With decay on the output weights only these shrink and the input weights make up for it.
+What breaks. With decay on the output weights only, these shrink and the input weights grow.
+
+Certificate. The network, the inputs of its neurons and its values at the data.
 """
 
 import math
@@ -106,15 +109,18 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="trained_balance",
-    statement="networks trained with weight decay end balanced: sum_k (||w_k||^2 + ||v_k||^2) / 2 is their VV norm",
-    source="[PP] Section 3; [VV]",
+    statement=(
+        "Networks trained with weight decay end balanced: their penalty sum_k (||w_k||^2 + ||v_k||^2) / 2 equals the "
+        "VV norm."
+    ),
+    source="Yang et al., PathProx (arXiv 2210.03069), Section 3; Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534)",
     kind="equality",
     quantity="weight-decay penalty over VV norm, minus 1",
     claimed=CLAIMED,
     hypotheses={"decay_on_both_layers": lambda instance: bool(np.all(instance["decay"] == 1.0))},
     draw=draw,
     violate={"decay_on_both_layers": draw_output_only},
-    on_violation={"decay_on_both_layers": (Verdict.VIOLATED, "output weights shrink, input weights make up for it")},
+    on_violation={"decay_on_both_layers": (Verdict.VIOLATED, "the output weights shrink, and the input weights grow")},
     check=check,
     recheck=rechecked(recheck),
     examples=_examples,

@@ -1,16 +1,18 @@
-"""Networks trained by gradient descent end at the minimal cost, and near connect-the-dots where the theory says so.
+"""Networks trained by gradient descent reach the minimal cost, and end near connect-the-dots where theory says so.
 
-Claim. Networks trained from several seeds with weight decay reach a cost within 1 % of R(D). If no neighbouring curvatures
-are nearly aligned they all end near connect-the-dots.
+Claim. Networks of one input, trained from several seeds with weight decay, reach a cost within 1 % of R(D). If no
+neighbouring curvatures are nearly aligned, all of them end within 3 % of connect-the-dots.
 
-Hypothesis. Curvatures apart: 1 - cos of the angle between neighbouring curvatures is at least 1/2. (By the claim
-`stability` closeness is promised in proportion to its inverse, and to the excess cost, which grows with the number of
-points; a little above 0 would be true in the limit but invisible.)
+Hypothesis. Neighbouring curvatures are apart: 1 - cos of their angle is at least 1/2. (By the claim `stability` the
+distance is bounded in proportion to the inverse of this number and to the excess cost, which grows with the number of
+points. A smaller threshold would do in the limit of long training.)
 
-Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Section 3, there by eye. Here each network carries the exact cost
-bound and the exact sup distance to connect-the-dots.
+Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 3, there judged by eye. Here each network has an exact bound
+on the cost and the exact largest distance to connect-the-dots.
 
 What breaks. With one output and aligned curvatures, networks end at the same cost and apart from each other.
+
+Certificate. The network of each seed.
 """
 
 from typing import Any
@@ -123,10 +125,13 @@ def _with_gaussian(data: Instance, m: int) -> Instance:
 
 CLAIM = Claim(
     id="trained_networks",
-    statement="networks trained from several seeds cost R(D) within 1 % and end within 3 % of connect-the-dots",
-    source="[MT] Section 3",
+    statement=(
+        "For one input, networks trained from several seeds reach R(D) within 1 % and end within 3 % of connect-the-dots, "
+        "if neighbouring curvatures are not nearly aligned."
+    ),
+    source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 3",
     kind="for all seeds",
-    quantity="largest sup distance to connect-the-dots or between two networks, relative to the range of the labels",
+    quantity="largest distance to connect-the-dots or between two networks, relative to the range of the labels",
     claimed=CLAIMED,
     hypotheses={"curvatures_apart": _curvatures_apart},
     draw=draw,

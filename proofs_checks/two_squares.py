@@ -1,22 +1,22 @@
-"""Two squares: many minimal-VV-norm networks of one output, nearly one function with 100 Bernoulli auxiliary outputs.
+"""Two squares: one output has many minimal-VV-norm networks; with 100 Bernoulli auxiliary outputs there is nearly one.
 
-Claim. The eight vertices of two centred squares, of side 2 with labels 0 and of side 1 with labels 1, have
-minimal-VV-norm interpolants of one output that differ by the labels' whole range somewhere in the outer square. With 100
-Bernoulli(1/2) auxiliary outputs the first output is nearly the same for each of 8 seeds, and nearly the kernel solution:
-the largest of these distances is at most 0.1 of the distance between two minimisers of one output (root mean squares over
-the outer square).
+Claim. The data are the eight vertices of two centred squares, of side 2 with labels 0 and of side 1 with labels 1. There
+are minimal-VV-norm interpolants of this output that differ by the labels' whole range somewhere in the outer square. With
+100 Bernoulli(1/2) auxiliary outputs the first output is nearly the same for each of 8 seeds, and nearly the kernel
+solution: the largest of these distances is at most 0.1 of the distance between two minimisers of the one output (root mean
+squares over the outer square).
 
-Hypotheses. Fifty auxiliary outputs or more. Labels do not change under a quarter turn, from which two minimisers are
-made: one, and the same turned.
+Hypotheses. There are more than fifty auxiliary outputs. Labels do not change under a quarter turn, so that a minimiser and
+the same turned are two minimisers.
 
-Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Figure 4, there by eye.
+Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Figure 4, there judged by eye.
 
-What breaks. With one auxiliary output, seeds give quite different functions. With other labels the turned network
-interpolates nothing, and no second minimiser is shown.
+What breaks. With one auxiliary output, seeds give quite different functions. With other labels the turned network does not
+interpolate, and no second minimiser is shown.
 
-Certificate. The `first` minimiser of one output and the `second`, the first one turned, with the first one's dual; and
-the networks for all seeds with the duals that prove their costs minimal. Minimisers for a seed need not be unique: it is
-about those found.
+Certificate. The `first` minimiser of one output and the `second`, the first one turned, with the dual array of the first;
+the networks of all seeds with the dual arrays that prove their costs minimal. Minimisers for a seed need not be unique: the
+claim is about those that were found.
 """
 
 from collections.abc import Callable
@@ -159,17 +159,23 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 CLAIM = Claim(
     id="two_squares",
-    statement="two squares: minimisers of one output differ; with 100 Bernoulli outputs seeds give nearly one function",
-    source="[MT] Figure 4",
+    statement=(
+        "On the vertices of two squares, minimisers of one output differ by the whole range of the labels; with 100 "
+        "Bernoulli auxiliary outputs all seeds give nearly one function."
+    ),
+    source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Figure 4",
     kind="for all seeds",
-    quantity="largest distance between seeds or to the kernel solution over that of two minimisers of one output",
+    quantity="largest distance between seeds or to the kernel solution over that between two minimisers of one output",
     claimed=CLAIMED,
     hypotheses={"many_auxiliary_outputs": lambda instance: instance["Y"].shape[2] > MANY, "quarter_turn": _even},
     draw=draw,
     violate={"many_auxiliary_outputs": draw_one_auxiliary, "quarter_turn": draw_uneven},
     on_violation={
-        "many_auxiliary_outputs": (Verdict.VIOLATED, "one auxiliary output picks a function of its own"),
-        "quarter_turn": (Verdict.INCONCLUSIVE, "the turned network does not interpolate: one minimiser only is shown"),
+        "many_auxiliary_outputs": (Verdict.VIOLATED, "each draw of a single auxiliary output selects another function"),
+        "quarter_turn": (
+            Verdict.INCONCLUSIVE,
+            "the turned network does not interpolate, so that only one minimiser is shown",
+        ),
     },
     check=check,
     recheck=rechecked(recheck),

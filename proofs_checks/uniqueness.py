@@ -1,16 +1,18 @@
-"""Connect-the-dots is the only minimal-VV-norm interpolant exactly when no neighbouring curvatures are aligned.
+"""Connect-the-dots is the only minimal-VV-norm interpolant exactly if no neighbouring curvatures are aligned.
 
-Claim. If no two neighbouring curvatures are both non-zero and point the same way, every minimiser is connect-the-dots.
+Claim. For d = 1, if no two neighbouring curvatures are both non-zero and point the same way, every minimiser is
+connect-the-dots.
 
-Hypothesis. No aligned neighbours. Two or more outputs whose labels have a density meet it with probability 1: this is
-what random auxiliary labels are for.
+Hypothesis. No neighbouring curvatures are aligned. If two or more outputs have labels with a density, this holds with
+probability 1: random auxiliary outputs make the solution unique.
 
-Source. [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696), Theorem 3.1.
+Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Theorem 3.1.
 
-Both sides are shown. Where the hypothesis holds, the dual certificate eta has ||eta|| < 1 inside every gap between data
-points: complementary slackness keeps every kink of every minimiser at the data points, and then it is connect-the-dots.
-The strict inequality is decided in rational arithmetic. Where it fails, two different minimisers are exhibited, each with
-its certificate.
+What breaks. Where two neighbouring curvatures are aligned, two different minimisers are shown, each with its certificate.
+
+Certificate. The `network` and the `dual` array eta. Where the hypothesis holds, ||eta|| < 1 inside every gap between data
+points, so that by complementary slackness every kink of every minimiser is at a data point: the minimiser is
+connect-the-dots. The strict inequality is decided in rational arithmetic. Where the hypothesis fails, an `other` minimiser.
 """
 
 import numpy as np
@@ -105,8 +107,11 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 CLAIM = Claim(
     id="uniqueness",
-    statement="without aligned neighbouring curvatures, every minimal-VV-norm interpolant is connect-the-dots",
-    source="[MT] Theorem 3.1",
+    statement=(
+        "For one input, connect-the-dots is the only minimal-VV-norm interpolant if no two neighbouring curvatures point "
+        "the same way."
+    ),
+    source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Theorem 3.1",
     kind="uniqueness",
     quantity="diameter of the set of minimisers on [x_1, x_N], relative to the range of the labels",
     claimed=CLAIMED,

@@ -1,22 +1,22 @@
-"""Some minimal-VV-norm network has few neurons: at most one for each equation that it has to meet.
+"""Some minimal-VV-norm network has few neurons: at most one for each equation that it must satisfy.
 
-Claim. N distinct points that span R^d, T outputs: some interpolating network of least cost has at most n min(T, n)
+Claim. Let N distinct points span R^d, with T outputs. Some interpolating network of least cost has at most n min(T, n)
 neurons, n = N - 1 - d, and so fewer than N^2. With one output that is N - 1 - d.
 
 Hypotheses. Networks have a skip connection. The points span R^d: they lie in no hyperplane.
 
-Source. [VV] Shenouda et al. (arXiv 2305.16534), the bound N^2. The sharper count is Caratheodory's theorem: scale w_k to
-length 1 and fix the directions of the v_k of some solution. What is asked of their lengths, that sum_k b_k v_k' is what
-the labels leave beside affine functions, b_k the n values of neuron k beside affine functions, are linear equations in an
-n min(T, n) dimensional space, the cost is linear too, and a vertex has at most that many positive lengths.
+Source. Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534), the bound N^2. The sharper count is new, by Caratheodory's
+theorem: scale w_k to length 1, and fix the directions of the v_k of some solution. Let b_k be the n values of neuron k
+beside affine functions. The lengths of the v_k must satisfy that sum_k b_k v_k' equals the labels beside affine functions.
+These are linear equations in a space of dimension n min(T, n), and the cost is linear too, so a vertex has at most that
+many positive lengths.
 
-What breaks. Fewer functions are free, so that n is larger than N - 1 - d: without a skip connection only the constants
-are free, and on points in a line only two of the d + 1 affine functions differ. With few points and several outputs no
-network at all then gets along with n min(T, n) neurons: sum_k b_k v_k' has at most the rank K, and the labels' rank is
-larger.
+What breaks. If fewer affine functions are free, n is larger than N - 1 - d. Without a skip connection only the constants
+are free; on points of a line only two of the d + 1 affine functions differ. With few points and several outputs no network
+at all then has as few as n min(T, n) neurons: sum_k b_k v_k' has at most rank K, and the labels' rank is larger.
 
-Certificate. The `network` and the `dual` that proves its cost minimal. The lower end of the interval is the labels' rank
-beside the free functions, in exact arithmetic, and holds for all interpolating networks.
+Certificate. The `network`, and the `dual` array that proves its cost minimal. The lower end of the interval is the labels'
+rank beside the free functions, in exact arithmetic; it holds for all interpolating networks.
 """
 
 import math
@@ -121,8 +121,8 @@ def _examples() -> dict[str, Instance]:
 
 CLAIM = Claim(
     id="width",
-    statement="some minimal-VV-norm interpolant has at most n min(T, n) < N^2 neurons, n = N - 1 - d",
-    source="[VV]; the sharper count is new",
+    statement="Some minimal-VV-norm interpolant has at most n min(T, n) < N^2 neurons, where n = N - 1 - d.",
+    source="Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534); the sharper count is new",
     kind="existence",
     quantity="least number of neurons of a minimal-VV-norm interpolant over n min(T, n)",
     claimed=CLAIMED,
