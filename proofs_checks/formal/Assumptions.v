@@ -3,7 +3,7 @@
     [Check] confirms that a theorem proves the statement of its name in Statement.v, and
     [Print Assumptions] lists every axiom that its proof uses. *)
 
-From Formal Require Import Statement LowerBound ConnectTheDots Rescaling.
+From Formal Require Import Statement LowerBound ConnectTheDots Rescaling Stability Uniqueness.
 
 Check (lower_bound : lower_bound_statement).
 Check (attained : attained_statement).
@@ -12,6 +12,8 @@ Check (connects_the_dots : connects_the_dots_statement).
 Check (rescaling : rescaling_statement).
 Check (weight_decay_penalty : weight_decay_penalty_statement).
 Check (balancing : balancing_statement).
+Check (stability : stability_statement).
+Check (uniqueness : uniqueness_statement).
 
 Print Assumptions lower_bound.
 Print Assumptions attained.
@@ -20,3 +22,5 @@ Print Assumptions connects_the_dots.
 Print Assumptions rescaling.
 Print Assumptions weight_decay_penalty.
 Print Assumptions balancing.
+Print Assumptions stability.
+Print Assumptions uniqueness.

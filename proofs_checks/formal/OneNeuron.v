@@ -85,4 +85,91 @@ Proof.
   pose proof (chord_range 0 ltac:(lia)). pose proof (chord_range (N - 2) ltac:(lia)). lra.
 Qed.
 
+(** ** The neuron between the points
+
+    [dip i z] is how far the neuron lies below its chord i (continued) at z. *)
+Definition dip (i : nat) (z : R) : R := g (x i) + chord i * (z - x i) - g z.
+
+(** The same, seen from the right end of the chord. *)
+Lemma dip_from_right i z : (S i < N)%nat ->
+  dip i z = g (x (S i)) - chord i * (x (S i) - z) - g z.
+Proof. intros H. pose proof (chord_rise i H). unfold dip. nra. Qed.
+
+Lemma dip_nonneg i z : (S i < N)%nat -> x i <= z <= x (S i) -> 0 <= dip i z.
+Proof.
+  intros H [L U]. pose proof (increasing i H). pose proof (chord_rise i H) as E.
+  pose proof (neuron_convex w b (x i) z (x (S i)) (conj L U)) as C. fold g in C.
+  unfold dip. apply Rmult_le_reg_r with (x (S i) - x i); [lra|]. nra.
+Qed.
+
+(** Right of the point i + 1, the neuron lies above the continued chord i, ... *)
+Lemma dip_left_bend i z : (S (S i) < N)%nat -> x (S i) <= z ->
+  dip (S i) z <= bend i * (z - x (S i)).
+Proof.
+  intros H L. pose proof (increasing i ltac:(lia)). pose proof (chord_rise i ltac:(lia)) as E.
+  pose proof (neuron_convex w b (x i) (x (S i)) z ltac:(lra)) as C. fold g in C.
+  rewrite <- E in C. unfold dip, bend.
+  assert (chord i * (z - x (S i)) <= g z - g (x (S i))); [|lra].
+  apply Rmult_le_reg_r with (x (S i) - x i); lra.
+Qed.
+
+(** ... and left of it above the continued chord i + 1. *)
+Lemma dip_right_bend i z : (S (S i) < N)%nat -> z <= x (S i) ->
+  dip i z <= bend i * (x (S i) - z).
+Proof.
+  intros H U. pose proof (increasing (S i) H). pose proof (chord_rise (S i) H) as E.
+  pose proof (neuron_convex w b z (x (S i)) (x (S (S i))) ltac:(lra)) as C. fold g in C.
+  rewrite <- E in C. rewrite dip_from_right by lia. unfold bend.
+  assert (g (x (S i)) - g z <= chord (S i) * (x (S i) - z)); [|lra].
+  apply Rmult_le_reg_r with (x (S (S i)) - x (S i)); lra.
+Qed.
+
+Lemma dip_low i z : x i <= z -> dip i z <= (chord i - low w) * (z - x i).
+Proof.
+  intros L. destruct (neuron_slope w b (x i) z L) as [A _]. fold g in A. unfold dip. lra.
+Qed.
+
+Lemma dip_high i z : (S i < N)%nat -> z <= x (S i) ->
+  dip i z <= (high w - chord i) * (x (S i) - z).
+Proof.
+  intros H U. destruct (neuron_slope w b z (x (S i)) U) as [_ A]. fold g in A.
+  rewrite dip_from_right by exact H. lra.
+Qed.
+
+(** Outside its two points a chord, continued, lies below the neuron. *)
+Lemma rise_left i z : (S i < N)%nat -> z <= x i ->
+  0 <= - dip i z <= (chord i - low w) * (x i - z).
+Proof.
+  intros H U. pose proof (increasing i H). pose proof (chord_rise i H) as E.
+  pose proof (neuron_convex w b z (x i) (x (S i)) ltac:(lra)) as C. fold g in C.
+  destruct (neuron_slope w b z (x i) U) as [A _]. fold g in A.
+  unfold dip. split; [|lra].
+  apply Rmult_le_reg_r with (x (S i) - x i); nra.
+Qed.
+
+Lemma rise_right i z : (S i < N)%nat -> x (S i) <= z ->
+  0 <= - dip i z <= (high w - chord i) * (z - x (S i)).
+Proof.
+  intros H L. pose proof (increasing i H). pose proof (chord_rise i H) as E.
+  pose proof (neuron_convex w b (x i) (x (S i)) z ltac:(lra)) as C. fold g in C.
+  destruct (neuron_slope w b (x (S i)) z L) as [_ A]. fold g in A.
+  rewrite dip_from_right by exact H. split; [|lra].
+  apply Rmult_le_reg_r with (x (S i) - x i); nra.
+Qed.
+
+(** Between the points i + 1 and i + 2, a neuron that bends by p at the one and by q at the other
+    dips by at most h p q / (p + q), where h is the distance of the two points. *)
+Lemma dip_product i z : (S (S (S i)) < N)%nat -> x (S i) <= z <= x (S (S i)) ->
+  dip (S i) z * (bend i + bend (S i)) <= (x (S (S i)) - x (S i)) * (bend i * bend (S i)).
+Proof.
+  intros H [L U].
+  pose proof (dip_left_bend i z ltac:(lia) L). pose proof (dip_right_bend (S i) z H U).
+  pose proof (bend_nonneg i ltac:(lia)). pose proof (bend_nonneg (S i) H).
+  assert (dip (S i) z * bend (S i) <= bend i * (z - x (S i)) * bend (S i))
+    by now apply Rmult_le_compat_r.
+  assert (dip (S i) z * bend i <= bend (S i) * (x (S (S i)) - z) * bend i)
+    by now apply Rmult_le_compat_r.
+  lra.
+Qed.
+
 End AtPoints.

@@ -179,3 +179,50 @@ Definition balancing_statement : Prop :=
   forall (T : nat) (f : network),
   exists g, width g = width f /\ same_function T g f /\ balanced T g /\
   weight_decay T g = vv_norm T f.
+
+(** ** Statements: stability and uniqueness *)
+
+(** The distance between f and connect-the-dots at the input z. *)
+Definition distance (D : data) (f : network) (z : R) : R :=
+  norm (outputs D) (fun t => eval f z t - eval (connect_the_dots D) z t).
+
+(** The cosine of the angle between the neighbouring curvatures i and i + 1. If one of them is 0,
+    so is their dot product and the cosine (Coq reads p / 0 as p times some number). *)
+Definition cosine (D : data) (i : nat) : R :=
+  dot (outputs D) (curvature D i) (curvature D (S i))
+  / (norm (outputs D) (curvature D i) * norm (outputs D) (curvature D (S i))).
+
+(** An interpolating network whose VV norm exceeds R(D) by at most e is close to connect-the-dots:
+    - between the inner points i + 1 and i + 2 within h e / (1 - cosine), where h is their distance
+      and the cosine is that of the curvatures at the two;
+    - between the first two and between the last two points within h e;
+    - at a distance r outside the data within r e. *)
+Definition stability_statement : Prop :=
+  forall (D : data) (f : network) (e : R),
+  valid D -> interpolates f D -> vv_norm (outputs D) f <= cost D + e ->
+  let x := input D in
+  let N := points D in
+  (forall i z, (S i < N - 2)%nat -> cosine D i < 1 -> x (S i) <= z <= x (S (S i)) ->
+   distance D f z <= (x (S (S i)) - x (S i)) * e / (1 - cosine D i)) /\
+  (forall z, x 0%nat <= z <= x 1%nat -> distance D f z <= (x 1%nat - x 0%nat) * e) /\
+  (forall z, x (N - 2)%nat <= z <= x (N - 1)%nat ->
+   distance D f z <= (x (N - 1)%nat - x (N - 2)%nat) * e) /\
+  (forall z, z <= x 0%nat -> distance D f z <= (x 0%nat - z) * e) /\
+  (forall z, x (N - 1)%nat <= z -> distance D f z <= (z - x (N - 1)%nat) * e).
+
+(** The neighbouring curvatures i and i + 1 are aligned: neither is 0, and they have the same
+    direction. *)
+Definition aligned (D : data) (i : nat) : Prop :=
+  (exists t, (t < outputs D)%nat /\ curvature D i t <> 0) /\
+  exists r, 0 < r /\ forall t, (t < outputs D)%nat -> curvature D (S i) t = r * curvature D i t.
+
+(** A network is a solution if it interpolates and its VV norm is the least possible, R(D). *)
+Definition solution (D : data) (f : network) : Prop :=
+  interpolates f D /\ vv_norm (outputs D) f = cost D.
+
+(** Connect-the-dots is the only solution (as a function) exactly if no neighbouring curvatures
+    are aligned. *)
+Definition uniqueness_statement : Prop :=
+  forall (D : data), valid D ->
+  ((forall f, solution D f -> same_function (outputs D) f (connect_the_dots D))
+   <-> (forall i, (S i < points D - 2)%nat -> ~ aligned D i)).

@@ -78,6 +78,17 @@ Proof.
   intros H E i Hi. assert (f i <= sum n f) by now apply sum_term. specialize (H i Hi). lra.
 Qed.
 
+(** A sum in which only two neighbouring terms are not 0. *)
+Lemma sum_two_only n f m :
+  (S m < n)%nat -> (forall i, (i < n)%nat -> i <> m -> i <> S m -> f i = 0) ->
+  sum n f = f m + f (S m).
+Proof.
+  induction n as [|n IH]; intros Hm H; [lia|]. simpl.
+  destruct (Nat.eq_dec (S m) n) as [<-|].
+  - simpl. rewrite sum_zero; [ring|]. intros i Hi. apply H; lia.
+  - rewrite IH, (H n) by (auto; lia). ring.
+Qed.
+
 (** ** Dot products and norms *)
 
 Section Vectors.
@@ -141,6 +152,16 @@ Proof.
   assert (u t * u t = 0).
   { apply (sum_zero_terms T (fun t => u t * u t)); auto. intros; nra. }
   nra.
+Qed.
+
+Lemma some_entry u : norm T u <> 0 -> exists t, (t < T)%nat /\ u t <> 0.
+Proof.
+  intros H. assert (C : (exists t, (t < T)%nat /\ u t <> 0) \/ (forall t, (t < T)%nat -> u t = 0)).
+  { clear H. induction T as [|n IH]; [right; intros; lia|].
+    destruct IH as [[t [Ht Hu]]|Z]; [left; exists t; split; auto|].
+    destruct (Req_dec (u n) 0) as [E|]; [|left; exists n; auto].
+    right. intros t Ht. destruct (Nat.eq_dec t n) as [->|]; [exact E | apply Z; lia]. }
+  destruct C as [|Z]; [assumption|]. exfalso. apply H. now apply norm_zero.
 Qed.
 
 (** The Cauchy-Schwarz inequality: <u, v> <= ||u|| ||v||. It follows from
