@@ -1,0 +1,229 @@
+"""From a solution in floating point to a proof in rational numbers."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Protocol
+
+from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import GAP
+from vvnorm.verifier.exact.certificate import ExactCertificate, save_exact_certificate
+from vvnorm.verifier.exact.corrected import affine_through, interpolating
+from vvnorm.verifier.exact.line import ExactLine, distinct_points
+from vvnorm.verifier.exact.plane import feasible_dual, pairing
+from vvnorm.verifier.exact.rational_network import RationalNetwork
+from vvnorm.verifier.exact.rationals import Matrix, as_matrix, to_float
+
+
+class HasProof(Protocol):
+    """What `prove` reads of a solution, such as `vvnorm.interpolate` returns."""
+
+    @property
+    def network(self) -> ReLUNetwork:
+        """The network."""
+
+    @property
+    def certificate(self) -> Any:
+        """The certificate, with its dual array and its conventions."""
+
+    @property
+    def X(self) -> Any:
+        """The inputs, (N, d)."""
+
+    @property
+    def Y(self) -> Any:
+        """The labels, (N, T)."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The outcome of `prove`.
+
+    Attributes
+    ----------
+    certificate : ExactCertificate
+        Data, network, dual array and bounds, in rational numbers; all of it has been derived again.
+    problems : tuple of str
+        What fails; empty if the optimum is proved to lie within `tol` of the network's cost.
+    tol : Fraction
+        Relative gap up to which bounds count as a proof of optimality.
+    misfit : float
+        How far the given network was from a label, at most: what its correction took off. 0 if it interpolated exactly.
+    line : ExactLine or None
+        One input: curvatures, band and stability bounds of the data.
+    """
+
+    certificate: ExactCertificate
+    problems: tuple[str, ...]
+    tol: Fraction = field(repr=False)
+    misfit: float
+    line: ExactLine | None = field(default=None, repr=False)
+
+    @property
+    def proved(self) -> bool:
+        """Whether nothing fails."""
+        return not self.problems
+
+    @property
+    def lower(self) -> Fraction:
+        """No interpolant costs less."""
+        return self.certificate.lower
+
+    @property
+    def upper(self) -> Fraction:
+        """The certificate's network interpolates and costs no more."""
+        return self.certificate.upper
+
+    @property
+    def gap(self) -> Fraction:
+        """(upper - lower) / upper; 0 for 0 / 0."""
+        return self.certificate.gap
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the certificate as JSON, for `check_certificate.py`, whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If something fails, so that nothing is proved, or the file cannot be written.
+        """
+        if self.problems:
+            raise ValueError(f"there is no proof to save: {self.problems[0]}")
+        save_exact_certificate(self.certificate, path)
+
+    def __str__(self) -> str:
+        low, high = to_float(self.lower), to_float(self.upper)
+        head = "PROVED" if self.proved else "NOT PROVED"
+        return "\n".join([f"{head}: {low:.15g} <= optimum <= {high:.15g}", *self.problems])
+
+
+def prove(
+    subject: "HasProof | ReLUNetwork | None" = None,
+    X: Any = None,
+    Y: Any = None,
+    *,
+    dual: Any = None,
+    tol: float | Fraction = GAP,
+    band_at: Iterable[Any] = (),
+) -> Proof:
+    """Prove in rational arithmetic how small the VV norm of an interpolant of this data set can be.
+
+    Parameters
+    ----------
+    subject : Solution, ReLUNetwork or None
+        A solution brings its data and its dual array. A network comes with `X` and `Y`, and with `dual` for two inputs; it
+        may miss the labels a little, and is corrected until it interpolates. None, for one input: connect-the-dots.
+    X : list or array, shape (N,) or (N, d), d = 1 or 2
+        Numbers that are taken exactly: floats as the rationals that they are, text as the decimal numbers it shows.
+    Y : list or array, shape (N,) or (N, T)
+        Labels, none missing.
+    dual : array, shape (N, T)
+        Lambda, by rows of X. For two inputs; it need not be exact.
+    tol : float or Fraction
+        Relative gap up to which the bounds count as a proof of optimality.
+    band_at : iterable of numbers
+        One input: where the certificate also says what minimal-VV-norm interpolants can be.
+
+    Returns
+    -------
+    Proof
+        With rational bounds lower <= optimum <= upper, and a list of what fails.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For data that are not finite numbers, that no network interpolates, or of more than two inputs; for fits, and for
+        networks without a skip connection or with penalised biases, which exact proofs do not cover yet.
+
+    Examples
+    --------
+    >>> proof = prove(None, ["0", "1", "2", "3"], ["0", "0.1", "0", "0.1"])
+    >>> proof.proved, proof.certificate.unique
+    (True, True)
+    """
+    network = subject
+    if X is None and subject is not None and not isinstance(subject, ReLUNetwork):
+        X, Y, network = subject.X, subject.Y, subject.network
+        dual = _dual_of(subject.certificate)
+        if len(X[0]) == 1:
+            network = None  # connect-the-dots, which it is in floating point, is made anew
+    if X is None or Y is None:
+        raise ValueError("X and Y are needed where no solution is given")
+    if network is not None and not isinstance(network, ReLUNetwork):
+        raise TypeError(f"exact proofs are about ReLU networks, got {type(network).__name__}")
+    points, labels = as_matrix(X, "X"), as_matrix(Y, "Y")
+    inputs, values = distinct_points(points, labels)
+    if network is not None and (network.n_inputs, network.n_outputs) != (len(inputs[0]), len(values[0])):
+        raise ValueError(f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs; the data have others")
+    limit = Fraction(tol)
+    if len(inputs[0]) == 1:
+        return _prove_on_a_line(ExactLine(tuple(x for (x,) in inputs), values), network, limit, band_at)
+    if len(inputs[0]) != 2:
+        raise ValueError(f"X has {len(inputs[0])} columns; exact proofs are for one or two inputs")
+    if network is None or dual is None:
+        raise ValueError("two inputs need a network and its dual array, or a solution")
+    return _prove_in_the_plane(inputs, values, network, _merged(points, inputs, dual, len(values[0])), limit)
+
+
+def _prove_on_a_line(line: ExactLine, network: ReLUNetwork | None, tol: Fraction, band_at: Iterable[Any]) -> Proof:
+    inputs = tuple((x,) for x in line.inputs)
+    if network is None:
+        found, misfit = line.network, 0.0
+    else:
+        found, misfit = _interpolant(network, inputs, line.labels)
+    certificate = ExactCertificate(
+        inputs,
+        line.labels,
+        found,
+        line.bounds[0],
+        found.cost_bounds[1],
+        unique=line.unique,
+        unique_outputs=line.unique_outputs,
+        fewest_neurons=line.fewest_neurons,
+        band=line.band(band_at),
+    )
+    return _judged(certificate, tol, misfit, line)
+
+
+def _prove_in_the_plane(inputs: Matrix, labels: Matrix, network: ReLUNetwork, dual: Any, tol: Fraction) -> Proof:
+    weights = feasible_dual(dual, inputs)
+    found, misfit = _interpolant(network, inputs, labels)
+    certificate = ExactCertificate(inputs, labels, found, pairing(weights, labels), found.cost_bounds[1], weights)
+    return _judged(certificate, tol, misfit)
+
+
+def _interpolant(network: ReLUNetwork, inputs: Matrix, labels: Matrix) -> tuple[RationalNetwork, float]:
+    """A rational interpolant near a network, and how far that was from the labels."""
+    given = RationalNetwork.of(network)
+    misfit = max(abs(off) for row in given.misfits(inputs, labels) for off in row)
+    found = affine_through(inputs, labels) or interpolating(given, inputs, labels)
+    return found, to_float(misfit)
+
+
+def _judged(certificate: ExactCertificate, tol: Fraction, misfit: float, line: ExactLine | None = None) -> Proof:
+    problems = certificate.problems()
+    if certificate.gap > tol:
+        problems.append(f"gap: {to_float(certificate.gap):.3g} is above {to_float(tol):.3g}")
+    return Proof(certificate, tuple(problems), tol, misfit, line)
+
+
+def _dual_of(certificate: Any) -> Any:
+    """The dual array of a solution's certificate, if it is of a kind that exact proofs cover."""
+    if hasattr(certificate, "losses"):
+        raise ValueError("exact proofs are for interpolants, not for fits")
+    if not certificate.skip or certificate.penalise_bias:
+        raise ValueError("exact proofs are for networks with a skip connection and without a penalty on biases")
+    return certificate.dual
+
+
+def _merged(points: Matrix, inputs: Matrix, dual: Any, n_outputs: int) -> list[list[float]]:
+    """Add the rows of a dual array that belong to one point."""
+    rows = [[float(value) for value in row] for row in dual]
+    if len(rows) != len(points) or any(len(row) != n_outputs for row in rows):
+        raise ValueError(f"dual must be {len(points)} rows of {n_outputs} numbers, like Y")
+    place = {point: k for k, point in enumerate(inputs)}
+    found = [[0.0] * n_outputs for _ in inputs]
+    for point, row in zip(points, rows, strict=True):
+        found[place[point]] = [a + b for a, b in zip(found[place[point]], row, strict=True)]
+    return found
