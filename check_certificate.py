@@ -12,7 +12,7 @@ The proof of U: the certificate holds one network that interpolates; U bounds it
 The proof of L, one input: data have slopes between neighbours, which change by curvatures delta_i at inner points. The
 slopes of a neuron max(w x + b, 0) change by amounts of one sign, |w| in total at most. A network's curvatures are the sums
 of its neurons', so sum_i ||delta_i|| <= sum_k ||v_k|| |w_k|. L is a lower bound on sum_i ||delta_i||.
-The proof of L, two inputs: the certificate holds vectors l_j in R^T, the dual array, with sum_j l_j = 0, sum_j l_j x_j' = 0,
+The proof of L, two inputs: the certificate has vectors l_j in R^T, the dual array, with sum_j l_j = 0, sum_j l_j x_j' = 0,
 and ||sum_j l_j max(w.x_j + b, 0)|| <= ||w|| for all w and b. Pairing them with an interpolating network's values gives
 
     L = sum_j l_j.y_j = sum_k v_k.(sum_j l_j max(w_k.x_j + b_k, 0)) <= sum_k ||v_k|| ||w_k||.

@@ -166,7 +166,7 @@ def save_exact_certificate(certificate: ExactCertificate, path: str | os.PathLik
         content["dual"] = _texts(certificate.dual or ())
     content["sha256"] = digest(content)
     with atomic_write(path) as stream:
-        stream.write(json.dumps(content, indent=1).encode() + b"\n")
+        stream.write(_laid_out(content).encode())
 
 
 def load_exact_certificate(path: str | os.PathLike[str]) -> ExactCertificate:
@@ -210,6 +210,17 @@ def _text(value: Fraction) -> str:
     if max(map(len, text.split("/", 1))) > MOST_DIGITS:
         raise ValueError(f"a number of the certificate has more than {MOST_DIGITS} digits; scale the data or round them")
     return text
+
+
+def _laid_out(content: dict[str, Any]) -> str:
+    """JSON with one row of numbers, or one neuron, per line."""
+    fields = []
+    for key, value in content.items():
+        text = json.dumps(value)
+        if isinstance(value, list) and value and not isinstance(value[0], str | bool):
+            text = "[\n  " + ",\n  ".join(map(json.dumps, value)) + "\n ]"
+        fields.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(fields) + "\n}\n"
 
 
 def _texts(values: Any) -> list[Any]:

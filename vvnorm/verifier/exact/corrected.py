@@ -3,8 +3,8 @@
 The output weights are corrected on a basis: columns relu(w.x + b) of neurons, and the affine functions, that together span
 all values at the points. A system of equations for the corrections is solved in floating point, the misfit is computed
 exactly, and this is repeated until the misfit is far below the rounding of float64. What is left then is taken off exactly
-by connect-the-dots along one direction u, a function of u.x, whose cost is of the size of what is left. An exact solution of
-the system would do the same with weights of thousands of digits.
+by connect-the-dots along one direction u, a function of u.x, whose cost is of the size of what is left. An exact solution
+of the system would do the same with weights of thousands of digits.
 
 Floating point chooses and proposes here; the result is judged by its exact values and its exact cost alone.
 """
@@ -43,7 +43,7 @@ class _Column:
 
 
 def interpolating(network: RationalNetwork, X: Matrix, Y: Matrix) -> RationalNetwork:
-    """Return a network near the given one that interpolates exactly.
+    """Return a network near the given one that interpolates exactly; it is near that at the points.
 
     Parameters
     ----------
@@ -52,9 +52,12 @@ def interpolating(network: RationalNetwork, X: Matrix, Y: Matrix) -> RationalNet
         Distinct points.
     Y : N rows of T Fraction
     """
+    network = _trimmed(network, X)
     misfits = network.misfits(X, Y)
     if not _any(misfits):
         return network
+    if not network.neurons and (affine := affine_through(X, Y)):
+        return affine
     columns = _basis(network, X)
     matrix = np.array([[to_float(value) for value in column.values] for column in columns]).T
     weights = [[Fraction(0)] * len(Y[0]) for _ in columns]
@@ -140,6 +143,21 @@ def solved(rows: list[list[Fraction]], right: list[list[Fraction]]) -> list[list
 # --- the steps ---
 
 
+def _trimmed(network: RationalNetwork, X: Matrix) -> RationalNetwork:
+    """Drop neurons that are off at all points, and make affine functions of those that are on at all of them."""
+    neurons: list[Neuron] = []
+    A, c = [list(row) for row in network.A], list(network.c)
+    for neuron in network.neurons:
+        heights = [dot(neuron.w, x) + neuron.b for x in X]
+        if min(heights) < 0 < max(heights):
+            neurons.append(neuron)
+        elif max(heights) > 0:
+            for t, weight in enumerate(neuron.v):
+                A[t] = [a + weight * w for a, w in zip(A[t], neuron.w, strict=True)]
+                c[t] += weight * neuron.b
+    return RationalNetwork(tuple(neurons), tuple(map(tuple, A)), tuple(c))
+
+
 def _basis(network: RationalNetwork, X: Matrix) -> list[_Column]:
     """Choose N columns that span all values at the points: affine functions, the network's neurons, then new ones."""
     d = len(X[0])
@@ -153,9 +171,11 @@ def _basis(network: RationalNetwork, X: Matrix) -> list[_Column]:
     for columns, least in ((affine, 1e-12), (own, _INDEPENDENT), (_candidates(X), 0.0)):
         if len(chosen) == len(X):
             break
+        if not columns:
+            continue
         values = _normalised(columns)
         for _ in range(len(X) - len(chosen)):
-            sizes = np.linalg.norm(left @ values, axis=0) if values.size else np.zeros(1)
+            sizes = np.linalg.norm(left @ values, axis=0)
             k = int(np.argmax(sizes))
             if sizes[k] <= least:
                 break
@@ -169,8 +189,8 @@ def _basis(network: RationalNetwork, X: Matrix) -> list[_Column]:
 
 def _normalised(columns: Sequence[_Column]) -> Array:
     """Values of columns, (N, number of columns), of norm 1."""
-    values = np.array([[to_float(value) for value in column.values] for column in columns]).reshape(len(columns), -1).T
-    sizes = np.linalg.norm(values, axis=0) if values.size else np.ones(0)
+    values = np.array([[to_float(value) for value in column.values] for column in columns]).T
+    sizes = np.linalg.norm(values, axis=0)
     found: Array = values / np.where(sizes > 0, sizes, 1.0)
     return found
 

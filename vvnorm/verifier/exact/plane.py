@@ -22,13 +22,16 @@ from functools import cmp_to_key
 from typing import Final, NamedTuple
 
 from vvnorm.verifier.exact.corrected import affine_basis, solved
-from vvnorm.verifier.exact.rationals import Matrix, Vector, as_rational, dot, to_float
+from vvnorm.verifier.exact.rationals import Matrix, Vector, as_rational, dot, integers
 
 _ROOM: Final = (2.0**-44, 2.0**-40, 2.0**-34, 2.0**-27, 2.0**-20, 2.0**-10)
 """By how much the largest response, as computed in floating point, is kept below 1: the first that is enough."""
 
 _DIGITS: Final = 72
 """Binary digits to which dual arrays are rounded, beside their largest entry."""
+
+_ROOT: Final = 64
+"""Binary digits behind the point of the root of an integer."""
 
 _AXES: Final = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
@@ -58,13 +61,11 @@ class Cone(NamedTuple):
     @property
     def products(self) -> tuple[int, int, int]:
         """The numbers p, q and s of the test."""
-        a, b, c = (sum(row[i] * row[j] for row in self.C) for i, j in ((0, 0), (0, 1), (1, 1)))
-        a, c = a - self.unit**2, c - self.unit**2
-
-        def value(r: Direction, w: Direction) -> int:
-            return -(a * r[0] * w[0] + b * (r[0] * w[1] + r[1] * w[0]) + c * r[1] * w[1])
-
-        return value(self.first, self.first), value(self.second, self.second), value(self.first, self.second)
+        a, b, c = self._gram
+        square = self.unit**2
+        first, second = self.first, self.second
+        p, q, s = (_form(a - square, b, c - square, r, w) for r, w in ((first, first), (second, second), (first, second)))
+        return -p, -q, -s
 
     @property
     def within_one(self) -> bool:
@@ -74,15 +75,40 @@ class Cone(NamedTuple):
 
     @property
     def largest(self) -> float:
-        """The largest response, in floating point."""
-        rows = [(to_float(Fraction(x, self.unit)), to_float(Fraction(y, self.unit))) for x, y in self.C]
-        a, b, c = (sum(row[i] * row[j] for row in rows) for i, j in ((0, 0), (0, 1), (1, 1)))
-        low, high = _angle(self.first), _angle(self.second)
-        top = math.atan2(2 * b, a - c) / 2
-        turned = (top - low) % math.pi + low
-        angles = [low, high, *([turned] if turned <= low + (high - low) % (2 * math.pi) else [])]
-        squares = (a * math.cos(t) ** 2 + 2 * b * math.cos(t) * math.sin(t) + c * math.sin(t) ** 2 for t in angles)
-        return math.sqrt(max(0.0, *squares))
+        """The largest response, rounded.
+
+        Within a right angle, the squared response has a maximum inside just if it rises from both edges inwards; that is
+        the largest eigenvalue of C'C. All is exact up to the last divisions and the roots, so that nothing cancels.
+        """
+        a, b, c = self._gram
+        edges = (self.first, self.second)
+        best = max(_ratio(_form(a, b, c, r, r), (r[0] ** 2 + r[1] ** 2) * self.unit**2) for r in edges)
+        rises = [_form(a, b, c, (-r[1], r[0]), r) for r in edges]
+        if rises[0] > 0 > rises[1]:
+            spread = math.isqrt((a - c) ** 2 + 4 * b * b << 2 * _ROOT)
+            best = max(best, _ratio((a + c << _ROOT) + spread, self.unit**2 << _ROOT + 1))
+        return math.sqrt(best)
+
+    @property
+    def _gram(self) -> tuple[int, int, int]:
+        """The entries of C'C."""
+        return (
+            sum(x * x for x, _ in self.C),
+            sum(x * y for x, y in self.C),
+            sum(y * y for _, y in self.C),
+        )
+
+
+def _form(a: int, b: int, c: int, r: Direction, w: Direction) -> int:
+    """Return r'Mw for the symmetric matrix M with entries a, b, c."""
+    return a * r[0] * w[0] + b * (r[0] * w[1] + r[1] * w[0]) + c * r[1] * w[1]
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    try:
+        return numerator / denominator
+    except OverflowError:
+        return math.inf
 
 
 def cones(X: Matrix, dual: Matrix) -> Iterator[Cone]:
@@ -173,12 +199,6 @@ def pairing(dual: Matrix, Y: Matrix) -> Fraction:
     return sum((dot(row, y) for row, y in zip(dual, Y, strict=True)), Fraction(0))
 
 
-def integers(rows: Matrix) -> tuple[list[tuple[int, ...]], int]:
-    """Multiply all numbers by their least common denominator, and return that, too."""
-    unit = math.lcm(*(value.denominator for row in rows for value in row))
-    return [tuple(value.numerator * (unit // value.denominator) for value in row) for row in rows], unit
-
-
 def _scaled(entries: Sequence[Vector] | Sequence[Sequence[Fraction]], factor: float, bits: int) -> Matrix:
     """Multiply by a number and round to multiples of 2^-bits."""
     exact, unit = as_rational(factor), Fraction(2) ** bits
@@ -198,7 +218,7 @@ def _independent_columns(points: Sequence[Vector]) -> list[int]:
 
 def _around(steps: Sequence[tuple[int, ...]]) -> list[Direction]:
     """Sort the directions perpendicular to steps, and the axes, by their angle, exactly."""
-    perpendicular = [shortened((sign * -y, sign * x)) for x, y in steps if x or y for sign in (1, -1)]
+    perpendicular = [_shortened((sign * -y, sign * x)) for x, y in steps if x or y for sign in (1, -1)]
     upper = {r: r[1] > 0 or (r[1] == 0 and r[0] > 0) for r in {*perpendicular, *_AXES}}
 
     def compare(a: Direction, b: Direction) -> int:
@@ -210,13 +230,7 @@ def _around(steps: Sequence[tuple[int, ...]]) -> list[Direction]:
     return sorted(upper, key=cmp_to_key(compare))
 
 
-def _angle(r: Direction) -> float:
-    """The angle of a direction, in floating point."""
-    unit = max(map(abs, r))
-    return math.atan2(r[1] / unit, r[0] / unit)
-
-
-def shortened(r: Direction) -> Direction:
+def _shortened(r: Direction) -> Direction:
     """Return the shortest integer vector in the same direction."""
     divisor = math.gcd(*r)
     return r[0] // divisor, r[1] // divisor

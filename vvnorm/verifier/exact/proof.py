@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import GAP
 from vvnorm.verifier.exact.certificate import ExactCertificate, save_exact_certificate
-from vvnorm.verifier.exact.corrected import affine_through, interpolating
+from vvnorm.verifier.exact.corrected import interpolating
 from vvnorm.verifier.exact.line import ExactLine, distinct_points
 from vvnorm.verifier.exact.plane import feasible_dual, pairing
 from vvnorm.verifier.exact.rational_network import RationalNetwork
@@ -45,7 +45,8 @@ class Proof:
     certificate : ExactCertificate
         Data, network, dual array and bounds, in rational numbers; all of it has been derived again.
     problems : tuple of str
-        What fails; empty if the optimum is proved to lie within `tol` of the network's cost.
+        What fails; empty if the optimum is proved to lie within `tol` of the network's cost, and the network that was given
+        misses no label by more than that part of half the labels' range. The certificate's bounds hold even if it does.
     tol : Fraction
         Relative gap up to which bounds count as a proof of optimality.
     misfit : float
@@ -121,7 +122,8 @@ def prove(
     dual : array, shape (N, T)
         Lambda, by rows of X. For two inputs; it need not be exact.
     tol : float or Fraction
-        Relative gap up to which the bounds count as a proof of optimality.
+        Relative gap up to which the bounds count as a proof of optimality; also what part of half the largest range of an
+        output a given network may miss labels by.
     band_at : iterable of numbers
         One input: where the certificate also says what minimal-VV-norm interpolants can be.
 
@@ -197,15 +199,22 @@ def _interpolant(network: ReLUNetwork, inputs: Matrix, labels: Matrix) -> tuple[
     """A rational interpolant near a network, and how far that was from the labels."""
     given = RationalNetwork.of(network)
     misfit = max(abs(off) for row in given.misfits(inputs, labels) for off in row)
-    found = affine_through(inputs, labels) or interpolating(given, inputs, labels)
-    return found, to_float(misfit)
+    return interpolating(given, inputs, labels), to_float(misfit)
 
 
 def _judged(certificate: ExactCertificate, tol: Fraction, misfit: float, line: ExactLine | None = None) -> Proof:
     problems = certificate.problems()
+    if misfit > tol * _label_size(certificate.labels):
+        problems.append(f"misfit: the given network misses a label by {misfit:.3g}")
     if certificate.gap > tol:
         problems.append(f"gap: {to_float(certificate.gap):.3g} is above {to_float(tol):.3g}")
     return Proof(certificate, tuple(problems), tol, misfit, line)
+
+
+def _label_size(labels: Matrix) -> Fraction:
+    """Half the largest range of an output, or the largest label where none varies."""
+    half_range = max(max(column) - min(column) for column in zip(*labels, strict=True)) / 2
+    return half_range or max(abs(value) for row in labels for value in row)
 
 
 def _dual_of(certificate: Any) -> Any:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import mul
 from typing import NamedTuple
 
 from vvnorm.network import ReLUNetwork
-from vvnorm.verifier.exact.rationals import Matrix, Vector, as_matrix, as_vector, dot, norm_squared, root_bounds
+from vvnorm.verifier.exact.rationals import Matrix, Vector, as_matrix, as_vector, dot, integers, norm_squared, root_bounds
 
 
 class Neuron(NamedTuple):
@@ -52,11 +53,27 @@ class RationalNetwork:
 
     def __call__(self, x: Vector) -> Vector:
         """Evaluate the network at one point."""
-        found = [dot(row, x) + offset for row, offset in zip(self.A, self.c, strict=True)]
-        for w, b, v in self.neurons:
-            height = dot(w, x) + b
-            if height > 0:
-                found = [entry + height * weight for entry, weight in zip(found, v, strict=True)]
+        return self.values((x,))[0]
+
+    def values(self, X: Matrix) -> Matrix:
+        """Evaluate the network at points, (N, d): (N, T).
+
+        Sums over neurons are made in integers, multiples of one common denominator: quicker than with fractions, whose
+        denominators grow with every term.
+        """
+        points, unit_x = integers(X)
+        heights, unit_w = integers([(*neuron.w, neuron.b) for neuron in self.neurons])
+        outputs, unit_v = integers([neuron.v for neuron in self.neurons])
+        unit = unit_x * unit_w * unit_v
+        found = []
+        for x, point in zip(X, points, strict=True):
+            totals = [0] * len(self.c)
+            for (*w, b), v in zip(heights, outputs, strict=True):
+                height = sum(map(mul, w, point)) + b * unit_x
+                if height > 0:
+                    totals = [total + height * weight for total, weight in zip(totals, v, strict=True)]
+            affine = [dot(row, x) + offset for row, offset in zip(self.A, self.c, strict=True)]
+            found.append(tuple(value + Fraction(total, unit) for value, total in zip(affine, totals, strict=True)))
         return tuple(found)
 
     @property
@@ -67,7 +84,8 @@ class RationalNetwork:
 
     def misfits(self, X: Matrix, Y: Matrix) -> Matrix:
         """Return the labels minus the network's values, row by row."""
-        return tuple(tuple(a - b for a, b in zip(y, self(x), strict=True)) for x, y in zip(X, Y, strict=True))
+        rows = zip(Y, self.values(X), strict=True)
+        return tuple(tuple(map(Fraction.__sub__, labels, values)) for labels, values in rows)
 
     def plus(self, other: "RationalNetwork") -> "RationalNetwork":
         """Return the sum of the two functions."""

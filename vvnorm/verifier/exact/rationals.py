@@ -109,6 +109,12 @@ def norm_squared(vector: Sequence[Fraction]) -> Fraction:
     return sum((a * a for a in vector), Fraction(0))
 
 
+def integers(rows: Sequence[Sequence[Fraction]]) -> tuple[list[tuple[int, ...]], int]:
+    """Multiply all numbers by their least common denominator, and return that, too."""
+    unit = math.lcm(*(value.denominator for row in rows for value in row))
+    return [tuple(value.numerator * (unit // value.denominator) for value in row) for row in rows], unit
+
+
 def root_bounds(square: Fraction) -> tuple[Fraction, Fraction]:
     """Enclose a square root between two rationals whose denominator is a power of two; they are equal if it is exact.
 
