@@ -42,7 +42,7 @@ FIELDS = ["format", "version", "inputs", "labels", "neurons", "A", "c", "lower",
 ONE_INPUT, TWO_INPUTS = ["unique", "unique_outputs", "fewest_neurons", "band"], ["dual"]  # more fields
 RATIONAL = re.compile(r"(-?[1-9][0-9]*|0)(/[1-9][0-9]*)?")
 MOST_DIGITS = 4000  # of a numerator or denominator
-TOO_LONG = re.compile(r".{4001}|.*[eE][+-]?[0-9]{5}")  # numbers of a CSV file
+TOO_LONG = re.compile(r".{4001}|.*[eE][+-]?[\d_]{5}")  # numbers of a CSV file
 
 
 class Fails(Exception):

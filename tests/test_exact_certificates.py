@@ -256,9 +256,11 @@ def test_data_in_a_csv_file_are_compared(kind: str, tmp_path: Path, capsys: pyte
         ("\n".join([*lines[:2], "0.2, 0.71"]), 64),
         ("\n".join([*lines, "0.4, x"]), 64),
         ("\n".join([*lines, "0.4, 1e999999999"]), 64),
+        ("\n".join([*lines, "0.4, 1e9_9_9_9_9_9_9_9"]), 64),
+        ("\n".join([*lines, "0.4, 1e\uff19\uff19\uff19\uff19\uff19\uff19\uff19\uff19"]), 64),
         ("\n".join([*lines, "1" * 1_000_000]), 64),
         ("", 64),
     ):
-        table.write_text(text)
+        table.write_text(text, encoding="utf-8")
         assert checker.main([str(tmp_path / "a.json"), str(table)]) == code, text[:100]
         assert code == 0 or len(capsys.readouterr().err.splitlines()) == 1
