@@ -63,9 +63,10 @@ UNKEPT = """
 from numba.core import caching
 caching.CacheImpl._locator_classes = []  # as where no folder can be written to
 import numpy as np
-from vvnorm.solvers.univariate.fits.knot_selection import tally
+from vvnorm.solvers.univariate.fits.knot_selection import dual_totals
 import vvnorm.verifier.line_kernels, vvnorm.verifier.line_fit_kernels, vvnorm.solvers.univariate.fits.squared_loss
-print(tally(np.ones((4, 1)), np.zeros((4, 1)), np.zeros(3, dtype=np.int64), np.zeros(3))[0], tally.stats.cache_path)
+sizes = dual_totals(np.ones((4, 1)), np.zeros((4, 1)), np.zeros(3, dtype=np.int64), np.zeros(3))[0]
+print(sizes, dual_totals.stats.cache_path)
 """
 
 

@@ -134,7 +134,7 @@ def test_a_path_is_in_the_callers_order_whatever_the_convention() -> None:
 @pytest.mark.parametrize(("inputs", "bounds"), [(2, "proved by exact searches"), (3, "estimates")])
 def test_climbing_that_is_asked_for_comes_as_close_without_a_proof(inputs: int, bounds: str) -> None:
     X, Y = sample(15, 1, inputs)
-    climbing, exact = (warm_fits(X, Y, tol=1e-3, climb=climb) for climb in (True, False))
+    climbing, exact = (warm_fits(X, Y, tol=1e-3, local_search=local_search) for local_search in (True, False))
     start = None
     for lam in (1.0, 0.1, 0.01):
         found, start = climbing(lam, start)

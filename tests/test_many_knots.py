@@ -88,7 +88,7 @@ def test_the_models_minimum_has_no_way_down(bold: bool, seed: int) -> None:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many knots are more than 210."""
     for module in (squared_loss, any_loss, newton_dense):
-        monkeypatch.setattr(module, "most_dense", lambda outputs: 210)
+        monkeypatch.setattr(module, "max_dense_knots", lambda outputs: 210)
 
 
 def data(outputs: int) -> tuple[Array, Array]:
@@ -118,7 +118,7 @@ def test_tiny_lam_starts_on_all_rows_and_is_certified(n: int, outputs: int, rati
     Y = np.sin(9 * x[:, None] + np.arange(outputs)) + 0.3 * rng.standard_normal((n, outputs))
     weights = rng.uniform(0.1, 10, (n, 1)) if weighted else None
     found = fit(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights, tol=1e-7)
-    assert n > len(found.knots) > newton_dense.most_dense(outputs)
+    assert n > len(found.knots) > newton_dense.max_dense_knots(outputs)
     assert found.found.steps < 30
     assert found.verify()
 
@@ -192,7 +192,7 @@ def test_where_equations_are_singular_multipliers_are_scaled_and_the_objective_f
 
 
 def test_matrices_of_all_pairs_are_made_for_few_knots_only() -> None:
-    room = newton_dense.make_room(50_000, 1, 1, newton_dense.most_dense(1))
+    room = newton_dense.make_room(50_000, 1, 1, newton_dense.max_dense_knots(1))
     assert sum(array.nbytes for array in (*room[0], *room[1:])) < 50e6
 
 

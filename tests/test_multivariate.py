@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import vvnorm
 from vvnorm.losses import Loss
 from vvnorm.solvers.multivariate import planar_search
-from vvnorm.solvers.multivariate.affine_elimination import Convention, Points, Reduction
+from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
 from vvnorm.solvers.multivariate.column_generation import generate
 from vvnorm.solvers.multivariate.solution import FitProblem, interpolate_points
 from vvnorm.solvers.reference import dictionary_program, plane_dictionary
@@ -95,15 +95,15 @@ def test_one_input_equals_the_closed_form() -> None:
 @pytest.mark.parametrize("skip", [True, False])
 def test_the_search_in_the_plane_begins_at_all_kinks_through_two_points(skip: bool) -> None:
     X, _ = points(3, 9, 2, 1)
-    cloud = Points(np.vstack([X, X[:2]]), Convention(skip=skip)).cloud
-    neurons = cloud.through_pairs(24)
+    neuron_search = Inputs(np.vstack([X, X[:2]]), Convention(skip=skip)).neuron_search
+    neurons = neuron_search.through_pairs(24)
     kinks = {(int(i), int(j)) for i, j in zip(neurons.anchor, neurons.through[:, 0], strict=True)}
     assert len(kinks) == 9 * 8 / 2
     assert len(neurons) == (1 if skip else 2) * len(kinks)
     ends = np.stack([neurons.anchor, neurons.through[:, 0]])
-    assert np.abs(np.einsum("kd,ekd->ek", neurons.w, cloud.P[ends] - cloud.P[neurons.anchor])).max() < 1e-14
+    assert np.abs(np.einsum("kd,ekd->ek", neurons.w, neuron_search.P[ends] - neuron_search.P[neurons.anchor])).max() < 1e-14
     assert np.allclose(np.linalg.norm(neurons.w, axis=1), 1)
-    few = cloud.through_pairs(2)
+    few = neuron_search.through_pairs(2)
     assert len(few) == (1 if skip else 2) * 2 * 9
 
 
@@ -111,7 +111,7 @@ def test_the_search_in_the_plane_begins_at_all_kinks_through_two_points(skip: bo
 def test_an_output_that_dwarfs_the_other_is_solved_like_one(factor: float) -> None:
     X, Y = points(2, 14, 2, 2)
     Y[:, 1] = factor * np.maximum(X @ np.array([0.6, 0.8]) - 0.1, 0.0)
-    reduction = Reduction(Points(X, Convention()), np.ones(Y.shape), Y, 0.0)
+    reduction = Reduction(Inputs(X, Convention()), np.ones(Y.shape), Y, 0.0)
     assert reduction.squares.much_like_one_output == (factor > 1)
     solution = vvnorm.interpolate(X, Y, tol=1e-7)
     assert solution.verify()
@@ -274,11 +274,11 @@ def test_climbing_finds_the_neuron_that_an_exact_search_finds(outputs: int, pena
     reached = []
     for seed in range(4):
         X, L = points(seed, 10, 3, outputs)
-        known = Points(X, Convention(skip, penalise_bias), seed)
+        known = Inputs(X, Convention(skip, penalise_bias), seed)
         basis = known.complement
         L = basis @ (basis.T @ L)
-        (_, best), (found, climbed) = (known.cloud.search(L, exact=exact) for exact in (True, False))
-        assert np.allclose(climbed, np.linalg.norm(known.cloud.features(found).T @ L, axis=1))
+        (_, best), (found, climbed) = (known.neuron_search.search(L, exact=exact) for exact in (True, False))
+        assert np.allclose(climbed, np.linalg.norm(known.neuron_search.features(found).T @ L, axis=1))
         reached.append(climbed.max() / best.max())
     assert max(reached) <= 1 + 1e-9
     assert min(reached) >= 1 - 1e-9
@@ -575,7 +575,7 @@ def test_fit_problems_refuse_corners_by_name() -> None:
 
 def test_a_problem_may_begin_from_one_with_other_patterns_of_outputs() -> None:
     X, Y = points(26, 12, 2, 2)
-    place, present = Points(X, Convention()), np.ones(Y.shape)
+    place, present = Inputs(X, Convention()), np.ones(Y.shape)
     present[0, 1] = 0.0
     two = Reduction(place, present, Y, 0.1).squares
     one = Reduction(place, present[:, :1], Y[:, :1], 0.1).squares

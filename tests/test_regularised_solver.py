@@ -20,7 +20,7 @@ from vvnorm import Fit, fit, fit_path, lambda_max
 from vvnorm.losses import as_losses
 from vvnorm.solvers.reference import curvature_fit
 from vvnorm.solvers.univariate.fits import loss_passes, squared_loss
-from vvnorm.solvers.univariate.fits.dispatch import Found, Problem, critical_lam, solve
+from vvnorm.solvers.univariate.fits.dispatch import KnotSolution, Problem, critical_lam, solve
 from vvnorm.testing import univariate_datasets
 
 Array = NDArray[np.float64]
@@ -450,7 +450,7 @@ def test_a_start_from_any_other_lam_does_no_harm() -> None:
         cold = solve(problem, lam, tol=1e-9)
         for start in starts:
             warm = solve(problem, lam, tol=1e-9, start=start)
-            assert isinstance(warm, Found)
+            assert isinstance(warm, KnotSolution)
             assert warm.gap <= 1e-9
             np.testing.assert_allclose(
                 np.interp(x, warm.knots, warm.values[:, 0]), np.interp(x, cold.knots, cold.values[:, 0]), atol=1e-3
@@ -605,7 +605,7 @@ def test_balanced_dual_values_have_the_sums_that_are_asked_for(seed: int) -> Non
         wanted[:, t] = trial - bend[:, t] * (A @ np.linalg.lstsq(A.T @ (bend[:, [t]] * A), A.T @ trial, rcond=None)[0])
     z = second_sums(x, wanted, x[rows]).astype(np.float64)
     out, grid, work = np.empty_like(dual), np.empty(len(rows), np.int64), np.empty((12, len(rows)))
-    loss_passes.balance(x, rows, z, dual, bend, out, grid, work)
+    loss_passes.restore_moments(x, rows, z, dual, bend, out, grid, work)
     scale = (np.abs(dual) + np.abs(wanted)).sum(axis=0)
     assert (np.abs(second_sums(x, out, x[rows])[1:-1] - z[1:-1]) <= 1e-9 * scale).all()
     assert (np.abs(out.sum(axis=0)) <= 1e-12 * scale).all()
@@ -637,9 +637,9 @@ def test_nothing_is_compiled_at_import_and_kernels_are_cached_on_disk(tmp_path: 
         "import numba.core.event as event, numpy as np\n"
         "with event.install_recorder('numba:compile') as seen:\n"
         "    import {}\n"
-        "    from vvnorm.solvers.univariate.fits.knot_selection import tally\n"
-        "sizes = tally(np.ones((4, 1)), np.zeros((4, 1)), np.zeros(3, dtype=np.int64), np.zeros(3))[0]\n"
-        "stats = tally.stats\n"
+        "    from vvnorm.solvers.univariate.fits.knot_selection import dual_totals\n"
+        "sizes = dual_totals(np.ones((4, 1)), np.zeros((4, 1)), np.zeros(3, dtype=np.int64), np.zeros(3))[0]\n"
+        "stats = dual_totals.stats\n"
         "print(len(seen.buffer), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), sizes)\n"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(vvnorm.__file__).parents[1])}

@@ -37,8 +37,8 @@ def sensitivity(*args):
 
 
 @numba.njit
-def nonnegative_minimum(*args):
-    return newton_dense.nonnegative_minimum(*args)
+def solve_nnqp(*args):
+    return newton_dense.solve_nnqp(*args)
 
 
 class Segments(NamedTuple):
@@ -231,7 +231,7 @@ def minimised(H: Array, b: Array, chosen: NDArray[np.bool_]) -> Array:
     v = np.empty(m)
     room = (np.empty((m + 2, m)), np.empty(m), np.empty(m, dtype=np.int64), np.empty(m, dtype=np.bool_))
     goes_on = np.zeros(1, dtype=np.int64)
-    nonnegative_minimum(H, b, chosen.copy(), v, *room, goes_on)
+    solve_nnqp(H, b, chosen.copy(), v, *room, goes_on)
     return v
 
 

@@ -75,7 +75,7 @@ def test_large_fits_end_on_time() -> None:
 
 def test_compiled_steps_end_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(newton_banded, "are_even", lambda h: False)  # dense matrices, thousands of knots
-    monkeypatch.setattr(squared_loss, "most_dense", lambda outputs: 10**6)
+    monkeypatch.setattr(squared_loss, "max_dense_knots", lambda outputs: 10**6)
     x, Y = noise(1500)
     fit(x[:50], Y[:50], 0.1)
     began = time.thread_time()  # other processes take their part of the clock's time

@@ -365,7 +365,7 @@ class VVNormRegressorCV(_Regressor):
         effort = self._effort(given, known, _CLIMBING_ON_PATHS)
         if x.shape[1] > 1:
             effort["tol"] = max(self.tol, _FOLDS)
-        fit_next = warm_fits(given, known, loss=losses, weights=shares, climb=True, **effort)
+        fit_next = warm_fits(given, known, loss=losses, weights=shares, local_search=True, **effort)
         left_out, mass = canonical_labels(labels[:, outputs], tuple(losses))[test], mass[np.ix_(test, outputs)]
         errors, start = [], None
         for lam in lams:

@@ -36,7 +36,7 @@ from vvnorm.solvers.array_kernels import fixed, is_sorted
 from vvnorm.solvers.univariate.fits.constant_fit import fit_constant
 from vvnorm.solvers.univariate.fits.dispatch import (
     Advance,
-    Found,
+    KnotSolution,
     Problem,
     critical_lam,
     known_critical_lam,
@@ -50,8 +50,8 @@ from vvnorm.validation import (
     as_inputs,
     as_labels,
     as_lams,
+    as_positive,
     as_rounds,
-    as_strength,
     as_tolerance,
     as_weights,
 )
@@ -126,7 +126,7 @@ class Fit(Solution):
     weights: Array | None = field(repr=False)
     skip: bool
     lam_max: float | None
-    found: Found = field(repr=False)
+    found: KnotSolution = field(repr=False)
     solver: Mapping[str, Any] = field(repr=False)
     order: NDArray[np.intp] | None = field(default=None, repr=False)
     origin: Origin | None = None
@@ -388,7 +388,7 @@ def fit(
     >>> len(line.knots), len(bent.knots), bool(bent.verify())
     (0, 2, True)
     """
-    strength, tol, limit, seed = as_strength(lam), as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
+    strength, tol, limit, seed = as_positive(lam), as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
     deadline = Deadline(limit)
     rounds = as_rounds(max_iter)
     (X, origin), Y = _shifted(X, penalise_bias), _opened(Y, "Y")
@@ -454,13 +454,13 @@ def warm_fits(
     max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
-    climb: bool = False,
+    local_search: bool = False,
 ) -> Callable[..., tuple[Any, Any]]:
     """Prepare data to be fitted for lam that are not known beforehand.
 
     Parameters
     ----------
-    climb : bool
+    local_search : bool
         Whether neurons of three and more inputs (two, with biases inside the norm) are found by climbing even where an
         exact search over all is affordable: many times faster, and `tol` is reached as far as climbing finds neurons.
 
@@ -476,7 +476,7 @@ def warm_fits(
     seed = as_count(seed, "seed")
     (X, origin), Y = _shifted(X, penalise_bias), _opened(Y, "Y")
     if penalise_bias or _several_inputs(X):
-        points = _points(X, Y, loss, weights, skip, penalise_bias, seed, climb)
+        points = _points(X, Y, loss, weights, skip, penalise_bias, seed, local_search)
 
         def fit_points(lam: float, start: Any, seconds: float | None = limit) -> tuple[Any, Any]:
             found, ahead = points.fit(lam, tol, start=start, max_iter=rounds, time_limit=seconds)
@@ -535,7 +535,7 @@ def _points(
     skip: bool,
     penalise_bias: bool,
     seed: int,
-    climb: bool = False,
+    local_search: bool = False,
 ) -> "FitProblem":
     """Validate data of several inputs."""
     from vvnorm.solvers.multivariate.affine_elimination import Convention
@@ -546,7 +546,7 @@ def _points(
     losses = as_losses(loss, labels.shape[1])
     shares = as_weights(weights, labels.shape)
     convention = Convention(bool(skip), bool(penalise_bias))
-    return FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention, seed, climb=climb)
+    return FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention, seed, local_search=local_search)
 
 
 # --- solving ----------------------------------------------------------------------------------------------------------
@@ -557,7 +557,7 @@ def _fitted(
     lam: float,
     tol: float,
     skip: bool,
-    start: Found | None = None,
+    start: KnotSolution | None = None,
     deadline: Deadline | None = None,
     advance: Advance | None = None,
 ) -> Fit:
@@ -671,13 +671,13 @@ def _constant(problem: Problem, lam: float, tol: float, status: str) -> Fit:
     return Fit(_network(found), **_fields(problem, tol, lam), skip=False, lam_max=None, found=found, solver=solver)
 
 
-def _found(result: "CurvatureFit", seconds: float) -> Found:
+def _found(result: "CurvatureFit", seconds: float) -> KnotSolution:
     """Read the convex program's network as the solver would have returned it: two neurons may share a kink there."""
     t, _, slopes = result.network.kinks
     jumps = np.diff(slopes, axis=0)
     bends = jumps.any(axis=1)
     kinks, first = np.unique(t[bends], return_index=True)
-    return Found(
+    return KnotSolution(
         kinks=kinks,
         jumps=np.add.reduceat(jumps[bends], first),
         slope=slopes[0],
@@ -703,7 +703,7 @@ def _versions() -> dict[str, str]:
     return {"numpy": np.__version__, "python": platform.python_version()}
 
 
-def _network(found: Found) -> ReLUNetwork:
+def _network(found: KnotSolution) -> ReLUNetwork:
     """Neurons relu(x - a_k) with the slope jumps as output weights, and the line left of all kinks."""
     offset = found.value.astype(np.longdouble) - found.slope.astype(np.longdouble) * found.centre
     if not np.abs(offset).max() <= _LARGEST:

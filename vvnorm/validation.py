@@ -125,7 +125,7 @@ def require_two_points(X: Array, needed_by: str) -> None:
 
 def as_lams(lams: Any) -> list[float]:
     """Validate several strengths of regularisation, at least one."""
-    found = [as_strength(lam) for lam in lams]
+    found = [as_positive(lam) for lam in lams]
     if not found:
         raise ValueError(f"lams must hold at least one lam, got {lams!r}")
     return found
@@ -173,7 +173,7 @@ def as_count(value: int, name: str, minimum: int = 0) -> int:
     return int(value)
 
 
-def as_strength(lam: float, name: str = "lam") -> float:
+def as_positive(lam: float, name: str = "lam") -> float:
     """Validate a strength of regularisation: a positive finite number."""
     if isinstance(lam, bool) or not isinstance(lam, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {lam!r}")

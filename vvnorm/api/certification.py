@@ -15,7 +15,7 @@ from vvnorm.api.limits import MAX_POINTS, MAX_PROGRAM_LABELS
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
-from vvnorm.validation import Array, as_inputs, as_labels, as_strength, as_weights, has_missing
+from vvnorm.validation import Array, as_inputs, as_labels, as_positive, as_weights, has_missing
 from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.check import Certificate, Rows, judge
 from vvnorm.verifier.line_fit import FitCertificate
@@ -233,15 +233,15 @@ def _in_space(
     penalise_bias: bool,
     effort: dict[str, Any],
 ) -> Rows | None:
-    from vvnorm.solvers.multivariate.affine_elimination import Convention, Points
+    from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs
     from vvnorm.solvers.multivariate.solution import FitProblem, interpolate_points
 
     convention = Convention(skip, penalise_bias)
-    if len(inputs) > MAX_POINTS or not Points(inputs, convention).cloud.exact(min(labels.shape)):
+    if len(inputs) > MAX_POINTS or not Inputs(inputs, convention).neuron_search.exact(min(labels.shape)):
         return None
     if lam == 0:
         return interpolate_points(inputs, labels, convention, _TOL, **effort).dual
     losses = as_losses(loss, labels.shape[1])
     shares = as_weights(weights, labels.shape)
     problem = FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention)
-    return problem.fit(as_strength(lam), _TOL, **effort)[0].dual
+    return problem.fit(as_positive(lam), _TOL, **effort)[0].dual

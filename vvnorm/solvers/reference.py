@@ -43,7 +43,7 @@ from vvnorm.validation import (
     as_generator,
     as_inputs,
     as_labels,
-    as_strength,
+    as_positive,
     as_weights,
     sorted_univariate,
 )
@@ -463,7 +463,7 @@ def curvature_fit(
     """
     import cvxpy as cp
 
-    lam, end = as_strength(lam), None if time_limit is None else time.monotonic() + time_limit
+    lam, end = as_positive(lam), None if time_limit is None else time.monotonic() + time_limit
     for together in _TOGETHER:
         try:
             program = _FitProgram(X, Y, loss, weights, skip, together)

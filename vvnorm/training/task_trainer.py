@@ -23,7 +23,7 @@ from vvnorm.training.regression_problem import Initialisation
 from vvnorm.training.task_objective import TaskPlan, TaskSamples, check_batches, train_side_by_side
 from vvnorm.training.torch_formulas import Penalty
 from vvnorm.training.weighting import Equal, Fixed, Grid, Weighting, as_weighting
-from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_strength, as_weights, require_two_points
+from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_positive, as_weights, require_two_points
 from vvnorm.verifier.line_fit import FitCertificate
 
 _WIDTH = 64  # by default
@@ -264,4 +264,4 @@ def _batch(batch_size: int | None, n: int) -> int | None:
 
 
 def _strength(lam: Any) -> float:
-    return 0.0 if isinstance(lam, int | float) and not isinstance(lam, bool) and lam == 0 else as_strength(lam)
+    return 0.0 if isinstance(lam, int | float) and not isinstance(lam, bool) and lam == 0 else as_positive(lam)

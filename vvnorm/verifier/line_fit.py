@@ -55,7 +55,7 @@ from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, roundi
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS, GAP
-from vvnorm.validation import Array, as_inputs, as_labels, as_strength, as_weights
+from vvnorm.validation import Array, as_inputs, as_labels, as_positive, as_weights
 from vvnorm.verifier.check import (
     Rows,
     _agree,
@@ -287,7 +287,7 @@ def certify_fit(
             subspace=subspace,
         )  # fmt: skip
     labels, losses = _labels_and_losses(function, Y, len(inputs), loss)
-    strength = as_strength(lam)
+    strength = as_positive(lam)
     given = None if dual is None else dual_of_shape(dual, labels.shape)
     data = _Data(inputs[:, 0], labels, as_weights(weights, labels.shape), given, losses)
     fit = _Fit(function, data, strength, losses, skip)

@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, rounding_losses
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_strength, as_weights
+from vvnorm.validation import Array, as_positive, as_weights
 from vvnorm.verifier.budget import most_additions
 from vvnorm.verifier.check import Rows, _norms, _power_of_two, _scaled, _vv_norm, dual_rows
 from vvnorm.verifier.flat_inputs import Subspace
@@ -116,7 +116,7 @@ def certify_fit_points(
         For bad data, naming it; if network and data disagree in inputs or outputs.
     """
     data = _read(network, X, Y, loss, weights, penalise_bias)
-    strength, given = as_strength(lam), None if dual is None else dual_of_shape(dual, data.labels.shape)
+    strength, given = as_positive(lam), None if dual is None else dual_of_shape(dual, data.labels.shape)
     entries = bounding = data.entries(data.x - data.offset, strength, skip)
     if subspace is not None:
         bounding = data.entries(flat_points(subspace, data.x, entries.present, penalise_bias), strength, skip)

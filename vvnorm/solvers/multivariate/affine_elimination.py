@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.network import ReLUNetwork
-from vvnorm.solvers.multivariate.column_generation import Pattern, Squares
-from vvnorm.solvers.multivariate.neuron_search import Cloud, Neurons
+from vvnorm.solvers.multivariate.column_generation import OutputGroup, ReducedLeastSquares
+from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch
 from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes, orthogonal_complement
 from vvnorm.tolerances import EPS, FLAT, LABEL_ROUNDING
 from vvnorm.validation import Array
@@ -40,7 +40,7 @@ class Convention:
     penalise_bias: bool = False
 
 
-class Points:
+class Inputs:
     """Distinct inputs, and coordinates for them.
 
     Parameters
@@ -52,14 +52,14 @@ class Points:
         Of searches that are not exact.
     merge : bool
         Whether equal inputs become one point.
-    climb : bool
-        See `Cloud`.
+    local_search : bool
+        See `NeuronSearch`.
     """
 
     def __init__(
-        self, X: Array, convention: Convention, seed: int = 0, *, merge: bool = True, climb: bool = False
+        self, X: Array, convention: Convention, seed: int = 0, *, merge: bool = True, local_search: bool = False
     ) -> None:  # fmt: skip
-        self.convention, self.seed, self.all, self._climb = convention, seed, X, climb
+        self.convention, self.seed, self.all, self._local_search = convention, seed, X, local_search
         if merge:
             _, first, group = np.unique(X, axis=0, return_index=True, return_inverse=True)
         else:
@@ -107,10 +107,11 @@ class Points:
         return inside
 
     @cached_property
-    def cloud(self) -> Cloud:
+    def neuron_search(self) -> NeuronSearch:
         """The vectors, for the search."""
         free = self.convention
-        return Cloud(self.P, not free.penalise_bias, free.skip, np.random.default_rng(self.seed), climb=self._climb)
+        rng = np.random.default_rng(self.seed)
+        return NeuronSearch(self.P, not free.penalise_bias, free.skip, rng, local_search=self._local_search)
 
     @cached_property
     def affine(self) -> Array:
@@ -157,7 +158,7 @@ class Reduction:
 
     Attributes
     ----------
-    points : Points
+    points : Inputs
     weights : (N, T) array
         Non-negative; 0 = no label.
     labels : (N, T) array
@@ -170,7 +171,7 @@ class Reduction:
         Where finite, the loss grows linearly with this slope as soon as its own is as large (Huber's loss). For lam > 0.
     """
 
-    points: Points
+    points: Inputs
     weights: Array
     labels: Array
     lam: float
@@ -181,7 +182,7 @@ class Reduction:
         """The same for another lam, without what does not depend on it being computed again. There must be no limits."""
         assert self.limits is None
         other = replace(self, lam=lam)
-        other.__dict__.update(label_unit=self.label_unit, weight_unit=self.weight_unit, _patterns=self._patterns)
+        other.__dict__.update(label_unit=self.label_unit, weight_unit=self.weight_unit, _output_groups=self._output_groups)
         return other
 
     @cached_property
@@ -209,12 +210,14 @@ class Reduction:
         return self.weight_unit * self.label_unit * self.label_unit
 
     @cached_property
-    def squares(self) -> Squares:
+    def squares(self) -> ReducedLeastSquares:
         """The reduced problem."""
-        return Squares(self.points.cloud, self._patterns, self.reduced_lam, self.constant / self.objective_unit)
+        return ReducedLeastSquares(
+            self.points.neuron_search, self._output_groups, self.reduced_lam, self.constant / self.objective_unit
+        )
 
     @cached_property
-    def _patterns(self) -> list[Pattern]:
+    def _output_groups(self) -> list[OutputGroup]:
         limits = np.full(self.labels.shape, np.inf) if self.limits is None else self.limits
         bounded: NDArray[np.bool_] = np.any(np.isfinite(limits), axis=0)
         # An output with penalised columns of its own is a pattern of its own.
@@ -236,7 +239,7 @@ class Reduction:
             spikes = np.empty((basis.shape[1], 0))
             if self.limits is not None and bounded[outputs[0]]:
                 spikes = basis.T / self._spike_scale(rows, outputs).T
-            found.append(Pattern(rows, outputs, basis, Z, rotation, spikes, slopes))
+            found.append(OutputGroup(rows, outputs, basis, Z, rotation, spikes, slopes))
         return [pattern for pattern in found if pattern.Z.shape[1]]
 
     def _spike_scale(self, rows: NDArray[np.intp], outputs: NDArray[np.intp]) -> Array:
@@ -256,13 +259,13 @@ class Reduction:
         """
         W, b = self.points.directions(neurons)
         output = np.zeros((len(neurons), self.labels.shape[1]))
-        for part, pattern in zip(V, self.squares.patterns, strict=True):
+        for part, pattern in zip(V, self.squares.output_groups, strict=True):
             output[:, pattern.outputs] = part @ pattern.rotation.T
         output *= self.label_unit / self.points.unit
         used = np.any(output != 0, axis=1)
-        features = self.points.cloud.features(neurons[used]) * self.points.unit
+        features = self.points.neuron_search.features(neurons[used]) * self.points.unit
         rest = self.labels - features @ output[used]
-        for part, pattern in zip(spikes, self.squares.patterns, strict=False):
+        for part, pattern in zip(spikes, self.squares.output_groups, strict=False):
             if len(part):
                 at = np.ix_(pattern.rows, pattern.outputs)
                 rest[at] -= self.label_unit * (part @ pattern.rotation.T) / self._spike_scale(pattern.rows, pattern.outputs)
@@ -290,7 +293,7 @@ class Reduction:
     def dual(self, duals: Sequence[Array]) -> Array:
         """The dual as an array Lambda (N, T); for lam > 0 that is near weight * (label - fitted value)."""
         total = np.zeros(self.labels.shape)
-        for L, pattern in zip(duals, self.squares.patterns, strict=True):
+        for L, pattern in zip(duals, self.squares.output_groups, strict=True):
             total[np.ix_(pattern.rows, pattern.outputs)] = pattern.basis @ L @ pattern.rotation.T
         return total * (self.squares.lam * self.weight_unit * self.label_unit if self.lam > 0 else 1.0)
 

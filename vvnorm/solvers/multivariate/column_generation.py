@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate.group_lasso_ipm import group_lasso, least_change
-from vvnorm.solvers.multivariate.group_lasso_newton import Block, State, evaluate, scaled_bound, solve_design
-from vvnorm.solvers.multivariate.neuron_search import Cloud, Neurons, OutOfTime
+from vvnorm.solvers.multivariate.group_lasso_newton import DesignBlock, DesignState, evaluate, scaled_bound, solve_design
+from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch, OutOfTime
 from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes
 from vvnorm.validation import Array
 
@@ -52,7 +52,7 @@ Advance = Callable[[int, float, float], Any]
 """Called after each round with its number, the objective and the bound on it."""
 
 
-class Pattern(NamedTuple):
+class OutputGroup(NamedTuple):
     """Outputs whose labels are present and weighted alike, after the affine part is eliminated.
 
     Attributes
@@ -80,20 +80,20 @@ class Pattern(NamedTuple):
     spikes: Array
     slopes: Slopes | None = None
 
-    def columns(self, cloud: Cloud, neurons: Neurons) -> Array:
+    def columns(self, neuron_search: NeuronSearch, neurons: Neurons) -> Array:
         """Columns (n, K) of neurons."""
         if self.slopes is not None:
-            return self.slopes.reduced_neurons(cloud, self.rows, neurons)
-        columns: Array = self.basis.T @ cloud.features(neurons)[self.rows]
+            return self.slopes.reduced_neurons(neuron_search, self.rows, neurons)
+        columns: Array = self.basis.T @ neuron_search.features(neurons)[self.rows]
         return columns
 
 
 @dataclass(frozen=True, eq=False)
-class Squares:
+class ReducedLeastSquares:
     """A weighted least-squares (lam > 0) or interpolation (lam = 0) problem over all neurons on a cloud."""
 
-    cloud: Cloud
-    patterns: Sequence[Pattern]
+    neuron_search: NeuronSearch
+    output_groups: Sequence[OutputGroup]
     lam: float
     constant: float = 0.0
     """Added to the objective."""
@@ -101,7 +101,7 @@ class Squares:
     @property
     def rank(self) -> int:
         """Outputs after rotation."""
-        return sum(pattern.Z.shape[1] for pattern in self.patterns)
+        return sum(pattern.Z.shape[1] for pattern in self.output_groups)
 
     @property
     def affine(self) -> bool:
@@ -114,20 +114,20 @@ class Squares:
 
         The Hessian of the design form is then of low rank, or nearly so, and solutions fill a face: Newton steps are many.
         """
-        if len(self.patterns) > 1:
+        if len(self.output_groups) > 1:
             return False
-        size = np.linalg.svd(self.patterns[0].Z, compute_uv=False)
+        size = np.linalg.svd(self.output_groups[0].Z, compute_uv=False)
         return len(size) == 1 or bool(size[1] < _ALMOST_ONE * size[0])
 
     def columns(self, neurons: Neurons) -> list[Array]:
         """One matrix (n, K) for each pattern."""
-        return [pattern.columns(self.cloud, neurons) for pattern in self.patterns]
+        return [pattern.columns(self.neuron_search, neurons) for pattern in self.output_groups]
 
     def lifted(self, duals: Sequence[Array]) -> Array:
         """A dual as an array (N, rank) over the points."""
-        N = len(self.cloud.P)
+        N = len(self.neuron_search.P)
         parts = []
-        for pattern, L in zip(self.patterns, duals, strict=True):
+        for pattern, L in zip(self.output_groups, duals, strict=True):
             part = np.zeros((N, L.shape[1]))
             part[pattern.rows] = pattern.basis @ L
             parts.append(part)
@@ -135,20 +135,20 @@ class Squares:
 
     def fits(self, duals: Sequence[Array]) -> bool:
         """Whether a dual of another problem has the shape of one of this."""
-        return [L.shape for L in duals] == [pattern.Z.shape for pattern in self.patterns]
+        return [L.shape for L in duals] == [pattern.Z.shape for pattern in self.output_groups]
 
     def gain_and_size(self, duals: Sequence[Array]) -> tuple[float, float]:
         """<L, Z> and ||L||^2."""
-        gain = sum(float(np.vdot(L, pattern.Z)) for L, pattern in zip(duals, self.patterns, strict=True))
+        gain = sum(float(np.vdot(L, pattern.Z)) for L, pattern in zip(duals, self.output_groups, strict=True))
         return gain, sum(float(np.vdot(L, L)) for L in duals)
 
     @cached_property
     def spikes(self) -> list[Array]:
         """Those of all patterns, (n, m) each with the same m: zero where they belong to another pattern."""
-        counts = [pattern.spikes.shape[1] for pattern in self.patterns]
+        counts = [pattern.spikes.shape[1] for pattern in self.output_groups]
         starts = np.concatenate([[0], np.cumsum(counts)])
         padded = []
-        for pattern, start, count in zip(self.patterns, starts, counts, strict=False):
+        for pattern, start, count in zip(self.output_groups, starts, counts, strict=False):
             columns = np.zeros((len(pattern.Z), starts[-1]))
             columns[:, start : start + count] = pattern.spikes
             padded.append(columns)
@@ -162,7 +162,7 @@ class Squares:
         return bound + self.constant, theta
 
 
-class Start(NamedTuple):
+class WarmStart(NamedTuple):
     """Where to begin: the neurons of a similar problem, their design weights, and its best dual."""
 
     neurons: Neurons
@@ -207,7 +207,7 @@ class Optimum:
     rounds: int
     history: list[tuple[float, float]] = field(repr=False)
     status: str
-    start: Start = field(repr=False)
+    start: WarmStart = field(repr=False)
     """For a similar problem: all neurons at the end."""
 
     @property
@@ -225,10 +225,10 @@ class _Master(NamedTuple):
 
 
 def generate(
-    problem: Squares,
+    problem: ReducedLeastSquares,
     tol: float,
     *,
-    start: Start | None = None,
+    start: WarmStart | None = None,
     max_iter: int | None = None,
     deadline: float = np.inf,
     advance: Advance | None = None,
@@ -237,7 +237,7 @@ def generate(
 
     Parameters
     ----------
-    problem : Squares
+    problem : ReducedLeastSquares
         Not an affine one.
     tol : float
         Relative gap at which to stop.
@@ -258,7 +258,7 @@ def generate(
 class _Generation:
     eta: Array
 
-    def __init__(self, problem: Squares, tol: float, start: Start | None) -> None:
+    def __init__(self, problem: ReducedLeastSquares, tol: float, start: WarmStart | None) -> None:
         self.problem, self.tol = problem, tol
         self.interior = problem.lam == 0 and problem.much_like_one_output
         if start is None:
@@ -273,7 +273,7 @@ class _Generation:
         self.feasible: list[Array] | None = None
         self.loose = _LOOSE if start is None else _WARM
         self.upper, self.lower, self.dropped_at, self.tight = np.inf, -np.inf, 1.0, 1.0
-        self.exact = problem.cloud.exact(problem.rank)
+        self.exact = problem.neuron_search.exact(problem.rank)
         self.proved: tuple[float, list[Array]] | None = None  # a bound from an exact search, and its dual
 
     def _begin(self) -> None:
@@ -287,10 +287,10 @@ class _Generation:
             If so many neurons do not span them that points must be too close to each other.
         """
         problem, each = self.problem, _START
-        if problem.cloud.anchored and problem.cloud.dimension == 2 and self._begin_with_pairs():
+        if problem.neuron_search.anchored and problem.neuron_search.dimension == 2 and self._begin_with_pairs():
             return
         while each <= _MOST:
-            neurons = problem.cloud.random(each)
+            neurons = problem.neuron_search.random(each)
             eta = np.ones(len(neurons) + problem.spikes[0].shape[1])
             self._set(neurons, problem.columns(neurons), eta)
             if self._warm_up(_WARM_UP):
@@ -301,7 +301,7 @@ class _Generation:
     def _begin_with_pairs(self) -> bool:
         """Begin with the best of the kinks through two points; False where these do not span the targets."""
         problem = self.problem
-        neurons, least = problem.cloud.through_pairs(_PAIRS), _BEST * len(problem.cloud.P)
+        neurons, least = problem.neuron_search.through_pairs(_PAIRS), _BEST * len(problem.neuron_search.P)
         self._set(neurons, problem.columns(neurons), np.ones(len(neurons) + problem.spikes[0].shape[1]))
         while len(self.neurons) > least and self._warm_up(_HALVING):
             K = len(self.neurons)
@@ -320,9 +320,9 @@ class _Generation:
         return True
 
     @property
-    def _blocks(self) -> list[Block]:
-        parts = zip(self.columns, self.problem.spikes, self.problem.patterns, strict=True)
-        return [Block(np.hstack([B, S]), pattern.Z) for B, S, pattern in parts]
+    def _blocks(self) -> list[DesignBlock]:
+        parts = zip(self.columns, self.problem.spikes, self.problem.output_groups, strict=True)
+        return [DesignBlock(np.hstack([B, S]), pattern.Z) for B, S, pattern in parts]
 
     def _set(self, neurons: Neurons, columns: list[Array], eta: Array) -> None:
         self.neurons, self.columns, self.eta = neurons, columns, eta
@@ -381,12 +381,12 @@ class _Generation:
             round_,
             history,
             status,
-            Start(self.neurons, self.eta, self.feasible),
+            WarmStart(self.neurons, self.eta, self.feasible),
         )
 
     def _spike_weights(self, neurons: Neurons, V: list[Array]) -> list[Array]:
         """Weights (m, r) of each pattern's own spikes."""
-        counts = np.cumsum([len(neurons), *(pattern.spikes.shape[1] for pattern in self.problem.patterns)])
+        counts = np.cumsum([len(neurons), *(pattern.spikes.shape[1] for pattern in self.problem.output_groups)])
         return [part[start:stop] for part, start, stop in zip(V, counts[:-1], counts[1:], strict=True)]
 
     # --- the master problem ---
@@ -410,7 +410,7 @@ class _Generation:
         V = [state.eta[:, None] * A for A in state.A]
         return _Master(state.eta, V, duals, state.value + problem.constant, theta * dual.norms)
 
-    def _smallest_dual(self, state: State, tol: float, deadline: float) -> State:
+    def _smallest_dual(self, state: DesignState, tol: float, deadline: float) -> DesignState:
         """Return where a better dual of an interpolation problem is than at `state`, if there is one.
 
         Where the neurons in use are fewer than the labels' rank, as at degenerate optima, M is singular, and M^-1 Z is any
@@ -459,8 +459,8 @@ class _Generation:
         return self._fresh(Neurons.joined(found)) if found else None
 
     def _fresh(self, found: Neurons) -> Neurons:
-        cloud = self.problem.cloud
-        return cloud.distinct(cloud.straightened(found))
+        neuron_search = self.problem.neuron_search
+        return neuron_search.distinct(neuron_search.straightened(found))
 
     def _confirm(self, deadline: float) -> Neurons | None:
         """Replace a bound that no exact search has confirmed by one that has; return the neurons that refute it."""
@@ -468,7 +468,7 @@ class _Generation:
         if self.proved is not None and self.proved[0] >= self.lower:
             return None
         lifted = self.problem.lifted(self.feasible)
-        neurons, responses = self.problem.cloud.search(lifted, exact=True, deadline=deadline)
+        neurons, responses = self.problem.neuron_search.search(lifted, exact=True, deadline=deadline)
         bound, theta = self.problem.bound(self.feasible, max(float(np.max(responses, initial=0.0)), 1e-300))
         confirmed = bound, [theta * L for L in self.feasible]
         if self.proved is None or bound > self.proved[0]:
@@ -487,17 +487,17 @@ class _Generation:
             self.feasible = [theta * L for L in self.feasible]
 
     def _search(self, dual: Array, deadline: float) -> tuple[Neurons, Array, bool]:
-        cloud, rank = self.problem.cloud, self.problem.rank
-        if self.exact and cloud.work(rank) <= _CHEAP:
-            return *cloud.search(dual, exact=True, deadline=deadline), True
+        neuron_search, rank = self.problem.neuron_search, self.problem.rank
+        if self.exact and neuron_search.work(rank) <= _CHEAP:
+            return *neuron_search.search(dual, exact=True, deadline=deadline), True
         bar = 1 + _LOOSE * max(self.gap, self.tol)
-        neurons, responses = cloud.search(
+        neurons, responses = neuron_search.search(
             dual, exact=False, hints=self.neurons[self.eta[: len(self.neurons)] > 0], bar=bar
         )  # fmt: skip
         beaten = np.max(responses, initial=0.0) > bar
-        if beaten or cloud.dimension > _EARLY or not self.exact:
+        if beaten or neuron_search.dimension > _EARLY or not self.exact:
             return neurons, responses, False
-        return *cloud.search(dual, exact=True, deadline=deadline), True
+        return *neuron_search.search(dual, exact=True, deadline=deadline), True
 
     # --- neurons come and go ---
 
@@ -518,7 +518,7 @@ class _Generation:
 
     def _spans(self, keep: NDArray[np.bool_]) -> bool:
         """Whether the targets of the one pattern are combinations of these neurons."""
-        B, Z = self.columns[0][:, keep], self.problem.patterns[0].Z
+        B, Z = self.columns[0][:, keep], self.problem.output_groups[0].Z
         missed = Z - B @ np.linalg.lstsq(B, Z, rcond=None)[0]
         return float(np.linalg.norm(missed)) <= _MISSED * float(np.linalg.norm(Z))
 
@@ -533,12 +533,12 @@ def in_units(advance: Advance | None, unit: float) -> Advance | None:
     return advance and (lambda round_, upper, lower: advance(round_, upper * unit, lower * unit))
 
 
-def feasible_weights(problem: Squares, optimum: Optimum) -> list[Array]:
+def feasible_weights(problem: ReducedLeastSquares, optimum: Optimum) -> list[Array]:
     """Output weights with what rounding left of the constraint put right, for lam = 0."""
     if problem.lam > 0:
         return optimum.V
     weights = []
-    for V, B, pattern in zip(optimum.V, problem.columns(optimum.neurons), problem.patterns, strict=True):
+    for V, B, pattern in zip(optimum.V, problem.columns(optimum.neurons), problem.output_groups, strict=True):
         for _ in range(2):
             V = V + least_change(B, pattern.Z - B @ V, optimum.eta[: len(V)])
         weights.append(V)

@@ -31,8 +31,8 @@ from scipy.special import entr, expit
 from vvnorm._internal.deadline import TIME_LIMIT
 from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork
-from vvnorm.solvers.multivariate.affine_elimination import Convention, Points, Reduction
-from vvnorm.solvers.multivariate.column_generation import Optimum, Start, generate, in_units
+from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
+from vvnorm.solvers.multivariate.column_generation import Optimum, WarmStart, generate, in_units
 from vvnorm.solvers.multivariate.neuron_search import OutOfTime
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
@@ -63,7 +63,7 @@ class Data:
 
     Attributes
     ----------
-    points : Points
+    points : Inputs
         Not merged where there is a Huber loss: a sum of such losses is none.
     Y : (N, T) array
         Canonical labels; NaN = missing.
@@ -72,7 +72,7 @@ class Data:
     losses : tuple of T Loss
     """
 
-    points: Points
+    points: Inputs
     Y: Array
     weights: Array
     losses: tuple[Loss, ...]
@@ -111,7 +111,7 @@ class Data:
         return replace(self.reduction(1.0, self.weights, np.nan_to_num(self.Y)), limits=None)
 
     @cached_property
-    def straight(self) -> "Straight":
+    def affine_fit(self) -> "AffineFit":
         """The best affine fit."""
         return fit_affine(self)
 
@@ -145,13 +145,13 @@ class Fitted:
         return (self.objective - self.lower) / self.objective if self.objective > 0 else 0.0
 
     @property
-    def start(self) -> Start | None:
+    def start(self) -> WarmStart | None:
         """For a similar problem."""
         return None if self.optimum is None else self.optimum.start
 
 
 def fit_losses(
-    data: Data, lam: float, tol: float, start: Start | None = None, *, max_iter: int | None = None, **options: Any
+    data: Data, lam: float, tol: float, start: WarmStart | None = None, *, max_iter: int | None = None, **options: Any
 ) -> Fitted:  # fmt: skip
     """Minimise the sum of losses plus lam times the cost.
 
@@ -205,7 +205,7 @@ def fit_losses(
 
 
 @dataclass(frozen=True, eq=False)
-class Straight:
+class AffineFit:
     """The best affine fit: coefficients (q, T), values (N, T), and the dual (N, T), minus the slopes of the losses."""
 
     coefficients: Array
@@ -213,7 +213,7 @@ class Straight:
     dual: Array
 
 
-def fit_affine(data: Data) -> Straight:
+def fit_affine(data: Data) -> AffineFit:
     """Fit affine functions (constants, without a skip connection) by Newton steps, with line searches for logistic losses.
 
     Huber losses begin as squared ones, and their delta falls to what it is to be. Their parabolas lie above them, so that
@@ -247,13 +247,13 @@ def fit_affine(data: Data) -> Straight:
             inside = np.abs(np.nan_to_num(data.Y[:, t]) - values[:, t]) < level.losses[t].parameter
             dual[:, t] = _corrected(level, dual[:, t], inside & (data.weights[:, t] > 0), t)
             dual[:, t] *= loss.parameter / level.losses[t].parameter
-    return Straight(coefficients, values, dual)
+    return AffineFit(coefficients, values, dual)
 
 
 def best_affine(data: Data, lam: float) -> Fitted:
     """Return the best affine function as the fit that it is for large lam."""
     network = _affine_network(data)
-    dual, lower = _moved_into_domains(data, data.straight.dual, lam)
+    dual, lower = _moved_into_domains(data, data.affine_fit.dual, lam)
     objective = _objective(data, lam, network)
     return Fitted(network, objective, min(lower, objective), dual, None, 1, "lam is far above lam_max")
 
@@ -275,7 +275,7 @@ def _part_of_output(data: Data, values: Array, ahead: Array, t: int) -> float:
 
 
 def _affine_network(data: Data) -> ReLUNetwork:
-    A, c = data.points.free_part(data.straight.coefficients)
+    A, c = data.points.free_part(data.affine_fit.coefficients)
     return ReLUNetwork(np.zeros((0, A.shape[1])), np.zeros(0), np.zeros((len(c), 0)), A, c)
 
 
@@ -289,7 +289,7 @@ def _affine_start(data: Data, lam: float) -> Fitted:
 
 def _inside(data: Data, lam: float, deadline: float) -> Array:
     """Dual (N, T) of the best affine functions of logistic outputs, made small enough for lam."""
-    inside: Array = data.straight.dual * [loss.name == "logistic" for loss in data.losses]
+    inside: Array = data.affine_fit.dual * [loss.name == "logistic" for loss in data.losses]
     return inside * min(1.0, lam / max(largest_response(data.points, inside, deadline), 1e-300))
 
 
@@ -320,7 +320,7 @@ def _corrected(data: Data, dual: Array, inside: NDArray[np.bool_], t: int) -> Ar
     return np.clip(dual, -limit, limit)
 
 
-def largest_response(points: Points, dual: Array, deadline: float = np.inf) -> float:
+def largest_response(points: Inputs, dual: Array, deadline: float = np.inf) -> float:
     """Largest response of a neuron to a dual (N, T) by rows, as far as the search goes until the deadline."""
     if points.complement.shape[1] == 0:  # free functions have any values, and a dual at a right angle to them is 0
         return 0.0
@@ -328,11 +328,11 @@ def largest_response(points: Points, dual: Array, deadline: float = np.inf) -> f
     at_points = points.summed(dual / size)
     if at_points.shape[1] > len(at_points):
         at_points = np.asarray(np.linalg.qr(at_points.T, mode="r")).T
-    cloud = points.cloud
+    neuron_search = points.neuron_search
     try:
-        _, responses = cloud.search(at_points, exact=cloud.exact(at_points.shape[1]), deadline=deadline)
+        _, responses = neuron_search.search(at_points, exact=neuron_search.exact(at_points.shape[1]), deadline=deadline)
     except OutOfTime:
-        _, responses = cloud.search(at_points, exact=False)
+        _, responses = neuron_search.search(at_points, exact=False)
     return float(np.max(responses, initial=0.0)) * points.unit * size
 
 
@@ -380,7 +380,7 @@ def _step_length(slope: Callable[[float], float]) -> float:
 
 
 def _parabolic_step(
-    data: Data, lam: float, values: Array, tol: float, start: Start | None, options: Any, part: float = 1.0
+    data: Data, lam: float, values: Array, tol: float, start: WarmStart | None, options: Any, part: float = 1.0
 ) -> Fitted:  # fmt: skip
     """Minimise with the parabolas at these values (N, T) in place of the losses; `part` as in `_parabolas`."""
     curvature, targets = _parabolas(data, values, part, split=True)
@@ -388,7 +388,7 @@ def _parabolic_step(
     squares = reduction.squares
     if squares.affine:
         optimum, status = None, "tolerance reached"
-        network, at_points = reduction.network(squares.cloud.random(1)[:0], []), np.zeros(reduction.labels.shape)
+        network, at_points = reduction.network(squares.neuron_search.random(1)[:0], []), np.zeros(reduction.labels.shape)
     else:
         options = {**options, "advance": in_units(options.get("advance"), reduction.objective_unit)}
         optimum = generate(squares, tol, start=start, **options)

@@ -64,7 +64,7 @@ def search_all(
 
 
 @kernel()
-def climb(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
+def local_search(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
     """Climb from each of K neurons with these base points (-1: none), directions (K, D) and kinks, through (K, D - 1).
 
     All three are replaced by those of the neurons found, `values` (K,) is set to their responses.

@@ -49,7 +49,7 @@ _MISSED = 1e-6  # relative residual of the constraint above which neurons do not
 _ALIKE = 1e-13  # relative change of F that is rounding
 
 
-class Block(NamedTuple):
+class DesignBlock(NamedTuple):
     """Outputs of one pattern: columns B (n, K) and targets Z (n, r)."""
 
     B: Array
@@ -57,12 +57,12 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class DesignState:
     """Where Newton's method is: weights eta (K,) >= 0 and what follows from them.
 
     Attributes
     ----------
-    blocks : sequence of Block
+    blocks : sequence of DesignBlock
     lam : float
     eta : (K,) array
     factors : list of (n_g, n_g) arrays
@@ -73,7 +73,7 @@ class State:
         What was added to the diagonals of M_g.
     """
 
-    blocks: Sequence[Block]
+    blocks: Sequence[DesignBlock]
     lam: float
     eta: Array
     factors: list[Array]
@@ -138,13 +138,13 @@ def scaled_bound(gain: float, size: float, largest: float, lam: float) -> tuple[
 
 
 def solve_design(
-    blocks: Sequence[Block], lam: float, tol: float, eta: Array, deadline: float = math.inf
-) -> tuple[State, float]:  # fmt: skip
+    blocks: Sequence[DesignBlock], lam: float, tol: float, eta: Array, deadline: float = math.inf
+) -> tuple[DesignState, float]:  # fmt: skip
     """Minimise over the design weights.
 
     Parameters
     ----------
-    blocks : sequence of Block
+    blocks : sequence of DesignBlock
     lam : float
     tol : float
         Relative gap, over these neurons, at which to stop.
@@ -155,7 +155,7 @@ def solve_design(
 
     Returns
     -------
-    State
+    DesignState
         With the smallest F met.
     float
         Its relative gap over these neurons; above `tol` where rounding has stopped the iteration.
@@ -173,7 +173,7 @@ def solve_design(
     return state, _gap(state)
 
 
-def evaluate(blocks: Sequence[Block], lam: float, eta: Array) -> State | None:
+def evaluate(blocks: Sequence[DesignBlock], lam: float, eta: Array) -> DesignState | None:
     """The state at eta; None where M is singular."""
     used = np.flatnonzero(eta > 0)
     factors, duals, ridges = [], [], []
@@ -188,10 +188,10 @@ def evaluate(blocks: Sequence[Block], lam: float, eta: Array) -> State | None:
         factors.append(factor)
         duals.append(lapack.dpotrs(factor, Z, lower=1)[0])
         ridges.append(ridge)
-    return State(blocks, lam, eta, factors, duals, ridges)
+    return DesignState(blocks, lam, eta, factors, duals, ridges)
 
 
-def _gap(state: State) -> float:
+def _gap(state: DesignState) -> float:
     value = state.value
     bound, _ = state.lower_bound(float(np.max(state.norms, initial=0.0)))
     if value == math.inf:
@@ -199,7 +199,7 @@ def _gap(state: State) -> float:
     return (value - bound) / value if value > 0 else 0.0
 
 
-def _improved(state: State) -> State | None:
+def _improved(state: DesignState) -> DesignState | None:
     """One Newton step; None if F does not fall."""
     candidates = np.flatnonzero((state.eta > 0) | (state.norms > 1))
     H = _hessian(state, candidates)
@@ -210,7 +210,7 @@ def _improved(state: State) -> State | None:
         H[np.diag_indices(len(H))] += (proximal - added) * curvatures
         added = proximal
         right = norms**2 * (norms - 1) if bold else (norms**2 - 1) / 2
-        ahead = nonnegative_minimum(H, right + H @ eta, (eta > EPS * eta.max()) | (norms > 1))
+        ahead = solve_nnqp(H, right + H @ eta, (eta > EPS * eta.max()) | (norms > 1))
         if ahead is None:
             continue
         for halving in range(1 if bold else _HALVINGS):
@@ -222,14 +222,14 @@ def _improved(state: State) -> State | None:
     return None
 
 
-def _better(found: State, state: State) -> bool:
+def _better(found: DesignState, state: DesignState) -> bool:
     """Whether F has fallen. At the bottom it is flat up to rounding; what counts there is the gap."""
     if found.merit < state.merit * (1 - _ALIKE):
         return True
     return found.merit < state.merit * (1 + _ALIKE) and _gap(found) < _gap(state) / 2
 
 
-def _hessian(state: State, candidates: NDArray[np.intp]) -> Array:
+def _hessian(state: DesignState, candidates: NDArray[np.intp]) -> Array:
     H = np.zeros((len(candidates), len(candidates)))
     for block, A, factor in zip(state.blocks, state.A, state.factors, strict=True):
         half = lapack.dtrtrs(factor, block.B[:, candidates], lower=1)[0]
@@ -239,7 +239,7 @@ def _hessian(state: State, candidates: NDArray[np.intp]) -> Array:
     return H
 
 
-def nonnegative_minimum(H: Array, b: Array, chosen: NDArray[np.bool_]) -> Array | None:
+def solve_nnqp(H: Array, b: Array, chosen: NDArray[np.bool_]) -> Array | None:
     """Minimise v'Hv / 2 - b'v over v >= 0, starting from the guess `chosen` of where v > 0; H (m, m) positive definite.
 
     Block pivoting may go round in circles, for H however definite. Then an active-set method takes over (Lawson and Hanson

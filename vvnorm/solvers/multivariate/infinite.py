@@ -21,7 +21,7 @@ from vvnorm._internal.words import count
 from vvnorm.float64 import Origin, counted_from
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution
-from vvnorm.solvers.multivariate.affine_elimination import Convention, Points, Reduction
+from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
 from vvnorm.solvers.multivariate.solution import MultivariateSolution, interpolate_points
 from vvnorm.validation import Array, RepeatedInput, has_missing, levels
 from vvnorm.verifier.check import Certificate
@@ -128,7 +128,7 @@ def interpolate_infinite(X: Array, Y: Array, convention: Convention, tol: float,
     """
     if has_missing(Y):
         raise ValueError("Y has missing labels (NaN): infinitely many auxiliary outputs have none")
-    points = Points(X, convention)
+    points = Inputs(X, convention)
     basis = points.complement
     if basis.shape[1] == 0:
         raise ValueError(

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from vvnorm.network import row_norms
-from vvnorm.solvers.multivariate import exact_search as faces
-from vvnorm.solvers.multivariate import planar_search, planar_search_compensated
+from vvnorm.solvers.multivariate import exact_search, planar_search, planar_search_compensated
 from vvnorm.validation import Array
 
 _APART = 1e-6  # neurons with kinks through the same points whose unit vectors differ by less are one
@@ -69,7 +68,7 @@ class Neurons:
         )
 
 
-class Cloud:
+class NeuronSearch:
     """N points as vectors in R^D, and the search over the neurons on them.
 
     Parameters
@@ -82,16 +81,16 @@ class Cloud:
         Whether affine functions are free, so that w and -w are one neuron.
     rng : numpy.random.Generator
         For searches that are not exact.
-    climb : bool
+    local_search : bool
         Whether no search is exact in three and more dimensions, even where that is affordable.
     """
 
     def __init__(
-        self, P: Array, anchored: bool, symmetric: bool, rng: np.random.Generator, *, climb: bool = False
+        self, P: Array, anchored: bool, symmetric: bool, rng: np.random.Generator, *, local_search: bool = False
     ) -> None:  # fmt: skip
         self.P, self.anchored, self.symmetric, self._rng = np.ascontiguousarray(P), anchored, symmetric, rng
         N, self.dimension = P.shape
-        self._climbs = climb and self.dimension > 2
+        self._climbs = local_search and self.dimension > 2
         self._bases = np.sort(np.unique(P, axis=0, return_index=True)[1]) if anchored else np.array([-1])
         self._planar = P if self.dimension == 2 else np.column_stack([P[:, :1], np.zeros(N)])
         far = np.minimum(_JITTER * np.max(np.abs(P), initial=0.0), _JITTER_BETWEEN * self._nearest)
@@ -225,7 +224,7 @@ class Cloud:
         L = np.ascontiguousarray(dual)
         if self.dimension <= 2:
             return self._search_plane(L)
-        found = self.straightened(self._search_faces(L, deadline) if exact else self._climb(L, hints, bar))
+        found = self.straightened(self._search_faces(L, deadline) if exact else self._local_search(L, hints, bar))
         return found, row_norms(self.features(found).T @ L)
 
     def _search_plane(self, L: Array) -> tuple[Neurons, Array]:
@@ -260,10 +259,10 @@ class Cloud:
             if time.monotonic() > deadline:
                 raise OutOfTime
             slot = base if self.anchored else -1
-            faces.search_all(self._seen_from(base), L, self.symmetric, self.close, base, slot, values, w, through)
+            exact_search.search_all(self._seen_from(base), L, self.symmetric, self.close, base, slot, values, w, through)
         return self._found(values, w, through)
 
-    def _climb(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
+    def _local_search(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
         """Climb from random neurons, and from those of `hints` that respond most, until enough exceed the bar."""
         starts = [self.random(_CLIMBS)]
         if hints is not None:
@@ -273,7 +272,7 @@ class Cloud:
         for first in range(0, len(starts[0]), _BATCH):
             batch = Neurons.joined([part[first : first + _BATCH] for part in starts])
             values, anchor, w, through = np.empty(len(batch)), batch.anchor.copy(), batch.w.copy(), batch.through.copy()
-            faces.climb(self._moved, L, self.symmetric, anchor, values, w, through)
+            exact_search.local_search(self._moved, L, self.symmetric, anchor, values, w, through)
             found.append(Neurons(w, anchor, through)[values > 0])
             above += int(np.sum(values > bar))
             if above >= _ENOUGH:

@@ -23,8 +23,8 @@ from vvnorm.float64 import Origin, counted_from
 from vvnorm.losses import Loss, is_rounding, solvable
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import Solution
-from vvnorm.solvers.multivariate.affine_elimination import Convention, Points, Reduction
-from vvnorm.solvers.multivariate.column_generation import Advance, Optimum, Start, feasible_weights, generate, in_units
+from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
+from vvnorm.solvers.multivariate.column_generation import Advance, Optimum, WarmStart, feasible_weights, generate, in_units
 from vvnorm.solvers.multivariate.convex_losses import SMOOTH, Data, Fitted, best_affine, fit_losses, largest_response
 from vvnorm.validation import Array, RepeatedInput, as_tolerance, is_empty, levels
 from vvnorm.verifier.check import Certificate, convention_in_words, judge, label_units
@@ -157,7 +157,7 @@ class MultivariateSolution(Solution):
         tol = self.tol if tol is None else as_tolerance(tol)
         convention = Convention(self.skip, self.penalise_bias)
         room = max(self.lower_bound / (1 - tol) - self.value, 0.0) * _ROOM / (self.lam or 1.0)
-        network = sparse_network(self.network, Points(self.X, convention), self.vv_norm + room)
+        network = sparse_network(self.network, Inputs(self.X, convention), self.vv_norm + room)
         return replace(self, network=network)
 
     # --- values ---
@@ -257,7 +257,7 @@ def _size(record: Mapping[str, Any]) -> str:
 
 def searched_exactly(X: Array, outputs: int) -> bool:
     """Whether an exact search over all neurons is affordable for so many outputs at points X (N, d)."""
-    return Points(X, Convention()).cloud.exact(min(outputs, len(X)))
+    return Inputs(X, Convention()).neuron_search.exact(min(outputs, len(X)))
 
 
 # --- interpolation ----------------------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ def interpolate_points(
         dual = np.zeros(Y.shape)
         dual[known] = inside.dual
         return replace(inside, X=X, Y=Y, dual=dual)
-    points = Points(X, convention, seed)
+    points = Inputs(X, convention, seed)
     if points.flat:
         inside = interpolate_points(
             points.coordinates, Y, convention, tol, max_iter=max_iter, time_limit=time_limit, seed=seed, advance=advance
@@ -295,7 +295,7 @@ def interpolate_points(
     reduction = Reduction(points, weights, labels, 0.0)
     squares = reduction.squares
     if squares.affine:
-        network = reduction.network(squares.cloud.random(1)[:0], [])
+        network = reduction.network(squares.neuron_search.random(1)[:0], [])
         at_points, history, facts = np.zeros_like(labels), [], _facts(None)
     else:
         with one_blas_thread():
@@ -304,7 +304,7 @@ def interpolate_points(
                 "advance": in_units(advance, reduction.objective_unit),
             }
             # What the verifier adds for rounding shows where points are close to each other.
-            wanted = tol / 2 if squares.cloud.close else _target(tol, points)
+            wanted = tol / 2 if squares.neuron_search.close else _target(tol, points)
             optimum = generate(squares, wanted, max_iter=max_iter, **options)
             network = reduction.network(optimum.neurons, feasible_weights(squares, optimum))
         at_points, history, facts = reduction.dual(optimum.duals), optimum.history, _facts(optimum)
@@ -323,14 +323,14 @@ def interpolate_points(
     )  # fmt: skip
 
 
-def _target(tol: float, points: Points) -> float:
+def _target(tol: float, points: Inputs) -> float:
     """Gap to ask of the solver for the verifier to prove `tol`: its bound on neurons is looser, in each dimension."""
     return max(tol - _LOOSER * points.P.shape[1], tol / 2)
 
 
-def _judged(solution: MultivariateSolution, points: Points) -> MultivariateSolution:
+def _judged(solution: MultivariateSolution, points: Inputs) -> MultivariateSolution:
     """Take back a status that the certificate does not confirm; where points are close, or the gap is tiny, it may not."""
-    unsure = points.cloud.close or _target(solution.tol, points) == solution.tol / 2
+    unsure = points.neuron_search.close or _target(solution.tol, points) == solution.tol / 2
     if not (unsure and solution.provenance["status"].startswith(_REACHED)):
         return solution
     certificate = solution.certificate
@@ -341,7 +341,7 @@ def _judged(solution: MultivariateSolution, points: Points) -> MultivariateSolut
     return judged
 
 
-def _lifted(inside: MultivariateSolution, points: Points) -> MultivariateSolution:
+def _lifted(inside: MultivariateSolution, points: Inputs) -> MultivariateSolution:
     """A solution in coordinates of the points' affine hull, as one in the caller's."""
     subspace = Subspace(points.centre, points.axes)
     where = f"an affine subspace of {count(points.axes.shape[1], 'dimension')} up to rounding"
@@ -363,7 +363,7 @@ def _raised(f: ReLUNetwork, subspace: Subspace) -> ReLUNetwork:
     return ReLUNetwork(W, b, f.V, A, c)
 
 
-def _merged_labels(points: Points, Y: Array) -> tuple[Array, Array]:
+def _merged_labels(points: Inputs, Y: Array) -> tuple[Array, Array]:
     """Presence (1 or 0) and labels at distinct points.
 
     Raises
@@ -398,8 +398,8 @@ class FitProblem:
         Smooth ones.
     convention : Convention
     seed : int
-    climb : bool
-        See `Cloud`.
+    local_search : bool
+        See `NeuronSearch`.
 
     Raises
     ------
@@ -416,18 +416,18 @@ class FitProblem:
         convention: Convention,
         seed: int = 0,
         *,
-        climb: bool = False,
+        local_search: bool = False,
     ) -> None:
         for loss in losses:
             if loss.name not in SMOOTH:
                 raise ValueError(f"loss {loss.name!r} has a corner; with several inputs there are {', '.join(SMOOTH)}")
         self.losses, self.weights = losses, weights
         losses, shares = solvable(losses, Y, weights)
-        options = {"merge": all(loss.name != "huber" for loss in losses), "climb": climb}
-        points = Points(X, convention, seed, **options)
+        options = {"merge": all(loss.name != "huber" for loss in losses), "climb": local_search}
+        points = Inputs(X, convention, seed, **options)
         self._outside = points if points.flat else None
         if points.flat:
-            X, points = points.coordinates, Points(points.coordinates, convention, seed, **options)
+            X, points = points.coordinates, Inputs(points.coordinates, convention, seed, **options)
         self.X, self.Y, self.convention = X, Y, convention
         share = np.broadcast_to(np.ones((1, 1)) if shares is None else shares, Y.shape)
         share = np.where(np.isnan(Y), 0.0, share)
@@ -468,7 +468,7 @@ class FitProblem:
             return self._found
         with one_blas_thread():
             data = self.data
-            found = 0.0 if self._is_affine else largest_response(data.points, data.straight.dual, deadline)
+            found = 0.0 if self._is_affine else largest_response(data.points, data.affine_fit.dual, deadline)
         if time.monotonic() <= deadline:
             self._found = found
         return found
@@ -477,7 +477,7 @@ class FitProblem:
     def _is_affine(self) -> bool:
         """Whether the best affine fit misses the labels by their rounding only."""
         data = self.data
-        columns = zip(data.losses, data.weights.T, data.straight.values.T, data.Y.T, strict=True)
+        columns = zip(data.losses, data.weights.T, data.affine_fit.values.T, data.Y.T, strict=True)
         lost = [weights @ loss.value(u, y) for loss, weights, u, y in columns]
         with np.errstate(over="ignore"):
             return is_rounding(data.losses, self.Y / self._y_unit, data.weights, np.array(lost))
@@ -487,11 +487,11 @@ class FitProblem:
         lam: float,
         tol: float,
         *,
-        start: Start | None = None,
+        start: WarmStart | None = None,
         max_iter: int | None = None,
         time_limit: float | None = None,
         advance: Advance | None = None,
-    ) -> tuple[MultivariateSolution, Start | None]:
+    ) -> tuple[MultivariateSolution, WarmStart | None]:
         """Return the fit, and what to start a fit for a similar lam with."""
         began, deadline = time.perf_counter(), _deadline(time_limit)
         with one_blas_thread():

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.network import row_norms
-from vvnorm.solvers.multivariate.neuron_search import Cloud, Neurons
+from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 
@@ -50,9 +50,9 @@ class Slopes:
         slopes: Array = self.complement.T @ ((values[self.stop] - values[self.start]) / self.lengths[:, None])
         return slopes
 
-    def reduced_neurons(self, cloud: Cloud, rows: NDArray[np.intp], neurons: Neurons) -> Array:
+    def reduced_neurons(self, neuron_search: NeuronSearch, rows: NDArray[np.intp], neurons: Neurons) -> Array:
         """The same of neurons at the points `rows` of a cloud, (n, K)."""
-        rises = cloud.rises(neurons, rows[self.start], rows[self.stop])
+        rises = neuron_search.rises(neurons, rows[self.start], rows[self.stop])
         slopes: Array = self.complement.T @ (rises / self.lengths[:, None])
         return slopes
 

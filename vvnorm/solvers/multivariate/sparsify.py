@@ -13,9 +13,9 @@ import numpy as np
 from scipy.optimize import linprog
 
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.solvers.multivariate.affine_elimination import Points, Reduction
+from vvnorm.solvers.multivariate.affine_elimination import Inputs, Reduction
 from vvnorm.solvers.multivariate.group_lasso_ipm import least_change
-from vvnorm.solvers.multivariate.group_lasso_newton import Block, solve_design
+from vvnorm.solvers.multivariate.group_lasso_newton import DesignBlock, solve_design
 from vvnorm.validation import Array
 
 _SMALLEST: Final = 1e-9  # part of the largest weight below which a vertex has the weight 0
@@ -23,14 +23,14 @@ _ACCURATE: Final = 1e-8  # relative accuracy to which the problem over the neuro
 _SHARE: Final = 0.25  # of the neurons, are left out at first
 
 
-def sparse_network(network: ReLUNetwork, points: Points, most: float) -> ReLUNetwork:
+def sparse_network(network: ReLUNetwork, points: Inputs, most: float) -> ReLUNetwork:
     """Return a network with the same values at the points, few neurons, and a cost of at most `most`.
 
     Parameters
     ----------
     network : ReLUNetwork
         With ||w|| = 1 (or ||(w, b)|| = 1).
-    points : Points
+    points : Inputs
     most : float
         At least the network's cost.
     """
@@ -63,7 +63,7 @@ def _thinned(B: Array, Z: Array, V: Array, most: float) -> Array:
         order = kept[np.argsort(row_norms(best[kept]), kind="stable")]
         trial = np.sort(order[out:])
         eta = row_norms(best[trial])
-        found = _solved(Block(B[:, trial], target), np.maximum(eta, 1e-3 * eta.mean()))
+        found = _solved(DesignBlock(B[:, trial], target), np.maximum(eta, 1e-3 * eta.mean()))
         if found is not None and float(np.sum(row_norms(found))) <= most:
             best = np.zeros_like(V)
             best[trial] = found @ rotation.T
@@ -74,7 +74,7 @@ def _thinned(B: Array, Z: Array, V: Array, most: float) -> Array:
     return best
 
 
-def _solved(block: Block, eta: Array) -> Array | None:
+def _solved(block: DesignBlock, eta: Array) -> Array | None:
     """Output weights of least cost; None where the neurons do not span the targets."""
     try:
         state, _ = solve_design([block], 0.0, _ACCURATE, eta)

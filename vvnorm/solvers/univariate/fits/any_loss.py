@@ -11,10 +11,10 @@ from vvnorm._internal.units import unit
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, Loss, is_rounding
 from vvnorm.solvers.array_kernels import fixed, plain
 from vvnorm.solvers.univariate.fits import loss_passes, newton_banded
-from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, State
-from vvnorm.solvers.univariate.fits.knot_selection import DualSweep, KnotFunction, complete, next_knots
-from vvnorm.solvers.univariate.fits.newton_dense import improve, make_room, most_dense
-from vvnorm.solvers.univariate.fits.problem import Found, Problem
+from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, RoundState
+from vvnorm.solvers.univariate.fits.knot_selection import DualSweep, KnotFunction, next_knots, reconstruct
+from vvnorm.solvers.univariate.fits.newton_dense import make_room, max_dense_knots, newton_solve
+from vvnorm.solvers.univariate.fits.problem import KnotSolution, Problem
 from vvnorm.validation import Array, levels
 
 _STIFF = 1e100  # lam of the affine fit
@@ -30,7 +30,7 @@ class GeneralRounds(Rounds):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         self.losses = problem.losses
-        self._line: State | None = None
+        self._line: RoundState | None = None
         codes = np.array([loss.code for loss in self.losses])
         parameters = np.array([loss.parameter for loss in self.losses])
         low, high = np.nanmin(problem.Y, axis=0), np.nanmax(problem.Y, axis=0)
@@ -52,13 +52,13 @@ class GeneralRounds(Rounds):
         # Loss of a typical misfit: where the interior-point method starts.
         self.openness = np.where(codes == HINGE, 1.0, np.where(codes == HUBER, parameters * (spread + parameters), spread))
 
-    def _affine(self) -> State:
+    def _affine(self) -> RoundState:
         """Best affine function, or the one next to labels that are affine but for rounding; kept, unless it was stopped."""
         if self._line is not None:
             return self._line
         line = self._straight()
         if self._fits(line):
-            self._line = State(line, np.zeros_like(self.Y) if self.corners else None, 0.0, 0, 0, 0.0)
+            self._line = RoundState(line, np.zeros_like(self.Y) if self.corners else None, 0.0, 0, 0, 0.0)
             return self._line
         found = _Descent(self, _STIFF, _AFFINE_GAP, line, np.zeros(2)).run()
         if not self.stop[0]:
@@ -85,7 +85,7 @@ class GeneralRounds(Rounds):
         """See `Rounds`."""
         return self._line is not None
 
-    def run(self, lam: float, tol: float, start: Found | None, advance: Advance | None = None) -> State:
+    def run(self, lam: float, tol: float, start: KnotSolution | None, advance: Advance | None = None) -> RoundState:
         """See `Rounds`."""
         affine = self._affine()
         if not self.knows_critical:  # there was no time for more: what is found is judged at lam
@@ -138,10 +138,10 @@ class _Descent:
         self.z = np.zeros_like(f.jumps)
         self.damping, self.length, self.steps = 1e-3, 1.0, 0
         self.idle, self.smallest_gap, self.lowest, self.before = 0, math.inf, math.inf, math.inf
-        self.best: State | None = None
+        self.best: RoundState | None = None
         self._linearise(f)
 
-    def run(self, advance: Advance | None = None) -> State:
+    def run(self, advance: Advance | None = None) -> RoundState:
         for count in range(1, ROUNDS + 1):
             self._assess(count)
             if advance is not None:
@@ -182,7 +182,7 @@ class _Descent:
         if self.objective < self.lowest * (1 - 1e-7):
             self.lowest, self.idle = self.objective, 0
         if self.gap < self.smallest_gap or self.best is None:
-            self.best = State(f, proof.dual, self.relative, count, self.steps, proof.sweep.largest)
+            self.best = RoundState(f, proof.dual, self.relative, count, self.steps, proof.sweep.largest)
             self.smallest_gap, self.idle = self.gap, 0
 
     def _settled(self, Z: Array, share: float) -> tuple[NDArray[np.intp], Array]:
@@ -195,13 +195,13 @@ class _Descent:
         return settled.nonzero()[0], wanted[settled]
 
     def _prove(self, knots: NDArray[np.intp], z: Array, penalty: float) -> "_Proof":
-        """Bound the gap by the dual values, brought to Z = z (m, T) at the numbers `knots` of knots (see `balance`)."""
+        """Bound the gap by the dual values after `restore_moments` has set Z = z (m, T) at the knots numbered `knots`."""
         rounds, f, T, k = self.rounds, self.f, self.rounds.outputs, len(self.f.rows)
         dual = np.empty_like(self.dual)
         grid, work = np.empty(len(knots), np.int64), np.empty((12, len(knots)))
-        loss_passes.balance(rounds.x, f.rows[knots], z, self.dual, self.bend, dual, grid, work)
+        loss_passes.restore_moments(rounds.x, f.rows[knots], z, self.dual, self.bend, dual, grid, work)
         if len(knots) > 2:  # where Z cannot be z at all of them, Z is not 0 at the ends either, and proves nothing
-            loss_passes.balance(rounds.x, f.rows[[0, -1]], np.zeros((2, T)), dual, self.bend, dual, grid, work)
+            loss_passes.restore_moments(rounds.x, f.rows[[0, -1]], np.zeros((2, T)), dual, self.bend, dual, grid, work)
         at_knots, worst, sizes = np.empty((k, T)), np.empty(k - 1, dtype=np.int64), np.empty(k - 1)
         enough = 0.0 if self.lam == _STIFF else self.lam
         loss_passes.sweep(rounds.x, f.rows, dual, enough * enough, at_knots, worst, sizes, np.empty((2, T)))
@@ -246,7 +246,7 @@ class _Descent:
             self._line_search(target)
 
     def _solve_model(self, within: float, enough: float) -> KnotFunction:
-        """Minimise the quadratic model around f; `within` and `enough` as in `improve`."""
+        """Minimise the quadratic model around f; `within` and `enough` as in `newton_solve`."""
         rounds, f, mu = self.rounds, self.f, self.mu
         k, T = f.jumps.shape
         sums, (mean, fitted) = np.empty((3, T, k - 1)), np.empty((2, k - 1, T))
@@ -254,12 +254,14 @@ class _Descent:
         segments, offsets = (np.diff(rounds.x[f.rows]), sums[0], sums[1], sums[2]), np.arange(T + 1)
         self.z, jumps, values = np.empty((3, k, T))
         target = KnotFunction(f.rows, np.empty((2, T)), jumps, values, np.empty((k - 1, T)))
-        banded = k > most_dense(T) and newton_banded.are_even(segments[0])
+        banded = k > max_dense_knots(T) and newton_banded.are_even(segments[0])
         labels, limit = (mean, fitted), NEWTON
-        room = make_room(k, T, T, most_dense(T) if banded else k, rounds.stop)
+        room = make_room(k, T, T, max_dense_knots(T) if banded else k, rounds.stop)
         if banded:
             limits = (self.lam, within, enough, NEWTON)
-            self.steps += newton_banded.improve(segments, labels, offsets, *limits, mu, self.z, values, target.first, room)
+            self.steps += newton_banded.newton_solve(
+                segments, labels, offsets, *limits, mu, self.z, values, target.first, room
+            )
             limit = 0
         self.steps += _solve(
             segments,
@@ -327,12 +329,12 @@ class _Descent:
 def _solve(
     segments: Any, labels: Any, offsets: Any, limits: Any, by_values: bool, mu: Any, z: Any, function: Any, room: Any
 ) -> int:
-    """Set a function, as `fits.knot_selection.complete` does, to the model's solution; return the number of steps.
+    """Set a function, as `fits.knot_selection.reconstruct` does, to the model's solution; return the number of steps.
 
-    `limits` holds lam and what `improve` calls `within`, `enough` and `limit`, its other arguments are as there.
+    `limits` holds lam and what `newton_solve` calls `within`, `enough` and `limit`, its other arguments are as there.
     """
     lam, within, enough, limit = limits
     first, jumps, values, slopes = function
-    steps, _ = improve(segments, labels, offsets, lam, within, enough, limit, mu, z, values, first, room)
-    complete(segments[0], mu, z, by_values, first, jumps, values, slopes)
+    steps, _ = newton_solve(segments, labels, offsets, lam, within, enough, limit, mu, z, values, first, room)
+    reconstruct(segments[0], mu, z, by_values, first, jumps, values, slopes)
     return steps

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vvnorm.losses import Loss
-from vvnorm.solvers.univariate.fits.problem import Found, Problem
+from vvnorm.solvers.univariate.fits.problem import KnotSolution, Problem
 from vvnorm.validation import Array
 
 _FAR = math.log(2e10)  # margin at which one class has next to no logistic loss: there is no minimiser
@@ -20,7 +20,7 @@ _FAR = math.log(2e10)  # margin at which one class has next to no logistic loss:
 _Best = tuple[float, Array, bool]
 
 
-def fit_constant(problem: Problem) -> Found:
+def fit_constant(problem: Problem) -> KnotSolution:
     """Solve the regularised problem whose inputs are all the same."""
     x, T = float(problem.x[0]), problem.Y.shape[1]
     value, dual, attained = np.zeros(T), np.zeros(problem.Y.shape), True
@@ -32,7 +32,7 @@ def fit_constant(problem: Problem) -> Found:
         value[t], dual[counts, t], exists = best_constant(y[counts], w[counts], loss)
         attained &= exists
     corners = any(loss.name in ("hinge", "huber", "one_class") for loss in problem.losses)
-    return Found(
+    return KnotSolution(
         kinks=np.empty(0),
         jumps=np.empty((0, T)),
         slope=np.zeros(T),

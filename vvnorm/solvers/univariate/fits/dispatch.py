@@ -30,12 +30,12 @@ from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solvers.univariate.fits.any_loss import GeneralRounds
 from vvnorm.solvers.univariate.fits.constant_fit import fit_constant
 from vvnorm.solvers.univariate.fits.knot_generation import Advance
-from vvnorm.solvers.univariate.fits.problem import Found, Problem
+from vvnorm.solvers.univariate.fits.problem import KnotSolution, Problem
 from vvnorm.solvers.univariate.fits.squared_loss import SquaredRounds
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
 
-__all__ = ["Advance", "Found", "Problem", "critical_lam", "known_critical_lam", "solve", "with_constants"]
+__all__ = ["Advance", "KnotSolution", "Problem", "critical_lam", "known_critical_lam", "solve", "with_constants"]
 
 
 def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
@@ -78,10 +78,10 @@ def solve(
     lam: float,
     *,
     tol: float = GAP,
-    start: Found | None = None,
+    start: KnotSolution | None = None,
     deadline: Deadline | None = None,
     advance: Advance | None = None,
-) -> Found:
+) -> KnotSolution:
     """Solve the regularised problem.
 
     Parameters
@@ -101,7 +101,7 @@ def solve(
 
     Returns
     -------
-    Found : with a larger gap than `tol` if double precision, or the limit of rounds or of time, allowed no more.
+    KnotSolution : with a larger gap than `tol` if double precision, or the limit of rounds or of time, allowed no more.
     """
     began = time.perf_counter()
     if problem.is_single:
@@ -117,7 +117,7 @@ def solve(
     return with_constants(problem, found)
 
 
-def with_constants(problem: Problem, found: Found) -> Found:
+def with_constants(problem: Problem, found: KnotSolution) -> KnotSolution:
     """Put the constants of the outputs that have labels at one input only beside what was found for the others."""
     alone, solved = problem.single, problem.solved
     if not alone.any():
@@ -143,7 +143,7 @@ def with_constants(problem: Problem, found: Found) -> Found:
     )
 
 
-def _dual(problem: Problem, found: Found) -> Array:
+def _dual(problem: Problem, found: KnotSolution) -> Array:
     """Dual values (N, T) of a function whose losses have no corners, from its fitted values."""
     fitted = PiecewiseLinear(found.knots, found.values)(problem.x) if len(found.knots) > 1 else found.values
     return minus_slopes(problem.losses, fitted, problem.Y, problem.weights)

@@ -13,7 +13,7 @@ from vvnorm.losses import label_power
 from vvnorm.network import row_norms
 from vvnorm.solvers.array_kernels import fixed
 from vvnorm.solvers.univariate.fits.knot_selection import MOST_FIRST, KnotFunction, first_knots, where_it_bends
-from vvnorm.solvers.univariate.fits.problem import Found, Problem
+from vvnorm.solvers.univariate.fits.problem import KnotSolution, Problem
 from vvnorm.validation import Array
 
 ROUNDS = 200
@@ -32,7 +32,7 @@ Advance = Callable[[int, float, float], object]
 
 
 @dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
-class State:
+class RoundState:
     """Where a run ended.
 
     Attributes
@@ -133,11 +133,11 @@ class Rounds:
         """Whether `critical` has been found before."""
         raise NotImplementedError
 
-    def run(self, lam: float, tol: float, start: Found | None, advance: Advance | None = None) -> State:
+    def run(self, lam: float, tol: float, start: KnotSolution | None, advance: Advance | None = None) -> RoundState:
         """Generate knots until the relative gap is at most tol."""
         raise NotImplementedError
 
-    def first_knots(self, lam: float, start: Found | None) -> tuple[NDArray[np.int64], Array]:
+    def first_knots(self, lam: float, start: KnotSolution | None) -> tuple[NDArray[np.int64], Array]:
         """Rows of the first knots and their multipliers: those of the start, else evenly spaced."""
         if start is not None and len(start.kinks):
             rows = np.searchsorted(self.given_x, start.kinks)
@@ -156,13 +156,13 @@ class Rounds:
             raise ValueError("slopes leave the range of float64; rescale X or Y")
         return unit
 
-    def found(self, state: State, seconds: float, limited: bool) -> Found:
+    def found(self, state: RoundState, seconds: float, limited: bool) -> KnotSolution:
         """Give the function in the caller's units."""
         f, slope = state.function, self._slope_unit
         knots, (values, jumps) = np.empty(len(f.rows)), np.empty((2, *f.values.shape))
         inputs = (self.given_x, self.x, self.centre)
         count = where_it_bends(inputs, self.line, (slope, self.y_unit), f.rows, f.values, f.jumps, knots, values, jumps)
-        return Found(
+        return KnotSolution(
             kinks=knots[1 : count - 1],
             jumps=jumps[1 : count - 1],
             slope=(f.first[1] + self.line[1]) * slope,

@@ -95,7 +95,7 @@ class DualSweep:
     @staticmethod
     def of(f: KnotFunction, at_knots: Array, worst: NDArray[np.int64], sizes: Array) -> "DualSweep":
         """Take what sweeps return: Z at the knots, and in the segments the worst rows and ||Z||^2, `sizes` (k - 1,)."""
-        penalty, product, square, exceeds = tally(f.jumps, at_knots, worst, sizes)
+        penalty, product, square, exceeds = dual_totals(f.jumps, at_knots, worst, sizes)
         return DualSweep(at_knots, worst, math.sqrt(square), penalty, product, exceeds)
 
 
@@ -121,8 +121,8 @@ def trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
 
 
 @part()
-def complete(h: Any, mu: Any, z: Any, by_values: bool, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
-    """Set what is left of the function that `vvnorm.solvers.univariate.fits.newton_dense.improve` found.
+def reconstruct(h: Any, mu: Any, z: Any, by_values: bool, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
+    """Set what is left of the function that `vvnorm.solvers.univariate.fits.newton_dense.newton_solve` found.
 
     It follows from its jumps, as in networks; or from its values, which is more accurate where knots are close and slopes
     are steep.
@@ -258,7 +258,7 @@ def where_it_bends(
 
 
 @plain()
-def tally(jumps: Any, at_knots: Any, worst: Any, squares: Any) -> tuple[float, float, float, bool]:
+def dual_totals(jumps: Any, at_knots: Any, worst: Any, squares: Any) -> tuple[float, float, float, bool]:
     """Sum of ||d|| and of <d, Z> over the knots, the largest ||Z||^2, and whether there is a row to add.
 
     Of Z the arguments hold its values at the knots, the worst row in each segment, or -1, and ||Z||^2 there.

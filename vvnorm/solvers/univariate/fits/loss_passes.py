@@ -222,7 +222,7 @@ def segment_sums(data: Any, floor: float, f: Any, pull: Any, bend: Any, sums: An
 
 
 @plain()
-def balance(x: Any, rows: Any, z: Any, dual: Any, bend: Any, out: Any, grid: Any, work: Any) -> None:
+def restore_moments(x: Any, rows: Any, z: Any, dual: Any, bend: Any, out: Any, grid: Any, work: Any) -> None:
     """Change dual values so that their double cumulative sum Z has given values at some rows, and vanishes at both ends.
 
     Dual values of a solution have these sums, but for rounding, which large curvatures blow up; and the change is small

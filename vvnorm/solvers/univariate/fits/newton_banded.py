@@ -59,7 +59,7 @@ def _state(
     return misfit, gap_of(misfit, within, lam, mu, z, norms)
 
 
-def improve(
+def newton_solve(
     segments: Any,
     labels: Any,
     offsets: NDArray[np.int64],
@@ -73,7 +73,7 @@ def improve(
     first: Array,
     room: Any,
 ) -> int:
-    """Do what `vvnorm.solvers.univariate.fits.newton_dense.improve` does; return the steps.
+    """Do what `vvnorm.solvers.univariate.fits.newton_dense.newton_solve` does; return the steps.
 
     All arguments are as there, but z and values have k rows, and of the room for matrices there may be less.
     """

@@ -33,7 +33,7 @@ WARM_UP = 8
 """Steps mu <- mu ||z|| / lam before the first of Newton's."""
 LOOSE = 1e6
 """Multipliers these begin with, in units of what the data's resistance to a jump is the inverse of."""
-_FREE, _BOLD, _BACK, _PLAIN = np.arange(4)  # kinds of points at which `improve` solves; no literals: see `ZERO`
+_FREE, _BOLD, _BACK, _PLAIN = np.arange(4)  # kinds of points at which `newton_solve` solves; no literals: see `ZERO`
 _RIDGE = 1e-12  # knots without data between them make the Hessian singular
 _CLOSE = 0.5  # a knot to one neighbour, of its distance to the other
 PIVOTS = 60
@@ -75,7 +75,7 @@ def substitute(M: Any, m: int, v: Any) -> None:
 
 
 @part()
-def nonnegative_minimum(
+def solve_nnqp(
     H: Any, b: Any, chosen: Any, v: Any, factor: Any, x: Any, place: Any, turn: Any, stop: Any
 ) -> None:  # fmt: skip
     """Set v to the minimiser of v'Hv / 2 - b'v over v >= 0, starting from the guess `chosen` of where v > 0.
@@ -216,7 +216,7 @@ def _replace_neighbours(h: Any, mu: Any, used: Any, chosen: Any) -> None:
 
 
 @part()
-def improve(
+def newton_solve(
     segments: Any,
     labels: Any,
     offsets: Any,
@@ -248,7 +248,7 @@ def improve(
     enough : float
         Duality gap at which to stop.
     limit : int
-        Largest number of steps; 0 for more knots than `most_dense`.
+        Largest number of steps; 0 for more knots than `max_dense_knots`.
     mu : (k,) array
         Start, and result: multipliers; zero at both ends.
     z, values : (k, T) arrays, or larger ones, first : (2, T) array
@@ -322,7 +322,7 @@ def improve(
             b[j] = size * size * (size / lam - 1.0) if bold else 0.5 * (size * size - lam * lam)
             for other in range(m):
                 b[j] += H[j, other] * mu[used[other]]
-        nonnegative_minimum(H, b[:m], chosen, v, factor, x, place, turn, stop)
+        solve_nnqp(H, b[:m], chosen, v, factor, x, place, turn, stop)
         for j in range(m):
             trial[used[j]] = v[j]
         if stop[0] != 0:
@@ -330,13 +330,13 @@ def improve(
             kind = _BACK
 
 
-def most_dense(outputs: int) -> int:
-    """Most knots that `improve` takes steps for; beyond, `fits.newton_banded` is faster, and needs less room."""
+def max_dense_knots(outputs: int) -> int:
+    """Most knots that `newton_solve` takes steps for; beyond, `fits.newton_banded` is faster, and needs less room."""
     return 300 + 150 * outputs
 
 
 def make_room(k: int, outputs: int, groups: int, dense: int, stop: Any = None) -> tuple[Any, ...]:
-    """Return arrays for `improve` to work in: k knots, outputs in groups that share their weights.
+    """Return arrays for `newton_solve` to work in: k knots, outputs in groups that share their weights.
 
     Steps are taken for up to `dense` knots. `stop`, (1,) of int64, is the array that ends them (`deadline`).
     """

@@ -79,7 +79,7 @@ class Problem:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class KnotSolution:
     """A piecewise linear function, by its kinks.
 
     Attributes

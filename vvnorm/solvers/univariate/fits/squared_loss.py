@@ -12,10 +12,17 @@ from vvnorm._internal.units import unit
 from vvnorm.losses import is_rounding
 from vvnorm.solvers.array_kernels import ZERO, fixed, part, plain
 from vvnorm.solvers.univariate.fits import block_summaries, newton_banded
-from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, State
-from vvnorm.solvers.univariate.fits.knot_selection import MOST_FIRST, KnotFunction, complete, first_knots, next_knots, tally
-from vvnorm.solvers.univariate.fits.newton_dense import improve, make_room, most_dense
-from vvnorm.solvers.univariate.fits.problem import Found, Problem
+from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, RoundState
+from vvnorm.solvers.univariate.fits.knot_selection import (
+    MOST_FIRST,
+    KnotFunction,
+    dual_totals,
+    first_knots,
+    next_knots,
+    reconstruct,
+)
+from vvnorm.solvers.univariate.fits.newton_dense import make_room, max_dense_knots, newton_solve
+from vvnorm.solvers.univariate.fits.problem import KnotSolution, Problem
 from vvnorm.tolerances import LABEL_ROUNDING
 from vvnorm.validation import Array, levels
 
@@ -81,7 +88,7 @@ class _Progress(NamedTuple):
     rounds: int
     steps: int
     enough: float  # gap to reach with the knots of the next round
-    by_values: bool  # see `vvnorm.solvers.univariate.fits.knot_selection.complete`
+    by_values: bool  # see `vvnorm.solvers.univariate.fits.knot_selection.reconstruct`
     finished: bool  # if not: no rounds are left, or no room for the next one, or its knots are many and need multipliers
     moved: int  # Newton steps by which these were found, -1 if they are not
 
@@ -96,7 +103,7 @@ class SquaredRounds(Rounds):
         super().__init__(problem)
         weights = fixed(np.empty(0) if self.weights is None else self.weights[:, 0])
         self.losses = problem.losses
-        self.offsets, self.few = np.array([0, self.outputs]), most_dense(self.outputs)
+        self.offsets, self.few = np.array([0, self.outputs]), max_dense_knots(self.outputs)
         self.room, self.line_fit = self._room_for(_KNOTS), _NONE
         level = levels(problem.Y)
         self._compress(fixed(problem.Y), level, weights)
@@ -164,7 +171,7 @@ class SquaredRounds(Rounds):
         """See `Rounds`."""
         return self.line_fit.knots > 0
 
-    def run(self, lam: float, tol: float, start: Found | None, advance: Advance | None = None) -> State:
+    def run(self, lam: float, tol: float, start: KnotSolution | None, advance: Advance | None = None) -> RoundState:
         """See `Rounds`; the function is overwritten by the next run."""
         if self.critical == 0:
             return self._state(self._find_line())
@@ -172,13 +179,13 @@ class SquaredRounds(Rounds):
         limits = (lam, (lam * (1 + 0.1 * tol)) ** 2, self.scatter, tol)
         return self._state(self._search(self._take_over(lam, start), limits, ROUNDS, advance))
 
-    def _state(self, best: _Best) -> State:
+    def _state(self, best: _Best) -> RoundState:
         side, k, room = best.side, best.knots, self.room
         jumps, values, slopes = room.curves[side]
         function = KnotFunction(room.rows[side, :k], room.first[side], jumps[:k], values[:k], slopes[: k - 1])
-        return State(function, None, best.gap, best.rounds, best.steps, best.largest)
+        return RoundState(function, None, best.gap, best.rounds, best.steps, best.largest)
 
-    def _take_over(self, lam: float, start: Found | None) -> int:
+    def _take_over(self, lam: float, start: KnotSolution | None) -> int:
         """Place the knots of a start among those of the next round, and return their number; 0 if there are none."""
         if start is None or not len(start.kinks):
             return 0
@@ -226,7 +233,7 @@ class SquaredRounds(Rounds):
         mean, fitted, z, _ = room.tables
         mu, side = room.merged_mu[:k], 1 - progress.best.side
         state = (room.curves[side, 1, :k], room.first[side])
-        return newton_banded.improve(
+        return newton_banded.newton_solve(
             segments,
             (mean, fitted),
             self.offsets,
@@ -379,13 +386,15 @@ def _solve_and_sweep(
     first, jumps, values, slopes = room.first[side], room.curves[side, 0], room.curves[side, 1], room.curves[side, 2]
     mean, fitted, z, at_knots = room.tables[0], room.tables[1], room.tables[2], room.tables[3]
     segments = (room.vectors[0, : k - 1], room.vectors[1:2], room.vectors[2:3], room.vectors[3:4])
-    steps, _ = improve(segments, (mean, fitted), offsets, lam, within, enough, limit, mu, z, values, first, room.solver)
-    complete(segments[0], mu, z, by_values, first, jumps, values, slopes)
+    steps, _ = newton_solve(
+        segments, (mean, fitted), offsets, lam, within, enough, limit, mu, z, values, first, room.solver
+    )
+    reconstruct(segments[0], mu, z, by_values, first, jumps, values, slopes)
     while True:
         misfit = block_summaries.sweep(
             data, blocks_of_rows, rows, values, slopes, minor, slack, at_knots, worst, squares, scratch[1], scratch[2]
         )
-        penalty, product, square, exceeds = tally(jumps, at_knots, worst, squares)
+        penalty, product, square, exceeds = dual_totals(jumps, at_knots, worst, squares)
         largest = math.sqrt(square)
         theta = min(1.0, lam / largest) if largest > 0.0 else 1.0
         short = 1.0 - theta
