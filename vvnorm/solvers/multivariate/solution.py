@@ -423,7 +423,7 @@ class FitProblem:
                 raise ValueError(f"loss {loss.name!r} has a corner; with several inputs there are {', '.join(SMOOTH)}")
         self.losses, self.weights = losses, weights
         losses, shares = solvable(losses, Y, weights)
-        options = {"merge": all(loss.name != "huber" for loss in losses), "climb": local_search}
+        options = {"merge": all(loss.name != "huber" for loss in losses), "local_search": local_search}
         points = Inputs(X, convention, seed, **options)
         self._outside = points if points.flat else None
         if points.flat:
