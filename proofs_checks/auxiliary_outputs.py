@@ -1,8 +1,9 @@
-"""What the claims about auxiliary outputs in the plane share: data sets, certified networks in pairs, measures, ratios.
+"""Shared by the claims about auxiliary outputs in the plane: data sets, pairs of certified networks, measures, ratios.
 
-An instance is an experiment: `X` (sample, n, 2), labels `Y` (sample, n, 1 + m), the first that of interest, and two
-numbers of `outputs`, which are leading columns of Y: the networks that are compared. Where the claim is about test points,
-there are `X_test` (sample, n', 2), and the `truth` (sample, n') if there is one.
+An instance is an experiment with several data sets (`sample` of them): points `X` (sample, n, 2) and labels `Y`
+(sample, n, 1 + m), the first of which is the one of interest. `outputs` holds two numbers T: the networks for the first T
+columns of Y are compared. Claims about test points have `X_test` (sample, n', 2) and, if there is one, the `truth`
+(sample, n').
 """
 
 import math
@@ -22,12 +23,12 @@ from vvnorm.validation import Array
 POINTS, TEST_POINTS = 25, 256
 
 Measure = Callable[[ReLUNetwork, Instance, int], float]
-"""Of the first output, for the data set of that index."""
+"""Measures the first output of a network on the data set with the given index."""
 
 _SOLVED = 1e-7  # relative gap that the solver is asked for
-_MIDDLE = 0.5  # half its side; smaller for one neuron, that points lie on either side
-_ON_LINE = 1e-12  # of the largest distance from a line, that points on it may seem to have
-_RANDOM = 0.75  # part of the variance of independent labels that differences of neighbours have at least
+_MIDDLE = 0.5  # half the side of the middle square; smaller for one neuron, so that points lie on both sides of its kink
+_ON_LINE = 1e-12  # relative to the largest distance from a line: points closer than this lie on it
+_RANDOM = 0.75  # labels are random if neighbours differ by at least this share of what independent labels would
 
 # --- instances --------------------------------------------------------------------------------------------------------
 
@@ -38,9 +39,9 @@ def points(rng: np.random.Generator, sample: int, n: int = POINTS) -> Array:
 
 
 def sparse_networks(rng: np.random.Generator, *inputs: Array, neurons: int = 4) -> list[Array]:
-    """Values at inputs (sample, n, 2) of ReLU networks of few neurons whose kinks cross the middle of the square.
+    """Evaluate random ReLU networks of few neurons, whose kinks cross the middle of the square, at inputs (sample, n, 2).
 
-    They are (sample, n), with mean 0 and standard deviation 1 over the first inputs.
+    Values have shape (sample, n), and mean 0 and standard deviation 1 over the first inputs.
     """
     sample = len(inputs[0])
     angles, signs = rng.uniform(0, 2 * np.pi, (sample, neurons, 1)), rng.choice([-1.0, 1.0], (sample, neurons, 1))
@@ -60,7 +61,7 @@ def with_gaussian(rng: np.random.Generator, y: Array, m: int, sigma: float) -> A
 
 
 def is_random(X: Array, Y: Array) -> bool:
-    """Whether labels Y (sample, n, T) vary between nearest points as much as between any, on average over data sets."""
+    """Whether labels Y (sample, n, T) of nearest points differ as much as those of any two, on average over data sets."""
     distances = np.linalg.norm(X[:, :, None] - X[:, None], axis=3) + np.where(np.eye(X.shape[1]) > 0, np.inf, 0.0)
     nearest = np.take_along_axis(Y, distances.argmin(axis=2)[..., None], axis=1)
     return bool(np.mean((Y - nearest) ** 2) >= _RANDOM * 2 * np.mean(np.var(Y, axis=1)))
@@ -71,18 +72,18 @@ def is_random(X: Array, Y: Array) -> bool:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The geometric mean over data sets of a measure's ratio, second number of outputs to the first.
+    """An experiment: the geometric mean over data sets of a measure's ratio, second number of outputs to first.
 
     Attributes
     ----------
     claimed : (float, float)
-        Where the claim says that it lies.
+        Interval that the claim states for this mean.
     sample : int
-        Data sets of an experiment; nothing follows from fewer.
+        Number of data sets of an experiment; with fewer the interval is infinite.
     measure, measure_again : Measure
-        Two ways to compute the measure that share no code.
+        Two implementations of the measure that share no code.
     rounding : float
-        Relative difference that the two may make to the ratio.
+        Relative difference between the two ratios that counts as rounding.
     """
 
     claimed: tuple[float, float]
@@ -115,7 +116,7 @@ class Comparison:
         return found + self._measure_complaints(instance, result.certificate)
 
     def _measure_complaints(self, instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
-        """Compare the measure itself both ways on the first data set: a factor would cancel in ratios."""
+        """Compare both implementations of the measure on the first data set: in ratios a wrong factor would cancel."""
         network = unpack_all(f"outputs{instance['outputs'][0]}", arrays)[0]
         one, other = (measure(network, instance, 0) for measure in (self.measure, self.measure_again))
         return [] if abs(one - other) <= self.rounding * other else [f"the measure is {one!r}; computed again, {other!r}"]
@@ -133,7 +134,7 @@ class Comparison:
         return change
 
     def _interval(self, logs: Array | None) -> tuple[float, float]:
-        """Interval of the geometric mean; nothing is known of it without networks."""
+        """Interval of the geometric mean; (0, inf) if a network is not certified."""
         if logs is None:
             return 0.0, np.inf
         lower, upper = mean_interval(logs, self.sample)
@@ -144,15 +145,15 @@ class Comparison:
 
 
 def mean_gradient(f: ReLUNetwork, instance: Instance, index: int) -> float:
-    """Mean of ||grad f_1|| over the points' hull, cell by cell."""
+    """Mean of ||grad f_1|| over the points' hull, computed cell by cell."""
     return measures.mean_gradient_norm(f, instance["X"][index], exact=True).mean
 
 
 def mean_gradient_along_lines(f: ReLUNetwork, instance: Instance, index: int) -> float:
-    """The same along horizontal lines through the hull, on each of which the gradient is constant between kinks.
+    """Compute the same along horizontal lines through the hull, on which the gradient is constant between kinks.
 
-    Between heights at which no two kinks cross, no kink leaves the hull and no edge of it ends, lengths of pieces are
-    linear in the height, so that the line in the middle of each such strip gives its integral exactly.
+    Cut the hull into horizontal strips inside which no two kinks cross, no kink leaves the hull and no edge ends. Within a
+    strip the lengths of the pieces are linear in the height, so the line in its middle gives the integral exactly.
     """
     edges = _edges(instance["X"][index])
     breaks = _breaks(f, edges)
@@ -164,7 +165,7 @@ def mean_gradient_along_lines(f: ReLUNetwork, instance: Instance, index: int) ->
     at = np.clip(at, left[:, None], right[:, None])
     order = np.argsort(at, axis=1)
     ends = np.column_stack([left, np.take_along_axis(at, order, axis=1), right])
-    # At the left end of a line a neuron is on if it is so all along, or until its kink.
+    # A neuron is active at the left end of a line if it is active on the whole line, or up to its kink.
     middle = (left + right)[:, None] / 2 * f.W[:, 0] + np.outer(height, f.W[:, 1]) + f.b
     crossed = (at > left[:, None]) & (at < right[:, None])
     on = np.where(crossed, f.W[:, 0] < 0, middle > 0)
@@ -176,7 +177,7 @@ def mean_gradient_along_lines(f: ReLUNetwork, instance: Instance, index: int) ->
 
 
 def _edges(X: Array) -> tuple[Array, Array]:
-    """Lower and upper ends of the hull's edges, level ones left out: segments that no two points lie on both sides of."""
+    """Lower and upper ends of the hull's edges that are not horizontal: segments with all points on one side."""
     i, j = np.nonzero(X[:, None, 1] < X[None, :, 1])
     step, away = X[j] - X[i], X[None] - X[i][:, None]
     side = step[:, :1] * away[..., 1] - step[:, 1:] * away[..., 0]
@@ -186,7 +187,7 @@ def _edges(X: Array) -> tuple[Array, Array]:
 
 
 def _breaks(f: ReLUNetwork, edges: tuple[Array, Array]) -> Array:
-    """Heights in the hull, in order, at which two kinks cross, a kink crosses the line of an edge, or an edge ends."""
+    """Sorted heights in the hull at which two kinks cross, a kink crosses the line of an edge, or an edge ends."""
     low, high = edges
     across = np.column_stack([high[:, 1] - low[:, 1], low[:, 0] - high[:, 0]])
     W, b = np.concatenate([f.W, across]), np.concatenate([f.b, -np.sum(across * low, axis=1)])
@@ -200,7 +201,7 @@ def _breaks(f: ReLUNetwork, edges: tuple[Array, Array]) -> Array:
 
 
 def _chords(edges: tuple[Array, Array], height: Array) -> tuple[Array, Array]:
-    """Ends of the part of each horizontal line in the hull: its outermost crossings with edges."""
+    """Ends of each horizontal line's part inside the hull: its outermost crossings with edges."""
     low, high = edges
     share = (height[:, None] - low[:, 1]) / (high[:, 1] - low[:, 1])
     crossing = low[:, 0] + share * (high[:, 0] - low[:, 0])

@@ -32,7 +32,7 @@ _ROUNDING = 1e-12  # the network's weights are rounded: it interpolates labels a
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Complete labels, with skip connection: generic ones mostly, now and then aligned runs or points on a line."""
+    """Draw complete labels, with a skip connection: mostly generic ones, sometimes aligned runs or points on a line."""
     kind = rng.random()
     if kind < 0.7:
         data = generic_data(rng, outputs=int(rng.integers(1, 6)))
@@ -44,7 +44,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_missing_labels(rng: np.random.Generator) -> Instance:
-    """Two or more outputs; one of them lacks a third of its inner labels, where the others bend."""
+    """Draw two or more outputs; one of them lacks a third of its inner labels, where the others have kinks."""
     instance = dict(draw_generic(rng))
     Y = instance["Y"].copy()
     inner = rng.permutation(np.arange(1, len(Y) - 1))
@@ -53,7 +53,7 @@ def draw_missing_labels(rng: np.random.Generator) -> Instance:
 
 
 def draw_without_skip(rng: np.random.Generator) -> Instance:
-    """A trend steeper than all curvature together, so that no kinks that are there anyway can provide it."""
+    """Draw labels with a trend steeper than their total curvature, so that the kinks they need anyway cannot provide it."""
     instance = dict(draw_generic(rng))
     x, Y = instance["x"], instance["Y"]
     steep = 3 * total_curvature(x, Y) + np.abs(np.diff(Y, axis=0) / np.diff(x)[:, None]).max()
@@ -61,14 +61,14 @@ def draw_without_skip(rng: np.random.Generator) -> Instance:
 
 
 def draw_generic(rng: np.random.Generator) -> Instance:
-    """Complete generic labels of two or more outputs, with skip connection, at moderate scales."""
+    """Draw complete generic labels of two or more outputs, with a skip connection, at moderate scales."""
     n = int(rng.integers(5, 15))
     x = np.cumsum(rng.uniform(0.2, 1, n))
     return {"x": x, "Y": rng.standard_normal((n, int(rng.integers(2, 5)))), "skip": True}
 
 
 def connecting_cost(x: Array, Y: Array) -> float:
-    """R(D), each output's curvatures taken over its own present labels."""
+    """Compute R(D), with the curvatures of each output taken over its own present labels."""
     if not np.isnan(Y).any():
         return total_curvature(x, Y)
     filled = np.column_stack([np.interp(x, x[~np.isnan(column)], column[~np.isnan(column)]) for column in Y.T])
@@ -90,10 +90,10 @@ def _interval(instance: Instance, lower: float, upper: float) -> tuple[float, fl
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify the network and the dual again; both must be what they claim, and give the recorded interval.
+    """Certify the network and the dual array again; they must give the recorded interval.
 
-    A bound follows from a dual array of norm at most 1 that is 0 at both ends. Others have to be brought there, or they
-    prove what is false.
+    A dual array proves a bound if its norm is at most 1 and it is 0 at both ends. The verifier must scale and shift other
+    arrays accordingly. Arrays that violate these conditions are tried as well, and must not prove too large a bound.
     """
     network = unpack("network", result.certificate)
     if not instance["skip"] and network.A.any():
@@ -102,17 +102,17 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     if not again.relative_residual <= TOLERANCE:
         return [f"the network does not interpolate: relative residual {again.relative_residual:.3g}"]
     if again.lower_bound == 0 and result.certificate["dual"].any():
-        return ["the dual array proves nothing, and is not 0"]
+        return ["the dual array is not 0, but proves no bound"]
     for false in _false_duals(instance, result.certificate["dual"]):
         bound = certify(network, instance["x"], instance["Y"], dual=false, skip=instance["skip"]).lower_bound
         if not bound <= again.vv_norm * (1 + TOLERANCE):
-            return [f"a dual array that is none proves {bound!r}, and the network costs {again.vv_norm!r}"]
+            return [f"an invalid dual array proves {bound!r}, but the network costs {again.vv_norm!r}"]
     lower, upper = _interval(instance, again.lower_bound, again.vv_norm)
     return interval_complaints(result, lower, upper, 1e-13)
 
 
 def _false_duals(instance: Instance, dual: Array) -> Iterator[Array]:
-    """Arrays that prove nothing as they are: three times too long, or with the last slope's direction at the end."""
+    """Arrays that are no valid dual arrays: three times too long, or with the last slope's direction at the end."""
     yield 3 * dual
     step = np.nan_to_num(instance["Y"][-1] - instance["Y"][-2])
     for sign in (-1.0, 1.0):

@@ -45,12 +45,12 @@ _MANY = 16
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Exact labels of sparse networks with 16 auxiliary outputs of equal standard deviation."""
+    """Draw exact labels of sparse networks, with 16 auxiliary outputs of the same standard deviation."""
     return _experiment(rng, 0.0)
 
 
 def draw_noisy(rng: np.random.Generator) -> Instance:
-    """The same with Gaussian noise as large as the labels added to them."""
+    """Draw the same, and add Gaussian noise as large as the labels."""
     return _experiment(rng, 1.0)
 
 

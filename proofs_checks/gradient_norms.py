@@ -31,7 +31,7 @@ _SURE = 1 - 1e-6  # confidence of the sampled interval: it misses in one of a mi
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """A rectangle of any size, turned by any angle, and up to 12 neurons with kinks parallel to its sides."""
+    """Draw a rectangle of any size, rotated by any angle, and up to 12 neurons with kinks parallel to its sides."""
     K = int(rng.integers(2, 13))
     sides, angle = 10.0 ** rng.uniform(-3, 3, 2), rng.uniform(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -40,7 +40,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_oblique(rng: np.random.Generator) -> Instance:
-    """The same with kinks in random directions."""
+    """Draw the same with kinks in random directions."""
     instance = draw(rng)
     K, angles = len(instance["network.b"]), rng.uniform(0.2, np.pi / 2 - 0.2, len(instance["network.b"]))
     oblique = np.column_stack([np.cos(angles), np.sin(angles)]) / instance["sides"]
@@ -48,14 +48,14 @@ def draw_oblique(rng: np.random.Generator) -> Instance:
 
 
 def _instance(W: Array, b: Array, turn: Array, sides: Array, rng: np.random.Generator) -> dict[str, Any]:
-    """Weights W (K, 2) and b (K,), in coordinates along the sides, of the rectangle [-sides, sides]; then all is turned."""
+    """Take weights W (K, 2), b (K,) in coordinates along the sides of the rectangle [-sides, sides]; rotate everything."""
     V, A = rng.standard_normal((1, len(b))), rng.standard_normal((1, 2)) / sides
     network = ReLUNetwork(W @ turn.T, b, V, A @ turn.T, np.zeros(1))
     return {**pack("network", network), "turn": turn, "sides": sides}
 
 
 def check(instance: Instance) -> Result:
-    """Measure, and sum over the cells."""
+    """Measure the gradient norms, and compare with sums over the cells."""
     f, corners = unpack("network", instance), _corners(instance)
     mean = mean_gradient_norm(f, corners, exact=True)
     largest = max_gradient_norm(f, corners)
@@ -79,7 +79,7 @@ def _corners(instance: Instance) -> Array:
 
 
 def _by_cells(instance: Instance) -> tuple[float, float]:
-    """Mean and largest of ||grad f||, cell by cell between kinks that are parallel to a side."""
+    """Mean and largest ||grad f||, computed cell by cell between the kinks that are parallel to a side."""
     f, turn, sides = unpack("network", instance), instance["turn"], instance["sides"]
     W, A = f.W @ turn * sides, f.A @ turn * sides  # of the square [-1, 1]^2
     cuts = []
@@ -107,7 +107,7 @@ def _interval(instance: Instance, arrays: Any) -> tuple[float, float]:
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Sum over the cells again, and sample again; the interval must be one of samples, neither a point nor everything."""
+    """Sum over the cells again, and sample again; the sampled interval must be neither a point nor useless."""
     arrays, again = result.certificate, _sampled(instance)
     if any(arrays[name].shape != (n,) for name, n in (("mean", 1), ("largest", 2), ("sampled", 2))):
         return ["the certificate lacks numbers"]

@@ -35,19 +35,19 @@ _SAME = 1e-9
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Log-ratios (studies, 12), normal with a mean and deviation of any size."""
+    """Draw log-ratios (studies, 12), normal with a mean and standard deviation of any size."""
     mean, deviation = rng.normal(), 10.0 ** rng.uniform(-2, 0.5)
     return {"logs": rng.normal(mean, deviation, (_STUDIES, _SAMPLE)), "mean": float(mean)}
 
 
 def draw_repeated(rng: np.random.Generator) -> Instance:
-    """The same with three different data sets, four times each."""
+    """Draw the same with only three different data sets, each repeated four times."""
     instance = draw(rng)
     return {**instance, "logs": np.repeat(instance["logs"][:, : _SAMPLE // _COPIES], _COPIES, axis=1)}
 
 
 def check(instance: Instance) -> Result:
-    """Find the interval of every study and count those that miss."""
+    """Compute the interval of every study, and count those that miss the mean."""
     found = [paired_ratio(np.exp(logs), np.ones(_SAMPLE), confidence=_LEVEL) for logs in instance["logs"]]
     certificate = {"ends": np.log([(ratio.low, ratio.high) for ratio in found])}
     return conclude(CLAIMED, *_interval(instance, certificate), certificate, statistical=True)
@@ -62,12 +62,12 @@ def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, flo
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Count the misses again; compute every interval again, study by study."""
+    """Count the misses again, and compute every interval again by the formula."""
     ends: Array = result.certificate["ends"]
     found = interval_complaints(result, *_interval(instance, result.certificate), _SAME)
     again = np.array([_ends(logs) for logs in instance["logs"].tolist()])
     if ends.shape != again.shape or not np.allclose(ends, again, rtol=_SAME, atol=_SAME):
-        found.append("an interval is not that of its study")
+        found.append("an interval does not follow from its study's data")
     return found
 
 

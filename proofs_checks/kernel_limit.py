@@ -46,13 +46,13 @@ _ORTHONORMAL = 1e-12
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """15 to 25 Gaussian points in the plane with a Gaussian label, and infinitely many auxiliary ones."""
+    """Draw 15 to 25 Gaussian points in the plane with a Gaussian label, and infinitely many auxiliary outputs."""
     n = int(rng.integers(15, 26))
     return {"X": rng.standard_normal((n, 2)), "Y": rng.standard_normal((n, 1)), "infinite": True}
 
 
 def draw_one(rng: np.random.Generator) -> Instance:
-    """The same with one Gaussian auxiliary output."""
+    """Draw the same with one Gaussian auxiliary output."""
     instance = draw(rng)
     Y = np.hstack([instance["Y"], rng.standard_normal(instance["Y"].shape)])
     return {**instance, "Y": Y, "infinite": False}
@@ -62,7 +62,7 @@ def draw_one(rng: np.random.Generator) -> Instance:
 
 
 def check(instance: Instance) -> Result:
-    """Solve, solve with the kernel, and compare."""
+    """Find the network and the kernel solution, and compare them."""
     X, Y = instance["X"], instance["Y"]
     if instance["infinite"]:
         limit = interpolate(X, Y, auxiliary="infinite", tol=_SOLVED)
@@ -79,7 +79,7 @@ def check(instance: Instance) -> Result:
 
 
 def _output(instance: Instance, arrays: Any) -> ReLUNetwork:
-    """The network for the label of interest: a combination of the design's outputs and an affine function."""
+    """Combine the design's outputs and an affine function into the network for the label of interest."""
     design = unpack_all("design", arrays)[0]
     if not instance["infinite"]:
         return ReLUNetwork(design.W, design.b, design.V[:1], design.A[:1], design.c[:1])
@@ -95,7 +95,7 @@ def _free(X: Array) -> Array:
 
 
 def _interval(instance: Instance, arrays: Any, kernel: ReLUNetwork) -> tuple[float, float]:
-    """Interval of the distance over the range of the labels; nothing is known of it unless the design is optimal."""
+    """Interval of the distance over the range of the labels; (0, inf) unless the design is certified."""
     if not optimal(unpack_all("design", arrays)[0], instance["X"], arrays["basis"], arrays["dual"]):
         return 0.0, np.inf
     found = function_distance(unpack_all("output", arrays)[0], kernel, instance["X"], n=1024)
@@ -104,13 +104,13 @@ def _interval(instance: Instance, arrays: Any, kernel: ReLUNetwork) -> tuple[flo
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify the design of an orthonormal basis again, and solve with the kernel again."""
+    """Certify the design again, check that its labels are an orthonormal basis, and compute the kernel solution again."""
     arrays, X, Y = result.certificate, instance["X"], instance["Y"]
     design, basis = unpack_all("design", arrays)[0], arrays["basis"]
     if instance["infinite"]:
         inside = np.hstack([basis, np.linalg.qr(_free(X))[0]])
         if inside.shape != (len(X), len(X)) or np.abs(inside.T @ inside - np.eye(len(X))).max() > _ORTHONORMAL * len(X):
-            return ["the labels are no orthonormal basis of what affine functions leave"]
+            return ["the labels are not an orthonormal basis of the complement of affine functions"]
         weights = row_norms(design.W) * row_norms(design.V.T)
     elif not np.array_equal(basis, Y):
         return ["the design has other labels"]
@@ -118,7 +118,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         weights = weights_of_others(design)
     combined, output = _output(instance, arrays)(X), unpack_all("output", arrays)[0](X)
     if not np.all(np.abs(combined[:, 0] - output[:, 0]) <= _ROUNDING * np.ptp(Y[:, 0])):
-        return ["the output is not the combination of the design's outputs"]
+        return ["the output is not the stated combination of the design's outputs"]
     lower, upper = _interval(instance, arrays, kernel_interpolant(design, X, Y[:, 0], weights))
     return interval_complaints(result, lower, upper, 2 * _ROUNDING)
 

@@ -48,19 +48,19 @@ SAMPLE = 24
 
 _POINTS = 20
 _LARGER = 300.0
-_COMPARABLE = 4.0  # times that the first label may be as large as the root mean square of the others
+_COMPARABLE = 4.0  # the first label may be at most this many times the root mean square of the others
 _SOLVED = 1e-7  # relative gap that the solver is asked for
-_ROUNDING = 1e-4  # of a share: two ways to the kernel solution
+_ROUNDING = 1e-4  # of a share: difference between two implementations of the kernel solution
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Gaussian points X (sample, n, 2) and labels Y (sample, n, 32); fewer tasks are the first ones."""
+    """Draw Gaussian points X (sample, n, 2) and labels Y (sample, n, 32); T tasks are the first T labels."""
     shape = (SAMPLE, _POINTS)
     return {"X": rng.standard_normal((*shape, 2)), "Y": rng.standard_normal((*shape, max(TASKS)))}
 
 
 def draw_dominant(rng: np.random.Generator) -> Instance:
-    """The same with a first task of much larger labels."""
+    """Draw the same with much larger labels of the first task."""
     instance = draw(rng)
     return {**instance, "Y": instance["Y"] * np.append(_LARGER, np.ones(max(TASKS) - 1))}
 
@@ -89,7 +89,7 @@ def check(instance: Instance) -> Result:
 def _distances(
     instance: Instance, arrays: Mapping[str, Any], solve: Callable[[ReLUNetwork, Array, Array], ReLUNetwork]
 ) -> Array:
-    """Distances (numbers of tasks, sample) to what `solve` finds; infinite where a network is not certified."""
+    """Distances (numbers of tasks, sample) to the kernel solutions of `solve`; infinite if a network is not certified."""
     everything = [
         (network, X, Y[:, :T], dual)
         for T in TASKS
@@ -106,7 +106,7 @@ def _distances(
 
 
 def _interval(distances: Array) -> tuple[float, float]:
-    """Interval of the mean of d(4 T) / (d(T) + d(4 T)), the largest over the steps."""
+    """Interval of the mean of d(4 T) / (d(T) + d(4 T)), the largest over the two steps."""
     if not np.all(np.isfinite(distances)):
         return -np.inf, np.inf
     before, after = distances[:-1], distances[1:]
@@ -116,7 +116,7 @@ def _interval(distances: Array) -> tuple[float, float]:
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify every network again, and solve with every kernel again."""
+    """Certify every network again, and compute every kernel solution again."""
     distances = _distances(
         instance, result.certificate, lambda f, X, y: kernel_interpolant(f, X, y, weights_of_others(f))
     )  # fmt: skip

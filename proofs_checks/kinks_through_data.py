@@ -43,17 +43,17 @@ _ROUNDING = 1e-12
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Gaussian points X (sample, n, 2) with 5, 10 or 20 Gaussian outputs Y (sample, n, T)."""
+    """Draw Gaussian points X (sample, n, 2) with 5, 10 or 20 Gaussian outputs Y (sample, n, T)."""
     return _gaussian(rng, _POINTS, int(rng.choice([LEAST_OUTPUTS, 10, 20])))
 
 
 def draw_one_output(rng: np.random.Generator) -> Instance:
-    """The same with one output."""
+    """Draw the same with one output."""
     return _gaussian(rng, _POINTS, 1)
 
 
 def draw_few_points(rng: np.random.Generator) -> Instance:
-    """Six points with ten outputs."""
+    """Draw six points with ten outputs."""
     return _gaussian(rng, _FEW, 10)
 
 
@@ -65,7 +65,7 @@ def _gaussian(rng: np.random.Generator, n: int, T: int) -> Instance:
 
 
 def check(instance: Instance) -> Result:
-    """Solve for every data set, and measure the part of the cost in neurons whose kinks pass through two points."""
+    """Solve for every data set, and measure the share of the cost in neurons whose kinks pass through two points."""
     found = [interpolate(X, Y, tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
     networks = [solution.network for solution in found]
     certificate = pack_all("network", networks) | {"dual": np.stack([solution.dual for solution in found])}
@@ -85,7 +85,7 @@ def _all_optimal(instance: Instance, arrays: Any) -> bool:
 
 
 def _through_two(f: ReLUNetwork, X: Array) -> Any:
-    """Which neurons have kinks through two of the points (K,)."""
+    """Which neurons have kinks through two points or more, shape (K,)."""
     distance = np.abs(f.W @ X.T + f.b[:, None]) / np.linalg.norm(f.W, axis=1)[:, None]
     return np.sum(distance <= _THROUGH * np.ptp(X, axis=0).max(), axis=1) >= 2
 
@@ -96,7 +96,7 @@ def _share(f: ReLUNetwork, two: Any) -> float:
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify every network again, and count and weigh its kinks one by one, with exact sums."""
+    """Certify every network again, and add up the costs of its kinks one by one, with exact sums."""
     if not _all_optimal(instance, result.certificate):
         return ["a network is not certified"]
     shares = []

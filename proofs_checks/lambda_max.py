@@ -34,7 +34,7 @@ _ANGLES = 720
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """One or two inputs at any scale, one to three outputs."""
+    """Draw one or two inputs at any scale, and one to three outputs."""
     n, d, T = int(rng.integers(6, 15)), int(rng.integers(1, 3)), int(rng.integers(1, 4))
     x_scale, y_scale = 10.0 ** rng.uniform(-4, 4, 2)
     X, Y = rng.standard_normal((n, d)), rng.standard_normal((n, T))
@@ -42,7 +42,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_without_skip(rng: np.random.Generator) -> Instance:
-    """The same with a trend, and without a skip connection."""
+    """Draw the same with a trend, and without a skip connection."""
     instance = draw(rng)
     X, Y = instance["X"], instance["Y"]
     return {**instance, "Y": Y + 2 * np.std(Y) * X[:, :1] / np.std(X), "skip": False}
@@ -52,7 +52,7 @@ def draw_without_skip(rng: np.random.Generator) -> Instance:
 
 
 def check(instance: Instance) -> Result:
-    """Ask for lambda_max, find the neuron that responds most, and compare."""
+    """Compute lambda_max, search for the neuron of largest response, and compare."""
     X, Y = instance["X"], instance["Y"]
     residuals = _residuals(X, Y)
     certificate = {
@@ -70,7 +70,7 @@ def _residuals(X: Array, Y: Array) -> Array:
 
 
 def _response(X: Array, residuals: Array, w: Array) -> tuple[float, float]:
-    """Largest response of neurons with input weight w, whose kinks lie at data points; and its b."""
+    """Largest response of neurons with input weight w and kinks at data points, and the b that attains it."""
     along = X @ w
     hidden = np.maximum(along[:, None] - along, 0.0)
     sizes = np.linalg.norm(hidden.T @ residuals, axis=1)
@@ -79,7 +79,7 @@ def _response(X: Array, residuals: Array, w: Array) -> tuple[float, float]:
 
 
 def _neuron(X: Array, residuals: Array) -> Array:
-    """The neuron (w, b) of largest response found: in the plane by angles, the best of them refined."""
+    """Search for the neuron (w, b) of largest response: in the plane over a grid of angles, the best of them refined."""
     if X.shape[1] == 1:
         return np.array([1.0, _response(X, residuals, np.ones(1))[1]])
 
@@ -107,7 +107,7 @@ def _interval(instance: Instance, arrays: Any) -> tuple[float, float]:
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Check the residuals' defining property, try all kinks for one input, and bound the response again."""
+    """Check that the residuals are those of least squares, try all kinks for one input, and bound the response again."""
     X, Y, arrays = instance["X"], instance["Y"], result.certificate
     residuals, found = arrays["residuals"], []
     if not abs(np.linalg.norm(arrays["neuron"][:-1]) - 1) <= _ROUNDING:

@@ -36,8 +36,8 @@ from vvnorm.validation import Array
 from vvnorm.verifier.line_fit import certify_fit
 
 CLAIMED = (0.0, np.inf)
-_LEAST_SHARE = 0.1  # of a task, where shares count as inside
-_COLLAPSED = 1e6  # one weight over any other, under uncertainty
+_LEAST_SHARE = 0.1  # weights are inside the simplex if each is at least this
+_COLLAPSED = 1e6  # under uncertainty weighting: one weight over any other
 _ROUNDING = 1e-12
 
 
@@ -45,7 +45,7 @@ _ROUNDING = 1e-12
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Two to four tasks of mixed losses at distinct inputs, and three random shares."""
+    """Draw two to four tasks of mixed losses at distinct inputs, and three random weight vectors."""
     n, T = int(rng.integers(8, 20)), int(rng.integers(2, 5))
     Y, losses = mixed_losses(n, T, rng)
     data = {"x": np.cumsum(rng.uniform(0.1, 1, n)), "Y": Y, "weights": np.ones((n, T)), "losses": losses}
@@ -58,7 +58,7 @@ def _shares(T: int, rng: np.random.Generator) -> Array:
 
 
 def draw_uncertainty(rng: np.random.Generator) -> Instance:
-    """Squared losses with every input twice, noise of one to three units, under the objective of uncertainty."""
+    """Draw squared losses with every input twice and noise of one to three units, under uncertainty weighting."""
     n, T = int(rng.integers(6, 15)), int(rng.integers(2, 5))
     x = np.repeat(np.cumsum(rng.uniform(0.3, 1, n)), 2)
     Y = (2 * np.sin(x)[:, None] + rng.standard_normal((2 * n, T))) * rng.uniform(1, 3, T)
@@ -70,7 +70,7 @@ def draw_uncertainty(rng: np.random.Generator) -> Instance:
 
 
 def check(instance: Instance) -> Result:
-    """Fit at shares inside and each task alone; under uncertainty fit with weights of the order of its own."""
+    """Fit at weights inside and each task alone; under uncertainty weighting, fit with weights near its optimal ones."""
     T = instance["Y"].shape[1]
     if instance["objective"] == "plain":
         found = [solve(problem) for problem in _problems(instance)]
@@ -96,7 +96,7 @@ def check(instance: Instance) -> Result:
 
 
 def _problems(instance: Instance) -> Iterator[dict[str, Any]]:
-    """Fits that are made: each task alone, since others without weight cost nothing; then all at the shares."""
+    """The problems to fit: each task alone, as the others have no weight; then all tasks at the weights inside."""
     for t, loss in enumerate(instance["losses"]):
         alone = {name: instance[name][:, t : t + 1] for name in ("Y", "weights")}
         yield {**instance, **alone, "losses": (loss,), "skip": True}
@@ -105,7 +105,7 @@ def _problems(instance: Instance) -> Iterator[dict[str, Any]]:
 
 
 def _bounds(instance: Instance, arrays: Mapping[str, NDArray[Any]]) -> Array:
-    """Bounds on v, from below and from above, at the vertices and then at the shares; shape (T + J, 2)."""
+    """Lower and upper bounds on v at the vertices, then at the weights inside; shape (T + J, 2)."""
     x, T = instance["x"], instance["Y"].shape[1]
     shape = (len(instance["shares"]), len(x), T)
     if any(arrays[name].shape != shape or arrays[f"end_{name}"].shape != shape[1:] for name in ("values", "duals")):
@@ -121,7 +121,7 @@ def _bounds(instance: Instance, arrays: Mapping[str, NDArray[Any]]) -> Array:
 
 
 def _plain_interval(T: int, bounds: Array) -> tuple[float, float]:
-    """Interval of the least over the shares of 1 - least v(e_t) / v(share)."""
+    """Interval of the least value of 1 - min_t v(e_t) / v(a) over the weights a inside."""
     ends, inside = bounds[:T], bounds[T:]
     with np.errstate(divide="ignore", invalid="ignore"):  # a bound of 0 proves nothing
         lower, upper = 1 - ends[:, 1].min() / inside[:, 0].min(), 1 - ends[:, 0].min() / inside[:, 1].min()
@@ -139,8 +139,8 @@ def _least_losses(instance: Instance) -> Array:
 def _uncertainty_interval(instance: Instance, noise: Array, arrays: Mapping[str, NDArray[Any]]) -> tuple[float, float]:
     """Interval of (least objective without collapse) - (least objective of collapsed weights).
 
-    Collapse to t means a_u <= a_t / 1e6 for the others. From below: log s_t is least for them, and L_u >= 0, L_t >= P_t,
-    VV >= 0; the least over a_t is where a_t = T / (2 P_t). From above: by the same a_t for the losses of the fit.
+    Collapse to task t means a_u <= a_t / 1e6 for all other tasks u. The lower bound uses the least possible log s_u,
+    L_u >= 0, L_t >= P_t and VV >= 0; its minimum over a_t is at a_t = T / (2 P_t). The upper bound uses the fit's losses.
     """
     losses, cost = arrays["losses"], instance["lam"] * float(arrays["vv_norm"][0])
     T = len(noise)
@@ -156,14 +156,14 @@ def _uncertainty_interval(instance: Instance, noise: Array, arrays: Mapping[str,
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify all fits again by the verifier alone; under uncertainty add losses and costs up again."""
+    """Certify all fits again by the verifier alone; under uncertainty weighting, add up losses and costs again."""
     arrays, T = result.certificate, instance["Y"].shape[1]
     if instance["objective"] == "uncertainty":
         return _uncertainty_complaints(instance, result)
     bounds = _bounds(instance, arrays)
     found = interval_complaints(result, *_plain_interval(T, bounds), _ROUNDING)
     if arrays["bounds"].shape != bounds.shape or not np.allclose(arrays["bounds"], bounds, rtol=_ROUNDING, atol=0):
-        found.append("the bounds are not those of values and duals")
+        found.append("the bounds do not follow from values and duals")
     duals = [arrays["end_duals"][:, t : t + 1] for t in range(T)] + list(arrays["duals"])
     for problem, dual in zip(_problems(instance), duals, strict=True):
         found += domain_complaints(problem, dual)
@@ -191,7 +191,7 @@ def _uncertainty_complaints(instance: Instance, result: Result) -> list[str]:
 
 
 def _examples() -> dict[str, Instance]:
-    """Real data with two outputs or more, standardised, at lam a twentieth of the least that makes all fits lines."""
+    """Real data with two outputs or more, standardised, at lam = lam_max / 20."""
     found: dict[str, Instance] = {}
     for name, data in real_instances(lambda T: T > 1).items():
         Y, rng = (data["Y"] - data["Y"].mean(axis=0)) / data["Y"].std(axis=0), np.random.default_rng(0)

@@ -48,25 +48,25 @@ CLAIMED = (0.0, 1.0)
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Tasks of mixed losses at one batch; half of the networks trained, half of the weights those of MGDA-UB."""
+    """Draw tasks of mixed losses at one batch; half of the networks are trained, half of the weights are MGDA-UB's."""
     instance = draw_tasks(rng, steps=30 * int(rng.integers(2)))
     share = rng.dirichlet(np.ones(len(instance["losses"])))
     return _at_one_batch(instance, share if rng.random() < 0.5 else np.empty(0))
 
 
 def _at_one_batch(instance: dict[str, Any], share: Array) -> dict[str, Any]:
-    """The instance with all samples for both gradients; no share stands for MGDA-UB's weights."""
+    """Use all samples for both gradients; an empty share stands for the weights of MGDA-UB."""
     samples = np.arange(len(instance["X"]))
     return {**instance, "shares": share, "includes_heads": False, "batch": samples, "batch_of_hidden": samples}
 
 
 def draw_with_heads(rng: np.random.Generator) -> Instance:
-    """A random network of small output weights, its heads' parameters counted as shared ones."""
+    """Draw a random network with small output weights, and count the heads' parameters as shared."""
     return {**draw(rng), "steps": 0, "head_scale": 1e-3, "includes_heads": True}
 
 
 def draw_two_batches(rng: np.random.Generator) -> Instance:
-    """Gradients in H of samples whose labels are fitted up to 1e-4, and of others in theta."""
+    """Take gradients in H at samples whose labels are fitted up to 1e-4, and gradients in theta at other samples."""
     tasks = _at_one_batch(draw_tasks(rng, steps=0, losses=["squared"] * int(rng.integers(2, 5))), np.empty(0))
     X, Y, half = tasks["X"], tasks["Y"].copy(), len(tasks["X"]) // 2
     Y[half:] = network_of(tasks, "mgda_ub")(X[half:]) + 1e-4 * Y[half:]
@@ -99,7 +99,7 @@ def check(instance: Instance) -> Result:
 
 
 def _batches(instance: Instance) -> list[tuple[Array, Array]]:
-    """Inputs and labels of the samples for the gradients in theta, and for those in H."""
+    """Inputs and labels of the samples for the gradients in theta, and of those for the gradients in H."""
     return [(instance["X"][rows], instance["Y"][rows]) for rows in (instance["batch"], instance["batch_of_hidden"])]
 
 
@@ -110,7 +110,7 @@ def _rows(gradients: Gradients, instance: Instance) -> Array:
 
 
 def _sizes(instance: Instance, network: ReLUNetwork, weights: Array) -> tuple[Array, Array]:
-    """Sizes of the terms of the weighted gradients in theta and in H."""
+    """Magnitudes of the terms that the weighted gradients in theta and in H are sums of."""
     (X, Y), (X_hidden, Y_hidden) = _batches(instance)
     here = gradient_sizes(network, X, Y, instance["losses"])
     there = gradient_sizes(network, X_hidden, Y_hidden, instance["losses"]).hidden
@@ -132,7 +132,7 @@ def _interval(instance: Instance, network: ReLUNetwork, arrays: Mapping[str, NDA
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Find the gradients again by automatic differentiation, and the blocks' norms from their inner products."""
+    """Compute the gradients again by automatic differentiation, and the blocks' norms from their inner products."""
     arrays, losses = result.certificate, instance["losses"]
     (network,), weights = unpack_all("network", arrays), arrays["weights"]
     (X, Y), (X_hidden, Y_hidden) = _batches(instance)

@@ -44,16 +44,16 @@ from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 1e-12)
-_STATIONARY = Fraction(1, 10**6)  # the root of what is claimed
-_ATTEMPTS = 10000  # one network in some dozens has all neurons active, and most of these a loss that rises
-_OPPOSED = 0.02  # least cosine between x and minus the gradient of a loss that rises, in instances made for it
+_STATIONARY = Fraction(1, 10**6)  # the square root of the claimed 1e-12
+_ATTEMPTS = 10000  # one network in some dozens has all neurons active, and for most of these some loss rises
+_OPPOSED = 0.02  # least cosine between x and minus the gradient of a loss that rises, in violating draws
 
 
 # --- instances --------------------------------------------------------------------------------------------------------
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Gradients of a network, random or trained, or random vectors: of any lengths, with and without 0 in their hull."""
+    """Draw gradients of a random or trained network, or random vectors of any lengths, with and without 0 in their hull."""
     if rng.random() < 0.4:
         return _with_rule(draw_tasks(rng, steps=40 * int(rng.integers(2))))
     T = int(rng.integers(2, 41))
@@ -67,7 +67,7 @@ def _with_rule(instance: dict[str, Any]) -> dict[str, Any]:
 
 
 def draw_equal(rng: np.random.Generator) -> Instance:
-    """Equal weights, and one task whose gradient is longer than the others' together and opposed to them."""
+    """Draw equal weights, and one task whose gradient is opposed to the others and longer than all of them together."""
     T, P = int(rng.integers(2, 10)), int(rng.integers(10, 40))
     gradients = rng.standard_normal((T, P)) + 2 * rng.standard_normal(P)
     gradients[0] = -3 * gradients[1:].sum(axis=0)
@@ -75,15 +75,15 @@ def draw_equal(rng: np.random.Generator) -> Instance:
 
 
 def draw_left_out(rng: np.random.Generator) -> Instance:
-    """The hull of all gradients but one, which is opposed to the others."""
+    """Draw gradients, and leave one that is opposed to the others out of the hull."""
     instance = draw_equal(rng)
     return {**instance, "rule": "least norm", "in_hull": np.arange(len(instance["in_hull"])) > 0}
 
 
 def draw_hidden(rng: np.random.Generator) -> Instance:
-    """Weights from gradients in H under which some loss rises, though the Jacobian of H has full row rank.
+    """Draw weights from gradients in H for which some loss rises, although the Jacobian of H has full row rank.
 
-    That is so where every neuron is active at all of a few samples that are affinely independent.
+    The rank is full if every neuron is active at all samples, and the samples are affinely independent.
     """
     for _ in range(_ATTEMPTS):
         drawn = draw_tasks(rng, steps=0, losses=["squared"] * int(rng.integers(2, 5)))
@@ -106,7 +106,7 @@ def draw_hidden(rng: np.random.Generator) -> Instance:
 
 
 def check(instance: Instance) -> Result:
-    """Find the point and how far every inequality fails, in double precision."""
+    """Compute the point of least norm, and by how much the inequalities fail, in double precision."""
     certificate: dict[str, NDArray[Any]] = {}
     if "gradients" in instance:
         vectors = hidden = instance["gradients"]
@@ -145,7 +145,7 @@ def _interval(arrays: Mapping[str, NDArray[Any]]) -> tuple[float, float]:
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Find the gradients again by automatic differentiation, and decide the alternative in exact arithmetic."""
+    """Compute the gradients again by automatic differentiation, and decide the alternative in exact arithmetic."""
     arrays = result.certificate
     vectors, weights = arrays["gradients"], arrays["weights"]
     found, hidden = _gradient_complaints(instance, arrays)
@@ -165,14 +165,14 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     found += interval_complaints(result, *_interval(arrays), 1e-3 * CLAIMED[1])
     stationary = square * square <= _STATIONARY**4 * min(squares) * max(squares)
     if result.verdict is Verdict.HOLDS and not (min(products) > 0 or stationary):
-        found.append("neither is the point 0 nor does every loss fall")
+        found.append("the point is not 0, and yet some loss does not fall")
     if result.verdict is Verdict.VIOLATED and not min(products) < 0:
         found.append("no loss rises")
     return found
 
 
 def _gradient_complaints(instance: Instance, arrays: Mapping[str, Any]) -> tuple[list[str], Array]:
-    """Complaints, and the gradients whose inner products the weights come from."""
+    """Return complaints, and the gradients from whose inner products the weights come."""
     vectors = arrays["gradients"]
     if "gradients" in instance:
         found = [] if np.array_equal(vectors, instance["gradients"]) else ["the gradients are not those of the instance"]

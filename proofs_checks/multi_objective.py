@@ -47,7 +47,7 @@ from vvnorm.validation import Array
 from vvnorm.verifier.line_fit import FitCertificate, certify_fit
 
 CLAIMED = (-GAP, GAP)
-_REACHED = 1e-4  # the point's losses are the bounds it was asked for up to this part: the accuracy of its solver
+_REACHED = 1e-4  # relative difference of the point's losses to the bounds e_t: the accuracy of the solver
 _ROUNDING = 1e-12
 
 
@@ -55,7 +55,7 @@ _ROUNDING = 1e-12
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Two to four tasks at distinct inputs, with bounds from 5 to 70 % of each line's loss."""
+    """Draw two to four tasks at distinct inputs, with bounds e_t of 5 to 70 % of the loss of the best line."""
     from vvnorm.solvers.reference import curvature_fit
 
     n, T = int(rng.integers(6, 25)), int(rng.integers(2, 5))
@@ -68,13 +68,13 @@ def draw(rng: np.random.Generator) -> Instance:
     else:
         Y, losses = mixed_losses(n, T, rng)
         instance = {"x": x, "Y": Y, "weights": weights, "losses": losses}
-        # Labels are about 1: so much VV norm is worth no kink.
+        # Labels are about 1, so at this lam no kink is worth its cost.
         line = curvature_fit(x, Y, 1e3 * n, loss=losses, weights=weights).network
     return instance | {"budgets": rng.uniform(0.05, 0.7, T) * losses_by_output(instance, line(instance["x"]))}
 
 
 def draw_truncated(rng: np.random.Generator) -> Instance:
-    """Two or three tasks, straight up to c / 20 but for one label that is 5 c or more away; bounds below c^2 / 2."""
+    """Draw two or three tasks on straight lines up to c / 20, with an outlier of 5 c or more each; bounds below c^2 / 2."""
     n, T = int(rng.integers(10, 20)), int(rng.integers(2, 4))
     x, c = np.cumsum(rng.uniform(0.3, 1, n)), float(rng.uniform(0.5, 2))
     Y = x[:, None] * rng.standard_normal(T) + 0.05 * c * rng.uniform(-1, 1, (n, T))
@@ -87,7 +87,7 @@ def draw_truncated(rng: np.random.Generator) -> Instance:
 
 
 def check(instance: Instance) -> Result:
-    """Find a Pareto point under the bounds, take their multipliers for weights, and certify it for the weighted sum."""
+    """Find a Pareto point under the bounds, take the multipliers as weights, and certify it for the weighted sum."""
     from vvnorm.solvers.reference import budgeted_fit
 
     x, Y, budgets, losses = instance["x"], instance["Y"], instance["budgets"], uncut_losses(instance)
@@ -100,12 +100,12 @@ def check(instance: Instance) -> Result:
 
 
 def _dent(instance: Instance, arrays: Mapping[str, Any]) -> dict[str, Array]:
-    """Lines through all labels but one of each task, the interpolant, and their mixture furthest below the point."""
+    """Find the lines through all labels but the outliers, the interpolant, and the mixture of both that is lowest."""
     x, Y = instance["x"], instance["Y"]
     far = np.abs(lines(instance)(x) - Y)
     straight = lines({**instance, "Y": np.where(far < far.max(axis=0), Y, np.nan)})(x)
     rivals = np.stack([straight, Y])
-    # Lines have no VV norm and the interpolant no loss, so one objective grows with the share of lines and one falls.
+    # Lines have VV norm 0 and the interpolant has loss 0: with the share of lines one objective grows and the other falls.
     least = _least_objectives(instance, arrays, _proof(instance, arrays))
     worst_loss, cost = np.max(_objectives(instance, straight)[:-1] / least[:-1]), _objectives(instance, Y)[-1] / least[-1]
     share = cost / (worst_loss + cost)
@@ -114,12 +114,12 @@ def _dent(instance: Instance, arrays: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def _objectives(instance: Instance, U: Array) -> Array:
-    """Loss of each task, and least VV norm, of networks with the values U (N, T); shape (T + 1,)."""
+    """Loss of each task and least VV norm of networks with the values U (N, T); shape (T + 1,)."""
     return np.append(losses_by_output(instance, U), total_curvature(instance["x"], U))
 
 
 def _proof(instance: Instance, arrays: Mapping[str, Any]) -> FitCertificate:
-    """What the dual proves of connect-the-dots of the point's values, for the weighted sum of uncut losses."""
+    """Certify connect-the-dots of the point's values for the weighted sum of the losses without cuts."""
     x, Y, U, weights = instance["x"], instance["Y"], arrays["values"], arrays["weights"]
     if U.shape != Y.shape or weights.shape != Y.shape[1:] or not np.all(weights >= 0):
         raise ValueError("values or weights do not fit the labels")
@@ -128,7 +128,7 @@ def _proof(instance: Instance, arrays: Mapping[str, Any]) -> FitCertificate:
 
 
 def _least_objectives(instance: Instance, arrays: Mapping[str, Any], proof: FitCertificate) -> Array:
-    """Bounds from below on the objectives of networks of least VV norm among those whose losses are at most the point's."""
+    """Lower bounds on the objectives of networks of least VV norm among those whose losses are at most the point's."""
     reached, weights = _objectives(instance, arrays["values"]), arrays["weights"]
     slack = proof.objective - proof.lower_bound
     return reached - slack / np.append(weights, 1.0)
@@ -137,9 +137,9 @@ def _least_objectives(instance: Instance, arrays: Mapping[str, Any], proof: FitC
 def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, float]:
     """Interval of the tested quantity.
 
-    For convex losses from above by the weights found, and from below since the point competes too. For others from below
-    for all weights at once: what a mixture of objective vectors is below the point's in every entry, it is below it in
-    every weighted sum, and one of the two mixed ones is as low.
+    For convex losses the upper end follows from the weights that were found; the lower end is 0, since the point itself
+    competes. Otherwise the lower end holds for all weights at once: a mixture of two objective vectors that is below the
+    point's in every entry is below it in every weighted sum, and one of the two is at least as low as the mixture.
     """
     proof = _proof(instance, arrays)
     if is_convex(instance):
@@ -156,7 +156,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     found += domain_complaints({**instance, "weights": instance["weights"] * arrays["weights"]}, arrays["dual"])
     reached = losses_by_output(instance, arrays["values"])
     if not np.all(np.abs(reached - budgets) <= _REACHED * budgets):
-        found.append("the point's losses are not the bounds asked for")
+        found.append("the point's losses are not equal to the bounds of the instance")
     if not is_convex(instance):
         found += _dent_complaints(instance, arrays)
     return found
@@ -165,19 +165,19 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 def _dent_complaints(instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
     found = []
     if not (np.all(arrays["shares"] >= 0) and abs(arrays["shares"].sum() - 1) <= _ROUNDING):
-        found.append("the shares are no mixture")
+        found.append("the shares are negative or do not sum to 1")
     table = np.stack([_objectives(instance, U) for U in (arrays["values"], *arrays["rivals"])])
     size = np.max(table, axis=0)
     if arrays["objectives"].shape != table.shape or not np.all(np.abs(arrays["objectives"] - table) <= _ROUNDING * size):
         found.append("the objectives do not match the values")
     cuts = np.array([cut_of(name) for name in instance["losses"]])
     if np.any(table[0, :-1] >= np.min(instance["weights"], axis=0) * cuts**2 / 2):
-        found.append("within the bounds labels may be cut off, so nothing shows that the point is a Pareto point")
+        found.append("the bounds allow labels to be cut off, so the point need not be a Pareto point")
     return found
 
 
 def _examples() -> dict[str, Instance]:
-    """Real data with two outputs or more, each bound half of the line's loss."""
+    """Real data with two outputs or more; each bound is half the loss of the best line."""
     found: dict[str, Instance] = {}
     for name, data in real_instances(lambda T: T > 1).items():
         instance = {**data, "weights": np.ones_like(data["Y"]), "losses": ("squared",) * data["Y"].shape[1]}

@@ -32,8 +32,8 @@ from vvnorm.validation import Array
 
 CLAIMED = (0.95, np.inf)
 PART = 1e-6
-"""An output uses a neuron if |v_kt| is more than this part of ||v_k||. Entries are spread evenly on that scale, so that
-by chance one of several is less in one neuron of 300000. Those that are 0 in exact arithmetic come out below 1e-8."""
+"""An output uses a neuron if |v_kt| exceeds this share of ||v_k||. Entries are spread evenly, so that by
+chance one of several is smaller in one neuron of 300000. Entries that are 0 in exact arithmetic come out below 1e-8."""
 
 _SOLVED = 1e-8  # relative gap that the solver is asked for: at 1e-6 entries are known to about 1e-5 only
 _ROUNDING = 1e3 * EPS
@@ -41,19 +41,19 @@ _AFFINE = 1e-6  # an output whose residual from the best affine function is belo
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Gaussian points in the plane or in space with two to eight Gaussian outputs, solved together."""
+    """Draw Gaussian points in the plane or in space with two to eight Gaussian outputs, solved together."""
     n, T, d = int(rng.integers(8, 25)), int(rng.integers(2, 9)), int(rng.choice([2, 2, 2, 3]))
     n = n if d == 2 else min(n, 12)
     return {"X": rng.standard_normal((n, d)), "Y": rng.standard_normal((n, T)), "together": True}
 
 
 def draw_alone(rng: np.random.Generator) -> Instance:
-    """The same, each output solved alone."""
+    """Draw the same, with each output solved alone."""
     return {**draw(rng), "together": False}
 
 
 def draw_affine(rng: np.random.Generator) -> Instance:
-    """The same with an affine function of the inputs as the first output."""
+    """Draw the same with an affine function of the inputs as the first output."""
     instance = dict(draw(rng))
     X, Y = instance["X"], np.array(instance["Y"])
     Y[:, 0] = X @ rng.standard_normal(X.shape[1]) + rng.standard_normal()
@@ -61,7 +61,7 @@ def draw_affine(rng: np.random.Generator) -> Instance:
 
 
 def draw_separate(rng: np.random.Generator) -> Instance:
-    """An irregular grid with one random output for each of its coordinates."""
+    """Draw an irregular grid, with one random output that depends on each coordinate."""
     sides = [np.cumsum(rng.uniform(0.5, 1, int(rng.integers(4, 6)))) for _ in range(2)]
     values = [rng.standard_normal(len(side)) for side in sides]
     X, Y = (np.stack(np.meshgrid(*of_both, indexing="ij"), axis=-1).reshape(-1, 2) for of_both in (sides, values))
@@ -88,7 +88,7 @@ def _generic(instance: Instance) -> bool:
 
 
 def check(instance: Instance) -> Result:
-    """Solve, then measure the part of the cost that lies in neurons which serve all outputs."""
+    """Solve, and measure the share of the cost in neurons that serve all outputs."""
     X, Y = instance["X"], instance["Y"]
     solutions = [interpolate(X, Y[:, part], tol=_SOLVED) for part in _solved_together(instance)]
     network = _stacked([solution.network for solution in solutions])
@@ -98,7 +98,7 @@ def check(instance: Instance) -> Result:
 
 
 def _solved_together(instance: Instance) -> list[slice]:
-    """Which outputs make one problem."""
+    """The groups of outputs that are solved together."""
     T = instance["Y"].shape[1]
     return [slice(0, T)] if instance["together"] else [slice(t, t + 1) for t in range(T)]
 
@@ -115,7 +115,7 @@ def _stacked(networks: list[ReLUNetwork]) -> ReLUNetwork:
 
 
 def _problems(instance: Instance, network: ReLUNetwork, dual: Array) -> Any:
-    """Yield network, labels and dual of each problem; a neuron belongs to the problems whose outputs it serves."""
+    """Yield network, labels and dual array of each problem; a neuron belongs to the problems whose outputs it serves."""
     for part in _solved_together(instance):
         used = np.any(network.V[part] != 0, axis=0)
         own = ReLUNetwork(network.W[used], network.b[used], network.V[part][:, used], network.A[part], network.c[part])
@@ -123,7 +123,7 @@ def _problems(instance: Instance, network: ReLUNetwork, dual: Array) -> Any:
 
 
 def _interval(instance: Instance, network: ReLUNetwork, dual: Array) -> tuple[float, float]:
-    """Interval of the shared part of the cost; nothing is known of it unless the cost is minimal."""
+    """Interval of the shared share of the cost; (0, 1) unless the cost is proved minimal."""
     if not all(optimal(f, instance["X"], Y, part) for f, Y, part in _problems(instance, network, dual)):
         return 0.0, 1.0
     v = np.linalg.norm(network.V, axis=0)

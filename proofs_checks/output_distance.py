@@ -48,20 +48,20 @@ _MANY = 64
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Noise with 64 auxiliary outputs of equal standard deviation."""
+    """Draw noise with 64 auxiliary outputs of the same standard deviation."""
     X = points(rng, SAMPLE)
     return _experiment(rng, X, rng.standard_normal(X.shape[:2]), _MANY, 1.0)
 
 
 def draw_sparse(rng: np.random.Generator) -> Instance:
-    """Labels of networks of one neuron, the same otherwise."""
+    """Draw labels of networks of one neuron; the rest is the same."""
     X = points(rng, SAMPLE)
     (y,) = sparse_networks(rng, X, neurons=1)
     return _experiment(rng, X, y, _MANY, 1.0)
 
 
 def draw_one_large(rng: np.random.Generator) -> Instance:
-    """Noise with one auxiliary output of 100 times its standard deviation."""
+    """Draw noise with one auxiliary output of 100 times its standard deviation."""
     X = points(rng, SAMPLE)
     return _experiment(rng, X, rng.standard_normal(X.shape[:2]), 1, 100.0)
 

@@ -34,11 +34,11 @@ CLAIMED = (-GAP, GAP)
 _MIXTURES = 3
 _SOLVED = 1e-7
 _ROUNDING = 1e-9
-_SAME = 1e-7  # two ways to losses and costs, relative
+_SAME = 1e-7  # relative difference between two computations of losses and costs
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Two or three tasks at distinct inputs; a budget of a tenth to half of what labels need; some positive weights."""
+    """Draw two or three tasks at distinct inputs, positive weights, a budget of 10 to 50 % of the interpolant's cost."""
     n, T = int(rng.integers(6, 16)), int(rng.integers(2, 4))
     x, weights = np.cumsum(rng.uniform(0.1, 1, n)), rng.uniform(0.5, 2, (n, T))
     Y, losses = mixed_losses(n, T, rng)
@@ -50,7 +50,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_dear(rng: np.random.Generator) -> Instance:
-    """The same, with squared losses, and points of the front for twice the budget."""
+    """Draw the same with squared losses, and take the front's points for twice the budget."""
     instance = draw(rng)
     Y = rng.standard_normal(instance["Y"].shape)
     budget = 0.2 * total_curvature(instance["x"], Y)
@@ -61,7 +61,7 @@ def draw_dear(rng: np.random.Generator) -> Instance:
 
 
 def check(instance: Instance) -> Result:
-    """Trace the front; prove a bound for each mixture by a fit at the price that the front found."""
+    """Trace the front, and prove a bound for each mixture by a fit at the lam that the front found."""
     x, Y, budget, spent = (instance[name] for name in ("x", "Y", "budget", "spent"))
     options: dict[str, Any] = {"loss": list(instance["losses"]), "weights": instance["weights"], "tol": _SOLVED}
     front, rivals = (pareto_front(x, Y, c, mixtures=instance["mixtures"], **options) for c in (spent * budget, budget))
@@ -98,7 +98,7 @@ def _judged(instance: Instance, arrays: Mapping[str, Any]) -> tuple[Array, Array
 
 
 def _interval(deviations: Array) -> tuple[float, float]:
-    """The interval of the mixture that deviates most."""
+    """Interval of the mixture with the largest deviation."""
     lower, upper = deviations[np.argmax(np.abs(deviations.sum(axis=1)))]
     return float(lower) - _ROUNDING, float(upper) + _ROUNDING
 
@@ -116,7 +116,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     expected = {"mixtures": instance["mixtures"], "losses": losses, "vv_norms": costs, "bounds": bounds}
     for name, values in expected.items():
         if arrays[name].shape != values.shape or np.any(np.abs(arrays[name] - values) > _SAME * np.abs(values).max()):
-            found.append(f"{name} are not what follows from the rest")
+            found.append(f"{name} do not follow from the rest of the certificate")
     for name, most in (("values", instance["spent"] * budget), ("rivals", budget)):
         if max(total_curvature(x, U) for U in arrays[name]) > most * (1 + _SAME):
             found.append(f"a point of {name} costs more than {most!r}")

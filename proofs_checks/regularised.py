@@ -49,15 +49,15 @@ CUT = "truncated:"
 _SOLVED = 1e-8  # relative gap that the solver is asked for, far inside the claimed interval
 _ROUNDING = 1e-12
 _WORSE = 1e-9
-_OUTSIDE = 1e-6  # a solver's dual may be this far outside its domain
-_MARGIN = 1e-6  # residuals this close to the cut, relative to it, leave open which labels are cut off
+_OUTSIDE = 1e-6  # a solver's dual array may be this far outside its domain
+_MARGIN = 1e-6  # relative: residuals this close to the cut do not tell which labels are cut off
 
 
 # --- instances --------------------------------------------------------------------------------------------------------
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Squared losses at any scale, lam up to 3 lam_max, or mixed losses; weights, missing labels, repeated inputs."""
+    """Draw squared losses at any scale and lam up to 3 lam_max, or mixed losses; weights, gaps, repeated inputs."""
     n, T = int(rng.integers(6, 30)), int(rng.integers(1, 4))
     x = rng.random(n)
     x = np.sort(x if rng.random() < 0.5 else x[rng.integers(0, n, n)])
@@ -74,7 +74,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def mixed_losses(n: int, T: int, rng: np.random.Generator) -> tuple[Array, tuple[str, ...]]:
-    """Labels for T outputs, some of them missing, and a random convex loss for each."""
+    """Draw labels of T outputs, some of them missing, and a random convex loss for each output."""
     Y, losses = rng.standard_normal((n, T)), tuple(_random_loss(rng) for _ in range(T))
     for t, loss in enumerate(losses):
         if loss in ("logistic", "hinge"):
@@ -89,21 +89,21 @@ def _random_loss(rng: np.random.Generator) -> str:
 
 
 def _mixed_classes(n: int, rng: np.random.Generator) -> Array:
-    """Classes 0 and 1 that no line separates: otherwise the least logistic loss is reached by no network."""
+    """Draw classes 0 and 1 that no line separates: otherwise no network attains the least logistic loss."""
     classes = rng.integers(0, 2, n).astype(np.float64)
     classes[[0, 1, -1]] = 0, 1, 0
     return classes
 
 
 def with_gaps(Y: Array, rng: np.random.Generator) -> Array:
-    """The labels; one time in two a fifth of the inner ones is missing."""
+    """Remove a fifth of the inner labels, in one case of two."""
     missing = rng.random(Y.shape) < (0.2 if rng.random() < 0.5 else 0.0)
     missing[:2] = missing[-2:] = False
     return np.where(missing, np.nan, Y)
 
 
 def draw_truncated(rng: np.random.Generator) -> Instance:
-    """Two groups of labels, each near a level of its own, far apart in units of c; the upper group is the smaller one."""
+    """Draw two groups of labels at two levels that are far apart in units of c; the upper group is the smaller one."""
     n, T = int(rng.integers(8, 16)), int(rng.integers(1, 3))
     x, c = np.cumsum(rng.uniform(0.2, 1, n)), float(rng.uniform(0.5, 2))
     upper = np.concatenate([[0], 1 + np.sort(rng.permutation(n - 2)[: n // 2]), [n - 1]])
@@ -115,7 +115,7 @@ def draw_truncated(rng: np.random.Generator) -> Instance:
 
 
 def draw_without_skip(rng: np.random.Generator) -> Instance:
-    """Squared losses of labels with a trend steeper than all their curvature together."""
+    """Draw squared losses and labels with a trend steeper than their total curvature."""
     n, T = int(rng.integers(5, 15)), int(rng.integers(1, 4))
     x = np.cumsum(rng.uniform(0.2, 1, n))
     Y = rng.standard_normal((n, T))
@@ -139,7 +139,7 @@ def losses_by_output(instance: Instance, fitted: Array) -> Array:
 
 
 def _loss(name: str, u: Array, y: Array) -> Array:
-    """Evaluate a loss by its formula, none of it the library's; classes are 0 and 1. NaN where the label is missing."""
+    """Evaluate a loss by its formula, without the library's code; classes are 0 and 1. NaN where the label is missing."""
     kind, _, parameter = name.partition(":")
     if kind == "logistic":
         return np.logaddexp(0.0, u) - y * u
@@ -195,7 +195,7 @@ def pull(instance: Instance, network: ReLUNetwork) -> Array:
 
 
 def domain_complaints(instance: Instance, dual: Array) -> list[str]:
-    """Name outputs with a dual that is no subgradient at any value: the verifier would quietly move it."""
+    """Name outputs whose dual array leaves the domain of the loss: the verifier would silently move it back."""
     found = []
     for t, name in enumerate(uncut_losses(instance)):
         loss = as_loss(name)
@@ -215,7 +215,7 @@ def domain_complaints(instance: Instance, dual: Array) -> list[str]:
 
 
 def lam_max(instance: Instance) -> float:
-    """Least lam at which the lines are optimal (squared loss): the largest response of a neuron to what they leave."""
+    """Least lam at which lines are optimal (squared loss): the largest response of a neuron to their residuals."""
     x = instance["x"]
     hidden = np.maximum(x[:, None] - np.unique(x)[1:-1], 0.0)
     return float(np.linalg.norm(hidden.T @ pull(instance, lines(instance)), axis=1).max(initial=0.0))
@@ -225,7 +225,7 @@ def lam_max(instance: Instance) -> float:
 
 
 def check(instance: Instance) -> Result:
-    """Solve, then bound the least of the finite problem and the least of all networks from both sides."""
+    """Solve, and bound the optima of the finite problem and of all networks from both sides."""
     points = np.unique(instance["x"])
     if is_convex(instance):
         network, dual, provenance = _optimum(instance)
@@ -244,7 +244,7 @@ Found = tuple[ReLUNetwork, Array, Mapping[str, Any]]
 
 
 def _optimum(instance: Instance) -> Found:
-    """The best network with a skip connection, and its dual: from lam_max on the lines, by least squares alone."""
+    """The best network with a skip connection, and its dual array: from lam_max on least-squares lines."""
     if set(instance["losses"]) == {"squared"} and instance["lam"] >= lam_max(instance):
         network = lines(instance)
         return network, pull(instance, network), {"method": "least-squares lines"}
@@ -252,7 +252,7 @@ def _optimum(instance: Instance) -> Found:
 
 
 def solve(instance: Instance) -> Found:
-    """Fit with uncut losses; the dual is the pull of the labels where it need not be told."""
+    """Fit with the losses without cuts. If the certificate has no dual array, it is minus the gradient of the loss."""
     losses, weights = uncut_losses(instance), instance["weights"]
     solution = fit(
         instance["x"], instance["Y"], instance["lam"], loss=losses, weights=weights, skip=instance["skip"], tol=_SOLVED
@@ -262,9 +262,9 @@ def solve(instance: Instance) -> Found:
 
 
 def _local_minima(instance: Instance) -> list[Found]:
-    """Local minima under truncated losses: fits of the labels in the lower and in the upper half of their range.
+    """Find local minima under truncated losses: fits of the labels in the lower and in the upper half of their range.
 
-    Labels that a fit cuts off are left out of the next one, until they stay the same.
+    Labels that a fit cuts off are left out of the next fit, until the set of labels does not change any more.
     """
     Y = instance["Y"]
     upper = np.nanmin(Y, axis=0) + np.nanmax(Y, axis=0) < 2 * Y
@@ -318,20 +318,20 @@ def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, flo
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify values, network and duals again, by the verifier alone."""
+    """Certify values, network and dual arrays again, by the verifier alone."""
     arrays = result.certificate
     if not instance["skip"] and np.any(arrays["network.A"]):
         return ["the network has a skip connection"]
     lower, upper = _interval(instance, arrays)
     fitted = arrays["values"][np.unique(instance["x"], return_inverse=True)[1]]
     if np.any(_cut_off(instance, fitted, -_MARGIN) != _cut_off(instance, fitted, _MARGIN)):
-        return ["a residual lies at the cut of its loss, so nothing is known of the values nearby"]
+        return ["a residual lies at the cut of its loss, so nothing is proved about values nearby"]
     found = domain_complaints(instance, arrays["dual"]) + interval_complaints(result, lower, upper, _ROUNDING)
     return found + _worse_complaints(instance, arrays)
 
 
 def _worse_complaints(instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
-    """Certify a worse function, far from these values: its objective and gap have to say so, and the library's losses."""
+    """Certify a worse function, far from these values: its objective, its gap and the library's losses must show it."""
     points, place = np.unique(instance["x"], return_inverse=True)
     U = arrays["values"] + np.ptp(arrays["values"], axis=0) + 1
     losses, weights = uncut_losses(instance), instance["weights"]

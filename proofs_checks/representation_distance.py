@@ -49,13 +49,13 @@ _MANY, _LARGER = 16, 100000.0
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Noise with 16 auxiliary outputs of equal standard deviation."""
+    """Draw noise with 16 auxiliary outputs of the same standard deviation."""
     X = points(rng, SAMPLE)
     return _experiment(rng, X, with_gaussian(rng, rng.standard_normal(X.shape[:2]), _MANY, 1.0))
 
 
 def draw_shared(rng: np.random.Generator) -> Instance:
-    """The same points with a single auxiliary output: one neuron's, 100000 times as large as the first."""
+    """Draw the same points with a single auxiliary output: that of one neuron, 100000 times as large as the first."""
     X = points(rng, SAMPLE)
     (kink,) = sparse_networks(rng, X, neurons=1)
     return _experiment(rng, X, np.stack([rng.standard_normal(X.shape[:2]), _LARGER * kink], axis=2))

@@ -31,11 +31,11 @@ from vvnorm.validation import Array
 from vvnorm.verifier.check import as_rows
 
 CLAIMED = (-TOLERANCE, TOLERANCE)
-_ROUNDING = 1e-12  # the lower side is about the values of f as float64 rounds them
+_ROUNDING = 1e-12  # the lower bound is about the values of f rounded to float64
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Random jumps at knots that are at least 1/10 apart, any affine part, skip connection allowed."""
+    """Draw random jumps at knots that are at least 1/10 apart, and any affine part, with a skip connection."""
     M, T = int(rng.integers(1, 15)), int(rng.integers(1, 6))
     scale = 10.0 ** rng.uniform(-8, 8)
     return {
@@ -48,7 +48,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_repeated_knot(rng: np.random.Generator) -> Instance:
-    """One knot is listed twice, the second time with half of its jump taken back."""
+    """List one knot twice, the second time with minus half of its jump."""
     instance = dict(draw(rng))
     m = int(rng.integers(len(instance["knots"])))
     instance["knots"] = np.insert(instance["knots"], m, instance["knots"][m])
@@ -57,7 +57,7 @@ def draw_repeated_knot(rng: np.random.Generator) -> Instance:
 
 
 def draw_without_skip(rng: np.random.Generator) -> Instance:
-    """A left slope larger than all jumps together, and no skip connection to provide it."""
+    """Draw a left slope larger than all jumps together, without a skip connection to provide it."""
     instance = dict(draw(rng))
     total = float(np.sum(np.linalg.norm(instance["jumps"], axis=1)))
     return {**instance, "slope": instance["slope"] + 3 * total + np.abs(instance["slope"]), "skip": False}
@@ -75,7 +75,7 @@ def check(instance: Instance) -> Result:
 
 
 def _cheapest(instance: Instance) -> ReLUNetwork:
-    """One neuron per distinct knot; without a skip connection the left slope becomes a pair of neurons."""
+    """Make one neuron per distinct knot; without a skip connection a pair of neurons provides the left slope."""
     knots, place = np.unique(instance["knots"], return_inverse=True)
     jumps = np.zeros((len(knots), instance["jumps"].shape[1]))
     np.add.at(jumps, place, instance["jumps"])
@@ -94,7 +94,7 @@ def _points(instance: Instance) -> Array:
 
 
 def _function(instance: Instance, x: Array) -> Array:
-    """f by its definition: affine part plus one hinge per listed jump."""
+    """Evaluate f by its definition: affine part plus one hinge per listed jump."""
     hinges = np.maximum(x[:, None] - instance["knots"], 0.0)
     values: Array = instance["offset"] + x[:, None] * instance["slope"] + hinges @ instance["jumps"]
     return values
@@ -106,11 +106,11 @@ def _interval(instance: Instance, lower: float, upper: float) -> tuple[float, fl
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """See that the network computes f on all of the line, and certify it with the recorded dual."""
+    """Check that the network computes f on the whole line, and certify it with the recorded dual array."""
     network = unpack("network", result.certificate)
     if not instance["skip"] and network.A.any():
         return ["the network has a skip connection"]
-    # Two piecewise linear functions agree if they do at all kinks of either, between them and on both sides.
+    # Two piecewise linear functions agree if they agree at all kinks of both, between these, and beyond on both sides.
     kinks = np.sort(np.concatenate([network.kinks[0], np.asarray(instance["knots"])]))
     probes = np.concatenate(
         [kinks, (kinks[1:] + kinks[:-1]) / 2, [kinks[0] - 1, kinks[0] - 2, kinks[-1] + 1, kinks[-1] + 2]]

@@ -30,11 +30,11 @@ _ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "relu": lambda z: np.maximum(z, 0),
     "softplus": lambda z: np.logaddexp(z, 0),
 }
-_ROUNDING = 1e3 * EPS  # of a sum over some dozens of terms, each relative to the sum of their sizes
+_ROUNDING = 1e3 * EPS  # of a sum of some dozens of terms, relative to the sum of their magnitudes
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """A random network, points and scales: ReLU is homogeneous, and the scales are powers of ten, so positive."""
+    """Draw a random ReLU network, points, and positive scales of any size."""
     d, T, K, n = (int(rng.integers(low, high)) for low, high in ((1, 4), (1, 6), (1, 20), (5, 15)))
     return {
         "activation": "relu",
@@ -47,12 +47,12 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_softplus(rng: np.random.Generator) -> Instance:
-    """The same with softplus, which is not homogeneous."""
+    """Draw the same with softplus, which is not homogeneous."""
     return {**draw(rng), "activation": "softplus"}
 
 
 def draw_negative_scale(rng: np.random.Generator) -> Instance:
-    """The same with the scale of the heaviest neuron turned negative: it then opens to the other side."""
+    """Draw the same with a negative scale of the neuron of largest cost, which is then active on the other side."""
     instance = dict(draw(rng))
     weight = np.linalg.norm(instance["W"], axis=1) * np.linalg.norm(instance["V"], axis=0)
     instance["a"] = np.where(np.arange(len(weight)) == np.argmax(weight), -1.0, 1.0) * instance["a"]
@@ -60,7 +60,7 @@ def draw_negative_scale(rng: np.random.Generator) -> Instance:
 
 
 def check(instance: Instance) -> Result:
-    """Compare values before and after, and the penalties at random scales and at the balancing ones."""
+    """Compare values before and after rescaling, and the penalties at random and at balancing scales."""
     W, V, b, a = instance["W"], instance["V"], instance["b"], instance["a"]
     size_w, size_v = np.linalg.norm(W, axis=1), np.linalg.norm(V, axis=0)
     balancing = np.sqrt(size_v / size_w)
@@ -80,7 +80,7 @@ def _values(instance: Instance, W: NDArray[Any], b: NDArray[Any], V: NDArray[Any
 
 
 def _magnitude(instance: Instance) -> float:
-    """Size of the terms that are summed: what rounding is relative to."""
+    """Magnitude of the terms that are summed, to which rounding is relative."""
     hidden = np.abs(instance["X"]) @ np.abs(instance["W"]).T + np.abs(instance["b"])
     return float(np.max(hidden @ np.abs(instance["V"]).T))
 

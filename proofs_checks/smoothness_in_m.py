@@ -43,20 +43,20 @@ _MANY, _MORE = 32, 128
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Noise with 1 and with 64 auxiliary outputs."""
+    """Draw noise with 1 and with 64 auxiliary outputs."""
     X = points(rng, SAMPLE)
     return _experiment(rng, X, rng.standard_normal(X.shape[:2]), _FROM, _TO)
 
 
 def draw_sparse(rng: np.random.Generator) -> Instance:
-    """Labels of sparse networks, the same otherwise."""
+    """Draw labels of sparse networks; the rest is the same."""
     X = points(rng, SAMPLE)
     (y,) = sparse_networks(rng, X)
     return _experiment(rng, X, y, _FROM, _TO)
 
 
 def draw_many(rng: np.random.Generator) -> Instance:
-    """Noise with 32 and with 128 auxiliary outputs."""
+    """Draw noise with 32 and with 128 auxiliary outputs."""
     X = points(rng, SAMPLE)
     return _experiment(rng, X, rng.standard_normal(X.shape[:2]), _MANY, _MORE)
 

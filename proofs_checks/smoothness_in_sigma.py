@@ -42,17 +42,17 @@ _SIGMA, _MANY = 10.0, 16
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Noise with one auxiliary output of 10 times its standard deviation."""
+    """Draw noise with one auxiliary output of 10 times its standard deviation."""
     return _experiment(rng, 1, _SIGMA)
 
 
 def draw_equal(rng: np.random.Generator) -> Instance:
-    """The same with equal standard deviations."""
+    """Draw the same with equal standard deviations."""
     return _experiment(rng, 1, 1.0)
 
 
 def draw_many(rng: np.random.Generator) -> Instance:
-    """The same with 16 large auxiliary outputs."""
+    """Draw the same with 16 large auxiliary outputs."""
     return _experiment(rng, _MANY, _SIGMA)
 
 

@@ -44,21 +44,21 @@ _MANY, _SIGMAS = 64, (0.1, 1.0, 10.0)
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Noise with 64 auxiliary outputs of 0.1, 1 or 10 times its standard deviation."""
+    """Draw noise with 64 auxiliary outputs of 0.1, 1 or 10 times its standard deviation."""
     X = points(rng, SAMPLE)
     Y = with_gaussian(rng, rng.standard_normal(X.shape[:2]), _MANY, float(rng.choice(_SIGMAS)))
     return {"X": X, "Y": Y, "outputs": np.array([1, 1 + _MANY])}
 
 
 def draw_sparse(rng: np.random.Generator) -> Instance:
-    """Labels of sparse networks with 64 auxiliary outputs of equal standard deviation."""
+    """Draw labels of sparse networks with 64 auxiliary outputs of the same standard deviation."""
     X = points(rng, SAMPLE)
     (y,) = sparse_networks(rng, X)
     return {"X": X, "Y": with_gaussian(rng, y, _MANY, 1.0), "outputs": np.array([1, 1 + _MANY])}
 
 
 def draw_one_large(rng: np.random.Generator) -> Instance:
-    """Noise with one auxiliary output of 10 times its standard deviation."""
+    """Draw noise with one auxiliary output of 10 times its standard deviation."""
     X = points(rng, SAMPLE)
     return {"X": X, "Y": with_gaussian(rng, rng.standard_normal(X.shape[:2]), 1, 10.0), "outputs": np.array([1, 2])}
 

@@ -31,14 +31,14 @@ _ROUNDING = 1e-12
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Random data, an interpolant that wiggles between the points, and the first-order kernel."""
+    """Draw random data, another interpolant with a tent in every piece, and the first-order kernel."""
     data = random_dataset(int(rng.integers(3, 20)), int(rng.integers(1, 5)), rng, spacing="regular")
     x = data.X[:, 0] + 0.3 / len(data) * rng.uniform(-1, 1, len(data))
     return instance_of(x, data.Y, rng)
 
 
 def instance_of(x: Array, Y: Array, rng: np.random.Generator) -> Instance:
-    """Add a kernel and a rival interpolant: f_D with a random tent in every piece."""
+    """Add the kernel and a rival interpolant: f_D with a random tent in every piece."""
     f = interpolate(x, Y).network
     middle = (x[1:] + x[:-1]) / 2
     height = 0.1 * np.ptp(Y, axis=0).max() * rng.standard_normal((len(middle), Y.shape[1]))
@@ -50,7 +50,7 @@ def instance_of(x: Array, Y: Array, rng: np.random.Generator) -> Instance:
 
 
 def draw_gaussian_kernel(rng: np.random.Generator) -> Instance:
-    """The same with a Gaussian kernel of the width of two mean gaps."""
+    """Draw the same with a Gaussian kernel whose width is two mean gaps."""
     return {**draw(rng), "kernel": "gaussian"}
 
 
@@ -70,7 +70,7 @@ def _energy(f: ReLUNetwork, x: Array) -> float:
 
 
 def check(instance: Instance) -> Result:
-    """Bound the distance between the two interpolants, and by how much a rival undercuts the energy of f_D."""
+    """Bound the distance between the two interpolants, and the energy that the rival saves against f_D."""
     x, Y = instance["x"], instance["Y"]
     solution = interpolate(x, Y)
     gram = _kernel(instance, x, x)
@@ -91,7 +91,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     x, Y = instance["x"], instance["Y"]
     weights, points = result.certificate["weights"], result.certificate["points"]
     if not np.array_equal(points, np.sort(np.concatenate([x, (x[1:] + x[:-1]) / 2]))) or weights.shape != Y.shape:
-        return ["points or weights are not of this data"]
+        return ["points or weights do not fit the data"]
     kernel = _kernel(instance, points, x)
     spread = float(np.ptp(Y, axis=0).max())
     apart = 0.0

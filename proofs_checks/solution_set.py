@@ -32,18 +32,18 @@ from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, TOLERANCE)
-_CANDIDATES = 8  # that all are f_D, by chance, happens in less than one of 1e5 draws
-_ROUNDING = 1e-11  # of evaluating networks on integer data of some hundreds, relative to the labels
+_CANDIDATES = 8  # by chance all of them are f_D in less than one of 1e5 draws
+_ROUNDING = 1e-11  # of evaluating networks on integer data of size 100, relative to the labels
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Integer data with aligned runs, a random member of the solution set, and a point inside a run."""
+    """Draw integer data with aligned runs, a random member of the solution set, and a point inside a run."""
     data = aligned_dataset(int(rng.integers(8, 16)), int(rng.integers(1, 4)), rng, runs=(int(rng.integers(2, 5)), 2))
     return _instance(data.X[:, 0], data.Y, rng)
 
 
 def _instance(x: Array, Y: Array, rng: np.random.Generator) -> dict[str, Any]:
-    """A random minimiser as the candidate, the furthest of some from f_D; and a point in the first gap of a run."""
+    """Take as candidate the one of several random minimisers that is furthest from f_D, and a point in a gap of a run."""
     solution = interpolate(x, Y)
     gap = 1 + int(np.flatnonzero(solution.dots.aligned)[0])
     t = x[gap] + rng.uniform(0.1, 0.9) * (x[gap + 1] - x[gap])
@@ -60,14 +60,14 @@ def _examples() -> dict[str, Instance]:
 
 
 def draw_costly(rng: np.random.Generator) -> Instance:
-    """The candidate interpolates at a higher cost: it has a tent in an end piece, where the band has no width."""
+    """Let the candidate interpolate at a larger cost: it has a tent in an end piece, where the band has no width."""
     instance = draw(rng)
     x, Y = instance["x"], instance["Y"]
     return {**instance, **pack("candidate", _with_tent(unpack("candidate", instance), x, Y))}
 
 
 def draw_missing(rng: np.random.Generator) -> Instance:
-    """The candidate costs R(D) but misses the data: it is shifted."""
+    """Shift the candidate, so that its cost is R(D) but it does not interpolate."""
     instance = draw(rng)
     f = unpack("candidate", instance)
     shift = 0.1 * np.ptp(instance["Y"], axis=0).max()
@@ -83,7 +83,7 @@ def _with_tent(f: ReLUNetwork, x: Array, Y: Array) -> ReLUNetwork:
 
 
 def check(instance: Instance) -> Result:
-    """Measure how far the candidate leaves the band, and how far the witness stays from its end at t."""
+    """Measure how far the candidate leaves the band, and how far the witness misses the band's end at t."""
     x, Y, t = instance["x"], instance["Y"], float(instance["t"])
     solution = interpolate(x, Y)
     candidate = unpack("candidate", instance)
@@ -92,7 +92,7 @@ def check(instance: Instance) -> Result:
     probes = np.concatenate([x, inner[(inner > x[0]) & (inner < x[-1])]])
     low, high = solution.band(probes)
     values = candidate(probes)
-    # Inside the band output by output, and off f_D along one direction only: off^2 = sum of squares along u.
+    # The candidate must be inside the band output by output.
     outside = float(np.max(np.maximum(low - values, values - high)))
     witness = _witness(x, Y, t)
     end_low, end_high = solution.band([t])
@@ -110,7 +110,7 @@ def check(instance: Instance) -> Result:
 
 
 def _witness(x: Array, Y: Array, t: float) -> ReLUNetwork:
-    """A minimiser with a kink at t, inside a gap of a run, taking as much curvature there as it can from both ends."""
+    """Make a minimiser with a kink at t, inside a gap of a run, that moves as much curvature there as possible."""
     slopes = np.diff(Y, axis=0) / np.diff(x)[:, None]
     jumps = np.diff(slopes, axis=0)
     k = int(np.searchsorted(x, t, side="right")) - 1
@@ -135,7 +135,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     candidate = unpack("candidate", instance)
     spread = float(np.ptp(Y, axis=0).max())
     if sup_distance(candidate, connect_the_dots(x, Y), x[0], x[-1]) <= _ROUNDING * spread:
-        return ["the candidate is connect-the-dots, which shows nothing of the band"]
+        return ["the candidate is connect-the-dots, so it does not test the band"]
     kinks = [float(k) for k in candidate.kinks[0] if x[0] < k < x[-1]]
     error = 0.0
     for probe in [*x.tolist(), *kinks]:
@@ -147,7 +147,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 
 def _ends(x: Array, Y: Array, t: float) -> tuple[Array, Array]:
-    """The far end of the band at t and f_D(t), from exact curvatures of the points around t."""
+    """The end of the band at t that is not f_D(t), and f_D(t), from exact curvatures of the points around t."""
     k = min(max(int(np.searchsorted(x, t, side="right")) - 1, 0), len(x) - 2)
     dots = Y[k] + (Y[k + 1] - Y[k]) * ((t - x[k]) / (x[k + 1] - x[k]))
     if not 1 <= k <= len(x) - 3:

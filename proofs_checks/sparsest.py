@@ -38,7 +38,7 @@ CLAIMED = (0.0, 0.0)
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Aligned runs of random lengths in integer data mostly, generic data otherwise; with skip connection."""
+    """Draw mostly integer data with aligned runs of random lengths, else generic data; with a skip connection."""
     if rng.random() < 0.25:
         return {**generic_data(rng, outputs=int(rng.integers(1, 4))), "skip": True}
     runs = [int(length) for length in rng.integers(1, 6, int(rng.integers(1, 5)))]
@@ -47,7 +47,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_without_skip(rng: np.random.Generator) -> Instance:
-    """Points on a line that is not flat, without skip connection."""
+    """Draw points on a line that is not horizontal, without a skip connection."""
     while True:
         data = collinear_dataset(int(rng.integers(2, 10)), int(rng.integers(1, 4)), rng)
         if np.ptp(data.Y, axis=0).any():
@@ -55,14 +55,14 @@ def draw_without_skip(rng: np.random.Generator) -> Instance:
 
 
 def check(instance: Instance) -> Result:
-    """Count the neurons of the sparsest solution and the witnesses against the formula."""
+    """Compare the neurons of the sparsest solution, and the witnesses, with the formula."""
     x, Y = instance["x"], instance["Y"]
     solution = interpolate(x, Y)
     if instance["skip"]:
         network, witnesses = solution.sparsest(), _witnesses(x, Y)
         fewest = len(witnesses)
     else:
-        # The line itself, as one neuron that is on over all the data: the labels vary, so a constant does not do.
+        # The line itself, as one neuron that is active at all data. A constant is not enough, since the labels vary.
         slope = (Y[-1] - Y[0]) / (x[-1] - x[0])
         network = ReLUNetwork(np.ones((1, 1)), -x[:1], slope[:, None], c=Y[0])
         witnesses, fewest = np.empty(0, dtype=np.int64), 1
@@ -72,7 +72,7 @@ def check(instance: Instance) -> Result:
 
 
 def _witnesses(x: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Every second point of each aligned run, by exact arithmetic."""
+    """Every second point of each aligned run, in exact arithmetic."""
     bends = [any(delta) for delta in exact_curvatures(x, Y)]
     aligned = [False, *aligned_neighbours(x, Y)]
     chosen: list[int] = []
@@ -96,14 +96,14 @@ def _formula(x: np.ndarray, Y: np.ndarray) -> int:
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify the network as a minimiser of its class, count it, and see that no kink serves two witnesses."""
+    """Certify the network as a minimiser, count its neurons, and check that no kink can serve two witnesses."""
     x, Y = instance["x"], instance["Y"]
     network, witnesses = unpack("network", result.certificate), result.certificate["witnesses"]
     judged = certify(network, x, Y)
     if not judged.relative_residual <= TOLERANCE:
         return [f"the network does not interpolate: relative residual {judged.relative_residual:.3g}"]
     if not network.V.any(axis=0).all() or not network.W.any(axis=1).all():
-        return ["the network counts neurons that do nothing"]
+        return ["the network has neurons with zero weights"]
     if instance["skip"]:
         if judged.shortcomings(TOLERANCE):
             return [f"the network is not a minimiser: relative gap {judged.gap:.3g}"]

@@ -29,11 +29,11 @@ from vvnorm.validation import Array
 
 _SLACK = 1e-6  # excesses are at least 1e-5 of R(D) below, and computed to 1e-13 of it
 CLAIMED = (-np.inf, 1.0 + _SLACK)
-_RESOLUTION = 1e-6  # bounds count as at least this part of the labels' range: below, f - f_D is mostly rounding
+_RESOLUTION = 1e-6  # bounds count as at least this share of the labels' range, since below it f - f_D is mostly rounding
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """An interpolant made from f_D by moves that vanish at the data: a tight one mostly, or several random tents."""
+    """Draw an interpolant that is f_D plus tents that vanish at the data: mostly a tight one, else several random ones."""
     n, T = int(rng.integers(4, 15)), int(rng.integers(2, 5))
     x_scale, y_scale = 10.0 ** rng.uniform(-10, 10, 2)
     x, Y = x_scale * np.cumsum(rng.uniform(0.2, 1, n)), y_scale * rng.standard_normal((n, T))
@@ -45,7 +45,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_missing(rng: np.random.Generator) -> Instance:
-    """f_D shifted by a tenth of the labels' range: its cost says nothing of where it lies."""
+    """Shift f_D by a tenth of the labels' range, which does not change its cost."""
     instance = draw(rng)
     f = interpolate(instance["x"], instance["Y"]).network
     shift = 0.1 * np.ptp(instance["Y"], axis=0).max() * np.ones(f.n_outputs)
@@ -53,14 +53,14 @@ def draw_missing(rng: np.random.Generator) -> Instance:
 
 
 def _moved(f: ReLUNetwork, knots: list[float], jumps: Array) -> ReLUNetwork:
-    """Add hinges with the given jumps, merging those that meet a kink of f."""
+    """Add hinges with the given jumps, and merge those that coincide with a kink of f."""
     W = np.vstack([f.W, np.ones((len(knots), 1))])
     moved = ReLUNetwork(W, np.append(f.b, [-k for k in knots]), np.hstack([f.V, jumps.T]), f.A, f.c)
     return moved.simplified(tol=0.0)
 
 
 def _tightest(x: Array, Y: Array, gap: int, t: float, size: float) -> ReLUNetwork:
-    """Move curvature in the direction of eta(t) from both ends of the gap to t: the bound to first order in size."""
+    """Move curvature along eta(t) from both ends of the gap to t, which attains the bound to first order in `size`."""
     dots = interpolate(x, Y)
     delta = dots.dots.curvatures(gap - 1, gap + 1)
     unit = delta / np.linalg.norm(delta, axis=1)[:, None]
@@ -71,7 +71,7 @@ def _tightest(x: Array, Y: Array, gap: int, t: float, size: float) -> ReLUNetwor
 
 
 def _with_tents(x: Array, Y: Array, size: float, rng: np.random.Generator) -> ReLUNetwork:
-    """Add a tent of random direction in every third piece or so."""
+    """Add a tent of random direction in about every third piece."""
     f = interpolate(x, Y).network
     cost = total_curvature(x, Y)
     for i in np.flatnonzero(rng.random(len(x) - 1) < 0.35).tolist() or [0]:
@@ -84,7 +84,7 @@ def _with_tents(x: Array, Y: Array, size: float, rng: np.random.Generator) -> Re
 
 
 def check(instance: Instance) -> Result:
-    """Divide the distance to f_D by the bound, at the network's kinks and at midpoints; the largest ratio counts."""
+    """Divide the distance to f_D by the bound at the network's kinks and at midpoints, and take the largest ratio."""
     x, Y = instance["x"], instance["Y"]
     f = unpack("network", instance)
     solution = interpolate(x, Y)
@@ -104,7 +104,7 @@ def check(instance: Instance) -> Result:
 
 
 def _probes(f: ReLUNetwork, x: Array) -> Array:
-    """Kinks of f strictly inside the pieces, and the pieces' midpoints."""
+    """Kinks of f strictly inside the pieces, and the midpoints of the pieces."""
     kinks = f.kinks[0]
     far = np.min(np.abs(kinks[:, None] - x), axis=1) > 1e-6 * (x[-1] - x[0])
     inside = (kinks > x[0]) & (kinks < x[-1])
@@ -162,7 +162,7 @@ def _distance(f: ReLUNetwork, x: Array, Y: Array, t: float) -> float:
 
 
 def _certificate_complaints(f: ReLUNetwork, x: Array, Y: Array, constant: float) -> list[str]:
-    """Compare the distance and its bound in the network's certificate with the largest one, and with the theory's."""
+    """Compare distance and bound of the network's certificate with the largest distance, and with the theory's bound."""
     judged, scale = certify(f, x, Y), float(np.ptp(Y, axis=0).max())
     kinks = [t for t in f.kinks[0].tolist() if x[0] < t < x[-1]]
     largest = max(_distance(f, x, Y, t) for t in [*x.tolist(), *kinks])
@@ -181,7 +181,7 @@ def _interpolates(instance: Instance) -> bool:
 
 
 def _examples() -> dict[str, Instance]:
-    """Real data of several outputs, standardised, and an interpolant that is as far away as it can be in the widest gap."""
+    """Real data of several outputs, standardised, and an interpolant as far away as possible in the widest gap."""
     found: dict[str, Instance] = {}
     for name, data in real_instances(outputs=lambda T: T > 1).items():
         x, Y = data["x"], (data["Y"] - data["Y"].mean(axis=0)) / data["Y"].std(axis=0)

@@ -1,4 +1,4 @@
-"""What several claims share: real data, exact arithmetic, networks in certificates, kernel solutions, statistics."""
+"""Shared by several claims: real data, exact arithmetic, networks in certificates, kernel solutions, statistics."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import Array, sorted_univariate
 
 CONFIDENCE = 0.99
-"""Of the intervals of statistical claims."""
+"""Confidence level of the intervals of statistical claims."""
 
 _SPACINGS: tuple[Spacing, ...] = ("uniform", "normal", "regular")
 
@@ -30,9 +30,9 @@ _SPACINGS: tuple[Spacing, ...] = ("uniform", "normal", "regular")
 
 
 def generic_data(rng: np.random.Generator, *, outputs: int | None = None, most: int = 30) -> dict[str, Any]:
-    """Draw univariate data whose labels have a density, at any scale: x and Y, sorted.
+    """Draw data with one input whose labels have a density, at any scale: x and Y, sorted.
 
-    Curvatures then point in one direction with probability 0 when there are two outputs or more.
+    With two outputs or more the probability that neighbouring curvatures are aligned is 0.
     """
     n = int(rng.integers(4, most + 1))
     T = int(rng.integers(2, 6)) if outputs is None else outputs
@@ -42,7 +42,7 @@ def generic_data(rng: np.random.Generator, *, outputs: int | None = None, most: 
 
 
 def nearly_aligned_data(rng: np.random.Generator) -> dict[str, Any]:
-    """Draw two outputs whose neighbouring curvatures are 1e-8 to 1e-4 apart in angle: nearly aligned, and not aligned."""
+    """Draw two outputs whose neighbouring curvatures have angles of 1e-8 to 1e-4: nearly aligned, but not aligned."""
     n = int(rng.integers(5, 12))
     x = np.cumsum(rng.integers(1, 5, n)).astype(np.float64)
     angles = np.cumsum(10.0 ** rng.uniform(-8, -4, n - 2)) + rng.uniform(0, 2 * np.pi)
@@ -72,7 +72,7 @@ def _real() -> Mapping[str, Dataset]:
 
 
 def real_instances(outputs: Callable[[int], bool] = lambda T: True) -> dict[str, Instance]:
-    """Real data, repeated inputs averaged, whose number of outputs is accepted."""
+    """Real data with repeated inputs averaged, if `outputs` accepts their number of outputs."""
     return {name: as_instance(data) for name, data in _real().items() if outputs(data.Y.shape[1])}
 
 
@@ -110,13 +110,13 @@ def same_direction(u: list[Fraction], v: list[Fraction]) -> bool:
 
 
 def aligned_neighbours(x: Array, Y: Array) -> list[bool]:
-    """For each two neighbouring inner points, whether their curvatures point exactly the same way."""
+    """Whether the curvatures of each two neighbouring inner points have exactly the same direction."""
     delta = exact_curvatures(x, Y)
     return [same_direction(delta[i], delta[i + 1]) for i in range(len(delta) - 1)]
 
 
 def total_curvature(x: Array, Y: Array) -> float:
-    """R(D) = sum_i ||delta_i||, each curvature exact, the norms and the sum in float64."""
+    """R(D) = sum_i ||delta_i||, with exact curvatures; norms and sum are in float64."""
     delta = np.array([[float(value) for value in row] for row in exact_curvatures(x, Y)]).reshape(-1, Y.shape[1])
     return float(np.sum(np.linalg.norm(delta, axis=1)))
 
@@ -152,9 +152,10 @@ def unpack(name: str, arrays: Mapping[str, Any]) -> ReLUNetwork:
 
 
 def pack_all(name: str, networks: Sequence[ReLUNetwork]) -> dict[str, NDArray[Any]]:
-    """Arrays of several networks of equal inputs and outputs, one after another, their numbers of neurons and checksums.
+    """Arrays of several networks with equal numbers of inputs and outputs, joined, with numbers of neurons and checksums.
 
-    A checksum is the sum of the magnitudes in an array: changes of neurons that hardly matter would go unseen without it.
+    A checksum is the sum of the magnitudes in an array. Without it, changes of neurons that hardly matter would not be
+    noticed.
     """
     axes = {"W": 0, "b": 0, "V": 1, "A": 0, "c": 0}
     joined = {f"{name}.{part}": np.concatenate([getattr(f, part) for f in networks], axis) for part, axis in axes.items()}
@@ -187,12 +188,12 @@ def optimal(network: ReLUNetwork, X: Array, Y: Array, dual: Array | None, *, ski
 
 
 def pack_evaluated(network: ReLUNetwork, X: Array) -> dict[str, NDArray[Any]]:
-    """Arrays of a network, of what its neurons get at the points X, (N, K), and of its values there, (N, T)."""
+    """Arrays of a network, of its pre-activations at the points X, (N, K), and of its values there, (N, T)."""
     return pack("network", network) | {"inputs_of_neurons": X @ network.W.T + network.b, "values": network(X)}
 
 
 def evaluation_complaints(arrays: Mapping[str, Any], X: Array) -> list[str]:
-    """Evaluate a network that `pack_evaluated` packed again, with exact sums; say what does not agree."""
+    """Evaluate a network from `pack_evaluated` again, with exact sums, and name the arrays that do not agree."""
     network = unpack("network", arrays)
     z = [
         [math.fsum([*(p * q for p, q in zip(w, x, strict=True)), b]) for w, b in zip(network.W, network.b, strict=True)]
@@ -220,7 +221,7 @@ def evaluation_complaints(arrays: Mapping[str, Any], X: Array) -> list[str]:
 
 
 def rechecked(recheck: Callable[[Instance, Result], list[str]]) -> Callable[[Instance, Result], list[str]]:
-    """Turn what a damaged certificate makes a verifier raise into a complaint."""
+    """Turn errors that a damaged certificate raises in a recheck into complaints."""
 
     def guarded(instance: Instance, result: Result) -> list[str]:
         try:
@@ -237,7 +238,7 @@ def rechecked(recheck: Callable[[Instance, Result], list[str]]) -> Callable[[Ins
 def kernel_interpolant(f: ReLUNetwork, X: Array, y: Array, weights: Array) -> ReLUNetwork:
     """Interpolate y (N,) with the kernel of the neurons of f, w_k scaled to length 1, and a free affine part.
 
-    In few lines, none shared with `analysis.feature_kernels`: the shortest solution of the equations beside affine ones.
+    This shares no code with `analysis.feature_kernels`: the shortest solution of the equations beside affine ones.
 
     Raises
     ------
@@ -257,7 +258,7 @@ def kernel_interpolant(f: ReLUNetwork, X: Array, y: Array, weights: Array) -> Re
 
 
 def weights_of_others(f: ReLUNetwork, output: int = 0) -> Array:
-    """||w_k|| ||v_{k,-s}||: the weights that the other outputs give the neurons in the kernel for output s."""
+    """||w_k|| ||v_{k,-s}||, the weights of the neurons in the kernel for output s, from the other outputs."""
     weights: Array = np.linalg.norm(f.W, axis=1) * np.linalg.norm(np.delete(f.V, output, axis=0), axis=0)
     return weights
 
@@ -273,7 +274,7 @@ def hull_points(X: Array) -> Array:
 
 
 def mean_interval(values: Array, sample: int) -> tuple[float, float]:
-    """Confidence interval of the mean; nothing is known from fewer values than the sample that was stated."""
+    """Confidence interval of the mean; infinite if there are fewer values than the stated sample."""
     if len(values) < max(sample, 2) or not np.all(np.isfinite(values)):
         return -math.inf, math.inf
     low, high = statistics.mean_interval(values, CONFIDENCE)

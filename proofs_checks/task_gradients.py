@@ -1,6 +1,7 @@
-"""What the claims on several objectives share: networks with tasks, and their tasks' gradients by two ways.
+"""Shared by the claims on several objectives: networks with tasks, and the gradients of the tasks in two implementations.
 
-`library_gradients` are those that training uses, written out by hand; `autograd_gradients` come from the losses alone.
+`library_gradients` are the ones that training uses, in closed form. `autograd_gradients` come from automatic
+differentiation of torch's losses.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 
-ROUNDING = 1e3 * EPS  # of sums over some hundred samples and neurons, relative to the sizes of their terms
+ROUNDING = 1e3 * EPS  # of sums over some hundred samples and neurons, relative to the magnitudes of their terms
 
 _LOSSES = ("squared", "logistic", "hinge", "huber:1", "softmax")
 _CLASSES = 3
@@ -29,11 +30,11 @@ class Gradients:
     Attributes
     ----------
     shared : (T, K, d + 1) array
-        In w_k and b_k.
+        With respect to w_k and b_k.
     hidden : (T, n, K) array
-        In the values of the hidden layer.
+        With respect to the values of the hidden layer.
     own : (T, P) array
-        In V, A and c, flattened one after another; those of other tasks' rows are 0.
+        With respect to V, A and c, flattened one after another; entries in other tasks' rows are 0.
     """
 
     shared: Array
@@ -45,7 +46,7 @@ class Gradients:
 
 
 def draw_tasks(rng: np.random.Generator, steps: int, losses: Sequence[str] | None = None) -> dict[str, Any]:
-    """Gaussian inputs, two to four tasks of mixed losses, and a network: random, or trained for so many steps."""
+    """Draw Gaussian inputs, two to four tasks of mixed losses, and a network, random or trained for `steps` steps."""
     n, d = int(rng.integers(20, 40)), int(rng.integers(1, 6))
     chosen = tuple(rng.choice(_LOSSES, int(rng.integers(2, 5))).tolist()) if losses is None else tuple(losses)
     network = {"width": int(rng.integers(5, 20)), "steps": steps, "head_scale": 1.0, "seed": int(rng.integers(2**31))}
@@ -66,7 +67,7 @@ def _labels(n: int, losses: Sequence[str], rng: np.random.Generator) -> Array:
 
 
 def tasks_of(losses: Sequence[str]) -> list[Task]:
-    """Tasks with so many outputs as their losses need, in order."""
+    """Make a task for each loss, with as many outputs as the loss needs, in order."""
     tasks: list[Task] = []
     first = 0
     for t, loss in enumerate(losses):
@@ -77,7 +78,7 @@ def tasks_of(losses: Sequence[str]) -> list[Task]:
 
 
 def network_of(instance: Instance, weighting: str) -> ReLUNetwork:
-    """The network of an instance: a random one, or one trained on its tasks under a weighting."""
+    """Make the network of an instance: a random one, or one trained on its tasks under a weighting."""
     X, Y, width, steps, seed = (instance[name] for name in ("X", "Y", "width", "steps", "seed"))
     if steps:
         from vvnorm.training import train_tasks
@@ -116,7 +117,7 @@ def _standard(values: Array) -> Array:
 
 
 def library_gradients(network: ReLUNetwork, X: Array, Y: Array, losses: Sequence[str]) -> Gradients:
-    """Gradients as training finds them."""
+    """Compute the gradients as training does."""
     import torch
 
     from vvnorm.multitask.tasks import task_labels
@@ -141,7 +142,7 @@ def library_gradients(network: ReLUNetwork, X: Array, Y: Array, losses: Sequence
 
 
 def autograd_gradients(network: ReLUNetwork, X: Array, Y: Array, losses: Sequence[str]) -> Gradients:
-    """The same by automatic differentiation of torch's own losses."""
+    """Compute the same by automatic differentiation of torch's own losses."""
     import torch
 
     if (X.shape[1], Y.shape[1]) != (network.n_inputs, network.n_outputs):
@@ -177,7 +178,7 @@ def _torch_loss(loss: str, u: Any, y: Any) -> Any:
 
 
 def gradient_sizes(network: ReLUNetwork, X: Array, Y: Array, losses: Sequence[str]) -> Gradients:
-    """Sizes of the terms that gradients are sums of: what their rounding is relative to."""
+    """Magnitudes of the terms that the gradients are sums of, to which their rounding is relative."""
     W, b, V, A, c = (np.abs(part) for part in _parts(network))
     inputs = np.column_stack([np.abs(X), np.ones(len(X))])
     hidden = np.abs(X) @ W.T + b
@@ -201,7 +202,7 @@ def _parts(network: ReLUNetwork) -> tuple[Array, ...]:
 
 
 def least_norm_complaints(weights: Array, vectors: Array) -> list[str]:
-    """Whether weights are on the simplex and give the point of least norm in the hull of the rows, up to 1e-9."""
+    """Check that weights are on the simplex and give the point of least norm in the hull of the rows, up to 1e-9."""
     if weights.shape != (len(vectors),) or not (np.all(weights >= 0) and abs(weights.sum() - 1) <= ROUNDING):
         return ["the weights are not on the simplex"]
     point = weights @ vectors

@@ -27,25 +27,25 @@ from vvnorm.validation import Array
 CLAIMED = (-np.inf, 0.01)
 
 _WIDTH, _STEPS, _RATE = 12, 3000, 0.02
-_DECAY = 0.1  # lam, for labels and inputs of unit size; neurons on over all the data take 1 / lam steps to vanish
-_USED = 0.1  # least part of the loss of the best affine fit by which training must lower it: the neurons do something
+_DECAY = 0.1  # lam, for labels and inputs of unit size; neurons that are active at all data take 1 / lam steps to vanish
+_USED = 0.1  # training must lower the loss of the best affine fit by at least this share, so that neurons are in use
 _ROUNDING = 1e3 * EPS
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Gaussian inputs of one or two features, one to three Gaussian outputs, decay on both layers."""
+    """Draw Gaussian inputs of one or two features and one to three Gaussian outputs, with decay on both layers."""
     n, d, T = int(rng.integers(8, 16)), int(rng.integers(1, 3)), int(rng.integers(1, 4))
     X, Y = rng.standard_normal((n, d)), rng.standard_normal((n, T))
     return {"X": X, "Y": Y, "decay": np.array([1.0, 1.0]), "seed": int(rng.integers(2**31))}
 
 
 def draw_output_only(rng: np.random.Generator) -> Instance:
-    """The same with decay on the output weights only."""
+    """Draw the same with decay on the output weights only."""
     return {**draw(rng), "decay": np.array([0.0, 1.0])}
 
 
 def check(instance: Instance) -> Result:
-    """Train as torch's users do, and compare the penalty with the VV norm."""
+    """Train with plain torch, and compare the penalty with the VV norm."""
     network = _train(instance)
     lower, upper = _interval(network, instance["X"], instance["Y"])
     certificate = pack_evaluated(network, instance["X"])
@@ -53,7 +53,7 @@ def check(instance: Instance) -> Result:
 
 
 def _train(instance: Instance) -> ReLUNetwork:
-    """Adam on torch's own initialisation, its learning rate falling to zero; nothing balances the neurons."""
+    """Run Adam from torch's own initialisation, with a learning rate that falls to zero; no step balances the neurons."""
     import torch
 
     from vvnorm.training import ReLUModule, to_network
@@ -76,7 +76,7 @@ def _train(instance: Instance) -> ReLUNetwork:
 
 
 def _interval(network: ReLUNetwork, X: Array, Y: Array) -> tuple[float, float]:
-    """Interval of penalty / VV norm - 1; nothing is known of it unless the neurons do something."""
+    """Interval of penalty / VV norm - 1; (0, inf) unless the neurons lower the loss."""
     free = np.column_stack([X, np.ones(len(X))])
     affine = np.sum((Y - free @ np.linalg.lstsq(free, Y, rcond=None)[0]) ** 2)
     if not np.sum((network(X) - Y) ** 2) < (1 - _USED) * affine:
@@ -92,7 +92,11 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     found = evaluation_complaints(result.certificate, instance["X"])
     lower, upper = _interval(network, instance["X"], instance["Y"])
     if not math.isfinite(upper):
-        return [*found, "the network's neurons do nothing", *interval_complaints(result, lower, upper, 4 * _ROUNDING)]
+        return [
+            *found,
+            "the network's neurons do not lower the loss",
+            *interval_complaints(result, lower, upper, 4 * _ROUNDING),
+        ]
     w = [math.hypot(*row) for row in network.W.tolist()]
     v = [math.hypot(*column) for column in network.V.T.tolist()]
     penalty = math.fsum([*(s * s for s in w), *(s * s for s in v)]) / 2

@@ -29,19 +29,19 @@ from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 0.03)
 COST = 0.01
-"""Networks further than this from R(D), relatively, or with a relative residual above it, show nothing."""
+"""Networks with a relative distance to R(D), or a relative residual, above this make the result inconclusive."""
 
 _SEEDS = 8
 _EFFORT: tuple[tuple[int, dict[str, Any]], ...] = ((12, {"steps": 2000, "lr": 0.02}), (30, {"steps": 5000}))
 _MOST_EFFORT: dict[str, Any] = {"steps": 10_000}
-"""How training is set for up to so many points, and beyond; at the default rate if none is given."""
+"""Training options for up to so many points, and beyond; the learning rate is the default if none is given."""
 
 _APART = 0.5
 _ROUNDING = 1e-9  # of two evaluations of a trained network, relative to the labels
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """1, 2, 5 or 20 Gaussian outputs at 5 to 50 irregular inputs, each drawn again until its curvature is apart.
+    """Draw 1, 2, 5 or 20 Gaussian outputs at 5 to 50 irregular inputs; labels are redrawn until curvatures are apart.
 
     With one output that means curvatures of alternating sign.
     """
@@ -54,7 +54,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_aligned(rng: np.random.Generator) -> Instance:
-    """One output in the shape of a row of basins: two neighbouring curvatures of one sign at each basin's floor."""
+    """Draw one output in the shape of basins: at each floor two neighbouring curvatures have the same sign."""
     basins = int(rng.integers(2, 4))
     y = np.append(np.tile([1.0, 0.0, 0.0], basins), 1.0)
     return {"x": np.cumsum(rng.uniform(0.7, 1, len(y))), "Y": y[:, None] * rng.uniform(1, 5)}
@@ -82,7 +82,7 @@ def check(instance: Instance) -> Result:
 
 
 def _interval(networks: list[ReLUNetwork], x: Array, Y: Array) -> tuple[float, float]:
-    """Interval of the largest distance over the labels' range; nothing is known of it unless all costs are minimal."""
+    """Interval of the largest distance over the labels' range; (0, inf) unless all costs are nearly minimal."""
     judged = [certify(network, x, Y) for network in networks]
     if not all(abs(c.vv_norm - c.lower_bound) <= COST * c.lower_bound and c.relative_residual <= COST for c in judged):
         return 0.0, np.inf
@@ -95,7 +95,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     """Certify every network again and compare them pairwise."""
     networks = [unpack(f"seed{seed}", result.certificate) for seed in range(_SEEDS)]
     if any(np.array_equal(f.W, g.W) for i, f in enumerate(networks) for g in networks[:i]):
-        return ["two seeds gave one network"]
+        return ["two seeds gave the same network"]
     return interval_complaints(result, *_interval(networks, instance["x"], instance["Y"]), _ROUNDING)
 
 

@@ -45,28 +45,28 @@ from vvnorm.validation import Array
 CLAIMED = (-np.inf, 0.1)
 SEEDS, AUXILIARY, MANY = 8, 100, 50
 
-_APART = 0.9  # of the labels' range: how far apart two minimisers of one output have to be at some point
+_APART = 0.9  # two minimisers of one output must differ by this share of the labels' range at some point
 _TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 _SQUARE = Box(np.full(2, -1.0), np.full(2, 1.0))
 _SOLVED = 1e-8  # relative gap that the solver is asked for
-_ROUNDING = 1e-6  # of the ratio: two ways to the kernel solution
+_ROUNDING = 1e-6  # of the ratio: difference between two implementations of the kernel solution
 
 
 # --- instances --------------------------------------------------------------------------------------------------------
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """The squares with 100 Bernoulli outputs, drawn for each of 8 seeds: labels Y (8, 8 points, 101)."""
+    """Draw 100 Bernoulli outputs on the squares for each of 8 seeds: labels Y (8 seeds, 8 points, 101)."""
     return _with_auxiliary(rng, AUXILIARY)
 
 
 def draw_one_auxiliary(rng: np.random.Generator) -> Instance:
-    """The same with one Bernoulli output for each seed."""
+    """Draw the same with one Bernoulli output for each seed."""
     return _with_auxiliary(rng, 1)
 
 
 def draw_uneven(rng: np.random.Generator) -> Instance:
-    """The same with other labels at two of the inner vertices."""
+    """Draw the same with other labels at two of the inner vertices."""
     instance = draw(rng)
     Y = np.array(instance["Y"])
     Y[:, 4:6, 0] = 0.5
@@ -79,7 +79,7 @@ def _with_auxiliary(rng: np.random.Generator, m: int) -> Instance:
 
 
 def _even(instance: Instance) -> bool:
-    """Whether every point, turned, is a point with the same first label for every seed."""
+    """Whether a quarter turn maps the points to points with the same first label, for every seed."""
     X, Y = instance["X"], instance["Y"]
     places = [np.flatnonzero(np.all(x == X, axis=1)) for x in X @ _TURN]
     return all(len(place) == 1 and np.array_equal(Y[:, place[0], 0], Y[:, i, 0]) for i, place in enumerate(places))
@@ -89,7 +89,7 @@ def _even(instance: Instance) -> bool:
 
 
 def check(instance: Instance) -> Result:
-    """Find two minimisers of one output and one for every seed, and compare."""
+    """Find two minimisers of one output, and one minimiser for every seed, and compare them."""
     X, Y = instance["X"], instance["Y"]
     single = interpolate(X, Y[0, :, :1], tol=_SOLVED).sparse()
     found = [interpolate(X, labels, tol=_SOLVED) for labels in Y]
@@ -117,7 +117,7 @@ def _certified(instance: Instance, arrays: Any) -> bool:
 def _distances(
     instance: Instance, arrays: Any, solve: Callable[[ReLUNetwork, Array, Array], ReLUNetwork]
 ) -> dict[str, float]:
-    """Measure the distances; none where two minimisers of one output are not shown."""
+    """Measure the distances; empty if two different minimisers of one output are not proved."""
     X, Y = instance["X"], instance["Y"]
     place = [int(np.flatnonzero(np.all(x == X, axis=1))[0]) for x in X @ _TURN.T]
     first, second, seeds = unpack("first", arrays), unpack("second", arrays), unpack_all("seeds", arrays)
@@ -129,13 +129,13 @@ def _distances(
     between = max(function_distance(f, g, _SQUARE).rms.mean for i, f in enumerate(seeds) for g in seeds[:i])
     try:
         kernel = max(function_distance(f, solve(f, X, Y[0, :, 0]), _SQUARE).rms.mean for f in seeds)
-    except ValueError:  # the neurons that the other outputs use cannot interpolate
+    except ValueError:  # the neurons that the other outputs use cannot interpolate the first label
         kernel = np.inf
     return {"single": single.rms.mean, "single_sup": single.sup, "between_seeds": between, "to_kernel": kernel}
 
 
 def _interval(measured: dict[str, float]) -> tuple[float, float]:
-    """Interval of the ratio; nothing is known of it without distances."""
+    """Interval of the ratio; (0, inf) without distances."""
     if not measured:
         return 0.0, np.inf
     between, kernel = measured["between_seeds"], measured["to_kernel"]
@@ -144,7 +144,7 @@ def _interval(measured: dict[str, float]) -> tuple[float, float]:
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify all networks again, turn the first one again, and solve with the kernels again."""
+    """Certify all networks again, turn the first one again, and compute the kernel solutions again."""
     arrays = result.certificate
     if not _certified(instance, arrays):
         return ["a network is not certified"]
@@ -152,7 +152,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     if not all(np.array_equal(again[name], arrays[name]) for name in again):
         return ["the second network is not the first one turned"]
     if len({f.W.tobytes() for f in unpack_all("seeds", arrays)}) < SEEDS:
-        return ["two seeds gave one network"]
+        return ["two seeds gave the same network"]
     measured = _distances(instance, arrays, lambda f, X, y: kernel_interpolant(f, X, y, weights_of_others(f)))
     return interval_complaints(result, *_interval(measured), 2 * _ROUNDING)
 

@@ -56,18 +56,18 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_aligned(rng: np.random.Generator) -> Instance:
-    """Integer data with aligned runs, so that curvatures are aligned exactly, for one output or several."""
+    """Draw integer data with aligned runs, so that curvatures are exactly aligned, for one output or several."""
     data = aligned_dataset(int(rng.integers(7, 15)), int(rng.integers(1, 4)), rng, runs=(2, 3))
     return {"x": data.X[:, 0], "Y": data.Y}
 
 
 def check(instance: Instance) -> Result:
-    """Bound the diameter of the set of minimisers, in sup distance relative to the spread of the labels."""
+    """Bound the diameter of the set of minimisers: largest distance, relative to the range of the labels."""
     x, Y = instance["x"], instance["Y"]
     solution = interpolate(x, Y)
     certificate = {**pack("network", solution.network), "dual": as_rows(solution.certificate.dual)}
     if solution.unique:
-        # Numerically strict is not enough to conclude: the directions must be apart by more than their rounding.
+        # The directions must differ by more than their rounding.
         apart = _least_separation(certificate["dual"])
         upper = 0.0 if apart > 1e3 * EPS else np.inf
         return conclude(CLAIMED, 0.0, upper, certificate, **solution.provenance)
@@ -89,7 +89,7 @@ def _distance(f: ReLUNetwork, g: ReLUNetwork, x: Array, Y: Array) -> float:
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify the minimisers again; then decide strictness exactly, or measure how far the two are apart."""
+    """Certify the minimisers again; then decide strictness exactly, or measure the distance between the two."""
     x, Y, arrays = instance["x"], instance["Y"], result.certificate
     names = ["network", "other"] if "other.W" in arrays else ["network"]
     networks = {name: unpack(name, arrays) for name in names}

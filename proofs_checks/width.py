@@ -42,7 +42,7 @@ _SOLVED = GAP / 10  # relative gap that the solver is asked for; the rest is for
 def draw(rng: np.random.Generator) -> Instance:
     """2 or 3 inputs, 1 to 6 outputs, up to 13 points more than affine functions: in no hyperplane with probability 1.
 
-    With more inputs the verifier's bound on all neurons is by branch and bound, and not always tight to 1e-6.
+    With more inputs the verifier's bound on all neurons is not always tight to 1e-6.
     """
     d, T = int(rng.choice([2, 2, 2, 3])), int(rng.integers(1, 7))
     N = d + 1 + int(rng.integers(1, 14 if d == 2 else 8))
@@ -50,12 +50,12 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_without_skip(rng: np.random.Generator) -> Instance:
-    """Four points of the plane with three outputs: n = 1, but rank 3 beside the constants."""
+    """Draw four points of the plane with three outputs: n = 1, but the labels have rank 3 beside the constants."""
     return {"X": rng.standard_normal((4, 2)), "Y": rng.standard_normal((4, 3)), "skip": False}
 
 
 def draw_on_a_line(rng: np.random.Generator) -> Instance:
-    """Four points of a line in the plane with three outputs: n = 1, but rank 2 beside the affine functions of a line."""
+    """Draw four points on a line in the plane with three outputs: n = 1, but rank 2 beside affine functions."""
     t = np.cumsum(rng.integers(1, 5, 4)).astype(np.float64)
     direction = rng.choice([-2.0, -1.0, 1.0, 2.0], 2)
     return {"X": t[:, None] * direction, "Y": rng.standard_normal((4, 3)), "skip": True}
@@ -70,7 +70,7 @@ def _span(instance: Instance) -> bool:
 
 
 def check(instance: Instance) -> Result:
-    """Find a solution, then a vertex of the solutions with its directions of output weights; count its neurons."""
+    """Find a solution, move to a vertex of the solutions with the same directions of output weights, count its neurons."""
     X, Y, skip = instance["X"], instance["Y"], instance["skip"]
     solution = interpolate(X, Y, skip=skip, tol=_SOLVED).sparse(GAP)
     certificate = pack("network", solution.network) | {"dual": solution.dual}
@@ -78,7 +78,7 @@ def check(instance: Instance) -> Result:
 
 
 def _interval(instance: Instance, arrays: Any) -> tuple[float, float]:
-    """Interval of the least number of neurons of a solution, over the bound."""
+    """Interval of the least number of neurons of a solution over the bound."""
     X, Y, skip = instance["X"], instance["Y"], instance["skip"]
     network = unpack("network", arrays)
     shown = optimal(network, X, Y, arrays["dual"], skip=skip)
@@ -92,7 +92,7 @@ def _bound(X: Array, Y: Array) -> int:
 
 
 def _rank(instance: Instance) -> int:
-    """Rank of the labels beside the free functions: every neuron adds at most 1."""
+    """Rank of the labels beside the free functions; every neuron adds at most 1."""
     X, Y = instance["X"], instance["Y"]
     free = np.ones((len(X), 1))
     if instance["skip"]:
@@ -101,7 +101,7 @@ def _rank(instance: Instance) -> int:
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify the network again and count its neurons; the dual must be the one that the verifier took for a proof."""
+    """Certify the network again, and count its neurons; the dual array must be the one of the certificate."""
     X, Y, skip, network = instance["X"], instance["Y"], instance["skip"], unpack("network", result.certificate)
     found = certify(network, X, Y, dual=result.certificate["dual"], skip=skip).complaints(network, X, Y, tol=GAP)
     lower, upper = _rank(instance) / _bound(X, Y), network.n_neurons / _bound(X, Y)
