@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vvnorm import ParetoFront, ReLUNetwork, fit, interpolate, pareto_front
 from vvnorm.fitting import warm_fits
 from vvnorm.solvers.reference import _FitProgram, _solve, plane_dictionary
-from vvnorm.verifier.front import Support
+from vvnorm.verifier.front import DualWitness
 
 TOL = 1e-6
 MIXES = [
@@ -481,7 +481,7 @@ def test_no_price_of_vv_norm_makes_a_constant_network_the_front(front, lam):
     least = [program_value(data.X[:, 0], data.Y, 3.0, ("squared",) * 2, data.weights, front.mixtures[m]) for m in (4, 16)]
     forged = replace(
         front, networks=(constant,) * M, losses=np.tile(lost, (M, 1)), vv_norms=np.zeros(M), bounds=np.zeros(M),
-        supports=tuple(Support(lam, constant, None) for _ in range(M)), gaps=np.full(M, 1e-7),
+        supports=tuple(DualWitness(lam, constant, None) for _ in range(M)), gaps=np.full(M, 1e-7),
     )  # fmt: skip
     for m, best in zip((4, 16), least, strict=True):
         found = [line for line in forged.verify().problems if line.startswith(f"mixture {m}: ")]

@@ -9,7 +9,7 @@ from proofs_checks import mgda_stationary as stationary
 from proofs_checks.task_gradients import autograd_gradients, draw_tasks, library_gradients, network_of, tasks_of
 from vvnorm import ReLUNetwork, fit, train_tasks
 from vvnorm.multitask.least_norm import minimum_norm
-from vvnorm.training.cross_validation import task_losses
+from vvnorm.multitask.task_losses import task_losses
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -217,7 +217,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     [
         ({"truth": np.ones((2, 2))}, r"truth has shape \(2, 2\), Y has \(2, 1\)"),
         ({"x_names": ()}, "x_names has 0 names for 1 input"),
-        ({"tasks": (Task("t", (1,)),)}, "tasks must have each of the 1 output"),
+        ({"tasks": (Task("t", (1,)),)}, "tasks names output 1, but Y has 1 output"),
         ({"tasks": (Task("t", (0,), "logistic"),)}, "task 't' has one class only"),
         ({"background": (1,)}, "background names column 1, which is no output of a one-class task"),
         ({"tasks": (Task("t", (0,)),)}, "background names column 0, which is no output of a one-class task"),

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from vvnorm import Task, fit, train, train_tasks
+from vvnorm.multitask.task_losses import best_constants, constant_losses, task_losses
 from vvnorm.multitask.tasks import mean_weights, one_hot, task_labels
-from vvnorm.training.cross_validation import best_constant, constant_losses, task_losses
 from vvnorm.training.placement import as_placement
 from vvnorm.training.task_model import Coordinates, TaskModel, TaskParameters, initial_neurons
 from vvnorm.training.weighting import NAMES, Alternating, Equal, Grid
@@ -157,6 +157,17 @@ def test_mgda_ends_nearer_to_pareto_stationarity_than_it_began():
     assert np.all(result.stationarity < 0.25 * result.history["stationarity"][0])
 
 
+def test_a_group_of_outputs_may_have_a_loss_for_each():
+    X, Y = mixed_data()
+    Y = Y[:, [0, 1, 3]]
+    losses = ["squared", "logistic", "huber:0.5"]
+    apart = train_tasks(X, Y, loss=losses, lam=1e-3, **QUICK)
+    together = train_tasks(X, Y, [[0, 1], 2], loss=losses, lam=1e-3, **QUICK)
+    assert [task.name for task in together.tasks] == ["y0+y1", "y2"]
+    np.testing.assert_allclose(together.losses.sum(), apart.losses.sum(), rtol=1e-9)
+    np.testing.assert_allclose(together.networks[0](X), apart.networks[0](X), rtol=1e-6, atol=1e-9)
+
+
 # --- runs -------------------------------------------------------------------------------------------------------------
 
 
@@ -210,7 +221,7 @@ def test_constants_are_the_best_ones():
     Y = np.column_stack([rng.standard_normal(50), rng.random(50) < 0.3, rng.standard_normal(50)])
     tasks = [Task("a", (0,)), Task("b", (1,), "logistic"), Task("c", (2,), "one_class:0.1")]
     weights = np.ones(Y.shape)
-    constants = [best_constant(Y[:, t], weights[:, t], task) for t, task in enumerate(tasks)]
+    constants = best_constants(Y, weights, tasks)
     share = Y[:, 1].mean()
     assert constants[0] == pytest.approx(Y[:, 0].mean(), abs=1e-4)
     assert constants[1] == pytest.approx(np.log(share / (1 - share)), abs=1e-3)
@@ -259,7 +270,7 @@ def test_train_refuses_what_only_the_squared_loss_has(option, value):
         ({"dtype": "int8"}, ValueError, "dtype must be one of"),
         ({"weights": -np.ones(40)}, ValueError, "must not be negative"),
         ({"loss": "hinge"}, ValueError, "loss must be left out where tasks are given"),
-        ({"tasks": TASKS[:-1]}, ValueError, "each of the 9 outputs"),
+        ({"tasks": TASKS[:-1]}, ValueError, "tasks leaves out output 6"),
     ],
 )
 def test_bad_arguments_are_named_before_any_training(changes, error, message, monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vvnorm import Loss, ReLUNetwork, Standardisation, Task, fit
+from vvnorm import Loss, ReLUNetwork, Standardisation, Task, fit, pareto_front
 from vvnorm.multitask.tasks import as_tasks, background, mean_weights, one_hot, task_labels, with_background
 
 NAN = np.nan
@@ -15,13 +15,30 @@ def test_every_output_is_a_task_by_default():
     assert [task.loss for task in as_tasks(None, "hinge", 3)] == [Loss("hinge")] * 3
 
 
+def test_outputs_and_groups_of_outputs_are_short_for_tasks():
+    assert as_tasks([[2, 0], 1], "huber", 3) == (Task("y2+y0", (2, 0), "huber"), Task("y1", (1,), "huber"))
+    mixed = as_tasks([[0, 1], Task("level", (2,), "one_class")], ["squared", "logistic", "hinge"], 3)
+    assert mixed[0].losses == (Loss("squared"), Loss("logistic"))
+    assert mixed[1] == Task("level", 2, "one_class")
+    assert as_tasks([[0, 1], 2], ["softmax", "softmax", "squared"], 3)[0].is_multiclass
+    x, Y = np.arange(4.0), np.array([[0.0, 1], [1, 1], [0, 0], [1, 2]])
+    own = [Task("both", (0, 1)), Task("third", (2,), "huber")]
+    given, short = (
+        pareto_front(x, np.hstack([Y, Y[:, :1]]), 2.0, tasks=tasks, loss=loss, mixtures=3)
+        for tasks, loss in ((own, "squared"), ([[0, 1], 2], ["squared", "squared", "huber"]))
+    )
+    np.testing.assert_array_equal(given.losses, short.losses)
+    with pytest.raises(ValueError, match="task 'classes': the verifier does not know the loss 'softmax'"):
+        pareto_front(x, np.eye(4)[:, :2], 1.0, tasks=[Task("classes", (0, 1), "softmax")])
+
+
 @pytest.mark.parametrize(
     ("tasks", "loss", "message"),
     [
         (None, ["squared"], "loss names 1 loss but Y has 3 outputs"),
         (None, "softmax", "give tasks="),
-        ([Task("a", (0, 1))], "squared", r"each of the 3 outputs of Y once, got \[0, 1\]"),
-        ([Task("a", (0, 1)), Task("b", (1, 2))], "squared", r"got \[0, 1, 1, 2\]"),
+        ([Task("a", (0, 1))], "squared", "tasks leaves out output 2"),
+        ([Task("a", (0, 1)), Task("b", (1, 2))], "squared", "tasks names output 1 more than once"),
         ([Task("a", (0, 1)), Task("a", (2,))], "squared", "different names, got a, a"),
         ([Task("a", (0, 1, 2))], "hinge", "loss must be left out"),
     ],

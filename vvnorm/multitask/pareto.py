@@ -36,7 +36,7 @@ another network may be better in t and no worse in the others.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import Any
@@ -46,16 +46,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.deadline import TIME_LIMIT, Deadline, as_time_limit
 from vvnorm._internal.words import count, lines
-from vvnorm.fitting import Fit, LossLike, warm_fits
+from vvnorm.fitting import Fit, warm_fits
 from vvnorm.float64 import as_float64
-from vvnorm.losses import as_losses, canonical_labels
+from vvnorm.losses import canonical_labels
+from vvnorm.multitask.tasks import LossLike, TaskLike, as_tasks
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solution import interpolate
 from vvnorm.solvers.univariate.fits.constant_fit import best_constant
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_tolerance, as_weights
 from vvnorm.verifier.budget import additions_in, within_additions
-from vvnorm.verifier.front import ROUNDING, Support, TaskData, bound_at, point_complaints, without_neurons
+from vvnorm.verifier.front import ROUNDING, DualWitness, FrontData, bound_at, point_complaints, without_neurons
 from vvnorm.verifier.verification import Verification
 
 _TRIALS = 60  # fits for one mixture; two to ten are usual
@@ -77,7 +78,7 @@ class ParetoFront:
 
     Attributes
     ----------
-    data : TaskData
+    data : FrontData
         What the losses are about.
     vv_norm : float
         The budget C.
@@ -91,11 +92,11 @@ class ParetoFront:
         Their costs.
     bounds : (M,) array
         No network that costs C or less has a smaller a.L.
-    supports : tuple of M Support
+    supports : tuple of M DualWitness
         What proves it.
     gaps : (M,) array
         (a.L - bound) / (a.L + lam C); 0 for 0 / 0, and where all outputs lose rounding of their labels only. About a.L at
-        its bound, relative to the weighted problem's value; lam C counts no more than what is at stake (`TaskData.price`).
+        its bound, relative to the weighted problem's value; lam C counts no more than what is at stake (`FrontData.price`).
     tol : float
         Largest gap that `verify` accepts.
     line : ReLUNetwork
@@ -104,14 +105,14 @@ class ParetoFront:
         Whether a limit of time ended the search.
     """
 
-    data: TaskData
+    data: FrontData
     vv_norm: float
     mixtures: Array = field(repr=False)
     networks: tuple[ReLUNetwork, ...] = field(repr=False)
     losses: Array = field(repr=False)
     vv_norms: Array = field(repr=False)
     bounds: Array = field(repr=False)
-    supports: tuple[Support, ...] = field(repr=False)
+    supports: tuple[DualWitness, ...] = field(repr=False)
     gaps: Array = field(repr=False)
     tol: float
     line: ReLUNetwork = field(repr=False)
@@ -173,7 +174,7 @@ class ParetoFront:
         Parameters
         ----------
         losses : array-like, shape (tasks,) or (n, tasks)
-            Losses that networks reach, in the units of `TaskData.task_losses`.
+            Losses that networks reach, in the units of `FrontData.task_losses`.
         vv_norms : array-like, shape () or (n,), optional
             What these networks cost; by default, at most `vv_norm`.
 
@@ -265,7 +266,7 @@ def pareto_front(
     *,
     loss: LossLike = "squared",
     weights: ArrayLike | None = None,
-    tasks: Sequence[Any] | None = None,
+    tasks: Sequence[TaskLike] | None = None,
     mixtures: int | ArrayLike = 21,
     skip: bool = True,
     tol: float = GAP,
@@ -285,8 +286,9 @@ def pareto_front(
         The budget, not negative; 0 for affine functions (constants without a skip connection).
     loss, weights, skip
         As in `fit`. With several inputs losses are `squared`, `logistic` or `huber`.
-    tasks : sequence of ints and sequences of ints, optional
-        Outputs of each task; each output belongs to one. By default every output is a task.
+    tasks : sequence of Task, int or sequence of int, optional
+        The tasks, or the outputs of each; each output belongs to one task. By default every output is a task. `Task`s have
+        their own losses, and `loss` is left out.
     mixtures : int or array-like, shape (M, tasks)
         Weights of the tasks' losses; not negative, and not all 0. A number stands for a grid of at most so many: the
         lattice of shares k / n, ends included, and the equal mixture if that has no mixture without a 0. There tasks are
@@ -357,7 +359,7 @@ class _Trial:
     lam, loss, cost : float
         a.L and the VV norm are `loss` and `cost`.
     network : ReLUNetwork
-    support : Support or None
+    support : DualWitness or None
         Proof of `value`, if there is one.
     value : float
         Bound on a.L + lam VV of all networks; an estimate where there is no proof.
@@ -369,7 +371,7 @@ class _Trial:
     loss: float
     cost: float
     network: ReLUNetwork
-    support: Support | None
+    support: DualWitness | None
     value: float
     dual: Any = None
 
@@ -385,7 +387,7 @@ class _Point:
     network: ReLUNetwork
     losses: Array
     bound: float
-    support: Support
+    support: DualWitness
     gap: float
     hurried: bool
 
@@ -405,7 +407,7 @@ class _Search:
         The same losses, but for straight tasks what a constant loses.
     """
 
-    def __init__(self, data: TaskData, budget: float, tol: float, seed: int, deadline: Deadline) -> None:
+    def __init__(self, data: FrontData, budget: float, tol: float, seed: int, deadline: Deadline) -> None:
         self.data, self.budget, self.tol, self.deadline = data, budget, tol, deadline
         self.limits: dict[str, Any] = {"tol": max(tol * _SHARE, ROUNDING), "seed": seed}
         T, d = data.Y.shape[1], data.X.shape[1]
@@ -480,7 +482,7 @@ class _Search:
         if estimate is None:
             with within_additions(additions_in(self.deadline.left)):
                 made = found.certificate
-            support = Support(lam, getattr(found, "function", network), made.dual, made.additions, made.subspace)
+            support = DualWitness(lam, getattr(found, "function", network), made.dual, made.additions, made.subspace)
             return _Trial(lam, made.loss, network.vv_norm, network, support, made.lower_bound), found.gap
         loss, cost = self._loss(mixture, self._filled(network, outputs)), network.vv_norm
         return _Trial(lam, loss, cost, network, None, (loss + lam * cost) * (1 - estimate), found.dual), estimate
@@ -492,7 +494,7 @@ class _Search:
         dual, additions = trial.dual, additions_in(self.deadline.left)
         if dual is None or additions == 0:
             dual = np.zeros((len(self.data.X), trial.network.n_outputs))
-        support = Support(trial.lam, trial.network, dual, additions)
+        support = DualWitness(trial.lam, trial.network, dual, additions)
         return replace(trial, support=support, value=self.data.certify(mixture, support).lower_bound)
 
     def _better(self, one: _Trial, other: _Trial) -> _Trial:
@@ -571,7 +573,7 @@ class _Search:
             return None
         loss = self._loss(mixture, self._complete(network, outputs))
         lam = max(self.limits["tol"] * loss / self.budget, np.finfo(float).tiny)
-        support = Support(lam, network, dual)
+        support = DualWitness(lam, network, dual)
         certificate = self.data.certify(mixture, support)
         return _Trial(lam, certificate.loss, network.vv_norm, network, support, certificate.lower_bound)
 
@@ -614,36 +616,17 @@ def _as_budget(vv_norm: float) -> float:
 
 
 def _task_data(
-    X: ArrayLike, Y: ArrayLike, loss: LossLike, weights: ArrayLike | None, tasks: Sequence[Any] | None, skip: bool
-) -> TaskData:
+    X: ArrayLike, Y: ArrayLike, loss: LossLike, weights: ArrayLike | None, tasks: Sequence[TaskLike] | None, skip: bool
+) -> FrontData:
     inputs = as_inputs(X)
     labels = as_labels(Y, len(inputs), allow_missing=True)
-    kinds = as_losses(loss, labels.shape[1])
-    labels, shares = canonical_labels(labels, kinds), as_weights(weights, labels.shape)
-    return TaskData(inputs, labels, shares, kinds, _as_tasks(tasks, labels.shape[1]), bool(skip))
-
-
-def _as_tasks(tasks: Sequence[Any] | None, outputs: int) -> tuple[tuple[int, ...], ...]:
-    """Read a partition of the outputs."""
-    if tasks is None:
-        return tuple((t,) for t in range(outputs))
-    if isinstance(tasks, str | Mapping) or not isinstance(tasks, Sequence | np.ndarray) or len(tasks) == 0:
-        raise TypeError(f"tasks must be a sequence of outputs or of groups of outputs, got {tasks!r}")
-    groups = []
-    for task in tasks:
-        members: Any = (task,) if isinstance(task, int | np.integer) else task
-        if isinstance(members, str) or not isinstance(members, Sequence | np.ndarray) or len(members) == 0:
-            raise TypeError(f"tasks: {task!r} is neither an output nor a group of outputs")
-        groups.append(tuple(as_count(member, "an output in tasks") for member in members))
-    named = [t for group in groups for t in group]
-    for t in named:
-        if t >= outputs:
-            raise ValueError(f"tasks names output {t}, but Y has {count(outputs, 'output')}")
-        if named.count(t) > 1:
-            raise ValueError(f"tasks names output {t} more than once")
-    if len(named) < outputs:
-        raise ValueError(f"tasks leaves out output {min(set(range(outputs)) - set(named))}")
-    return tuple(groups)
+    chosen = as_tasks(tasks, loss, labels.shape[1])
+    if multiclass := [task.name for task in chosen if task.is_multiclass]:
+        raise ValueError(f"task {multiclass[0]!r}: the verifier does not know the loss 'softmax'; use 'logistic'")
+    kinds = dict(pair for task in chosen for pair in zip(task.outputs, task.losses, strict=True))
+    losses = tuple(kinds[t] for t in range(labels.shape[1]))
+    labels, shares = canonical_labels(labels, losses), as_weights(weights, labels.shape)
+    return FrontData(inputs, labels, shares, losses, tuple(task.outputs for task in chosen), bool(skip))
 
 
 def _as_mixtures(mixtures: Any, units: Array) -> Array:

@@ -122,7 +122,7 @@ class TaskData:
 
 def _check_background(column: int, tasks: Sequence[Task], Y: Array, truth: Array) -> None:
     (task,) = (task for task in tasks if column in task.outputs) if 0 <= column < Y.shape[1] else (None,)
-    if task is None or task.is_multiclass or task.separate.name != "one_class":
+    if task is None or task.is_multiclass or any(loss.name != "one_class" for loss in task.losses):
         raise ValueError(f"background names column {column}, which is no output of a one-class task")
     if np.any(Y[~np.isnan(Y[:, column]), column] != 1):
         raise ValueError(f"task {task.name!r}: normal samples without scores are labelled 1, others NaN")
@@ -169,7 +169,9 @@ def metric(task: Task, values: ArrayLike, truth: ArrayLike) -> Metric:
     if task.is_multiclass:
         rows = known.all(axis=1)
         return Metric("accuracy", _mean(u[rows].argmax(axis=1) == y[rows].argmax(axis=1)), True)
-    loss = task.separate
+    loss = task.losses[0]
+    if len(set(task.losses)) > 1:
+        raise ValueError(f"task {task.name!r} has outputs of different losses, which are not tested together: split it")
     if loss.name in _CLASSES or (loss.name == "one_class" and np.isin(y[known], (-1, 1)).all()):
         return Metric("AUC", float(np.mean([_auc(u[k, t], y[k, t]) for t, k in enumerate(known.T)])), True)
     if loss.name == "one_class":

@@ -14,7 +14,7 @@ elsewhere. That is level-set estimation as classification against a reference me
 2005). Schoelkopf's problem for the score itself is no use here: biases are free, so that a constant network solves it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,9 @@ from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import count, lines
 from vvnorm.float64 import as_float64, without_mask
-from vvnorm.losses import Loss, as_loss, canonical_labels
+from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
-from vvnorm.validation import Array, as_generator, as_inputs, as_labels
+from vvnorm.validation import Array, as_count, as_generator, as_inputs, as_labels
 
 SOFTMAX = "softmax"
 """Name of the loss of a multi-class task."""
@@ -33,23 +33,28 @@ SOFTMAX = "softmax"
 _BACKGROUND_WIDTH = 0.1  # of the inputs' range, by which the background goes beyond it on either side
 
 
+LossLike = str | Loss | Sequence[str | Loss]
+"""One loss for all outputs, or one for each."""
+
+
 @dataclass(frozen=True)
 class Task:
-    """A group of outputs with one loss.
+    """A group of outputs and their loss.
 
     Attributes
     ----------
     name : str
-        How results call it.
+        What results call it.
     outputs : tuple of int
         Its columns of Y.
-    loss : Loss or "softmax"
-        Of each of its outputs; or of all together.
+    loss : Loss, tuple of Loss, or "softmax"
+        The loss of each of its outputs; a tuple, one for each, where they differ; or "softmax" of all together. Names of
+        losses are read, too.
     """
 
     name: str
     outputs: tuple[int, ...]
-    loss: Loss | str = "squared"
+    loss: LossLike = "squared"
 
     def __post_init__(self) -> None:
         columns = (self.outputs,) if isinstance(self.outputs, int | np.integer) else tuple(self.outputs)
@@ -61,9 +66,10 @@ class Task:
                 raise ValueError(f"task {self.name!r}: loss 'softmax' needs an output for each class, got {columns}")
             return
         try:
-            object.__setattr__(self, "loss", as_loss(self.loss))
+            losses = as_losses(self.loss, len(columns))
         except (TypeError, ValueError) as error:
             raise type(error)(f"task {self.name!r}: {error}, softmax") from None
+        object.__setattr__(self, "loss", losses[0] if len(set(losses)) == 1 else losses)
 
     @property
     def is_multiclass(self) -> bool:
@@ -71,23 +77,28 @@ class Task:
         return isinstance(self.loss, str) and self.loss == SOFTMAX
 
     @property
-    def separate(self) -> Loss:
+    def losses(self) -> tuple[Loss, ...]:
         """The loss of each output, of a task that is not multi-class."""
-        assert isinstance(self.loss, Loss)
-        return self.loss
+        assert not self.is_multiclass
+        return as_losses(self.loss, len(self.outputs))
 
 
-def as_tasks(tasks: Sequence[Task] | None, loss: object, outputs: int) -> tuple[Task, ...]:
-    """Read tasks: `Task`s, which together have every output once; or by default one for each output.
+TaskLike = Task | int | Sequence[int]
+"""A task, an output of Y, or a group of outputs."""
+
+
+def as_tasks(tasks: Sequence[TaskLike] | None, loss: LossLike, outputs: int) -> tuple[Task, ...]:
+    """Read a partition of the outputs into tasks. All public functions read their `tasks` here.
 
     Parameters
     ----------
-    tasks : sequence of Task, or None
-        None: each output is a task of its own, with the losses that `loss` names, one for all or one each.
-    loss : str, Loss or sequence of them
-        With `tasks` given it must be "squared", its default.
+    tasks : sequence of Task, int or sequence of int, or None
+        `Task`s have their own losses. An output, or a group of outputs, is short for a task called "y0", or "y0+y1", with
+        the losses that `loss` says. None: every output is a task.
+    loss : str, Loss or sequence of T of them
+        One for all outputs, or one for each. Where all tasks are `Task`s it must be "squared", its default.
     outputs : int
-        Number of outputs T.
+        Number of outputs T; each belongs to one task.
 
     Raises
     ------
@@ -95,23 +106,59 @@ def as_tasks(tasks: Sequence[Task] | None, loss: object, outputs: int) -> tuple[
         For anything else, naming it.
     """
     if tasks is None:
-        names: Sequence[Any] = loss if isinstance(loss, Sequence) and not isinstance(loss, str) else [loss] * outputs
-        if len(names) != outputs:
-            raise ValueError(f"loss names {count(len(names), 'loss', 'losses')} but Y has {count(outputs, 'output')}")
-        if SOFTMAX in names:
-            raise ValueError("loss 'softmax' is of a group of outputs: give tasks=[Task(name, outputs, 'softmax'), ..]")
-        return tuple(Task(f"y{t}", (t,), name) for t, name in enumerate(names))
-    chosen: tuple[Task, ...] = tuple(tasks)
-    if any(not isinstance(task, Task) for task in chosen):
-        raise TypeError(f"tasks must be a sequence of vvnorm.Task, got {tasks!r}")
-    if loss != "squared":
-        raise ValueError(f"loss must be left out where tasks are given, which have their own; got {loss!r}")
-    taken = sorted(column for task in chosen for column in task.outputs)
-    if taken != list(range(outputs)):
-        raise ValueError(f"tasks must have each of the {count(outputs, 'output')} of Y once, got {taken}")
+        tasks = range(outputs)
+    if isinstance(tasks, str | Mapping) or not isinstance(tasks, Sequence | np.ndarray) or len(tasks) == 0:
+        raise TypeError(f"tasks must be a sequence of vvnorm.Task, of outputs or of groups of outputs, got {tasks!r}")
+    if all(isinstance(task, Task) for task in tasks):
+        if loss != "squared":
+            raise ValueError(f"loss must be left out where tasks are given, which have their own; got {loss!r}")
+        chosen: list[Task] = list(tasks)  # type: ignore[arg-type]  # all have been looked at
+    else:
+        names = _losses_of_outputs(loss, outputs)
+        chosen = [task if isinstance(task, Task) else _as_task(task, names) for task in tasks]
+    _check_partition([column for task in chosen for column in task.outputs], outputs)
     if len({task.name for task in chosen}) < len(chosen):
         raise ValueError(f"tasks must have different names, got {', '.join(task.name for task in chosen)}")
-    return chosen
+    return tuple(chosen)
+
+
+def _losses_of_outputs(loss: LossLike, outputs: int) -> list[str | Loss]:
+    """Return the loss of each output as it is given; "softmax" is not read here."""
+    if isinstance(loss, str | Loss):
+        return [loss] * outputs
+    if not isinstance(loss, Sequence):
+        raise TypeError(f"loss must be a name, a Loss, or a sequence with one per output, got {loss!r}")
+    if len(loss) != outputs:
+        raise ValueError(f"loss names {count(len(loss), 'loss', 'losses')} but Y has {count(outputs, 'output')}")
+    return list(loss)
+
+
+def _as_task(members: Any, losses: Sequence[str | Loss]) -> Task:
+    """Read an output or a group of outputs as a task with the losses of these outputs."""
+    group: Any = (members,) if isinstance(members, int | np.integer) else members
+    if isinstance(group, str) or not isinstance(group, Sequence | np.ndarray) or len(group) == 0:
+        raise TypeError(f"tasks: {members!r} is neither an output nor a group of outputs")
+    columns = tuple(as_count(member, "an output in tasks") for member in group)
+    for column in columns:
+        _check_output(column, len(losses))
+    own = [losses[column] for column in columns]
+    if SOFTMAX in own and (len(own) < 2 or any(loss != SOFTMAX for loss in own)):
+        raise ValueError("loss 'softmax' is of a group of outputs: give tasks=[Task(name, outputs, 'softmax'), ..]")
+    return Task("+".join(f"y{column}" for column in columns), columns, SOFTMAX if SOFTMAX in own else own)
+
+
+def _check_partition(named: list[int], outputs: int) -> None:
+    for column in named:
+        _check_output(column, outputs)
+        if named.count(column) > 1:
+            raise ValueError(f"tasks names output {column} more than once")
+    if len(named) < outputs:
+        raise ValueError(f"tasks leaves out output {min(set(range(outputs)) - set(named))}")
+
+
+def _check_output(column: int, outputs: int) -> None:
+    if column >= outputs:
+        raise ValueError(f"tasks names output {column}, but Y has {count(outputs, 'output')}")
 
 
 def task_labels(Y: Array, tasks: Sequence[Task]) -> Array:
@@ -131,15 +178,11 @@ def task_labels(Y: Array, tasks: Sequence[Task]) -> Array:
         if task.is_multiclass:
             _check_one_hot(block, task)
             continue
-        labels[:, columns] = canonical_labels(block, (task.separate,) * len(columns))
-        if task.separate.name in ("logistic", "hinge"):
-            for column in columns:
-                present = block[:, columns.index(column)]
-                present = present[~np.isnan(present)]
-                if len(np.unique(present)) < 2:
-                    raise ValueError(
-                        f"task {task.name!r} has one class only: every label of output {column} is {present[0]:g}"
-                    )
+        labels[:, columns] = canonical_labels(block, task.losses)
+        for column, loss, given in zip(columns, task.losses, block.T, strict=True):
+            present = given[~np.isnan(given)]
+            if loss.name in ("logistic", "hinge") and len(np.unique(present)) < 2:
+                raise ValueError(f"task {task.name!r} has one class only: every label of output {column} is {present[0]:g}")
     return labels
 
 

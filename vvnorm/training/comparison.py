@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 
 from vvnorm._internal.words import count, lines
 from vvnorm.multitask.task_data import TaskData, metric
+from vvnorm.multitask.task_losses import constant_losses
 from vvnorm.multitask.tasks import Standardisation, Task, mean_weights, task_labels, with_background
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.arguments import as_number, as_seeds
-from vvnorm.training.cross_validation import choose_weights, constant_losses
+from vvnorm.training.cross_validation import choose_weights
 from vvnorm.training.placement import as_placement
 from vvnorm.training.task_objective import TaskPlan, TaskSamples, train_side_by_side
 from vvnorm.training.weighting import Grid, Weighting, as_weighting

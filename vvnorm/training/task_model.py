@@ -20,7 +20,7 @@ from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.placement import Placement
 from vvnorm.training.regression_problem import Initialisation, make_problem
-from vvnorm.training.torch_formulas import Penalty, path_norm, path_norm_factors, separate_loss, softmax_loss
+from vvnorm.training.torch_formulas import Penalty, path_norm, path_norm_factors, separate_losses, softmax_loss
 from vvnorm.validation import Array
 
 _TINY = 1e-30  # added to norms that are divided by
@@ -52,8 +52,8 @@ class Coordinates:
         radius = float(np.sqrt(np.mean(np.sum((X - centre) ** 2, axis=1)))) or 1.0
         y_centre, y_unit = np.zeros(Y.shape[1]), np.ones(Y.shape[1])
         for task in tasks:
-            if not task.is_multiclass and task.separate.name in ("squared", "huber"):
-                columns = list(task.outputs)
+            columns = [] if task.is_multiclass else _of_numbers(task)
+            if columns:
                 y_centre[columns] = np.nanmean(Y[:, columns], axis=0)
                 deviation = np.nanstd(Y[:, columns], axis=0)
                 y_unit[columns] = np.where(deviation > 0, deviation, 1.0)
@@ -163,7 +163,7 @@ class TaskModel:
                 w = w[..., :1]  # a sample's weight is that of its first class
                 value, slope = softmax_loss(u, y)
             else:
-                value, slope = separate_loss(task.separate, u, y)
+                value, slope = separate_losses(task.losses, u, y)
             losses.append((w * value).sum((1, 2)))
             slopes[..., columns] = w * slope
         return torch.stack(losses, dim=1), slopes * self.unit[:, None, :]
@@ -235,6 +235,11 @@ class TaskModel:
         c = c + V @ np.where(used, 0.0, np.maximum(b, 0.0))
         W, b, V = W[used], b[used] - W[used] @ place.x_centre, V[:, used]
         return ReLUNetwork(W, b, V, A, c - A @ place.x_centre).balanced()
+
+
+def _of_numbers(task: Task) -> list[int]:
+    """Return the outputs of a task whose labels are numbers with a unit."""
+    return [k for k, loss in zip(task.outputs, task.losses, strict=True) if loss.name in ("squared", "huber")]
 
 
 def _columns(outputs: tuple[int, ...], device: torch.device) -> slice | torch.Tensor:

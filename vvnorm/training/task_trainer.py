@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm._internal.words import count, lines
 from vvnorm.api.certification import certify
 from vvnorm.losses import Loss
-from vvnorm.multitask.tasks import Task, as_tasks, task_labels
+from vvnorm.multitask.tasks import LossLike, Task, TaskLike, as_tasks, task_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.arguments import as_number, as_seeds, check_choice
 from vvnorm.training.cross_validation import choose_weights
@@ -97,8 +97,8 @@ class TaskTraining:
             raise ValueError("lam is 0" if self.lam == 0 else "the verifier does not know the loss 'softmax'")
         shares, losses = np.ones(self.Y.shape[1]), [Loss("squared")] * self.Y.shape[1]
         for number, task in enumerate(self.tasks):
-            for output in task.outputs:
-                losses[output] = task.separate
+            for output, own in zip(task.outputs, task.losses, strict=True):
+                losses[output] = own
                 shares[output] = self.weighting.weights[number] if isinstance(self.weighting, Fixed) else 1.0
         options: dict[str, Any] = {"loss": losses, "weights": self.weights * shares, "skip": self.settings["skip"]}
         return [certify(f, self.X, self.Y, lam=self.lam, time_limit=time_limit, **options) for f in self.networks]
@@ -141,9 +141,9 @@ class TaskTraining:
 def train_tasks(
     X: ArrayLike,
     Y: ArrayLike,
-    tasks: Sequence[Task] | None = None,
+    tasks: Sequence[TaskLike] | None = None,
     *,
-    loss: Any = "squared",
+    loss: LossLike = "squared",
     weights: ArrayLike | None = None,
     weighting: str | Weighting | Sequence[float] = "equal",
     width: int | None = None,
@@ -167,10 +167,11 @@ def train_tasks(
         Inputs. Features of different units: see `vvnorm.multitask.tasks.Standardisation`, which is applied by the caller.
     Y : array-like, shape (N,) or (N, T)
         Labels; NaN = missing. Samples may have labels for some tasks only.
-    tasks : sequence of Task, optional
-        Groups of outputs with their losses. By default every output is a task, with its `loss`.
+    tasks : sequence of Task, int or sequence of int, optional
+        Groups of outputs with their losses; or outputs and groups of outputs, with the losses that `loss` says. By default
+        every output is a task.
     loss : str, Loss, or sequence of T of them
-        Where tasks are not given.
+        Of all outputs, or one each; left out where `tasks` are `Task`s.
     weights : array-like, shape (N,), (N, 1) or (N, T), optional
         Non-negative weights of the labels' losses, all 1 by default: L_t is a sum, as in `vvnorm.fit`.
         `vvnorm.multitask.tasks.mean_weights` makes it a mean.

@@ -3,6 +3,7 @@
 `vvnorm.losses` defines the same losses for NumPy arrays, and says which labels they take. The runs are the leading axis S.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -11,6 +12,14 @@ from vvnorm.losses import Loss
 
 Penalty = Literal["path_norm", "weight_decay"]
 """What lam multiplies: sum_k ||w_k|| ||v_k||, or sum_k (||w_k||^2 + ||v_k||^2) / 2."""
+
+
+def separate_losses(losses: Sequence[Loss], u: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the losses of fitted values and their slopes, (S, n, m) each, for m outputs with a loss each."""
+    if len(set(losses)) == 1:
+        return separate_loss(losses[0], u, y)
+    parts = [separate_loss(loss, u[..., [k]], y[..., [k]]) for k, loss in enumerate(losses)]
+    return torch.cat([value for value, _ in parts], 2), torch.cat([slope for _, slope in parts], 2)
 
 
 def separate_loss(loss: Loss, u: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.fitting import LossLike
-from vvnorm.multitask.tasks import Task
+from vvnorm.multitask.tasks import LossLike, TaskLike
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.arguments import as_number, as_seeds, check_choice
 from vvnorm.training.checkpoint import Checkpoint, fingerprint
@@ -61,7 +60,7 @@ def train(
     *,
     loss: LossLike = "squared",
     weights: ArrayLike | None = None,
-    tasks: Sequence[Task] | None = None,
+    tasks: Sequence[TaskLike] | None = None,
     weighting: str | Weighting | Sequence[float] | None = None,
     width: int | None = None,
     lam: float | Sequence[float] | None = None,
@@ -103,8 +102,9 @@ def train(
         Of all outputs, or one each.
     weights : array-like, shape (N,), (N, 1) or (N, T), optional
         Non-negative weights of the labels' losses.
-    tasks : sequence of Task, optional
-        Groups of outputs with their losses, in place of `loss`.
+    tasks : sequence of Task, int or sequence of int, optional
+        Groups of outputs with their losses, in place of `loss`; or outputs and groups of outputs, whose losses are those
+        that `loss` says.
     weighting : str, Weighting or sequence of float, optional
         How the losses of several tasks are weighted. Where this or one of the three before is given, or labels are missing,
         `train_tasks` does the training, by Adam; of the parameters below those that it has hold then, with its defaults.

@@ -31,7 +31,7 @@ _SMALL = 1e-4  # part of a constant's loss: smaller losses are squares of differ
 
 
 @dataclass(frozen=True, eq=False)
-class TaskData:
+class FrontData:
     """Data of several tasks.
 
     Attributes
@@ -57,7 +57,7 @@ class TaskData:
 
     def __repr__(self) -> str:
         size = f"{count(len(self.X), 'point')}, {count(self.X.shape[1], 'input')}, {count(self.Y.shape[1], 'output')}"
-        return lines(f"TaskData: {size}, {count(len(self.tasks), 'task')}")
+        return lines(f"FrontData: {size}, {count(len(self.tasks), 'task')}")
 
     @cached_property
     def entry_weights(self) -> Array:
@@ -127,7 +127,7 @@ class TaskData:
         options = {"loss": tuple(self.kinds[t] for t in outputs), "skip": self.skip}
         return outputs, options | {"weights": self.entry_weights[:, outputs] * shares[outputs]}
 
-    def certify(self, mixture: Array, support: "Support") -> FitCertificate:
+    def certify(self, mixture: Array, support: "DualWitness") -> FitCertificate:
         """Judge a support: for the weighted sum of losses of the outputs whose tasks have a weight."""
         outputs, options = self.weighted(mixture)
         with within_additions(support.additions):
@@ -157,7 +157,7 @@ class TaskData:
 
 
 @dataclass(frozen=True, eq=False)
-class Support:
+class DualWitness:
     """What proves a bound on a mixture of losses for all networks.
 
     Attributes
@@ -185,11 +185,11 @@ def without_neurons(A: Array, c: Array) -> ReLUNetwork:
 
 
 def point_complaints(
-    data: TaskData,
+    data: FrontData,
     budget: float,
     mixture: Array,
     network: ReLUNetwork,
-    support: Support,
+    support: DualWitness,
     straight: NDArray[np.bool_],
     recorded: Mapping[str, Any],
     tol: float,
@@ -198,14 +198,14 @@ def point_complaints(
 
     Parameters
     ----------
-    data : TaskData
+    data : FrontData
     budget : float
         The VV norm C that networks may cost.
     mixture : (tasks,) array
     network : ReLUNetwork
-    support : Support
+    support : DualWitness
     straight : (tasks,) array of bool
-        Of `TaskData.fitted_by`.
+        Of `FrontData.fitted_by`.
     recorded : mapping
         What is claimed: `losses` (tasks,), `vv_norm`, `bound` and `gap`.
     tol : float
