@@ -632,7 +632,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _fault(
         "verdict_holds_across_the_end",
-        "claims",
+        "claims.verdict",
         "if claimed[0] <= lower and upper <= claimed[1]:",
         "if claimed[0] <= upper and lower <= claimed[1]:",
         "smoothness_in_m",

@@ -13,9 +13,9 @@ from vvnorm._internal.files import plain
 from vvnorm._internal.threads import single_threaded
 from vvnorm.claims import (
     Case,
+    CaseOutcome,
     Claim,
     Instance,
-    Outcome,
     Result,
     Verdict,
     cases,
@@ -24,10 +24,10 @@ from vvnorm.claims import (
     decide,
     instance_of,
     load_claim,
+    load_outcomes,
     run_claim,
 )
 from vvnorm.cli import main
-from vvnorm.verification import load_outcomes
 
 CLAIMS = claim_names()
 DRAWS = 3
@@ -67,7 +67,7 @@ class Shown(NamedTuple):
     """What the command found for one claim: its exit code, and each instance with its outcome, read from the disk."""
 
     code: int
-    found: dict[str, tuple[Instance, Outcome]]
+    found: dict[str, tuple[Instance, CaseOutcome]]
 
 
 def by_command(claim: Claim, folder: Path, chosen: Callable[[Case], bool] = lambda case: True) -> Shown:

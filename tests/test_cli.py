@@ -19,9 +19,8 @@ from commands import XY, Command, Run, but_for_compiling, runner, strict
 
 import vvnorm
 from vvnorm import ReLUNetwork, Verdict, builtin_dataset, gaussian_auxiliary, interpolate
-from vvnorm.claims import Claim, Result, claim_names, conclude, instances, load_claim
+from vvnorm.claims import Claim, Result, claim_names, conclude, instances, load_claim, load_outcomes
 from vvnorm.plotting import FIGURE_FILES, FigureData, FigureScript, new_figure
-from vvnorm.verification import load_outcomes
 
 COMMAND = [sys.executable, "-m", "vvnorm.cli"]
 ZIGZAG = {"x": [0, 1, 2, 3], "y": [0, 1, 0, 1]}  # one solution, of cost 4

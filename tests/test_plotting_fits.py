@@ -28,7 +28,8 @@ def names(count: int) -> list[str]:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """Figures that would have been saved."""
     figures: list[Figure] = []
-    monkeypatch.setattr(plotting, "save", lambda figure, path: figures.append(figure))
+    for part in ("solutions", "training"):
+        monkeypatch.setattr(f"vvnorm.plotting.{part}.save", lambda figure, path: figures.append(figure))
     return figures
 
 

@@ -16,10 +16,10 @@ from commands import runner
 from sweeps import COMMAND, ENVIRONMENT, bare, go, specify, study, wait_for_rows
 
 import vvnorm
+from vvnorm.claims import load_outcomes
 from vvnorm.studies.cluster import cluster_executor
 from vvnorm.studies.execute import Tally, run_study
 from vvnorm.studies.store import Store, code_version, load_rows
-from vvnorm.verification import load_outcomes
 
 LOCAL = ("--host", "127.0.0.1", "--no-dashboard")
 

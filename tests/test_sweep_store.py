@@ -215,7 +215,7 @@ def test_code_version_changes_with_any_source(tmp_path: Path, monkeypatch: pytes
     versions = []
     for change in (lambda: None, lambda: (package / "notes.txt").write_text("still none"), lambda: None):
         change()
-        monkeypatch.setattr(module.vvnorm, "__file__", str(package / "__init__.py"))
+        monkeypatch.setattr(module, "PACKAGE", package)
         versions.append(code_version.__wrapped__())
     (package / "part" / "solver.py").write_text("tol = 2\n")
     versions.append(code_version.__wrapped__())

@@ -15,11 +15,11 @@ from commands import Command, runner, strict
 from figure_files import drawn_by_command
 
 from vvnorm import Verdict, claims
-from vvnorm.claims import cases, claim_names, instance_of, load_claim
+from vvnorm.claims import cases, claim_names, instance_of, load_claim, load_outcomes
+from vvnorm.claims.runner import run_claims
 from vvnorm.plotting import figure_names
 from vvnorm.studies.execute import Tally
 from vvnorm.studies.executors import InProcess
-from vvnorm.verification import load_outcomes, run_claims
 
 PLUGIN = """
 import os, time
@@ -234,7 +234,7 @@ def test_other_code_and_runs_without_resume_begin_anew(run: Command, monkeypatch
     assert checked() == 3
     assert checked() == 3
     assert checked("--seed", 1, "--resume") == 3  # none of these instances is there
-    monkeypatch.setattr("vvnorm.verification._sources_of", lambda claim: "other")
+    monkeypatch.setattr("vvnorm.claims.runner.sources_of", lambda claim: "other")
     assert checked("--resume") == 3
     assert run(*command, "--resume").code == 0
     assert len(load_outcomes("all.certificates.sqlite")["rescaling"]) == len(strict("all.json")["claims"][0]["outcomes"])
@@ -261,7 +261,7 @@ def test_a_killed_run_goes_on(run: Command, plugin: Path, monkeypatch: pytest.Mo
 
 
 def test_two_runs_do_not_write_one_file(run: Command) -> None:
-    from vvnorm.verification import Results
+    from vvnorm.claims.results_file import Results
 
     with Results(Path("all.part.sqlite")):
         done = run("verify", "rescaling", "--draws", 1, "--jobs", 1, "--json", "all.json")

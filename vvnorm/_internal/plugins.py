@@ -15,8 +15,17 @@ class Unusable(ValueError):
     """Something is registered under a name, but cannot be used."""
 
 
-def load(group: str, name: str, kind: type[Kind]) -> Kind:
+def load(group: str, name: str, kind: type[Kind], public: str) -> Kind:
     """Load what is registered under a name, which is its `id` too.
+
+    Parameters
+    ----------
+    group, name : str
+        Entry-point group, and name in it.
+    kind : type
+        Class that it must be of.
+    public : str
+        The class as messages call it: its name where users import it from.
 
     Raises
     ------
@@ -39,8 +48,7 @@ def load(group: str, name: str, kind: type[Kind]) -> Kind:
         said = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
         raise Unusable(f"{what} {name!r} ({first.value}) cannot be loaded: {said}{error}") from error
     if not isinstance(found, kind):
-        wanted = f"{kind.__module__}.{kind.__name__}"
-        raise Unusable(f"{what} {name!r} ({first.value}) is a {type(found).__name__}, not a {wanted}")
+        raise Unusable(f"{what} {name!r} ({first.value}) is a {type(found).__name__}, not a {public}")
     own = getattr(found, "id", name)
     if own != name:
         raise Unusable(f"{what} {name!r} ({first.value}) has the id {own!r}: register it under its id")

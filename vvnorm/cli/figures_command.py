@@ -11,7 +11,7 @@ from vvnorm.cli.options import JobsOption, SeedOption
 from vvnorm.cli.output import Progress, say
 
 if TYPE_CHECKING:
-    from vvnorm.verification import Drawn
+    from vvnorm.plotting.runner import Drawn
 
 
 def figures(
@@ -25,7 +25,7 @@ def figures(
     from contextlib import ExitStack
 
     from vvnorm.plotting import figure_names, load_figure
-    from vvnorm.verification import draw_figures
+    from vvnorm.plotting.runner import draw_figures
 
     scripts, unusable = load_usable(load_figure, names or figure_names())
     try:

@@ -39,7 +39,8 @@ def verify(
 
     from vvnorm._internal.files import write_json
     from vvnorm.claims import cases, claim_names, load_claim
-    from vvnorm.verification import Results, kept_beside, run_claims
+    from vvnorm.claims.results_file import Results, kept_beside
+    from vvnorm.claims.runner import run_claims
 
     check_outputs(json)
     if resume and not json:

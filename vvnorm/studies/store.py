@@ -19,11 +19,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import vvnorm
+from vvnorm import __version__
 from vvnorm._internal.files import atomic_write
 from vvnorm.studies.database import Database, quoted, reading
 from vvnorm.studies.run import Run
 from vvnorm.studies.study import Study
+
+PACKAGE = Path(__file__).parents[1]
+"""The folder of the library's sources."""
 
 Row = dict[str, Any]
 RunOutcome = Mapping[str, float | int | str | None]
@@ -41,7 +44,7 @@ _ORDER = "target, inputs, points, solver, settings, labels, auxiliary, sigma, se
 @cache
 def code_version() -> str:
     """Version of the package, and a hash of its sources: runs of different versions are never put together."""
-    return f"{vvnorm.__version__}+{sources(Path(vvnorm.__file__).parent)}"
+    return f"{__version__}+{sources(PACKAGE)}"
 
 
 def sources(place: Path) -> str:

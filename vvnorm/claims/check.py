@@ -1,0 +1,75 @@
+"""Checking: one case or a whole claim in this process, with a negative control of the verifier."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.claims.case import Case, cases, instance_of
+from vvnorm.claims.contract import Claim, Instance, Result
+from vvnorm.claims.report import CaseOutcome, Report
+
+
+def run_case(claim: Claim, case: Case) -> CaseOutcome:
+    """Check one instance and verify the result."""
+    instance = instance_of(claim, case)
+    started = time.perf_counter()
+    result = claim.check(instance)
+    provenance = {**result.provenance, "seconds": time.perf_counter() - started}
+    result = replace(result, provenance=provenance)
+    complaints = list(claim.verify(instance, result).problems) or control_complaints(claim, instance, result, case.index)
+    return CaseOutcome(case.label, case.expected, result, complaints)
+
+
+def control_complaints(claim: Claim, instance: Instance, result: Result, turn: int) -> list[str]:
+    """Change a certificate and complain if the verifier accepts it: one that accepts everything shows nothing.
+
+    Instances take turns in which array of the certificate is changed: by the factor -3/2, from 0 to the largest number in
+    any array, integers by 1000. A smaller change may leave a certificate that proves as much, and is accepted rightly.
+    """
+    arrays = [name for name, array in result.certificate.items() if array.size]
+    if not arrays:
+        return []
+    name = arrays[turn % len(arrays)]
+    changed = _changed(result.certificate[name], [result.certificate[other] for other in arrays])
+    forged = replace(result, certificate={**result.certificate, name: changed})
+    if not claim.verify(instance, forged):
+        return []
+    return [f"negative control: the verifier accepts a certificate whose {name!r} was changed"]
+
+
+def _changed(array: NDArray[Any], all_arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    if np.issubdtype(array.dtype, np.integer):
+        return array + 1000
+    if array.any():
+        return -1.5 * array
+    sizes = [float(np.max(np.abs(other), where=np.isfinite(other), initial=0.0)) for other in all_arrays]
+    return np.full_like(array, max(sizes) or 1.0)
+
+
+def run_claim(
+    claim: Claim, *, draws: int | None = None, seed: int = 0, advance: Callable[[str], None] = lambda label: None
+) -> Report:
+    """Check a claim on drawn and on real instances, one after another; `vvnorm.verification` spreads many of them.
+
+    Parameters
+    ----------
+    claim : Claim
+        The claim.
+    draws : int, optional
+        Number of instances that meet the hypotheses; the claim's own number by default. For each hypothesis a tenth as
+        many (at least one) that break it are checked too.
+    seed : int
+        Everything drawn depends on it.
+    advance : callable
+        Told the label of each instance when it is done, for a progress bar.
+    """
+    began = time.perf_counter()
+    outcomes = []
+    for case in cases(claim, claim.draws if draws is None else draws, seed):
+        outcomes.append(run_case(claim, case))
+        advance(case.label)
+    return Report(claim, outcomes, seed, time.perf_counter() - began)

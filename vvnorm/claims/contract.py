@@ -1,0 +1,187 @@
+"""The contract: what a claim states, how it is tested, and what the check of one instance returns.
+
+A claim is one module (of `proofs_checks`, or of a user's package) with a `CLAIM`. It draws instances that meet all its
+hypotheses, and instances that violate exactly one. It checks an instance: the result is a certified interval of one tested
+quantity. It verifies such a result independently. The verdict follows from the interval alone (`vvnorm.claims.verdict`).
+
+An instance of a statistical claim is a whole experiment, a stated number of draws. Its interval is a confidence interval,
+and its verdicts are SUPPORTED and NOT_SUPPORTED in place of HOLDS and VIOLATED.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm._internal.files import plain
+from vvnorm._internal.words import lines
+from vvnorm.claims.verdict import Verdict, decide
+from vvnorm.verifier.verification import Verification
+
+Instance = Mapping[str, Any]
+"""One case of a claim: arrays, numbers and words by name."""
+
+
+KINDS = ("equality", "bound", "existence", "uniqueness", "for all seeds", "statistical", "counterexample")
+"""What a claim may be; verdicts of statistical ones have other names."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The outcome of checking one instance.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        What the interval says against the claimed one.
+    lower, upper : float
+        Certified interval of the tested quantity; a confidence interval if the claim is statistical.
+    certificate : mapping of str to array
+        What proves the interval; enough for `Claim.verify`.
+    provenance : mapping
+        Solver, versions, options, status, seconds.
+    """
+
+    verdict: Verdict
+    lower: float
+    upper: float
+    certificate: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return lines(f"Result: {self.verdict}, [{self.lower:.6g}, {self.upper:.6g}]")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as what JSON knows; `from_json` restores it."""
+        arrays = {
+            name: {"dtype": str(array.dtype), "shape": list(array.shape), "values": plain(array.ravel())}
+            for name, array in self.certificate.items()
+        }
+        bounds = {"lower": plain(self.lower), "upper": plain(self.upper)}
+        return {"verdict": str(self.verdict), **bounds, "certificate": arrays, "provenance": plain(self.provenance)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Result":
+        """Restore what `to_json` returned; arrays come back bit for bit."""
+        arrays = {
+            name: np.array([float(v) if isinstance(v, str) else v for v in array["values"]], dtype=array["dtype"])
+            .reshape(array["shape"])
+            for name, array in record["certificate"].items()
+        }  # fmt: skip
+        return cls(Verdict(record["verdict"]), float(record["lower"]), float(record["upper"]), arrays, record["provenance"])
+
+
+def _no_instances() -> Mapping[str, Instance]:
+    return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """One claim of the theory, with everything needed to test it and to show what its hypotheses are for.
+
+    Attributes
+    ----------
+    id : str
+        Name; the module's name.
+    statement, source : str
+        The claim in our own words, and where it comes from.
+    kind : str
+        One of `KINDS`.
+    quantity : str
+        The number that is tested.
+    claimed : (float, float)
+        The closed interval that the claim says the quantity lies in; an end may be infinite.
+    hypotheses : mapping of str to predicate
+        Each decides, from the instance alone, whether the hypothesis is met.
+    draw : rng -> instance
+        An instance that meets all hypotheses.
+    violate : mapping of str to (rng -> instance)
+        For each hypothesis, an instance that breaks exactly that one.
+    on_violation : mapping of str to (Verdict, why)
+        What then happens.
+    check : instance -> Result
+        Find the certified interval.
+    recheck : (instance, result) -> list of complaints
+        Recompute the interval from the certificate, with code that shares nothing with `check`'s solver.
+    examples : () -> mapping of str to instance
+        Real data, whether or not they meet the hypotheses.
+    draws, quick_draws : int
+        How many instances a full and a quick run draw.
+    """
+
+    id: str
+    statement: str
+    source: str
+    kind: str
+    quantity: str
+    claimed: tuple[float, float]
+    hypotheses: Mapping[str, Callable[[Instance], bool]]
+    draw: Callable[[np.random.Generator], Instance]
+    violate: Mapping[str, Callable[[np.random.Generator], Instance]]
+    on_violation: Mapping[str, tuple[Verdict, str]]
+    check: Callable[[Instance], Result]
+    recheck: Callable[[Instance, Result], list[str]]
+    examples: Callable[[], Mapping[str, Instance]] = _no_instances
+    draws: int = 50
+    quick_draws: int = 10
+
+    def __repr__(self) -> str:
+        return lines(f"Claim {self.id}: {self.kind}", self.statement, f"source: {self.source}")
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind of claim {self.id!r} must be one of {', '.join(KINDS)}, got {self.kind!r}")
+
+    @property
+    def statistical(self) -> bool:
+        """Whether intervals are confidence intervals."""
+        return self.kind == "statistical"
+
+    @property
+    def confirmed(self) -> Verdict:
+        """The verdict where the interval lies inside the claimed one."""
+        return Verdict.SUPPORTED if self.statistical else Verdict.HOLDS
+
+    @property
+    def refuted(self) -> Verdict:
+        """The verdict where the interval lies outside the claimed one."""
+        return Verdict.NOT_SUPPORTED if self.statistical else Verdict.VIOLATED
+
+    def broken(self, instance: Instance) -> list[str]:
+        """Name the hypotheses that the instance does not meet."""
+        return [name for name, holds in self.hypotheses.items() if not holds(instance)]
+
+    def verify(self, instance: Instance, result: Result) -> Verification:
+        """Check that the verdict follows from the interval, and the interval from the certificate."""
+        if math.isnan(result.lower) or math.isnan(result.upper) or result.lower > result.upper:
+            return Verification((f"[{result.lower}, {result.upper}] is not an interval",))
+        found = []
+        if result.verdict is not decide(result.lower, result.upper, self.claimed, statistical=self.statistical):
+            found.append(f"verdict {result.verdict} does not follow from [{result.lower}, {result.upper}]")
+        return Verification((*found, *self.recheck(instance, result)))
+
+
+def conclude(
+    claimed: tuple[float, float],
+    lower: float,
+    upper: float,
+    certificate: Mapping[str, NDArray[Any]],
+    *,
+    statistical: bool = False,
+    **provenance: Any,
+) -> Result:
+    """Make the result that an interval implies."""
+    verdict = decide(lower, upper, claimed, statistical=statistical)
+    return Result(verdict, float(lower), float(upper), certificate, provenance)
+
+
+def interval_complaints(result: Result, lower: float, upper: float, slack: float) -> list[str]:
+    """Compare a recorded interval with a recomputed one, up to an absolute slack for different roundings."""
+    return [
+        f"{name} is recorded as {recorded!r}; recomputed it is {actual!r}"
+        for name, recorded, actual in (("lower", result.lower, lower), ("upper", result.upper, upper))
+        if not (recorded == actual or abs(recorded - actual) <= slack)
+    ]

@@ -1,0 +1,98 @@
+"""Reports: the outcome of each case of a claim, and the verdict over all of them."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from vvnorm._internal.files import plain
+from vvnorm.claims.contract import Claim, Result
+from vvnorm.claims.verdict import Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class CaseOutcome:
+    """One instance of a run: what was expected of it, what was found, and what the verifier says.
+
+    Attributes
+    ----------
+    label : str
+        "draw 3", "without skip_connection 0", or the name of real data.
+    expected : Verdict
+    result : Result
+    complaints : list of str
+        The verifier's; a result with complaints counts for nothing.
+    """
+
+    label: str
+    expected: Verdict
+    result: Result
+    complaints: list[str]
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether an accepted result has the expected verdict."""
+        return not self.complaints and self.result.verdict is self.expected
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A claim's run: the verdict over all instances that meet the hypotheses, and every outcome."""
+
+    claim: Claim
+    outcomes: list[CaseOutcome]
+    seed: int
+    seconds: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Confirmed only if every instance is, every result is accepted, and every broken hypothesis fails as declared.
+
+        One accepted refutation refutes the claim; anything else is INCONCLUSIVE.
+        """
+        confirmed, refuted = self.claim.confirmed, self.claim.refuted
+        if any(o.result.verdict is refuted and o.expected is confirmed and not o.complaints for o in self.outcomes):
+            return refuted
+        return confirmed if all(o.as_expected for o in self.outcomes) else Verdict.INCONCLUSIVE
+
+    @property
+    def tested(self) -> list[CaseOutcome]:
+        """Outcomes of instances that meet all hypotheses."""
+        return [outcome for outcome in self.outcomes if outcome.expected is self.claim.confirmed]
+
+    @property
+    def worst_margin(self) -> float:
+        """Least distance of a certified interval from the end of the claimed one, relative to that end where it is not 0.
+
+        Near 1: no deviation is visible. 0: on the edge, which for integers is equality. Negative: not inside.
+        """
+        return min((_margin(o.result, self.claim.claimed) for o in self.tested), default=math.nan)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the certificates, which are long, as what JSON knows."""
+        return {
+            "claim": self.claim.id,
+            "statement": self.claim.statement,
+            "verdict": str(self.verdict),
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "instances": len(self.tested),
+            "worst_margin": plain(self.worst_margin),
+            "outcomes": [
+                {
+                    "instance": outcome.label,
+                    "expected": str(outcome.expected),
+                    "complaints": outcome.complaints,
+                    "verdict": str(outcome.result.verdict),
+                    "lower": plain(outcome.result.lower),
+                    "upper": plain(outcome.result.upper),
+                    "provenance": plain(outcome.result.provenance),
+                }
+                for outcome in self.outcomes
+            ],
+        }
+
+
+def _margin(result: Result, claimed: tuple[float, float]) -> float:
+    low, high = claimed
+    inside = ((result.lower - low, low), (high - result.upper, high))
+    return min((margin / (abs(end) or 1.0) for margin, end in inside if math.isfinite(end)), default=math.inf)

@@ -1,0 +1,30 @@
+"""How far a figure goes: the range of inputs, the number of outputs, and numbers that no axis can show."""
+
+import numpy as np
+
+from vvnorm.validation import Array
+
+MOST_OUTPUTS = 6
+"""Outputs that are drawn, at most."""  # outputs, at most
+
+
+_DRAWABLE = 1e306  # matplotlib multiplies ranges by small numbers
+
+
+def positions(x: Array, Y: Array) -> Array:
+    """Where functions are drawn: at the data, and evenly from a little before them to a little after."""
+    refuse_huge(x, Y)
+    return np.unique(np.concatenate([x, np.linspace(*widened(x), 2001)]))
+
+
+def refuse_huge(X: Array, Y: Array) -> None:
+    """Refuse numbers that are too large for axes."""
+    largest = max(np.max(np.abs(X)), np.nanmax(np.abs(Y)))
+    if largest > _DRAWABLE:
+        raise ValueError(f"a figure cannot show {largest:.3g}: its axes would leave float64; rescale the data")
+
+
+def widened(x: Array) -> tuple[float, float]:
+    """From a little before the least of x to a little after the largest; some room around a single value."""
+    margin = 0.05 * np.ptp(x) or 0.05 * max(float(np.abs(x[0])), 1.0)
+    return float(x.min() - margin), float(x.max() + margin)

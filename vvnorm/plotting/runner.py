@@ -1,0 +1,106 @@
+"""Draws many figures: spreads them over processes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vvnorm import plotting
+from vvnorm.claims.verdict import Verdict
+from vvnorm.plotting.scripts import FigureScript
+from vvnorm.studies.execute import run_jobs
+from vvnorm.studies.store import code_version
+
+
+@dataclass(frozen=True)
+class FigureJob:
+    """A figure to draw, and where."""
+
+    figure: str
+    folder: Path
+    seed: int
+    quick: bool
+
+    def key(self, code: str) -> str:
+        """Return the name of the figure."""
+        return self.figure
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The outcome of a figure.
+
+    Attributes
+    ----------
+    figure : str
+    verdict : Verdict
+    expected : Verdict or None
+        None stands for any verdict that confirms the figure's statement.
+    complaints : list of str
+        Why it was not drawn; empty if it was.
+    """
+
+    figure: str
+    verdict: Verdict
+    expected: Verdict | None
+    complaints: list[str]
+
+    @property
+    def counts_as(self) -> Verdict:
+        """The verdict, where none is expected; else confirmed if it is the one, and refuted if it has changed."""
+        if self.expected is None:
+            return self.verdict
+        return Verdict.SUPPORTED if self.verdict is self.expected else Verdict.NOT_SUPPORTED
+
+    @property
+    def said(self) -> str:
+        """The verdict in words."""
+        if self.expected is None:
+            return str(self.verdict)
+        return f"{self.verdict}, as expected" if self.verdict is self.expected else f"{self.verdict}, not {self.expected}"
+
+
+def draw_job(job: FigureJob) -> Drawn:
+    """Draw one figure, in whatever process."""
+    script = plotting.load_figure(job.figure)
+    data = plotting.draw_figure(script, job.folder, seed=job.seed, quick=job.quick)
+    expected = script.expected_quick if job.quick else script.expected
+    return Drawn(job.figure, data.verdict, expected, data.complaints)
+
+
+class FigureLedger:
+    """Ledger of several figures."""
+
+    advice = ""
+
+    def __init__(self, ended: Callable[[Drawn], None]) -> None:
+        self.code, self.ended = code_version(), ended
+        self.found: list[Drawn] = []
+
+    def finished(self) -> Sequence[str]:
+        """Nothing: figures are always drawn anew."""
+        return ()
+
+    def add(self, job: FigureJob, outcome: Drawn, seconds: float, worker: str) -> None:
+        """Keep the outcome of a figure."""
+        self.found.append(outcome)
+        self.ended(outcome)
+
+    def add_failure(self, job: FigureJob, error: str, traceback: str, seconds: float, worker: str) -> None:
+        """Count a figure that raised as inconclusive."""
+        self.add(job, Drawn(job.figure, Verdict.INCONCLUSIVE, None, [f"it failed: {error}"]), seconds, worker)
+
+
+def draw_figures(
+    scripts: Sequence[FigureScript],
+    folder: Path,
+    *,
+    seed: int = 0,
+    quick: bool = False,
+    ended: Callable[[Drawn], None] = lambda drawn: None,
+    **where: Any,
+) -> list[Drawn]:
+    """Draw figures as `vvnorm.plotting.draw_figure` does; `where` has options of `vvnorm.studies.execute.run_jobs`."""
+    ledger = FigureLedger(ended)
+    run_jobs([FigureJob(script.id, folder, seed, quick) for script in scripts], ledger, perform=draw_job, **where)
+    return ledger.found

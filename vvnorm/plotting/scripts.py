@@ -1,0 +1,131 @@
+"""Figure scripts: what one is, those that packages register, and the files that are written of each."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vvnorm import __version__
+from vvnorm._internal import plugins
+from vvnorm._internal.files import atomic_write, write_csv
+from vvnorm.claims.verdict import Verdict
+from vvnorm.plotting.canvas import save, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+GROUP = "vvnorm.figures"
+
+
+FIGURE_FILES = (".pdf", ".png", ".csv", ".tex")
+"""What `draw_figure` writes of each figure."""
+
+
+@dataclass(frozen=True, eq=False)
+class FigureData:
+    """What a figure is drawn from.
+
+    Attributes
+    ----------
+    values : mapping
+        Arrays and numbers by name.
+    verdict : Verdict
+        What the data show of the figure's statement.
+    complaints : list of str
+        What the verifiers say against the data; a figure with complaints is not drawn.
+    """
+
+    values: Mapping[str, Any]
+    verdict: Verdict
+    complaints: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class FigureScript:
+    """One figure of the paper: how its data are computed and how they are drawn.
+
+    Attributes
+    ----------
+    id, statement : str
+        Name, and what the figure shows; formulas between dollar signs, as LaTeX and matplotlib read them.
+    compute : (seed, quick) -> FigureData
+        All computation, verified.
+    plot : values -> matplotlib Figure
+        Drawing only.
+    table : values -> rows
+        The numbers that are drawn, for a CSV file; see `rows`.
+    caption : str
+        What panels, lines, markers and bands are, for the caption after the statement.
+    expected, expected_quick : Verdict, optional
+        The verdict that is known, of the full and of the quick figure; a changed one is an error. By default any verdict
+        that confirms the statement.
+    """
+
+    id: str
+    statement: str
+    compute: Callable[[int, bool], FigureData]
+    plot: Callable[[Mapping[str, Any]], "Figure"]
+    table: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
+    caption: str
+    expected: Verdict | None = None
+    expected_quick: Verdict | None = None
+
+
+def figure_names() -> list[str]:
+    """Names of all figures that installed packages register in the entry-point group `vvnorm.figures`."""
+    return plugins.names(GROUP)
+
+
+def load_figure(name: str) -> FigureScript:
+    """Load one figure script; ValueError lists the names if there is none of that name."""
+    return plugins.load(GROUP, name, FigureScript, "vvnorm.plotting.FigureScript")
+
+
+def draw_figure(script: FigureScript, folder: Path, *, seed: int = 0, quick: bool = False) -> FigureData:
+    """Compute a figure's data and, if they are verified, write the figure and its numbers to `folder`.
+
+    The files are named after the figure: `.pdf` and `.png`; `.csv` with the numbers drawn; `.tex` with a caption that ends
+    with the verdict.
+
+    Raises
+    ------
+    ValueError
+        If the folder cannot be written to.
+    """
+    data = script.compute(seed, quick)
+    if not data.complaints:
+        with style():
+            figure = script.plot(data.values)
+            for suffix in FIGURE_FILES[:2]:
+                save(figure, folder / f"{script.id}{suffix}")
+        write_csv(folder / f"{script.id}.csv", script.table(data.values))
+        with atomic_write(folder / f"{script.id}.tex") as stream:
+            stream.write(caption(script, data.verdict, seed=seed, quick=quick).encode())
+    return data
+
+
+def rows(**columns: Any) -> list[dict[str, Any]]:
+    """Rows of a table from its columns: arrays of one shape, and single values that all rows share.
+
+    Columns of several dimensions are read in C order. A surface over a grid, say, is `rows(x_1=across, x_2=up, value=f)`.
+    """
+    entries = [column.ravel().tolist() for column in np.broadcast_arrays(*map(np.asarray, columns.values()))]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*entries, strict=True)]
+
+
+def caption(script: FigureScript, verdict: Verdict, *, seed: int, quick: bool) -> str:
+    """Return a figure's caption for LaTeX: its statement, what is drawn, the verdict, and what it was drawn with."""
+    statement = script.statement[0].upper() + script.statement[1:]
+    made = f"Verdict: {verdict}. Made by vvnorm {__version__}, seed {seed}{', quick' if quick else ''}."
+    return _latex(f"{statement}. {script.caption} {made}") + "\n"
+
+
+def _latex(text: str) -> str:
+    """Escape what LaTeX would not print as it stands, outside formulas."""
+    parts = text.split("$")
+    parts[::2] = [re.sub(r"([%&#_])", r"\\\1", part) for part in parts[::2]]
+    return "$".join(parts)
