@@ -1,1 +1,1 @@
-"""One module per figure: `compute` finds and verifies the data, `plot` draws them."""
+"""One module per figure: `compute` computes and verifies the data, `plot` draws them."""

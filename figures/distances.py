@@ -1,12 +1,12 @@
-"""Test points' distances to training points beside auxiliary outputs, over those without, in three readings.
+"""Distances between test and training points, with auxiliary outputs over without, in three readings.
 
-Certified minimal-VV-norm interpolants in the plane, from the studies `noise_2d` and `certified_2d`, with auxiliary outputs
-as large as the first. The readings, of the same pairs of a test point and the nearest training point: how far the first
-output is apart; how far hidden activations are, over the root mean square distance between training points, since
-activations grow with the number of outputs; and the test error, which noise does not have. Above are means over test
-points, below maxima.
+The networks are certified minimal-VV-norm interpolants in the plane, from the studies `noise_2d` and `certified_2d`, with
+auxiliary outputs of the size of the first. The three readings use the same pairs of a test point and the nearest training
+point: the distance between values of the first output; the distance between hidden activations, relative to the
+root-mean-square distance between training points, since activations grow with the number of outputs; and the test error,
+which is not defined for noise. The upper row shows means over test points, the lower row maxima.
 
-A quick figure does a few runs of its own instead, too few to tell.
+A quick figure does a few runs of its own, which are too few to decide.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,12 +38,12 @@ _STATED = {
     ("relative_representation_distance_mean", "noise"): Verdict.NOT_SUPPORTED,
     ("test_error_mean", "smooth"): Verdict.NOT_SUPPORTED,
 }
-"""What the figure says of the claim that a measure falls by 2 % or more beside sixteen Gaussian outputs."""
+"""Verdicts that the statement asserts about 'this measure falls by 2 % or more with sixteen Gaussian outputs'."""
 _BRIEF = (3, 12)  # data sets and points of a quick figure
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Read what the study found, or do a small one."""
+    """Read the recorded studies, or do a small one."""
     if quick:
         lines = small_study(_brief_runs(seed))
         complaints = [complaint for line in lines for complaint in complaints_about(line)]
@@ -60,7 +60,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _verdict(lines: Sequence[Line]) -> Verdict:
-    """Whether all three parts of the statement are as it says."""
+    """Whether all three parts of the statement are as asserted."""
     found = set()
     for (measure, target), verdict in _STATED.items():
         (line,) = select(lines, measure=measure, target=target, auxiliary=16)
@@ -104,19 +104,19 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The study's lines that are drawn."""
+    """Return the lines of the studies that are drawn."""
     measures = [f"{reading}_{kind}" for reading in _READINGS for kind in _KINDS]
     return [line for line in values["lines"] if line["measure"] in measures]
 
 
 FIGURE = FigureScript(
     "distances",
-    "sixteen Gaussian outputs bring the outputs for noise nearer to those at training points, by 2 % or more in the mean; "
-    "they neither bring activations nearer nor lower the test error of a smooth target by as much",
+    "for noise, sixteen Gaussian auxiliary outputs bring outputs at test points nearer to those at training points, by "
+    "2 % or more in the mean; they neither bring activations nearer nor lower the test error of a smooth target by as much",
     compute,
     plot,
     table,
-    "Certified interpolants in the plane: each measure beside $m$ Gaussian outputs over the same measure without, "
+    "Certified interpolants in the plane: each measure with $m$ Gaussian outputs over the same measure without, "
     "geometric means of paired ratios over data sets with simultaneous intervals. Top: means over test points; "
     "bottom: maxima.",
     expected_quick=Verdict.INCONCLUSIVE,

@@ -1,9 +1,9 @@
 """How the bounds on the least VV norm close, round by round of column generation.
 
-Each round adds neurons, which lowers the cost of the best interpolant found, and bounds the responses of all neurons to
-its dual, which raises the lower bound. The bounds drawn are the solver's own, the best until each round; the last is
-confirmed by the verifier, and all must agree with it: no lower bound exceeds the certified network's cost, no upper bound
-is below the certified lower bound.
+Each round adds neurons, which lowers the cost of the best interpolant. It also bounds the responses of all neurons to the
+dual array, which raises the lower bound. The figure shows the solver's own bounds, in each round the best so far. The
+verifier confirms the last one, and all must agree with it: no lower bound exceeds the certified network's cost, and no
+upper bound is below the certified lower bound.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ _LOOKS = (("blue", "-", "o"), ("orange", "--", "s"), ("green", "-.", "^"), ("pur
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Solve for points uniform in the cube and Gaussian labels, of four sizes."""
+    """Solve for uniform points in the cube and Gaussian labels, in four sizes."""
     rng = np.random.default_rng(seed)
     values: dict[str, Any] = {"sizes": _BRIEF if quick else _SIZES, "upper": [], "lower": [], "gap": [], "certified": []}
     complaints: list[str] = []
@@ -38,7 +38,7 @@ def compute(seed: int, quick: bool) -> FigureData:
         room = _ROUNDING * solution.value
         if np.any(lower > solution.value + room) or np.any(upper < solution.lower_bound - room):
             complaints.append(f"{name}: a bound of some round contradicts the certificate")
-        # The best so far, and in units of the certified optimum.
+        # In each round the best bound so far, relative to the certified cost.
         values["upper"].append(np.minimum.accumulate(upper) / solution.value)
         values["lower"].append(np.maximum.accumulate(lower) / solution.value)
         values["gap"].append(1 - values["lower"][-1] / values["upper"][-1])
@@ -48,7 +48,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Above both bounds over the optimum, below what is between them; the certified gaps as stars."""
+    """Draw both bounds above, the gap between them below, and the certified gaps as stars."""
     figure = new_figure(6.4, 4.8)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
     for k, (d, N, T) in enumerate(values["sizes"]):
@@ -70,7 +70,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The bounds after each round, over the certified cost, and the certified gap."""
+    """Return the bounds after each round over the certified cost, and the certified gap."""
     found: list[Mapping[str, Any]] = []
     for k, (d, N, T) in enumerate(values["sizes"]):
         upper, lower, gap = (values[name][k] for name in ("upper", "lower", "gap"))
@@ -83,10 +83,10 @@ def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 FIGURE = FigureScript(
     "gap",
-    "bounds on the least VV norm close to a relative gap of $10^{-6}$, confirmed by the verifier",
+    "column generation closes the bounds on the least VV norm to a relative gap of $10^{-6}$, which the verifier confirms",
     compute,
     plot,
     table,
     "Points uniform in the cube, Gaussian labels. Top: cost of the best interpolant found and best lower bound, over the "
-    "certified cost. Bottom: what is between the two; stars are the gaps that the verifier confirms.",
+    "certified cost. Bottom: the relative gap between the two; stars are the gaps that the verifier confirms.",
 )

@@ -1,13 +1,13 @@
-"""The mean gradient norm of output 1 beside auxiliary outputs, over that without: against their number, by their size.
+"""Mean gradient norm of output 1 with auxiliary outputs, over that without: by their number and standard deviation.
 
 Filled markers are certified minimal-VV-norm interpolants in the plane, from the studies `noise_2d` and `certified_2d`:
 geometric means of paired ratios over data sets, with simultaneous intervals. The limit of infinitely many outputs is solved
-for, not extrapolated. Open markers are trained networks: in the plane on the first twelve of the same data sets
-(`trained_2d`, `trained_real_2d`). The last five panels are of ten and more inputs. There filled markers are what column
-generation found by climbing (`searched_10d`, `searched_real`, `searched_digits`): no useful bound can be proved, gaps are
-estimates. Open ones are from `trained_10d`.
+for, not extrapolated. Open markers are trained networks, in the plane on the first twelve of the same data sets
+(`trained_2d`, `trained_real_2d`). The last five panels have ten and more inputs. Their filled markers are solutions that
+column generation found by local search (`searched_10d`, `searched_real`, `searched_digits`): no useful bound can be proved,
+and gaps are estimates. Their open markers are from `trained_10d`.
 
-A quick figure does a few runs of its own instead, of one target.
+A quick figure does a few runs of its own, for one target.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,7 +47,7 @@ _BRIEF = (8, 12)  # data sets and points of a quick figure
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Read what the studies found, or do a small one."""
+    """Read the recorded studies, or do a small one."""
     panels: list[dict[str, Any]] = []
     complaints: list[str] = []
     if quick:

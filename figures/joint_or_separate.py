@@ -1,14 +1,14 @@
-"""One network for all tasks against one for each: the gain in every task's test metric, under every weighting.
+"""One network for all tasks against one network per task: the gain in each task's test metric, for every weighting.
 
-Trained networks on four built-in data sets, ten splits and starts each (`vvnorm.training.task_study`): for each task the
-paired difference of its test metric (area under the ROC curve, accuracy, or root-mean-square error) to that of a network of
-its own, all of them together as wide as the joint one, over the latter's mean; right of 0 the joint network is better.
-Intervals are simultaneous for all gains of a data set. The lowest row are separate networks that cost as much as the joint
-one at inference.
+The networks were trained on four built-in data sets, with ten splits and starts each (`vvnorm.training.task_study`). For
+each task the figure shows the paired difference of its test metric (area under the ROC curve, accuracy, or root-mean-square
+error) to that of a network of its own, relative to the mean of the latter. The separate networks together have the width of
+the joint one. Right of 0 the joint network is better. Intervals are simultaneous for all gains of a data set. The lowest
+row shows separate networks with the inference cost of the joint one.
 
-The answer is known: by Student's intervals breast cancer's regression is certainly tested worse under the plain sum (table
-`tasks` of `vvnorm.studies.recorded`), so that the statement is not supported. A quick figure does a small study of its own,
-of one data set, which can refute the statement but not support it.
+The verdict is known: by Student's intervals the regression of the breast cancer data is certainly worse under the plain sum
+(table `tasks` of `vvnorm.studies.recorded`), so the statement is not supported. A quick figure does a small study of one
+data set, which can refute the statement but not support it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,13 +35,13 @@ _BRIEF = "linnerud"
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Read what the study found, or do a small one."""
+    """Read the recorded study, or do a small one."""
     lines: Sequence[Line] = study_lines(_BRIEF, True, seed) if quick else _recorded()
     complaints = [complaint for line in lines for complaint in complaints_about(line)]
     shown = [line for line in lines if line["verdict"] != "baseline"]
     verdict = _verdict(shown)
     if quick and verdict is Verdict.SUPPORTED:
-        verdict = Verdict.INCONCLUSIVE  # one small data set says nothing for the others
+        verdict = Verdict.INCONCLUSIVE  # one small data set cannot support a statement about all
     return FigureData({"lines": shown, "baseline": _baseline(lines)}, verdict, complaints)
 
 
@@ -58,13 +58,13 @@ def _baseline(lines: Sequence[Line]) -> dict[tuple[str, str], float]:
 
 
 def _verdict(lines: Sequence[Line]) -> Verdict:
-    """Whether no task is certainly tested worse for the plain sum of losses than alone."""
+    """Whether no task is certainly worse in the joint network under the plain sum than in a network of its own."""
     found = {line["verdict"] for line in lines if (line["arrangement"], line["weighting"]) == ("joint", "equal")}
     return Verdict.NOT_SUPPORTED if "worse" in found else Verdict.SUPPORTED
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """A panel for each data set, a row for each arrangement, a marker for each task."""
+    """Draw a panel for each data set, a row for each arrangement, a marker for each task."""
     lines = values["lines"]
     names = [name for name in _TITLES if any(line["data"] == name for line in lines)]
     kinds = list(dict.fromkeys((line["arrangement"], line["weighting"]) for line in lines))
@@ -103,20 +103,20 @@ def _named(arrangement: str, weighting: str) -> str:
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The study's lines that are drawn, each with the metric of separate networks of the same width."""
+    """Return the study's lines that are drawn, each with the metric of separate networks of the same width."""
     lines, baseline = values["lines"], values["baseline"]
     return [{**line, "baseline": baseline[line["data"], line["task"]]} for line in lines]
 
 
 FIGURE = FigureScript(
     "joint_or_separate",
-    "no task is certainly tested worse in one network for all, under the plain sum of losses, than in one of its own",
+    "under the plain sum of losses, no task is certainly worse in one network for all tasks than in a network of its own",
     compute,
     plot,
     table,
     "Gain in each task's test metric over a network of its own, in % of that metric, under each weighting of the losses; "
     "right of 0 the joint network is better. Intervals hold for all gains of a data set at once. Lowest row: separate "
-    "networks that cost as much as the joint one.",
+    "networks with the inference cost of the joint one.",
     expected=Verdict.NOT_SUPPORTED,
     expected_quick=Verdict.INCONCLUSIVE,
 )

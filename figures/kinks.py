@@ -1,9 +1,9 @@
-"""Where solutions of one label and of twenty have their kinks in the plane (claim `kinks_through_data`).
+"""Kinks in the plane of solutions with one output and with twenty (claim `kinks_through_data`).
 
-Both interpolate the same 25 points with certified least VV norm, and few neurons: for one output a vertex of the set of
-solutions. A kink is the line where a neuron starts, drawn as wide as the neuron's part of the cost (but visible). This is
-one data set, and the figure's verdict says no more than in which of its two solutions kinks through two points have the
-larger part; the claim is about many data sets.
+Both networks interpolate the same 25 points with certified least VV norm and few neurons; for one output the network is a
+vertex of the set of solutions. A kink is the line where a neuron becomes active. Its line width is the neuron's share of
+the cost, with a visible minimum. This is one data set: the verdict only says in which of the two solutions kinks through
+two points have the larger share. The claim is about many data sets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ _WIDEST, _THINNEST = 4.0, 0.25  # line widths in points
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Solve for one output and for twenty, the first of them the same; `quick` changes nothing."""
+    """Solve for one output and for twenty with the same first output; `quick` changes nothing."""
     del quick
     rng = np.random.default_rng(seed)
     X, Y = rng.uniform(-1, 1, (_POINTS, 2)), rng.standard_normal((_POINTS, max(_OUTPUTS)))
@@ -48,13 +48,13 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _kinks(f: ReLUNetwork) -> tuple[Array, Array]:
-    """Kinks as rows (w, b) with ||w|| = 1 (K, 3), and what they cost (K,)."""
+    """Return kinks as rows (w, b) with ||w|| = 1, shape (K, 3), and their costs, shape (K,)."""
     size = row_norms(f.W)
     return np.column_stack([f.W, f.b]) / size[:, None], size * row_norms(f.V.T)
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Kinks of one output left, of twenty right; those through two points in another colour, and not dashed."""
+    """Draw the kinks of one output left and of twenty right; solid lines pass through two points, dashed ones do not."""
     figure = new_figure(6.4, 3.7)
     widest = max(cost.max() for cost in values["cost"])
     panels = zip(values["outputs"], values["lines"], values["cost"], values["two"], values["share"], strict=True)
@@ -73,13 +73,13 @@ def plot(values: Mapping[str, Any]) -> "Figure":
         axes.plot([], [], color=COLOURS["orange"], ls=(0, (3, 1.5)), label="through fewer")
     figure.axes[0].set_ylabel("$x_2$")
     figure.legend(
-        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, title="width: part of cost"
+        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, title="width: share of cost"
     )
     return figure
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Each kink as the line w_1 x_1 + w_2 x_2 + b = 0 with its part of the cost; and the points."""
+    """Return each kink as the line w_1 x_1 + w_2 x_2 + b = 0 with its share of the cost, and the points."""
     found = rows(kind="point", x_1=values["X"][:, 0], x_2=values["X"][:, 1])
     for outputs, lines, cost, two in zip(*(values[name] for name in ("outputs", "lines", "cost", "two")), strict=True):
         w_1, w_2, b = lines.T
@@ -89,10 +89,10 @@ def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 FIGURE = FigureScript(
     "kinks",
-    "kinks through two data points have a larger part in the cost of an interpolant with 20 outputs than with one",
+    "kinks through two data points have a larger share of the cost of an interpolant with 20 outputs than with one output",
     compute,
     plot,
     table,
-    "A kink is the line where a neuron starts; its width is the neuron's part of the cost. Solid lines pass through two or "
-    "more data points, dashed ones through fewer. One data set.",
+    "A kink is the line where a neuron becomes active; its width is the neuron's share of the cost. Solid lines pass "
+    "through two or more data points, dashed ones through fewer. One data set.",
 )

@@ -18,7 +18,7 @@ _OUTPUT_COLOURS = ("blue", "red", "green")
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """One neuron with three outputs; verified to be the cheapest network with its values."""
+    """Make one neuron with three outputs, and certify that no network with its values costs less."""
     network = ReLUNetwork(np.array([[2.0]]), np.array([-1.0]), np.array([[0.8], [-0.5], [0.3]]))
     x = np.array([-0.5, 0.5, 1.5])
     complaints = certify(network, x, network(x)).complaints(network, x, network(x))
@@ -36,7 +36,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Left the neuron as a diagram, right the functions it adds to the outputs."""
+    """Draw the neuron as a diagram on the left, and the functions that it adds to the outputs on the right."""
     figure = new_figure(6.4, 2.6)
     diagram, graph = figure.subplots(1, 2, width_ratios=(1.15, 1))
     _draw_diagram(diagram, values)
@@ -85,7 +85,7 @@ def _draw_diagram(axes: "Axes", values: Mapping[str, Any]) -> None:
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """What the neuron adds to each output, against the input."""
+    """Return what the neuron adds to each output, against the input."""
     return rows(x=values["t"], **{f"output_{k + 1}": column for k, column in enumerate(values["outputs"].T)})
 
 

@@ -1,8 +1,9 @@
-"""The best compromises between two tasks at one VV norm, on real data, and where trained networks land.
+"""The Pareto front of two tasks at one VV norm, on real data, and trained networks beside it.
 
-Each point of the front minimises a mixture of the two losses under the budget, and is proved to; each proof is a line that
-no network of that VV norm is below. So the front runs between the points' polygon and the lines' envelope. Networks trained
-under each weighting are laid over it, each judged at the budget, or at its own VV norm if that is larger.
+Each point of the front minimises a mixture of the two losses within the budget, with a proof. Each proof is a line below
+which no network of that VV norm lies. So the true front runs between the polygon of the points and the envelope of the
+lines. Networks trained under each weighting are drawn over it; each is judged at the budget, or at its own VV norm if that
+is larger.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ _TASKS = ("waist", "pulse")
 _BUDGET = 6.0  # in standard deviations of labels per one of the input
 _TOL = 1e-6
 _SEEDS = 5
-_CONVEX = 1e-4  # slopes of chords fall up to this part: points are on the front up to the gap only
+_CONVEX = 1e-4  # relative: slopes of chords may decrease by this, since points are on the front up to the gap only
 _LOOKS = (("orange", "o"), ("green", "s"), ("purple", "^"), ("sky", "D"), ("red", "v"), ("blue", "P"), ("black", "X"))
 
 WEIGHTINGS = {
@@ -38,7 +39,7 @@ WEIGHTINGS = {
 
 
 def trained_networks(front: ParetoFront, weighting: str, seed: int, quick: bool) -> Sequence[ReLUNetwork]:
-    """Train under a weighting of mean losses, at the lam for which the best network for the plain sum costs the budget."""
+    """Train under a weighting of mean losses, at the lam whose best network for the plain sum costs the budget."""
     from vvnorm.multitask.tasks import as_tasks, mean_weights
     from vvnorm.training import train_tasks
 
@@ -51,7 +52,7 @@ def trained_networks(front: ParetoFront, weighting: str, seed: int, quick: bool)
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Trace the front of waist and pulse against sit-ups (linnerud), standardised; train; judge all networks."""
+    """Trace the front of waist and pulse against sit-ups (linnerud), standardised; train networks, and certify all."""
     data = builtin_dataset("linnerud")
     columns = [data.y_names.index(name) for name in _TASKS]
     x, Y = _standardised(data.X), _standardised(data.Y[:, columns])
@@ -70,7 +71,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def landing(front: ParetoFront, networks: Sequence[ReLUNetwork]) -> dict[str, Array]:
-    """Losses `points` (n, 2) of networks, their own `vv_norms` (n,), and their certified `excess` (n, 2)."""
+    """Return the losses of networks (`points`, (n, 2)), their `vv_norms` (n,), and their certified `excess` (n, 2)."""
     points = np.array([front.data.task_losses(network) for network in networks])
     costs = np.array([network.vv_norm for network in networks])
     return {"points": points, "vv_norms": costs, "excess": np.column_stack(front.excess(points, costs))}
@@ -81,7 +82,7 @@ def _standardised(values: Array) -> Array:
 
 
 def _is_front(front: ParetoFront) -> bool:
-    """Whether all points are proved, and fall and bend as a front does; its ends may be weakly Pareto only."""
+    """Whether all points are certified, decreasing and convex, but for the ends, which may be weakly Pareto only."""
     first, second = front.losses[1:-1].T
     slopes = np.diff(second) / np.diff(first)
     falls = np.all(np.diff(first) > 0) and np.all(np.diff(second) < 0)
@@ -89,7 +90,7 @@ def _is_front(front: ParetoFront) -> bool:
 
 
 def envelope(mixtures: Array, bounds: Array, first: Array) -> Array:
-    """The least loss of the second task that the proofs leave possible at losses of the first; inf where none is."""
+    """Least loss of the second task that the proofs allow at the given losses of the first; inf if they allow none."""
     inner = mixtures[:, 1] > 0
     lines = (bounds[inner, None] - mixtures[inner, :1] * first) / mixtures[inner, 1:]
     ends = bounds[~inner] / mixtures[~inner, 0]
@@ -97,9 +98,9 @@ def envelope(mixtures: Array, bounds: Array, first: Array) -> Array:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """The losses of both tasks over those of a line: what is impossible, the front, the points, trained networks."""
+    """Draw the losses of both tasks over those of a line: the impossible region, the front, and trained networks."""
     losses = values["losses"]
-    unit = np.array([losses[-1, 0], losses[0, 1]])  # at an end, the other task has its best line
+    unit = np.array([losses[-1, 0], losses[0, 1]])  # at either end the other task has its best line
     figure = new_figure(4.8, 5.4)
     axes = figure.subplots()
     low, high = _ends(values, unit)
@@ -111,11 +112,11 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     )  # fmt: skip
     axes.plot(*(losses / unit).T, "-", lw=1, color=COLOURS["blue"], marker=".", ms=5, label="front, certified")
     for k, ((label, found), (colour, marker)) in enumerate(zip(values["trained"].items(), _LOOKS, strict=False)):
-        # Where networks of several weightings end at one point, the first weighting is on top, and smaller.
+        # If networks of several weightings coincide, the first weighting is drawn on top, and smaller.
         look = {"color": COLOURS[colour], "marker": marker, "ms": 4 + 0.6 * k, "zorder": 3 + len(_LOOKS) - k}
         _draw_trained(axes, label, found, unit, values["vv_norm"], look)
     if any(np.any(found["vv_norms"] > values["vv_norm"]) for found in values["trained"].values()):
-        label = f"open markers: VV norm above {values['vv_norm']:g}; the grey region does not bind these"
+        label = f"open markers: VV norm above {values['vv_norm']:g}; the grey region does not apply to these"
         axes.plot([], [], "o", ls="", ms=5, mfc="none", color=COLOURS["grey"], label=label)
     names = [f"loss on {name} / that of a line" for name in _TASKS]
     axes.set(xlabel=names[0], ylabel=names[1], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
@@ -124,7 +125,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 
 def _ends(values: Mapping[str, Any], unit: Array) -> tuple[Array, Array]:
-    """Where the axes begin and end: around the front, a line's losses, and what is trained."""
+    """Limits of the axes: around the front, the losses of a line, and trained networks."""
     shown = [values["losses"], *(found["points"] for found in values["trained"].values())]
     reached = np.vstack([np.ones((1, 2)), *(points / unit for points in shown)])
     return reached.min(axis=0) - 0.03, reached.max(axis=0) + 0.03
@@ -133,7 +134,7 @@ def _ends(values: Mapping[str, Any], unit: Array) -> tuple[Array, Array]:
 def _draw_trained(
     axes: Any, label: str, found: Mapping[str, Array], unit: Array, budget: float, look: Mapping[str, Any]
 ) -> None:
-    """Networks within the budget filled, others open; the legend has the median of what they lose too much."""
+    """Draw networks within the budget filled and others open; the legend has the median of their excess losses."""
     points, within = found["points"] / unit, found["vv_norms"] <= budget
     lower, upper = np.median(found["excess"], axis=0)
     text = f"{label} (VV norm {np.median(found['vv_norms']):.1f}): {lower:.1%} to {upper:.1%} above the front"
@@ -143,7 +144,7 @@ def _draw_trained(
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Points of the front with mixtures and bounds; trained networks with their VV norms and certified excess."""
+    """Return points of the front with mixtures and bounds, and trained networks with VV norms and certified excess."""
     names = [f"loss_{name}" for name in _TASKS]
     weights = [f"weight_{name}" for name in _TASKS]
     found = rows(
@@ -161,11 +162,11 @@ def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 FIGURE = FigureScript(
     "pareto",
-    "the front of two tasks' losses at one VV norm, certified, and where trained networks land",
+    "the certified Pareto front of two tasks' losses at one VV norm, and trained networks beside it",
     compute,
     plot,
     table,
     "Losses on two tasks (linnerud data), each over that of the best line. Grey: proved impossible for networks within the "
     "budget of VV norm. Markers: networks trained under each weighting of the losses, as far above the front as the legend "
-    "says (median); open where their VV norm exceeds the budget, so that the grey region does not bind them.",
+    "says (median); open where their VV norm exceeds the budget, so that the grey region does not apply to them.",
 )

@@ -1,4 +1,4 @@
-"""Where a fit bends as lam falls, on real data, with every fit on the path proved optimal (claim `regularised`)."""
+"""Where a fit has its knots as lam falls, on real data; every fit on the path is proved optimal (claim `regularised`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ def compute(seed: int, quick: bool) -> FigureData:
         "shown values": [fit(fit.knots)[:, 0] for fit in shown],
     }
     lams, objectives, losses, norms = (np.array([getattr(f, n) for f in fits]) for n in ("lam", "value", "loss", "vv_norm"))
-    # Two fits that are optimal up to their gaps can go the wrong way by the sum of these over what separates their lam.
+    # Two fits that are optimal up to their gaps may violate monotonicity by the sum of the gaps over the difference in lam.
     slack = _GAP * (objectives[1:] + objectives[:-1]) / (lams[:-1] - lams[1:])
     monotone = np.all(np.diff(norms) >= -slack) and np.all(np.diff(losses) <= lams[:-1] * slack)
     holds = bool(monotone) and not len(fits[0].knots) and len(fits[-1].knots) > 0
@@ -49,7 +49,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Top the knots against lam, bottom the data with the fit at four lam, marked above."""
+    """Draw the knots against lam above, and the data with the fits at four marked values of lam below."""
     figure = new_figure(6.4, 5.6)
     top, bottom = figure.subplots(2, 1, height_ratios=(2, 3))
     draw_knots(top, values["ratios"], values["knots"])
@@ -76,7 +76,7 @@ def _power(ratio: float) -> str:
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Data, the fits that are shown, and the knots of all fits."""
+    """Return the data, the fits that are shown, and the knots of all fits."""
     found = rows(kind="data", bmi=values["x"], progression=values["y"])
     for k, ratio in enumerate(_SHOWN):
         found += rows(kind="fit", lam_over_lam_max=ratio, bmi=values["t"], progression=values["curves"][:, k])
@@ -87,7 +87,7 @@ def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 FIGURE = FigureScript(
     "path",
-    r"as $\lambda$ falls the fit bends at more and more of the data; every fit is proved optimal",
+    r"as $\lambda$ falls the fit has more and more knots; every fit is proved optimal",
     compute,
     plot,
     table,

@@ -1,4 +1,4 @@
-"""What studies found: lines of their committed summaries, checked before they are drawn, or of a small study run now."""
+"""Results of studies for figures: lines of recorded summaries, which are checked, or of a small study run now."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,24 +12,24 @@ from vvnorm.studies.summary import CLAIMED_RATIO, CLAIMED_TREND, read_rows, summ
 
 Line = Mapping[str, Any]
 
-_MOST_LEFT_OUT = 0.1  # part of the pairs: with more left out the others are no fair sample
-_ROUNDING = 1e-9  # relative, of what is computed twice from the same moments
+_MOST_LEFT_OUT = 0.1  # share of the pairs: if more are left out, the rest is not a fair sample
+_ROUNDING = 1e-9  # relative difference of two computations from the same moments
 
 
 def recorded(study: str) -> tuple[Sequence[Line], list[str]]:
-    """Read the summary of a study, and say what is wrong with it.
+    """Read the recorded summary of a study, and check its lines.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If no such summary is recorded.
     """
     lines = read_rows(table(study))
     return lines, [f"{study}: {complaint}" for line in lines for complaint in complaints_about(line)]
 
 
 def complaints_about(line: Line) -> list[str]:
-    """Whether a line may be drawn: the interval that its moments give, the verdict that follows, few pairs left out."""
+    """Check that a line's interval follows from its moments, its verdict from the interval, and few pairs are left out."""
     name = f"{line['target']}, m = {line['auxiliary']}, sigma = {line['sigma']}, {line['measure']}"
     if line["ratio"] is None:
         return [f"{name}: there is no ratio"]
@@ -54,7 +54,7 @@ def _interval_again(line: Line) -> Ratio:
 
 
 def small_study(runs: Iterable[Run]) -> Sequence[Line]:
-    """Do runs one after the other and summarise them."""
+    """Do the runs one after the other, and summarise them."""
     from vvnorm.studies.experiment import perform
 
     known = ((run, {"auxiliary": run.auxiliary, "settings": ""}) for run in runs)
@@ -62,5 +62,5 @@ def small_study(runs: Iterable[Run]) -> Sequence[Line]:
 
 
 def select(lines: Iterable[Line], **wanted: Any) -> Sequence[Line]:
-    """Lines in which these columns have these values."""
+    """Select the lines in which the given columns have the given values."""
     return [line for line in lines if all(line[name] == value for name, value in wanted.items())]

@@ -1,8 +1,8 @@
-"""Two inputs: the solution for noise alone, output 1 of the solution with Gaussian auxiliary labels, and their difference.
+"""Two inputs: the solution for noise alone, output 1 with Gaussian auxiliary outputs, and the difference of the two.
 
-Both networks are trained, polished and certified to be nearly minimal in their VV norm; what lies between them is drawn on
-a scale of its own. Means of the gradient's norm over the hull of the points are exact. The figure shows two solutions of
-one data set and claims no more; `smooth_example` shows certified minimisers, `gradient_norm` averages over data sets.
+Both networks are trained, polished and certified to be nearly minimal in VV norm. The difference is drawn on a scale of its
+own. Means of the gradient's norm over the points' hull are exact. The figure shows two solutions of one data set and claims
+no more; `smooth_example` shows certified minimisers, and `gradient_norm` averages over data sets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 _COLUMNS, _ROWS = 5, 4  # of the jittered grid of points
 _AUXILIARY = 8
-_GAP, _FIT = 0.03, 1e-8  # largest certified relative gap and relative residual of what is called a solution here
+_GAP, _FIT = 0.03, 1e-8  # largest certified relative gap and residual of a network that counts as a solution here
 _LEVELS = 13
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Train with 1 output and with 9; certify the best network of each, twice."""
+    """Train with 1 output and with 9, and certify the best network of each, twice."""
     rng = np.random.default_rng(seed)
     X = np.stack(np.meshgrid(np.linspace(-0.9, 0.9, _COLUMNS), np.linspace(-0.9, 0.9, _ROWS)), axis=-1).reshape(-1, 2)
     X = X + rng.uniform(-0.1, 0.1, X.shape)
@@ -60,7 +60,7 @@ def _trained(X: Array, Y: Array, quick: bool) -> tuple[ReLUNetwork, float, bool,
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Output 1 of both with the points, as surfaces and maps on one scale; right of them the difference, on its own."""
+    """Draw output 1 of both as surfaces and maps on one scale, and their difference on its own scale on the right."""
     figure = new_figure(7.6, 4.6)
     X, y, mesh = values["X"], values["y"], values["mesh"]
     surfaces = [values["single surface"], values["multi surface"]]
@@ -80,16 +80,16 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     reach = float(np.max(np.abs(change))) or 1.0
     plane = figure.add_subplot(2, 3, 6)
     drawn = draw_map(plane, mesh, change, X, np.linspace(-reach, reach, _LEVELS), "PuOr")
-    plane.set_title(f"the second less the first:\nat most {reach:.2f}")
+    plane.set_title(f"second minus first:\nat most {reach:.2f}")
     figure.colorbar(drawn, ax=plane, label="difference of output 1", ticks=[-reach, 0, reach], format="%.2f")
     return figure
 
 
-_HEADINGS = ("one output", f"beside {_AUXILIARY} Gaussian outputs")
+_HEADINGS = ("one output", f"with {_AUXILIARY} Gaussian outputs")
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Both surfaces over the hull, each with its mean gradient norm and certified gap, and the points."""
+    """Return both surfaces over the hull with their mean gradient norms and certified gaps, and the points."""
     surfaces = {heading: values[f"{name} surface"] for heading, name in zip(_HEADINGS, ("single", "multi"), strict=True)}
     numbers = {"mean_gradient_norm": "slope", "gap": "gap"}
     others = {column: [values[f"{name} {key}"] for name in ("single", "multi")] for column, key in numbers.items()}

@@ -1,8 +1,8 @@
-"""Two inputs, noisy labels: output 1 alone, beside Gaussian outputs, and in the limit of infinitely many of them.
+"""Two inputs, noise as labels: output 1 alone, with Gaussian outputs, and in the limit of infinitely many of them.
 
-All three are certified minimal-VV-norm interpolants of the same labels, drawn as the studies draw them
-(`studies.targets`). Means of the gradient's norm over the hull of the points are exact, and the hull is what is shown.
-It is one data set: what holds on average is in the figure `gradient_norm`.
+All three networks are certified minimal-VV-norm interpolants of the same labels, drawn as in the studies
+(`vvnorm.studies.targets`). Means of the gradient's norm over the points' hull are exact, and the hull is what is shown.
+This is one data set; the figure `gradient_norm` shows averages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Surfaces from one place on one scale, and maps below them."""
+    """Draw surfaces from one viewpoint on one scale, and maps below them."""
     figure = new_figure(7.2, 5.0)
     X, y, mesh, surfaces = (values[name] for name in ("X", "y", "mesh", "surfaces"))
     limits = min(s.min() for s in surfaces), max(s.max() for s in surfaces)
@@ -70,12 +70,12 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 def _heading(m: float) -> str:
     if m == INFINITE:
-        return "beside infinitely many"
-    return f"beside {m:g} Gaussian outputs" if m else "one output"
+        return "with infinitely many"
+    return f"with {m:g} Gaussian outputs" if m else "one output"
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The surfaces over the hull, each with its mean gradient norm and certified gap, and the points."""
+    """Return the surfaces over the hull with their mean gradient norms and certified gaps, and the points."""
     surfaces = dict(zip(map(_heading, values["auxiliary"]), values["surfaces"], strict=True))
     numbers = {"mean_gradient_norm": values["slopes"], "gap": values["gaps"]}
     return surface_rows(values["mesh"], surfaces, values["X"], values["y"], **numbers)
@@ -83,7 +83,7 @@ def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 FIGURE = FigureScript(
     "smooth_example",
-    "output 1 of noisy labels is smoother beside Gaussian outputs than alone, on this data set",
+    "on this data set of noise, output 1 is smoother with Gaussian auxiliary outputs than alone",
     compute,
     plot,
     table,

@@ -1,4 +1,4 @@
-"""Measured distance of trained networks to connect-the-dots against the proved bound (claim `stability`, new)."""
+"""Distance of trained networks to connect-the-dots against the proved bound (claim `stability`, new)."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ _OUTPUTS = {2: ("blue", "o"), 3: ("orange", "s"), 5: ("green", "^")}
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Train short and long on random data of 2, 3 and 5 outputs; certify every network, twice."""
+    """Train for few and many steps on random data of 2, 3 and 5 outputs, and certify every network, twice."""
     from vvnorm.training import train
 
     rng = np.random.default_rng(seed)
@@ -39,7 +39,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Distance against bound, logarithmic, with the line that nothing may cross."""
+    """Draw distance against bound, with the line above which no network may lie."""
     figure = new_figure(4.4, 3.6)
     axes = figure.subplots()
     shown = np.isfinite(values["bound"]) & (values["distance"] > 0)
@@ -57,16 +57,16 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Bound and distance of every network, over the range of the labels."""
+    """Return bound and distance of every network, relative to the range of the labels."""
     return rows(outputs=values["outputs"].astype(int), distance_bound=values["bound"], distance=values["distance"])
 
 
 FIGURE = FigureScript(
     "stability",
-    "no trained network is further from connect-the-dots than its excess cost allows",
+    "no trained network is farther from connect-the-dots than the bound from its excess cost",
     compute,
     plot,
     table,
     "Each marker is a network trained for 100 to 3200 steps on random data with one input: the largest distance of its "
-    "values to those of connect-the-dots, against the bound that its cost proves. Nothing may lie above the line.",
+    "values to connect-the-dots, against the bound that follows from its cost. No marker may lie above the line.",
 )

@@ -1,4 +1,4 @@
-"""How one output of a function of two inputs is drawn: over the hull of the points, as a surface and as a map."""
+"""Drawing one output of a function of two inputs over the hull of the points, as a surface and as a map."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SIDE, _EDGE = 81, 41  # points of the mesh along each side of the square around the hull, and along each edge of the hull
-_MARGIN = 0.05  # around the hull, of its extent
+_MARGIN = 0.05  # around the hull, relative to its extent
 _POINTS: dict[str, Any] = {
     "ls": "",
     "marker": "o",
@@ -26,7 +26,7 @@ _POINTS: dict[str, Any] = {
 
 
 def outline(X: Array) -> Array:
-    """Corners of the hull of points in the plane, counterclockwise, the first repeated at the end; (n + 1, 2)."""
+    """Return the hull's corners counterclockwise, with the first one repeated at the end, shape (n + 1, 2)."""
     from scipy.spatial import ConvexHull
 
     corners = X[ConvexHull(X).vertices]
@@ -34,10 +34,9 @@ def outline(X: Array) -> Array:
 
 
 def hull_mesh(X: Array) -> Array:
-    """Points (n, 2) at which a function is drawn over the hull of X: a grid inside, and points along the edges.
+    """Return the points (n, 2) at which a function is drawn over the hull of X: a grid inside, and points on the edges.
 
-    Means of the gradient are over the hull, and nothing is drawn outside: there a function continues as it ends, and the
-    eye would take corners for what the mean is about.
+    Nothing is drawn outside the hull, since means of the gradient are over the hull.
     """
     edge = outline(X)
     along = np.linspace(0, 1, _EDGE)[:-1, None]
@@ -50,18 +49,18 @@ def hull_mesh(X: Array) -> Array:
 
 
 def surface(network: ReLUNetwork, mesh: Array) -> Array:
-    """Values of output 1 on a mesh, (n,)."""
+    """Evaluate output 1 on a mesh, shape (n,)."""
     values: Array = network(mesh)[:, 0]
     return values
 
 
 def draw_relief(axes: Any, mesh: Array, heights: Array, X: Array, y: Array, limits: tuple[float, float]) -> Any:
-    """Draw a surface over the hull with the points on three-dimensional axes; return what a colour bar needs."""
+    """Draw a surface over the hull and the points on three-dimensional axes; return the artist for a colour bar."""
     drawn = axes.plot_trisurf(
         *mesh.T, heights, cmap="cividis", vmin=limits[0], vmax=limits[1], lw=0, antialiased=False, rasterized=True, zorder=1
     )
     (shown,) = axes.plot(X[:, 0], X[:, 1], y, zorder=2, **_POINTS)
-    shown.set_in_layout(False)  # before it is drawn its place is not known
+    shown.set_in_layout(False)  # its position is not known before it is drawn
     (low, high), ticks = _frame(X)
     axes.set(xlim=(low, high), ylim=(low, high), zlim=limits, xticks=ticks, yticks=ticks)
     axes.set_xlabel("$x_1$", labelpad=-6)
@@ -74,7 +73,7 @@ def draw_relief(axes: Any, mesh: Array, heights: Array, X: Array, y: Array, limi
 
 
 def draw_map(axes: "Axes", mesh: Array, heights: Array, X: Array, levels: Array, colours: str = "cividis") -> Any:
-    """Draw level sets over the hull, its outline and the points; return what a colour bar needs."""
+    """Draw level sets over the hull, its outline and the points; return the artist for a colour bar."""
     drawn = axes.tricontourf(*mesh.T, heights, levels, cmap=colours, vmin=levels[0], vmax=levels[-1])
     axes.tricontour(*mesh.T, heights, levels, colors="white", linewidths=0.4, linestyles="solid")
     axes.plot(*outline(X).T, color=COLOURS["black"], lw=0.8)
@@ -87,7 +86,7 @@ def draw_map(axes: "Axes", mesh: Array, heights: Array, X: Array, levels: Array,
 def surface_rows(
     mesh: Array, surfaces: Mapping[str, Array], X: Array, y: Array, **others: Any
 ) -> Sequence[Mapping[str, Any]]:
-    """Rows of a table: surfaces by name, each with its entry of every other column, and the points."""
+    """Make rows of a table: the surfaces by name, each with its entries of the other columns, and the points."""
     found = rows(surface="points", x_1=X[:, 0], x_2=X[:, 1], output_1=y)
     for k, (name, heights) in enumerate(surfaces.items()):
         own = {column: entries[k] for column, entries in others.items()}
@@ -96,7 +95,7 @@ def surface_rows(
 
 
 def _frame(X: Array) -> tuple[tuple[float, float], tuple[float, float, float]]:
-    """Ends of both axes around the points, and ticks at round places."""
+    """Return limits of both axes around the points, and ticks at round numbers."""
     room = _MARGIN * float(np.ptp(X))
     low, high = float(X.min()) - room, float(X.max()) + room
     reach = float(np.floor(2 * min(-low, high)) / 2)

@@ -1,7 +1,8 @@
-"""Constant lam stops far above the least VV norm; lowering lam gradually ends there, and so does the proximal method.
+"""With constant lam training stops far above the least VV norm; with lam lowered gradually it ends there.
 
-One input, where the excess of a network over the least VV norm of the values that it has at the data is known exactly at
-every step, whether it fits the labels yet or not. Interpolation costs what the fit costs once the residual is negligible.
+The proximal method with lam lowered gradually ends there, too. With one input, the excess of a network over the least VV
+norm of its own values at the data is known exactly at every step, whether the network fits the labels yet or not. Once the
+residual is negligible this is the excess over the least VV norm of an interpolant.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _POINTS, _OUTPUTS, _SEEDS = 12, 3, 6
-_COST, _FIT = 0.01, 1e-3  # relative gap and residual of what counts as a minimal-norm interpolant here
+_COST, _FIT = 0.01, 1e-3  # largest relative gap and residual of a network that counts as a minimal-norm interpolant here
 _FLOOR = 1e-15  # least excess drawn: rounding
 _WAYS: dict[str, tuple[str, dict[str, Any], str, Any]] = {
     "constant": ("constant $\\lambda$", {"schedule": "constant"}, "orange", "--"),
@@ -32,8 +33,8 @@ _WAYS: dict[str, tuple[str, dict[str, Any], str, Any]] = {
 def compute(seed: int, quick: bool) -> FigureData:
     """Train in three ways from the same kinks, polish, and certify every network, twice.
 
-    Networks of constant lam need not fit: some lose kinks that interpolation needs. Their excess is over the least cost of
-    what they fit, which the closed form certifies.
+    Networks trained at constant lam need not interpolate, since some lose kinks that interpolation needs. Their excess is
+    over the least cost of their own values at the data, which the closed form certifies.
     """
     from vvnorm.training import train
     from vvnorm.training.polish import polish
@@ -68,7 +69,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _excess(networks: list[ReLUNetwork], x: Array) -> tuple[Array, list[str]]:
-    """Relative excess of networks over the least cost of their own values at x; complaints about that least cost."""
+    """Return the relative excess of networks over the least cost of their own values at x, and complaints."""
     excess, complaints = [], []
     for network in networks:
         least = interpolate(x, network(x))
@@ -78,7 +79,7 @@ def _excess(networks: list[ReLUNetwork], x: Array) -> tuple[Array, list[str]]:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Top the excess of the VV norm, bottom the residual, against steps; right of it, what polishing leaves."""
+    """Draw the excess of the VV norm above and the residual below, against steps; diamonds are after polish."""
     figure = new_figure(5.6, 4.8)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     steps = values["steps"]
@@ -102,7 +103,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Excess and residual of every seed at every recorded step, and the excess after polishing."""
+    """Return excess and residual of every seed at every recorded step, and the excess after polishing."""
     found: list[Mapping[str, Any]] = []
     for name in _WAYS:
         excess, seeds = values[f"{name} excess"], np.arange(_SEEDS)
@@ -120,7 +121,7 @@ FIGURE = FigureScript(
     compute,
     plot,
     table,
-    "Lines are medians over six seeds, bands reach from the least to the greatest. Top: the excess of the VV norm "
-    "over the least of an interpolant of the values fitted so far; diamonds: after polishing the output weights. "
+    "Lines are medians over six seeds, bands reach from the least to the greatest. Top: the relative excess of the VV norm "
+    "over the least one for the network's own values at the data; diamonds: after polishing the output weights. "
     "Bottom: how well the labels are fitted.",
 )

@@ -1,11 +1,12 @@
-"""Two squares ([MT], Fig. 4): one output leaves several solutions, auxiliary outputs pick the kernel's.
+"""Two squares: one output leaves several solutions; auxiliary outputs select the kernel solution.
 
-The eight vertices of two centred squares, labels 0 on the outer one and 1 on the inner one. Above: interpolants of least
-VV norm of this label alone. The set of solutions is convex, and symmetries of the squares map it to itself; so a solution,
-its quarter turn and the mean of both are solutions, each certified by itself. Below: output 1 of the solution with 100 fair
-coins as further labels, for two draws of the coins, and the kernel solution: interpolation with the kernel that the coins
-of the first draw have learned. The figure's verdict is that the three below differ by at most a tenth of what lies between
-any two above.
+The example is Figure 4 of Nakhleh, Shenouda and Nowak (arXiv 2410.21696): the eight vertices of two centred squares, with
+labels 0 on the outer one and 1 on the inner one. The upper row shows interpolants of least VV norm of this label alone. The
+set of solutions is convex, and symmetries of the squares map it to itself. So a solution, the same after a quarter turn,
+and the mean of both are solutions; each is certified separately. The lower row shows output 1 of the solution with 100 fair
+coins as further labels, for two draws of the coins, and the kernel solution, with the kernel that the network of the first
+draw has learned. The verdict is whether the three functions of the lower row differ by at most a tenth of the least
+distance between two of the upper row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COINS = 100
-_CLOSER = 0.1  # of the least distance between solutions above, at most, lies between those below
+_CLOSER = 0.1  # the lower row differs by at most this share of the least distance in the upper row
 _REACH, _SHOWN = 1.25, 81
 _QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
 _TICKS = (-1, 0, 1)
@@ -61,7 +62,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _alone(X: Array, y: Array, seed: int) -> tuple[list[ReLUNetwork], list[str]]:
-    """Three solutions of the one label, and complaints about them."""
+    """Find three solutions of the one label, and complaints about them."""
     solution = interpolate(X, y, seed=seed)
     f = solution.sparse().network
     turned = ReLUNetwork(f.W @ _QUARTER, f.b, f.V, f.A @ _QUARTER, f.c)
@@ -77,7 +78,7 @@ def _alone(X: Array, y: Array, seed: int) -> tuple[list[ReLUNetwork], list[str]]
 
 
 def _with_coins(X: Array, y: Array, seed: int) -> tuple[list[ReLUNetwork], list[str]]:
-    """Output 1 of two solutions with coins, the kernel solution of the first, and complaints about them."""
+    """Find output 1 of two solutions with coins, the kernel solution of the first, and complaints about them."""
     networks, complaints = [], []
     for draw in (2 * seed, 2 * seed + 1):
         data = two_squares(_COINS, draw)
@@ -120,7 +121,7 @@ def _cost(f: ReLUNetwork) -> float:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Six surfaces over the points, from one place and on one scale."""
+    """Draw six surfaces from one viewpoint on one scale."""
     figure = new_figure(7.2, 5.4)
     across, up = np.meshgrid(values["side"], values["side"])
     low, high = min(s.min() for s in values["surfaces"]), max(s.max() for s in values["surfaces"])
@@ -144,7 +145,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
             values["X"][:, 0], values["X"][:, 1], values["y"], ls="", marker="o", ms=3.5, mfc=COLOURS["orange"],
             mec=COLOURS["black"], mew=0.6, zorder=2,
         )  # fmt: skip
-        points.set_in_layout(False)  # before it is drawn its place is not known
+        points.set_in_layout(False)  # its position is not known before it is drawn
         axes.set(xlim=(-_REACH, _REACH), ylim=(-_REACH, _REACH), zlim=(low, high), xticks=_TICKS, yticks=_TICKS)
         axes.set_xlabel("$x_1$", labelpad=-8)
         axes.set_ylabel("$x_2$", labelpad=-8)
@@ -158,7 +159,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The surfaces over the grid, by panel, and the points."""
+    """Return the surfaces over the grid, by panel, and the points."""
     across, up = np.meshgrid(values["side"], values["side"])
     found = rows(panel="points", x_1=values["X"][:, 0], x_2=values["X"][:, 1], output_1=values["y"])
     for panel, surface, cost in zip("abcdef", values["surfaces"], values["costs"], strict=True):
@@ -168,11 +169,11 @@ def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 FIGURE = FigureScript(
     "two_squares",
-    "one output has several solutions of least VV norm; beside 100 fair-coin outputs it is nearly the kernel solution",
+    "one output has several solutions of least VV norm; with 100 fair-coin outputs it is nearly the kernel solution",
     compute,
     plot,
     table,
-    "(a) to (c): three interpolants of one label, all of least VV norm. (d) and (e): output 1 beside 100 fair coins, "
+    "(a) to (c): three interpolants of one label, all of least VV norm. (d) and (e): output 1 with 100 fair coins, "
     "for two draws of them. (f): interpolation with the kernel of the features that (d) has learned. Distances are "
     "the largest on the grid shown.",
 )

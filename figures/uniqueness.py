@@ -1,6 +1,6 @@
-"""One output: many solutions. The same data with one Gaussian auxiliary output: one solution, and training finds it.
+"""One output: many solutions. The same data with one Gaussian auxiliary output: one solution, which training finds.
 
-Source: [MT] Nakhleh, Shenouda, Nowak (arXiv 2410.21696).
+Source: Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Theorem 3.1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,15 +17,15 @@ from vvnorm.validation import Array
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_NEAR, _COST = 0.03, 0.01  # of the labels' range, and of R(D): as in the claim trained_networks
+_NEAR, _COST = 0.03, 0.01  # relative to the labels' range, and to R(D), as in the claim trained_networks
 _APART = 0.25
 
 
 def compute(seed: int, quick: bool) -> FigureData:
     """Solve, train and certify both problems.
 
-    The auxiliary output is drawn until neighbouring curvatures are apart (1 - cos >= 1/4), as the claim trained_networks
-    asks: nearer to aligned, training would have to be longer for the eye to see what the theorem says.
+    The auxiliary output is redrawn until neighbouring curvatures are apart (1 - cos >= 1/4), much as in the claim
+    trained_networks. Nearly aligned curvatures would need longer training before the effect is visible.
     """
     rng = np.random.default_rng(seed)
     x = np.cumsum(rng.uniform(0.8, 1.0, 9))
@@ -42,7 +42,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     values["sparsest"] = single.sparsest()(t)[:, 0]
     complaints = [*single.verify().problems, *double.verify().problems]
     if single.unique or not double.unique:
-        complaints.append("the two problems are not one with many solutions and one with a single one")
+        complaints.append("the first problem should have many solutions and the second one only")
     distances = {}
     for name, solution in (("single", single), ("double", double)):
         values[name], distances[name], found = _trained(solution, t, 2000 if quick else 5000)
@@ -52,7 +52,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _trained(solution: Solution, t: Array, steps: int) -> tuple[Array, list[float], list[str]]:
-    """First outputs of trained networks at t (seeds, n), their relative distances to connect-the-dots, complaints."""
+    """Return first outputs of trained networks at t (seeds, n), relative distances to connect-the-dots, and complaints."""
     from vvnorm.training import train
 
     result = train(solution.X, solution.Y, seeds=6, steps=steps, progress=False)
@@ -68,7 +68,7 @@ def _trained(solution: Solution, t: Array, steps: int) -> tuple[Array, list[floa
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Top the single-output problem, bottom the first output of the two-output problem."""
+    """Draw the problem of one output above, and the first output of the problem of two outputs below."""
     figure = new_figure(6.4, 4.6)
     top, bottom = figure.subplots(2, 1, sharex=True, sharey=True)
     t = values["t"]
@@ -91,7 +91,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Points and curves of output 1; of the band of all solutions both ends."""
+    """Return the points, the curves of output 1, and both ends of the band of all solutions."""
     t = values["t"]
     curves = {"connect-the-dots": values["dots"], "sparsest solution": values["sparsest"]}
     for name, title in (("single", "one output"), ("double", "with auxiliary output")):
@@ -108,7 +108,7 @@ FIGURE = FigureScript(
     compute,
     plot,
     table,
-    "Top: one output. Between the ends of the band lie all interpolants of least VV norm, six trained networks among them. "
-    "Bottom: the same output beside one Gaussian auxiliary output, drawn so that neighbouring curvatures are not nearly "
+    "Top: one output. All interpolants of least VV norm lie in the band, six trained networks among them. "
+    "Bottom: the same output with one Gaussian auxiliary output, drawn so that neighbouring curvatures are not nearly "
     "aligned.",
 )

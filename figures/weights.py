@@ -1,8 +1,8 @@
-"""Learned weights over time: shares of the tasks under weightings that change them, on the breast cancer data.
+"""Learned task weights over time: shares of the tasks under weightings that change them, on the breast cancer data.
 
-One network learns whether a sample is malignant, what benign samples are like, and the nuclei's radius. Lines are means
-over seeds of each task's share of the weights, bands reach from the least to the greatest. Plain learning of the weights
-ends at the task of least loss, as claim `learned_weight_collapses` says it must; the others do not.
+One network learns whether a sample is malignant, what benign samples look like, and the radius of the nuclei. Lines are
+means over seeds of each task's share of the weights; bands reach from the least to the greatest. Weights that are learned
+by plain minimisation end at the task of least loss, as the claim `learned_weight_collapses` predicts; the others do not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ def _verdict(share: Any) -> Verdict:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """A panel for each weighting, a line for each task."""
+    """Draw a panel for each weighting, and a line for each task."""
     figure = new_figure(6.8, 2.2)
     row = figure.subplots(1, len(values["shares"]), sharey=True)
     for axes, (name, shares) in zip(row, values["shares"].items(), strict=True):
@@ -66,7 +66,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Each task's share of the weights, by weighting, seed and step."""
+    """Return each task's share of the weights, by weighting, seed and step."""
     found: list[Mapping[str, Any]] = []
     for name, shares in values["shares"].items():
         step, seed, task = np.asarray(values["steps"])[:, None, None], np.arange(shares.shape[1])[:, None], values["tasks"]
@@ -76,7 +76,7 @@ def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 FIGURE = FigureScript(
     "weights",
-    "weights learned by plain minimisation end at the task of least loss",
+    "task weights that are learned by plain minimisation end at the task of least loss",
     compute,
     plot,
     table,
