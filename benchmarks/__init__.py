@@ -1,1 +1,1 @@
-"""Side-by-side timings with peers, in one process, as ratios."""
+"""Timings beside other programs, measured in one process, as ratios. `docs/benchmarks.md` has the results."""

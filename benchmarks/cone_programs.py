@@ -1,14 +1,14 @@
-"""Problems of several inputs as conic programs over neurons found by enumerating cones, without the toolkit.
+"""Problems with several inputs as conic programs over enumerated neurons, without the toolkit.
 
-A neuron responds to multipliers L (N, T) by ||sum_j L_j relu(w.x_j + b)||. For each w that is, as a function of b, the norm
-of something piecewise linear, so largest where the kink passes through some point x_i: there it is
-||sum_j L_j relu(w.p_j)|| with p_j = x_j - x_i. With biases inside the norm p_j is (x_j, 1), and there is no x_i. The
-hyperplanes orthogonal to the p_j cut space into cones. On each, some p_j count, the response is ||M w|| with one matrix M,
-and it is largest on a face of a cone at the right singular vector of M, restricted to the span of that face, that has the
-largest singular value. So there is a finite list of neurons, and `Cones` makes it: all faces of all cones.
+The response of a neuron to multipliers L (N, T) is ||sum_j L_j relu(w.x_j + b)||. For fixed w it is, as a function of b,
+the norm of a piecewise linear function, and so largest where the kink passes through some point x_i. There it is ||sum_j
+L_j relu(w.p_j)|| with p_j = x_j - x_i. With biases inside the norm p_j is (x_j, 1), and there is no x_i. The hyperplanes
+orthogonal to the p_j cut space into cones. On each cone the same p_j are active, and the response is ||M w|| with one
+matrix M. It is largest on some face of the cone, at the top right-singular vector of M restricted to the span of that face.
+So a finite list of neurons suffices, which `Cones` makes from all faces of all cones.
 
-A program over some neurons is solved by Clarabel through CVXPY, those that respond most to its multipliers join, until none
-responds by more than is allowed but for 1e-7. The optimum over all networks is less by at most that part.
+Clarabel solves the program over some neurons through CVXPY. The neurons that respond most to its multipliers are added,
+until no response exceeds what is allowed by more than 1e-7. The optimum over all networks is smaller by at most that share.
 """
 
 import itertools
@@ -30,7 +30,7 @@ _JOIN = 30  # neurons that join at most at once
 
 
 def cells(Z: Array) -> set[tuple[bool, ...]]:
-    """Which of the rows of Z (n, m) have a positive product, for each cone that their hyperplanes cut R^m into."""
+    """Which rows of Z (n, m) have a positive product, for each cone into which their hyperplanes cut R^m."""
     live = np.flatnonzero(np.linalg.norm(Z, axis=1) > _ZERO)
     if not len(live):
         return {(False,) * len(Z)}
@@ -88,7 +88,7 @@ class Cones:
         return faces
 
     def responding(self, L: Array) -> tuple[Array, Array, Array]:
-        """Neurons W (K, d), b (K,) and how much they respond to L (N, T), the one that responds most among them."""
+        """Return neurons W (K, d), b (K,) and their responses to L (N, T); the largest response is among them."""
         W, b = [], []
         for base, faces in enumerate(self._faces):
             tops = []
@@ -103,7 +103,7 @@ class Cones:
         return weights, biases, np.linalg.norm(self.features(weights, biases).T @ L, axis=1)
 
     def features(self, W: Array, b: Array) -> Array:
-        """relu(w.x + b) for all points and neurons, (N, K); what is next to 0 is 0."""
+        """relu(w.x + b) for all points and neurons, (N, K); values within rounding of 0 are 0."""
         values = self.X @ W.T + b
         return np.where(values > 1e-12 * (1 + np.abs(self.X).max()), values, 0.0)
 
@@ -188,7 +188,7 @@ def _master(
 
 
 def clarabel(problem: cp.Problem) -> None:
-    """Solve with few digits lost, or with Clarabel's own tolerances where that fails.
+    """Solve with tight tolerances, or with Clarabel's own if that fails.
 
     Raises
     ------

@@ -1,22 +1,23 @@
-"""How often intervals of a mean miss it, by method, shape of the data and their number.
+"""How often confidence intervals of a mean miss it, by method, shape of the data and number of data.
 
-Run with `python -m benchmarks.coverage` (150 s of processor time); it prints the tables of `docs/intervals.md`.
-Log-ratios have mean 0 and are
+Run with `python -m benchmarks.coverage` (150 s of processor time); it prints the tables of `docs/intervals.md`. Log-ratios
+have mean 0 and one of these distributions:
 
-- *normal*; *gamma 4*, of skewness 1; *exponential*, 2; *log-normal*, of exp(Z) with Z standard normal, 6;
-- *t 3*, Student's with three degrees of freedom; *contaminated*: normal, one in ten five times as wide.
+- *normal*; *gamma 4*, of skewness 1; *exponential*, of skewness 2; *log-normal*, exp(Z) with Z standard normal, of skewness
+  6;
+- *t 3*, Student's with three degrees of freedom; *contaminated*: normal, with one in ten five times as wide.
 
-All methods treat both signs alike, so the mirror images of skewed shapes miss as often. Methods:
+All methods treat both signs alike, so mirror images of skewed distributions give the same rates. The methods are
 
-- *BCa*: bias-corrected and accelerated bootstrap (Efron, 1987), which `vvnorm.studies.statistics` took before;
+- *BCa*: bias-corrected and accelerated bootstrap (Efron, 1987), the former method of `vvnorm.studies.statistics`;
 - *Student*: from the t distribution;
 - *bootstrap-t*: quantiles of the bootstrapped studentised mean;
-- *both*: the least interval that holds Student's and the bootstrap-t interval;
+- *both*: the smallest interval that contains Student's and the bootstrap-t interval;
 - *ours*: `vvnorm.studies.statistics.mean_interval`;
-- *signs*: a test, not an interval: whether the mean is rejected by random signs of the values.
+- *signs*: a test, not an interval: whether random signs of the values reject the mean.
 
 One set of resamples serves 250 data sets, so that bootstrap means are matrix products. Percentages have a standard error of
-0.3 (for 5 %) or 0.08 (for 0.25 %). *length* is the mean length over that of Student's.
+0.3 (for 5 %) or 0.08 (for 0.25 %). *length* is the mean length over that of Student's interval.
 """
 
 import argparse
@@ -71,7 +72,7 @@ def line(cells: list[str]) -> str:
 
 
 def cell(shape: str, n: int, draws: int, resamples: int, seed: int) -> list[dict[str, Any]]:
-    """Shares of intervals that miss, in percent, one record for each level."""
+    """Return the shares of intervals that miss, in percent, one record for each level."""
     rng = np.random.default_rng([seed, n, *map(ord, shape)])
     values = SHAPES[shape](rng, (draws, n))
     records = []
@@ -156,7 +157,7 @@ def _bca(off: Array, means: Array, tail: float, mean: Array) -> Ends:
 
 
 def _at(ordered: Array, parts: Array) -> Array:
-    """The quantile of each row at its part."""
+    """Return the quantile of each row at its own probability."""
     place = np.clip(np.floor(parts * ordered.shape[1]).astype(int), 0, ordered.shape[1] - 1)
     found: Array = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
     return found

@@ -1,14 +1,15 @@
-"""Several tasks in one network: what a weighting costs per step, and our point of least norm and steps against torchjd's.
+"""Several tasks in one network: the cost of a weighting per step, and our point of least norm and steps against torchjd's.
 
 Run with `python -m benchmarks.multitask` (a minute or two; `--quick`: fewer repetitions). Everything runs on one thread of
-one process. Timings are of CPU time, alternate between the sides, and each ratio is of medians, so that a machine whose
-speed drifts drifts under both.
+one process. Timings are of CPU time and alternate between the sides, and each ratio is of medians, so that a drift in the
+machine's speed affects both sides.
 
-1. *Steps*: one network, squared, logistic and Huber loss, full batches; each weighting over the plain sum of losses.
-2. *Least norm*: `minimum_norm` and torchjd's `MGDAWeighting`, as it comes, on inner products of random vectors whose
-   lengths differ up to a hundredfold, half of them with a common part. The gap is computed here, in extended precision: a
-   bound on half of ||x||^2 - (least norm)^2, over the product of the norms of the shortest and the longest vector. The
-   excess is that of torchjd's ||x||^2 over ours.
+1. *Steps*: one network with a squared, a logistic and a Huber loss, full batches; each weighting over the plain sum of
+   losses.
+2. *Least norm*: `vvnorm.multitask.least_norm` and torchjd's `MGDAWeighting` with its defaults, on inner products of random
+   vectors whose lengths differ up to a hundredfold, half of them with a common part. The gap is computed here, in extended
+   precision: a bound on half of ||x||^2 - (least norm)^2, over the product of the norms of the shortest and the longest
+   vector. The excess is that of torchjd's ||x||^2 over ours.
 3. *torchjd*: the same network as its users write it (`mtl_backward`, `jac_to_grad`, fused Adam), at the same weights and
    batch. The gradient in the shared parameters is compared at every step, and the time of whole steps.
 """
@@ -40,7 +41,7 @@ COUNTS = (2, 3, 10, 40)
 
 @dataclass(frozen=True)
 class Size:
-    """What is timed: neurons, samples and features; and how often, in rounds of so many steps."""
+    """What is timed: numbers of neurons, samples and features, of repetitions, and of steps in each."""
 
     width: int
     batch: int
@@ -62,7 +63,7 @@ def loop(size: Size, weighting: str, tasks: int) -> TrainingLoop:
 
 
 def in_turn(sides: dict[str, Callable[[], None]], rounds: int, repeats: int) -> dict[str, float]:
-    """Return median CPU seconds of one call of each side, `repeats` calls at a time, after one time that does not count."""
+    """Return median CPU seconds of one call of each side, `repeats` calls at a time, after a first time that is dropped."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds + 1):
         for name, side in sides.items():
@@ -167,13 +168,13 @@ class Peer:
 
     @torch.no_grad()
     def take(self) -> None:
-        """Take the loop's weights over, and forget gradients."""
+        """Copy the loop's weights, and clear gradients."""
         for mine, part in zip(self.parts, self._given(), strict=True):
             mine.copy_(part)
         self.adam.zero_grad()
 
     def gradient(self) -> None:
-        """Fill in all gradients."""
+        """Compute all gradients."""
         z, y, model = self.of.z[0], self.of.labels[0], self.of.model
         features = torch.relu(torch.addmm(self.shared[1], z, self.shared[0].T))
         losses = []

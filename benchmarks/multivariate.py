@@ -1,24 +1,25 @@
-"""Certified optima over all neurons, in two and more dimensions, beside what else can be done; and how reliably.
+"""Certified optima over all neurons for two and more inputs, against other methods; and how reliably they are certified.
 
 Run with `python -m benchmarks.multivariate` (some ten minutes; `--quick`: a minute, without the large rows). Points are
-uniform in [-1, 1]^d and labels Gaussian, unless said otherwise. Everything runs in one process, on one thread; times are
+uniform in [-1, 1]^d and labels Gaussian, unless stated otherwise. Everything runs in one process on one thread. Times are
 the best of several, after a first call that compiles. CPU time is printed beside wall time, which other programs inflate.
 
-- Rows dxNxT: *ours* is `vvnorm.interpolate` to a relative gap of 1e-6; *certificate* the proof by other code, from the
-  data given here; *gap* what that code says. *Clarabel* is the convex program over a dense dictionary: the lines through
-  any two points (in more dimensions, planes through some of the points) and 20 random ones through each point. It is run
-  where there are at most 2e4 output weights, since it takes minutes beyond. *excess* is the cost of its network over our
-  certified lower bound, minus 1: what the dictionary lacks, and what the solver leaves. *met* goes by CPU time.
+- Rows dxNxT: *ours* is `vvnorm.interpolate` to a relative gap of 1e-6; *certificate* is the proof by other code, from the
+  data given here; *gap* is the result of that proof. *Clarabel* is the convex program over a dense dictionary: the lines
+  through any two points (in more dimensions, planes through some of the points) and 20 random ones through each point. It
+  runs for at most 2e4 output weights, since it takes minutes beyond. *excess* is the cost of its network over our certified
+  lower bound, minus 1: what the dictionary lacks, and what the solver leaves. *met* compares CPU times with the goal.
 - Rows `adam`: the objective loss + lam VV norm at lam = lam_max / 100, by `vvnorm.fit`, and by Adam with constant weight
-  decay from torch's initialisation (`vvnorm.train` without all that makes it better): the best of 4 seeds in the time that
-  the certified fit takes, in 10 and in 100 times that. Excess over our lower bound, as above.
+  decay from torch's initialisation (`vvnorm.train` without its improvements): the best of 4 seeds in the time that the
+  certified fit takes, in 10 and in 100 times that. Excess over our lower bound, as above.
 - Rows `scnn`: pilancilab's `pyscnn` (optional: `pip install pyscnn`) solves the same problem for one output and biases
   inside the norm, over all activation patterns. Its convention is matched as in docs/conventions.md: it has no free output
-  bias, so it gets the labels minus ours. Its own solver (*AL*) and the program it gives to SCS. Excess as above, of the
-  network that it returns.
-- Row `path`: 20 lam from lam_max to lam_max / 1000, each fit begun at its neighbour, against the fit at the last of them.
-- Row `random`: instances in the plane with up to 40 points and 30 outputs, half of them on grids, with many points in one
-  line and repeated coordinates, some with repeated points. Counts those that the verifier accepts at 1e-6.
+  bias, so it gets the labels minus ours. Measured are its own solver (*AL*) and the program that it gives to SCS. Excess as
+  above, of the network that it returns.
+- Row `path`: 20 lam from lam_max to lam_max / 1000, each fit started from its neighbour, against the fit at the last of
+  them.
+- Row `random`: instances in the plane with up to 40 points and 30 outputs, half of them on grids, with many points on one
+  line and repeated coordinates, some with repeated points. The row counts those that the verifier accepts at 1e-6.
 """
 
 import argparse
@@ -61,7 +62,7 @@ PROTOTYPE = {
     "2x50x100": 0.38, "2x100x1": 2.0, "2x100x5": 0.6, "2x100x20": 1.5, "2x100x100": 2.3, "2x200x1": 25.0, "2x200x5": 12.0,
     "2x200x20": 16.0, "2x200x100": 29.0, "3x15x1": 1.0, "3x25x5": 6.0, "4x10x1": 16.0,
 }  # fmt: skip
-"""Seconds of the prototype on another machine."""
+"""Seconds that a prototype took on another machine."""
 GOAL = {"2x50": 0.2, "2x100": 1.5, "2x200": 15.0, "2x500": 120.0, "3x25": 1.0, "3x50": 20.0}  # seconds
 
 Record = dict[str, Any]
@@ -189,7 +190,7 @@ def shown(record: Record) -> str:
 
 
 def adam(name: str, effort: Effort) -> Record:
-    """Compare objectives after equal times, and longer ones."""
+    """Compare objectives after equal and longer times."""
     task = make(name)
     lam = lambda_max(task.X, task.Y) / 100
     wall, cpu, solution = best(lambda: fit(task.X, task.Y, lam, tol=TOL), effort.seconds)
@@ -242,7 +243,7 @@ def scnn(N: int) -> Record:
 def scnn_network(
     solver: str, lifted: Array, target: Array, lam: float, gates: Array, unitize: bool = False
 ) -> tuple[Array, Array]:
-    """First and second layer that scnn returns, computed in float64; `unitize`: columns scaled to length 1 before."""
+    """Return the first and second layer of scnn, computed in float64; `unitize` scales columns to length 1 first."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from scnn.metrics import Metrics
@@ -290,7 +291,7 @@ def say_scnn(record: Record) -> str:
 
 
 def path(name: str, lams: int = 20) -> Record:
-    """Time a path of fits against its last fit by itself."""
+    """Time a path of fits against its last fit alone."""
     task = make(name)
     grid = lambda_max(task.X, task.Y) * np.geomspace(1, 1e-3, lams)
     one, one_cpu, _ = best(lambda: fit(task.X, task.Y, grid[-1], tol=TOL), 1.0)
@@ -338,7 +339,7 @@ def instance(seed: int) -> Instance:
 
 
 def judged(given: Instance) -> Record:
-    """Solve an instance; say what the verifier says, asked again from the data given here."""
+    """Solve an instance, and verify it again from the data given here."""
     wall, _, solution = measured(lambda: interpolate(given.X, given.Y, tol=TOL))
     record = {"seed": given.seed, "kind": given.kind, "N": len(given.X), "T": given.Y.shape[1], "seconds": wall}
     if solution.within is not None:  # all points in one line: the proof is about coordinates there
@@ -433,7 +434,7 @@ def run(rows: Sequence[str], effort: Effort) -> Record:
 
 
 def warm_up() -> None:
-    """Compile, or load what was compiled, and load the solver of the peer."""
+    """Compile, or load compiled code, and load the peer's solver."""
     for name in ("2x6x1", "2x6x2", "3x7x1", "4x8x1"):
         task = make(name)
         solution = interpolate(task.X, task.Y)

@@ -1,36 +1,29 @@
-"""Random small problems against independent programs: whether answers are optimal, and gaps say so where they are not.
+"""Random small problems against independent programs: whether answers are optimal, and whether gaps tell where not.
 
-Run with `python -m benchmarks.random_draws --count 1000`; `--family` chooses by the first letters, `--seed`, `--jobs` are
-as usual. A *family* is a function that draws a problem (`Draw`): data of one kind, and options of `vvnorm.interpolate` or
-`vvnorm.fit`. The answer is compared with that of a program that shares no code with the toolkit, and counted as
+Run with `python -m benchmarks.random_draws --count 1000`; `--family` chooses families by their first letters, and `--seed`
+and `--jobs` mean the usual. A *family* is a function that draws a problem (`Draw`): data of one kind, and options of
+`vvnorm.interpolate` or `vvnorm.fit`. The answer is compared with that of a program that shares no code with the toolkit. It
+is counted as
 
-- *worse*: a value more than 1e-5 above the program's, whose gap does not say so;
-- *open*: a relative gap above 1e-4;
-- *unsound*: a lower bound above the program's value, which is that of a network;
-- *refused*: not accepted by `verify`, though no gap is above 1e-4;
+- *worse*: the value is more than 1e-5 above the program's, and the gap does not say so;
+- *open*: the relative gap is above 1e-4;
+- *unsound*: the lower bound is above the program's value, which is that of a network;
+- *refused*: `verify` does not accept it, though its gap is not above 1e-4;
 - *failed*: an exception;
-- *unknown*: no draw, since the program has failed.
+- *unknown*: no comparison, since the program has failed.
 
-Each of them is listed with what reproduces it. Values are compared relative to the program's, or to 1e-8 of what a constant
-loses where that is more: where classes are separated objectives fall to 0, and no program knows their digits.
+Each such draw is listed with the command that reproduces it. Values are compared relative to the program's value, or to
+1e-8 of the loss of the best constant if that is larger: with separated classes objectives fall to 0, and no program knows
+their digits.
 
-*Programs of one input.* The values at the data are those of neurons with kinks at data points, which suffice
-since the dual constraint ||Z(a)|| <= lam is on a function that is linear between them. Where biases are in the norm it is
-||Z(a)|| <= lam sqrt(1 + a^2); then kinks between data points are added where that is violated most, in closed form, until
-none is by more than 1e-9. CVXPY hands the programs to Clarabel.
+*Programs of one input.* The unknowns are the output weights of neurons with kinks at data points. These suffice, since the
+dual constraint ||Z(a)|| <= lam is on a function that is linear between data points. With biases in the norm the constraint
+is ||Z(a)|| <= lam sqrt(1 + a^2). Then kinks between data points are added where it is violated most, in closed form, until
+the violation is at most 1e-9. CVXPY passes the programs to Clarabel.
 
 *Programs of several inputs.* See `benchmarks.cone_programs`; they take a second each.
 
-*Measured, one input.* Draws of seeds 1 to 4: 1000 with labels missing, these and weights, labels at one place, and no
-skip connection; 950 interpolants and 700 fits with biases in the norm; 650 of mixed losses and of weights; 250 of
-each other family. None was worse, unsound, failed or unknown. The 4 that were open (logistic, one place, and twice
-hinge without a skip connection) and one of the 2 refused (missing labels) have been mended since and are tests; the
-other, an interpolant with biases in the norm, no skip connection and a label missing, has a gap of 1.1e-5.
-
-*Measured, several inputs.* 40 draws (seed 0) of each of the families that interpolate in the plane, and 30 (seed 7) of
-each of the other nine: none worse, open, unsound or failed; 3 unknown; one refused (gap 5.7e-5), mended since and a test.
-150 draws (seed 5) of each of the twelve families, judged by certificates alone: all proved to 1e-6, but for logistic
-losses with infimum 0, and one with weights over nine orders of magnitude (gap 2.3e-4), mended since and a test.
+`docs/benchmarks.md` says what was drawn and found.
 """
 
 import argparse
@@ -52,9 +45,9 @@ import vvnorm
 from benchmarks.cone_programs import clarabel, solve
 from vvnorm.validation import Array
 
-ABOVE = 1e-5  # relative excess over the independent optimum that a gap must explain
+ABOVE = 1e-5  # relative excess over the independent optimum that the gap must account for
 OPEN = 1e-4  # relative gap above which a draw is counted
-FLOOR = 1e-8  # of what the best constant loses: values below it are not told apart
+FLOOR = 1e-8  # relative to the loss of the best constant: values below it are not compared
 PROGRAM = 1e-6  # relative accuracy of the programs
 
 Rng = np.random.Generator
@@ -62,7 +55,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Draw:
-    """One problem: data, and options of `vvnorm.fit`, or of `vvnorm.interpolate` where there is no lam."""
+    """One problem: data, and options of `vvnorm.fit`, or of `vvnorm.interpolate` if there is no lam."""
 
     X: Array
     Y: Array
@@ -92,7 +85,7 @@ def family(draw: Callable[[Rng], Draw]) -> Callable[[Rng], Draw]:
 
 
 def line_inputs(rng: Rng, distinct: bool) -> Array:
-    """2 to 12 inputs, integers or not, two of them different; others may repeat unless all are to be distinct."""
+    """Draw 2 to 12 inputs, integers or not, at least two of them different; with `distinct` all of them."""
     n = int(rng.integers(2, 13))
     if rng.random() < 0.5:
         return 3 * rng.standard_normal(n)
@@ -115,7 +108,7 @@ def classes(rng: Rng, n: int, outputs: int | None = None) -> Array:
 
 
 def without_some(rng: Rng, Y: Array) -> Array:
-    """Leave out a third of the labels, but at least one of each output stays, and one of each row."""
+    """Leave out a third of the labels, but keep at least one of each output and one of each row."""
     gone = rng.random(Y.shape) < 1 / 3
     gone[rng.integers(len(Y)), :] = False
     gone[np.arange(len(Y)), rng.integers(Y.shape[1], size=len(Y))] = False
@@ -234,7 +227,7 @@ def line_fit_missing_weights(rng: Rng) -> Draw:
 
 @family
 def line_fit_one_place(rng: Rng) -> Draw:
-    """Inputs that repeat, and one output or all with labels at one of them only, each output at its own."""
+    """Draw repeated inputs, and one output or all with labels at one input only, each output at its own."""
     draw = line_fit_weights(rng)
     x = rng.choice(line_inputs(rng, True)[:4], len(draw.X))
     gone = x[:, None] != rng.choice(x, draw.Y.shape[1])
@@ -260,7 +253,7 @@ def line_fit_bias(rng: Rng) -> Draw:
 
 
 def points(rng: Rng, d: int, most: int) -> Array:
-    """Points in d dimensions, d + 2 or more, integers or not, not all in an affine subspace, no two the same."""
+    """Draw d + 2 or more distinct points in d dimensions, integers or not, that do not lie in an affine subspace."""
     while True:
         n = int(rng.integers(d + 2, most + 1))
         X = rng.integers(-3, 4, (n, d)).astype(float) if rng.random() < 0.5 else rng.standard_normal((n, d))
@@ -364,19 +357,19 @@ def space_convention(rng: Rng) -> Draw:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a program found: the value of a network, and what the best constant loses, which is of its scale."""
+    """What a program found: the value of a network, and the loss of the best constant, which sets the scale."""
 
     value: float
     scale: float
 
 
 def program_of_line(draw: Draw) -> Reference:
-    """Solve a problem of one input over neurons with kinks at data points, and between them where biases count."""
+    """Solve a problem of one input over neurons with kinks at data points, and between them if biases are penalised."""
     options = draw.options
     x, place = np.unique(draw.X, return_inverse=True)
     bias, skip = options.get("penalise_bias", False), options.get("skip", True)
     rising, falling = x.copy(), np.empty(0) if skip else x.copy()
-    if not skip:  # a slope over all data is cheapest with a kink as near 0 as can be
+    if not skip:  # a slope over all data is cheapest with a kink as near to 0 as possible
         rising, falling = np.append(rising, min(x[0], 0.0)), np.append(falling, max(x[-1], 0.0))
     while True:
         sides = np.repeat([1.0, -1.0], [len(rising), len(falling)])
@@ -435,7 +428,7 @@ def _violated(x: Array, multipliers: Array, side: float, lam: float) -> Array:
 
 
 def expression(loss: str, u: Any, y: Array) -> Any:
-    """Losses (n,) of fitted values (n,) as CVXPY has them."""
+    """Losses (n,) of fitted values (n,) as CVXPY expressions."""
     name, _, parameter = loss.partition(":")
     if name == "squared":
         return cp.square(u - y) / 2
@@ -474,7 +467,7 @@ def loss_of(losses: Sequence[str], U: Array, Y: Array, shares: Array) -> float:
 
 
 def program_of_cones(draw: Draw) -> Reference:
-    """Solve a problem of several inputs over all neurons that can respond most."""
+    """Solve a problem of several inputs over all neurons that can have the largest response."""
     options, Y = draw.options, draw.Y
     shares = np.broadcast_to(options.get("weights", 1.0), Y.shape)
     names = options.get("loss", "squared")
@@ -499,7 +492,7 @@ KINDS = ("worse", "open", "unsound", "refused", "failed", "unknown")
 
 
 def judge(name: str, seed: int, index: int) -> tuple[list[str], str]:
-    """Draw a problem of a family and say of which kinds its answer is; and which draw that was."""
+    """Draw a problem of a family, and return how its answer counts and which draw it was."""
     draw = FAMILIES[name](np.random.default_rng([seed, zlib.crc32(name.encode()), index]))
     try:
         reference = program(draw)
@@ -508,7 +501,7 @@ def judge(name: str, seed: int, index: int) -> tuple[list[str], str]:
     try:
         found = draw.answer()
         value, gap, lower, accepted = found.value, found.gap, found.lower_bound, bool(found.verify())
-    except Exception as error:  # counted, whatever it is
+    except Exception as error:  # any exception is counted
         return ["failed"], f"{name} {index}: {type(error).__name__}: {error}; {draw}"
     size = max(reference.value, FLOOR * reference.scale)
     noise = PROGRAM * size

@@ -1,10 +1,10 @@
-"""What scheduling costs: studies of runs that only wait.
+"""What scheduling studies costs, measured with runs that only wait.
 
 Run with `python -m benchmarks.sweep` (a minute). Runs sleep for a given time, so that other programs on the machine do not
-count as cost, and are kept in a store in a temporary folder, each in a synchronous transaction.
+count as cost. They are kept in a store in a temporary folder, each in a synchronous transaction.
 
-- *overhead*: processes times the time from the first run's end to the last's, over the seconds in runs, less 1.
-- *with start*: the same from the start of the study on, with the start of the processes.
+- *overhead*: processes times the time from the first run's end to the last's, over the seconds in runs, minus 1.
+- *with start*: the same from the start of the study, which includes the start of the processes.
 - *CPU per run*: of the process that schedules and writes.
 """
 
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def measure(seconds: float, count: int, workers: int) -> tuple[float, float, float]:
-    """Overhead without and with the start of processes, and CPU seconds per run."""
+    """Return the overhead without and with the start of processes, and CPU seconds per run."""
     runs = tuple(Run("noise", 2, 25, 0, 0.0, "gaussian", "certified", seed, {"seconds": seconds}) for seed in range(count))
     study = Study("benchmark", runs)
     times: list[float] = []

@@ -1,24 +1,24 @@
-"""Training against plain PyTorch: steps per second, and what equal time buys; and the excess that training must reach.
+"""Training against plain PyTorch: steps per second, results in equal time, and the excess that training must reach.
 
 Run with `python -m benchmarks.training` (a quarter of an hour; `--quick`: a few minutes, with shorter runs, whose excess is
-larger). Everything runs on one thread. Timings of steps alternate between the sides and each ratio is of medians, so that
-a machine whose speed drifts drifts under both.
+larger). Everything runs on one thread. Timings of steps alternate between the sides and each ratio is of medians, so that a
+drift in the machine's speed affects both sides.
 
-In the comparison at equal time every method gets as many seconds in all as `vvnorm.train` takes for its 8 seeds with its
+In the comparison at equal time every method gets as many seconds in total as `vvnorm.train` takes for its 8 seeds with its
 defaults; polishing adds what is printed. The peers have the width and the skip connection of ours, torch's own
 initialisation and automatic differentiation:
 
-- *constant-lam Adam*, the weight decay in the loss, on raw data, and with inputs and labels standardised;
-- *PathProx*, after [PP]: a step of SGD or Adam on the loss, then every w_k normalised and ||v_k|| lowered by lr lam.
+- *constant-lam Adam*, with the weight decay in the loss, on raw data and on standardised inputs and labels;
+- *PathProx*, after Yang et al. (arXiv 2210.03069): a step of SGD or Adam on the loss, then every w_k is normalised and
+  ||v_k|| is lowered by lr lam.
 
-Both run as one program for 8 seeds, as ours does. The setting that did best there also runs as a plain loop over 8 runs of
-an eighth of the time each, which is how such training is mostly written, and, for d = 1, as one program for five times the
-time. lam is that of ours, or a multiple of it. What the continuation alone brings shows in `vvnorm.train` itself with
-constant lam.
+Both run as one program for 8 seeds, as ours does. The best setting also runs as a plain loop over 8 runs of an eighth of
+the time each, which is how such training is mostly written, and, for d = 1, as one program for five times the time. lam is
+that of ours, or a multiple of it. `vvnorm.train` with constant lam shows what lowering lam gradually contributes.
 
 Excess: VV norm over the least cost of the values that the network has at the data, minus 1. A network that fits badly can
-have any excess: it is printed with the relative residual, max |f - y| over the labels' range, and says nothing where that
-is large.
+have any excess. So the relative residual, max |f - y| over the labels' range, is printed beside it; if it is large, the
+excess means nothing.
 """
 
 import argparse
@@ -63,7 +63,7 @@ class Task:
     must: Limits
 
     def excess(self, network: ReLUNetwork) -> float:
-        """Return VV norm / least cost of the fitted values - 1; infinite where training went astray."""
+        """Return VV norm / least cost of the fitted values - 1; infinite if training diverged."""
         if self.residual(network) > 1:
             return np.inf
         least = self.least(network(self.X))
@@ -182,19 +182,19 @@ def nets(task: Task, width: int, count: int) -> list[Net]:
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a peer trains: inputs and labels minus a middle, over a unit."""
+    """Coordinates in which a peer trains: inputs and labels minus a centre, over a unit."""
 
     task: Task
     standardised: bool
 
     @property
     def inputs(self) -> tuple[Array, Array, float]:
-        """Inputs in this frame, their middle and their unit."""
+        """Inputs in these coordinates, their centre and their unit."""
         return self._moved(self.task.X.reshape(len(self.task.X), -1))
 
     @property
     def labels(self) -> tuple[Array, Array, float]:
-        """Labels in this frame, their middle and their unit."""
+        """Labels in these coordinates, their centre and their unit."""
         return self._moved(self.task.Y)
 
     def _moved(self, rows: Array) -> tuple[Array, Array, float]:
@@ -204,7 +204,7 @@ class Frame:
         return (rows - middle) / unit, middle, unit
 
     def back(self, W: Array, b: Array, V: Array, A: Array, c: Array) -> ReLUNetwork | None:
-        """Return the network for the data as they are; None if training diverged."""
+        """Return the network for the original data; None if training diverged."""
         if not all(np.isfinite(part).all() for part in (W, b, V, A, c)):
             return None
         (_, x_middle, x_unit), (_, y_middle, y_unit) = self.inputs, self.labels
@@ -214,7 +214,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Peer:
-    """One way to train. `penalty`: what the loss contains, if anything; `threshold`: whether PathProx's update follows."""
+    """One way to train. `penalty` is the term in the loss, if any; `threshold`: whether PathProx's update follows."""
 
     name: str
     optimiser: Callable[[Any], torch.optim.Optimizer]
@@ -225,7 +225,7 @@ class Peer:
     standardised: bool = False
 
     def stepper(self, model: Model, frame: Frame) -> Callable[[], None]:
-        """Return what makes one step."""
+        """Return a function that makes one step."""
         optimiser = self.optimiser(model.parameters())
         (inputs, _, x_unit), (labels, _, y_unit) = frame.inputs, frame.labels
         X, Y, lam = torch.from_numpy(inputs), torch.from_numpy(labels), self.lam / (x_unit * y_unit)
@@ -257,7 +257,7 @@ def shrink(W: torch.Tensor, b: torch.Tensor, V: torch.Tensor, by: float) -> None
 
 
 def for_seconds(step: Callable[[], None], seconds: float) -> int:
-    """Repeat a step for so long; return how often."""
+    """Repeat a step for the given time; return how often."""
     end, count = time.perf_counter() + seconds, 0
     while time.perf_counter() < end:
         step()
@@ -340,11 +340,11 @@ class Row:
 
     @property
     def fits(self) -> bool:
-        """Whether most fit well enough for the excess to mean something."""
+        """Whether most networks fit well enough for the excess to have a meaning."""
         return statistics.median(self.residual) <= FITS
 
     def line(self) -> str:
-        """All of it in words."""
+        """All results in words."""
         return (
             f"   {self.name:56} {self.seconds:5.1f} s {self.steps:6} steps   excess {self.median:9.2e} median "
             f"{max(self.excess):9.2e} worst   residual {statistics.median(self.residual):7.1e} median "
@@ -358,7 +358,7 @@ def judged(name: str, task: Task, seconds: float, steps: int, networks: Sequence
 
 
 def better(rows: list[Row]) -> Row:
-    """Return the row of least median excess among those that fit; if none does, that of least residual."""
+    """Return the row of least median excess among those that fit; if none fits, the row of least residual."""
     fitting = [row for row in rows if row.fits]
     if fitting:
         return min(fitting, key=lambda row: row.median)
@@ -366,7 +366,7 @@ def better(rows: list[Row]) -> Row:
 
 
 def equal_time(task: Task, steps: int, longer: float) -> None:
-    """Give every method the time that ours takes, and the peers' best setting `longer` times that as well, if not 0."""
+    """Give every method the time that ours takes, and the peers' best setting also `longer` times that, if not 0."""
     ours = partial(train, task.X, task.Y, seeds=SEEDS, progress=False)
     budget, result = timed(lambda: ours(steps=steps))
     width, lam = result.settings["width"], result.lam

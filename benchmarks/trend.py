@@ -1,23 +1,23 @@
-"""Univariate fits against the convex program and against one pass over memory; and how reliably they are certified.
+"""Fits of one input against the convex program and against one pass over memory; and how reliably they are certified.
 
-Run with `python -m benchmarks.trend` (some ten minutes, most of them the convex programs'; `--quick`: one minute,
-without the large ones). Labels are sin(6 pi x + t) plus Gaussian noise of 0.3, inputs are sorted i.i.d. uniform, so that
-gaps differ by orders of magnitude (`--regular`: a regular grid), and lam is 0.3 and 0.01 of lam_max.
+Run with `python -m benchmarks.trend` (some ten minutes, most of them for the convex programs; `--quick`: one minute,
+without the large ones). Labels are sin(6 pi x + t) plus Gaussian noise of 0.3. Inputs are sorted, independent and uniform,
+so that gaps differ by orders of magnitude (`--regular`: a regular grid). lam is 0.3 and 0.01 of lam_max.
 
 - *ours*: `vvnorm.fit` from raw arrays to a relative gap of 1e-8, compiled before; *certificate*: the proof by other code,
-  made afterwards; *gap*: what that code says when it is asked again. What compiling adds to the first calls of all is
-  measured in a process of its own, with an empty cache.
+  made afterwards; *gap*: the result of that proof, repeated. What compiling adds to the first calls is measured in a
+  process of its own, with an empty cache.
 - *Clarabel*: min 1/2 ||Y - U||^2 + lam sum_i ||(D U)_i|| in CVXPY with a sparse D and default tolerances, from raw arrays;
-  *solver* is the part that Clarabel itself reports. Where it fails, as it does for large N on irregular grids, slopes are
-  made unknowns of their own, which is better conditioned, and that alone is timed (*posed*). *excess* is the objective of
-  its U over our certified lower bound, minus 1. It is run once where it takes long, and not beyond some 5e5 labels.
+  *solver* is the part that Clarabel itself reports. Where it fails, as it does for large N on irregular grids, slopes
+  become unknowns of their own, which is better conditioned, and only that is timed (*posed*). *excess* is the objective of
+  its U over our certified lower bound, minus 1. It runs once where it takes long, and not beyond some 5e5 labels.
 - *np.diff*: `np.diff(Y, 2, axis=0)`, in turns with ours. It has one thread; with `--threads 0` two of ours read the labels.
 
-Times are the best of several, all in one process; *faster* is Clarabel (wall) over ours, */np.diff* ours over np.diff.
+Times are the best of several, all in one process; *faster* is Clarabel (wall) over ours, */np.diff* is ours over np.diff.
 `--rows` chooses among NxT (any; `1000x4@1e-6`: at that part of lam_max, without a goal), `mixed` (three outputs with
-squared and one with logistic loss), `path` (20 lam from lam_max to lam_max / 1000, against as many fits by themselves),
-`corners` (how often small random mixtures of losses with corners are certified), `small` (how often and in what time
-fits at 1e-6 to 1e-3 lam_max are, on seven kinds of grids, up to 10000 rows) and `compile`; `--rows` alone leaves all of
+squared and one with logistic loss), `path` (20 lam from lam_max to lam_max / 1000, against as many separate fits),
+`corners` (how often small random mixtures of losses with corners are certified), `small` (how often and how fast fits at
+1e-6 to 1e-3 lam_max are certified, on seven kinds of grids, up to 10000 rows) and `compile`; `--rows` alone leaves all of
 them out.
 """
 
@@ -81,7 +81,7 @@ Record = dict[str, Any]
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Hold ours and the libraries to one thread."""
+    """Limit ours and the libraries to one thread."""
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
@@ -125,11 +125,11 @@ class Task:
     losses: tuple[str, ...]
 
     def fit(self, lam: float) -> Fit:
-        """Fit it with ours."""
+        """Fit it with `vvnorm.fit`."""
         return fit(self.x, self.Y, lam, loss=self.losses, tol=TOL)
 
     def gap(self, found: Fit) -> float:
-        """Judge a fit with the independent code, from the data given here."""
+        """Certify a fit by the independent code, from the data given here."""
         dual, lam = found.found.dual, found.lam
         return certify_fit(found.function, self.x, self.Y, lam, loss=self.losses, dual=dual).gap
 
@@ -182,7 +182,7 @@ def ours(task: Task, lam: float, seconds: float) -> Record:
 
 
 def clarabel(task: Task, lam: float, lower_bound: float, rounds: int, threads: int) -> Record:
-    """Time the convex program; judge what it found by the objective there."""
+    """Time the convex program, and evaluate the objective of its result."""
     for posed in ("D", "slopes"):
         runs = [timed(partial(program, task, lam, threads, posed)) for _ in range(rounds)]
         seconds, (status, solver, U) = min(runs, key=lambda run: run[0])
@@ -193,7 +193,7 @@ def clarabel(task: Task, lam: float, lower_bound: float, rounds: int, threads: i
 
 
 def program(task: Task, lam: float, threads: int, posed: str = "D") -> tuple[str, float | None, Array | None]:
-    """Pose and solve it; return status, solver's seconds and fitted values."""
+    """Pose and solve it; return status, the solver's seconds and fitted values."""
     (N, T), U, constraints = task.Y.shape, cp.Variable(task.Y.shape), []
     if posed == "D":
         jumps = differences(task.x) @ U
@@ -247,7 +247,7 @@ def goal(task: Task) -> tuple[str, float]:
 
 
 def judged(record: Record, kind: str, limit: float) -> Record:
-    """Say whether the goal is met: by a certified fit, and against a peer that returned something."""
+    """Whether the goal is met, by a certified fit and against a peer that returned a result."""
     if not kind:
         return {"goal": None, "met": None}
     certified = record["gap"] <= TOL
@@ -299,7 +299,7 @@ def shown(record: Record) -> str:
 
 
 def path(regular: bool, rounds: int) -> Record:
-    """Time 20 fits, each begun at its neighbour, in turns with fits by themselves."""
+    """Time 20 fits, each started from its neighbour, in turns with separate fits."""
     task = make("1e4x4", regular)
     lams = task.lam_max * np.logspace(0, -3, 20)
     task.fit(lams[-1])  # compile, or load what was compiled
@@ -313,7 +313,7 @@ def path(regular: bool, rounds: int) -> Record:
 
 
 def first_calls() -> None:
-    """Print, as JSON, what the first calls take in this process and what the second ones do."""
+    """Print, as JSON, the times of the first and of the second calls in this process."""
     seconds = {}
     for name in ("1000x4", "mixed"):
         task = make(name)
@@ -324,7 +324,7 @@ def first_calls() -> None:
 
 
 def compilation() -> Record:
-    """Measure first calls where nothing is compiled."""
+    """Measure first calls with an empty cache."""
     with tempfile.TemporaryDirectory() as cache:
         command = [sys.executable, "-c", "from benchmarks.trend import first_calls; first_calls()"]
         environment, root = {**os.environ, "NUMBA_CACHE_DIR": cache}, Path(__file__).parents[1]
@@ -386,7 +386,7 @@ def corners(runs: int) -> list[Record]:
 
 
 def grid(kind: str, N: int, rng: np.random.Generator) -> Array:
-    """Sorted inputs, distances between which may be very different."""
+    """Draw sorted inputs whose distances may differ by orders of magnitude."""
     drawn: dict[str, Callable[[], Array]] = {
         "uniform": lambda: np.sort(rng.uniform(0, 1, N)),
         "regular": lambda: np.arange(N) / N,

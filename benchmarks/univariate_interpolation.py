@@ -1,8 +1,8 @@
-"""Exact univariate interpolation against the convex program and against one pass over memory.
+"""Exact interpolation of one input against the convex program and against one pass over memory.
 
-Run with `python -m benchmarks.univariate_interpolation` (about a minute and a half; `--quick` leaves out the slow
-program). Timings alternate between the two sides and each ratio is of medians, so that a machine whose speed drifts drifts
-under both.
+Run with `python -m benchmarks.univariate_interpolation` (about a minute and a half; `--quick` leaves out the slow program).
+Timings alternate between the two sides and each ratio is of medians, so that a drift in the machine's speed affects both
+sides.
 """
 
 import argparse
