@@ -47,8 +47,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from vvnorm import fit, fit_path, lambda_max
 from vvnorm._internal.threads import one_blas_thread
-from vvnorm.fitting import Fit
 from vvnorm.losses import as_losses
+from vvnorm.results.univariate_fit import Fit
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
 from vvnorm.verifier.line_fit import certify_fit

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Verdict
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
-from vvnorm.solution import interpolate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

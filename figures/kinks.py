@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vvnorm._internal.words import count
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Verdict
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
-from vvnorm.solution import interpolate
 from vvnorm.validation import Array
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vvnorm._internal.words import count
+from vvnorm.api.fits import fit_path, lambda_max
 from vvnorm.claims import Verdict
 from vvnorm.datasets import builtin_dataset
-from vvnorm.fitting import fit_path, lambda_max
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, draw_knots, new_figure, rows
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import numpy as np
 from figures.surfaces import draw_map, draw_relief, hull_mesh, surface, surface_rows
 from vvnorm.analysis.measures import mean_gradient_norm
 from vvnorm.analysis.regions import Hull
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Verdict
 from vvnorm.plotting import FigureData, FigureScript, new_figure
-from vvnorm.solution import interpolate
 from vvnorm.studies.experiment import auxiliary_labels
 from vvnorm.studies.run import INFINITE, Run
 from vvnorm.studies.targets import TARGETS

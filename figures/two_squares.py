@@ -17,11 +17,11 @@ import numpy as np
 from vvnorm._internal.words import count
 from vvnorm.analysis.feature_kernels import feature_kernel, kernel_solution
 from vvnorm.api.certification import certify
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Verdict
 from vvnorm.datasets import two_squares
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
-from vvnorm.solution import interpolate
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
 

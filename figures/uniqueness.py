@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Verdict
 from vvnorm.datasets import gaussian_auxiliary
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
-from vvnorm.solution import Solution, interpolate
+from vvnorm.results.solution import Solution
 from vvnorm.validation import Array
 
 if TYPE_CHECKING:

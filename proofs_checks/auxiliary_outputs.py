@@ -15,9 +15,9 @@ import numpy as np
 
 from proofs_checks.support import mean_interval, optimal, pack_all, unpack_all
 from vvnorm.analysis import measures
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Instance, Result, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
-from vvnorm.solution import interpolate
 from vvnorm.validation import Array
 
 POINTS, TEST_POINTS = 25, 256

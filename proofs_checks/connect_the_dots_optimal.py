@@ -20,9 +20,9 @@ import numpy as np
 
 from proofs_checks.support import generic_data, pack, real_instances, rechecked, total_curvature, unpack
 from vvnorm.api.certification import certify
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset, collinear_dataset
-from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
 from vvnorm.verifier.check import as_rows

@@ -33,9 +33,9 @@ from proofs_checks.support import (
 )
 from vvnorm.analysis.feature_kernels import kernel_solution
 from vvnorm.analysis.measures import function_distance, single_output
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.solution import interpolate
 from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 1e-6)

@@ -37,9 +37,9 @@ from proofs_checks.support import (
     weights_of_others,
 )
 from vvnorm.analysis.feature_kernels import kernel_solution
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
-from vvnorm.solution import interpolate
 from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 0.4)

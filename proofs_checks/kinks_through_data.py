@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import mean_interval, optimal, pack_all, rechecked, unpack_all
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
-from vvnorm.solution import interpolate
 from vvnorm.validation import Array
 
 CLAIMED = (0.8, np.inf)

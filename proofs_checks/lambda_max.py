@@ -22,8 +22,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from proofs_checks.support import planar_instances, real_instances, rechecked
+from vvnorm.api.fits import lambda_max
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.fitting import lambda_max
 from vvnorm.validation import Array
 from vvnorm.verifier.neuron_bound import neuron_bound
 

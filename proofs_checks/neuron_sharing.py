@@ -24,9 +24,9 @@ import numpy as np
 
 from proofs_checks.support import evaluation_complaints, optimal, pack_evaluated, planar_instances, rechecked, unpack
 from vvnorm.api.certification import certify
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
-from vvnorm.solution import interpolate
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import Array
 

@@ -31,9 +31,9 @@ import numpy as np
 from scipy.special import expit
 
 from proofs_checks.support import pack, rechecked, total_curvature, unpack
+from vvnorm.api.fits import fit
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import builtin_dataset
-from vvnorm.fitting import fit
 from vvnorm.losses import NAMES, as_loss, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.univariate.interpolation import connect_the_dots

@@ -19,10 +19,10 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from proofs_checks.support import pack, real_instances, rechecked, unpack
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import random_dataset
 from vvnorm.network import ReLUNetwork
-from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
 

@@ -23,10 +23,10 @@ import numpy as np
 from proofs_checks.support import exact_curvatures, pack, real_instances, rechecked, same_direction, unpack
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.api.certification import certify
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
 from vvnorm.network import ReLUNetwork
-from vvnorm.solution import interpolate
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array

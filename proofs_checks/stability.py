@@ -21,9 +21,9 @@ import numpy as np
 
 from proofs_checks.support import pack, real_instances, rechecked, total_curvature, unpack
 from vvnorm.api.certification import certify
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
-from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
 

@@ -36,10 +36,10 @@ from proofs_checks.support import (
 )
 from vvnorm.analysis.feature_kernels import kernel_solution
 from vvnorm.analysis.measures import Box, function_distance
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import two_squares
 from vvnorm.network import ReLUNetwork
-from vvnorm.solution import interpolate
 from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 0.1)

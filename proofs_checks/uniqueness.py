@@ -28,10 +28,10 @@ from proofs_checks.support import (
 )
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.api.certification import certify
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
 from vvnorm.network import ReLUNetwork
-from vvnorm.solution import interpolate
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array

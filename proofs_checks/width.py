@@ -26,8 +26,8 @@ import numpy as np
 
 from proofs_checks.support import exact_rank, optimal, pack, planar_instances, rechecked, unpack
 from vvnorm.api.certification import certify
+from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
-from vvnorm.solution import interpolate
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
 

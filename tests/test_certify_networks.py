@@ -106,7 +106,7 @@ def test_the_better_of_the_two_proofs_counts() -> None:
 
 
 def test_bad_arguments_are_named_before_anything_is_solved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vvnorm.fitting.fit", lambda *a, **k: pytest.fail("solved"))
+    monkeypatch.setattr("vvnorm.api.fits.fit", lambda *a, **k: pytest.fail("solved"))
     network = ReLUNetwork([[1.0]], [0.0], [[1.0]])
     for lam, words in ((-1.0, "lam"), (np.inf, "lam")):
         with pytest.raises(ValueError, match=words):

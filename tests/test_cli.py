@@ -794,7 +794,7 @@ def test_a_solver_that_fails_is_one_line_and_not_certified(run: Command, monkeyp
         raise RuntimeError("the convex program ended with status 'none'\nand no solution")
 
     monkeypatch.setattr(
-        "vvnorm.solution.interpolate", fail
+        "vvnorm.api.interpolation.interpolate", fail
     )  # a program that fails by itself has a plain interpolant to fall back on
     done = run("solve", write("gaps.csv", {"x": [0, 1, 2], "y": [0, None, 1]}), *XY, *OUTPUTS)
     assert done.code == 1
@@ -857,7 +857,7 @@ def interrupt(*_: object, **__: object) -> None:
     ("target", "command"),
     [
         ("vvnorm.csv_files.read_table", ("solve", "data.csv", *XY, *OUTPUTS)),
-        ("vvnorm.solution.interpolate", ("solve", "data.csv", *XY, *OUTPUTS)),
+        ("vvnorm.api.interpolation.interpolate", ("solve", "data.csv", *XY, *OUTPUTS)),
         ("vvnorm.training.train", ("train", "data.csv", *XY, *OUTPUTS)),
         ("vvnorm.claims.run_case", ("verify", "rescaling", "--json", "all.json", "--jobs", "1")),
         ("numpy.savez", ("solve", "data.csv", *XY, *OUTPUTS)),

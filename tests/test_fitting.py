@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import vvnorm.fitting
+import vvnorm.api.fit_data
+import vvnorm.api.fits
+import vvnorm.results.univariate_fit
 from vvnorm import Fit, Loss, ReLUNetwork, builtin_dataset, fit, fit_path, interpolate, lambda_max
 from vvnorm.solvers.reference import curvature_fit, dictionary_program
 
@@ -140,8 +142,8 @@ def test_network_knots_and_call_agree() -> None:
 
 def test_the_certificate_is_made_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    judge = vvnorm.fitting.certify_fit
-    monkeypatch.setattr(vvnorm.fitting, "certify_fit", lambda *a, **k: calls.append(1) or judge(*a, **k))
+    judge = vvnorm.results.univariate_fit.certify_fit
+    monkeypatch.setattr(vvnorm.results.univariate_fit, "certify_fit", lambda *a, **k: calls.append(1) or judge(*a, **k))
     found = fit(*sample(20, 1), 0.1)
     found(0.5 * np.arange(3))
     assert not calls
@@ -197,7 +199,7 @@ def test_a_fit_can_be_pickled() -> None:
 
 
 def test_the_docstring_example_holds() -> None:
-    tests = doctest.DocTestFinder(recurse=False).find(fit, "fit", globs=vars(vvnorm.fitting).copy())
+    tests = doctest.DocTestFinder(recurse=False).find(fit, "fit", globs=vars(vvnorm.api.fits).copy())
     runner = doctest.DocTestRunner(verbose=False)
     for test in tests:
         runner.run(test)
@@ -258,15 +260,15 @@ def test_files_and_memory_maps_equal_arrays(tmp_path: Path) -> None:
 def test_sorted_float64_labels_are_neither_copied_nor_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
     x, Y = sample(50, 2)
     assert np.shares_memory(fit(x, Y, 0.1).Y, Y)
-    monkeypatch.setattr(vvnorm.fitting, "_LARGE", 100)
-    monkeypatch.setattr(vvnorm.fitting, "as_labels", lambda *a, **k: pytest.fail("scanned"))
+    monkeypatch.setattr(vvnorm.api.fit_data, "_LARGE", 100)
+    monkeypatch.setattr(vvnorm.api.fit_data, "as_labels", lambda *a, **k: pytest.fail("scanned"))
     assert np.shares_memory(fit(x, Y, 0.1).Y, Y)
 
 
 @pytest.mark.parametrize("bad", [np.inf, -np.inf])
 @pytest.mark.parametrize("row", [0, 20])
 def test_large_labels_that_are_not_finite_are_still_refused(monkeypatch: pytest.MonkeyPatch, bad: float, row: int) -> None:
-    monkeypatch.setattr(vvnorm.fitting, "_LARGE", 100)
+    monkeypatch.setattr(vvnorm.api.fit_data, "_LARGE", 100)
     x, Y = sample(50, 2)
     Y[row, 1] = bad
     with pytest.raises(ValueError, match="Y holds"):
@@ -277,7 +279,7 @@ def test_large_labels_may_be_missing_but_not_all_of_an_output(monkeypatch: pytes
     x, Y = sample(50, 2)
     Y[[3, 10], [0, 1]] = np.nan
     expected = fit(x, Y, 0.1)
-    monkeypatch.setattr(vvnorm.fitting, "_LARGE", 100)
+    monkeypatch.setattr(vvnorm.api.fit_data, "_LARGE", 100)
     same(fit(x, Y, 0.1), expected)
     Y[:, 1] = np.nan
     with pytest.raises(ValueError, match="output 1 has no label at all"):
@@ -287,10 +289,10 @@ def test_large_labels_may_be_missing_but_not_all_of_an_output(monkeypatch: pytes
 def test_files_too_large_to_be_copied_are_refused_with_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     x, Y = sample(5000, 25, "logistic")
     np.save(tmp_path / "y.npy", Y)
-    monkeypatch.setattr(vvnorm.fitting, "_available_memory", lambda: 2e6)
+    monkeypatch.setattr(vvnorm.api.fit_data, "_available_memory", lambda: 2e6)
     with pytest.raises(ValueError, match=r"X is not sorted, and Y is a file of 0\.001 GB.*sort the file"):
         fit(x[::-1], tmp_path / "y.npy", 0.1)
-    monkeypatch.setattr(vvnorm.fitting, "_available_memory", lambda: 5e5)
+    monkeypatch.setattr(vvnorm.api.fit_data, "_available_memory", lambda: 5e5)
     for labels, loss, why in (
         (Y.astype(np.float32), "squared", "converted to C-contiguous float64"),
         (np.asfortranarray(Y), "squared", "converted to C-contiguous float64"),

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vvnorm import Fit, MultivariateSolution, fit, fit_path, interpolate, lambda_max
-from vvnorm.fitting import warm_fits
+from vvnorm.api.fits import warm_fits
 
 Array = NDArray[np.float64]
 

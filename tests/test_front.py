@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vvnorm import ParetoFront, ReLUNetwork, fit, interpolate, pareto_front
-from vvnorm.fitting import warm_fits
+from vvnorm.api.fits import warm_fits
 from vvnorm.solvers.reference import _FitProgram, _solve, plane_dictionary
 from vvnorm.verifier.front import DualWitness
 

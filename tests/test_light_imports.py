@@ -74,7 +74,7 @@ def test_unknown_name_is_an_attribute_error_that_says_so(name: str) -> None:
     "imports",
     [
         "import vvnorm",
-        "import vvnorm.solution",
+        "import vvnorm.results.solution",
         "from vvnorm import certify; import vvnorm",
         "import vvnorm; vvnorm.interpolate([0, 1], [0, 1])",
         "from vvnorm.api.certification import certify; import vvnorm; assert vvnorm.api.certification.certify is certify",

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vvnorm
+from vvnorm.api.multivariate import interpolate_points
 from vvnorm.losses import Loss
 from vvnorm.solvers.multivariate import planar_search
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
 from vvnorm.solvers.multivariate.column_generation import generate
-from vvnorm.solvers.multivariate.solution import FitProblem, interpolate_points
+from vvnorm.solvers.multivariate.fits import FitProblem
 from vvnorm.solvers.reference import dictionary_program, plane_dictionary
 from vvnorm.validation import Array
 

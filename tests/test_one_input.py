@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import vvnorm.fitting
+import vvnorm.api.univariate_fits
 from vvnorm import fit, fit_path, interpolate, lambda_max
-from vvnorm.fitting import warm_fits
+from vvnorm.api.fits import warm_fits
 
 Array = NDArray[np.float64]
 nan = math.nan
@@ -202,7 +202,7 @@ def test_where_no_program_reaches_the_tolerance_neurons_are_generated(monkeypatc
     x = np.linspace(0, 3, 20)
     y = np.sin(3 * x)
     expected = fit(x, y, 1e-4, skip=False)
-    monkeypatch.setattr(vvnorm.fitting, "_EXPONENTS", ())
+    monkeypatch.setattr(vvnorm.api.univariate_fits, "_EXPONENTS", ())
     found = fit(x, y, 1e-4, skip=False)
     assert found.value == pytest.approx(expected.value, rel=2e-6)
     assert found.verify()

@@ -117,7 +117,7 @@ def test_the_path_figure_begins_with_a_line_and_bends_at_data() -> None:
 
 
 def test_a_fit_that_is_not_certified_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vvnorm.fitting.Fit.verify", lambda self: Verification(("it is not optimal",)))
+    monkeypatch.setattr("vvnorm.results.univariate_fit.Fit.verify", lambda self: Verification(("it is not optimal",)))
     found = draw_figure(load_figure("path"), tmp_path, quick=True)
     assert len(found.complaints) == len(found.values["ratios"])
     assert not list(tmp_path.iterdir())

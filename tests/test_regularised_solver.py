@@ -644,7 +644,7 @@ def test_nothing_is_compiled_at_import_and_kernels_are_cached_on_disk(tmp_path: 
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(vvnorm.__file__).parents[1])}
     everything = (
-        "vvnorm.solvers.univariate.fits.dispatch, vvnorm.verifier.line_fit_kernels, vvnorm.estimators, vvnorm.fitting"
+        "vvnorm.solvers.univariate.fits.dispatch, vvnorm.verifier.line_fit_kernels, vvnorm.estimators, vvnorm.api.fits"
     )
     runs = [
         subprocess.run(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import vvnorm.solution
+import vvnorm.api.interpolation
 from vvnorm import ReLUNetwork, Solution, aligned_dataset, interpolate, random_dataset
 
 Array = NDArray[np.float64]
@@ -307,7 +307,7 @@ def test_the_summary_says_what_the_record_does() -> None:
 
 def test_the_docstring_example_holds() -> None:
     finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner(verbose=False)
-    tests = finder.find(interpolate, "interpolate", globs=vars(vvnorm.solution).copy())
+    tests = finder.find(interpolate, "interpolate", globs=vars(vvnorm.api.interpolation).copy())
     assert sum(len(test.examples) for test in tests) >= 2
     for test in tests:
         runner.run(test)

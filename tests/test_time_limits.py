@@ -10,7 +10,7 @@ import pytest
 
 from vvnorm import ReLUNetwork, certify, fit, fit_path, interpolate, lambda_max, pareto_front
 from vvnorm._internal.deadline import OUT_OF_TIME, Deadline
-from vvnorm.solvers.multivariate.solution import FitProblem
+from vvnorm.solvers.multivariate.fits import FitProblem
 from vvnorm.solvers.reference import curvature_fit
 from vvnorm.solvers.univariate.fits import newton_banded, squared_loss
 from vvnorm.verifier.check import Certificate
@@ -205,13 +205,13 @@ def test_a_front_out_of_time_has_valid_bounds_and_says_so(inputs: int) -> None:
 
 @pytest.mark.slow  # that such a front ends in time, with valid bounds, is checked by default above
 def test_a_front_in_five_inputs_is_found_where_its_bound_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    fits, one = [], FitProblem.fit
+    fits, one = [], FitProblem.solve
 
     def counted(*arguments: Any, **options: Any) -> Any:
         fits.append(one(*arguments, **options))
         return fits[-1]
 
-    monkeypatch.setattr(FitProblem, "fit", counted)
+    monkeypatch.setattr(FitProblem, "solve", counted)
     X, Y = cloud(14, 5)
     front = pareto_front(X, Y, 0.5, mixtures=[[0.5, 0.5]], tol=1e-3)
     assert front.status == "all mixtures searched"

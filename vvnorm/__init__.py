@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     )
     from vvnorm.analysis.regions import Ball, Box, Hull
     from vvnorm.api.certification import certify
+    from vvnorm.api.fits import fit, fit_path, lambda_max
+    from vvnorm.api.interpolation import interpolate
     from vvnorm.claims import Claim, Result, Verdict
     from vvnorm.datasets import (
         Dataset,
@@ -33,16 +35,17 @@ if TYPE_CHECKING:
         two_squares,
     )
     from vvnorm.estimators import VVNormClassifier, VVNormInterpolator, VVNormRegressor, VVNormRegressorCV
-    from vvnorm.fitting import Fit, fit, fit_path, lambda_max
     from vvnorm.losses import Loss
     from vvnorm.multitask.pareto import ParetoFront, pareto_front
     from vvnorm.multitask.task_data import TaskData, builtin_task_data, load_task_data
     from vvnorm.multitask.tasks import Standardisation, Task
     from vvnorm.network import ReLUNetwork
     from vvnorm.piecewise import PiecewiseLinear
-    from vvnorm.solution import Interpolant, Solution, interpolate
-    from vvnorm.solvers.multivariate.infinite import InfiniteAuxiliary
-    from vvnorm.solvers.multivariate.solution import MultivariateSolution
+    from vvnorm.results.infinite_auxiliary import InfiniteAuxiliary
+    from vvnorm.results.interpolant import Interpolant
+    from vvnorm.results.multivariate import MultivariateSolution
+    from vvnorm.results.solution import Solution
+    from vvnorm.results.univariate_fit import Fit
     from vvnorm.solvers.univariate.interpolation import connect_the_dots
     from vvnorm.training import TaskTraining, TrainingResult, train, train_tasks
     from vvnorm.verifier.check import Certificate
@@ -52,6 +55,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "results.solution": ("Solution",),
+    "results.interpolant": ("Interpolant",),
+    "results.univariate_fit": ("Fit",),
+    "results.multivariate": ("MultivariateSolution",),
+    "results.infinite_auxiliary": ("InfiniteAuxiliary",),
+    "api.interpolation": ("interpolate",),
+    "api.fits": ("fit", "fit_path", "lambda_max"),
     "api.certification": ("certify",),
     "verifier.check": ("Certificate",),
     "verifier.line_fit": ("FitCertificate", "certify_fit"),
@@ -69,7 +79,6 @@ _HOMES = {
         "two_squares",
     ),
     "estimators": ("VVNormClassifier", "VVNormInterpolator", "VVNormRegressor", "VVNormRegressorCV"),
-    "fitting": ("Fit", "fit", "fit_path", "lambda_max"),
     "multitask.pareto": ("ParetoFront", "pareto_front"),
     "losses": ("Loss",),
     "analysis.feature_kernels": ("FeatureKernel", "feature_kernel", "kernel_solution"),
@@ -83,12 +92,9 @@ _HOMES = {
         "sup_distance",
         "test_train_distances",
     ),
-    "solvers.multivariate.infinite": ("InfiniteAuxiliary",),
-    "solvers.multivariate.solution": ("MultivariateSolution",),
     "network": ("ReLUNetwork",),
     "piecewise": ("PiecewiseLinear",),
     "analysis.regions": ("Ball", "Box", "Hull"),
-    "solution": ("Interpolant", "Solution", "interpolate"),
     "multitask.task_data": ("TaskData", "builtin_task_data", "load_task_data"),
     "multitask.tasks": ("Standardisation", "Task"),
     "training": ("TaskTraining", "TrainingResult", "train", "train_tasks"),

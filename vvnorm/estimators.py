@@ -32,19 +32,21 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from vvnorm.fitting import Fit, LossLike, fit, lambda_max, warm_fits
+from vvnorm.api.fits import fit, lambda_max, warm_fits
+from vvnorm.api.interpolation import interpolate
 from vvnorm.float64 import check_held, without_mask
-from vvnorm.losses import as_losses, canonical_labels
+from vvnorm.losses import LossLike, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import draw
-from vvnorm.solution import Interpolant, interpolate
+from vvnorm.results.interpolant import Interpolant
+from vvnorm.results.univariate_fit import Fit
 from vvnorm.tolerances import GAP, LABEL_ROUNDING
 from vvnorm.validation import Array, as_count, as_lams
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from vvnorm.solvers.multivariate.solution import MultivariateSolution
+    from vvnorm.results.multivariate import MultivariateSolution
 
 _LAMS = 30  # lams tried by default
 _LAMS_SEVERAL = 10  # with several features
@@ -530,7 +532,7 @@ def _climbs(x: Array, labels: Array) -> bool:
     """Whether no exact search over all neurons is affordable."""
     if x.shape[1] == 1:
         return False
-    from vvnorm.solvers.multivariate.solution import searched_exactly
+    from vvnorm.solvers.multivariate.fits import searched_exactly
 
     return not searched_exactly(x, labels.shape[1])
 

@@ -33,7 +33,7 @@ def _waves(n: int, inputs: int = 1) -> tuple[Array, Array]:
 
 def _interpolants() -> None:
     from vvnorm.api.certification import certify
-    from vvnorm.solution import interpolate
+    from vvnorm.api.interpolation import interpolate
 
     x, Y = _waves(9)
     found = interpolate(x, Y)
@@ -43,7 +43,7 @@ def _interpolants() -> None:
 
 def _fits() -> None:
     from vvnorm.api.certification import certify
-    from vvnorm.fitting import fit
+    from vvnorm.api.fits import fit
     from vvnorm.piecewise import PiecewiseLinear
 
     x, Y = _waves(40)
@@ -57,7 +57,7 @@ def _fits() -> None:
 
 
 def _losses() -> None:
-    from vvnorm.fitting import fit
+    from vvnorm.api.fits import fit
 
     x, Y = _waves(40)
     classes = (Y > 0).astype(np.float64)
@@ -67,8 +67,8 @@ def _losses() -> None:
 
 def _several(inputs: int) -> Callable[[], None]:
     def calls() -> None:
-        from vvnorm.fitting import fit
-        from vvnorm.solution import interpolate
+        from vvnorm.api.fits import fit
+        from vvnorm.api.interpolation import interpolate
         from vvnorm.verifier.neuron_bound import neuron_bound
 
         X, Y = _waves(7, inputs)

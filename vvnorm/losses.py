@@ -146,7 +146,11 @@ def as_loss(loss: str | Loss) -> Loss:
     return Loss(name, parameter)
 
 
-def as_losses(loss: str | Loss | Sequence[str | Loss], outputs: int) -> tuple[Loss, ...]:
+LossLike = str | Loss | Sequence[str | Loss]
+"""A loss for all outputs, or one for each."""
+
+
+def as_losses(loss: LossLike, outputs: int) -> tuple[Loss, ...]:
     """Read one loss for all outputs, or a sequence with one for each; a tuple of length `outputs`."""
     if isinstance(loss, str | Loss):
         return (as_loss(loss),) * outputs

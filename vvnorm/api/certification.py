@@ -209,8 +209,8 @@ def _on_a_line(
     skip: bool,
     effort: dict[str, Any],
 ) -> Rows | None:
-    from vvnorm.fitting import fit
-    from vvnorm.solution import interpolate
+    from vvnorm.api.fits import fit
+    from vvnorm.api.interpolation import interpolate
 
     if lam == 0 and skip and not has_missing(labels):
         return None
@@ -233,15 +233,16 @@ def _in_space(
     penalise_bias: bool,
     effort: dict[str, Any],
 ) -> Rows | None:
-    from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs
-    from vvnorm.solvers.multivariate.solution import FitProblem, interpolate_points
+    from vvnorm.api.multivariate import interpolate_points
+    from vvnorm.solvers.multivariate.affine_elimination import Convention
+    from vvnorm.solvers.multivariate.fits import FitProblem, searched_exactly
 
     convention = Convention(skip, penalise_bias)
-    if len(inputs) > MAX_POINTS or not Inputs(inputs, convention).neuron_search.exact(min(labels.shape)):
+    if len(inputs) > MAX_POINTS or not searched_exactly(inputs, labels.shape[1], convention):
         return None
     if lam == 0:
         return interpolate_points(inputs, labels, convention, _TOL, **effort).dual
     losses = as_losses(loss, labels.shape[1])
     shares = as_weights(weights, labels.shape)
     problem = FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention)
-    return problem.fit(as_positive(lam), _TOL, **effort)[0].dual
+    return problem.solve(as_positive(lam), _TOL, **effort)[0].dual

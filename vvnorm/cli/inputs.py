@@ -83,7 +83,7 @@ def losses_of(options: list[str] | None, y_names: tuple[str, ...]) -> list[str]:
 
 def lams_from_ratios(ratios: list[float], dataset: "Dataset", losses: list[str], options: dict[str, Any]) -> list[float]:
     """Turn ratios lam / lam_max into lam."""
-    from vvnorm.fitting import lambda_max
+    from vvnorm.api.fits import lambda_max
 
     convention = {name: options[name] for name in ("skip", "penalise_bias")}
     largest = lambda_max(dataset.X, dataset.Y, loss=losses, time_limit=options.get("time_limit"), **convention)

@@ -57,7 +57,7 @@ def fits_along_path(
     import numpy as np
 
     from vvnorm._internal.files import write_json
-    from vvnorm.fitting import fit_path
+    from vvnorm.api.fits import fit_path
     from vvnorm.verifier.budget import additions_in, within_additions
 
     check_outputs(json, None, plot)

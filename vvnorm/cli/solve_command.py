@@ -35,7 +35,7 @@ from vvnorm.csv_files import CsvFormat
 
 if TYPE_CHECKING:
     from vvnorm.datasets import Dataset
-    from vvnorm.solution import Solution
+    from vvnorm.results.solution import Solution
 
 
 def solve(
@@ -136,7 +136,8 @@ def _interpolated(
     from dataclasses import replace
 
     from vvnorm.api.certification import certify as judge
-    from vvnorm.solution import Interpolant, interpolate
+    from vvnorm.api.interpolation import interpolate
+    from vvnorm.results.interpolant import Interpolant
 
     with Progress() as progress:
         limit = None if auxiliary is None else auxiliary.value
@@ -152,7 +153,8 @@ def _interpolated(
 def _fitted(
     dataset: "Dataset", lam: float, relative: bool, losses: list[str], sparse: bool, options: dict[str, Any]
 ) -> "Solution":  # fmt: skip
-    from vvnorm.fitting import Fit, fit
+    from vvnorm.api.fits import fit
+    from vvnorm.results.univariate_fit import Fit
 
     if sparse and dataset.X.shape[1] == 1 and not options["penalise_bias"]:
         raise ValueError("--sparse goes with interpolation, or with several inputs; fits of one have few neurons already")

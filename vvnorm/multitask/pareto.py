@@ -46,12 +46,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.deadline import TIME_LIMIT, Deadline, as_time_limit
 from vvnorm._internal.words import count, lines
-from vvnorm.fitting import Fit, warm_fits
+from vvnorm.api.fits import warm_fits
+from vvnorm.api.interpolation import interpolate
 from vvnorm.float64 import as_float64
 from vvnorm.losses import canonical_labels
 from vvnorm.multitask.tasks import LossLike, TaskLike, as_tasks
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.solution import interpolate
+from vvnorm.results.univariate_fit import Fit
 from vvnorm.solvers.univariate.fits.constant_fit import best_constant
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_tolerance, as_weights

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from vvnorm.fitting import Fit
     from vvnorm.network import ReLUNetwork
-    from vvnorm.solution import Interpolant, Solution
-    from vvnorm.solvers.multivariate.solution import MultivariateSolution
+    from vvnorm.results.interpolant import Interpolant
+    from vvnorm.results.multivariate import MultivariateSolution
+    from vvnorm.results.solution import Solution
+    from vvnorm.results.univariate_fit import Fit
 
 
 _MANY = 5000  # more points than that are drawn as a picture inside the vector file
@@ -50,7 +51,7 @@ def draw(
     ValueError
         For interpolants of more than two inputs; if the file cannot be written, or numbers are too large to be drawn.
     """
-    from vvnorm.solution import Interpolant
+    from vvnorm.results.interpolant import Interpolant
 
     refuse_undrawable(solution.X.shape[1], bool(getattr(solution, "lam", 0)))
     found: Any = solution

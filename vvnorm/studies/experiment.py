@@ -17,8 +17,8 @@ from vvnorm.analysis.measures import Estimate, max_gradient_norm, mean_gradient_
 from vvnorm.analysis.regions import Hull, Region
 from vvnorm.api.certification import certify
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.solution import Solution
-from vvnorm.solvers.multivariate.solution import MultivariateSolution
+from vvnorm.results.multivariate import MultivariateSolution
+from vvnorm.results.solution import Solution
 from vvnorm.studies.run import INFINITE, Run
 from vvnorm.studies.targets import TARGETS, Sample
 from vvnorm.validation import Array
@@ -150,7 +150,7 @@ class _Found:
 
 
 def _solved(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
-    from vvnorm.solution import interpolate
+    from vvnorm.api.interpolation import interpolate
 
     limit = run.auxiliary == INFINITE
     Y = np.hstack([sample.y, auxiliary_labels(run)])
@@ -165,8 +165,8 @@ def _solved(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
 
 
 def _trained(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
-    from vvnorm.fitting import lambda_max
-    from vvnorm.solution import interpolate
+    from vvnorm.api.fits import lambda_max
+    from vvnorm.api.interpolation import interpolate
     from vvnorm.training import train
 
     if run.auxiliary == INFINITE:

@@ -10,141 +10,50 @@ output weights V = diag(eta) B' G^-1, so the label y, with y = Q z + affine, get
 interpolation with k(x, x') = sum_k eta_k relu(w_k.x + b_k) relu(w_k.x' + b_k) and a free affine part.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike
 
-from vvnorm._internal.words import count
-from vvnorm.float64 import Origin, counted_from
-from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.solution import Solution
+from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
-from vvnorm.solvers.multivariate.solution import MultivariateSolution, interpolate_points
 from vvnorm.validation import Array, RepeatedInput, has_missing, levels
-from vvnorm.verifier.check import Certificate
-from vvnorm.verifier.space import certify_points
-from vvnorm.verifier.verification import Verification
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class InfiniteAuxiliary(Solution):
-    """The interpolant to which labels tend as they get more and more Gaussian auxiliary outputs.
+class InfiniteLimit:
+    """The limit for labels Y (N, T) at points X (N, d), as a problem of interpolation: its design.
 
     Attributes
     ----------
-    network : ReLUNetwork
-        Interpolates the labels.
-    design : MultivariateSolution
-        The interpolant of an orthonormal basis of labels, which fixes neurons and kernel, with its certificate.
-    X, Y : (N, d) and (N, T) arrays
-        The data.
-    tol : float
-        Relative gap of the design, and relative residual, up to which `verify` accepts.
-    provenance : mapping
-        That of the design.
-    """
-
-    network: ReLUNetwork
-    design: MultivariateSolution = field(repr=False)
-    X: Array = field(repr=False)
-    Y: Array = field(repr=False)
-    tol: float
-    provenance: Mapping[str, Any] = field(repr=False)
-    origin: Origin | None = None
-
-    @property
-    def certificate(self) -> Certificate:
-        """Certificate of the design."""
-        certificate = self.design.certificate
-        assert isinstance(certificate, Certificate)
-        return certificate
-
-    @property
-    def value(self) -> float:
-        """Cost of the design: that of all auxiliary outputs together, per unit of their standard deviation."""
-        return self.design.value
-
-    @property
-    def eta(self) -> Array:
-        """Weights (K,) of the kernel, of neurons with ||w|| = 1 (or ||(w, b)|| = 1)."""
-        f = self.design.network
-        sizes = row_norms(np.column_stack([f.W, f.b])) if self.design.penalise_bias else row_norms(f.W)
-        return sizes * row_norms(f.V.T)
-
-    def __call__(self, X: ArrayLike) -> Array:
-        """Evaluate at X, shape (n, d); shape (n, T)."""
-        return self.network(counted_from(X, self.origin))
-
-    def _at(self, x: Array) -> Array:
-        return self.network(x)
-
-    def verify(self) -> Verification:
-        """Check the design's certificate, that the network interpolates, and that its output weights follow."""
-        found = list(self.design.verify().problems)
-        # Its cost is not the point: no dual array is asked for.
-        judged = certify_points(self.network, self.X, self.Y, dual=np.zeros(self.Y.shape), skip=self.design.skip)
-        if not judged.relative_residual <= self.tol:
-            found.append(
-                f"relative residual {judged.relative_residual:.3g} exceeds {self.tol:.3g}: it does not interpolate"
-            )
-        if not self.design.skip and self.network.A.any():
-            found.append("the network has a skip connection, but the design has none")
-        f, g = self.network, self.design.network
-        same = f.n_neurons == g.n_neurons and np.array_equal(f.W, g.W) and np.array_equal(f.b, g.b)
-        combined = np.linalg.lstsq(g.V.T, f.V.T, rcond=None)[0] if same and f.n_neurons else np.zeros((g.n_outputs, 1))
-        if not same or not np.all(row_norms((g.V.T @ combined - f.V.T).T) <= self.tol * row_norms(f.V)):
-            found.append("the network is not a combination of the design's outputs")
-        return Verification(tuple(found))
-
-    def _setting(self) -> str:
-        return ", beside infinitely many; of the design:"
-
-    def _state(self) -> tuple[str, ...]:
-        return self.design._state()
-
-    def record(self) -> dict[str, Any]:
-        """What was found, as plain numbers and words: for JSON."""
-        return {**self.design.record(), **self._origin(), "outputs": self.Y.shape[1], "auxiliary": "infinite"}
-
-    def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
-        """Names and words, a pair per line."""
-        del y_names
-        return [
-            ("labels", f"{count(self.Y.shape[1], 'output')}, and infinitely many auxiliary ones"),
-            *self.design.summary_lines()[1:],
-        ]
-
-
-def interpolate_infinite(X: Array, Y: Array, convention: Convention, tol: float, **options: Any) -> InfiniteAuxiliary:
-    """Find the limit for labels Y (N, T); `options` are those of `interpolate_points`.
+    points : Inputs
+        Distinct points.
+    basis : (n, m) array
+        Labels of the design at the distinct points: an orthonormal basis of what affine functions leave.
 
     Raises
     ------
     ValueError
         For missing labels; labels that differ at one point; points on which every label is affine.
     """
-    if has_missing(Y):
-        raise ValueError("Y has missing labels (NaN): infinitely many auxiliary outputs have none")
-    points = Inputs(X, convention)
-    basis = points.complement
-    if basis.shape[1] == 0:
-        raise ValueError(
-            f"X has {len(points)} distinct points: every label is affine there, and nothing depends on outputs"
-        )
-    labels = Y[points.first]
-    differ = np.argwhere(labels[points.group] != Y)
-    if len(differ):
-        row, output = differ[0]
-        low, high = sorted((labels[points.group[row], output], Y[row, output]))
-        raise RepeatedInput.at(X[row], low, high, int(output))
-    design = interpolate_points(points.X, basis, convention, tol, **options)
-    f, level = design.network, levels(labels)
-    labels = labels - level
-    z = basis.T @ (labels - labels.mean(axis=0))
-    rest = Reduction(points, np.ones(labels.shape), labels - design.network(points.X) @ z, 0.0)
-    A, c = points.free_part(rest.best_affine())
-    network = ReLUNetwork(f.W, f.b, z.T @ f.V, z.T @ f.A + A, z.T @ f.c + c + level)
-    return InfiniteAuxiliary(network, design, X, Y, tol, design.provenance)
+
+    def __init__(self, X: Array, Y: Array, convention: Convention) -> None:
+        if has_missing(Y):
+            raise ValueError("Y has missing labels (NaN): infinitely many auxiliary outputs have none")
+        self.points = points = Inputs(X, convention)
+        self.basis = points.complement
+        if self.basis.shape[1] == 0:
+            raise ValueError(
+                f"X has {len(points)} distinct points: every label is affine there, and nothing depends on outputs"
+            )
+        self._labels = labels = Y[points.first]
+        differ = np.argwhere(labels[points.group] != Y)
+        if len(differ):
+            row, output = differ[0]
+            low, high = sorted((labels[points.group[row], output], Y[row, output]))
+            raise RepeatedInput.at(X[row], low, high, int(output))
+
+    def network(self, design: ReLUNetwork) -> ReLUNetwork:
+        """Return the interpolant of the labels that the design, an interpolant of the basis, implies."""
+        points, level = self.points, levels(self._labels)
+        labels = self._labels - level
+        z = self.basis.T @ (labels - labels.mean(axis=0))
+        rest = Reduction(points, np.ones(labels.shape), labels - design(points.X) @ z, 0.0)
+        A, c = points.free_part(rest.best_affine())
+        return ReLUNetwork(design.W, design.b, z.T @ design.V, z.T @ design.A + A, z.T @ design.c + c + level)

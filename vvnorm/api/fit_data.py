@@ -1,0 +1,132 @@
+"""Data of fits, as solvers take them: checked, sorted and recoded, in place wherever that is possible.
+
+Labels in C-contiguous float64, in memory or mapped from a file, are read where they are when the inputs are sorted, and
+never copied.
+"""
+
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vvnorm.float64 import Origin, shifted_integers
+from vvnorm.losses import Loss, LossLike, as_losses, canonical_labels
+from vvnorm.solvers.array_kernels import fixed, is_sorted
+from vvnorm.solvers.univariate.fits.dispatch import Problem
+from vvnorm.validation import Array, as_inputs, as_labels, as_weights
+
+Data = ArrayLike | str | os.PathLike[str]
+
+_LARGE = 1_000_000  # labels; fewer are validated here, more in the solver's own pass
+
+
+def has_several_inputs(X: Any) -> bool:
+    """Whether X is a table of two columns or more."""
+    try:
+        shape = np.shape(X)
+    except ValueError:  # ragged, which is refused by name later
+        return False
+    return len(shape) == 2 and shape[1] > 1
+
+
+def read_problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) -> Problem:
+    """Validate, sort and recode; what is in order already is passed on as it is."""
+    x, in_order = _inputs(X)
+    given = Y
+    labels = _labels(given, len(x))
+    losses = as_losses(loss, labels.shape[1])
+    shares, order = as_weights(weights, labels.shape), None
+    if not in_order:
+        if isinstance(given, np.memmap) and labels.nbytes > _available_memory() / 4:
+            raise ValueError(
+                f"X is not sorted, and Y is a file of {_size(labels.nbytes)}, too large to be sorted in memory; "
+                "sort the file by X, or pass fewer rows"
+            )
+        _check_room(labels.size, "sorted")
+        order = np.argsort(x, kind="stable")
+        x, labels = x[order], labels[order]
+        shares = None if shares is None else shares[order]
+    return Problem(x, _recoded(labels, losses), shares, losses, order)
+
+
+def _inputs(X: Any) -> tuple[Array, bool]:
+    """Inputs as a contiguous (N,) array, and whether they do not decrease. In order between finite ends, all are finite."""
+    if _has_no_mask(X) and X.dtype == np.float64 and X.size == len(X) >= _LARGE:
+        x = np.ascontiguousarray(X.reshape(-1))
+        if is_sorted(fixed(x)) and np.isfinite(x[[0, -1]]).all():
+            return x, True
+    inputs = as_inputs(X)
+    x = np.ascontiguousarray(inputs[:, 0])
+    return x, bool(is_sorted(fixed(x)))
+
+
+def opened(data: Data, name: str) -> Any:
+    """Map a .npy file into memory; anything else passes through."""
+    if not isinstance(data, str | os.PathLike):
+        return data
+    try:
+        return np.lib.format.open_memmap(data, mode="r")
+    except OSError as error:
+        raise ValueError(f"{name}: cannot read {str(data)!r}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {str(data)!r} is not a .npy file of numbers: {error}") from None
+
+
+def without_origin(X: Data, penalise_bias: bool) -> tuple[Any, Origin | None]:
+    """Inputs, and what was taken off them; where the biases count, a shift is another problem."""
+    given = opened(X, "X")
+    return (given, None) if penalise_bias else shifted_integers(given)
+
+
+def _labels(Y: Any, n: int) -> Array:
+    """Labels as a C-contiguous (N, T) float64 array, which is Y itself if it is one.
+
+    A large array of that kind is not scanned: the solver names what is not finite when it reads the labels. Only one whose
+    first row is incomplete, so that an output may lack all labels, or that has the wrong shape, takes the long way.
+    """
+    if _has_no_mask(Y):
+        in_place = Y.dtype == np.float64 and Y.flags.c_contiguous
+        if in_place and Y.ndim in (1, 2) and Y.size >= _LARGE and len(Y) == n and np.isfinite(Y[0]).all():
+            return np.asarray(Y.reshape(n, -1))
+        if not in_place:
+            _check_room(Y.size, "converted to C-contiguous float64")
+    return np.ascontiguousarray(as_labels(Y, n, allow_missing=True))
+
+
+def _has_no_mask(array: Any) -> bool:
+    """Whether it is an array that may be read in place as it is."""
+    return isinstance(array, np.ndarray) and not isinstance(array, np.ma.MaskedArray)
+
+
+def _recoded(labels: Array, losses: tuple[Loss, ...]) -> Array:
+    foreign = {"logistic": -1.0, "hinge": 0.0}
+    for t, loss in enumerate(losses):
+        if loss.name in foreign and labels.nbytes > _available_memory() and np.any(labels[:, t] == foreign[loss.name]):
+            _check_room(labels.size, f"recoded for loss {loss.name!r}")
+    return canonical_labels(labels, losses)
+
+
+def _check_room(entries: int, why: str) -> None:
+    needed, available = 8 * entries, _available_memory()
+    if needed > available:
+        raise MemoryError(
+            f"Y would take {_size(needed)} when {why}, and {_size(available)} of memory are available; a file of sorted "
+            "C-contiguous float64 labels (.npy) is mapped into memory and read in place"
+        )
+
+
+def _size(number: float) -> str:
+    return f"{number / 1e9:.3g} GB"
+
+
+def _available_memory() -> float:
+    """Bytes of memory that can still be had; infinite where the system does not say."""
+    try:
+        found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
+    except OSError:
+        found = None
+    return 1024 * float(found[1]) if found else math.inf

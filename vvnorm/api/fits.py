@@ -1,0 +1,271 @@
+"""The public functions `fit`, `fit_path` and `lambda_max`: data with a loss and lam times the VV norm, with proof.
+
+The objective of a function f is, everywhere in the toolkit,
+
+    sum over present labels of weight * loss(f(x_i), y_i)  +  lam * VV(f),      squared loss: (f - y)^2 / 2.
+
+With one input `fit` hands sorted data to `vvnorm.solvers.univariate.fits`. From a million labels on two threads read them,
+unless the environment variable OMP_NUM_THREADS asks for one. Several inputs, and biases inside the norm, are for
+`vvnorm.solvers.multivariate`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from vvnorm._internal.deadline import Deadline, as_time_limit
+from vvnorm.api.fit_data import Data, has_several_inputs, opened, read_problem, without_origin
+from vvnorm.api.univariate_fits import fit_line
+from vvnorm.float64 import Origin
+from vvnorm.losses import LossLike, as_losses, canonical_labels
+from vvnorm.solvers.univariate.fits.dispatch import critical_lam
+from vvnorm.tolerances import GAP
+from vvnorm.validation import (
+    Array,
+    as_count,
+    as_inputs,
+    as_labels,
+    as_lams,
+    as_positive,
+    as_rounds,
+    as_tolerance,
+    as_weights,
+)
+
+if TYPE_CHECKING:
+    from vvnorm.solvers.multivariate.fits import FitProblem
+
+
+def fit(
+    X: Data,
+    Y: Data,
+    lam: float,
+    *,
+    loss: LossLike = "squared",
+    weights: ArrayLike | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    tol: float = GAP,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    advance: Callable[[int, float, float], object] | None = None,
+) -> Any:  # which kind of fit depends on the data
+    """Fit data: minimise the sum of losses plus lam times the VV norm, with a proof of the gap.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, d), or the path of a .npy file
+        Inputs in any order. Repeats are kept: each of their labels counts. One distinct input is fitted by a constant.
+        Integers that float64 cannot hold are counted from an `origin` of the fit (`vvnorm.Solution`).
+    Y : array-like, shape (N,) or (N, T), or the path of a .npy file
+        Labels, NaN = missing. Files are mapped into memory and read in place; so is any C-contiguous float64 array if
+        the inputs are sorted.
+    lam : float
+        Weight of the VV norm; positive.
+    loss : str, Loss, or sequence of T of them
+        `squared`, `logistic`, `hinge`, `huber:delta` or `one_class:nu` (`vvnorm.losses`), one for all outputs or one each.
+    weights : array-like, shape (N,), (N, 1) or (N, T), optional
+        Non-negative weights of the labels' losses.
+    skip : bool
+        Whether the network may have a skip connection. Without one, for one input, slow convex programs are solved.
+    penalise_bias : bool
+        Whether the cost of a neuron is ||(w, b)|| ||v||, in place of ||w|| ||v||.
+    tol : float
+        Relative gap to reach, and up to which the fit's `verify` accepts it.
+    max_iter : int, optional
+        Most rounds of column generation, for several inputs. By default 300, or 100 where an exact search over all neurons
+        would take too long (from some dozens of points with four inputs, or ten with seven).
+    time_limit : float, optional
+        Seconds after which the best network so far is returned, with its bound; `notes` say so. Compiling and making the
+        certificate come on top.
+    seed : int
+        Of the first neurons, and of searches that are not exact. For several inputs.
+    advance : callable, optional
+        Called after each round with its number and the bounds on what is minimised then, in units of the solver's own.
+
+    Returns
+    -------
+    Fit
+        For one input.
+    MultivariateSolution
+        For several inputs, or biases inside the norm; losses are `squared`, `logistic` or `huber` then.
+
+    A gap above `tol` is no error: `gap` says how large it is, `verify` does not accept the fit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data (see `vvnorm.validation`), lam, loss, labels or weights.
+    MemoryError
+        If labels must be copied (sorted, converted, recoded) and their copy does not fit into memory.
+
+    Examples
+    --------
+    >>> line = fit([0, 1, 2, 3], [0, 1, 0, 1], lam=10.0)
+    >>> bent = fit([0, 1, 2, 3], [0, 1, 0, 1], lam=0.1)
+    >>> len(line.knots), len(bent.knots), bool(bent.verify())
+    (0, 2, True)
+    """
+    strength, tol, limit, seed = as_positive(lam), as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
+    deadline = Deadline(limit)
+    rounds = as_rounds(max_iter)
+    (X, origin), Y = without_origin(X, penalise_bias), opened(Y, "Y")
+    if penalise_bias or has_several_inputs(X):
+        from vvnorm.api.multivariate import fit_points
+
+        points = _read_points(X, Y, loss, weights, skip, penalise_bias, seed)
+        effort: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "advance": advance}
+        return _with_origin(origin, fit_points(points, strength, tol, **effort)[0])
+    problem = read_problem(X, Y, loss, weights)
+    return _with_origin(origin, fit_line(problem, strength, tol, skip, deadline=deadline, advance=advance))
+
+
+def fit_path(
+    X: Data,
+    Y: Data,
+    lams: Sequence[float] | Array,
+    *,
+    loss: LossLike = "squared",
+    weights: ArrayLike | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    tol: float = GAP,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    advance: Callable[[Any], object] | None = None,
+) -> list[Any]:
+    """Fit the same data for several lam, each fit starting from its neighbour of larger lam.
+
+    Parameters
+    ----------
+    lams : sequence of float
+        Positive numbers, in any order; at least one.
+    max_iter, time_limit : optional
+        Rounds and seconds for each fit.
+    advance : callable, optional
+        Called with each fit as it is found, from the largest lam to the smallest.
+
+    Other parameters and errors are those of `fit`.
+
+    Returns
+    -------
+    list of Fit, or of MultivariateSolution : in the order of `lams`.
+    """
+    strengths = as_lams(lams)
+    limits: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit, "seed": seed}
+    fit_next = warm_fits(X, Y, loss=loss, weights=weights, skip=skip, penalise_bias=penalise_bias, **limits)
+    fits, start = {}, None
+    for place in sorted(range(len(strengths)), key=lambda i: -strengths[i]):
+        fits[place], start = fit_next(strengths[place], start)
+        if advance:
+            advance(fits[place])
+    return [fits[place] for place in range(len(strengths))]
+
+
+def warm_fits(
+    X: Data,
+    Y: Data,
+    *,
+    loss: LossLike = "squared",
+    weights: ArrayLike | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    tol: float = GAP,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    local_search: bool = False,
+) -> Callable[..., tuple[Any, Any]]:
+    """Prepare data to be fitted for lam that are not known beforehand.
+
+    Parameters
+    ----------
+    local_search : bool
+        Whether neurons of three and more inputs (two, with biases inside the norm) are found by climbing even where an
+        exact search over all is affordable: many times faster, and `tol` is reached as far as climbing finds neurons.
+
+    Other parameters and errors are those of `fit`.
+
+    Returns
+    -------
+    callable : (lam, start, [seconds]) -> (fit, next start)
+        A start is None, or what came with another fit of these inputs and so many outputs. Seconds take the place of
+        `time_limit`.
+    """
+    tol, rounds, limit = as_tolerance(tol), as_rounds(max_iter), as_time_limit(time_limit)
+    seed = as_count(seed, "seed")
+    (X, origin), Y = without_origin(X, penalise_bias), opened(Y, "Y")
+    if penalise_bias or has_several_inputs(X):
+        from vvnorm.api.multivariate import fit_points
+
+        points = _read_points(X, Y, loss, weights, skip, penalise_bias, seed, local_search)
+
+        def fit_next(lam: float, start: Any, seconds: float | None = limit) -> tuple[Any, Any]:
+            found, ahead = fit_points(points, lam, tol, start=start, max_iter=rounds, time_limit=seconds)
+            return _with_origin(origin, found), ahead or start
+
+        return fit_next
+    problem = read_problem(X, Y, loss, weights)
+
+    def fit_sorted(lam: float, start: Any, seconds: float | None = limit) -> tuple[Any, Any]:
+        found = fit_line(problem, lam, tol, skip, start, Deadline(seconds))
+        return _with_origin(origin, found), found.found
+
+    return fit_sorted
+
+
+def lambda_max(
+    X: Data,
+    Y: Data,
+    *,
+    loss: LossLike = "squared",
+    weights: ArrayLike | None = None,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    time_limit: float | None = None,
+) -> float:
+    """Return the least lam whose fit is affine (constant without a skip connection); parameters and errors as for `fit`.
+
+    With more points in three or more dimensions than an exact search can take, or than are searched within `time_limit`
+    seconds, it is the largest found, a lower bound.
+
+    Raises
+    ------
+    TimeoutError
+        For one input, if the best affine function is not found within `time_limit`: nothing is known then.
+    """
+    deadline = Deadline(as_time_limit(time_limit))
+    (X, _), Y = without_origin(X, penalise_bias), opened(Y, "Y")
+    if penalise_bias or not skip or has_several_inputs(X):
+        return _read_points(X, Y, loss, weights, skip, penalise_bias, 0).largest_lam(deadline.end)
+    return critical_lam(read_problem(X, Y, loss, weights), deadline)
+
+
+def _read_points(
+    X: Any,
+    Y: Any,
+    loss: LossLike,
+    weights: ArrayLike | None,
+    skip: bool,
+    penalise_bias: bool,
+    seed: int,
+    local_search: bool = False,
+) -> "FitProblem":
+    """Validate data of several inputs."""
+    from vvnorm.solvers.multivariate.affine_elimination import Convention
+    from vvnorm.solvers.multivariate.fits import FitProblem
+
+    inputs = as_inputs(X)
+    labels = as_labels(Y, len(inputs), allow_missing=True)
+    losses = as_losses(loss, labels.shape[1])
+    shares = as_weights(weights, labels.shape)
+    convention = Convention(bool(skip), bool(penalise_bias))
+    return FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention, seed, local_search=local_search)
+
+
+def _with_origin(origin: Origin | None, solution: Any) -> Any:
+    return solution if origin is None else replace(solution, origin=origin)

@@ -1,0 +1,155 @@
+"""The public function `interpolate`: the network of least VV norm through the data, with proof."""
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vvnorm._internal.deadline import as_time_limit
+from vvnorm.float64 import shifted_integers
+from vvnorm.results.interpolant import Interpolant
+from vvnorm.solvers.univariate.interpolation.closed_form import connect_sorted
+from vvnorm.tolerances import GAP
+from vvnorm.validation import (
+    Array,
+    as_count,
+    as_inputs,
+    as_labels,
+    as_rounds,
+    as_tolerance,
+    has_missing,
+    require_two_points,
+    sorted_univariate,
+)
+from vvnorm.verifier.check import Rows, certify_sorted
+
+if TYPE_CHECKING:
+    from vvnorm.solvers.reference import CurvatureSolution
+
+
+def interpolate(
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    auxiliary: str | None = None,
+    tol: float = GAP,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    advance: Callable[[int, float, float], Any] | None = None,
+) -> Any:  # which kind of solution depends on the data
+    """Find the minimal-VV-norm interpolant of data, with a proof that it is one.
+
+    Parameters
+    ----------
+    X : array-like, shape (N,) or (N, d)
+        Inputs in any order, at least two distinct ones; repeats with equal labels are merged. Integers that float64 cannot
+        hold are counted from an `origin` of the solution (`Solution`).
+    Y : array-like, shape (N,) or (N, T)
+        Labels, NaN = missing. With one input there is no closed form then, and a convex program is solved. Where its solver
+        fails, as for inputs that are very close, a plain interpolant is returned, with its gap.
+    skip : bool
+        Whether the network may have a skip connection. Without one there is no closed form either.
+    penalise_bias : bool
+        Whether the cost of a neuron is ||(w, b)|| ||v||, in place of ||w|| ||v||.
+    auxiliary : None or 'infinite'
+        'infinite': the limit of infinitely many Gaussian auxiliary outputs (`vvnorm.InfiniteAuxiliary`).
+    tol : float
+        Relative gap and residual up to which the solution's `verify` accepts it; with several inputs also where to stop.
+    max_iter : int, optional
+        Most rounds of column generation, for several inputs. By default 300, or 100 where an exact search over all neurons
+        would take too long (from some dozens of points with four inputs, or ten with seven).
+    time_limit : float, optional
+        Seconds after which the best network so far is returned, with its bound; making the certificate comes on top.
+    seed : int
+        Of the first neurons, and of searches that are not exact. For several inputs.
+    advance : callable, optional
+        Called after each round with its number and the bounds on the cost. For several inputs.
+
+    Returns
+    -------
+    Interpolant
+        For one input: the closed form, and all that is known about other solutions.
+    MultivariateSolution
+        For several inputs, or biases inside the norm. Its gap may be above `tol`: see `gap` and `verify`.
+    InfiniteAuxiliary
+        For that limit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For bad data (see `vvnorm.validation`); labels that differ at one input; one distinct input only;
+        slopes beyond the range of float64.
+
+    Examples
+    --------
+    >>> solution = interpolate([0, 1, 2, 3], [0, 1, 0, 1])
+    >>> solution.value, solution.unique, bool(solution.verify())
+    (4.0, True, True)
+    """
+    tol, limit, seed = as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
+    rounds = as_rounds(max_iter)
+    if auxiliary not in (None, "infinite"):
+        raise ValueError(f"auxiliary must be None or 'infinite', got {auxiliary!r}")
+    if not penalise_bias:  # where the biases count, a shift is another problem
+        X, origin = shifted_integers(X)
+        if origin is not None:
+            given: dict[str, Any] = {"skip": skip, "auxiliary": auxiliary, "tol": tol, "max_iter": rounds}
+            found = interpolate(X, Y, **given, time_limit=limit, seed=seed, advance=advance)
+            return replace(found, origin=origin)
+    inputs = as_inputs(X)
+    if inputs.shape[1] > 1 or penalise_bias or auxiliary:
+        from vvnorm.api.multivariate import interpolate_infinite, interpolate_points
+        from vvnorm.solvers.multivariate.affine_elimination import Convention
+
+        labels = as_labels(Y, len(inputs), allow_missing=True)
+        require_two_points(inputs, "an interpolant")
+        solve = interpolate_infinite if auxiliary else interpolate_points
+        options: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "seed": seed, "advance": advance}
+        return solve(inputs, labels, Convention(bool(skip), bool(penalise_bias)), tol, **options)
+    return _interpolate_one_input(X, Y, skip, tol, limit)
+
+
+def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float, limit: float | None) -> Interpolant:
+    began = time.perf_counter()
+    x, labels = sorted_univariate(X, Y)
+    missing = has_missing(labels)
+    if skip and not missing:
+        dots = connect_sorted(x, labels)
+        network = dots.network
+        dual: Rows = dots.dual
+        provenance: dict[str, Any] = {"method": "closed form"}
+    else:
+        found = _by_program(x, labels, skip, tol, limit)
+        reason = "labels are missing" if missing else "there is no skip connection"
+        provenance = {"method": f"convex program ({reason}, so no closed form)", **found.provenance}
+        dots, network, dual = found.dots, found.network, found.dual
+    certificate = certify_sorted(network, x, labels, dual=dual, skip=skip)
+    provenance |= {"numpy": np.__version__, "python": platform.python_version()}
+    provenance["seconds"] = time.perf_counter() - began
+    return Interpolant(network, certificate, x[:, None], labels, tol, provenance, dots)
+
+
+def _by_program(x: Array, labels: Array, skip: bool, tol: float, limit: float | None) -> "CurvatureSolution":
+    """Interpolate by a convex program; or plainly where that is no worse, or the program has no solution."""
+    from vvnorm.solvers.reference import SpanError, curvature_interpolation, plain_interpolation
+
+    try:
+        found = curvature_interpolation(x, labels, skip=skip, time_limit=limit)
+    except (RuntimeError, SpanError) as error:
+        plain = plain_interpolation(x, labels, skip=skip)
+        return replace(plain, provenance={**plain.provenance, "status": str(error)})
+    judged = certify_sorted(found.network, x, labels, dual=found.dual, skip=skip)
+    if not judged.shortcomings(tol):
+        return found
+    plain = plain_interpolation(x, labels, skip=skip)
+    other = certify_sorted(plain.network, x, labels, dual=plain.dual, skip=skip)
+    best = plain if other.vv_norm <= judged.vv_norm or judged.relative_residual > tol else found
+    dual = plain.dual if other.lower_bound > judged.lower_bound else found.dual
+    return replace(best, dual=dual, provenance=found.provenance)

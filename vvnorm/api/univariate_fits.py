@@ -1,0 +1,203 @@
+"""Fits of one input: the solver's answer as a `Fit` and, where its proof falls short, other solvers'."""
+
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vvnorm._internal.deadline import TIME_LIMIT, Deadline
+from vvnorm.api.limits import MAX_POINTS
+from vvnorm.network import ReLUNetwork
+from vvnorm.results.univariate_fit import REACHED, Fit
+from vvnorm.solvers.univariate.fits.constant_fit import fit_constant
+from vvnorm.solvers.univariate.fits.dispatch import (
+    Advance,
+    KnotSolution,
+    Problem,
+    known_critical_lam,
+    solve,
+    with_constants,
+)
+from vvnorm.validation import as_inputs
+
+if TYPE_CHECKING:
+    from vvnorm.solvers.reference import CurvatureFit
+
+_DIVERGING = 1e-9 * math.log(2)  # mean logistic loss: margins of about 21, probabilities that are 0 or 1 to nine digits
+_LARGEST = np.finfo(np.float64).max
+_METHOD = "knot generation"
+_EXPONENTS = (1.0, 0.5, 0.0)
+"""See `vvnorm.solvers.reference.curvature_fit`; in the order of how often they reach the tolerance."""
+_PROGRAM = "convex program (there is no skip connection)"
+_AFTERWARDS = "convex program (knot generation had stopped)"
+_POSED = 2000  # most labels of a fit that is tried again as a convex program
+_SINGLE = "constant (one distinct input)"
+
+
+def fit_line(
+    problem: Problem,
+    lam: float,
+    tol: float,
+    skip: bool,
+    start: KnotSolution | None = None,
+    deadline: Deadline | None = None,
+    advance: Advance | None = None,
+) -> Fit:
+    """Fit one input. Where knot generation stops short of `tol`, or has no skip connection, other solvers are asked."""
+    if not (skip or problem.is_single):
+        return _fit_without_skip(problem, lam, tol, deadline or Deadline())
+    found = solve(problem, lam, tol=tol, start=start, deadline=deadline, advance=advance)
+    stopped = TIME_LIMIT if found.limited else f"stopped at a relative gap of {found.gap:.2g}"
+    solver = {
+        "method": _SINGLE if problem.is_single else _METHOD,
+        "status": REACHED if found.gap <= tol else stopped,
+        "rounds": found.rounds,
+        "steps": found.steps,
+        **_versions(),
+        "seconds": found.seconds,
+    }
+    # The solver has come across lam_max, unless there was no time for it.
+    lam_max = known_critical_lam(problem) if skip else None
+    fit = Fit(_network_of(found), **_fields(problem, tol, lam), skip=skip, lam_max=lam_max, found=found, solver=solver)
+    if found.gap <= tol or found.limited or problem.is_single or problem.Y.size > _POSED:
+        return fit
+    return _retry_as_program(fit, problem, lam, tol, deadline or Deadline())
+
+
+def _retry_as_program(fit: Fit, problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
+    """Where knot generation stops short of `tol`, try convex programs, too; not where classes are separated."""
+    for exponent in _EXPONENTS:
+        if fit.gap <= tol or fit.value < _DIVERGING * problem.Y.size or deadline.left == 0:
+            break
+        began = time.perf_counter()
+        try:
+            result = _solve_program(problem.several, lam, exponent, True, deadline)
+        except (RuntimeError, ValueError):  # a span that no program holds is one
+            continue
+        found = with_constants(problem, _read_program(result, fit.found.seconds + time.perf_counter() - began))
+        network = result.network if problem.several is problem else _network_of(found)
+        solver = {**fit.solver, **result.provenance, "method": _AFTERWARDS, "seconds": found.seconds}
+        fit = _combine(fit, replace(fit, network=network, found=found, solver=solver))
+    return fit
+
+
+def _fit_without_skip(problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
+    """Fit by a convex program, posed anew where it ends short of `tol`, and by column generation where all of them do.
+
+    The best function is put together with the best dual array. Where all fails, or time is over, a constant may be best.
+    """
+    constant = _constant_fit(problem, lam, tol, "a constant is the best fit")
+    if constant.gap <= tol:
+        return constant
+    best: Fit | None = None
+    reason = TIME_LIMIT
+    attempts: list[Callable[[Deadline], CurvatureFit | None]]
+    attempts = [
+        *(partial(_solve_program, problem, lam, exponent, False) for exponent in _EXPONENTS),
+        partial(_generate_neurons, problem, lam, tol),
+    ]
+    for attempt in attempts:
+        if best is not None and (best.gap <= tol or deadline.left == 0):
+            break
+        began = time.perf_counter()
+        try:
+            result = attempt(deadline)
+        except RuntimeError as error:
+            reason = f"{error}; the fit is a constant"
+            continue
+        if result is None:
+            continue
+        found = _read_program(result, time.perf_counter() - began)
+        solver = {"method": _PROGRAM, **result.provenance, **_versions(), "seconds": found.seconds}
+        fields = _fields(problem, tol, lam)
+        best = _combine(best, Fit(result.network, **fields, skip=False, lam_max=None, found=found, solver=solver))
+    if best is not None and best.solver["status"] != TIME_LIMIT:
+        return best
+    return _constant_fit(problem, lam, tol, reason) if best is None or constant.value <= best.value else best
+
+
+def _solve_program(problem: Problem, lam: float, exponent: float, skip: bool, deadline: Deadline) -> "CurvatureFit":
+    from vvnorm.solvers.reference import curvature_fit
+
+    solved = problem.solved
+    options: dict[str, Any] = {"weights": solved.weights, "skip": skip, "time_limit": deadline.left}
+    return curvature_fit(problem.x, problem.Y, lam, loss=solved.losses, exponent=exponent, **options)
+
+
+def _generate_neurons(problem: Problem, lam: float, tol: float, deadline: Deadline) -> "CurvatureFit | None":
+    """Fit as several inputs are, where few enough and with such losses: by generating neurons."""
+    from vvnorm.api.multivariate import fit_points
+    from vvnorm.solvers.multivariate.affine_elimination import Convention
+    from vvnorm.solvers.multivariate.fits import FitProblem
+    from vvnorm.solvers.reference import CurvatureFit
+
+    x = np.unique(problem.x)
+    if len(x) > MAX_POINTS or any(loss.name not in ("squared", "huber", "logistic") for loss in problem.losses):
+        return None
+    convention = Convention(skip=False, penalise_bias=False)
+    points = FitProblem(as_inputs(problem.x), problem.Y, problem.weights, problem.losses, convention)
+    made = fit_points(points, lam, tol, time_limit=deadline.left)[0]
+    provenance = {"method": "column generation (there is no skip connection)", "status": made.provenance["status"]}
+    return CurvatureFit(math.nan, made.network, x, made.network(x), made.dual, provenance)
+
+
+def _combine(one: Fit | None, other: Fit) -> Fit:
+    """The fit of the lower value, with the dual array of the one that proves more."""
+    if one is None:
+        return other
+    best = min(one, other, key=lambda fit: fit.value)
+    sure = max(one, other, key=lambda fit: fit.lower_bound)
+    return best if best is sure else replace(best, found=replace(best.found, dual=sure.found.dual))
+
+
+def _constant_fit(problem: Problem, lam: float, tol: float, status: str) -> Fit:
+    """Return the best constant as a fit without a skip connection."""
+    found = replace(fit_constant(problem.solved), gap=math.nan)
+    solver = {"method": _PROGRAM, "status": status, **_versions(), "seconds": found.seconds}
+    return Fit(_network_of(found), **_fields(problem, tol, lam), skip=False, lam_max=None, found=found, solver=solver)
+
+
+def _read_program(result: "CurvatureFit", seconds: float) -> KnotSolution:
+    """Read the convex program's network as the solver would have returned it: two neurons may share a kink there."""
+    t, _, slopes = result.network.kinks
+    jumps = np.diff(slopes, axis=0)
+    bends = jumps.any(axis=1)
+    kinks, first = np.unique(t[bends], return_index=True)
+    return KnotSolution(
+        kinks=kinks,
+        jumps=np.add.reduceat(jumps[bends], first),
+        slope=slopes[0],
+        centre=float(result.x[0]),
+        value=result.values[0],
+        knots=result.x,
+        values=result.values,
+        dual=result.dual,
+        gap=math.nan,
+        rounds=0,
+        steps=0,
+        seconds=seconds,
+    )
+
+
+def _fields(problem: Problem, tol: float, lam: float) -> dict[str, Any]:
+    data = {"X": problem.x[:, None], "Y": problem.Y, "losses": problem.losses, "weights": problem.weights}
+    return {**data, "order": problem.order, "tol": tol, "lam": lam}
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {"numpy": np.__version__, "python": platform.python_version()}
+
+
+def _network_of(found: KnotSolution) -> ReLUNetwork:
+    """Neurons relu(x - a_k) with the slope jumps as output weights, and the line left of all kinks."""
+    offset = found.value.astype(np.longdouble) - found.slope.astype(np.longdouble) * found.centre
+    if not np.abs(offset).max() <= _LARGEST:
+        raise ValueError("X lies too far from 0 for slopes as steep as these: f(0) leaves float64; shift or rescale X")
+    W, c = np.ones((len(found.kinks), 1)), offset.astype(np.float64)
+    return ReLUNetwork.trusted(W, -found.kinks, found.jumps.T, found.slope[:, None], c)

@@ -1,0 +1,244 @@
+"""The solution for points in several dimensions, interpolant or fit, and for biases inside the norm."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT
+from vvnorm._internal.words import count, proof
+from vvnorm.float64 import Origin, counted_from
+from vvnorm.losses import Loss
+from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.results.solution import Solution
+from vvnorm.validation import Array, as_tolerance, is_empty
+from vvnorm.verifier.check import Certificate, convention_in_words, judge
+from vvnorm.verifier.flat_inputs import Subspace
+from vvnorm.verifier.line_fit import FitCertificate
+from vvnorm.verifier.shifts import affine
+from vvnorm.verifier.verification import Verification
+
+_ROOM = 0.9  # of the cost that the tolerance leaves; the rest is for rounding
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MultivariateSolution(Solution):
+    """An interpolant (lam = 0) or a fit of points in several dimensions, with its certificate.
+
+    Attributes
+    ----------
+    network : ReLUNetwork
+    dual : (N, T) array
+        Lambda, by rows of X: what the certificate is made from.
+    X, Y : (N, d) and (N, T) arrays
+        The data in the caller's order, classes as the losses read them.
+    tol : float
+        Relative gap (and residual) up to which `verify` accepts.
+    lam : float
+        0 for interpolation.
+    losses : tuple of T Loss
+    weights : (N, T) array or None
+    skip, penalise_bias : bool
+        Whether networks with a skip connection compete; whether the cost of a neuron is ||(w, b)|| ||v||.
+    history : list of (upper, lower) pairs
+        Bounds on the objective after each round of column generation (each step, where there are logistic losses), as the
+        solver saw them: the lower ones are estimates where `provenance["bounds"]` says so.
+    provenance : mapping
+        Method, status, rounds, versions, seconds, and notes.
+    lam_max : float or None
+        The least lam whose fit is affine, as far as the search goes; None for interpolation, or if there was no time.
+    """
+
+    network: ReLUNetwork
+    dual: Array = field(repr=False)
+    X: Array = field(repr=False)
+    Y: Array = field(repr=False)
+    tol: float
+    lam: float
+    losses: tuple[Loss, ...] = field(repr=False)
+    weights: Array | None = field(repr=False)
+    skip: bool
+    penalise_bias: bool
+    history: list[tuple[float, float]] = field(repr=False)
+    provenance: Mapping[str, Any] = field(repr=False)
+    lam_max: float | None = None
+    within: "MultivariateSolution | None" = field(default=None, repr=False)
+    """For inputs that lie in an affine subspace up to rounding: the solution in coordinates there."""
+    subspace: Subspace | None = field(default=None, repr=False)
+    """That subspace. The certificate's bound is about points in it; residual, losses and cost are `network`'s at X."""
+    origin: Origin | None = None
+
+    # --- the proof ---
+
+    @cached_property
+    def certificate(self) -> Certificate | FitCertificate:
+        """Primal and dual side of the proof."""
+        options: dict[str, Any] = {"dual": self._judged_dual, "skip": self.skip, "penalise_bias": self.penalise_bias}
+        options["subspace"] = self.subspace
+        if self.lam > 0:
+            options |= {"lam": self.lam, "loss": self.losses, "weights": self.weights}
+        found = judge(self.network, self.X, self.Y, **options)
+        if self.lam == 0 or found.gap <= self.tol:
+            return found
+        # Where classes are separated, the verifier's own dual array may be better than the solver's.
+        own = judge(self.network, self.X, self.Y, **{**options, "dual": None})
+        return min(found, own, key=lambda one: one.gap)
+
+    @property
+    def _judged_dual(self) -> Array:
+        """The dual as the verifier reads it: for interpolation with one input, eta(t) = sum_j Lambda_j relu(x_j - t)."""
+        if self.lam > 0 or self.penalise_bias or self.X.shape[1] > 1:
+            return self.dual
+        t = np.unique(self.X)
+        eta: Array = np.maximum(self.X.T - t[:, None], 0.0) @ self.dual
+        return eta / (float(np.max(row_norms(eta))) or 1.0)  # the verifier scales down only
+
+    @property
+    def value(self) -> float:
+        """What was minimised: the network's cost, or its losses plus lam times that."""
+        certificate = self.certificate
+        return certificate.vv_norm if isinstance(certificate, Certificate) else certificate.objective
+
+    @property
+    def vv_norm(self) -> float:
+        """The network's cost, without the factor lam."""
+        return self.certificate.vv_norm
+
+    def verify(self) -> Verification:
+        """Check the certificate with code that shares nothing with the solver."""
+        certificate = self.certificate
+        options: dict[str, Any] = {"tol": self.tol}
+        if isinstance(certificate, FitCertificate):
+            options["weights"] = self.weights
+        return Verification(tuple(certificate.complaints(self.network, self.X, self.Y, **options)))
+
+    def sparse(self, tol: float | None = None) -> "MultivariateSolution":
+        """Return a solution with few neurons and the same values at the points.
+
+        Parameters
+        ----------
+        tol : float, optional
+            Relative gap that it may have; by default the solution's own `tol`.
+
+        Returns
+        -------
+        MultivariateSolution
+            With one output and a skip connection it has at most N - 1 - d neurons; see `solvers.multivariate.sparsify`.
+        """
+        from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs
+        from vvnorm.solvers.multivariate.sparsify import sparse_network
+
+        if self.within is not None:
+            assert self.subspace is not None
+            inside = self.within.sparse(tol)
+            return replace(self, network=in_space(inside.network, self.subspace), within=inside)
+        tol = self.tol if tol is None else as_tolerance(tol)
+        convention = Convention(self.skip, self.penalise_bias)
+        room = max(self.lower_bound / (1 - tol) - self.value, 0.0) * _ROOM / (self.lam or 1.0)
+        network = sparse_network(self.network, Inputs(self.X, convention), self.vv_norm + room)
+        return replace(self, network=network)
+
+    # --- values ---
+
+    def __call__(self, X: ArrayLike) -> Array:
+        """Evaluate at X, shape (n, d); shape (n, T)."""
+        return np.empty((0, self.Y.shape[1])) if is_empty(X) else self.network(counted_from(X, self.origin))
+
+    def _at(self, x: Array) -> Array:
+        return self.network(x)
+
+    # --- words ---
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know before using it; usually nothing. Certifies it."""
+        found = list(self.provenance["notes"])
+        if self.provenance["status"] == TIME_LIMIT:
+            found.append(OUT_OF_TIME)
+        if not self.gap <= self.tol:
+            found.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
+        return found
+
+    def _setting(self) -> str:
+        if self.lam == 0:
+            return ", interpolant" + convention_in_words(self.skip, self.penalise_bias)
+        losses = ", ".join(dict.fromkeys(map(str, self.losses)))
+        return f", lam {self.lam:.6g}, {losses}" + convention_in_words(self.skip, self.penalise_bias)
+
+    def _state(self) -> tuple[str, ...]:
+        made = vars(self).get("certificate")
+        if made is None:
+            if not self.history:
+                return ("not certified yet: see verify()",)
+            upper, lower = self.history[-1]
+            gap = (upper - lower) / upper if upper > 0 else 0.0
+            what = "VV norm" if self.lam == 0 else "objective"
+            return (
+                f"{what} {upper:.6g}, relative gap {gap:.2g}, as the solver sees them",
+                "not certified yet: see verify()",
+            )
+        if isinstance(made, Certificate):
+            return (proof("VV norm", made.vv_norm, made.lower_bound, made.gap, self.tol, made.relative_residual),)
+        return (
+            proof("objective", made.objective, made.lower_bound, made.gap, self.tol),
+            f"loss {made.loss:.6g}, VV norm {made.vv_norm:.6g}",
+        )
+
+    def record(self) -> dict[str, Any]:
+        """What was found, as plain numbers and words: for JSON."""
+        certificate = self.certificate
+        if isinstance(certificate, Certificate):
+            special: dict[str, Any] = {"residual": certificate.residual, "relative_residual": certificate.relative_residual}
+        else:
+            losses = [str(loss) for loss in self.losses]
+            special = {"lam": self.lam, "lam_max": self.lam_max, "losses": losses, "loss": certificate.loss}
+        return {
+            "points": len(self.X),
+            "inputs": self.X.shape[1],
+            "outputs": self.Y.shape[1],
+            "value": self.value,
+            "vv_norm": self.vv_norm,
+            "lower_bound": self.lower_bound,
+            "gap": self.gap,
+            **special,
+            "neurons": self.network.n_neurons,
+            "skip": self.skip,
+            "penalise_bias": self.penalise_bias,
+            "notes": self.notes,
+            **self._origin(),
+            "provenance": {name: value for name, value in self.provenance.items() if name != "notes"},
+        }
+
+    def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
+        """Names and words, a pair per line."""
+        record = self.record()
+        lines = [
+            ("data", _size(record)),
+            ("method", f"{record['provenance']['method']}, {count(record['provenance']['rounds'], 'round')}"),
+        ]
+        if self.lam > 0:
+            names = y_names or [str(t) for t in range(len(self.losses))]
+            same = len(set(self.losses)) == 1
+            named = ", ".join(f"{name}: {loss}" for name, loss in zip(names, self.losses, strict=True))
+            lines += [("loss", str(self.losses[0]) if same else named), ("lam", f"{self.lam:.10g}")]
+            lines += [("objective", f"{self.value:.10g}"), ("losses", f"{record['loss']:.10g}")]
+        lines += [("VV norm", f"{self.vv_norm:.10g}"), ("lower bound", f"{self.lower_bound:.10g}")]
+        lines += [("relative gap", f"{self.gap:.2g}")]
+        if self.lam == 0:
+            lines += [("relative residual", f"{record['relative_residual']:.2g}")]
+        return [*lines, ("neurons", str(record["neurons"])), *(("note", note) for note in self.notes)]
+
+
+def _size(record: Mapping[str, Any]) -> str:
+    return ", ".join(count(record[f"{noun}s"], noun) for noun in ("point", "input", "output"))
+
+
+def in_space(f: ReLUNetwork, subspace: Subspace) -> ReLUNetwork:
+    """A network of coordinates in a subspace as one of the space: x has the coordinates (x - centre) axes."""
+    W, A = f.W @ subspace.axes.T, f.A @ subspace.axes.T
+    # Biases are rounded once, however far the centre is.
+    (b,), (c,) = (affine(-subspace.centre[None], *line)[0] for line in ((W, f.b), (A, f.c)))
+    return ReLUNetwork(W, b, f.V, A, c)

@@ -1,0 +1,111 @@
+"""The base class of all solutions: a network with a proof of how close to optimal it is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vvnorm._internal.words import count, lines
+from vvnorm.float64 import Origin, counted_from
+from vvnorm.network import ReLUNetwork
+from vvnorm.validation import Array, as_inputs, is_empty
+from vvnorm.verifier.verification import Verification
+
+
+class Solution(ABC):
+    """A network with a proof of how close to optimal it is; what `interpolate` and `vvnorm.fit` return.
+
+    Attributes
+    ----------
+    network : ReLUNetwork
+        The solution as a network.
+    certificate
+        Primal and dual side of the proof.
+    X, Y : (N, d) and (N, T) arrays
+        The data; sorted, for one input.
+    tol : float
+        Relative gap up to which `verify` accepts.
+    provenance : mapping
+        How it was found: method, solver, status, versions, seconds.
+    origin : tuple of int, or None
+        Integers that float64 cannot hold (such as times in nanoseconds) are counted from here, exactly, column by column:
+        `X`, `network` and the certificate are about the differences. Calling the solution takes the origin off by itself.
+        None for all other inputs, which are taken as they are.
+    """
+
+    network: ReLUNetwork
+    certificate: Any
+    X: Array
+    Y: Array
+    tol: float
+    provenance: Mapping[str, Any]
+    origin: Origin | None = None
+
+    @property
+    @abstractmethod
+    def value(self) -> float:
+        """What was minimised: an upper bound on the least."""
+
+    @property
+    def lower_bound(self) -> float:
+        """Proved lower bound on `value` for every network."""
+        return float(self.certificate.lower_bound)
+
+    @property
+    def gap(self) -> float:
+        """(value - lower_bound) / value; 0 for 0 / 0."""
+        return float(self.certificate.gap)
+
+    def __call__(self, X: ArrayLike) -> Array:
+        """Evaluate the solution at X, shape (n,) or (n, 1), from its knots and values; shape (n, T)."""
+        if is_empty(X):
+            return np.empty((0, self.Y.shape[1]))
+        return self._at(one_column(counted_from(X, self.origin)))
+
+    @abstractmethod
+    def _at(self, x: Array) -> Array:
+        """Evaluate at x, shape (n,) and finite."""
+
+    @abstractmethod
+    def verify(self) -> Verification:
+        """Check the certificate with code that shares nothing with the solver."""
+
+    def _origin(self) -> dict[str, Any]:
+        """What a record says of the origin."""
+        return {} if self.origin is None else {"origin": list(self.origin)}
+
+    def __repr__(self) -> str:
+        points, size = count(len(self.X), "point"), f"{count(self.Y.shape[1], 'output')}"
+        head = f"{type(self).__name__}: {points}, {count(self.X.shape[1], 'input')}, {size}"
+        return lines(head + self._setting(), *self._state(), f"network: {count(self.network.n_neurons, 'neuron')}")
+
+    @abstractmethod
+    def _setting(self) -> str:
+        """What was solved, for the first line of `repr`."""
+
+    @abstractmethod
+    def _state(self) -> tuple[str, ...]:
+        """What is known without computing anything that takes long: value, gap and verdict."""
+
+    @abstractmethod
+    def record(self) -> dict[str, Any]:
+        """What was found, as plain numbers and words: for JSON."""
+
+    def summary(self) -> str:
+        """Describe the solution in a few lines."""
+        lines = [] if self.origin is None else [("inputs", f"counted from {', '.join(map(str, self.origin))}")]
+        return "\n".join(f"{name:>18}  {text}" for name, text in [*lines, *self.summary_lines()])
+
+    @abstractmethod
+    def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
+        """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
+
+
+def one_column(t: ArrayLike, name: str = "X") -> Array:
+    """Return the points t, shape (n,) or (n, 1), as an array (n,); ValueError for several columns."""
+    values = as_inputs(t, name)
+    if values.shape[1] != 1:
+        raise ValueError(f"{name} has {count(values.shape[1], 'column')}; the solution has one input")
+    return values[:, 0]

@@ -1,0 +1,265 @@
+"""The solution of a regularised fit with one input.
+
+The proof is made when it is first asked for, so that fitting costs no more than the solver does.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT
+from vvnorm._internal.words import count, proof
+from vvnorm.float64 import Origin
+from vvnorm.losses import Loss, minus_slopes
+from vvnorm.network import ReLUNetwork
+from vvnorm.piecewise import PiecewiseLinear
+from vvnorm.results.solution import Solution
+from vvnorm.solvers.univariate.fits.dispatch import KnotSolution
+from vvnorm.validation import Array
+from vvnorm.verifier.check import Rows, as_rows
+from vvnorm.verifier.line_fit import FitCertificate, certify_fit
+from vvnorm.verifier.verification import Verification
+
+REACHED: Final = "tolerance reached"
+NOT_PROVED: Final = "rounding is the limit"
+
+_QUICK = 100_000  # labels; a `repr` of so many has them certified, which takes some milliseconds
+_DIVERGING = 1e-9 * math.log(2)  # mean logistic loss: margins of about 21, probabilities that are 0 or 1 to nine digits
+_MUCH = 0.1  # a gap smaller by this factor shows that the weights are at fault
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit(Solution):
+    """A regularised fit with its certificate.
+
+    Attributes
+    ----------
+    network : ReLUNetwork
+        One neuron per kink. Beyond the reach of float64 weights it is less accurate than the fit itself: see `function`.
+    X, Y : (N, 1) and (N, T) arrays
+        The data, sorted by input, repeats kept, classes as the losses read them. They may be the caller's own arrays:
+        changing those before the certificate is made changes what it is about.
+    tol : float
+        Relative gap up to which `verify` accepts.
+    lam : float
+        Weight of the VV norm.
+    losses : tuple of T Loss
+        One per output.
+    weights : None, (N, T) or (N, 1) array
+        Weights of the labels, sorted as they are.
+    skip : bool
+        Whether networks with a skip connection compete.
+    lam_max : float or None
+        The least lam whose fit is a line, 0 for one distinct input; not computed without a skip connection, or where
+        time was over before.
+    found : KnotSolution
+        What the solver returned: kinks, slopes, knots and values; its dual array is by rows of X.
+    solver : mapping
+        How it was found: method, status, effort, versions, seconds.
+    order : (N,) array of int, or None
+        Where the rows of X and Y stood in what was given to `fit`; None if that was sorted.
+    """
+
+    network: ReLUNetwork = field(repr=False)
+    X: Array = field(repr=False)
+    Y: Array = field(repr=False)
+    tol: float
+    lam: float
+    losses: tuple[Loss, ...]
+    weights: Array | None = field(repr=False)
+    skip: bool
+    lam_max: float | None
+    found: KnotSolution = field(repr=False)
+    solver: Mapping[str, Any] = field(repr=False)
+    order: NDArray[np.intp] | None = field(default=None, repr=False)
+    origin: Origin | None = None
+
+    # --- the proof ---
+
+    @cached_property
+    def certificate(self) -> FitCertificate:
+        """Primal and dual side of the proof, about the data as they were given to `fit`; made on first access.
+
+        Its dual array is by rows of those data. It is None where that which follows from the function is the proof's: see
+        `dual`.
+        """
+        certificate = self._judged[1]
+        return certificate if certificate.dual is None else replace(certificate, dual=self._as_given(certificate.dual))
+
+    @property
+    def dual(self) -> Array:
+        """The dual array R of the optimum, (N, T), by rows of the data as they were given to `fit`.
+
+        It proves a bound on the objective of any network: pass it to `vvnorm.certify` as `dual`.
+        """
+        if self.found.dual is not None and self._judged[1].dual is not None:
+            return self._as_given(self.found.dual)
+        with np.errstate(over="ignore"):
+            return self._as_given(minus_slopes(self.losses, self._at(self.X[:, 0]), self.Y, self.weights))
+
+    def _as_given(self, rows: Rows) -> Array:
+        """Put rows that are sorted as X is into the order of the data given."""
+        array = as_rows(rows)
+        if self.order is None:
+            return array
+        given = np.empty_like(array)
+        given[self.order] = array
+        return given
+
+    @property
+    def function(self) -> ReLUNetwork | PiecewiseLinear:
+        """What the certificate is about: the network, or knots and values where only these hold the fit in float64."""
+        return self._judged[0]
+
+    @cached_property
+    def _judged(self) -> tuple[ReLUNetwork | PiecewiseLinear, FitCertificate]:
+        certificate = self._certify(self.network)
+        if certificate.gap <= self.tol or not self._bends_inside:
+            return self.network, certificate
+        other = self._certify(self._pieces)
+        return (self._pieces, other) if other.gap <= max(self.tol, _MUCH * certificate.gap) else (self.network, certificate)
+
+    def _certify(self, function: ReLUNetwork | PiecewiseLinear) -> FitCertificate:
+        """Judge a function by the solver's dual array or, where that falls short, by the verifier's own if it is better."""
+        options: dict[str, Any] = {"loss": self.losses, "weights": self.weights, "skip": self.skip}
+        found = certify_fit(function, self.X, self.Y, self.lam, dual=self.found.dual, **options)
+        if self.found.dual is None or found.gap <= self.tol:
+            return found
+        return min(found, certify_fit(function, self.X, self.Y, self.lam, **options), key=lambda one: one.gap)
+
+    @property
+    def _bends_inside(self) -> bool:
+        """Whether knots and values say it all; without a skip connection the network may bend at the ends of the data."""
+        return self.skip and len(self.found.knots) > 1
+
+    @cached_property
+    def _pieces(self) -> PiecewiseLinear:
+        return PiecewiseLinear(self.found.knots, self.found.values)
+
+    def verify(self) -> Verification:
+        """Check the certificate with code that shares nothing with the solver."""
+        options: dict[str, Any] = {"weights": self.weights, "tol": self.tol}
+        return Verification(tuple(self._judged[1].complaints(self.function, self.X, self.Y, **options)))
+
+    # --- numbers ---
+
+    @property
+    def value(self) -> float:
+        """The objective, loss + lam * vv_norm: an upper bound on the least."""
+        return self.certificate.objective
+
+    @property
+    def objective(self) -> float:
+        """The same as `value`."""
+        return self.value
+
+    @property
+    def loss(self) -> float:
+        """The weighted sum of losses."""
+        return self.certificate.loss
+
+    @property
+    def vv_norm(self) -> float:
+        """The VV norm, without the factor lam."""
+        return self.certificate.vv_norm
+
+    @property
+    def knots(self) -> Array:
+        """Where the fit bends, increasing; shape (K,)."""
+        return self.found.kinks
+
+    def _at(self, x: Array) -> Array:
+        return self._pieces(x) if self._bends_inside else self.network(x)
+
+    # --- words ---
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What to know before using the fit; usually nothing. Certifies it."""
+        found = [OUT_OF_TIME] if self.solver["status"] == TIME_LIMIT else []
+        if not self.gap <= self.tol:
+            found.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
+        if self.function is not self.network:
+            found.append("float64 weights cannot represent the fit: the certificate is about its knots and values")
+        outputs = [t for t, loss in enumerate(self.losses) if loss.name == "logistic"]
+        fitted = self._at(self.X[:, 0]) if outputs else np.empty((0, 0))
+        for t in outputs:
+            labels = self.Y[:, t]
+            if np.sum(self.losses[t].value(fitted[:, t], labels)) < _DIVERGING * np.count_nonzero(~np.isnan(labels)):
+                found.append(
+                    f"output {t} separates its classes: its fitted values diverge as lam falls, here to 21 and more"
+                )
+        return found
+
+    @cached_property
+    def provenance(self) -> Mapping[str, Any]:  # type: ignore[override]  # made on first access, since it is certified
+        """How the fit was found (`solver`), and what of it is certified."""
+        if self.function is self.network:
+            certified = "the network"
+        else:
+            certified = "knots and values; float64 weights cannot represent the fit"
+        if self.gap <= self.tol:
+            return {**self.solver, "certified": certified}
+        # What the solver has seen closed, and no proof confirms, is not.
+        status = NOT_PROVED if self.solver["status"] == REACHED else self.solver["status"]
+        return {**self.solver, "status": status, "certified": f"{certified}, to a relative gap of {self.gap:.2g} only"}
+
+    def _setting(self) -> str:
+        relative = f" ({self.lam / self.lam_max:.3g} lam_max)" if self.lam_max else ""
+        return f", lam {self.lam:.6g}{relative}, " + ", ".join(dict.fromkeys(map(str, self.losses)))
+
+    def _state(self) -> tuple[str, ...]:
+        if "_judged" not in vars(self) and self.Y.size > _QUICK:
+            return (f"relative gap {self.found.gap:.2g} as the solver sees it; not certified yet: see verify()",)
+        made = self._judged[1]
+        return (
+            proof("objective", made.objective, made.lower_bound, made.gap, self.tol),
+            f"loss {made.loss:.6g}, VV norm {made.vv_norm:.6g}",
+        )
+
+    def record(self) -> dict[str, Any]:
+        """What was found, as plain numbers and words: for JSON."""
+        return {
+            "points": len(self.X),
+            "outputs": self.Y.shape[1],
+            "lam": self.lam,
+            "lam_max": self.lam_max,
+            "losses": [str(loss) for loss in self.losses],
+            "value": self.value,
+            "loss": self.loss,
+            "vv_norm": self.vv_norm,
+            "lower_bound": self.lower_bound,
+            "gap": self.gap,
+            "neurons": self.function.n_neurons,
+            "knots": self.knots.tolist(),
+            "notes": self.notes,
+            **self._origin(),
+            "provenance": dict(self.provenance),
+        }
+
+    def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
+        """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
+        names = y_names or [str(t) for t in range(len(self.losses))]
+        same = len(set(self.losses)) == 1
+        losses = (
+            str(self.losses[0]) if same else ", ".join(f"{n}: {one}" for n, one in zip(names, self.losses, strict=True))
+        )
+        relative = [("lam / lam_max", f"{self.lam / self.lam_max:.4g}")] if self.lam_max else []
+        return [
+            ("data", f"{count(len(self.X), 'point')}, {count(self.Y.shape[1], 'output')}"),
+            ("method", f"{self.solver['method']}, loss {losses}"),
+            ("lam", f"{self.lam:.10g}"),
+            *relative,
+            ("objective", f"{self.value:.10g}"),
+            ("loss", f"{self.loss:.10g}"),
+            ("VV norm", f"{self.vv_norm:.10g}"),
+            ("lower bound", f"{self.lower_bound:.10g}"),
+            ("relative gap", f"{self.gap:.2g}"),
+            ("neurons", str(self.function.n_neurons)),
+            *(("note", note) for note in self.notes),
+        ]

@@ -1,0 +1,196 @@
+"""Fits of several inputs by column generation, from validated arrays. Nothing here is proved."""
+
+import math
+import time
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from vvnorm._internal.threads import one_blas_thread
+from vvnorm._internal.units import unit
+from vvnorm.losses import Loss, is_rounding, solvable
+from vvnorm.network import ReLUNetwork
+from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs
+from vvnorm.solvers.multivariate.column_generation import Advance, WarmStart, in_units
+from vvnorm.solvers.multivariate.convex_losses import SMOOTH, Data, Fitted, best_affine, fit_losses, largest_response
+from vvnorm.solvers.multivariate.interpolation import PointsSolution, deadline_after, in_doubt, provenance_of, target_gap
+from vvnorm.validation import Array, levels
+
+_FOR_LAM_MAX = 0.1  # of a limit of time
+_FAR = 1e30  # times lam_max, or part of it: fits of lam beyond are those there, as far as float64 holds them
+_STRAIGHT = 1e3  # times lam_max: where neurons of no use would cost much, the affine fit is taken at once
+_NEGLIGIBLE = 1e-30  # of an output's largest weight: losses that count less show in no digit
+_DIVERGING = 1e-9 * np.log(2)  # mean logistic loss: margins of about 21
+
+
+def searched_exactly(X: Array, outputs: int, convention: Convention | None = None) -> bool:
+    """Whether an exact search over all neurons is affordable for so many outputs at points X (N, d)."""
+    return Inputs(X, convention or Convention()).neuron_search.exact(min(outputs, len(X)))
+
+
+class FitProblem:
+    """Data to fit for one lam or several.
+
+    Parameters
+    ----------
+    X, Y : (N, d) and (N, T) arrays
+        Labels are canonical; NaN = missing.
+    weights : array that broadcasts to (N, T), or None
+    losses : tuple of T Loss
+        Smooth ones.
+    convention : Convention
+    seed : int
+    local_search : bool
+        See `NeuronSearch`.
+
+    Raises
+    ------
+    ValueError
+        For losses with a corner.
+    """
+
+    def __init__(
+        self,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        losses: tuple[Loss, ...],
+        convention: Convention,
+        seed: int = 0,
+        *,
+        local_search: bool = False,
+    ) -> None:
+        for loss in losses:
+            if loss.name not in SMOOTH:
+                raise ValueError(f"loss {loss.name!r} has a corner; with several inputs there are {', '.join(SMOOTH)}")
+        self.losses, self.weights = losses, weights
+        losses, shares = solvable(losses, Y, weights)
+        options = {"merge": all(loss.name != "huber" for loss in losses), "local_search": local_search}
+        points = Inputs(X, convention, seed, **options)
+        self._outside = points if points.flat else None
+        if points.flat:
+            X, points = points.coordinates, Inputs(points.coordinates, convention, seed, **options)
+        self.X, self.Y, self.convention = X, Y, convention
+        share = np.broadcast_to(np.ones((1, 1)) if shares is None else shares, Y.shape)
+        share = np.where(np.isnan(Y), 0.0, share)
+        bounded = np.array([loss.name != "squared" for loss in losses])
+        share = np.where(bounded & (share < _NEGLIGIBLE * share.max(axis=0)), 0.0, share)
+        # Powers of two in which losses, squares of labels, do not leave float64.
+        self._w_unit, self._y_unit = unit(float(share.max())), 1.0
+        self._level = np.where([loss.name == "logistic" for loss in losses], 0.0, levels(Y))
+        if all(loss.name in ("squared", "huber") for loss in losses):
+            self._y_unit = unit(float(np.max(np.abs(Y - self._level), where=share > 0, initial=0.0)))
+            losses = tuple(replace(loss, parameter=loss.parameter / self._y_unit) for loss in losses)
+        self.data = Data(points, (Y - self._level) / self._y_unit, share / self._w_unit, losses)
+        self._found: float | None = None  # lam_max in the units of `data`
+
+    @property
+    def lam_max(self) -> float:
+        """The least lam whose fit is affine (constant without a skip connection), as far as the search goes.
+
+        Raises
+        ------
+        ValueError
+            If it leaves float64.
+        """
+        return self.largest_lam()
+
+    def largest_lam(self, deadline: float = np.inf) -> float:
+        """Return the same, or a lower bound on it if there is a deadline, as of time.monotonic(), and it comes first."""
+        critical = self._critical(deadline)
+        with np.errstate(over="ignore", under="ignore"):
+            found = critical * self._y_unit * self._w_unit
+        if not (0 < found < math.inf) and critical > 0:
+            raise ValueError("lam_max leaves the range of float64; rescale X, Y or weights")
+        return found
+
+    def _critical(self, deadline: float = np.inf) -> float:
+        """The same in the units of `data`."""
+        if self._found is not None:
+            return self._found
+        with one_blas_thread():
+            data = self.data
+            found = 0.0 if self._is_affine else largest_response(data.points, data.affine_fit.dual, deadline)
+        if time.monotonic() <= deadline:
+            self._found = found
+        return found
+
+    @cached_property
+    def _is_affine(self) -> bool:
+        """Whether the best affine fit misses the labels by their rounding only."""
+        data = self.data
+        columns = zip(data.losses, data.weights.T, data.affine_fit.values.T, data.Y.T, strict=True)
+        lost = [weights @ loss.value(u, y) for loss, weights, u, y in columns]
+        with np.errstate(over="ignore"):
+            return is_rounding(data.losses, self.Y / self._y_unit, data.weights, np.array(lost))
+
+    def solve(
+        self,
+        lam: float,
+        tol: float,
+        *,
+        start: WarmStart | None = None,
+        max_iter: int | None = None,
+        time_limit: float | None = None,
+        advance: Advance | None = None,
+    ) -> tuple[PointsSolution, WarmStart | None]:
+        """Return the fit, and what to start a fit for a similar lam with."""
+        began, deadline = time.perf_counter(), deadline_after(time_limit)
+        with one_blas_thread():
+            objective_unit = self._w_unit * self._y_unit * self._y_unit
+            options: dict[str, Any] = {"deadline": deadline, "advance": in_units(advance, objective_unit)}
+            # Where time is short, lam_max may have a small part of it.
+            critical = self._critical(deadline_after(None if time_limit is None else _FOR_LAM_MAX * time_limit))
+            strength = self._in_units(lam, critical)
+            if self._is_affine:
+                status = "labels are affine but for rounding: the cost is 0"
+                found = replace(best_affine(self.data, strength), dual=np.zeros_like(self.data.Y), status=status)
+            elif strength > _STRAIGHT * critical > 0 and self._found is not None:
+                found = best_affine(self.data, strength)
+            else:
+                target = target_gap(tol, self.data.points)
+                found = fit_losses(self.data, strength, target, start, max_iter=max_iter, **options)
+        facts = provenance_of(found.optimum) | {"status": found.status, "steps": found.steps}
+        facts["notes"] = facts["notes"] + self._separated(found)
+        if found.optimum is not None and not found.optimum.proved:
+            facts["estimated_gap"] = found.gap
+        facts["seconds"] = time.perf_counter() - began
+        history = [(upper * objective_unit, lower * objective_unit) for upper, lower in found.history]
+        lam_max = None if self._found is None and time.monotonic() > deadline else self.largest_lam(deadline)
+        f, unit = found.network, self._y_unit
+        network = f if unit == 1 else ReLUNetwork(f.W, f.b, f.V * unit, f.A * unit, f.c * unit)
+        solved = PointsSolution(
+            network=network.raised(self._level),
+            dual=found.dual * unit * self._w_unit,
+            X=self.X,
+            history=history,
+            provenance=facts,
+            in_doubt=in_doubt(facts, tol, self.data.points),
+            lam_max=lam_max,
+            space=self._outside,
+        )
+        return solved, found.start
+
+    def _in_units(self, lam: float, critical: float) -> float:
+        """Turn a caller's lam into the units of `data`; one out of all proportion becomes one that can be computed with.
+
+        Its fit is the affine one, or next to an interpolant.
+        """
+        with np.errstate(over="ignore", under="ignore"):
+            scaled = float(np.float64(lam) / self._y_unit / self._w_unit)
+        critical = critical or self.data.points.unit
+        return min(max(scaled, critical / _FAR), critical * _FAR)
+
+    def _separated(self, found: Fitted) -> list[str]:
+        """Say which outputs have classes that are separated so well that fitted values diverge as lam falls."""
+        fitted = found.network(self.X)  # of classes, which have no level
+        notes = []
+        for t, loss in enumerate(self.data.losses):
+            count = np.count_nonzero(self.data.weights[:, t])
+            if loss.name == "logistic" and np.sum(loss.value(fitted[:, t], self.Y[:, t])) < _DIVERGING * count:
+                notes.append(
+                    f"output {t} separates its classes: its fitted values diverge as lam falls, here to 21 and more"
+                )
+        return notes

@@ -1,0 +1,156 @@
+"""Interpolants of several inputs by column generation, from validated arrays. Nothing here is proved."""
+
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from vvnorm._internal.threads import one_blas_thread
+from vvnorm.network import ReLUNetwork
+from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
+from vvnorm.solvers.multivariate.column_generation import Advance, Optimum, feasible_weights, generate, in_units
+from vvnorm.validation import Array, RepeatedInput, levels
+
+REACHED: Final = "tolerance reached"
+
+_METHOD = "column generation"
+_LOOSER = 4e-8  # `vvnorm.verifier.neuron_bound` says 3e-8
+
+
+@dataclass(frozen=True, eq=False)
+class PointsSolution:
+    """A solver's answer for points in several dimensions; nothing of it is proved.
+
+    Attributes
+    ----------
+    network : ReLUNetwork
+    dual : (N, T) array
+        By rows of X.
+    X : (N, d) array
+        The points that were solved for: those given or, if these lie in an affine subspace, their coordinates there.
+    history : list of (upper, lower) pairs
+        Bounds on the objective after each round, as the solver saw them.
+    provenance : mapping
+        Method, status, rounds, versions, seconds, and notes.
+    in_doubt : bool
+        Whether only a certificate can tell that the tolerance is reached, as the status says: where points are close to
+        each other, or the gap is tiny.
+    lam_max : float or None
+        Of a fit: the least lam whose fit is affine, as far as the search goes; None if there was no time.
+    space : Inputs or None
+        The points given, if they lie in an affine subspace.
+    """
+
+    network: ReLUNetwork
+    dual: Array
+    X: Array
+    history: list[tuple[float, float]]
+    provenance: Mapping[str, Any]
+    in_doubt: bool
+    lam_max: float | None = None
+    space: Inputs | None = None
+
+
+def solve_interpolation(
+    X: Array,
+    Y: Array,
+    convention: Convention,
+    tol: float,
+    *,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    advance: Advance | None = None,
+) -> PointsSolution:
+    """Find the interpolant of least cost of labels Y (N, T), NaN = missing, at points X (N, d) with a label each."""
+    began = time.perf_counter()
+    points = Inputs(X, convention, seed)
+    if points.flat:
+        inside = solve_interpolation(
+            points.coordinates, Y, convention, tol, max_iter=max_iter, time_limit=time_limit, seed=seed, advance=advance
+        )
+        return replace(inside, space=points)
+    level = levels(Y)
+    weights, labels = _merged_labels(points, Y)
+    labels = np.where(weights > 0, labels - level, 0.0)
+    reduction = Reduction(points, weights, labels, 0.0)
+    squares = reduction.squares
+    if squares.affine:
+        network = reduction.network(squares.neuron_search.random(1)[:0], [])
+        at_points, history, facts = np.zeros_like(labels), [], provenance_of(None)
+    else:
+        with one_blas_thread():
+            options: dict[str, Any] = {
+                "deadline": deadline_after(time_limit),
+                "advance": in_units(advance, reduction.objective_unit),
+            }
+            # What the verifier adds for rounding shows where points are close to each other.
+            wanted = tol / 2 if squares.neuron_search.close else target_gap(tol, points)
+            optimum = generate(squares, wanted, max_iter=max_iter, **options)
+            network = reduction.network(optimum.neurons, feasible_weights(squares, optimum))
+        at_points, history, facts = reduction.dual(optimum.duals), optimum.history, provenance_of(optimum)
+    present = 1.0 - np.isnan(Y)
+    share = present / np.maximum(points.summed(present), 1.0)[points.group]  # equal inputs share their point's dual
+    dual = at_points[points.group] * share
+    unit = reduction.objective_unit
+    facts["seconds"] = time.perf_counter() - began
+    return PointsSolution(
+        network=network.raised(level),
+        dual=dual,
+        X=X,
+        history=[(upper * unit, lower * unit) for upper, lower in history],
+        provenance=facts,
+        in_doubt=in_doubt(facts, tol, points),
+    )
+
+
+def target_gap(tol: float, points: Inputs) -> float:
+    """Gap to ask of the solver for the verifier to prove `tol`: its bound on neurons is looser, in each dimension."""
+    return max(tol - _LOOSER * points.P.shape[1], tol / 2)
+
+
+def in_doubt(provenance: Mapping[str, Any], tol: float, points: Inputs) -> bool:
+    """Whether only a certificate can tell that the tolerance is reached, as the status says."""
+    unsure = points.neuron_search.close or target_gap(tol, points) == tol / 2
+    return bool(unsure and provenance["status"].startswith(REACHED))
+
+
+def _merged_labels(points: Inputs, Y: Array) -> tuple[Array, Array]:
+    """Presence (1 or 0) and labels at distinct points.
+
+    Raises
+    ------
+    ValueError
+        If labels at one point differ.
+    """
+    shape = (len(points), Y.shape[1])
+    low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
+    np.minimum.at(low, points.group, np.where(np.isnan(Y), np.inf, Y))
+    np.maximum.at(high, points.group, np.where(np.isnan(Y), -np.inf, Y))
+    differ = np.argwhere(high > low)
+    if len(differ):
+        point, output = differ[0]
+        raise RepeatedInput.at(points.X[point], low[point, output], high[point, output], int(output))
+    present = high >= low
+    return present.astype(np.float64), np.where(present, low, 0.0)
+
+
+def provenance_of(optimum: Optimum | None) -> dict[str, Any]:
+    """Provenance of a solution."""
+    notes = []
+    if optimum is None:
+        facts: dict[str, Any] = {"method": "affine function", "status": "labels are affine: the cost is 0", "rounds": 0}
+    else:
+        bounds = "proved by exact searches" if optimum.proved else "estimates: no neuron found by climbing refutes them"
+        facts = {"method": _METHOD, "status": optimum.status, "rounds": optimum.rounds, "bounds": bounds}
+        if not optimum.proved:
+            notes.append("an exact search over all neurons would take too long: found by climbing, bounded otherwise")
+    return {**facts, "numpy": np.__version__, "python": platform.python_version(), "notes": notes}
+
+
+def deadline_after(time_limit: float | None) -> float:
+    """Return the time, as of time.monotonic(), at which a limit of seconds ends; infinite without a limit."""
+    return np.inf if time_limit is None else time.monotonic() + time_limit
