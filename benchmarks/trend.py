@@ -51,7 +51,7 @@ from vvnorm.losses import as_losses
 from vvnorm.results.univariate_fit import Fit
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
-from vvnorm.verifier.line_fit import certify_fit
+from vvnorm.verifier.check import certify_fit
 
 TOL = 1e-8
 RATIOS = (0.3, 0.01)  # lam / lam_max

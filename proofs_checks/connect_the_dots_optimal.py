@@ -23,9 +23,9 @@ from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset, collinear_dataset
+from vvnorm.float64 import as_rows
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
-from vvnorm.verifier.check import as_rows
 
 CLAIMED = (-TOLERANCE, TOLERANCE)
 _ROUNDING = 1e-12  # the network's weights are rounded: it interpolates labels a few roundings away

@@ -33,7 +33,7 @@ from proofs_checks.support import real_instances, rechecked, total_curvature
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.validation import Array
-from vvnorm.verifier.line_fit import certify_fit
+from vvnorm.verifier.check import certify_fit
 
 CLAIMED = (0.0, np.inf)
 _LEAST_SHARE = 0.1  # weights are inside the simplex if each is at least this

@@ -44,7 +44,7 @@ from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_c
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
-from vvnorm.verifier.line_fit import FitCertificate, certify_fit
+from vvnorm.verifier.check import FitCertificate, certify_fit
 
 CLAIMED = (-GAP, GAP)
 _REACHED = 1e-4  # relative difference of the point's losses to the bounds e_t: the accuracy of the solver

@@ -27,7 +27,7 @@ from vvnorm.multitask.pareto import pareto_front
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
-from vvnorm.verifier.line_fit import certify_fit
+from vvnorm.verifier.check import certify_fit
 
 CLAIMED = (-GAP, GAP)
 

@@ -34,13 +34,13 @@ from proofs_checks.support import pack, rechecked, total_curvature, unpack
 from vvnorm.api.fits import fit
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import builtin_dataset
+from vvnorm.float64 import as_rows
 from vvnorm.losses import NAMES, as_loss, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
-from vvnorm.verifier.check import as_rows
-from vvnorm.verifier.line_fit import certify_fit
+from vvnorm.verifier.check import certify_fit
 
 CLAIMED = (-GAP, GAP)
 CUT = "truncated:"

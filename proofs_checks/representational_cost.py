@@ -24,11 +24,11 @@ from proofs_checks.support import pack, real_instances, rechecked, unpack
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.float64 import as_rows
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
-from vvnorm.verifier.check import as_rows
 
 CLAIMED = (-TOLERANCE, TOLERANCE)
 _ROUNDING = 1e-12  # the lower bound is about the values of f rounded to float64

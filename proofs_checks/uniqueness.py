@@ -31,11 +31,11 @@ from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
+from vvnorm.float64 import as_rows
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
-from vvnorm.verifier.check import as_rows
 
 CLAIMED = (-np.inf, TOLERANCE)
 _ROUNDING = 1e5 * EPS  # of evaluating two networks, relative to the labels

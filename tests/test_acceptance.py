@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vvnorm import ReLUNetwork, certify, connect_the_dots, fit, interpolate
-from vvnorm.verifier.check import relative_gap, relative_misfit
+from vvnorm.verifier.interpolants import relative_gap, relative_misfit
 
 Array = NDArray[np.float64]
 FAR = np.array([0.0, 1.0, 1 + 1e-9, 2.0, 3.0]), np.array([0.0, 0.0, 4e-7, 0.0, 1.0])

@@ -12,7 +12,7 @@ from commands import XY, Command, runner
 from numpy.typing import NDArray
 
 from vvnorm import Certificate, FitCertificate, ReLUNetwork, certify, connect_the_dots, interpolate
-from vvnorm.verifier.serialization import load_certificate
+from vvnorm.verifier.check import load_certificate
 
 X1, Y1 = np.array([0.0, 1.0, 2.0, 4.0]), np.array([[0.0], [1.0], [-1.0], [2.0]])
 DOTS = connect_the_dots(X1, Y1)

@@ -17,8 +17,8 @@ from vvnorm import ReLUNetwork, certify, fit
 from vvnorm.losses import Loss, as_losses
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solvers.reference import plane_dictionary
-from vvnorm.verifier.line_fit import FitCertificate, certify_fit
-from vvnorm.verifier.space_fit import certify_fit_points
+from vvnorm.verifier.check import FitCertificate, certify_fit
+from vvnorm.verifier.space_fit import judge_fit
 
 Array = NDArray[np.float64]
 LOSSES, CLASSES, NUMBERS = univariate.LOSSES, univariate.CLASSES, univariate.NUMBERS
@@ -96,7 +96,7 @@ def test_one_input_judged_as_a_point_cloud_gives_the_same_bound(names: tuple[str
         network, dual, _ = univariate.optimum(x, Y, 0.3, losses, weights, skip)
         options = {"loss": losses, "weights": weights, "skip": skip}
         there = best(network, x, Y, 0.3, dual, **options)
-        here = certify_fit_points(network, x, Y, 0.3, dual=there.dual, **options)  # type: ignore[arg-type]
+        here = judge_fit(network, x, Y, 0.3, dual=there.dual, **options)  # type: ignore[arg-type]
         assert there.gap < 1e-8
         assert here.gap == pytest.approx(there.gap, abs=1e-10)
         for name in ("objective", "loss", "vv_norm", "lower_bound"):
@@ -195,7 +195,7 @@ def test_no_array_proves_more_than_any_network_costs(
     options = {"loss": losses, "weights": weights, "skip": skip, "penalise_bias": bias}
     lam = 10.0**order
     duals = [None, rng.standard_normal(Y.shape), 10.0 ** rng.uniform(-3, 3) * rng.standard_normal(Y.shape)]
-    found = [certify_fit_points(one, X, Y, lam, dual=dual, **options) for one in networks for dual in duals]  # type: ignore[arg-type]
+    found = [judge_fit(one, X, Y, lam, dual=dual, **options) for one in networks for dual in duals]  # type: ignore[arg-type]
     least = min(one.objective for one in found)
     for one in found:
         assert 0 <= one.lower_bound <= least * (1 + 1e-12)
@@ -342,5 +342,5 @@ def test_where_the_best_fit_is_affine_the_bound_is_its_objective(scale: float) -
         assert found.certificate.lower_bound == pytest.approx(expected, rel=1e-11)
         assert found.verify()
     none = ReLUNetwork(np.zeros((0, 1)), np.zeros(0), np.zeros((1, 0)), np.zeros((1, 1)), np.ones(1))
-    certificate = certify_fit_points(none, [[1.0], [1.0], [1.0]], [0.0, 1.0, 2.0], 0.1, penalise_bias=True)
+    certificate = judge_fit(none, [[1.0], [1.0], [1.0]], [0.0, 1.0, 2.0], 0.1, penalise_bias=True)
     assert 0 <= certificate.gap <= 1e-12

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vvnorm import ReLUNetwork, certify, fit, interpolate, lambda_max, pareto_front
 from vvnorm.api.certification import optimal_dual
 from vvnorm.solvers.reference import curvature_fit, curvature_interpolation, dictionary_program, plane_dictionary
-from vvnorm.verifier.serialization import load_certificate
+from vvnorm.verifier.check import load_certificate
 
 Array = NDArray[np.float64]
 LOSSES = ("squared", "huber:0.3", "logistic", "hinge", "one_class:0.2")

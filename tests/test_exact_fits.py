@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vvnorm import fit
 from vvnorm.losses import as_loss
 from vvnorm.piecewise import PiecewiseLinear
-from vvnorm.verifier.line_fit import certify_fit
+from vvnorm.verifier.check import certify_fit
 
 NAMES = ("squared", "huber", "hinge", "one_class", "logistic")
 ROUNDING = 66 * 2.0**-52  # of an objective, as the verifier states it for one output

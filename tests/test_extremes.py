@@ -8,7 +8,7 @@ from commands import XY, runner
 
 from vvnorm import certify, fit, fit_path, lambda_max, pareto_front
 from vvnorm.network import ReLUNetwork
-from vvnorm.verifier.line_fit import certify_fit
+from vvnorm.verifier.check import certify_fit
 
 X1, Y1 = np.array([0.0, 1, 2, 3, 4.5]), np.array([0.0, 1, 0, 2, 1])
 X2 = np.random.default_rng(0).random((7, 2))

@@ -10,7 +10,7 @@ from commands import runner
 import vvnorm
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import LABEL_ROUNDING
-from vvnorm.verifier.line_fit import certify_fit
+from vvnorm.verifier.check import certify_fit
 
 LOSSES = ("squared", "huber:0.1", "one_class:0.3")
 LINES = {

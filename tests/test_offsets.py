@@ -8,7 +8,7 @@ import pytest
 
 import vvnorm
 from vvnorm.network import ReLUNetwork
-from vvnorm.verifier.line_fit import certify_fit
+from vvnorm.verifier.check import certify_fit
 from vvnorm.verifier.shifts import affine, offsets, shifted
 
 LOSSES = {"squared": 1e-9, "huber:0.25": 1e-8, "one_class:0.3": 2e-7}  # what rounding of the bias costs is of first order

@@ -10,7 +10,7 @@ from proofs_checks.regularised import lam_max, lines, losses_by_output, pull
 from vvnorm import ReLUNetwork, connect_the_dots
 from vvnorm.claims import Instance
 from vvnorm.solvers.reference import budgeted_fit, curvature_fit, dictionary_program
-from vvnorm.verifier.line_fit import certify_fit
+from vvnorm.verifier.check import certify_fit
 
 SEEDS = range(4)
 

@@ -48,8 +48,7 @@ if TYPE_CHECKING:
     from vvnorm.results.univariate_fit import Fit
     from vvnorm.solvers.univariate.interpolation import connect_the_dots
     from vvnorm.training import TaskTraining, TrainingResult, train, train_tasks
-    from vvnorm.verifier.check import Certificate
-    from vvnorm.verifier.line_fit import FitCertificate, certify_fit
+    from vvnorm.verifier.check import Certificate, FitCertificate, certify_fit
     from vvnorm.verifier.verification import Verification
 
 __version__ = "0.1.0"
@@ -63,8 +62,7 @@ _HOMES = {
     "api.interpolation": ("interpolate",),
     "api.fits": ("fit", "fit_path", "lambda_max"),
     "api.certification": ("certify",),
-    "verifier.check": ("Certificate",),
-    "verifier.line_fit": ("FitCertificate", "certify_fit"),
+    "verifier.check": ("Certificate", "FitCertificate", "certify_fit"),
     "verifier.verification": ("Verification",),
     "claims": ("Claim", "Result", "Verdict"),
     "datasets": (

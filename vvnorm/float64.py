@@ -11,12 +11,22 @@ become one by that.
 
 import datetime
 import sys
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+
+class Rows(Protocol):
+    """An (N, T) array, or anything that gives blocks of its rows when sliced."""
+
+    shape: tuple[int, ...]
+
+    def __getitem__(self, rows: slice, /) -> Array:
+        """Rows of the array."""
+
 
 EXACT = 2**53
 """Up to here float64 holds every integer."""
@@ -291,3 +301,33 @@ def _place(place: Any) -> str:
         return f"index {tuple(index)}"
     row, column = [*index, 0, 0][:2] if index else (0, 0)
     return f"row {row}, column {column}"
+
+
+def read_dual(dual: Any) -> Rows:
+    """Read a dual array; one that gives its rows when sliced is left as it is, and read block by block by `dual_rows`.
+
+    Raises
+    ------
+    TypeError
+        If it does not hold real numbers.
+    """
+    if isinstance(dual, np.ndarray) or not hasattr(dual, "shape"):
+        return as_float64(dual, "dual")
+    rows: Rows = dual
+    return rows
+
+
+def dual_rows(dual: Rows, rows: slice) -> Array:
+    """Return some rows of a dual array in float64: integers would wrap round in sums, and a bound would be wrong.
+
+    Raises
+    ------
+    TypeError
+        If they are not real numbers.
+    """
+    return as_float64(dual[rows], "dual")
+
+
+def as_rows(dual: Any) -> Array:
+    """Return all rows of a dual array as one array."""
+    return dual_rows(dual, slice(0, dual.shape[0]))

@@ -239,6 +239,18 @@ def label_rounding(low: Array, high: Array) -> Array:
     return off
 
 
+def label_units(low: Array, high: Array) -> Array:
+    """What misfits of each output are measured by, (T,): half the range of its own labels, `low` to `high`.
+
+    Labels that are all alike have no range. Their size counts in its place, or half the largest range of the others if that
+    is less or they are all 0. So the unit is 0 where all labels of all outputs are alike.
+    """
+    half = high / 2 - low / 2
+    largest = float(half.max())
+    size = np.where(low == 0, largest, np.minimum(np.abs(low), largest))
+    return np.where(half > 0, half, size)
+
+
 def rounding_losses(losses: Sequence[Loss], low: Array, high: Array, total: Array) -> Array:
     """Sum of the losses that rounding of the labels makes by itself, at most, for each output; shape (T,).
 

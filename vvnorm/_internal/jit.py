@@ -25,6 +25,7 @@ _PARTS = {
     "vvnorm.solvers.univariate.fits.loss_passes": ("fits of one input, other losses", 6),
     "vvnorm.solvers.array_kernels": ("fits of one input", 14),
     "vvnorm.solvers.univariate": ("fits of one input", 14),
+    "vvnorm.verifier.double_double": ("arithmetic of the verifier", 1),
     "vvnorm.verifier.line_kernels": ("verifier of interpolants", 3),
     "vvnorm.verifier.line_fit_kernels": ("verifier of fits", 7),
     "vvnorm.solvers.multivariate.planar_search": ("solver for two inputs", 4),

@@ -32,3 +32,8 @@ def proof(
         return ", ".join(parts)
     certified = abs(gap) <= tol and (residual is None or residual <= tol)
     return ", ".join(parts) + (": certified" if certified else ": not certified") + f" to {tol:g}"
+
+
+def convention_in_words(skip: bool, penalise_bias: bool) -> str:
+    """Say what is unusual about a convention; nothing about the usual one."""
+    return ("" if skip else ", no skip connection") + (", biases inside the norm" if penalise_bias else "")

@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike
 
 from vvnorm._internal.deadline import as_time_limit
 from vvnorm.api.limits import MAX_POINTS, MAX_PROGRAM_LABELS
+from vvnorm.float64 import Rows
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.validation import Array, as_inputs, as_labels, as_positive, as_weights, has_missing
 from vvnorm.verifier.budget import additions_in, within_additions
-from vvnorm.verifier.check import Certificate, Rows, judge
-from vvnorm.verifier.line_fit import FitCertificate
+from vvnorm.verifier.check import Certificate, FitCertificate, judge
 
 Advance = Callable[[int, float, float], object]
 
@@ -91,7 +91,7 @@ def certify(
         the unit curvature of the labels, which is optimal when no label is missing and there is a skip connection.
         With lam = 0 and several inputs: Lambda in the order of X; it is projected, and its scale does not matter. The
         verifier's own is the polar factor of the labels without their affine part.
-        With lam > 0: R in the order of X; see `vvnorm.verifier.line_fit.certify_fit`.
+        With lam > 0: R in the order of X; see `vvnorm.certify_fit`.
     skip : bool
         Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0.
     penalise_bias : bool
@@ -100,7 +100,7 @@ def certify(
     lam : float
         0 for interpolation; above it, strength of regularisation.
     loss, weights
-        Of a regularised fit; see `vvnorm.verifier.line_fit.certify_fit`.
+        Of a regularised fit; see `vvnorm.certify_fit`.
     time_limit : float, optional
         Seconds, about: one half is for the solver, where it is asked, and the rest for the proof. The bound is as valid,
         but may be further from the optimum.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.deadline import as_time_limit
-from vvnorm.float64 import shifted_integers
+from vvnorm.float64 import Rows, shifted_integers
 from vvnorm.results.interpolant import Interpolant
 from vvnorm.solvers.univariate.interpolation.closed_form import connect_sorted
 from vvnorm.tolerances import GAP
@@ -25,7 +25,7 @@ from vvnorm.validation import (
     require_two_points,
     sorted_univariate,
 )
-from vvnorm.verifier.check import Rows, certify_sorted
+from vvnorm.verifier.check import certify_sorted
 
 if TYPE_CHECKING:
     from vvnorm.solvers.reference import CurvatureSolution

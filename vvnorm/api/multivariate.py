@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from vvnorm._internal.words import count
-from vvnorm.losses import Loss
+from vvnorm.losses import Loss, label_units
 from vvnorm.results.infinite_auxiliary import InfiniteAuxiliary
 from vvnorm.results.multivariate import MultivariateSolution, in_space
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs
@@ -15,7 +15,6 @@ from vvnorm.solvers.multivariate.fits import FitProblem
 from vvnorm.solvers.multivariate.infinite import InfiniteLimit
 from vvnorm.solvers.multivariate.interpolation import PointsSolution, solve_interpolation
 from vvnorm.validation import Array
-from vvnorm.verifier.check import label_units
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.shifts import misfits
 

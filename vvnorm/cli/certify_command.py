@@ -33,8 +33,7 @@ from vvnorm.csv_files import CsvFormat
 if TYPE_CHECKING:
     from vvnorm.datasets import Dataset
     from vvnorm.network import ReLUNetwork
-    from vvnorm.verifier.check import Certificate
-    from vvnorm.verifier.line_fit import FitCertificate
+    from vvnorm.verifier.check import Certificate, FitCertificate
 
 
 def certify(
@@ -70,9 +69,8 @@ def certify(
     from vvnorm._internal.files import write_json
     from vvnorm._internal.words import name_of
     from vvnorm.network import ReLUNetwork
-    from vvnorm.verifier.check import about
-    from vvnorm.verifier.line_fit import FitCertificate
-    from vvnorm.verifier.serialization import load_certificate
+    from vvnorm.verifier.certificates import about
+    from vvnorm.verifier.check import FitCertificate, load_certificate
 
     check_outputs(json, certificate=save_certificate)
     if not 0 < tol < 1:

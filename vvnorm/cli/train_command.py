@@ -181,7 +181,7 @@ def train(
 def _training_rows(result: "TrainingResult | TaskTraining", tol: float) -> tuple[list[dict[str, Any]], list[str]]:
     """Show and return what is certified of each network, and return what keeps the best one from being optimal."""
     from vvnorm._internal.words import name_of
-    from vvnorm.verifier.line_fit import FitCertificate
+    from vvnorm.verifier.check import FitCertificate
 
     certificates = result.certificates()
     rows = [{"seed": seed, **one.numbers()} for seed, one in zip(result.seeds, certificates, strict=True)]

@@ -14,7 +14,7 @@ from vvnorm.results.multivariate import MultivariateSolution
 from vvnorm.results.solution import Solution
 from vvnorm.validation import Array
 from vvnorm.verifier.check import Certificate
-from vvnorm.verifier.space import certify_points
+from vvnorm.verifier.space import judge_interpolant
 from vvnorm.verifier.verification import Verification
 
 
@@ -74,7 +74,7 @@ class InfiniteAuxiliary(Solution):
         """Check the design's certificate, that the network interpolates, and that its output weights follow."""
         found = list(self.design.verify().problems)
         # Its cost is not the point: no dual array is asked for.
-        judged = certify_points(self.network, self.X, self.Y, dual=np.zeros(self.Y.shape), skip=self.design.skip)
+        judged = judge_interpolant(self.network, self.X, self.Y, dual=np.zeros(self.Y.shape), skip=self.design.skip)
         if not judged.relative_residual <= self.tol:
             found.append(
                 f"relative residual {judged.relative_residual:.3g} exceeds {self.tol:.3g}: it does not interpolate"

@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT
-from vvnorm._internal.words import count, proof
+from vvnorm._internal.words import convention_in_words, count, proof
 from vvnorm.float64 import Origin, counted_from
 from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.solution import Solution
 from vvnorm.validation import Array, as_tolerance, is_empty
-from vvnorm.verifier.check import Certificate, convention_in_words, judge
+from vvnorm.verifier.check import Certificate, FitCertificate, judge
 from vvnorm.verifier.flat_inputs import Subspace
-from vvnorm.verifier.line_fit import FitCertificate
 from vvnorm.verifier.shifts import affine
 from vvnorm.verifier.verification import Verification
 

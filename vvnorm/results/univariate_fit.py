@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 
 from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT
 from vvnorm._internal.words import count, proof
-from vvnorm.float64 import Origin
+from vvnorm.float64 import Origin, Rows, as_rows
 from vvnorm.losses import Loss, minus_slopes
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.results.solution import Solution
 from vvnorm.solvers.univariate.fits.dispatch import KnotSolution
 from vvnorm.validation import Array
-from vvnorm.verifier.check import Rows, as_rows
-from vvnorm.verifier.line_fit import FitCertificate, certify_fit
+from vvnorm.verifier.check import FitCertificate, certify_fit
 from vvnorm.verifier.verification import Verification
 
 REACHED: Final = "tolerance reached"

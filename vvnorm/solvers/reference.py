@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.deadline import TIME_LIMIT
 from vvnorm._internal.words import count
-from vvnorm.float64 import as_float64
+from vvnorm.float64 import as_float64, as_rows
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solvers.univariate.interpolation.closed_form import ConnectTheDots, connect_sorted
@@ -47,7 +47,6 @@ from vvnorm.validation import (
     as_weights,
     sorted_univariate,
 )
-from vvnorm.verifier.check import as_rows
 
 _USABLE = ("optimal", "optimal_inaccurate", "user_limit")
 # More than Clarabel may reach: by its own word it then ends inaccurate, but with gaps far below those of its defaults.

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count
+from vvnorm.losses import label_units
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solvers.multivariate.group_lasso_ipm import MasterSolution, group_lasso, least_change
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_inputs, as_labels
-from vvnorm.verifier.check import label_units
 
 _EXACT = 1e-10  # relative residual that counts as interpolation
 _NEGLIGIBLE = 1e-6  # neurons cheaper than this part of the dearest are tried to be left out
@@ -344,7 +344,7 @@ def pruned(
         The data: X gives the box, Y the unit.
     tol : float
         Largest change ||g(x) - f(x)||_2 of the function in the box, each output in units of half the range of its own
-        labels (`vvnorm.verifier.check.label_units`).
+        labels (`vvnorm.losses.label_units`).
     skip, penalise_bias : bool
         As in `polish`.
 

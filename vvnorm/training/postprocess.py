@@ -9,7 +9,7 @@ from vvnorm.tolerances import TRAINED
 from vvnorm.training.polish import exact_fit, pruned
 from vvnorm.training.polish import polish as polished
 from vvnorm.validation import Array
-from vvnorm.verifier.check import relative_misfit
+from vvnorm.verifier.interpolants import relative_misfit
 
 
 def finish(

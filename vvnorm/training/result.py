@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from vvnorm._internal.words import count, lines
 from vvnorm.api.certification import best_certificate, optimal_dual
+from vvnorm.float64 import Rows
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.training.polish import polish
 from vvnorm.validation import Array
-from vvnorm.verifier.check import Certificate, Rows
-from vvnorm.verifier.line_fit import FitCertificate
+from vvnorm.verifier.check import Certificate, FitCertificate
 
 _POOLED_COST = 1e-3  # neurons cheaper than this part of their network's dearest tell little of the dual
 _POOLED_TOL = 1e-3  # kinks this near each other are one

@@ -24,7 +24,7 @@ from vvnorm.training.task_objective import TaskPlan, TaskSamples, check_batches,
 from vvnorm.training.torch_formulas import Penalty
 from vvnorm.training.weighting import Equal, Fixed, Grid, Weighting, as_weighting
 from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_positive, as_weights, require_two_points
-from vvnorm.verifier.line_fit import FitCertificate
+from vvnorm.verifier.check import FitCertificate
 
 _WIDTH = 64  # by default
 _FULL_BATCH, _BATCH = 2000, 256  # up to so many samples all are used in a step; beyond, so many

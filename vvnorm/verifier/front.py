@@ -20,10 +20,10 @@ from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
+from vvnorm.verifier.arithmetic import vv_norm
 from vvnorm.verifier.budget import within_additions
-from vvnorm.verifier.check import _vv_norm
+from vvnorm.verifier.check import FitCertificate, certify_fit, output_losses
 from vvnorm.verifier.flat_inputs import Subspace
-from vvnorm.verifier.line_fit import FitCertificate, certify_fit, output_losses
 
 ROUNDING = 1e-12  # of sums of losses, and of costs
 _STRAIGHT = 1e-8  # part of a constant's loss; where losses fall without end, fits end up at some 1e-10
@@ -218,7 +218,7 @@ def point_complaints(
         return [str(error)]
     if not np.isfinite(losses).all():
         return ["the network's losses leave the range of float64"]
-    loss, cost = float(mixture @ losses), _vv_norm(network)
+    loss, cost = float(mixture @ losses), vv_norm(network)
     price = data.price(mixture, support.lam, budget, proof.lower_bound, straight)
     bound = bound_at(budget, support.lam, proof.lower_bound)
     gap = data.gap(mixture, network, bound, price)

@@ -1,4 +1,4 @@
-"""Certificates of regularised fits of one input, and their verifier: no solver is imported.
+"""Regularised fits of one input: the bound on their objective, and how it is verified.
 
 The objective of a network f is
 
@@ -41,252 +41,50 @@ its own F_t, labels of one cannot excuse another, and in all other cases F_t pla
 """
 
 import math
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm._internal.words import count, lines, proof
-from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, rounding_losses
-from vvnorm.network import ReLUNetwork, as_network
+from vvnorm.float64 import Rows, as_rows, dual_rows
+from vvnorm.losses import Loss, label_power, rounding_losses
+from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
-from vvnorm.tolerances import EPS, GAP
-from vvnorm.validation import Array, as_inputs, as_labels, as_positive, as_weights
-from vvnorm.verifier.check import (
-    Rows,
-    _agree,
-    _fixed,
-    _power_of_two,
-    _scaled,
-    _vv_norm,
-    about,
-    as_rows,
-    convention_in_words,
-    dual_rows,
-    if_flat,
-    read_dual,
-)
-from vvnorm.verifier.flat_inputs import Subspace
+from vvnorm.tolerances import EPS
+from vvnorm.validation import Array, as_positive, as_weights
+from vvnorm.verifier.arithmetic import fixed, power_of_two, scaled, vv_norm
+from vvnorm.verifier.certificates import FitRecord
+from vvnorm.verifier.fits import dual_of_shape, labels_and_losses
+from vvnorm.verifier.units import SAFE, Units
 
 _BLOCK = 1 << 18  # label entries handed to compiled code at once
 _FOLLOWED = 1 << 10  # and followed at once there: they stay in the fastest cache
 _TINY = 2.0**-100  # a few roundings of a double-double
 _LOST = 2.0**-1060  # what the products that leave float64 at its small end sum up to at most, in units that are about 1
-_SAFE = 2.0**100  # units are beyond this: squares of products of an input, a label and a weight must not leave float64
-_LEAST = 2.0**-1000  # strengths and parameters below this, in these units, have no room left for products
 _INSIDE = 1 - 2.0**-50  # keeps a scaled dual array off the far end of its domain
 _ROOM = 0.9  # part of its room that a dual array may be moved by
 _DRIFT = 2.0**-20  # part of its room that a dual array may still have to be moved by, unknown which way
 _NUDGES = 40
 _SHRINK = 1 - 2.0**-30
 _DAMPING = 1e-12
-_NUMBERS = ("objective", "loss", "vv_norm", "lower_bound", "gap")
 
 
-@dataclass(frozen=True, eq=False)
-class FitCertificate:
-    """What is proved about one regularised fit.
-
-    Attributes
-    ----------
-    objective : float
-        loss + lam * vv_norm.
-    loss : float
-        Weighted sum of losses over present labels.
-    vv_norm : float
-        The function's cost, sum_k ||w_k|| ||v_k||.
-    lower_bound : float
-        No network has a smaller objective; rounding errors are subtracted.
-    gap : float
-        (objective - lower_bound) / objective, computed without that cancellation: at an optimum it is far below the
-        rounding of either number. 0 for 0 / 0, and for an objective that is nothing but rounding of the labels.
-    lam : float
-        The regularisation.
-    losses : tuple of T Loss
-        One per output.
-    skip : bool
-        Whether networks with a skip connection compete.
-    dual : (N, T) array-like or None
-        The dual array that was given, by rows in the caller's order.
-    penalise_bias : bool
-        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||.
-    additions : int or None
-        Most additions that the bound of a neuron's response may take (`verifier.neuron_bound`), for several inputs; None as
-        by default.
-    subspace : Subspace or None
-        Points that lie in an affine subspace up to rounding only: what the bound is about (`flat_inputs`). All else
-        is about the points as they are. None: the bound is about them, too.
-    """
-
-    objective: float
-    loss: float
-    vv_norm: float
-    lower_bound: float
-    gap: float
-    lam: float
-    losses: tuple[Loss, ...]
-    skip: bool
-    dual: Rows | None = field(repr=False)
-    penalise_bias: bool = False
-    additions: int | None = None
-    subspace: Subspace | None = None
-
-    def __repr__(self) -> str:
-        losses = ", ".join(dict.fromkeys(map(str, self.losses)))
-        return lines(
-            f"FitCertificate: lam {self.lam:.6g}" + convention_in_words(self.skip, self.penalise_bias) + f", {losses}",
-            proof("objective", self.objective, self.lower_bound, self.gap),
-            f"loss {self.loss:.6g}, VV norm {self.vv_norm:.6g}",
-            *about(self.subspace),
-            "complaints(function, X, Y) checks it again",
-        )
-
-    def numbers(self) -> dict[str, float | bool]:
-        """All that is neither array nor loss, by name."""
-        return {name: getattr(self, name) for name in (*_NUMBERS, "lam", "skip", "penalise_bias")}
-
-    def complaints(
-        self,
-        function: ReLUNetwork | PiecewiseLinear,
-        X: ArrayLike,
-        Y: ArrayLike,
-        *,
-        weights: ArrayLike | None = None,
-        tol: float = GAP,
-    ) -> list[str]:
-        """Recompute everything from function, data and dual; say what does not hold. An empty list is acceptance.
-
-        Parameters
-        ----------
-        function : ReLUNetwork or PiecewiseLinear
-            What the certificate is about.
-        X, Y, weights : array-like
-            The data it was made for.
-        tol : float
-            Largest relative gap of an optimal fit.
-        """
-        from vvnorm.verifier.budget import within_additions
-
-        function = function if isinstance(function, PiecewiseLinear) else as_network(function)
-        try:
-            with within_additions(self.additions):
-                again = certify_fit(
-                    function, X, Y, self.lam, loss=self.losses, weights=weights, skip=self.skip, dual=self.dual,
-                    penalise_bias=self.penalise_bias, subspace=self.subspace,
-                )  # fmt: skip
-        except (TypeError, ValueError) as error:
-            return [str(error)]
-        found = [
-            f"{name} is recorded as {recorded!r} but is {actual!r}"
-            for name in _NUMBERS
-            if not _agree(recorded := getattr(self, name), actual := getattr(again, name), again._size(name))
-        ]
-        found += again.shortcomings(tol)
-        if not self.skip and _has_skip(function):
-            found.append("the function has a skip connection, but the bound is on networks without one")
-        return found + if_flat(X, self.subspace) if found else []
-
-    def shortcomings(self, tol: float) -> list[str]:
-        """Say why the numbers are not those of an optimal fit, up to a relative gap."""
-        return [] if abs(self.gap) <= tol else [f"relative gap {self.gap:.3g} exceeds {tol:.3g}: not proved optimal"]
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save to an `.npz` file (no pickle), whole or not at all; see `vvnorm.verifier.check.Certificate.save`."""
-        from vvnorm.verifier.serialization import save_certificate
-
-        save_certificate(self, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "FitCertificate":
-        """Load what `save` wrote, bit for bit; nothing is proved before `complaints` is empty.
-
-        Raises
-        ------
-        ValueError
-            If the file is missing, damaged, or not a saved certificate of a fit.
-        """
-        from vvnorm.verifier.serialization import load_certificate
-
-        found = load_certificate(path)
-        if not isinstance(found, cls):
-            raise ValueError(f"{str(path)!r} holds the certificate of an interpolant: see Certificate.load")
-        return found
-
-    def _size(self, name: str) -> float:
-        """Scale against which two computations of a number are compared."""
-        return {"gap": 1.0, "vv_norm": self.vv_norm}.get(name, self.objective)
-
-
-def _has_skip(function: ReLUNetwork | PiecewiseLinear) -> bool:
-    """Whether a function has a skip connection; one given by values has, unless it is constant on the left."""
-    if isinstance(function, ReLUNetwork):
-        return bool(function.A.any())
-    return bool(np.any(function.values[0] != function.values[1]))
-
-
-def certify_fit(
+def judge_fit(
     function: ReLUNetwork | PiecewiseLinear,
-    X: ArrayLike,
+    inputs: Array,
     Y: ArrayLike,
     lam: float,
     *,
-    loss: str | Loss | Sequence[str | Loss] = "squared",
-    weights: ArrayLike | None = None,
-    skip: bool = True,
-    dual: Rows | ArrayLike | None = None,
-    penalise_bias: bool = False,
-    subspace: Subspace | None = None,
-) -> FitCertificate:
-    """Say how close a function is to the least regularised objective, with proof.
-
-    Parameters
-    ----------
-    function : ReLUNetwork or PiecewiseLinear
-        Any function, however made.
-    X : array-like, shape (N,) or (N, 1)
-        Inputs in any order, repeats allowed. Sorted inputs need no copy of the labels.
-    Y : array-like, shape (N,) or (N, T)
-        Labels; NaN = missing.
-    lam : float
-        Regularisation, positive.
-    loss : name, Loss, or a sequence with one per output
-        See `vvnorm.losses`.
-    weights : array-like, shape (N,) or (N, T), optional
-        Non-negative weight of each sample or each entry, 1 by default.
-    skip : bool
-        Whether networks with a skip connection compete.
-    dual : (N, T) array-like, optional
-        A dual array R in the order of X; any array gives a valid bound. The default serves smooth losses; at an optimum of
-        `hinge` or `one_class` many fitted values lie on the corner of the loss, and only the solver knows R there.
-    penalise_bias : bool
-        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k|| instead of sum_k ||w_k|| ||v_k||; for networks only.
-    subspace : Subspace, optional
-        For networks of points that lie in it up to rounding: the bound is about the points next to them there.
-
-    Returns
-    -------
-    FitCertificate
-
-    Raises
-    ------
-    TypeError, ValueError
-        For bad data, naming it; if function and data disagree in outputs.
-    """
-    if not isinstance(function, ReLUNetwork | PiecewiseLinear):
-        raise TypeError(f"function must be a ReLUNetwork or a PiecewiseLinear, got {type(function).__name__}")
-    inputs = as_inputs(X)
-    if inputs.shape[1] != 1 or function.n_inputs != 1 or penalise_bias or subspace is not None:
-        from vvnorm.verifier.space_fit import certify_fit_points
-
-        return certify_fit_points(
-            function, inputs, Y, lam, loss=loss, weights=weights, skip=skip, dual=dual, penalise_bias=penalise_bias,
-            subspace=subspace,
-        )  # fmt: skip
-    labels, losses = _labels_and_losses(function, Y, len(inputs), loss)
+    loss: str | Loss | Sequence[str | Loss],
+    weights: ArrayLike | None,
+    skip: bool,
+    dual: Rows | ArrayLike | None,
+) -> FitRecord:
+    """Judge a regularised fit of one input, `inputs` (N, 1); see `vvnorm.verifier.check.certify_fit`."""
+    labels, losses = labels_and_losses(function, Y, len(inputs), loss)
     strength = as_positive(lam)
     given = None if dual is None else dual_of_shape(dual, labels.shape)
     data = _Data(inputs[:, 0], labels, as_weights(weights, labels.shape), given, losses)
@@ -294,14 +92,14 @@ def certify_fit(
     judged = fit.judge()
     objective = judged.loss + judged.penalty
     lower = max(0.0, objective * (1 - (labels.shape[1] + 64) * EPS) - judged.slack - judged.gap)
-    value = data.in_objective_units(objective)
+    value = data.units.objective(objective)
     if not math.isfinite(value) or math.isnan(judged.gap):
         raise ValueError("the objective leaves the range of float64; rescale X, Y or weights")
-    return FitCertificate(
+    return FitRecord(
         objective=value,
-        loss=data.in_objective_units(judged.loss),
+        loss=data.units.objective(judged.loss),
         vv_norm=fit.vv_norm,
-        lower_bound=data.in_objective_units(lower),
+        lower_bound=data.units.objective(lower),
         gap=0.0 if fit.is_rounding(judged) else min(float(judged.gap) / objective, 1.0),  # 0 is a lower bound, too
         lam=strength,
         losses=losses,
@@ -312,60 +110,17 @@ def certify_fit(
 
 def output_losses(
     function: ReLUNetwork | PiecewiseLinear,
-    X: ArrayLike,
+    inputs: Array,
     Y: ArrayLike,
-    *,
-    loss: str | Loss | Sequence[str | Loss] = "squared",
-    weights: ArrayLike | None = None,
+    loss: str | Loss | Sequence[str | Loss],
+    weights: ArrayLike | None,
 ) -> tuple[Array, Array]:
-    """Weighted sums of losses of each output, as the verifier sees them.
-
-    Parameters
-    ----------
-    function, X, Y, loss, weights
-        As for `certify_fit`.
-
-    Returns
-    -------
-    losses, at_most : (T,) arrays
-        The sums, and bounds on them from above, rounding errors included; not finite beyond the range of float64.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For bad data.
-    """
-    inputs = as_inputs(X)
-    if inputs.shape[1] != 1 or function.n_inputs != 1:
-        from vvnorm.verifier.space_fit import output_losses_of_points
-
-        return output_losses_of_points(function, inputs, Y, loss, weights)
-    labels, losses = _labels_and_losses(function, Y, len(inputs), loss)
+    """Return weighted sums of losses of each output, for one input; see `vvnorm.verifier.check.output_losses`."""
+    labels, losses = labels_and_losses(function, Y, len(inputs), loss)
     data = _Data(inputs[:, 0], labels, as_weights(weights, labels.shape), None, losses)
     found = _Fit(function, data, None, losses, True).output_losses()
-    lost, at_most = (np.array([data.in_objective_units(one) for one in sums]) for sums in found)
+    lost, at_most = (np.array([data.units.objective(one) for one in sums]) for sums in found)
     return lost, np.where(np.isfinite(lost), at_most, np.inf)
-
-
-def _labels_and_losses(
-    function: ReLUNetwork | PiecewiseLinear, Y: ArrayLike, n: int, loss: str | Loss | Sequence[str | Loss]
-) -> tuple[Array, tuple[Loss, ...]]:
-    """Labels (n, T) as the losses read them, and losses, one for each of the function's outputs."""
-    labels = as_labels(Y, n, allow_missing=True)
-    if labels.shape[1] != function.n_outputs:
-        raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the function has {function.n_outputs}")
-    losses = as_losses(loss, labels.shape[1])
-    return canonical_labels(labels, losses), losses
-
-
-def dual_of_shape(dual: Rows | ArrayLike, shape: tuple[int, ...]) -> Rows:
-    """Read a dual array of a given shape; its entries are looked at block by block."""
-    rows = read_dual(dual)
-    if isinstance(rows, np.ndarray) and rows.ndim == 1:
-        rows = rows[:, None]
-    if tuple(rows.shape) != shape:
-        raise ValueError(f"dual has shape {tuple(rows.shape)}; the labels have shape {shape}")
-    return rows
 
 
 class _Data:
@@ -376,10 +131,10 @@ class _Data:
 
         self.order = None if bool(np.all(x[1:] >= x[:-1])) else np.argsort(x, kind="stable")
         self.x = x if self.order is None else x[self.order]
-        self.Y, self.weights, self.shape, self.power = Y, weights, Y.shape, label_power(losses)
+        self.Y, self.weights, self.shape = Y, weights, Y.shape
         self.block_rows = min(len(x), max(16, _BLOCK // Y.shape[1]))
         self.dual: Any = dual if dual is None or self.order is None else as_rows(dual)
-        self.x_unit = self.y_unit = self.w_unit = 1.0
+        self.units = Units(1.0, 1.0, 1.0, 0)  # `blocks` reads them
         self.largest, self.total = np.zeros(Y.shape[1]), np.zeros(Y.shape[1])
         complete = True
         for rows in self.blocks():
@@ -387,13 +142,15 @@ class _Data:
         for t in np.flatnonzero(self.total == 0):
             raise ValueError(f"weights: every label of output {t} has weight 0")
         self.uniform = complete and weights is None  # all outputs have the same weights
-        self.x_unit = _power_of_two(float(max(self.x[-1], -self.x[0])), _SAFE)
-        if self.power:
-            self.y_unit = _power_of_two(float(self.largest.max()), _SAFE)
-        if weights is not None:
-            self.w_unit = _power_of_two(float(weights.max()), _SAFE)
-        self.x = self.x / self.x_unit if self.x_unit != 1 else self.x
-        self.largest, self.total = self.largest / self.y_unit, self.total / self.w_unit
+        power = label_power(losses)
+        self.units = Units(
+            x=power_of_two(float(max(self.x[-1], -self.x[0])), SAFE),
+            y=power_of_two(float(self.largest.max()), SAFE) if power else 1.0,
+            w=1.0 if weights is None else power_of_two(float(weights.max()), SAFE),
+            power=power,
+        )
+        self.x = self.x / self.units.x if self.units.x != 1 else self.x
+        self.largest, self.total = self.largest / self.units.y, self.total / self.units.w
 
     def blocks(self) -> Iterator[Any]:
         """Blocks of rows for the kernel."""
@@ -404,14 +161,14 @@ class _Data:
             rows = slice(start, min(start + self.block_rows, n))
             chosen: Any = rows if self.order is None else self.order[rows]
             x = self.x[rows]
-            weights = np.ones((len(x), 1)) if self.weights is None else self.weights[chosen] / self.w_unit
-            Y = self.Y[chosen] if self.y_unit == 1 else self.Y[chosen] / self.y_unit
+            weights = np.ones((len(x), 1)) if self.weights is None else self.weights[chosen] / self.units.w
+            Y = self.Y[chosen] if self.units.y == 1 else self.Y[chosen] / self.units.y
             dual = np.empty((len(x), 0))
             if self.dual is not None:
-                dual = _dual_in_units(dual_rows(self.dual, chosen), self.y_unit, self.w_unit, self.power)
+                dual = self.units.dual(dual_rows(self.dual, chosen))
                 if not np.isfinite(dual).all():
                     raise ValueError("dual holds NaN or infinity")
-            yield kernel.Rows(_fixed(x), _fixed(Y), _fixed(weights), _fixed(dual))
+            yield kernel.Rows(fixed(x), fixed(Y), fixed(weights), fixed(dual))
 
     def ranges(self) -> tuple[Array, Array]:
         """Least and largest of the labels with a weight, (T,) each."""
@@ -420,64 +177,6 @@ class _Data:
             Y = np.where(rows.weights > 0, rows.Y, np.nan)
             low, high = np.fmin(low, np.fmin.reduce(Y)), np.fmax(high, np.fmax.reduce(Y))
         return low, high
-
-    def in_objective_units(self, value: float) -> float:
-        """Turn part of an objective back into the caller's units."""
-        return _objective_in_units(value, self.y_unit, self.w_unit, self.power)
-
-
-def _objective_in_units(value: float, y_unit: float, w_unit: float, power: int) -> float:
-    """Turn part of an objective, in units of weights and of this power of labels, into the caller's."""
-    with np.errstate(over="ignore", under="ignore"):
-        return float(np.ldexp(value, power * _exponent(y_unit) + _exponent(w_unit)))
-
-
-def _dual_in_units(dual: Array, y_unit: float, w_unit: float, power: int) -> Array:
-    """Turn dual values, weights times derivatives of losses, from the caller's units."""
-    with np.errstate(over="ignore", under="ignore"):
-        scaled: Array = np.ldexp(dual, (1 - power) * _exponent(y_unit) - _exponent(w_unit))
-    return scaled
-
-
-def _exponent(unit: float) -> int:
-    """Exponent of a power of two."""
-    return math.frexp(unit)[1] - 1
-
-
-def _strength_in_units(lam: float, x_unit: float, y_unit: float, w_unit: float, power: int) -> float:
-    """Lam in units of inputs, weights and derivatives of losses.
-
-    Raises
-    ------
-    ValueError
-        If it leaves float64 there.
-    """
-    with np.errstate(over="ignore", under="ignore"):
-        scaled = float(np.ldexp(lam, (1 - power) * _exponent(y_unit) - _exponent(w_unit) - _exponent(x_unit)))
-    if not _LEAST < scaled < math.inf:
-        raise ValueError(f"lam = {lam!r} is too far from the scale of X, Y and weights for float64; rescale them")
-    return scaled
-
-
-def _losses_in_units(losses: Sequence[Loss], y_unit: float) -> tuple[Loss, ...]:
-    """Losses of labels in units of `y_unit`; what they are worth is in units of its square then.
-
-    Raises
-    ------
-    ValueError
-        If a delta is so small beside the labels that losses leave float64.
-    """
-    found = []
-    for one in losses:
-        if one.name == "huber":
-            with np.errstate(over="ignore", under="ignore"):
-                delta = float(np.ldexp(one.parameter, -_exponent(y_unit)))
-            if delta < _LEAST:
-                raise ValueError(f"delta = {one.parameter!r} of loss 'huber' is too far from the scale of Y for float64")
-            # No misfit whose loss is a number of float64 reaches the delta that the largest one stands for.
-            one = Loss("huber", min(delta, np.finfo(np.float64).max))
-        found.append(one)
-    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -535,9 +234,8 @@ class _Fit:
         self.data, self.skip, self.shrink = data, skip, 1.0
         self.reach = float(data.x[-1] - data.x[0])
         self.centre = float(data.x[0] / 2 + data.x[-1] / 2)
-        units = data.x_unit, data.y_unit, data.w_unit, data.power
-        self.lam = math.nan if lam is None else _strength_in_units(lam, *units)
-        self.losses = losses = _losses_in_units(losses, data.y_unit)
+        self.lam = math.nan if lam is None else data.units.strength(lam)
+        self.losses = losses = data.units.losses(losses)
         self.plain = data.dual is None and all(one.name == "squared" for one in losses)
         self.codes = np.array([one.code for one in losses])
         self.parameters = np.array([one.parameter for one in losses])
@@ -557,11 +255,11 @@ class _Fit:
         from vvnorm.verifier import line_fit_kernels as kernel
 
         data = self.data
-        x_unit, y_unit = data.x_unit, data.y_unit
+        x_unit, y_unit = data.units.x, data.units.y
         # Neuron by neuron: w x + b = x_unit (w x' + b / x_unit), and that factor goes to v.
-        w, b = _fixed(network.W[:, 0]), _fixed(network.b / x_unit)
-        V = _fixed(_scaled(network.V, x_unit, y_unit).T)
-        A, c = _scaled(network.A[:, 0], x_unit, y_unit), _scaled(network.c, 1.0, y_unit)
+        w, b = fixed(network.W[:, 0]), fixed(network.b / x_unit)
+        V = fixed(scaled(network.V, x_unit, y_unit).T)
+        A, c = scaled(network.A[:, 0], x_unit, y_unit), scaled(network.c, 1.0, y_unit)
         self.begin = self._blank()
         kernel.begin_network(w, b, V, A, c, data.x[0], self.reach, self.begin)
         high, low = np.empty(len(b)), np.empty(len(b))
@@ -569,23 +267,23 @@ class _Fit:
         order = np.lexsort((low, high))
         order = order[np.isfinite(high[order])]
         at = np.append(high[order], np.inf)
-        self.curve = kernel.Curve(_fixed(w[order]), _fixed(b[order]), _fixed(V[order]), _fixed(at))
-        self.vv_norm = _vv_norm(network)
-        self.scaled_norm = float(_scaled(np.array(self.vv_norm), x_unit, y_unit))
+        self.curve = kernel.Curve(fixed(w[order]), fixed(b[order]), fixed(V[order]), fixed(at))
+        self.vv_norm = vv_norm(network)
+        self.scaled_norm = float(scaled(np.array(self.vv_norm), x_unit, y_unit))
 
     def _begin_pieces(self, function: PiecewiseLinear) -> None:
         from vvnorm.verifier import line_fit_kernels as kernel
 
         data = self.data
-        knots, values = function.knots / data.x_unit, function.values / data.y_unit
+        knots, values = function.knots / data.units.x, function.values / data.units.y
         if not np.all(knots[1:] > knots[:-1]):
             raise ValueError("knots span more orders of magnitude than float64 can hold in one unit; rescale X")
         at = np.append(knots[:-1], np.inf)
-        self.curve = kernel.Curve(_fixed(np.empty(0)), _fixed(knots), _fixed(values), _fixed(at))
+        self.curve = kernel.Curve(fixed(np.empty(0)), fixed(knots), fixed(values), fixed(at))
         self.begin = self._blank()
         kernel.begin_pieces(self.curve, data.x[0], self.reach, self.begin)
         self.scaled_norm = float(kernel.turning(self.curve))
-        self.vv_norm = float(_scaled(np.array(self.scaled_norm), data.y_unit, data.x_unit))
+        self.vv_norm = float(scaled(np.array(self.scaled_norm), data.units.y, data.units.x))
 
     def _blank(self) -> Any:
         from vvnorm.verifier import line_fit_kernels as kernel

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from vvnorm._internal.jit import part, plain
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, SQUARED
-from vvnorm.verifier.line_kernels import _add, _add_product, _affine, _fma, _two_product, _two_sum
+from vvnorm.verifier.double_double import add, add_product, affine, fma, times, two_product, two_sum
 
 MOMENTS, PAIRINGS, GAPS = range(3)
 _NOTHING = 2.0**-50  # of a domain: after a shift, entries of classes that are closer to 0 are told from it by rounding only
@@ -152,11 +152,11 @@ def kinks(w: Any, b: Any, x0: float, high: Any, low: Any) -> None:
     """Set kinks -b / w (K,), double-double, of neurons that bend at x0 or to its right; infinite for others."""
     for k in range(len(b)):
         high[k], low[k] = math.inf, 0.0
-        z, _ = _affine(w[k], b[k], x0)
+        z, _ = affine(w[k], b[k], x0)
         if (w[k] > 0.0 and z <= 0.0) or (w[k] < 0.0 and z >= 0.0):
             high[k] = -b[k] / w[k]
             if abs(high[k]) < math.inf:
-                low[k] = -_fma(high[k], w[k], b[k]) / w[k]
+                low[k] = -fma(high[k], w[k], b[k]) / w[k]
 
 
 @_outer
@@ -164,15 +164,15 @@ def begin_network(w: Any, b: Any, V: Any, A: Any, c: Any, x0: float, reach: floa
     """Put the line at the first data point; neurons that bend there are yet to come. `reach` is x_N - x_1."""
     line.place[0], line.place[1] = x0, 0.0
     for t in range(len(c)):
-        p, e = _two_product(A[t], x0)
-        line.value[0, t], line.value[1, t] = _add(p, e, c[t], 0.0)
+        p, e = two_product(A[t], x0)
+        line.value[0, t], line.value[1, t] = add(p, e, c[t], 0.0)
         line.slope[0, t], line.slope[1, t] = A[t], 0.0
         line.size[t] = abs(p) + abs(c[t]) + abs(A[t]) * reach
     for k in range(len(b)):
-        z, z_low = _affine(w[k], b[k], x0)
+        z, z_low = affine(w[k], b[k], x0)
         if z > 0.0 or (z == 0.0 and w[k] < 0.0):
-            _add_product(w[k], 0.0, V[k], line.slope)
-            _add_product(z, z_low, V[k], line.value)
+            add_product(w[k], 0.0, V[k], line.slope)
+            add_product(z, z_low, V[k], line.value)
             for t in range(len(c)):
                 line.size[t] += abs(V[k, t]) * (abs(w[k]) * (reach + abs(x0)) + abs(b[k]))
 
@@ -193,10 +193,10 @@ def begin_pieces(curve: Any, x0: float, reach: float, line: Any) -> None:
 @_inner
 def _slope(curve: Any, k: int, t: int) -> tuple[float, float]:
     """Slope of the piece from knot k to the next, for functions given by values."""
-    rise, rise_low = _two_sum(curve.V[k + 1, t], -curve.V[k, t])
-    run, run_low = _two_sum(curve.b[k + 1], -curve.b[k])
+    rise, rise_low = two_sum(curve.V[k + 1, t], -curve.V[k, t])
+    run, run_low = two_sum(curve.b[k + 1], -curve.b[k])
     slope = rise / run
-    return _two_sum(slope, (_fma(-slope, run, rise) + (rise_low - slope * run_low)) / run)
+    return two_sum(slope, (fma(-slope, run, rise) + (rise_low - slope * run_low)) / run)
 
 
 @_inner
@@ -204,7 +204,7 @@ def _jump(curve: Any, k: int, t: int) -> float:
     """Jump of the slope at knot k, for functions given by values."""
     before, before_low = _slope(curve, k - 1, t)
     after, after_low = _slope(curve, k, t)
-    jump, low = _add(after, after_low, -before, -before_low)
+    jump, low = add(after, after_low, -before, -before_low)
     return jump + low
 
 
@@ -216,7 +216,7 @@ def turning(curve: Any) -> float:
         square = 0.0
         for t in range(curve.V.shape[1]):
             square += _jump(curve, k, t) ** 2
-        total, e = _two_sum(total, math.sqrt(square))
+        total, e = two_sum(total, math.sqrt(square))
         low += e
     return total + low
 
@@ -226,7 +226,7 @@ def _is_passed(curve: Any, k: int, x: float) -> bool:
     """Whether kink k lies to the left of x, which is not to the left of the rounded kink."""
     if x > curve.at[k] or len(curve.w) == 0:
         return x > curve.at[k]
-    ahead, _ = _affine(curve.w[k], curve.b[k], x)
+    ahead, _ = affine(curve.w[k], curve.b[k], x)
     return ahead > 0.0 if curve.w[k] > 0.0 else ahead < 0.0
 
 
@@ -241,9 +241,9 @@ def _pass(curve: Any, line: Any, reach: float) -> None:
             line.slope[0, t], line.slope[1, t] = _slope(curve, k, t)
     else:
         sign = 1.0 if curve.w[k] > 0.0 else -1.0
-        z, z_low = _affine(curve.w[k], curve.b[k], line.place[0])
-        _add_product(abs(curve.w[k]), 0.0, curve.V[k], line.slope)
-        _add_product(sign * z, sign * z_low, curve.V[k], line.value)
+        z, z_low = affine(curve.w[k], curve.b[k], line.place[0])
+        add_product(abs(curve.w[k]), 0.0, curve.V[k], line.slope)
+        add_product(sign * z, sign * z_low, curve.V[k], line.value)
     for t in range(curve.V.shape[1]):
         line.size[t] = max(line.size[t], abs(line.value[0, t]) + abs(line.slope[0, t]) * reach)
     line.place[1] = k + 1
@@ -255,14 +255,14 @@ def _follow(rows: Any, line: Any, regression: Any, start: int, stop: int, off: A
     xs, Y, weights, value, slope, anchor = rows.x, rows.Y, rows.weights, line.value, line.slope, line.place[0]
     T = Y.shape[1]
     for i in range(start, stop):
-        h, h_low = _two_sum(xs[i], -anchor)
+        h, h_low = two_sum(xs[i], -anchor)
         for t in range(T):
             p = slope[0, t] * h
-            e = _fma(slope[0, t], h, -p) + (slope[1, t] * h + slope[0, t] * h_low)
-            off[0, i, t], off[1, i, t] = _add(value[0, t], value[1, t], p, e)
+            e = fma(slope[0, t], h, -p) + (slope[1, t] * h + slope[0, t] * h_low)
+            off[0, i, t], off[1, i, t] = add(value[0, t], value[1, t], p, e)
         for t in range(T):
             label = Y[i, t] * regression[t] if Y[i, t] == Y[i, t] else 0.0
-            off[0, i, t], off[1, i, t] = _add(off[0, i, t], off[1, i, t], -label, 0.0)
+            off[0, i, t], off[1, i, t] = add(off[0, i, t], off[1, i, t], -label, 0.0)
     for i in range(start, stop):
         if weights.shape[1] == 1:
             for t in range(T):
@@ -312,7 +312,7 @@ def _respond(rows: Any, curve: Any, line: Any, spec: Any, frame: Any, block: Any
         for i in range(n):
             d = xs[i] - centre
             for t in range(T):
-                r[0, i, t], r[1, i, t] = _add(r[0, i, t], r[1, i, t], -room[i, t] * (alpha[t] + beta[t] * d), 0.0)
+                r[0, i, t], r[1, i, t] = add(r[0, i, t], r[1, i, t], -room[i, t] * (alpha[t] + beta[t] * d), 0.0)
     if lost:
         for i in range(n):
             for t in range(T):
@@ -333,11 +333,11 @@ def _choose(rows: Any, spec: Any, frame: Any, off: Any, omega: Any, r: Any, room
                 sign = 1.0 if Y[i, t] > 0.0 else -1.0
                 if dual.shape[1]:
                     high = dual[i, t] / omega[i, t]
-                    low = _fma(-high, omega[i, t], dual[i, t]) / omega[i, t]
+                    low = fma(-high, omega[i, t], dual[i, t]) / omega[i, t]
                 else:
                     high, low = _minus_slope(code, parameter, sign, off[0, i, t], off[1, i, t])
                 if shift[0, t] != 0.0 or shift[1, t] != 0.0:
-                    high, low = _add(high, low, -(shift[0, t] + shift[1, t] * d), 0.0)
+                    high, low = add(high, low, -(shift[0, t] + shift[1, t] * d), 0.0)
                 high, low, free = _into_domain(code, parameter, sign, high, low)
                 if frame.shrink != 1.0:
                     high, low = _scaled(frame.shrink, high, low)
@@ -358,7 +358,7 @@ def _minus_slope(code: int, parameter: float, sign: float, off: float, low: floa
         short = 1.0 - sign * off - sign * low
         return sign * (1.0 if short > 0.0 else (0.0 if short < 0.0 else 0.5)), 0.0
     if code == ONE_CLASS:
-        return _two_sum(0.0 if off < 0.0 else (-1.0 if off > 0.0 else -0.5), parameter)
+        return two_sum(0.0 if off < 0.0 else (-1.0 if off > 0.0 else -0.5), parameter)
     return -off, -low
 
 
@@ -373,8 +373,8 @@ def _into_domain(code: int, parameter: float, sign: float, r: float, low: float)
         return r, low, (parameter - abs(r)) / parameter
     # The others live on [0, 1], reflected for negative classes and shifted for one class.
     if code == ONE_CLASS:
-        s, s_low = _add(r, low, -parameter, 0.0)
-        s, s_low = _add(s, s_low, 1.0, 0.0)
+        s, s_low = add(r, low, -parameter, 0.0)
+        s, s_low = add(s, s_low, 1.0, 0.0)
     else:
         s, s_low = sign * r, sign * low
     if s + s_low <= 0.0:
@@ -384,8 +384,8 @@ def _into_domain(code: int, parameter: float, sign: float, r: float, low: float)
     rest = (1.0 - s) - s_low
     room = s * rest if code == LOGISTIC else min(s, rest)
     if code == ONE_CLASS:
-        s, s_low = _add(s, s_low, -1.0, 0.0)
-        s, s_low = _add(s, s_low, parameter, 0.0)
+        s, s_low = add(s, s_low, -1.0, 0.0)
+        s, s_low = add(s, s_low, parameter, 0.0)
         return s, s_low, room
     return sign * s, sign * s_low, room
 
@@ -416,12 +416,12 @@ def _moments(x: Any, block: Any, frame: Any, sums: Any) -> None:
     total, torque = sums.total[0], sums.total[1]
     for i in range(len(x)):
         omega, room, off, r, r_low = block.omega[i], block.room[i], block.off[0, i], block.r[0, i], block.r[1, i]
-        d, d_low = _two_sum(x[i], -frame.centre)
+        d, d_low = two_sum(x[i], -frame.centre)
         _add_products(omega, 1.0, 0.0, r, r_low, total)
         _add_products(omega, d, d_low, r, r_low, torque)
         if frame.plain:
             for t in range(len(omega)):
-                opened[0, t], e = _two_sum(opened[0, t], omega[t] * (0.5 * off[t] * off[t]))
+                opened[0, t], e = two_sum(opened[0, t], omega[t] * (0.5 * off[t] * off[t]))
                 opened[1, t] += e
             for t in range(len(omega)):
                 opened[4, t] += 2.0 * omega[t] * abs(off[t])
@@ -431,25 +431,19 @@ def _moments(x: Any, block: Any, frame: Any, sums: Any) -> None:
                 support[0, t] = min(support[0, t], x[i])
                 support[1, t] = max(support[1, t], x[i])
             for j in range(3):
-                powers[j, 0, t], powers[j, 1, t] = _add(powers[j, 0, t], powers[j, 1, t], a, a_low)
-                a, a_low = _times(a, a_low, d, d_low)
-
-
-@_inner
-def _times(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float]:
-    p, e = _two_product(a, b)
-    return _two_sum(p, e + (a * b_low + a_low * b))
+                powers[j, 0, t], powers[j, 1, t] = add(powers[j, 0, t], powers[j, 1, t], a, a_low)
+                a, a_low = times(a, a_low, d, d_low)
 
 
 @_inner
 def _add_products(omega: Any, a: float, a_low: float, r: Any, r_low: Any, total: Any) -> None:
     """Add (a + a_low) omega (r + r_low) to a double-double array."""
     for t in range(len(omega)):
-        b, b_low = _two_product(omega[t], a)
+        b, b_low = two_product(omega[t], a)
         b_low += omega[t] * a_low
         p = b * r[t]
-        e = _fma(b, r[t], -p) + (b * r_low[t] + b_low * r[t])
-        total[0, t], total[1, t] = _add(total[0, t], total[1, t], p, e)
+        e = fma(b, r[t], -p) + (b * r_low[t] + b_low * r[t])
+        total[0, t], total[1, t] = add(total[0, t], total[1, t], p, e)
 
 
 @_inner
@@ -460,11 +454,11 @@ def _pairings(x: Any, block: Any, curve: Any, sums: Any) -> None:
         if x[i] > last[0]:
             for k in range(int(last[1]), block.passed[i]):
                 _pair(curve, k, last[0], S, Z, totals)
-            h, h_low = _two_sum(x[i], -last[0])
+            h, h_low = two_sum(x[i], -last[0])
             for t in range(len(size)):
                 p = S[0, t] * h
-                e = _fma(S[0, t], h, -p) + (S[1, t] * h + S[0, t] * h_low)
-                Z[0, t], Z[1, t] = _add(Z[0, t], Z[1, t], p, e)
+                e = fma(S[0, t], h, -p) + (S[1, t] * h + S[0, t] * h_low)
+                Z[0, t], Z[1, t] = add(Z[0, t], Z[1, t], p, e)
             square = 0.0
             for t in range(len(size)):
                 square += Z[0, t] * Z[0, t]
@@ -485,19 +479,19 @@ def _pair(curve: Any, k: int, x: float, S: Any, Z: Any, totals: Any) -> None:
     """Add the pairing of kink k, at or behind the data point x and before the next, with Z there."""
     if len(curve.w):
         a, sign = abs(curve.w[k]), -1.0 if curve.w[k] > 0.0 else 1.0
-        g, g_low = _affine(sign * curve.w[k], sign * curve.b[k], x)
+        g, g_low = affine(sign * curve.w[k], sign * curve.b[k], x)
     else:
         a = 1.0
-        g, g_low = _two_sum(curve.b[k], -x)
+        g, g_low = two_sum(curve.b[k], -x)
     total, magnitude = 0.0, 0.0
     for t in range(curve.V.shape[1]):
         jump = curve.V[k, t] if len(curve.w) else _jump(curve, k, t)
-        near, near_low = _times(a, 0.0, Z[0, t], Z[1, t])
-        rise, rise_low = _times(g, g_low, S[0, t], S[1, t])
-        term = jump * _add(near, near_low, rise, rise_low)[0]
+        near, near_low = times(a, 0.0, Z[0, t], Z[1, t])
+        rise, rise_low = times(g, g_low, S[0, t], S[1, t])
+        term = jump * add(near, near_low, rise, rise_low)[0]
         total += term
         magnitude += abs(term)
-    totals[2], e = _two_sum(totals[2], total)
+    totals[2], e = two_sum(totals[2], total)
     totals[3] += e
     totals[4] += magnitude
 
@@ -519,9 +513,9 @@ def _gaps(Y: Any, block: Any, spec: Any, theta: float, totals: Any) -> None:
                     r[0, i, t],
                     r[1, i, t],
                 )
-                totals[0, t], e = _two_sum(totals[0, t], omega[t] * loss)
+                totals[0, t], e = two_sum(totals[0, t], omega[t] * loss)
                 totals[1, t] += e
-                totals[2, t], e = _two_sum(totals[2, t], omega[t] * gap)
+                totals[2, t], e = two_sum(totals[2, t], omega[t] * gap)
                 totals[3, t] += e
                 totals[4, t] += omega[t] * by_r
                 totals[5, t] += omega[t] * by_u
@@ -532,7 +526,7 @@ def _gaps(Y: Any, block: Any, spec: Any, theta: float, totals: Any) -> None:
 def _left(off: float, low: float, theta: float, r: float, r_low: float) -> float:
     """Compute off + theta r, where the two nearly cancel."""
     p = theta * r
-    e = _fma(theta, r, -p) + theta * r_low
+    e = fma(theta, r, -p) + theta * r_low
     return (off + p) + (e + low)
 
 
@@ -559,8 +553,8 @@ def entry_gap(
         gap = 0.5 * left * left if beyond == 0.0 else room * (beyond + 0.5 * room)
         return near * (0.5 * near + beyond), gap, abs(off) + abs(r), near + abs(r)
     if code == ONE_CLASS:
-        share, share_low = _add(share, share_low, -parameter, 0.0)
-        share, share_low = _add(share, share_low, 1.0, 0.0)
+        share, share_low = add(share, share_low, -parameter, 0.0)
+        share, share_low = add(share, share_low, 1.0, 0.0)
         over = off + low
         loss = max(-parameter * over, (1.0 - parameter) * over)
     else:
@@ -574,7 +568,7 @@ def entry_gap(
 @_inner
 def _scaled(theta: float, r: float, low: float) -> tuple[float, float]:
     """Compute theta (r + low) as a double-double."""
-    return _times(theta, 0.0, r, low)
+    return times(theta, 0.0, r, low)
 
 
 @_inner

@@ -8,10 +8,9 @@ networks or dual certificates are made, and imports no solver.
 from typing import Any
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
 from vvnorm._internal.jit import inner, kernel
+from vvnorm.verifier.double_double import add, add_product, affine, fma, two_product, two_sum
 
 # Indices of the running totals.
 RESIDUAL, LABEL_DUAL, LABEL_SIZE, FIT_DUAL, FIT_SIZE, DUAL_NORM, DISTANCE, SENSITIVITY = range(8)
@@ -33,47 +32,6 @@ def ranges(Y: Any, low: Any, high: Any) -> int:
     return missing
 
 
-@inner()
-def _two_sum(a: float, b: float) -> tuple[float, float]:
-    s = a + b
-    z = s - a
-    return s, (a - (s - z)) + (b - z)
-
-
-@intrinsic
-def _fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
-    """a * b + c with one rounding (one instruction, or the C library's fma where the processor has none)."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fma(*arguments)
-
-    return types.float64(types.float64, types.float64, types.float64), generate
-
-
-@inner()
-def _two_product(a: float, b: float) -> tuple[float, float]:
-    p = a * b
-    return p, _fma(a, b, -p)
-
-
-@inner()
-def _add(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float]:
-    s, e = _two_sum(a, b)
-    e += a_low + b_low
-    high = s + e
-    return high, e - (high - s)
-
-
-@inner()
-def _affine(w: float, b: float, x: float) -> tuple[float, float]:
-    """Evaluate w x + b as a double-double."""
-    p, e = _two_product(w, x)
-    s, f = _two_sum(p, b)
-    f += e
-    high = s + f
-    return high, f - (high - s)
-
-
 @kernel()
 def start(x0: float, w: Any, b: Any, V: Any, A: Any, c: Any, value: Any, slope: Any, to_come: Any) -> None:
     """Put the sweep at the first data point.
@@ -82,11 +40,11 @@ def start(x0: float, w: Any, b: Any, V: Any, A: Any, c: Any, value: Any, slope: 
     neurons that bend at x0 itself; marks in `to_come` (K,) the neurons that bend at x0 or to its right.
     """
     for t in range(len(c)):
-        p, e = _two_product(A[t], x0)
-        value[0, t], value[1, t] = _add(p, e, c[t], 0.0)
+        p, e = two_product(A[t], x0)
+        value[0, t], value[1, t] = add(p, e, c[t], 0.0)
         slope[0, t], slope[1, t] = A[t], 0.0
     for k in range(len(b)):
-        z, z_low = _affine(w[k], b[k], x0)
+        z, z_low = affine(w[k], b[k], x0)
         to_come[k] = z <= 0.0 if w[k] > 0.0 else (w[k] < 0.0 and z >= 0.0)
         if z > 0.0 or (z == 0.0 and w[k] < 0.0):
             _add_line(z, z_low, w[k], V[k], value, slope)
@@ -95,18 +53,9 @@ def start(x0: float, w: Any, b: Any, V: Any, A: Any, c: Any, value: Any, slope: 
 @inner()
 def _add_line(z: float, z_low: float, w: float, v: Any, value: Any, slope: Any) -> None:
     """Add v (z + w (x - x_j)) to a line given by value at x_j and slope."""
-    _add_product(w, 0.0, v, slope)
+    add_product(w, 0.0, v, slope)
     if z != 0.0:
-        _add_product(z, z_low, v, value)
-
-
-@inner()
-def _add_product(a: float, a_low: float, v: Any, total: Any) -> None:
-    """Add (a + a_low) v to a double-double array."""
-    for t in range(len(v)):
-        p = a * v[t]
-        e = _fma(a, v[t], -p) + a_low * v[t]
-        total[0, t], total[1, t] = _add(total[0, t], total[1, t], p, e)
+        add_product(z, z_low, v, value)
 
 
 @inner()
@@ -174,16 +123,16 @@ def sweep(
         if j == n - 1:
             totals[DUAL_NORM] = max(totals[DUAL_NORM], _dot(eta[j], eta[j]))
             break
-        h, h_low = _two_sum(x[j + 1], -x[j])
+        h, h_low = two_sum(x[j + 1], -x[j])
         for t in range(T):
             line[0, t], line[1, t] = value[0, t], value[1, t]
         while k < len(b):
             # Each neuron that bends at x_j or before x_{j+1} adds its whole line, seen from x_j.
             sign = 1.0 if w[k] > 0.0 else -1.0
-            ahead, _ = _affine(w[k], b[k], x[j + 1])
+            ahead, _ = affine(w[k], b[k], x[j + 1])
             if sign * ahead <= 0.0:
                 break
-            here, here_low = _affine(w[k], b[k], x[j])
+            here, here_low = affine(w[k], b[k], x[j])
             if here != 0.0:
                 step = min(max(kinks[k] - x[j], 0.0), h)
                 far = _distance_squared(line, slope, labels[j], labels[j + 1], h, step)
@@ -228,8 +177,8 @@ def _advance(line: Any, slope: Any, h: float, h_low: float, value: Any, rise: An
     """Set `rise` to line + slope (h + h_low) - value, and then `value` to line + slope (h + h_low)."""
     for t in range(len(rise)):
         p = slope[0, t] * h
-        e = _fma(slope[0, t], h, -p) + (slope[1, t] * h + slope[0, t] * h_low)
-        high, low = _add(line[0, t], line[1, t], p, e)
+        e = fma(slope[0, t], h, -p) + (slope[1, t] * h + slope[0, t] * h_low)
+        high, low = add(line[0, t], line[1, t], p, e)
         rise[t] = (high - value[0, t]) + (low - value[1, t])
         value[0, t], value[1, t] = high, low
 
@@ -269,5 +218,5 @@ def _products(u: Any, v: Any, w: Any) -> tuple[float, float, float]:
 @inner()
 def _accumulate(totals: Any, index: int, term: float) -> None:
     """Add to a total whose low part is kept TOTALS places further on."""
-    totals[index], e = _two_sum(totals[index], term)
+    totals[index], e = two_sum(totals[index], term)
     totals[index + TOTALS] += e

@@ -13,22 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm._internal.files import atomic_write, plain, read_npz
+from vvnorm.float64 import as_rows
 from vvnorm.losses import Loss
 from vvnorm.validation import as_count
-from vvnorm.verifier.check import Certificate, as_rows
+from vvnorm.verifier.certificates import FitRecord, InterpolantRecord
 from vvnorm.verifier.flat_inputs import Subspace
-from vvnorm.verifier.line_fit import FitCertificate
 
 _FORMAT = 1
-_KINDS = {"interpolation": Certificate, "fit": FitCertificate}
+_KINDS = {"interpolation": InterpolantRecord, "fit": FitRecord}
 
 
-def save_certificate(certificate: Certificate | FitCertificate, path: str | os.PathLike[str]) -> None:
+def save_certificate(certificate: InterpolantRecord | FitRecord, path: str | os.PathLike[str]) -> None:
     """Save a certificate: its dual array and, as JSON text, its numbers and options.
 
     Parameters
     ----------
-    certificate : Certificate or FitCertificate
+    certificate : InterpolantRecord or FitRecord
     path : path-like
         Ends in `.npz`.
 
@@ -41,7 +41,7 @@ def save_certificate(certificate: Certificate | FitCertificate, path: str | os.P
         raise ValueError(f"path must end in .npz, got {str(path)!r}")
     facts: dict[str, Any] = {"format": _FORMAT, **certificate.numbers()}
     facts["kind"] = next(name for name, kind in _KINDS.items() if isinstance(certificate, kind))
-    if isinstance(certificate, FitCertificate):
+    if isinstance(certificate, FitRecord):
         facts["losses"] = [[loss.name, loss.parameter] for loss in certificate.losses]
     if certificate.additions is not None:
         facts["additions"] = certificate.additions
@@ -54,7 +54,7 @@ def save_certificate(certificate: Certificate | FitCertificate, path: str | os.P
         np.savez(stream, **arrays)
 
 
-def load_certificate(path: str | os.PathLike[str]) -> Certificate | FitCertificate:
+def read_certificate(path: str | os.PathLike[str]) -> InterpolantRecord | FitRecord:
     """Load what `save_certificate` wrote; numbers and arrays come back bit for bit.
 
     Raises
@@ -70,7 +70,7 @@ def load_certificate(path: str | os.PathLike[str]) -> Certificate | FitCertifica
         raise ValueError(f"{str(path)!r} is not a saved certificate: {reason}") from None
 
 
-def _read(arrays: dict[str, NDArray[Any]]) -> Certificate | FitCertificate:
+def _read(arrays: dict[str, NDArray[Any]]) -> InterpolantRecord | FitRecord:
     text = arrays["certificate"]
     if text.dtype.kind != "U" or text.ndim != 0:
         raise ValueError("'certificate' is not text")
@@ -82,14 +82,14 @@ def _read(arrays: dict[str, NDArray[Any]]) -> Certificate | FitCertificate:
     if facts["kind"] not in ("interpolation", "fit"):
         raise ValueError(f"its kind {facts['kind']!r} is unknown")
     kind = _KINDS[facts["kind"]]
-    options: dict[str, Any] = {"dual": _dual(arrays.get("dual"), kind is FitCertificate)}
+    options: dict[str, Any] = {"dual": _dual(arrays.get("dual"), kind is FitRecord)}
     for name in _numbers(kind):
         options[name] = _number(facts[name], name)
     for name in ("skip", "penalise_bias"):
         if not isinstance(facts[name], bool):
             raise ValueError(f"{name} must be true or false, got {facts[name]!r}")
         options[name] = facts[name]
-    if kind is FitCertificate:
+    if kind is FitRecord:
         options["losses"] = tuple(Loss(name, _number(value, name)) for name, value in facts["losses"])
     if facts.get("additions") is not None:
         options["additions"] = as_count(facts["additions"], "additions")

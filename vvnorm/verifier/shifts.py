@@ -18,8 +18,7 @@ import numpy as np
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
-
-_SPLIT = 2.0**27 + 1  # splits a number in two of 26 digits
+from vvnorm.verifier.arithmetic import two_product, two_sum
 
 
 def offsets(values: Array) -> Array:
@@ -35,7 +34,7 @@ def offsets(values: Array) -> Array:
             continue
         least = known[np.argmin(np.abs(known))]
         with np.errstate(over="ignore", invalid="ignore"):
-            off, low = _two_sum(known, -least)
+            off, low = two_sum(known, -least)
         if np.all(low == 0) and np.max(np.abs(off)) < abs(least):
             found[k] = least
     return found
@@ -105,11 +104,11 @@ def affine_in_parts(x: Array, A: Array, c: Array) -> tuple[Array, Array, Array]:
     high, low = np.tile(c, (len(x), 1)), np.zeros((len(x), len(c)))
     size = np.abs(high)
     for k in range(x.shape[1]):
-        product, rest = _two_product(x[:, k, None], A[:, k])
-        high, carried = _two_sum(high, product)
+        product, rest = two_product(x[:, k, None], A[:, k])
+        high, carried = two_sum(high, product)
         low = low + (rest + carried)
         size = size + np.abs(product)
-    high, low = _two_sum(high, low)
+    high, low = two_sum(high, low)
     return high, low, (2 * x.shape[1] + 4) ** 2 * EPS * EPS * size
 
 
@@ -125,32 +124,12 @@ def misfits(network: ReLUNetwork, x: Array, y: Array) -> Array:
     high, low, error = affine_in_parts(x, network.A, network.c)
     size = np.abs(high)
     for k, v in enumerate(network.V.T):
-        product, rest = _two_product(z[:, k, None], v)
-        high, carried = _two_sum(high, product)
+        product, rest = two_product(z[:, k, None], v)
+        high, carried = two_sum(high, product)
         low = low + (rest + carried + z_low[:, k, None] * v)
         size = size + np.abs(product)
-    off, carried = _two_sum(high, -y)
+    off, carried = two_sum(high, -y)
     low = low + carried
     error = error + (2 * network.n_neurons + 8) ** 2 * EPS * EPS * (size + np.abs(y)) + z_error @ np.abs(network.V.T)
     bound: Array = np.abs(off + low) * (1 + 4 * EPS) + error
     return bound
-
-
-def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """Sum and its rounding error, exactly."""
-    s = a + b
-    z = s - a
-    return s, (a - (s - z)) + (b - z)
-
-
-def _two_product(a: Array, b: Array) -> tuple[Array, Array]:
-    """Product and its rounding error; exactly, unless numbers leave float64."""
-    p = a * b
-    (a_high, a_low), (b_high, b_low) = _halves(a), _halves(b)
-    return p, a_low * b_low - (((p - a_high * b_high) - a_low * b_high) - a_high * b_low)
-
-
-def _halves(a: Array) -> tuple[Array, Array]:
-    t = _SPLIT * a
-    high = t - (t - a)
-    return high, a - high

@@ -9,10 +9,10 @@ with g from `verifier.neuron_bound`. So an interpolating network costs at least 
 the norm, sum_k ||(w_k, b_k)|| ||v_k||, neurons are relu((w, b).(x, 1)) and g is that of `ray_bound`.
 
 An array of floats is never exactly orthogonal, but there is an orthogonal one near it. The basis of the affine functions
-in `_Group` comes from exact arithmetic and is the identity on some of the points: subtracting there the products of the
-basis with Lambda, which are sums of exact products, makes it orthogonal. What that does to <Lambda, Y> is known, and what
-it can do to g is added to it. Products with Y are exact as well: points at a distance h may have vectors of size 1 / h in
-opposite directions, and what is left of them counts.
+in `OutputGroup` comes from exact arithmetic and is the identity on some of the points. Subtracting there the products of
+the basis with Lambda, which are sums of exact products, makes it orthogonal. What that does to <Lambda, Y> is known, and
+what it can do to g is added to it. Products with Y are exact as well: points at a distance h may have vectors of size
+1 / h in opposite directions, and what is left of them counts.
 """
 
 import math
@@ -23,37 +23,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count
-from vvnorm.losses import label_rounding
-from vvnorm.network import ReLUNetwork
+from vvnorm.float64 import Rows
+from vvnorm.losses import label_rounding, label_units
+from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, RepeatedInput, as_inputs, as_labels, require_two_points
+from vvnorm.verifier.arithmetic import power_of_two, scaled, two_product, vv_norm
 from vvnorm.verifier.budget import most_additions
-from vvnorm.verifier.check import (
-    Certificate,
-    Rows,
-    _norms,
-    _power_of_two,
-    _scaled,
-    _some_outputs,
-    _vv_norm,
-    dual_rows,
-    label_units,
-    out_of_sight,
-    relative_gap,
-    relative_misfit,
-)
+from vvnorm.verifier.certificates import InterpolantRecord
 from vvnorm.verifier.flat_inputs import Subspace
+from vvnorm.verifier.interpolants import finite_dual, out_of_sight, relative_gap, relative_misfit, some_outputs
 from vvnorm.verifier.neuron_bound import neuron_bound, ray_bound
 from vvnorm.verifier.shifts import Shifted, affine, misfits, offsets, shifted
 
 _NEGLIGIBLE = 1e-9  # part of an output's label unit: misfits that are rounded by less need no more digits
 _BLOCK = 1 << 20  # entries of a hidden layer held at once
 _LEAST_ROOM = 1e-9  # of the largest row: rows smaller than that are changed no more easily
-_SPLIT = 134217729.0  # 2^27 + 1: cuts a number into two of 26 bits
 _UNDERFLOW = 1e-290  # more than a product of entries may lose there, in units in which they are about 1
 
 
-def certify_points(
+def judge_interpolant(
     network: ReLUNetwork,
     X: ArrayLike,
     Y: ArrayLike,
@@ -62,7 +51,7 @@ def certify_points(
     skip: bool = True,
     penalise_bias: bool = False,
     subspace: Subspace | None = None,
-) -> Certificate:
+) -> InterpolantRecord:
     """Do what `vvnorm.verifier.check.judge` does for several inputs; it is as valid for one.
 
     With a `subspace` the bound is about the points next to X that lie in it (`vvnorm.verifier.flat_inputs`).
@@ -73,10 +62,10 @@ def certify_points(
     places = None if subspace is None else flat_points(subspace, x, ~np.isnan(y), penalise_bias)
     offset, level, moved = centred(network, x, y, penalise_bias)
     labels, x, y = y, x - offset, y - level
-    y_unit = _power_of_two(float(np.nanmax(np.abs(y))))
+    y_unit = power_of_two(float(np.nanmax(np.abs(y))))
     (x, x_unit), y = in_units(x), y / y_unit
     points, unit = (x, x_unit) if places is None else in_units(places)
-    free = _Affine(points, ~np.isnan(y), skip)
+    free = AffineFunctions(points, ~np.isnan(y), skip)
     Lambda = free.orthogonal(free.polar_factor(y) if dual is None else _checked_dual(dual, y.shape))
     bound = _Bound(free, Lambda, points, penalise_bias, unit)
     bent, straight, rounding = evaluate(moved, x, x_unit, y_unit)
@@ -84,24 +73,24 @@ def certify_points(
     ends = np.nanmin(labels, axis=0), np.nanmax(labels, axis=0)
     if np.any(np.where(free.present, rounding, 0.0) > _NEGLIGIBLE * label_units(*ends) / y_unit):
         off = np.where(free.present, _misfits(network, X, labels, y_unit), 0.0)
-    residual = float(np.max(_norms(off))) if np.isfinite(off).all() else math.inf
+    residual = float(np.max(row_norms(off))) if np.isfinite(off).all() else math.inf
     if not skip or subspace is not None:  # what is affine in X is not quite so in coordinates
         bent = bent + straight - moved.network.c / y_unit
     at_least = np.array([bound.value(y), bound.value(bent, rounding)]) / (1.0 if subspace is None else subspace.stretch)
-    lower, fit = (max(0.0, value) for value in _scaled(at_least, y_unit, unit).tolist())
-    vv_norm = _vv_norm(network, penalise_bias)
-    at_most = vv_norm * (1 + (network.n_outputs + network.n_inputs + 64) * EPS)
+    lower, fit = (max(0.0, value) for value in scaled(at_least, y_unit, unit).tolist())
+    cost = vv_norm(network, penalise_bias)
+    at_most = cost * (1 + (network.n_outputs + network.n_inputs + 64) * EPS)
     relative = relative_misfit(off.max(axis=0), ends[0] / y_unit, ends[1] / y_unit)
     if (lost := out_of_sight(*ends, y_unit)).any():
         nothing = np.zeros((len(x), int(lost.sum())))
-        few = certify_points(_some_outputs(network, lost), X, labels[:, lost], dual=nothing, penalise_bias=penalise_bias)
+        few = judge_interpolant(some_outputs(network, lost), X, labels[:, lost], dual=nothing, penalise_bias=penalise_bias)
         relative = max(relative, few.relative_residual)
-    return Certificate(
+    return InterpolantRecord(
         residual=residual * y_unit,
         relative_residual=relative,
-        vv_norm=vv_norm,
+        vv_norm=cost,
         lower_bound=lower,
-        gap=relative_gap(vv_norm, at_most, lower, lambda: bound.rounding(label_rounding(*ends), y_unit, unit)),
+        gap=relative_gap(cost, at_most, lower, lambda: bound.rounding(label_rounding(*ends), y_unit, unit)),
         excess=max(at_most - fit, 0.0),
         distance=math.nan,
         distance_bound=math.nan,
@@ -116,7 +105,7 @@ def certify_points(
 def _misfits(network: ReLUNetwork, X: ArrayLike, labels: Array, y_unit: float) -> Array:
     """Misfits in units of y, where plain sums lose too many digits; NaN beyond float64, and where labels are missing."""
     x, x_unit = in_units(as_inputs(X))
-    V, A = _scaled(network.V, x_unit, y_unit), _scaled(network.A, x_unit, y_unit)
+    V, A = scaled(network.V, x_unit, y_unit), scaled(network.A, x_unit, y_unit)
     with np.errstate(over="ignore", invalid="ignore"):
         moved = ReLUNetwork.trusted(network.W, network.b / x_unit, V, A, network.c / y_unit)
         return misfits(moved, x, labels / y_unit)
@@ -142,7 +131,7 @@ def flat_points(subspace: Subspace, x: Array, present: NDArray[np.bool_], penali
 
 def in_units(x: Array) -> tuple[Array, float]:
     """Inputs in units of a power of two in which no product leaves float64, and that."""
-    unit = _power_of_two(float(np.max(np.abs(x))))
+    unit = power_of_two(float(np.max(np.abs(x))))
     return x / unit, unit
 
 
@@ -174,17 +163,14 @@ def _refuse_conflicts(x: Array, y: Array) -> None:
 def _checked_dual(dual: Rows, shape: tuple[int, ...]) -> Array:
     if tuple(dual.shape) != shape:
         raise ValueError(f"dual has shape {tuple(dual.shape)}; the labels have shape {shape}")
-    Lambda = np.array(dual_rows(dual, slice(0, shape[0])))
-    if not np.isfinite(Lambda).all():
-        raise ValueError("dual holds NaN or infinity")
-    return Lambda
+    return finite_dual(dual)
 
 
 # --- orthogonality to affine functions --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
-class _Group:
+class OutputGroup:
     """Outputs whose labels are present at the same points, and the affine functions there.
 
     Attributes
@@ -231,7 +217,7 @@ class _Group:
         """Make a part that is orthogonal up to rounding more so, by changes to the rows that round least."""
         excess = self.excess(part)[0]
         while excess.any():
-            size = _norms(part)
+            size = row_norms(part)
             room = 1 / np.maximum(size + _LEAST_ROOM * float(size.max()), _UNDERFLOW)[:, None]
             trial = part - room * np.linalg.lstsq(self.basis.T * room.T, excess, rcond=None)[0]
             left = self.excess(trial)[0]
@@ -241,7 +227,7 @@ class _Group:
         return part
 
 
-class _Affine:
+class AffineFunctions:
     """The affine functions at the points x (N, d), output by output where labels are `present` (N, T)."""
 
     def __init__(self, x: Array, present: NDArray[np.bool_], skip: bool) -> None:
@@ -251,10 +237,10 @@ class _Affine:
         for index, pattern in enumerate(patterns.T):
             rows = np.flatnonzero(pattern)
             functions = np.column_stack([np.ones(len(rows)), x[rows]] if skip else [np.ones(len(rows))])
-            basis, pivots, change = _exact_basis(functions)
+            basis, pivots, change = exact_basis(functions)
             outputs = np.flatnonzero(member.ravel() == index)
             inverse = np.asarray(np.linalg.pinv(basis), dtype=np.float64)
-            self.groups.append(_Group(rows, outputs, functions, basis, pivots, change, inverse))
+            self.groups.append(OutputGroup(rows, outputs, functions, basis, pivots, change, inverse))
 
     def orthogonal(self, array: Array) -> Array:
         """Make an array orthogonal up to rounding, 0 where labels are missing, its largest entry between 1/2 and 1.
@@ -307,7 +293,7 @@ def _unit_size(array: Array) -> Array:
     return scaled
 
 
-def _exact_basis(functions: Array) -> tuple[Array, NDArray[np.intp], Array]:
+def exact_basis(functions: Array) -> tuple[Array, NDArray[np.intp], Array]:
     """Basis (n, r) of the span of functions (n, q), the identity on r rows; these rows; and its combinations (q, r).
 
     Gauss-Jordan elimination of the columns in integers, without fractions (Bareiss): all divisions are exact, and every
@@ -344,13 +330,13 @@ def _integers(column: list[float]) -> tuple[list[int], int]:
 
 
 class _Bound:
-    """What Lambda (N, T), as `_Affine.orthogonal` made it, proves about networks with given values at the points."""
+    """What Lambda (N, T) from `AffineFunctions.orthogonal` proves about networks with given values at the points."""
 
-    def __init__(self, affine: _Affine, Lambda: Array, x: Array, penalise_bias: bool, x_unit: float) -> None:
+    def __init__(self, affine: AffineFunctions, Lambda: Array, x: Array, penalise_bias: bool, x_unit: float) -> None:
         self._affine, self._Lambda = affine, Lambda
         self._excess = [group.excess(Lambda[group.place]) for group in affine.groups]
         # Subtracting the excess moves the response by at most the sum of its rows times ||x_j - x_i||.
-        moved = math.hypot(*(float(np.sum(_norms(np.abs(excess) + error))) for excess, error in self._excess))
+        moved = math.hypot(*(float(np.sum(row_norms(np.abs(excess) + error))) for excess, error in self._excess))
         self._response = largest_response(x, Lambda, penalise_bias, x_unit) + 1.01 * reach(x, penalise_bias, x_unit) * moved
 
     def value(self, values: Array, error: Array | float = 0.0) -> float:
@@ -360,7 +346,7 @@ class _Bound:
         with np.errstate(over="ignore", invalid="ignore"):
             values = np.where(self._affine.present, values, 0.0)
             error = np.where(self._affine.present, error, 0.0)
-            terms = list(_product(self._Lambda, values))
+            terms = list(two_product(self._Lambda, values))
             doubt = float(np.sum(np.abs(self._Lambda) * error)) + self._Lambda.size * _UNDERFLOW
             for group, (excess, rounding) in zip(self._affine.groups, self._excess, strict=True):
                 at = values[group.place][group.pivots], error[group.place][group.pivots]
@@ -380,7 +366,7 @@ class _Bound:
             Lambda[np.ix_(group.rows[group.pivots], group.outputs)] += np.abs(excess)
         if self._response == 0:
             return 0.0
-        cost = float(_scaled(np.array(np.sum(Lambda * (off / y_unit)) / self._response), y_unit, x_unit))
+        cost = float(scaled(np.array(np.sum(Lambda * (off / y_unit)) / self._response), y_unit, x_unit))
         return cost if math.isfinite(cost) else 0.0
 
 
@@ -388,24 +374,16 @@ def exact_products(A: Array, B: Array) -> Array:
     """A' B for arrays (n, q) and (n, t) in units of about 1, each entry rounded once."""
     products = np.empty((A.shape[1], B.shape[1]))
     for q, column in enumerate(A.T):
-        parts = np.concatenate(_product(column[:, None], B))
+        parts = np.concatenate(two_product(column[:, None], B))
         products[q] = [math.fsum(terms) for terms in parts.T.tolist()]
     return products
-
-
-def _product(a: Array, b: Array) -> tuple[Array, Array]:
-    """Products, rounded, and what the rounding left: exact, unless below 1e-290 (Dekker 1971)."""
-    p, s, t = a * b, _SPLIT * a, _SPLIT * b
-    s, t = s - (s - a), t - (t - b)
-    u, v = a - s, b - t
-    return p, ((s * t - p) + s * v + u * t) + u * v
 
 
 def reach(x: Array, penalise_bias: bool, x_unit: float) -> float:
     """Bound ||x_j - x_i||, or ||(x_j, 1)|| with the bias inside the norm, in units x_unit."""
     if penalise_bias:
-        return 1.01 * float(np.max(_norms(_with_one(x, x_unit))))
-    return 2.01 * float(np.max(_norms(x - (x.min(axis=0) / 2 + x.max(axis=0) / 2))))
+        return 1.01 * float(np.max(row_norms(_with_one(x, x_unit))))
+    return 2.01 * float(np.max(row_norms(x - (x.min(axis=0) / 2 + x.max(axis=0) / 2))))
 
 
 def _with_one(x: Array, x_unit: float) -> Array:
@@ -438,8 +416,8 @@ def _remembered(
 def evaluate(moved: Shifted, x: Array, x_unit: float, y_unit: float) -> tuple[Array, Array, Array]:
     """Values (N, T) at x_unit * x in units of y: of the neurons, of the rest, and a bound on their rounding errors."""
     network = moved.network
-    W, b, V = network.W.T, network.b / x_unit, _scaled(network.V.T, x_unit, y_unit)
-    A, c, b_error = _scaled(network.A, x_unit, y_unit), network.c / y_unit, moved.b_error / x_unit
+    W, b, V = network.W.T, network.b / x_unit, scaled(network.V.T, x_unit, y_unit)
+    A, c, b_error = scaled(network.A, x_unit, y_unit), network.c / y_unit, moved.b_error / x_unit
     bent, size = np.empty((2, len(x), network.n_outputs))
     step = max(16, _BLOCK // max(network.n_neurons, 1))
     with np.errstate(over="ignore", invalid="ignore"):

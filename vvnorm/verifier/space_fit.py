@@ -27,42 +27,34 @@ labels the gap is 0, as `vvnorm.verifier.line_fit` says.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vvnorm.float64 import Rows, dual_rows
 from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, rounding_losses
-from vvnorm.network import ReLUNetwork
+from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_positive, as_weights
+from vvnorm.verifier.arithmetic import power_of_two, scaled, vv_norm
 from vvnorm.verifier.budget import most_additions
-from vvnorm.verifier.check import Rows, _norms, _power_of_two, _scaled, _vv_norm, dual_rows
+from vvnorm.verifier.certificates import FitRecord
+from vvnorm.verifier.fits import dual_of_shape
 from vvnorm.verifier.flat_inputs import Subspace
-from vvnorm.verifier.line_fit import (
-    _SAFE,
-    FitCertificate,
-    _dual_in_units,
-    _losses_in_units,
-    _objective_in_units,
-    _strength_in_units,
-    dual_of_shape,
-)
 from vvnorm.verifier.shifts import Shifted
 from vvnorm.verifier.space import (
-    _Affine,
-    _exact_basis,
-    _Group,
+    AffineFunctions,
+    OutputGroup,
     centred,
     evaluate,
+    exact_basis,
     flat_points,
     largest_response,
     points_and_labels,
     reach,
 )
-
-if TYPE_CHECKING:
-    from vvnorm.piecewise import PiecewiseLinear
+from vvnorm.verifier.units import SAFE, Units
 
 _ROOM = 0.9  # part of its room that an entry may be moved by
 _DRIFT = 2.0**-20  # part of its room that an entry may still have to be moved by, unknown which way
@@ -75,8 +67,8 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 _CLASSES = ("logistic", "hinge")
 
 
-def certify_fit_points(
-    network: "ReLUNetwork | PiecewiseLinear",
+def judge_fit(
+    network: ReLUNetwork | PiecewiseLinear,
     X: ArrayLike,
     Y: ArrayLike,
     lam: float,
@@ -87,8 +79,8 @@ def certify_fit_points(
     dual: Rows | ArrayLike | None = None,
     penalise_bias: bool = False,
     subspace: Subspace | None = None,
-) -> FitCertificate:
-    """Do what `vvnorm.verifier.line_fit.certify_fit` does, for any number of inputs.
+) -> FitRecord:
+    """Judge a regularised fit of any number of inputs; see `vvnorm.verifier.check.certify_fit`.
 
     Parameters
     ----------
@@ -106,7 +98,7 @@ def certify_fit_points(
 
     Returns
     -------
-    FitCertificate
+    FitRecord
         Its `gap` is that of the two numbers: rounding, some 1e-13, shows in it. 0 for an objective that is nothing but
         rounding of the labels.
 
@@ -121,22 +113,22 @@ def certify_fit_points(
     if subspace is not None:
         bounding = data.entries(flat_points(subspace, data.x, entries.present, penalise_bias), strength, skip)
     fitted, rounding = entries.follow(data.moved)
-    vv_norm = _vv_norm(data.network, penalise_bias)
+    cost = vv_norm(data.network, penalise_bias)
     losses, slack, outputs = entries.loss(fitted, rounding)
     value = _sum(losses)
-    penalty = entries.lam * float(_scaled(np.array(vv_norm), entries.x_unit, entries.y_unit))
+    penalty = entries.lam * float(scaled(np.array(cost), entries.units.x, entries.units.y))
     objective = value + penalty
-    if not math.isfinite(entries.in_objective_units(objective)):
+    if not math.isfinite(entries.units.objective(objective)):
         raise ValueError("the objective leaves the range of float64; rescale X, Y or weights")
     lower = bounding.lower_bound(entries.minus_slope(fitted) if given is None else entries.read(given), penalise_bias)
     lower /= 1.0 if subspace is None else subspace.stretch
     at_most = objective * (1 + (network.n_outputs + network.n_inputs + 64) * EPS) + slack
     nothing = objective == 0 or entries.is_rounding(outputs, penalty, data.labels)
-    return FitCertificate(
-        objective=entries.in_objective_units(objective),
-        loss=entries.in_objective_units(value),
-        vv_norm=vv_norm,
-        lower_bound=entries.in_objective_units(lower),
+    return FitRecord(
+        objective=entries.units.objective(objective),
+        loss=entries.units.objective(value),
+        vv_norm=cost,
+        lower_bound=entries.units.objective(lower),
         gap=0.0 if nothing else min((at_most - lower) / objective, 1.0),
         lam=strength,
         losses=data.losses,
@@ -148,19 +140,19 @@ def certify_fit_points(
     )
 
 
-def output_losses_of_points(
-    network: "ReLUNetwork | PiecewiseLinear",
+def output_losses(
+    network: ReLUNetwork | PiecewiseLinear,
     X: ArrayLike,
     Y: ArrayLike,
     loss: str | Loss | Sequence[str | Loss],
     weights: ArrayLike | None,
 ) -> tuple[Array, Array]:
-    """Do what `vvnorm.verifier.line_fit.output_losses` does, for any number of inputs."""
+    """Return weighted sums of losses of each output; see `vvnorm.verifier.check.output_losses`."""
     data = _read(network, X, Y, loss, weights, False)
     entries = data.entries(data.x - data.offset, None, True)
     terms, _, bounds = entries.loss(*entries.follow(data.moved))
     sums = np.array([_sum(column) for column in terms.T])
-    losses, at_most = (np.array([entries.in_objective_units(one) for one in found]) for found in (sums, bounds))
+    losses, at_most = (np.array([entries.units.objective(one) for one in found]) for found in (sums, bounds))
     return losses, np.where(np.isfinite(losses), at_most, np.inf)
 
 
@@ -183,7 +175,7 @@ class _Points:
 
 
 def _read(
-    network: "ReLUNetwork | PiecewiseLinear",
+    network: ReLUNetwork | PiecewiseLinear,
     X: ArrayLike,
     Y: ArrayLike,
     loss: str | Loss | Sequence[str | Loss],
@@ -233,18 +225,19 @@ class _Entries:
         for t in np.flatnonzero(~self.present.any(axis=0)):
             raise ValueError(f"weights: every label of output {t} has weight 0")
         self.skip = skip
-        self.x_unit, self.y_unit = _power_of_two(float(np.max(np.abs(x))), _SAFE), 1.0
-        self.power = label_power(losses)
-        if self.power:
-            self.y_unit = _power_of_two(float(np.nanmax(np.abs(Y))), _SAFE)
-        self.w_unit = _power_of_two(float(omega.max()), _SAFE)
-        self.x = x / self.x_unit
-        self.y = np.where(self.present, Y, 0.0) / self.y_unit
-        self.omega = np.where(self.present, omega, 0.0) / self.w_unit
-        units = self.x_unit, self.y_unit, self.w_unit, self.power
-        self.lam = math.nan if lam is None else _strength_in_units(lam, *units)
-        self.losses = losses = _losses_in_units(losses, self.y_unit)
-        self.affine = _Affine(self.x, self.present, skip)
+        power = label_power(losses)
+        self.units = units = Units(
+            x=power_of_two(float(np.max(np.abs(x))), SAFE),
+            y=power_of_two(float(np.nanmax(np.abs(Y))), SAFE) if power else 1.0,
+            w=power_of_two(float(omega.max()), SAFE),
+            power=power,
+        )
+        self.x = x / units.x
+        self.y = np.where(self.present, Y, 0.0) / units.y
+        self.omega = np.where(self.present, omega, 0.0) / units.w
+        self.lam = math.nan if lam is None else units.strength(lam)
+        self.losses = losses = units.losses(losses)
+        self.affine = AffineFunctions(self.x, self.present, skip)
         self.columns = {one: np.array([t for t, other in enumerate(losses) if other == one]) for one in losses}
         self.bounded = np.array([one.name != "squared" for one in losses])
         self.low, self.high = self._by_loss(_low, self.y), self._by_loss(_high, self.y)
@@ -256,15 +249,11 @@ class _Entries:
             result[:, columns] = rule(loss, *(array[:, columns] for array in arrays))
         return result
 
-    def in_objective_units(self, value: float) -> float:
-        """Turn part of an objective back into the caller's units."""
-        return _objective_in_units(value, self.y_unit, self.w_unit, self.power)
-
     # --- the network ---
 
     def follow(self, moved: Shifted) -> tuple[Array, Array]:
         """Values at the points (N, T), and a bound on their rounding errors."""
-        bent, straight, rounding = evaluate(moved, self.x, self.x_unit, self.y_unit)
+        bent, straight, rounding = evaluate(moved, self.x, self.units.x, self.units.y)
         with np.errstate(invalid="ignore", over="ignore"):
             return bent + straight, rounding
 
@@ -286,7 +275,7 @@ class _Entries:
 
         `labels` (N, T) are in the caller's units, as they are; `outputs` (T,) bound the losses.
         """
-        known = np.where(self.present, labels, np.nan) / self.y_unit
+        known = np.where(self.present, labels, np.nan) / self.units.y
         ends = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
         floor = rounding_losses(self.losses, *ends, self.omega.sum(axis=0))
         return bool(np.all(outputs + penalty * (1 + (len(outputs) + 64) * EPS) <= floor))
@@ -302,7 +291,7 @@ class _Entries:
         raw = dual_rows(dual, slice(0, len(self.x)))
         if not np.isfinite(raw).all():
             raise ValueError("dual holds NaN or infinity")
-        scaled = _dual_in_units(raw, self.y_unit, self.w_unit, self.power)
+        scaled = self.units.dual(raw)
         with np.errstate(over="ignore"):
             r = np.divide(scaled, self.omega, out=np.zeros_like(scaled), where=self.present)
         return np.clip(r, -1e300, 1e300)
@@ -362,12 +351,12 @@ class _Entries:
         if not len(rows):
             return r, room, 0.0, 0.0
         functions = np.column_stack([np.ones(len(rows)), self.x[rows]] if self.skip else [np.ones(len(rows))])
-        basis, omega = _exact_basis(functions)[0], self.omega[rows, columns]
+        basis, omega = exact_basis(functions)[0], self.omega[rows, columns]
         taken, moved, drift = _orthogonal(basis, r[rows, None], omega, room[rows, None], self.bounded[columns])
         r[rows] = taken[:, 0]
         return r, room, float(moved[0]), float(drift[0])
 
-    def _nudged(self, group: _Group, r: Array, t: int) -> Array:
+    def _nudged(self, group: OutputGroup, r: Array, t: int) -> Array:
         """Find the closest array that is orthogonal and in its domain, of one output: damped Newton steps.
 
         It is r less an affine function, cut off at the ends of its domain; the function is what is sought.
@@ -401,8 +390,8 @@ class _Entries:
         if not R.any():
             return 0.0
         moving = float(np.linalg.norm(found.drift * (self.omega * found.room).sum(axis=0)))
-        response = largest_response(self.x, R, penalise_bias, self.x_unit)
-        response += 1.01 * reach(self.x, penalise_bias, self.x_unit) * moving
+        response = largest_response(self.x, R, penalise_bias, self.units.x)
+        response += 1.01 * reach(self.x, penalise_bias, self.units.x) * moving
         response += response * 8 * EPS
         most = _INSIDE if self.bounded.any() else math.inf
         most = min(most, self.lam / response) if response > 0 else min(most, 1.0)
@@ -500,7 +489,7 @@ def _orthogonal(B: Array, r: Array, omega: Array, room: Array, bounded: NDArray[
     gram = np.einsum("ni,nt,nj->tij", B, omega * room, B)
     scales, axes = np.linalg.eigh(gram)
     least = scales[:, 0] - (n + width + 16) * EPS * np.einsum("nt,n->t", omega * room, (B * B).sum(axis=1))
-    far = float(np.max(_norms(B)))
+    far = float(np.max(row_norms(B)))
     taken, stray = np.zeros((width, r.shape[1])), np.zeros(r.shape[1])
     for _ in range(5):
         now = r - room * (B @ taken)

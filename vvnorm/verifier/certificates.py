@@ -1,0 +1,209 @@
+"""What is recorded about a network on a data set: plain data. `vvnorm.verifier.check` makes, checks and saves it.
+
+The records know their numbers, how these are printed, and which of them fall short of optimality. They do not know the
+verifiers, which return them.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from vvnorm._internal.words import convention_in_words, count, lines, proof
+from vvnorm.float64 import Rows
+from vvnorm.losses import Loss
+from vvnorm.tolerances import EPS
+from vvnorm.verifier.flat_inputs import Subspace
+
+
+@dataclass(frozen=True, eq=False)
+class InterpolantRecord:
+    """What is proved about one network on one data set.
+
+    Attributes
+    ----------
+    residual : float
+        max_i ||f(x_i) - y_i||_2 over present labels, in label units.
+    relative_residual : float
+        The largest of all outputs: max_i |f_t(x_i) - y_it| over half the range of the output's own labels, 0 for 0 / 0.
+        Labels that are all alike have no range: what counts in its place says `label_units`.
+    vv_norm : float
+        The network's cost, sum_k ||w_k|| ||v_k||.
+    lower_bound : float
+        No network that interpolates the labels costs less; rounding errors are subtracted.
+    gap : float
+        (vv_norm - lower_bound) / vv_norm, rounding of the cost included. Negative if the network is cheaper than
+        interpolation allows, which it can be only by not interpolating, by more than rounding of the labels explains.
+    excess : float
+        vv_norm minus what the same dual certificate proves for networks with this network's values at the data: how far
+        above the least cost of its own fit the network can be. Never negative.
+    distance : float
+        sup over [x_1, x_N] of ||f(x) - f_D(x)||_2, the distance to connect-the-dots; exact, since it is reached at a data
+        point or at a kink. NaN where labels are missing, and for several inputs.
+    distance_bound : float
+        What the stability claim guarantees for it: excess * max_i h_i / (1 - <eta_i, eta_{i+1}>) + residual. Infinite if
+        neighbouring curvatures are aligned; NaN where labels are missing, without a skip connection, and for several
+        inputs.
+    skip : bool
+        Whether networks with a skip connection compete.
+    dual : (N, T) array-like
+        One input: eta at the sorted, merged data points, by rows. Several inputs: Lambda, orthogonal to affine functions,
+        by rows in the caller's order, its largest entry between 1/2 and 1.
+    penalise_bias : bool
+        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||; dual, distance and distance_bound are then as for several inputs.
+    additions : int or None
+        Most additions that the bound of a neuron's response may take (`verifier.neuron_bound`), for several inputs; None as
+        by default.
+    subspace : Subspace or None
+        Points that lie in an affine subspace up to rounding only: what the bound is about (`flat_inputs`). All else
+        is about the points as they are. None: the bound is about them, too.
+    """
+
+    residual: float
+    relative_residual: float
+    vv_norm: float
+    lower_bound: float
+    gap: float
+    excess: float
+    distance: float
+    distance_bound: float
+    skip: bool
+    dual: Rows = field(repr=False)
+    penalise_bias: bool = False
+    additions: int | None = None
+    subspace: Subspace | None = None
+
+    NUMBERS: ClassVar[tuple[str, ...]] = (
+        "residual", "relative_residual", "vv_norm", "lower_bound", "gap", "excess", "distance", "distance_bound",
+    )  # fmt: skip
+    """Names of the numbers that are computed."""
+
+    def __repr__(self) -> str:
+        return lines(
+            "Certificate of an interpolant" + convention_in_words(self.skip, self.penalise_bias),
+            proof("VV norm", self.vv_norm, self.lower_bound, self.gap, residual=self.relative_residual),
+            f"excess {self.excess:.3g}, distance {self.distance:.3g}, distance bound {self.distance_bound:.3g}",
+            *about(self.subspace),
+            "complaints(network, X, Y) checks it again",
+        )
+
+    def numbers(self) -> dict[str, float | bool]:
+        """All that is not an array, by name."""
+        return {name: getattr(self, name) for name in self.NUMBERS} | {
+            "skip": self.skip,
+            "penalise_bias": self.penalise_bias,
+        }
+
+    def shortcomings(self, tol: float) -> list[str]:
+        """Say why the numbers are not those of a minimal interpolant, up to a relative gap and residual."""
+        found = []
+        if not self.relative_residual <= tol:
+            found.append(f"relative residual {self.relative_residual:.3g} exceeds {tol:.3g}: it does not interpolate")
+        if not self.gap <= tol:
+            found.append(f"relative gap {self.gap:.3g} exceeds {tol:.3g}: not proved optimal")
+        if self.gap < -tol and not found:
+            below = f"relative gap {self.gap:.3g} is below {-tol:.3g}"
+            found.append(f"{below}: it costs less than the labels allow, so it misses them")
+        return found
+
+    def scale_of(self, name: str) -> float:
+        """Scale against which two computations of a number are compared."""
+        if name in ("gap", "relative_residual"):
+            return 1.0
+        return self.vv_norm if name in ("vv_norm", "lower_bound", "excess") else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class FitRecord:
+    """What is proved about one regularised fit.
+
+    Attributes
+    ----------
+    objective : float
+        loss + lam * vv_norm.
+    loss : float
+        Weighted sum of losses over present labels.
+    vv_norm : float
+        The function's cost, sum_k ||w_k|| ||v_k||.
+    lower_bound : float
+        No network has a smaller objective; rounding errors are subtracted.
+    gap : float
+        (objective - lower_bound) / objective, computed without that cancellation: at an optimum it is far below the
+        rounding of either number. 0 for 0 / 0, and for an objective that is nothing but rounding of the labels.
+    lam : float
+        The regularisation.
+    losses : tuple of T Loss
+        One per output.
+    skip : bool
+        Whether networks with a skip connection compete.
+    dual : (N, T) array-like or None
+        The dual array that was given, by rows in the caller's order.
+    penalise_bias : bool
+        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||.
+    additions : int or None
+        Most additions that the bound of a neuron's response may take (`verifier.neuron_bound`), for several inputs; None as
+        by default.
+    subspace : Subspace or None
+        Points that lie in an affine subspace up to rounding only: what the bound is about (`flat_inputs`). All else
+        is about the points as they are. None: the bound is about them, too.
+    """
+
+    objective: float
+    loss: float
+    vv_norm: float
+    lower_bound: float
+    gap: float
+    lam: float
+    losses: tuple[Loss, ...]
+    skip: bool
+    dual: Rows | None = field(repr=False)
+    penalise_bias: bool = False
+    additions: int | None = None
+    subspace: Subspace | None = None
+
+    NUMBERS: ClassVar[tuple[str, ...]] = ("objective", "loss", "vv_norm", "lower_bound", "gap")
+    """Names of the numbers that are computed."""
+
+    def __repr__(self) -> str:
+        losses = ", ".join(dict.fromkeys(map(str, self.losses)))
+        return lines(
+            f"FitCertificate: lam {self.lam:.6g}" + convention_in_words(self.skip, self.penalise_bias) + f", {losses}",
+            proof("objective", self.objective, self.lower_bound, self.gap),
+            f"loss {self.loss:.6g}, VV norm {self.vv_norm:.6g}",
+            *about(self.subspace),
+            "complaints(function, X, Y) checks it again",
+        )
+
+    def numbers(self) -> dict[str, float | bool]:
+        """All that is neither array nor loss, by name."""
+        return {name: getattr(self, name) for name in (*self.NUMBERS, "lam", "skip", "penalise_bias")}
+
+    def shortcomings(self, tol: float) -> list[str]:
+        """Say why the numbers are not those of an optimal fit, up to a relative gap."""
+        return [] if abs(self.gap) <= tol else [f"relative gap {self.gap:.3g} exceeds {tol:.3g}: not proved optimal"]
+
+    def scale_of(self, name: str) -> float:
+        """Scale against which two computations of a number are compared."""
+        return {"gap": 1.0, "vv_norm": self.vv_norm}.get(name, self.objective)
+
+
+def about(subspace: Subspace | None) -> list[str]:
+    """Say what a bound is about if that is not the points as they are."""
+    if subspace is None:
+        return []
+    size = count(subspace.axes.shape[1], "dimension")
+    return [f"the bound is about the points in an affine subspace of {size} that X lies in up to rounding"]
+
+
+def differences(recorded: InterpolantRecord | FitRecord, actual: InterpolantRecord | FitRecord) -> list[str]:
+    """Say which recorded numbers are not the actual ones, rounding apart."""
+    return [
+        f"{name} is recorded as {claimed!r} but is {found!r}"
+        for name in recorded.NUMBERS
+        if not _agree(claimed := getattr(recorded, name), found := getattr(actual, name), actual.scale_of(name))
+    ]
+
+
+def _agree(recorded: float, actual: float, size: float) -> bool:
+    if math.isnan(actual) or math.isinf(actual):
+        return recorded == actual or (math.isnan(actual) and math.isnan(recorded))
+    return abs(recorded - actual) <= 64 * EPS * size + 1e-9 * abs(actual)

@@ -1,0 +1,57 @@
+"""What the verifiers of interpolants share, whatever the number of inputs: relative misfits, relative gaps, dual arrays."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm.float64 import Rows, dual_rows
+from vvnorm.losses import label_units
+from vvnorm.network import ReLUNetwork
+from vvnorm.validation import Array
+
+_SMALLEST = 2.0**-1000  # differences of labels below this, in units of the largest label, leave no digits for misfits
+
+
+def relative_misfit(worst: Array, low: Array, high: Array) -> float:
+    """Judge the largest misfit of each output, (T,), by its own labels: the largest of these over their `label_units`.
+
+    Nothing but no misfit is good enough where the unit is 0.
+    """
+    unit = label_units(low, high)
+    with np.errstate(divide="ignore", over="ignore"):
+        ratios = np.divide(worst, unit, out=np.where(worst > 0, np.inf, 0.0), where=unit > 0)
+    return float(np.max(np.where(np.isnan(ratios), np.inf, ratios)))
+
+
+def out_of_sight(low: Array, high: Array, unit: float) -> NDArray[np.bool_]:
+    """Say which outputs have labels that differ by so little, in units of the largest, that float64 holds no misfit."""
+    return np.asarray((high > low) & (high / unit / 2 - low / unit / 2 < _SMALLEST))
+
+
+def some_outputs(network: ReLUNetwork, outputs: NDArray[np.bool_]) -> ReLUNetwork:
+    """Return the network of some of the outputs."""
+    return ReLUNetwork.trusted(network.W, network.b, network.V[outputs], network.A[outputs], network.c[outputs])
+
+
+def relative_gap(vv_norm: float, at_most: float, lower: float, rounding: Callable[[], float]) -> float:
+    """(at_most - lower) / vv_norm; below 0 only by what is left of it once `rounding`, of the labels, is taken off.
+
+    Labels are known up to `vvnorm.losses.label_rounding` only. The bound is linear in them, so it is lower by what that
+    can make of it, for the labels within their rounding for which it is least.
+    """
+    short = lower - at_most
+    if short > 0:
+        short = max(short - rounding(), 0.0)
+    if short == 0:
+        return 0.0
+    return -short / vv_norm if vv_norm > 0 else -math.inf
+
+
+def finite_dual(dual: Rows) -> Array:
+    """Return all rows of a dual array as a new array, and refuse NaN and infinity."""
+    values = np.array(dual_rows(dual, slice(0, dual.shape[0])))
+    if not np.isfinite(values).all():
+        raise ValueError("dual holds NaN or infinity")
+    return values
