@@ -7,7 +7,9 @@ import contextlib
 import io
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -109,6 +111,18 @@ def test_the_commands_on_tasks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_files_it_points_to_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
         assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem != "CHANGELOG"], ids=name)
+def test_modules_and_folders_it_names_exist(page: Path) -> None:
+    """The changelog is left out: it names modules that have moved."""
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(r"(?:vvnorm|tests|figures|benchmarks|proofs_checks)/[\w/]+(?:\.\w+)?", text):
+        assert (ROOT / path).exists(), path
+    for dotted in set(re.findall(r"\bvvnorm(?:\.[A-Za-z_]\w*)+", text)) - {"vvnorm.figures"}:  # an entry-point group
+        resolve_name(dotted)
+    for module in re.findall(r"python -m ((?:benchmarks|tests|proofs_checks)[\w.]*)", text):
+        assert find_spec(module), module
 
 
 def test_the_catalogue_of_claims_is_up_to_date() -> None:
