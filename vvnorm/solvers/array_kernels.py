@@ -14,7 +14,8 @@ ZERO: Any = np.int64(0)
 are inferred once more."""
 
 ANY_ORDER = {"reassoc", "contract"}
-"""fastmath flags for sums whose order does not matter; NaN and infinity keep their meaning."""
+"""fastmath flags for sums whose order does not matter; NaN and infinity keep their meaning. Sums with these flags
+stand in small functions of their own, since reordering breaks error-free transformations in the same function."""
 
 
 @part()

@@ -643,6 +643,7 @@ def _curvature_cost(values: Any, per_gap: Array, skip: bool) -> tuple[Any, list[
     n, T = values.shape
     slopes = cp.multiply(np.repeat(per_gap[:, None], T, axis=1), values[1:] - values[:-1])
     rising, falling = cp.Variable((max(n - 2, 1), T)), cp.Variable((max(n - 2, 1), T))
+    # Write a - b == 0: multipliers are the dual array, and those of a == b and b == a have opposite signs.
     constraints = [rising + falling - (slopes[1:] - slopes[:-1]) == 0] if n > 2 else [rising == 0, falling == 0]
     cost = cp.sum(cp.norm(rising, 2, axis=1))
     if skip:
