@@ -354,7 +354,7 @@ class ReLUNetwork:
 
     def to_torch(self) -> "torch.nn.Module":
         """Return a float64 torch module `vvnorm.training.ReLUModule` that computes the same function."""
-        from vvnorm.training.module import ReLUModule
+        from vvnorm.torch_modules.relu_module import ReLUModule
 
         return ReLUModule.from_network(self)
 
@@ -382,9 +382,9 @@ class ReLUNetwork:
             If dropout or batch normalisation is in training mode; if a named layer does not exist; if a parameter is not
             finite.
         """
-        from vvnorm.training.module import to_network
+        from vvnorm.torch_modules.relu_module import read_network
 
-        return to_network(module, hidden=hidden, output=output, skip=skip)
+        return read_network(cls, module, hidden=hidden, output=output, skip=skip)
 
 
 def as_network(network: Any) -> ReLUNetwork:

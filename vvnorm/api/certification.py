@@ -5,7 +5,7 @@ solver for the dual array of the optimum, unless that would take long. Of the pr
 dual array the better one counts. Nothing here takes part in judging.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, overload
 
 from numpy.typing import ArrayLike
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from vvnorm._internal.deadline import as_time_limit
 from vvnorm.api.limits import MAX_POINTS, MAX_PROGRAM_LABELS
 from vvnorm.float64 import Rows
-from vvnorm.losses import Loss, as_losses, canonical_labels
+from vvnorm.losses import LossLike, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.validation import Array, as_inputs, as_labels, as_positive, as_weights, has_missing
@@ -49,7 +49,7 @@ def certify(
     skip: bool = True,
     penalise_bias: bool = False,
     lam: float,
-    loss: str | Loss | Sequence[str | Loss] = "squared",
+    loss: LossLike = "squared",
     weights: ArrayLike | None = None,
     time_limit: float | None = None,
     advance: Advance | None = None,
@@ -65,7 +65,7 @@ def certify(
     skip: bool = True,
     penalise_bias: bool = False,
     lam: float = 0.0,
-    loss: str | Loss | Sequence[str | Loss] = "squared",
+    loss: LossLike = "squared",
     weights: ArrayLike | None = None,
     time_limit: float | None = None,
     advance: Advance | None = None,
@@ -165,7 +165,7 @@ def optimal_dual(
     Y: ArrayLike,
     *,
     lam: float = 0.0,
-    loss: str | Loss | Sequence[str | Loss] = "squared",
+    loss: LossLike = "squared",
     weights: ArrayLike | None = None,
     skip: bool = True,
     penalise_bias: bool = False,
@@ -204,7 +204,7 @@ def _on_a_line(
     inputs: Array,
     labels: Array,
     lam: float,
-    loss: str | Loss | Sequence[str | Loss],
+    loss: LossLike,
     weights: ArrayLike | None,
     skip: bool,
     effort: dict[str, Any],
@@ -227,7 +227,7 @@ def _in_space(
     inputs: Array,
     labels: Array,
     lam: float,
-    loss: str | Loss | Sequence[str | Loss],
+    loss: LossLike,
     weights: ArrayLike | None,
     skip: bool,
     penalise_bias: bool,

@@ -49,8 +49,8 @@ from vvnorm._internal.words import count, lines
 from vvnorm.api.fits import warm_fits
 from vvnorm.api.interpolation import interpolate
 from vvnorm.float64 import as_float64
-from vvnorm.losses import canonical_labels
-from vvnorm.multitask.tasks import LossLike, TaskLike, as_tasks
+from vvnorm.losses import LossLike, canonical_labels
+from vvnorm.multitask.tasks import TaskLike, as_tasks
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.univariate_fit import Fit
 from vvnorm.solvers.univariate.fits.constant_fit import best_constant

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import count, lines
 from vvnorm.float64 import as_float64, without_mask
-from vvnorm.losses import Loss, as_losses, canonical_labels
+from vvnorm.losses import Loss, LossLike, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array, as_count, as_generator, as_inputs, as_labels
 
@@ -31,10 +31,6 @@ SOFTMAX = "softmax"
 """Name of the loss of a multi-class task."""
 
 _BACKGROUND_WIDTH = 0.1  # of the inputs' range, by which the background goes beyond it on either side
-
-
-LossLike = str | Loss | Sequence[str | Loss]
-"""One loss for all outputs, or one for each."""
 
 
 @dataclass(frozen=True)

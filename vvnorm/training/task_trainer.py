@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count, lines
 from vvnorm.api.certification import certify
-from vvnorm.losses import Loss
-from vvnorm.multitask.tasks import LossLike, Task, TaskLike, as_tasks, task_labels
+from vvnorm.losses import Loss, LossLike
+from vvnorm.multitask.tasks import Task, TaskLike, as_tasks, task_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.arguments import as_number, as_seeds, check_choice
 from vvnorm.training.cross_validation import choose_weights

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from vvnorm.multitask.tasks import LossLike, TaskLike
+from vvnorm.losses import LossLike
+from vvnorm.multitask.tasks import TaskLike
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.arguments import as_number, as_seeds, check_choice
 from vvnorm.training.checkpoint import Checkpoint, fingerprint

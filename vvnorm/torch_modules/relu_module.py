@@ -1,14 +1,17 @@
-"""The bridge between `vvnorm.network.ReLUNetwork` and torch modules."""
+"""The torch module of a one-hidden-layer ReLU network, and networks read out of modules and state dicts.
+
+`vvnorm.network.ReLUNetwork` imports this module when it is asked to, and hands over itself: nothing here imports it.
+"""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
-from vvnorm.network import ReLUNetwork
-from vvnorm.training.reading import Unreadable, read_module, values_of
+from vvnorm.torch_modules.reading import Network, OneHiddenLayer, Unreadable, read_module, values_of
+from vvnorm.validation import Array
 
 
 class ReLUModule(torch.nn.Module):
@@ -42,10 +45,10 @@ class ReLUModule(torch.nn.Module):
         return self.output(torch.relu(self.hidden(X))) + self.skip(X)
 
     @classmethod
-    def from_network(cls, network: ReLUNetwork) -> "ReLUModule":
+    def from_network(cls, network: OneHiddenLayer) -> "ReLUModule":
         """Return a float64 module with the parameters of `network`, neuron by neuron."""
         with torch.random.fork_rng(devices=[]):  # the values that torch draws are overwritten: no use of its generator
-            module = cls(network.n_inputs, network.n_neurons, network.n_outputs)
+            module = cls(network.W.shape[1], len(network.b), len(network.c))
         with torch.no_grad():
             for parameter, values in (
                 (module.hidden.weight, network.W),
@@ -58,22 +61,33 @@ class ReLUModule(torch.nn.Module):
         return module
 
 
-def to_network(
-    module: Any, *, hidden: str | None = None, output: str | None = None, skip: str | None = None
-) -> ReLUNetwork:
-    """Read a network out of a torch module or a state dict, neuron by neuron; see `ReLUNetwork.from_torch`."""
+def read_network(
+    make: Callable[..., Network],
+    module: Any,
+    *,
+    hidden: str | None = None,
+    output: str | None = None,
+    skip: str | None = None,
+) -> Network:
+    """Read a network out of a torch module or a state dict, neuron by neuron; see `ReLUNetwork.from_torch`.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the network of its arrays W, b, V, A and c.
+    """
     if hidden or output or skip:
         state = module if isinstance(module, Mapping) else module.state_dict()
-        return _from_state(state, hidden, output, skip)
+        return make(*_from_state(state, hidden, output, skip))
     if isinstance(module, Mapping):
         raise ValueError(f"a state dict does not say which layer is which: name hidden and output; it has {_keys(module)}")
     if isinstance(module, ReLUModule):
         parts = (module.hidden.weight, module.hidden.bias, module.output.weight, module.skip.weight, module.output.bias)
-        return ReLUNetwork(*map(values_of, parts))
+        return make(*map(values_of, parts))
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module must be a torch.nn.Module or a state dict, got {_describe(module)}")
     try:
-        return read_module(module)
+        return read_module(make, module)
     except Unreadable as error:
         raise TypeError(
             f"module must be a network of one hidden ReLU layer, and {_describe(module)} is not read as one: {error}; "
@@ -81,7 +95,9 @@ def to_network(
         ) from None
 
 
-def _from_state(state: Mapping[str, Any], hidden: str | None, output: str | None, skip: str | None) -> ReLUNetwork:
+def _from_state(
+    state: Mapping[str, Any], hidden: str | None, output: str | None, skip: str | None
+) -> tuple[Array, Array, Array, Array, Array]:
     """Read layers by their names; biases may be missing."""
     if not hidden or not output:
         raise ValueError(f"name both hidden and output, got hidden = {hidden!r} and output = {output!r}")
@@ -92,7 +108,7 @@ def _from_state(state: Mapping[str, Any], hidden: str | None, output: str | None
     biases = [values_of(state[f"{name}.bias"]) for name in (output, skip) if name and f"{name}.bias" in state]
     b = values_of(state[f"{hidden}.bias"]) if f"{hidden}.bias" in state else np.zeros(len(W))
     A = values_of(state[f"{skip}.weight"]) if skip else np.zeros((len(V), W.shape[-1]))
-    return ReLUNetwork(W, b, V, A, sum(biases, np.zeros(len(V))))
+    return W, b, V, A, sum(biases, np.zeros(len(V)))
 
 
 def _keys(state: Mapping[str, Any]) -> str:

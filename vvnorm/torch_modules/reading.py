@@ -7,12 +7,11 @@ inputs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 
-from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array
 
 _PROBES = 32
@@ -31,6 +30,36 @@ _SAME = (
     "cpu",
     "type_as",
 )
+
+
+class OneHiddenLayer(Protocol):
+    """The function f(x) = V relu(W x + b) + A x + c, as `vvnorm.network.ReLUNetwork` is one."""
+
+    @property
+    def W(self) -> Array:
+        """Input weights, shape (K, d)."""
+
+    @property
+    def b(self) -> Array:
+        """Biases, shape (K,)."""
+
+    @property
+    def V(self) -> Array:
+        """Output weights, shape (T, K)."""
+
+    @property
+    def A(self) -> Array:
+        """Skip connection, shape (T, d)."""
+
+    @property
+    def c(self) -> Array:
+        """Output bias, shape (T,)."""
+
+    def __call__(self, X: Array, /) -> Array:
+        """Evaluate at X, shape (n, d); shape (n, T)."""
+
+
+Network = TypeVar("Network", bound=OneHiddenLayer)
 
 
 class Unreadable(TypeError):
@@ -111,8 +140,13 @@ class Traced:
         return _linear(self, other.T)
 
 
-def read_module(module: torch.nn.Module) -> ReLUNetwork:
+def read_module(make: Callable[..., Network], module: torch.nn.Module) -> Network:
     """Read a network of one hidden ReLU layer out of any module that is one.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the network of its arrays W, b, V, A and c.
 
     Raises
     ------
@@ -140,11 +174,11 @@ def read_module(module: torch.nn.Module) -> ReLUNetwork:
             why = f"its forward does not run on a stand-in for its inputs: {error}"
             break
         else:
-            return _checked(module, value)
+            return _checked(make, module, value)
     raise Unreadable(why)
 
 
-def _checked(module: torch.nn.Module, value: Any) -> ReLUNetwork:
+def _checked(make: Callable[..., Network], module: torch.nn.Module, value: Any) -> Network:
     """Turn what came out into a network; refuse one whose values are not the module's."""
     if not isinstance(value, Traced):
         raise Unreadable("its output is not one tensor")
@@ -152,9 +186,9 @@ def _checked(module: torch.nn.Module, value: Any) -> ReLUNetwork:
         raise Unreadable("it has no ReLU")
     if value.bare:
         raise Unreadable("it ends in its ReLU")
-    network = ReLUNetwork(value.W, value.b, value.V, value.A, value.c)
+    network = make(value.W, value.b, value.V, value.A, value.c)
     like = next(module.parameters())
-    X = np.random.default_rng(0).standard_normal((_PROBES, network.n_inputs))
+    X = np.random.default_rng(0).standard_normal((_PROBES, network.W.shape[1]))
     with torch.no_grad():
         tensor = torch.from_numpy(X).to(dtype=like.dtype, device=like.device)
         values = module(tensor).detach().cpu().double().numpy().reshape(_PROBES, -1)
