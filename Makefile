@@ -41,7 +41,7 @@ bench: $(READY)
 
 # The machine-checked proofs. Needs Coq (installed by apt-get if root) and no Python package.
 formal:
-	$(PYTHON) proofs_checks/formal/check.py --install
+	$(PYTHON) -m proofs_checks.formal.check --install
 
 # The stamp is written last, so an interrupted installation is taken up again.
 $(READY): pyproject.toml constraints.txt

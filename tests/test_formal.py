@@ -1,13 +1,21 @@
-"""The machine-checked proofs: no hole, every theorem that the README names exists; where Coq is installed, all compiles."""
+"""The machine-checked proofs: no hole, every theorem that the README names exists; where Coq is installed, all compiles.
 
+Certificates are proved in Coq; tampered ones are not.
+"""
+
+import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from proofs_checks.formal import check
+from proofs_checks.formal import check, prove
+from vvnorm.verifier.exact import prove as prove_exactly
 
 README = (check.FOLDER / "README.md").read_text(encoding="utf-8")
 
@@ -90,6 +98,70 @@ def test_without_coq_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, ca
     assert "apt-get install coq" in capsys.readouterr().err
 
 
+X = ["0", "0.1", "0.3", "0.7", "1"]
+Y = [["1", "0"], ["0", "2"], ["2", "1"], ["5", "5"], ["1/3", "2"]]
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> dict[str, Any]:
+    prove_exactly(None, X, Y).save(tmp_path / "proof.json")
+    return prove.read_certificate(tmp_path / "proof.json")
+
+
+def test_a_certificate_is_rewritten_for_coq(content: dict[str, Any]) -> None:
+    source = prove.coq_source(content)
+    assert "((3#10), [(2#1); (1#1)]);" in source
+    assert "((1#1), [(1#3); (2#1)])\n]." in source
+    assert f"lower := ({content['lower'].replace('/', '#')});" in source
+    assert "unique := true" in source
+    assert "Theorem data_set : proved 2 rows cert." in source
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"format": "another"}, "it is no exact certificate"),
+        ({"version": 2}, "it has version 2"),
+        ({"version": True}, "it has version True"),
+        ({"inputs": [["0", "1"]] * 5}, "only certificates for one input"),
+        ({"inputs": []}, "only certificates for one input"),
+        ({"labels": [["0", "1"]] * 4}, "labels must be a list of 5 rows"),
+        ({"labels": [["0", "1"]] * 4 + [["0"]]}, "labels must be a list of 2 rationals"),
+        ({"neurons": [{"w": ["1"]}]}, "neurons must be objects"),
+        ({"neurons": [{"w": ["1"], "b": "0", "v": ["1"]}]}, "v must be a list of 2 rationals"),
+        ({"A": [["1"]]}, "A must be a list of 2 rows"),
+        ({"c": None}, "c must be a list of 2 rationals"),
+        ({"lower": 1}, "it holds '1' where a rational belongs"),
+        ({"lower": "1). Admitted. ("}, "where a rational belongs"),
+        ({"lower": "1/0"}, "where a rational belongs"),
+        ({"upper": "9" * 4001}, "where a rational belongs"),
+        ({"unique": 1}, "unique must be true or false"),
+    ],
+)
+def test_what_is_no_certificate_for_one_input_is_unreadable(
+    content: dict[str, Any], change: dict[str, Any], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "changed.json"
+    path.write_text(json.dumps({**content, **change}), encoding="utf-8")
+    assert prove.main([str(path)]) == 64
+    assert problem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "1.5", "NaN", '{"lower": 0.5}', "[" * 10**5])
+def test_what_is_no_json_object_is_unreadable(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text(text, encoding="utf-8")
+    assert prove.main([str(path)]) == 64
+    assert capsys.readouterr().err.count("\n") == 1
+    assert prove.main([str(tmp_path / "missing.json")]) == 64
+
+
+def test_without_coq_nothing_is_proved(content: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert prove.main([str(tmp_path / "proof.json"), "--save", str(tmp_path / "proof.v")]) == 69
+    assert (tmp_path / "proof.v").read_text(encoding="utf-8") == prove.coq_source(content)
+
+
 needs_coq = pytest.mark.skipif(shutil.which("coqc") is None, reason="Coq is not installed")
 
 
@@ -97,7 +169,7 @@ needs_coq = pytest.mark.skipif(shutil.which("coqc") is None, reason="Coq is not 
 @pytest.mark.slow
 def test_all_theorems_are_proved() -> None:
     done = subprocess.run(
-        ["make", "formal"], cwd=check.FOLDER.parent.parent, capture_output=True, text=True, timeout=180, check=False
+        ["make", "formal"], cwd=check.FOLDER.parent.parent, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     assert [name for name in check.stated_theorems() if f"{name}: proved" not in done.stdout] == []
@@ -121,3 +193,65 @@ def test_another_axiom_and_a_failing_proof_are_problems(tmp_path: Path, statemen
     coqc = shutil.which("coqc")
     assert coqc is not None
     assert any(problem in line for line in check.problems_of_proofs(coqc, folder))
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("library")
+    coqc = shutil.which("coqc")
+    assert coqc is not None
+    prove.compile_library(coqc, place)
+    return place
+
+
+def reason(content: dict[str, Any], library: Path) -> str | None:
+    coqc = shutil.which("coqc")
+    assert coqc is not None
+    return prove.prove(coqc, prove.coq_source(content), library)
+
+
+@needs_coq
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_true_certificates_are_proved_in_coq(seed: int, library: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    n, outputs = int(rng.integers(2, 9)), int(rng.integers(1, 4))
+    x = [str(value) for value in np.sort(rng.choice(100, n, replace=False))]
+    y = [[str(value) for value in row] for row in rng.integers(-3, 4, (n, outputs))]  # aligned neighbours are frequent
+    proof = (
+        prove_exactly(None, x, y)
+        if seed % 2
+        else prove_exactly(None, np.sort(rng.random(n)), rng.normal(size=(n, outputs)))
+    )
+    proof.save(tmp_path / "proof.json")
+    assert reason(prove.read_certificate(tmp_path / "proof.json"), library) is None
+
+
+def shift(text: str) -> str:
+    numerator, _, denominator = text.partition("/")
+    return f"{int(numerator) + 1}/{denominator or 1}"
+
+
+TAMPERINGS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "lower": lambda c: c.update(lower=shift(c["upper"])),
+    "upper": lambda c: c.update(upper=f"{int(c['lower'].partition('/')[0]) - 1}/{c['lower'].partition('/')[2] or 1}"),
+    "unique": lambda c: c.update(unique=not c["unique"]),
+    "inputs": lambda c: c["inputs"].reverse(),
+    "one input": lambda c: c["inputs"][2].__setitem__(0, "31/100"),
+    "labels": lambda c: c["labels"][1].__setitem__(0, "1/1000000"),
+    "w": lambda c: c["neurons"][0]["w"].__setitem__(0, shift(c["neurons"][0]["w"][0])),
+    "b": lambda c: c["neurons"][1].update(b=shift(c["neurons"][1]["b"])),
+    "v": lambda c: c["neurons"][2]["v"].__setitem__(1, shift(c["neurons"][2]["v"][1])),
+    "A": lambda c: c["A"][1].__setitem__(0, shift(c["A"][1][0])),
+    "c": lambda c: c["c"].__setitem__(0, shift(c["c"][0])),
+    "no neurons": lambda c: c["neurons"].clear(),
+    "one point": lambda c: (c["inputs"].__delitem__(slice(1, None)), c["labels"].__delitem__(slice(1, None))),
+}
+
+
+@needs_coq
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_tampered_certificates_are_rejected(name: str, content: dict[str, Any], library: Path) -> None:
+    TAMPERINGS[name](content)
+    assert reason(content, library) == "the checker rejects the certificate"

@@ -3,7 +3,7 @@
     [Check] confirms that a theorem proves the statement of its name in Statement.v, and
     [Print Assumptions] lists every axiom that its proof uses. *)
 
-From Formal Require Import Statement LowerBound ConnectTheDots Rescaling Stability Uniqueness.
+From Formal Require Import Statement LowerBound ConnectTheDots Rescaling Stability Uniqueness CheckerSound Example.
 
 Check (lower_bound : lower_bound_statement).
 Check (attained : attained_statement).
@@ -14,6 +14,7 @@ Check (weight_decay_penalty : weight_decay_penalty_statement).
 Check (balancing : balancing_statement).
 Check (stability : stability_statement).
 Check (uniqueness : uniqueness_statement).
+Check (checker : checker_statement).
 
 Print Assumptions lower_bound.
 Print Assumptions attained.
@@ -24,3 +25,5 @@ Print Assumptions weight_decay_penalty.
 Print Assumptions balancing.
 Print Assumptions stability.
 Print Assumptions uniqueness.
+Print Assumptions checker.
+Print Assumptions example.

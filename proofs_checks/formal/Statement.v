@@ -1,8 +1,9 @@
 (** * What is proved: definitions and statements
 
     This file is all that a reader has to check by eye. It defines networks, data
-    and costs, and then states each theorem as a proposition ([..._statement]).
-    The other files prove these propositions and nothing else.
+    and costs, and states each theorem as a proposition ([..._statement]).
+    The other files prove these propositions. (Of Checker.v, which the last statement is
+    about, only the first few definitions matter: how data and certificates are written.)
 
     Source: Nakhleh, Shenouda, Nowak, "The Effects of Multi-Task Learning on ReLU
     Neural Network Functions", arXiv 2410.21696. README.md in this folder says
@@ -15,7 +16,8 @@
     - [S i] is i + 1 for a natural number i, and counting starts at 0;
     - [R] is the type of real numbers, [nat] that of natural numbers. *)
 
-From Coq Require Import Reals.
+From Coq Require Import Reals QArith Qreals List.
+From Formal Require Import Checker.
 Open Scope R_scope.
 
 (** ** Sums and vectors *)
@@ -226,3 +228,50 @@ Definition uniqueness_statement : Prop :=
   forall (D : data), valid D ->
   ((forall f, solution D f -> same_function (outputs D) f (connect_the_dots D))
    <-> (forall i, (S i < points D - 2)%nat -> ~ aligned D i)).
+
+(** ** Statement: theorems about given data sets
+
+    A data set of rational numbers is a list of rows; a row holds the input and the list of the
+    labels. [Q2R] reads a rational number as a real one; [nth i l d] is entry i of the list l. *)
+Definition data_of (T : nat) (rows : list row) : data := {|
+  outputs := T;
+  points := length rows;
+  input := fun i => Q2R (fst (nth i rows (0%Q, nil)));
+  label := fun i t => Q2R (nth t (snd (nth i rows (0%Q, nil))) 0%Q)
+|}.
+
+(** The network of a certificate (the record [certificate] in Checker.v). *)
+Definition network_of (cert : certificate) : network := {|
+  width := length (neurons cert);
+  weight := fun k => Q2R (fst (fst (nth k (neurons cert) (0%Q, 0%Q, nil))));
+  bias := fun k => Q2R (snd (fst (nth k (neurons cert) (0%Q, 0%Q, nil))));
+  output := fun k t => Q2R (nth t (snd (nth k (neurons cert) (0%Q, 0%Q, nil))) 0%Q);
+  skip := fun t => Q2R (nth t (skip_row cert) 0%Q);
+  offset := fun t => Q2R (nth t (offset_row cert) 0%Q)
+|}.
+
+(** What a certificate says about a data set D:
+    - D has at least two points, in increasing order, with T labels each;
+    - the network of the certificate interpolates, and its VV norm is at most [upper];
+    - connect-the-dots interpolates too, and has the least VV norm of all interpolating networks,
+      which is at least [lower];
+    - [unique] says truly whether connect-the-dots is the only solution. *)
+Definition proved (T : nat) (rows : list row) (cert : certificate) : Prop :=
+  let D := data_of T rows in
+  valid D /\
+  (forall p, In p rows -> length (snd p) = T) /\
+  interpolates (network_of cert) D /\
+  vv_norm T (network_of cert) <= Q2R (upper cert) /\
+  interpolates (connect_the_dots D) D /\
+  (forall f, interpolates f D ->
+   Q2R (lower cert) <= vv_norm T (connect_the_dots D) <= vv_norm T f) /\
+  (if unique cert
+   then forall f, solution D f -> same_function T f (connect_the_dots D)
+   else exists f, solution D f /\ ~ same_function T f (connect_the_dots D)).
+
+(** The program [check] of Checker.v, which computes with rational numbers only, is sound: every
+    certificate that it accepts is true. So running it inside Coq on a data set and a certificate
+    proves the theorem for that data set. *)
+Definition checker_statement : Prop :=
+  forall (T : nat) (rows : list row) (cert : certificate),
+  check T rows cert = true -> proved T rows cert.

@@ -1,4 +1,6 @@
-"""Compile the Coq proofs of this folder and check what they rest on: `make formal`, or `python check.py`.
+"""Compile the Coq proofs of this folder and check what they rest on.
+
+    python -m proofs_checks.formal.check        (or: make formal)
 
 Needs Coq 8.16 or later (`coqc`) and Python's standard library, nothing else. Compiled files go to a temporary folder.
 """
@@ -22,6 +24,11 @@ ALLOWED_AXIOMS = frozenset(
     }
 )
 """The three axioms on which Coq's standard library builds the real numbers. No proof here may use another."""
+
+UNAVAILABLE = 69
+"""Exit code where Coq is not installed."""
+
+NO_COQ = "Coq is not installed. Install it (Debian, Ubuntu: apt-get install coq; macOS: brew install coq)."
 
 FORBIDDEN = (
     r"\b(?:Admitted|admit|give_up|Axioms?|Parameters?|Conjectures?|bypass_check)\b"
@@ -110,24 +117,31 @@ def parse_assumptions(source: str, output: str) -> dict[str, list[str]]:
     }
 
 
-def compile_sources(coqc: str, folder: Path = FOLDER) -> str:
-    """Compile all files in a temporary folder and return what Coq printed for the last one, `Assumptions.v`.
+def other_axioms(assumptions: dict[str, list[str]]) -> list[str]:
+    """Return one sentence per theorem and axiom that is not allowed."""
+    return [
+        f"{theorem} uses the axiom {axiom}"
+        for theorem, axioms in assumptions.items()
+        for axiom in axioms
+        if axiom not in ALLOWED_AXIOMS
+    ]
+
+
+def compile_file(coqc: str, path: Path, place: Path) -> str:
+    """Compile one Coq file in the folder `place`, which holds what it imports, and return what Coq printed.
 
     Raises
     ------
     RuntimeError
-        If a file does not compile; the message is Coq's.
+        If the file does not compile; the message is Coq's.
     """
-    printed = ""
-    with tempfile.TemporaryDirectory() as place:
-        for path in source_files(folder):
-            shutil.copy(path, place)
-            command = [coqc, "-q", "-Q", ".", "Formal", path.name]
-            done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise RuntimeError(f"{path.name} does not compile:\n{done.stdout}{done.stderr}")
-            printed = done.stdout
-    return printed
+    if path.parent != place:
+        shutil.copy(path, place)
+    command = [coqc, "-q", "-Q", ".", "Formal", path.name]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{path.name} does not compile:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def find_coqc(install: bool) -> str | None:
@@ -143,14 +157,14 @@ def problems_of_proofs(coqc: str, folder: Path = FOLDER) -> list[str]:
     """Check the proofs, print each theorem with its axioms, and return what is wrong: one sentence per problem."""
     problems = forbidden_words(folder) + unchecked_theorems(folder)
     try:
-        output = compile_sources(coqc, folder)
-        assumptions = parse_assumptions((folder / "Assumptions.v").read_text(encoding="utf-8"), output)
+        with tempfile.TemporaryDirectory() as place:
+            printed = [compile_file(coqc, path, Path(place)) for path in source_files(folder)]
+        assumptions = parse_assumptions((folder / "Assumptions.v").read_text(encoding="utf-8"), printed[-1])
     except (RuntimeError, ValueError) as error:
         return [*problems, str(error)]
     for theorem, axioms in assumptions.items():
         print(f"{theorem}: proved; uses {', '.join(axioms) or 'no axiom'}")
-        problems += [f"{theorem} uses the axiom {axiom}" for axiom in axioms if axiom not in ALLOWED_AXIOMS]
-    return problems
+    return problems + other_axioms(assumptions)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -159,11 +173,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--install", action="store_true", help="install Coq by apt-get if it is missing (needs root)")
     coqc = find_coqc(parser.parse_args(arguments).install)
     if coqc is None:
-        print(
-            "Coq is not installed. Install it (Debian, Ubuntu: apt-get install coq; macOS: brew install coq).",
-            file=sys.stderr,
-        )
-        return 69
+        print(NO_COQ, file=sys.stderr)
+        return UNAVAILABLE
     problems = problems_of_proofs(coqc)
     for problem in problems:
         print(f"problem: {problem}", file=sys.stderr)
