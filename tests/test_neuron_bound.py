@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vvnorm.verifier.neuron_bound import TOLERANCE, look, neuron_bound
+from vvnorm.verifier.branch_and_bound import TOLERANCE, bound_on_cell
+from vvnorm.verifier.neuron_bound import neuron_bound
 
 Array = NDArray[np.float64]
 
@@ -108,7 +109,7 @@ def test_the_bound_of_a_cell_holds_all_over_it(d: int) -> None:
         widths[face] = 0
         P[0] = u + widths * rng.uniform(-1, 1, d)
         sizes = np.linalg.norm(L, axis=1)
-        upper, value = look(P, np.linalg.norm(P, axis=1), L, sizes, np.linalg.norm(L, 2), u, widths, 1e-13)
+        upper, value = bound_on_cell(P, np.linalg.norm(P, axis=1), L, sizes, np.linalg.norm(L, 2), u, widths, 1e-13)
         W = u + widths * np.concatenate([rng.uniform(-1, 1, (300, d)), rng.choice([-1, 1], (100, d))])
         W /= np.linalg.norm(W, axis=1)[:, None]
         seen = np.linalg.norm(np.maximum(W @ P.T, 0) @ L, axis=1).max()

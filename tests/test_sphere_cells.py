@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import vvnorm
+from vvnorm.verifier.branch_and_bound import TOLERANCE
 from vvnorm.verifier.cell_enumeration import height, inside_cells, work
-from vvnorm.verifier.neuron_bound import TOLERANCE, neuron_bound, ray_bound
+from vvnorm.verifier.neuron_bound import neuron_bound, ray_bound
 
 Array = NDArray[np.float64]
 KINDS = ("generic", "lattice", "repeated", "planes", "clustered", "nearly flat", "cube")

@@ -30,9 +30,10 @@ _PARTS = {
     "vvnorm.verifier.line_fit_kernels": ("verifier of fits", 7),
     "vvnorm.solvers.multivariate.planar_search": ("solver for two inputs", 4),
     "vvnorm.solvers.multivariate": ("solver for more inputs", 14),
-    "vvnorm.verifier.neuron_bound": ("verifier for two and three inputs", 10),
-    "vvnorm.verifier.careful_circle": ("verifier for close points in the plane", 4),
+    "vvnorm.verifier.planar_response_precise": ("verifier for close points in the plane", 4),
+    "vvnorm.verifier.planar_response": ("verifier for two inputs", 3),
     "vvnorm.verifier.cell_enumeration": ("verifier for more inputs", 7),
+    "vvnorm.verifier.branch_and_bound": ("verifier for many points of more inputs", 7),
 }
 """What modules, and those in them, are for, and in how many seconds a core with nothing else to do compiles them."""
 

@@ -5,7 +5,7 @@ w.p_j = 0 cut the sphere into convex cells, and on the cone over each cell the v
 maximum lies on a hyperplane, or inside a cell, at the top right-singular vector of its C.
 
 *On a hyperplane* w.p_j = 0 it is the same problem in d - 1 dimensions: each p_k counts with its part orthogonal to p_j
-only. So it goes on down to two dimensions, the circles of `verifier.neuron_bound.around`. The vectors of each subspace are
+only. So it goes on down to two dimensions, the circles of `verifier.planar_response`. The vectors of each subspace are
 made from those of the one before and rounded once; what is rounded is the data of a problem that is then solved exactly.
 Hyperplanes and base points come in pairs: w.p_j = 0 seen from x_i is the same one as seen from x_j. In general a subspace
 is looked at once, in whichever order it is reached, if rounding moves it by next to nothing in both.
@@ -37,7 +37,7 @@ from vvnorm._internal.jit import inner, kernel
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
-from vvnorm.verifier.neuron_bound import around
+from vvnorm.verifier.planar_response import max_response_on_circle
 
 HEIGHTS: Final = {3: 2.0**-20, 4: 2.0**-13}
 """Height h of the curves by dimension, far above rounding; what they may miss, 1 / cos(h) - 1, is at most 3e-8."""
@@ -68,7 +68,7 @@ def work(N: int, d: int, T: int, *, mutual: bool) -> float:
     return total
 
 
-def largest_response(X: Array, bases: Array, L: Array, *, mutual: bool, even: bool) -> float:
+def largest_response(X: Array, bases: Array, L: Array, *, mutual: bool, antipodal: bool) -> float:
     """Bound the response over all directions and base points, from above but for rounding of its terms.
 
     Parameters
@@ -77,7 +77,7 @@ def largest_response(X: Array, bases: Array, L: Array, *, mutual: bool, even: bo
         Points, base points, and the vectors of the points, d >= 3.
     mutual : bool
         Whether the base points are the points.
-    even : bool
+    antipodal : bool
         Whether w and -w need not be told apart.
 
     Returns
@@ -88,7 +88,7 @@ def largest_response(X: Array, bases: Array, L: Array, *, mutual: bool, even: bo
     """
     best, missed, d = 0.0, 1.0, X.shape[1]
     for m in range(2, d + 1):  # the smallest first: they tell what need not be looked at closely in the others
-        cells, known = _Cells(L, m, even, best), set[frozenset[int]]()
+        cells, known = _Cells(L, m, antipodal, best), set[frozenset[int]]()
         for i, base in enumerate(bases):
             P = X - base
             cells.raise_on_flats(P, row_norms(P), frozenset({i}) if mutual else frozenset(), 1.0, known)
@@ -103,7 +103,7 @@ class _Cells:
 
     L: Array
     m: int
-    even: bool
+    antipodal: bool
     best: float
 
     def raise_on_flats(
@@ -116,10 +116,12 @@ class _Cells:
         """
         if Q.shape[1] == self.m:
             if self.m == 2:
-                self.best = max(self.best, around(np.ascontiguousarray(Q), np.ascontiguousarray(self.L), self.even))
+                self.best = max(
+                    self.best, max_response_on_circle(np.ascontiguousarray(Q), np.ascontiguousarray(self.L), self.antipodal)
+                )
             else:
                 kept = Q.any(axis=1)
-                self.best = inside_cells(Q[kept], self.L[kept], height(self.m), self.even, self.best)
+                self.best = inside_cells(Q[kept], self.L[kept], height(self.m), self.antipodal, self.best)
             return
         for j, left in enumerate(row_norms(Q).tolist()):
             if left == 0:
@@ -164,7 +166,7 @@ def _dot(u: Any, v: Any) -> float:
 
 
 @kernel()
-def inside_cells(Q: Any, L: Any, height: float, even: bool, best: float) -> float:
+def inside_cells(Q: Any, L: Any, height: float, antipodal: bool, best: float) -> float:
     """Raise `best` to the largest maximum inside a cell; Q (N, m) with m >= 3, no row 0.
 
     Goes through the sets S by index, and for each through the sides of its hyperplanes. It takes one of two opposite ones:
@@ -202,7 +204,7 @@ def inside_cells(Q: Any, L: Any, height: float, even: bool, best: float) -> floa
                 if _crossed(rest[given], along, heights, level, radius):
                     continue
                 radius = 0.0  # all that is left lies in one cell
-            best = _along_curve(Q, L, normals, heights, radius, chosen[:given], pattern, even, seen, space, best)
+            best = _along_curve(Q, L, normals, heights, radius, chosen[:given], pattern, antipodal, seen, space, best)
         if level < depth - 1:
             level += 1
             volumes[level], chosen[level] = volume, k
@@ -285,7 +287,7 @@ def _crossed(rest: Any, along: Any, heights: Any, level: int, radius: float) -> 
 
 @inner()
 def _along_curve(
-    Q: Any, L: Any, frame: Any, heights: Any, radius: float, chosen: Any, pattern: int, even: bool, seen: Any, space: Any,
+    Q: Any, L: Any, frame: Any, heights: Any, radius: float, chosen: Any, pattern: int, antipodal: bool, seen: Any, space: Any,
     best: float,
 ) -> float:  # fmt: skip
     """Look into all cells along a curve, and into those opposite to them.
@@ -316,7 +318,7 @@ def _along_curve(
                 row[count] = k
                 count += 1
             active[k] = at[count - 1] < at[count - 2]  # at t = -pi, if it goes off before it goes on
-        if active[k] or not even:
+        if active[k] or not antipodal:
             _add(here if active[k] else there, L[k], Q[k], 1.0)
     order, word = np.argsort(at[:count]), _signs(active)
     for place in range(-1, count):
@@ -324,12 +326,12 @@ def _along_curve(
             k = row[order[place]]
             sign = -1.0 if active[k] else 1.0
             _add(here, L[k], Q[k], sign)
-            if not even:
+            if not antipodal:
                 _add(there, L[k], Q[k], -sign)
             active[k] = not active[k]
             word[k >> 6] ^= np.uint64(1) << np.uint64(k & 63)
         if _is_new(seen, word, N):
-            best = _inside(Q, active, here, there, even, space, best)
+            best = _inside(Q, active, here, there, antipodal, space, best)
     return best
 
 
@@ -398,13 +400,13 @@ def _add(C: Any, vector: Any, q: Any, sign: float) -> None:
 
 
 @inner()
-def _inside(Q: Any, active: Any, here: Any, there: Any, even: bool, space: Any, best: float) -> float:
+def _inside(Q: Any, active: Any, here: Any, there: Any, antipodal: bool, space: Any, best: float) -> float:
     """Raise `best` to the maximum of a cell, and of the one opposite, if it is larger and inside.
 
     `space` holds three matrices that are overwritten.
     """
     G = space[0]
-    for side in range(1 if even else 2):
+    for side in range(1 if antipodal else 2):
         _gram(here if side == 0 else there, G)
         if _exceeds(G, best * best, space[1]):
             top = _top_eigenvector(G, space[1], space[2, 0])

@@ -1,7 +1,7 @@
 """The largest response of one neuron in the plane where points are close to each other, in twice the digits.
 
 Two points at a distance h may have vectors of size 1 / h in a dual array, in nearly opposite directions. What is left of
-them counts, and `verifier.neuron_bound.circle` rounds as if all were as large as they are. Here what it does is done with
+them counts, and `vvnorm.verifier.planar_response` rounds as if all were as large as they are. Here what it does is done with
 numbers a + b, |b| <= EPS |a|, that hold twice the digits, wherever terms cancel:
 
 - Differences of points are exact: the rounded difference and what the rounding left (Knuth).
@@ -25,24 +25,23 @@ from typing import Any
 import numpy as np
 
 from vvnorm._internal.jit import inner, kernel
-
-_SPLIT = 134217729.0  # 2^27 + 1: cuts a number into two of 26 bits
+from vvnorm.verifier.double_double import two_product, two_sum
 
 
 @kernel()
-def circle(X: Any, bases: Any, L: Any) -> float:
-    """Largest response over all base points (M, 2) and the whole circle of directions; X (N, 2), L (N, T)."""
+def largest_response(X: Any, bases: Any, L: Any) -> float:
+    """Return the largest response over all base points (M, 2) and all directions; X (N, 2), L (N, T)."""
     P, R, best = np.empty(X.shape), np.empty(X.shape), 0.0
     for i in range(len(bases)):
         for j in range(len(X)):
             for c in range(2):
-                P[j, c], R[j, c] = _sum(X[j, c], -bases[i, c])
-        best = max(best, _around(P, R, L))
+                P[j, c], R[j, c] = two_sum(X[j, c], -bases[i, c])
+        best = max(best, _max_response_on_circle(P, R, L))
     return best
 
 
 @inner()
-def _around(P: Any, R: Any, L: Any) -> float:
+def _max_response_on_circle(P: Any, R: Any, L: Any) -> float:
     """Largest ||sum_j L_j relu(w.(P_j + R_j))|| over the circle of directions w."""
     (N, T), count = L.shape, 0
     rows, theta = np.empty(N, np.int64), np.empty(N)
@@ -85,27 +84,12 @@ def _settle(order: Any, rows: Any, P: Any, R: Any) -> None:
             m -= 1
 
 
-@inner(inline="always")
-def _sum(a: float, b: float) -> tuple[float, float]:
-    s = a + b
-    c = s - a
-    return s, (a - (s - c)) + (b - c)
-
-
-@inner(inline="always")
-def _product(a: float, b: float) -> tuple[float, float]:
-    p, s, t = a * b, _SPLIT * a, _SPLIT * b
-    s, t = s - (s - a), t - (t - b)
-    u, v = a - s, b - t
-    return p, ((s * t - p) + s * v + u * t) + u * v
-
-
 @inner()
 def _cross(P: Any, R: Any, i: int, j: int) -> float:
     """Cross product of two points."""
-    a, b = _product(P[i, 0], P[j, 1])
-    c, d = _product(-P[i, 1], P[j, 0])
-    s, e = _sum(a, c)
+    a, b = two_product(P[i, 0], P[j, 1])
+    c, d = two_product(-P[i, 1], P[j, 0])
+    s, e = two_sum(a, c)
     more = P[i, 0] * R[j, 1] - P[i, 1] * R[j, 0] + (R[i, 0] * P[j, 1] - R[i, 1] * P[j, 0])
     return s + (e + (b + d + more))
 
@@ -115,9 +99,9 @@ def _add(C: Any, P: Any, R: Any, L: Any, j: int, sign: float) -> None:
     for c in range(2):
         x, rest = sign * P[j, c], sign * R[j, c]
         for t in range(L.shape[1]):
-            p, lost = _product(x, L[j, t])
-            s, more = _sum(C[c, t], p)
-            C[c, t], C[2 + c, t] = _sum(s, C[2 + c, t] + (more + (lost + rest * L[j, t])))
+            p, lost = two_product(x, L[j, t])
+            s, more = two_sum(C[c, t], p)
+            C[c, t], C[2 + c, t] = two_sum(s, C[2 + c, t] + (more + (lost + rest * L[j, t])))
 
 
 @inner()
@@ -130,9 +114,9 @@ def _largest_on_arc(C: Any, low: float, high: float, P: Any, R: Any, j: int) -> 
         xy += x * y
         yy += y * y
         if j >= 0:
-            a, b = _product(P[j, 1], C[0, t])
-            c, d = _product(-P[j, 0], C[1, t])
-            s, e = _sum(a, c)
+            a, b = two_product(P[j, 1], C[0, t])
+            c, d = two_product(-P[j, 0], C[1, t])
+            s, e = two_sum(a, c)
             more = P[j, 1] * C[2, t] - P[j, 0] * C[3, t] + (R[j, 1] * C[0, t] - R[j, 0] * C[1, t])
             s += e + (b + d + more)
             square += s * s
