@@ -116,9 +116,8 @@ class _Cells:
         """
         if Q.shape[1] == self.m:
             if self.m == 2:
-                self.best = max(
-                    self.best, max_response_on_circle(np.ascontiguousarray(Q), np.ascontiguousarray(self.L), self.antipodal)
-                )
+                plane = np.ascontiguousarray(Q), np.ascontiguousarray(self.L)
+                self.best = max(self.best, max_response_on_circle(*plane, self.antipodal))
             else:
                 kept = Q.any(axis=1)
                 self.best = inside_cells(Q[kept], self.L[kept], height(self.m), self.antipodal, self.best)
