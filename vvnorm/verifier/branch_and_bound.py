@@ -6,8 +6,8 @@ negative. So it only raises the bound where Lambda_j points against the response
 it is chosen to make the response stationary at the centre. Hence the bound is exact up to O(a^2) where it matters, at
 maxima, whether they are smooth or at kinks.
 
-*What it gives.* For standard normal inputs with d = 4, N = 90 and two outputs, going through all cells takes 6e10 additions,
-more than the default budget. Branch and bound there proves that fits at 0.9 and at 0.5 lambda_max are optimal up to 0.3 %
+*What it gives.* For standard normal inputs with d = 4, N = 90 and two outputs, going through all cells takes 6e10
+additions, more than the default budget. Branch and bound proves fits at 0.9 and 0.5 lambda_max there optimal up to 0.3 %
 and 10 %, in a minute; the closed form alone (`_closed_form`) is 19 times the maximum. At dual arrays of interpolants, which
 respond alike in many directions, it proves little: 1.2 times the maximum for d = 4, N = 40, and twice the maximum for
 d = 5, N = 25, where all cells are gone through anyway.

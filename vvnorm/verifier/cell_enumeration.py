@@ -286,8 +286,8 @@ def _crossed(rest: Any, along: Any, heights: Any, level: int, radius: float) -> 
 
 @inner()
 def _along_curve(
-    Q: Any, L: Any, frame: Any, heights: Any, radius: float, chosen: Any, pattern: int, antipodal: bool, seen: Any, space: Any,
-    best: float,
+    Q: Any, L: Any, frame: Any, heights: Any, radius: float, chosen: Any, pattern: int, antipodal: bool, seen: Any,
+    space: Any, best: float,
 ) -> float:  # fmt: skip
     """Look into all cells along a curve, and into those opposite to them.
 

@@ -54,7 +54,8 @@ def neuron_bound(X: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) 
     -------
     float
         In units of Lambda times units of X; rounding errors are added. It exceeds the maximum by rounding only up to three
-        inputs (or points in a space of three dimensions), beyond by at most `branch_and_bound.TOLERANCE` unless the budget is too small.
+        inputs (or points in a space of three dimensions), beyond by at most `branch_and_bound.TOLERANCE` unless the budget
+        is too small.
 
     Raises
     ------

@@ -4,7 +4,7 @@ For one base point and vectors p_j in the plane it is the maximum over ||w|| = 1
 w.p_j = 0 cut the circle of directions into arcs, on each of which the sum is w C with one matrix C. On an arc its norm is
 largest at an end, or at the top left-singular vector of C.
 
-`vvnorm.verifier.neuron_bound` uses this for two inputs, and `vvnorm.verifier.cell_enumeration` in the planes of more inputs.
+`vvnorm.verifier.neuron_bound` uses this for two inputs, and `vvnorm.verifier.cell_enumeration` for planes in more inputs.
 Where large terms cancel, `vvnorm.verifier.planar_response_precise` does the same in twice the digits.
 """
 

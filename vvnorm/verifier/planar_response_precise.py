@@ -1,8 +1,8 @@
 """The largest response of one neuron in the plane where points are close to each other, in twice the digits.
 
-Two points at a distance h may have vectors of size 1 / h in a dual array, in nearly opposite directions. What is left of
-them counts, and `vvnorm.verifier.planar_response` rounds as if all were as large as they are. Here what it does is done with
-numbers a + b, |b| <= EPS |a|, that hold twice the digits, wherever terms cancel:
+Two points at a distance h may have vectors of size 1 / h in a dual array, in nearly opposite directions. Their difference
+counts, and the rounding errors of `vvnorm.verifier.planar_response` grow with their size. Here the same steps use
+numbers a + b, |b| <= EPS |a|, of twice the digits, wherever terms cancel:
 
 - Differences of points are exact: the rounded difference and what the rounding left (Knuth).
 - The order in which points are switched is that of exact angles: sorted in float64, and neighbours then exchanged by the
