@@ -37,7 +37,7 @@ Array = NDArray[np.float64]
 _Row = tuple[int, bool, list[str]]  # number of its last line, whether it begins with #, its fields
 
 MISSING = frozenset({"", "nan", "+nan", "-nan", "na", "n/a", "#n/a", "<na>", "null"})
-"""What stands for no label, in lower case."""
+"""Fields that stand for a missing label, in lower case."""
 
 _SEPARATORS = (",", ";", "\t", "|")
 _MARKS = (  # that of UTF-32 begins with that of UTF-16
@@ -56,7 +56,7 @@ _INTEGER = re.compile(r"[+-]?\d+")
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """How a CSV file is written; None is for what the file itself shows.
+    """The format of a CSV file; what is None is detected from the file.
 
     Attributes
     ----------

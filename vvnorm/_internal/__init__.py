@@ -1,1 +1,1 @@
-"""What has nothing to do with networks: files, threads, compiling, plug-ins, words."""
+"""Helpers that have nothing to do with networks: files, threads, compiling, plug-ins, words."""

@@ -1,4 +1,4 @@
-"""Things that packages register by name in an entry-point group: claims and figures."""
+"""Plug-ins: claims and figures, which packages register by name in an entry-point group."""
 
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
@@ -12,7 +12,7 @@ def names(group: str) -> list[str]:
 
 
 class Unusable(ValueError):
-    """Something is registered under a name, but cannot be used."""
+    """A registered plug-in that cannot be loaded."""
 
 
 def load(group: str, name: str, kind: type[Kind], public: str) -> Kind:

@@ -1,4 +1,4 @@
-"""The words of all output: one name for each number, and counts in singular and plural."""
+"""Words of all output: one name for each number, counts in singular and plural, one sentence for a proof."""
 
 from typing import Final
 

@@ -13,7 +13,7 @@ from vvnorm.claims.verdict import Verdict
 
 @dataclass(frozen=True)
 class Case:
-    """An instance by name: whoever has the claim draws the same one.
+    """An instance by name: every process that has the claim draws the same one.
 
     Attributes
     ----------

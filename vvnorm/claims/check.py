@@ -25,7 +25,7 @@ def run_case(claim: Claim, case: Case) -> CaseOutcome:
 
 
 def control_complaints(claim: Claim, instance: Instance, result: Result, turn: int) -> list[str]:
-    """Change a certificate and complain if the verifier accepts it: one that accepts everything shows nothing.
+    """Change a certificate, and complain if the verifier accepts it: a verifier that accepts everything proves nothing.
 
     Instances take turns in which array of the certificate is changed: by the factor -3/2, from 0 to the largest number in
     any array, integers by 1000. A smaller change may leave a certificate that proves as much, and is accepted rightly.

@@ -26,7 +26,7 @@ Instance = Mapping[str, Any]
 
 
 KINDS = ("equality", "bound", "existence", "uniqueness", "for all seeds", "statistical", "counterexample")
-"""What a claim may be; verdicts of statistical ones have other names."""
+"""Kinds of claims; statistical claims have verdicts of their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +36,11 @@ class Result:
     Attributes
     ----------
     verdict : Verdict
-        What the interval says against the claimed one.
+        Of this interval against the claimed one.
     lower, upper : float
         Certified interval of the tested quantity; a confidence interval if the claim is statistical.
     certificate : mapping of str to array
-        What proves the interval; enough for `Claim.verify`.
+        Proof of the interval; enough for `Claim.verify`.
     provenance : mapping
         Solver, versions, options, status, seconds.
     """
@@ -55,7 +55,7 @@ class Result:
         return lines(f"Result: {self.verdict}, [{self.lower:.6g}, {self.upper:.6g}]")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as what JSON knows; `from_json` restores it."""
+        """Return the result in plain values for JSON; `from_json` restores it."""
         arrays = {
             name: {"dtype": str(array.dtype), "shape": list(array.shape), "values": plain(array.ravel())}
             for name, array in self.certificate.items()
@@ -80,7 +80,7 @@ def _no_instances() -> Mapping[str, Instance]:
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """One claim of the theory, with everything needed to test it and to show what its hypotheses are for.
+    """One claim of the theory, with the code that tests it and shows why its hypotheses are needed.
 
     Attributes
     ----------
@@ -97,15 +97,15 @@ class Claim:
     hypotheses : mapping of str to predicate
         Each decides, from the instance alone, whether the hypothesis is met.
     draw : rng -> instance
-        An instance that meets all hypotheses.
+        Draw an instance that meets all hypotheses.
     violate : mapping of str to (rng -> instance)
-        For each hypothesis, an instance that breaks exactly that one.
+        For each hypothesis, draw an instance that violates exactly this hypothesis.
     on_violation : mapping of str to (Verdict, why)
-        What then happens.
+        For each hypothesis, the verdict expected on such an instance, and the reason.
     check : instance -> Result
-        Find the certified interval.
+        Compute the certified interval of the quantity.
     recheck : (instance, result) -> list of complaints
-        Recompute the interval from the certificate, with code that shares nothing with `check`'s solver.
+        Recompute the interval from the certificate, with code that shares nothing with the solver of `check`.
     examples : () -> mapping of str to instance
         Real data, whether or not they meet the hypotheses.
     draws, quick_draws : int
@@ -151,7 +151,7 @@ class Claim:
         return Verdict.NOT_SUPPORTED if self.statistical else Verdict.VIOLATED
 
     def broken(self, instance: Instance) -> list[str]:
-        """Name the hypotheses that the instance does not meet."""
+        """Return the names of the hypotheses that the instance violates."""
         return [name for name, holds in self.hypotheses.items() if not holds(instance)]
 
     def verify(self, instance: Instance, result: Result) -> Verification:
@@ -173,7 +173,7 @@ def conclude(
     statistical: bool = False,
     **provenance: Any,
 ) -> Result:
-    """Make the result that an interval implies."""
+    """Return the result with the verdict that follows from an interval."""
     verdict = decide(lower, upper, claimed, statistical=statistical)
     return Result(verdict, float(lower), float(upper), certificate, provenance)
 

@@ -11,7 +11,7 @@ from vvnorm.claims.verdict import Verdict
 
 @dataclass(frozen=True, eq=False)
 class CaseOutcome:
-    """One instance of a run: what was expected of it, what was found, and what the verifier says.
+    """The outcome of one case: the expected verdict, the result, and the complaints of the verifier.
 
     Attributes
     ----------
@@ -45,9 +45,11 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """Confirmed only if every instance is, every result is accepted, and every broken hypothesis fails as declared.
+        """The verdict on the claim, from the verdicts on its instances.
 
-        One accepted refutation refutes the claim; anything else is INCONCLUSIVE.
+        Confirmed if every result is accepted by the verifier, every instance that meets the hypotheses is confirmed, and
+        every instance that violates one has the declared verdict. Refuted if one accepted result refutes the claim on an
+        instance that meets all hypotheses. INCONCLUSIVE otherwise.
         """
         confirmed, refuted = self.claim.confirmed, self.claim.refuted
         if any(o.result.verdict is refuted and o.expected is confirmed and not o.complaints for o in self.outcomes):
@@ -68,7 +70,7 @@ class Report:
         return min((_margin(o.result, self.claim.claimed) for o in self.tested), default=math.nan)
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything but the certificates, which are long, as what JSON knows."""
+        """Return all but the certificates, which are long, in plain values for JSON."""
         return {
             "claim": self.claim.id,
             "statement": self.claim.statement,

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What a check found. The last two stand in statistical claims for the first two."""
+    """Verdicts. Statistical claims are SUPPORTED or NOT_SUPPORTED in place of HOLDS or VIOLATED."""
 
     HOLDS = "HOLDS"
     VIOLATED = "VIOLATED"

@@ -1,4 +1,4 @@
-"""The command `vvnorm`: its commands, and what becomes of errors.
+"""The command `vvnorm`: registers its commands, and turns errors into one line and an exit code.
 
 Exit codes: 0 ok; 1 violated or not certified; 2 inconclusive; 64 usage or bad input (one line, no traceback);
 130 interrupted.
@@ -66,7 +66,7 @@ for _name, _command in COMMANDS.items():
 
 
 def _in_options(message: str, arguments: list[str]) -> str:
-    """A message on one line, with options where it names arguments of functions: `sep (--sep)`, or what it begins with."""
+    """Return a message on one line that names options in place of arguments: `sep (--sep)`, or its first word."""
     text = re.sub(r"\w+(=\w+)? \((--[\w-]+)\)", r"\2", " ".join(message.split()))
     name = text.partition(" ")[0]
     option = f"--{name.replace('_', '-')}"
@@ -75,7 +75,7 @@ def _in_options(message: str, arguments: list[str]) -> str:
 
 
 class _OnStandardError(logging.Handler):
-    """Writes what the library logs to standard error as it is now: above a progress bar, if there is one."""
+    """Writes log messages of the library to the current standard error, so that they appear above a progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print(f"vvnorm: {record.getMessage()}", file=sys.stderr)
@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str] | None) -> None:
-    # typer's own error type, wherever this version of it keeps its parser.
+    # typer's own base class of parser errors; its module differs between versions.
     parser_error: Any = typer.BadParameter.__mro__[2]
     arguments = sys.argv[1:] if arguments is None else arguments
     try:

@@ -80,25 +80,25 @@ def certify(
     if lam is None and (loss or relative):
         option = "--loss" if loss else "--relative"
         raise ValueError(f"{option} needs --lam; without it the network is judged as an interpolant")
-    found = load_certificate(certificate) if certificate else None
+    judged = load_certificate(certificate) if certificate else None
     saved = ReLUNetwork.load(network)
-    fit = lam is not None or isinstance(found, FitCertificate)
+    fit = lam is not None or isinstance(judged, FitCertificate)
     dataset = load_data(data, x, y, CsvFormat(sep, decimal, encoding, header), aux, sigma, seed, repeats, loss, fit=fit)
-    if found is None:
+    if judged is None:
         losses = losses_of(loss, dataset.y_names)
         if lam is not None and relative:
             convention = {"skip": skip, "penalise_bias": penalise_bias}
             (lam,) = lams_from_ratios([lam], dataset, losses, convention | {"time_limit": time_limit})
-        found = _judge(saved, dataset, lam, losses, skip, penalise_bias, time_limit)
-    numbers = found.numbers()
+        judged = _judge(saved, dataset, lam, losses, skip, penalise_bias, time_limit)
+    numbers = judged.numbers()
     say_labels(dataset)
     for name, value in numbers.items():
         say(f"{name_of(name):>18}  {f'{value:.10g}' if isinstance(value, float) else value}")
-    for note in about(found.subspace):
+    for note in about(judged.subspace):
         say(f"{'note':>18}  {note}")
-    complaints = found.complaints(saved, dataset.X, dataset.Y, tol=tol)
+    complaints = judged.complaints(saved, dataset.X, dataset.Y, tol=tol)
     if save_certificate:
-        found.save(save_certificate)
+        judged.save(save_certificate)
     if json:
         write_json(json, {**numbers, "neurons": saved.n_neurons, "complaints": complaints})
     return conclude(complaints)

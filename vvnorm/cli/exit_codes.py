@@ -1,4 +1,4 @@
-"""Exit codes: what a command tells the shell."""
+"""Exit codes of commands."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ OK, NOT_CERTIFIED, INCONCLUSIVE, USAGE, INTERRUPTED = 0, 1, 2, 64, 130
 
 
 def exit_code(verdicts: "set[Verdict]") -> int:
-    """0 if all are confirmed, 1 if one is refuted, 2 for anything else."""
+    """Return 0 if all verdicts confirm, 1 if one refutes, 2 otherwise."""
     from vvnorm.claims import Verdict
 
     if verdicts & {Verdict.VIOLATED, Verdict.NOT_SUPPORTED}:
@@ -20,6 +20,6 @@ def exit_code(verdicts: "set[Verdict]") -> int:
 
 
 def worst_exit_code(verdicts: "set[Verdict]", unusable: bool) -> int:
-    """Exit code of verdicts, and of something that could not be used."""
+    """Return the exit code of verdicts; 64 if something could not be loaded, unless a verdict refutes."""
     code = exit_code(verdicts)
     return USAGE if unusable and code != NOT_CERTIFIED else code

@@ -1,4 +1,4 @@
-"""What commands are given: data, losses, lam, and files to write."""
+"""Input of commands: reads data, losses and lam from options, and checks names of output files."""
 
 import os
 from dataclasses import asdict
@@ -27,8 +27,8 @@ def load_data(
 ) -> "Dataset":
     """Load a file or built-in data, merge repeated inputs, append auxiliary outputs.
 
-    A fit takes different labels at one input as they are, and so do solvers for several inputs, or they say why not;
-    repeats are then merged only if a policy asks for it.
+    Interpolants of one input need one label at each input, so repeated inputs are always merged for them. Fits, and
+    solvers for several inputs, take repeats as they are, or say why not; repeats are then merged only by request.
     """
     from vvnorm.csv_files import column_names, read_table
     from vvnorm.datasets import builtin_dataset, gaussian_auxiliary, load_dataset, table_dataset
@@ -51,19 +51,19 @@ def load_data(
 
 
 def refuse_csv_options(csv: CsvFormat) -> None:
-    """Refuse options of CSV files where data are built in."""
+    """Refuse options of CSV files for built-in data."""
     if csv != CsvFormat():
         raise ValueError("--sep, --decimal, --encoding and --no-header belong to CSV files, not to built-in data")
 
 
 def _has_classes(name: str, options: list[str] | None) -> bool:
-    """Whether the loss that `--loss` names for an output is one of classes."""
+    """Whether `--loss` gives this output a loss for two classes."""
     own = {column: loss for column, _, loss in (option.rpartition("=") for option in options or [])}
     return own.get(name, own.get("", "")).strip() in ("logistic", "hinge")
 
 
 def losses_of(options: list[str] | None, y_names: tuple[str, ...]) -> list[str]:
-    """Read `NAME` (all outputs) and `COL=NAME` (one) into one loss per output; squared where nothing is said."""
+    """Return the loss of each output from `NAME` (for all outputs) and `COL=NAME` (for one); the default is squared."""
     common: str | None = None
     own: dict[str, str] = {}
     for option in options or []:
@@ -82,7 +82,7 @@ def losses_of(options: list[str] | None, y_names: tuple[str, ...]) -> list[str]:
 
 
 def lams_from_ratios(ratios: list[float], dataset: "Dataset", losses: list[str], options: dict[str, Any]) -> list[float]:
-    """Turn ratios lam / lam_max into lam."""
+    """Return lam for each ratio lam / lam_max."""
     from vvnorm.api.fits import lambda_max
 
     convention = {name: options[name] for name in ("skip", "penalise_bias")}

@@ -1,4 +1,4 @@
-"""What `verify` and `figures` share: what is registered, and where it runs."""
+"""Loads registered claims or figures, and chooses the executor that `verify` and `figures` run them on."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def load_usable(load: "Callable[[str], Any]", names: list[str]) -> tuple[list[Any], bool]:
-    """Load claims or figures; those that are registered but cannot be used are named, and hide no others."""
+    """Load claims or figures; print the names of those that cannot be loaded, and return whether there are any."""
     from vvnorm._internal.plugins import Unusable
 
     found, unusable = [], False
@@ -23,7 +23,7 @@ def load_usable(load: "Callable[[str], Any]", names: list[str]) -> tuple[list[An
 
 
 def execution(stack: "ExitStack", count: int, jobs: int | None, scheduler: str | None) -> dict[str, Any]:
-    """Options that say where so many jobs are done: on a cluster, in processes, or in this one."""
+    """Return options of `run_jobs` for this many jobs: a cluster, a number of processes, or this process."""
     from vvnorm._internal.threads import single_threaded, usable_cores
     from vvnorm.studies.executors import InProcess
     from vvnorm.studies.store import code_version
@@ -37,5 +37,5 @@ def execution(stack: "ExitStack", count: int, jobs: int | None, scheduler: str |
     workers = min(jobs or usable_cores(), count)
     if workers > 1:
         return {"workers": workers}
-    stack.enter_context(single_threaded())  # as in worker processes, so that numbers are the same
+    stack.enter_context(single_threaded())  # as worker processes are, so that results agree
     return {"executor": InProcess()}

@@ -8,7 +8,7 @@ import typer
 
 
 class RepeatsPolicy(StrEnum):
-    """What becomes of different labels at one input."""
+    """Policies for different labels at one input."""
 
     error = "error"
     average = "average"

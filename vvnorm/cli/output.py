@@ -1,4 +1,4 @@
-"""What commands print: lines, tables, progress."""
+"""Output of commands: lines, tables and progress on the terminal."""
 
 import os
 import sys
@@ -35,7 +35,7 @@ def conclude(complaints: list[str]) -> int:
 
 
 def say_labels(dataset: "Dataset") -> None:
-    """Say how classes were read."""
+    """Print how labels of two classes were read."""
     for note in dataset.notes:
         say(f"{'labels':>18}  {note}")
 
@@ -133,13 +133,13 @@ class Progress:
 
 
 def file_size(path: Path) -> str:
-    """How long a file is, in the unit in which it is read most easily."""
+    """Return the size of a file in a readable unit."""
     count = path.stat().st_size
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit in which it is read most easily."""
+    """Return a time in a readable unit."""
     for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.3g} {unit}"

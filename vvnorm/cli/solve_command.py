@@ -1,4 +1,4 @@
-"""`vvnorm solve`: the interpolant of least VV norm, or the best fit."""
+"""`vvnorm solve`: find the interpolant of least VV norm, or the best fit."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -71,7 +71,6 @@ def solve(
     save_certificate: SaveOption = None,
 ) -> int:
     """Find the interpolant of least VV norm, or with --lam the best fit, with a proof."""
-    from vvnorm._internal.files import write_json
     from vvnorm.verifier.budget import additions_in, within_additions
 
     check_outputs(json, out, plot, save_certificate)
@@ -107,9 +106,15 @@ def solve(
 
         draw(solution, dataset.x_names, dataset.y_names, plot)
     if json:
-        extra = {"source": dataset.source, "y_names": dataset.y_names, "labels": dataset.notes, "complaints": complaints}
-        write_json(json, solution.record() | extra)
+        _write(json, solution, dataset, complaints)
     return conclude(complaints)
+
+
+def _write(path: Path, solution: "Solution", dataset: "Dataset", complaints: list[str]) -> None:
+    from vvnorm._internal.files import write_json
+
+    extra = {"source": dataset.source, "y_names": dataset.y_names, "labels": dataset.notes, "complaints": complaints}
+    write_json(path, solution.record() | extra)
 
 
 def _check_combination(

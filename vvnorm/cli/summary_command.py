@@ -1,4 +1,4 @@
-"""`vvnorm summary`: what the runs of a study show."""
+"""`vvnorm summary`: compare the runs of a study, with intervals and verdicts."""
 
 from pathlib import Path
 from typing import Annotated

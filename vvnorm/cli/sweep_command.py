@@ -82,7 +82,7 @@ def sweep(
 
 
 def foresee(study: "Study", path: Path, workers: int) -> int:
-    """Print how many runs of which kind there are and how long they will take."""
+    """Print the number of runs of each kind, and an estimate of their time."""
     from collections import Counter
 
     from vvnorm._internal.words import count

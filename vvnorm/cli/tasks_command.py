@@ -14,6 +14,8 @@ from vvnorm.cli.output import Progress, Table, number, say, with_interval
 from vvnorm.csv_files import CsvFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vvnorm.multitask.task_data import TaskData
     from vvnorm.training.comparison import TaskComparison
 
@@ -22,74 +24,83 @@ _STUDY = "builtin:all"
 _ARRANGED = {"joint": "joint", "separate_width": "separate, same width", "separate_cost": "separate, same cost"}
 
 
+TaskDataArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="CSV file, or builtin:breast_cancer, :digits_overlaid, :digits_multilabel or :linnerud; builtin:all is "
+        "the study of all four, with settings of its own.",
+        show_default=False,
+    ),
+]
+TaskOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=LOSS[:PARAM][:COL[=VALUE]]",
+        help="squared:COL, huber:DELTA:COL, logistic:COL[=POSITIVE], hinge:COL, softmax:COL, one-class:NU:COL "
+        "(scores), one-class:NU:COL=NORMAL or one-class:NU (all rows are normal); repeatable.",
+        show_default=False,
+    ),
+]
+InputsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--x",
+        metavar="COL[,COL]",
+        help="Inputs, repeatable; by default all columns no task names.",
+        show_default=False,
+    ),
+]
+WeightingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Of the losses: equal, grid, learned, uncertainty, alternating, gradnorm, mgda, mgda_ub, upgrad, or one "
+        "number per task, as 1,2,0.5; repeatable.",
+        show_default="equal, uncertainty, mgda_ub",
+    ),
+]
+SeedsOption = Annotated[int | None, typer.Option(min=1, help="Splits and starts.", show_default="5, quick 3")]
+WidthOption = Annotated[int | None, typer.Option(min=1, help="Neurons of the joint network.", show_default="64, quick 32")]
+StepsOption = Annotated[int | None, typer.Option(min=1, help="Steps of training.", show_default="1000, quick 150")]
+LamOption = Annotated[float, typer.Option(help="Weight of the VV norm against mean losses.")]
+BatchOption = Annotated[int | None, typer.Option(min=1, help="Samples per step; all by default.", show_default=False)]
+StandardiseOption = Annotated[bool, typer.Option(help="Whether inputs are standardised, by the training rows.")]
+QuickOption = Annotated[bool, typer.Option("--quick", help="Fewer seeds and steps, a smaller network.")]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR|NET.npz", help="Save the best joint network of each weighting; a file for one.", show_default=False
+    ),
+]
+LinesOption = Annotated[
+    Path | None, typer.Option("--csv", metavar="FILE", help="Write the lines of builtin:all.", show_default=False)
+]
+
+
 def tasks(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="CSV file, or builtin:breast_cancer, :digits_overlaid, :digits_multilabel or :linnerud; builtin:all is "
-            "the study of all four, with settings of its own.",
-            show_default=False,
-        ),
-    ],
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=LOSS[:PARAM][:COL[=VALUE]]",
-            help="squared:COL, huber:DELTA:COL, logistic:COL[=POSITIVE], hinge:COL, softmax:COL, one-class:NU:COL "
-            "(scores), one-class:NU:COL=NORMAL or one-class:NU (all rows are normal); repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    x: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--x",
-            metavar="COL[,COL]",
-            help="Inputs, repeatable; by default all columns no task names.",
-            show_default=False,
-        ),
-    ] = None,
+    data: TaskDataArgument,
+    task: TaskOption = None,
+    x: InputsOption = None,
     sep: SepOption = None,
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
     header: HeaderOption = True,
-    weighting: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Of the losses: equal, grid, learned, uncertainty, alternating, gradnorm, mgda, mgda_ub, upgrad, or one "
-            "number per task, as 1,2,0.5; repeatable.",
-            show_default="equal, uncertainty, mgda_ub",
-        ),
-    ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Splits and starts.", show_default="5, quick 3")] = None,
-    width: Annotated[
-        int | None, typer.Option(min=1, help="Neurons of the joint network.", show_default="64, quick 32")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of training.", show_default="1000, quick 150")] = None,
-    lam: Annotated[float, typer.Option(help="Weight of the VV norm against mean losses.")] = 1e-3,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Samples per step; all by default.", show_default=False)
-    ] = None,
-    standardise: Annotated[bool, typer.Option(help="Whether inputs are standardised, by the training rows.")] = True,
+    weighting: WeightingOption = None,
+    seeds: SeedsOption = None,
+    width: WidthOption = None,
+    steps: StepsOption = None,
+    lam: LamOption = 1e-3,
+    batch_size: BatchOption = None,
+    standardise: StandardiseOption = True,
     seed: SeedOption = 0,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds and steps, a smaller network.")] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR|NET.npz", help="Save the best joint network of each weighting; a file for one.", show_default=False
-        ),
-    ] = None,
+    quick: QuickOption = False,
+    out: FolderOption = None,
     plot: PlotOption = None,
     json: JsonOption = None,
-    table: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write the lines of builtin:all.", show_default=False)
-    ] = None,
+    table: LinesOption = None,
 ) -> int:
     """Train one network on several tasks under several weightings, and separate ones, and test them all."""
-    from vvnorm._internal.files import write_json
-
     if data == _STUDY:
         options = {"--task": task, "--x": x, "--weighting": weighting, "--seeds": seeds, "--width": width, "--steps": steps}
         return _task_study(
@@ -98,29 +109,14 @@ def tasks(
     if table:
         raise ValueError(f"--csv is for the study {_STUDY}; of one data set --json has all numbers")
     check_outputs(json, out if out and out.suffix == ".npz" else None, plot)
-    chosen = [_weighting(text) for text in weighting or ("equal", "uncertainty", "mgda_ub")]
-    if repeated := [name for name in chosen if chosen.count(name) > 1]:
-        raise ValueError(f"--weighting names {repeated[0]} twice")
-    _check_folder(out, len(chosen))
+    weightings = _weightings(weighting)
+    _check_folder(out, len(weightings))
     found = _task_data(data, task, x, CsvFormat(sep, decimal, encoding, header), seed)
     usual = {"seeds": 3, "width": 32, "steps": 150} if quick else {"seeds": 5, "width": 64, "steps": 1000}
     asked = {"seeds": seeds, "width": width, "steps": steps}
     settings: dict[str, Any] = usual | {name: value for name, value in asked.items() if value is not None}
-
-    from vvnorm.training.comparison import compare
-
-    numbers = range(seed, seed + settings.pop("seeds"))
-    with Progress() as progress:
-        comparison = compare(
-            found,
-            weightings=chosen,
-            seeds=numbers,
-            lam=lam,
-            batch_size=batch_size,
-            standardise=standardise,
-            advance=progress.task("training", len(chosen) + 2 * len(found.tasks)),
-            **settings,
-        )
+    settings["seeds"] = range(seed, seed + settings["seeds"])
+    comparison = _compared(found, weightings, settings | {"lam": lam, "batch_size": batch_size, "standardise": standardise})
     _show_comparison(comparison)
     for note in comparison.notes:
         say(f"note: {note}")
@@ -130,14 +126,31 @@ def tasks(
 
         plot_comparison(comparison, plot)
     if json:
-        record = {"source": found.source, "notes": found.notes, "inputs": found.x_names, "saved": saved}
-        numbers_found = {"rows": comparison.rows, "summary": comparison.summary(), "histories": comparison.histories}
-        write_json(json, record | {"settings": comparison.settings, "training_notes": comparison.notes} | numbers_found)
+        _write(json, comparison, saved)
     return INCONCLUSIVE if comparison.notes else OK
 
 
+def _compared(
+    data: "TaskData", weightings: "Sequence[str | tuple[float, ...]]", options: dict[str, Any]
+) -> "TaskComparison":  # fmt: skip
+    from vvnorm.training.comparison import compare
+
+    with Progress() as progress:
+        step = progress.task("training", len(weightings) + 2 * len(data.tasks))
+        return compare(data, weightings=weightings, advance=step, **options)
+
+
+def _write(path: Path, comparison: "TaskComparison", saved: dict[str, dict[str, Any]]) -> None:
+    from vvnorm._internal.files import write_json
+
+    data = comparison.data
+    record = {"source": data.source, "notes": data.notes, "inputs": data.x_names, "saved": saved}
+    numbers = {"rows": comparison.rows, "summary": comparison.summary(), "histories": comparison.histories}
+    write_json(path, record | {"settings": comparison.settings, "training_notes": comparison.notes} | numbers)
+
+
 def _task_study(quick: bool, seed: int, table: Path | None, options: dict[str, Any]) -> int:
-    """Do the study of several tasks on all built-in data; its table is written anew as each data set is done."""
+    """Run the study of several tasks on all built-in data; rewrite its table after each data set."""
     from vvnorm.studies.store import code_version
     from vvnorm.studies.summary import write_lines
     from vvnorm.training.task_study import DATA, run_study
@@ -182,6 +195,14 @@ def _task_data(data: str, specs: list[str] | None, x: list[str] | None, csv: Csv
     return load_task_data(data, specs, x, **asdict(csv))
 
 
+def _weightings(options: list[str] | None) -> list[str | tuple[float, ...]]:
+    """Read the weightings that are compared, each once."""
+    chosen = [_weighting(text) for text in options or ("equal", "uncertainty", "mgda_ub")]
+    if repeated := [name for name in chosen if chosen.count(name) > 1]:
+        raise ValueError(f"--weighting names {repeated[0]} twice")
+    return chosen
+
+
 def _weighting(text: str) -> str | tuple[float, ...]:
     """Read the name of a weighting, or numbers."""
     parts = text.split(",")
@@ -194,7 +215,7 @@ def _weighting(text: str) -> str | tuple[float, ...]:
 
 
 def _check_folder(out: Path | None, networks: int) -> None:
-    """Refuse a place where so many networks cannot be saved."""
+    """Refuse a path where this many networks cannot be saved."""
     if out is None:
         return
     if out.suffix == ".npz":
@@ -209,7 +230,7 @@ def _check_folder(out: Path | None, networks: int) -> None:
 
 
 def _show_comparison(comparison: "TaskComparison") -> None:
-    """Print what was trained, the metric of every task, and what the networks cost."""
+    """Print settings of training, the metric of every task, and the cost of each network."""
     from vvnorm._internal.words import count
     from vvnorm.training.comparison import SAME_WIDTH
 
@@ -256,7 +277,7 @@ def _show_comparison(comparison: "TaskComparison") -> None:
 
 
 def _save_joint(comparison: "TaskComparison", out: Path) -> dict[str, dict[str, Any]]:
-    """Save the joint network of the best seed under each weighting, of raw inputs; say and return which and where."""
+    """Save, for each weighting, the joint network of the best seed, which takes raw inputs; print and return the files."""
     if out.suffix != ".npz":
         out.mkdir(exist_ok=True)
     saved = {}

@@ -1,4 +1,4 @@
-"""`vvnorm train`: train networks, and say how far from the optimum each ended."""
+"""`vvnorm train`: train networks and certify how far from the optimum each ended."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +31,7 @@ from vvnorm.csv_files import CsvFormat
 from vvnorm.tolerances import TRAINED
 
 if TYPE_CHECKING:
+    from vvnorm.datasets import Dataset
     from vvnorm.training import TrainingResult
     from vvnorm.training.task_trainer import TaskTraining
 
@@ -52,7 +53,7 @@ class OptimizerName(StrEnum):
 
 
 class InitialisationName(StrEnum):
-    """Where training starts."""
+    """Initialisations of training."""
 
     kinks = "kinks"
     balanced = "balanced"
@@ -60,10 +61,34 @@ class InitialisationName(StrEnum):
 
 
 class ScheduleName(StrEnum):
-    """How lam goes over a run."""
+    """Schedules of lam over a run."""
 
     geometric = "geometric"
     constant = "constant"
+
+
+WidthOption = Annotated[int | None, typer.Option(min=1, help="Neurons; by default from the data.", show_default=False)]
+LamOption = Annotated[float | None, typer.Option(help="Weight of the VV norm; by default tiny.", show_default=False)]
+SeedsOption = Annotated[int, typer.Option(min=1, help="Number of networks, trained together.")]
+StepsOption = Annotated[int, typer.Option(min=1, help="Number of steps.")]
+PenaltyOption = Annotated[PenaltyName, typer.Option(help="What is penalised.")]
+OptimizerOption = Annotated[OptimizerName, typer.Option(help="What moves the weights.")]
+InitialisationOption = Annotated[InitialisationName, typer.Option(help="Where they start.")]
+RateOption = Annotated[float | None, typer.Option(help="First learning rate.", show_default=False)]
+ScheduleOption = Annotated[ScheduleName, typer.Option(help="How lam is lowered.")]
+LamStartOption = Annotated[float | None, typer.Option(help="First lam, of plain continuation.", show_default=False)]
+BatchOption = Annotated[int | None, typer.Option(min=1, help="Points per step.", show_default=False)]
+ConnectionOption = Annotated[bool, typer.Option(help="Whether there is a skip connection.")]
+PolishOption = Annotated[bool, typer.Option("--polish", help="Re-solve the output weights in the end.")]
+PruneOption = Annotated[float, typer.Option(min=0, help="Merge neurons while the function moves by at most this part.")]
+ExactOption = Annotated[bool, typer.Option("--exact", help="Interpolate to 1e-10 in the end.")]
+StopOption = Annotated[float, typer.Option(min=0, help="Stop at this relative gap.")]
+BestTolOption = Annotated[float, typer.Option(help="Largest relative gap and residual of the best that count as optimal.")]
+CheckpointOption = Annotated[
+    Path | None, typer.Option(metavar="FILE.npz", help="Keep the state there, and go on from it.", show_default=False)
+]
+DtypeOption = Annotated[str, typer.Option(help="float64 or float32.")]
+DeviceOption = Annotated[str, typer.Option(help="A torch device.")]
 
 
 def train(
@@ -74,31 +99,27 @@ def train(
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
     header: HeaderOption = True,
-    width: Annotated[int | None, typer.Option(min=1, help="Neurons; by default from the data.", show_default=False)] = None,
-    lam: Annotated[float | None, typer.Option(help="Weight of the VV norm; by default tiny.", show_default=False)] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of networks, trained together.")] = 8,
-    steps: Annotated[int, typer.Option(min=1, help="Number of steps.")] = 5000,
-    penalty: Annotated[PenaltyName, typer.Option(help="What is penalised.")] = PenaltyName.path_norm,
-    optimizer: Annotated[OptimizerName, typer.Option(help="What moves the weights.")] = OptimizerName.adam,
-    initialisation: Annotated[InitialisationName, typer.Option(help="Where they start.")] = InitialisationName.kinks,
-    lr: Annotated[float | None, typer.Option(help="First learning rate.", show_default=False)] = None,
-    schedule: Annotated[ScheduleName, typer.Option(help="How lam is lowered.")] = ScheduleName.geometric,
-    lam_start: Annotated[float | None, typer.Option(help="First lam, of plain continuation.", show_default=False)] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Points per step.", show_default=False)] = None,
-    skip: Annotated[bool, typer.Option(help="Whether there is a skip connection.")] = True,
+    width: WidthOption = None,
+    lam: LamOption = None,
+    seeds: SeedsOption = 8,
+    steps: StepsOption = 5000,
+    penalty: PenaltyOption = PenaltyName.path_norm,
+    optimizer: OptimizerOption = OptimizerName.adam,
+    initialisation: InitialisationOption = InitialisationName.kinks,
+    lr: RateOption = None,
+    schedule: ScheduleOption = ScheduleName.geometric,
+    lam_start: LamStartOption = None,
+    batch_size: BatchOption = None,
+    skip: ConnectionOption = True,
     penalise_bias: BiasOption = False,
-    polish: Annotated[bool, typer.Option("--polish", help="Re-solve the output weights in the end.")] = False,
-    prune: Annotated[float, typer.Option(min=0, help="Merge neurons while the function moves by at most this part.")] = 0.0,
-    exact: Annotated[bool, typer.Option("--exact", help="Interpolate to 1e-10 in the end.")] = False,
-    stop_gap: Annotated[float, typer.Option(min=0, help="Stop at this relative gap.")] = 0.0,
-    tol: Annotated[
-        float, typer.Option(help="Largest relative gap and residual of the best that count as optimal.")
-    ] = TRAINED,
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE.npz", help="Keep the state there, and go on from it.", show_default=False)
-    ] = None,
-    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
-    device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
+    polish: PolishOption = False,
+    prune: PruneOption = 0.0,
+    exact: ExactOption = False,
+    stop_gap: StopOption = 0.0,
+    tol: BestTolOption = TRAINED,
+    checkpoint: CheckpointOption = None,
+    dtype: DtypeOption = "float64",
+    device: DeviceOption = "cpu",
     aux: AuxOption = 0,
     sigma: SigmaOption = 1.0,
     seed: SeedOption = 0,
@@ -111,65 +132,75 @@ def train(
 
     With --lam they are judged as fits at that lam, else, and with --exact, as interpolants.
     """
-    import warnings
-
-    from vvnorm._internal.files import write_json
-    from vvnorm.training import TrainingResult
-    from vvnorm.training import train as run
-    from vvnorm.validation import has_missing
-
+    options: dict[str, Any] = {
+        "width": width, "lam": lam, "steps": steps, "penalty": penalty.value, "optimizer": optimizer.value,
+        "initialisation": initialisation.value, "lr": lr, "schedule": schedule.value, "lam_start": lam_start,
+        "batch_size": batch_size, "skip": skip, "penalise_bias": penalise_bias, "polish": polish, "prune": prune,
+        "exact": exact, "stop_gap": stop_gap, "checkpoint": checkpoint, "dtype": dtype, "device": device,
+    }  # fmt: skip
     check_outputs(json, out, plot)
     if not 0 < tol < 1:
         raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
-    form = CsvFormat(sep, decimal, encoding, header)
-    dataset = load_data(data, x, y, form, aux, sigma, seed, repeats, fit=bool(lam) and not exact)
-    if plot and dataset.X.shape[1] != 1:
-        raise ValueError(f"--plot needs one input column, got {', '.join(dataset.x_names)}")
-    if plot and has_missing(dataset.Y):
-        raise ValueError("--plot draws training with all labels; some are missing")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # said below, as notes
-        result = run(
-            dataset.X,
-            dataset.Y,
-            width=width,
-            lam=lam,
-            seeds=range(seed, seed + seeds),
-            penalty=penalty.value,
-            optimizer=optimizer.value,
-            initialisation=initialisation.value,
-            steps=steps,
-            lr=lr,
-            lam_start=lam_start,
-            schedule=schedule.value,
-            batch_size=batch_size,
-            skip=skip,
-            penalise_bias=penalise_bias,
-            polish=polish,
-            prune=prune,
-            exact=exact,
-            stop_gap=stop_gap,
-            checkpoint=checkpoint,
-            dtype=dtype,
-            device=device,
-        )
-    if has_missing(dataset.Y):
-        say("some labels are missing: trained on those there are")
-    rows, complaints = _training_rows(result, tol)
+    csv = CsvFormat(sep, decimal, encoding, header)
+    dataset = load_data(data, x, y, csv, aux, sigma, seed, repeats, fit=bool(lam) and not exact)
+    _check_drawable(dataset, plot)
+    result = _trained(dataset, options | {"seeds": range(seed, seed + seeds)})
+    rows, complaints = _show_certificates(result, tol)
     for note in result.notes:
         say(note)
     if out:
         result.best.save(out)
     if plot:
         from vvnorm.plotting import plot_training
+        from vvnorm.training import TrainingResult
 
+        assert isinstance(result, TrainingResult)  # all labels are there
         plot_training(result, dataset.x_names[0], dataset.y_names, plot)
     if json:
-        found = {"lam": result.lam, "settings": result.settings, "notes": result.notes}
-        if isinstance(result, TrainingResult):
-            found["finish"] = result.finish
-        verdict = {"best_seed": result.seeds[result.best_run], "tol": tol, "complaints": complaints}
-        write_json(json, found | verdict | {"runs": rows, "history": result.history})
+        _write(json, result, rows, complaints, tol)
+    return _conclude(result, rows, complaints)
+
+
+def _check_drawable(dataset: "Dataset", plot: Path | None) -> None:
+    """Refuse data that cannot be drawn."""
+    from vvnorm.validation import has_missing
+
+    if plot and dataset.X.shape[1] != 1:
+        raise ValueError(f"--plot needs one input column, got {', '.join(dataset.x_names)}")
+    if plot and has_missing(dataset.Y):
+        raise ValueError("--plot draws training with all labels; some are missing")
+
+
+def _trained(dataset: "Dataset", options: dict[str, Any]) -> "TrainingResult | TaskTraining":
+    import warnings
+
+    from vvnorm.training import train
+    from vvnorm.validation import has_missing
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the result has them as notes, which are printed
+        result = train(dataset.X, dataset.Y, **options)
+    if has_missing(dataset.Y):
+        say("some labels are missing: trained on those there are")
+    return result
+
+
+def _write(
+    path: Path, result: "TrainingResult | TaskTraining", rows: list[dict[str, Any]], complaints: list[str], tol: float
+) -> None:  # fmt: skip
+    """Write the certificates of all networks, the verdict and the history of training."""
+    from vvnorm._internal.files import write_json
+    from vvnorm.training import TrainingResult
+
+    record = {"lam": result.lam, "settings": result.settings, "notes": result.notes}
+    if isinstance(result, TrainingResult):
+        record["finish"] = result.finish
+    verdict = {"best_seed": result.seeds[result.best_run], "tol": tol, "complaints": complaints}
+    write_json(path, record | verdict | {"runs": rows, "history": result.history})
+
+
+def _conclude(result: "TrainingResult | TaskTraining", rows: list[dict[str, Any]], complaints: list[str]) -> int:
+    """Print the verdict on the best network and return the exit code."""
     for complaint in complaints:
         say(f"not certified: {complaint}")
     if not complaints:
@@ -178,13 +209,13 @@ def train(
     return INCONCLUSIVE if result.notes else NOT_CERTIFIED if complaints else OK
 
 
-def _training_rows(result: "TrainingResult | TaskTraining", tol: float) -> tuple[list[dict[str, Any]], list[str]]:
-    """Show and return what is certified of each network, and return what keeps the best one from being optimal."""
+def _show_certificates(result: "TrainingResult | TaskTraining", tol: float) -> tuple[list[dict[str, Any]], list[str]]:
+    """Print what is certified of each network; return these rows, and why the best network is not optimal."""
     from vvnorm._internal.words import name_of
     from vvnorm.verifier.check import FitCertificate
 
     certificates = result.certificates()
-    rows = [{"seed": seed, **one.numbers()} for seed, one in zip(result.seeds, certificates, strict=True)]
+    rows = [{"seed": seed, **certificate.numbers()} for seed, certificate in zip(result.seeds, certificates, strict=True)]
     best = certificates[result.best_run]
     columns = ["vv_norm", "lower_bound", "gap"]
     excesses = {"relative gap": best.gap}

@@ -81,7 +81,7 @@ def verify(
 
 
 def _explain(reports: "Sequence[Report]") -> None:
-    """Say what was found where something else was expected, and what verdicts mean."""
+    """Print the outcomes that differ from the expected ones, and the meaning of verdicts."""
     for report in reports:
         for outcome in report.outcomes:
             if not outcome.as_expected:

@@ -1,4 +1,4 @@
-"""How far a figure goes: the range of inputs, the number of outputs, and numbers that no axis can show."""
+"""The extent of a figure: the range of inputs, the number of outputs, and numbers that no axis can show."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ _DRAWABLE = 1e306  # matplotlib multiplies ranges by small numbers
 
 
 def positions(x: Array, Y: Array) -> Array:
-    """Where functions are drawn: at the data, and evenly from a little before them to a little after."""
+    """Return the inputs at which functions are drawn: the data, and an even grid that reaches a little beyond them."""
     refuse_huge(x, Y)
     return np.unique(np.concatenate([x, np.linspace(*widened(x), 2001)]))
 

@@ -22,12 +22,12 @@ GROUP = "vvnorm.figures"
 
 
 FIGURE_FILES = (".pdf", ".png", ".csv", ".tex")
-"""What `draw_figure` writes of each figure."""
+"""Suffixes of the files that `draw_figure` writes."""
 
 
 @dataclass(frozen=True, eq=False)
 class FigureData:
-    """What a figure is drawn from.
+    """The data of a figure.
 
     Attributes
     ----------

@@ -344,14 +344,14 @@ def _falling(axes: "Axes", lams: Array) -> None:
 
 
 def _title(solution: Any) -> str:
-    """What is drawn: lam, and how many of the outputs where not all are."""
+    """Return the title: lam, and the number of outputs drawn if there are more."""
     outputs, lam = solution.Y.shape[1], getattr(solution, "lam", 0.0)
     what = f"lam = {lam:.4g}" if lam else "interpolant of least VV norm"
     return what + (f", first {MOST_OUTPUTS} of {count(outputs, 'output')}" if outputs > MOST_OUTPUTS else "")
 
 
 def _counted(solution: Any) -> Any:
-    """A solution that takes inputs as it holds them: counted from its origin, if it has one."""
+    """Return the solution as a function of the inputs that it holds, which are counted from its origin."""
     return solution if getattr(solution, "origin", None) is None else replace(solution, origin=None)
 
 
@@ -365,7 +365,7 @@ def _probabilities(fit: Any, x: Array) -> Array:
 
 
 def _knots(fit: Any) -> Array:
-    """Where a solution with one input bends, increasing."""
+    """Return the knots of a solution with one input, in increasing order."""
     if hasattr(fit, "knots"):
         return np.asarray(fit.knots)
     return np.asarray(fit.network.kinks[0] if fit.network.n_neurons else np.empty(0))

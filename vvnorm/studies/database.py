@@ -25,11 +25,11 @@ class Database:
     """
 
     kind: ClassVar[str]
-    """What the file is, for messages."""
+    """Description of the file, for messages."""
     application: ClassVar[int]
-    """What is written in the file to know it by; it changes with its tables."""
+    """SQLite application id of such files; it changes with their tables."""
     purpose: ClassVar[str]
-    """What the process that has it open is doing, for messages."""
+    """Description of the work of the process that has it open, for messages."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)

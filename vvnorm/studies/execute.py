@@ -27,19 +27,19 @@ Perform = Callable[[Run], RunOutcome]
 
 
 class Job(Protocol):
-    """Something to do, such as a run; it is sent to workers."""
+    """A unit of work that is sent to a worker, such as a run."""
 
     def key(self, code: str) -> str:
         """Return its name in the ledger, for this version of the code."""
 
 
 class Ledger(Protocol):
-    """Where the results of jobs are written."""
+    """Keeps the results of jobs."""
 
     code: str
-    """Version of the code that workers must have."""
+    """Code version that workers must have."""
     advice: str
-    """How to go on after an interruption: the end of a message."""
+    """End of the message after an interruption: how to go on."""
 
     def finished(self) -> Container[str]:
         """Keys of the jobs that are done."""
@@ -54,22 +54,22 @@ class Ledger(Protocol):
 STRIKES = 3
 """A job that has ended its worker this often is given up."""
 DESERTED_SECONDS = 60.0
-"""A cluster without workers is given up after this time without a result; before that they may come back."""
+"""A cluster without workers is given up after this time without a result; until then workers may come back."""
 _POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How far a study is.
+    """Progress of a study.
 
     Attributes
     ----------
     total, done, failed : int
-        Runs of the study; those in the store, from whatever session; those that failed in this one.
+        Runs of the study; finished runs in the store, of all sessions; runs that failed in this session.
     fresh : int
-        Runs that this session has ended, one way or the other.
+        Runs that were finished or failed in this session.
     seconds : float
-        Since it began.
+        Since the session began.
     """
 
     total: int
@@ -94,7 +94,7 @@ class Tally:
 
 
 class Ended(NamedTuple):
-    """What came of one run: an outcome, or an error and its traceback."""
+    """The result of one job: an outcome, or an error and its traceback."""
 
     outcome: Any
     error: str
@@ -312,7 +312,7 @@ def perform_job(perform: Callable[[Any], Any], job: Job, code: str, parent: str)
 
 
 def _checked(outcome: RunOutcome) -> dict[str, Any]:
-    """Outcomes as a row of a database may have them."""
+    """Return the outcomes if a row of a database can hold them; refuse them otherwise."""
     if not isinstance(outcome, Mapping):
         raise TypeError(f"a run returns a mapping of outcomes, got {type(outcome).__name__}")
     names = [name.lower() if isinstance(name, str) else name for name in outcome]

@@ -15,7 +15,7 @@ from vvnorm._internal.threads import one_thread
 
 
 class InProcess(Executor):
-    """The process that asks: a call is over when it has been submitted."""
+    """Runs each call in this process, before `submit` returns."""
 
     slots = 1
 

@@ -1,4 +1,4 @@
-"""What one run of a study does: draw its data, solve or train, certify, and measure.
+"""One run of a study: draws its data, solves or trains, certifies, and measures.
 
 Runs that differ in the auxiliary outputs alone share the first output's data. Auxiliary labels come from one array of unit
 Gaussian draws per data set: m outputs take its first m columns, times sigma (bernoulli: their signs, times sigma). So runs
@@ -141,7 +141,7 @@ def _settings(run: Run) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
+class _MeasuredNetwork:
     """A network whose first output is measured, one with the same neurons that represents inputs, and what is known."""
 
     network: ReLUNetwork
@@ -149,7 +149,7 @@ class _Found:
     facts: dict[str, Any]
 
 
-def _solved(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
+def _solved(run: Run, settings: Mapping[str, Any], sample: Sample) -> _MeasuredNetwork:
     from vvnorm.api.interpolation import interpolate
 
     limit = run.auxiliary == INFINITE
@@ -161,10 +161,10 @@ def _solved(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
     if settings["prove"]:
         certificate, accepted = whole.certificate, bool(solution.verify())
     facts = _judged(whole.network, whole.X, whole.Y, certificate, _solvers_bound(whole))
-    return _Found(solution.network, whole.network, {"accepted": accepted, **facts, **_costs(solution.network)})
+    return _MeasuredNetwork(solution.network, whole.network, {"accepted": accepted, **facts, **_costs(solution.network)})
 
 
-def _trained(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
+def _trained(run: Run, settings: Mapping[str, Any], sample: Sample) -> _MeasuredNetwork:
     from vvnorm.api.fits import lambda_max
     from vvnorm.api.interpolation import interpolate
     from vvnorm.training import train
@@ -181,7 +181,7 @@ def _trained(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Found:
         certificate = certify(network, X, Y, dual=optimum.dual if run.inputs > 1 else None)
         accepted = certificate.complaints(network, X, Y, tol=settings["tol"]) == []
     facts = _judged(network, X, Y, certificate, _solvers_bound(optimum))
-    return _Found(network, network, {"accepted": accepted, **facts, **_costs(network)})
+    return _MeasuredNetwork(network, network, {"accepted": accepted, **facts, **_costs(network)})
 
 
 def _solvers_bound(solution: Solution) -> float:
@@ -192,7 +192,7 @@ def _solvers_bound(solution: Solution) -> float:
 
 
 def _judged(network: ReLUNetwork, X: Array, Y: Array, certificate: Certificate | None, bound: float) -> dict[str, Any]:
-    """What is known of how close a network is to the best interpolant of all outputs."""
+    """Return the gaps, residual and excess cost of a network, against the best interpolant of all outputs."""
     cost, spread = network.vv_norm, float(np.ptp(Y, axis=0).max()) / 2
     return {
         "certified_gap": None if certificate is None else certificate.gap,
@@ -245,7 +245,7 @@ def _interval(name: str, estimate: Estimate) -> dict[str, float]:
     return {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
-def _distances(found: _Found, sample: Sample) -> dict[str, Any]:
+def _distances(found: _MeasuredNetwork, sample: Sample) -> dict[str, Any]:
     """The three readings of the distance between test and training points."""
     outputs = test_train_distances(found.network, sample.X, sample.X_test, truth=sample.truth)
     represented = test_train_distances(found.features, sample.X, sample.X_test)["representation"]

@@ -51,7 +51,7 @@ class Run:
 
     @property
     def size(self) -> tuple[str, int, int, float]:
-        """What decides how long the run takes: solver, inputs, points and auxiliary outputs."""
+        """Solver, inputs, points and auxiliary outputs: runs that agree in these take about equally long."""
         return self.solver, self.inputs, self.points, float(self.auxiliary)
 
     def configuration(self) -> dict[str, Any]:

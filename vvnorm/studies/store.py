@@ -1,4 +1,4 @@
-"""Where a study keeps its runs: one SQLite file that survives being killed at any moment.
+"""The store of a study: one SQLite file of finished runs that survives being killed at any moment.
 
 Tables: `study` (one row: name, fingerprint and code version), `runs` (one row for each finished run, under its key, with a
 column for each part of its configuration and for each outcome) and `failures` (runs that raised, until a later try
@@ -37,13 +37,13 @@ _CONFIGURATION = {
 }  # fmt: skip
 _CIRCUMSTANCES = {"seconds": "REAL", "worker": "TEXT", "finished": "TEXT"}
 RESERVED = frozenset({"key", *_CONFIGURATION, *_CIRCUMSTANCES})
-"""Columns that an outcome cannot be named after."""
+"""Names of columns, which outcomes cannot have."""
 _ORDER = "target, inputs, points, solver, settings, labels, auxiliary, sigma, seed, key"
 
 
 @cache
 def code_version() -> str:
-    """Version of the package, and a hash of its sources: runs of different versions are never put together."""
+    """Return the version of the package with a hash of its sources; runs of different versions are never mixed."""
     return f"{__version__}+{sources(PACKAGE)}"
 
 

@@ -1,4 +1,4 @@
-"""Specifications of studies: what a TOML file may say, checked whole before the first run.
+"""Specifications of studies: reads a TOML file and checks all of it before the first run.
 
 An example::
 
@@ -48,7 +48,7 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 class Experiment(Protocol):
-    """What can be studied: `vvnorm.studies.experiment`, or a stand-in for it."""
+    """Targets and solvers that a specification may name: `vvnorm.studies.experiment`, or a stand-in for it."""
 
     @property
     def TARGETS(self) -> Mapping[str, Any]:
@@ -162,7 +162,7 @@ class _Specification:
         return Study(name, tuple(sorted(belongs, key=lambda run: run.seed)), tuple(notes))
 
     def grids(self) -> list[Place]:
-        """Where the grids are: one table, or an array of tables."""
+        """Return the places of the grids: one table, or an array of tables."""
         grids = self.document["grid"]
         if isinstance(grids, dict):
             return [("grid",)]

@@ -1,11 +1,11 @@
-"""What the runs of a study say: ratios to no auxiliary outputs, trends in their number, verdicts.
+"""Summaries of a study: ratios to runs without auxiliary outputs, trends in their number, verdicts.
 
-Rules, which are the same for every study and were written before the data of any:
+The rules are the same for every study, and were written before any data:
 
 - A run counts if its certificate was accepted. Where nothing can be proved, `estimated` admits runs by the solver's own
-  estimate of their gap instead; every line says which of the two it rests on.
-- A ratio is between a run and that of the same data set without auxiliary outputs, a pair of runs that both count. Ratios
-  are geometric means (`vvnorm.studies.statistics`).
+  estimate of their gap instead; every line says whether it rests on certificates or on estimates.
+- A ratio compares a run with the run of the same data set without auxiliary outputs; both must count. Ratios over data sets
+  are averaged as geometric means (`vvnorm.studies.statistics`).
 - A trend is the factor per doubling of the number m of auxiliary outputs, over all m >= 1 that the study has (the limit
   apart), from data sets whose runs for all of them count.
 - What is claimed of a measure is that it is smaller by an effect that counts: a ratio of at most 0.98, and at most 0.995

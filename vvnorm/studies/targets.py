@@ -1,4 +1,4 @@
-"""What the first output of a study is: where its inputs lie, its labels, and its truth where there is one.
+"""Targets: the first output of a study, with the distribution of its inputs, its labels and, if known, its true values.
 
 Everything drawn depends on the target's name, the number of inputs, of points, and the seed, and on nothing else.
 Labels have mean 0 and standard deviation 1 over the training points, so that the standard deviation of auxiliary labels is
@@ -57,7 +57,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Target:
-    """What the first output is.
+    """A kind of first output.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How long a study will take, from a few of its runs."""
+"""Estimates the time that a study will take from a few of its runs."""
 
 import math
 import time
@@ -21,17 +21,17 @@ yet), and for all others of that solver together."""
 
 
 class TimeEstimate(NamedTuple):
-    """Seconds that a run of each size takes, nan if not known, and the sizes of which only a lower bound is known."""
+    """Seconds that a run of each size takes (NaN if unknown), and the sizes for which this is only a lower bound."""
 
     seconds: Mapping[Size, float]
     at_least: frozenset[Size]
 
 
 def estimate_time(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> TimeEstimate:
-    """Time one run of each size, the smallest first, where rows of a store do not say it, in some seconds altogether.
+    """Time one run of each size that a store has no rows of, the smallest first, for a few seconds in total.
 
-    Sizes for which no time is left are counted like the slowest known one of their solver. If not even the first run of a
-    solver ends in time, nothing is known of it: most of that time may have gone into loading and compiling.
+    Sizes for which no time is left count as the slowest known size of their solver. If the first run of a solver does not
+    end in time, its times stay unknown: most of that time may have gone into loading and compiling.
 
     Parameters
     ----------
