@@ -34,7 +34,7 @@ import torch
 
 from vvnorm import ReLUNetwork, certify, interpolate, train
 from vvnorm.solvers.reference import dictionary_program, plane_dictionary
-from vvnorm.training.polish import polish
+from vvnorm.training.reoptimisation import polish
 from vvnorm.validation import Array
 
 SEEDS = 8

@@ -37,7 +37,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     over the least cost of their own values at the data, which the closed form certifies.
     """
     from vvnorm.training import train
-    from vvnorm.training.polish import polish
+    from vvnorm.training.reoptimisation import polish
 
     rng = np.random.default_rng(seed)
     x = (np.arange(_POINTS) + rng.uniform(-0.3, 0.3, _POINTS)) / (_POINTS - 1)

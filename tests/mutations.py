@@ -648,7 +648,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     # --- training and tasks ---
     _fault(
         "one_network_for_all_seeds",
-        "training.trainer",
+        "training.regression_trainer",
         "np.random.default_rng(run.seed)) for run in runs]",
         "np.random.default_rng(0)) for run in runs]",
         "trained_networks",

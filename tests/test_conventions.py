@@ -10,7 +10,7 @@ import torch
 from benchmarks.multivariate import all_gates, scnn_network
 from vvnorm import ReLUNetwork, fit
 from vvnorm.training import ReLUModule
-from vvnorm.training.polish import polish
+from vvnorm.training.reoptimisation import polish
 
 N, D, T, K = 9, 2, 3, 5
 

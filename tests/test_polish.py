@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from vvnorm import ReLUNetwork, interpolate
 from vvnorm.testing import networks
-from vvnorm.training.polish import exact_fit, polish, pruned
 from vvnorm.training.postprocess import finish
+from vvnorm.training.pruning import pruned
+from vvnorm.training.reoptimisation import exact_fit, polish
 
 Array = NDArray[np.float64]
 

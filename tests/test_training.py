@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vvnorm import interpolate, random_dataset, train
-from vvnorm.training.polish import polish
+from vvnorm.training.reoptimisation import polish
 
 TENT = ([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 0.0, 1.0])
 QUICK = {"steps": 300, "progress": False}

@@ -6,8 +6,9 @@ import numpy as np
 
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import TRAINED
-from vvnorm.training.polish import exact_fit, pruned
-from vvnorm.training.polish import polish as polished
+from vvnorm.training.pruning import pruned
+from vvnorm.training.reoptimisation import cost_of, exact_fit
+from vvnorm.training.reoptimisation import polish as polished
 from vvnorm.validation import Array
 from vvnorm.verifier.interpolants import relative_misfit
 
@@ -127,4 +128,4 @@ _IN_WORDS = {"polished": "polished", "pruned": "pruned", "exact": "made to fit e
 
 
 def _costs(networks: Sequence[ReLUNetwork], penalise_bias: bool) -> Array:
-    return np.array([f.vv_norm_with_bias if penalise_bias else f.vv_norm for f in networks])
+    return np.array([cost_of(network, penalise_bias) for network in networks])

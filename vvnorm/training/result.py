@@ -12,7 +12,7 @@ from vvnorm._internal.words import count, lines
 from vvnorm.api.certification import best_certificate, optimal_dual
 from vvnorm.float64 import Rows
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.training.polish import polish
+from vvnorm.training.reoptimisation import cost_of, polish
 from vvnorm.validation import Array
 from vvnorm.verifier.check import Certificate, FitCertificate
 
@@ -85,8 +85,7 @@ class TrainingResult:
     @cached_property
     def costs(self) -> Array:
         """Cost of every network, (S,): its VV norm, with the biases inside it if training penalised them."""
-        with_bias = self.settings["penalise_bias"]
-        return np.array([f.vv_norm_with_bias if with_bias else f.vv_norm for f in self.networks])
+        return np.array([cost_of(network, self.settings["penalise_bias"]) for network in self.networks])
 
     @cached_property
     def objectives(self) -> Array:

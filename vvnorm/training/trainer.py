@@ -1,58 +1,20 @@
-"""Training many networks on one data set at once, with the penalty lowered gradually."""
+"""The public function `train`: with the plain squared loss, or, for all else, by `train_tasks`."""
 
-import math
 import os
-import platform
-import time
-import warnings
 from collections.abc import Sequence
-from itertools import pairwise, product
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from vvnorm.losses import LossLike
 from vvnorm.multitask.tasks import TaskLike
-from vvnorm.network import ReLUNetwork
-from vvnorm.training.arguments import as_number, as_seeds, check_choice
-from vvnorm.training.checkpoint import Checkpoint, fingerprint
-from vvnorm.training.optimisers import ADAM_EPS, MEMORY, MOMENTUM, Optimiser, adam_betas
-from vvnorm.training.placement import Placement, as_placement
-from vvnorm.training.postprocess import finish
-from vvnorm.training.regression_objective import Recipe, train_regression
-from vvnorm.training.regression_problem import Initialisation, RegressionProblem, make_problem
-from vvnorm.training.result import TrainingResult
-from vvnorm.training.schedule import Schedule
+from vvnorm.training.optimisers import Optimiser
+from vvnorm.training.regression_problem import Initialisation
+from vvnorm.training.regression_trainer import LamSchedule, RegressionOptions, train_on_squares
 from vvnorm.training.task_trainer import train_tasks
 from vvnorm.training.torch_formulas import Penalty
 from vvnorm.training.weighting import Weighting
-from vvnorm.validation import Array, as_count, as_inputs, as_labels, has_missing, require_two_points
-
-LamSchedule = Literal["geometric", "constant"] | Sequence[tuple[int, float]]
-
-_LAM = {"float64": 1e-8, "float32": 1e-6}  # default lam / lam_max: the residual falls with it until rounding stops it
-_LAM_START = 0.3  # where the default continuation starts, lam / lam_max
-_WHITENED = 0.8  # part of the steps that the default takes in the whitened metric
-_MOST_WHITENED = 1000  # points: the metric is a matrix of their number squared, for every run
-_MOST_POLISHED = 4000  # points
-_LEVELS = 40  # of lam, for an optimiser that remembers one objective
-_LEAST_WIDTH, _MOST_WIDTH = 64, 512  # of the default
-_FULL_BATCH, _BATCH = 2000, 1024  # up to so many points all are used in a step; beyond, so many
-_LARGEST_LABEL = 1e150
-_SAMPLED_RATE = 1.0  # over the width: at most, for SGD with mini-batches
-_CHECKPOINT_FORMAT = 2  # raised when the contents of checkpoints change
-_RATES = {"adam": 0.02, "sgd": 0.05, "proximal": 0.02}  # at most; falling with the number of steps but for SGD
-
-
-class Run(NamedTuple):
-    """What distinguishes one run of a call: its learning rate, lam and seed."""
-
-    lr: float
-    lam: float
-    seed: int
+from vvnorm.validation import as_inputs, as_labels, has_missing
 
 
 def train(
@@ -147,7 +109,7 @@ def train(
     penalise_bias : bool
         Whether R has ||(w_k, b_k)|| in place of ||w_k||. Not invariant under shifts of the inputs.
     polish : bool
-        Re-solve the output weights on the learned kinks afterwards, a convex problem (`vvnorm.training.polish`).
+        Re-solve the output weights on the learned kinks afterwards, a convex problem (`vvnorm.training.reoptimisation`).
     prune : float
         Merge and drop neurons afterwards, as long as the function moves by at most this part of half the labels' range
         inside the data's bounding box; the cost never rises.
@@ -215,81 +177,28 @@ def train(
     >>> round(result.best.vv_norm, 2)
     4.0
     """
-    began = time.perf_counter()
     if (
         loss != "squared"
         or not (weights is tasks is weighting is None)
         or has_missing(as_labels(Y, len(as_inputs(X)), allow_missing=True))
     ):
         _refuse_for_tasks(
-            optimizer=optimizer != "adam",
-            lam_start=lam_start is not None,
-            schedule=schedule != "geometric",
-            penalise_bias=penalise_bias,
-            polish=polish,
-            prune=prune,
-            exact=exact,
-            stop_gap=stop_gap,
+            optimizer=optimizer != "adam", lam_start=lam_start is not None, schedule=schedule != "geometric",
+            penalise_bias=penalise_bias, polish=polish, prune=prune, exact=exact, stop_gap=stop_gap,
             checkpoint=checkpoint is not None,
-        )
+        )  # fmt: skip
         return train_tasks(
             X, Y, tasks, loss=loss, weights=weights, weighting="equal" if weighting is None else weighting, width=width,
             lam=_one_for_tasks(lam, "lam"), seeds=seeds, penalty=penalty, initialisation=initialisation, steps=steps,
             lr=_one_for_tasks(lr, "lr"), batch_size=batch_size, skip=skip, dtype=dtype, device=device, progress=progress,
         )  # fmt: skip
-    inputs, labels = _checked_data(X, Y, exact=exact)
-    problem = make_problem(inputs, labels, skip=bool(skip), penalise_bias=bool(penalise_bias))
-    n, d = problem.z.shape
-    width = _default_width(n, d) if width is None else as_count(width, "width", 1)
-    steps = as_count(steps, "steps", 1)
-    check_choice(penalty, "penalty", get_args(Penalty))
-    check_choice(optimizer, "optimizer", get_args(Optimiser))
-    check_choice(initialisation, "initialisation", get_args(Initialisation))
-    placement = as_placement(dtype, device)
-    batch = _as_batch(batch_size, n, optimizer)
-    _check_conflicts(penalty, optimizer, lr)
-    stop_gap, prune = as_number(stop_gap, "stop_gap"), as_number(prune, "prune")
-    path = _as_checkpoint(checkpoint)
-    if (polish or exact) and n > _MOST_POLISHED:
-        raise ValueError(f"polish and exact hold matrices of N x N: at most {_MOST_POLISHED} distinct points, X has {n}")
-
-    lam_max = 0.0 if problem.is_affine else problem.lam_max * problem.x_unit * problem.y_unit
-    lams = _as_lams(lam, schedule, _LAM[dtype] * lam_max, steps)
-    rates = [math.nan] if optimizer not in _RATES else _as_rates(lr, optimizer, steps, batch, width)
-    runs = [Run(*run) for run in product(rates, lams, as_seeds(seeds))]
-    run_rates, run_lams = np.array([run.lr for run in runs]), np.array([run.lam for run in runs])
-    whitened = optimizer != "sgd" and batch is None and n <= _MOST_WHITENED and 0.0 not in lams
-    plan = _schedule(run_lams, run_rates, lam_start, schedule, lam_max, steps, whitened, optimizer)
-    settings = {
-        "width": width, "penalty": penalty, "optimizer": optimizer, "initialisation": initialisation, "steps": steps,
-        "batch_size": batch, "skip": bool(skip), "penalise_bias": bool(penalise_bias), "stop_gap": stop_gap, "dtype": dtype,
-        "device": str(placement.device), "lam_max": lam_max, **_record(plan, lam_max, optimizer),
-    }  # fmt: skip
-    if plan is None:
-        networks, history, notes = _affine(problem, run_lams)
-    else:
-        pieces = {"runs": runs, "pieces": plan.pieces, "format": _CHECKPOINT_FORMAT}
-        owner = fingerprint(inputs, labels, settings | pieces)
-        state = Checkpoint(path, as_number(checkpoint_seconds, "checkpoint_seconds"), owner)
-        recipe = Recipe(optimizer, penalty, batch, stop_gap)
-        networks, history, notes = _trained(problem, runs, plan, recipe, placement, state, settings, progress)
-    tiny = lam is None and isinstance(schedule, str)
-    interpolates = (exact or tiny or not run_lams.all()) and _differing_labels(inputs, labels) is None
-    networks, stages, more = finish(
-        networks, inputs, labels, run_lams, bool(skip), bool(penalise_bias),
-        interpolate=interpolates and batch is None, polish=polish, prune=prune, exact=exact,
+    options = RegressionOptions(
+        width=width, lam=lam, seeds=seeds, penalty=penalty, optimizer=optimizer, initialisation=initialisation, steps=steps,
+        lr=lr, lam_start=lam_start, schedule=schedule, batch_size=batch_size, skip=skip, penalise_bias=penalise_bias,
+        polish=polish, prune=prune, exact=exact, stop_gap=stop_gap, checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds, dtype=dtype, device=device, progress=progress,
     )  # fmt: skip
-    notes = (*notes, *more)
-    for note in notes:
-        warnings.warn(note, RuntimeWarning, stacklevel=2)
-    settings |= {"polish": bool(polish), "prune": prune, "exact": bool(exact), **_provenance(problem)}
-    settings["judged_as"] = "interpolant" if interpolates else "fit"
-    settings["seconds"] = time.perf_counter() - began
-    run_seeds = tuple(run.seed for run in runs)
-    return TrainingResult(networks, run_seeds, run_lams, run_rates, history, stages, notes, settings, inputs, labels)
-
-
-# --- arguments --------------------------------------------------------------------------------------------------------
+    return train_on_squares(X, Y, options)
 
 
 def _refuse_for_tasks(**given: object) -> None:
@@ -305,211 +214,3 @@ def _one_for_tasks(value: float | Sequence[float] | None, name: str) -> float | 
     raise TypeError(
         f"{name} must be one number for other losses than the squared one and for weighted tasks, got {value!r}"
     )
-
-
-def _checked_data(X: ArrayLike, Y: ArrayLike, *, exact: bool) -> tuple[Array, Array]:
-    inputs = as_inputs(X).copy()
-    labels = as_labels(Y, len(inputs)).copy()
-    require_two_points(inputs, "training")
-    if np.abs(labels).max() > _LARGEST_LABEL:
-        raise ValueError(f"Y holds labels as large as {np.abs(labels).max():.3g}: their squares leave float64; rescale Y")
-    if exact and (row := _differing_labels(inputs, labels)) is not None:
-        at = inputs[row].tolist()
-        raise ValueError(f"Y has different labels at the input {at}: no network interpolates them exactly")
-    return inputs, labels
-
-
-def _differing_labels(inputs: Array, labels: Array) -> int | None:
-    """A row whose labels are not those of another row of the same input; None if there is none."""
-    _, first, group = np.unique(inputs, axis=0, return_index=True, return_inverse=True)
-    differs = np.flatnonzero(np.any(labels != labels[first[group.reshape(-1)]], axis=1))
-    return int(differs[0]) if len(differs) else None
-
-
-def _default_width(n: int, d: int) -> int:
-    return min(max(_LEAST_WIDTH, (4 if d == 1 else 24) * (n - 1)), _MOST_WIDTH)
-
-
-def _as_numbers(values: float | Sequence[float], name: str, *, positive: bool) -> list[float]:
-    """Return one number, or several distinct ones, as a list."""
-    if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
-        return [as_number(values, name, positive=positive)]
-    chosen = [as_number(value, f"every entry of {name}", positive=positive) for value in values]
-    if not chosen or len(set(chosen)) < len(chosen):
-        raise ValueError(f"{name} must hold distinct values, at least one; got {values!r}")
-    return chosen
-
-
-def _as_lams(lam: float | Sequence[float] | None, schedule: LamSchedule, default: float, steps: int) -> list[float]:
-    if isinstance(schedule, str):
-        lams = [default] if lam is None else _as_numbers(lam, "lam", positive=False)
-        if len(lams) > 1 and 0.0 in lams:
-            raise ValueError(f"lam = 0 trains in another way than a positive lam: call train for it alone; got {lam!r}")
-        return lams
-    if lam is not None:
-        raise ValueError(f"lam must be left out when schedule lists the values of lam, got {lam!r}")
-    if not isinstance(schedule, Sequence):
-        raise TypeError(f"schedule must be geometric, constant or a list of (step, lam), got {schedule!r}")
-    pairs: list[Any] = list(schedule)
-    if not pairs or any(not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2 for pair in pairs):
-        raise ValueError(f"schedule must be geometric, constant or a list of (step, lam), got {schedule!r}")
-    firsts = [as_count(first, "every step of schedule") for first, _ in pairs]
-    if firsts[0] != 0 or any(later <= first for first, later in pairwise(firsts)):
-        raise ValueError(f"the steps of schedule must begin with 0 and increase, got {firsts}")
-    if firsts[-1] >= steps:
-        raise ValueError(f"the steps of schedule must be below steps = {steps}, got {firsts[-1]}")
-    return [[as_number(value, "every lam of schedule") for _, value in pairs][-1]]
-
-
-def _as_rates(
-    lr: float | Sequence[float] | None, optimizer: Optimiser, steps: int, batch: int | None, width: int
-) -> list[float]:
-    if lr is not None:
-        return _as_numbers(lr, "lr", positive=True)
-    if optimizer == "sgd":
-        # The affine functions, to which neurons add up, are in mini-batches: their curvature grows with the width.
-        return [_RATES["sgd"] if batch is None else min(_RATES["sgd"], _SAMPLED_RATE / width)]
-    return [min(50 / steps, _RATES[optimizer])]
-
-
-def _as_batch(batch_size: int | None, n: int, optimizer: Optimiser) -> int | None:
-    sampling = optimizer in ("adam", "sgd")
-    if batch_size is None:
-        return _BATCH if sampling and n > _FULL_BATCH else None
-    size = as_count(batch_size, "batch_size", 1)
-    if not sampling:
-        raise ValueError(f"batch_size belongs to adam and sgd; {optimizer} needs all points at every step, got {size}")
-    return size if size < n else None
-
-
-def _check_conflicts(penalty: Penalty, optimizer: Optimiser, lr: Any) -> None:
-    if optimizer == "proximal" and penalty != "path_norm":
-        raise ValueError(f"penalty must be path_norm for the proximal optimizer, got {penalty!r}")
-    if optimizer not in _RATES and lr is not None:
-        raise ValueError(f"lr must be left out: {optimizer} finds its own step sizes; got {lr!r}")
-
-
-def _as_checkpoint(path: str | os.PathLike[str] | None) -> Path | None:
-    if path is None:
-        return None
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"checkpoint must be a path, got {path!r}")
-    if Path(path).suffix != ".npz":
-        raise ValueError(f"checkpoint must end in .npz, got {str(path)!r}")
-    if not Path(path).absolute().parent.is_dir():
-        raise ValueError(f"cannot write checkpoint {str(path)!r}: the folder does not exist")
-    return Path(path)
-
-
-def _schedule(
-    lams: Array,
-    rates: Array,
-    lam_start: float | None,
-    schedule: LamSchedule,
-    lam_max: float,
-    steps: int,
-    whitened: bool,
-    optimizer: Optimiser,
-) -> Schedule | None:
-    """Return the schedule in multiples of lam_max, or None where lam_max is 0: affine data need no training."""
-    if isinstance(schedule, str):
-        check_choice(schedule, "schedule", ("geometric", "constant"))
-    stated = schedule != "geometric" or 0.0 in lams
-    if lam_start is not None:
-        if stated:
-            raise ValueError(f"lam_start belongs to the geometric schedule and positive lam, got lam_start = {lam_start!r}")
-        if as_number(lam_start, "lam_start", positive=True) < lams.max():
-            raise ValueError(f"lam_start must be at least lam = {float(lams.max())!r}, got {lam_start!r}")
-    if lam_max == 0:
-        return None
-    end = lams / lam_max
-    levels = _LEVELS if optimizer == "lbfgs" else 0
-    pieces = () if isinstance(schedule, str) else tuple((int(step), value / lam_max) for step, value in schedule)
-    if stated:
-        return Schedule(steps, 0, end, end, rates, rates, pieces)
-    if lam_start is not None:
-        return Schedule(steps, 0, np.full_like(end, lam_start / lam_max), end, rates, rates, (), levels)
-    # The larger lam, the farther its minimiser is from that in the whitened metric, and the better conditioned.
-    start = np.maximum(_LAM_START, end)
-    if not whitened:
-        return Schedule(steps, 0, start, end, rates, rates, (), levels)
-    last_rates = 0.3 * rates * np.minimum(end, 1.0) ** 0.25
-    return Schedule(steps, round(_WHITENED * steps), start, end, rates, last_rates, (), levels)
-
-
-# --- parts of a run ---------------------------------------------------------------------------------------------------
-
-
-def _affine(problem: RegressionProblem, lams: Array) -> tuple[list[ReLUNetwork], dict[str, NDArray[Any]], tuple[str, ...]]:
-    """Return networks without neurons, and their history, for data that an affine function fits."""
-    d, T = problem.z.shape[1], problem.y.shape[1]
-    network = problem.network(np.zeros((0, d)), np.zeros(0), np.zeros((T, 0)))
-    nothing = np.zeros((1, len(lams)))
-    history: dict[str, NDArray[Any]] = {"step": np.array([0]), "lam": lams[None]}
-    history |= {
-        "loss": nothing + problem.scatter * problem.y_unit**2,
-        "vv_norm": nothing,
-        "gap": nothing,
-        "excess": nothing,
-    }
-    return [network] * len(lams), history, ()
-
-
-def _trained(
-    problem: RegressionProblem,
-    runs: list[Run],
-    schedule: Schedule,
-    recipe: Recipe,
-    placement: Placement,
-    checkpoint: Checkpoint,
-    settings: dict[str, Any],
-    progress: bool,
-) -> tuple[list[ReLUNetwork], dict[str, NDArray[Any]], tuple[str, ...]]:
-    """Train all runs; return networks, history and notes, and add to the settings where runs stopped."""
-    width, initialisation = settings["width"], settings["initialisation"]
-    starts = [problem.start(width, initialisation, np.random.default_rng(run.seed)) for run in runs]
-    seeds = [run.seed for run in runs]
-    neurons, log = train_regression(
-        problem, starts, seeds, schedule, recipe, placement, progress=progress, checkpoint=checkpoint
-    )
-    settings["stopped"] = log.stopped.tolist()
-    common = ", ".join(
-        f"{name} = {settings[name]}" for name in ("optimizer", "penalty", "initialisation", "width", "dtype")
-    )
-    notes = log.divergences(seeds, [f"lr = {run.lr:.3g}, lam = {run.lam:.3g}, {common}" for run in runs])
-    return [problem.network(*parts) for parts in neurons], log.history, notes
-
-
-def _record(schedule: Schedule | None, lam_max: float, optimizer: Optimiser) -> dict[str, Any]:
-    """Return what a schedule settled, as plain numbers."""
-    if schedule is None:
-        return {"trained": False}
-    own: dict[str, dict[str, Any]] = {
-        "adam": {"betas": list(adam_betas(schedule)), "eps": ADAM_EPS},
-        "sgd": {"momentum": MOMENTUM},
-        "lbfgs": {"memory": MEMORY, "levels": schedule.levels},
-        "proximal": {},
-    }
-    return {
-        "trained": True,
-        "whitened_steps": schedule.whitened,
-        "lr": np.unique(schedule.lr).tolist(),
-        "last_lr": np.unique(schedule.last_lr).tolist(),
-        "lam_start": float(schedule.ratio(0).max()) * lam_max,
-        **own[optimizer],
-    }
-
-
-def _provenance(problem: RegressionProblem) -> dict[str, Any]:
-    """Return coordinates and versions."""
-    return {
-        "coordinates": {
-            "x_centre": problem.centre.tolist(),
-            "x_unit": problem.x_unit,
-            "y_centre": problem.y_centre.tolist(),
-            "y_unit": problem.y_unit,
-        },
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }

@@ -1,4 +1,4 @@
-"""What convex programming adds to a trained network: best output weights on its own kinks, an exact fit, fewer neurons.
+"""Convex programs at the kinks of a trained network: the best output weights, and an exact fit.
 
 For fixed kinks the output weights, A and c solve a convex problem (`solvers.multivariate`). A and c are free, so they are
 eliminated by an orthonormal complement Q of the affine functions on the data: with B = Q' Phi and Z = Q' Y the rest is
@@ -19,7 +19,7 @@ from vvnorm.losses import label_units
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solvers.multivariate.group_lasso_ipm import MasterSolution, group_lasso, least_change
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_inputs, as_labels
+from vvnorm.validation import Array, RepeatedInput, as_inputs, as_labels, merged_points
 
 _EXACT = 1e-10  # relative residual that counts as interpolation
 _NEGLIGIBLE = 1e-6  # neurons cheaper than this part of the dearest are tried to be left out
@@ -28,7 +28,7 @@ _RANK = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Polished:
+class ReoptimisedNetwork:
     """A network with the best output weights on its kinks.
 
     Attributes
@@ -45,7 +45,7 @@ class Polished:
         ||sum_j Lambda_j relu(w.x_j + b)|| / size = 1 (0 if the labels are affine). For lam = 0, <Lambda, Y> over the
         same maximum over all neurons is a lower bound on the cost of every interpolating network.
     residual : float
-        The largest of all outputs: max_i |f_t(x_i) - y_it| over half the range of its labels (`certify.label_units`).
+        The largest of all outputs: max_i |f_t(x_i) - y_it| over half the range of its labels (`vvnorm.losses.label_units`).
     kept : bool
         Whether the network given was at least as good, and is returned.
     """
@@ -68,7 +68,7 @@ def polish(
     skip: bool = True,
     penalise_bias: bool = False,
     tol: float = 1e-9,
-) -> Polished:
+) -> ReoptimisedNetwork:
     """Solve for the output weights, A and c at fixed kinks, to the global optimum.
 
     Parameters
@@ -89,7 +89,7 @@ def polish(
 
     Returns
     -------
-    Polished
+    ReoptimisedNetwork
         If the given network has no greater value (and, for lam = 0, interpolates), it is that network. Neurons cheaper
         than 1e-6 of the dearest are left out, and the rest solved for again, if that raises the value by tol at most.
 
@@ -98,7 +98,7 @@ def polish(
     ValueError
         For bad data; if lam = 0 and these kinks cannot interpolate, or labels differ at one input.
     """
-    problem = _problem(network, X, Y, skip, penalise_bias)
+    problem = _fixed_kinks(network, X, Y, skip, penalise_bias)
     if lam == 0:
         problem.refuse_differing_labels()
     every = np.ones(len(problem.size), dtype=bool)
@@ -113,7 +113,7 @@ def polish(
     if kept:
         polished, after = network.balanced(), before
     largest = float(np.max(row_norms(problem.B.T @ solution.dual), initial=0.0)) or 1.0
-    return Polished(
+    return ReoptimisedNetwork(
         network=polished,
         value_before=before,
         value_after=after,
@@ -153,7 +153,7 @@ def exact_fit(
     no weight stay so, and to first order the cost hardly rises. If that is not enough to interpolate, weights below a
     floor count as the floor. A and c are free.
     """
-    problem = _problem(network, X, Y, skip, penalise_bias)
+    problem = _fixed_kinks(network, X, Y, skip, penalise_bias)
     problem.refuse_differing_labels()
     heavy = row_norms(problem.V)
     mean = float(np.mean(heavy)) if heavy.any() else 1.0
@@ -169,7 +169,7 @@ def exact_fit(
 
 
 def _without_idle(
-    problem: "_Problem", solution: MasterSolution, lam: float, tol: float
+    problem: "_FixedKinks", solution: MasterSolution, lam: float, tol: float
 ) -> tuple[NDArray[np.bool_], MasterSolution]:
     """Leave out neurons of next to no cost if the others do as well; return which are used, and their solution."""
     cost = row_norms(solution.V)
@@ -187,7 +187,7 @@ def _without_idle(
 
 
 @dataclass(frozen=True, eq=False)
-class _Problem:
+class _FixedKinks:
     """Neurons with ||w_k|| = 1 on data, the affine part eliminated."""
 
     X: Array
@@ -227,8 +227,7 @@ class _Problem:
 
     def value(self, network: ReLUNetwork, lam: float) -> float:
         """Return the objective, or the cost if lam = 0."""
-        inputs = np.column_stack([network.W, network.b]) if self.penalise_bias else network.W
-        cost = float(np.sum(row_norms(inputs) * row_norms(network.V.T)))
+        cost = cost_of(network, self.penalise_bias)
         return cost if lam == 0 else float(np.sum((network(self.X) - self.Y) ** 2)) / 2 + lam * cost
 
     def solve(self, used: NDArray[np.bool_], lam: float, tol: float) -> MasterSolution:
@@ -254,18 +253,11 @@ class _Problem:
         return ReLUNetwork(self.W, self.b, weights.T, A, coefficients[0] - A @ self.centre).balanced()
 
     def refuse_differing_labels(self) -> None:
-        """Raise if labels differ at one input."""
-        points, group = np.unique(self.X, axis=0, return_inverse=True)
-        if len(points) < len(self.X):
-            low, high = (np.full((len(points), self.Y.shape[1]), sign * np.inf) for sign in (1, -1))
-            np.minimum.at(low, group.reshape(-1), self.Y)
-            np.maximum.at(high, group.reshape(-1), self.Y)
-            if np.any(high > low):
-                row, output = np.argwhere(high > low)[0]
-                raise ValueError(
-                    f"labels differ at one input: X repeats {points[row].tolist()} with {float(low[row, output])!r} and "
-                    f"{float(high[row, output])!r} in output {output}; nothing interpolates that"
-                )
+        """Raise ValueError if labels differ at one input."""
+        try:
+            merged_points(self.X, self.Y, "error")
+        except RepeatedInput as error:
+            raise ValueError(f"labels differ at one input: {error.fact}; nothing interpolates that") from None
 
     def cannot_interpolate(self) -> str:
         """Say why these kinks cannot interpolate."""
@@ -277,8 +269,8 @@ class _Problem:
         )
 
 
-def _problem(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, skip: bool, penalise_bias: bool) -> _Problem:
-    inputs, labels = _checked(network, X, Y)
+def _fixed_kinks(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, skip: bool, penalise_bias: bool) -> _FixedKinks:
+    inputs, labels = checked_data(network, X, Y)
     norm = row_norms(network.W)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         bends = (norm > 0) & np.isfinite(network.b / norm)
@@ -299,7 +291,7 @@ def _problem(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, skip: bool, penal
         )
     else:  # neurons that are on at all the data: drop the constant
         hidden = np.where(np.all(height > 0, axis=0), (inputs - centre) @ W.T, hidden)
-    return _Problem(
+    return _FixedKinks(
         X=inputs,
         Y=labels,
         W=W,
@@ -317,7 +309,8 @@ def _problem(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, skip: bool, penal
     )
 
 
-def _checked(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike) -> tuple[Array, Array]:
+def checked_data(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike) -> tuple[Array, Array]:
+    """Return inputs (N, d) and labels (N, T); ValueError if they do not fit the network."""
     inputs = as_inputs(X)
     labels = as_labels(Y, len(inputs))
     if (inputs.shape[1], labels.shape[1]) != (network.n_inputs, network.n_outputs):
@@ -329,163 +322,6 @@ def _checked(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike) -> tuple[Array, A
     return inputs, labels
 
 
-# --- fewer neurons ----------------------------------------------------------------------------------------------------
-
-
-def pruned(
-    network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, *, tol: float, skip: bool = True, penalise_bias: bool = False
-) -> ReLUNetwork:
-    """Merge and remove neurons while the function provably stays within tol on the bounding box of X.
-
-    Parameters
-    ----------
-    network : ReLUNetwork
-    X, Y : array-like, shapes (N, d) and (N, T)
-        The data: X gives the box, Y the unit.
-    tol : float
-        Largest change ||g(x) - f(x)||_2 of the function in the box, each output in units of half the range of its own
-        labels (`vvnorm.losses.label_units`).
-    skip, penalise_bias : bool
-        As in `polish`.
-
-    Returns
-    -------
-    ReLUNetwork
-        Normalised (||w_k|| = 1), of no greater cost. Outside the box the function may change.
-
-    Raises
-    ------
-    ValueError
-        For bad data or tol.
-
-    Notes
-    -----
-    Every step takes one neuron away and changes the function by at most a bound computed for it; the cheapest step comes
-    first, and bounds add up to tol at most.
-
-    *Removal.* On the box z = w.x + b lies in [lo, hi]. The affine function nearest to relu(z) there is off by
-    -lo hi / (2 (hi - lo)), and by nothing if the kink misses the box; it goes into A and c. Without a skip connection the
-    nearest constant, off by hi / 2, goes into c.
-
-    *Merging.* v_1 relu(z_1) + v_2 relu(z_2) becomes (v_1 + v_2) relu(m_1 z_1 + m_2 z_2) with
-    m_i = ||v_i|| / (||v_1|| + ||v_2||). The cost does not rise, by the triangle inequality. With |z_1 - z_2| <= D on the
-    box and u_i = v_i / ||v_i|| the function moves by at most
-
-        D ||v_1|| ||v_2|| / (||v_1|| + ||v_2||) max(1, ||u_1 - u_2||):
-
-    the second entry where both are on; where one is on, the change is linear in (|z_1|, |z_2|) with |z_1| + |z_2| <= D, so
-    that its norm is largest at a corner or where the new neuron switches. (With outputs in units of their own, the norms of
-    u_1, u_2 and u_1 - u_2 in these units are in place of 1 and ||u_1 - u_2||.) With a skip connection neurons of opposite
-    direction are turned round first: relu(z) = relu(-z) + z.
-    """
-    if not (isinstance(tol, int | float | np.floating) and 0 <= tol < np.inf):
-        raise ValueError(f"tol must be non-negative and finite, got {tol!r}")
-    inputs, labels = _checked(network, X, Y)
-    unit = network.normalised()
-    low, high = np.min(inputs, axis=0), np.max(inputs, axis=0)
-    units = label_units(labels.min(axis=0), labels.max(axis=0))
-    work = _Pruning(unit, low / 2 + high / 2, high / 2 - low / 2, units if units.any() else np.ones_like(units), skip)
-    work.spend(tol if units.any() else 0.0)
-    result = work.network()
-    before, after = (_cost(candidate, penalise_bias) for candidate in (unit, result))
-    return result if after <= before * (1 + 64 * EPS) else unit
-
-
-def _cost(network: ReLUNetwork, penalise_bias: bool) -> float:
-    inputs = np.column_stack([network.W, network.b]) if penalise_bias else network.W
-    return float(np.sum(row_norms(inputs) * row_norms(network.V.T)))
-
-
-class _Pruning:
-    """Neurons of a normalised network that are merged and removed one by one."""
-
-    def __init__(self, unit: ReLUNetwork, middle: Array, half: Array, units: Array, skip: bool) -> None:
-        self.W, self.b, self.V, self.A, self.c = (a.copy() for a in (unit.W, unit.b, unit.V.T, unit.A, unit.c))
-        self.middle, self.half, self.units, self.skip = middle, half, units, skip
-        K = len(self.b)
-        self.alive = np.ones(K, dtype=bool)
-        # bounds[i, j]: merging i < j; bounds[i, i]: removing i.
-        self.bounds, self.opposite = np.full((K, K), np.inf), np.zeros((K, K), dtype=bool)
-        for i in range(K):
-            self._assess(i)
-
-    def spend(self, budget: float) -> None:
-        """Take steps, the cheapest first, while the sum of their bounds is within the budget."""
-        while self.alive.any():
-            i, j = divmod(int(np.argmin(self.bounds)), len(self.b))
-            if not self.bounds[i, j] <= budget:
-                return
-            budget -= float(self.bounds[i, j])
-            if i == j:
-                self._remove(i)
-            else:
-                self._merge(i, j)
-
-    def network(self) -> ReLUNetwork:
-        """Return what is left."""
-        on = self.alive
-        return ReLUNetwork(self.W[on], self.b[on], self.V[on].T, self.A, self.c).normalised()
-
-    def _range(self, w: Array, b: Array) -> tuple[Array, Array]:
-        """Return the middle of w.x + b over the box and half its range; w is (..., d)."""
-        return w @ self.middle + b, np.abs(w) @ self.half
-
-    def _assess(self, i: int) -> None:
-        """Bound all steps that involve neuron i."""
-        size = row_norms(self.V)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            u = self.V / size[:, None] / self.units
-            far, alone = row_norms(u - u[i]), row_norms(u)
-            weight = np.maximum(far, np.maximum(alone, alone[i])) / (1 / size + 1 / size[i])
-        same, turned = (
-            np.add(*map(np.abs, self._range(self.W[i] - sign * self.W, self.b[i] - sign * self.b))) for sign in (1, -1)
-        )
-        opposite = (turned < same) & self.skip
-        bound = np.where(self.alive, weight * np.where(opposite, turned, same), np.inf)
-        for row, column in ((i, slice(i + 1, None)), (slice(None, i), i)):
-            others = column if row == i else row
-            self.bounds[row, column], self.opposite[row, column] = bound[others], opposite[others]
-        self.bounds[i, i] = row_norms(self.V[i : i + 1] / self.units)[0] * self._affine(i)[2]
-
-    def _affine(self, i: int) -> tuple[float, float, float]:
-        """Return slope, offset and error of the best replacement slope z + offset of relu(z) over the box."""
-        middle, half = self._range(self.W[i], self.b[i])
-        lo, hi = float(middle - half), float(middle + half)
-        if hi <= 0:
-            return 0.0, 0.0, 0.0
-        if not self.skip:
-            return 0.0, hi / 2, hi / 2 if lo < 0 else np.inf
-        if lo >= 0:
-            return 1.0, 0.0, 0.0
-        slope, error = hi / (hi - lo), -lo * (hi / (hi - lo)) / 2
-        return slope, error, error
-
-    def _remove(self, i: int) -> None:
-        slope, offset, _ = self._affine(i)
-        self._add_affine(self.V[i], slope * self.W[i], slope * self.b[i] + offset)
-        self._bury(i)
-
-    def _merge(self, i: int, j: int) -> None:
-        if self.opposite[i, j]:
-            self._add_affine(self.V[j], self.W[j], self.b[j])
-            self.W[j], self.b[j] = -self.W[j], -self.b[j]
-        share = row_norms(self.V[[i, j]])
-        share /= share.sum()
-        w, b = share @ self.W[[i, j]], share @ self.b[[i, j]]
-        v = self.V[i] + self.V[j]
-        self._bury(j)
-        size = float(row_norms(w[None])[0])
-        if size == 0 or not v.any():
-            self._add_affine(v, np.zeros_like(w), max(float(b), 0.0))
-            self._bury(i)
-        else:
-            self.W[i], self.b[i], self.V[i] = w / size, b / size, v * size
-            self._assess(i)
-
-    def _add_affine(self, v: Array, w: Array, b: float) -> None:
-        self.A += np.outer(v, w)
-        self.c += v * b
-
-    def _bury(self, i: int) -> None:
-        self.alive[i] = False
-        self.bounds[i], self.bounds[:, i] = np.inf, np.inf
+def cost_of(network: ReLUNetwork, penalise_bias: bool) -> float:
+    """Return the VV norm of a network, with the biases inside it if they are penalised."""
+    return network.vv_norm_with_bias if penalise_bias else network.vv_norm
