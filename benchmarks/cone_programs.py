@@ -38,7 +38,7 @@ def cells(Z: Array) -> set[tuple[bool, ...]]:
     rank = int(np.sum(s > _ZERO * s[0]))
     rows = Z[live] @ Vt[:rank].T
     rows /= np.linalg.norm(rows, axis=1)[:, None]
-    found: set[tuple[bool, ...]] = set()
+    patterns: set[tuple[bool, ...]] = set()
     for chosen in itertools.combinations(range(len(rows)), rank - 1):
         _, s, Vt = np.linalg.svd(rows[list(chosen)].reshape(rank - 1, rank))
         if rank > 1 and s[-1] < _ZERO:
@@ -51,8 +51,8 @@ def cells(Z: Array) -> set[tuple[bool, ...]]:
                 on = np.zeros(len(Z), dtype=bool)
                 on[live] = side > 0
                 on[live[through]] = signs
-                found.add(tuple(on.tolist()))
-    return found
+                patterns.add(tuple(on.tolist()))
+    return patterns
 
 
 class Cones:

@@ -76,10 +76,10 @@ def cell(shape: str, n: int, draws: int, resamples: int, seed: int) -> list[dict
     rng = np.random.default_rng([seed, n, *map(ord, shape)])
     values = SHAPES[shape](rng, (draws, n))
     records = []
-    for level, found in intervals(values, resamples, rng).items():
-        usual = np.mean(found["Student"][1] - found["Student"][0])
-        missed = {name: 100 * np.mean((low > 0) | (high < 0)) for name, (low, high) in found.items()}
-        length = float(np.mean(found["ours"][1] - found["ours"][0]) / usual)
+    for level, ends in intervals(values, resamples, rng).items():
+        usual = np.mean(ends["Student"][1] - ends["Student"][0])
+        missed = {name: 100 * np.mean((low > 0) | (high < 0)) for name, (low, high) in ends.items()}
+        length = float(np.mean(ends["ours"][1] - ends["ours"][0]) / usual)
         records.append({"shape": shape, "n": n, "stated": round(100 * (1 - level), 9), **missed, "length": length})
     return records
 
@@ -88,10 +88,10 @@ def together(shape: str, n: int, studies: int, resamples: int, seed: int) -> dic
     """Share of studies in which one or more of 20 independent lines at 99.75 % miss."""
     rng = np.random.default_rng([seed, n, LINES, *map(ord, shape)])
     values = SHAPES[shape](rng, (studies * LINES, n))
-    found = intervals(values, resamples, rng, (0.9975,))[0.9975]
+    ends = intervals(values, resamples, rng, (0.9975,))[0.9975]
     return {
         name: float(np.mean(((low > 0) | (high < 0)).reshape(studies, LINES).any(axis=1)))
-        for name, (low, high) in found.items()
+        for name, (low, high) in ends.items()
     }
 
 
@@ -127,14 +127,14 @@ def _of_some(
     studentised.sort(axis=1)
     flipped = np.abs(values @ rng.choice([-1.0, 1.0], (resamples, n)).T / n)
     beyond = (1 + np.count_nonzero(flipped >= np.abs(mean)[:, None] * (1 - 1e-12), axis=1)) / (resamples + 1)
-    found = {}
+    by_level = {}
     for level in levels:
         tail, reach = (1 - level) / 2, stdtrit(n - 1, (1 + level) / 2) * error
         student = mean - reach, mean + reach
         upper, lower = (_at(studentised, np.full(len(values), part)) for part in (1 - tail, tail))
         bootstrap_t = mean - upper * error, mean - lower * error
         rejected = np.where(beyond <= 1 - level, 1.0, 0.0)
-        found[level] = {
+        by_level[level] = {
             "BCa": _bca(off, means, tail, mean),
             "Student": student,
             "bootstrap-t": bootstrap_t,
@@ -142,7 +142,7 @@ def _of_some(
             "ours": mean_interval(values, level),
             "signs": (rejected, rejected),
         }
-    return found
+    return by_level
 
 
 def _bca(off: Array, means: Array, tail: float, mean: Array) -> Ends:
@@ -159,8 +159,8 @@ def _bca(off: Array, means: Array, tail: float, mean: Array) -> Ends:
 def _at(ordered: Array, parts: Array) -> Array:
     """Return the quantile of each row at its own probability."""
     place = np.clip(np.floor(parts * ordered.shape[1]).astype(int), 0, ordered.shape[1] - 1)
-    found: Array = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
-    return found
+    quantiles: Array = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
+    return quantiles
 
 
 if __name__ == "__main__":

@@ -222,7 +222,7 @@ def _minus(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> list[torch.T
 def against_torchjd(size: Size) -> dict[tuple[str, int], float]:
     """Print time ratios and differences; return these."""
     print("3. Steps of torchjd over ours, and the largest relative difference of the shared gradient along our training")
-    found = {}
+    measured = {}
     for weighting, aggregator in (("mgda", MGDA()), ("upgrad", UPGrad())):
         for tasks in (2, 3):
             ours = loop(size, weighting, tasks)
@@ -230,14 +230,14 @@ def against_torchjd(size: Size) -> dict[tuple[str, int], float]:
             if weighting == "mgda":
                 sides["ours, mgda_ub"] = loop(size, "mgda_ub", tasks).advance
             median = in_turn(sides, size.rounds, size.steps)
-            found[weighting, tasks] = difference(size, weighting, aggregator, tasks)
+            measured[weighting, tasks] = difference(size, weighting, aggregator, tasks)
             mine, peer = median["ours"], median["torchjd"]
             bound = f" ({peer / median['ours, mgda_ub']:.2f} x MGDA-UB)" if weighting == "mgda" else ""
             print(
                 f"   {weighting:6} {tasks} tasks: {1e3 * mine:.2f} ms, {peer / mine:5.2f} x{bound}; difference "
-                f"{found[weighting, tasks]:.0e}"
+                f"{measured[weighting, tasks]:.0e}"
             )
-    return found
+    return measured
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -140,14 +140,14 @@ def clarabel(task: Task, lower_bound: float, effort: Effort) -> Record:
     dictionary = plane_dictionary(task.X, effort.directions, np.random.default_rng(0))
     if len(dictionary[1]) * task.Y.shape[1] > effort.most_weights:
         return {}
-    wall, cpu, found = measured(partial(dictionary_program, task.X, task.Y, *dictionary))
+    wall, cpu, solution = measured(partial(dictionary_program, task.X, task.Y, *dictionary))
     return {
         "dictionary": len(dictionary[1]),
         "clarabel": wall,
         "clarabel_cpu": cpu,
-        "status": found.provenance["status"],
-        "excess": found.network.vv_norm / lower_bound - 1,
-        "clarabel_residual": float(np.max(np.abs(found.network(task.X) - task.Y)) / np.ptp(task.Y) * 2),
+        "status": solution.provenance["status"],
+        "excess": solution.network.vv_norm / lower_bound - 1,
+        "clarabel_residual": float(np.max(np.abs(solution.network(task.X) - task.Y)) / np.ptp(task.Y) * 2),
     }
 
 
@@ -376,13 +376,13 @@ def reliability(count: int, advance: Callable[[], None]) -> Record:
 
 
 def say_reliability(record: Record) -> str:
-    def one(found: Record) -> str:
-        return f"seed {found['seed']} ({found['kind']}, N = {found['N']}, T = {found['T']})"
+    def one(line: Record) -> str:
+        return f"seed {line['seed']} ({line['kind']}, N = {line['N']}, T = {line['T']})"
 
     worst, slowest = record["worst"], record["slowest"]
     head = f"accepted at {TOL:g} by the verifier: {record['accepted']} of {record['instances']} random instances; "
     head += f"worst gap {worst['gap']:.1e}, {one(worst)}; slowest {slowest['seconds']:.2f} s, {one(slowest)}"
-    return "\n".join([head, *(f"   {one(found)}: {'; '.join(found['complaints'])}" for found in record["missed"])])
+    return "\n".join([head, *(f"   {one(missed)}: {'; '.join(missed['complaints'])}" for missed in record["missed"])])
 
 
 # --- running ----------------------------------------------------------------------------------------------------------

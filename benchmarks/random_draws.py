@@ -414,7 +414,7 @@ def _solve_line(
 
 def _violated(x: Array, multipliers: Array, side: float, lam: float) -> Array:
     """Kinks between data points at which ||Z(a)|| / sqrt(1 + a^2) is largest, where it exceeds lam."""
-    found = []
+    kinks = []
     for low, high in pairwise(x):
         on = (x >= high) if side > 0 else (x <= low)
         moments = side * np.array([x[on] @ multipliers[on], -multipliers[on].sum(axis=0)])  # Z(a) = these times (1, a)
@@ -423,8 +423,8 @@ def _violated(x: Array, multipliers: Array, side: float, lam: float) -> Array:
         angle = math.atan2(2 * M[0, 1], M[0, 0] - M[1, 1]) / 2
         a = math.tan(angle)
         if low < a < high and np.linalg.norm(moments[0] + a * moments[1]) > lam * math.hypot(1, a) * (1 + 1e-9):
-            found.append(a)
-    return np.array(found)
+            kinks.append(a)
+    return np.array(kinks)
 
 
 def expression(loss: str, u: Any, y: Array) -> Any:
@@ -499,8 +499,8 @@ def judge(name: str, seed: int, index: int) -> tuple[list[str], str]:
     except cp.error.SolverError as error:
         return ["unknown"], f"{name} {index}: {error}; {draw}"
     try:
-        found = draw.answer()
-        value, gap, lower, accepted = found.value, found.gap, found.lower_bound, bool(found.verify())
+        solution = draw.answer()
+        value, gap, lower, accepted = solution.value, solution.gap, solution.lower_bound, bool(solution.verify())
     except Exception as error:  # any exception is counted
         return ["failed"], f"{name} {index}: {type(error).__name__}: {error}; {draw}"
     size = max(reference.value, FLOOR * reference.scale)

@@ -128,10 +128,10 @@ class Task:
         """Fit it with `vvnorm.fit`."""
         return fit(self.x, self.Y, lam, loss=self.losses, tol=TOL)
 
-    def gap(self, found: Fit) -> float:
+    def gap(self, fitted: Fit) -> float:
         """Certify a fit by the independent code, from the data given here."""
-        dual, lam = found.found.dual, found.lam
-        return certify_fit(found.function, self.x, self.Y, lam, loss=self.losses, dual=dual).gap
+        dual, lam = fitted.found.dual, fitted.lam
+        return certify_fit(fitted.function, self.x, self.Y, lam, loss=self.losses, dual=dual).gap
 
     @property
     def lam_max(self) -> float:
@@ -166,15 +166,15 @@ def ours(task: Task, lam: float, seconds: float) -> Record:
     _ = task.fit(lam).certificate  # compile, or load what was compiled
     best, began, rounds = np.full(3, np.inf), time.perf_counter(), 0
     while rounds < 3 or (rounds < 100 and time.perf_counter() - began < seconds):
-        fitting, found = timed(partial(task.fit, lam))
-        proving, certificate = timed(partial(getattr, found, "certificate"))
+        fitting, fitted = timed(partial(task.fit, lam))
+        proving, certificate = timed(partial(getattr, fitted, "certificate"))
         differencing, _ = timed(lambda: np.diff(task.Y, 2, axis=0))
         best, rounds = np.minimum(best, (fitting, proving, differencing)), rounds + 1
     return {
         **dict(zip(("ours", "certificate", "diff"), best.tolist(), strict=True)),
         "rounds": rounds,
-        "knots": len(found.knots),
-        "gap": task.gap(found),
+        "knots": len(fitted.knots),
+        "gap": task.gap(fitted),
         "objective": certificate.objective,
         "lower_bound": certificate.lower_bound,
         "over_diff": float(best[0] / best[2]),
@@ -318,8 +318,8 @@ def first_calls() -> None:
     for name in ("1000x4", "mixed"):
         task = make(name)
         for call in ("first", "second"):
-            seconds[f"{name}, fit, {call}"], found = timed(partial(task.fit, 10.0))
-            seconds[f"{name}, certificate, {call}"], _ = timed(partial(getattr, found, "certificate"))
+            seconds[f"{name}, fit, {call}"], fitted = timed(partial(task.fit, 10.0))
+            seconds[f"{name}, certificate, {call}"], _ = timed(partial(getattr, fitted, "certificate"))
     print(json.dumps(seconds))
 
 
@@ -340,9 +340,9 @@ def reliability(runs: int, advance: Callable[[], None]) -> Record:
         N, T = round(10 ** rng.uniform(1, 4)), int(rng.choice([1, 2, 3, 5, 12, 40]))
         noise, ratio = float(rng.choice([0.0, 0.01, 0.1, 0.3, 1.0, 10.0])), float(10 ** rng.uniform(-4, 0))
         task = Task(f"{N}x{T}", *waves(N, T, noise, rng), ("squared",) * T)
-        seconds, found = timed(partial(task.fit, ratio * task.lam_max))
-        record = {"seed": seed, "N": N, "T": T, "noise": noise, "ratio": ratio, "knots": len(found.knots)}
-        records.append(record | {"gap": task.gap(found), "solver_gap": found.found.gap, "seconds": seconds})
+        seconds, fitted = timed(partial(task.fit, ratio * task.lam_max))
+        record = {"seed": seed, "N": N, "T": T, "noise": noise, "ratio": ratio, "knots": len(fitted.knots)}
+        records.append(record | {"gap": task.gap(fitted), "solver_gap": fitted.found.gap, "seconds": seconds})
         advance()
     missed = [record for record in records if not record["gap"] <= TOL]
     worst = max(record["gap"] for record in records)
@@ -378,9 +378,9 @@ def corners(runs: int) -> list[Record]:
         x, Y, weights, losses, ratio = mixture(np.random.default_rng([seed, 2]))
         lam = ratio * lambda_max(x, Y, loss=losses, weights=weights)
         if lam > 0:
-            found = fit(x, Y, lam, loss=losses, weights=weights)
+            fitted = fit(x, Y, lam, loss=losses, weights=weights)
             records.append(
-                {"seed": seed, "losses": losses, "ratio": ratio, "gap": found.gap, "solver_gap": found.found.gap}
+                {"seed": seed, "losses": losses, "ratio": ratio, "gap": fitted.gap, "solver_gap": fitted.found.gap}
             )
     return records
 
@@ -410,8 +410,8 @@ def small(runs: int) -> list[Record]:
         Y = np.sin(9 * np.arange(N)[:, None] / N + np.arange(T)) + 0.3 * rng.standard_normal((N, T))
         weights = 10.0 ** rng.uniform(-2, 1, (N, 1)) if seed % 3 == 0 else None
         lam = ratio * lambda_max(x, Y, weights=weights)
-        seconds, found = timed(partial(fit, x, Y, lam, weights=weights))
-        records.append({"seed": seed, "grid": kind, "ratio": ratio, "gap": found.gap, "seconds": seconds})
+        seconds, fitted = timed(partial(fit, x, Y, lam, weights=weights))
+        records.append({"seed": seed, "grid": kind, "ratio": ratio, "gap": fitted.gap, "seconds": seconds})
     return records
 
 

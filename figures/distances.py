@@ -61,13 +61,13 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 def _verdict(lines: Sequence[Line]) -> Verdict:
     """Whether all three parts of the statement are as asserted."""
-    found = set()
+    verdicts = set()
     for (measure, target), verdict in _STATED.items():
         (line,) = select(lines, measure=measure, target=target, auxiliary=16)
-        found.add("as stated" if line["verdict"] == verdict else line["verdict"])
-    if found == {"as stated"}:
+        verdicts.add("as stated" if line["verdict"] == verdict else line["verdict"])
+    if verdicts == {"as stated"}:
         return Verdict.SUPPORTED
-    return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in found else Verdict.NOT_SUPPORTED
+    return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts else Verdict.NOT_SUPPORTED
 
 
 def _brief_runs(seed: int) -> Iterable[Run]:

@@ -71,14 +71,14 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the bounds after each round over the certified cost, and the certified gap."""
-    found: list[Mapping[str, Any]] = []
+    lines: list[Mapping[str, Any]] = []
     for k, (d, N, T) in enumerate(values["sizes"]):
         upper, lower, gap = (values[name][k] for name in ("upper", "lower", "gap"))
-        found += rows(
+        lines += rows(
             inputs=d, points=N, outputs=T, round=np.arange(1, len(upper) + 1), upper=upper, lower=lower, gap=gap,
             certified_gap=values["certified"][k],
         )  # fmt: skip
-    return found
+    return lines
 
 
 FIGURE = FigureScript(

@@ -55,20 +55,20 @@ def compute(seed: int, quick: bool) -> FigureData:
         complaints += [complaint for line in lines for complaint in complaints_about(line)]
         panels.append({"title": "noise, a few data sets", "certified": lines, "trained": []})
     else:
-        found = {}
+        ratios = {}
         for study in _STUDIES:
             everything, wrong = recorded(study)
-            found[study] = select(everything, measure=MEASURE, kind="ratio", labels="gaussian")
+            ratios[study] = select(everything, measure=MEASURE, kind="ratio", labels="gaussian")
             complaints += wrong
         for target, title in _TARGETS.items():
-            trained = select([*found["trained_2d"], *found["trained_real_2d"]], target=target, solver="trained")
-            certified = select(found["noise_2d" if target == "noise" else "certified_2d"], target=target)
+            trained = select([*ratios["trained_2d"], *ratios["trained_real_2d"]], target=target, solver="trained")
+            certified = select(ratios["noise_2d" if target == "noise" else "certified_2d"], target=target)
             panels.append({"title": title, "certified": certified, "trained": trained})
         for target in ("noise", "smooth"):
-            searched, trained = (select(found[study], target=target) for study in ("searched_10d", "trained_10d"))
+            searched, trained = (select(ratios[study], target=target) for study in ("searched_10d", "trained_10d"))
             panels.append({"title": f"{_TARGETS[target]}, d = 10", "certified": searched, "trained": trained})
         for (study, target), title in _REAL.items():
-            panels.append({"title": title, "certified": select(found[study], target=target), "trained": []})
+            panels.append({"title": title, "certified": select(ratios[study], target=target), "trained": []})
     (stated,) = select(panels[0]["certified"], **_STATED)
     return FigureData({"panels": panels}, Verdict(stated["verdict"]), complaints)
 
@@ -148,5 +148,5 @@ FIGURE = FigureScript(
     r"The mean of $\|\nabla f_1\|$ over the hull of the data beside $m$ Gaussian outputs of standard deviation "
     r"$\sigma$ (in those of output 1), over the same mean without any: geometric means of paired ratios over data "
     "sets, with simultaneous intervals. Filled markers: minimisers, certified in the plane; for ten and more inputs "
-    "found by climbing, with estimated gaps. Stars: infinitely many outputs. Open markers: trained networks.",
+    "found by local search, with estimated gaps. Stars: infinitely many outputs. Open markers: trained networks.",
 )

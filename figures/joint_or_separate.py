@@ -59,8 +59,8 @@ def _baseline(lines: Sequence[Line]) -> dict[tuple[str, str], float]:
 
 def _verdict(lines: Sequence[Line]) -> Verdict:
     """Whether no task is certainly worse in the joint network under the plain sum than in a network of its own."""
-    found = {line["verdict"] for line in lines if (line["arrangement"], line["weighting"]) == ("joint", "equal")}
-    return Verdict.NOT_SUPPORTED if "worse" in found else Verdict.SUPPORTED
+    verdicts = {line["verdict"] for line in lines if (line["arrangement"], line["weighting"]) == ("joint", "equal")}
+    return Verdict.NOT_SUPPORTED if "worse" in verdicts else Verdict.SUPPORTED
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":

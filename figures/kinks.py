@@ -80,11 +80,11 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return each kink as the line w_1 x_1 + w_2 x_2 + b = 0 with its share of the cost, and the points."""
-    found = rows(kind="point", x_1=values["X"][:, 0], x_2=values["X"][:, 1])
+    table_rows = rows(kind="point", x_1=values["X"][:, 0], x_2=values["X"][:, 1])
     for outputs, lines, cost, two in zip(*(values[name] for name in ("outputs", "lines", "cost", "two")), strict=True):
         w_1, w_2, b = lines.T
-        found += rows(kind="kink", outputs=outputs, w_1=w_1, w_2=w_2, b=b, part_of_cost=cost, through_two_points=two)
-    return found
+        table_rows += rows(kind="kink", outputs=outputs, w_1=w_1, w_2=w_2, b=b, part_of_cost=cost, through_two_points=two)
+    return table_rows
 
 
 FIGURE = FigureScript(

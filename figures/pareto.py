@@ -111,11 +111,11 @@ def plot(values: Mapping[str, Any]) -> "Figure":
         label=f"proved impossible at VV norm {values['vv_norm']:g}",
     )  # fmt: skip
     axes.plot(*(losses / unit).T, "-", lw=1, color=COLOURS["blue"], marker=".", ms=5, label="front, certified")
-    for k, ((label, found), (colour, marker)) in enumerate(zip(values["trained"].items(), _LOOKS, strict=False)):
+    for k, ((label, networks), (colour, marker)) in enumerate(zip(values["trained"].items(), _LOOKS, strict=False)):
         # If networks of several weightings coincide, the first weighting is drawn on top, and smaller.
         look = {"color": COLOURS[colour], "marker": marker, "ms": 4 + 0.6 * k, "zorder": 3 + len(_LOOKS) - k}
-        _draw_trained(axes, label, found, unit, values["vv_norm"], look)
-    if any(np.any(found["vv_norms"] > values["vv_norm"]) for found in values["trained"].values()):
+        _draw_trained(axes, label, networks, unit, values["vv_norm"], look)
+    if any(np.any(networks["vv_norms"] > values["vv_norm"]) for networks in values["trained"].values()):
         label = f"open markers: VV norm above {values['vv_norm']:g}; the grey region does not apply to these"
         axes.plot([], [], "o", ls="", ms=5, mfc="none", color=COLOURS["grey"], label=label)
     names = [f"loss on {name} / that of a line" for name in _TASKS]
@@ -126,18 +126,18 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 def _ends(values: Mapping[str, Any], unit: Array) -> tuple[Array, Array]:
     """Limits of the axes: around the front, the losses of a line, and trained networks."""
-    shown = [values["losses"], *(found["points"] for found in values["trained"].values())]
+    shown = [values["losses"], *(networks["points"] for networks in values["trained"].values())]
     reached = np.vstack([np.ones((1, 2)), *(points / unit for points in shown)])
     return reached.min(axis=0) - 0.03, reached.max(axis=0) + 0.03
 
 
 def _draw_trained(
-    axes: Any, label: str, found: Mapping[str, Array], unit: Array, budget: float, look: Mapping[str, Any]
+    axes: Any, label: str, networks: Mapping[str, Array], unit: Array, budget: float, look: Mapping[str, Any]
 ) -> None:
     """Draw networks within the budget filled and others open; the legend has the median of their excess losses."""
-    points, within = found["points"] / unit, found["vv_norms"] <= budget
-    lower, upper = np.median(found["excess"], axis=0)
-    text = f"{label} (VV norm {np.median(found['vv_norms']):.1f}): {lower:.1%} to {upper:.1%} above the front"
+    points, within = networks["points"] / unit, networks["vv_norms"] <= budget
+    lower, upper = np.median(networks["excess"], axis=0)
+    text = f"{label} (VV norm {np.median(networks['vv_norms']):.1f}): {lower:.1%} to {upper:.1%} above the front"
     for chosen, face in ((within, look["color"]), (~within, "none")):
         axes.plot(*points[chosen].T, ls="", mfc=face, **look)
     axes.plot([], [], ls="", label=text, **look)
@@ -147,17 +147,17 @@ def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return points of the front with mixtures and bounds, and trained networks with VV norms and certified excess."""
     names = [f"loss_{name}" for name in _TASKS]
     weights = [f"weight_{name}" for name in _TASKS]
-    found = rows(
+    lines = rows(
         kind="front", **dict(zip(names, values["losses"].T, strict=True)), vv_norm=values["vv_norm"],
         **dict(zip(weights, values["mixtures"].T, strict=True)), lower_bound=values["bounds"], gap=values["gaps"],
     )  # fmt: skip
     for label, trained in values["trained"].items():
         lower, upper = trained["excess"].T
-        found += rows(
+        lines += rows(
             kind=f"trained, {label}", **dict(zip(names, trained["points"].T, strict=True)), vv_norm=trained["vv_norms"],
             excess_at_least=lower, excess_at_most=upper,
         )  # fmt: skip
-    return found
+    return lines
 
 
 FIGURE = FigureScript(

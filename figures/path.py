@@ -77,12 +77,12 @@ def _power(ratio: float) -> str:
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the data, the fits that are shown, and the knots of all fits."""
-    found = rows(kind="data", bmi=values["x"], progression=values["y"])
+    lines = rows(kind="data", bmi=values["x"], progression=values["y"])
     for k, ratio in enumerate(_SHOWN):
-        found += rows(kind="fit", lam_over_lam_max=ratio, bmi=values["t"], progression=values["curves"][:, k])
+        lines += rows(kind="fit", lam_over_lam_max=ratio, bmi=values["t"], progression=values["curves"][:, k])
     for ratio, knots in zip(values["ratios"], values["knots"], strict=True):
-        found += rows(kind="knot", lam_over_lam_max=ratio, bmi=knots)
-    return found
+        lines += rows(kind="knot", lam_over_lam_max=ratio, bmi=knots)
+    return lines
 
 
 FIGURE = FigureScript(

@@ -33,18 +33,18 @@ def complaints_about(line: Line) -> list[str]:
     name = f"{line['target']}, m = {line['auxiliary']}, sigma = {line['sigma']}, {line['measure']}"
     if line["ratio"] is None:
         return [f"{name}: there is no ratio"]
-    found = []
+    complaints = []
     if not 0 < line["low"] <= line["ratio"] <= line["high"]:
-        found.append(f"{name}: ratio {line['ratio']} is not inside [{line['low']}, {line['high']}]")
+        complaints.append(f"{name}: ratio {line['ratio']} is not inside [{line['low']}, {line['high']}]")
     again = _interval_again(line)
     if not all(math.isclose(line[end], getattr(again, end), rel_tol=_ROUNDING) for end in ("low", "high")):
-        found.append(f"{name}: its moments give [{again.low}, {again.high}], not [{line['low']}, {line['high']}]")
+        complaints.append(f"{name}: its moments give [{again.low}, {again.high}], not [{line['low']}, {line['high']}]")
     claimed = CLAIMED_TREND if line["kind"] == "trend" else CLAIMED_RATIO
     if line["verdict"] != decide(line["low"], line["high"], claimed, statistical=True):
-        found.append(f"{name}: verdict {line['verdict']} does not follow from [{line['low']}, {line['high']}]")
+        complaints.append(f"{name}: verdict {line['verdict']} does not follow from [{line['low']}, {line['high']}]")
     if line["left_out"] > _MOST_LEFT_OUT * (line["n"] + line["left_out"]):
-        found.append(f"{name}: {line['left_out']} pairs are left out and {line['n']} are not")
-    return found
+        complaints.append(f"{name}: {line['left_out']} pairs are left out and {line['n']} are not")
+    return complaints
 
 
 def _interval_again(line: Line) -> Ratio:

@@ -40,8 +40,8 @@ def compute(seed: int, quick: bool) -> FigureData:
     complaints: list[str] = []
     solved = True
     for name, labels in (("single", y[:, None]), ("multi", gaussian_auxiliary(y, _AUXILIARY, float(y.std()), rng))):
-        network, gap, fits, found = _trained(X, labels, quick)
-        complaints += [f"{count(labels.shape[1], 'output')}, {complaint}" for complaint in found]
+        network, gap, fits, problems = _trained(X, labels, quick)
+        complaints += [f"{count(labels.shape[1], 'output')}, {complaint}" for complaint in problems]
         solved &= fits and gap <= _GAP
         slope = mean_gradient_norm(network, Hull(X), exact=True).mean
         values |= {f"{name} surface": surface(network, mesh), f"{name} gap": gap, f"{name} slope": slope}

@@ -22,7 +22,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
     rng = np.random.default_rng(seed)
     lengths = (100, 300, 600) if quick else (100, 200, 400, 800, 1600, 3200)
-    found, complaints = [], []
+    points, complaints = [], []
     for outputs in _OUTPUTS:
         for _ in range(1 if quick else 3):
             data = random_dataset(int(rng.integers(6, 11)), outputs, rng)
@@ -31,8 +31,8 @@ def compute(seed: int, quick: bool) -> FigureData:
                 result = train(data.X, data.Y, seeds=4, steps=steps, progress=False)
                 for network, certificate in zip(result.networks, result.certificates(), strict=True):
                     complaints += certificate.complaints(network, data.X, data.Y, tol=np.inf)
-                    found.append((outputs, certificate.distance_bound / spread, certificate.distance / spread))
-    outputs, bound, distance = np.array(found).T
+                    points.append((outputs, certificate.distance_bound / spread, certificate.distance / spread))
+    outputs, bound, distance = np.array(points).T
     below = bool(np.all(distance <= bound))
     values = {"outputs": outputs, "bound": bound, "distance": distance}
     return FigureData(values, Verdict.HOLDS if below else Verdict.VIOLATED, complaints)

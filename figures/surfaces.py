@@ -87,11 +87,11 @@ def surface_rows(
     mesh: Array, surfaces: Mapping[str, Array], X: Array, y: Array, **others: Any
 ) -> Sequence[Mapping[str, Any]]:
     """Make rows of a table: the surfaces by name, each with its entries of the other columns, and the points."""
-    found = rows(surface="points", x_1=X[:, 0], x_2=X[:, 1], output_1=y)
+    lines = rows(surface="points", x_1=X[:, 0], x_2=X[:, 1], output_1=y)
     for k, (name, heights) in enumerate(surfaces.items()):
         own = {column: entries[k] for column, entries in others.items()}
-        found += rows(surface=name, x_1=mesh[:, 0], x_2=mesh[:, 1], output_1=heights, **own)
-    return found
+        lines += rows(surface=name, x_1=mesh[:, 0], x_2=mesh[:, 1], output_1=heights, **own)
+    return lines
 
 
 def _frame(X: Array) -> tuple[tuple[float, float], tuple[float, float, float]]:

@@ -60,9 +60,9 @@ def compute(seed: int, quick: bool) -> FigureData:
         values["steps"] = result.history["step"]
         values[f"{name} excess"] = result.history["excess"]
         values[f"{name} residual"] = np.sqrt(2 * result.history["loss"] / Y.size) / np.ptp(Y)
-        ends[name], found = _excess(result.networks, x)
+        ends[name], problems = _excess(result.networks, x)
         values[f"{name} polished"], also = _excess(polished, x)
-        complaints += [f"{name}, {complaint}" for complaint in found + also]
+        complaints += [f"{name}, {complaint}" for complaint in problems + also]
     ours = np.append(ends["continuation"], ends["proximal"])
     holds = near and bool(np.max(ours) < np.min(ends["constant"]))
     return FigureData(values, Verdict.HOLDS if holds else Verdict.INCONCLUSIVE, complaints)
@@ -104,15 +104,15 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return excess and residual of every seed at every recorded step, and the excess after polishing."""
-    found: list[Mapping[str, Any]] = []
+    lines: list[Mapping[str, Any]] = []
     for name in _WAYS:
         excess, seeds = values[f"{name} excess"], np.arange(_SEEDS)
-        found += rows(
+        lines += rows(
             training=name, seed=seeds, step=np.asarray(values["steps"])[:, None], excess=excess,
             residual=values[f"{name} residual"],
         )  # fmt: skip
-        found += rows(training=f"{name}, polished", seed=seeds, excess=values[f"{name} polished"])
-    return found
+        lines += rows(training=f"{name}, polished", seed=seeds, excess=values[f"{name} polished"])
+    return lines
 
 
 FIGURE = FigureScript(

@@ -103,12 +103,12 @@ def _kernel_complaints(g: ReLUNetwork, f: ReLUNetwork, X: Array, y: Array) -> li
     equations = np.vstack([(hidden * np.sqrt(weights)).T, free.T])
     target = np.append(g.V[0] / np.sqrt(weights), np.zeros(free.shape[1]))
     alpha = np.linalg.lstsq(equations, target, rcond=None)[0]
-    found = []
+    complaints = []
     if np.max(np.abs(g(X) - y)) > GAP:
-        found.append("the kernel solution does not interpolate")
+        complaints.append("the kernel solution does not interpolate")
     if np.linalg.norm(equations @ alpha - target) > GAP * np.linalg.norm(target):
-        found.append("the kernel solution is not of least norm")
-    return found
+        complaints.append("the kernel solution is not of least norm")
+    return complaints
 
 
 def _distances(surfaces: Sequence[Array]) -> Array:
@@ -161,10 +161,10 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the surfaces over the grid, by panel, and the points."""
     across, up = np.meshgrid(values["side"], values["side"])
-    found = rows(panel="points", x_1=values["X"][:, 0], x_2=values["X"][:, 1], output_1=values["y"])
+    lines = rows(panel="points", x_1=values["X"][:, 0], x_2=values["X"][:, 1], output_1=values["y"])
     for panel, surface, cost in zip("abcdef", values["surfaces"], values["costs"], strict=True):
-        found += rows(panel=panel, x_1=across, x_2=up, output_1=surface, vv_norm=cost)
-    return found
+        lines += rows(panel=panel, x_1=across, x_2=up, output_1=surface, vv_norm=cost)
+    return lines
 
 
 FIGURE = FigureScript(

@@ -46,8 +46,8 @@ def compute(seed: int, quick: bool) -> FigureData:
         complaints.append("the first problem should have many solutions and the second one only")
     distances = {}
     for name, solution in (("single", single), ("double", double)):
-        values[name], distances[name], found = _trained(solution, t, 2000 if quick else 5000)
-        complaints += found
+        values[name], distances[name], problems = _trained(solution, t, 2000 if quick else 5000)
+        complaints += problems
     as_claimed = max(distances["double"]) <= _NEAR < max(distances["single"])
     return FigureData(values, Verdict.HOLDS if as_claimed else Verdict.INCONCLUSIVE, complaints)
 
@@ -97,10 +97,10 @@ def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     curves = {"connect-the-dots": values["dots"], "sparsest solution": values["sparsest"]}
     for name, title in (("single", "one output"), ("double", "with auxiliary output")):
         curves |= {f"trained network {k}, {title}": curve for k, curve in enumerate(values[name])}
-    found = rows(curve="data", x=values["x"], output_1=values["y"], auxiliary=values["auxiliary"])
+    lines = rows(curve="data", x=values["x"], output_1=values["y"], auxiliary=values["auxiliary"])
     for name, curve in curves.items():
-        found += rows(curve=name, x=t, output_1=curve)
-    return found + rows(curve="band of all solutions", x=t, low=values["low"], high=values["high"])
+        lines += rows(curve=name, x=t, output_1=curve)
+    return lines + rows(curve="band of all solutions", x=t, low=values["low"], high=values["high"])
 
 
 FIGURE = FigureScript(

@@ -29,14 +29,18 @@ def compute(seed: int, quick: bool) -> FigureData:
     count, steps = (2, 600) if quick else (5, 2000)
     chosen = [count * seed + k for k in range(count)]
     rules = tuple(_WEIGHTINGS)
-    found = compare(data, weightings=rules, seeds=chosen, steps=steps, batch_size=128, separate=False)
+    comparison = compare(data, weightings=rules, seeds=chosen, steps=steps, batch_size=128, separate=False)
     shares = {}
-    for name, history in found.histories.items():
+    for name, history in comparison.histories.items():
         weights = history["weights"]
         shares[name] = weights / weights.sum(axis=2, keepdims=True)
-    last, losses = shares["learned"][-1], found.histories["learned"]["losses"][-1]
+    last, losses = shares["learned"][-1], comparison.histories["learned"]["losses"][-1]
     at_least = last[np.arange(count), losses.argmin(axis=1)]
-    values = {"steps": found.histories["learned"]["step"], "shares": shares, "tasks": [task.name for task in data.tasks]}
+    values = {
+        "steps": comparison.histories["learned"]["step"],
+        "shares": shares,
+        "tasks": [task.name for task in data.tasks],
+    }
     return FigureData(values, _verdict(at_least), [])
 
 
@@ -67,11 +71,11 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return each task's share of the weights, by weighting, seed and step."""
-    found: list[Mapping[str, Any]] = []
+    lines: list[Mapping[str, Any]] = []
     for name, shares in values["shares"].items():
         step, seed, task = np.asarray(values["steps"])[:, None, None], np.arange(shares.shape[1])[:, None], values["tasks"]
-        found += rows(weighting=name, step=step, seed=seed, task=task, share=shares)
-    return found
+        lines += rows(weighting=name, step=step, seed=seed, task=task, share=shares)
+    return lines
 
 
 FIGURE = FigureScript(

@@ -96,14 +96,14 @@ class Comparison:
         """Solve for every data set and both numbers of outputs, and measure."""
         certificate: dict[str, Any] = {}
         for T in instance["outputs"].tolist():
-            found = [interpolate(X, Y[:, :T], tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
-            certificate |= pack_all(f"outputs{T}", [solution.network for solution in found])
-            certificate[f"dual{T}"] = np.stack([solution.dual for solution in found])
+            solutions = [interpolate(X, Y[:, :T], tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
+            certificate |= pack_all(f"outputs{T}", [solution.network for solution in solutions])
+            certificate[f"dual{T}"] = np.stack([solution.dual for solution in solutions])
         logs = self._log_ratios(instance, certificate, self.measure)
         numbers: dict[str, Any] = (
             {} if logs is None else {"ratio": math.exp(np.mean(logs)), "deviation": float(np.std(logs, ddof=1))}
         )
-        numbers |= found[0].provenance
+        numbers |= solutions[0].provenance
         return conclude(self.claimed, *self._interval(logs), certificate, statistical=True, **numbers)
 
     def recheck(self, instance: Instance, result: Result) -> list[str]:
@@ -112,8 +112,8 @@ class Comparison:
         if logs is None:
             return ["a network is not certified"]
         lower, upper = self._interval(logs)
-        found = interval_complaints(result, lower, upper, self.rounding * upper if math.isfinite(upper) else 0.0)
-        return found + self._measure_complaints(instance, result.certificate)
+        complaints = interval_complaints(result, lower, upper, self.rounding * upper if math.isfinite(upper) else 0.0)
+        return complaints + self._measure_complaints(instance, result.certificate)
 
     def _measure_complaints(self, instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
         """Compare both implementations of the measure on the first data set: in ratios a wrong factor would cancel."""
@@ -124,12 +124,12 @@ class Comparison:
     def _log_ratios(self, instance: Instance, arrays: Mapping[str, Any], measure: Measure) -> Array | None:
         """Logarithms of the ratios by data sets; None if a network is not certified."""
         numbers = instance["outputs"].tolist()
-        found = [unpack_all(f"outputs{T}", arrays) for T in numbers]
-        for T, networks in zip(numbers, found, strict=True):
+        networks_of = [unpack_all(f"outputs{T}", arrays) for T in numbers]
+        for T, networks in zip(numbers, networks_of, strict=True):
             cases = zip(networks, instance["X"], instance["Y"][:, :, :T], arrays[f"dual{T}"], strict=True)
             if not all(optimal(*case) for case in cases):
                 return None
-        before, after = (np.log([measure(f, instance, i) for i, f in enumerate(networks)]) for networks in found)
+        before, after = (np.log([measure(f, instance, i) for i, f in enumerate(networks)]) for networks in networks_of)
         change: Array = after - before
         return change
 
@@ -196,8 +196,8 @@ def _breaks(f: ReLUNetwork, edges: tuple[Array, Array]) -> Array:
         crossings = (W[m, 0] * b[k] - W[k, 0] * b[m]) / (W[k, 0] * W[m, 1] - W[m, 0] * W[k, 1])
         level = -f.b / np.where(f.W[:, 0] == 0, f.W[:, 1], 0.0)
     heights = np.concatenate([crossings, level, low[:, 1], high[:, 1]])
-    found: Array = np.unique(heights[(heights >= low[:, 1].min()) & (heights <= high[:, 1].max())])
-    return found
+    breaks: Array = np.unique(heights[(heights >= low[:, 1].min()) & (heights <= high[:, 1].max())])
+    return breaks
 
 
 def _chords(edges: tuple[Array, Array], height: Array) -> tuple[Array, Array]:

@@ -68,8 +68,8 @@ def check(instance: Instance) -> Result:
 
 
 def _sampled(instance: Instance) -> Array:
-    found = mean_gradient_norm(unpack("network", instance), _corners(instance), n=1024, confidence=_SURE)
-    return np.array([found.low, found.high])
+    estimate = mean_gradient_norm(unpack("network", instance), _corners(instance), n=1024, confidence=_SURE)
+    return np.array([estimate.low, estimate.high])
 
 
 def _corners(instance: Instance) -> Array:
@@ -111,13 +111,13 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     arrays, again = result.certificate, _sampled(instance)
     if any(arrays[name].shape != (n,) for name, n in (("mean", 1), ("largest", 2), ("sampled", 2))):
         return ["the certificate lacks numbers"]
-    found = interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
+    complaints = interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
     low, high = arrays["sampled"]
     if not np.allclose(arrays["sampled"], again, rtol=_ROUNDING, atol=0):
-        found.append(f"the sampled interval is [{low!r}, {high!r}], drawn again it is {again.tolist()!r}")
+        complaints.append(f"the sampled interval is [{low!r}, {high!r}], drawn again it is {again.tolist()!r}")
     if _is_curved(instance) and not 0 < high - low < 0.5 * high:
-        found.append(f"the sampled interval is [{low!r}, {high!r}]")
-    return found
+        complaints.append(f"the sampled interval is [{low!r}, {high!r}]")
+    return complaints
 
 
 def _is_curved(instance: Instance) -> bool:

@@ -48,8 +48,8 @@ def draw_repeated(rng: np.random.Generator) -> Instance:
 
 def check(instance: Instance) -> Result:
     """Compute the interval of every study, and count those that miss the mean."""
-    found = [paired_ratio(np.exp(logs), np.ones(_SAMPLE), confidence=_LEVEL) for logs in instance["logs"]]
-    certificate = {"ends": np.log([(ratio.low, ratio.high) for ratio in found])}
+    ratios = [paired_ratio(np.exp(logs), np.ones(_SAMPLE), confidence=_LEVEL) for logs in instance["logs"]]
+    certificate = {"ends": np.log([(ratio.low, ratio.high) for ratio in ratios])}
     return conclude(CLAIMED, *_interval(instance, certificate), certificate, statistical=True)
 
 
@@ -57,18 +57,18 @@ def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, flo
     """Confidence interval of the rate of misses."""
     low, high = arrays["ends"].T
     missed = int(np.sum(~((low <= instance["mean"]) & (instance["mean"] <= high))))
-    found = binomtest(missed, _STUDIES).proportion_ci(CONFIDENCE)
-    return float(found.low), float(found.high)
+    interval = binomtest(missed, _STUDIES).proportion_ci(CONFIDENCE)
+    return float(interval.low), float(interval.high)
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Count the misses again, and compute every interval again by the formula."""
     ends: Array = result.certificate["ends"]
-    found = interval_complaints(result, *_interval(instance, result.certificate), _SAME)
+    complaints = interval_complaints(result, *_interval(instance, result.certificate), _SAME)
     again = np.array([_ends(logs) for logs in instance["logs"].tolist()])
     if ends.shape != again.shape or not np.allclose(ends, again, rtol=_SAME, atol=_SAME):
-        found.append("an interval does not follow from its study's data")
-    return found
+        complaints.append("an interval does not follow from its study's data")
+    return complaints
 
 
 def _ends(logs: list[float]) -> tuple[float, float]:

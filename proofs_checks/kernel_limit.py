@@ -98,8 +98,8 @@ def _interval(instance: Instance, arrays: Any, kernel: ReLUNetwork) -> tuple[flo
     """Interval of the distance over the range of the labels; (0, inf) unless the design is certified."""
     if not optimal(unpack_all("design", arrays)[0], instance["X"], arrays["basis"], arrays["dual"]):
         return 0.0, np.inf
-    found = function_distance(unpack_all("output", arrays)[0], kernel, instance["X"], n=1024)
-    distance = found.rms.mean / float(np.ptp(instance["Y"][:, 0]))
+    distances = function_distance(unpack_all("output", arrays)[0], kernel, instance["X"], n=1024)
+    distance = distances.rms.mean / float(np.ptp(instance["Y"][:, 0]))
     return distance - _ROUNDING, distance + _ROUNDING
 
 

@@ -77,13 +77,13 @@ def check(instance: Instance) -> Result:
     """Solve for every data set and number of tasks, and compare the first output with its kernel solution."""
     certificate: dict[str, Any] = {}
     for T in TASKS:
-        found = [interpolate(X, Y[:, :T], tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
-        certificate |= pack_all(f"tasks{T}", [solution.network for solution in found])
-        certificate[f"dual{T}"] = np.stack([solution.dual for solution in found])
+        solutions = [interpolate(X, Y[:, :T], tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
+        certificate |= pack_all(f"tasks{T}", [solution.network for solution in solutions])
+        certificate[f"dual{T}"] = np.stack([solution.dual for solution in solutions])
     distances = _distances(instance, certificate, kernel_solution)
     medians = np.median(distances, axis=1).tolist()
     interval = _interval(distances)
-    return conclude(CLAIMED, *interval, certificate, statistical=True, **found[0].provenance, median_distances=medians)
+    return conclude(CLAIMED, *interval, certificate, statistical=True, **solutions[0].provenance, median_distances=medians)
 
 
 def _distances(

@@ -66,9 +66,9 @@ def _gaussian(rng: np.random.Generator, n: int, T: int) -> Instance:
 
 def check(instance: Instance) -> Result:
     """Solve for every data set, and measure the share of the cost in neurons whose kinks pass through two points."""
-    found = [interpolate(X, Y, tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
-    networks = [solution.network for solution in found]
-    certificate = pack_all("network", networks) | {"dual": np.stack([solution.dual for solution in found])}
+    solutions = [interpolate(X, Y, tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
+    networks = [solution.network for solution in solutions]
+    certificate = pack_all("network", networks) | {"dual": np.stack([solution.dual for solution in solutions])}
     numbers = {"neurons": sum(f.n_neurons for f in networks), "neurons_through_two": 0}
     if _all_optimal(instance, certificate):
         through = [_through_two(f, X) for f, X in zip(networks, instance["X"], strict=True)]
@@ -76,7 +76,7 @@ def check(instance: Instance) -> Result:
         lower, upper = mean_interval(np.array([_share(f, two) for f, two in zip(networks, through, strict=True)]), SAMPLE)
     else:
         lower, upper = 0.0, 1.0
-    return conclude(CLAIMED, lower, upper, certificate, statistical=True, **found[0].provenance, **numbers)
+    return conclude(CLAIMED, lower, upper, certificate, statistical=True, **solutions[0].provenance, **numbers)
 
 
 def _all_optimal(instance: Instance, arrays: Any) -> bool:

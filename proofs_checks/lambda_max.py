@@ -65,8 +65,8 @@ def check(instance: Instance) -> Result:
 
 def _residuals(X: Array, Y: Array) -> Array:
     free = np.column_stack([X / np.abs(X).max(), np.ones(len(X))])
-    found: Array = Y - free @ np.linalg.lstsq(free, Y, rcond=None)[0]
-    return found
+    residuals: Array = Y - free @ np.linalg.lstsq(free, Y, rcond=None)[0]
+    return residuals
 
 
 def _response(X: Array, residuals: Array, w: Array) -> tuple[float, float]:
@@ -92,38 +92,38 @@ def _neuron(X: Array, residuals: Array) -> Array:
     grid, step = np.linspace(0, 2 * np.pi, _ANGLES, endpoint=False), 2 * np.pi / _ANGLES
     tries = []
     for angle in grid[np.argsort([less(angle) for angle in grid])[:8]]:
-        found = minimize_scalar(less, bounds=(angle - step, angle + step), method="bounded", options={"xatol": 1e-12})
-        tries.append((found.fun, found.x))
+        optimum = minimize_scalar(less, bounds=(angle - step, angle + step), method="bounded", options={"xatol": 1e-12})
+        tries.append((optimum.fun, optimum.x))
     w = at(min(tries)[1])
     return np.append(w, _response(X, residuals, w)[1])
 
 
 def _interval(instance: Instance, arrays: Any) -> tuple[float, float]:
     """Interval of lambda_max / largest response - 1."""
-    X, residuals, neuron, found = instance["X"], arrays["residuals"], arrays["neuron"], float(arrays["lambda_max"][0])
+    X, residuals, neuron, computed = instance["X"], arrays["residuals"], arrays["neuron"], float(arrays["lambda_max"][0])
     at_least = np.linalg.norm(np.maximum(X @ neuron[:-1] + neuron[-1], 0.0) @ residuals) / np.linalg.norm(neuron[:-1])
     at_most = at_least if X.shape[1] == 1 else neuron_bound(X, residuals)
-    return float(found / at_most - 1 - _ROUNDING), float(found / at_least - 1 + _ROUNDING)
+    return float(computed / at_most - 1 - _ROUNDING), float(computed / at_least - 1 + _ROUNDING)
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Check that the residuals are those of least squares, try all kinks for one input, and bound the response again."""
     X, Y, arrays = instance["X"], instance["Y"], result.certificate
-    residuals, found = arrays["residuals"], []
+    residuals, complaints = arrays["residuals"], []
     if not abs(np.linalg.norm(arrays["neuron"][:-1]) - 1) <= _ROUNDING:
-        found.append("the neuron's input weight does not have norm 1")
+        complaints.append("the neuron's input weight does not have norm 1")
     free = np.column_stack([X / np.abs(X).max(), np.ones(len(X))])
     fitted, size = Y - residuals, _ROUNDING * np.linalg.norm(Y)
     straight = free @ (np.linalg.pinv(free) @ fitted)
     if np.abs(free.T @ residuals).max() > size or np.abs(fitted - straight).max() > size:
-        found.append("the residuals are not those of the least-squares affine function")
+        complaints.append("the residuals are not those of the least-squares affine function")
     if X.shape[1] == 1:
         most = max(math.hypot(*_sums_beyond(X[:, 0], residuals, t)) for t in X[:, 0].tolist())
         w, b = arrays["neuron"]
         seen = np.linalg.norm(np.maximum(w * X[:, 0] + b, 0.0) @ residuals) / abs(w)
         if not abs(seen - most) <= _ROUNDING * most:
-            found.append(f"the neuron's response is {seen!r}; the largest is {most!r}")
-    return found + interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
+            complaints.append(f"the neuron's response is {seen!r}; the largest is {most!r}")
+    return complaints + interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
 
 
 def _sums_beyond(x: Array, residuals: Array, t: float) -> list[float]:

@@ -73,9 +73,9 @@ def check(instance: Instance) -> Result:
     """Fit at weights inside and each task alone; under uncertainty weighting, fit with weights near its optimal ones."""
     T = instance["Y"].shape[1]
     if instance["objective"] == "plain":
-        found = [solve(problem) for problem in _problems(instance)]
-        values = [network(instance["x"]) for network, _, _ in found]
-        duals = [dual for _, dual, _ in found]
+        fits = [solve(problem) for problem in _problems(instance)]
+        values = [network(instance["x"]) for network, _, _ in fits]
+        duals = [dual for _, dual, _ in fits]
         certificate = {
             "end_values": np.hstack(values[:T]),
             "end_duals": np.hstack(duals[:T]),
@@ -83,7 +83,7 @@ def check(instance: Instance) -> Result:
             "duals": np.stack(duals[T:]),
         }
         certificate["bounds"] = _bounds(instance, certificate)
-        return conclude(CLAIMED, *_plain_interval(T, certificate["bounds"]), certificate, **found[0][2])
+        return conclude(CLAIMED, *_plain_interval(T, certificate["bounds"]), certificate, **fits[0][2])
     points = np.unique(instance["x"])
     noise = _least_losses(instance)
     network, _, provenance = solve({**instance, "weights": np.ones_like(instance["Y"]) / (2 * noise), "skip": True})
@@ -112,12 +112,12 @@ def _bounds(instance: Instance, arrays: Mapping[str, NDArray[Any]]) -> Array:
         raise ValueError("values or duals do not fit the labels")
     pairs = [(arrays["end_values"][:, t : t + 1], arrays["end_duals"][:, t : t + 1]) for t in range(T)]
     pairs += list(zip(arrays["values"], arrays["duals"], strict=True))
-    found = []
+    bounds = []
     for problem, (U, dual) in zip(_problems(instance), pairs, strict=True):
         convention = {"loss": problem["losses"], "weights": problem["weights"]}
         proof = certify_fit(connect_the_dots(x, U), x, problem["Y"], instance["lam"], dual=dual, **convention)
-        found.append((proof.lower_bound, proof.objective))
-    return np.array(found)
+        bounds.append((proof.lower_bound, proof.objective))
+    return np.array(bounds)
 
 
 def _plain_interval(T: int, bounds: Array) -> tuple[float, float]:
@@ -161,17 +161,17 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     if instance["objective"] == "uncertainty":
         return _uncertainty_complaints(instance, result)
     bounds = _bounds(instance, arrays)
-    found = interval_complaints(result, *_plain_interval(T, bounds), _ROUNDING)
+    complaints = interval_complaints(result, *_plain_interval(T, bounds), _ROUNDING)
     if arrays["bounds"].shape != bounds.shape or not np.allclose(arrays["bounds"], bounds, rtol=_ROUNDING, atol=0):
-        found.append("the bounds do not follow from values and duals")
+        complaints.append("the bounds do not follow from values and duals")
     duals = [arrays["end_duals"][:, t : t + 1] for t in range(T)] + list(arrays["duals"])
     for problem, dual in zip(_problems(instance), duals, strict=True):
-        found += domain_complaints(problem, dual)
-    return found
+        complaints += domain_complaints(problem, dual)
+    return complaints
 
 
 def _uncertainty_complaints(instance: Instance, result: Result) -> list[str]:
-    arrays, found = result.certificate, []
+    arrays, complaints = result.certificate, []
     points = sorted(set(instance["x"].tolist()))
     groups = [instance["Y"][instance["x"] == point].T.tolist() for point in points]
     U, T = arrays["values"], instance["Y"].shape[1]
@@ -185,20 +185,20 @@ def _uncertainty_complaints(instance: Instance, result: Result) -> list[str]:
     cost = np.array([total_curvature(np.array(points), U)])
     for name, values in (("losses", losses), ("vv_norm", cost)):
         if arrays[name].shape != values.shape or not np.allclose(arrays[name], values, rtol=1e-9, atol=0):
-            found.append(f"{name} does not match the values")
+            complaints.append(f"{name} does not match the values")
     exact = {"losses": losses, "vv_norm": cost}
-    return found + interval_complaints(result, *_uncertainty_interval(instance, noise, exact), 1e-9)
+    return complaints + interval_complaints(result, *_uncertainty_interval(instance, noise, exact), 1e-9)
 
 
 def _examples() -> dict[str, Instance]:
     """Real data with two outputs or more, standardised, at lam = lam_max / 20."""
-    found: dict[str, Instance] = {}
+    instances: dict[str, Instance] = {}
     for name, data in real_instances(lambda T: T > 1).items():
         Y, rng = (data["Y"] - data["Y"].mean(axis=0)) / data["Y"].std(axis=0), np.random.default_rng(0)
         T = Y.shape[1]
         instance = {"x": data["x"], "Y": Y, "weights": np.ones_like(Y), "losses": ("squared",) * T}
-        found[name] = {**instance, "lam": lam_max(instance) / 20, "shares": _shares(T, rng), "objective": "plain"}
-    return found
+        instances[name] = {**instance, "lam": lam_max(instance) / 20, "shares": _shares(T, rng), "objective": "plain"}
+    return instances
 
 
 CLAIM = Claim(

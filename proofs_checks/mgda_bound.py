@@ -139,9 +139,9 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     here = autograd_gradients(network, X, Y, losses)
     there = autograd_gradients(network, X_hidden, Y_hidden, losses).hidden.reshape(len(losses), -1)
     if instance["shares"].size:
-        found = [] if np.array_equal(weights, instance["shares"]) else ["the weights are not those of the instance"]
+        complaints = [] if np.array_equal(weights, instance["shares"]) else ["the weights are not those of the instance"]
     else:
-        found = least_norm_complaints(weights, there)
+        complaints = least_norm_complaints(weights, there)
     rows = np.hstack([X_hidden, np.ones((len(X_hidden), 1))])
     on = (X_hidden @ network.W.T + network.b > 0).astype(np.float64)
     products = np.einsum("ik,ij,il->kjl", on, rows, rows)
@@ -154,9 +154,9 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     )
     for name, values, size in expected:
         if arrays[name].shape != values.shape or not np.all(np.abs(arrays[name] - values) <= ROUNDING * size):
-            found.append(f"{name} does not match the network")
+            complaints.append(f"{name} does not match the network")
     lower, upper = _interval(instance, network, arrays)
-    return found + interval_complaints(result, lower, upper, ROUNDING * max(1.0, upper))
+    return complaints + interval_complaints(result, lower, upper, ROUNDING * max(1.0, upper))
 
 
 def _examples() -> dict[str, Instance]:

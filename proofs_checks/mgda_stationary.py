@@ -112,8 +112,8 @@ def check(instance: Instance) -> Result:
         vectors = hidden = instance["gradients"]
     else:
         network = network_of(instance, "mgda")
-        found = library_gradients(network, instance["X"], instance["Y"], instance["losses"])
-        vectors, hidden = (part.reshape(len(part), -1) for part in (found.shared, found.hidden))
+        gradients = library_gradients(network, instance["X"], instance["Y"], instance["losses"])
+        vectors, hidden = (part.reshape(len(part), -1) for part in (gradients.shared, gradients.hidden))
         certificate = pack_all("network", [network])
     certificate |= {"gradients": vectors, "weights": _weights(instance, vectors, hidden)}
     return conclude(CLAIMED, *_interval(certificate), certificate, method="vvnorm.multitask.least_norm")
@@ -148,8 +148,8 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     """Compute the gradients again by automatic differentiation, and decide the alternative in exact arithmetic."""
     arrays = result.certificate
     vectors, weights = arrays["gradients"], arrays["weights"]
-    found, hidden = _gradient_complaints(instance, arrays)
-    found += _weight_complaints(instance, weights, hidden)
+    complaints, hidden = _gradient_complaints(instance, arrays)
+    complaints += _weight_complaints(instance, weights, hidden)
     rows = [[Fraction(value) for value in row] for row in vectors.tolist()]
     point = [
         sum((Fraction(a) * value for a, value in zip(weights.tolist(), column, strict=True)), Fraction(0))
@@ -161,30 +161,32 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     unit = float(min(squares)) ** 0.5 * float(max(squares)) ** 0.5
     shortfall = float(square - min(products)) / unit
     if not result.lower <= shortfall <= result.upper:
-        found.append(f"the interval does not contain {shortfall!r}")
-    found += interval_complaints(result, *_interval(arrays), 1e-3 * CLAIMED[1])
+        complaints.append(f"the interval does not contain {shortfall!r}")
+    complaints += interval_complaints(result, *_interval(arrays), 1e-3 * CLAIMED[1])
     stationary = square * square <= _STATIONARY**4 * min(squares) * max(squares)
     if result.verdict is Verdict.HOLDS and not (min(products) > 0 or stationary):
-        found.append("the point is not 0, and yet some loss does not fall")
+        complaints.append("the point is not 0, and yet some loss does not fall")
     if result.verdict is Verdict.VIOLATED and not min(products) < 0:
-        found.append("no loss rises")
-    return found
+        complaints.append("no loss rises")
+    return complaints
 
 
 def _gradient_complaints(instance: Instance, arrays: Mapping[str, Any]) -> tuple[list[str], Array]:
     """Return complaints, and the gradients from whose inner products the weights come."""
     vectors = arrays["gradients"]
     if "gradients" in instance:
-        found = [] if np.array_equal(vectors, instance["gradients"]) else ["the gradients are not those of the instance"]
-        return found, vectors
+        complaints = (
+            [] if np.array_equal(vectors, instance["gradients"]) else ["the gradients are not those of the instance"]
+        )
+        return complaints, vectors
     (network,) = unpack_all("network", arrays)
     data = (instance["X"], instance["Y"], instance["losses"])
     expected, sizes = autograd_gradients(network, *data), gradient_sizes(network, *data).shared
     actual = expected.shared.reshape(len(expected.shared), -1)
     matches = vectors.shape == actual.shape and np.all(np.abs(vectors - actual) <= ROUNDING * sizes.reshape(actual.shape))
-    found = [] if matches else ["the gradients are not those of the network"]
+    complaints = [] if matches else ["the gradients are not those of the network"]
     of_parameters = instance["products_of"] == "parameters"
-    return found, vectors if of_parameters else expected.hidden.reshape(len(vectors), -1)
+    return complaints, vectors if of_parameters else expected.hidden.reshape(len(vectors), -1)
 
 
 def _weight_complaints(instance: Instance, weights: Array, vectors: Array) -> list[str]:

@@ -152,38 +152,38 @@ def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, flo
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Certify point, weights and dual again, by the verifier alone; evaluate the rivals again."""
     arrays, budgets = result.certificate, instance["budgets"]
-    found = interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
-    found += domain_complaints({**instance, "weights": instance["weights"] * arrays["weights"]}, arrays["dual"])
+    complaints = interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
+    complaints += domain_complaints({**instance, "weights": instance["weights"] * arrays["weights"]}, arrays["dual"])
     reached = losses_by_output(instance, arrays["values"])
     if not np.all(np.abs(reached - budgets) <= _REACHED * budgets):
-        found.append("the point's losses are not equal to the bounds of the instance")
+        complaints.append("the point's losses are not equal to the bounds of the instance")
     if not is_convex(instance):
-        found += _dent_complaints(instance, arrays)
-    return found
+        complaints += _dent_complaints(instance, arrays)
+    return complaints
 
 
 def _dent_complaints(instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
-    found = []
+    complaints = []
     if not (np.all(arrays["shares"] >= 0) and abs(arrays["shares"].sum() - 1) <= _ROUNDING):
-        found.append("the shares are negative or do not sum to 1")
+        complaints.append("the shares are negative or do not sum to 1")
     table = np.stack([_objectives(instance, U) for U in (arrays["values"], *arrays["rivals"])])
     size = np.max(table, axis=0)
     if arrays["objectives"].shape != table.shape or not np.all(np.abs(arrays["objectives"] - table) <= _ROUNDING * size):
-        found.append("the objectives do not match the values")
+        complaints.append("the objectives do not match the values")
     cuts = np.array([cut_of(name) for name in instance["losses"]])
     if np.any(table[0, :-1] >= np.min(instance["weights"], axis=0) * cuts**2 / 2):
-        found.append("the bounds allow labels to be cut off, so the point need not be a Pareto point")
-    return found
+        complaints.append("the bounds allow labels to be cut off, so the point need not be a Pareto point")
+    return complaints
 
 
 def _examples() -> dict[str, Instance]:
     """Real data with two outputs or more; each bound is half the loss of the best line."""
-    found: dict[str, Instance] = {}
+    instances: dict[str, Instance] = {}
     for name, data in real_instances(lambda T: T > 1).items():
         instance = {**data, "weights": np.ones_like(data["Y"]), "losses": ("squared",) * data["Y"].shape[1]}
         budgets = losses_by_output(instance, lines(instance)(data["x"])) / 2
-        found[name] = {**instance, "budgets": budgets}
-    return found
+        instances[name] = {**instance, "budgets": budgets}
+    return instances
 
 
 CLAIM = Claim(

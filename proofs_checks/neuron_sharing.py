@@ -138,9 +138,9 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     network, dual, X = unpack("network", result.certificate), result.certificate["dual"], instance["X"]
     if dual.shape != instance["Y"].shape:
         return [f"the dual has shape {dual.shape}"]
-    found = evaluation_complaints(result.certificate, X)
+    complaints = evaluation_complaints(result.certificate, X)
     for f, Y, part in _problems(instance, network, dual):
-        found += certify(f, X, Y, dual=part).complaints(f, X, Y, tol=GAP)
+        complaints += certify(f, X, Y, dual=part).complaints(f, X, Y, tol=GAP)
     costs, shared = [], []
     for w, v in zip(network.W.tolist(), network.V.T.tolist(), strict=True):
         costs.append(math.hypot(*w) * math.hypot(*v))
@@ -148,7 +148,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
             shared.append(costs[-1])
     share = math.fsum(shared) / (math.fsum(costs) or math.nan)
     lower, upper = max(share - _ROUNDING, 0.0), min(share + _ROUNDING, 1.0)
-    return found + interval_complaints(result, lower, upper, 4 * _ROUNDING)
+    return complaints + interval_complaints(result, lower, upper, 4 * _ROUNDING)
 
 
 CLAIM = Claim(

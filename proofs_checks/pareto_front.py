@@ -86,15 +86,15 @@ def _weighted(instance: Instance, mixture: Array, lam: float) -> dict[str, Any]:
 
 def _judged(instance: Instance, arrays: Mapping[str, Any]) -> tuple[Array, Array]:
     """Lower bounds on a.L (M,), and intervals (M, 2) of (a.L of the point - least a.L) / (least objective)."""
-    x, bounds, found = instance["x"], [], []
+    x, bounds, deviations = instance["x"], [], []
     for a, lam, dual, U, V in zip(*(arrays[name] for name in _BY_MIXTURE), strict=True):
         problem = _weighted(instance, a, lam)
         convention = {"loss": list(problem["losses"]), "weights": problem["weights"]}
         proof = certify_fit(connect_the_dots(x, V), x, problem["Y"], problem["lam"], dual=dual, **convention)
         reached, rival = (float(a @ losses_by_output(instance, values)) for values in (U, V))
         bounds.append(max(0.0, proof.lower_bound - lam * instance["budget"]))
-        found.append(((reached - rival) / proof.objective, (reached - bounds[-1]) / proof.objective))
-    return np.array(bounds), np.array(found)
+        deviations.append(((reached - rival) / proof.objective, (reached - bounds[-1]) / proof.objective))
+    return np.array(bounds), np.array(deviations)
 
 
 def _interval(deviations: Array) -> tuple[float, float]:
@@ -110,19 +110,19 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     """Certify all bounds again by the verifier alone; compute losses and costs again."""
     arrays, x, budget = result.certificate, instance["x"], instance["budget"]
     bounds, deviations = _judged(instance, arrays)
-    found = interval_complaints(result, *_interval(deviations), _ROUNDING)
+    complaints = interval_complaints(result, *_interval(deviations), _ROUNDING)
     losses = np.stack([losses_by_output(instance, U) for U in arrays["values"]])
     costs = np.array([total_curvature(x, U) for U in arrays["values"]])
     expected = {"mixtures": instance["mixtures"], "losses": losses, "vv_norms": costs, "bounds": bounds}
     for name, values in expected.items():
         if arrays[name].shape != values.shape or np.any(np.abs(arrays[name] - values) > _SAME * np.abs(values).max()):
-            found.append(f"{name} do not follow from the rest of the certificate")
+            complaints.append(f"{name} do not follow from the rest of the certificate")
     for name, most in (("values", instance["spent"] * budget), ("rivals", budget)):
         if max(total_curvature(x, U) for U in arrays[name]) > most * (1 + _SAME):
-            found.append(f"a point of {name} costs more than {most!r}")
+            complaints.append(f"a point of {name} costs more than {most!r}")
     for a, lam, dual in zip(arrays["mixtures"], arrays["lams"], arrays["duals"], strict=True):
-        found += domain_complaints(_weighted(instance, a, lam), dual)
-    return found
+        complaints += domain_complaints(_weighted(instance, a, lam), dual)
+    return complaints
 
 
 CLAIM = Claim(

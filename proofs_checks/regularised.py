@@ -170,33 +170,33 @@ def lines(instance: Instance) -> ReLUNetwork:
     x, w = instance["x"], np.where(np.isnan(instance["Y"]), 0.0, instance["weights"])
     centre, reach = x.mean(), np.ptp(x)
     design = np.column_stack([(x - centre) / reach, np.ones_like(x)])
-    found = np.array(
+    coefficients = np.array(
         [
             np.linalg.lstsq(design * np.sqrt(w[:, t : t + 1]), np.nan_to_num(y) * np.sqrt(w[:, t]), rcond=None)[0]
             for t, y in enumerate(instance["Y"].T)
         ]
     )
-    A = found[:, :1] / reach
-    return ReLUNetwork(np.empty((0, 1)), np.empty(0), np.empty((len(A), 0)), A, found[:, 1] - A[:, 0] * centre)
+    A = coefficients[:, :1] / reach
+    return ReLUNetwork(np.empty((0, 1)), np.empty(0), np.empty((len(A), 0)), A, coefficients[:, 1] - A[:, 0] * centre)
 
 
-def pull(instance: Instance, network: ReLUNetwork) -> Array:
+def negative_gradient(instance: Instance, network: ReLUNetwork) -> Array:
     """Minus the derivative of smooth losses by the network's values, 0 where a label is missing; shape (N, T)."""
-    fitted, found = network(instance["x"]), []
+    fitted, gradients = network(instance["x"]), []
     for t, name in enumerate(uncut_losses(instance)):
         loss = as_loss(name)
         u, y = fitted[:, t], canonical_labels(instance["Y"][:, t : t + 1], [loss])[:, 0]
         if name == "logistic":
-            found.append(y - expit(u))
+            gradients.append(y - expit(u))
         else:
             bound = loss.parameter if loss.name == "huber" else np.inf
-            found.append(np.clip(y - u, -bound, bound))
-    return np.nan_to_num(instance["weights"] * np.stack(found, axis=1))
+            gradients.append(np.clip(y - u, -bound, bound))
+    return np.nan_to_num(instance["weights"] * np.stack(gradients, axis=1))
 
 
 def domain_complaints(instance: Instance, dual: Array) -> list[str]:
     """Name outputs whose dual array leaves the domain of the loss: the verifier would silently move it back."""
-    found = []
+    complaints = []
     for t, name in enumerate(uncut_losses(instance)):
         loss = as_loss(name)
         if loss.name == "squared":
@@ -210,15 +210,15 @@ def domain_complaints(instance: Instance, dual: Array) -> list[str]:
         }[loss.name]
         width = np.where(np.isnan(y), 0.0, _OUTSIDE * w)
         if not np.all((dual[:, t] >= np.nan_to_num(w * low) - width) & (dual[:, t] <= np.nan_to_num(w * high) + width)):
-            found.append(f"the dual of output {t} leaves the domain of its loss")
-    return found
+            complaints.append(f"the dual of output {t} leaves the domain of its loss")
+    return complaints
 
 
 def lam_max(instance: Instance) -> float:
     """Least lam at which lines are optimal (squared loss): the largest response of a neuron to their residuals."""
     x = instance["x"]
     hidden = np.maximum(x[:, None] - np.unique(x)[1:-1], 0.0)
-    return float(np.linalg.norm(hidden.T @ pull(instance, lines(instance)), axis=1).max(initial=0.0))
+    return float(np.linalg.norm(hidden.T @ negative_gradient(instance, lines(instance)), axis=1).max(initial=0.0))
 
 
 # --- checking ---------------------------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def check(instance: Instance) -> Result:
         certificate = {"values": network(points), "dual": dual}
     else:
         minima = _local_minima(instance)
-        (better, *_), (worse, dual, provenance) = sorted(minima, key=lambda found: _objective(instance, found[0]))
+        (better, *_), (worse, dual, provenance) = sorted(minima, key=lambda minimum: _objective(instance, minimum[0]))
         certificate = {"values": worse(points), "dual": dual, "better": better(points)}
     if not instance["skip"]:
         best, bound, _ = solve(instance)
@@ -247,7 +247,7 @@ def _optimum(instance: Instance) -> Found:
     """The best network with a skip connection, and its dual array: from lam_max on least-squares lines."""
     if set(instance["losses"]) == {"squared"} and instance["lam"] >= lam_max(instance):
         network = lines(instance)
-        return network, pull(instance, network), {"method": "least-squares lines"}
+        return network, negative_gradient(instance, network), {"method": "least-squares lines"}
     return solve({**instance, "skip": True})
 
 
@@ -258,7 +258,11 @@ def solve(instance: Instance) -> Found:
         instance["x"], instance["Y"], instance["lam"], loss=losses, weights=weights, skip=instance["skip"], tol=_SOLVED
     )
     dual = solution.certificate.dual
-    return solution.network, pull(instance, solution.network) if dual is None else as_rows(dual), solution.provenance
+    return (
+        solution.network,
+        negative_gradient(instance, solution.network) if dual is None else as_rows(dual),
+        solution.provenance,
+    )
 
 
 def _local_minima(instance: Instance) -> list[Found]:
@@ -268,15 +272,15 @@ def _local_minima(instance: Instance) -> list[Found]:
     """
     Y = instance["Y"]
     upper = np.nanmin(Y, axis=0) + np.nanmax(Y, axis=0) < 2 * Y
-    found = []
+    minima = []
     for kept in (~upper, upper):
         for _ in range(100):
             result = solve({**instance, "Y": np.where(kept, Y, np.nan)})
             before, kept = kept, ~_cut_off(instance, result[0](instance["x"]))
             if np.array_equal(before & ~np.isnan(Y), kept & ~np.isnan(Y)):
                 break
-        found.append(result)
-    return found
+        minima.append(result)
+    return minima
 
 
 def _cut_off(instance: Instance, fitted: Array, margin: float = 0.0) -> Any:
@@ -326,8 +330,8 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     fitted = arrays["values"][np.unique(instance["x"], return_inverse=True)[1]]
     if np.any(_cut_off(instance, fitted, -_MARGIN) != _cut_off(instance, fitted, _MARGIN)):
         return ["a residual lies at the cut of its loss, so nothing is proved about values nearby"]
-    found = domain_complaints(instance, arrays["dual"]) + interval_complaints(result, lower, upper, _ROUNDING)
-    return found + _worse_complaints(instance, arrays)
+    complaints = domain_complaints(instance, arrays["dual"]) + interval_complaints(result, lower, upper, _ROUNDING)
+    return complaints + _worse_complaints(instance, arrays)
 
 
 def _worse_complaints(instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
@@ -359,20 +363,20 @@ def _worse_complaints(instance: Instance, arrays: Mapping[str, Any]) -> list[str
 
 def _examples() -> dict[str, Instance]:
     """Real data with their repeated inputs as they are: 442 patients, and 20 people with a loss of each kind."""
-    found = {}
+    instances = {}
     for label, name in (("diabetes (bmi to progression)", "diabetes"), ("diabetes by age", "diabetes_age")):
         data = builtin_dataset(name)
         order = np.argsort(data.X[:, 0], kind="stable")
         Y = data.Y[order]
-        found[label] = {"x": data.X[order, 0], "Y": Y, "weights": np.ones_like(Y), "losses": ("squared",), "skip": True}
-        found[label]["lam"] = 0.05 * lam_max(found[label])
+        instances[label] = {"x": data.X[order, 0], "Y": Y, "weights": np.ones_like(Y), "losses": ("squared",), "skip": True}
+        instances[label]["lam"] = 0.05 * lam_max(instances[label])
     data = builtin_dataset("linnerud")
     order = np.argsort(data.X[:, 0], kind="stable")
     Y = ((data.Y - data.Y.mean(axis=0)) / data.Y.std(axis=0))[order]
     losses = ("squared", "huber:0.5", "logistic")
     Y[:, 2] = Y[:, 2] > 0
     people = {"x": data.X[order, 0], "Y": Y, "weights": np.ones_like(Y), "losses": losses, "lam": 0.3, "skip": True}
-    return found | {"linnerud (sit-ups to weight, waist, and whether the pulse is high)": people}
+    return instances | {"linnerud (sit-ups to weight, waist, and whether the pulse is high)": people}
 
 
 CLAIM = Claim(

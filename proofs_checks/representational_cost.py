@@ -133,11 +133,11 @@ def _dense(network: ReLUNetwork, x: Array) -> Array:
 
 def _examples() -> dict[str, Instance]:
     """Connect-the-dots of real data as the function."""
-    found: dict[str, Instance] = {}
+    instances: dict[str, Instance] = {}
     for name, data in real_instances().items():
         f = connect_the_dots(data["x"], data["Y"])
-        found[name] = {"knots": -f.b, "jumps": f.V.T, "slope": f.A[:, 0], "offset": f.c, "skip": True}
-    return found
+        instances[name] = {"knots": -f.b, "jumps": f.V.T, "slope": f.A[:, 0], "offset": f.c, "skip": True}
+    return instances
 
 
 CLAIM = Claim(

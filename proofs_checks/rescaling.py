@@ -100,7 +100,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         for t, row in enumerate(V):
             before[i, t] = math.fsum(v * act(s) for v, s in zip(row, z, strict=True))
             after[i, t] = math.fsum(v / k * act(k * s) for v, s, k in zip(row, z, a, strict=True))
-    found = [
+    complaints = [
         f"{name} does not match the network"
         for name, values in (("before", before), ("after", after))
         if not np.allclose(result.certificate[name], values, rtol=0, atol=_ROUNDING * scale)
@@ -109,13 +109,13 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     size_w = np.array([math.hypot(*w) for w in W])
     size_v = np.array([math.hypot(*column) for column in zip(*V, strict=True)])
     if s.shape != size_w.shape or not np.allclose(s * size_w, size_v / s, rtol=1e-12, atol=0):
-        return [*found, "the scales do not balance the neurons"]
+        return [*complaints, "the scales do not balance the neurons"]
     vv_norm = math.fsum(size_w * size_v)
     balanced = math.fsum((s * size_w) ** 2 + (size_v / s) ** 2) / 2
     penalty = math.fsum((np.array(a) * size_w) ** 2 + (size_v / np.array(a)) ** 2) / 2
     change = float(np.max(np.abs(after - before))) / scale
     error = max(change, abs(balanced - vv_norm) / vv_norm, (vv_norm - penalty) / vv_norm)
-    return found + interval_complaints(result, max(error - _ROUNDING, 0.0), error + _ROUNDING, 4 * _ROUNDING)
+    return complaints + interval_complaints(result, max(error - _ROUNDING, 0.0), error + _ROUNDING, 4 * _ROUNDING)
 
 
 CLAIMED = (-math.inf, TOLERANCE)
@@ -123,13 +123,13 @@ CLAIMED = (-math.inf, TOLERANCE)
 
 def _examples() -> dict[str, Instance]:
     """Connect-the-dots of real data, every neuron rescaled at random."""
-    found: dict[str, Instance] = {}
+    instances: dict[str, Instance] = {}
     for name, data in real_instances().items():
         network = connect_the_dots(data["x"], data["Y"])
         scales = 10.0 ** np.random.default_rng(0).uniform(-3, 3, network.n_neurons)
         parts = {"W": network.W, "b": network.b, "V": network.V}
-        found[name] = {"activation": "relu", **parts, "a": scales, "X": data["x"][:, None]}
-    return found
+        instances[name] = {"activation": "relu", **parts, "a": scales, "X": data["x"][:, None]}
+    return instances
 
 
 CLAIM = Claim(

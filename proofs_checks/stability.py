@@ -140,18 +140,18 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         coarse.append(h / (1 - float(left @ right)))
     bounds = excess * np.array(constants)
     noise = 1e-12 * cost * np.array(constants) + _RESOLUTION * _SLACK / 4 * np.ptp(Y, axis=0).max()
-    found = []
+    complaints = []
     scale = float(np.ptp(Y, axis=0).max())
     if not np.allclose(result.certificate["distance"], distances, rtol=_SLACK / 4, atol=_RESOLUTION * scale * _SLACK / 4):
-        found.append("distances do not match")
+        complaints.append("distances do not match")
     claimed = result.certificate["bound"]
     if not np.all((claimed >= 0) & (np.abs(claimed - bounds) <= _SLACK / 4 * bounds + noise)):
-        found.append("bounds do not match")
+        complaints.append("bounds do not match")
     if any(fine > (1 + 1e-9) * rough for fine, rough in zip(constants, coarse, strict=True)):
-        found.append("the pointwise bound exceeds that of the theory")
+        complaints.append("the pointwise bound exceeds that of the theory")
     ratio = _largest_ratio(np.array(distances), bounds, Y)
-    found += interval_complaints(result, ratio * (1 - _SLACK / 2), ratio * (1 + _SLACK / 2), _SLACK * max(ratio, 1e-3))
-    return found + _certificate_complaints(f, x, Y, max(coarse))
+    complaints += interval_complaints(result, ratio * (1 - _SLACK / 2), ratio * (1 + _SLACK / 2), _SLACK * max(ratio, 1e-3))
+    return complaints + _certificate_complaints(f, x, Y, max(coarse))
 
 
 def _distance(f: ReLUNetwork, x: Array, Y: Array, t: float) -> float:
@@ -182,12 +182,12 @@ def _interpolates(instance: Instance) -> bool:
 
 def _examples() -> dict[str, Instance]:
     """Real data of several outputs, standardised, and an interpolant as far away as possible in the widest gap."""
-    found: dict[str, Instance] = {}
+    instances: dict[str, Instance] = {}
     for name, data in real_instances(outputs=lambda T: T > 1).items():
         x, Y = data["x"], (data["Y"] - data["Y"].mean(axis=0)) / data["Y"].std(axis=0)
         gap = 1 + int(np.argmax(np.diff(x)[1:-1]))
-        found[name] = {"x": x, "Y": Y, **pack("network", _tightest(x, Y, gap, float(x[gap] + x[gap + 1]) / 2, 0.1))}
-    return found
+        instances[name] = {"x": x, "Y": Y, **pack("network", _tightest(x, Y, gap, float(x[gap] + x[gap + 1]) / 2, 0.1))}
+    return instances
 
 
 CLAIM = Claim(

@@ -215,8 +215,8 @@ def evaluation_complaints(arrays: Mapping[str, Any], X: Array) -> list[str]:
     )
     return [
         f"{name} does not match the network"
-        for name, found, scale in expected
-        if arrays[name].shape != found.shape or not np.all(np.abs(arrays[name] - found) <= 1e3 * EPS * scale)
+        for name, complaints, scale in expected
+        if arrays[name].shape != complaints.shape or not np.all(np.abs(arrays[name] - complaints) <= 1e3 * EPS * scale)
     ]
 
 

@@ -89,11 +89,11 @@ def _interval(network: ReLUNetwork, X: Array, Y: Array) -> tuple[float, float]:
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Compute penalty and VV norm again with exact sums."""
     network = unpack("network", result.certificate)
-    found = evaluation_complaints(result.certificate, instance["X"])
+    complaints = evaluation_complaints(result.certificate, instance["X"])
     lower, upper = _interval(network, instance["X"], instance["Y"])
     if not math.isfinite(upper):
         return [
-            *found,
+            *complaints,
             "the network's neurons do not lower the loss",
             *interval_complaints(result, lower, upper, 4 * _ROUNDING),
         ]
@@ -101,7 +101,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     v = [math.hypot(*column) for column in network.V.T.tolist()]
     penalty = math.fsum([*(s * s for s in w), *(s * s for s in v)]) / 2
     excess = penalty / math.fsum(s * r for s, r in zip(w, v, strict=True)) - 1
-    return found + interval_complaints(result, max(excess - _ROUNDING, 0.0), excess + _ROUNDING, 4 * _ROUNDING)
+    return complaints + interval_complaints(result, max(excess - _ROUNDING, 0.0), excess + _ROUNDING, 4 * _ROUNDING)
 
 
 def _examples() -> dict[str, Instance]:

@@ -78,7 +78,7 @@ def _with_auxiliary(rng: np.random.Generator, m: int) -> Instance:
     return {"X": drawn[0].X, "Y": np.stack([data.Y for data in drawn])}
 
 
-def _even(instance: Instance) -> bool:
+def _has_symmetric_labels(instance: Instance) -> bool:
     """Whether a quarter turn maps the points to points with the same first label, for every seed."""
     X, Y = instance["X"], instance["Y"]
     places = [np.flatnonzero(np.all(x == X, axis=1)) for x in X @ _TURN]
@@ -92,13 +92,13 @@ def check(instance: Instance) -> Result:
     """Find two minimisers of one output, and one minimiser for every seed, and compare them."""
     X, Y = instance["X"], instance["Y"]
     single = interpolate(X, Y[0, :, :1], tol=_SOLVED).sparse()
-    found = [interpolate(X, labels, tol=_SOLVED) for labels in Y]
+    solutions = [interpolate(X, labels, tol=_SOLVED) for labels in Y]
     certificate = pack("first", single.network) | pack("second", _turned(single.network))
-    certificate |= pack_all("seeds", [solution.network for solution in found])
-    certificate |= {"single_dual": single.dual, "dual": np.stack([solution.dual for solution in found])}
+    certificate |= pack_all("seeds", [solution.network for solution in solutions])
+    certificate |= {"single_dual": single.dual, "dual": np.stack([solution.dual for solution in solutions])}
     measured = _distances(instance, certificate, kernel_solution) if _certified(instance, certificate) else {}
     lower, upper = _interval(measured)
-    return conclude(CLAIMED, lower, upper, certificate, **found[0].provenance, distances=measured)
+    return conclude(CLAIMED, lower, upper, certificate, **solutions[0].provenance, distances=measured)
 
 
 def _turned(f: ReLUNetwork) -> ReLUNetwork:
@@ -167,7 +167,10 @@ CLAIM = Claim(
     kind="for all seeds",
     quantity="largest distance between seeds or to the kernel solution over that between two minimisers of one output",
     claimed=CLAIMED,
-    hypotheses={"many_auxiliary_outputs": lambda instance: instance["Y"].shape[2] > MANY, "quarter_turn": _even},
+    hypotheses={
+        "many_auxiliary_outputs": lambda instance: instance["Y"].shape[2] > MANY,
+        "quarter_turn": _has_symmetric_labels,
+    },
     draw=draw,
     violate={"many_auxiliary_outputs": draw_one_auxiliary, "quarter_turn": draw_uneven},
     on_violation={

@@ -103,9 +103,9 @@ def _rank(instance: Instance) -> int:
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Certify the network again, and count its neurons; the dual array must be the one of the certificate."""
     X, Y, skip, network = instance["X"], instance["Y"], instance["skip"], unpack("network", result.certificate)
-    found = certify(network, X, Y, dual=result.certificate["dual"], skip=skip).complaints(network, X, Y, tol=GAP)
+    complaints = certify(network, X, Y, dual=result.certificate["dual"], skip=skip).complaints(network, X, Y, tol=GAP)
     lower, upper = _rank(instance) / _bound(X, Y), network.n_neurons / _bound(X, Y)
-    return found + interval_complaints(result, lower, upper, 0.0)
+    return complaints + interval_complaints(result, lower, upper, 0.0)
 
 
 def _examples() -> dict[str, Instance]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from proofs_checks import multi_objective, regularised
-from proofs_checks.regularised import lam_max, lines, losses_by_output, pull
+from proofs_checks.regularised import lam_max, lines, losses_by_output, negative_gradient
 from vvnorm import ReLUNetwork, connect_the_dots
 from vvnorm.claims import Instance
 from vvnorm.solvers.reference import budgeted_fit, curvature_fit, dictionary_program
@@ -36,11 +36,13 @@ def test_from_lam_max_on_the_lines_are_certified_and_just_below_they_are_beaten(
     instance = squared(seed, T)
     critical, line = lam_max(instance), lines(instance)
     arguments = instance["x"], instance["Y"]
-    above = certify_fit(line, *arguments, critical, weights=instance["weights"], dual=pull(instance, line))
+    above = certify_fit(line, *arguments, critical, weights=instance["weights"], dual=negative_gradient(instance, line))
     assert above.vv_norm == 0
     assert above.gap < 1e-12
     for share in (0.5, 0.9, 0.99):
-        below = certify_fit(line, *arguments, share * critical, weights=instance["weights"], dual=pull(instance, line))
+        below = certify_fit(
+            line, *arguments, share * critical, weights=instance["weights"], dual=negative_gradient(instance, line)
+        )
         better = curvature_fit(*arguments, share * critical, weights=instance["weights"]).network
         assert better.vv_norm > 0
         assert objective({**instance, "lam": share * critical}, better) < below.objective * (1 - 1e-8)
