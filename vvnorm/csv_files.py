@@ -230,7 +230,7 @@ def _decoded(path: Path, encoding: str | None) -> str:
         raise ValueError(f"cannot read {str(path)!r}: {advice}") from None
 
 
-class _Lines:
+class _CsvLines:
     """Lines of a text, counted from 1; `first` is the first line of a row."""
 
     def __init__(self, text: str) -> None:
@@ -247,7 +247,7 @@ class _Lines:
 
 
 def _records(path: Path, text: str, sep: str) -> Iterator[_Row]:
-    lines = _Lines(text)
+    lines = _CsvLines(text)
     try:
         for row in csv.reader(lines, delimiter=sep, strict=True):
             first, lines.first = lines.first, ""

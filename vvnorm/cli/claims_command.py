@@ -6,7 +6,7 @@ import typer
 
 from vvnorm.cli.exit_codes import OK, USAGE
 from vvnorm.cli.jobs import load_usable
-from vvnorm.cli.output import Table, say
+from vvnorm.cli.output import TextTable, say
 
 
 def list_claims(
@@ -16,7 +16,7 @@ def list_claims(
     from vvnorm.claims import claim_names, load_claim
 
     if show is None:
-        table = Table("claim", "statement", "source")
+        table = TextTable("claim", "statement", "source")
         chosen, unusable = load_usable(load_claim, claim_names())
         for claim in chosen:
             table.row(claim.id, claim.statement, claim.source)

@@ -40,7 +40,7 @@ def say_labels(dataset: "Dataset") -> None:
         say(f"{'labels':>18}  {note}")
 
 
-class Table:
+class TextTable:
     """A table on standard output: drawn for a terminal, tab-separated for a pipe.
 
     With the first cells of all its rows beforehand, `show_now`, it knows how wide these get, and shows each row at once.

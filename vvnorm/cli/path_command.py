@@ -26,7 +26,7 @@ from vvnorm.cli.options import (
     XOption,
     YOption,
 )
-from vvnorm.cli.output import Progress, Table, conclude, say_labels
+from vvnorm.cli.output import Progress, TextTable, conclude, say_labels
 from vvnorm.csv_files import CsvFormat
 
 
@@ -84,7 +84,7 @@ def fits_along_path(
             step(fit)
     say_labels(dataset)
     bends = "knots" if "knots" in rows[0] else "neurons"
-    table = Table("lam", "lam / lam_max", "objective", "loss", "VV norm", bends, "relative gap")
+    table = TextTable("lam", "lam / lam_max", "objective", "loss", "VV norm", bends, "relative gap")
     for row in rows:
         numbers = (row["lam"], row["lam"] / largest, row["value"], row["loss"], row["vv_norm"])
         count = len(row["knots"]) if "knots" in row else row["neurons"]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from vvnorm.cli.exit_codes import OK
-from vvnorm.cli.output import Table, say
+from vvnorm.cli.output import TextTable, say
 
 
 def summary(
@@ -30,7 +30,7 @@ def summary(
         raise ValueError(f"--estimated must be positive, got {estimated}")
     rows = load_rows(store)
     lines = summarise(rows, measures=MEASURES if out else (measure,), estimated=estimated)
-    table = Table("solver", "target", "d", "labels", "sigma", "m", "n", "ratio", "interval", "verdict")
+    table = TextTable("solver", "target", "d", "labels", "sigma", "m", "n", "ratio", "interval", "verdict")
     for line in lines:
         if line["measure"] == measure:
             m = "trend" if line["kind"] == "trend" else f"{line['auxiliary']:g}"

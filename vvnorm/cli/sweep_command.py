@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vvnorm.cli.exit_codes import INTERRUPTED, NOT_CERTIFIED, OK
-from vvnorm.cli.output import Progress, Table, duration, say
+from vvnorm.cli.output import Progress, TextTable, duration, say
 
 if TYPE_CHECKING:
     from vvnorm.studies.study import Study
@@ -95,7 +95,7 @@ def foresee(study: "Study", path: Path, workers: int) -> int:
     seconds = dict.fromkeys(counts, 0.0)
     for run in study.runs:
         seconds[run.solver, run.target, run.inputs, run.points] += found.seconds[run.size]
-    table = Table("solver", "target", "inputs", "points", "runs", "seconds")
+    table = TextTable("solver", "target", "inputs", "points", "runs", "seconds")
     for kind, runs in sorted(counts.items()):
         table.row(*map(str, kind), str(runs), "?" if math.isnan(seconds[kind]) else f"{seconds[kind]:.3g}")
     table.show()

@@ -10,7 +10,7 @@ import typer
 from vvnorm.cli.exit_codes import INCONCLUSIVE, OK
 from vvnorm.cli.inputs import check_outputs, refuse_csv_options
 from vvnorm.cli.options import DecimalOption, EncodingOption, HeaderOption, JsonOption, PlotOption, SeedOption, SepOption
-from vvnorm.cli.output import Progress, Table, number, say, with_interval
+from vvnorm.cli.output import Progress, TextTable, number, say, with_interval
 from vvnorm.csv_files import CsvFormat
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _task_study(quick: bool, seed: int, table: Path | None, options: dict[str, A
             step(name)
 
         lines = run_study(quick, seed=seed, advance=advance)
-    shown = Table("data", "networks", "weighting", "task", "metric", "value", "gain", "interval of gain", "verdict")
+    shown = TextTable("data", "networks", "weighting", "task", "metric", "value", "gain", "interval of gain", "verdict")
     for line in lines:
         value, _ = with_interval(line, "value", "low", "high")
         gain = with_interval(line, "gain", "gain_low", "gain_high")
@@ -245,7 +245,7 @@ def _show_comparison(comparison: "TaskComparison") -> None:
     ):
         say(f"{name:>18}  {text}")
     rows = comparison.summary()
-    tested = Table(
+    tested = TextTable(
         "networks", "weighting", "task", "metric", "value", "95 % interval", "gain", "interval of gain", "steps to target"
     )
     for row in rows:
@@ -259,7 +259,7 @@ def _show_comparison(comparison: "TaskComparison") -> None:
             f"{row['steps_to_target']:.0f} ({row['reached']:.0%})" if row["reached"] else "never",
         )
     tested.show()
-    cost = Table("networks", "weighting", "parameters", "multiply-adds", "VV norm", "stationarity")
+    cost = TextTable("networks", "weighting", "parameters", "multiply-adds", "VV norm", "stationarity")
     for row in rows[:: len(data.tasks)]:
         kind = (row["arrangement"], row["weighting"], row["task"])
         stationarity = float(comparison.values(*kind, "stationarity").mean())
@@ -282,9 +282,7 @@ def _save_joint(comparison: "TaskComparison", out: Path) -> dict[str, dict[str, 
         out.mkdir(exist_ok=True)
     saved = {}
     for weighting, networks in comparison.networks.items():
-        losses = sum(comparison.values("joint", weighting, task.name, "loss") for task in comparison.data.tasks)
-        norms = comparison.values("joint", weighting, comparison.data.tasks[0].name, "vv_norm")
-        best = int((losses + comparison.settings["lam"] * norms).argmin())
+        best = comparison.best_joint(weighting)
         path = out if out.suffix == ".npz" else out / f"{weighting}.npz"
         networks[best].save(path)
         saved[weighting] = {"file": str(path), "seed": comparison.settings["seeds"][best]}

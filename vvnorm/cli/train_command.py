@@ -26,7 +26,7 @@ from vvnorm.cli.options import (
     XOption,
     YOption,
 )
-from vvnorm.cli.output import Table, say
+from vvnorm.cli.output import TextTable, say
 from vvnorm.csv_files import CsvFormat
 from vvnorm.tolerances import TRAINED
 
@@ -226,7 +226,7 @@ def _show_certificates(result: "TrainingResult | TaskTraining", tol: float) -> t
         columns += ["relative_residual", *(["distance", "distance_bound"] if result.X.shape[1] == 1 else [])]
         excesses["relative residual"] = best.relative_residual
         judged = f"judged as interpolants of least VV norm; lam was {result.lam:.3g}"
-    table = Table("seed", *(name_of(name) for name in columns))
+    table = TextTable("seed", *(name_of(name) for name in columns))
     for row in rows:
         table.row(str(row["seed"]), *(f"{row[name]:.6g}" for name in columns))
     table.show()

@@ -9,7 +9,7 @@ from vvnorm.cli.exit_codes import INTERRUPTED, worst_exit_code
 from vvnorm.cli.inputs import check_outputs
 from vvnorm.cli.jobs import execution, load_usable
 from vvnorm.cli.options import JobsOption, SchedulerOption, SeedOption
-from vvnorm.cli.output import Progress, Table, file_size, say
+from vvnorm.cli.output import Progress, TextTable, file_size, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def verify(
 
     plan, unusable = load_usable(planned, claims or claim_names())
     names = [(claim.id, ", ".join(claim.hypotheses)) for claim, _ in plan]
-    table = Table("claim", "hypotheses", "draws", "worst margin", "verdict", "seconds", show_now=names)
+    table = TextTable("claim", "hypotheses", "draws", "worst margin", "verdict", "seconds", show_now=names)
 
     def show(report: "Report") -> None:
         margin, seconds = f"{report.worst_margin:.3g}", f"{report.seconds:.1f}"

@@ -109,6 +109,12 @@ class TaskComparison:
         found = [row[key] for row in self.rows if (row["arrangement"], row["weighting"], row["task"]) == wanted]
         return np.array([math.nan if value is None else value for value in found], dtype=np.float64)
 
+    def best_joint(self, weighting: str) -> int:
+        """Index of the seed whose joint network has the least sum of training losses plus lam times its VV norm."""
+        losses = sum(self.values("joint", weighting, task.name, "loss") for task in self.data.tasks)
+        norms = self.values("joint", weighting, self.data.tasks[0].name, "vv_norm")
+        return int(np.argmin(losses + self.settings["lam"] * norms))
+
     @property
     def kinds(self) -> list[tuple[str, str]]:
         """Arrangements with their weightings, in the order trained."""
