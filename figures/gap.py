@@ -14,6 +14,7 @@ import numpy as np
 from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Verdict
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
+from vvnorm.results.multivariate import MultivariateSolution
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +33,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     complaints: list[str] = []
     for d, N, T in values["sizes"]:
         solution = interpolate(rng.uniform(-1, 1, (N, d)), rng.standard_normal((N, T)), tol=_TOL)
+        assert isinstance(solution, MultivariateSolution)
         name = f"d = {d}, N = {N}, T = {T}"
         complaints += [f"{name}: {complaint}" for complaint in solution.verify().problems]
         upper, lower = np.array(solution.history).T

@@ -35,7 +35,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     values: dict[str, Any] = {"X": X, "outputs": _OUTPUTS, "lines": [], "cost": [], "two": [], "share": []}
     complaints: list[str] = []
     for outputs in _OUTPUTS:
-        solution = interpolate(X, Y[:, :outputs], tol=_GAP).sparse()
+        solution = interpolate(X, Y[:, :outputs], tol=_GAP).sparsify()
         complaints += [f"{count(outputs, 'output')}: {complaint}" for complaint in solution.verify().problems]
         lines, cost = _kinks(solution.network)
         two = np.sum(np.abs(lines[:, :2] @ X.T + lines[:, 2:]) <= _THROUGH * np.ptp(X, axis=0).max(), axis=1) >= 2

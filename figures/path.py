@@ -10,6 +10,7 @@ from vvnorm.api.fits import fit_path, lambda_max
 from vvnorm.claims import Verdict
 from vvnorm.datasets import builtin_dataset
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, draw_knots, new_figure, rows
+from vvnorm.results.univariate_fit import Fit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +27,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     data = builtin_dataset("diabetes")
     largest = lambda_max(data.X, data.Y)
     ratios = np.union1d(np.geomspace(1e-4, 1.0, 25 if quick else 121), _SHOWN)[::-1]
-    fits = fit_path(data.X, data.Y, ratios * largest, tol=_GAP)
+    fits = [fit for fit in fit_path(data.X, data.Y, ratios * largest, tol=_GAP) if isinstance(fit, Fit)]
     complaints = [f"lam {fit.lam:.6g}: {complaint}" for fit in fits for complaint in fit.verify().problems]
     t = np.linspace(data.X.min(), data.X.max(), 2001)
     shown = [fits[int(np.flatnonzero(ratios == ratio)[0])] for ratio in _SHOWN]

@@ -70,7 +70,8 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 def _excess(networks: list[ReLUNetwork], x: Array) -> tuple[Array, list[str]]:
     """Return the relative excess of networks over the least cost of their own values at x, and complaints."""
-    excess, complaints = [], []
+    excess: list[float] = []
+    complaints: list[str] = []
     for network in networks:
         least = interpolate(x, network(x))
         complaints += least.verify().problems

@@ -64,7 +64,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 def _alone(X: Array, y: Array, seed: int) -> tuple[list[ReLUNetwork], list[str]]:
     """Find three solutions of the one label, and complaints about them."""
     solution = interpolate(X, y, seed=seed)
-    f = solution.sparse().network
+    f = solution.sparsify().network
     turned = ReLUNetwork(f.W @ _QUARTER, f.b, f.V, f.A @ _QUARTER, f.c)
     mean = ReLUNetwork(
         np.vstack([f.W, turned.W]), np.append(f.b, turned.b), np.hstack([f.V, turned.V]) / 2, (f.A + turned.A) / 2, f.c

@@ -12,6 +12,7 @@ from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Verdict
 from vvnorm.datasets import gaussian_auxiliary
 from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
+from vvnorm.results.interpolant import Interpolant
 from vvnorm.results.solution import Solution
 from vvnorm.validation import Array
 
@@ -34,9 +35,11 @@ def compute(seed: int, quick: bool) -> FigureData:
     single = interpolate(x, y)
     while True:
         double = interpolate(x, gaussian_auxiliary(y, 1, 0.5, rng))
-        dual = double.certificate.dual[0 : len(x)]
+        dual = double.dual
         if np.all(np.sum(dual[1:-2] * dual[2:-1], axis=1) <= 1 - _APART):
             break
+    assert isinstance(single, Interpolant)
+    assert isinstance(double, Interpolant)
     t = np.linspace(x[0] - 0.3, x[-1] + 0.3, 2001)
     values: dict[str, Any] = {"t": t, "x": x, "y": y, "dots": single(t)[:, 0], "auxiliary": double.Y[:, 1]}
     values["low"], values["high"] = (side[:, 0] for side in single.band(t))

@@ -36,6 +36,8 @@ from vvnorm.analysis.measures import function_distance, single_output
 from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.results.interpolant import Interpolant
+from vvnorm.results.multivariate import MultivariateSolution
 from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 1e-6)
@@ -64,6 +66,7 @@ def draw_one(rng: np.random.Generator) -> Instance:
 def check(instance: Instance) -> Result:
     """Find the network and the kernel solution, and compare them."""
     X, Y = instance["X"], instance["Y"]
+    design: Interpolant | MultivariateSolution
     if instance["infinite"]:
         limit = interpolate(X, Y, auxiliary="infinite", tol=_SOLVED)
         design, basis, weights = limit.design, limit.design.Y, limit.eta

@@ -27,6 +27,7 @@ from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
 from vvnorm.network import ReLUNetwork
+from vvnorm.results.interpolant import Interpolant
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
@@ -45,6 +46,7 @@ def draw(rng: np.random.Generator) -> Instance:
 def _instance(x: Array, Y: Array, rng: np.random.Generator) -> dict[str, Any]:
     """Take as candidate the one of several random minimisers that is furthest from f_D, and a point in a gap of a run."""
     solution = interpolate(x, Y)
+    assert isinstance(solution, Interpolant)
     gap = 1 + int(np.flatnonzero(solution.dots.aligned)[0])
     t = x[gap] + rng.uniform(0.1, 0.9) * (x[gap + 1] - x[gap])
     candidates = solution.sample(_CANDIDATES, rng)
@@ -86,6 +88,7 @@ def check(instance: Instance) -> Result:
     """Measure how far the candidate leaves the band, and how far the witness misses the band's end at t."""
     x, Y, t = instance["x"], instance["Y"], float(instance["t"])
     solution = interpolate(x, Y)
+    assert isinstance(solution, Interpolant)
     candidate = unpack("candidate", instance)
     spread = float(np.ptp(Y, axis=0).max())
     inner = candidate.kinks[0]

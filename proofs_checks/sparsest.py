@@ -32,6 +32,7 @@ from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset, collinear_dataset
 from vvnorm.network import ReLUNetwork
+from vvnorm.results.interpolant import Interpolant
 from vvnorm.tolerances import CLAIM as TOLERANCE
 
 CLAIMED = (0.0, 0.0)
@@ -58,6 +59,7 @@ def check(instance: Instance) -> Result:
     """Compare the neurons of the sparsest solution, and the witnesses, with the formula."""
     x, Y = instance["x"], instance["Y"]
     solution = interpolate(x, Y)
+    assert isinstance(solution, Interpolant)
     if instance["skip"]:
         network, witnesses = solution.sparsest(), _witnesses(x, Y)
         fewest = len(witnesses)

@@ -24,6 +24,7 @@ from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
+from vvnorm.results.interpolant import Interpolant
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
 
@@ -62,6 +63,7 @@ def _moved(f: ReLUNetwork, knots: list[float], jumps: Array) -> ReLUNetwork:
 def _tightest(x: Array, Y: Array, gap: int, t: float, size: float) -> ReLUNetwork:
     """Move curvature along eta(t) from both ends of the gap to t, which attains the bound to first order in `size`."""
     dots = interpolate(x, Y)
+    assert isinstance(dots, Interpolant)
     delta = dots.dots.curvatures(gap - 1, gap + 1)
     unit = delta / np.linalg.norm(delta, axis=1)[:, None]
     tau = (t - x[gap]) / (x[gap + 1] - x[gap])
@@ -88,6 +90,7 @@ def check(instance: Instance) -> Result:
     x, Y = instance["x"], instance["Y"]
     f = unpack("network", instance)
     solution = interpolate(x, Y)
+    assert isinstance(solution, Interpolant)
     points = _probes(f, x)
     distance = np.linalg.norm(f(points) - solution(points), axis=1)
     excess = max(f.vv_norm - solution.dots.value, 0.0)

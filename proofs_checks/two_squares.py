@@ -91,7 +91,7 @@ def _has_symmetric_labels(instance: Instance) -> bool:
 def check(instance: Instance) -> Result:
     """Find two minimisers of one output, and one minimiser for every seed, and compare them."""
     X, Y = instance["X"], instance["Y"]
-    single = interpolate(X, Y[0, :, :1], tol=_SOLVED).sparse()
+    single = interpolate(X, Y[0, :, :1], tol=_SOLVED).sparsify()
     solutions = [interpolate(X, labels, tol=_SOLVED) for labels in Y]
     certificate = pack("first", single.network) | pack("second", _turned(single.network))
     certificate |= pack_all("seeds", [solution.network for solution in solutions])

@@ -33,6 +33,7 @@ from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_c
 from vvnorm.datasets import aligned_dataset
 from vvnorm.float64 import as_rows
 from vvnorm.network import ReLUNetwork
+from vvnorm.results.interpolant import Interpolant
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
@@ -65,6 +66,7 @@ def check(instance: Instance) -> Result:
     """Bound the diameter of the set of minimisers: largest distance, relative to the range of the labels."""
     x, Y = instance["x"], instance["Y"]
     solution = interpolate(x, Y)
+    assert isinstance(solution, Interpolant)
     certificate = {**pack("network", solution.network), "dual": as_rows(solution.certificate.dual)}
     if solution.unique:
         # The directions must differ by more than their rounding.

@@ -72,7 +72,7 @@ def _span(instance: Instance) -> bool:
 def check(instance: Instance) -> Result:
     """Find a solution, move to a vertex of the solutions with the same directions of output weights, count its neurons."""
     X, Y, skip = instance["X"], instance["Y"], instance["skip"]
-    solution = interpolate(X, Y, skip=skip, tol=_SOLVED).sparse(GAP)
+    solution = interpolate(X, Y, skip=skip, tol=_SOLVED).sparsify(GAP)
     certificate = pack("network", solution.network) | {"dual": solution.dual}
     return conclude(CLAIMED, *_interval(instance, certificate), certificate, **solution.provenance)
 

@@ -148,6 +148,6 @@ def test_points_without_labels_need_not_be_in_it(lam: float | None) -> None:
     solution: Any = interpolate(X, Y) if lam is None else fit(X, Y, lam)
     assert solution.within is not None
     assert solution.verify()
-    few = solution.sparse()
+    few = solution.sparsify()
     assert few.verify()
     assert few.certificate.dual.shape == Y.shape

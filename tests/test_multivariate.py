@@ -186,7 +186,7 @@ def test_flat_points_are_solved_in_their_subspace(X: Array) -> None:
     assert np.allclose(solution(X), Y)
     fitted = vvnorm.fit(X, Y, 0.1)
     assert fitted.verify()
-    assert solution.sparse().verify()
+    assert solution.sparsify().verify()
 
 
 @pytest.mark.parametrize("n", [2, 3])
@@ -491,7 +491,7 @@ def test_classes_that_a_line_separates_are_said_to_diverge() -> None:
 @pytest.mark.parametrize(("n", "d"), [(20, 2), (35, 2), (12, 3)])
 def test_one_output_has_a_solution_of_few_neurons(n: int, d: int) -> None:
     X, Y = points(n, n, d, 1)
-    sparse = vvnorm.interpolate(X, Y).sparse()
+    sparse = vvnorm.interpolate(X, Y).sparsify()
     assert sparse.verify()
     assert sparse.network.n_neurons <= n - 1 - d
 
@@ -499,12 +499,12 @@ def test_one_output_has_a_solution_of_few_neurons(n: int, d: int) -> None:
 def test_pruning_stays_within_the_asked_gap() -> None:
     X, Y = points(20, 25, 2, 4)
     solution = vvnorm.interpolate(X, Y)
-    sparse = solution.sparse(1e-2)
+    sparse = solution.sparsify(1e-2)
     assert sparse.network.n_neurons < solution.network.n_neurons
     assert sparse.gap <= 1e-2
     assert np.allclose(sparse(X), Y)
     fit = vvnorm.fit(X, Y, 0.1)
-    assert fit.sparse().verify()
+    assert fit.sparsify().verify()
 
 
 # --- infinitely many auxiliary outputs --------------------------------------------------------------------------------

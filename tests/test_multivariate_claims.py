@@ -122,7 +122,7 @@ def test_one_output_needs_at_most_a_neuron_for_each_equation(n: int) -> None:
     rng = np.random.default_rng(n)
     X, Y = rng.standard_normal((n, 2)), rng.standard_normal((n, 1))
     solution = interpolate(X, Y, tol=1e-7)
-    sparse = solution.sparse(1e-6)
+    sparse = solution.sparsify(1e-6)
     assert sparse.verify()
     assert sparse.network.n_neurons <= n - 3
     assert sparse.value == pytest.approx(solution.value, rel=1e-6)

@@ -399,7 +399,7 @@ def test_times_beside_other_inputs_are_told_apart(auxiliary: str | None) -> None
     assert found.verify()
     np.testing.assert_array_equal(found(points), expected(plain))
     if auxiliary is None:
-        assert found.sparse().origin == (START, 0)
+        assert found.sparsify().origin == (START, 0)
         assert vvnorm.fit(points, LABELS_AT, 0.1)(points).tolist() == vvnorm.fit(plain, LABELS_AT, 0.1)(plain).tolist()
 
 

@@ -217,10 +217,10 @@ def as_weights(weights: ArrayLike | None, shape: tuple[int, int], name: str = "w
     return values
 
 
-def as_tolerance(tol: float) -> float:
+def as_tolerance(tol: float, name: str = "tol") -> float:
     """Validate a relative tolerance: a number between 0 and 1."""
     if not (isinstance(tol, int | float | np.floating) and 0 < tol < 1):
-        raise ValueError(f"tol must lie between 0 and 1, got {tol!r}")
+        raise ValueError(f"{name} must lie between 0 and 1, got {tol!r}")
     return float(tol)
 
 

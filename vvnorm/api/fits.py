@@ -20,6 +20,7 @@ from vvnorm.api.fit_data import Data, has_several_inputs, opened, read_problem, 
 from vvnorm.api.univariate_fits import fit_line
 from vvnorm.float64 import Origin
 from vvnorm.losses import LossLike, as_losses, canonical_labels
+from vvnorm.results.univariate_fit import Fit
 from vvnorm.solvers.univariate.fits.dispatch import critical_lam
 from vvnorm.tolerances import GAP
 from vvnorm.validation import (
@@ -35,6 +36,7 @@ from vvnorm.validation import (
 )
 
 if TYPE_CHECKING:
+    from vvnorm.results.multivariate import MultivariateSolution
     from vvnorm.solvers.multivariate.fits import FitProblem
 
 
@@ -52,7 +54,7 @@ def fit(
     time_limit: float | None = None,
     seed: int = 0,
     advance: Callable[[int, float, float], object] | None = None,
-) -> Any:  # which kind of fit depends on the data
+) -> "Fit | MultivariateSolution":
     """Fit data: minimise the sum of losses plus lam times the VV norm, with a proof of the gap.
 
     Parameters
@@ -137,7 +139,7 @@ def fit_path(
     time_limit: float | None = None,
     seed: int = 0,
     advance: Callable[[Any], object] | None = None,
-) -> list[Any]:
+) -> "list[Fit] | list[MultivariateSolution]":
     """Fit the same data for several lam, each fit starting from its neighbour of larger lam.
 
     Parameters

@@ -4,7 +4,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,7 +28,73 @@ from vvnorm.validation import (
 from vvnorm.verifier.check import certify_sorted
 
 if TYPE_CHECKING:
+    from vvnorm.results.infinite_auxiliary import InfiniteAuxiliary
+    from vvnorm.results.multivariate import MultivariateSolution
     from vvnorm.solvers.reference import CurvatureSolution
+
+
+@overload
+def interpolate(
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    auxiliary: Literal["infinite"],
+    tol: float = GAP,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    advance: Callable[[int, float, float], Any] | None = None,
+) -> "InfiniteAuxiliary": ...
+
+
+@overload
+def interpolate(
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    skip: bool = True,
+    penalise_bias: Literal[True],
+    auxiliary: None = None,
+    tol: float = GAP,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    advance: Callable[[int, float, float], Any] | None = None,
+) -> "MultivariateSolution": ...
+
+
+@overload
+def interpolate(
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    auxiliary: None = None,
+    tol: float = GAP,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    advance: Callable[[int, float, float], Any] | None = None,
+) -> "Interpolant | MultivariateSolution": ...
+
+
+@overload
+def interpolate(
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    skip: bool = True,
+    penalise_bias: bool = False,
+    auxiliary: str | None = None,
+    tol: float = GAP,
+    max_iter: int | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    advance: Callable[[int, float, float], Any] | None = None,
+) -> "Interpolant | MultivariateSolution | InfiniteAuxiliary": ...
 
 
 def interpolate(
@@ -43,7 +109,7 @@ def interpolate(
     time_limit: float | None = None,
     seed: int = 0,
     advance: Callable[[int, float, float], Any] | None = None,
-) -> Any:  # which kind of solution depends on the data
+) -> "Interpolant | MultivariateSolution | InfiniteAuxiliary":
     """Find the minimal-VV-norm interpolant of data, with a proof that it is one.
 
     Parameters

@@ -138,34 +138,24 @@ def _check_combination(
 def _interpolated(
     dataset: "Dataset", auxiliary: AuxiliaryName | None, sparse: bool, options: dict[str, Any]
 ) -> "Solution":  # fmt: skip
-    from dataclasses import replace
-
-    from vvnorm.api.certification import certify as judge
     from vvnorm.api.interpolation import interpolate
-    from vvnorm.results.interpolant import Interpolant
 
     with Progress() as progress:
         limit = None if auxiliary is None else auxiliary.value
         advance = progress.rounds("interpolating")
-        solution: Any = interpolate(dataset.X, dataset.Y, auxiliary=limit, advance=advance, **options)
-        if sparse and isinstance(solution, Interpolant):
-            network = solution.sparsest()
-            certificate = judge(network, solution.X, solution.Y, dual=solution.certificate.dual, skip=options["skip"])
-            return replace(solution, network=network, certificate=certificate)
-        return solution.sparse() if sparse else solution
+        solution = interpolate(dataset.X, dataset.Y, auxiliary=limit, advance=advance, **options)
+        return solution.sparsify() if sparse else solution
 
 
 def _fitted(
     dataset: "Dataset", lam: float, relative: bool, losses: list[str], sparse: bool, options: dict[str, Any]
 ) -> "Solution":  # fmt: skip
     from vvnorm.api.fits import fit
-    from vvnorm.results.univariate_fit import Fit
 
     if sparse and dataset.X.shape[1] == 1 and not options["penalise_bias"]:
         raise ValueError("--sparse goes with interpolation, or with several inputs; fits of one have few neurons already")
     if relative:
         (lam,) = lams_from_ratios([lam], dataset, losses, options)
     with Progress() as progress:
-        solution: Any = fit(dataset.X, dataset.Y, lam, loss=losses, advance=progress.rounds("fitting"), **options)
-        assert not (sparse and isinstance(solution, Fit))
-        return solution.sparse() if sparse else solution
+        solution = fit(dataset.X, dataset.Y, lam, loss=losses, advance=progress.rounds("fitting"), **options)
+        return solution.sparsify() if sparse else solution

@@ -57,6 +57,12 @@ class InfiniteAuxiliary(Solution):
         return self.design.value
 
     @property
+    def vv_norm(self) -> float:
+        """Cost of the network."""
+        f = self.network
+        return f.vv_norm_with_bias if self.design.penalise_bias else f.vv_norm
+
+    @property
     def eta(self) -> Array:
         """Weights (K,) of the kernel, of neurons with ||w|| = 1 (or ||(w, b)|| = 1)."""
         f = self.design.network

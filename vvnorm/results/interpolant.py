@@ -2,20 +2,20 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count, proof
-from vvnorm.float64 import Origin, counted_from
+from vvnorm.float64 import Origin, as_rows, counted_from
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.solution import Solution, one_column
 from vvnorm.solvers.univariate import interpolation as univariate
 from vvnorm.validation import Array, as_count, as_generator
-from vvnorm.verifier.check import Certificate
+from vvnorm.verifier.check import Certificate, certify_sorted
 from vvnorm.verifier.verification import Verification
 
 
@@ -52,6 +52,16 @@ class Interpolant(Solution):
     def value(self) -> float:
         """VV norm of the network: an upper bound on the least cost."""
         return self.certificate.vv_norm
+
+    @property
+    def vv_norm(self) -> float:
+        """The same as `value`."""
+        return self.value
+
+    @property
+    def dual(self) -> Array:
+        """The dual array, as `vvnorm.certify` takes it."""
+        return as_rows(self.certificate.dual)
 
     def _at(self, x: Array) -> Array:
         return self.dots(x)
@@ -109,6 +119,13 @@ class Interpolant(Solution):
         the labels, and the least VV norm, up to that rounding. Where `unique` is None fewer neurons may do.
         """
         return univariate.sparsest(self._known())
+
+    def sparsify(self, gap: float | None = None) -> Self:
+        """Return the solution with the network of `sparsest`, certified anew; the gap stays, so `gap` has no effect."""
+        del gap
+        network, made = self.sparsest(), self.certificate
+        certificate = certify_sorted(network, self.X[:, 0], self.Y, dual=made.dual, skip=made.skip)
+        return replace(self, network=network, certificate=certificate)
 
     def distance_bound(self, t: ArrayLike, excess: float) -> Array:
         """Bound the distance at t, shape (n,), of any interpolant with VV norm at most R(D) + excess; shape (n,).

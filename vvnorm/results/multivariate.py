@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -114,12 +114,12 @@ class MultivariateSolution(Solution):
             options["weights"] = self.weights
         return Verification(tuple(certificate.complaints(self.network, self.X, self.Y, **options)))
 
-    def sparse(self, tol: float | None = None) -> "MultivariateSolution":
+    def sparsify(self, gap: float | None = None) -> Self:
         """Return a solution with few neurons and the same values at the points.
 
         Parameters
         ----------
-        tol : float, optional
+        gap : float, optional
             Relative gap that it may have; by default the solution's own `tol`.
 
         Returns
@@ -132,11 +132,11 @@ class MultivariateSolution(Solution):
 
         if self.within is not None:
             assert self.subspace is not None
-            inside = self.within.sparse(tol)
+            inside = self.within.sparsify(gap)
             return replace(self, network=in_space(inside.network, self.subspace), within=inside)
-        tol = self.tol if tol is None else as_tolerance(tol)
+        gap = self.tol if gap is None else as_tolerance(gap, "gap")
         convention = Convention(self.skip, self.penalise_bias)
-        room = max(self.lower_bound / (1 - tol) - self.value, 0.0) * _ROOM / (self.lam or 1.0)
+        room = max(self.lower_bound / (1 - gap) - self.value, 0.0) * _ROOM / (self.lam or 1.0)
         network = sparse_network(self.network, Inputs(self.X, convention), self.vv_norm + room)
         return replace(self, network=network)
 

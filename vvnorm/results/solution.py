@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -49,6 +49,11 @@ class Solution(ABC):
         """What was minimised: an upper bound on the least."""
 
     @property
+    @abstractmethod
+    def vv_norm(self) -> float:
+        """Cost of the network, without a factor."""
+
+    @property
     def lower_bound(self) -> float:
         """Proved lower bound on `value` for every network."""
         return float(self.certificate.lower_bound)
@@ -71,6 +76,16 @@ class Solution(ABC):
     @abstractmethod
     def verify(self) -> Verification:
         """Check the certificate with code that shares nothing with the solver."""
+
+    def sparsify(self, gap: float | None = None) -> Self:
+        """Return a solution of the same values at the data with few neurons, whose relative gap may be `gap`.
+
+        Raises
+        ------
+        ValueError
+            For solutions of a kind that cannot be sparsified.
+        """
+        raise ValueError(f"a solution of kind {type(self).__name__} cannot be sparsified")
 
     def _origin(self) -> dict[str, Any]:
         """What a record says of the origin."""

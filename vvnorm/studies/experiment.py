@@ -17,6 +17,7 @@ from vvnorm.analysis.measures import Estimate, max_gradient_norm, mean_gradient_
 from vvnorm.analysis.regions import Hull, Region
 from vvnorm.api.certification import certify
 from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.results.infinite_auxiliary import InfiniteAuxiliary
 from vvnorm.results.multivariate import MultivariateSolution
 from vvnorm.results.solution import Solution
 from vvnorm.studies.run import INFINITE, Run
@@ -156,8 +157,9 @@ def _solved(run: Run, settings: Mapping[str, Any], sample: Sample) -> _MeasuredN
     Y = np.hstack([sample.y, auxiliary_labels(run)])
     options = {name: settings[name] for name in ("tol", "time_limit")}
     solution = interpolate(sample.X, Y, auxiliary="infinite" if limit else None, **options)
-    whole = solution.design if limit else solution
-    certificate, accepted = None, False
+    whole = solution.design if isinstance(solution, InfiniteAuxiliary) else solution
+    certificate: Any = None
+    accepted = False
     if settings["prove"]:
         certificate, accepted = whole.certificate, bool(solution.verify())
     facts = _judged(whole.network, whole.X, whole.Y, certificate, _solvers_bound(whole))
