@@ -12,6 +12,7 @@ Check (connects_the_dots : connects_the_dots_statement).
 Check (rescaling : rescaling_statement).
 Check (weight_decay_penalty : weight_decay_penalty_statement).
 Check (balancing : balancing_statement).
+Check (least_weight_decay : least_weight_decay_statement).
 Check (stability : stability_statement).
 Check (uniqueness : uniqueness_statement).
 Check (checker : checker_statement).
@@ -23,6 +24,7 @@ Print Assumptions connects_the_dots.
 Print Assumptions rescaling.
 Print Assumptions weight_decay_penalty.
 Print Assumptions balancing.
+Print Assumptions least_weight_decay.
 Print Assumptions stability.
 Print Assumptions uniqueness.
 Print Assumptions checker.

@@ -4,7 +4,7 @@
     (p^2 + q^2) / 2 - p q = (p - q)^2 / 2. *)
 
 From Coq Require Import Reals Lra Lia Psatz.
-From Formal Require Import Statement Vectors.
+From Formal Require Import Statement Vectors LowerBound ConnectTheDots.
 Open Scope R_scope.
 
 Lemma relu_scale r z : 0 < r -> relu (r * z) = r * relu z.
@@ -126,4 +126,15 @@ Proof.
   transitivity (vv_norm T (balance T f)).
   - now apply weight_decay_penalty.
   - apply sum_ext. intros k _. apply balance_neuron.
+Qed.
+
+Theorem least_weight_decay : least_weight_decay_statement.
+Proof.
+  intros D HD. destruct (attained D HD) as [I C]. split.
+  - intros f Hf. apply Rle_trans with (vv_norm (outputs D) f).
+    + now apply lower_bound.
+    + apply weight_decay_penalty.
+  - destruct (balancing (outputs D) (connect_the_dots D)) as (g & W & F & _ & P).
+    exists g. split; [exact W|]. split; [|split; [exact F | now rewrite P]].
+    intros i t Hi Ht. rewrite F by exact Ht. now apply I.
 Qed.

@@ -182,6 +182,15 @@ Definition balancing_statement : Prop :=
   exists g, width g = width f /\ same_function T g f /\ balanced T g /\
   weight_decay T g = vv_norm T f.
 
+(** So connect-the-dots solves the weight-decay problem in the limit of a small penalty, too:
+    R(D) is the least weight-decay penalty of all interpolating networks, of whatever width, and
+    a network of width N - 2 that computes connect-the-dots has it. *)
+Definition least_weight_decay_statement : Prop :=
+  forall (D : data), valid D ->
+  (forall f, interpolates f D -> cost D <= weight_decay (outputs D) f) /\
+  exists g, width g = (points D - 2)%nat /\ interpolates g D /\
+  same_function (outputs D) g (connect_the_dots D) /\ weight_decay (outputs D) g = cost D.
+
 (** ** Statements: stability and uniqueness *)
 
 (** The distance between f and connect-the-dots at the input z. *)
