@@ -1,0 +1,115 @@
+"""The layers of the package: imports point down only, in no circle, and nothing private crosses modules.
+
+Imports inside functions count, and those for annotations only, too. The root module is left out: it names what is public.
+"""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import vvnorm
+
+ROOT = Path(vvnorm.__file__).parent
+
+LAYERS = (
+    ("_internal",),
+    ("network", "piecewise", "losses", "tolerances", "validation", "float64", "datasets", "csv_files", "torch_modules"),
+    ("verifier", "solvers", "analysis"),
+    ("results",),
+    ("api",),
+    ("training", "multitask", "studies", "claims", "estimators", "testing", "plotting", "first_calls"),
+    ("cli",),
+)
+"""The lowest first. Those of the third never import each other."""
+
+APART = {"verifier", "solvers", "analysis"}
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Return the files of all modules below the root, by name without `vvnorm.`."""
+    files = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    del files[""]
+    return files
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield (module, name) for all that a file imports from this package; the name is empty for `import module`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            found = [(node.module or "", alias.name) for alias in node.names]
+        elif isinstance(node, ast.Import):
+            found = [(alias.name, "") for alias in node.names]
+        else:
+            continue
+        yield from ((module, name) for module, name in found if module.split(".")[0] == "vvnorm")
+
+
+@cache
+def graph() -> dict[str, set[str]]:
+    """Return the modules that each module imports."""
+    edges: dict[str, set[str]] = {}
+    for module, path in modules().items():
+        targets = edges.setdefault(module, set())
+        for source, name in imports(path):
+            below = source.removeprefix("vvnorm").removeprefix(".")
+            whole = f"{below}.{name}".removeprefix(".")
+            target = whole if whole in modules() else below
+            if target and target != module:
+                targets.add(target)
+    return edges
+
+
+def layer(module: str) -> int:
+    """Return how high a module stands."""
+    [found] = [i for i, names in enumerate(LAYERS) if module.split(".")[0] in names]
+    return found
+
+
+def allowed(module: str, target: str) -> bool:
+    """Whether one module may import another."""
+    here, there = module.split(".")[0], target.split(".")[0]
+    return layer(module) >= layer(target) and not (here != there and {here, there} <= APART)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_every_module_has_a_layer(module: str) -> None:
+    assert layer(module) >= 0
+
+
+def test_imports_point_down() -> None:
+    against = {(module, target) for module, targets in graph().items() for target in targets if not allowed(module, target)}
+    assert against == set()
+
+
+def test_no_imports_in_a_circle() -> None:
+    list(TopologicalSorter(graph()).static_order())  # raises CycleError, which names the circle
+
+
+def test_no_private_name_is_imported() -> None:
+    found = {
+        (module, f"{source.removeprefix('vvnorm.')}.{name}")
+        for module, path in modules().items()
+        for source, name in imports(path)
+        if name.startswith("_") and not name.startswith("__") and name != "_internal"
+    }
+    assert found == set()
+
+
+def test_the_root_module_is_all_that_is_imported_from_above() -> None:
+    users = {module for module, path in modules().items() for source, name in imports(path) if source == "vvnorm"}
+    named = {
+        (module, name)
+        for module in users
+        for source, name in imports(modules()[module])
+        if source == "vvnorm" and name not in modules() and name != "__version__"
+    }
+    assert named == set()
