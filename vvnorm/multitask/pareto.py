@@ -325,10 +325,10 @@ def pareto_front(
     search = _Search(data, budget, tol, as_count(seed, "seed"), deadline)
     table = _as_mixtures(mixtures, search.units)
     points, guess = [], _FIRST
-    for number, mixture in enumerate(table, 1):
+    for number, task_weights in enumerate(table, 1):
         left = deadline.left
         search.deadline = deadline if left is None else Deadline(left / (len(table) - number + 1))
-        point, guess = search.point(mixture, guess)
+        point, guess = search.point(task_weights, guess)
         points.append(point)
         if advance is not None:
             advance(number, point.losses, point.gap)
@@ -424,17 +424,17 @@ class _Search:
         constant, self.straight = data.constant_losses, data.fitted_by(self.line)
         self.units = np.where(self.straight, np.where(constant > 0, constant, 1.0), self.line_losses)
 
-    def _fits(self, mixture: Array) -> tuple[NDArray[np.intp], Any]:
-        outputs, options = self.data.weighted(mixture)
+    def _fits(self, task_weights: Array) -> tuple[NDArray[np.intp], Any]:
+        outputs, options = self.data.weighted(task_weights)
         return outputs, warm_fits(self.data.X, self.data.Y[:, outputs], **options, **self.limits)
 
-    def point(self, mixture: Array, guess: float) -> tuple[_Point, float]:
+    def point(self, task_weights: Array, guess: float) -> tuple[_Point, float]:
         """Find the point of a mixture; `guess`, and what comes back with it, is lam as a part of the largest possible."""
-        outputs, fit_next = self._fits(mixture)
-        top = self.data.largest_lam(mixture)
-        loss = float(mixture @ self.line_losses)
+        outputs, fit_next = self._fits(task_weights)
+        top = self.data.largest_lam(task_weights)
+        loss = float(task_weights @ self.line_losses)
         # VV norm C lowers the loss by lam C or more, by convexity. Where there is next to no loss, any lam will do.
-        gain = float(mixture @ self.units) if self.straight[mixture > 0].all() else loss
+        gain = float(task_weights @ self.units) if self.straight[task_weights > 0].all() else loss
         most = min(gain / self.budget, _FAR * top) if self.budget > 0 else 2 * top
         if not _TINIEST < most < 1 / _TINIEST:
             raise ValueError(
@@ -449,7 +449,7 @@ class _Search:
                 hurried = True
                 break
             found, start = fit_next(lam, start, self.deadline.left)
-            new, gap = self._trial(found, lam, mixture, outputs)
+            new, gap = self._trial(found, lam, task_weights, outputs)
             best = self._better(new, best)
             if gap > _FAILED:
                 failed += 1
@@ -460,23 +460,23 @@ class _Search:
             under, over, last = (new, over, new) if within else (under, new, new)
             network = under.network if over is None else self._between(under.network, over.network)
             # Fits at very small lam may be worse than those before.
-            chosen = min(chosen, self._complete(network, outputs), key=lambda one: self._loss(mixture, one))
-            if self._gap(mixture, chosen, best) <= self.tol:
+            chosen = min(chosen, self._complete(network, outputs), key=lambda one: self._loss(task_weights, one))
+            if self._gap(task_weights, chosen, best) <= self.tol:
                 break
             lam = _next_lam(under, over, self.budget, last, same)
             if lam < _LEAST * most or not (over is None or over.lam < lam < under.lam):
                 break
             if over is None and self.budget > 0 and lam < _FLAT * most and not asked:
                 asked = True
-                if (floor := self._floor(mixture, outputs)) is not None:
+                if (floor := self._floor(task_weights, outputs)) is not None:
                     best = self._better(floor, best)
                     # The next mixture begins where fits are accurate.
                     network = self._complete(floor.network, outputs)
-                    return self._finished(mixture, network, self._proved(best, mixture)), under.lam / most
-        point = self._finished(mixture, chosen, self._proved(best, mixture), hurried=hurried)
+                    return self._finished(task_weights, network, self._proved(best, task_weights)), under.lam / most
+        point = self._finished(task_weights, chosen, self._proved(best, task_weights), hurried=hurried)
         return point, min(best.lam / most, 1.0)
 
-    def _trial(self, found: Any, lam: float, mixture: Array, outputs: NDArray[np.intp]) -> tuple[_Trial, float]:
+    def _trial(self, found: Any, lam: float, task_weights: Array, outputs: NDArray[np.intp]) -> tuple[_Trial, float]:
         """Read a fit, and how close to optimal it is: as proved by the verifier, or as estimated where that is in vain."""
         estimate = found.provenance.get("estimated_gap") if not isinstance(found, Fit) else None
         network = found.network
@@ -485,10 +485,10 @@ class _Search:
                 made = found.certificate
             support = DualWitness(lam, getattr(found, "function", network), made.dual, made.additions, made.subspace)
             return _Trial(lam, made.loss, network.vv_norm, network, support, made.lower_bound), found.gap
-        loss, cost = self._loss(mixture, self._filled(network, outputs)), network.vv_norm
+        loss, cost = self._loss(task_weights, self._filled(network, outputs)), network.vv_norm
         return _Trial(lam, loss, cost, network, None, (loss + lam * cost) * (1 - estimate), found.dual), estimate
 
-    def _proved(self, trial: _Trial, mixture: Array) -> _Trial:
+    def _proved(self, trial: _Trial, task_weights: Array) -> _Trial:
         """Have the verifier prove a bound for a trial that has none; the trivial one where there is no time."""
         if trial.support is not None:
             return trial
@@ -496,22 +496,22 @@ class _Search:
         if dual is None or additions == 0:
             dual = np.zeros((len(self.data.X), trial.network.n_outputs))
         support = DualWitness(trial.lam, trial.network, dual, additions)
-        return replace(trial, support=support, value=self.data.certify(mixture, support).lower_bound)
+        return replace(trial, support=support, value=self.data.certify(task_weights, support).lower_bound)
 
     def _better(self, one: _Trial, other: _Trial) -> _Trial:
         """Return the trial of the higher bound."""
         return max(other, one, key=lambda trial: (trial.bound(self.budget), trial.value))
 
-    def _gap(self, mixture: Array, network: ReLUNetwork, best: _Trial) -> float:
-        price = self.data.price(mixture, best.lam, self.budget, best.value, self.straight)
-        return self.data.gap(mixture, network, best.bound(self.budget), price)
+    def _gap(self, task_weights: Array, network: ReLUNetwork, best: _Trial) -> float:
+        price = self.data.price(task_weights, best.lam, self.budget, best.value, self.straight)
+        return self.data.gap(task_weights, network, best.bound(self.budget), price)
 
-    def _loss(self, mixture: Array, network: ReLUNetwork) -> float:
-        return float(mixture @ self.data.task_losses(network))
+    def _loss(self, task_weights: Array, network: ReLUNetwork) -> float:
+        return float(task_weights @ self.data.task_losses(network))
 
-    def _finished(self, mixture: Array, network: ReLUNetwork, best: _Trial, *, hurried: bool = False) -> _Point:
+    def _finished(self, task_weights: Array, network: ReLUNetwork, best: _Trial, *, hurried: bool = False) -> _Point:
         assert best.support is not None
-        losses, gap = self.data.task_losses(network), self._gap(mixture, network, best)
+        losses, gap = self.data.task_losses(network), self._gap(task_weights, network, best)
         return _Point(network, losses, best.bound(self.budget), best.support, gap, hurried and gap > self.tol)
 
     # --- networks ---
@@ -551,12 +551,12 @@ class _Search:
         V[outputs], A[outputs], c[outputs] = network.V, network.A, network.c
         return ReLUNetwork(network.W, network.b, V, A, c)
 
-    def _floor(self, mixture: Array, outputs: NDArray[np.intp]) -> _Trial | None:
+    def _floor(self, task_weights: Array, outputs: NDArray[np.intp]) -> _Trial | None:
         """A network that is best at every input by itself, so that VV norm is of no use any more; None above the budget.
 
         Dual values that add up to 0 at every input prove it: for them Z is 0, at any price of VV norm.
         """
-        options = self.data.weighted(mixture)[1]
+        options = self.data.weighted(task_weights)[1]
         places, where = np.unique(self.data.X, axis=0, return_inverse=True)
         values, dual = np.full((len(places), len(outputs)), np.nan), np.zeros((len(self.data.X), len(outputs)))
         for place, t in product(range(len(places)), range(len(outputs))):
@@ -572,10 +572,10 @@ class _Search:
             return None
         if network.vv_norm > self.budget * (1 + ROUNDING):
             return None
-        loss = self._loss(mixture, self._complete(network, outputs))
+        loss = self._loss(task_weights, self._complete(network, outputs))
         lam = max(self.limits["tol"] * loss / self.budget, np.finfo(float).tiny)
         support = DualWitness(lam, network, dual)
-        certificate = self.data.certify(mixture, support)
+        certificate = self.data.certify(task_weights, support)
         return _Trial(lam, certificate.loss, network.vv_norm, network, support, certificate.lower_bound)
 
 

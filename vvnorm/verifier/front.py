@@ -97,52 +97,52 @@ class FrontData:
             raise ValueError("the affine function that gaps are measured by has neurons, or a skip connection")
         return np.asarray(self.task_losses(line) <= _STRAIGHT * self.constant_losses)
 
-    def price(self, mixture: Array, lam: float, budget: float, value: float, straight: NDArray[np.bool_]) -> float:
+    def price(self, task_weights: Array, lam: float, budget: float, value: float, straight: NDArray[np.bool_]) -> float:
         """What the budget C is worth in the denominator of a gap: lam C, but no more than what is at stake.
 
         That is what the best affine function loses. A proved bound `value` on a.L + lam VV is not above it, whatever lam
         is, for that function costs nothing. Where all tasks of the mixture are `straight`, it is what a constant loses.
         """
         stake = max(value, 0.0)
-        if straight[mixture > 0].all():
-            stake = max(stake, float(mixture @ self.constant_losses))
+        if straight[task_weights > 0].all():
+            stake = max(stake, float(task_weights @ self.constant_losses))
         return min(lam * budget, stake)
 
-    def gap(self, mixture: Array, network: ReLUNetwork, bound: float, price: float) -> float:
+    def gap(self, task_weights: Array, network: ReLUNetwork, bound: float, price: float) -> float:
         """Gap of a network that loses a.L, of which `bound` is proved, where the VV norm of the budget costs `price`."""
-        outputs, _ = self.weighted(mixture)
+        outputs, _ = self.weighted(task_weights)
         losses, at_most = self.output_losses(network)
         at_most = np.where(losses > 0, at_most, 0.0)
         if np.all((at_most <= self.rounding)[outputs]):
             return 0.0
-        loss = float(mixture @ self.by_task(at_most))
+        loss = float(task_weights @ self.by_task(at_most))
         return max(0.0, loss - bound) / (loss + price) if loss + price > 0 else 0.0
 
-    def weighted(self, mixture: Array) -> tuple[NDArray[np.intp], dict[str, Any]]:
+    def weighted(self, task_weights: Array) -> tuple[NDArray[np.intp], dict[str, Any]]:
         """Outputs whose tasks have a weight, and what `fit` and `certify_fit` need to know of them."""
         shares = np.zeros(self.Y.shape[1])
-        for share, task in zip(mixture, self.tasks, strict=True):
+        for share, task in zip(task_weights, self.tasks, strict=True):
             shares[list(task)] = share
         outputs = np.flatnonzero(shares > 0)
         options = {"loss": tuple(self.kinds[t] for t in outputs), "skip": self.skip}
         return outputs, options | {"weights": self.entry_weights[:, outputs] * shares[outputs]}
 
-    def certify(self, mixture: Array, support: "DualWitness") -> FitCertificate:
+    def certify(self, task_weights: Array, support: "DualWitness") -> FitCertificate:
         """Judge a support: for the weighted sum of losses of the outputs whose tasks have a weight."""
-        outputs, options = self.weighted(mixture)
+        outputs, options = self.weighted(task_weights)
         with within_additions(support.additions):
             return certify_fit(
                 support.function, self.X, self.Y[:, outputs], support.lam, dual=support.dual, subspace=support.subspace,
                 **options,
             )  # fmt: skip
 
-    def largest_lam(self, mixture: Array) -> float:
+    def largest_lam(self, task_weights: Array) -> float:
         """Bound from above on the lam at which fits of the weighted losses begin to bend.
 
         At the best affine function the response of a neuron is at most the diameter of the points times the sum of
         |weight * loss'|; for squared and Huber losses that sum is bounded through the loss of the best constant.
         """
-        outputs, options = self.weighted(mixture)
+        outputs, options = self.weighted(task_weights)
         total = 0.0
         for t, weights in zip(outputs, options["weights"].T, strict=True):
             mass, slope = float(weights.sum()), 1.0
@@ -187,7 +187,7 @@ def without_neurons(A: Array, c: Array) -> ReLUNetwork:
 def point_complaints(
     data: FrontData,
     budget: float,
-    mixture: Array,
+    task_weights: Array,
     network: ReLUNetwork,
     support: DualWitness,
     straight: NDArray[np.bool_],
@@ -201,7 +201,7 @@ def point_complaints(
     data : FrontData
     budget : float
         The VV norm C that networks may cost.
-    mixture : (tasks,) array
+    task_weights : (tasks,) array
     network : ReLUNetwork
     support : DualWitness
     straight : (tasks,) array of bool
@@ -213,21 +213,21 @@ def point_complaints(
     """
     try:
         losses = data.task_losses(network)
-        proof = data.certify(mixture, support)
+        proof = data.certify(task_weights, support)
     except (TypeError, ValueError) as error:
         return [str(error)]
     if not np.isfinite(losses).all():
         return ["the network's losses leave the range of float64"]
-    loss, cost = float(mixture @ losses), vv_norm(network)
-    price = data.price(mixture, support.lam, budget, proof.lower_bound, straight)
+    loss, cost = float(task_weights @ losses), vv_norm(network)
+    price = data.price(task_weights, support.lam, budget, proof.lower_bound, straight)
     bound = bound_at(budget, support.lam, proof.lower_bound)
-    gap = data.gap(mixture, network, bound, price)
+    gap = data.gap(task_weights, network, bound, price)
     rounding = data.by_task(data.rounding) / ROUNDING
     sizes = np.maximum(np.maximum(losses, _SMALL * data.constant_losses), rounding)
-    size = max(loss + price, float(mixture @ rounding))
+    size = max(loss + price, float(task_weights @ rounding))
     known = [(f"loss {t}", recorded["losses"][t], losses[t], sizes[t]) for t in range(len(losses))]
     known += [("VV norm", recorded["vv_norm"], cost, cost), ("bound", recorded["bound"], bound, loss + price)]
-    known += [("gap", recorded["gap"], gap, 1.0), ("weighted loss", mixture @ recorded["losses"], loss, size)]
+    known += [("gap", recorded["gap"], gap, 1.0), ("weighted loss", task_weights @ recorded["losses"], loss, size)]
     found = [
         f"{name} is recorded as {float(claimed)!r} but is {float(actual)!r}"
         for name, claimed, actual, scale in known
