@@ -1,38 +1,44 @@
-"""The best compromises between tasks that share one network: their Pareto front at a fixed VV norm, with proofs.
+"""Pareto fronts: the best compromises between tasks that share one network of a given VV norm, with proofs.
 
 A network f has for every task t the loss
 
     L_t(f) = sum over present labels of the task's outputs of weight * loss(f(x_i), y_i),
 
-and a budget C for its VV norm. All L_t and VV are convex over functions, so every compromise that no other one betters in
-all tasks minimises sum_t a_t L_t under VV <= C for a mixture a >= 0 (claim `multi_objective`), and `pareto_front` finds one
-for each mixture that it is given.
+and a budget C for its VV norm. All L_t and VV are convex in the function. A network is Pareto optimal if no other one is
+better in one task and no worse in the others. So every Pareto optimal network minimises sum_t a_t L_t subject to VV <= C
+for some weights a >= 0 of the tasks (claim `multi_objective`). `pareto_front` calls such an a a mixture, and finds one
+point of the front for each mixture.
 
-*The search.* The multiplier of the budget is a lam at which the fit of the losses weighted by a costs C. The cost of fits
-falls as lam grows, so such a lam is bracketed; the tangents of the dual function at both ends, and a power law through
-both costs, say in turn where to look next. Where fits are not unique their cost may jump over C. So the point is always a
-convex combination, in function space, of the two fits around C: a network of their neurons that costs C or less.
+*The search.* The multiplier of the budget is a lam at which the fit with task weights a costs C. The cost of fits falls as
+lam grows, so such a lam can be bracketed. The next lam comes in turn from the tangents of the dual function at both ends of
+the bracket and from a power law through the costs there. Where fits are not unique, their cost may jump over C. Therefore
+the point is a convex combination, in function space, of the two fits whose costs enclose C: a network that has the neurons
+of both and costs C or less.
 
-*The proof.* A certified lower bound B on a.L + lam VV, for whatever lam, is about all networks; those that cost V have
+*The proof.* Suppose B is a certified lower bound, over all networks, on a.L + lam VV for some lam. Networks of cost V have
 
     a.L >= B - lam V.
 
-At V = C this is a half-space that contains the front: its boundary supports the front where the gap is nil. B comes from
-`vvnorm.verifier.line_fit`, which shares no code with the solver. The gap of a point is (a.L - bound) / (a.L + lam C): the
-bound is on a.L, and the denominator is what the weighted problem costs at C. It is never above a.L of the best affine
-network, and, unlike a.L, is not nil where the budget suffices for interpolation. (Where an affine function fits all tasks
-of the mixture, or separates their classes, so that a logistic loss falls to 0 without end, it is about a constant's loss.)
-For that, `vvnorm.verifier.front`, which judges points, lets lam C count no more than what is proved of the affine loss.
+At V = C this half-space contains the front; its boundary touches the front where the gap is 0. B comes from
+`vvnorm.verifier.check.certify_fit`, which shares no code with the solver. The gap of a point is
 
-*Where bounds are out of reach*, in four and more inputs, where no exact search over all neurons is affordable, the search
-goes by the solver's estimates, and a bound is proved for the last fit of each mixture only: `gaps` says how far it is.
+    (a.L - bound) / (a.L + lam C),
 
-*When time is over* the mixtures that are left get the best affine function, and bounds of 0.
+where `bound` is the bound on a.L, and the denominator is the value of the weighted problem at C. That value is never above
+the loss a.L of the best affine network, and, unlike a.L, it does not vanish where the budget suffices for interpolation.
+(Where an affine function fits all tasks of the mixture, or separates their classes, so that a logistic loss
+falls to 0 without end, the loss of a constant takes its place.) To ensure this, `vvnorm.verifier.front`, which judges
+points, counts lam C only up to what is proved of the affine loss.
 
-*Weakly Pareto points.* Where a_t = 0, any network that is best for the other tasks will do. Here task t gets its best
-affine function (constant, without a skip connection), which costs nothing: the limit of a_t -> 0 where the best network of
-the others is unique and uses up the budget. Where it does not, what is left of the budget is not spent on task t, and
-another network may be better in t and no worse in the others.
+*Four and more inputs.* There no exact search over all neurons is affordable. The search then relies on the solver's
+estimates, and a bound is proved for the last fit of each mixture only; `gaps` says how far it is from optimal.
+
+*Time limit.* When time is over, the remaining mixtures get the best affine function and bounds of 0.
+
+*Weakly Pareto optimal points.* Where a_t = 0, every network that is best for the other tasks minimises the weighted sum.
+Here task t gets its best affine function (a constant, without a skip connection), which costs nothing. This is the limit of
+a_t -> 0 if the best network of the other tasks is unique and uses up the budget. Otherwise the rest of the budget is not
+spent on task t, and another network may be better in t and no worse in the others.
 """
 
 import math
@@ -60,50 +66,50 @@ from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.front import ROUNDING, DualWitness, FrontData, bound_at, point_complaints, without_neurons
 from vvnorm.verifier.verification import Verification
 
-_TRIALS = 60  # fits for one mixture; two to ten are usual
-_SHARE = 0.25  # of the tolerance that a fit may use up
-_FIRST = 0.3  # where to look first, as part of the largest lam that there can be
-_FAILED = 1e-3  # gap of a fit that is no end of a bracket
-_STEP = 8.0  # what lam is divided by while fits stay below the budget
-_FLAT = 1e-3  # part of the largest lam from which on VV norm may be of no use any more
-_LEAST = 1e-13  # part of the largest lam below which fits are rounding
-_FINEST = 1e-15
-_FAR = 1e6  # times the largest lam that there can be: no need to look beyond
-_TINIEST = 1e-270  # no lam to begin with is below, or above its inverse: there must be room for smaller ones
-_IMPOSSIBLE = 1e-6  # losses that are so far below what is proved possible were not reached by such a network
+_TRIALS = 60  # fits for one mixture, at most; two to ten are usual
+_SHARE = 0.25  # part of the tolerance that the gap of a fit may use
+_FIRST = 0.3  # first lam, relative to the largest possible one
+_FAILED = 1e-3  # a fit with a larger gap is not used as an end of the bracket
+_STEP = 8.0  # lam is divided by this while fits cost less than the budget
+_FLAT = 1e-3  # relative to the largest lam; below it, more VV norm may not lower the losses any more
+_LEAST = 1e-13  # relative to the largest lam; below it, fits are determined by rounding
+_FINEST = 1e-15  # accuracy of the share of two networks in a combination
+_FAR = 1e6  # lam beyond this multiple of the largest useful one need not be tried
+_TINIEST = 1e-270  # the first lam lies between this and its inverse, so that smaller ones remain in float64
+_IMPOSSIBLE = 1e-6  # losses further below the proved bounds, relatively, cannot belong to a network of that cost
 
 
 @dataclass(frozen=True, eq=False)
 class ParetoFront:
-    """Points on the front of task losses at a VV norm, one for each mixture, and half-spaces that contain it.
+    """Points on the Pareto front of the task losses at a VV norm, one for each mixture, and half-spaces that contain it.
 
     Attributes
     ----------
     data : FrontData
-        What the losses are about.
+        Data, losses and tasks.
     vv_norm : float
         The budget C.
     mixtures : (M, tasks) array
         Weights a of the tasks; each row sums to 1.
     networks : tuple of M ReLUNetwork
-        They cost C or less.
+        One for each mixture; their VV norms are at most C.
     losses : (M, tasks) array
-        Their losses. Where a weight is 0 the point may be weakly Pareto only.
+        Losses of the tasks. Where a weight is 0 the point may be weakly Pareto optimal only.
     vv_norms : (M,) array
-        Their costs.
+        VV norms of the networks.
     bounds : (M,) array
-        No network that costs C or less has a smaller a.L.
+        Certified lower bounds on a.L for all networks of VV norm at most C.
     supports : tuple of M DualWitness
-        What proves it.
+        The proofs of these bounds.
     gaps : (M,) array
         (a.L - bound) / (a.L + lam C); 0 for 0 / 0, and where all outputs lose rounding of their labels only. About a.L at
         its bound, relative to the weighted problem's value; lam C counts no more than what is at stake (`FrontData.price`).
     tol : float
         Largest gap that `verify` accepts.
     line : ReLUNetwork
-        The best affine function of every task, as far as the search goes.
+        The best affine function of every task, up to the accuracy of the search.
     status : str
-        Whether a limit of time ended the search.
+        Whether the time limit ended the search.
     """
 
     data: FrontData
@@ -168,32 +174,33 @@ class ParetoFront:
     # --- other networks ---
 
     def excess(self, losses: ArrayLike, vv_norms: ArrayLike | None = None) -> tuple[Array, Array]:
-        """Say by what part all losses of other networks together could have been lowered at the same VV norm.
+        """Return by what part all losses of other networks could be lowered together at the same VV norm.
 
         That is 1 - s, where s is the least factor for which s times the losses is not strictly below the front.
 
         Parameters
         ----------
         losses : array-like, shape (tasks,) or (n, tasks)
-            Losses that networks reach, in the units of `FrontData.task_losses`.
+            Losses of the networks, in the units of `FrontData.task_losses`.
         vv_norms : array-like, shape () or (n,), optional
-            What these networks cost; by default, at most `vv_norm`.
+            VV norms of these networks; by default at most `vv_norm`.
 
         Returns
         -------
         lower, upper : (n,) arrays
-            Certified interval: from below by mixtures of the points of the front, from above by its supports.
+            Certified interval: from below by convex combinations of the points of the front, from above by its supports.
 
         Raises
         ------
         TypeError, ValueError
-            If the losses or costs are no such numbers, or if they are lower than any network's of that cost.
+            If losses or costs are not finite non-negative numbers, or if no network of that cost has losses so low.
 
         Notes
         -----
-        A network that costs less than the budget is compared with the budget's front, so that what it left unspent counts.
-        One that costs more is compared at its own cost V: the supports hold there too, as a.L >= B - lam V, and the points
-        can be reached with less; but the interval widens with V. For a sharp one, trace the front at V.
+        A network that costs less than the budget is compared with the front at the budget, so the budget that it left
+        unspent counts as excess. One that costs more is compared at its own cost V: the supports hold there too, as
+        a.L >= B - lam V, and the points can be reached with less. But the interval widens with V. For a sharp interval,
+        trace the front at V.
 
         Examples
         --------
@@ -228,7 +235,7 @@ class ParetoFront:
         return points
 
     def _interval(self, point: Array, cost: float) -> tuple[float, float]:
-        """Bounds on 1 - s for one point."""
+        """Return bounds on 1 - s for one point."""
         lams = np.array([support.lam for support in self.supports])
         proved, reached = self.bounds + lams * (self.vv_norm - cost), self.mixtures @ point
         room = _IMPOSSIBLE * (reached + lams * self.vv_norm)
@@ -242,7 +249,7 @@ class ParetoFront:
         return 1.0 - most, 1.0 - least
 
     def _reachable(self, point: Array) -> float:
-        """A factor, at most 1, down to which mixtures of the front's points lower all losses of a point."""
+        """Return a factor s, at most 1, such that points of the front combine to losses of at most s times a point's."""
         from scipy.optimize import linprog
 
         positive = point > 0
@@ -275,7 +282,7 @@ def pareto_front(
     seed: int = 0,
     advance: Callable[[int, Array, float], object] | None = None,
 ) -> ParetoFront:
-    """Trace the Pareto front of the task losses of all networks of at most a VV norm, with proofs.
+    """Trace the Pareto front of the task losses, over all networks of at most a given VV norm, with proofs.
 
     Parameters
     ----------
@@ -291,14 +298,15 @@ def pareto_front(
         The tasks, or the outputs of each; each output belongs to one task. By default every output is a task. `Task`s have
         their own losses, and `loss` is left out.
     mixtures : int or array-like, shape (M, tasks)
-        Weights of the tasks' losses; not negative, and not all 0. A number stands for a grid of at most so many: the
-        lattice of shares k / n, ends included, and the equal mixture if that has no mixture without a 0. There tasks are
-        measured in units of what the best affine function loses. Two tasks: evenly spaced shares of the first, falling.
+        Weights of the tasks' losses; not negative, and not all 0 in one row. A number M stands for a grid of at most M
+        mixtures: all shares k / n that sum to 1, n as large as M allows, and the equal mixture if each of these has a 0.
+        In a grid each loss is measured in units of the best affine function's. For two tasks the shares of the first are
+        evenly spaced, from 1 down to 0.
     tol : float
         Gap to reach for each mixture (see `ParetoFront.gaps`), and up to which `verify` accepts it.
     time_limit : float, optional
-        Seconds for the whole front, shared equally by the mixtures that are left; `status` of the front says if they were
-        too few. Then gaps are larger, and bounds may be 0.
+        Seconds for the whole front, shared equally by the remaining mixtures. If they are too few, `status` of the front
+        says so; then gaps are larger, and bounds may be 0.
     seed : int
         For several inputs; as in `fit`.
     advance : callable, optional
@@ -353,7 +361,7 @@ def pareto_front(
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """A network of the outputs whose tasks have a weight, and the lam that it stands for.
+    """A fit at one lam, of the outputs whose tasks have a positive weight.
 
     Attributes
     ----------
@@ -361,11 +369,11 @@ class _Trial:
         a.L and the VV norm are `loss` and `cost`.
     network : ReLUNetwork
     support : DualWitness or None
-        Proof of `value`, if there is one.
+        The proof of `value`, if there is one.
     value : float
-        Bound on a.L + lam VV of all networks; an estimate where there is no proof.
+        Lower bound on a.L + lam VV over all networks; an estimate where there is no proof.
     dual : array or None
-        What a proof is made from, where there is none yet.
+        The dual array from which a proof can be made, where there is none yet.
     """
 
     lam: float
@@ -377,13 +385,13 @@ class _Trial:
     dual: Any = None
 
     def bound(self, budget: float) -> float:
-        """Bound on a.L of all networks that cost the budget or less."""
+        """Return the lower bound on a.L over all networks that cost the budget or less."""
         return bound_at(budget, self.lam, self.value)
 
 
 @dataclass(frozen=True, eq=False)
 class _Point:
-    """What is found for one mixture."""
+    """The point of the front for one mixture; `hurried` says that the time limit ended its search."""
 
     network: ReLUNetwork
     losses: Array
@@ -394,18 +402,19 @@ class _Point:
 
 
 class _Search:
-    """Data, budget and tolerance, and the best affine function of every task.
+    """The search for the points of a front: data, budget, tolerance, and the best affine function of every task.
 
     Attributes
     ----------
     line : ReLUNetwork
-        These functions in one network without neurons (constants, without a skip connection).
+        The best affine functions of all tasks in one network without neurons (constants, without a skip connection).
     line_losses : (tasks,) array
-        Their losses: the front at budget 0.
+        Its losses: the front at budget 0.
     straight : (tasks,) array of bool
-        Tasks that these functions fit; also those whose classes a hyperplane separates, which no network fits best.
+        The tasks that an affine function fits; also those whose classes a hyperplane separates, where the infimum of the
+        loss is not attained.
     units : (tasks,) array
-        The same losses, but for straight tasks what a constant loses.
+        The losses of the affine functions; for straight tasks the losses of constants.
     """
 
     def __init__(self, data: FrontData, budget: float, tol: float, seed: int, deadline: Deadline) -> None:
@@ -429,11 +438,15 @@ class _Search:
         return outputs, warm_fits(self.data.X, self.data.Y[:, outputs], **options, **self.limits)
 
     def point(self, task_weights: Array, guess: float) -> tuple[_Point, float]:
-        """Find the point of a mixture; `guess`, and what comes back with it, is lam as a part of the largest possible."""
+        """Find the point of a mixture.
+
+        `guess` is the lam to begin with, relative to the largest possible one. The second value returned is a guess for the
+        next mixture.
+        """
         outputs, fit_next = self._fits(task_weights)
         top = self.data.largest_lam(task_weights)
         loss = float(task_weights @ self.line_losses)
-        # VV norm C lowers the loss by lam C or more, by convexity. Where there is next to no loss, any lam will do.
+        # By convexity a VV norm of C lowers the loss by lam C or more. Where the loss nearly vanishes, any lam will do.
         gain = float(task_weights @ self.units) if self.straight[task_weights > 0].all() else loss
         most = min(gain / self.budget, _FAR * top) if self.budget > 0 else 2 * top
         if not _TINIEST < most < 1 / _TINIEST:
@@ -459,7 +472,7 @@ class _Search:
             same = same + 1 if same and within == (last.cost <= self.budget) else 1
             under, over, last = (new, over, new) if within else (under, new, new)
             network = under.network if over is None else self._between(under.network, over.network)
-            # Fits at very small lam may be worse than those before.
+            # Fits at very small lam may be less accurate than those before.
             chosen = min(chosen, self._complete(network, outputs), key=lambda one: self._loss(task_weights, one))
             if self._gap(task_weights, chosen, best) <= self.tol:
                 break
@@ -477,7 +490,7 @@ class _Search:
         return point, min(best.lam / most, 1.0)
 
     def _trial(self, found: Any, lam: float, task_weights: Array, outputs: NDArray[np.intp]) -> tuple[_Trial, float]:
-        """Read a fit, and how close to optimal it is: as proved by the verifier, or as estimated where that is in vain."""
+        """Return a fit as a trial, and its gap: proved, or estimated by the solver where no proof is affordable."""
         estimate = found.provenance.get("estimated_gap") if not isinstance(found, Fit) else None
         network = found.network
         if estimate is None:
@@ -489,7 +502,7 @@ class _Search:
         return _Trial(lam, loss, cost, network, None, (loss + lam * cost) * (1 - estimate), found.dual), estimate
 
     def _proved(self, trial: _Trial, task_weights: Array) -> _Trial:
-        """Have the verifier prove a bound for a trial that has none; the trivial one where there is no time."""
+        """Return the trial with a bound that the verifier proved; the trivial bound where there is no time."""
         if trial.support is not None:
             return trial
         dual, additions = trial.dual, additions_in(self.deadline.left)
@@ -517,10 +530,10 @@ class _Search:
     # --- networks ---
 
     def _between(self, under: ReLUNetwork, over: ReLUNetwork) -> ReLUNetwork:
-        """Convex combination of two networks around the budget that costs just so much."""
+        """Return the convex combination of two networks whose VV norm is the budget."""
         from scipy.optimize import brentq
 
-        # Equal neurons are merged, which makes combinations cost less than the mean.
+        # Equal neurons are merged: then the combination costs less than the mean of both costs.
         ends = under.normalised(), over.normalised()
         rows = np.vstack([np.column_stack([end.W, end.b]) for end in ends])
         neurons, place = np.unique(rows, axis=0, return_inverse=True)
@@ -538,7 +551,7 @@ class _Search:
         return ReLUNetwork(neurons[:, :-1], neurons[:, -1], (mix[0] * V[0] + mix[1] * V[1]).T, A, c)
 
     def _complete(self, network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
-        """All outputs, those without a weight affine; and what rounding cost above the budget taken off."""
+        """Return a network of all outputs, affine in those without a weight; rounding above the budget is scaled away."""
         whole = self._filled(network, outputs)
         V, A, c = whole.V.copy(), whole.A, whole.c
         while (cost := ReLUNetwork(network.W, network.b, V, A, c).vv_norm) > self.budget:
@@ -546,15 +559,15 @@ class _Search:
         return ReLUNetwork(network.W, network.b, V, A, c)
 
     def _filled(self, network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
-        """All outputs, those without a weight affine."""
+        """Return a network of all outputs, affine in those without a weight."""
         V, A, c = np.zeros((self.line.n_outputs, network.n_neurons)), self.line.A.copy(), self.line.c.copy()
         V[outputs], A[outputs], c[outputs] = network.V, network.A, network.c
         return ReLUNetwork(network.W, network.b, V, A, c)
 
     def _floor(self, task_weights: Array, outputs: NDArray[np.intp]) -> _Trial | None:
-        """A network that is best at every input by itself, so that VV norm is of no use any more; None above the budget.
+        """Return a network that is best at every input by itself: more VV norm lowers no loss. None above the budget.
 
-        Dual values that add up to 0 at every input prove it: for them Z is 0, at any price of VV norm.
+        Dual values that add up to 0 at every input prove it: they are feasible at any lam.
         """
         options = self.data.weighted(task_weights)[1]
         places, where = np.unique(self.data.X, axis=0, return_inverse=True)
@@ -580,28 +593,28 @@ class _Search:
 
 
 def _next_lam(under: _Trial, over: _Trial | None, budget: float, last: _Trial, same: int) -> float:
-    """Where the cost may be the budget, strictly between the lam of two trials around it.
+    """Return a lam at which the cost may equal the budget, strictly between those of two trials whose costs enclose it.
 
-    `last` is the trial before, and `same` how often in a row its side of the budget was met.
+    `last` is the previous trial. `same` says how many trials in a row were on its side of the budget.
     """
     if over is None:
         return under.lam / _STEP
-    if under.cost > 0 and same % 3:  # a power law; where one side is met again, further, to get round the budget
+    if under.cost > 0 and same % 3:  # a power law; after several trials on one side, a longer step to pass the budget
         part = math.log(budget / over.cost) / math.log(under.cost / over.cost)
         lam = over.lam * (under.lam / over.lam) ** part
         lam *= (lam / last.lam) ** (same - 1)
-    else:  # where both networks are equally good, which is where costs jump, if they do
+    else:  # where both networks have the same a.L + lam VV: there the cost jumps, if it does
         lam = (under.loss - over.loss) / (over.cost - under.cost)
     return lam if over.lam < lam < under.lam else math.sqrt(over.lam * under.lam)
 
 
 def _ends(losses: Array) -> tuple[list[float], list[float]]:
-    """Least and largest loss of each task."""
+    """Return the least and the largest loss of each task."""
     return losses.min(axis=0, initial=math.inf).tolist(), losses.max(axis=0, initial=0.0).tolist()
 
 
 def _outputs(network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
-    """Some outputs of a network."""
+    """Return the network of some outputs."""
     return ReLUNetwork(network.W, network.b, network.V[outputs], network.A[outputs], network.c[outputs])
 
 
@@ -631,7 +644,7 @@ def _task_data(
 
 
 def _as_mixtures(mixtures: Any, units: Array) -> Array:
-    """Read or make mixtures (M, tasks); rows sum to 1."""
+    """Read or make mixtures, (M, tasks); every row sums to 1."""
     S = len(units)
     if np.isscalar(mixtures):
         table = _lattice(as_count(mixtures, "mixtures", S), S) / units  # type: ignore[arg-type]  # it says what is wrong
@@ -650,11 +663,11 @@ def _as_mixtures(mixtures: Any, units: Array) -> Array:
 
 
 def _lattice(most: int, S: int) -> Array:
-    """All vectors of S multiples of 1 / n that sum to 1, n as large as `most` of them allow."""
+    """Return all vectors of S multiples of 1 / n that sum to 1, with the largest n for which there are at most `most`."""
     n = 1
     while S > 1 and math.comb(n + S, S - 1) <= most:
         n += 1
-    # Bars between stars.
+    # Stars and bars: S - 1 bars among n stars, whose numbers between bars are the multiples.
     bars = np.array([(-1, *places, n + S - 1) for places in combinations(range(n + S - 1), S - 1)])
     shares = (np.diff(bars, axis=1) - 1) / n
     if n < S:

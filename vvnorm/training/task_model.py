@@ -1,13 +1,13 @@
-"""Networks of several tasks during training: values, task by task the gradients, and the penalty.
+"""Networks of several tasks during training: their outputs, the gradient of every task's loss, and the penalty.
 
 S networks are trained side by side; every array has a leading axis for them. Inputs are centred and divided by their
-root-mean-square radius, and output t is unit_t (V_t relu(W z + b) + A_t z + c_t) + centre_t, where unit and centre are
-those of labels that are numbers, and 1 and 0 for classes. That is another parametrisation of the same networks: the penalty
-is that of the network in the caller's units.
+root-mean-square radius. Output t is unit_t (V_t relu(W z + b) + A_t z + c_t) + centre_t, where unit and centre are the
+standard deviation and the mean of labels that are numbers, and 1 and 0 for classes. This is another parametrisation of the
+same networks: the penalty is that of the network in the caller's units.
 
-Gradients are written out. The shared parameters of one hidden layer see the tasks only through the hidden layer's values
-H = relu(Z), and the gradient of L_t with respect to H is D_t V_t, where D_t holds the slopes of the loss at the batch: all
-that a weighting needs to know about a task costs one thin matrix product.
+Gradients are written out. The tasks depend on the shared parameters only through the values H = relu(Z) of the hidden
+layer. The gradient of L_t with respect to H is D_t V_t, where D_t holds the slopes of the loss on the batch. So one thin
+matrix product gives all that a weighting needs to know about a task.
 """
 
 from collections.abc import Sequence
@@ -28,16 +28,16 @@ _TINY = 1e-30  # added to norms that are divided by
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """Units in which one data set is trained; arrays in the caller's units otherwise.
+    """The change of coordinates of one data set; all values are in the caller's units.
 
     Attributes
     ----------
     x_centre : (d,) array
         Mean input.
     x_unit : float
-        Root-mean-square distance from it.
+        Root-mean-square distance of the inputs from it.
     y_centre, y_unit : (T,) arrays
-        Of each output.
+        Centre and unit of each output.
     """
 
     x_centre: Array
@@ -47,7 +47,7 @@ class Coordinates:
 
     @classmethod
     def of(cls, X: Array, Y: Array, tasks: Sequence[Task]) -> "Coordinates":
-        """Take them from inputs (N, d) and labels (N, T) with NaN where missing."""
+        """Return the coordinates for inputs (N, d) and labels (N, T); NaN = missing."""
         centre = X.mean(axis=0)
         radius = float(np.sqrt(np.mean(np.sum((X - centre) ** 2, axis=1)))) or 1.0
         y_centre, y_unit = np.zeros(Y.shape[1]), np.ones(Y.shape[1])
@@ -67,9 +67,9 @@ class TaskParameters:
     Attributes
     ----------
     W, b : (S, K, d) and (S, K) tensors
-        Shared.
+        Shared by all tasks.
     V, A, c : (S, T, K), (S, T, d) and (S, T) tensors
-        Row t is output t's own.
+        Row t belongs to output t alone.
     """
 
     W: torch.Tensor
@@ -80,7 +80,7 @@ class TaskParameters:
 
     @property
     def tensors(self) -> list[torch.Tensor]:
-        """All of them, shared ones first."""
+        """All parameters, the shared ones first."""
         return [self.W, self.b, self.V, self.A, self.c]
 
 
@@ -96,13 +96,13 @@ def initial_neurons(
 
 
 class TaskModel:
-    """S networks with their tasks, and what training asks of them.
+    """Outputs, losses, gradients and penalties of S networks.
 
     Parameters
     ----------
     tasks : sequence of Task
     coordinates : list of Coordinates
-        Of each network's data.
+        Those of each network's data.
     penalty : {"path_norm", "weight_decay"}
         What lam multiplies.
     skip : bool
@@ -136,11 +136,11 @@ class TaskModel:
     # --- forward ---
 
     def hidden(self, at: TaskParameters, z: torch.Tensor) -> torch.Tensor:
-        """Values of the hidden layer at z (S, n, d), (S, n, K)."""
+        """Return the values of the hidden layer, (S, n, K), at z, (S, n, d)."""
         return torch.baddbmm(at.b[:, None, :], z, at.W.mT).relu()
 
     def outputs(self, at: TaskParameters, z: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-        """Fitted values in the caller's units, (S, n, T)."""
+        """Return the outputs in the caller's units, (S, n, T)."""
         values = torch.baddbmm(at.c[:, None, :], hidden, at.V.mT)
         if self.skip:
             values = values + torch.bmm(z, at.A.mT)
@@ -149,12 +149,12 @@ class TaskModel:
     def losses(
         self, values: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Losses of the tasks, (S, tasks), and slopes of the losses in units of the outputs, (S, n, T).
+        """Return the losses of the tasks, (S, tasks), and their slopes in the units of the outputs, (S, n, T).
 
         Parameters
         ----------
         values, labels, weights : (S, n, T) tensors
-            Weights are 0 where a label is missing; the label there is any finite number.
+            Weights are 0 where a label is missing; the label itself is then any finite number.
         """
         losses, slopes = [], torch.empty_like(values)
         for task, columns in zip(self.tasks, self.columns, strict=True):
@@ -171,31 +171,31 @@ class TaskModel:
     # --- gradients ---
 
     def representation(self, at: TaskParameters, slopes: torch.Tensor) -> torch.Tensor:
-        """Gradients of all losses with respect to the hidden layer's values, (S, tasks, n, K)."""
+        """Return the gradients of all losses in the values of the hidden layer, (S, tasks, n, K)."""
         each = [torch.bmm(slopes[..., columns], at.V[:, columns, :]) for columns in self.columns]
         return torch.stack(each, dim=1)
 
     def products(self, at: TaskParameters, slopes: torch.Tensor) -> torch.Tensor:
-        """Inner products of the tasks' gradients in the hidden layer's values, (S, tasks, tasks), without forming these.
+        """Return the inner products of the tasks' gradients in the values of the hidden layer, (S, tasks, tasks).
 
-        <D_s V_s, D_t V_t> is the sum of the entries of (D_s' D_t) * (V_s V_t').
+        The gradients are not formed: <D_s V_s, D_t V_t> is the sum of the entries of (D_s' D_t) * (V_s V_t').
         """
         of_outputs = torch.bmm(slopes.mT, slopes) * torch.bmm(at.V, at.V.mT)
         return self.members.mT @ of_outputs @ self.members
 
     def shared(self, z: torch.Tensor, hidden: torch.Tensor, back: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gradients in W and b, (S, m, K, d) and (S, m, K), from m in the hidden layer's values, (S, m, n, K)."""
+        """Return m gradients in W and b, (S, m, K, d) and (S, m, K), from those in the hidden layer, (S, m, n, K)."""
         masked = back * hidden.sign()[:, None]
-        # In this order, and with a mask of numbers, it takes three fifths of the time.
+        # In this order, and with a mask of numbers, this takes three fifths of the time.
         return torch.matmul(z.mT[:, None], masked).mT.contiguous(), masked.sum(2)
 
     def own(self, z: torch.Tensor, hidden: torch.Tensor, slopes: torch.Tensor) -> list[torch.Tensor]:
-        """Gradients in V, A and c, where each output's slopes (S, n, T) may bear a weight."""
+        """Return the gradients in V, A and c; the slopes (S, n, T) may be weighted."""
         by_A = torch.bmm(slopes.mT, z) if self.skip else self.placement.zeros(*slopes.mT.shape[:2], z.shape[2])
         return [torch.bmm(slopes.mT, hidden), by_A, slopes.sum(1)]
 
     def per_output(self, weights: torch.Tensor) -> torch.Tensor:
-        """Weights of tasks (S, tasks) as weights of outputs, (S, 1, T)."""
+        """Return weights of tasks, (S, tasks), as weights of outputs, (S, 1, T)."""
         return weights[:, self.owner][:, None, :]
 
     # --- penalty ---
@@ -205,10 +205,10 @@ class TaskModel:
         return path_norm(*self._sizes(at))
 
     def penalty_gradient(self, at: TaskParameters) -> list[torch.Tensor]:
-        """Gradients of the penalty, in the caller's units, in W and V.
+        """Return the gradients of the penalty, in the caller's units, in W and V.
 
-        Weight decay is that of w / root(x_unit) and v / root(x_unit) in training coordinates: rescaled neurons, of the same
-        least value.
+        Weight decay is taken of W / x_unit and V unit after rescaling every neuron by the root of x_unit, which does not
+        change the least value.
         """
         if self.penalty == "path_norm":
             w, v = self._sizes(at)
@@ -219,19 +219,19 @@ class TaskModel:
         return [at.W * by_W[..., None], at.V * (self.unit[..., None] ** 2 * by_V[:, None, :])]
 
     def _sizes(self, at: TaskParameters) -> tuple[torch.Tensor, torch.Tensor]:
-        """Norms of w and v of every neuron in the caller's units, (S, K) each."""
+        """Return the norms of w and v of every neuron in the caller's units, (S, K) each."""
         return at.W.square().sum(2).sqrt() / self.x_unit, (at.V * self.unit[..., None]).square().sum(1).sqrt()
 
     # --- out ---
 
     def network(self, at: TaskParameters, run: int) -> ReLUNetwork:
-        """One of the networks, balanced, in the caller's units."""
+        """Return the network of one run, balanced, in the caller's units."""
         W, b, V, A, c = (tensor[run].detach().double().cpu().numpy() for tensor in at.tensors)
         place = self.coordinates[run]
         W, A = W / place.x_unit, A / place.x_unit * place.y_unit[:, None]
         V, c = V * place.y_unit[:, None], c * place.y_unit + place.y_centre
         used = (np.linalg.norm(W, axis=1) > 0) & (np.linalg.norm(V, axis=0) > 0)
-        # A neuron without input weights is a constant, one without output weights nothing.
+        # A neuron without input weights is a constant; a neuron without output weights is 0.
         c = c + V @ np.where(used, 0.0, np.maximum(b, 0.0))
         W, b, V = W[used], b[used] - W[used] @ place.x_centre, V[:, used]
         return ReLUNetwork(W, b, V, A, c - A @ place.x_centre).balanced()
@@ -243,7 +243,7 @@ def _of_numbers(task: Task) -> list[int]:
 
 
 def _columns(outputs: tuple[int, ...], device: torch.device) -> slice | torch.Tensor:
-    """Index of a task's outputs: a slice, which copies nothing, where they follow each other."""
+    """Return the index of a task's outputs: a slice, which copies nothing, where the outputs are consecutive."""
     first, last = outputs[0], outputs[-1]
     if outputs == tuple(range(first, last + 1)):
         return slice(first, last + 1)

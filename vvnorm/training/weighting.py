@@ -1,13 +1,21 @@
-"""How the losses of several tasks are weighted while one network learns them all: small objects that choose weights.
+"""Weightings: rules that choose the weights a_t of the tasks' losses while one network learns all tasks.
 
-At every step the shared parameters (input weights and biases) follow sum_t a_t grad L_t, and a weighting chooses the a_t,
-for each network by itself. Weights sum to the number of tasks T, so that lam means the same whatever the weighting, but for
-`Fixed` and `Uncertainty`, whose scale is part of what they say. A task's own parameters (its rows of V, A and c) follow a_t
-L_t too; where the a_t come from gradients they follow L_t itself, as in [SK].
+At every step the shared parameters (input weights and biases) follow the gradient of sum_t a_t L_t. A weighting chooses the
+a_t, for each network by itself. The weights sum to the number of tasks T, so that lam has the same meaning under every
+weighting. The exceptions are `Fixed` and `Uncertainty`, whose scale is part of the method. A task's own parameters (its
+rows of V, A and c) follow the gradient of a_t L_t as well. Where the a_t are computed from gradients, they follow that of
+L_t without a weight, as in Sener and Koltun (2018).
 
-Sources. `Uncertainty`: Kendall, Gal, Cipolla (CVPR 2018). `GradNorm`: Chen, Badrinarayanan, Lee, Rabinovich (ICML 2018).
-`MGDA`: Desideri (Comptes Rendus 350, 2012); `MGDAUB`: Sener, Koltun (arXiv 1810.04650). `UPGrad`: Quinton, Rey
-(arXiv 2406.16232).
+Sources:
+
+- `Uncertainty`: A. Kendall, Y. Gal, R. Cipolla, "Multi-task learning using uncertainty to weigh losses for scene geometry
+  and semantics", CVPR 2018, arXiv 1705.07115.
+- `GradNorm`: Z. Chen, V. Badrinarayanan, C.-Y. Lee, A. Rabinovich, "GradNorm: gradient normalization for adaptive loss
+  balancing in deep multitask networks", ICML 2018, arXiv 1711.02257.
+- `MGDA`: J.-A. Desideri, "Multiple-gradient descent algorithm (MGDA) for multiobjective optimization", Comptes Rendus
+  Mathematique 350, 2012.
+- `MGDAUB`: O. Sener, V. Koltun, "Multi-task learning as multi-objective optimization", NeurIPS 2018, arXiv 1810.04650.
+- `UPGrad`: P. Quinton, V. Rey, "Jacobian descent for multi-objective optimization", 2024, arXiv 2406.16232.
 """
 
 import math
@@ -26,19 +34,19 @@ from vvnorm.validation import Array, as_count
 Gradients = Literal["none", "representation", "parameters"]
 
 WeightingRule = Callable[[int, Array, Array | None], Array]
-"""(step, losses (S, T), inner products of the tasks' gradients (S, T, T) or None) -> weights (S, T)."""
+"""Takes the step, losses (S, T), and inner products of the tasks' gradients (S, T, T) or None; returns weights (S, T)."""
 
 
 class Weighting:
-    """Base of all weightings: an immutable description; what changes in training lives in the rule that `start` returns.
+    """Base of all weightings. It is immutable; the state that changes during training is in the rule that `start` returns.
 
     Attributes
     ----------
     gradients : {"none", "representation", "parameters"}
-        Inner products of which gradients the rule takes: with respect to the hidden layer's values at the batch, or to
-        the shared parameters.
+        The gradients whose inner products the rule needs: none, those in the values of the hidden layer on the batch, or
+        those in the shared parameters.
     own_losses : bool
-        Whether a task's own parameters follow its loss unweighted.
+        Whether a task's own parameters follow the gradient of its loss without a weight.
     """
 
     gradients: ClassVar[Gradients] = "none"
@@ -46,14 +54,14 @@ class Weighting:
 
     @property
     def name(self) -> str:
-        """As `as_weighting` reads it."""
+        """The name that `as_weighting` reads."""
         return next(name for name, kind in NAMES.items() if kind is type(self))
 
     def check(self, tasks: int) -> None:
-        """Raise ValueError if it does not fit so many tasks."""
+        """Raise ValueError if the weighting is impossible for this number of tasks."""
 
     def start(self, runs: int, tasks: int) -> WeightingRule:
-        """Return a rule for so many networks that are trained side by side."""
+        """Return a rule for `runs` networks that are trained side by side."""
         raise NotImplementedError
 
 
@@ -68,12 +76,12 @@ class Equal(Weighting):
 
 @dataclass(frozen=True)
 class Fixed(Weighting):
-    """Weights that stay, as given.
+    """Constant weights.
 
     Attributes
     ----------
     weights : tuple of float
-        One per task; none negative, not all 0.
+        One for each task; none negative, and not all 0.
     """
 
     weights: tuple[float, ...]
@@ -98,18 +106,18 @@ class Fixed(Weighting):
 
 @dataclass(frozen=True)
 class Grid(Weighting):
-    """Shares a and 1 - a (for more tasks, a lattice of shares), of which cross-validation chooses.
+    """Constant weights that cross-validation chooses from a grid of shares.
 
-    The choice is the share of least validation loss: the mean over tasks of L_t over that of the best constant. The
-    network is then trained on all data.
+    For two tasks the shares are a and 1 - a. The chosen share has the least validation score: the mean over the tasks of
+    L_t divided by the loss of the best constant. The network is then trained on all data.
 
     Attributes
     ----------
     points : int
-        Shares tried for two tasks: 1 / (points + 1), .., points / (points + 1). For T tasks every share is a positive
-        multiple of 1 / (points + 1).
+        For two tasks the shares 1 / (points + 1), ..., points / (points + 1) are tried. For T tasks every share is a
+        positive multiple of 1 / (points + 1).
     folds : int
-        Of the cross-validation.
+        Number of folds of the cross-validation.
     """
 
     points: int = 9
@@ -120,7 +128,7 @@ class Grid(Weighting):
         as_count(self.folds, "folds of the grid", 2)
 
     def check(self, tasks: int) -> None:
-        """Raise ValueError if a lattice that fine has no share for so many tasks, or more than 1000."""
+        """Raise ValueError if the grid has no share for this number of tasks, or more than 1000."""
         count = math.comb(self.points, tasks - 1)
         if not 1 <= count <= 1000:
             raise ValueError(
@@ -128,7 +136,7 @@ class Grid(Weighting):
             )
 
     def shares(self, tasks: int) -> Array:
-        """All shares, (M, T), each row of sum 1."""
+        """Return all shares, (M, T); every row sums to 1."""
         cuts = np.array(list(combinations(range(1, self.points + 1), tasks - 1)), dtype=np.float64).reshape(-1, tasks - 1)
         ends = np.column_stack([np.zeros(len(cuts)), cuts, np.full(len(cuts), self.points + 1)])
         shares: Array = np.diff(ends, axis=1) / (self.points + 1)
@@ -137,12 +145,12 @@ class Grid(Weighting):
 
 @dataclass(frozen=True)
 class Learned(Weighting):
-    """Shares learned by minimising sum_t a_t L_t over them too, as softmax of logits: they collapse to the smallest loss.
+    """Shares, as softmax of logits, that minimise sum_t a_t L_t as well: they collapse to the task of smallest loss.
 
     Attributes
     ----------
     rate : float
-        Of Adam on the logits.
+        Learning rate of Adam on the logits.
     """
 
     rate: float = 0.02
@@ -167,14 +175,15 @@ class Learned(Weighting):
 
 @dataclass(frozen=True)
 class Uncertainty(Weighting):
-    """Homoscedastic uncertainty: sum_t L_t / (2 s_t^2) + log s_t, minimised over s_t as well.
+    """Homoscedastic uncertainty: sum_t L_t / (2 s_t^2) + log s_t is minimised over the s_t as well.
 
-    At its optimum s_t^2 = L_t, so that the objective is sum_t log L_t / 2: invariant to the losses' units.
+    At the optimum s_t^2 = L_t. The objective is then sum_t log L_t / 2 up to a constant, which does not depend on the units
+    of the losses.
 
     Attributes
     ----------
     rate : float
-        Of Adam on log s_t^2, which starts at 0.
+        Learning rate of Adam on log s_t^2, which starts at 0.
     """
 
     rate: float = 0.02
@@ -197,7 +206,7 @@ class Uncertainty(Weighting):
 
 @dataclass(frozen=True)
 class Alternating(Weighting):
-    """One task per step, in turn, each with an optimiser of its own."""
+    """One task per step, in turn; each has its own optimiser state."""
 
     def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return the rule that gives one task all the weight."""
@@ -212,9 +221,9 @@ class GradNorm(Weighting):
     Attributes
     ----------
     alpha : float
-        How strongly tasks that are behind are pulled; 0 equalises the norms.
+        How strongly tasks that learn more slowly are favoured; 0 makes the norms equal.
     rate : float
-        Of Adam on the weights.
+        Learning rate of Adam on the weights.
     """
 
     alpha: float = 1.5
@@ -248,37 +257,43 @@ class GradNorm(Weighting):
 
 @dataclass(frozen=True)
 class MGDA(Weighting):
-    """Weights of the point of least norm in the hull of the tasks' shared gradients: a step along it lowers every loss."""
+    """Weights of the point of least norm in the convex hull of the tasks' shared gradients.
+
+    A small step against that point lowers every loss, unless it is 0.
+    """
 
     gradients: ClassVar[Gradients] = "parameters"
     own_losses: ClassVar[bool] = True
 
     def start(self, runs: int, tasks: int) -> WeightingRule:
-        """Return the rule that solves for it exactly (`vvnorm.multitask.least_norm`)."""
+        """Return the rule that finds the point of least norm exactly (`vvnorm.multitask.least_norm`)."""
         return _least_norm
 
 
 @dataclass(frozen=True)
 class MGDAUB(Weighting):
-    """The same for gradients in the hidden layer's values, which bound the others and cost less: claim `mgda_bound`."""
+    """MGDA with the gradients in the values of the hidden layer in place of the shared gradients.
+
+    The least norm of these bounds that of the shared gradients up to a factor (claim `mgda_bound`), and they cost less.
+    """
 
     gradients: ClassVar[Gradients] = "representation"
     own_losses: ClassVar[bool] = True
 
     def start(self, runs: int, tasks: int) -> WeightingRule:
-        """Return the rule that solves for it exactly (`vvnorm.multitask.least_norm`)."""
+        """Return the rule that finds the point of least norm exactly (`vvnorm.multitask.least_norm`)."""
         return _least_norm
 
 
 @dataclass(frozen=True)
 class UPGrad(Weighting):
-    """Mean of the tasks' gradients, each projected onto the cone of directions that no task objects to, by torchjd."""
+    """The mean of the tasks' gradients, each projected onto the cone of directions that raise no loss; by torchjd."""
 
     gradients: ClassVar[Gradients] = "parameters"
     own_losses: ClassVar[bool] = True
 
     def check(self, tasks: int) -> None:
-        """Raise ModuleNotFoundError, saying what to install, if torchjd is not there."""
+        """Raise ModuleNotFoundError, which says what to install, if torchjd is missing."""
         from vvnorm.training.torchjd_adapter import upgrad_weights
 
         upgrad_weights(np.eye(tasks)[None])
@@ -310,7 +325,7 @@ NAMES = {
 
 
 def as_weighting(weighting: "str | Weighting | Sequence[float]", tasks: int) -> Weighting:
-    """Read a weighting for so many tasks: an object, a name, or fixed weights.
+    """Read a weighting: a `Weighting`, a name, or fixed weights, one for each of the tasks.
 
     Raises
     ------
@@ -350,7 +365,7 @@ def _check_rate(rate: float) -> None:
 
 
 def _adam(rate: float) -> Callable[[Array, Array], Array]:
-    """Return Adam's step for a few numbers, as torch takes it."""
+    """Return a function that takes Adam's step, as torch does, and remembers the moments."""
     mean: Array | float = 0.0
     square: Array | float = 0.0
     count = 0
