@@ -448,8 +448,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _fault(
         "hinge_loss_squared",
         "losses",
-        "values = np.maximum(0.0, 1.0 - y * u)",
-        "values = np.maximum(0.0, 1.0 - y * u) ** 2",
+        "np.maximum(0.0, 1.0 - y * u)",
+        "np.maximum(0.0, 1.0 - y * u) ** 2",
         *_FITS,
     ),
     _fault(

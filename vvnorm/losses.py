@@ -12,18 +12,24 @@ huber       (u - y)^2 / 2 up to |u - y| = delta, linear beyond        any number
 one_class   max(nu (y - u), (1 - nu) (u - y))                         any number          [nu - 1, nu]
 ==========  ========================================================  ==================  =====================
 
-Inside the toolkit labels of `logistic` are 0 and 1, those of `hinge` are -1 and 1: see `canonical_labels`.
+Inside the toolkit the labels of `logistic` are 0 and 1, and the labels of `hinge` are -1 and 1: see `canonical_labels`.
 
-*One class.* The label is the score of a normal sample, u the level that the network sets there; samples that score below
-their level are called outliers. This is the soft-margin problem of Schoelkopf et al. (Neural Computation 13, 2001),
-max over rho of rho - mean(max(0, rho - score)) / nu, times nu and written in the level u = rho: its optimum leaves at most
-a share nu of the samples below and at most 1 - nu above. There the level is one number; here it may depend on x. A loss
-that saw the level only, like a hinge without negatives, would be 0 for a constant network, since biases are free.
+The formulas of a loss are in one class: `Squared`, `Logistic`, `Hinge`, `Huber` or `OneClass`. The same formulas as
+compiled functions of one entry are in `vvnorm.solvers.univariate.fits.compiled_losses`. The verifier has its own.
+
+*One class.* The label is the score of a normal sample, and u is the level that the network sets there; samples that score
+below their level are outliers. The loss is that of the soft-margin problem of Schoelkopf, Platt, Shawe-Taylor, Smola and
+Williamson (Neural Computation 13, 2001), max over rho of rho - mean(max(0, rho - score)) / nu, times nu and written in the
+level u = rho: at its optimum at most a share nu of the samples lie below the level and at most 1 - nu above. There the
+level is one number; here it may depend on x. A loss of the level alone, such as a hinge loss without negative samples,
+would be 0 for a constant network, since biases are free.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -39,6 +45,181 @@ SQUARED, LOGISTIC, HINGE, HUBER, ONE_CLASS = range(5)
 _DEFAULTS = {"huber": 1.0, "one_class": 0.1}
 _POWERS = {"squared": 2, "huber": 2, "one_class": 1, "logistic": 0, "hinge": 0}
 _NARROWEST = 1e-12  # of the spread of labels: misfits below it are rounding
+
+
+class LossFormulas(ABC):
+    """The formulas of one loss, entry by entry: fitted values u and labels y are arrays of one shape; no label is missing.
+
+    Attributes
+    ----------
+    parameter : float
+        delta of Huber's loss, nu of the one-class loss; 0 for other losses.
+    """
+
+    def __init__(self, parameter: float) -> None:
+        self.parameter = parameter
+
+    @abstractmethod
+    def value(self, u: Array, y: Array) -> Array:
+        """Return loss(u, y)."""
+
+    @abstractmethod
+    def neg_gradient(self, u: Array, y: Array) -> Array:
+        """Return -loss'(u, y), the derivative being in u; at a corner the middle of its subdifferential."""
+
+    @abstractmethod
+    def curvature(self, u: Array, y: Array) -> Array:
+        """Return the second derivative in u where there is one; at a corner 0."""
+
+    @abstractmethod
+    def domain(self, y: Array) -> tuple[Array, Array]:
+        """Return the least and the largest -loss'(u, y) over all u: outside, the conjugate is infinite."""
+
+    @abstractmethod
+    def neg_conjugate(self, r: Array, y: Array) -> Array:
+        """Return -loss*(-r), which is min over u of loss(u, y) + r u, for r in the domain."""
+
+
+class Squared(LossFormulas):
+    """(u - y)^2 / 2."""
+
+    def value(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        values: Array = (u - y) ** 2 / 2
+        return values
+
+    def neg_gradient(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        return y - u
+
+    def curvature(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        del y
+        return np.ones_like(u)
+
+    def domain(self, y: Array) -> tuple[Array, Array]:
+        """See `LossFormulas`."""
+        return np.full_like(y, -math.inf), np.full_like(y, math.inf)
+
+    def neg_conjugate(self, r: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        return r * y - r * r / 2
+
+
+class Huber(Squared):
+    """(u - y)^2 / 2 up to |u - y| = delta, linear beyond."""
+
+    def value(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        off = np.abs(u - y)
+        near = np.minimum(off, self.parameter)
+        values: Array = near * (off - near / 2)
+        return values
+
+    def neg_gradient(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        return np.clip(y - u, -self.parameter, self.parameter)
+
+    def curvature(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        return np.where(np.abs(u - y) <= self.parameter, 1.0, 0.0)
+
+    def domain(self, y: Array) -> tuple[Array, Array]:
+        """See `LossFormulas`."""
+        return np.full_like(y, -self.parameter), np.full_like(y, self.parameter)
+
+
+class Logistic(LossFormulas):
+    """log(1 + exp(u)) - y u for labels 0 and 1."""
+
+    def value(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        return np.logaddexp(0.0, np.where(y > 0, -u, u))  # not less y u, which cancels where classes are right
+
+    def neg_gradient(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        from scipy.special import expit
+
+        return np.asarray(y * expit(-u) - (1 - y) * expit(u))  # y - expit(u) cancels where classes are right
+
+    def curvature(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        from scipy.special import expit
+
+        del y
+        return np.asarray(expit(u) * expit(-u))
+
+    def domain(self, y: Array) -> tuple[Array, Array]:
+        """See `LossFormulas`."""
+        return y - 1, y
+
+    def neg_conjugate(self, r: Array, y: Array) -> Array:
+        """See `LossFormulas`; the entropy of a Bernoulli variable with probability y - r."""
+        from scipy.special import entr
+
+        p = np.clip(y - r, 0.0, 1.0)
+        return np.asarray(entr(p) + entr(1 - p))
+
+
+class Hinge(LossFormulas):
+    """max(0, 1 - y u) for labels -1 and 1."""
+
+    def value(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        return np.maximum(0.0, 1.0 - y * u)
+
+    def neg_gradient(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        slopes: Array = y * (1 + np.sign(1 - y * u)) / 2
+        return slopes
+
+    def curvature(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        del y
+        return np.zeros_like(u)
+
+    def domain(self, y: Array) -> tuple[Array, Array]:
+        """See `LossFormulas`."""
+        return np.minimum(y, 0.0), np.maximum(y, 0.0)
+
+    def neg_conjugate(self, r: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        return r * y  # |y| = 1
+
+
+class OneClass(LossFormulas):
+    """max(nu (y - u), (1 - nu) (u - y))."""
+
+    def value(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        return np.maximum(self.parameter * (y - u), (1 - self.parameter) * (u - y))
+
+    def neg_gradient(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        slopes: Array = self.parameter - (1 - np.sign(y - u)) / 2
+        return slopes
+
+    def curvature(self, u: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        del y
+        return np.zeros_like(u)
+
+    def domain(self, y: Array) -> tuple[Array, Array]:
+        """See `LossFormulas`."""
+        return np.full_like(y, self.parameter - 1), np.full_like(y, self.parameter)
+
+    def neg_conjugate(self, r: Array, y: Array) -> Array:
+        """See `LossFormulas`."""
+        return r * y
+
+
+_FORMULAS: Final[dict[str, type[LossFormulas]]] = {
+    "squared": Squared,
+    "logistic": Logistic,
+    "hinge": Hinge,
+    "huber": Huber,
+    "one_class": OneClass,
+}
 
 
 @dataclass(frozen=True)
@@ -83,38 +264,19 @@ class Loss:
     def __str__(self) -> str:
         return f"{self.name}:{self.parameter:g}" if self.name in _DEFAULTS else self.name
 
+    @cached_property
+    def formulas(self) -> LossFormulas:
+        """Value, derivatives, conjugate and its domain."""
+        return _FORMULAS[self.name](self.parameter)
+
     def value(self, u: Array, y: Array) -> Array:
         """Evaluate the loss entry by entry, labels canonical; 0 where y is NaN or masked."""
         u, y = without_mask(u, "u"), without_mask(y, "y", allow_missing=True)
         with np.errstate(invalid="ignore", over="ignore"):
-            if self.name == "squared":
-                values = (u - y) ** 2 / 2
-            elif self.name == "logistic":
-                values = np.logaddexp(0.0, np.where(y > 0, -u, u))  # not less y u, which cancels where classes are right
-            elif self.name == "hinge":
-                values = np.maximum(0.0, 1.0 - y * u)
-            elif self.name == "huber":
-                off = np.abs(u - y)
-                near = np.minimum(off, self.parameter)
-                values = near * (off - near / 2)
-            else:
-                values = np.maximum(self.parameter * (y - u), (1 - self.parameter) * (u - y))
+            values = self.formulas.value(u, y)
         return np.where(np.isnan(y), 0.0, values)
 
-    def minus_slope(self, u: Array, y: Array) -> Array:
-        """-loss' at u, at a corner the middle of what it lies in; NaN where y is."""
-        if self.name == "logistic":
-            from scipy.special import expit
-
-            return np.asarray(y - expit(u))
-        if self.name == "hinge":
-            return y * (1 + np.sign(1 - y * u)) / 2
-        if self.name == "one_class":
-            return self.parameter - (1 - np.sign(y - u)) / 2
-        limit = self.parameter if self.name == "huber" else math.inf
-        return np.clip(y - u, -limit, limit)
-
-    def within(self, distance: float) -> float:
+    def largest_within(self, distance: float) -> float:
         """Largest loss of a fitted value no further than this from its label; 0 for classes, which no rounding moves."""
         if self.name in ("logistic", "hinge"):
             return 0.0
@@ -221,9 +383,9 @@ def _misfits(Y: Array, weights: Array | None, t: int) -> tuple[float, float]:
         return half, half * float(np.sqrt(2 * best / omega.min())) * (1 + 1e-9)
 
 
-def minus_slopes(losses: Sequence[Loss], U: Array, Y: Array, weights: Array | None) -> Array:
-    """Dual values (N, T) that follow from fitted values U, (N, T) or (1, T), in the middle of corners; 0 for NaN."""
-    slopes = [loss.minus_slope(u, y) for loss, u, y in zip(losses, U.T, Y.T, strict=True)]
+def neg_gradients(losses: Sequence[Loss], U: Array, Y: Array, weights: Array | None) -> Array:
+    """Return dual values (N, T), weight * -loss'(U, Y), of fitted values U, (N, T) or (1, T); 0 where a label is NaN."""
+    slopes = [loss.formulas.neg_gradient(u, y) for loss, u, y in zip(losses, U.T, Y.T, strict=True)]
     return np.where(np.isnan(Y), 0.0, (1.0 if weights is None else weights) * np.column_stack(slopes))
 
 
@@ -265,7 +427,7 @@ def rounding_losses(losses: Sequence[Loss], low: Array, high: Array, total: Arra
         Sum of their weights.
     """
     off = label_rounding(low, high).tolist()
-    return total * np.array([loss.within(distance) for loss, distance in zip(losses, off, strict=True)])
+    return total * np.array([loss.largest_within(distance) for loss, distance in zip(losses, off, strict=True)])
 
 
 def is_rounding(losses: Sequence[Loss], Y: Array, weights: Array | None, lost: Array) -> bool:

@@ -22,6 +22,7 @@ _LOG = logging.getLogger("vvnorm")  # what takes time is of level INFO; that not
 _PARTS = {
     "vvnorm.solvers.univariate.interpolation.curvature_scans": ("interpolants of one input", 2),
     "vvnorm.solvers.univariate.fits.any_loss": ("fits of one input, other losses", 6),
+    "vvnorm.solvers.univariate.fits.compiled_losses": ("fits of one input, other losses", 6),
     "vvnorm.solvers.univariate.fits.loss_passes": ("fits of one input, other losses", 6),
     "vvnorm.solvers.array_kernels": ("fits of one input", 14),
     "vvnorm.solvers.univariate": ("fits of one input", 14),

@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import entr, expit
 
 from vvnorm._internal.deadline import TIME_LIMIT
 from vvnorm.losses import Loss
@@ -266,7 +265,7 @@ def _part_of_output(data: Data, values: Array, ahead: Array, t: int) -> float:
     change, y, omega = ahead[:, t] - values[:, t], np.nan_to_num(data.Y[:, t]), data.weights[:, t]
 
     def slope(part: float) -> float:
-        return float((omega * change) @ _slope(data.losses[t], values[:, t] + part * change, y))
+        return -float((omega * change) @ data.losses[t].formulas.neg_gradient(values[:, t] + part * change, y))
 
     lost = float(omega @ data.losses[t].value(values[:, t], y))
     if lost <= _NOTHING * float(omega.sum()) or -slope(0.0) <= _SETTLED * lost:
@@ -423,10 +422,10 @@ def _parabolas(data: Data, values: Array, part: float = 1.0, *, split: bool = Fa
     curvature, targets = np.empty_like(values), np.empty_like(values)
     for t, loss in enumerate(data.losses):
         u, y = values[:, t], np.nan_to_num(data.Y[:, t])
-        slope, h = _slope(loss, u, y), np.ones_like(u)
+        slope, h = -loss.formulas.neg_gradient(u, y), np.ones_like(u)
         if loss.name == "logistic":
             positive = slope * (slope / np.maximum(2 * loss.value(u, y), _UNDERFLOW))
-            h = np.maximum(expit(u) * expit(-u), part * positive)
+            h = np.maximum(loss.formulas.curvature(u, y), part * positive)
             least = _FLAT * float(np.max(data.weights[:, t] * h))
             h = np.maximum(h, np.divide(least, data.weights[:, t], out=np.ones_like(u), where=data.weights[:, t] > 0))
         elif loss.name == "huber":
@@ -439,18 +438,10 @@ def _parabolas(data: Data, values: Array, part: float = 1.0, *, split: bool = Fa
     return curvature, targets
 
 
-def _slope(loss: Loss, u: Array, y: Array) -> Array:
-    """Derivative of a smooth loss."""
-    if loss.name == "logistic":
-        return np.where(y > 0, -expit(-u), expit(u))
-    limit = loss.parameter if loss.name == "huber" else math.inf
-    return np.clip(u - y, -limit, limit)
-
-
 def _slopes(data: Data, values: Array) -> Array:
     """Derivatives (N, T) of the weighted losses at values (N, T)."""
     columns = zip(data.losses, values.T, np.nan_to_num(data.Y).T, strict=True)
-    return data.weights * np.column_stack([_slope(loss, u, y) for loss, u, y in columns])
+    return -data.weights * np.column_stack([loss.formulas.neg_gradient(u, y) for loss, u, y in columns])
 
 
 def _moved_into_domains(data: Data, dual: Array, lam: float) -> tuple[Array, float]:
@@ -463,7 +454,7 @@ def _moved_into_domains(data: Data, dual: Array, lam: float) -> tuple[Array, flo
     present = data.weights > 0
     per_weight = np.divide(1.0, data.weights, out=np.zeros_like(dual), where=present)
     ratio, inside = dual * per_weight, (0.0 if data.inside is None else data.inside) * per_weight
-    domains = [_domain(loss, np.nan_to_num(y)) for loss, y in zip(data.losses, data.Y.T, strict=True)]
+    domains = [loss.formulas.domain(np.nan_to_num(y)) for loss, y in zip(data.losses, data.Y.T, strict=True)]
     low, high = (np.where(present, np.column_stack(ends), 0.0) for ends in zip(*domains, strict=True))
     beyond = np.maximum(ratio - high, low - ratio)
     if not (beyond > 0).any():
@@ -517,21 +508,8 @@ def _within(data: Data, ratio: Array, lam: float) -> Array:
 
 def _bound(data: Data, ratio: Array) -> float:
     """Lower bound on the objective from a dual per weight (N, T) in its domains."""
-    columns = zip(data.losses, data.weights.T, ratio.T, data.Y.T, strict=True)
-    return float(sum(omega[omega > 0] @ _least(loss, r[omega > 0], y[omega > 0]) for loss, omega, r, y in columns))
-
-
-def _domain(loss: Loss, y: Array) -> tuple[Array, Array]:
-    """Least and largest -loss'."""
-    if loss.name == "logistic":
-        return y - 1, y
-    size = np.full(len(y), loss.parameter if loss.name == "huber" else np.inf)
-    return -size, size
-
-
-def _least(loss: Loss, slope: Array, y: Array) -> Array:
-    """Return min over u of loss(u, y) + slope * u."""
-    if loss.name == "logistic":
-        p = np.clip(y - slope, 0.0, 1.0)
-        return np.asarray(entr(p) + entr(1 - p))
-    return np.asarray(slope * y - slope * slope / 2)
+    total = 0.0
+    for loss, omega, r, y in zip(data.losses, data.weights.T, ratio.T, data.Y.T, strict=True):
+        counts = omega > 0
+        total += float(omega[counts] @ loss.formulas.neg_conjugate(r[counts], y[counts]))
+    return total

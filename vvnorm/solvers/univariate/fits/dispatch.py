@@ -25,7 +25,7 @@ from dataclasses import replace
 import numpy as np
 
 from vvnorm._internal.deadline import Deadline
-from vvnorm.losses import minus_slopes
+from vvnorm.losses import neg_gradients
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solvers.univariate.fits.any_loss import GeneralRounds
 from vvnorm.solvers.univariate.fits.constant_fit import fit_constant
@@ -146,4 +146,4 @@ def with_constants(problem: Problem, found: KnotSolution) -> KnotSolution:
 def _dual(problem: Problem, found: KnotSolution) -> Array:
     """Dual values (N, T) of a function whose losses have no corners, from its fitted values."""
     fitted = PiecewiseLinear(found.knots, found.values)(problem.x) if len(found.knots) > 1 else found.values
-    return minus_slopes(problem.losses, fitted, problem.Y, problem.weights)
+    return neg_gradients(problem.losses, fitted, problem.Y, problem.weights)

@@ -1,90 +1,23 @@
-"""Any losses, entry by entry: passes over all labels for what `fits.block_summaries` does for complete squared losses.
+"""Passes over all labels, entry by entry, for any losses: what `fits.block_summaries` does for complete squared losses.
 
-Every entry has a dual value, of the residual's kind: minus the weighted derivative of its loss. A quadratic model of the
-losses at the current function has the force `pull` and the curvature `bend` in each entry.
+Every entry has a dual value: minus the weighted derivative of its loss. In a quadratic model of the losses at the current
+function each entry has a negative gradient `neg_gradient` and a curvature `curvature`.
 
-*Corners.* Hinge, one-class and Huber losses are the maximum of s m - bow s^2 / 2 over shares s in [0, 1], up to a linear
-term, m affine in the fitted value. Their dual values are moved by an interior-point method: with slacks a, b > 0,
-b - a = m - bow s, s a = tau and (1 - s) b = tau are linearised together with everything else, and tau goes to 0. So dual
-values are feasible for the exact loss at any time, and gaps refer to that.
+*Corners.* Hinge, one-class and Huber losses are, up to a linear term, the maximum of s m - bow s^2 / 2 over shares s in
+[0, 1], with m affine in the fitted value (`fits.compiled_losses`). An interior-point method moves their dual values: with
+slacks a, b > 0 and b - a = m - bow s, the equations s a = tau and (1 - s) b = tau are linearised together with everything
+else, and tau goes to 0. So dual values are feasible for the exact loss at any time, and gaps refer to the exact loss.
 """
 
 import math
 from typing import Any
 
-import numpy as np
-
-from vvnorm.losses import HINGE, HUBER, LOGISTIC, SQUARED
+from vvnorm.losses import LOGISTIC, SQUARED
 from vvnorm.solvers.array_kernels import ZERO, clear, copy, part, plain
+from vvnorm.solvers.univariate.fits.compiled_losses import corner_form, corner_loss, fenchel_young_gap, smooth_loss
 
 _SOLVES = 3  # one and two refinements
 _ROUNDING = 1e-15  # relative: sums are not known better, and what is left of terms that cancel to that is nothing
-_OUTSIDE = 1e-9  # how far out of [0, 1] rounding may take a share or probability
-
-
-@part()
-def _smooth(code: int, u: float, y: float) -> tuple[float, float, float]:
-    """Loss without corners, minus its derivative, and its second derivative at u."""
-    if code == SQUARED:
-        r = y - u
-        return 0.5 * r * r, r, 1.0
-    tail = math.exp(-abs(u))
-    high, low = 1.0 / (1.0 + tail), tail / (1.0 + tail)
-    up, down = (high, low) if u > 0.0 else (low, high)  # sigma(u) and sigma(-u)
-    return math.log1p(tail) + max(u, 0.0) - y * u, y * down - (1.0 - y) * up, high * low
-
-
-@part()
-def _corner(code: int, parameter: float, u: float, y: float) -> tuple[float, float, float, float]:
-    """Write a loss with corners as the maximum of s m - bow s^2 / 2, less a linear term.
-
-    Returns m, -dm/du, bow and the shift; the dual value of a share s is -dm/du s - shift.
-    """
-    if code == HINGE:
-        return 1.0 - y * u, y, 0.0, 0.0
-    if code == HUBER:
-        return 2.0 * parameter * (y - u + parameter), 2.0 * parameter, 4.0 * parameter * parameter, parameter
-    return y - u, 1.0, 0.0, 1.0 - parameter
-
-
-@part()
-def _corner_loss(code: int, parameter: float, u: float, y: float) -> float:
-    if code == HINGE:
-        return max(1.0 - y * u, 0.0)
-    if code == HUBER:
-        near = min(abs(y - u), parameter)
-        return near * (abs(y - u) - 0.5 * near)
-    return max(parameter * (y - u), (1.0 - parameter) * (u - y))
-
-
-@part()
-def _fenchel_young(code: int, parameter: float, u: float, y: float, r: float) -> float:
-    """loss(u, y) + loss*(-r) + r u >= 0; infinite outside the domain of the conjugate."""
-    if code == SQUARED:
-        off = y - u - r
-        return 0.5 * off * off
-    if code == LOGISTIC:
-        # The distance KL(q || sigma(u)) of Bernoulli distributions, q = y - r.
-        q = y - r
-        if q < -_OUTSIDE or q > 1.0 + _OUTSIDE:
-            return np.inf
-        q = min(max(q, 0.0), 1.0)
-        up = max(u, 0.0) + math.log1p(math.exp(-abs(u)))
-        value = up - q * u
-        if q > 0.0:
-            value += q * math.log(q)
-        if q < 1.0:
-            value += (1.0 - q) * math.log1p(-q)
-        return max(value, 0.0)
-    m, sign, bow, shift = _corner(code, parameter, u, y)
-    share = (r + shift) / sign
-    if share < -_OUTSIDE or share > 1.0 + _OUTSIDE:
-        return np.inf
-    share = min(max(share, 0.0), 1.0)
-    if bow == 0.0:
-        return max(m, 0.0) - share * m
-    best = min(max(m / bow, 0.0), 1.0)
-    return (best - share) * (m - 0.5 * bow * (best + share))
 
 
 @plain()
@@ -115,14 +48,14 @@ def linearise(data: Any, f: Any, tau: float, sides: Any, dual: Any, pull: Any, b
                     continue
                 u = values[p, t] + slopes[p, t] * off
                 if codes[t] == SQUARED or codes[t] == LOGISTIC:
-                    value, r, c = _smooth(codes[t], u, y)
+                    value, r, c = smooth_loss(codes[t], u, y)
                     smooth += w * value
                     dual[i, t], pull[i, t], bend[i, t] = w * r, w * r, w * c
                     continue
-                m, sign, bow, shift = _corner(codes[t], parameters[t], u, y)
+                m, sign, bow, shift = corner_form(codes[t], parameters[t], u, y)
                 s, a, b = sides[0, i, t], sides[1, i, t], sides[2, i, t]
                 c = 1.0 / (bow + b / (1.0 - s) + a / s)
-                cornered += w * _corner_loss(codes[t], parameters[t], u, y)
+                cornered += w * corner_loss(codes[t], parameters[t], u, y)
                 dual[i, t] = w * (sign * s - shift)
                 pull[i, t] = w * (sign * (s + c * (m - bow * s - tau / (1.0 - s) + tau / s)) - shift)
                 bend[i, t] = w * sign * sign * c
@@ -140,7 +73,7 @@ def open_sides(data: Any, f: Any, tau: Any, sides: Any) -> None:
                 if codes[t] == SQUARED or codes[t] == LOGISTIC or Y[i, t] != Y[i, t]:
                     continue
                 u = values[p, t] + slopes[p, t] * (x[i] - x[rows[p]])
-                m, _, bow, _ = _corner(codes[t], parameters[t], u, Y[i, t])
+                m, _, bow, _ = corner_form(codes[t], parameters[t], u, Y[i, t])
                 ratio = m / tau[t]
                 q = math.sqrt(ratio * ratio + 4.0)
                 small = (1.0 + 2.0 / (q + abs(ratio))) / (2.0 + q)  # of s and 1 - s, without cancellation
@@ -173,7 +106,7 @@ def step_sides(data: Any, old: Any, new: Any, tau: float, sides: Any, pull: Any,
                     quadratic += 0.5 * bend[i, t] * move * move
                     continue
                 u = old[1][p, t] + old[2][p, t] * off
-                m, sign, bow, _ = _corner(codes[t], parameters[t], u, Y[i, t])
+                m, sign, bow, _ = corner_form(codes[t], parameters[t], u, Y[i, t])
                 s, a, b = sides[0, i, t], sides[1, i, t], sides[2, i, t]
                 ds = (m - sign * move - bow * s - tau / (1.0 - s) + tau / s) / (bow + b / (1.0 - s) + a / s)
                 da, db = (tau - a * ds) / s - a, (tau + b * ds) / (1.0 - s) - b
@@ -423,10 +356,10 @@ def misfit(data: Any, f: Any, dual: Any, balanced: Any, theta: float, gaps: Any)
                     continue
                 u = values[p, t] + slopes[p, t] * off
                 r = theta * balanced[i, t] / w
-                gaps[0, t] += w * _fenchel_young(codes[t], parameters[t], u, y, r)
+                gaps[0, t] += w * fenchel_young_gap(codes[t], parameters[t], u, y, r)
                 if codes[t] != SQUARED and codes[t] != LOGISTIC:
-                    at_corners += w * _fenchel_young(codes[t], parameters[t], u, y, dual[i, t] / w)
-                    gaps[1, t] += w * _corner_loss(codes[t], parameters[t], u, y)
+                    at_corners += w * fenchel_young_gap(codes[t], parameters[t], u, y, dual[i, t] / w)
+                    gaps[1, t] += w * corner_loss(codes[t], parameters[t], u, y)
                 else:
-                    gaps[1, t] += w * _smooth(codes[t], u, y)[0]
+                    gaps[1, t] += w * smooth_loss(codes[t], u, y)[0]
     return at_corners
