@@ -315,7 +315,7 @@ def test_a_path_is_in_the_callers_order_and_each_fit_is_optimal(loss: str) -> No
     ratios = np.array([0.1, 2.0, 0.01, 0.5, 0.1])
     lams = ratios * lambda_max(x, Y, loss=loss)
     seen: list[float] = []
-    fits = fit_path(x, Y, lams, loss=loss, advance=lambda found: seen.append(found.lam))
+    fits = fit_path(x, Y, lams, loss=loss, callback=lambda found: seen.append(found.lam))
     assert [found.lam for found in fits] == lams.tolist()
     assert seen == sorted(lams, reverse=True)
     for found in fits:

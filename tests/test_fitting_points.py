@@ -110,7 +110,7 @@ def test_a_tolerance_out_of_reach_is_said() -> None:
 
 def test_a_time_limit_stops_after_a_round_with_a_valid_bound() -> None:
     seen: list[int] = []
-    limited = fit(X, Y, 0.1, time_limit=1e-9, advance=lambda number, upper, lower: seen.append(number))
+    limited = fit(X, Y, 0.1, time_limit=1e-9, callback=lambda number, upper, lower: seen.append(number))
     assert seen == [1]
     assert limited.provenance["status"] == "time limit"
     exact = fit(X, Y, 0.1)
@@ -123,7 +123,7 @@ def test_a_time_limit_stops_after_a_round_with_a_valid_bound() -> None:
 def test_a_path_is_in_the_callers_order_whatever_the_convention() -> None:
     for options in ({}, {"skip": False}, {"penalise_bias": True}):
         seen: list[float] = []
-        fits = fit_path(X, Y, [0.1, 1.0, 0.3], advance=lambda found: seen.append(found.lam), **options)  # noqa: B023
+        fits = fit_path(X, Y, [0.1, 1.0, 0.3], callback=lambda found: seen.append(found.lam), **options)  # noqa: B023
         assert [found.lam for found in fits] == [0.1, 1.0, 0.3]
         assert seen == [1.0, 0.3, 0.1]
         assert [bool(found.verify()) for found in fits] == [True] * 3

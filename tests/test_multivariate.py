@@ -237,7 +237,7 @@ def test_a_bound_from_climbing_is_called_an_estimate_and_never_exceeds_the_objec
     rng = np.random.default_rng(3)
     X = rng.standard_normal((40, 8))
     seen: list[tuple[float, float]] = []
-    fit = vvnorm.fit(X, np.sin(X[:, 0] + X[:, 1]), 0.5, advance=lambda _, *bounds: seen.append(bounds))
+    fit = vvnorm.fit(X, np.sin(X[:, 0] + X[:, 1]), 0.5, callback=lambda _, *bounds: seen.append(bounds))
     assert "estimates" in fit.provenance["bounds"]
     assert all(lower <= upper for upper, lower in [*seen, *fit.history])
     assert len(seen) == fit.provenance["rounds"] <= 100
@@ -294,7 +294,7 @@ def test_five_inputs_are_found_before_they_are_proved() -> None:
 def test_progress_is_reported_with_bounds_that_close_in() -> None:
     X, Y = points(14, 20, 2, 2)
     seen: list[tuple[int, float, float]] = []
-    solution = vvnorm.interpolate(X, Y, advance=lambda *state: seen.append(state))
+    solution = vvnorm.interpolate(X, Y, callback=lambda *state: seen.append(state))
     assert [round_ for round_, _, _ in seen] == list(range(1, solution.provenance["rounds"] + 1))
     assert [(upper, lower) for _, upper, lower in seen] == solution.history
     assert all(np.diff([upper for _, upper, _ in seen]) <= 0)

@@ -89,7 +89,7 @@ def test_compiled_steps_end_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_progress_of_one_input_is_reported_and_changes_nothing(loss: str) -> None:
     x, Y = noise(300, 2)
     told: list[tuple[int, float, float]] = []
-    found = fit(x, Y, 0.02, loss=loss, advance=lambda *one: told.append(one))
+    found = fit(x, Y, 0.02, loss=loss, callback=lambda *one: told.append(one))
     assert [number for number, _, _ in told] == list(range(1, len(told) + 1))
     assert len(told) >= found.solver["rounds"] > 1
     assert all(lower <= upper for _, upper, lower in told)
@@ -178,7 +178,7 @@ def test_certify_ends_its_solver_and_reports_its_rounds() -> None:
     line = ReLUNetwork(np.zeros((0, 1)), np.zeros(0), np.zeros((1, 0)), c=[0.0])
     certify(line, x[:50], Y[:50], lam=0.1)  # compiled before
     began, told = time.thread_time(), []
-    judged = certify(line, x, Y, lam=1e-4, time_limit=1, advance=lambda *one: told.append(one))
+    judged = certify(line, x, Y, lam=1e-4, time_limit=1, callback=lambda *one: told.append(one))
     assert time.thread_time() - began < 4
     assert 0 <= judged.lower_bound <= judged.objective
     assert told
@@ -192,7 +192,7 @@ def test_a_front_out_of_time_has_valid_bounds_and_says_so(inputs: int) -> None:
     X, Y = cloud(14, max(inputs, 2))
     X = X[:, :inputs]
     told: list[int] = []
-    hurried = pareto_front(X, Y, 0.5, mixtures=3, time_limit=AT_ONCE, advance=lambda number, *_: told.append(number))
+    hurried = pareto_front(X, Y, 0.5, mixtures=3, time_limit=AT_ONCE, callback=lambda number, *_: told.append(number))
     assert (hurried.status, told) == ("time limit", [1, 2, 3])
     assert all("not proved to be on the front" in complaint for complaint in hurried.verify().problems)
     if inputs < 5:

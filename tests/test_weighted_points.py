@@ -96,7 +96,7 @@ def test_progress_is_told_in_the_units_of_the_objective(loss: str) -> None:
     X, y = 3 * rng.standard_normal((9, 2)), 5 * rng.standard_normal(9)
     labels = (y > 0).astype(float) if loss == "logistic" else y
     options = {"loss": loss, "weights": np.arange(1.0, 10.0)}
-    found = fit(X, labels, 0.3, **options, advance=lambda number, *bounds: seen.append(bounds))
+    found = fit(X, labels, 0.3, **options, callback=lambda number, *bounds: seen.append(bounds))
     assert seen == found.history
     upper, lower = found.history[-1]
     assert upper == pytest.approx(found.value, rel=1e-9)

@@ -10,6 +10,7 @@ from typing import Any, Final, overload
 
 from numpy.typing import ArrayLike
 
+from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.deadline import as_time_limit
 from vvnorm.api.limits import MAX_POINTS, MAX_PROGRAM_LABELS
 from vvnorm.float64 import Rows
@@ -19,8 +20,6 @@ from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.validation import Array, as_inputs, as_labels, as_positive, as_weights, has_missing
 from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.check import Certificate, FitCertificate, judge
-
-Advance = Callable[[int, float, float], object]
 
 _TOL: Final = 1e-7  # tighter than the tolerance by which networks are judged
 
@@ -35,7 +34,7 @@ def certify(
     skip: bool = True,
     penalise_bias: bool = False,
     time_limit: float | None = None,
-    advance: Advance | None = None,
+    callback: RoundCallback | None = None,
 ) -> Certificate: ...
 
 
@@ -52,7 +51,7 @@ def certify(
     loss: LossLike = "squared",
     weights: ArrayLike | None = None,
     time_limit: float | None = None,
-    advance: Advance | None = None,
+    callback: RoundCallback | None = None,
 ) -> FitCertificate: ...
 
 
@@ -68,7 +67,7 @@ def certify(
     loss: LossLike = "squared",
     weights: ArrayLike | None = None,
     time_limit: float | None = None,
-    advance: Advance | None = None,
+    callback: RoundCallback | None = None,
 ) -> Certificate | FitCertificate:
     """Say how close a network is to a minimal-VV-norm interpolant, or to the best regularised fit, with proof.
 
@@ -104,7 +103,7 @@ def certify(
     time_limit : float, optional
         Seconds, about: one half is for the solver, where it is asked, and the rest for the proof. The bound is as valid,
         but may be further from the optimum.
-    advance : callable, optional
+    callback : callable, optional
         Called after each round of the solver with its number and the bounds on what it minimises.
 
     Returns
@@ -124,7 +123,7 @@ def certify(
     with within_additions(None if seconds is None else additions_in(seconds / 4)):  # there may be two proofs
         if dual is not None:
             return judge(network, X, Y, dual=dual, **options)
-        effort: dict[str, Any] = {"time_limit": None if seconds is None else seconds / 2, "advance": advance}
+        effort: dict[str, Any] = {"time_limit": None if seconds is None else seconds / 2, "callback": callback}
         return best_certificate(network, X, Y, lambda: optimal_dual(X, Y, **options, **effort), **options)
 
 
@@ -170,7 +169,7 @@ def optimal_dual(
     skip: bool = True,
     penalise_bias: bool = False,
     time_limit: float | None = None,
-    advance: Advance | None = None,
+    callback: RoundCallback | None = None,
 ) -> Rows | None:
     """Return the dual array (N, T) of the optimum, as `vvnorm.certify` takes it.
 
@@ -186,10 +185,10 @@ def optimal_dual(
         As for `vvnorm.certify`.
     time_limit : float, optional
         Seconds after which the solver's best dual array so far is returned.
-    advance : callable, optional
+    callback : callable, optional
         Called after each round of the solver.
     """
-    effort = {"time_limit": time_limit, "advance": advance}
+    effort = {"time_limit": time_limit, "callback": callback}
     try:
         inputs = as_inputs(X)
         labels = as_labels(Y, len(inputs), allow_missing=True)

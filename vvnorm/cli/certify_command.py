@@ -123,6 +123,6 @@ def _judge(
         options |= {"lam": lam, "loss": losses}
     with Progress() as progress:
         certificate: Certificate | FitCertificate = judge(
-            network, dataset.X, dataset.Y, advance=progress.rounds("solving"), **options
+            network, dataset.X, dataset.Y, callback=progress.rounds("solving"), **options
         )
     return certificate

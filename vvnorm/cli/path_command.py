@@ -76,7 +76,7 @@ def fits_along_path(
     largest, *strengths = lams_from_ratios([1.0, *np.geomspace(start, stop, lams).tolist()], dataset, losses, options)
     with Progress() as progress:
         step = progress.task("path", 2 * lams)
-        fits = fit_path(dataset.X, dataset.Y, strengths, loss=losses, advance=step, **options)
+        fits = fit_path(dataset.X, dataset.Y, strengths, loss=losses, callback=step, **options)
         rows = []
         for fit in fits:
             with within_additions(additions_in(time_limit)):

@@ -163,7 +163,7 @@ def _task_study(quick: bool, seed: int, table: Path | None, options: dict[str, A
     with Progress() as progress:
         step = progress.task("data sets", len(DATA))
 
-        def advance(name: str, lines: list[dict[str, Any]]) -> None:
+        def callback(name: str, lines: list[dict[str, Any]]) -> None:
             done.extend(lines)
             if table:
                 write_lines(table, done, code=code_version())

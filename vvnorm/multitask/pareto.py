@@ -280,7 +280,7 @@ def pareto_front(
     tol: float = GAP,
     time_limit: float | None = None,
     seed: int = 0,
-    advance: Callable[[int, Array, float], object] | None = None,
+    callback: Callable[[int, Array, float], object] | None = None,
 ) -> ParetoFront:
     """Trace the Pareto front of the task losses, over all networks of at most a given VV norm, with proofs.
 
@@ -309,7 +309,7 @@ def pareto_front(
         says so; then gaps are larger, and bounds may be 0.
     seed : int
         For several inputs; as in `fit`.
-    advance : callable, optional
+    callback : callable, optional
         Called after each mixture with its number, from 1, the losses of the tasks and the gap.
 
     Returns
@@ -338,8 +338,8 @@ def pareto_front(
         search.deadline = deadline if left is None else Deadline(left / (len(table) - number + 1))
         point, guess = search.point(task_weights, guess)
         points.append(point)
-        if advance is not None:
-            advance(number, point.losses, point.gap)
+        if callback is not None:
+            callback(number, point.losses, point.gap)
     return ParetoFront(
         data,
         budget,

@@ -170,7 +170,7 @@ def compare(
     standardise: bool = True,
     separate: bool = True,
     device: str = "cpu",
-    advance: Callable[[str], object] = lambda label: None,
+    callback: Callable[[str], object] = lambda label: None,
 ) -> TaskComparison:
     """Train joint and separate networks on the same rows, and test them.
 
@@ -197,7 +197,7 @@ def compare(
         Whether separate networks are trained at all.
     device : str
         A torch device.
-    advance : callable
+    callback : callable
         Told the label of each arrangement when it is done; there are `len(weightings) + 2 * tasks` of them, or
         `len(weightings)` without separate networks.
 
@@ -222,11 +222,11 @@ def compare(
     networks, histories = {}, {}
     for name, rule in rules:
         networks[name], histories[name] = trials.train_joint(name, rule)
-        advance(f"joint, {name}")
+        callback(f"joint, {name}")
     d = data.X.shape[1]
     apart = ((SAME_WIDTH, _same_width(width, tasks)), (SAME_COST, _same_cost(width, tasks, d)))
     for arrangement, widths in apart if separate else ():
-        trials.train_separate(arrangement, widths, advance)
+        trials.train_separate(arrangement, widths, callback)
     settings = {
         "seeds": list(numbers), "width": width, "steps": steps, "lam": lam, "lr": lr, "batch_size": plan.batch_size,
         "test_share": test_share, "target": target, "standardise": bool(standardise),
@@ -318,7 +318,7 @@ class _Trials:
         self._test([(networks, history, self.tasks)], cost, JOINT, name)
         return [s.step.undo(network) for s, network in zip(self.splits, networks, strict=True)], history
 
-    def train_separate(self, arrangement: str, widths: Sequence[int], advance: Callable[[str], object]) -> None:
+    def train_separate(self, arrangement: str, widths: Sequence[int], callback: Callable[[str], object]) -> None:
         """Train one network per split and task, of the given widths."""
         parts: list[Trained] = []
         equal = [as_weighting("equal", 1)] * len(self.seeds)
@@ -329,7 +329,7 @@ class _Trials:
             networks, history, notes = train_side_by_side(samples, [alone], equal, self.seeds, plan)
             self.notes += [f"{arrangement}, {task.name}: {note}" for note in notes]
             parts.append((networks, history, (task,)))
-            advance(f"{arrangement}, {task.name}")
+            callback(f"{arrangement}, {task.name}")
         cost = _cost(widths, [(task,) for task in self.tasks], self.d)
         self._test(parts, cost, arrangement, "equal")
 

@@ -55,18 +55,18 @@ def verdict(line: Line) -> str:
 
 
 def run_study(
-    quick: bool, *, seed: int = 0, workers: int = 2, advance: Callable[[str, list[dict[str, Any]]], object]
+    quick: bool, *, seed: int = 0, workers: int = 2, callback: Callable[[str, list[dict[str, Any]]], object]
 ) -> list[dict[str, Any]]:
     """Do the study on all data sets, each in a process of its own, as many at once as there are workers.
 
-    `advance` is told the name and the lines of each data set as it is done; lines come back in the order of `DATA`.
+    `callback` is told the name and the lines of each data set as it is done; lines come back in the order of `DATA`.
     """
     found = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=one_thread) as executor:
         running = {executor.submit(study_lines, name, quick, seed): name for name in DATA}
         for done in as_completed(running):
             found[running[done]] = done.result()
-            advance(running[done], found[running[done]])
+            callback(running[done], found[running[done]])
     return [line for name in DATA for line in found[name]]
 
 

@@ -8,14 +8,15 @@ cannot cycle.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vvnorm._internal.callbacks import RoundCallback
 from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate.group_lasso_ipm import group_lasso, least_change
 from vvnorm.solvers.multivariate.group_lasso_newton import DesignBlock, DesignState, evaluate, scaled_bound, solve_design
@@ -46,10 +47,6 @@ _AGAIN = 2  # the same from a similar problem
 _CHEAP = 2e6  # of `work`: an exact search that takes less needs no other one before it
 _EARLY = 3  # dimensions up to which exact searches pay before the end
 _TRIES = 3  # searches that are not exact and find nothing before the rounds end
-
-
-Advance = Callable[[int, float, float], Any]
-"""Called after each round with its number, the objective and the bound on it."""
 
 
 class OutputGroup(NamedTuple):
@@ -231,7 +228,7 @@ def generate(
     start: WarmStart | None = None,
     max_iter: int | None = None,
     deadline: float = np.inf,
-    advance: Advance | None = None,
+    callback: RoundCallback | None = None,
 ) -> Optimum:
     """Minimise over all neurons.
 
@@ -247,12 +244,12 @@ def generate(
         Most rounds; by default 300, or 100 where no exact search is affordable.
     deadline : float
         Value of time.monotonic() after which the best so far is returned.
-    advance : callable, optional
+    callback : callable, optional
         Called after each round with its number and the bounds; the lower one is an estimate where no exact search is
         affordable.
     """
     generation = _Generation(problem, tol, start)
-    return generation.run(max_iter or (_ROUNDS if generation.exact else _CLIMBING), deadline, advance)
+    return generation.run(max_iter or (_ROUNDS if generation.exact else _CLIMBING), deadline, callback)
 
 
 class _Generation:
@@ -331,7 +328,7 @@ class _Generation:
     def gap(self) -> float:
         return (self.upper - max(self.lower, 0.0)) / self.upper if self.upper > 0 else 0.0
 
-    def run(self, max_iter: int, deadline: float, advance: Advance | None) -> Optimum:
+    def run(self, max_iter: int, deadline: float, callback: RoundCallback | None) -> Optimum:
         history: list[tuple[float, float]] = []
         status, silent, round_ = "round limit", 0, 0
         for round_ in range(1, max_iter + 1):
@@ -343,8 +340,8 @@ class _Generation:
             except OutOfTime:
                 found = None
             history.append((self.upper, min(max(self.lower, 0.0), self.upper)))
-            if advance:
-                advance(round_, *history[-1])
+            if callback:
+                callback(round_, *history[-1])
             if self.gap <= self.tol and (self.proved is not None or not self.exact):
                 status = "tolerance reached" if self.exact else "tolerance reached, as far as climbing finds neurons"
                 break
@@ -528,9 +525,9 @@ class _Generation:
         self._set(Neurons.joined([self.neurons, found]), columns, eta)
 
 
-def in_units(advance: Advance | None, unit: float) -> Advance | None:
-    """Make a callable that is told bounds in other units: one that is told them divided by `unit`."""
-    return advance and (lambda round_, upper, lower: advance(round_, upper * unit, lower * unit))
+def in_units(callback: RoundCallback | None, unit: float) -> RoundCallback | None:
+    """Return a callback that multiplies the bounds by `unit` and passes them on to `callback`; None for None."""
+    return callback and (lambda round_, upper, lower: callback(round_, upper * unit, lower * unit))
 
 
 def feasible_weights(problem: ReducedLeastSquares, optimum: Optimum) -> list[Array]:

@@ -166,12 +166,12 @@ def fit_losses(
     max_iter : int, optional
         Most rounds of column generation, of all steps together.
     **options
-        `deadline` of `generate`; `advance`, called after each round, or after each step
+        `deadline` of `generate`; `callback`, called after each round, or after each step
         where there are logistic losses, with the number of rounds and the bounds on the objective.
     """
-    advance = options.pop("advance", None)
+    callback = options.pop("callback", None)
     if data.direct:
-        options |= {"max_iter": max_iter, "advance": advance}
+        options |= {"max_iter": max_iter, "callback": callback}
         trial = _parabolic_step(data, lam, np.nan_to_num(data.Y), tol, start, options)
         affine = _affine_network(data)
         objective = _objective(data, lam, affine)
@@ -189,8 +189,8 @@ def fit_losses(
         dual, lower = max((best.dual, best.lower), (trial.dual, trial.lower), key=lambda pair: pair[1])
         history = [*best.history, (objective, min(lower, objective))]
         best = replace(trial, network=network, objective=objective, dual=dual, lower=lower, steps=step, history=history)
-        if advance:
-            advance(rounds, *history[-1])
+        if callback:
+            callback(rounds, *history[-1])
         if best.gap <= tol or trial.status == TIME_LIMIT:
             return best
         if max_iter is not None and rounds >= max_iter:
@@ -389,7 +389,7 @@ def _parabolic_step(
         optimum, status = None, "tolerance reached"
         network, at_points = reduction.network(squares.neuron_search.random(1)[:0], []), np.zeros(reduction.labels.shape)
     else:
-        options = {**options, "advance": in_units(options.get("advance"), reduction.objective_unit)}
+        options = {**options, "callback": in_units(options.get("callback"), reduction.objective_unit)}
         optimum = generate(squares, tol, start=start, **options)
         network, at_points = reduction.network(optimum.neurons, optimum.V, optimum.spikes), reduction.dual(optimum.duals)
         status = optimum.status

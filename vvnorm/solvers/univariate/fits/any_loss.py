@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.units import unit
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, Loss, is_rounding
 from vvnorm.solvers.array_kernels import fixed, plain
 from vvnorm.solvers.univariate.fits import loss_passes, newton_banded
-from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, RoundState
+from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Rounds, RoundState
 from vvnorm.solvers.univariate.fits.knot_selection import DualSweep, KnotFunction, next_knots, reconstruct
 from vvnorm.solvers.univariate.fits.newton_dense import make_room, max_dense_knots, newton_solve
 from vvnorm.solvers.univariate.fits.problem import KnotSolution, Problem
@@ -85,7 +86,7 @@ class GeneralRounds(Rounds):
         """See `Rounds`."""
         return self._line is not None
 
-    def run(self, lam: float, tol: float, start: KnotSolution | None, advance: Advance | None = None) -> RoundState:
+    def run(self, lam: float, tol: float, start: KnotSolution | None, callback: RoundCallback | None = None) -> RoundState:
         """See `Rounds`."""
         affine = self._affine()
         if not self.knows_critical:  # there was no time for more: what is found is judged at lam
@@ -97,7 +98,7 @@ class GeneralRounds(Rounds):
         if start is not None:
             first = np.stack([start.value / self.y_unit - self.line[2], start.slope / self._slope_unit])
             jumps[1 : 1 + len(start.kinks)] = start.jumps / self._slope_unit
-        return _Descent(self, lam, tol, KnotFunction.of(np.diff(self.x[rows]), rows, first, jumps), mu).run(advance)
+        return _Descent(self, lam, tol, KnotFunction.of(np.diff(self.x[rows]), rows, first, jumps), mu).run(callback)
 
     def _straight(self) -> KnotFunction:
         """Least-squares lines where labels are values, 0 where they are classes."""
@@ -141,11 +142,11 @@ class _Descent:
         self.best: RoundState | None = None
         self._linearise(f)
 
-    def run(self, advance: Advance | None = None) -> RoundState:
+    def run(self, callback: RoundCallback | None = None) -> RoundState:
         for count in range(1, ROUNDS + 1):
             self._assess(count)
-            if advance is not None:
-                advance(count, self.objective, self.objective - self.gap)
+            if callback is not None:
+                callback(count, self.objective, self.objective - self.gap)
             if self.relative <= self.tol or self.idle > PATIENCE or self.objective < self.rounds.negligible:
                 break
             if self.rounds.stop[0]:

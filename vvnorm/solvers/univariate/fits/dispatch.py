@@ -24,18 +24,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.deadline import Deadline
 from vvnorm.losses import neg_gradients
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solvers.univariate.fits.any_loss import GeneralRounds
 from vvnorm.solvers.univariate.fits.constant_fit import fit_constant
-from vvnorm.solvers.univariate.fits.knot_generation import Advance
 from vvnorm.solvers.univariate.fits.problem import KnotSolution, Problem
 from vvnorm.solvers.univariate.fits.squared_loss import SquaredRounds
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
 
-__all__ = ["Advance", "KnotSolution", "Problem", "critical_lam", "known_critical_lam", "solve", "with_constants"]
+__all__ = ["KnotSolution", "Problem", "critical_lam", "known_critical_lam", "solve", "with_constants"]
 
 
 def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
@@ -80,7 +80,7 @@ def solve(
     tol: float = GAP,
     start: KnotSolution | None = None,
     deadline: Deadline | None = None,
-    advance: Advance | None = None,
+    callback: RoundCallback | None = None,
 ) -> KnotSolution:
     """Solve the regularised problem.
 
@@ -96,7 +96,7 @@ def solve(
         Solution at another lam, whose knots are taken over.
     deadline : Deadline, optional
         When to return the best function found so far; there is always one.
-    advance : callable, optional
+    callback : callable, optional
         Called after each round.
 
     Returns
@@ -111,7 +111,7 @@ def solve(
     if start is not None and alone.any():
         start = replace(start, jumps=start.jumps[:, ~alone], slope=start.slope[~alone], value=start.value[~alone])
     with (deadline or Deadline()).raises(rounds.stop):
-        state = rounds.run(rounds.in_units(lam), tol, start, advance)
+        state = rounds.run(rounds.in_units(lam), tol, start, callback)
         limited = bool(rounds.stop[0]) and state.gap > tol
     found = rounds.found(state, time.perf_counter() - began, limited)
     return with_constants(problem, found)

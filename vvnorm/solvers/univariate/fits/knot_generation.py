@@ -1,12 +1,12 @@
 """Rounds of knot generation: what is common to all losses."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.deadline import Flag
 from vvnorm._internal.units import unit
 from vvnorm.losses import label_power
@@ -26,9 +26,6 @@ NEWTON = 60
 """Largest number of Newton steps on given knots; 1 to 3 are usual."""
 
 _FAR = 2.0**300  # in these units; beyond this, and below its inverse, lam is as good as there, where squares can be held
-
-Advance = Callable[[int, float, float], object]
-"""Called after each round with its number and the bounds on the objective."""
 
 
 @dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
@@ -133,7 +130,7 @@ class Rounds:
         """Whether `critical` has been found before."""
         raise NotImplementedError
 
-    def run(self, lam: float, tol: float, start: KnotSolution | None, advance: Advance | None = None) -> RoundState:
+    def run(self, lam: float, tol: float, start: KnotSolution | None, callback: RoundCallback | None = None) -> RoundState:
         """Generate knots until the relative gap is at most tol."""
         raise NotImplementedError
 

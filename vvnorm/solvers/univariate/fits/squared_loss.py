@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.threads import usable_threads
 from vvnorm._internal.units import unit
 from vvnorm.losses import is_rounding
 from vvnorm.solvers.array_kernels import ZERO, fixed, part, plain
 from vvnorm.solvers.univariate.fits import block_summaries, newton_banded
-from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Advance, Rounds, RoundState
+from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Rounds, RoundState
 from vvnorm.solvers.univariate.fits.knot_selection import (
     MOST_FIRST,
     KnotFunction,
@@ -171,13 +172,13 @@ class SquaredRounds(Rounds):
         """See `Rounds`."""
         return self.line_fit.knots > 0
 
-    def run(self, lam: float, tol: float, start: KnotSolution | None, advance: Advance | None = None) -> RoundState:
+    def run(self, lam: float, tol: float, start: KnotSolution | None, callback: RoundCallback | None = None) -> RoundState:
         """See `Rounds`; the function is overwritten by the next run."""
         if self.critical == 0:
             return self._state(self._find_line())
         # Rows with ||Z|| up to a little more than lam count as feasible.
         limits = (lam, (lam * (1 + 0.1 * tol)) ** 2, self.scatter, tol)
-        return self._state(self._search(self._take_over(lam, start), limits, ROUNDS, advance))
+        return self._state(self._search(self._take_over(lam, start), limits, ROUNDS, callback))
 
     def _state(self, best: _Best) -> RoundState:
         side, k, room = best.side, best.knots, self.room
@@ -201,19 +202,19 @@ class SquaredRounds(Rounds):
         return _Room.of(knots, self.outputs, self.few, self.stop)
 
     def _search(
-        self, count: int, limits: tuple[float, float, float, float], most: int, advance: Advance | None = None
+        self, count: int, limits: tuple[float, float, float, float], most: int, callback: RoundCallback | None = None
     ) -> _Best:
         """Find the line if it is not known, and do up to `most` rounds from `count` knots that are in place, if any."""
         progress = _Progress(self.line_fit, _NONE, count, 0, 0, 0.0, False, False, -1)
         while True:
-            at_most = (most if advance is None else progress.rounds + 1, self.few)
+            at_most = (most if callback is None else progress.rounds + 1, self.few)
             line, best, *rest = _generate(
                 self.data, self.blocks, self.offsets, self.last, limits, at_most, progress, self.room, self.scratch
             )
             progress = _Progress(_Best(*line), _Best(*best), *rest)
             self.line_fit = progress.line
-            if progress.rounds == at_most[0] and advance is not None:
-                advance(progress.rounds, progress.best.objective, progress.best.objective * (1 - progress.best.gap))
+            if progress.rounds == at_most[0] and callback is not None:
+                callback(progress.rounds, progress.best.objective, progress.best.objective * (1 - progress.best.gap))
             if progress.finished or progress.rounds >= most:
                 return progress.best
             if progress.rounds == at_most[0]:
