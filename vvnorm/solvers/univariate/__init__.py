@@ -1,1 +1,1 @@
-"""One input: `interpolation` in closed form, `fits` by knot generation, Newton steps and passes over the data."""
+"""One input feature: `interpolation` has closed forms, `fits` iterates."""
