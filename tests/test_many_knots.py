@@ -192,7 +192,7 @@ def test_where_equations_are_singular_multipliers_are_scaled_and_the_objective_f
 
 
 def test_matrices_of_all_pairs_are_made_for_few_knots_only() -> None:
-    room = newton_dense.make_room(50_000, 1, 1, newton_dense.max_dense_knots(1))
+    room = newton_dense.make_workspace(50_000, 1, 1, newton_dense.max_dense_knots(1))
     assert sum(array.nbytes for array in (*room[0], *room[1:])) < 50e6
 
 

@@ -113,7 +113,7 @@ def test_an_output_that_dwarfs_the_other_is_solved_like_one(factor: float) -> No
     X, Y = points(2, 14, 2, 2)
     Y[:, 1] = factor * np.maximum(X @ np.array([0.6, 0.8]) - 0.1, 0.0)
     reduction = Reduction(Inputs(X, Convention()), np.ones(Y.shape), Y, 0.0)
-    assert reduction.squares.much_like_one_output == (factor > 1)
+    assert reduction.reduced_problem.much_like_one_output == (factor > 1)
     solution = vvnorm.interpolate(X, Y, tol=1e-7)
     assert solution.verify()
     assert solution.gap <= 1e-7
@@ -578,7 +578,7 @@ def test_a_problem_may_begin_from_one_with_other_patterns_of_outputs() -> None:
     X, Y = points(26, 12, 2, 2)
     place, present = Inputs(X, Convention()), np.ones(Y.shape)
     present[0, 1] = 0.0
-    two = Reduction(place, present, Y, 0.1).squares
-    one = Reduction(place, present[:, :1], Y[:, :1], 0.1).squares
+    two = Reduction(place, present, Y, 0.1).reduced_problem
+    one = Reduction(place, present[:, :1], Y[:, :1], 0.1).reduced_problem
     begun = generate(one, 1e-6, start=generate(two, 1e-6).start)
     assert begun.upper == pytest.approx(generate(one, 1e-6).upper, rel=2e-6)

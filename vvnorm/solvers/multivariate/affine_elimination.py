@@ -210,7 +210,7 @@ class Reduction:
         return self.weight_unit * self.label_unit * self.label_unit
 
     @cached_property
-    def squares(self) -> ReducedLeastSquares:
+    def reduced_problem(self) -> ReducedLeastSquares:
         """The reduced problem."""
         return ReducedLeastSquares(
             self.points.neuron_search, self._output_groups, self.reduced_lam, self.constant / self.objective_unit
@@ -240,7 +240,7 @@ class Reduction:
             if self.limits is not None and bounded[outputs[0]]:
                 spikes = basis.T / self._spike_scale(rows, outputs).T
             found.append(OutputGroup(rows, outputs, basis, Z, rotation, spikes, slopes))
-        return [pattern for pattern in found if pattern.Z.shape[1]]
+        return [group for group in found if group.Z.shape[1]]
 
     def _spike_scale(self, rows: NDArray[np.intp], outputs: NDArray[np.intp]) -> Array:
         """Price (m, 1) of an unfitted part of a label, relative to that of a neuron of the same size."""
@@ -259,16 +259,16 @@ class Reduction:
         """
         W, b = self.points.directions(neurons)
         output = np.zeros((len(neurons), self.labels.shape[1]))
-        for part, pattern in zip(V, self.squares.output_groups, strict=True):
-            output[:, pattern.outputs] = part @ pattern.rotation.T
+        for part, group in zip(V, self.reduced_problem.output_groups, strict=True):
+            output[:, group.outputs] = part @ group.rotation.T
         output *= self.label_unit / self.points.unit
         used = np.any(output != 0, axis=1)
         features = self.points.neuron_search.features(neurons[used]) * self.points.unit
         rest = self.labels - features @ output[used]
-        for part, pattern in zip(spikes, self.squares.output_groups, strict=False):
+        for part, group in zip(spikes, self.reduced_problem.output_groups, strict=False):
             if len(part):
-                at = np.ix_(pattern.rows, pattern.outputs)
-                rest[at] -= self.label_unit * (part @ pattern.rotation.T) / self._spike_scale(pattern.rows, pattern.outputs)
+                at = np.ix_(group.rows, group.outputs)
+                rest[at] -= self.label_unit * (part @ group.rotation.T) / self._spike_scale(group.rows, group.outputs)
         A, c = self.points.free_part(self._fitted(rest))
         return ReLUNetwork(W[used], b[used], output[used].T, A, c)
 
@@ -293,9 +293,9 @@ class Reduction:
     def dual(self, duals: Sequence[Array]) -> Array:
         """The dual as an array Lambda (N, T); for lam > 0 that is near weight * (label - fitted value)."""
         total = np.zeros(self.labels.shape)
-        for L, pattern in zip(duals, self.squares.output_groups, strict=True):
-            total[np.ix_(pattern.rows, pattern.outputs)] = pattern.basis @ L @ pattern.rotation.T
-        return total * (self.squares.lam * self.weight_unit * self.label_unit if self.lam > 0 else 1.0)
+        for L, group in zip(duals, self.reduced_problem.output_groups, strict=True):
+            total[np.ix_(group.rows, group.outputs)] = group.basis @ L @ group.rotation.T
+        return total * (self.reduced_problem.lam * self.weight_unit * self.label_unit if self.lam > 0 else 1.0)
 
 
 def _rotated(Z: Array, labels: Array) -> tuple[Array, Array]:

@@ -98,7 +98,7 @@ class ReducedLeastSquares:
     @property
     def rank(self) -> int:
         """Outputs after rotation."""
-        return sum(pattern.Z.shape[1] for pattern in self.output_groups)
+        return sum(group.Z.shape[1] for group in self.output_groups)
 
     @property
     def affine(self) -> bool:
@@ -118,36 +118,36 @@ class ReducedLeastSquares:
 
     def columns(self, neurons: Neurons) -> list[Array]:
         """One matrix (n, K) for each pattern."""
-        return [pattern.columns(self.neuron_search, neurons) for pattern in self.output_groups]
+        return [group.columns(self.neuron_search, neurons) for group in self.output_groups]
 
     def lifted(self, duals: Sequence[Array]) -> Array:
         """A dual as an array (N, rank) over the points."""
         N = len(self.neuron_search.P)
         parts = []
-        for pattern, L in zip(self.output_groups, duals, strict=True):
+        for group, L in zip(self.output_groups, duals, strict=True):
             part = np.zeros((N, L.shape[1]))
-            part[pattern.rows] = pattern.basis @ L
+            part[group.rows] = group.basis @ L
             parts.append(part)
         return np.hstack(parts)
 
     def fits(self, duals: Sequence[Array]) -> bool:
         """Whether a dual of another problem has the shape of one of this."""
-        return [L.shape for L in duals] == [pattern.Z.shape for pattern in self.output_groups]
+        return [L.shape for L in duals] == [group.Z.shape for group in self.output_groups]
 
     def gain_and_size(self, duals: Sequence[Array]) -> tuple[float, float]:
         """<L, Z> and ||L||^2."""
-        gain = sum(float(np.vdot(L, pattern.Z)) for L, pattern in zip(duals, self.output_groups, strict=True))
+        gain = sum(float(np.vdot(L, group.Z)) for L, group in zip(duals, self.output_groups, strict=True))
         return gain, sum(float(np.vdot(L, L)) for L in duals)
 
     @cached_property
     def spikes(self) -> list[Array]:
         """Those of all patterns, (n, m) each with the same m: zero where they belong to another pattern."""
-        counts = [pattern.spikes.shape[1] for pattern in self.output_groups]
+        counts = [group.spikes.shape[1] for group in self.output_groups]
         starts = np.concatenate([[0], np.cumsum(counts)])
         padded = []
-        for pattern, start, count in zip(self.output_groups, starts, counts, strict=False):
-            columns = np.zeros((len(pattern.Z), starts[-1]))
-            columns[:, start : start + count] = pattern.spikes
+        for group, start, count in zip(self.output_groups, starts, counts, strict=False):
+            columns = np.zeros((len(group.Z), starts[-1]))
+            columns[:, start : start + count] = group.spikes
             padded.append(columns)
         return padded
 
@@ -319,7 +319,7 @@ class _Generation:
     @property
     def _blocks(self) -> list[DesignBlock]:
         parts = zip(self.columns, self.problem.spikes, self.problem.output_groups, strict=True)
-        return [DesignBlock(np.hstack([B, S]), pattern.Z) for B, S, pattern in parts]
+        return [DesignBlock(np.hstack([B, S]), group.Z) for B, S, group in parts]
 
     def _set(self, neurons: Neurons, columns: list[Array], eta: Array) -> None:
         self.neurons, self.columns, self.eta = neurons, columns, eta
@@ -383,7 +383,7 @@ class _Generation:
 
     def _spike_weights(self, neurons: Neurons, V: list[Array]) -> list[Array]:
         """Weights (m, r) of each pattern's own spikes."""
-        counts = np.cumsum([len(neurons), *(pattern.spikes.shape[1] for pattern in self.problem.output_groups)])
+        counts = np.cumsum([len(neurons), *(group.spikes.shape[1] for group in self.problem.output_groups)])
         return [part[start:stop] for part, start, stop in zip(V, counts[:-1], counts[1:], strict=True)]
 
     # --- the master problem ---
@@ -535,8 +535,8 @@ def feasible_weights(problem: ReducedLeastSquares, optimum: Optimum) -> list[Arr
     if problem.lam > 0:
         return optimum.V
     weights = []
-    for V, B, pattern in zip(optimum.V, problem.columns(optimum.neurons), problem.output_groups, strict=True):
+    for V, B, group in zip(optimum.V, problem.columns(optimum.neurons), problem.output_groups, strict=True):
         for _ in range(2):
-            V = V + least_change(B, pattern.Z - B @ V, optimum.eta[: len(V)])
+            V = V + least_change(B, group.Z - B @ V, optimum.eta[: len(V)])
         weights.append(V)
     return weights

@@ -384,13 +384,16 @@ def _parabolic_step(
     """Minimise with the parabolas at these values (N, T) in place of the losses; `part` as in `_parabolas`."""
     curvature, targets = _parabolas(data, values, part, split=True)
     reduction = data.squared.at(lam) if data.squared else data.reduction(lam, curvature, targets)
-    squares = reduction.squares
-    if squares.affine:
+    reduced_problem = reduction.reduced_problem
+    if reduced_problem.affine:
         optimum, status = None, "tolerance reached"
-        network, at_points = reduction.network(squares.neuron_search.random(1)[:0], []), np.zeros(reduction.labels.shape)
+        network, at_points = (
+            reduction.network(reduced_problem.neuron_search.random(1)[:0], []),
+            np.zeros(reduction.labels.shape),
+        )
     else:
         options = {**options, "callback": in_units(options.get("callback"), reduction.objective_unit)}
-        optimum = generate(squares, tol, start=start, **options)
+        optimum = generate(reduced_problem, tol, start=start, **options)
         network, at_points = reduction.network(optimum.neurons, optimum.V, optimum.spikes), reduction.dual(optimum.duals)
         status = optimum.status
     group = data.points.group

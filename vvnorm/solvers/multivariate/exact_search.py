@@ -32,7 +32,7 @@ _ROUNDING = 1e-9  # of its length: a vector of which less is left was in the spa
 
 @kernel()
 def search_all(
-    P: Any, L: Any, symmetric: bool, careful: bool, base: int, slots: int, values: Any, directions: Any, through: Any
+    P: Any, L: Any, antipodal: bool, careful: bool, base: int, slots: int, values: Any, directions: Any, through: Any
 ) -> None:  # fmt: skip
     """Sweep every great circle of the vectors P (N, D) seen from a base point (-1: none).
 
@@ -52,7 +52,7 @@ def search_all(
         for k in range(D - 2):
             members[k] = others[S[k]]
         slot = slots if slots >= 0 else members[0]
-        sweep(P, L, symmetric, careful, base, members, True, slot, values, directions, through)
+        sweep(P, L, antipodal, careful, base, members, True, slot, values, directions, through)
         k = D - 3
         while k >= 0 and S[k] == count - (D - 2) + k:
             k -= 1
@@ -64,7 +64,7 @@ def search_all(
 
 
 @kernel()
-def local_search(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
+def local_search(P: Any, L: Any, antipodal: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
     """Climb from each of K neurons with these base points (-1: none), directions (K, D) and kinks, through (K, D - 1).
 
     All three are replaced by those of the neurons found, `values` (K,) is set to their responses.
@@ -78,14 +78,14 @@ def local_search(P: Any, L: Any, symmetric: bool, bases: Any, values: Any, direc
             before = values[start]
             _uphill(seen, L, base, kink, w, v)
             if _tangent(seen, kink, -1, w, v) > _FLAT * before:
-                values[start] = _along(seen, L, symmetric, base, kink, -1, w, v, before)
+                values[start] = _along(seen, L, antipodal, base, kink, -1, w, v, before)
             for k in range(D - 1):
                 if values[start] > before * (1.0 + _GAIN):
                     break
                 if kink[k] >= 0:
                     v[:] = seen[kink[k]]
                     if _tangent(seen, kink, k, w, v) > 0.0:
-                        values[start] = _along(seen, L, symmetric, base, kink, k, w, v, before)
+                        values[start] = _along(seen, L, antipodal, base, kink, k, w, v, before)
             if base >= 0 and not values[start] > before * (1.0 + _GAIN):
                 other, value = _slide(seen, L, w)
                 if value > before * (1.0 + _GAIN):
@@ -176,7 +176,7 @@ def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
 
 @inner()
 def _along(
-    P: Any, L: Any, symmetric: bool, base: int, kink: Any, leave: int, w: Any, v: Any, value: float
+    P: Any, L: Any, antipodal: bool, base: int, kink: Any, leave: int, w: Any, v: Any, value: float
 ) -> float:  # fmt: skip
     """Go to the largest response on the great circle through w and v, if it is above `value`; return it, or `value`.
 
@@ -192,7 +192,7 @@ def _along(
     angle, order = np.empty(N), np.empty(N, np.int32)
     count = switches(Q, angle, order)
     values, peak, last = np.empty(4 * N + 4), np.empty(4 * N + 4), np.empty(4 * N + 4, np.int64)
-    best = rise(Q, L, symmetric, angle, order, count, True, values, peak, last) - 1
+    best = rise(Q, L, antipodal, angle, order, count, True, values, peak, last) - 1
     if not values[best] > value * (1.0 + _GAIN):
         return value
     a, b = math.cos(peak[best]), math.sin(peak[best])
@@ -214,7 +214,7 @@ def _along(
 
 @inner()
 def sweep(
-    P: Any, L: Any, symmetric: bool, careful: bool, base: int, S: Any, faces: bool, slot: int,
+    P: Any, L: Any, antipodal: bool, careful: bool, base: int, S: Any, faces: bool, slot: int,
     values: Any, directions: Any, through: Any,
 ) -> None:  # fmt: skip
     """Sweep the great circle at a right angle to the points S, with or without the faces next to it."""
@@ -239,7 +239,7 @@ def sweep(
     order = np.argsort(switch[:count])
     C, rest, M, w = np.zeros((D, T)), np.zeros((D, T)), np.zeros((D, D)), np.empty(D)
     sign = np.empty(N)
-    for side in range(1 if symmetric else 2):
+    for side in range(1 if antipodal else 2):
         _begin(P, L, x, y, side, careful, C, rest, M, sign)
         low = 0.0
         for k in range(count + 1):

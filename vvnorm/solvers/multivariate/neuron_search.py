@@ -77,7 +77,7 @@ class NeuronSearch:
         Points, or lifted points.
     anchored : bool
         Whether biases are free, so that kinks pass through points.
-    symmetric : bool
+    antipodal : bool
         Whether affine functions are free, so that w and -w are one neuron.
     rng : numpy.random.Generator
         For searches that are not exact.
@@ -86,9 +86,9 @@ class NeuronSearch:
     """
 
     def __init__(
-        self, P: Array, anchored: bool, symmetric: bool, rng: np.random.Generator, *, local_search: bool = False
+        self, P: Array, anchored: bool, antipodal: bool, rng: np.random.Generator, *, local_search: bool = False
     ) -> None:  # fmt: skip
-        self.P, self.anchored, self.symmetric, self._rng = np.ascontiguousarray(P), anchored, symmetric, rng
+        self.P, self.anchored, self.antipodal, self._rng = np.ascontiguousarray(P), anchored, antipodal, rng
         N, self.dimension = P.shape
         self._climbs = local_search and self.dimension > 2
         self._bases = np.sort(np.unique(P, axis=0, return_index=True)[1]) if anchored else np.array([-1])
@@ -186,7 +186,7 @@ class NeuronSearch:
         step = self.P[j] - self.P[i]
         w = np.column_stack([-step[:, 1], step[:, 0]]) / row_norms(step)[:, None]
         one = Neurons(w, i, j[:, None])
-        return one if self.symmetric else Neurons.joined([one, Neurons(-w, i, j[:, None])])
+        return one if self.antipodal else Neurons.joined([one, Neurons(-w, i, j[:, None])])
 
     def search(
         self,
@@ -232,12 +232,12 @@ class NeuronSearch:
         if self.anchored:
             values, w, through = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
             kernel = planar_search_compensated if self.close else planar_search
-            kernel.around(self._planar, L, self.symmetric, *self._switches, values, w, through)
+            kernel.around(self._planar, L, self.antipodal, *self._switches, values, w, through)
             rows, anchor = self._bases, self._bases
         else:
             room = 4 * N + 4
             values, w, through = np.empty(room), np.empty((room, 2)), np.empty(room, np.int64)
-            count = planar_search.along(self._planar, L, self.symmetric, values, w, through)
+            count = planar_search.along(self._planar, L, self.antipodal, values, w, through)
             rows, anchor = np.arange(count), np.full(count, -1)
         D = self.dimension
         if D == 1:  # the second coordinate is 0 for all points: directions are w = 1 and w = -1
@@ -259,7 +259,7 @@ class NeuronSearch:
             if time.monotonic() > deadline:
                 raise OutOfTime
             slot = base if self.anchored else -1
-            exact_search.search_all(self._seen_from(base), L, self.symmetric, self.close, base, slot, values, w, through)
+            exact_search.search_all(self._seen_from(base), L, self.antipodal, self.close, base, slot, values, w, through)
         return self._found(values, w, through)
 
     def _local_search(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
@@ -272,7 +272,7 @@ class NeuronSearch:
         for first in range(0, len(starts[0]), _BATCH):
             batch = Neurons.joined([part[first : first + _BATCH] for part in starts])
             values, anchor, w, through = np.empty(len(batch)), batch.anchor.copy(), batch.w.copy(), batch.through.copy()
-            exact_search.local_search(self._moved, L, self.symmetric, anchor, values, w, through)
+            exact_search.local_search(self._moved, L, self.antipodal, anchor, values, w, through)
             found.append(Neurons(w, anchor, through)[values > 0])
             above += int(np.sum(values > bar))
             if above >= _ENOUGH:
@@ -328,6 +328,6 @@ class NeuronSearch:
         largest = np.argmax(np.abs(neurons.w), axis=1)[:, None]
         side = np.take_along_axis(np.sign(neurons.w), largest, axis=1)
         # Points determine a kink, up to its side, if there are enough of them.
-        w = np.where(incomplete[:, None], np.round(neurons.w * (side if self.symmetric else 1.0) / _APART), 0.0)
-        key = np.column_stack([kink, 0 * side if self.symmetric else side, w])
+        w = np.where(incomplete[:, None], np.round(neurons.w * (side if self.antipodal else 1.0) / _APART), 0.0)
+        key = np.column_stack([kink, 0 * side if self.antipodal else side, w])
         return neurons[np.sort(np.unique(key, axis=0, return_index=True)[1])]

@@ -47,25 +47,25 @@ def prepare(X: Any, angle: Any, order: Any, count: Any) -> None:
 
 @kernel()
 def around(
-    X: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: Any, values: Any, directions: Any, through: Any
+    X: Any, L: Any, antipodal: bool, angle: Any, order: Any, count: Any, values: Any, directions: Any, through: Any
 ) -> None:  # fmt: skip
     """Find the neuron of largest response with its kink through each of the points X (N, 2); L is (N, T).
 
     `angle`, `order` and `count` are those of `prepare`. Sets `values` (N,) to the response, `directions` (N, 2) to w,
-    `through` (N,) to a second point on its kink or -1. If `symmetric`, w and -w respond alike and one is looked at.
+    `through` (N,) to a second point on its kink or -1. If `antipodal`, w and -w respond alike and one is looked at.
     """
     N = len(X)
     P = np.empty((N, 2))
     value, peak, other = np.empty(4 * N + 4), np.empty(4 * N + 4), np.empty(4 * N + 4, np.int64)
     for i in range(N):
         _differences(X, i, P)
-        best = rise(P, L, symmetric, angle[i], order[i], count[i], True, value, peak, other) - 1
+        best = rise(P, L, antipodal, angle[i], order[i], count[i], True, value, peak, other) - 1
         values[i], through[i] = value[best], other[best]
         directions[i, 0], directions[i, 1] = math.cos(peak[best]), math.sin(peak[best])
 
 
 @kernel()
-def along(P: Any, L: Any, symmetric: bool, values: Any, directions: Any, through: Any) -> int:
+def along(P: Any, L: Any, antipodal: bool, values: Any, directions: Any, through: Any) -> int:
     """Do the same for vectors P (N, 2) as they are, w.p being a neuron's argument; return the number of local maxima.
 
     The arrays have room for 4 N + 4 of them: the best of each arc and of each of its ends.
@@ -73,7 +73,7 @@ def along(P: Any, L: Any, symmetric: bool, values: Any, directions: Any, through
     angle, order = np.empty(len(P)), np.empty(len(P), np.int32)
     count = switches(P, angle, order)
     peak = np.empty(len(values))
-    found = rise(P, L, symmetric, angle, order, count, False, values, peak, through)
+    found = rise(P, L, antipodal, angle, order, count, False, values, peak, through)
     for k in range(found):
         directions[k, 0], directions[k, 1] = math.cos(peak[k]), math.sin(peak[k])
     return found
@@ -87,7 +87,7 @@ def _differences(X: Any, i: int, P: Any) -> None:
 
 @inner()
 def rise(
-    P: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: int, rising: bool,
+    P: Any, L: Any, antipodal: bool, angle: Any, order: Any, count: int, rising: bool,
     values: Any, angles: Any, through: Any,
 ) -> int:  # fmt: skip
     """List the maxima over the arcs and the responses at their ends; if `rising`, only those above all before.
@@ -96,7 +96,7 @@ def rise(
     """
     found, best = 0, -1.0
     C = np.empty((2, L.shape[1]))
-    for side in range(1 if symmetric else 2):
+    for side in range(1 if antipodal else 2):
         turn = math.pi * side
         xx, xy, yy = _begin(P, L, side, C)
         low = 0.0

@@ -19,7 +19,7 @@ _SPLIT = 134217729.0  # 2^27 + 1: cuts a number into two of 26 bits (Dekker 1971
 
 @kernel()
 def around(
-    X: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: Any, values: Any, directions: Any, through: Any
+    X: Any, L: Any, antipodal: bool, angle: Any, order: Any, count: Any, values: Any, directions: Any, through: Any
 ) -> None:  # fmt: skip
     """Do what `planar_search.around` does."""
     N = len(X)
@@ -29,20 +29,20 @@ def around(
         for j in range(N):
             for c in range(2):
                 P[j, c], rest[j, c] = sum_of(X[j, c], -X[i, c])
-        best = rise(P, rest, L, symmetric, angle[i], order[i], count[i], True, value, peak, other) - 1
+        best = rise(P, rest, L, antipodal, angle[i], order[i], count[i], True, value, peak, other) - 1
         values[i], through[i] = value[best], other[best]
         directions[i, 0], directions[i, 1] = math.cos(peak[best]), math.sin(peak[best])
 
 
 @inner()
 def rise(
-    P: Any, rest: Any, L: Any, symmetric: bool, angle: Any, order: Any, count: int, rising: bool,
+    P: Any, rest: Any, L: Any, antipodal: bool, angle: Any, order: Any, count: int, rising: bool,
     values: Any, angles: Any, through: Any,
 ) -> int:  # fmt: skip
     """Do what `planar_search.rise` does, for vectors P + rest."""
     found, best = 0, -1.0
     C = np.empty((4, L.shape[1]))  # rows of C, then of its remainder
-    for side in range(1 if symmetric else 2):
+    for side in range(1 if antipodal else 2):
         turn = math.pi * side
         C[:] = 0.0
         for k in range(count):

@@ -14,7 +14,7 @@ from vvnorm.solvers.array_kernels import fixed, plain
 from vvnorm.solvers.univariate.fits import loss_passes, newton_banded
 from vvnorm.solvers.univariate.fits.knot_generation import NEWTON, PATIENCE, ROUNDS, Rounds, RoundState
 from vvnorm.solvers.univariate.fits.knot_selection import DualSweep, KnotFunction, next_knots, reconstruct
-from vvnorm.solvers.univariate.fits.newton_dense import make_room, max_dense_knots, newton_solve
+from vvnorm.solvers.univariate.fits.newton_dense import make_workspace, max_dense_knots, newton_solve
 from vvnorm.solvers.univariate.fits.problem import KnotSolution, Problem
 from vvnorm.validation import Array, levels
 
@@ -131,10 +131,10 @@ class _Descent:
     def __init__(self, rounds: GeneralRounds, lam: float, tol: float, f: KnotFunction, mu: Array) -> None:
         self.rounds, self.lam, self.tol, self.f, self.mu = rounds, lam, tol, f, mu
         shape = rounds.Y.shape
-        self.dual, self.pull, self.bend = np.empty((3, *shape))
-        self.sides = np.full((3, *shape), 0.5) if rounds.corners else np.empty((3, 0, 0))
+        self.dual, self.neg_gradient, self.curvature = np.empty((3, *shape))
+        self.slacks = np.full((3, *shape), 0.5) if rounds.corners else np.empty((3, 0, 0))
         if rounds.corners:
-            loss_passes.open_sides(rounds.data, f.arrays, rounds.openness, self.sides)
+            loss_passes.open_slacks(rounds.data, f.arrays, rounds.openness, self.slacks)
         self.tau = float(rounds.openness.max())
         self.z = np.zeros_like(f.jumps)
         self.damping, self.length, self.steps = 1e-3, 1.0, 0
@@ -158,7 +158,7 @@ class _Descent:
 
     def _linearise(self, f: KnotFunction) -> None:
         self.smooth, self.cornered = loss_passes.linearise(
-            self.rounds.data, f.arrays, self.tau, self.sides, self.dual, self.pull, self.bend
+            self.rounds.data, f.arrays, self.tau, self.slacks, self.dual, self.neg_gradient, self.curvature
         )
 
     # --- where it stands ---
@@ -200,12 +200,12 @@ class _Descent:
         rounds, f, T, k = self.rounds, self.f, self.rounds.outputs, len(self.f.rows)
         dual = np.empty_like(self.dual)
         grid, work = np.empty(len(knots), np.int64), np.empty((12, len(knots)))
-        loss_passes.restore_moments(rounds.x, f.rows[knots], z, self.dual, self.bend, dual, grid, work)
+        loss_passes.restore_moments(rounds.x, f.rows[knots], z, self.dual, self.curvature, dual, grid, work)
         if len(knots) > 2:  # where Z cannot be z at all of them, Z is not 0 at the ends either, and proves nothing
-            loss_passes.restore_moments(rounds.x, f.rows[[0, -1]], np.zeros((2, T)), dual, self.bend, dual, grid, work)
+            loss_passes.restore_moments(rounds.x, f.rows[[0, -1]], np.zeros((2, T)), dual, self.curvature, dual, grid, work)
         at_knots, worst, sizes = np.empty((k, T)), np.empty(k - 1, dtype=np.int64), np.empty(k - 1)
-        enough = 0.0 if self.lam == _STIFF else self.lam
-        loss_passes.sweep(rounds.x, f.rows, dual, enough * enough, at_knots, worst, sizes, np.empty((2, T)))
+        target_gap = 0.0 if self.lam == _STIFF else self.lam
+        loss_passes.sweep(rounds.x, f.rows, dual, target_gap * target_gap, at_knots, worst, sizes, np.empty((2, T)))
         sweep = DualSweep.of(f, at_knots, worst, sizes)
         theta = min(1.0, self.lam / sweep.largest) if sweep.largest > 0 else 1.0
         gaps = np.empty((2, T))
@@ -234,46 +234,48 @@ class _Descent:
             self.f = KnotFunction.of(np.diff(self.rounds.x[rows]), rows, self.f.first, jumps)
 
     def _step(self) -> None:
-        enough = max(0.01 * min(self.gap, self.objective), 0.1 * self.tol * self.objective)
-        within = 2.0 * (self.smooth + self.cornered)
+        target_gap = max(0.01 * min(self.gap, self.objective), 0.1 * self.tol * self.objective)
+        residual_floor = 2.0 * (self.smooth + self.cornered)
         if self.rounds.corners:
             # With corners the gap grows linearly, not quadratically, with the excess of ||Z|| over lam.
-            within = max(within, 2.0 * enough / (0.1 * min(max(self.relative, 0.1 * self.tol), 1.0)) ** 2)
+            residual_floor = max(
+                residual_floor, 2.0 * target_gap / (0.1 * min(max(self.relative, 0.1 * self.tol), 1.0)) ** 2
+            )
             self._lower_tau()
-        target = self._solve_model(within, enough)
+        target = self._solve_model(residual_floor, target_gap)
         if self.rounds.corners:
             self._interior_step(target)
         else:
             self._line_search(target)
 
-    def _solve_model(self, within: float, enough: float) -> KnotFunction:
-        """Minimise the quadratic model around f; `within` and `enough` as in `newton_solve`."""
+    def _solve_model(self, residual_floor: float, target_gap: float) -> KnotFunction:
+        """Minimise the quadratic model around f; `residual_floor` and `target_gap` as in `newton_solve`."""
         rounds, f, mu = self.rounds, self.f, self.mu
         k, T = f.jumps.shape
         sums, (mean, fitted) = np.empty((3, T, k - 1)), np.empty((2, k - 1, T))
-        loss_passes.segment_sums(rounds.data, self.damping, f.arrays, self.pull, self.bend, sums, mean, fitted)
+        loss_passes.segment_sums(rounds.data, self.damping, f.arrays, self.neg_gradient, self.curvature, sums, mean, fitted)
         segments, offsets = (np.diff(rounds.x[f.rows]), sums[0], sums[1], sums[2]), np.arange(T + 1)
         self.z, jumps, values = np.empty((3, k, T))
         target = KnotFunction(f.rows, np.empty((2, T)), jumps, values, np.empty((k - 1, T)))
         banded = k > max_dense_knots(T) and newton_banded.are_even(segments[0])
         labels, limit = (mean, fitted), NEWTON
-        room = make_room(k, T, T, max_dense_knots(T) if banded else k, rounds.stop)
+        workspace = make_workspace(k, T, T, max_dense_knots(T) if banded else k, rounds.stop)
         if banded:
-            limits = (self.lam, within, enough, NEWTON)
+            limits = (self.lam, residual_floor, target_gap, NEWTON)
             self.steps += newton_banded.newton_solve(
-                segments, labels, offsets, *limits, mu, self.z, values, target.first, room
+                segments, labels, offsets, *limits, mu, self.z, values, target.first, workspace
             )
             limit = 0
         self.steps += _solve(
             segments,
             labels,
             offsets,
-            (self.lam, within, enough, limit),
+            (self.lam, residual_floor, target_gap, limit),
             self.idle > 2,
             mu,
             self.z,
             (target.first, jumps, values, target.slopes),
-            room,
+            workspace,
         )
         return target
 
@@ -296,14 +298,14 @@ class _Descent:
 
     def _lower_tau(self) -> None:
         """Aim at smaller complementarity products if the last step was long and the gap is made of them."""
-        _, mean, _, _ = self._step_sides(self.f, 0.0)
+        _, mean, _, _ = self._step_slacks(self.f, 0.0)
         ratio = 0.1 if self.length > 0.7 else 0.4 if self.length > 0.3 else 1.0
         self.tau = mean * ratio if self.at_corners > 0.1 * self.gap else mean
         self._linearise(self.f)
 
     def _interior_step(self, target: KnotFunction) -> None:
         """Go towards the model's solution as far as the interior-point method, and losses without corners, allow."""
-        longest, _, linear, quadratic = self._step_sides(target, 0.0)
+        longest, _, linear, quadratic = self._step_slacks(target, 0.0)
         allowed, before = min(1.0, 0.95 * longest), self.smooth + 1e-11 * self.objective
         self.length = allowed
         while True:
@@ -314,28 +316,30 @@ class _Descent:
                 break
             self.length *= 0.5
         self._linearise(self.f)  # the step of the slacks belongs to the model at f
-        self._step_sides(target, self.length)
+        self._step_slacks(target, self.length)
         self._linearise(trial)
         self._adjust_damping(self.length == allowed)
         self.f = trial
 
-    def _step_sides(self, target: KnotFunction, length: float) -> tuple[float, float, float, float]:
-        moved: tuple[float, float, float, float] = loss_passes.step_sides(
-            self.rounds.data, self.f.arrays, target.arrays, self.tau, self.sides, self.pull, self.bend, length
+    def _step_slacks(self, target: KnotFunction, length: float) -> tuple[float, float, float, float]:
+        moved: tuple[float, float, float, float] = loss_passes.step_slacks(
+            self.rounds.data, self.f.arrays, target.arrays, self.tau, self.slacks, self.neg_gradient, self.curvature, length
         )
         return moved
 
 
 @plain()
 def _solve(
-    segments: Any, labels: Any, offsets: Any, limits: Any, by_values: bool, mu: Any, z: Any, function: Any, room: Any
+    segments: Any, labels: Any, offsets: Any, limits: Any, by_values: bool, mu: Any, z: Any, function: Any, workspace: Any
 ) -> int:
     """Set a function, as `fits.knot_selection.reconstruct` does, to the model's solution; return the number of steps.
 
-    `limits` holds lam and what `newton_solve` calls `within`, `enough` and `limit`, its other arguments are as there.
+    `limits` holds lam, `residual_floor`, `target_gap` and `limit` of `newton_solve`; the other arguments are as there.
     """
-    lam, within, enough, limit = limits
+    lam, residual_floor, target_gap, limit = limits
     first, jumps, values, slopes = function
-    steps, _ = newton_solve(segments, labels, offsets, lam, within, enough, limit, mu, z, values, first, room)
+    steps, _ = newton_solve(
+        segments, labels, offsets, lam, residual_floor, target_gap, limit, mu, z, values, first, workspace
+    )
     reconstruct(segments[0], mu, z, by_values, first, jumps, values, slopes)
     return steps

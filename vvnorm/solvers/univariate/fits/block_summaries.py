@@ -246,7 +246,7 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: An
     mean, fitted : (k - 1, T) arrays
         Set to the mean label and the least-squares slope, relative to the line.
     scratch : (4, T + 3) array
-        Room to work in.
+        Scratch.
     """
     x, Y, weights, centre, size, line = data
     moments, means, crosses = blocks
@@ -390,8 +390,8 @@ def sweep(
     rows: Any,
     values: Any,
     slopes: Any,
-    enough: float,
-    slack: float,
+    threshold: float,
+    search_tolerance: float,
     Z_knots: Any,
     worst: Any,
     sizes: Any,
@@ -406,17 +406,17 @@ def sweep(
         As in `segment_summaries`.
     values : (k, T) array, slopes : (k - 1, T) array
         The function at the knots and on the segments, relative to the line.
-    enough : float
+    threshold : float
         Square of a norm: where ||Z||^2 is proved to stay below, rows are not read.
-    slack : float
-        Nor where it may exceed the largest square found in the segment by this part of what that is above `enough`.
+    search_tolerance : float
+        Nor where it may exceed the largest square found in the segment by this part of what that is above `threshold`.
     Z_knots : (k, T) array
         Set to Z at the knots.
     worst, sizes : (k - 1,) arrays
         Set to the row strictly inside each segment where ||Z|| is largest, up to the slack, and to ||Z||^2 there; to -1 and
-        `enough` where it is nowhere larger than that.
+        `threshold` where it is nowhere larger than that.
     reach : (B,) array, scratch : (8, T) array
-        Room to work in.
+        Scratch.
     """
     x, Y, _, centre, size, line = data
     N, T = Y.shape
@@ -432,7 +432,7 @@ def sweep(
         copy(Z, Z_knots[p])
         if p > last:
             break
-        stop, found = N if p == last else rows[p + 1], (enough, ZERO - 1)
+        stop, found = N if p == last else rows[p + 1], (threshold, ZERO - 1)
         for t in range(T):  # the function relative to the line, for blocks, and as it is, for rows
             function[0][0, t], function[0][1, t] = values[p, t], slopes[p, t]
             function[1][0, t] = values[p, t] + (line[0, t] + line[1, t] * (origin - centre))
@@ -451,7 +451,7 @@ def sweep(
                 misfit += square
                 here = x[until - 1]
                 continue
-            bar = found[0] + slack * (found[0] - enough)
+            bar = found[0] + search_tolerance * (found[0] - threshold)
             if piece == 1:
                 _copy_rows(state, kept)
                 before = here
@@ -460,7 +460,7 @@ def sweep(
             else:
                 continue
             here, square, found, (reached, blocks_reached) = _walk(
-                data, blocks, function, origin, before, start, end, piece, Z, S, reach, (enough, slack), found
+                data, blocks, function, origin, before, start, end, piece, Z, S, reach, (threshold, search_tolerance), found
             )
             if piece == 1:
                 misfit += square

@@ -92,18 +92,18 @@ def _huber(y: Array, w: Array, loss: Loss) -> _Best:
     """Huber: the derivative, sum w clip(c - y, -delta, delta), is a line between the points y - delta and y + delta."""
     delta, shares = loss.parameter, w / w.sum()
     middle = y[np.argsort(y)[len(y) // 2]]
-    bends = np.concatenate([y - middle - delta, y - middle + delta])
-    order = np.argsort(bends, kind="stable")
-    bends, slopes = bends[order], np.cumsum(np.concatenate([shares, -shares])[order])
-    rises = np.cumsum(slopes[:-1] * np.diff(bends))  # of the derivative, from -delta on
+    corners = np.concatenate([y - middle - delta, y - middle + delta])
+    order = np.argsort(corners, kind="stable")
+    corners, slopes = corners[order], np.cumsum(np.concatenate([shares, -shares])[order])
+    rises = np.cumsum(slopes[:-1] * np.diff(corners))  # of the derivative, from -delta on
     place = int(np.searchsorted(rises, delta).clip(0, len(rises) - 1))
-    c = bends[place] + (delta - (rises[place - 1] if place else 0.0)) / max(slopes[place], np.finfo(float).tiny)
-    c = min(max(c, bends[place]), bends[place + 1])
+    c = corners[place] + (delta - (rises[place - 1] if place else 0.0)) / max(slopes[place], np.finfo(float).tiny)
+    c = min(max(c, corners[place]), corners[place + 1])
     off = y - middle - c
     inside = np.abs(off) < delta
     if inside.any():  # once more from the labels that are near, for the digits that the sums have lost
-        pull = float(shares[inside] @ (y[inside] - middle)) + delta * float(shares[~inside] @ np.sign(off[~inside]))
-        c = pull / float(shares[inside].sum())
+        total = float(shares[inside] @ (y[inside] - middle)) + delta * float(shares[~inside] @ np.sign(off[~inside]))
+        c = total / float(shares[inside].sum())
     c = float(middle + c)
     return c, w * np.clip(y - c, -delta, delta), True
 

@@ -21,7 +21,7 @@ _ROUNDING = 1e-15  # relative: sums are not known better, and what is left of te
 
 
 @plain()
-def linearise(data: Any, f: Any, tau: float, sides: Any, dual: Any, pull: Any, bend: Any) -> Any:
+def linearise(data: Any, f: Any, tau: float, slacks: Any, dual: Any, neg_gradient: Any, curvature: Any) -> Any:
     """Set dual, pull and bend (N, T) at a piecewise linear function; return the losses without and with corners.
 
     Parameters
@@ -32,7 +32,7 @@ def linearise(data: Any, f: Any, tau: float, sides: Any, dual: Any, pull: Any, b
         Rows of the knots (k,), values there (k, T), slopes between them (k - 1, T).
     tau : float
         Target of s a and (1 - s) b.
-    sides : (3, N, T) array
+    slacks : (3, N, T) array
         s, a and b of entries with a corner; (3, 0, 0) if there are none.
     """
     x, Y, weights, codes, parameters = data
@@ -44,26 +44,26 @@ def linearise(data: Any, f: Any, tau: float, sides: Any, dual: Any, pull: Any, b
             for t in range(Y.shape[1]):
                 y, w = Y[i, t], weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
                 if y != y or w == 0.0:
-                    dual[i, t], pull[i, t], bend[i, t] = 0.0, 0.0, 0.0
+                    dual[i, t], neg_gradient[i, t], curvature[i, t] = 0.0, 0.0, 0.0
                     continue
                 u = values[p, t] + slopes[p, t] * off
                 if codes[t] == SQUARED or codes[t] == LOGISTIC:
                     value, r, c = smooth_loss(codes[t], u, y)
                     smooth += w * value
-                    dual[i, t], pull[i, t], bend[i, t] = w * r, w * r, w * c
+                    dual[i, t], neg_gradient[i, t], curvature[i, t] = w * r, w * r, w * c
                     continue
                 m, sign, bow, shift = corner_form(codes[t], parameters[t], u, y)
-                s, a, b = sides[0, i, t], sides[1, i, t], sides[2, i, t]
+                s, a, b = slacks[0, i, t], slacks[1, i, t], slacks[2, i, t]
                 c = 1.0 / (bow + b / (1.0 - s) + a / s)
                 cornered += w * corner_loss(codes[t], parameters[t], u, y)
                 dual[i, t] = w * (sign * s - shift)
-                pull[i, t] = w * (sign * (s + c * (m - bow * s - tau / (1.0 - s) + tau / s)) - shift)
-                bend[i, t] = w * sign * sign * c
+                neg_gradient[i, t] = w * (sign * (s + c * (m - bow * s - tau / (1.0 - s) + tau / s)) - shift)
+                curvature[i, t] = w * sign * sign * c
     return smooth, cornered
 
 
 @plain()
-def open_sides(data: Any, f: Any, tau: Any, sides: Any) -> None:
+def open_slacks(data: Any, f: Any, tau: Any, slacks: Any) -> None:
     """Start the interior-point method at s a = (1 - s) b = tau (T,), on its central path where there is no bow."""
     x, Y, _, codes, parameters = data
     rows, values, slopes = f
@@ -80,11 +80,13 @@ def open_sides(data: Any, f: Any, tau: Any, sides: Any) -> None:
                 s = 1.0 - small if ratio > 0.0 else small
                 if bow > 0.0:
                     s = min(max(m / bow, 0.05), 0.95)
-                sides[0, i, t], sides[1, i, t], sides[2, i, t] = s, tau[t] / s, tau[t] / (1.0 - s)
+                slacks[0, i, t], slacks[1, i, t], slacks[2, i, t] = s, tau[t] / s, tau[t] / (1.0 - s)
 
 
 @plain()
-def step_sides(data: Any, old: Any, new: Any, tau: float, sides: Any, pull: Any, bend: Any, length: float) -> Any:
+def step_slacks(
+    data: Any, old: Any, new: Any, tau: float, slacks: Any, neg_gradient: Any, curvature: Any, length: float
+) -> Any:
     """Take the linearised step of s, a, b from function `old` towards `new`, or find how long it may be.
 
     With `length` = 0 nothing is changed. Returns the longest step that keeps s, 1 - s, a, b positive (at most 1), the mean
@@ -102,17 +104,17 @@ def step_sides(data: Any, old: Any, new: Any, tau: float, sides: Any, pull: Any,
                     continue
                 move = (new[1][p, t] - old[1][p, t]) + (new[2][p, t] - old[2][p, t]) * off
                 if codes[t] == SQUARED or codes[t] == LOGISTIC:
-                    linear -= pull[i, t] * move
-                    quadratic += 0.5 * bend[i, t] * move * move
+                    linear -= neg_gradient[i, t] * move
+                    quadratic += 0.5 * curvature[i, t] * move * move
                     continue
                 u = old[1][p, t] + old[2][p, t] * off
                 m, sign, bow, _ = corner_form(codes[t], parameters[t], u, Y[i, t])
-                s, a, b = sides[0, i, t], sides[1, i, t], sides[2, i, t]
+                s, a, b = slacks[0, i, t], slacks[1, i, t], slacks[2, i, t]
                 ds = (m - sign * move - bow * s - tau / (1.0 - s) + tau / s) / (bow + b / (1.0 - s) + a / s)
                 da, db = (tau - a * ds) / s - a, (tau + b * ds) / (1.0 - s) - b
                 if length > 0.0:
                     s, a, b = s + length * ds, a + length * da, b + length * db
-                    sides[0, i, t], sides[1, i, t], sides[2, i, t] = s, a, b
+                    slacks[0, i, t], slacks[1, i, t], slacks[2, i, t] = s, a, b
                 else:
                     longest = min(longest, -s / ds if ds < 0.0 else (1.0 - s) / ds if ds > 0.0 else 1.0)
                     longest = min(longest, -a / da if da < 0.0 else 1.0, -b / db if db < 0.0 else 1.0)
@@ -122,7 +124,9 @@ def step_sides(data: Any, old: Any, new: Any, tau: float, sides: Any, pull: Any,
 
 
 @plain()
-def segment_sums(data: Any, floor: float, f: Any, pull: Any, bend: Any, sums: Any, mean: Any, fitted: Any) -> None:
+def segment_sums(
+    data: Any, floor: float, f: Any, neg_gradient: Any, curvature: Any, sums: Any, mean: Any, fitted: Any
+) -> None:
     """Quadratic model of the losses on every segment, around a function that is linear there.
 
     Sets `sums` (3, T, k - 1) to weight, centroid from the left end and second moment, `mean` and `fitted` (k - 1, T) to the
@@ -137,25 +141,25 @@ def segment_sums(data: Any, floor: float, f: Any, pull: Any, bend: Any, sums: An
             n, place, force = 0.0, 0.0, 0.0
             for i in range(start, stop):
                 w = weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
-                c = max(bend[i, t], floor * w) if Y[i, t] == Y[i, t] else 0.0
+                c = max(curvature[i, t], floor * w) if Y[i, t] == Y[i, t] else 0.0
                 n += c
                 place += c * (x[i] - x[start])
-                force += pull[i, t]
+                force += neg_gradient[i, t]
             place = place / n if n > 0.0 else 0.0
             spread, torque = 0.0, 0.0
             for i in range(start, stop):
                 w = weights[i, min(t, weights.shape[1] - 1)] if len(weights) else 1.0
-                c = max(bend[i, t], floor * w) if Y[i, t] == Y[i, t] else 0.0
+                c = max(curvature[i, t], floor * w) if Y[i, t] == Y[i, t] else 0.0
                 off = (x[i] - x[start]) - place
                 spread += c * off * off
-                torque += pull[i, t] * off
+                torque += neg_gradient[i, t] * off
             sums[0, t, p], sums[1, t, p], sums[2, t, p] = n, place, spread
             mean[p, t] = values[p, t] + slopes[p, t] * place + (force / n if n > 0.0 else 0.0)
             fitted[p, t] = slopes[p, t] + (torque / spread if spread > 0.0 else 0.0)
 
 
 @plain()
-def restore_moments(x: Any, rows: Any, z: Any, dual: Any, bend: Any, out: Any, grid: Any, work: Any) -> None:
+def restore_moments(x: Any, rows: Any, z: Any, dual: Any, curvature: Any, out: Any, grid: Any, work: Any) -> None:
     """Change dual values so that their double cumulative sum Z has given values at some rows, and vanishes at both ends.
 
     Dual values of a solution have these sums, but for rounding, which large curvatures blow up; and the change is small
@@ -173,27 +177,27 @@ def restore_moments(x: Any, rows: Any, z: Any, dual: Any, bend: Any, out: Any, g
     out : (N, T) array
         Set to the new dual values.
     grid : (k,) array of int, work : (12, k) array
-        Room to work in.
+        Scratch.
     """
     for t in range(dual.shape[1]):
         for i in range(len(x)):
             out[i, t] = dual[i, t]
-        count = _reached(x, rows, bend, t, grid)
+        count = _reached(x, rows, curvature, t, grid)
         if count > 1:
-            _factor(x, rows, bend, t, grid[:count], work)
+            _factor(x, rows, curvature, t, grid[:count], work)
             for _ in range(_SOLVES):
-                if _shift(x, rows, z, bend, t, grid[:count], work, out):
+                if _shift(x, rows, z, curvature, t, grid[:count], work, out):
                     break
 
 
 @part()
-def _reached(x: Any, rows: Any, bend: Any, t: int, grid: Any) -> int:
+def _reached(x: Any, rows: Any, curvature: Any, t: int, grid: Any) -> int:
     """Set `grid` to the numbers of the rows at whose hat functions output t has curvature, two or more; return how many."""
     count, last, open_left = ZERO, len(rows) - 1, ZERO
     for q in range(last + 1):
         inside, here = ZERO, ZERO
         for i in range(rows[q], rows[q + 1] if q < last else len(x)):
-            if bend[i, t] > 0.0:
+            if curvature[i, t] > 0.0:
                 here += 1
                 inside += x[i] > x[rows[q]]
         if here + open_left > 0:
@@ -208,7 +212,7 @@ def _reached(x: Any, rows: Any, bend: Any, t: int, grid: Any) -> int:
 
 
 @part()
-def _factor(x: Any, rows: Any, bend: Any, t: int, grid: Any, work: Any) -> None:
+def _factor(x: Any, rows: Any, curvature: Any, t: int, grid: Any, work: Any) -> None:
     """Rotate the weighted hat functions of output t to triangular form.
 
     What a segment's entries say is two rows: root of weight times the value at the centroid, root of second moment times
@@ -218,7 +222,7 @@ def _factor(x: Any, rows: Any, bend: Any, t: int, grid: Any, work: Any) -> None:
     last, carry = len(grid) - 1, 0.0
     for q in range(last):
         start, stop = _between(x, rows, grid, q)
-        n, place, spread = _weigh(x, bend, t, start, stop)
+        n, place, spread = _weigh(x, curvature, t, start, stop)
         a, b, h = math.sqrt(n), math.sqrt(spread), x[rows[grid[q + 1]]] - x[rows[grid[q]]]
         right, tilt = a * (place / h), b / h
         c, s, pivot = _rotation(carry, a * ((h - place) / h))
@@ -240,16 +244,16 @@ def _between(x: Any, rows: Any, grid: Any, q: int) -> tuple[int, int]:
 
 
 @part()
-def _weigh(x: Any, bend: Any, t: int, start: int, stop: int) -> tuple[float, float, float]:
+def _weigh(x: Any, curvature: Any, t: int, start: int, stop: int) -> tuple[float, float, float]:
     """Weight, centroid (from the first row) and second moment of the curvatures of output t."""
     n, place, spread = 0.0, 0.0, 0.0
     for i in range(start, stop):
-        n += bend[i, t]
-        place += bend[i, t] * (x[i] - x[start])
+        n += curvature[i, t]
+        place += curvature[i, t] * (x[i] - x[start])
     place = place / n if n > 0.0 else 0.0
     for i in range(start, stop):
         off = (x[i] - x[start]) - place
-        spread += bend[i, t] * off * off
+        spread += curvature[i, t] * off * off
     return n, place, spread
 
 
@@ -263,7 +267,7 @@ def _rotation(pivot: float, other: float) -> tuple[float, float, float]:
 
 
 @part()
-def _shift(x: Any, rows: Any, z: Any, bend: Any, t: int, grid: Any, work: Any, out: Any) -> bool:
+def _shift(x: Any, rows: Any, z: Any, curvature: Any, t: int, grid: Any, work: Any, out: Any) -> bool:
     """Add to the dual values `out` of output t what brings Z to z, as exactly as one solve with the factors does.
 
     Returns whether nothing was to be done.
@@ -301,12 +305,12 @@ def _shift(x: Any, rows: Any, z: Any, bend: Any, t: int, grid: Any, work: Any, o
         slope = slope / work[1, q] if work[1, q] > 0.0 else 0.0
         start, stop = _between(x, rows, grid, q)
         for i in range(start, stop):
-            out[i, t] -= bend[i, t] * (value + slope * ((x[i] - x[start]) - work[2, q]))
+            out[i, t] -= curvature[i, t] * (value + slope * ((x[i] - x[start]) - work[2, q]))
     return False
 
 
 @plain()
-def sweep(x: Any, rows: Any, dual: Any, enough: float, Z_knots: Any, worst: Any, sizes: Any, scratch: Any) -> None:
+def sweep(x: Any, rows: Any, dual: Any, threshold: float, Z_knots: Any, worst: Any, sizes: Any, scratch: Any) -> None:
     """Follow the dual variable Z, the double cumulative sum of dual values; see `fits.block_summaries.sweep`.
 
     `scratch` is (2, T).
@@ -318,7 +322,7 @@ def sweep(x: Any, rows: Any, dual: Any, enough: float, Z_knots: Any, worst: Any,
     clear(S)
     here, end = x[0], x[N - 1]
     for p in range(last + 1):
-        origin, best = x[rows[p]], enough
+        origin, best = x[rows[p]], threshold
         worst[p] = -1
         for i in range(rows[p], N if p == last else rows[p + 1]):
             norm, step = 0.0, x[i] - here

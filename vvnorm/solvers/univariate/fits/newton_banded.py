@@ -53,10 +53,10 @@ def _state(
     segments: Any, labels: Any, offsets: Any, bounds: Any, mu: Any, work: Any, z: Any, state: Any, norms: Any
 ) -> Any:
     """Solve for the state with multipliers mu; return misfit and gap, and set z, its norms, values and `first`."""
-    lam, within = bounds
+    lam, residual_floor = bounds
     values, first = state
     misfit = evaluate(segments, labels, offsets, mu, work, z, values, first)
-    return misfit, gap_of(misfit, within, lam, mu, z, norms)
+    return misfit, gap_of(misfit, residual_floor, lam, mu, z, norms)
 
 
 def newton_solve(
@@ -64,21 +64,21 @@ def newton_solve(
     labels: Any,
     offsets: NDArray[np.int64],
     lam: float,
-    within: float,
-    enough: float,
+    residual_floor: float,
+    target_gap: float,
     limit: int,
     mu: Array,
     z: Array,
     values: Array,
     first: Array,
-    room: Any,
+    workspace: Any,
 ) -> int:
     """Do what `vvnorm.solvers.univariate.fits.newton_dense.newton_solve` does; return the steps.
 
     All arguments are as there, but z and values have k rows, and of the room for matrices there may be less.
     """
-    work, stop = room[0], room[-1]
-    norms, bounds = np.empty(len(mu)), (lam, within)
+    work, stop = workspace[0], workspace[-1]
+    norms, bounds = np.empty(len(mu)), (lam, residual_floor)
 
     def cost(trial: Array) -> tuple[float, float]:
         misfit, gap = _state(segments, labels, offsets, bounds, trial, work, z, (values, first), norms)
@@ -94,7 +94,7 @@ def newton_solve(
     total, gap = cost(mu)
     smallest, idle = gap, 0
     for step in range(limit):
-        if gap <= enough or idle > _PATIENCE or stop[0]:
+        if gap <= target_gap or idle > _PATIENCE or stop[0]:
             return step
         most = total * (1 + _RISE)
         for target, shortest in _targets(_Model(segments, offsets, lam, mu, z, norms, stop)):

@@ -32,7 +32,7 @@ from vvnorm.solvers.univariate.fits.kalman_smoother import backward, carry_label
 WARM_UP = 8
 """Steps mu <- mu ||z|| / lam before the first of Newton's."""
 LOOSE = 1e6
-"""Multipliers these begin with, in units of what the data's resistance to a jump is the inverse of."""
+"""Initial multiplier, in units of 1 / alpha, where alpha is the stiffness of the data at the knot against a slope jump."""
 _FREE, _BOLD, _BACK, _PLAIN = np.arange(4)  # kinds of points at which `newton_solve` solves; no literals: see `ZERO`
 _RIDGE = 1e-12  # knots without data between them make the Hessian singular
 _CLOSE = 0.5  # a knot to one neighbour, of its distance to the other
@@ -152,7 +152,7 @@ def evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: An
 
 
 @part()
-def gap_of(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any) -> float:
+def gap_of(misfit: float, residual_floor: float, lam: float, mu: Any, z: Any, norms: Any) -> float:
     """Duality gap of the state; sets the norms of z."""
     largest, penalty, paid = 0.0, 0.0, 0.0
     for i in range(len(mu)):
@@ -161,7 +161,7 @@ def gap_of(misfit: float, within: float, lam: float, mu: Any, z: Any, norms: Any
         penalty += mu[i] * norms[i]
         paid += mu[i] * norms[i] * norms[i]
     theta = min(1.0, lam / largest) if largest > 0.0 else 1.0
-    square = misfit - paid + within
+    square = misfit - paid + residual_floor
     short = 1.0 - theta
     return 0.5 * short * short * square + lam * penalty - theta * paid
 
@@ -221,14 +221,14 @@ def newton_solve(
     labels: Any,
     offsets: Any,
     lam: float,
-    within: float,
-    enough: float,
+    residual_floor: float,
+    target_gap: float,
     limit: int,
     mu: Any,
     z: Any,
     values: Any,
     first: Any,
-    room: Any,
+    workspace: Any,
 ) -> tuple[int, float]:
     """Solve the problem on given knots.
 
@@ -243,9 +243,9 @@ def newton_solve(
         Group g has the outputs offsets[g] .. offsets[g + 1] - 1.
     lam : float
         Strength of the penalty.
-    within : float
+    residual_floor : float
         The part of the misfit that no function linear on the segments can avoid.
-    enough : float
+    target_gap : float
         Duality gap at which to stop.
     limit : int
         Largest number of steps; 0 for more knots than `max_dense_knots`.
@@ -253,15 +253,15 @@ def newton_solve(
         Start, and result: multipliers; zero at both ends.
     z, values : (k, T) arrays, or larger ones, first : (2, T) array
         Set to the dual variables, to the function's values, and to its value and slope at the first knot.
-    room : tuple
-        What `make_room` returns, for k knots or more. Its last array holds one number: once that is not 0, the state of
-        the last step is left, and its gap returned.
+    workspace : tuple
+        What `make_workspace` returns, for k knots or more. Its last array holds one number: once this is not 0, the
+        function returns with the state of the last step and its gap.
 
     Returns
     -------
     int, float : number of steps; duality gap of the problem on these knots.
     """
-    work, vectors, squares, places, marks, stop = room
+    work, vectors, squares, places, marks, stop = workspace
     k = len(mu)
     norms, trial, x, b, v = vectors[0], vectors[1, :k], vectors[2], vectors[3], vectors[4]
     H, A, factor, used, place, chosen, turn = squares[0], squares[1], squares[2], places[0], places[1], marks[0], marks[1]
@@ -286,13 +286,13 @@ def newton_solve(
                 continue
         if kind != _BACK:
             copy(trial, mu)
-            gap = gap_of(misfit, within, lam, mu, z, norms)
+            gap = gap_of(misfit, residual_floor, lam, mu, z, norms)
             if warm > 0:
                 warm -= 1
                 for i in range(k):
                     trial[i] *= norms[i] / lam
                 continue
-            if gap <= enough or step == limit or stop[0] != 0:
+            if gap <= target_gap or step == limit or stop[0] != 0:
                 return step, gap
             if warm < 0 and total == misfit:
                 warm = WARM_UP
@@ -335,7 +335,7 @@ def max_dense_knots(outputs: int) -> int:
     return 300 + 150 * outputs
 
 
-def make_room(k: int, outputs: int, groups: int, dense: int, stop: Any = None) -> tuple[Any, ...]:
+def make_workspace(k: int, outputs: int, groups: int, dense: int, stop: Any = None) -> tuple[Any, ...]:
     """Return arrays for `newton_solve` to work in: k knots, outputs in groups that share their weights.
 
     Steps are taken for up to `dense` knots. `stop`, (1,) of int64, is the array that ends them (`deadline`).

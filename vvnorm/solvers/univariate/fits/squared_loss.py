@@ -22,12 +22,12 @@ from vvnorm.solvers.univariate.fits.knot_selection import (
     next_knots,
     reconstruct,
 )
-from vvnorm.solvers.univariate.fits.newton_dense import make_room, max_dense_knots, newton_solve
+from vvnorm.solvers.univariate.fits.newton_dense import make_workspace, max_dense_knots, newton_solve
 from vvnorm.solvers.univariate.fits.problem import KnotSolution, Problem
 from vvnorm.tolerances import LABEL_ROUNDING
 from vvnorm.validation import Array, levels
 
-_SLACK = 1.0  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
+_SEARCH_TOLERANCE = 1.0  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
 _MINOR = 2e-3  # of the largest excess of ||Z||^2 in the last round: rows of less are left for later rounds
 _MANY = 1_000_000  # rows from which on they are: beside fewer, another round costs more than knots that are not needed
 _NEAR = 30.0  # times the gap wanted: from there the next round is expected to be the last, which needs the worst itself
@@ -37,7 +37,7 @@ _SHARED = 1_000_000  # labels from which on two threads read them
 _TINY, _HUGE = 1e-120, 1e120  # products of squares outside may leave float64
 
 
-class _Room(NamedTuple):
+class _Workspace(NamedTuple):
     """Arrays to work in with up to `capacity` knots.
 
     Functions, and all that belongs to them, are kept on two sides: the best one so far, and the one that is tried.
@@ -51,11 +51,11 @@ class _Room(NamedTuple):
     worst: NDArray[np.int64]  # (capacity,)
     vectors: Array  # (6, capacity): lengths, weights, centroids and second moments of segments, ||Z||^2, multipliers
     tables: Array  # (4, capacity, T): mean labels and slopes of segments, dual variables, Z
-    solver: Any  # see `make_room`
+    solver: Any  # see `make_workspace`
 
     @staticmethod
-    def of(capacity: int, T: int, dense: int, stop: Any) -> "_Room":
-        return _Room(
+    def of(capacity: int, T: int, dense: int, stop: Any) -> "_Workspace":
+        return _Workspace(
             np.empty((2, capacity), np.int64),
             np.empty((2, 2, T)),
             np.empty((2, 3, capacity, T)),
@@ -64,7 +64,7 @@ class _Room(NamedTuple):
             np.empty(capacity, np.int64),
             np.empty((6, capacity)),
             np.empty((4, capacity, T)),
-            make_room(capacity, T, 1, dense, stop),
+            make_workspace(capacity, T, 1, dense, stop),
         )
 
 
@@ -88,7 +88,7 @@ class _Progress(NamedTuple):
     following: int  # knots of the next round; none before the first ones are chosen
     rounds: int
     steps: int
-    enough: float  # gap to reach with the knots of the next round
+    target_gap: float  # gap to reach with the knots of the next round
     by_values: bool  # see `vvnorm.solvers.univariate.fits.knot_selection.reconstruct`
     finished: bool  # if not: no rounds are left, or no room for the next one, or its knots are many and need multipliers
     moved: int  # Newton steps by which these were found, -1 if they are not
@@ -105,7 +105,7 @@ class SquaredRounds(Rounds):
         weights = fixed(np.empty(0) if self.weights is None else self.weights[:, 0])
         self.losses = problem.losses
         self.offsets, self.few = np.array([0, self.outputs]), max_dense_knots(self.outputs)
-        self.room, self.line_fit = self._room_for(_KNOTS), _NONE
+        self.workspace, self.line_fit = self._workspace_for(_KNOTS), _NONE
         level = levels(problem.Y)
         self._compress(fixed(problem.Y), level, weights)
         if not _TINY < self.scatter < _HUGE and np.isfinite(problem.Y).all():
@@ -181,9 +181,9 @@ class SquaredRounds(Rounds):
         return self._state(self._search(self._take_over(lam, start), limits, ROUNDS, callback))
 
     def _state(self, best: _Best) -> RoundState:
-        side, k, room = best.side, best.knots, self.room
-        jumps, values, slopes = room.curves[side]
-        function = KnotFunction(room.rows[side, :k], room.first[side], jumps[:k], values[:k], slopes[: k - 1])
+        side, k, workspace = best.side, best.knots, self.workspace
+        jumps, values, slopes = workspace.curves[side]
+        function = KnotFunction(workspace.rows[side, :k], workspace.first[side], jumps[:k], values[:k], slopes[: k - 1])
         return RoundState(function, None, best.gap, best.rounds, best.steps, best.largest)
 
     def _take_over(self, lam: float, start: KnotSolution | None) -> int:
@@ -192,14 +192,14 @@ class SquaredRounds(Rounds):
             return 0
         _ = self.critical  # the line comes first: it needs the place of the next knots
         rows, mu = self.first_knots(lam, start)
-        if len(rows) > len(self.room.worst):
-            self.room = self._room_for(_and_some(len(rows)))
-        self.room.merged[: len(rows)] = rows
-        self.room.merged_mu[: len(rows)] = mu
+        if len(rows) > len(self.workspace.worst):
+            self.workspace = self._workspace_for(_and_some(len(rows)))
+        self.workspace.merged[: len(rows)] = rows
+        self.workspace.merged_mu[: len(rows)] = mu
         return len(rows)
 
-    def _room_for(self, knots: int) -> _Room:
-        return _Room.of(knots, self.outputs, self.few, self.stop)
+    def _workspace_for(self, knots: int) -> _Workspace:
+        return _Workspace.of(knots, self.outputs, self.few, self.stop)
 
     def _search(
         self, count: int, limits: tuple[float, float, float, float], most: int, callback: RoundCallback | None = None
@@ -209,7 +209,7 @@ class SquaredRounds(Rounds):
         while True:
             at_most = (most if callback is None else progress.rounds + 1, self.few)
             line, best, *rest = _generate(
-                self.data, self.blocks, self.offsets, self.last, limits, at_most, progress, self.room, self.scratch
+                self.data, self.blocks, self.offsets, self.last, limits, at_most, progress, self.workspace, self.scratch
             )
             progress = _Progress(_Best(*line), _Best(*best), *rest)
             self.line_fit = progress.line
@@ -219,9 +219,9 @@ class SquaredRounds(Rounds):
                 return progress.best
             if progress.rounds == at_most[0]:
                 continue
-            if progress.following > len(self.room.worst):
+            if progress.following > len(self.workspace.worst):
                 self._enlarge(progress.following, progress.best)
-            elif not newton_banded.are_even(self.room.vectors[0, : progress.following - 1]):
+            elif not newton_banded.are_even(self.workspace.vectors[0, : progress.following - 1]):
                 self.few = len(self.x)  # dense matrices from now on
                 self._enlarge(progress.following, progress.best)
             else:
@@ -229,29 +229,32 @@ class SquaredRounds(Rounds):
 
     def _improve(self, progress: _Progress, limits: tuple[float, float, float, float]) -> int:
         """Find the multipliers of many knots, whose segments are summarised already; return the steps."""
-        room, k = self.room, progress.following
-        segments = (room.vectors[0, : k - 1], *(np.ascontiguousarray(room.vectors[p : p + 1, : k - 1]) for p in (1, 2, 3)))
-        mean, fitted, z, _ = room.tables
-        mu, side = room.merged_mu[:k], 1 - progress.best.side
-        state = (room.curves[side, 1, :k], room.first[side])
+        workspace, k = self.workspace, progress.following
+        segments = (
+            workspace.vectors[0, : k - 1],
+            *(np.ascontiguousarray(workspace.vectors[p : p + 1, : k - 1]) for p in (1, 2, 3)),
+        )
+        mean, fitted, z, _ = workspace.tables
+        mu, side = workspace.merged_mu[:k], 1 - progress.best.side
+        state = (workspace.curves[side, 1, :k], workspace.first[side])
         return newton_banded.newton_solve(
             segments,
             (mean, fitted),
             self.offsets,
             limits[0],
             limits[2],
-            progress.enough,
+            progress.target_gap,
             NEWTON,
             mu,
             z[:k],
             *state,
-            room.solver,
+            workspace.solver,
         )
 
     def _enlarge(self, count: int, best: _Best) -> None:
         """Make room for `count` knots and those of the best function, and keep this and the next knots."""
-        old, k = self.room, best.knots
-        new = self.room = self._room_for(_and_some(max(count, k)))
+        old, k = self.workspace, best.knots
+        new = self.workspace = self._workspace_for(_and_some(max(count, k)))
         new.merged[:count], new.merged_mu[:count] = old.merged[:count], old.merged_mu[:count]
         new.rows[best.side, :k], new.first[best.side] = old.rows[best.side, :k], old.first[best.side]
         new.curves[best.side, :, :k] = old.curves[best.side, :, :k]
@@ -270,7 +273,7 @@ def _generate(
     limits: Any,
     at_most: Any,
     progress: Any,
-    room: Any,
+    workspace: Any,
     scratch: Any,
 ) -> Any:
     """Do rounds of knot generation until the relative gap is reached, nothing helps, or room is wanting.
@@ -290,8 +293,8 @@ def _generate(
     at_most : (int, int)
         Largest number of rounds, and of knots whose multipliers are found here.
     progress : _Progress
-        Where to go on; rows and multipliers of the next round are in `room`.
-    room : _Room
+        Where to go on; rows and multipliers of the next round are in `workspace`.
+    workspace : _Room
         Set to the best function, among others.
     scratch : tuple of arrays
         More room.
@@ -301,32 +304,43 @@ def _generate(
     tuple : the fields of a _Progress, and for line and best those of a _Best. Named tuples are made by Python code, which
     Ctrl-C may interrupt; compiled code that waits for one then ends the process.
     """
-    line, best, count, rounds, steps, enough, by_values, _, known = progress
+    line, best, count, rounds, steps, target_gap, by_values, _, known = progress
     finished, tol, (most, few) = False, limits[3], at_most
     while not finished and (line.knots == 0 or rounds < most):
         straight = line.knots == 0
         if straight or count == 0:
-            count = first_knots(data[0], last, limits[0], line.largest, room.merged, room.merged_mu)
-        if count > len(room.worst):
+            count = first_knots(data[0], last, limits[0], line.largest, workspace.merged, workspace.merged_mu)
+        if count > len(workspace.worst):
             break
         side = 1 - best.side
         for p in range(count):
-            room.rows[side, p], room.vectors[5, p] = room.merged[p], room.merged_mu[p]
+            workspace.rows[side, p], workspace.vectors[5, p] = workspace.merged[p], workspace.merged_mu[p]
         if rounds == 0:
-            enough = 2e-3 * line.objective
-        _summarise(data, blocks_of_rows, count, side, room, scratch)
+            target_gap = 2e-3 * line.objective
+        _summarise(data, blocks_of_rows, count, side, workspace, scratch)
         if count > few and known < 0:
             break
         limit = ZERO if known >= 0 else ZERO + NEWTON
         # Of the line all rows are of interest.
-        bounds, slack = ((1.0, 0.0, limits[2], 0.0), 0.0) if straight else (limits, _SLACK)
+        bounds, search_tolerance = ((1.0, 0.0, limits[2], 0.0), 0.0) if straight else (limits, _SEARCH_TOLERANCE)
         minor = bounds[1]
         if rounds > 0 and best.gap < _NEAR * tol:
-            slack = 0.0
+            search_tolerance = 0.0
         elif rounds > 0 and len(data[0]) >= _MANY:
             minor = max(minor, limits[0] ** 2 + _MINOR * (best.largest**2 - limits[0] ** 2))
         moved, gap, objective, largest, exceeds, following = _solve_and_sweep(
-            data, blocks_of_rows, offsets, bounds, (minor, slack), enough, limit, by_values, count, side, room, scratch
+            data,
+            blocks_of_rows,
+            offsets,
+            bounds,
+            (minor, search_tolerance),
+            target_gap,
+            limit,
+            by_values,
+            count,
+            side,
+            workspace,
+            scratch,
         )
         if straight:
             line, count = _Best(side, count, 0.0, objective, largest, 0, 0), ZERO
@@ -338,12 +352,12 @@ def _generate(
         if rounds == 1 or relative < best.gap:
             best = _Best(side, count, relative, objective, largest, rounds, steps)
         demand = max(0.01 * gap, 0.1 * tol * objective)
-        stalled = moved == 0 and not exceeds and demand > 0.5 * enough
+        stalled = moved == 0 and not exceeds and demand > 0.5 * target_gap
         idle = rounds > best.rounds + PATIENCE or (stalled and by_values)
-        finished = relative <= tol or idle or room.solver[5][0] != 0
+        finished = relative <= tol or idle or workspace.solver[5][0] != 0
         by_values = by_values or stalled or rounds > best.rounds + 2
-        enough, count = demand, following
-    return _fields(line), _fields(best), count, rounds, steps, enough, by_values, finished, known
+        target_gap, count = demand, following
+    return _fields(line), _fields(best), count, rounds, steps, target_gap, by_values, finished, known
 
 
 @part()
@@ -352,10 +366,10 @@ def _fields(f: Any) -> Any:
 
 
 @part(inline="always")
-def _summarise(data: Any, blocks_of_rows: Any, k: int, side: int, room: Any, scratch: Any) -> None:
-    segments = (room.vectors[0, : k - 1], room.vectors[1:2], room.vectors[2:3], room.vectors[3:4])
+def _summarise(data: Any, blocks_of_rows: Any, k: int, side: int, workspace: Any, scratch: Any) -> None:
+    segments = (workspace.vectors[0, : k - 1], workspace.vectors[1:2], workspace.vectors[2:3], workspace.vectors[3:4])
     block_summaries.segment_summaries(
-        data, blocks_of_rows, room.rows[side, :k], segments, room.tables[0], room.tables[1], scratch[0]
+        data, blocks_of_rows, workspace.rows[side, :k], segments, workspace.tables[0], workspace.tables[1], scratch[0]
     )
 
 
@@ -366,15 +380,15 @@ def _solve_and_sweep(
     offsets: Any,
     limits: Any,
     coarse: Any,
-    enough: float,
+    target_gap: float,
     limit: int,
     by_values: bool,
     k: int,
     side: int,
-    room: Any,
+    workspace: Any,
     scratch: Any,
 ) -> tuple[int, float, float, float, bool, int]:
-    """Solve with k knots up to a gap `enough`, sweep, and choose the next ones; arguments are as in `_generate`.
+    """Solve with k knots up to a gap `target_gap`, sweep, and choose the next ones; arguments are as in `_generate`.
 
     `coarse` holds what is asked of the worst rows, see `fits.block_summaries.sweep`, unless they decide on the gap.
 
@@ -382,18 +396,39 @@ def _solve_and_sweep(
     -------
     Newton steps; gap and objective; largest ||Z||; whether rows are to be added; number of knots in the next round.
     """
-    (lam, feasible, within, tol), (minor, slack) = limits, coarse
-    rows, worst, mu, squares = room.rows[side, :k], room.worst[: k - 1], room.vectors[5, :k], room.vectors[4]
-    first, jumps, values, slopes = room.first[side], room.curves[side, 0], room.curves[side, 1], room.curves[side, 2]
-    mean, fitted, z, at_knots = room.tables[0], room.tables[1], room.tables[2], room.tables[3]
-    segments = (room.vectors[0, : k - 1], room.vectors[1:2], room.vectors[2:3], room.vectors[3:4])
+    (lam, feasible, residual_floor, tol), (minor, search_tolerance) = limits, coarse
+    rows, worst, mu, squares = (
+        workspace.rows[side, :k],
+        workspace.worst[: k - 1],
+        workspace.vectors[5, :k],
+        workspace.vectors[4],
+    )
+    first, jumps, values, slopes = (
+        workspace.first[side],
+        workspace.curves[side, 0],
+        workspace.curves[side, 1],
+        workspace.curves[side, 2],
+    )
+    mean, fitted, z, at_knots = workspace.tables[0], workspace.tables[1], workspace.tables[2], workspace.tables[3]
+    segments = (workspace.vectors[0, : k - 1], workspace.vectors[1:2], workspace.vectors[2:3], workspace.vectors[3:4])
     steps, _ = newton_solve(
-        segments, (mean, fitted), offsets, lam, within, enough, limit, mu, z, values, first, room.solver
+        segments, (mean, fitted), offsets, lam, residual_floor, target_gap, limit, mu, z, values, first, workspace.solver
     )
     reconstruct(segments[0], mu, z, by_values, first, jumps, values, slopes)
     while True:
         misfit = block_summaries.sweep(
-            data, blocks_of_rows, rows, values, slopes, minor, slack, at_knots, worst, squares, scratch[1], scratch[2]
+            data,
+            blocks_of_rows,
+            rows,
+            values,
+            slopes,
+            minor,
+            search_tolerance,
+            at_knots,
+            worst,
+            squares,
+            scratch[1],
+            scratch[2],
         )
         penalty, product, square, exceeds = dual_totals(jumps, at_knots, worst, squares)
         largest = math.sqrt(square)
@@ -401,10 +436,10 @@ def _solve_and_sweep(
         short = 1.0 - theta
         gap = 0.5 * short * short * misfit + max(lam * penalty - theta * product, 0.0)
         objective = 0.5 * misfit + lam * penalty
-        certain = slack == 0.0 if exceeds else minor == feasible
+        certain = search_tolerance == 0.0 if exceeds else minor == feasible
         if certain or (exceeds and gap > tol * objective):
             break
-        minor, slack = feasible, 0.0
+        minor, search_tolerance = feasible, 0.0
     close = lam * (1.0 - min(max(largest / lam - 1.0, 0.0), 1e-3))
-    count = next_knots(data[0], rows, mu, z, jumps, worst, close * close, room.merged, room.merged_mu)
+    count = next_knots(data[0], rows, mu, z, jumps, worst, close * close, workspace.merged, workspace.merged_mu)
     return steps, gap, objective, largest, exceeds, count
