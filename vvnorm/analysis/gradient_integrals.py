@@ -142,7 +142,7 @@ class GradientSteps:
     def _in_disc(self) -> Iterator[Sides]:
         steps = self.without(np.abs(self.offsets) > 1 - KINK)  # tangents cut nothing off
         half = np.sqrt((1 - steps.offsets) * (1 + steps.offsets))
-        lines = _Lines(steps.normals, steps.offsets)
+        lines = _KinkLines(steps.normals, steps.offsets)
         for some in _blocks(0, len(half), len(half)):
             yield from steps._along(some, lines.crossings(some), -half[some], half[some])
         # Neuron k is on along the arc of half-angle `width` round its normal. Angles are in (0, 2 pi]: the walk takes what
@@ -168,7 +168,9 @@ class GradientSteps:
         steps = self.without(np.isfinite(near))  # kinks along an edge cut nothing off
         # The edges are lines among the others, so that all agree on the side on which a kink near an edge is.
         K, inside = len(steps.offsets), _orientation(normals)
-        lines = _Lines(np.vstack([steps.normals, normals * inside[:, None]]), np.append(steps.offsets, offsets * inside))
+        lines = _KinkLines(
+            np.vstack([steps.normals, normals * inside[:, None]]), np.append(steps.offsets, offsets * inside)
+        )
         total = len(lines.offsets)
         for some in (*_blocks(0, K, total), *_blocks(K, total, total)):
             met = lines.crossings(some)
@@ -243,7 +245,7 @@ class _Crossings(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Lines:
+class _KinkLines:
     """Lines n.u + b = 0 in the plane, |n| = 1, the first entry of n that is not zero positive.
 
     Where nearly parallel lines cross is a matter of rounding; the sums over sides stay right as long as both lines agree on

@@ -124,7 +124,7 @@ def group_lasso(
     b_unit = float(np.max(row_norms(columns.T), initial=0.0)) or 1.0
     z_unit = float(row_norms(targets.reshape(1, -1))[0]) or 1.0
     z, rotation = _rotated(targets / z_unit)
-    plain = _Problem(columns / b_unit, z, lam / b_unit / z_unit, np.full(len(z), lam / b_unit / z_unit))
+    plain = _GroupLasso(columns / b_unit, z, lam / b_unit / z_unit, np.full(len(z), lam / b_unit / z_unit))
     reach = float(np.max(row_norms(plain.B.T @ z), initial=0.0))
     if not z.any() or (lam > 0 and reach <= plain.lam):
         dual, v, weights, steps = z / (plain.lam or 1.0), np.zeros((columns.shape[1], z.shape[1])), plain.B[0] * 0.0, 0
@@ -192,7 +192,7 @@ def _rotated(Z: Array) -> tuple[Array, Array]:
     return triangle.T, R
 
 
-def _solve(plain: "_Problem", tol: float, start: Array | None, deadline: float) -> tuple[Array, Array, Array, int]:
+def _solve(plain: "_GroupLasso", tol: float, start: Array | None, deadline: float) -> tuple[Array, Array, Array, int]:
     """Return a dual, V, eta and the number of steps.
 
     For lam = 0 the constraint is imposed on as few directions of R^n as Z can tell from all: directions in which all
@@ -223,11 +223,11 @@ def _solve(plain: "_Problem", tol: float, start: Array | None, deadline: float) 
 
 
 def _solve_in(
-    C: Array, plain: "_Problem", tol: float, start: Array | None, deadline: float
+    C: Array, plain: "_GroupLasso", tol: float, start: Array | None, deadline: float
 ) -> tuple[Array, Array, Array, int]:
     """Solve in the coordinates C (r, n): C B and the ridge lam C C', a diagonal matrix, have rows of about unit size."""
     ridge = plain.lam * np.einsum("ij,ij->i", C, C)
-    problem = _Problem(C @ plain.B, C @ plain.Z, plain.lam, ridge)
+    problem = _GroupLasso(C @ plain.B, C @ plain.Z, plain.lam, ridge)
     eta, dual, steps = _interior_point(problem, tol, start, deadline)
     factors = problem.factors(eta)
     V = problem.weights(eta, factors.solve(problem.Z))
@@ -237,7 +237,7 @@ def _solve_in(
 
 
 @dataclass(frozen=True, eq=False)
-class _Problem:
+class _GroupLasso:
     """The problem in coordinates of R^n in which lam I has become the diagonal matrix `ridge`."""
 
     B: Array
@@ -301,7 +301,7 @@ class _Factors:
         return solved
 
 
-def _interior_point(problem: _Problem, tol: float, start: Array | None, deadline: float) -> tuple[Array, Array, int]:
+def _interior_point(problem: _GroupLasso, tol: float, start: Array | None, deadline: float) -> tuple[Array, Array, int]:
     """Return eta, a dual L and the number of steps; the problem is in units of about 1.
 
     A warm start may be so far from the central path that steps to the boundary get ever shorter, while M L = Z is still
@@ -323,7 +323,7 @@ def _interior_point(problem: _Problem, tol: float, start: Array | None, deadline
 
 
 def _linear(
-    problem: _Problem, tol: float, eta: Array, L: Array, deadline: float
+    problem: _GroupLasso, tol: float, eta: Array, L: Array, deadline: float
 ) -> tuple[Array, Array, float, int]:  # fmt: skip
     """Do what `_followed` does for one output and lam = 0, by Mehrotra's method; from eta > 0 and L = M^{-1} Z.
 
@@ -379,7 +379,7 @@ def _reach(values: Array, change: Array) -> float:
     return min(1 / _TO_BOUNDARY, -1 / least) if least < 0 else 1 / _TO_BOUNDARY
 
 
-def _followed(problem: _Problem, tol: float, start: Array | None, deadline: float) -> tuple[Array, Array, float, int]:
+def _followed(problem: _GroupLasso, tol: float, start: Array | None, deadline: float) -> tuple[Array, Array, float, int]:
     """Follow the central path; return eta, a dual L, the relative gap and the number of steps."""
     eta, L = _start(problem, start)
     best_eta, best_L, upper, lower, idle = eta, L, np.inf, -np.inf, 0
@@ -401,7 +401,7 @@ def _followed(problem: _Problem, tol: float, start: Array | None, deadline: floa
     return best_eta, best_L, (upper - lower) / upper if upper > 0 else 0.0, step
 
 
-def _start(problem: _Problem, start: Array | None) -> tuple[Array, Array]:
+def _start(problem: _GroupLasso, start: Array | None) -> tuple[Array, Array]:
     """Return eta > 0 and L = M^{-1} Z with max ||a_k|| <= _ROOM, or close to it."""
     K = problem.B.shape[1]
     eta = np.ones(K) if start is None or not start.any() else np.maximum(start, _FLOOR * np.mean(start))
@@ -414,7 +414,7 @@ def _start(problem: _Problem, start: Array | None) -> tuple[Array, Array]:
     return eta, L
 
 
-def _advance(problem: _Problem, eta: Array, L: Array, factors: _Factors) -> tuple[Array, Array]:
+def _advance(problem: _GroupLasso, eta: Array, L: Array, factors: _Factors) -> tuple[Array, Array]:
     """Take one step of predictor and corrector."""
     B, A = problem.B, problem.B.T @ L
     s = np.maximum((1 - np.einsum("ij,ij->i", A, A)) / 2, EPS**2)
