@@ -378,7 +378,7 @@ def plain_interpolation(x: Array, labels: Array, *, skip: bool = True) -> Curvat
         rising = dots.curvatures(0, len(x) - 2)
         rising[:level] = 0.0
         network = _without_skip(dots, rising)
-    return CurvatureSolution(network, as_rows(dots.dual), dots, {"solver": "none", "status": "no solver was used"})
+    return CurvatureSolution(network, dots.dual[:], dots, {"solver": "none", "status": "no solver was used"})
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Group-penalised jumps at few given knots, solved by Newton steps on one multiplier per knot.
+"""The problem with kinks at few given knots, solved by Newton steps on one multiplier per knot.
 
     min over piecewise linear C of  misfit(C) / 2 + lam sum_i ||d_i||,     d_i in R^T the slope jump at knot i.
 
@@ -6,19 +6,22 @@ Since lam ||d|| = min over mu > 0 of (||d||^2 / mu + lam^2 mu) / 2, this is the 
 
     F(mu) = min_C [ misfit(C) / 2 + sum_i ||d_i||^2 / (2 mu_i) ] + lam^2 sum_i mu_i / 2,
 
-smooth and convex in as many scalars as there are knots, however many outputs. The inner minimum is a Kalman smoother
-(`fits.kalman_smoother`); it returns the dual variables z_i with d_i = mu_i z_i, and with A = (P + diag(mu))^-1
+which is smooth and convex, with one variable per knot however many outputs there are. A Kalman smoother
+(`fits.kalman_smoother`) solves the inner minimum and returns the dual variables z_i, with d_i = mu_i z_i. With
+A = (P + diag(mu))^-1, where P is the matrix of the dual problem, F has the
 
-    gradient (lam^2 - ||z_i||^2) / 2,      Hessian A_ij <z_i, z_j>  (summed over outputs that share weights).
+    gradient (lam^2 - ||z_i||^2) / 2,      Hessian A_ij <z_i, z_j>  (summed over groups of outputs that share weights).
 
-Every iterate is feasible on the primal side, and z scaled into the ball on the dual side, so the gap is known. A step
-solves the quadratic model under mu >= 0 exactly, by block pivoting. Its right-hand side is ||z||^2 (||z|| / lam - 1) in
-place of (||z||^2 - lam^2) / 2: to first order the same near the solution, but Newton's step for 1 / ||z_i|| = 1 / lam,
-which is nearly linear in mu_i, so that a step from far away is as good (More and Sorensen's device for trust regions). If F
-does not fall, the plain Newton step with backtracking is taken. The first multipliers come from a few steps
-mu <- mu ||z|| / lam, which lower F at the price of one solve each, begun close to the fit without a penalty.
+Every iterate is feasible for the primal problem, and z is feasible for the dual problem once it is scaled into the ball of
+radius lam; so the duality gap is known at every step. A step minimises the quadratic model under mu >= 0 exactly, by block
+pivoting. Its right-hand side is ||z||^2 (||z|| / lam - 1) instead of (||z||^2 - lam^2) / 2. The two agree to first order
+near the solution; but the former is Newton's step for 1 / ||z_i|| = 1 / lam, which is nearly linear in mu_i, so the step is
+also good far from the solution (the device of More and Sorensen, SIAM Journal on Scientific and Statistical Computing 4,
+1983, for trust regions). If F does not fall, the plain Newton step with backtracking is taken. The first multipliers come
+from a few steps mu <- mu ||z|| / lam, which lower F at the price of one solve each. They begin with large multipliers, that
+is, close to the fit without a penalty.
 
-Measured: 2 steps for each new set of knots, gaps of 1e-13 at hundreds of knots on irregular grids.
+Measured: 2 steps for each new set of knots, and gaps of 1e-13 with hundreds of knots on irregular grids.
 """
 
 import math
@@ -30,7 +33,7 @@ from vvnorm.solvers.array_kernels import ANY_ORDER, ZERO, clear, copy, part
 from vvnorm.solvers.univariate.fits.kalman_smoother import backward, carry_labels, forward, sensitivity
 
 WARM_UP = 8
-"""Steps mu <- mu ||z|| / lam before the first of Newton's."""
+"""Steps mu <- mu ||z|| / lam before the first Newton step."""
 LOOSE = 1e6
 """Initial multiplier, in units of 1 / alpha, where alpha is the stiffness of the data at the knot against a slope jump."""
 _FREE, _BOLD, _BACK, _PLAIN = np.arange(4)  # kinds of points at which `newton_solve` solves; no literals: see `ZERO`
@@ -52,7 +55,7 @@ def _dot(u: Any, v: Any, start: int, stop: int) -> float:
 def cholesky(M: Any, start: int, end: int, stop: Any) -> None:
     """Overwrite rows start .. end - 1 of the lower triangle of M by those of its Cholesky factor; earlier rows are done.
 
-    A pivot lost to rounding is made large. Where stop[0] is set, the rest is left as it is.
+    A pivot lost to rounding is made large. Once stop[0] is set, the remaining rows are left as they are.
     """
     for i in range(start, end):
         if stop[0] != 0:
@@ -80,10 +83,10 @@ def solve_nnqp(
 ) -> None:  # fmt: skip
     """Set v to the minimiser of v'Hv / 2 - b'v over v >= 0, starting from the guess `chosen` of where v > 0.
 
-    Block principal pivoting (Judice and Pires 1994): all variables on the wrong side change sides at once, and one at a
-    time when that stops helping. Variables are factored in the order in which they came in, so that a factor stays valid
-    up to the first one that leaves. Scratch: factor (m + 2, m), x (m,), place (m,) of int, turn (m,) of bool. All arrays
-    but b may be larger. Where stop[0] is set, v is nothing of use.
+    Block principal pivoting (Judice and Pires, Computers and Operations Research 21, 1994): all variables of wrong sign
+    change sides at once; when that stops helping, only one of them does. The factor has the variables in the order in which
+    they entered, so it stays valid up to the first variable that leaves. Scratch: factor (m + 2, m), x (m,), place (m,) of
+    int, turn (m,) of bool. All arrays but b may be larger. Once stop[0] is set, v is meaningless.
     """
     m = len(b)
     fewest, patience, scale = m + 1, ZERO + 3, 0.0
@@ -139,7 +142,7 @@ def solve_nnqp(
 
 @part()
 def evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: Any, values: Any, first: Any) -> float:
-    """Solve for the state with multipliers mu; set z, values and `first`, and return the misfit plus sum ||d||^2 / mu."""
+    """Solve the inner minimum for multipliers mu: set z, values and `first`; return the misfit plus sum ||d||^2 / mu."""
     h, n, centroid, sxx = segments
     info, carry, weights, m1, m0, rows = work
     total = 0.0
@@ -153,7 +156,7 @@ def evaluate(segments: Any, labels: Any, offsets: Any, mu: Any, work: Any, z: An
 
 @part()
 def gap_of(misfit: float, residual_floor: float, lam: float, mu: Any, z: Any, norms: Any) -> float:
-    """Duality gap of the state; sets the norms of z."""
+    """Return the duality gap at these multipliers; set the norms of z."""
     largest, penalty, paid = 0.0, 0.0, 0.0
     for i in range(len(mu)):
         norms[i] = math.sqrt(_dot(z[i], z[i], 0, z.shape[1]))
@@ -206,13 +209,45 @@ def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any,
 
 @part()
 def _replace_neighbours(h: Any, mu: Any, used: Any, chosen: Any) -> None:
-    """Guess that new knots that are close to another one take its place."""
+    """Guess that a new knot that is close to another knot takes its place."""
     for j in range(len(used)):
         i = used[j]
         if mu[i] == 0.0:
             near = -1 if h[i - 1] < h[i] else 1
             if mu[i + near] > 0.0 and min(h[i - 1], h[i]) < _CLOSE * max(h[i - 1], h[i]):
                 chosen[j], chosen[j + near] = True, False
+
+
+@part()
+def _start_loosely(info: Any, groups: int, mu: Any) -> None:
+    """Set the multipliers (k,) of inner knots to `LOOSE` / alpha; `info` is that of the smoother for multipliers of 0."""
+    for i in range(1, len(mu) - 1):
+        stiffness = 0.0
+        for g in range(groups):
+            stiffness = max(stiffness, info[g, i, 0])
+        # Left of a knot there may be no data: no output need bend there.
+        mu[i] = LOOSE / stiffness if stiffness > 0.0 else 0.0
+
+
+@part()
+def _candidates(mu: Any, norms: Any, lam: float, used: Any, chosen: Any) -> int:
+    """Set `used` to the inner knots whose multiplier is or should be positive, `chosen` to whether it is; count them."""
+    m = ZERO
+    for i in range(1, len(mu) - 1):
+        if mu[i] > 0.0 or norms[i] > lam:
+            used[m], chosen[m] = i, mu[i] > 0.0
+            m += 1
+    return m
+
+
+@part()
+def _right_hand_side(H: Any, mu: Any, norms: Any, lam: float, used: Any, bold: bool, b: Any) -> None:
+    """Set b so that the quadratic model at mu is v'Hv / 2 - b'v over the multipliers v of the knots `used`."""
+    for j in range(len(used)):
+        size = norms[used[j]]
+        b[j] = size * size * (size / lam - 1.0) if bold and size > lam else 0.5 * (size * size - lam * lam)
+        for other in range(len(used)):
+            b[j] += H[j, other] * mu[used[other]]
 
 
 @part()
@@ -244,7 +279,7 @@ def newton_solve(
     lam : float
         Strength of the penalty.
     residual_floor : float
-        The part of the misfit that no function linear on the segments can avoid.
+        Misfit that no function linear on the segments, continuous or not, can avoid.
     target_gap : float
         Duality gap at which to stop.
     limit : int
@@ -296,32 +331,18 @@ def newton_solve(
                 return step, gap
             if warm < 0 and total == misfit:
                 warm = WARM_UP
-                for i in range(1, k - 1):
-                    most = 0.0
-                    for g in range(len(offsets) - 1):
-                        most = max(most, work[0][g, i, 0])
-                    # Left of a knot there may be no data: no output need bend there.
-                    trial[i] = LOOSE / most if most > 0.0 else 0.0
+                _start_loosely(work[0], len(offsets) - 1, trial)
                 continue
             warm, before = 0, total
             step += 1
-            m = ZERO
-            for i in range(1, k - 1):
-                if mu[i] > 0.0 or norms[i] > lam:
-                    used[m], chosen[m] = i, mu[i] > 0.0
-                    m += 1
+            m = _candidates(mu, norms, lam, used, chosen)
             if step == 1:
                 _replace_neighbours(segments[0], mu, used[:m], chosen)
             _hessian(segments, offsets, mu, work, z, used[:m], factor, A, H)
         elif stop[0] != 0:  # the state is that of the last multipliers again
             return step, gap
         kind, length = _PLAIN if kind == _BACK else _BOLD, 1.0
-        for j in range(m):
-            size = norms[used[j]]
-            bold = kind == _BOLD and size > lam
-            b[j] = size * size * (size / lam - 1.0) if bold else 0.5 * (size * size - lam * lam)
-            for other in range(m):
-                b[j] += H[j, other] * mu[used[other]]
+        _right_hand_side(H, mu, norms, lam, used[:m], kind == _BOLD, b)
         solve_nnqp(H, b[:m], chosen, v, factor, x, place, turn, stop)
         for j in range(m):
             trial[used[j]] = v[j]
@@ -331,14 +352,15 @@ def newton_solve(
 
 
 def max_dense_knots(outputs: int) -> int:
-    """Most knots that `newton_solve` takes steps for; beyond, `fits.newton_banded` is faster, and needs less room."""
+    """Return the most knots `newton_solve` is meant for; for more, `fits.newton_banded` is faster and takes less memory."""
     return 300 + 150 * outputs
 
 
 def make_workspace(k: int, outputs: int, groups: int, dense: int, stop: Any = None) -> tuple[Any, ...]:
     """Return arrays for `newton_solve` to work in: k knots, outputs in groups that share their weights.
 
-    Steps are taken for up to `dense` knots. `stop`, (1,) of int64, is the array that ends them (`deadline`).
+    Newton steps are possible for up to `dense` knots. `stop`, (1,) of int64, ends them once it is not 0
+    (`vvnorm._internal.deadline`).
     """
     stop = np.zeros(1, np.int64) if stop is None else stop
     dense = min(k, dense)
