@@ -85,7 +85,7 @@ def fit(
         certificate come on top.
     seed : int
         Of the first neurons, and of searches that are not exact. For several inputs.
-    advance : callable, optional
+    callback : callable, optional
         Called after each round with its number and the bounds on what is minimised then, in units of the solver's own.
 
     Returns
@@ -119,10 +119,10 @@ def fit(
         from vvnorm.api.multivariate import fit_points
 
         points = _read_points(X, Y, loss, weights, skip, penalise_bias, seed)
-        effort: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "advance": advance}
+        effort: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "callback": callback}
         return _with_origin(origin, fit_points(points, strength, tol, **effort)[0])
     problem = read_problem(X, Y, loss, weights)
-    return _with_origin(origin, fit_line(problem, strength, tol, skip, deadline=deadline, advance=advance))
+    return _with_origin(origin, fit_line(problem, strength, tol, skip, deadline=deadline, callback=callback))
 
 
 def fit_path(
@@ -148,7 +148,7 @@ def fit_path(
         Positive numbers, in any order; at least one.
     max_iter, time_limit : optional
         Rounds and seconds for each fit.
-    advance : callable, optional
+    callback : callable, optional
         Called with each fit as it is found, from the largest lam to the smallest.
 
     Other parameters and errors are those of `fit`.
@@ -163,8 +163,8 @@ def fit_path(
     fits, start = {}, None
     for place in sorted(range(len(strengths)), key=lambda i: -strengths[i]):
         fits[place], start = fit_next(strengths[place], start)
-        if advance:
-            advance(fits[place])
+        if callback:
+            callback(fits[place])
     return [fits[place] for place in range(len(strengths))]
 
 

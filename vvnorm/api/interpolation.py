@@ -135,7 +135,7 @@ def interpolate(
         Seconds after which the best network so far is returned, with its bound; making the certificate comes on top.
     seed : int
         Of the first neurons, and of searches that are not exact. For several inputs.
-    advance : callable, optional
+    callback : callable, optional
         Called after each round with its number and the bounds on the cost. For several inputs.
 
     Returns
@@ -167,7 +167,7 @@ def interpolate(
         X, origin = shifted_integers(X)
         if origin is not None:
             given: dict[str, Any] = {"skip": skip, "auxiliary": auxiliary, "tol": tol, "max_iter": rounds}
-            found = interpolate(X, Y, **given, time_limit=limit, seed=seed, advance=advance)
+            found = interpolate(X, Y, **given, time_limit=limit, seed=seed, callback=callback)
             return replace(found, origin=origin)
     inputs = as_inputs(X)
     if inputs.shape[1] > 1 or penalise_bias or auxiliary:
@@ -177,7 +177,7 @@ def interpolate(
         labels = as_labels(Y, len(inputs), allow_missing=True)
         require_two_points(inputs, "an interpolant")
         solve = interpolate_infinite if auxiliary else interpolate_points
-        options: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "seed": seed, "advance": advance}
+        options: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "seed": seed, "callback": callback}
         return solve(inputs, labels, Convention(bool(skip), bool(penalise_bias)), tol, **options)
     return _interpolate_one_input(X, Y, skip, tol, limit)
 

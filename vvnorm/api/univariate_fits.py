@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.deadline import TIME_LIMIT, Deadline
 from vvnorm.api.limits import MAX_POINTS
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.univariate_fit import REACHED, Fit
 from vvnorm.solvers.univariate.fits.constant_fit import fit_constant
 from vvnorm.solvers.univariate.fits.dispatch import (
-    Advance,
     KnotSolution,
     Problem,
     known_critical_lam,
@@ -46,12 +46,12 @@ def fit_line(
     skip: bool,
     start: KnotSolution | None = None,
     deadline: Deadline | None = None,
-    advance: Advance | None = None,
+    callback: RoundCallback | None = None,
 ) -> Fit:
     """Fit one input. Where knot generation stops short of `tol`, or has no skip connection, other solvers are asked."""
     if not (skip or problem.is_single):
         return _fit_without_skip(problem, lam, tol, deadline or Deadline())
-    found = solve(problem, lam, tol=tol, start=start, deadline=deadline, advance=advance)
+    found = solve(problem, lam, tol=tol, start=start, deadline=deadline, callback=callback)
     stopped = TIME_LIMIT if found.limited else f"stopped at a relative gap of {found.gap:.2g}"
     solver = {
         "method": _SINGLE if problem.is_single else _METHOD,

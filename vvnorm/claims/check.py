@@ -51,7 +51,7 @@ def _changed(array: NDArray[Any], all_arrays: list[NDArray[Any]]) -> NDArray[Any
 
 
 def run_claim(
-    claim: Claim, *, draws: int | None = None, seed: int = 0, advance: Callable[[str], None] = lambda label: None
+    claim: Claim, *, draws: int | None = None, seed: int = 0, callback: Callable[[str], None] = lambda label: None
 ) -> Report:
     """Check a claim on drawn and on real instances, one after another; `vvnorm.verification` spreads many of them.
 
@@ -64,12 +64,12 @@ def run_claim(
         many (at least one) that break it are checked too.
     seed : int
         Everything drawn depends on it.
-    advance : callable
+    callback : callable
         Told the label of each instance when it is done, for a progress bar.
     """
     began = time.perf_counter()
     outcomes = []
     for case in cases(claim, claim.draws if draws is None else draws, seed):
         outcomes.append(run_case(claim, case))
-        advance(case.label)
+        callback(case.label)
     return Report(claim, outcomes, seed, time.perf_counter() - began)

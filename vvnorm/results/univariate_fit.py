@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT
 from vvnorm._internal.words import count, proof
 from vvnorm.float64 import Origin, Rows, as_rows
-from vvnorm.losses import Loss, minus_slopes
+from vvnorm.losses import Loss, neg_gradients
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.results.solution import Solution
@@ -99,7 +99,7 @@ class Fit(Solution):
         if self.found.dual is not None and self._judged[1].dual is not None:
             return self._as_given(self.found.dual)
         with np.errstate(over="ignore"):
-            return self._as_given(minus_slopes(self.losses, self._at(self.X[:, 0]), self.Y, self.weights))
+            return self._as_given(neg_gradients(self.losses, self._at(self.X[:, 0]), self.Y, self.weights))
 
     def _as_given(self, rows: Rows) -> Array:
         """Put rows that are sorted as X is into the order of the data given."""

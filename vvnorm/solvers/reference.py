@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.deadline import TIME_LIMIT
 from vvnorm._internal.words import count
-from vvnorm.float64 import as_float64, as_rows
+from vvnorm.float64 import as_float64
 from vvnorm.losses import Loss, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solvers.univariate.interpolation.closed_form import ConnectTheDots, connect_sorted

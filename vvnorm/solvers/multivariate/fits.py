@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.threads import one_blas_thread
 from vvnorm._internal.units import unit
 from vvnorm.losses import Loss, is_rounding, solvable
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs
-from vvnorm.solvers.multivariate.column_generation import Advance, WarmStart, in_units
+from vvnorm.solvers.multivariate.column_generation import WarmStart, in_units
 from vvnorm.solvers.multivariate.convex_losses import SMOOTH, Data, Fitted, best_affine, fit_losses, largest_response
 from vvnorm.solvers.multivariate.interpolation import PointsSolution, deadline_after, in_doubt, provenance_of, target_gap
 from vvnorm.validation import Array, levels
@@ -134,13 +135,13 @@ class FitProblem:
         start: WarmStart | None = None,
         max_iter: int | None = None,
         time_limit: float | None = None,
-        advance: Advance | None = None,
+        callback: RoundCallback | None = None,
     ) -> tuple[PointsSolution, WarmStart | None]:
         """Return the fit, and what to start a fit for a similar lam with."""
         began, deadline = time.perf_counter(), deadline_after(time_limit)
         with one_blas_thread():
             objective_unit = self._w_unit * self._y_unit * self._y_unit
-            options: dict[str, Any] = {"deadline": deadline, "advance": in_units(advance, objective_unit)}
+            options: dict[str, Any] = {"deadline": deadline, "callback": in_units(callback, objective_unit)}
             # Where time is short, lam_max may have a small part of it.
             critical = self._critical(deadline_after(None if time_limit is None else _FOR_LAM_MAX * time_limit))
             strength = self._in_units(lam, critical)

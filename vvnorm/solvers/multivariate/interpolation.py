@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.threads import one_blas_thread
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
-from vvnorm.solvers.multivariate.column_generation import Advance, Optimum, feasible_weights, generate, in_units
+from vvnorm.solvers.multivariate.column_generation import Optimum, feasible_weights, generate, in_units
 from vvnorm.validation import Array, RepeatedInput, levels
 
 REACHED: Final = "tolerance reached"
@@ -63,34 +64,34 @@ def solve_interpolation(
     max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
-    advance: Advance | None = None,
+    callback: RoundCallback | None = None,
 ) -> PointsSolution:
     """Find the interpolant of least cost of labels Y (N, T), NaN = missing, at points X (N, d) with a label each."""
     began = time.perf_counter()
     points = Inputs(X, convention, seed)
     if points.flat:
         inside = solve_interpolation(
-            points.coordinates, Y, convention, tol, max_iter=max_iter, time_limit=time_limit, seed=seed, advance=advance
+            points.coordinates, Y, convention, tol, max_iter=max_iter, time_limit=time_limit, seed=seed, callback=callback
         )
         return replace(inside, space=points)
     level = levels(Y)
     weights, labels = _merged_labels(points, Y)
     labels = np.where(weights > 0, labels - level, 0.0)
     reduction = Reduction(points, weights, labels, 0.0)
-    squares = reduction.squares
-    if squares.affine:
-        network = reduction.network(squares.neuron_search.random(1)[:0], [])
+    reduced_problem = reduction.reduced_problem
+    if reduced_problem.affine:
+        network = reduction.network(reduced_problem.neuron_search.random(1)[:0], [])
         at_points, history, facts = np.zeros_like(labels), [], provenance_of(None)
     else:
         with one_blas_thread():
             options: dict[str, Any] = {
                 "deadline": deadline_after(time_limit),
-                "advance": in_units(advance, reduction.objective_unit),
+                "callback": in_units(callback, reduction.objective_unit),
             }
             # What the verifier adds for rounding shows where points are close to each other.
-            wanted = tol / 2 if squares.neuron_search.close else target_gap(tol, points)
-            optimum = generate(squares, wanted, max_iter=max_iter, **options)
-            network = reduction.network(optimum.neurons, feasible_weights(squares, optimum))
+            wanted = tol / 2 if reduced_problem.neuron_search.close else target_gap(tol, points)
+            optimum = generate(reduced_problem, wanted, max_iter=max_iter, **options)
+            network = reduction.network(optimum.neurons, feasible_weights(reduced_problem, optimum))
         at_points, history, facts = reduction.dual(optimum.duals), optimum.history, provenance_of(optimum)
     present = 1.0 - np.isnan(Y)
     share = present / np.maximum(points.summed(present), 1.0)[points.group]  # equal inputs share their point's dual
