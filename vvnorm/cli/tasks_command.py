@@ -137,7 +137,7 @@ def _compared(
 
     with Progress() as progress:
         step = progress.task("training", len(weightings) + 2 * len(data.tasks))
-        return compare(data, weightings=weightings, advance=step, **options)
+        return compare(data, weightings=weightings, callback=step, **options)
 
 
 def _write(path: Path, comparison: "TaskComparison", saved: dict[str, dict[str, Any]]) -> None:

@@ -92,7 +92,7 @@ def solve(
         Strength of the penalty, positive.
     tol : float
         Relative duality gap at which to stop.
-    start : Found, optional
+    start : KnotSolution, optional
         Solution at another lam, whose knots are taken over.
     deadline : Deadline, optional
         When to return the best function found so far; there is always one.
