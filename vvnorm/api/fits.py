@@ -53,7 +53,7 @@ def fit(
     max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
-    advance: Callable[[int, float, float], object] | None = None,
+    callback: Callable[[int, float, float], object] | None = None,
 ) -> "Fit | MultivariateSolution":
     """Fit data: minimise the sum of losses plus lam times the VV norm, with a proof of the gap.
 
@@ -138,7 +138,7 @@ def fit_path(
     max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
-    advance: Callable[[Any], object] | None = None,
+    callback: Callable[[Any], object] | None = None,
 ) -> "list[Fit] | list[MultivariateSolution]":
     """Fit the same data for several lam, each fit starting from its neighbour of larger lam.
 

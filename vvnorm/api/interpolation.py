@@ -45,7 +45,7 @@ def interpolate(
     max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
-    advance: Callable[[int, float, float], Any] | None = None,
+    callback: Callable[[int, float, float], Any] | None = None,
 ) -> "InfiniteAuxiliary": ...
 
 
@@ -61,7 +61,7 @@ def interpolate(
     max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
-    advance: Callable[[int, float, float], Any] | None = None,
+    callback: Callable[[int, float, float], Any] | None = None,
 ) -> "MultivariateSolution": ...
 
 
@@ -77,7 +77,7 @@ def interpolate(
     max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
-    advance: Callable[[int, float, float], Any] | None = None,
+    callback: Callable[[int, float, float], Any] | None = None,
 ) -> "Interpolant | MultivariateSolution": ...
 
 
@@ -93,7 +93,7 @@ def interpolate(
     max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
-    advance: Callable[[int, float, float], Any] | None = None,
+    callback: Callable[[int, float, float], Any] | None = None,
 ) -> "Interpolant | MultivariateSolution | InfiniteAuxiliary": ...
 
 
@@ -108,7 +108,7 @@ def interpolate(
     max_iter: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
-    advance: Callable[[int, float, float], Any] | None = None,
+    callback: Callable[[int, float, float], Any] | None = None,
 ) -> "Interpolant | MultivariateSolution | InfiniteAuxiliary":
     """Find the minimal-VV-norm interpolant of data, with a proof that it is one.
 

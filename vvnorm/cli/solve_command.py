@@ -142,8 +142,8 @@ def _interpolated(
 
     with Progress() as progress:
         limit = None if auxiliary is None else auxiliary.value
-        advance = progress.rounds("interpolating")
-        solution = interpolate(dataset.X, dataset.Y, auxiliary=limit, advance=advance, **options)
+        callback = progress.rounds("interpolating")
+        solution = interpolate(dataset.X, dataset.Y, auxiliary=limit, callback=callback, **options)
         return solution.sparsify() if sparse else solution
 
 
@@ -157,5 +157,5 @@ def _fitted(
     if relative:
         (lam,) = lams_from_ratios([lam], dataset, losses, options)
     with Progress() as progress:
-        solution = fit(dataset.X, dataset.Y, lam, loss=losses, advance=progress.rounds("fitting"), **options)
+        solution = fit(dataset.X, dataset.Y, lam, loss=losses, callback=progress.rounds("fitting"), **options)
         return solution.sparsify() if sparse else solution

@@ -169,7 +169,7 @@ def _task_study(quick: bool, seed: int, table: Path | None, options: dict[str, A
                 write_lines(table, done, code=code_version())
             step(name)
 
-        lines = run_study(quick, seed=seed, advance=advance)
+        lines = run_study(quick, seed=seed, callback=callback)
     shown = TextTable("data", "networks", "weighting", "task", "metric", "value", "gain", "interval of gain", "verdict")
     for line in lines:
         value, _ = with_interval(line, "value", "low", "high")
