@@ -87,7 +87,7 @@ class Dataset:
         return lines(f"Dataset: {count(len(self), 'point')}, {self.source}", f"x: {names[0]}", f"y: {names[1]}")
 
     def with_auxiliary(self, Y: ArrayLike) -> "Dataset":
-        """Return the same inputs with labels `Y`, whose first columns are this data set's own."""
+        """Return the same inputs with labels `Y`, whose first columns are the labels of this data set."""
         labels = as_labels(Y, len(self), allow_missing=True)
         extra = labels.shape[1] - self.Y.shape[1]
         names = self.y_names + tuple(f"auxiliary{i + 1}" for i in range(extra))
@@ -233,9 +233,11 @@ def _new_direction(previous: NDArray[np.int64], rng: np.random.Generator) -> NDA
 
 
 def two_squares(m: int = 0, rng: np.random.Generator | int = 0) -> Dataset:
-    """Return the eight vertices of two centred squares with m Bernoulli(1/2) auxiliary outputs ([MT] Fig. 4).
+    """Return the eight vertices of two centred squares, with m Bernoulli(1/2) auxiliary outputs.
 
-    The outer square has side 2 and labels 0, the inner one side 1 and labels 1.
+    The outer square has side 2 and labels 0, the inner square has side 1 and labels 1. The data are those of figure 4 in
+    J. Nakhleh, J. Shenouda, R. Nowak, "The Effects of Multi-Task Learning on ReLU Neural Network Functions", 2024,
+    arXiv 2410.21696.
     """
     corners = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
     labels = np.repeat([[0.0], [1.0]], 4, axis=0)

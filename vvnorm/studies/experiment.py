@@ -1,8 +1,8 @@
 """One run of a study: draws its data, solves or trains, certifies, and measures.
 
-Runs that differ in the auxiliary outputs alone share the first output's data. Auxiliary labels come from one array of unit
-Gaussian draws per data set: m outputs take its first m columns, times sigma (bernoulli: their signs, times sigma). So runs
-are paired over m, sigma and kind of label as well.
+Runs that differ only in their auxiliary outputs share the data of the first output. Auxiliary labels come from one array of
+standard Gaussian draws per data set: m outputs take its first m columns, times sigma (Bernoulli labels: the signs of these,
+times sigma). So runs are also paired over m, sigma and the kind of label.
 """
 
 import math
@@ -45,11 +45,11 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 """Settings of each solver with their defaults.
 
 tol : relative gap, and relative residual, up to which a run is accepted; for `certified` also what is asked of the solver.
-prove : whether to make a certificate. In four or more dimensions it takes up to half a minute and proves little; without
-    it a run is not accepted, and carries the solver's own estimate of its gap only.
-optimum_tol : relative gap asked of the solver whose lower bound a trained network is compared with: gaps are at most this
-    much too large. Where many inputs make the solver slow, more than the default is enough.
-time_limit : seconds after which the solver gives its best network so far. Only many points or inputs take that long.
+prove : whether to make a certificate. In four or more dimensions it takes up to half a minute and proves little. Without
+    it a run is not accepted, and has only the solver's own estimate of its gap.
+optimum_tol : relative gap asked of the solver whose lower bound a trained network is compared with. Reported gaps are too
+    large by at most this much. Where many inputs make the solver slow, a larger value is enough.
+time_limit : seconds after which the solver returns its best network so far. Only many points or inputs take that long.
 width, steps, penalty, polish, exact : as for `vvnorm.train`.
 lam : strength of the regularisation, in units of `vvnorm.lambda_max`.
 """
@@ -68,13 +68,13 @@ def perform(run: Run) -> dict[str, Any]:
         Numbers, words and None (does not apply or is not known) by name; the first output is meant unless all are named.
 
         accepted : whether the verifier accepts the network as a minimal-VV-norm interpolant of all outputs, up to `tol`.
-        certified_gap : relative gap that the verifier proves, None if it was not asked. In two and three dimensions the
-            bound behind it is that of the certified optimum. From four on the verifier bounds the response of neurons by
-            branch and bound, and proves little.
-        estimated_gap : relative gap to the solver's own lower bound. It is the same in two and three dimensions; from
-            four on it rests on neurons found by climbing, and is an estimate: a negative one says that it failed.
+        certified_gap : relative gap that the verifier proves, None without a certificate. In two and three dimensions it
+            uses the lower bound of the certified optimum. From four dimensions on, the verifier's bound on the response
+            of neurons is loose, and proves little.
+        estimated_gap : relative gap to the solver's own lower bound. It is the same in two and three dimensions. From
+            four on it rests on neurons found by local search, and is an estimate; a negative value says that it failed.
         residual : largest distance between values and labels, all outputs, relative to half the labels' largest range.
-        excess : part of the cost of all outputs that is proved avoidable at most, for the values that the network has.
+        excess : upper bound on the avoidable part of the cost of all outputs, among networks with the same values.
         value, vv_norm : what the solver minimised, and the network's cost. In the limit of infinitely many outputs `value`
             is the cost of the auxiliary ones per unit of their standard deviation, and the network has the first only.
         first_vv_norm : part of the network's cost that the first output would have alone, sum_k ||w_k|| |v_1k|.
@@ -143,7 +143,7 @@ def _settings(run: Run) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class _MeasuredNetwork:
-    """A network whose first output is measured, one with the same neurons that represents inputs, and what is known."""
+    """The network whose first output is measured, the network whose neurons represent inputs, and facts for the row."""
 
     network: ReLUNetwork
     features: ReLUNetwork
@@ -187,7 +187,7 @@ def _trained(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Measured
 
 
 def _solvers_bound(solution: Solution) -> float:
-    """The solver's own lower bound on the cost, an estimate where it looks for neurons by climbing."""
+    """Return the solver's own lower bound on the cost; an estimate where neurons are found by local search."""
     if not isinstance(solution, MultivariateSolution):
         return solution.lower_bound  # one input: a closed form
     return solution.history[-1][1] if solution.history else 0.0

@@ -1,26 +1,29 @@
 """Ratios of positive measures over paired data sets: intervals, effect sizes, trends, verdicts, sample sizes.
 
-Ratios are geometric means: differences of logarithms are averaged over data sets, so that each counts alike whatever its
-scale, and a ratio and its inverse are treated alike. The interval of the mean is Student's, made longer on the side of the
-longer tail of the data (`mean_interval`). It needs the number of data sets and three moments alone, which summaries keep.
+Ratios are geometric means: differences of logarithms are averaged over data sets. So all data sets count alike, whatever
+their scale, and a ratio and its inverse are treated alike. The interval of the mean is Student's, extended on the side of
+the longer tail of the data (`mean_interval`). It needs only the number of data sets and three moments, as in summaries.
 
-The method was chosen by simulation (`benchmarks.coverage`, table in `docs/intervals.md`). Of 95 % intervals of 12 data
-sets, the truth is missed for normal, exponential, Student-t (3 degrees of freedom) and contaminated normal log-ratios by
+The method was chosen by simulation (`benchmarks.coverage`; the table is in `docs/intervals.md`). The following shares of
+95 % intervals miss the truth, for 12 data sets with normal, exponential, Student-t (3 degrees of freedom) and contaminated
+normal log-ratios:
 
-- BCa bootstrap intervals, taken before: 10, 11, 13, 14 %;
-- Student's: 5, 9, 4, 4 %;
+- BCa bootstrap intervals (Efron, 1987, "Better bootstrap confidence intervals", J. Amer. Statist. Assoc. 82), which were
+  used before: 10, 11, 13, 14 %;
+- Student's intervals: 5, 9, 4, 4 %;
 - bootstrap-t intervals: 6, 6, 7, 7 %;
-- these: 4, 5, 4, 3 %.
+- the intervals of this module: 4, 5, 4, 3 %.
 
-They still miss more often than they say where data are few and very skewed: with 8 exponential (skewness 2) or log-normal
-(skewness 6) log-ratios 5 % become 6 and 10 %, with 12 of the latter 8 %; at 99.75 %, for 0.25 %, exponential ones miss
-1.0 % (n = 8) and 0.7 % (n = 12). For normal data they are longer than Student's by 18 % (n = 8), 12 % (12) and 3 % (50). A
-test by random signs would say no more: it errs as Student's interval does, and eight signs cannot reach a level of 0.25 %.
+These still miss more often than stated where data are few and very skewed. At 95 %, 8 data sets miss in 6 % (exponential
+log-ratios, skewness 2) and 10 % (log-normal, skewness 6), and 12 log-normal ones in 8 %. At 99.75 %, exponential log-ratios
+miss in 1.0 % (n = 8) and 0.7 % (n = 12). For normal data the intervals are longer than Student's by 18 % (n = 8), 12 % (12)
+and 3 % (50). A test by random signs is no better: it errs as Student's interval does, and eight signs cannot reach a level
+of 0.25 %.
 
-Several comparisons that are read together get simultaneous intervals by Bonferroni's inequality: each of k has level
-1 - (1 - confidence) / k. So an interval and the verdict that follows from it never disagree, and the chance that any of the
-k intervals misses is at most 1 - confidence, whatever their dependence, as far as each covers what it says: of 20
-independent lines with 12 data sets, one or more miss in 4 % of studies for normal log-ratios, 13 % for exponential ones.
+Several comparisons that are read together get simultaneous intervals by Bonferroni's inequality: each of k intervals has
+level 1 - (1 - confidence) / k. So an interval and the verdict that follows from it never disagree. The chance that any of
+the k intervals misses is at most 1 - confidence, whatever their dependence, if each has the coverage stated. With 20
+independent lines of 12 data sets, one or more miss in 4 % of studies for normal log-ratios, in 13 % for exponential ones.
 """
 
 import math
@@ -226,9 +229,10 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[Array, A
     Notes
     -----
     Student's interval, mean -+ q s, with s the standard error. If the data have skewness g, the studentised mean has, to
-    first order, quantiles -+ q - g (2 q^2 + 1) / (6 sqrt(n)) (Johnson, 1978), so that Student's interval is too short on
-    the side of the longer tail and too long on the other. That side is extended by twice this, with g the sample's
-    skewness, and the other is left, since a heavy tail shows up as sample skewness of either sign.
+    first order, quantiles -+ q - g (2 q^2 + 1) / (6 sqrt(n)) (N. J. Johnson, 1978, "Modified t tests and confidence
+    intervals for asymmetrical populations", J. Amer. Statist. Assoc. 73). So Student's interval is too short on the side of
+    the longer tail and too long on the other side. The short side is extended by twice this amount, with g the skewness of
+    the sample. The other side is left, since heavy tails show up as sample skewness of either sign.
 
     Raises
     ------
@@ -248,7 +252,7 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[Array, A
 
 
 def ratio_from_moments(n: int, mean: float, deviation: float, skewness: float, confidence: float) -> Ratio:
-    """Return the ratio that log-ratios of these moments have: what a summary keeps gives its interval again.
+    """Return the ratio and interval of log-ratios with these moments, as a summary records them.
 
     Parameters
     ----------
@@ -305,7 +309,7 @@ def _moments(values: Array) -> tuple[Array, Array, Array]:
 
 
 def _reaches(n: int, skewness: Array, level: float) -> tuple[Array, Array]:
-    """By how many standard errors the interval goes below the mean and above it."""
+    """Return the number of standard errors from the mean to the lower end and to the upper end of the interval."""
     from scipy.special import stdtrit
 
     quantile = float(stdtrit(n - 1, (1 + level) / 2))
