@@ -1,10 +1,15 @@
-"""The point of least norm in the convex hull of some vectors: MGDA's direction, and the measure of Pareto stationarity.
+"""The point of least norm in the convex hull of vectors, from their inner products.
 
-Wolfe's method (Mathematical Programming 11, 1976) on the matrix of inner products. It keeps a set of affinely independent
-vectors and the point of least norm in their affine hull, adds the vector that reaches furthest below that point, and drops
-vectors whose weight would become negative; finite, and exact up to rounding. What is returned comes with its gap, which
-needs no trust in the method: for every point p of the hull ||p||^2 >= 2 <p, x> - ||x||^2 >= 2 min_t <g_t, x> - ||x||^2, so
-that the square of the least norm lies within 2 (||x||^2 - min_t <g_t, x>) below ||x||^2.
+For the gradients of several losses it is, up to sign, the direction of MGDA (J.-A. Desideri, "Multiple-gradient descent
+algorithm (MGDA) for multiobjective optimization", Comptes Rendus Mathematique 350, 2012), and its norm measures Pareto
+stationarity.
+
+The method is that of P. Wolfe, "Finding the nearest point in a polytope", Mathematical Programming 11, 1976. It keeps a set
+of affinely independent vectors and the point x of least norm in their affine hull. It adds the vector with the least inner
+product with x, and drops vectors whose weight would become negative. It ends after finitely many steps, and is exact up to
+rounding. The gap that is returned does not rely on the method: every point p of the hull satisfies
+||p||^2 >= 2 <p, x> - ||x||^2 >= 2 min_t <g_t, x> - ||x||^2. So the square of the least norm is at most
+2 (||x||^2 - min_t <g_t, x>) below ||x||^2.
 """
 
 from dataclasses import dataclass
@@ -18,22 +23,22 @@ from vvnorm.float64 import as_float64
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 
-_ROUNDING = 64 * EPS  # of an inner product of two unit vectors, for stopping: 4 tasks or 400 alike
+_ROUNDING = 64 * EPS  # rounding error of an inner product of unit vectors that the stopping rule allows, for any T
 
 
 @dataclass(frozen=True, eq=False)
 class MinimumNorm:
-    """A point of a convex hull, and how near it is to the one of least norm.
+    """A point of a convex hull, and its distance from the point of least norm.
 
     Attributes
     ----------
     weights : (T,) array
-        Of the vectors: none negative, their sum is 1.
+        Weights of the vectors: none negative, of sum 1.
     norm : float
         Norm of the point.
     gap : float
-        ||x||^2 - min_t <g_t, x>, at least half of ||x||^2 - (least norm)^2, over the product of the norms of the
-        shortest and the longest vector, which bounds the terms: 0 at the optimum, up to rounding.
+        ||x||^2 - min_t <g_t, x> divided by the product of the norms of the shortest and the longest vector: 0 at the
+        optimum, up to rounding. The dividend is at least half of ||x||^2 - (least norm)^2.
     """
 
     weights: Array
@@ -78,7 +83,7 @@ def minimum_norm(gram: ArrayLike) -> MinimumNorm:
 
 
 def minimum_norm_weights(grams: Array) -> Array:
-    """Weights of the points of least norm for a stack of matrices of inner products, (S, T, T); shape (S, T)."""
+    """Return the weights of the points of least norm, (S, T), for S matrices of inner products, (S, T, T)."""
     weights: Array = _stack(np.ascontiguousarray(grams))
     return weights
 
@@ -108,7 +113,7 @@ def _wolfe(G: Any, weights: Any) -> None:
     chosen[0], size = first, 1
     for _ in range(100 * T):
         square, lowest = _look(G, weights, along)
-        # What rounding makes of <g_t, x>: no more than this can be told from it.
+        # Differences of <g_t, x> below this are rounding.
         slack = _ROUNDING * np.sqrt(max(square, 0.0)) * np.sqrt(G[lowest, lowest]) + EPS * EPS * unit
         if along[lowest] >= square - slack or _contains(chosen, size, lowest):
             return
@@ -142,10 +147,10 @@ def _contains(chosen: Any, size: int, t: int) -> bool:
 
 @part(_nrt=True)
 def _settle(G: Any, chosen: Any, size: int, weights: Any, trial: Any, room: Any) -> int:
-    """Go to the point of least norm in the affine hull of the chosen vectors, dropping those that get in the way."""
+    """Move to the point of least norm in the affine hull of the chosen vectors; drop those whose weight reaches 0."""
     while True:
         if not _affine_minimum(G, chosen, size, trial, room):
-            return size - 1  # what was added depends on the others up to rounding
+            return size - 1  # the added vector depends affinely on the others, up to rounding
         step = 1.0
         for i in range(size):
             if trial[i] <= 0.0:
@@ -171,11 +176,11 @@ def _settle(G: Any, chosen: Any, size: int, weights: Any, trial: Any, room: Any)
 
 @part(_nrt=True)
 def _affine_minimum(G: Any, chosen: Any, size: int, solution: Any, room: Any) -> bool:
-    """Weights, of sum 1, of the point of least norm in the affine hull; False if the vectors are affinely dependent.
+    """Write the weights, of sum 1, of the point of least norm in the affine hull; False if the vectors are dependent.
 
-    They are (G / unit + 1 1')^-1 1 up to scale: that matrix is regular exactly if the vectors are affinely independent,
-    which those of a hull that contains 0 can be, while G is singular there. Solved by Cholesky's method, rows in units of
-    their diagonal.
+    The weights are (G / unit + 1 1')^-1 1 up to a factor. This matrix is regular if and only if the vectors are affinely
+    independent, whereas G is singular if the affine hull contains 0. It is solved by Cholesky's method, after rows and
+    columns are scaled to a unit diagonal.
     """
     unit = G[chosen[0], chosen[0]]
     for i in range(size):

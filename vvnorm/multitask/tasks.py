@@ -1,17 +1,18 @@
-"""Tasks: groups of outputs of one network, each with a loss; their labels, and inputs standardised by an explicit step.
+"""Tasks: groups of outputs of one network with a loss; their labels and weights, and standardised inputs.
 
-A task's loss L_t is the weighted sum of its loss over the samples that have a label for it; a sample may lack labels (NaN)
-for any of the tasks. With the weights of `mean_weights` L_t is the mean over its labelled samples.
+A task's loss L_t is the weighted sum of its loss over the samples that have a label for it. A sample may lack labels (NaN)
+for any of the tasks. With the weights of `mean_weights`, L_t is the mean over the labelled samples.
 
-*Multi-class.* The outputs of a task with loss `softmax` are scores of its classes, and its labels one-hot rows (`one_hot`):
-the loss of a sample is log sum_j exp(u_j) - <y, u>. For `vvnorm.fit`, whose losses are sums over outputs, the same group of
-outputs takes `logistic`, each class against the rest; classes then share neurons as they do here.
+*Multi-class.* The outputs of a task with loss `softmax` are scores of its classes, and its labels are one-hot rows
+(`one_hot`). The loss of a sample is log sum_j exp(u_j) - <y, u>. The losses of `vvnorm.fit` are sums over outputs, so there
+the same group of outputs takes `logistic`, each class against the rest; the classes share neurons in the same way.
 
-*One class.* See `vvnorm.losses`: `one_class:nu` sets, for each x, the level below which a share nu of the scores lies.
-Where the normal samples come without scores (`with_background`) they score 1 and points drawn around them -1: the level
-then is 1 where normal samples are so dense, against the background, that at most a share nu is background, and -1
-elsewhere. That is level-set estimation as classification against a reference measure (Steinwart, Hush, Scovel, JMLR 6,
-2005). Schoelkopf's problem for the score itself is no use here: biases are free, so that a constant network solves it.
+*One class.* `one_class:nu` (`vvnorm.losses`) fits, for each x, the level below which a share nu of the scores lies. Where
+the normal samples come without scores (`with_background`), they get the score 1, and points drawn around them get -1. The
+fitted level is 1 where the normal samples are so dense that at most a share nu of all samples is background, and -1
+elsewhere. This is level-set estimation as classification against a reference measure (I. Steinwart, D. Hush, C. Scovel, "A
+classification framework for anomaly detection", JMLR 6, 2005). The one-class problem of B. Schoelkopf et al. (Neural
+Computation 13, 2001) for the score itself has a trivial solution here: biases are free, so a constant network solves it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ from vvnorm.validation import Array, as_count, as_generator, as_inputs, as_label
 SOFTMAX = "softmax"
 """Name of the loss of a multi-class task."""
 
-_BACKGROUND_WIDTH = 0.1  # of the inputs' range, by which the background goes beyond it on either side
+_BACKGROUND_WIDTH = 0.1  # part of the inputs' range by which the background extends beyond it on either side
 
 
 @dataclass(frozen=True)
@@ -158,12 +159,12 @@ def _check_output(column: int, outputs: int) -> None:
 
 
 def task_labels(Y: Array, tasks: Sequence[Task]) -> Array:
-    """Labels as the losses read them, (N, T); see `vvnorm.losses.canonical_labels`.
+    """Return the labels in the form that the losses take, (N, T); see `vvnorm.losses.canonical_labels`.
 
     Raises
     ------
     ValueError
-        For a label that a loss does not take, a task of classes with one class only, or a task without labels.
+        For a label that a loss does not take, a classification task with one class only, or a task without labels.
     """
     labels = np.array(without_mask(Y, "Y", allow_missing=True))
     for task in tasks:
@@ -196,19 +197,19 @@ def _check_one_hot(block: Array, task: Task) -> None:
 
 
 def one_hot(labels: ArrayLike) -> tuple[Array, Array]:
-    """One-hot rows of class labels, NaN rows where the label is NaN.
+    """Return class labels as one-hot rows; the row is NaN where the label is NaN.
 
     Parameters
     ----------
     labels : array-like, shape (N,)
-        Any numbers.
+        Classes, as any numbers.
 
     Returns
     -------
     rows : (N, C) array
         0 and 1.
     classes : (C,) array
-        The labels that the columns stand for, increasing.
+        The classes of the columns, increasing.
     """
     column = as_float64(labels, "labels", allow_missing=True, distinct=True).ravel()
     classes = np.unique(column[~np.isnan(column)])
@@ -218,9 +219,9 @@ def one_hot(labels: ArrayLike) -> tuple[Array, Array]:
 
 
 def mean_weights(Y: Array, tasks: Sequence[Task]) -> Array:
-    """Entry weights (N, T) that make each task's loss the mean over its labelled samples (summed over its outputs).
+    """Return weights (N, T) of the labels that make each task's loss a mean over its labelled samples, summed over outputs.
 
-    `vvnorm.fit` and `vvnorm.train` take them as `weights`; those of a task times a are its weight a in a weighted sum.
+    `vvnorm.fit` and `vvnorm.train` take them as `weights`. Multiplying the columns of a task by a gives it the weight a.
     """
     present = ~np.isnan(without_mask(Y, "Y", allow_missing=True))
     weights = np.zeros(Y.shape)
@@ -235,14 +236,15 @@ def mean_weights(Y: Array, tasks: Sequence[Task]) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Standardisation:
-    """Inputs shifted and scaled, feature by feature: z = (x - mean) / scale. Done only where it is asked for.
+    """Inputs shifted and scaled, feature by feature: z = (x - mean) / scale.
 
-    It changes the problem: the VV norm of a network of z is another one than that of the same function of x.
+    This changes the problem: the VV norm of a network of z differs from that of the same function of x. So it is never done
+    unless asked for.
 
     Attributes
     ----------
     mean : (d,) array
-        In the units of x.
+        Means, in the units of x.
     scale : (d,) array
         Standard deviations; 1 for a feature that is constant.
     """
@@ -256,10 +258,10 @@ class Standardisation:
 
     @classmethod
     def of(cls, X: ArrayLike) -> "Standardisation":
-        """Take mean and standard deviation from inputs (N, d)."""
+        """Return the standardisation by mean and standard deviation of inputs (N, d)."""
         inputs = as_inputs(X)
         scale = inputs.std(axis=0)
-        # What rounding leaves of a constant feature is no scale.
+        # The deviation of a constant feature is rounding.
         constant = scale <= 1e-12 * np.abs(inputs).max(axis=0)
         return cls(inputs.mean(axis=0), np.where(constant, 1.0, scale))
 
@@ -269,13 +271,13 @@ class Standardisation:
         return inputs
 
     def undo(self, network: ReLUNetwork) -> ReLUNetwork:
-        """The network of raw inputs that equals a network of standardised ones."""
+        """Return the network of raw inputs that equals a given network of standardised inputs."""
         W, A = network.W / self.scale, network.A / self.scale
         return ReLUNetwork(W, network.b - W @ self.mean, network.V, A, network.c - A @ self.mean)
 
 
 def background(X: Array, n: int, rng: np.random.Generator | int) -> Array:
-    """Draw n points around inputs, (n, d): each feature alone, uniform on its range and a tenth of it on either side."""
+    """Draw n points around inputs, (n, d): each feature is uniform on its range, extended by a tenth on either side."""
     rng = as_generator(rng)
     X = as_inputs(X)
     low, high = X.min(axis=0), X.max(axis=0)
@@ -287,7 +289,7 @@ def background(X: Array, n: int, rng: np.random.Generator | int) -> Array:
 def with_background(
     X: Array, Y: Array, column: int, rng: np.random.Generator | int, n: int | None = None
 ) -> tuple[Array, Array]:
-    """Append background points, labelled -1 for one task and for no other.
+    """Append background points, which are labelled -1 for one task and unlabelled for all others.
 
     Parameters
     ----------

@@ -1,14 +1,15 @@
-"""How far training still is from the optimum, while it runs: the duality gap of the objective at its final lam.
+"""Duality gaps of runs during training: how far the objective at the final lam is from its optimum.
 
 For any Lambda (N, T) with Lambda'1 = 0 (and Lambda'z = 0 with a skip connection) and
 ||sum_j Lambda_j relu(w.z_j + b)|| <= 1 for all neurons of size 1, every network has VV >= <Lambda, f>, so
 
     loss + lam VV >= lam <Lambda, y> - (lam^2 / 2) sum_j ||Lambda_j||^2 / n_j.
 
-With one input, Lambda comes from the unit curvatures of the labels, or of the fitted values (claim
-`connect_the_dots_optimal`), and this is a bound up to rounding. Otherwise Lambda is the residual, scaled by the largest
-value over finitely many neurons, random ones and the network's own: an estimate, mostly too small a gap, and only used
-to decide when to stop. Certificates are made afterwards, by other code. The best bound so far counts.
+With one input, Lambda comes from the unit curvatures of the labels or of the fitted values (claim
+`connect_the_dots_optimal`), and the bound is valid up to rounding. With several inputs, Lambda is the residual, divided by
+the largest response over finitely many neurons: random ones and the network's own. Then the bound is an estimate, and the
+gap is mostly too small; it only decides when runs stop. Certificates are made after training, by other code. The best bound
+so far counts.
 """
 
 from collections.abc import Callable
@@ -18,8 +19,8 @@ import numpy as np
 from vvnorm.training.regression_problem import RegressionProblem
 from vvnorm.validation import Array
 
-_NEURONS = 1024  # over which an estimate looks for the largest value
-_MOST_POINTS = 1000  # for which estimates are made
+_NEURONS = 1024  # random neurons over which an estimate maximises the response
+_MOST_POINTS = 1000  # distinct points; no estimates are made for more
 
 
 class GapEstimate:
@@ -32,7 +33,7 @@ class GapEstimate:
     lam : (S,) array
         Final lam of each run, in training coordinates.
     whitening : (S, N, N) array or None
-        If given, residuals in this metric are tried as well.
+        If given, residuals in this metric are tried as dual arrays, too.
     """
 
     def __init__(self, problem: RegressionProblem, lam: Array, whitening: Array | None) -> None:
@@ -74,7 +75,7 @@ class GapEstimate:
         return gap
 
     def excess(self, values: Array, cost: Array) -> Array:
-        """Return VV / R - 1, (S,), where R is the least cost of the values; NaN but for one input and a skip connection."""
+        """Return VV / R - 1, (S,), for the least cost R of the values; NaN unless d = 1 with a skip connection."""
         if not self.proved:
             return np.full(len(cost), np.nan)
         least = np.linalg.norm(self._curvatures(values), axis=-1).sum(axis=-1)
@@ -82,7 +83,7 @@ class GapEstimate:
         return excess
 
     def _bound(self, dual: Array, largest: Array) -> Array:
-        """Return the bound on the objective that a dual gives when scaled in the best way, (S,)."""
+        """Return the largest lower bound on the objective over all multiples of a dual array, (S,)."""
         linear = np.sum(dual * self.problem.y, axis=(-2, -1))
         square = np.sum(dual**2 / self.problem.counts[:, None], axis=(-2, -1))
         scale = np.minimum(self.lam / np.maximum(largest, 1e-300), linear / np.maximum(square, 1e-300))
@@ -111,14 +112,14 @@ class GapEstimate:
         return dual
 
     def _fill_straight_pieces(self, eta: Array) -> None:
-        """Make eta linear where the labels are straight, which is as valid as zero there and gives a smaller dual."""
+        """Make eta linear where the labels have no curvature: as feasible as 0, with a smaller dual array."""
         z, curved = self.problem.z[:, 0], np.any(eta != 0, axis=1)
         knots = np.concatenate([z[:1], z[1:-1][curved], z[-1:]])
         for output in eta.T:
             output[:] = np.interp(z[1:-1], knots, np.concatenate([[0.0], output[curved], [0.0]]))
 
     def _neurons(self) -> Array:
-        """Values of random neurons of size 1 at the points, (N, M)."""
+        """Return the values of random neurons of size 1 at the points, (N, M)."""
         start = self.problem.start(_NEURONS, "kinks", np.random.default_rng(1))
         b = -np.sum(start.w * start.p, axis=1)
         W, b = np.vstack([start.w, -start.w]), np.append(b, -b)

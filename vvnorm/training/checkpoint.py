@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written whole, read back only by the run that they belong to."""
+"""Checkpoints: files with the state of a training, written as a whole and read back only by the same training."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vvnorm._internal.files import atomic_write, plain, read_npz
 from vvnorm.validation import Array
 
-_SHARE = 50.0  # time between two checkpoints, at least, in times of what one took
+_SHARE = 50.0  # least time between two checkpoints, relative to the time that writing one took
 
 
 def fingerprint(X: Array, Y: Array, settings: Mapping[str, Any]) -> str:
@@ -30,7 +30,7 @@ def fingerprint(X: Array, Y: Array, settings: Mapping[str, Any]) -> str:
 
 
 class Checkpoint:
-    """A file that holds a run's state, or nothing if there is no path.
+    """A file that holds the state of a training; without a path it does nothing.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Checkpoint:
         return cls(None, math.inf, "")
 
     def load(self) -> dict[str, NDArray[Any]] | None:
-        """Return the saved state, None if there is none yet; ValueError if it is damaged or another run's."""
+        """Return the saved state, or None if there is none yet; ValueError if it is damaged or of another training."""
         if self.path is None or not self.path.exists():
             return None
         state = read_npz(self.path)
@@ -61,11 +61,11 @@ class Checkpoint:
         return state
 
     def due(self) -> bool:
-        """Whether it is time to save."""
+        """Return whether it is time to save."""
         return self.path is not None and time.monotonic() - self.last >= self.seconds
 
     def save(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Write a state in place of the one before."""
+        """Write a state in place of the previous one."""
         if self.path is None:
             return
         began = time.monotonic()
@@ -79,7 +79,8 @@ class Checkpoint:
 def held_interrupts(wanted: bool) -> Iterator[list[int]]:
     """Collect Ctrl-C (SIGINT) in a list instead of raising KeyboardInterrupt, so that a step is never cut in two.
 
-    Only the main thread can: elsewhere, or if not wanted, the list stays empty and interrupts go their usual way.
+    Only the main thread can do this. In other threads, or if not wanted, the list stays empty and interrupts are raised as
+    usual.
     """
     asked: list[int] = []
     if not wanted or threading.current_thread() is not threading.main_thread():

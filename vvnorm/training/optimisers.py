@@ -1,7 +1,17 @@
-"""Optimisers that move S runs at once, each run as if it were alone.
+"""Optimisers that move S runs at once; each run moves as if it were alone.
 
-Adam and momentum are torch's own, which work entry by entry. L-BFGS and the proximal method keep inner products, step
-sizes and restarts per run, which torch's do not.
+Adam and SGD with momentum are torch's own: they work entry by entry. L-BFGS and the proximal method are written here, since
+they need inner products, step sizes and restarts for each run by itself, which torch does not offer.
+
+Sources:
+
+- Adam: D. P. Kingma, J. Ba, ICLR 2015, arXiv 1412.6980.
+- L-BFGS: D. C. Liu, J. Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical
+  Programming 45, 1989.
+- The proximal method follows L. Yang, J. Zhang, J. Shenouda, D. Papailiopoulos, K. Lee, R. D. Nowak, "PathProx: a proximal
+  gradient algorithm for weight decay regularized deep neural networks", arXiv 2210.03069; its acceleration is that of
+  A. Beck, M. Teboulle (SIAM Journal on Imaging Sciences 2, 2009) with the restarts of B. O'Donoghue, E. Candes
+  (Foundations of Computational Mathematics 15, 2015).
 """
 
 from typing import Any, Literal, Protocol
@@ -16,20 +26,20 @@ from vvnorm.training.torch_formulas import column_norms
 Optimiser = Literal["adam", "sgd", "lbfgs", "proximal"]
 
 ADAM_EPS = 1e-5
-"""Damping: a gradient below it, in units of unit labels, takes a proportionally smaller step."""
+"""Adam's damping: a gradient smaller than this, for labels of unit size, makes a proportionally smaller step."""
 
 MOMENTUM = 0.9
 MEMORY = 10
-"""Pairs that L-BFGS remembers."""
+"""Number of pairs of moves and gradient changes that L-BFGS remembers."""
 
-_HALVINGS = 12  # of a line search
-_SUFFICIENT = 1e-4  # of the decrease that the gradient promises
-_GROW, _SHRINK = 1.1, 0.5  # of the proximal step size after an accepted and a refused step
-_ROUNDING = 1e4  # of a loss, in roundings of unit labels
+_HALVINGS = 12  # of the step in a line search, at most
+_SUFFICIENT = 1e-4  # part of the decrease predicted by the gradient that a step must reach
+_GROW, _SHRINK = 1.1, 0.5  # factors of the proximal step size after an accepted and a refused step
+_ROUNDING = 1e4  # rounding error of a loss, in units of the machine precision, for labels of unit size
 
 
 class Landscape(Protocol):
-    """The objective of the current step, as optimisers see it."""
+    """What optimisers see of the objective at the current step."""
 
     lam: torch.Tensor
     model: RegressionModel
@@ -45,7 +55,7 @@ class Stepper(Protocol):
         """Move all runs by one step; rates (S,) are the learning rates."""
 
     def forget(self) -> None:
-        """Drop what was learned of an objective that has changed."""
+        """Drop the memory of an objective that has changed."""
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return the memory by name, for a checkpoint."""
@@ -85,7 +95,7 @@ class _Torch:
         self.optimiser.step()
 
     def forget(self) -> None:
-        pass  # its memory is of gradients, not of one objective
+        pass  # the memory consists of averages over past gradients, which remain useful
 
     def state(self) -> dict[str, torch.Tensor]:
         return {
@@ -174,7 +184,7 @@ class _LBFGS:
     def _search(
         self, landscape: Landscape, direction: torch.Tensor, slope: torch.Tensor, length: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Halve each run's step until its objective falls enough; runs that find nothing stay where they are."""
+        """Halve each run's step until its objective falls enough; runs for which none does stay where they are."""
         reached, value = self.flat.clone(), self.value.clone()
         moved = torch.zeros_like(value, dtype=torch.bool)
         for _ in range(_HALVINGS):
@@ -201,10 +211,10 @@ class _LBFGS:
 class _Proximal:
     """Accelerated proximal gradient in the output weights of neurons of size 1, and Adam in their kinks.
 
-    [PP] has the plain form: a gradient step, neurons normalised, ||v_k|| soft-thresholded. For fixed kinks the problem in V
-    is convex and smooth but for the threshold: each run has momentum, which restarts when it points against the step, and
-    a step size, halved when the quadratic model is exceeded. In the kinks no step size is safe, since the loss bends
-    sharply where a kink meets a point, which is where the best kinks are: they go by Adam's bounded steps.
+    PathProx takes a gradient step, normalises the neurons and soft-thresholds ||v_k||. For fixed kinks the problem in V is
+    convex, and smooth apart from the norms. So each run has momentum, which restarts when it points against the step, and a
+    step size of its own, which is halved when the quadratic model is exceeded. For the kinks no step size is safe: the loss
+    bends sharply where a kink meets a data point, and the best kinks are at data points. They take Adam's bounded steps.
     """
 
     def __init__(self, flat: torch.Tensor, schedule: Schedule) -> None:

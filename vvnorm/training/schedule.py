@@ -1,4 +1,4 @@
-"""How lam and the learning rate go over a run."""
+"""The values of lam and of the learning rate at every step of a run."""
 
 import math
 from dataclasses import dataclass, replace
@@ -7,9 +7,9 @@ import numpy as np
 
 from vvnorm.validation import Array
 
-_LAM_SHARE = 0.9  # of the annealing, after which lam is constant
-_HOLD = 0.5  # of a phase, after which the learning rate falls
-_LAST_RATE = 1e-3  # part of the learning rate at the end of a phase
+_LAM_SHARE = 0.9  # part of the first phase after which lam is constant
+_HOLD = 0.5  # part of a phase after which the learning rate falls
+_LAST_RATE = 1e-3  # learning rate at the end of a phase, relative to that at its beginning
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,18 +19,19 @@ class Schedule:
     Attributes
     ----------
     steps : int
-        In total.
+        Number of steps.
     whitened : int
-        How many of them, from the start, are taken in the whitened metric with the path norm; may be 0.
+        Number of steps, from the start, in the whitened metric with the path norm; may be 0.
     start, end : (S,) arrays
         First and last lam / lam_max.
     lr, last_lr : (S,) arrays
         Learning rates at which the first phase and, if the first one is whitened, the second phase begin.
     pieces : tuple of (int, float)
-        If there are any: lam / lam_max is constant from each of these steps to the next, and start and end do not matter.
+        Pairs of a step and a lam / lam_max, which is constant from this step to that of the next pair. If there are any,
+        start and end are not used.
     levels : int
-        Into how many equal steps of log lam the descent is cut, for optimisers that remember one objective; 0 means a
-        smooth one.
+        Number of equal steps in log lam by which lam falls, for optimisers whose memory belongs to one objective; 0 means
+        that lam falls at every step.
     """
 
     steps: int
@@ -62,7 +63,7 @@ class Schedule:
         return ratio
 
     def jumps(self, step: int) -> bool:
-        """Whether lam jumps at this step, which does not depend on what the runs' values of lam are."""
+        """Return whether lam jumps at this step; the same for all runs."""
         if self.pieces:
             return any(first == step for first, _ in self.pieces)
         return self.levels > 0 and self._descent(step) != self._descent(step - 1)

@@ -1,7 +1,8 @@
-"""torchjd (extra `multitask`): its UPGrad for our training, and our exact point of least norm for its users.
+"""The bridge to torchjd (extra `multitask`): its UPGrad for `train_tasks`, and the exact point of least norm for its users.
 
-The only file that knows torchjd. Its MGDA is Frank-Wolfe's method with 100 steps, inexact beyond two tasks; `ExactMGDA`
-takes its place. UPGrad's own projection damps the matrix of inner products by 1e-4, relative to its trace.
+No other file imports torchjd. The MGDA of torchjd is the Frank-Wolfe method with 100 steps, which is inexact for more than
+two tasks; `ExactMGDA` can be used in its place. UPGrad (P. Quinton, V. Rey, arXiv 2406.16232) adds 1e-4 times the trace to
+the diagonal of the matrix of inner products.
 """
 
 from typing import Any
