@@ -84,25 +84,25 @@ class Squared(LossFormulas):
     """(u - y)^2 / 2."""
 
     def value(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return loss(u, y)."""
         values: Array = (u - y) ** 2 / 2
         return values
 
     def neg_gradient(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return -loss'(u, y)."""
         return y - u
 
     def curvature(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return loss''(u, y)."""
         del y
         return np.ones_like(u)
 
     def domain(self, y: Array) -> tuple[Array, Array]:
-        """See `LossFormulas`."""
+        """Return the least and the largest -loss'(u, y)."""
         return np.full_like(y, -math.inf), np.full_like(y, math.inf)
 
     def neg_conjugate(self, r: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return min over u of loss(u, y) + r u."""
         return r * y - r * r / 2
 
 
@@ -110,22 +110,22 @@ class Huber(Squared):
     """(u - y)^2 / 2 up to |u - y| = delta, linear beyond."""
 
     def value(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return loss(u, y)."""
         off = np.abs(u - y)
         near = np.minimum(off, self.parameter)
         values: Array = near * (off - near / 2)
         return values
 
     def neg_gradient(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return -loss'(u, y)."""
         return np.clip(y - u, -self.parameter, self.parameter)
 
     def curvature(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return loss''(u, y)."""
         return np.where(np.abs(u - y) <= self.parameter, 1.0, 0.0)
 
     def domain(self, y: Array) -> tuple[Array, Array]:
-        """See `LossFormulas`."""
+        """Return the least and the largest -loss'(u, y)."""
         return np.full_like(y, -self.parameter), np.full_like(y, self.parameter)
 
 
@@ -133,28 +133,28 @@ class Logistic(LossFormulas):
     """log(1 + exp(u)) - y u for labels 0 and 1."""
 
     def value(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return loss(u, y)."""
         return np.logaddexp(0.0, np.where(y > 0, -u, u))  # not less y u, which cancels where classes are right
 
     def neg_gradient(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return -loss'(u, y)."""
         from scipy.special import expit
 
         return np.asarray(y * expit(-u) - (1 - y) * expit(u))  # y - expit(u) cancels where classes are right
 
     def curvature(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return loss''(u, y)."""
         from scipy.special import expit
 
         del y
         return np.asarray(expit(u) * expit(-u))
 
     def domain(self, y: Array) -> tuple[Array, Array]:
-        """See `LossFormulas`."""
+        """Return the least and the largest -loss'(u, y)."""
         return y - 1, y
 
     def neg_conjugate(self, r: Array, y: Array) -> Array:
-        """See `LossFormulas`; the entropy of a Bernoulli variable with probability y - r."""
+        """Return min over u of loss(u, y) + r u. It is the entropy of a Bernoulli variable with probability y - r."""
         from scipy.special import entr
 
         p = np.clip(y - r, 0.0, 1.0)
@@ -165,25 +165,25 @@ class Hinge(LossFormulas):
     """max(0, 1 - y u) for labels -1 and 1."""
 
     def value(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return loss(u, y)."""
         return np.maximum(0.0, 1.0 - y * u)
 
     def neg_gradient(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return -loss'(u, y)."""
         slopes: Array = y * (1 + np.sign(1 - y * u)) / 2
         return slopes
 
     def curvature(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return loss''(u, y)."""
         del y
         return np.zeros_like(u)
 
     def domain(self, y: Array) -> tuple[Array, Array]:
-        """See `LossFormulas`."""
+        """Return the least and the largest -loss'(u, y)."""
         return np.minimum(y, 0.0), np.maximum(y, 0.0)
 
     def neg_conjugate(self, r: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return min over u of loss(u, y) + r u."""
         return r * y  # |y| = 1
 
 
@@ -191,25 +191,25 @@ class OneClass(LossFormulas):
     """max(nu (y - u), (1 - nu) (u - y))."""
 
     def value(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return loss(u, y)."""
         return np.maximum(self.parameter * (y - u), (1 - self.parameter) * (u - y))
 
     def neg_gradient(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return -loss'(u, y)."""
         slopes: Array = self.parameter - (1 - np.sign(y - u)) / 2
         return slopes
 
     def curvature(self, u: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return loss''(u, y)."""
         del y
         return np.zeros_like(u)
 
     def domain(self, y: Array) -> tuple[Array, Array]:
-        """See `LossFormulas`."""
+        """Return the least and the largest -loss'(u, y)."""
         return np.full_like(y, self.parameter - 1), np.full_like(y, self.parameter)
 
     def neg_conjugate(self, r: Array, y: Array) -> Array:
-        """See `LossFormulas`."""
+        """Return min over u of loss(u, y) + r u."""
         return r * y
 
 

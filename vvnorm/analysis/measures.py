@@ -1,4 +1,4 @@
-"""Measures of and between networks: how steep, how far apart, how they treat points beside the data. Knows no solver.
+"""Measures of networks: gradient norms, distances between functions, distances from test points to training points.
 
 Averages over a `Region` of any dimension are by randomised quasi-Monte Carlo with a confidence interval. In regions of one
 or two dimensions the gradient is constant on cells that `gradient_integrals` goes through one by one, without sampling.
@@ -342,8 +342,8 @@ def test_train_distances(
 
     Notes
     -----
-    [MT] (arXiv 2410.21696) says that such distances are smaller in smooth solutions, and not in which space. All three
-    readings are here.
+    Nakhleh, Shenouda and Nowak ("The Effects of Multi-Task Learning on ReLU Neural Network Functions", arXiv 2410.21696)
+    say that such distances are smaller in smooth solutions, but not in which space. So all three are returned.
 
     The activations are those of `f.balanced()`, h_k(x) = sqrt(||v_k||) relu(w_k.x + b_k) with ||w_k|| = 1: the scaling
     that weight decay leads to. So the distance, whose square is sum_k ||v_k|| (relu(w_k.x + b_k) - relu(w_k.x' + b_k))^2,

@@ -1,12 +1,11 @@
-"""From data to the reduced problem over a cloud of vectors, and back to a network and a dual array.
+"""From data to the reduced problem over all neurons, and back to a network and a dual array.
 
-Exact reductions: equal inputs become one point with summed weights and averaged labels; points are taken in coordinates
-of their affine hull, in units of powers of two; affine functions are eliminated by an orthonormal basis of what they
-leave, for each pattern of present labels and weights; outputs are rotated to as few as the labels span, which changes no
-norm.
+The reductions are exact: equal inputs become one point with summed weights and averaged labels; points are written in
+coordinates of their affine hull, in units that are powers of two; affine functions are eliminated by an orthonormal
+basis of their complement, for each group of outputs with the same weights; outputs are rotated to as few as the labels
+span, which changes no norm.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from vvnorm._internal.units import power_of_two_above
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.column_generation import OutputGroup, ReducedLeastSquares
 from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch
@@ -79,7 +79,7 @@ class Inputs:
         else:
             self.centre = self.X.min(axis=0) / 2 + self.X.max(axis=0) / 2
             vectors = self.X - self.centre
-        self.unit = _power_of_two(float(np.max(np.abs(vectors), initial=0.0)))
+        self.unit = power_of_two_above(float(np.max(np.abs(vectors), initial=0.0)))
         vectors = vectors / self.unit
         _, s, axes = np.linalg.svd(vectors - (0.0 if self.convention.penalise_bias else vectors.mean(axis=0)))
         rank = max(1, int(np.sum(s > FLAT * len(vectors) * s[0])))
@@ -195,7 +195,7 @@ class Reduction:
         """Power of two near the largest label without its mean."""
         values = np.where(self.present, self.labels, np.nan)
         half = np.nanmax(values, axis=0) / 2 - np.nanmin(values, axis=0) / 2
-        return _power_of_two(float(np.max(half)))
+        return power_of_two_above(float(np.max(half)))
 
     @cached_property
     def weight_unit(self) -> float:
@@ -317,7 +317,3 @@ def _rotated(Z: Array, labels: Array) -> tuple[Array, Array]:
     if not parts:
         return np.empty((len(Z), 0)), np.empty((Z.shape[1], 0))
     return np.hstack([part for part, _ in parts]), np.hstack([rotation for _, rotation in parts])
-
-
-def _power_of_two(size: float) -> float:
-    return math.ldexp(1.0, math.frexp(size)[1]) if size > 0 else 1.0

@@ -1,10 +1,10 @@
-"""Column generation: the master problem over few neurons, and the search over all of them, in turn.
+"""Column generation: alternate between the master problem over few neurons and the search over all neurons.
 
-Each round solves the master problem to a tenth of the gap, then asks for the neurons that respond most to its dual. While
-that is infeasible, points between it and the best feasible dual so far are asked about as well (in-out stabilisation):
-they are nearer to the optimum, and give the better bounds. Neurons whose response exceeds 1 join, at most one for each
-base point and question. Neurons of no use leave, but only when the gap has halved since the last time, so that rounds
-cannot cycle.
+Each round solves the master problem to a tenth of the gap and then asks for the neurons that respond most to its dual.
+While the dual is infeasible, points between it and the best feasible dual so far are asked about as well (in-out
+stabilisation, Ben-Ameur and Neto, Networks 49, 2007): they are nearer to the optimum and give better bounds. Neurons
+whose response exceeds 1 join, at most one for each base point and question. Neurons of weight 0 leave, but only when
+the gap has halved since the last time, so that rounds cannot cycle.
 """
 
 import time

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from vvnorm._internal.deadline import TIME_LIMIT
+from vvnorm._internal.units import power_of_two_above
 from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
@@ -323,7 +324,7 @@ def largest_response(points: Inputs, dual: Array, deadline: float = np.inf) -> f
     """Largest response of a neuron to a dual (N, T) by rows, as far as the search goes until the deadline."""
     if points.complement.shape[1] == 0:  # free functions have any values, and a dual at a right angle to them is 0
         return 0.0
-    size = math.ldexp(1.0, math.frexp(float(np.max(np.abs(dual), initial=0.0)))[1])  # squares must stay in float64
+    size = power_of_two_above(float(np.max(np.abs(dual), initial=0.0)))  # squares must stay in float64
     at_points = points.summed(dual / size)
     if at_points.shape[1] > len(at_points):
         at_points = np.asarray(np.linalg.qr(at_points.T, mode="r")).T

@@ -1,6 +1,7 @@
 """The master problem of column generation by Newton steps on one design weight per neuron.
 
-For neurons with columns b_k and for blocks g of outputs (those whose labels are present, and weighted, alike) the problem
+For neurons with columns b_k and for blocks g of outputs (those whose labels are present, and weighted, alike) the
+problem
 
     min  sum_g ||B_g V_g - Z_g||^2 / 2 + lam sum_k ||v_k||          (lam = 0: sum_k ||v_k||  s.t.  B_g V_g = Z_g)
 
@@ -8,15 +9,16 @@ becomes, since ||v|| = min over eta > 0 of (||v||^2 / eta + eta) / 2, the minimu
 
     F(eta) = (sum_g tr Z_g' M_g^-1 Z_g + sum_k eta_k) / 2,          M_g = B_g diag(eta) B_g' + lam I,
 
-(times lam, if it is not 0), smooth and convex in as many scalars as there are neurons, however many outputs. With
-L_g = M_g^-1 Z_g the best weights are v_k = eta_k a_k, a_k = (b_gk' L_g)_g, and
+(times lam, if it is not 0), smooth and convex in as many scalars as there are neurons, however many outputs. With L_g =
+M_g^-1 Z_g the best weights are v_k = eta_k a_k, a_k = (b_gk' L_g)_g, and
 
     gradient (1 - ||a_k||^2) / 2,       Hessian  sum_g <a_gk, a_gj> b_gk' M_g^-1 b_gj.
 
-A step minimises the quadratic model under eta >= 0 by block pivoting (Judice and Pires 1994), so that neurons of no use
-get weight 0 exactly. Its right-hand side is ||a||^2 (||a|| - 1) in place of (||a||^2 - 1) / 2: to first order the same near
-the solution, but Newton's step for 1 / ||a_k|| = 1, and with a single neuron 1 / ||a_k|| is linear in eta_k. If F does not
-fall, the plain Newton step with backtracking is taken. A proximal term keeps the model definite; it moves no fixed point.
+A step minimises the quadratic model under eta >= 0 by block pivoting (Judice and Pires, Computers and Operations
+Research 21, 1994), so that neurons of no use get weight 0 exactly. Its right-hand side is ||a||^2 (||a|| - 1) in place
+of (||a||^2 - 1) / 2: to first order the same near the solution, but Newton's step for 1 / ||a_k|| = 1, and with a
+single neuron 1 / ||a_k|| is linear in eta_k. If F does not fall, the plain Newton step with backtracking is taken. A
+proximal term keeps the model definite; it moves no fixed point.
 
 With one output only the Hessian has rank n, and there may be a face of solutions: that is what the interior point of
 `group_lasso_ipm` is for. Measured against it for 2 to 100 outputs: the same accuracy, 3 to 7 times faster.

@@ -1,8 +1,9 @@
-"""Points, the neurons over them, and the search for those that respond most to a dual array.
+"""Neurons over given points, and the search for the neurons that respond most to a dual array.
 
-With a free bias a neuron's response is largest where its kink passes through a point: relu(w.(x - x_i)). With the bias
-inside the norm it is relu(w.x + b) with ||(w, b)|| = 1, that is relu(w.p) for the lifted point p = (x, 1). Both are one
-search: for unit vectors w and vectors p_j, seen from each base point or as they are.
+With a free bias, the response of a neuron is largest where its kink passes through a point: relu(w.(x - x_i)). With the
+bias inside the norm, neurons are relu(w.x + b) with ||(w, b)|| = 1, that is relu(w.p) for the lifted point p = (x, 1).
+Both are the same search over unit vectors w, for vectors p_j: points seen from each base point, or lifted points as
+they are.
 """
 
 import math
@@ -31,7 +32,7 @@ _NEGLIGIBLE = 1e-9  # relative to its point's distance: w.p that is 0 but for ro
 
 
 class OutOfTime(Exception):
-    """A search that was to be exact has met its deadline."""
+    """An exact search has met its deadline."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,9 +1,9 @@
-"""Slopes along a spanning tree: equations of interpolation that stay apart where points are close to each other.
+"""Slopes along a spanning tree: equations of interpolation that stay independent where points are close to each other.
 
-Values at two points at a distance h differ by h times a slope, for labels and neurons alike. So rows of the interpolation
-problem for two close points are nearly the same, and a matrix made from them loses as many digits as h has zeros (twice as
-many, if it is squared). The slope is a number of ordinary size. The tree of least total length joins what is close first:
-the N - 1 slopes along its edges, of neurons of unit size all within [-1, 1], say as much as N values do up to a constant.
+Values at two points at distance h differ by h times a slope, for labels and neurons alike. So the equations of two
+close points are nearly equal, and a matrix with these rows loses as many digits as h has zeros (twice as many if it is
+squared). A slope has ordinary size. The tree of least total length joins close points first. The N - 1 slopes along its
+edges, which lie within [-1, 1] for neurons of unit size, determine the N values up to a constant.
 """
 
 from dataclasses import dataclass

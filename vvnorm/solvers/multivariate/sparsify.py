@@ -1,4 +1,4 @@
-"""Networks with few neurons, with the same values at the points.
+"""Reduce the number of neurons of a network and keep its values at the points.
 
 Fix the directions of the output weights, v_k = m_k u_k with ||u_k|| = 1 and m_k >= 0. The constraint B V = Z on the
 values at the points (without their affine part) is then linear in m, and so is the cost: a vertex of that linear program

@@ -1,4 +1,9 @@
-"""The regularised problem with any losses, weights per entry and missing labels."""
+"""Fits with any losses, weights per entry and missing labels.
+
+Each round replaces the losses by their quadratic model at the current function, solves the model on the current knots, and
+takes a step towards the solution. Losses without corners are followed by a line search, losses with corners by an
+interior-point method (see `fits.loss_passes`).
+"""
 
 import math
 from dataclasses import dataclass
@@ -78,16 +83,16 @@ class GeneralRounds(Rounds):
 
     @property
     def critical(self) -> float:
-        """See `Rounds`."""
+        """Smallest lam at which the best affine function is optimal."""
         return self._affine().largest
 
     @property
     def knows_critical(self) -> bool:
-        """See `Rounds`."""
+        """Whether `critical` has been found before."""
         return self._line is not None
 
     def run(self, lam: float, tol: float, start: KnotSolution | None, callback: RoundCallback | None = None) -> RoundState:
-        """See `Rounds`."""
+        """Generate knots until the relative gap is at most tol."""
         affine = self._affine()
         if not self.knows_critical:  # there was no time for more: what is found is judged at lam
             return _Descent(self, lam, tol, affine.function, np.zeros(2)).run()

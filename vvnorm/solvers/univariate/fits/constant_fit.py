@@ -1,8 +1,8 @@
-"""The regularised problem with one distinct input: a constant per output, found label by label, whatever lam is.
+"""Fits with one distinct input: a constant per output, in closed form, whatever lam is.
 
-A line through the one input costs nothing, so the penalty is 0 and every output minimises its weighted sum of losses over
-one number c. Of the functions that take it there, the constant one is chosen. A dual array is feasible if it sums to 0;
-where a loss has a corner at c, all labels in that corner take the same share of it.
+A line through the single input costs nothing, so the penalty is 0 and every output minimises its weighted sum of losses
+over one number c. Of the functions with these values the constant ones are chosen. A dual array is feasible if it sums
+to 0. All labels that lie in a corner of the loss at c take the same share of the corner's subdifferential.
 """
 
 import math
@@ -14,7 +14,7 @@ from vvnorm.losses import Loss
 from vvnorm.solvers.univariate.fits.problem import KnotSolution, Problem
 from vvnorm.validation import Array
 
-_FAR = math.log(2e10)  # margin at which one class has next to no logistic loss: there is no minimiser
+_FAR = math.log(2e10)  # a margin at which the logistic loss of a class is negligible; there is no minimiser
 
 # c, the dual values, and whether there is a minimiser.
 _Best = tuple[float, Array, bool]
@@ -73,14 +73,14 @@ def _log_odds(y: Array, w: Array, _: Loss) -> _Best:
 
 
 def _majority(y: Array, w: Array, _: Loss) -> _Best:
-    """Hinge: the margin of the heavier class is 1, and the others, all wrong, are held by a share of it."""
+    """Hinge: the heavier class has margin 1; its dual values are scaled so that they balance those of the other class."""
     high, low = float(w[y == 1].sum()), float(w[y != 1].sum())
     c = 1.0 if high >= low else -1.0
     return c, w * y * np.where(y == c, min(high, low) / max(high, low), 1.0), True
 
 
 def _quantile(y: Array, w: Array, loss: Loss) -> _Best:
-    """One class: the least label with a share nu of the weight up to it."""
+    """One class: the nu-quantile, that is the least label such that labels up to it have a share nu of the weight."""
     nu, order = loss.parameter, np.argsort(y)
     wanted = nu * float(w.sum())
     c = float(y[order[np.searchsorted(np.cumsum(w[order]), wanted).clip(0, len(y) - 1)]])
@@ -89,7 +89,7 @@ def _quantile(y: Array, w: Array, loss: Loss) -> _Best:
 
 
 def _huber(y: Array, w: Array, loss: Loss) -> _Best:
-    """Huber: the derivative, sum w clip(c - y, -delta, delta), is a line between the points y - delta and y + delta."""
+    """Huber: the sum of w clip(c - y, -delta, delta) is 0; it is linear in c between the points y - delta and y + delta."""
     delta, shares = loss.parameter, w / w.sum()
     middle = y[np.argsort(y)[len(y) // 2]]
     corners = np.concatenate([y - middle - delta, y - middle + delta])
@@ -101,7 +101,7 @@ def _huber(y: Array, w: Array, loss: Loss) -> _Best:
     c = min(max(c, corners[place]), corners[place + 1])
     off = y - middle - c
     inside = np.abs(off) < delta
-    if inside.any():  # once more from the labels that are near, for the digits that the sums have lost
+    if inside.any():  # recompute c from the labels within delta: the sums have lost digits
         total = float(shares[inside] @ (y[inside] - middle)) + delta * float(shares[~inside] @ np.sign(off[~inside]))
         c = total / float(shares[inside].sum())
     c = float(middle + c)

@@ -1,22 +1,19 @@
-"""The regularised problem in one dimension, for any of the losses: knot generation around a reduced problem.
+"""Fits of one input: choose the solver for a problem, and treat outputs with labels at a single input apart.
 
     min over functions f of  sum over entries of weight * loss(f_t(x_i), y_it)  +  lam VV(f).
 
-The solution is a connect-the-dots interpolant of its own fitted values (claim `regularised`); with the squared loss this is
-group l1 trend filtering on an irregular grid. About (lam / lam_max)^(-2/3) knots are active, however many rows there are,
-so the work is done on knots: solve the problem with jumps at few rows only (`fits.newton_dense`, and
-`fits.newton_banded` when lam is so small that they are not few), sweep the dual variable Z over all rows, add the
-worst row of every segment, drop knots that are not used, until the gap is reached.
+The solution is the connect-the-dots interpolant of its own fitted values (claim `regularised`). With the squared loss the
+problem is group l1 trend filtering on an irregular grid. About (lam / lam_max)^(-2/3) knots are active, however many rows
+there are, so the work is done on knots (see `vvnorm.solvers.univariate.fits` for the three parts of the method).
 
-*Squared loss of complete labels* (`fits.squared_loss`) reads the labels once, and then works on blocks.
-*Other losses, weights per entry, missing labels* (`fits.any_loss`): every round also replaces the losses by
-their quadratic model at the current function, and reads all labels a few times.
-*One distinct input* (`fits.constant_fit`) leaves nothing to generate: a constant per output. The same is true of
-each output by itself: where one has labels at one input only, a line through any value there costs nothing, so the other
-outputs are fitted without it, and it is constant.
+- `fits.squared_loss`: squared losses of complete labels. The labels are read once; then blocks of rows suffice.
+- `fits.any_loss`: other losses, weights per entry, missing labels. Every round replaces the losses by their quadratic model
+  at the current function and reads all labels a few times.
+- `fits.constant_fit`: one distinct input. The fit is a constant per output. An output that has labels at one input only is
+  constant, too: a line through any value there costs nothing, so the other outputs are fitted without this one.
 
-The gap used for stopping is the solver's own. What is proved is said by `vvnorm.verifier.line_fit`, which shares no code
-with this module.
+The gap that stops the iteration is the solver's own estimate. `vvnorm.verifier.line_fit`, which shares no code with this
+module, proves a bound.
 """
 
 import time

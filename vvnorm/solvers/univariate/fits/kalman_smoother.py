@@ -1,18 +1,19 @@
-"""Fitting a piecewise linear function whose slope may jump at given knots, at a quadratic price: a Kalman smoother.
+"""The best piecewise linear function whose slope may jump at given knots, with a quadratic penalty: a Kalman smoother.
 
-With multipliers mu_i >= 0 the problem of `fits.newton_dense` needs, for every output, the minimiser of
+For given multipliers mu_i >= 0 the problem of `fits.newton_dense` needs, for every output, the minimiser of
 
-    sum over segments of the misfit / 2  +  sum_i d_i^2 / (2 mu_i),         d_i the slope jump at knot a_i,
+    sum over segments of the misfit / 2  +  sum_i d_i^2 / (2 mu_i),         d_i the slope jump at knot a_i.
 
-which is the smoothing of a state (value, slope) that moves along x, its slope disturbed at the knots with variance mu_i. A
-segment's data enter as two squares, n (f(centroid) - mean)^2 and sxx (slope - fitted slope)^2. Information travels in
-square-root form,
+This is the smoothing problem of a state (value, slope) that moves along x and whose slope is disturbed at knot i with
+variance mu_i. The data of a segment enter as two squares, n (f(centroid) - mean)^2 and sxx (slope - fitted slope)^2.
+Information on the state is passed on in square-root form,
 
-    alpha (slope + ratio * value - m1)^2 + beta (value - m0)^2,
+    alpha (slope + ratio * value - m1)^2 + beta (value - m0)^2.
 
-in which a disturbed slope changes alpha to alpha / (1 + mu alpha) and nothing else, so that mu = 0 (a knot not in use) and
-large mu lose no digits. The jumps are d_i = mu_i z_i, z_i being the dual variable at the knot. All costs are linear in the
-number of knots; what does not depend on labels is done once for outputs that share their weights.
+A disturbance of the slope changes alpha to alpha / (1 + mu alpha) and nothing else, so that neither mu = 0 (a knot not
+in use) nor large mu lose digits. The jumps are d_i = mu_i z_i, where z_i is the dual variable at the knot. All costs
+are linear in the number of knots. What does not depend on the labels is computed once for outputs that share their
+weights.
 """
 
 import math
@@ -23,7 +24,7 @@ from vvnorm.solvers.array_kernels import ANY_ORDER, ZERO, part
 
 @part()
 def _eliminate(rows: Any) -> None:
-    """Rotate four rows (slope coefficient, value coefficient, four columns that are carried along) to triangular form."""
+    """Rotate four rows to triangular form in the first two columns (coefficients of slope and value)."""
     for column in range(2):
         for i in range(column + 1, 4):
             lead, other = rows[column, column], rows[i, column]
@@ -73,7 +74,7 @@ def forward(h: Any, n: Any, centroid: Any, sxx: Any, mu: Any, info: Any, carry: 
         _eliminate(rows)
         slope, value = rows[0, 0], rows[1, 1]
         if abs(value) <= 1e-15 * size:
-            value = 0.0  # data at one place only say nothing about the rest of the line
+            value = 0.0  # data at a single input do not determine the line
         by_slope = 1.0 / slope if slope != 0.0 else 0.0
         by_value = 1.0 / value if value != 0.0 else 0.0
         info[p + 1, 0], info[p + 1, 1], info[p + 1, 2] = slope * slope, rows[0, 1] * by_slope, value * value
@@ -87,7 +88,7 @@ def forward(h: Any, n: Any, centroid: Any, sxx: Any, mu: Any, info: Any, carry: 
 
 @part(fastmath=ANY_ORDER)
 def carry_labels(weights: Any, mean: Any, fitted: Any, low: int, high: int, m1: Any, m0: Any) -> float:
-    """Set m1 and m0 (k, T) at the knots for outputs low .. high - 1; return the misfit that no state can avoid."""
+    """Set m1 and m0 (k, T) at the knots for outputs low .. high - 1; return the part of the misfit that no state avoids."""
     misfit = 0.0
     for t in range(low, high):
         m1[0, t] = 0.0

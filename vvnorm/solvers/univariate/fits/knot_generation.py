@@ -1,4 +1,4 @@
-"""Rounds of knot generation: what is common to all losses."""
+"""Rounds of knot generation: units, first knots and results, which all losses share."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ROUNDS = 200
 """Largest number of rounds; 4 to 12 are usual, 20 to 60 for losses with corners."""
 
 PATIENCE = 12
-"""Rounds without progress after which a run ends: double precision gives no more."""
+"""Number of rounds without progress after which a run ends: rounding is then the limit."""
 
 NEWTON = 60
 """Largest number of Newton steps on given knots; 1 to 3 are usual."""
@@ -30,14 +30,14 @@ _FAR = 2.0**300  # in these units; beyond this, and below its inverse, lam is as
 
 @dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
 class RoundState:
-    """Where a run ended.
+    """The best function of a run, and what is known about it.
 
     Attributes
     ----------
     function : KnotFunction
         The best function found.
     dual : (N, T) array or None
-        Its dual values, where they do not follow from the function.
+        Its dual values; None where they follow from the function.
     gap : float
         Relative duality gap.
     rounds, steps : int
@@ -55,7 +55,7 @@ class RoundState:
 
 
 class Rounds:
-    """Units, first knots, the next knots, and the way back to the caller's units.
+    """The rounds for one problem, in the solver's units; `SquaredRounds` and `GeneralRounds` say how a round is done.
 
     Attributes
     ----------
@@ -66,9 +66,10 @@ class Rounds:
     centre : float
         Middle of the inputs.
     line : (3, T) array
-        Value at the centre and slope of what has been taken off the labels; before that their level was, the third row.
+        The line that is subtracted from the labels: its value at the centre and its slope. The third row is the level that
+        is subtracted first.
     stop : (1,) array of int
-        Not 0 once runs are to end with what they have (`vvnorm._internal.deadline`); there is always a first round.
+        Not 0 once a run must return what it has (`vvnorm._internal.deadline`); the first round is always finished.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -98,9 +99,9 @@ class Rounds:
         return w + (self.power - 1) * y
 
     def in_units(self, lam: float) -> float:
-        """Turn a caller's lam into the solver's; one that is out of all proportion becomes one that can be computed with.
+        """Convert the caller's lam to the solver's units, and clip it to what float64 can compute with.
 
-        Its fit is the affine one, or next to an interpolant.
+        Beyond the ends of that range the fit is affine, or as good as an interpolant, whatever lam is.
         """
         with np.errstate(over="ignore", under="ignore"):
             return min(max(float(np.ldexp(lam, -self._lam_unit)), 1 / _FAR), _FAR)

@@ -1,19 +1,19 @@
-"""Newton steps for many knots, whose Hessian is never formed: banded equations, solved in time linear in the knots.
+"""Newton steps for many knots: the Hessian is never formed; banded equations are solved in time linear in the knots.
 
-`fits.newton_dense` explains the problem. Its step w solves H w = g for the multipliers of some knots, with
-H_ij = A_ij <z_i, z_j>: slope jumps z_i w_i are imposed, all else responds, and of the response y of the dual variables
-<z_i, y_i> is wanted. Let u_p be the response at knot p and s_p its slope right of it, and let the p-th segment, of length
-h, have data of weight n at the distance a from the knot, with second moment m about it. Then for every output
+`fits.newton_dense` explains the problem. Its step w solves H w = g for the multipliers of some knots, with H_ij = A_ij
+<z_i, z_j>. Row i of H w is <z_i, y_i>, where y is the response of the dual variables to imposed slope jumps z_i w_i.
+Let u_p be the response at knot p and s_p its slope right of it, and let the p-th segment, of length h, have data of
+weight n at the distance a from the knot, with second moment m about it. Then for every output
 
     s_p - s_(p-1) + mu_p y_p = z_p w_p                        u_(p+1) = u_p + h s_p
     q_p - q_(p-1) = n u_p + n a s_p                           y_(p+1) = y_p + h q_p - n a u_p - m s_p
 
-where q is the sum of residuals so far, of which y is the sum in turn; both vanish at the ends. For each knot there is one
-more equation: <z_p, y_p> = g_p, or w_p = -mu_p if its multiplier is to be 0. No small length is divided by, so that knots
-may be as close as rows are beside segments of a hundred thousand rows (with values alone for unknowns, and y for their
-second differences, the steps then lead nowhere). With the unknowns of each knot side by side, the matrix has 4 T + 1 rows
-per knot and 4 T + 3 bands. A step need be no more accurate than a direction that is searched along; state and gap are the
-smoother's, as for few knots.
+where q is the cumulative sum of the residuals and y the cumulative sum of q; both vanish at the ends. For each knot
+there is one more equation: <z_p, y_p> = g_p, or w_p = -mu_p if its multiplier is to be 0. No small length is divided
+by, so that knots may be as close as rows are beside segments of a hundred thousand rows (with values alone for
+unknowns, and y for their second differences, the steps then lead nowhere). With the unknowns of each knot side by side,
+the matrix has 4 T + 1 rows per knot and 4 T + 3 bands. A step need be no more accurate than a direction that is
+searched along; state and gap are the smoother's, as for few knots.
 
 Measured: 10000 x 4 labels at 1e-6 lam_max, with 2364 knots, take 1.5 s, and took 28 s with dense matrices, for the same
 steps.
@@ -33,15 +33,15 @@ from vvnorm.solvers.univariate.fits.knot_selection import EVEN
 from vvnorm.solvers.univariate.fits.newton_dense import LOOSE, WARM_UP, evaluate, gap_of
 from vvnorm.validation import Array
 
-_ROUNDING = 1e-10  # of lam^2: by so much a gradient may have the wrong sign
-_PIVOTS = 400  # most of them; up to 160 were seen from all of 2376 rows, then 1 to 20
-_PATIENCE = 8  # steps that leave the gap as it is
+_ROUNDING = 1e-10  # relative to lam^2: a gradient of the wrong sign that is smaller counts as 0
+_PIVOTS = 400  # at most; up to 160 were seen when all of 2376 rows began as knots, then 1 to 20
+_PATIENCE = 8  # steps without a smaller gap after which the iteration ends
 _RISE = 1e-12  # relative, of an objective that is flat
 _CROWDED = 1e-2  # part of the distances: with more tiny ones pivots do not settle
 
 
 def are_even(h: Array) -> bool:
-    """Whether few distances of knots are tiny beside the mean: else pivots do not settle, and dense matrices serve better.
+    """Whether few gaps between knots are tiny relative to the mean gap; if many are, pivoting cycles here.
 
     Of N inputs drawn at random some are always 1 / N of the mean distance apart; a few such pairs do no harm.
     """
@@ -116,7 +116,7 @@ def newton_solve(
 
 
 def _targets(model: "_Model") -> Iterator[tuple[Array, float]]:
-    """Where to go, the boldest first, with the shortest part of the way worth trying; the last lowers F by itself."""
+    """Yield targets, the boldest first, and the shortest step length to try; the last target lowers F whatever happens."""
     yield model.minimum(bold=True), 1.0
     yield model.minimum(bold=False), 1e-3
     yield model.mu * model.size / model.lam, 1.0

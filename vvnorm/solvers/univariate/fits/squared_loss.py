@@ -1,4 +1,4 @@
-"""The regularised problem with squared losses of complete labels: the labels are read once, then blocks are enough."""
+"""Fits with squared losses and complete labels: the labels are read once, then summaries of blocks of rows suffice."""
 
 import math
 from threading import Thread
@@ -143,7 +143,7 @@ class SquaredRounds(Rounds):
 
     @property
     def critical(self) -> float:
-        """See `Rounds`."""
+        """Smallest lam at which the best affine function is optimal."""
         if not self.line_fit.knots:
             self._find_line()
             self.straight = self._fits_line()
@@ -169,11 +169,11 @@ class SquaredRounds(Rounds):
 
     @property
     def knows_critical(self) -> bool:
-        """See `Rounds`."""
+        """Whether `critical` has been found before."""
         return self.line_fit.knots > 0
 
     def run(self, lam: float, tol: float, start: KnotSolution | None, callback: RoundCallback | None = None) -> RoundState:
-        """See `Rounds`; the function is overwritten by the next run."""
+        """Generate knots until the relative gap is at most tol. The next run overwrites the function."""
         if self.critical == 0:
             return self._state(self._find_line())
         # Rows with ||Z|| up to a little more than lam count as feasible.

@@ -1,8 +1,9 @@
 """Minimal-VV-norm interpolation of univariate data in closed form: the connect-the-dots interpolant.
 
-Notation ([MT], and `representational_cost`): x_1 < .. < x_N, slopes s_i = (y_{i+1} - y_i) / (x_{i+1} - x_i), curvatures
-delta_i = s_i - s_{i-1} at the inner points. The interpolant f_D is linear between neighbours and continues its end
-pieces; its cost is R(D) = sum_i ||delta_i||_2, and no network that interpolates the data costs less.
+Source: Nakhleh, Shenouda and Nowak, "The Effects of Multi-Task Learning on ReLU Neural Network Functions", arXiv
+2410.21696. Notation (as in claim `representational_cost`): x_1 < .. < x_N, slopes s_i = (y_{i+1} - y_i) / (x_{i+1} -
+x_i), curvatures delta_i = s_i - s_{i-1} at the inner points. The interpolant f_D is linear between neighbours and
+continues its end pieces; its cost is R(D) = sum_i ||delta_i||_2, and no network that interpolates the data costs less.
 
 A million points with 32 outputs take a small multiple of `np.diff(Y, 2, axis=0)`: the data are read twice by compiled
 passes, and nothing of the size of the labels is kept but the labels and the network.
@@ -362,7 +363,8 @@ def connect_the_dots(x: ArrayLike, Y: ArrayLike) -> ReLUNetwork:
     Returns
     -------
     ReLUNetwork
-        With at most N - 2 neurons and VV norm R(D), the least of all interpolating networks ([MT], Theorem 3.1).
+        With at most N - 2 neurons and VV norm R(D), the least of all interpolating networks (Nakhleh, Shenouda
+        and Nowak, arXiv 2410.21696, Theorem 3.1).
 
     Raises
     ------
