@@ -53,17 +53,17 @@ def _changed(array: NDArray[Any], all_arrays: list[NDArray[Any]]) -> NDArray[Any
 def run_claim(
     claim: Claim, *, draws: int | None = None, seed: int = 0, callback: Callable[[str], None] = lambda label: None
 ) -> Report:
-    """Check a claim on drawn and on real instances, one after another; `vvnorm.verification` spreads many of them.
+    """Check a claim on drawn and on real instances, one after another; `vvnorm.claims.runner` checks many in parallel.
 
     Parameters
     ----------
     claim : Claim
         The claim.
     draws : int, optional
-        Number of instances that meet the hypotheses; the claim's own number by default. For each hypothesis a tenth as
-        many (at least one) that break it are checked too.
+        Number of instances that meet the hypotheses; by default that of the claim. For each hypothesis, a tenth as many
+        (at least one) that violate it are checked, too.
     seed : int
-        Everything drawn depends on it.
+        Seed of all draws.
     callback : callable
         Told the label of each instance when it is done, for a progress bar.
     """

@@ -21,7 +21,7 @@ def say(text: str) -> None:
     try:
         typer.echo(text)
     except BrokenPipeError:
-        # Whoever read the output has left; files and exit code still count.
+        # The reader of the pipe has left; files and the exit code still count.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -43,11 +43,12 @@ def say_labels(dataset: "Dataset") -> None:
 class TextTable:
     """A table on standard output: drawn for a terminal, tab-separated for a pipe.
 
-    With the first cells of all its rows beforehand, `show_now`, it knows how wide these get, and shows each row at once.
+    With `show_now`, the first cells of all rows, widths are known beforehand, and each row is shown when it is added.
     """
 
     def __init__(self, *columns: str, show_now: "Sequence[tuple[str, ...]] | None" = None) -> None:
-        self.columns, self.rows = columns, []  # type: tuple[str, ...], list[tuple[str, ...]]
+        self.columns = columns
+        self.rows: list[tuple[str, ...]] = []
         self._widths = None
         if show_now is not None:
             known = [max(map(len, cells)) for cells in zip(columns, *show_now, strict=False)]
@@ -88,7 +89,7 @@ class Progress:
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         console = Console(stderr=True)
-        # What is printed meanwhile goes above the bar, unless it goes elsewhere.
+        # Lines printed meanwhile appear above the bar, unless standard output is not the terminal.
         self._bar = Progress(
             *columns, console=console, transient=True, disable=not console.is_terminal, redirect_stdout=sys.stdout.isatty()
         )
@@ -99,28 +100,28 @@ class Progress:
         self._bar.stop()
 
     def task(self, name: str, total: int) -> Any:
-        """Begin a task; return what is called, with a label, at each step."""
+        """Begin a task of known length; return the function to call with a label after each step."""
         number = self._bar.add_task(name, total=total)
         return lambda label: self._bar.advance(number)
 
     def counted(self, name: str) -> "Callable[[Tally], None]":
-        """Begin jobs that take unequally long; return what is called with how far they are."""
+        """Begin jobs that take unequally long; return the function to call with their progress."""
         number = self._bar.add_task(name, total=None)
         return lambda tally: self._bar.update(number, completed=tally.done + tally.failed, total=tally.total)
 
     def rounds(self, name: str) -> Any:
-        """Begin a task of unknown length; return what is called after each round with its number and the bounds."""
+        """Begin a task of unknown length; return the function to call after each round with its number and the bounds."""
         number = self._bar.add_task(name, total=None, visible=False)
 
         def advance(_: int, upper: float, lower: float) -> None:
-            # Weighted problems are solved one after another, each with rounds of its own: they are counted on.
+            # Weighted problems are solved one after another, each with its own rounds; all rounds are counted.
             gap = (upper - lower) / upper if upper > 0 else 0.0
             self._bar.update(number, advance=1, visible=True, description=f"{name}, gap {gap:.1e}")
 
         return advance
 
     def study(self, name: str) -> "Callable[[Tally], None]":
-        """Begin a study; return what is called with how far it is."""
+        """Begin a study; return the function to call with its progress."""
         number = self._bar.add_task(name, total=None)
 
         def advance(tally: "Tally") -> None:
