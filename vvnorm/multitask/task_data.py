@@ -1,8 +1,8 @@
-"""Data sets of several tasks: built-in ones, CSV files whose columns are named as tasks, and what tasks are tested by.
+"""Data sets of several tasks, built in or from CSV files, and the metric that each task is tested by.
 
-A data set has two arrays of labels: networks are trained on Y and tested against `truth`. The two are the same but for
-one-class tasks whose normal samples come without scores: there Y marks the normal samples only, and the truth knows the
-outliers too, which no network sees in training.
+A data set has two arrays of labels: networks are trained on Y and tested against `truth`. They differ only for one-class
+tasks whose normal samples come without scores. There Y marks the normal samples, and `truth` marks the outliers as well,
+which no network sees in training.
 
 A task of a CSV file is written NAME=LOSS[:PARAMETER][:COLUMN[=VALUE]]:
 
@@ -17,8 +17,8 @@ normal=one-class:NU:COL=VAL  rows with VAL are normal; others are outliers, used
 normal=one-class:NU          all rows are normal
 ===========================  ==========================================================================================
 
-A PARAMETER is taken for one if it is a number; a column of that name is then written after it. `vvnorm.csv_files` says what
-is a missing label.
+The first part after the loss is read as a PARAMETER if it is a number; a column whose name is a number must then follow a
+parameter. `vvnorm.csv_files` says which cells are missing labels.
 """
 
 import os
@@ -53,7 +53,7 @@ __all__ = ["BUILTIN", "Metric", "TaskData", "builtin_task_data", "load_task_data
 GRAMMAR = "NAME=LOSS[:PARAMETER][:COLUMN[=VALUE]]"
 
 _CLASSES = ("logistic", "hinge")
-_NU = 0.1  # of the benign samples of breast_cancer
+_NU = 0.1  # nu of the one-class task of breast_cancer
 _SHIFT = 2  # pixels between two overlaid digits of 8 x 8, as MultiMNIST's 8 between digits of 28 x 28
 
 
@@ -64,22 +64,22 @@ class TaskData:
     Attributes
     ----------
     X : (N, d) array
-        Inputs, as they come: nothing is standardised.
+        Inputs as given; nothing is standardised.
     Y : (N, T) array
         Labels to train on; NaN where a sample has none.
     truth : (N, T) array
         Labels to test against; NaN where unknown.
     tasks : tuple of Task
-        They have every column of Y once.
+        Every column of Y belongs to one task.
     x_names : tuple of str
-        What the inputs are called.
+        Names of the inputs.
     source : str
         Where the data came from.
     background : tuple of int
         Columns of one-class tasks whose normal samples come without scores (`tasks.with_background`). There Y is 1
         for normal samples and NaN for others, and the truth 1 for normal samples and -1 for outliers.
     notes : tuple of str
-        How labels were read, where that is not plain.
+        How labels were read, where that is not obvious.
     """
 
     X: Array
@@ -134,7 +134,7 @@ def _check_background(column: int, tasks: Sequence[Task], Y: Array, truth: Array
 
 
 class Metric(NamedTuple):
-    """What a task is tested by: NaN where it is undefined."""
+    """The value of a metric, NaN where it is undefined."""
 
     name: str
     value: float
@@ -142,14 +142,14 @@ class Metric(NamedTuple):
 
 
 def metric(task: Task, values: ArrayLike, truth: ArrayLike) -> Metric:
-    """Test values of a task's outputs against its truth, samples of unknown truth left out.
+    """Test the values of a task's outputs against its truth; samples of unknown truth are left out.
 
     Parameters
     ----------
     task : Task
         Of m outputs.
     values, truth : array-like, shape (n, m)
-        What a network computes, and the truth.
+        The outputs of a network, and the truth.
 
     Returns
     -------
@@ -208,7 +208,7 @@ def builtin_task_data(name: str, seed: int = 0) -> TaskData:
         "digits_multilabel": the same pictures; whether 0, 1, 2, 3, 4 occur, five tasks (`logistic`).
         "linnerud": three exercises of 20 people to their weight, waist and pulse (`squared`).
     seed : int
-        Of the pairs of digits; the others are the same for every seed.
+        Seed of the pairs of digits; the other data do not depend on it.
     """
     if name not in BUILTIN:
         raise ValueError(f"name must be one of {', '.join(BUILTIN)}, got {name!r}")
@@ -244,7 +244,7 @@ def _digits_multilabel(seed: int) -> TaskData:
 
 
 def _overlays(seed: int) -> tuple[Array, Array, tuple[str, ...]]:
-    """Pictures of two digits, (N, 100), the digits, (N, 2), and what the pixels are called."""
+    """Return pictures of two digits, (N, 100), the digits, (N, 2), and the names of the pixels."""
     from sklearn.datasets import load_digits
 
     found = load_digits()
@@ -273,14 +273,14 @@ BUILTIN = {
     "digits_multilabel": _digits_multilabel,
     "linnerud": _linnerud,
 }
-"""All of them by name."""
+"""All built-in data sets by name."""
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
 class _Spec(NamedTuple):
-    """A task as written: its loss, and the column with what follows, or nothing."""
+    """A task as written: its name, its loss, and the column with what follows it."""
 
     text: str
     name: str
@@ -294,7 +294,7 @@ class _Spec(NamedTuple):
 
 
 class _Labels(NamedTuple):
-    """Labels of one task: (N, m) each."""
+    """Labels and truth of one task, (N, m) each."""
 
     Y: Array
     truth: Array
@@ -376,7 +376,7 @@ def _read_spec(text: str) -> _Spec:
 
 
 def _target(spec: _Spec, table: Table) -> tuple[str, str | None]:
-    """The column of a task, empty if it has none, and the value that is asked for in it."""
+    """Return the column of a task, empty if it has none, and the value that counts as positive or normal."""
     if not spec.target:
         return "", None
     column, equals, value = spec.target.rpartition("=")
@@ -404,7 +404,7 @@ def _input_names(x: str | Sequence[str] | None, header: Sequence[str], labels: d
 
 
 def _of_classes(spec: _Spec, value: str | None) -> bool:
-    """Whether the column of a task holds classes, not numbers."""
+    """Return whether the column of a task holds classes, not numbers."""
     return spec.kind in (*_CLASSES, SOFTMAX) or value is not None
 
 
@@ -423,7 +423,7 @@ def _labels(spec: _Spec, column: Column | None, value: str | None, n: int, mark:
 
 
 def _class_labels(spec: _Spec, column: Column, value: str | None) -> _Labels:
-    """Read classes, numbers or words, or whether they are the one asked for."""
+    """Read classes, which are numbers or words; if a value is given, whether they equal it."""
     classes, name = read_classes(column), column.name
     if spec.kind == SOFTMAX:
         if len(classes.values) < 2:

@@ -1,19 +1,20 @@
-"""One network for all tasks against one for each: what joint training costs and gains, under every weighting.
+"""Joint against separate networks: one network for all tasks, under every weighting, or one network for each task.
 
 For each seed the samples are split at random into training and test rows, inputs are standardised by the training rows
 (`Standardisation`), and background samples are drawn for one-class tasks without scores. Losses are means over a task's
-labelled samples, and a background counts as much as the normal samples do. On the same rows are trained
+labelled samples; the background and the normal samples have the same total weight. Three arrangements are trained on the
+same rows:
 
 joint
     one network of the given width, under each weighting;
 separate_width
     one network per task, their widths adding up to the joint one's;
 separate_cost
-    one network per task, as wide as lets all of them together do the joint network's multiply-adds.
+    one network per task, the widest for which all of them together need at most the joint network's multiply-adds.
 
-All seeds of an arrangement are trained side by side. Each row of the outcome is one task of one arrangement and seed;
-differences are paired by seed, so that splits do not blur them. What is compared is networks as trained; how far those are
-from the optimum, `vvnorm.multitask.pareto` says where the problem is convex.
+All seeds of an arrangement are trained side by side. Each row of the outcome is one task of one arrangement and seed.
+Differences are paired by seed, so that the splits add no variance. Networks are compared as trained; how far they are from
+the optimum can be judged by `vvnorm.multitask.pareto`.
 """
 
 import math
@@ -40,23 +41,24 @@ JOINT, SAME_WIDTH, SAME_COST = "joint", "separate_width", "separate_cost"
 ALL_WEIGHTINGS = ("equal", "grid", "learned", "uncertainty", "alternating", "gradnorm", "mgda", "mgda_ub", "upgrad")
 """Weightings that are compared by default; `upgrad` only where torchjd is installed."""
 
-_SPLITS = 50  # tried for one that leaves every task something to learn and to test
+_SPLITS = 50  # attempts to find a split in which every task has labels to learn and to test
 _LAM = 1e-3
-_POINTS = 4  # of the grid of shares, at least: 4 shares of two tasks, 6 of three, 4 of four
+_POINTS = 4  # points of the grid of shares, at least: 4 shares of two tasks, 6 of three, 4 of four
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """What one seed trains and tests on.
+    """Training and test rows of one seed.
 
     Attributes
     ----------
     X, Y, weights : (n, d), (n, T) and (n, T) arrays
-        Standardised training inputs, labels as the losses read them, and entry weights; background samples at the end.
+        Standardised training inputs, labels as the losses read them, and weights of the labels; background samples are at
+        the end.
     X_test, truth : (m, d) and (m, T) arrays
-        Standardised test inputs, and what to test against.
+        Standardised test inputs, and the labels to test against.
     step : Standardisation
-        Of the inputs.
+        The standardisation of the inputs.
     """
 
     X: Array
@@ -104,7 +106,7 @@ class TaskComparison:
         )
 
     def values(self, arrangement: str, weighting: str, task: str, key: str = "value") -> Array:
-        """Values of one kind of row, by seed; NaN where there is none."""
+        """Return one entry of the rows of one kind, by seed; NaN where it is None."""
         wanted = (arrangement, weighting, task)
         found = [row[key] for row in self.rows if (row["arrangement"], row["weighting"], row["task"]) == wanted]
         return np.array([math.nan if value is None else value for value in found], dtype=np.float64)
@@ -121,12 +123,12 @@ class TaskComparison:
         return list(dict.fromkeys((row["arrangement"], row["weighting"]) for row in self.rows))
 
     def summary(self) -> list[dict[str, Any]]:
-        """Means over seeds with Student's intervals, one row per arrangement, weighting and task.
+        """Return means over seeds with Student's intervals, one row per arrangement, weighting and task.
 
-        'value', 'low' and 'high' are of the metric, at 95 %. 'gain', 'gain_low' and 'gain_high' are of its paired
-        difference to separate networks of the same width, positive where better than those, at 95 % for all gains of the
-        table together (Bonferroni). Others are means ('steps_to_target' over seeds that reached the target, 'reached' the
-        share that did).
+        'value', 'low' and 'high' belong to the metric, at 95 %. 'gain', 'gain_low' and 'gain_high' belong to its paired
+        difference to separate networks of the same total width, positive where it is better than theirs; they hold at 95 %
+        for all gains of the table together (Bonferroni). All others are means; 'steps_to_target' is the mean over the seeds
+        that reached the target, and 'reached' their share.
         """
         found = []
         level = 1 - 0.05 / max(1, (len(self.kinds) - 1) * len(self.data.tasks))
@@ -190,7 +192,7 @@ def compare(
     test_share : float
         Of the samples, between 0 and 1.
     target : float
-        Part of the best constant's loss that counts as learned.
+        A task counts as learned once its loss is this part of the best constant's loss.
     standardise : bool
         Whether inputs are standardised by the training rows.
     separate : bool
@@ -198,7 +200,7 @@ def compare(
     device : str
         A torch device.
     callback : callable
-        Told the label of each arrangement when it is done; there are `len(weightings) + 2 * tasks` of them, or
+        Called with the label of each part of the training when it is done; there are `len(weightings) + 2 * tasks`, or
         `len(weightings)` without separate networks.
 
     Returns
@@ -235,12 +237,12 @@ def compare(
 
 
 def split(data: TaskData, seed: int, test_share: float, standardise: bool) -> Split:
-    """Split samples at random, so that every task has labels of all its kinds to learn, and some to test.
+    """Split samples at random, so that every task has labels of all its classes to learn, and some to test.
 
     Raises
     ------
     ValueError
-        If fifty random splits do not.
+        If none of fifty random splits does.
     """
     n = len(data.X)
     for attempt in range(_SPLITS):
@@ -363,7 +365,7 @@ class _Trials:
 
 
 def mean_interval(values: Array, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Mean and Student's interval of independent values; NaN where they say nothing of its length: one, or all equal."""
+    """Return the mean of independent values and Student's interval; its ends are NaN for one value or equal values."""
     from scipy.stats import t
 
     mean, n = float(np.mean(values)), len(values)
@@ -388,19 +390,19 @@ def _part(batch_size: int | None) -> int | None:
 
 
 def _same_width(width: int, tasks: Sequence[Task]) -> list[int]:
-    """Widths that add up to the joint one."""
+    """Return widths that add up to the joint one."""
     T = len(tasks)
     return [width // T + (t < width % T) for t in range(T)]
 
 
 def _same_cost(width: int, tasks: Sequence[Task], d: int) -> list[int]:
-    """One width for all networks, the largest at which together they do at most the joint one's multiply-adds."""
+    """Return equal widths, the largest at which all networks together need at most the joint one's multiply-adds."""
     outputs = sum(len(task.outputs) for task in tasks)
     return [max(1, width * (d + outputs) // (len(tasks) * d + outputs))] * len(tasks)
 
 
 def _cost(widths: Sequence[int], served: Sequence[Sequence[Task]], d: int) -> dict[str, int]:
-    """Parameters, and multiply-adds for one input, of all networks together, skip connections included."""
+    """Return parameters, and multiply-adds for one input, of all networks together, skip connections included."""
     outputs = [sum(len(task.outputs) for task in tasks) for tasks in served]
     multiply_adds = sum(K * (d + T) + T * d for K, T in zip(widths, outputs, strict=True))
     return {"parameters": multiply_adds + sum(widths) + sum(outputs), "multiply_adds": multiply_adds}

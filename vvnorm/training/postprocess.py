@@ -1,4 +1,4 @@
-"""What may follow gradient training: a convex polish, pruning, and an exact fit."""
+"""The stages after gradient training: polishing (a convex program), pruning, and an exact fit."""
 
 from collections.abc import Callable, Sequence
 
@@ -61,8 +61,8 @@ def _mended(
 ) -> tuple[list[ReLUNetwork], list[str]]:
     """Polish networks that miss the labels because inputs nearly coincide.
 
-    There large weights of opposite signs cancel, and a network may lose to rounding what it has learned, or be far from
-    done. What counts as a miss is in the docstring of `vvnorm.training.trainer.train`.
+    At such inputs large weights of opposite signs cancel, so a network may lose accuracy to rounding, or training may end
+    far from the optimum. The docstring of `vvnorm.train` says what counts as a miss.
     """
     if not _nearly_coincide(X):
         return list(networks), []
@@ -86,7 +86,7 @@ def _mended(
 
 
 def _nearly_coincide(X: Array) -> bool:
-    """Whether two different points are closer than a small part of what lies between neighbours on a grid of as many."""
+    """Return whether two different points are much closer than neighbours on a grid of as many points."""
     from scipy.spatial import cKDTree
 
     points = np.unique(X, axis=0)
@@ -99,14 +99,14 @@ def _nearly_coincide(X: Array) -> bool:
 
 
 def _interpolation_miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
-    """Say by how much a network misses labels that it was to interpolate; nothing if that is within `TRAINED`."""
+    """Return by how much a network misses labels that it was to interpolate; an empty text if within `TRAINED`."""
     with np.errstate(over="ignore", invalid="ignore"):
         off = relative_misfit(np.max(np.abs(network(X) - Y), axis=0), Y.min(axis=0), Y.max(axis=0))
     return "" if off <= TRAINED else f"misses a label by {off:.2g} half ranges"
 
 
 def _affine_miss(X: Array, Y: Array, skip: bool) -> Callable[[ReLUNetwork, Array, Array], str]:
-    """Return what says whether a network fits much worse than the best affine function does."""
+    """Return a function that says whether a network fits much worse than the best affine function."""
     free = np.column_stack([np.ones(len(X)), X - X.mean(axis=0)])[:, : None if skip else 1]
     labels = Y - Y.mean(axis=0)
     straight = np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2, axis=0)

@@ -16,9 +16,9 @@ from vvnorm.validation import Array
 Metric = Callable[[torch.Tensor], torch.Tensor]
 """Maps residuals (S, n, T) to the loss's gradient by values, M (F - y); the loss is <F - y, M (F - y)> / 2."""
 
-_TINY = 1e-12  # added to norms, so that the penalty's gradient at 0 is 0
-_LANES = 16  # numbers in the widest vector of a processor
-_BLOCK = 1 << 24  # entries of a hidden layer held at once when all points are evaluated
+_TINY = 1e-12  # added to norms that are divided by, so that the penalty's gradient at 0 is 0
+_LANES = 16  # numbers in the widest vector register of a processor
+_BLOCK = 1 << 24  # entries of the hidden layer in memory at once when all points are evaluated
 
 
 class RegressionParameters:
@@ -71,7 +71,7 @@ class RegressionModel:
         parts = [np.stack([getattr(s, name) for s in starts]).reshape(S, -1) for name in ("w", "beta", "V")]
         if affine:
             parts.append(np.zeros((S, self.shape[2] * (self.shape[1] + 1))))
-        # Fused Adam rounds the end of a tensor in its own way if it does not fill a vector: no run's numbers may be there.
+        # Fused Adam rounds the end of a tensor differently if it does not fill a vector register: that end is padding.
         parts.append(np.zeros((S, -sum(part.shape[1] for part in parts) % _LANES)))
         self.start = placement.tensor(np.hstack(parts))
 
@@ -159,7 +159,7 @@ class RegressionModel:
         rows : (S, n) tensor, optional
             Indices of points, for each network its own; all by default.
         gradient : (S, P) tensor, optional
-            Written to. Three times the speed of automatic differentiation.
+            The gradient is written to it.
         """
         at = self.views(flat)
         z, y = (self.z, self.y) if rows is None else (self.points[rows], self._labels(rows))

@@ -1,9 +1,9 @@
-"""The training problem in the coordinates in which it is trained, and where networks start.
+"""Regression with the squared loss in training coordinates, and the initial neurons.
 
-Points are centred and divided by their root-mean-square radius, equal points are merged, and the affine part of the
-network, which costs nothing, is eliminated: for fixed neurons the best A and c are a least-squares problem. What remains
-is the loss ||F - y||_P^2 / 2 = <F - y, P (F - y)> / 2 in the values F of the neurons at the points, where the (N, N)
-matrix P projects the affine functions out. Everything here is float64 and NumPy.
+Points are centred and divided by their root-mean-square radius, and equal points are merged. The affine part of the
+network costs nothing and is eliminated: for fixed neurons the best A and c solve a least-squares problem. There remains
+the loss <F - y, P (F - y)> / 2 in the values F of the neurons at the points, where the (N, N) matrix P projects the affine
+functions out. Everything here is float64 and NumPy.
 
 With the bias inside the penalty, a neuron's size is ||(w, b)|| in the caller's coordinates, times x_unit: the root of
 ||w||^2 + (x_unit b - w.centre)^2 for w and b in these coordinates. Otherwise it is ||w||.
@@ -22,9 +22,9 @@ from vvnorm.validation import Array
 
 Initialisation = Literal["kinks", "balanced", "torch"]
 
-_DIRECTIONS = 256  # directions tried for lam_max when d > 1
-_KERNEL_NEURONS = 512  # at least; four per point beyond that
-_KERNEL_FLOOR = 1e-13  # least damping: eigenvalues of the kernel below it are rounding
+_DIRECTIONS = 256  # number of directions tried for lam_max if d > 1
+_KERNEL_NEURONS = 512  # at least; four per point if that is more
+_KERNEL_FLOOR = 1e-13  # least damping; smaller eigenvalues of the kernel are rounding
 _OUTPUT_SIZE = 0.1  # ||v_k|| at the start, where kinks are drawn at the data
 
 
@@ -37,14 +37,14 @@ class InitialNeurons:
     w : (K, d) array
         Input weights.
     beta : (K,) array
-        Bias coordinates: b = h beta - w.p, so that beta moves the kink by about h beta / ||w||, and one step size suits
-        close points and distant ones.
+        Bias coordinates: b = h beta - w.p. A change of beta moves the kink by about h beta / ||w||, so one step size is
+        right for close points and for distant ones.
     V : (T, K) array
         Output weights.
     p : (K, d) array
         A fixed point for each neuron, near its kink.
     h : (K,) array
-        A fixed length for each neuron: the distance of the data points between which its kink passes.
+        A fixed length for each neuron: the distance of the two data points between which its kink passes.
     """
 
     w: Array
@@ -63,14 +63,14 @@ class RegressionProblem:
     z : (N, d) array
         Distinct points, (x - centre) / x_unit; sorted if d = 1.
     counts : (N,) array
-        How many of the caller's points each one stands for.
+        Number of the caller's points at each distinct point.
     y : (N, T) array
         (Mean label - y_centre) / y_unit.
     scatter : float
-        Sum of squares / 2 of labels around their point's mean, in squared y_unit: a part of the loss that no network
-        changes.
+        Sum of squares / 2 of the labels around the mean at their point, in squared y_unit: the part of the loss that is the
+        same for all networks.
     label_rounding : float
-        Accuracy to which y is known.
+        Rounding error of y.
     centre : (d,) array
         In the caller's units.
     y_centre : (T,) array
@@ -102,7 +102,7 @@ class RegressionProblem:
         object.__setattr__(self, "affine", U[:, size > 1e-12 * size[0]])
 
     def without_affine(self, values: Array) -> Array:
-        """Return what the best affine part leaves of values, (..., N, T), each row times the root of its count."""
+        """Return the residual of values, (..., N, T), after the best affine fit, each row times the root of its count."""
         rows: Array = np.sqrt(self.counts)[:, None] * values
         rows = rows - self.affine @ (self.affine.T @ rows)
         return rows
@@ -114,13 +114,13 @@ class RegressionProblem:
 
     @cached_property
     def is_affine(self) -> bool:
-        """Whether the best affine (without skip: constant) function fits as well as rounding lets it."""
+        """Whether the best affine (without skip: constant) function fits up to rounding."""
         residual = self.projected(self.y) / self.counts[:, None]
         return bool(np.max(np.abs(residual)) <= len(self.z) * self.label_rounding)
 
     @cached_property
     def lam_max(self) -> float:
-        """Least lam, in these coordinates, whose minimiser is the best affine fit."""
+        """The least lam, in these coordinates, whose minimiser is the best affine fit."""
         return self.largest_correlation(self.projected(self.y))
 
     def sizes(self, W: Array, b: Array) -> Array:
@@ -134,8 +134,9 @@ class RegressionProblem:
     def largest_correlation(self, residual: Array) -> float:
         """Return the largest ||sum_j r_j relu(w.z_j + b)|| over neurons of size 1, for a residual r, (N, T).
 
-        As a function of b this is the norm of a piecewise linear one with kinks at -w.z_j, so only those are tried. Exact
-        for d = 1; for d > 1, or with the bias inside the size, a lower estimate from fixed directions.
+        For fixed w the vector inside the norm is piecewise linear in b with kinks at -w.z_j, so the maximum is at one of
+        these. The value is exact for d = 1. For d > 1, or with the bias inside the size, it is a lower estimate from fixed
+        directions.
         """
         d = self.z.shape[1]
         half = np.ones((1, 1)) if d == 1 else np.random.default_rng(0).standard_normal((_DIRECTIONS // 2, d))
@@ -210,7 +211,7 @@ class RegressionProblem:
         return w, p, np.linalg.norm(step, axis=1)
 
     def _thinned(self, most: int) -> Array:
-        """Return at most so many points, evenly spaced in their order; all if they are no more."""
+        """Return at most `most` points, evenly spaced in their order."""
         n = len(self.z)
         return self.z if n <= most else self.z[np.linspace(0, n - 1, most).round().astype(int)]
 

@@ -1,9 +1,10 @@
 """Convex programs at the kinks of a trained network: the best output weights, and an exact fit.
 
-For fixed kinks the output weights, A and c solve a convex problem (`solvers.multivariate`). A and c are free, so they are
-eliminated by an orthonormal complement Q of the affine functions on the data: with B = Q' Phi and Z = Q' Y the rest is
-B V = Z, or its least-squares form. Costs: with neurons of unit input weight, ||v_k|| each, or ||v_k|| ||(w_k, b_k)|| if
-the bias is penalised; the columns of B are divided by that size.
+For fixed kinks the output weights, A and c solve a convex problem, a group lasso
+(`vvnorm.solvers.multivariate.group_lasso_ipm`). A and c are not penalised. They are eliminated by an orthonormal complement
+Q of the affine functions on the data: with B = Q' Phi and Z = Q' Y, for the matrix Phi of the neurons' values, the
+constraint is B V = Z, or the loss ||B V - Z||^2 / 2. A neuron with ||w_k|| = 1 costs ||v_k||, or ||v_k|| ||(w_k, b_k)|| if
+the bias is penalised; then the columns of B are divided by ||(w_k, b_k)||.
 
 Nothing here imports torch.
 """
@@ -22,9 +23,9 @@ from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, RepeatedInput, as_inputs, as_labels, merged_points
 
 _EXACT = 1e-10  # relative residual that counts as interpolation
-_NEGLIGIBLE = 1e-6  # neurons cheaper than this part of the dearest are tried to be left out
-_FLOORS = (0.0, 1e-6, 1e-3, 1.0)  # least weights of neurons in an exact fit, relative to the mean, tried in turn
-_RANK = 1e-12
+_NEGLIGIBLE = 1e-6  # neurons that cost less, relative to the most expensive one, are left out if the others suffice
+_FLOORS = (0.0, 1e-6, 1e-3, 1.0)  # least weights of neurons in an exact fit, relative to the mean; tried in turn
+_RANK = 1e-12  # singular values below this part of the largest count as 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class ReoptimisedNetwork:
     residual : float
         The largest of all outputs: max_i |f_t(x_i) - y_it| over half the range of its labels (`vvnorm.losses.label_units`).
     kept : bool
-        Whether the network given was at least as good, and is returned.
+        Whether the given network was at least as good, and is returned.
     """
 
     network: ReLUNetwork
@@ -90,8 +91,9 @@ def polish(
     Returns
     -------
     ReoptimisedNetwork
-        If the given network has no greater value (and, for lam = 0, interpolates), it is that network. Neurons cheaper
-        than 1e-6 of the dearest are left out, and the rest solved for again, if that raises the value by tol at most.
+        The given network if its value is no greater (and if it interpolates, for lam = 0). Otherwise neurons that cost less
+        than 1e-6 of the most expensive one are left out, and the problem is solved again for the others, if that raises the
+        value by at most tol, relatively.
 
     Raises
     ------
@@ -171,7 +173,7 @@ def exact_fit(
 def _without_idle(
     problem: "_FixedKinks", solution: MasterSolution, lam: float, tol: float
 ) -> tuple[NDArray[np.bool_], MasterSolution]:
-    """Leave out neurons of next to no cost if the others do as well; return which are used, and their solution."""
+    """Leave out neurons of negligible cost if the others do as well; return which are used, and their solution."""
     cost = row_norms(solution.V)
     used = cost > _NEGLIGIBLE * np.max(cost, initial=0.0)
     try:
@@ -207,7 +209,7 @@ class _FixedKinks:
 
     @cached_property
     def units(self) -> Array:
-        """What misfits of the outputs are measured by, (T,); the labels' size where they are all alike."""
+        """The units of the outputs' misfits, (T,): half the range of the labels, or their size where they are all equal."""
         units = label_units(self.Y.min(axis=0), self.Y.max(axis=0))
         return units if units.any() else np.full(len(units), float(np.max(np.abs(self.Y))) or 1.0)
 

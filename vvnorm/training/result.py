@@ -1,4 +1,4 @@
-"""What training returns."""
+"""The result of training with the plain squared loss."""
 
 import math
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ from vvnorm.training.reoptimisation import cost_of, polish
 from vvnorm.validation import Array
 from vvnorm.verifier.check import Certificate, FitCertificate
 
-_POOLED_COST = 1e-3  # neurons cheaper than this part of their network's dearest tell little of the dual
-_POOLED_TOL = 1e-3  # kinks this near each other are one
-_MOST_POOLED = 600  # neurons: the convex problem takes their number cubed
+_POOLED_COST = 1e-3  # neurons that cost less, relative to the most expensive of their network, are left out
+_POOLED_TOL = 1e-3  # kinks nearer to each other than this are merged
+_MOST_POOLED = 600  # neurons; the time of the convex problem grows with the cube of their number
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +28,12 @@ class TrainingResult:
     Attributes
     ----------
     networks : list of ReLUNetwork
-        Balanced (the two sides of a neuron are of one size), float64, in the caller's coordinates.
+        Balanced (||w_k|| = ||v_k||), float64, in the caller's coordinates.
     seeds : tuple of int
-        Of each network.
+        The seed of each network.
     lams, lrs : (S,) arrays
-        Of each network: lam of the objective, in label units times input units, and the first learning rate (NaN for
-        optimisers that find their own).
+        For each network, lam of the objective, in label units times input units, and the first learning rate (NaN for
+        optimisers that choose their own).
     history : dict of arrays
         What was recorded R times along the run: 'step' (R,); and, each (R, S): 'lam', in the caller's units (in the
         whitened metric: the lam of equal lam / lam_max); 'loss', sum of squares / 2 in squared label units, with the best
@@ -84,19 +84,19 @@ class TrainingResult:
 
     @cached_property
     def costs(self) -> Array:
-        """Cost of every network, (S,): its VV norm, with the biases inside it if training penalised them."""
+        """The cost of every network, (S,): its VV norm, with the biases inside it if training penalised them."""
         return np.array([cost_of(network, self.settings["penalise_bias"]) for network in self.networks])
 
     @cached_property
     def objectives(self) -> Array:
-        """Sum of squares / 2 plus lam times the cost of every network, shape (S,)."""
+        """The objective of every network, (S,): sum of squares / 2 plus lam times the cost."""
         losses = [float(np.sum((network(self.X) - self.Y) ** 2)) / 2 for network in self.networks]
         objectives: Array = np.array(losses) + self.lams * self.costs
         return objectives
 
     @property
     def best_run(self) -> int:
-        """Which network has the least objective, among those of the least lam."""
+        """The index of the network of least objective, among those of the least lam."""
         least = np.flatnonzero(self.lams == self.lams.min())
         return int(least[np.argmin(self.objectives[least])])
 
@@ -106,11 +106,11 @@ class TrainingResult:
         return self.networks[self.best_run]
 
     def certificates(self) -> list[Certificate | FitCertificate]:
-        """Certify every network as what it was trained to be.
+        """Certify how far every network is from the optimum that it was trained for.
 
-        Where lam was given, that is the best fit at its own lam. Where lam was left out, and so is tiny, or is 0, or where
-        `exact` was asked for, it is the interpolant of least VV norm; but labels that differ at one input, which no network
-        interpolates, are fitted.
+        If lam was given, this is the best fit at that lam. If lam was left out (and so is tiny), or is 0, or if `exact` was
+        asked for, it is the interpolant of least VV norm. Labels that differ at one input cannot be interpolated; networks
+        are then judged as fits.
 
         The dual certificate is that of the certified optimum (`vvnorm.certify`). Where finding it would take long, it is
         that of the convex problem over the kinks of all networks, and the verifier then bounds it over all neurons. For
@@ -138,7 +138,7 @@ class TrainingResult:
         ]
 
     def _pooled_dual(self, lam: float) -> Array | None:
-        """A dual candidate (N, T) from the kinks of all networks; None if they cannot interpolate."""
+        """Return a dual array (N, T) from the kinks of all networks; None if these cannot interpolate."""
         skip, penalise_bias = self.settings["skip"], self.settings["penalise_bias"]
         pool = _pooled([network for network in self.networks if network.n_neurons], skip)
         if pool is None:
@@ -150,7 +150,7 @@ class TrainingResult:
 
 
 def _pooled(networks: list[ReLUNetwork], skip: bool) -> ReLUNetwork | None:
-    """Return one network with the dearest kinks of all; without a skip connection in both orientations."""
+    """Return one network with the most expensive kinks of all; in both orientations if there is no skip connection."""
     kinks, cost = [], []
     for network in networks:
         unit = network.normalised()

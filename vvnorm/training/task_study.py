@@ -1,8 +1,9 @@
-"""The study of joint and separate networks on built-in data: settings stated beforehand, lines of results, verdicts.
+"""The study of joint and separate networks on built-in data: settings fixed beforehand, lines of results, verdicts.
 
-Three questions. Does summing losses hurt: is a task tested worse in a joint network than in one of its own, at equal total
-width and at equal cost of inference? Does the weighting matter: is any better than the plain sum? Does sharing pay
-otherwise: steps to a common target, VV norm of the joint network against the sum of the separate ones'?
+It asks three questions. Does summing losses hurt, that is, is a task's test result worse in a joint network than in a
+network of its own, at equal total width and at equal cost of inference? Does the weighting matter, that is, is any
+weighting better than the plain sum? Does sharing save steps to a common target, or VV norm, compared with the sum over the
+separate networks?
 
 A line's verdict is on its gain, the metric's paired difference to separate networks of the same total width: "better" or
 "worse" if the simultaneous interval has one sign, else "undecided". Ten seeds show a gain of about 1.5 standard deviations
@@ -22,7 +23,7 @@ from vvnorm.training.comparison import ALL_WEIGHTINGS, SAME_WIDTH, TaskCompariso
 Line = Mapping[str, Any]
 
 DATA: Final = ("breast_cancer", "digits_overlaid", "digits_multilabel", "linnerud")
-"""Built-in data of the study."""
+"""The data sets of the study, as `builtin_task_data` names them."""
 
 _FULL: Final = {"seeds": 10, "steps": 1000, "width": 64, "batch_size": 128}
 _QUICK: Final = {"seeds": 3, "steps": 150, "width": 32, "batch_size": 128}
@@ -30,7 +31,7 @@ _QUICK_WEIGHTINGS: Final = ("equal", "learned", "uncertainty", "mgda_ub")
 
 
 def study(name: str, quick: bool, seed: int = 0) -> TaskComparison:
-    """Do the study on one data set."""
+    """Run the study on one data set."""
     settings: dict[str, Any] = dict(_QUICK if quick else _FULL)
     data = builtin_task_data(name)
     settings["batch_size"] = settings["batch_size"] if len(data.X) > 2 * settings["batch_size"] else None
@@ -39,14 +40,14 @@ def study(name: str, quick: bool, seed: int = 0) -> TaskComparison:
 
 
 def study_lines(name: str, quick: bool, seed: int = 0) -> list[dict[str, Any]]:
-    """Do the study on one data set and say what was found: lines of `TaskComparison.summary`, verdicts and settings."""
+    """Run the study on one data set; return the lines of `TaskComparison.summary` with verdicts and settings."""
     comparison = study(name, quick, seed)
     settings = {key: comparison.settings[key] for key in ("steps", "width", "lam")}
     return [{"data": name, **line, "verdict": verdict(line), **settings} for line in comparison.summary()]
 
 
 def verdict(line: Line) -> str:
-    """Whether a gain is certainly one way: "better", "worse" or "undecided"; "baseline" for what it is compared to."""
+    """Return "better" or "worse" if the interval of a gain has one sign, else "undecided"; "baseline" for the baseline."""
     if line["arrangement"] == SAME_WIDTH:
         return "baseline"
     if line["gain_low"] > 0:
@@ -57,7 +58,7 @@ def verdict(line: Line) -> str:
 def run_study(
     quick: bool, *, seed: int = 0, workers: int = 2, callback: Callable[[str, list[dict[str, Any]]], object]
 ) -> list[dict[str, Any]]:
-    """Do the study on all data sets, each in a process of its own, as many at once as there are workers.
+    """Run the study on all data sets, each in its own process, at most `workers` at once.
 
     `callback` is told the name and the lines of each data set as it is done; lines come back in the order of `DATA`.
     """
@@ -71,7 +72,7 @@ def run_study(
 
 
 def complaints_about(line: Line) -> list[str]:
-    """What is wrong with a recorded line; an empty list if it may be drawn."""
+    """Return what is wrong with a recorded line; an empty list if it may be drawn."""
     name = f"{line['data']}, {line['arrangement']}, {line['weighting']}, {line['task']}"
     found = []
     if not math.isfinite(line["value"]):

@@ -1,8 +1,7 @@
-"""Several tasks that share a network at a fixed VV norm: their data, what proves bounds, and the verifier of points.
+"""The verifier of Pareto fronts: data of several tasks, witnesses of bounds, and the check of one point.
 
-No solver is imported. `pareto` says what a point and its gap are, and finds them. Here losses, costs and bounds are
-those of `vvnorm.verifier.line_fit`: they are computed from networks, data and dual arrays, and nothing that the search
-has stored is taken for granted. Of what is recorded, all is compared with that.
+`vvnorm.multitask.pareto` defines points and gaps, and finds them; no solver is imported here. Losses, costs and bounds are
+recomputed from networks, data and dual arrays by `vvnorm.verifier.check`, and all recorded values are compared with them.
 """
 
 import math
@@ -25,21 +24,21 @@ from vvnorm.verifier.budget import within_additions
 from vvnorm.verifier.check import FitCertificate, certify_fit, output_losses
 from vvnorm.verifier.flat_inputs import Subspace
 
-ROUNDING = 1e-12  # of sums of losses, and of costs
-_STRAIGHT = 1e-8  # part of a constant's loss; where losses fall without end, fits end up at some 1e-10
-_SMALL = 1e-4  # part of a constant's loss: smaller losses are squares of differences that have lost some digits
+ROUNDING = 1e-12  # relative rounding error of sums of losses and of costs
+_STRAIGHT = 1e-8  # part of a constant's loss; where the infimum of a loss is not attained, fits end at about 1e-10
+_SMALL = 1e-4  # part of a constant's loss; smaller losses are squares of differences that have lost digits
 
 
 @dataclass(frozen=True, eq=False)
 class FrontData:
-    """Data of several tasks.
+    """Data of several tasks, and their losses.
 
     Attributes
     ----------
     X, Y : (N, d) and (N, T) arrays
-        The data, in the caller's order. Classes as the losses read them.
+        The data, in the caller's order; labels of classes in the form that the losses take.
     weights : (N, T) or (N, 1) array, or None
-        Weights of the labels.
+        Weights of the labels' losses.
     kinds : tuple of T Loss
         Loss of each output.
     tasks : tuple of tuples of int
@@ -61,47 +60,47 @@ class FrontData:
 
     @cached_property
     def entry_weights(self) -> Array:
-        """Weights of all entries, 0 where labels are missing; shape (N, T)."""
+        """The weight of every label, 0 where it is missing; shape (N, T)."""
         given = np.ones((1, 1)) if self.weights is None else self.weights
         return np.where(np.isnan(self.Y), 0.0, np.broadcast_to(given, self.Y.shape))
 
     def task_losses(self, network: ReLUNetwork) -> Array:
-        """Loss of each task, shape (tasks,), as the verifier computes it."""
+        """Return the loss of each task, shape (tasks,), as the verifier computes it."""
         return self.by_task(self.output_losses(network)[0])
 
     def by_task(self, outputs: Array) -> Array:
-        """Sums over the outputs of each task; shape (tasks,)."""
+        """Return the sums over the outputs of each task, shape (tasks,)."""
         return np.array([outputs[list(task)].sum() for task in self.tasks])
 
     def output_losses(self, network: ReLUNetwork) -> tuple[Array, Array]:
-        """Loss of each output, and a bound on it from above that covers rounding, (T,) each."""
+        """Return the loss of each output, and an upper bound on it that covers rounding, (T,) each."""
         return output_losses(network, self.X, self.Y, loss=self.kinds, weights=self.weights)
 
     @cached_property
     def constant_losses(self) -> Array:
-        """Loss of each task if each output is the median of its labels, or 0 for classes; shape (tasks,)."""
+        """The loss of each task if every output is the median of its labels, or 0 for classes; shape (tasks,)."""
         values = np.array([kind.name not in ("logistic", "hinge") for kind in self.kinds])
         level = np.where(values, np.nanmedian(np.where(self.entry_weights > 0, self.Y, np.nan), axis=0), 0.0)
         return self.task_losses(without_neurons(np.zeros((len(level), self.X.shape[1])), level))
 
     @cached_property
     def rounding(self) -> Array:
-        """What rounding of the labels makes each output lose, at most, shape (T,): `vvnorm.losses.rounding_losses`."""
+        """The largest loss of each output that rounding of the labels explains, (T,): `vvnorm.losses.rounding_losses`."""
         known = np.where(self.entry_weights > 0, self.Y, np.nan)
         ends = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
         return rounding_losses(self.kinds, *ends, self.entry_weights.sum(axis=0))
 
     def fitted_by(self, line: ReLUNetwork) -> NDArray[np.bool_]:
-        """Say which tasks a function without neurons fits: next to no loss, beside a constant's; shape (tasks,)."""
+        """Return which tasks a function without neurons fits: its loss is negligible beside a constant's; (tasks,)."""
         if line.n_neurons or (line.A.any() and not self.skip):
             raise ValueError("the affine function that gaps are measured by has neurons, or a skip connection")
         return np.asarray(self.task_losses(line) <= _STRAIGHT * self.constant_losses)
 
     def price(self, task_weights: Array, lam: float, budget: float, value: float, straight: NDArray[np.bool_]) -> float:
-        """What the budget C is worth in the denominator of a gap: lam C, but no more than what is at stake.
+        """Return what the budget C adds to the denominator of a gap: lam C, but at most the best affine function's loss.
 
-        That is what the best affine function loses. A proved bound `value` on a.L + lam VV is not above it, whatever lam
-        is, for that function costs nothing. Where all tasks of the mixture are `straight`, it is what a constant loses.
+        That loss is bounded from below by a proved bound `value` on a.L + lam VV, whatever lam is, since the affine
+        function costs nothing. Where all tasks with a weight are `straight`, the loss of a constant takes its place.
         """
         stake = max(value, 0.0)
         if straight[task_weights > 0].all():
@@ -109,7 +108,7 @@ class FrontData:
         return min(lam * budget, stake)
 
     def gap(self, task_weights: Array, network: ReLUNetwork, bound: float, price: float) -> float:
-        """Gap of a network that loses a.L, of which `bound` is proved, where the VV norm of the budget costs `price`."""
+        """Return the gap of a network of loss a.L, for a proved lower bound on a.L and the `price` of the budget."""
         outputs, _ = self.weighted(task_weights)
         losses, at_most = self.output_losses(network)
         at_most = np.where(losses > 0, at_most, 0.0)
@@ -119,7 +118,7 @@ class FrontData:
         return max(0.0, loss - bound) / (loss + price) if loss + price > 0 else 0.0
 
     def weighted(self, task_weights: Array) -> tuple[NDArray[np.intp], dict[str, Any]]:
-        """Outputs whose tasks have a weight, and what `fit` and `certify_fit` need to know of them."""
+        """Return the outputs whose tasks have a positive weight, and their options for `fit` and `certify_fit`."""
         shares = np.zeros(self.Y.shape[1])
         for share, task in zip(task_weights, self.tasks, strict=True):
             shares[list(task)] = share
@@ -128,7 +127,7 @@ class FrontData:
         return outputs, options | {"weights": self.entry_weights[:, outputs] * shares[outputs]}
 
     def certify(self, task_weights: Array, support: "DualWitness") -> FitCertificate:
-        """Judge a support: for the weighted sum of losses of the outputs whose tasks have a weight."""
+        """Certify a witness for the weighted sum of losses, over the outputs whose tasks have a positive weight."""
         outputs, options = self.weighted(task_weights)
         with within_additions(support.additions):
             return certify_fit(
@@ -137,10 +136,10 @@ class FrontData:
             )  # fmt: skip
 
     def largest_lam(self, task_weights: Array) -> float:
-        """Bound from above on the lam at which fits of the weighted losses begin to bend.
+        """Return an upper bound on the least lam whose fit of the weighted losses is affine.
 
         At the best affine function the response of a neuron is at most the diameter of the points times the sum of
-        |weight * loss'|; for squared and Huber losses that sum is bounded through the loss of the best constant.
+        |weight * loss'|. For squared and Huber losses that sum is bounded by means of the loss of the best constant.
         """
         outputs, options = self.weighted(task_weights)
         total = 0.0
@@ -158,16 +157,16 @@ class FrontData:
 
 @dataclass(frozen=True, eq=False)
 class DualWitness:
-    """What proves a bound on a mixture of losses for all networks.
+    """The proof of a lower bound on a weighted sum of the tasks' losses plus lam times the VV norm, over all networks.
 
     Attributes
     ----------
     lam : float
-        The price of VV norm.
+        Weight of the VV norm.
     function : ReLUNetwork or PiecewiseLinear
-        A fit at that price of the outputs whose tasks have a weight.
+        A fit at this lam, of the outputs whose tasks have a positive weight.
     dual : (N, T') array or None
-        Dual array of the proof, by rows of the data; None for the one that follows from the function (`certify_fit`).
+        The dual array, in the order of the data; None for the one that follows from the function (`certify_fit`).
     additions, subspace
         As in `FitCertificate`.
     """
@@ -180,7 +179,7 @@ class DualWitness:
 
 
 def without_neurons(A: Array, c: Array) -> ReLUNetwork:
-    """The affine function A x + c as a network."""
+    """Return the affine function A x + c as a network."""
     return ReLUNetwork(np.zeros((0, A.shape[1])), np.zeros(0), np.zeros((len(c), 0)), A, c)
 
 
@@ -194,22 +193,22 @@ def point_complaints(
     recorded: Mapping[str, Any],
     tol: float,
 ) -> list[str]:
-    """Say what does not hold of one point of a front; an empty list is acceptance.
+    """Return what is wrong with one point of a front; an empty list means that it is accepted.
 
     Parameters
     ----------
     data : FrontData
     budget : float
-        The VV norm C that networks may cost.
+        The largest VV norm C that networks may have.
     task_weights : (tasks,) array
     network : ReLUNetwork
     support : DualWitness
     straight : (tasks,) array of bool
-        Of `FrontData.fitted_by`.
+        From `FrontData.fitted_by`.
     recorded : mapping
-        What is claimed: `losses` (tasks,), `vv_norm`, `bound` and `gap`.
+        The claimed `losses` (tasks,), `vv_norm`, `bound` and `gap`.
     tol : float
-        Largest gap.
+        Largest gap that is accepted.
     """
     try:
         losses = data.task_losses(network)
@@ -243,6 +242,6 @@ def point_complaints(
 
 
 def bound_at(budget: float, lam: float, value: float) -> float:
-    """Bound on a.L of networks that cost the budget or less, from one on a.L + lam VV of all networks; from below."""
+    """Return a lower bound on a.L at VV norms up to the budget, from one on a.L + lam VV over all networks."""
     spent = lam * budget
     return max(0.0, value - spent - 4 * EPS * (abs(value) + spent))
