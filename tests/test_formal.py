@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import runner
 
 from proofs_checks.formal import check, prove
 from vvnorm.verifier.exact import prove as prove_exactly
@@ -162,6 +163,22 @@ def test_without_coq_nothing_is_proved(content: dict[str, Any], tmp_path: Path, 
     assert (tmp_path / "proof.v").read_text(encoding="utf-8") == prove.coq_source(content)
 
 
+def test_verify_formal_without_coq_is_inconclusive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = runner(capsys)("verify", "--formal")
+    assert done.code == 2
+    assert done.out == f"{check.NO_COQ}\n"
+
+
+def test_verify_formal_takes_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    for more in (("uniqueness",), ("--draws", 3), ("--quick",), ("--json", "all.json")):
+        done = runner(capsys)("verify", "--formal", *more)
+        assert done.code == 64
+        assert "--formal checks the Coq proofs" in done.err
+
+
 needs_coq = pytest.mark.skipif(shutil.which("coqc") is None, reason="Coq is not installed")
 
 
@@ -173,6 +190,14 @@ def test_all_theorems_are_proved() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert [name for name in check.stated_theorems() if f"{name}: proved" not in done.stdout] == []
+
+
+@needs_coq
+@pytest.mark.slow
+def test_verify_formal_checks_the_proofs(capsys: pytest.CaptureFixture[str]) -> None:
+    done = runner(capsys)("verify", "--formal")
+    assert done.code == 0
+    assert done.out.count(": proved; uses ") == len(check.stated_theorems()) + 1  # the example's
 
 
 @needs_coq

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vvnorm.cli.exit_codes import INTERRUPTED, worst_exit_code
+from vvnorm.cli.formal_proofs import check_formal_proofs
 from vvnorm.cli.inputs import check_outputs
 from vvnorm.cli.jobs import execution, load_usable
 from vvnorm.cli.options import JobsOption, SchedulerOption, SeedOption
@@ -33,8 +34,16 @@ def verify(
         bool, typer.Option("--resume", help="Go on with what an interrupted run left beside --json.")
     ] = False,
     scheduler: SchedulerOption = None,
+    formal: Annotated[
+        bool, typer.Option("--formal", help="Check the Coq proofs of theorems on one input instead; needs Coq.")
+    ] = False,
 ) -> int:
     """Check claims of the theory on random and on real data, with certificates."""
+    if formal:
+        if claims or draws or quick or json or jobs or resume or scheduler:
+            raise ValueError("--formal checks the Coq proofs, not claims: it goes with no claim and no other option")
+        return check_formal_proofs()
+
     from contextlib import ExitStack
 
     from vvnorm._internal.files import write_json
