@@ -19,7 +19,7 @@ from vvnorm.losses import Loss, as_losses
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.testing import networks
 from vvnorm.verifier.check import certify_fit
-from vvnorm.verifier.line_fit_kernels import entry_gap
+from vvnorm.verifier.losses import entry_gap
 
 LOSSES = ("squared", "logistic", "hinge", "huber:0.7", "one_class:0.3")
 CLASSES = ("logistic", "hinge")

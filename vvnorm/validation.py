@@ -286,6 +286,21 @@ def merged_points(X: Array, labels: Array, repeats: Repeats) -> tuple[Array, Arr
     return X[order[first]][arrival], merged[arrival]
 
 
+def refuse_conflicts(X: Array, labels: Array) -> None:
+    """Refuse labels (N, T), NaN = missing, that differ at one and the same input of X (N, d).
+
+    Raises
+    ------
+    RepeatedInput
+        Naming the input, the output and two labels.
+    """
+    order = np.lexsort(X.T)
+    x = X[order]
+    first = np.flatnonzero(np.concatenate(([True], np.any(x[1:] != x[:-1], axis=1))))
+    if len(first) < len(x):
+        _merge_groups(x, labels[order], first, "error")
+
+
 class RepeatedInput(ValueError):
     """Labels that differ at one input; `fact` says which, without what to do about it in Python."""
 

@@ -1,16 +1,27 @@
 """What the verifiers of regularised fits share, whatever the number of inputs: labels and dual arrays as they read them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import count
 from vvnorm.float64 import Rows, read_dual
-from vvnorm.losses import Loss, as_losses, canonical_labels
+from vvnorm.losses import Loss, as_losses, canonical_labels, rounding_losses
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
+from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_labels
+
+MARGIN_USED: Final = 0.9
+"""Part of its margin inside the domain that an entry of a dual array may be moved by."""
+
+DRIFT_ALLOWED: Final = 2.0**-20
+"""Part of its margin that an entry may still have to be moved by, unknown in which direction."""
+
+INSIDE: Final = 1 - 2.0**-50
+"""Scale that keeps a dual array off the far end of its domain."""
 
 
 def labels_and_losses(
@@ -32,3 +43,22 @@ def dual_of_shape(dual: Rows | ArrayLike, shape: tuple[int, ...]) -> Rows:
     if tuple(rows.shape) != shape:
         raise ValueError(f"dual has shape {tuple(rows.shape)}; the labels have shape {shape}")
     return rows
+
+
+def is_label_rounding(
+    losses: Sequence[Loss], outputs: Array, penalty: float, low: Array, high: Array, total: Array
+) -> bool:
+    """Say whether an objective is nothing but rounding of the labels; `vvnorm.verifier.line_fit` says what that means.
+
+    Parameters
+    ----------
+    losses : sequence of T losses
+    outputs : (T,) array
+        Bounds from above on the losses of each output.
+    penalty : float
+        lam times the VV norm.
+    low, high, total : (T,) arrays
+        Range of the labels with a weight, and the sum of their weights.
+    """
+    at_most = outputs + penalty * (1 + (len(outputs) + 64) * EPS)
+    return bool(np.all(at_most <= rounding_losses(losses, low, high, total)))

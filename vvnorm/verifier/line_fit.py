@@ -50,23 +50,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.float64 import Rows, as_rows, dual_rows
-from vvnorm.losses import Loss, label_power, rounding_losses
+from vvnorm.losses import Loss, label_power
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_positive, as_weights
 from vvnorm.verifier.arithmetic import fixed, power_of_two, scaled, vv_norm
 from vvnorm.verifier.certificates import FitRecord
-from vvnorm.verifier.fits import dual_of_shape, labels_and_losses
+from vvnorm.verifier.fits import DRIFT_ALLOWED, INSIDE, MARGIN_USED, dual_of_shape, is_label_rounding, labels_and_losses
 from vvnorm.verifier.units import SAFE, Units
 
 _BLOCK = 1 << 18  # label entries handed to compiled code at once
 _FOLLOWED = 1 << 10  # and followed at once there: they stay in the fastest cache
 _TINY = 2.0**-100  # a few roundings of a double-double
 _LOST = 2.0**-1060  # what the products that leave float64 at its small end sum up to at most, in units that are about 1
-_INSIDE = 1 - 2.0**-50  # keeps a scaled dual array off the far end of its domain
-_ROOM = 0.9  # part of its room that a dual array may be moved by
-_DRIFT = 2.0**-20  # part of its room that a dual array may still have to be moved by, unknown which way
 _NUDGES = 40
 _SHRINK = 1 - 2.0**-30
 _DAMPING = 1e-12
@@ -243,7 +240,7 @@ class _Fit:
         self.bounded = np.array([one.name != "squared" for one in losses])
         # An affine function above this would move the dual array out of its domain.
         self.steepest = np.array([{"huber": one.parameter, "squared": np.inf}.get(one.name, 1.0) for one in losses])
-        self.limit = _ROOM * self.steepest
+        self.limit = MARGIN_USED * self.steepest
         if isinstance(function, ReLUNetwork):
             self._begin_network(function)
         else:
@@ -345,11 +342,9 @@ class _Fit:
         """Whether the objective is 0, or nothing but rounding of the labels: see the top of this module."""
         if judged.loss + judged.penalty == 0:
             return True
-        losses = judged.outputs + judged.penalty * (1 + (len(judged.outputs) + 64) * EPS)
-        size, total = self.data.largest, self.data.total
-        if not np.all(losses <= rounding_losses(self.losses, -size, size, total)):  # which costs nothing
-            return False
-        return bool(np.all(losses <= rounding_losses(self.losses, *self.data.ranges(), total)))
+        size, total, found = self.data.largest, self.data.total, (self.losses, judged.outputs, judged.penalty)
+        # Ranges are read from the labels only if the largest labels do not rule it out, which costs nothing.
+        return is_label_rounding(*found, -size, size, total) and is_label_rounding(*found, *self.data.ranges(), total)
 
     def _judge(self, shift: Array) -> tuple[_Judged, NDArray[np.bool_]]:
         """Judge the dual array less `shift`; say which outputs are lost, or may be judged too harshly."""
@@ -363,11 +358,11 @@ class _Fit:
         while True:
             spec = self._spec(shift, projection, keep)
             pairing, norm, drift, piece = self._pairing(spec, projection, projection.first * keep)
-            lost = ~(drift <= np.where(self.bounded, _DRIFT * self.limit, np.finfo(float).max)) & (keep > 0)
+            lost = ~(drift <= np.where(self.bounded, DRIFT_ALLOWED * self.limit, np.finfo(float).max)) & (keep > 0)
             if not lost.any():
                 break
             keep[lost] = 0.0
-        most = _INSIDE if self.bounded.any() else 1.0
+        most = INSIDE if self.bounded.any() else 1.0
         theta = most if norm * most <= self.lam else min(most, self.lam / norm * (1 - 4 * EPS))
         if self.plain:
             totals = projection.totals.copy()

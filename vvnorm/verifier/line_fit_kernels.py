@@ -3,8 +3,8 @@
 Rows are passed up to three times by `walk`. Each time `_respond` follows the function from data point to data point in
 double-double arithmetic and sets up the dual array; then come `_moments` (how far it is from orthogonal to affine
 functions), `_pairings` (the response Z of neurons to it) or `_gaps` (what it leaves open, entry by entry; squared losses
-without a given dual array need only sums for that, which `_moments` has). The formulas of losses and conjugates are this
-module's own.
+without a given dual array need only sums for that, which `_moments` has). The formulas of losses and conjugates stand in
+`vvnorm.verifier.losses`.
 
 A row of the dual array is R = omega r, with r per unit of weight. Per entry, off = u - y (off = u for classes).
 """
@@ -13,13 +13,12 @@ import math
 from typing import Any, NamedTuple
 
 from vvnorm._internal.jit import part, plain
-from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, SQUARED
+from vvnorm.losses import HINGE, LOGISTIC
 from vvnorm.verifier.double_double import add, add_product, affine, fma, times, two_product, two_sum
+from vvnorm.verifier.losses import entry_gap, entry_minus_slope, into_domain, scaled_entry
 
 MOMENTS, PAIRINGS, GAPS = range(3)
 _NOTHING = 2.0**-50  # of a domain: after a shift, entries of classes that are closer to 0 are told from it by rounding only
-_ROUNDING = 2.0**-49  # of exp, and of the few operations that follow it, relative
-
 _outer, _inner = plain(), part()
 
 
@@ -53,7 +52,7 @@ class Spec(NamedTuple):
     """How outputs are judged, (T,) arrays.
 
     code, parameter : of the loss; regression : 0 for classes, else 1; shift, (2, T) : shift[0] + shift[1] (x - centre) is
-    taken from the dual array, which is then put into its domain; alpha, beta : alpha + beta (x - centre), times the room
+    taken from the dual array, which is then put into its domain; alpha, beta : alpha + beta (x - centre), times the margin
     there, is taken from it after that; keep : 0 if that array is to be 0, else 1.
     """
 
@@ -78,8 +77,8 @@ class Rows(NamedTuple):
 class Frame(NamedTuple):
     """How to look at the data.
 
-    plain : all losses are squared, and no dual array is given; hard : rooms are 1 wherever there is any; shrink : the dual
-    array is multiplied by it once in its domain; reach : x_N - x_1; centre : somewhere in between.
+    plain : all losses are squared, and no dual array is given; hard : margins are 1 unless they are 0; shrink : factor of the
+    dual array, once it is in its domain; reach : x_N - x_1; centre : somewhere in between.
     """
 
     plain: bool
@@ -93,7 +92,7 @@ class Sums(NamedTuple):
     """What is added up on the way.
 
     total : (2, 2, T), sum R and sum R (x - centre), double-double.
-    powers : (3, 2, P), sum phi (x - centre)^j with phi = omega room, double-double; P = T, or 1 if outputs agree.
+    powers : (3, 2, P), sum phi (x - centre)^j with phi = omega margin, double-double; P = T, or 1 if outputs agree.
     support : (2, T), least and largest x where R or phi is not 0.
     opening : (T,) or (0,), about sum R x: without a skip connection ||Z + opening|| is bounded, too.
     last : (2,), x of the row before and its next kink; at first those of the first row.
@@ -119,13 +118,13 @@ class Sums(NamedTuple):
 class Block(NamedTuple):
     """What is known of a few rows; arrays may be longer than need be.
 
-    off, r : (2, n, T), double-double; omega, and room, which is how much r may move : (n, T); passed : (n,), the next kink.
+    off, r : (2, n, T), double-double; omega, and margin, how far r may move : (n, T); passed : (n,), the next kink.
     """
 
     off: Any
     r: Any
     omega: Any
-    room: Any
+    margin: Any
     passed: Any
 
 
@@ -293,7 +292,7 @@ def _respond(rows: Any, curve: Any, line: Any, spec: Any, frame: Any, block: Any
             passed[stop] = k
             stop += 1
         _follow(rows, line, spec.regression, start, stop, block.off, block.omega)
-    off, r, room, alpha, beta, keep = block.off, block.r, block.room, spec.alpha, spec.beta, spec.keep
+    off, r, margin, alpha, beta, keep = block.off, block.r, block.margin, spec.alpha, spec.beta, spec.keep
     T, lost, bent = len(keep), 0, 0
     for t in range(T):
         lost += keep[t] == 0.0
@@ -301,18 +300,18 @@ def _respond(rows: Any, curve: Any, line: Any, spec: Any, frame: Any, block: Any
     if frame.plain:
         for i in range(n):
             for t in range(T):
-                room[i, t] = 1.0
+                margin[i, t] = 1.0
             for t in range(T):
                 r[0, i, t] = -off[0, i, t]
             for t in range(T):
                 r[1, i, t] = -off[1, i, t]
     else:
-        _choose(rows, spec, frame, off, block.omega, r, room)
+        _choose(rows, spec, frame, off, block.omega, r, margin)
     if bent:
         for i in range(n):
             d = xs[i] - centre
             for t in range(T):
-                r[0, i, t], r[1, i, t] = add(r[0, i, t], r[1, i, t], -room[i, t] * (alpha[t] + beta[t] * d), 0.0)
+                r[0, i, t], r[1, i, t] = add(r[0, i, t], r[1, i, t], -margin[i, t] * (alpha[t] + beta[t] * d), 0.0)
     if lost:
         for i in range(n):
             for t in range(T):
@@ -321,13 +320,13 @@ def _respond(rows: Any, curve: Any, line: Any, spec: Any, frame: Any, block: Any
 
 
 @_inner
-def _choose(rows: Any, spec: Any, frame: Any, off: Any, omega: Any, r: Any, room: Any) -> None:
-    """Set r to the given dual array or to -loss', inside its domain, and `room`."""
+def _choose(rows: Any, spec: Any, frame: Any, off: Any, omega: Any, r: Any, margin: Any) -> None:
+    """Set r to the given dual array or to -loss', inside its domain, and `margin`."""
     Y, dual, shift = rows.Y, rows.dual, spec.shift
     for i in range(Y.shape[0]):
         d = rows.x[i] - frame.centre
         for t in range(Y.shape[1]):
-            r[0, i, t], r[1, i, t], room[i, t] = 0.0, 0.0, 0.0
+            r[0, i, t], r[1, i, t], margin[i, t] = 0.0, 0.0, 0.0
             if omega[i, t] > 0.0:
                 code, parameter = spec.code[t], spec.parameter[t]
                 sign = 1.0 if Y[i, t] > 0.0 else -1.0
@@ -335,59 +334,18 @@ def _choose(rows: Any, spec: Any, frame: Any, off: Any, omega: Any, r: Any, room
                     high = dual[i, t] / omega[i, t]
                     low = fma(-high, omega[i, t], dual[i, t]) / omega[i, t]
                 else:
-                    high, low = _minus_slope(code, parameter, sign, off[0, i, t], off[1, i, t])
+                    high, low = entry_minus_slope(code, parameter, sign, off[0, i, t], off[1, i, t])
                 if shift[0, t] != 0.0 or shift[1, t] != 0.0:
                     high, low = add(high, low, -(shift[0, t] + shift[1, t] * d), 0.0)
-                high, low, free = _into_domain(code, parameter, sign, high, low)
+                high, low, free = into_domain(code, parameter, sign, high, low)
                 if frame.shrink != 1.0:
-                    high, low = _scaled(frame.shrink, high, low)
+                    high, low = scaled_entry(frame.shrink, high, low)
                     if abs(high) < _NOTHING and code in (HINGE, LOGISTIC):
                         high, low = 0.0, 0.0
-                    high, low, free = _into_domain(code, parameter, sign, high, low)
-                r[0, i, t], r[1, i, t], room[i, t] = high, low, free
+                    high, low, free = into_domain(code, parameter, sign, high, low)
+                r[0, i, t], r[1, i, t], margin[i, t] = high, low, free
                 if frame.hard:
-                    room[i, t] = 1.0 if room[i, t] > 0.0 else 0.0
-
-
-@_inner
-def _minus_slope(code: int, parameter: float, sign: float, off: float, low: float) -> tuple[float, float]:
-    """-loss', the middle of the subdifferential where there are several."""
-    if code == LOGISTIC:
-        return sign / (1.0 + math.exp(sign * off)), 0.0
-    if code == HINGE:
-        short = 1.0 - sign * off - sign * low
-        return sign * (1.0 if short > 0.0 else (0.0 if short < 0.0 else 0.5)), 0.0
-    if code == ONE_CLASS:
-        return two_sum(0.0 if off < 0.0 else (-1.0 if off > 0.0 else -0.5), parameter)
-    return -off, -low
-
-
-@_inner
-def _into_domain(code: int, parameter: float, sign: float, r: float, low: float) -> tuple[float, float, float]:
-    """The nearest point of the domain of r, and its room: times an affine function below 1 (huber: delta) it stays."""
-    if code == SQUARED:
-        return r, low, 1.0
-    if code == HUBER:
-        if abs(r) >= parameter:
-            return math.copysign(parameter, r), 0.0, 0.0
-        return r, low, (parameter - abs(r)) / parameter
-    # The others live on [0, 1], reflected for negative classes and shifted for one class.
-    if code == ONE_CLASS:
-        s, s_low = add(r, low, -parameter, 0.0)
-        s, s_low = add(s, s_low, 1.0, 0.0)
-    else:
-        s, s_low = sign * r, sign * low
-    if s + s_low <= 0.0:
-        s, s_low = 0.0, 0.0
-    if (s - 1.0) + s_low >= 0.0:
-        s, s_low = 1.0, 0.0
-    rest = (1.0 - s) - s_low
-    room = s * rest if code == LOGISTIC else min(s, rest)
-    if code == ONE_CLASS:
-        s, s_low = add(s, s_low, -1.0, 0.0)
-        s, s_low = add(s, s_low, parameter, 0.0)
-        return s, s_low, room
-    return sign * s, sign * s_low, room
+                    margin[i, t] = 1.0 if margin[i, t] > 0.0 else 0.0
 
 
 # --- the passes -------------------------------------------------------------------------------------------------------
@@ -395,7 +353,7 @@ def _into_domain(code: int, parameter: float, sign: float, r: float, low: float)
 
 @_outer
 def walk(step: int, rows: Any, curve: Any, line: Any, spec: Any, frame: Any, theta: float, block: Any, sums: Any) -> None:
-    """Follow the function over rows, as many at once as `block` has room for, and take one of three steps there."""
+    """Follow the function over rows, as many at once as `block` has space for, and take one of three steps there."""
     size = len(block.passed)
     for start in range(0, len(rows.x), size):
         stop = min(start + size, len(rows.x))
@@ -411,11 +369,11 @@ def walk(step: int, rows: Any, curve: Any, line: Any, spec: Any, frame: Any, the
 
 @_inner
 def _moments(x: Any, block: Any, frame: Any, sums: Any) -> None:
-    """Add up the dual array and its room against 1, x - centre, and the latter's square; squared losses if `plain`."""
+    """Add up the dual array and its margin against 1, x - centre, and the latter's square; squared losses if `plain`."""
     powers, support, opened = sums.powers, sums.support, sums.open
     total, torque = sums.total[0], sums.total[1]
     for i in range(len(x)):
-        omega, room, off, r, r_low = block.omega[i], block.room[i], block.off[0, i], block.r[0, i], block.r[1, i]
+        omega, margin, off, r, r_low = block.omega[i], block.margin[i], block.off[0, i], block.r[0, i], block.r[1, i]
         d, d_low = two_sum(x[i], -frame.centre)
         _add_products(omega, 1.0, 0.0, r, r_low, total)
         _add_products(omega, d, d_low, r, r_low, torque)
@@ -426,7 +384,7 @@ def _moments(x: Any, block: Any, frame: Any, sums: Any) -> None:
             for t in range(len(omega)):
                 opened[4, t] += 2.0 * omega[t] * abs(off[t])
         for t in range(powers.shape[2]):
-            a, a_low = omega[t] * room[t], 0.0
+            a, a_low = omega[t] * margin[t], 0.0
             if a != 0.0 or (omega[t] > 0.0 and r[t] != 0.0):
                 support[0, t] = min(support[0, t], x[i])
                 support[1, t] = max(support[1, t], x[i])
@@ -500,7 +458,7 @@ def _pair(curve: Any, k: int, x: float, S: Any, Z: Any, totals: Any) -> None:
 def _gaps(Y: Any, block: Any, spec: Any, theta: float, totals: Any) -> None:
     """Add up, per output, the losses and what theta R leaves open."""
     for i in range(len(Y)):
-        off, r, omega, room = block.off, block.r, block.omega[i], block.room[i]
+        off, r, omega, margin = block.off, block.r, block.omega[i], block.margin[i]
         for t in range(len(omega)):
             if omega[t] > 0.0:
                 loss, gap, by_r, by_u = entry_gap(
@@ -519,82 +477,4 @@ def _gaps(Y: Any, block: Any, spec: Any, theta: float, totals: Any) -> None:
                 totals[3, t] += e
                 totals[4, t] += omega[t] * by_r
                 totals[5, t] += omega[t] * by_u
-                totals[6, t] += omega[t] * room[t]
-
-
-@_inner
-def _left(off: float, low: float, theta: float, r: float, r_low: float) -> float:
-    """Compute off + theta r, where the two nearly cancel."""
-    p = theta * r
-    e = fma(theta, r, -p) + theta * r_low
-    return (off + p) + (e + low)
-
-
-@_outer
-def entry_gap(
-    code: int, parameter: float, sign: float, off: float, low: float, theta: float, r: float, r_low: float
-) -> tuple[float, float, float, float]:
-    """One entry per unit of weight: loss, loss + loss*(-theta r) + theta r u, and bounds on its derivatives by r and by u.
-
-    `sign` is that of a class; `off` is u - y, for classes u. Loss and gap are sums and products of numbers that are not
-    negative, and each of these is right to a few roundings, so nothing cancels, whatever the ratio of their sizes.
-    """
-    if code == LOGISTIC:
-        return _logistic_gap(sign * off, sign * low, *_scaled(theta, sign * r, sign * r_low))
-    left = _left(off, low, theta, r, r_low)
-    if code == SQUARED:
-        return 0.5 * off * off, 0.5 * left * left, abs(off) + abs(r), abs(off) + abs(r)
-    share, share_low = _scaled(theta, r, r_low)
-    if code == HUBER:
-        # Not what is left of |off| without what is beyond: that has no digit of `parameter` where |off| is far larger.
-        near, toward = min(abs(off), parameter), 1.0 if off > 0.0 else -1.0
-        beyond = max((abs(off) - parameter) + toward * low, 0.0)
-        room = (parameter + toward * share) + toward * share_low
-        gap = 0.5 * left * left if beyond == 0.0 else room * (beyond + 0.5 * room)
-        return near * (0.5 * near + beyond), gap, abs(off) + abs(r), near + abs(r)
-    if code == ONE_CLASS:
-        share, share_low = add(share, share_low, -parameter, 0.0)
-        share, share_low = add(share, share_low, 1.0, 0.0)
-        over = off + low
-        loss = max(-parameter * over, (1.0 - parameter) * over)
-    else:
-        share, share_low, over = sign * share, sign * share_low, (sign * off - 1.0) + sign * low
-        loss = max(-over, 0.0)
-    if over > 0.0:
-        return loss, (share + share_low) * over, abs(over), 1.0
-    return loss, ((1.0 - share) - share_low) * -over, abs(over), 1.0
-
-
-@_inner
-def _scaled(theta: float, r: float, low: float) -> tuple[float, float]:
-    """Compute theta (r + low) as a double-double."""
-    return times(theta, 0.0, r, low)
-
-
-@_inner
-def _logistic_gap(margin: float, low: float, s: float, s_low: float) -> tuple[float, float, float, float]:
-    """Divergence of (s, 1 - s) from the probabilities of being wrong and right, at a margin; rounding errors included."""
-    wrong, right = 1.0 / (1.0 + math.exp(margin)), 1.0 / (1.0 + math.exp(-margin))
-    rest = (1.0 - s) - s_low
-    tail = math.log1p(math.exp(-abs(margin)))
-    loss = (tail + max(-margin, 0.0)) - wrong * low
-    off, off_rest = (s - wrong) + s_low, rest - right
-    gap, turn = _divergence(s, off, wrong, -tail - max(margin, 0.0))
-    gap_rest, turn_rest = _divergence(rest, off_rest, right, -loss)
-    error = _ROUNDING + abs(low)
-    gap += gap_rest + error * (abs(off) + abs(off_rest)) + error * error * (wrong + right)
-    return loss, gap, abs(margin) + turn + turn_rest + 1.0, 1.0
-
-
-@_inner
-def _divergence(s: float, off: float, p: float, log_p: float) -> tuple[float, float]:
-    """Compute s log(s / p) - (s - p), which is never negative, and |log(s / p)|; off = s - p."""
-    if s <= 0.0:
-        return p, 0.0
-    e = off / p if p > 1e-300 else math.inf
-    if abs(e) < 0.01:
-        # (1 + e) log(1 + e) - e; the first term left out is 1e-17 of the first.
-        tail = 1 / 12 - e * (1 / 20 - e * (1 / 30 - e * (1 / 42 - e * (1 / 56 - e / 72))))
-        return p * e * e * (0.5 - e * (1 / 6 - e * tail)), abs(e) * 1.02
-    turn = math.log1p(e) if abs(e) < 0.5 else math.log(s) - (math.log(p) if p > 1e-300 else log_p)
-    return s * turn - off, abs(turn)
+                totals[6, t] += omega[t] * margin[t]

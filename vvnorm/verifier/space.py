@@ -27,7 +27,7 @@ from vvnorm.float64 import Rows
 from vvnorm.losses import label_rounding, label_units
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, RepeatedInput, as_inputs, as_labels, require_two_points
+from vvnorm.validation import Array, as_inputs, as_labels, refuse_conflicts, require_two_points
 from vvnorm.verifier.arithmetic import power_of_two, scaled, two_product, vv_norm
 from vvnorm.verifier.budget import most_additions
 from vvnorm.verifier.certificates import InterpolantRecord
@@ -57,7 +57,7 @@ def judge_interpolant(
     With a `subspace` the bound is about the points next to X that lie in it (`vvnorm.verifier.flat_inputs`).
     """
     x, y = points_and_labels(network, X, Y)
-    _refuse_conflicts(x, y)
+    refuse_conflicts(x, y)
     require_two_points(x, "a certificate")
     places = None if subspace is None else flat_points(subspace, x, ~np.isnan(y), penalise_bias)
     offset, level, moved = centred(network, x, y, penalise_bias)
@@ -144,20 +144,6 @@ def centred(network: ReLUNetwork, x: Array, y: Array, penalise_bias: bool) -> tu
         offset, level = np.zeros_like(offset), np.zeros_like(level)
         moved = Shifted(network, np.zeros(network.n_neurons), level)
     return offset, level, moved
-
-
-def _refuse_conflicts(x: Array, y: Array) -> None:
-    """Refuse labels that differ at one and the same point."""
-    order = np.lexsort(x.T)
-    x, y = x[order], y[order]
-    first = np.flatnonzero(np.concatenate(([True], np.any(x[1:] != x[:-1], axis=1))))
-    if len(first) == len(x):
-        return
-    low, high = np.fmin.reduceat(y, first, axis=0), np.fmax.reduceat(y, first, axis=0)
-    differ = np.argwhere(high > low)
-    if len(differ):
-        group, output = differ[0]
-        raise RepeatedInput.at(x[first[group]], low[group, output], high[group, output], int(output))
 
 
 def _checked_dual(dual: Rows, shape: tuple[int, ...]) -> Array:

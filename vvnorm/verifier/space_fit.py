@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.float64 import Rows, dual_rows
-from vvnorm.losses import Loss, as_losses, canonical_labels, label_power, rounding_losses
+from vvnorm.losses import Loss, as_losses, canonical_labels, label_power
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS
@@ -40,8 +40,9 @@ from vvnorm.validation import Array, as_positive, as_weights
 from vvnorm.verifier.arithmetic import power_of_two, scaled, vv_norm
 from vvnorm.verifier.budget import most_additions
 from vvnorm.verifier.certificates import FitRecord
-from vvnorm.verifier.fits import dual_of_shape
+from vvnorm.verifier.fits import DRIFT_ALLOWED, INSIDE, MARGIN_USED, dual_of_shape, is_label_rounding
 from vvnorm.verifier.flat_inputs import Subspace
+from vvnorm.verifier.losses import CLASSES, domain_margins, highest, loss_values, lowest, minus_slopes, steepest
 from vvnorm.verifier.shifts import Shifted
 from vvnorm.verifier.space import (
     AffineFunctions,
@@ -56,15 +57,11 @@ from vvnorm.verifier.space import (
 )
 from vvnorm.verifier.units import SAFE, Units
 
-_ROOM = 0.9  # part of its room that an entry may be moved by
-_DRIFT = 2.0**-20  # part of its room that an entry may still have to be moved by, unknown which way
-_INSIDE = 1 - 2.0**-50  # keeps a scaled dual array off the far end of its domain
-_SHRINKS = (1 - 2.0**-30, 1 - 2.0**-24)  # where nearly all entries are at an end, rounding needs more room
-_MOVED = 1e-6  # an output whose given dual array was moved by more than this part of its room may be judged too harshly
+_SHRINKS = (1 - 2.0**-30, 1 - 2.0**-24)  # where nearly all entries are at an end, rounding needs more margin
+_MOVED = 1e-6  # an output whose given dual array was moved by more than this part of its margin may be judged too harshly
 _NEXT_TO_ZERO = 1e-7  # of an entry's domain, at most: what may be taken for 0 where a dual array cannot be kept otherwise
 _NUDGES = 60
 _GOLDEN = (math.sqrt(5) - 1) / 2
-_CLASSES = ("logistic", "hinge")
 
 
 def judge_fit(
@@ -190,7 +187,7 @@ def _read(
     labels, shares = canonical_labels(labels, losses), as_weights(weights, labels.shape)
     # Only labels that count have a level, and classes are what they are.
     known = np.where((1.0 if shares is None else shares) > 0, labels, np.nan)
-    known[:, [one.name in _CLASSES for one in losses]] = np.nan
+    known[:, [one.name in CLASSES for one in losses]] = np.nan
     return _Points(network, x, labels, shares, losses, *centred(network, x, known, penalise_bias))
 
 
@@ -200,16 +197,16 @@ class _Feasible:
 
     Attributes
     ----------
-    r, room : (N, T) arrays
+    r, margin : (N, T) arrays
         The array, and how much its entries can move.
     drift : (T,) array
-        room times an affine function of at most this size is still to be taken.
+        margin times an affine function of at most this size is still to be taken.
     uneasy : (T,) array of bool
         Outputs that are lost (their r is 0), or were moved far from what was given.
     """
 
     r: Array
-    room: Array
+    margin: Array
     drift: Array
     uneasy: NDArray[np.bool_]
 
@@ -240,7 +237,7 @@ class _Entries:
         self.affine = AffineFunctions(self.x, self.present, skip)
         self.columns = {one: np.array([t for t, other in enumerate(losses) if other == one]) for one in losses}
         self.bounded = np.array([one.name != "squared" for one in losses])
-        self.low, self.high = self._by_loss(_low, self.y), self._by_loss(_high, self.y)
+        self.low, self.high = self._by_loss(lowest, self.y), self._by_loss(highest, self.y)
 
     def _by_loss(self, rule: Callable[..., Array], *arrays: Array) -> Array:
         """Apply rule(loss, parts of arrays..) to the outputs of each loss."""
@@ -260,8 +257,8 @@ class _Entries:
     def loss(self, fitted: Array, rounding: Array) -> tuple[Array, float, Array]:
         """Weighted losses (N, T), a bound on the rounding in their sum, and bounds from above on outputs' losses (T,)."""
         with np.errstate(invalid="ignore", over="ignore"):
-            values = self._by_loss(lambda one, u, y: one.value(u, y), fitted, self.y)
-            slopes = self._by_loss(_steepest, fitted, self.y, rounding)
+            values = self._by_loss(loss_values, fitted, self.y)
+            slopes = self._by_loss(steepest, fitted, self.y, rounding)
             doubt = slopes * (rounding + 2 * EPS * (np.abs(fitted) + np.abs(self.y))) + 16 * EPS * values
             terms = np.where(self.present, self.omega * values, 0.0)
             doubts = np.where(self.present, self.omega * doubt, 0.0)
@@ -277,14 +274,13 @@ class _Entries:
         """
         known = np.where(self.present, labels, np.nan) / self.units.y
         ends = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
-        floor = rounding_losses(self.losses, *ends, self.omega.sum(axis=0))
-        return bool(np.all(outputs + penalty * (1 + (len(outputs) + 64) * EPS) <= floor))
+        return is_label_rounding(self.losses, outputs, penalty, *ends, self.omega.sum(axis=0))
 
     # --- the dual array ---
 
     def minus_slope(self, fitted: Array) -> Array:
         """-loss' at the fitted values."""
-        return np.where(self.present, self._by_loss(_minus_slope, fitted, self.y), 0.0)
+        return np.where(self.present, self._by_loss(minus_slopes, fitted, self.y), 0.0)
 
     def read(self, dual: Rows) -> Array:
         """Read a dual array in the caller's units, per unit of weight."""
@@ -313,24 +309,26 @@ class _Entries:
         """Bring a dual array into its domain and make it orthogonal there."""
         before = r
         r = np.clip(np.clip(r, self.low, self.high) * np.where(self.bounded, shrink, 1.0), self.low, self.high)
-        room = self._by_loss(_room, r, self.low, self.high)
+        margin = self._by_loss(domain_margins, r, self.low, self.high)
         moved, drift = np.zeros((2, r.shape[1]))
         for group in self.affine.groups:
             outputs = group.outputs
             r[group.place], moved[outputs], drift[outputs] = _orthogonal(
-                group.basis, r[group.place], self.omega[group.place], room[group.place], self.bounded[outputs]
+                group.basis, r[group.place], self.omega[group.place], margin[group.place], self.bounded[outputs]
             )
         lost = self._lost(moved, drift) & r.any(axis=0)
         for t in np.flatnonzero(lost).tolist():
             given = np.clip(before[:, t], self.low[:, t], self.high[:, t])
-            r[:, t], room[:, t], moved[t], drift[t] = self._on_support(given, t)
+            r[:, t], margin[:, t], moved[t], drift[t] = self._on_support(given, t)
         lost = self._lost(moved, drift) & r.any(axis=0)
         r, drift = np.where(lost, 0.0, r), np.where(lost | ~r.any(axis=0), 0.0, drift)
-        return _Feasible(r, room, drift, self.bounded & (lost | (moved > _MOVED)))
+        return _Feasible(r, margin, drift, self.bounded & (lost | (moved > _MOVED)))
 
     def _lost(self, moved: Array, drift: Array) -> NDArray[np.bool_]:
-        """Which outputs have no room left for what is, or may still have to be, taken from them."""
-        return ~((drift <= np.where(self.bounded, _DRIFT, 1e300)) & (moved <= np.where(self.bounded, _ROOM, 1e300)))
+        """Which outputs have no margin left for what is, or may still have to be, taken from them."""
+        return ~(
+            (drift <= np.where(self.bounded, DRIFT_ALLOWED, 1e300)) & (moved <= np.where(self.bounded, MARGIN_USED, 1e300))
+        )
 
     def _on_support(self, r: Array, t: int) -> tuple[Array, Array, float, float]:
         """Make an output orthogonal where it is not 0, entries next to 0 being taken for 0.
@@ -340,21 +338,21 @@ class _Entries:
 
         Returns
         -------
-        r, room : (N,) arrays
+        r, margin : (N,) arrays
         moved, drift : float
             As `_orthogonal` has them.
         """
         loss, columns = self.losses[t], slice(t, t + 1)
         r = np.where(np.abs(r) <= _NEXT_TO_ZERO, 0.0, r)
-        room = np.where(r == 0, 0.0, _room(loss, r, self.low[:, t], self.high[:, t]))
+        margin = np.where(r == 0, 0.0, domain_margins(loss, r, self.low[:, t], self.high[:, t]))
         rows = np.flatnonzero(r)
         if not len(rows):
-            return r, room, 0.0, 0.0
+            return r, margin, 0.0, 0.0
         functions = np.column_stack([np.ones(len(rows)), self.x[rows]] if self.skip else [np.ones(len(rows))])
         basis, omega = exact_basis(functions)[0], self.omega[rows, columns]
-        taken, moved, drift = _orthogonal(basis, r[rows, None], omega, room[rows, None], self.bounded[columns])
+        taken, moved, drift = _orthogonal(basis, r[rows, None], omega, margin[rows, None], self.bounded[columns])
         r[rows] = taken[:, 0]
-        return r, room, float(moved[0]), float(drift[0])
+        return r, margin, float(moved[0]), float(drift[0])
 
     def _nudged(self, group: OutputGroup, r: Array, t: int) -> Array:
         """Find the closest array that is orthogonal and in its domain, of one output: damped Newton steps.
@@ -389,11 +387,11 @@ class _Entries:
         R = self.omega * found.r
         if not R.any():
             return 0.0
-        moving = float(np.linalg.norm(found.drift * (self.omega * found.room).sum(axis=0)))
+        moving = float(np.linalg.norm(found.drift * (self.omega * found.margin).sum(axis=0)))
         response = largest_response(self.x, R, penalise_bias, self.units.x)
         response += 1.01 * reach(self.x, penalise_bias, self.units.x) * moving
         response += response * 8 * EPS
-        most = _INSIDE if self.bounded.any() else math.inf
+        most = INSIDE if self.bounded.any() else math.inf
         most = min(most, self.lam / response) if response > 0 else min(most, 1.0)
         target = _Target(self, found)
         theta = _maximum(lambda theta: target.value(theta)[0], most)
@@ -410,14 +408,14 @@ class _Target:
         with np.errstate(over="ignore", invalid="ignore"):
             rest, error = entries.affine.remainder(entries.y)
         logistic, hinge = names == "logistic", names == "hinge"
-        R, play = omega * found.r, omega * found.room * found.drift
+        R, play = omega * found.r, omega * found.margin * found.drift
         line = R * rest
         line_doubt = np.abs(R) * error + play * (np.abs(rest) + error) + 8 * EPS * np.abs(line)
         line[:, hinge], line_doubt[:, hinge] = np.abs(R[:, hinge]), (play + 8 * EPS * np.abs(R))[:, hinge]
         line[:, logistic], line_doubt[:, logistic] = 0.0, 0.0
         curved = (names == "squared") | (names == "huber")
         square = np.where(curved, 0.5 * R * found.r, 0.0)
-        square_doubt = np.where(curved, play * (np.abs(found.r) + found.room * found.drift), 0.0) + 8 * EPS * square
+        square_doubt = np.where(curved, play * (np.abs(found.r) + found.margin * found.drift), 0.0) + 8 * EPS * square
         self._line, self._line_doubt = _sum(line), float(line_doubt.sum())
         self._square, self._square_doubt = _sum(square), float(square_doubt.sum())
         self._wrong = np.abs(found.r[:, logistic])
@@ -433,7 +431,7 @@ class _Target:
                 rest = np.where(s < 1, -np.log1p(-s), 0.0)
                 entropy = np.where(s > 0, -s * np.log(s), 0.0) + (1 - s) * rest
             parts.append(_sum(self._weight * entropy) if sure else float(np.sum(self._weight * entropy)))
-            # An entry moves by its room times drift, 10 s (1 - s) drift at most since it was moved before, and s is off by
+            # An entry moves by its margin times drift, 10 s (1 - s) drift at most since it was moved before, and s is off by
             # a few of its roundings. The slope of the entropy is |log(s / (1 - s))|, on the way more by less than 1e-4,
             # since drift is below 1e-6; s (1 - s) times it is at most the entropy, and so is s (1 - s) itself.
             doubt = float(np.sum(self._weight * (11 * self._drift * entropy + 16 * EPS * (entropy + s * rest))))
@@ -474,25 +472,25 @@ def _maximum(value: Callable[[float], float], most: float) -> float:
     return left if at_left >= at_right else right
 
 
-def _orthogonal(B: Array, r: Array, omega: Array, room: Array, bounded: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
-    """Take room times a function in the span of B (n, width) from each output, to make omega r orthogonal to these.
+def _orthogonal(B: Array, r: Array, omega: Array, margin: Array, bounded: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+    """Take margin times a function in the span of B (n, width) from each output, to make omega r orthogonal to these.
 
     Returns
     -------
     r : (n, T) array
     moved : (T,) array
-        Largest value of the function; infinite if there is none, or it is larger than the room of a bounded entry.
+        Largest value of the function; infinite if there is none, or it is larger than the margin of a bounded entry.
     drift : (T,) array
         Bound on the largest value of the one that is still to be taken, in exact arithmetic.
     """
     n, width = B.shape
-    gram = np.einsum("ni,nt,nj->tij", B, omega * room, B)
+    gram = np.einsum("ni,nt,nj->tij", B, omega * margin, B)
     scales, axes = np.linalg.eigh(gram)
-    least = scales[:, 0] - (n + width + 16) * EPS * np.einsum("nt,n->t", omega * room, (B * B).sum(axis=1))
+    least = scales[:, 0] - (n + width + 16) * EPS * np.einsum("nt,n->t", omega * margin, (B * B).sum(axis=1))
     far = float(np.max(row_norms(B)))
     taken, stray = np.zeros((width, r.shape[1])), np.zeros(r.shape[1])
     for _ in range(5):
-        now = r - room * (B @ taken)
+        now = r - margin * (B @ taken)
         pull = B.T @ (omega * now)
         rounding = (n + 8) * EPS * np.linalg.norm(np.abs(B).T @ (omega * np.abs(now)), axis=0)
         stray = np.linalg.norm(pull, axis=0) + rounding
@@ -504,54 +502,4 @@ def _orthogonal(B: Array, r: Array, omega: Array, room: Array, bounded: NDArray[
         taken = np.where(bounded & (np.abs(B @ taken).max(axis=0) > 1), 0.0, taken)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         drift = np.where(stray == 0, 0.0, np.where(least > 0, 1.01 * far * stray / least, np.inf))
-    return r - room * (B @ taken), np.abs(B @ taken).max(axis=0), drift
-
-
-# --- losses: what u is to y, and where -loss' lies --------------------------------------------------------------------
-
-
-def _minus_slope(loss: Loss, u: Array, y: Array) -> Array:
-    """-loss', the middle of the subdifferential where there are several."""
-    if loss.name == "squared":
-        return y - u
-    if loss.name == "huber":
-        return np.clip(y - u, -loss.parameter, loss.parameter)
-    if loss.name == "one_class":
-        return loss.parameter - np.where(u < y, 0.0, np.where(u > y, 1.0, 0.5))
-    sign = np.where(y > 0, 1.0, -1.0)
-    if loss.name == "hinge":
-        return sign * np.where(sign * u < 1, 1.0, np.where(sign * u > 1, 0.0, 0.5))
-    with np.errstate(over="ignore"):
-        return sign / (1.0 + np.exp(sign * u))
-
-
-def _steepest(loss: Loss, u: Array, y: Array, rounding: Array) -> Array:
-    """Bound |loss'| at all that is no further than `rounding` from u."""
-    if loss.name == "hinge":
-        return np.ones_like(u)
-    if loss.name == "one_class":
-        return np.full(u.shape, max(loss.parameter, 1 - loss.parameter))
-    steep: Array = np.abs(_minus_slope(loss, u, y)) + rounding
-    return np.minimum(steep, loss.parameter) if loss.name == "huber" else steep
-
-
-def _low(loss: Loss, y: Array) -> Array:
-    """Lower end of the interval in which -loss' lies."""
-    if loss.name in _CLASSES:
-        return np.where(y > 0, 0.0, -1.0)
-    return np.full(y.shape, {"squared": -math.inf, "huber": -loss.parameter}.get(loss.name, loss.parameter - 1))
-
-
-def _high(loss: Loss, y: Array) -> Array:
-    """Upper end of that interval."""
-    if loss.name in _CLASSES:
-        return np.where(y > 0, 1.0, 0.0)
-    return np.full(y.shape, {"squared": math.inf}.get(loss.name, loss.parameter))
-
-
-def _room(loss: Loss, r: Array, low: Array, high: Array) -> Array:
-    """How far an entry may move: times an affine function below 1 it stays in its domain."""
-    if loss.name == "squared":
-        return np.ones_like(r)
-    room: Array = (r - low) * (high - r) if loss.name == "logistic" else np.minimum(r - low, high - r)
-    return room
+    return r - margin * (B @ taken), np.abs(B @ taken).max(axis=0), drift
