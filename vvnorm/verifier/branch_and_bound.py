@@ -84,28 +84,24 @@ def search(
 ) -> float:  # fmt: skip
     """Best-first branch and bound over cells of the sphere of directions, for all base points at once.
 
+    A cell is the cone over a box on the surface of the cube [-1, 1]^d: its centre u, the half-widths of its edges (0 along
+    its face) and its base point. Cells are bisected along the longest edge. The bound after any number of cells is the
+    largest one left, which can only fall: a cell never gets a larger bound than the one it is part of.
+
     Parameters
     ----------
-    X : (N, d) array; bases : (M, d) array; L : (N, T) array; sizes : (N,) array
-        Points, base points, the vectors of the points, and the norms of those.
+    X, bases, L, sizes : (N, d), (M, d), (N, T), (N,) arrays
+        Points, base points, the vectors of the points, and the norms of these vectors.
     spectral : float
         Spectral norm of L.
-    caps : (M,) array
-        A bound for each base point.
-    antipodal : (M,) array of bool
-        Whether w and -w need not be told apart there.
+    caps, antipodal : (M,) arrays
+        A bound for each base point, and whether w and -w need not be told apart there.
     slack : float
         Relative rounding error of squared norms.
     tolerance : float
         Relative distance between bound and incumbent at which to stop.
     budget : int
         Number of cells that may be looked at.
-
-    Notes
-    -----
-    A cell is the cone over a box on the surface of the cube [-1, 1]^d: its centre u, the half-widths of its edges (0 along
-    its face) and its base point. Cells are bisected along the longest edge. The bound after any number of cells is the
-    largest one left, which can only fall: a cell never gets a larger bound than the one it is part of.
     """
     (N, d), M = X.shape, len(bases)
     centres, widths = np.zeros((M + budget, d)), np.zeros((M + budget, d))

@@ -25,22 +25,22 @@ class InterpolantRecord:
         max_i ||f(x_i) - y_i||_2 over present labels, in label units.
     relative_residual : float
         The largest of all outputs: max_i |f_t(x_i) - y_it| over half the range of the output's own labels, 0 for 0 / 0.
-        Labels that are all alike have no range: what counts in its place says `label_units`.
+        Where labels are all alike, `vvnorm.losses.label_units` says what takes the place of the range.
     vv_norm : float
         The network's cost, sum_k ||w_k|| ||v_k||.
     lower_bound : float
         No network that interpolates the labels costs less; rounding errors are subtracted.
     gap : float
-        (vv_norm - lower_bound) / vv_norm, rounding of the cost included. Negative if the network is cheaper than
-        interpolation allows, which it can be only by not interpolating, by more than rounding of the labels explains.
+        (vv_norm - lower_bound) / vv_norm, rounding of the cost included. Negative if the network costs less than
+        interpolation allows: then it misses the labels by more than their rounding explains.
     excess : float
-        vv_norm minus what the same dual certificate proves for networks with this network's values at the data: how far
-        above the least cost of its own fit the network can be. Never negative.
+        How far above the least cost of its own values at the data the network can be: vv_norm minus the bound that the
+        same dual certificate proves for networks with these values. Never negative.
     distance : float
         sup over [x_1, x_N] of ||f(x) - f_D(x)||_2, the distance to connect-the-dots; exact, since it is reached at a data
         point or at a kink. NaN where labels are missing, and for several inputs.
     distance_bound : float
-        What the stability claim guarantees for it: excess * max_i h_i / (1 - <eta_i, eta_{i+1}>) + residual. Infinite if
+        Bound on the distance by the stability claim: excess * max_i h_i / (1 - <eta_i, eta_{i+1}>) + residual. Infinite if
         neighbouring curvatures are aligned; NaN where labels are missing, without a skip connection, and for several
         inputs.
     skip : bool
@@ -51,11 +51,11 @@ class InterpolantRecord:
     penalise_bias : bool
         Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||; dual, distance and distance_bound are then as for several inputs.
     additions : int or None
-        Most additions that the bound of a neuron's response may take (`verifier.neuron_bound`), for several inputs; None as
-        by default.
+        Most additions that the bound of a neuron's response may take, for several inputs (`vvnorm.verifier.budget`);
+        None means the default.
     subspace : Subspace or None
-        Points that lie in an affine subspace up to rounding only: what the bound is about (`flat_inputs`). All else
-        is about the points as they are. None: the bound is about them, too.
+        If the points lie in an affine subspace up to rounding: the subspace that the bound is about
+        (`vvnorm.verifier.flat_inputs`). All else is about the points as they are; if None, the bound is, too.
     """
 
     residual: float
@@ -87,7 +87,7 @@ class InterpolantRecord:
         )
 
     def numbers(self) -> dict[str, float | bool]:
-        """All that is not an array, by name."""
+        """Return all that is not an array, by name."""
         return {name: getattr(self, name) for name in self.NUMBERS} | {
             "skip": self.skip,
             "penalise_bias": self.penalise_bias,
@@ -106,7 +106,7 @@ class InterpolantRecord:
         return found
 
     def scale_of(self, name: str) -> float:
-        """Scale against which two computations of a number are compared."""
+        """Return the scale relative to which two computations of a number are compared."""
         if name in ("gap", "relative_residual"):
             return 1.0
         return self.vv_norm if name in ("vv_norm", "lower_bound", "excess") else 0.0
@@ -140,11 +140,11 @@ class FitRecord:
     penalise_bias : bool
         Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||.
     additions : int or None
-        Most additions that the bound of a neuron's response may take (`verifier.neuron_bound`), for several inputs; None as
-        by default.
+        Most additions that the bound of a neuron's response may take, for several inputs (`vvnorm.verifier.budget`);
+        None means the default.
     subspace : Subspace or None
-        Points that lie in an affine subspace up to rounding only: what the bound is about (`flat_inputs`). All else
-        is about the points as they are. None: the bound is about them, too.
+        If the points lie in an affine subspace up to rounding: the subspace that the bound is about
+        (`vvnorm.verifier.flat_inputs`). All else is about the points as they are; if None, the bound is, too.
     """
 
     objective: float
@@ -174,7 +174,7 @@ class FitRecord:
         )
 
     def numbers(self) -> dict[str, float | bool]:
-        """All that is neither array nor loss, by name."""
+        """Return all that is neither array nor loss, by name."""
         return {name: getattr(self, name) for name in (*self.NUMBERS, "lam", "skip", "penalise_bias")}
 
     def shortcomings(self, tol: float) -> list[str]:
@@ -182,7 +182,7 @@ class FitRecord:
         return [] if abs(self.gap) <= tol else [f"relative gap {self.gap:.3g} exceeds {tol:.3g}: not proved optimal"]
 
     def scale_of(self, name: str) -> float:
-        """Scale against which two computations of a number are compared."""
+        """Return the scale relative to which two computations of a number are compared."""
         return {"gap": 1.0, "vv_norm": self.vv_norm}.get(name, self.objective)
 
 

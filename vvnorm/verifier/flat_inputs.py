@@ -1,7 +1,7 @@
-"""Points that lie in an affine subspace up to rounding: coordinates in it, for verifiers. No solver is imported.
+"""Points that lie in an affine subspace up to rounding, and their coordinates in it.
 
-In exact arithmetic such points X are seldom flat: their rounding spans the rest of the space, and networks may bend along
-it. They are next to points that are flat,
+In exact arithmetic such points X seldom lie in the subspace: their rounding spans the rest of the space, and networks may
+bend along it. But they are next to points that do,
 
     X' = origin + P axes',        P = (X - centre) axes,
 
@@ -56,7 +56,7 @@ class Subspace:
 
     @property
     def stretch(self) -> float:
-        """Bound from above on the spectral norm of the axes, at least 1.
+        """Return a bound from above on the spectral norm of the axes, at least 1.
 
         ||axes||^2 = ||axes' axes|| <= 1 + ||axes' axes - I||_F; a computed product of d terms is off by d EPS at most here.
         """

@@ -15,9 +15,14 @@ _SMALLEST = 2.0**-1000  # differences of labels below this, in units of the larg
 
 
 def relative_misfit(worst: Array, low: Array, high: Array) -> float:
-    """Judge the largest misfit of each output, (T,), by its own labels: the largest of these over their `label_units`.
+    """Return the largest misfit of all outputs, each in units of its own labels (`vvnorm.losses.label_units`).
 
-    Nothing but no misfit is good enough where the unit is 0.
+    Parameters
+    ----------
+    worst : (T,) array
+        The largest misfit of each output.
+    low, high : (T,) arrays
+        Range of the labels of each output. Where the unit is 0, any misfit counts as infinite.
     """
     unit = label_units(low, high)
     with np.errstate(divide="ignore", over="ignore"):
@@ -25,8 +30,8 @@ def relative_misfit(worst: Array, low: Array, high: Array) -> float:
     return float(np.max(np.where(np.isnan(ratios), np.inf, ratios)))
 
 
-def out_of_sight(low: Array, high: Array, unit: float) -> NDArray[np.bool_]:
-    """Say which outputs have labels that differ by so little, in units of the largest, that float64 holds no misfit."""
+def unresolved_outputs(low: Array, high: Array, unit: float) -> NDArray[np.bool_]:
+    """Say which outputs have labels that differ by so little, in units of the largest, that float64 cannot hold misfits."""
     return np.asarray((high > low) & (high / unit / 2 - low / unit / 2 < _SMALLEST))
 
 
@@ -36,10 +41,10 @@ def some_outputs(network: ReLUNetwork, outputs: NDArray[np.bool_]) -> ReLUNetwor
 
 
 def relative_gap(vv_norm: float, at_most: float, lower: float, rounding: Callable[[], float]) -> float:
-    """(at_most - lower) / vv_norm; below 0 only by what is left of it once `rounding`, of the labels, is taken off.
+    """Return (at_most - lower) / vv_norm, where a negative difference is reduced by the rounding of the labels.
 
-    Labels are known up to `vvnorm.losses.label_rounding` only. The bound is linear in them, so it is lower by what that
-    can make of it, for the labels within their rounding for which it is least.
+    Labels are known up to `vvnorm.losses.label_rounding` only, and the bound is linear in them. `rounding()` returns how
+    much lower the bound is for the least favourable labels within that rounding.
     """
     short = lower - at_most
     if short > 0:

@@ -28,7 +28,7 @@ from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, sorted_univariate
 from vvnorm.verifier.arithmetic import fixed, power_of_two, scaled, vv_norm
 from vvnorm.verifier.certificates import InterpolantRecord
-from vvnorm.verifier.interpolants import finite_dual, out_of_sight, relative_gap, relative_misfit, some_outputs
+from vvnorm.verifier.interpolants import finite_dual, relative_gap, relative_misfit, some_outputs, unresolved_outputs
 
 _BLOCK = 1 << 15  # label entries followed at once
 
@@ -67,7 +67,7 @@ def judge_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | None,
     lower, fit = (max(0.0, value) for value in scaled(np.array([label_dual, fit_dual]), y_unit, x_unit).tolist())
     residual = math.sqrt(totals[kernel.RESIDUAL]) * y_unit
     relative = relative_misfit(worst, low / y_unit, high / y_unit)
-    if (lost := out_of_sight(low, high, y_unit)).any():
+    if (lost := unresolved_outputs(low, high, y_unit)).any():
         few = judge_sorted(some_outputs(network, lost), x, Y[:, lost], dual=None, skip=skip)
         relative = max(relative, few.relative_residual)
     excess = max(at_most - fit, 0.0)
@@ -94,7 +94,7 @@ def judge_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | None,
 
 
 def _dual_values(totals: Array, eta: Rows, skip: bool) -> tuple[float, float, float]:
-    """Values of the dual certificate for labels and fit, scaled to ||eta|| <= 1 and rounded down; and that scale."""
+    """Return the values of the dual certificate for labels and fit, scaled to ||eta|| <= 1, rounded down, and the scale."""
     from vvnorm.verifier import line_kernels as kernel
 
     T = eta.shape[1]
@@ -154,9 +154,9 @@ def _follow(
 
 
 def _rounding_cost(eta: Rows, x: Array, Y: Array, off: Array) -> float:
-    """Most that changes of the labels by `off` (T,) make of the bound: the sum of |Lambda_it| off_t over present labels.
+    """Bound how much changes of the labels by `off` (T,) change the bound: sum of |Lambda_it| off_t over present labels.
 
-    0, which is no excuse for anything, where that leaves float64.
+    It is 0 where that leaves float64, so that it excuses nothing.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         rise = np.diff(dual_rows(eta, slice(0, len(x))), axis=0) / np.diff(x)[:, None]
@@ -166,7 +166,7 @@ def _rounding_cost(eta: Rows, x: Array, Y: Array, off: Array) -> float:
 
 
 def _dual_blocks(eta: Rows) -> Iterator[tuple[int, int, Array]]:
-    """Blocks of rows of a dual certificate; each begins with the last row of the one before."""
+    """Yield blocks of rows of a dual certificate; each begins with the last row of the previous block."""
     n, T = eta.shape
     step = max(16, _BLOCK // T)
     for start in range(0, n - 1, step):
@@ -175,7 +175,7 @@ def _dual_blocks(eta: Rows) -> Iterator[tuple[int, int, Array]]:
 
 
 def _own_dual(x: Array, Y: Array) -> Array:
-    """Unit curvatures of the labels, zero at both ends: the verifier's own computation of the closed form."""
+    """Return the unit curvatures of the labels, zero at both ends: the verifier's own form of the closed-form optimum."""
     eta = np.zeros_like(Y)
     with np.errstate(over="ignore", invalid="ignore"):
         slope = np.diff(Y, axis=0) / np.diff(x)[:, None]
@@ -206,7 +206,7 @@ def _checked_dual(dual: Rows, Y: Array, x: Array, missing: bool, skip: bool) -> 
 
 
 def _filled(x: Array, Y: Array) -> Array:
-    """Labels with missing ones on the line between their present neighbours; their weight in the bound is nil."""
+    """Fill in missing labels on the line between their present neighbours; their weight in the bound is 0."""
     filled = np.empty_like(Y)
     for t in range(Y.shape[1]):
         present = ~np.isnan(Y[:, t])

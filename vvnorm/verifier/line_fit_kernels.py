@@ -77,8 +77,8 @@ class Rows(NamedTuple):
 class Frame(NamedTuple):
     """How to look at the data.
 
-    plain : all losses are squared, and no dual array is given; hard : margins are 1 unless they are 0; shrink : factor of the
-    dual array, once it is in its domain; reach : x_N - x_1; centre : somewhere in between.
+    plain : all losses are squared, and no dual array is given; hard : margins are 1 unless they are 0; shrink : factor of
+    the dual array, once it is in its domain; reach : x_N - x_1; centre : somewhere in between.
     """
 
     plain: bool

@@ -1,4 +1,4 @@
-"""The compiled sweep behind `vvnorm.certify`: one pass over sorted univariate data and the kinks of any network.
+"""The compiled sweep behind `vvnorm.verifier.line`: one pass over sorted univariate data and the kinks of any network.
 
 It follows the network from data point to data point in double-double arithmetic (about 32 digits), so that what it says
 of a network's fit is not blurred by the same rounding that the network's maker may have suffered. It knows nothing of how
@@ -71,48 +71,29 @@ def _distance_squared(line: Any, slope: Any, left: Any, right: Any, h: float, st
 
 @kernel()
 def sweep(
-    x: Any,
-    Y: Any,
-    labels: Any,
-    eta: Any,
-    w: Any,
-    b: Any,
-    V: Any,
-    kinks: Any,
-    k: int,
-    value: Any,
-    slope: Any,
-    totals: Any,
+    x: Any, Y: Any, labels: Any, eta: Any, w: Any, b: Any, V: Any, kinks: Any, k: int, value: Any, slope: Any, totals: Any,
     worst: Any,
-) -> int:
-    """Follow the network over a block of data points and add what is seen to `totals`.
+) -> int:  # fmt: skip
+    """Follow the network over a block of data points and add what it contributes to `totals`.
 
     Parameters
     ----------
     x : (n,) array
         Data points of the block, increasing. The last one is the first of the next block.
-    Y : (n, T) array
-        Labels with NaN where they are missing: the residual.
-    labels : (n, T) array
-        Labels with missing ones filled in linearly: the dual value.
+    Y, labels : (n, T) arrays
+        Labels with NaN where they are missing, and with missing ones filled in linearly.
     eta : (n, T) array
         The dual certificate at the data points.
-    w, b : (K,) arrays; V : (K, T) array
-        The neurons that bend inside the data, ordered by kink.
-    kinks : (K,) array
-        Where they bend, rounded.
+    w, b, V, kinks : (K,), (K,), (K, T), (K,) arrays
+        The neurons that bend inside the data, ordered by kink, and their kinks, rounded.
     k : int
-        The first of them not passed yet.
+        The first neuron not passed yet; what is returned is the first not passed at x[-1].
     value, slope : (2, T) arrays
         The network's value at x[0] and its slope there, double-double; left as they are at x[-1].
     totals : (TOTALS,) array
         Running totals; see the indices above.
     worst : (T,) array
         Running largest misfit of each output.
-
-    Returns
-    -------
-    int : the first neuron not passed at x[-1].
     """
     n, T = Y.shape
     line = np.empty((2, T))

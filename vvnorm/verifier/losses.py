@@ -1,20 +1,20 @@
 """The losses as the verifier computes them, in formulas of its own.
 
-For a fitted value u and a label y, with f(u) = loss(u, y): every dual value r per unit of weight is one of -f', and what an
-entry leaves open is f(u) + f*(-r) + r u, which is never negative.
+Let f(u) be the loss of a fitted value u with label y. By the inequality of Fenchel and Young f(u) + f*(-r) + r u >= 0 for
+every dual value r, with equality if r = -f'(u): this sum is what an entry leaves open of the duality gap.
 
 ==========  =======================================  ==============  ===============================  =====================
 loss        value f(u)                               f''(u)          conjugate f*(-r)                 domain of r
 ==========  =======================================  ==============  ===============================  =====================
 squared     (u - y)^2 / 2                            1               r^2 / 2 - r y                    all numbers
 huber       the same up to delta, linear beyond      1 or 0          r^2 / 2 - r y                    [-delta, delta]
-logistic    log(1 + exp(-m))                         s (1 - s)       s log s + (1 - s) log(1 - s)     0 <= s <= 1
+logistic    log(1 + exp(-m))                         p (1 - p)       s log s + (1 - s) log(1 - s)     0 <= s <= 1
 hinge       max(0, 1 - m)                            0               -s                               0 <= s <= 1
 one_class   max(nu (y - u), (1 - nu) (u - y))        0               -r y                             [nu - 1, nu]
 ==========  =======================================  ==============  ===============================  =====================
 
-For classes m = u for the positive class and -u for the negative one, and r = s or r = -s. The verifier of one input goes
-through entries in compiled code, in double-doubles; the verifier of several inputs works with arrays.
+For the positive class m = u and r = s, for the negative one m = -u and r = -s; p = 1 / (1 + exp(m)). The verifier of one
+input goes through entries in compiled code, in double-doubles; the verifier of several inputs works with arrays.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Offsets of inputs and labels, taken off exactly: for verifiers. No solver is imported.
+"""Offsets of inputs and labels, subtracted exactly.
 
 Biases are free, so a constant added to the inputs, or to the labels of an output, changes neither what a network costs nor
 how well it fits. In float64 it does: next to 2^30, numbers of size 1 keep 23 binary digits only, and bounds on rounding

@@ -1,4 +1,4 @@
-"""Certificates for networks of several inputs: the part of the verifier that is about points in space.
+"""Interpolants of several inputs: the bound on their cost, and how it is verified.
 
 A dual certificate is an array Lambda (N, T). If it is orthogonal to every affine function on the present labels (to the
 constants only, where networks have no skip connection), then pairing it with the values of any network leaves the neurons,
@@ -32,7 +32,7 @@ from vvnorm.verifier.arithmetic import power_of_two, scaled, two_product, vv_nor
 from vvnorm.verifier.budget import most_additions
 from vvnorm.verifier.certificates import InterpolantRecord
 from vvnorm.verifier.flat_inputs import Subspace
-from vvnorm.verifier.interpolants import finite_dual, out_of_sight, relative_gap, relative_misfit, some_outputs
+from vvnorm.verifier.interpolants import finite_dual, relative_gap, relative_misfit, some_outputs, unresolved_outputs
 from vvnorm.verifier.neuron_bound import neuron_bound, ray_bound
 from vvnorm.verifier.shifts import Shifted, affine, misfits, offsets, shifted
 
@@ -52,7 +52,7 @@ def judge_interpolant(
     penalise_bias: bool = False,
     subspace: Subspace | None = None,
 ) -> InterpolantRecord:
-    """Do what `vvnorm.verifier.check.judge` does for several inputs; it is as valid for one.
+    """Judge an interpolant of any number of inputs; see `vvnorm.verifier.check.judge`.
 
     With a `subspace` the bound is about the points next to X that lie in it (`vvnorm.verifier.flat_inputs`).
     """
@@ -81,7 +81,7 @@ def judge_interpolant(
     cost = vv_norm(network, penalise_bias)
     at_most = cost * (1 + (network.n_outputs + network.n_inputs + 64) * EPS)
     relative = relative_misfit(off.max(axis=0), ends[0] / y_unit, ends[1] / y_unit)
-    if (lost := out_of_sight(*ends, y_unit)).any():
+    if (lost := unresolved_outputs(*ends, y_unit)).any():
         nothing = np.zeros((len(x), int(lost.sum())))
         few = judge_interpolant(some_outputs(network, lost), X, labels[:, lost], dual=nothing, penalise_bias=penalise_bias)
         relative = max(relative, few.relative_residual)
@@ -123,14 +123,14 @@ def points_and_labels(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike) -> tuple
 
 
 def flat_points(subspace: Subspace, x: Array, present: NDArray[np.bool_], penalise_bias: bool) -> Array:
-    """Coordinates of points in a subspace that those with labels, as `present` (N, T), must lie in up to rounding."""
+    """Return coordinates in a subspace; points with labels, as `present` (N, T), must lie in it up to rounding."""
     if penalise_bias:
         raise ValueError("with the bias inside the norm, coordinates in a subspace are another problem")
     return subspace.coordinates(x, present)
 
 
 def in_units(x: Array) -> tuple[Array, float]:
-    """Inputs in units of a power of two in which no product leaves float64, and that."""
+    """Return inputs in units of a power of two in which no product leaves float64, and this unit."""
     unit = power_of_two(float(np.max(np.abs(x))))
     return x / unit, unit
 
@@ -326,7 +326,7 @@ class _Bound:
         self._response = largest_response(x, Lambda, penalise_bias, x_unit) + 1.01 * reach(x, penalise_bias, x_unit) * moved
 
     def value(self, values: Array, error: Array | float = 0.0) -> float:
-        """Least cost of networks with these values (N, T), known up to the given error; from below, maybe negative."""
+        """Bound the cost of networks with these values (N, T) from below; the values are known up to the given error."""
         if self._response == 0:
             return 0.0
         with np.errstate(over="ignore", invalid="ignore"):
@@ -346,7 +346,7 @@ class _Bound:
         return value - 4 * EPS * abs(value)
 
     def rounding(self, off: Array, y_unit: float, x_unit: float) -> float:
-        """Most that changes of the values by `off` (T,) make of the bound; both in the caller's units."""
+        """Bound how much changes of the values by `off` (T,) change the bound; both in the caller's units."""
         Lambda = np.abs(self._Lambda)
         for group, (excess, _) in zip(self._affine.groups, self._excess, strict=True):
             Lambda[np.ix_(group.rows[group.pivots], group.outputs)] += np.abs(excess)

@@ -1,4 +1,4 @@
-"""Certificates of regularised fits of several inputs, or with the biases inside the norm.
+"""Regularised fits of several inputs, or with the biases inside the norm: the bound on their objective, and how it is verified.
 
 The objective of a network f is
 
@@ -77,21 +77,7 @@ def judge_fit(
     penalise_bias: bool = False,
     subspace: Subspace | None = None,
 ) -> FitRecord:
-    """Judge a regularised fit of any number of inputs; see `vvnorm.verifier.check.certify_fit`.
-
-    Parameters
-    ----------
-    network : ReLUNetwork
-    X : array-like, shape (N,) or (N, d)
-        Inputs in any order, repeats allowed.
-    Y, lam, loss, weights, skip
-        As there.
-    dual : (N, T) array-like, optional
-        The array R in the order of X; any array gives a valid bound.
-    penalise_bias : bool
-        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k||.
-    subspace : Subspace, optional
-        That the points lie in up to rounding: the bound is about the points next to them there (`verifier.flat_inputs`).
+    """Judge a regularised fit of any number of inputs; parameters are those of `vvnorm.verifier.check.certify_fit`.
 
     Returns
     -------
@@ -431,8 +417,8 @@ class _Target:
                 rest = np.where(s < 1, -np.log1p(-s), 0.0)
                 entropy = np.where(s > 0, -s * np.log(s), 0.0) + (1 - s) * rest
             parts.append(_sum(self._weight * entropy) if sure else float(np.sum(self._weight * entropy)))
-            # An entry moves by its margin times drift, 10 s (1 - s) drift at most since it was moved before, and s is off by
-            # a few of its roundings. The slope of the entropy is |log(s / (1 - s))|, on the way more by less than 1e-4,
+            # An entry moves by its margin times drift, 10 s (1 - s) drift at most since it was moved before, and s is off
+            # by a few of its roundings. The slope of the entropy is |log(s / (1 - s))|, on the way more by less than 1e-4,
             # since drift is below 1e-6; s (1 - s) times it is at most the entropy, and so is s (1 - s) itself.
             doubt = float(np.sum(self._weight * (11 * self._drift * entropy + 16 * EPS * (entropy + s * rest))))
         if sure:
