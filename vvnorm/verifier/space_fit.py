@@ -1,4 +1,4 @@
-"""Regularised fits of several inputs, or with the biases inside the norm: the bound on their objective, and how it is verified.
+"""Regularised fits of several inputs, or with biases inside the norm: the bound on their objective, and its verification.
 
 The objective of a network f is
 
