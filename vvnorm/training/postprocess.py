@@ -7,7 +7,7 @@ import numpy as np
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import TRAINED
 from vvnorm.training.pruning import pruned
-from vvnorm.training.reoptimisation import cost_of, exact_fit
+from vvnorm.training.reoptimisation import MOST_POINTS, cost_of, exact_fit
 from vvnorm.training.reoptimisation import polish as polished
 from vvnorm.validation import Array
 from vvnorm.verifier.interpolants import relative_misfit
@@ -73,7 +73,7 @@ def _mended(
             continue
         lost = f"network {index} {miss}, where inputs nearly coincide"
         try:
-            if len(X) > _MOST_POLISHED:
+            if len(X) > MOST_POINTS:
                 raise ValueError("that is for fewer points")
             current[index] = polished(network, X, Y, float(lams[index]), **convention).network
         except ValueError as error:
@@ -123,7 +123,6 @@ def _affine_miss(X: Array, Y: Array, skip: bool) -> Callable[[ReLUNetwork, Array
 _NEAR = 3e-5  # training has been seen to end far from the labels at 1e-5; random points are seldom as close
 _WORSE = 2.0  # times the best affine function's sum of squares: no trifle
 _ROUNDING = 1e-9  # of the labels: misfits that tell nothing
-_MOST_POLISHED = 4000  # points
 _IN_WORDS = {"polished": "polished", "pruned": "pruned", "exact": "made to fit exactly"}
 
 

@@ -23,6 +23,7 @@ from vvnorm.training.placement import Placement, as_placement
 from vvnorm.training.postprocess import finish
 from vvnorm.training.regression_objective import Recipe, train_regression
 from vvnorm.training.regression_problem import Initialisation, RegressionProblem, make_problem
+from vvnorm.training.reoptimisation import MOST_POINTS
 from vvnorm.training.result import TrainingResult
 from vvnorm.training.schedule import Schedule
 from vvnorm.training.torch_formulas import Penalty
@@ -30,18 +31,17 @@ from vvnorm.validation import Array, RepeatedInput, as_count, as_inputs, as_labe
 
 LamSchedule = Literal["geometric", "constant"] | Sequence[tuple[int, float]]
 
-_LAM = {"float64": 1e-8, "float32": 1e-6}  # default lam / lam_max: the residual falls with it until rounding stops it
-_LAM_START = 0.3  # where the default continuation starts, lam / lam_max
-_WHITENED = 0.8  # part of the steps that the default takes in the whitened metric
-_MOST_WHITENED = 1000  # points: the metric is a matrix of their number squared, for every run
-_MOST_POLISHED = 4000  # points
-_LEVELS = 40  # of lam, for an optimiser that remembers one objective
+_LAM = {"float64": 1e-8, "float32": 1e-6}  # default lam / lam_max; with a smaller one rounding dominates the residual
+_LAM_START = 0.3  # lam / lam_max at the start of the default continuation
+_WHITENED = 0.8  # part of the steps in the whitened metric, by default
+_MOST_WHITENED = 1000  # points, N; the metric is an N x N matrix for every run
+_LEVELS = 40  # values of lam for L-BFGS, whose memory belongs to one objective
 _LEAST_WIDTH, _MOST_WIDTH = 64, 512  # of the default
-_FULL_BATCH, _BATCH = 2000, 1024  # up to so many points all are used in a step; beyond, so many
+_FULL_BATCH, _BATCH = 2000, 1024  # up to 2000 points every step uses all; beyond, 1024
 _LARGEST_LABEL = 1e150
-_SAMPLED_RATE = 1.0  # over the width: at most, for SGD with mini-batches
+_SAMPLED_RATE = 1.0  # largest default learning rate, times the width, of SGD with mini-batches
 _CHECKPOINT_FORMAT = 2  # raised when the contents of checkpoints change
-_RATES = {"adam": 0.02, "sgd": 0.05, "proximal": 0.02}  # at most; falling with the number of steps but for SGD
+_RATES = {"adam": 0.02, "sgd": 0.05, "proximal": 0.02}  # largest default learning rates
 
 
 class Run(NamedTuple):
@@ -129,8 +129,8 @@ def _checked_settings(options: RegressionOptions, problem: RegressionProblem) ->
     placement = as_placement(options.dtype, options.device)
     batch = _as_batch(options.batch_size, n, optimizer)
     _check_conflicts(options.penalty, optimizer, options.lr)
-    if (options.polish or options.exact) and n > _MOST_POLISHED:
-        raise ValueError(f"polish and exact hold matrices of N x N: at most {_MOST_POLISHED} distinct points, X has {n}")
+    if (options.polish or options.exact) and n > MOST_POINTS:
+        raise ValueError(f"polish and exact hold matrices of N x N: at most {MOST_POINTS} distinct points, X has {n}")
     settings = {
         "width": width,
         "penalty": options.penalty,

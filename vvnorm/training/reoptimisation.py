@@ -22,6 +22,9 @@ from vvnorm.solvers.multivariate.group_lasso_ipm import MasterSolution, group_la
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, RepeatedInput, as_inputs, as_labels, merged_points
 
+MOST_POINTS = 4000
+"""Most distinct points for which `polish` and `exact_fit` are offered: they hold matrices of N x N."""
+
 _EXACT = 1e-10  # relative residual that counts as interpolation
 _NEGLIGIBLE = 1e-6  # neurons that cost less, relative to the most expensive one, are left out if the others suffice
 _FLOORS = (0.0, 1e-6, 1e-3, 1.0)  # least weights of neurons in an exact fit, relative to the mean; tried in turn

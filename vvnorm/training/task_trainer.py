@@ -26,15 +26,15 @@ from vvnorm.training.weighting import Equal, Fixed, Grid, Weighting, as_weightin
 from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_positive, as_weights, require_two_points
 from vvnorm.verifier.check import FitCertificate
 
-_WIDTH = 64  # by default
-_FULL_BATCH, _BATCH = 2000, 256  # up to so many samples all are used in a step; beyond, so many
-_RATE = 0.01  # of Adam, by default; it falls to 0 along a cosine
-_LAM = 1e-3  # by default, over the number of labels of a task
+_WIDTH = 64  # number of neurons by default
+_FULL_BATCH, _BATCH = 2000, 256  # up to 2000 samples every step uses all; beyond, 256
+_RATE = 0.01  # first learning rate of Adam by default
+_LAM = 1e-3  # default lam, relative to the sum of the weights of a task's labels
 
 
 @dataclass(frozen=True, eq=False)
 class TaskTraining:
-    """S networks trained on the same tasks, one for each seed.
+    """S networks trained on the same tasks, one for each seed; what `train_tasks` returns.
 
     Attributes
     ----------
@@ -49,12 +49,12 @@ class TaskTraining:
     history : dict of arrays
         Recorded R times: 'step' (R,); each (R, S): 'vv_norm' and 'stationarity'; each (R, S, tasks): 'losses' (unweighted,
         all samples) and 'weights' (mean over the steps since the record before; the first one's are those of the first
-        step). 'stationarity' is the norm of the point of least norm in the hull of the gradients of all losses, and of VV
-        if lam > 0, in all parameters, over the norm of the longest at the start: 0 at Pareto stationary points and nowhere
+        step). 'stationarity' is the least norm in the convex hull of the gradients of all losses, and of VV if lam > 0, in
+        all parameters, divided by the norm of the longest gradient at the start: 0 at Pareto stationary points and nowhere
         else.
     choice : dict of arrays
-        What `Grid` tried: 'shares' (M, tasks) and 'score' (M,), mean validation loss over that of constants. Empty
-        otherwise.
+        The shares that `Grid` tried, 'shares' (M, tasks), and their mean validation loss relative to that of constants,
+        'score' (M,). Empty for other weightings.
     notes : tuple of str
         What went wrong or is worth knowing.
     settings : dict
@@ -77,7 +77,7 @@ class TaskTraining:
     weights: Array = field(repr=False)
 
     def certificates(self, *, time_limit: float | None = None) -> list[FitCertificate]:
-        """Say how far every network is from the least weighted sum of losses plus lam times the VV norm, with proof.
+        """Certify how far every network is from the least weighted sum of losses plus lam times the VV norm.
 
         Parameters
         ----------
@@ -87,7 +87,8 @@ class TaskTraining:
         Raises
         ------
         ValueError
-            For lam = 0, softmax, and weightings that move: only `Equal` and `Fixed` have one objective.
+            For lam = 0, for the loss softmax, and for weightings other than `Equal` and `Fixed`: they change the objective
+            during training.
         """
         if not isinstance(self.weighting, Equal | Fixed):
             raise ValueError(
@@ -117,24 +118,24 @@ class TaskTraining:
 
     @property
     def losses(self) -> Array:
-        """Losses of the tasks at the end, (S, tasks)."""
+        """The losses of the tasks at the end, (S, tasks)."""
         last: Array = self.history["losses"][-1]
         return last
 
     @property
     def stationarity(self) -> Array:
-        """Pareto stationarity at the end, (S,): see `history`."""
+        """The measure of Pareto stationarity at the end, (S,); see `history`."""
         last: Array = self.history["stationarity"][-1]
         return last
 
     @property
     def best_run(self) -> int:
-        """Position of the network of least sum of losses and lam VV."""
+        """The index of the network with the least sum of losses and lam VV."""
         return int(np.argmin(self.losses.sum(axis=1) + self.lam * self.history["vv_norm"][-1]))
 
     @property
     def best(self) -> ReLUNetwork:
-        """The network of least sum of losses and lam VV."""
+        """The network with the least sum of losses and lam VV."""
         return self.networks[self.best_run]
 
 
@@ -159,7 +160,7 @@ def train_tasks(
     device: str = "cpu",
     progress: bool = True,
 ) -> TaskTraining:
-    """Train networks that share neurons between tasks: minimise sum_t a_t L_t + lam VV, the a_t chosen by a weighting.
+    """Train networks whose neurons all tasks share: minimise sum_t a_t L_t + lam VV, with a_t chosen by a weighting.
 
     Parameters
     ----------
