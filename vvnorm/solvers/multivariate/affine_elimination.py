@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vvnorm._internal.units import power_of_two_above
 from vvnorm.network import ReLUNetwork
-from vvnorm.solvers.multivariate.column_generation import OutputGroup, ReducedLeastSquares
+from vvnorm.solvers.multivariate.column_generation import ReducedGroup, ReducedLeastSquares
 from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch
 from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes, orthogonal_complement
 from vvnorm.tolerances import EPS, FLAT, LABEL_ROUNDING
@@ -217,7 +217,7 @@ class Reduction:
         )
 
     @cached_property
-    def _output_groups(self) -> list[OutputGroup]:
+    def _output_groups(self) -> list[ReducedGroup]:
         limits = np.full(self.labels.shape, np.inf) if self.limits is None else self.limits
         bounded: NDArray[np.bool_] = np.any(np.isfinite(limits), axis=0)
         # An output with penalised columns of its own is a pattern of its own.
@@ -239,7 +239,7 @@ class Reduction:
             spikes = np.empty((basis.shape[1], 0))
             if self.limits is not None and bounded[outputs[0]]:
                 spikes = basis.T / self._spike_scale(rows, outputs).T
-            found.append(OutputGroup(rows, outputs, basis, Z, rotation, spikes, slopes))
+            found.append(ReducedGroup(rows, outputs, basis, Z, rotation, spikes, slopes))
         return [group for group in found if group.Z.shape[1]]
 
     def _spike_scale(self, rows: NDArray[np.intp], outputs: NDArray[np.intp]) -> Array:

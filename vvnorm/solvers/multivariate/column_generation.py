@@ -49,7 +49,7 @@ _EARLY = 3  # dimensions up to which exact searches pay before the end
 _TRIES = 3  # searches that are not exact and find nothing before the rounds end
 
 
-class OutputGroup(NamedTuple):
+class ReducedGroup(NamedTuple):
     """Outputs whose labels are present and weighted alike, after the affine part is eliminated.
 
     Attributes
@@ -90,7 +90,7 @@ class ReducedLeastSquares:
     """A weighted least-squares (lam > 0) or interpolation (lam = 0) problem over all neurons on a cloud."""
 
     neuron_search: NeuronSearch
-    output_groups: Sequence[OutputGroup]
+    output_groups: Sequence[ReducedGroup]
     lam: float
     constant: float = 0.0
     """Added to the objective."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
-from vvnorm.validation import Array, RepeatedInput, has_missing, levels
+from vvnorm.validation import Array, has_missing, levels, refuse_conflicts
 
 
 class InfiniteLimit:
@@ -42,12 +42,8 @@ class InfiniteLimit:
             raise ValueError(
                 f"X has {len(points)} distinct points: every label is affine there, and nothing depends on outputs"
             )
-        self._labels = labels = Y[points.first]
-        differ = np.argwhere(labels[points.group] != Y)
-        if len(differ):
-            row, output = differ[0]
-            low, high = sorted((labels[points.group[row], output], Y[row, output]))
-            raise RepeatedInput.at(X[row], low, high, int(output))
+        refuse_conflicts(X, Y)
+        self._labels = Y[points.first]
 
     def network(self, design: ReLUNetwork) -> ReLUNetwork:
         """Return the interpolant of the labels that the design, an interpolant of the basis, implies."""

@@ -13,7 +13,7 @@ from vvnorm._internal.threads import one_blas_thread
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
 from vvnorm.solvers.multivariate.column_generation import Optimum, feasible_weights, generate, in_units
-from vvnorm.validation import Array, RepeatedInput, levels
+from vvnorm.validation import Array, levels, refuse_conflicts
 
 REACHED: Final = "tolerance reached"
 
@@ -127,14 +127,11 @@ def _merged_labels(points: Inputs, Y: Array) -> tuple[Array, Array]:
     ValueError
         If labels at one point differ.
     """
+    refuse_conflicts(points.all, Y)
     shape = (len(points), Y.shape[1])
     low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
     np.minimum.at(low, points.group, np.where(np.isnan(Y), np.inf, Y))
     np.maximum.at(high, points.group, np.where(np.isnan(Y), -np.inf, Y))
-    differ = np.argwhere(high > low)
-    if len(differ):
-        point, output = differ[0]
-        raise RepeatedInput.at(points.X[point], low[point, output], high[point, output], int(output))
     present = high >= low
     return present.astype(np.float64), np.where(present, low, 0.0)
 
