@@ -101,8 +101,7 @@ class _Estimator(BaseEstimator):
         The certificate, which may take long, is made only where the solver itself has not seen the gap closed.
         """
         solution = self.solution_
-        facts = solution.solver if isinstance(solution, Fit) else solution.provenance
-        status = str(facts.get("status", facts["method"]))
+        status = solution.status
         if status == _REACHED or self._is_rounding():
             return self
         if not solution.gap <= self.tol:
@@ -139,8 +138,7 @@ class _Estimator(BaseEstimator):
     @property
     def n_iter_(self) -> int:
         """Rounds that were taken; 1 for closed forms, and where there was nothing to do."""
-        facts = self.solution_.solver if isinstance(self.solution_, Fit) else self.solution_.provenance
-        return max(1, facts.get("rounds", 1))
+        return max(1, self.solution_.rounds)
 
     @property
     def lower_bound_(self) -> float:

@@ -30,7 +30,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,9 @@ SQUARED, LOGISTIC, HINGE, HUBER, ONE_CLASS = range(5)
 _DEFAULTS = {"huber": 1.0, "one_class": 0.1}
 _POWERS = {"squared": 2, "huber": 2, "one_class": 1, "logistic": 0, "hinge": 0}
 _NARROWEST = 1e-12  # of the spread of labels: misfits below it are rounding
+
+DIVERGING: Final = 1e-9 * math.log(2)
+"""Mean logistic loss below which classes count as separated: margins of about 21, probabilities 0 or 1 to nine digits."""
 
 
 class LossFormulas(ABC):
@@ -480,3 +483,22 @@ def _negative_class(column: NDArray[np.float64], t: int, name: str) -> float | N
     if zero and minus:
         raise ValueError(f"Y: output {t} has labels -1 and 0; loss {name!r} takes classes 0 and 1, or -1 and 1")
     return 0.0 if zero else (-1.0 if minus else None)
+
+
+def separation_notes(losses: Sequence[Loss], fitted: Array, labels: Array, counted: NDArray[Any]) -> list[str]:
+    """Say which outputs have classes that are separated so well that fitted values diverge as lam falls.
+
+    Parameters
+    ----------
+    losses : sequence of T Loss
+    fitted, labels : (N, T) arrays
+        Labels are canonical; NaN = missing.
+    counted : (N, T) array
+        Not 0 where a label counts.
+    """
+    return [
+        f"output {t} separates its classes: its fitted values diverge as lam falls, here to 21 and more"
+        for t, loss in enumerate(losses)
+        if loss.name == "logistic"
+        and np.sum(loss.value(fitted[:, t], labels[:, t])) < DIVERGING * np.count_nonzero(counted[:, t])
+    ]

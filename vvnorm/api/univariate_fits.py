@@ -13,6 +13,7 @@ import numpy as np
 from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.deadline import TIME_LIMIT, Deadline
 from vvnorm.api.limits import MAX_POINTS
+from vvnorm.losses import DIVERGING
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.univariate_fit import REACHED, Fit
 from vvnorm.solvers.univariate.fits.constant_fit import fit_constant
@@ -28,7 +29,6 @@ from vvnorm.validation import as_inputs
 if TYPE_CHECKING:
     from vvnorm.solvers.reference import CurvatureFit
 
-_DIVERGING = 1e-9 * math.log(2)  # mean logistic loss: margins of about 21, probabilities that are 0 or 1 to nine digits
 _LARGEST = np.finfo(np.float64).max
 _METHOD = "knot generation"
 _EXPONENTS = (1.0, 0.5, 0.0)
@@ -72,7 +72,7 @@ def fit_line(
 def _retry_as_program(fit: Fit, problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
     """Where knot generation stops short of `tol`, try convex programs, too; not where classes are separated."""
     for exponent in _EXPONENTS:
-        if fit.gap <= tol or fit.value < _DIVERGING * problem.Y.size or deadline.left == 0:
+        if fit.gap <= tol or fit.value < DIVERGING * problem.Y.size or deadline.left == 0:
             break
         began = time.perf_counter()
         try:

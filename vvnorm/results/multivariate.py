@@ -8,12 +8,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT
 from vvnorm._internal.words import convention_in_words, count, proof
 from vvnorm.float64 import Origin, counted_from
 from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork, row_norms
-from vvnorm.results.solution import Solution
+from vvnorm.results.solution import Solution, losses_in_words
 from vvnorm.validation import Array, as_tolerance, is_empty
 from vvnorm.verifier.check import Certificate, FitCertificate, judge
 from vvnorm.verifier.flat_inputs import Subspace
@@ -154,12 +153,7 @@ class MultivariateSolution(Solution):
     @property
     def notes(self) -> list[str]:
         """What to know before using it; usually nothing. Certifies it."""
-        found = list(self.provenance["notes"])
-        if self.provenance["status"] == TIME_LIMIT:
-            found.append(OUT_OF_TIME)
-        if not self.gap <= self.tol:
-            found.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
-        return found
+        return [*self.provenance["notes"], *self._proof_notes()]
 
     def _setting(self) -> str:
         if self.lam == 0:
@@ -219,10 +213,7 @@ class MultivariateSolution(Solution):
             ("method", f"{record['provenance']['method']}, {count(record['provenance']['rounds'], 'round')}"),
         ]
         if self.lam > 0:
-            names = y_names or [str(t) for t in range(len(self.losses))]
-            same = len(set(self.losses)) == 1
-            named = ", ".join(f"{name}: {loss}" for name, loss in zip(names, self.losses, strict=True))
-            lines += [("loss", str(self.losses[0]) if same else named), ("lam", f"{self.lam:.10g}")]
+            lines += [("loss", losses_in_words(self.losses, y_names)), ("lam", f"{self.lam:.10g}")]
             lines += [("objective", f"{self.value:.10g}"), ("losses", f"{record['loss']:.10g}")]
         lines += [("VV norm", f"{self.vv_norm:.10g}"), ("lower bound", f"{self.lower_bound:.10g}")]
         lines += [("relative gap", f"{self.gap:.2g}")]

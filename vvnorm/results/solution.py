@@ -7,8 +7,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT
 from vvnorm._internal.words import count, lines
 from vvnorm.float64 import Origin, counted_from
+from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array, as_inputs, is_empty
 from vvnorm.verifier.verification import Verification
@@ -63,6 +65,21 @@ class Solution(ABC):
         """(value - lower_bound) / value; 0 for 0 / 0."""
         return float(self.certificate.gap)
 
+    @property
+    def status(self) -> str:
+        """Why the solver stopped, as it says itself: no part of the proof."""
+        return str(self._solver_facts.get("status", self._solver_facts["method"]))
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that the solver took; 0 for closed forms."""
+        return int(self._solver_facts.get("rounds", 0))
+
+    @property
+    def _solver_facts(self) -> Mapping[str, Any]:
+        """What the solver says of its work, without certifying anything."""
+        return self.provenance
+
     def __call__(self, X: ArrayLike) -> Array:
         """Evaluate the solution at X, shape (n,) or (n, 1), from its knots and values; shape (n, T)."""
         if is_empty(X):
@@ -86,6 +103,13 @@ class Solution(ABC):
             For solutions of a kind that cannot be sparsified.
         """
         raise ValueError(f"a solution of kind {type(self).__name__} cannot be sparsified")
+
+    def _proof_notes(self) -> list[str]:
+        """Return notes on a time limit and on a gap above `tol`; the solution is certified for them."""
+        found = [OUT_OF_TIME] if self._solver_facts["status"] == TIME_LIMIT else []
+        if not self.gap <= self.tol:
+            found.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
+        return found
 
     def _origin(self) -> dict[str, Any]:
         """What a record says of the origin."""
@@ -116,6 +140,14 @@ class Solution(ABC):
     @abstractmethod
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
+
+
+def losses_in_words(losses: Sequence[Loss], names: Sequence[str]) -> str:
+    """Name the loss if all outputs have the same one, else the loss of each output."""
+    if len(set(losses)) == 1:
+        return str(losses[0])
+    names = names or [str(t) for t in range(len(losses))]
+    return ", ".join(f"{name}: {loss}" for name, loss in zip(names, losses, strict=True))
 
 
 def one_column(t: ArrayLike, name: str = "X") -> Array:

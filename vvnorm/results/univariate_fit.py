@@ -3,7 +3,6 @@
 The proof is made when it is first asked for, so that fitting costs no more than the solver does.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,13 +11,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT
 from vvnorm._internal.words import count, proof
 from vvnorm.float64 import Origin, Rows, as_rows
-from vvnorm.losses import Loss, neg_gradients
+from vvnorm.losses import Loss, neg_gradients, separation_notes
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
-from vvnorm.results.solution import Solution
+from vvnorm.results.solution import Solution, losses_in_words
 from vvnorm.solvers.univariate.fits.dispatch import KnotSolution
 from vvnorm.validation import Array
 from vvnorm.verifier.check import FitCertificate, certify_fit
@@ -28,7 +26,6 @@ REACHED: Final = "tolerance reached"
 NOT_PROVED: Final = "rounding is the limit"
 
 _QUICK = 100_000  # labels; a `repr` of so many has them certified, which takes some milliseconds
-_DIVERGING = 1e-9 * math.log(2)  # mean logistic loss: margins of about 21, probabilities that are 0 or 1 to nine digits
 _MUCH = 0.1  # a gap smaller by this factor shows that the weights are at fault
 
 
@@ -180,19 +177,11 @@ class Fit(Solution):
     @cached_property
     def notes(self) -> list[str]:
         """What to know before using the fit; usually nothing. Certifies it."""
-        found = [OUT_OF_TIME] if self.solver["status"] == TIME_LIMIT else []
-        if not self.gap <= self.tol:
-            found.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
+        found = self._proof_notes()
         if self.function is not self.network:
             found.append("float64 weights cannot represent the fit: the certificate is about its knots and values")
-        outputs = [t for t, loss in enumerate(self.losses) if loss.name == "logistic"]
-        fitted = self._at(self.X[:, 0]) if outputs else np.empty((0, 0))
-        for t in outputs:
-            labels = self.Y[:, t]
-            if np.sum(self.losses[t].value(fitted[:, t], labels)) < _DIVERGING * np.count_nonzero(~np.isnan(labels)):
-                found.append(
-                    f"output {t} separates its classes: its fitted values diverge as lam falls, here to 21 and more"
-                )
+        if any(loss.name == "logistic" for loss in self.losses):
+            found += separation_notes(self.losses, self._at(self.X[:, 0]), self.Y, ~np.isnan(self.Y))
         return found
 
     @cached_property
@@ -207,6 +196,10 @@ class Fit(Solution):
         # What the solver has seen closed, and no proof confirms, is not.
         status = NOT_PROVED if self.solver["status"] == REACHED else self.solver["status"]
         return {**self.solver, "status": status, "certified": f"{certified}, to a relative gap of {self.gap:.2g} only"}
+
+    @property
+    def _solver_facts(self) -> Mapping[str, Any]:
+        return self.solver
 
     def _setting(self) -> str:
         relative = f" ({self.lam / self.lam_max:.3g} lam_max)" if self.lam_max else ""
@@ -243,15 +236,10 @@ class Fit(Solution):
 
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
-        names = y_names or [str(t) for t in range(len(self.losses))]
-        same = len(set(self.losses)) == 1
-        losses = (
-            str(self.losses[0]) if same else ", ".join(f"{n}: {one}" for n, one in zip(names, self.losses, strict=True))
-        )
         relative = [("lam / lam_max", f"{self.lam / self.lam_max:.4g}")] if self.lam_max else []
         return [
             ("data", f"{count(len(self.X), 'point')}, {count(self.Y.shape[1], 'output')}"),
-            ("method", f"{self.solver['method']}, loss {losses}"),
+            ("method", f"{self.solver['method']}, loss {losses_in_words(self.losses, y_names)}"),
             ("lam", f"{self.lam:.10g}"),
             *relative,
             ("objective", f"{self.value:.10g}"),

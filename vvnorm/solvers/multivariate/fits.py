@@ -11,7 +11,7 @@ import numpy as np
 from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.threads import one_blas_thread
 from vvnorm._internal.units import unit
-from vvnorm.losses import Loss, is_rounding, solvable
+from vvnorm.losses import Loss, is_rounding, separation_notes, solvable
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs
 from vvnorm.solvers.multivariate.column_generation import WarmStart, in_units
@@ -23,7 +23,6 @@ _FOR_LAM_MAX = 0.1  # of a limit of time
 _FAR = 1e30  # times lam_max, or part of it: fits of lam beyond are those there, as far as float64 holds them
 _STRAIGHT = 1e3  # times lam_max: where neurons of no use would cost much, the affine fit is taken at once
 _NEGLIGIBLE = 1e-30  # of an output's largest weight: losses that count less show in no digit
-_DIVERGING = 1e-9 * np.log(2)  # mean logistic loss: margins of about 21
 
 
 def searched_exactly(X: Array, outputs: int, convention: Convention | None = None) -> bool:
@@ -187,11 +186,4 @@ class FitProblem:
     def _separated(self, found: Fitted) -> list[str]:
         """Say which outputs have classes that are separated so well that fitted values diverge as lam falls."""
         fitted = found.network(self.X)  # of classes, which have no level
-        notes = []
-        for t, loss in enumerate(self.data.losses):
-            count = np.count_nonzero(self.data.weights[:, t])
-            if loss.name == "logistic" and np.sum(loss.value(fitted[:, t], self.Y[:, t])) < _DIVERGING * count:
-                notes.append(
-                    f"output {t} separates its classes: its fitted values diverge as lam falls, here to 21 and more"
-                )
-        return notes
+        return separation_notes(self.data.losses, fitted, self.Y, self.data.weights)
