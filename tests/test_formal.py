@@ -280,3 +280,22 @@ TAMPERINGS: dict[str, Callable[[dict[str, Any]], Any]] = {
 def test_tampered_certificates_are_rejected(name: str, content: dict[str, Any], library: Path) -> None:
     TAMPERINGS[name](content)
     assert reason(content, library) == "the checker rejects the certificate"
+
+
+@needs_coq
+@pytest.mark.slow
+def test_a_statement_that_is_redefined_elsewhere_is_a_problem(tmp_path: Path) -> None:
+    folder = copy_of_proofs(tmp_path)
+    path = folder / "LowerBound.v"
+    text, theorem, _ = path.read_text(encoding="utf-8").partition("Theorem lower_bound : lower_bound_statement.")
+    easy = f"Definition lower_bound_statement : Prop := True.\n{theorem}\nProof. exact I. Qed.\n"
+    path.write_text(text + easy, encoding="utf-8")
+    listed = "-Q . Formal\nChecker.v\nStatement.v\nVectors.v\nOneNeuron.v\nLowerBound.v\nAssumptions.v\n"
+    (folder / "_CoqProject").write_text(listed, encoding="utf-8")
+    examined = (
+        "From Formal Require Import Statement LowerBound.\nCheck (lower_bound : Formal.Statement.lower_bound_statement).\n"
+    )
+    (folder / "Assumptions.v").write_text(examined, encoding="utf-8")
+    coqc = shutil.which("coqc")
+    assert coqc is not None
+    assert any("Assumptions.v does not compile" in line for line in check.problems_of_proofs(coqc, folder))

@@ -78,6 +78,18 @@ Proof.
   replace (S (N - 2)) with (N - 1)%nat in E by lia. nra.
 Qed.
 
+(** Every input lies left of the data, right of them, or between two neighbours. *)
+Lemma locate z n : (n < N)%nat ->
+  z <= x 0%nat \/ x n <= z \/ exists i, (i < n)%nat /\ x i <= z <= x (S i).
+Proof.
+  induction n as [|n IH]; intros Hn.
+  - destruct (Rle_lt_dec z (x 0%nat)); [auto | right; left; lra].
+  - destruct (IH ltac:(lia)) as [|[L|[i [Hi Hz]]]]; auto.
+    + destruct (Rle_lt_dec z (x (S n))); [|right; left; lra].
+      right; right. exists n. split; [lia | lra].
+    + right; right. exists i. split; [lia | exact Hz].
+Qed.
+
 Lemma connect_the_dots_interpolates : interpolates (connect_the_dots D) D.
 Proof.
   destruct HD as [enough _]. intros i t Hi _. destruct i as [|i].

@@ -335,3 +335,39 @@ Proof.
   - now apply close_left.
   - now apply close_right.
 Qed.
+
+(** ** Residuals
+
+    Between two neighbours the two connect-the-dots functions differ by an average of two residuals. *)
+Theorem residuals : residuals_statement.
+Proof.
+  intros D f r z HD Hr [L U].
+  assert (HD' : valid (fitted D f)) by exact HD.
+  split; [exact HD'|]. split; [intros i t _ _; reflexivity|].
+  pose proof HD as [enough increasing].
+  assert (P : exists i, (S i < points D)%nat /\ input D i <= z <= input D (S i)).
+  { destruct (locate D z (points D - 1) ltac:(lia)) as [A|[A|[i [Hi Hz]]]].
+    - exists 0%nat. pose proof (increasing 0%nat enough). split; [exact enough | lra].
+    - exists (points D - 2)%nat. pose proof (increasing (points D - 2)%nat ltac:(lia)) as I.
+      replace (S (points D - 2)) with (points D - 1)%nat in * by lia. split; [lia | lra].
+    - exists i. split; [lia | exact Hz]. }
+  destruct P as [i [Hi Hz]]. pose proof (increasing i Hi).
+  set (s := (z - input D i) / (input D (S i) - input D i)).
+  assert (Hs : 0 <= s <= 1).
+  { unfold s. split.
+    - apply Rmult_le_pos; [lra|]. left. apply Rinv_0_lt_compat. lra.
+    - apply Rmult_le_reg_r with (input D (S i) - input D i); [lra|].
+      unfold Rdiv. rewrite Rmult_assoc, Rinv_l by lra. lra. }
+  set (res := fun j t => eval f (input D j) t - label D j t).
+  unfold distance. change (outputs (fitted D f)) with (outputs D). set (T := outputs D).
+  rewrite (norm_ext T _ (fun t => (eval f z t - eval (connect_the_dots (fitted D f)) z t)
+    + ((1 - s) * res i t + s * res (S i) t))).
+  - eapply Rle_trans; [apply triangle|]. apply Rplus_le_compat_l.
+    eapply Rle_trans; [apply triangle|]. rewrite !norm_scale, !Rabs_pos_eq by lra.
+    pose proof (Hr i ltac:(lia)) as R1. pose proof (Hr (S i) Hi) as R2.
+    fold T in R1, R2. change (norm T (res i) <= r) in R1. change (norm T (res (S i)) <= r) in R2.
+    assert ((1 - s) * norm T (res i) <= (1 - s) * r) by (apply Rmult_le_compat_l; lra).
+    assert (s * norm T (res (S i)) <= s * r) by (apply Rmult_le_compat_l; lra). lra.
+  - intros t _. rewrite (piece_between D HD i t z Hi Hz), (piece_between (fitted D f) HD' i t z Hi Hz).
+    unfold slope, res, s. simpl. field. lra.
+Qed.

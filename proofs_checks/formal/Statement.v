@@ -221,6 +221,26 @@ Definition stability_statement : Prop :=
   (forall z, z <= x 0%nat -> distance D f z <= (x 0%nat - z) * e) /\
   (forall z, x (N - 1)%nat <= z -> distance D f z <= (z - x (N - 1)%nat) * e).
 
+(** The data that a network f fits exactly: the inputs of D with f's own values as labels. *)
+Definition fitted (D : data) (f : network) : data := {|
+  outputs := outputs D;
+  points := points D;
+  input := input D;
+  label := fun i => eval f (input D i)
+|}.
+
+(** A trained network f interpolates only up to residuals of norm at most r. It interpolates [fitted D f]
+    exactly, so [stability] bounds its distance from connect-the-dots of those data; on the range of the
+    data, connect-the-dots of the labels themselves is no farther than that plus r. *)
+Definition residuals_statement : Prop :=
+  forall (D : data) (f : network) (r z : R),
+  valid D ->
+  (forall i, (i < points D)%nat ->
+   norm (outputs D) (fun t => eval f (input D i) t - label D i t) <= r) ->
+  input D 0 <= z <= input D (points D - 1) ->
+  valid (fitted D f) /\ interpolates f (fitted D f) /\
+  distance D f z <= distance (fitted D f) f z + r.
+
 (** The neighbouring curvatures i and i + 1 are aligned: neither is 0, and they have the same
     direction. *)
 Definition aligned (D : data) (i : nat) : Prop :=

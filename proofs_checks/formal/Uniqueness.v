@@ -65,18 +65,6 @@ Proof.
     + intros t Ht. now apply equality_case.
 Qed.
 
-(** Every input lies left of the data, right of them, or between two neighbours. *)
-Lemma locate z n : (n < N)%nat ->
-  z <= x 0%nat \/ x n <= z \/ exists i, (i < n)%nat /\ x i <= z <= x (S i).
-Proof.
-  induction n as [|n IH]; intros Hn.
-  - destruct (Rle_lt_dec z (x 0%nat)); [auto | right; left; lra].
-  - destruct (IH ltac:(lia)) as [|[L|[i [Hi Hz]]]]; auto.
-    + destruct (Rle_lt_dec z (x (S n))); [|right; left; lra].
-      right; right. exists n. split; [lia | lra].
-    + right; right. exists i. split; [lia | exact Hz].
-Qed.
-
 Lemma only_solution f : (forall i, (S i < N - 2)%nat -> ~ aligned D i) ->
   solution D f -> same_function T f (connect_the_dots D).
 Proof.
@@ -85,7 +73,7 @@ Proof.
   destruct (stability D f 0 HD Hf V') as (inside & first & last & left & right).
   fold N x in inside, first, last, left, right.
   assert (Z : distance D f z <= 0).
-  { destruct (locate z (N - 1) ltac:(lia)) as [L|[U|[i [Hi Hz]]]].
+  { destruct (locate D z (N - 1) ltac:(lia)) as [L|[U|[i [Hi Hz]]]].
     - specialize (left z L). lra.
     - specialize (right z U). lra.
     - destruct i as [|i].
