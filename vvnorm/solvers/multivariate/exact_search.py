@@ -1,17 +1,18 @@
-"""The neurons that respond most to a dual array, for points in three and more dimensions.
+"""Exact and local search for the neurons that respond most to a dual array, for points in three or more dimensions.
 
-Seen from a base point the hyperplanes w.p_j = 0 cut the sphere of directions into cells and faces of cells. On each the
-response sum_j Lambda_j relu(w.p_j) is C'w with one matrix C, so a maximum in its inside is a top eigenvector of C C' on
-the face's subspace. For a set S of D - 2 points the directions with w.p_s = 0 for all s in S form a great circle.
-Sweeping it meets arcs, and each arc is the edge of 3^(D-2) faces: every point of S is switched on, off, or stays on the
-kink. All circles together meet every face (points in general position), which makes the search exact, in O(N^D 3^(D-2) T)
-for all base points. Cells whose trace of C C' is below the best value so far cannot hold a better one, and are passed
-over.
+*Exact search.* Seen from a base point, the hyperplanes w.p_j = 0 cut the sphere of directions into cells and their
+faces. On each face the response sum_j Lambda_j relu(w.p_j) is C'w with one matrix C, so a maximum inside a face is a
+top eigenvector of C C' on the subspace of the face. For a set S of D - 2 points, the directions with w.p_s = 0 for all
+s in S form a great circle. A sweep along it meets arcs, and each arc is the edge of 3^(D-2) faces: every point of S is
+active, inactive, or on the kink. All circles together meet every face if points are in general position, so the search
+is exact. It takes O(N^D 3^(D-2) T) for all base points. A face is skipped if the trace of C C' is below the square of
+the best value so far.
 
-Where that takes too long, the response is climbed: along the great circle that sets out in the direction of the gradient,
-to the largest response on all of it. Where that is at a kink of the response, at a right angle to some p_s, the next circle
-keeps to that angle; where the gradient vanishes among such directions, circles that leave one of the kinks are tried, and
-then other base points. What is found that way, a maximum inside a face or at a vertex, is a neuron, not a bound.
+*Local search.* Where that takes too long, ascent steps go along great circles: from the current direction along the
+gradient to the largest response on the whole circle. If that is at a kink of the response, orthogonal to some p_s, the
+next circle stays orthogonal to p_s. If the gradient vanishes among such directions, circles that leave one of the kinks
+are tried, and then other base points. The result, a maximum inside a face or at a vertex, is a neuron and gives no
+bound.
 """
 
 import math
@@ -23,11 +24,11 @@ from vvnorm._internal.jit import inner, kernel
 from vvnorm.solvers.multivariate.planar_search import rise, switches
 from vvnorm.solvers.multivariate.planar_search_compensated import product, sum_of
 
-_SWEEPS = 40  # of Jacobi's method: it takes 5 or 6
-_STEPS = 300  # of climbing from one start: it takes some ten or twenty
+_SWEEPS = 40  # at most, of Jacobi's eigenvalue method; it takes 5 or 6
+_STEPS = 300  # at most, of a local search from one start; it takes ten or twenty
 _GAIN = 1e-9  # relative: a step that gains less is the last
 _FLAT = 1e-6  # of the response: gradients that are shorter, and could gain the square of that
-_ROUNDING = 1e-9  # of its length: a vector of which less is left was in the span of the others
+_ROUNDING = 1e-9  # relative: a vector with a smaller remainder lies in the span of the others
 
 
 @kernel()

@@ -1,9 +1,9 @@
-"""The neurons that respond most to a dual array, exactly, for points in the plane.
+"""Exact search for the neurons that respond most to a dual array, for points in the plane.
 
-For a base point the lines w.p_j = 0 cut the circle of directions w into arcs, p_j being the other points seen from it. On
-an arc the response sum_j Lambda_j relu(w.p_j) is C'w with one matrix C, and C changes by a product of two vectors from
-arc to arc. So is C C', of which ||C'w|| needs no more than three entries, and the largest response on the arc is at its
-top eigenvector or at an end. All base points together take O(N^2 (T + log N)).
+Let p_j be the other points seen from a base point. The lines w.p_j = 0 cut the circle of directions w into arcs. On an arc
+the response sum_j Lambda_j relu(w.p_j) is C'w with one matrix C, and from arc to arc C changes by a product of two vectors.
+So does C C', which has three entries and determines ||C'w||. The largest response on an arc is at the top eigenvector of
+C C' or at an end of the arc. All base points together take O(N^2 (T + log N)).
 """
 
 import math

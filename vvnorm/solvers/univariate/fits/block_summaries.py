@@ -1,15 +1,18 @@
-"""Squared loss on many rows: the data compressed to blocks, and sweeps over the dual variable that read few rows.
+"""Squared losses on many rows: the data are summarised in blocks, and sweeps over the dual variable read few rows.
 
-Rows are sorted by x. Of each block of consecutive rows one keeps weight, centroid, second moment, mean label, labels'
-slope and the misfit left: from them follow, without reading a row, the misfit of any function that is linear on the block,
-the residual's sums that carry the dual variable Z (the double cumulative sum of the residual) to the block's end, and a
-bound on ||Z|| in between. There Z is the chord of its values at the block's ends, minus a ripple, sum_j w_j r_j g(x, x_j)
-for the residuals r of the block's own line (it does not depend on the function), minus sum_j w_j l(x_j) g(x, x_j) for the
-difference l of the two lines. Green's function of the interval [a, b] has g(x, u) <= g(u, u) = (u - a) (b - u) / (b - a)
-and, being between 0 and (b - a) / 4, is at most (b - a) / 8 from a constant, which the residuals do not see: so a ripple is
-at most (b - a) / 8 sqrt(sum w) sqrt(sum w ||r||^2). Groups of blocks are summarised in the same way, and their blocks are
-looked at only where a group's bound is too large.
-Labels are taken relative to one level and to one line, and inputs relative to one centre, for accuracy.
+Rows are sorted by x. A block of consecutive rows keeps its weight, centroid, second moment, mean label, the slope of
+its least-squares line, and the misfit to that line. Without reading a row, these determine for any function that is
+linear on the block: its misfit; the sums of residuals that carry the dual variable Z (the double cumulative sum of the
+residual) to the end of the block; and a bound on ||Z|| inside.
+
+Inside a block, Z is the chord between its values at the ends of the block, minus a ripple, minus sum_j w_j l(x_j) g(x,
+x_j), where l is the difference between the function and the block's own line, and g is Green's function of the interval
+[a, b]. The ripple is sum_j w_j r_j g(x, x_j), where r are the residuals of the block's own line; it does not depend on
+the function. Since g(x, u) <= g(u, u) = (u - a) (b - u) / (b - a), it lies between 0 and (b - a) / 4 and so within (b -
+a) / 8 of a constant, and the residuals sum to 0. So the ripple is at most (b - a) / 8 sqrt(sum w) sqrt(sum w ||r||^2).
+
+Groups of blocks are summarised in the same way. Their blocks are looked at only where the bound of the group is too
+large. For accuracy, labels are taken relative to a level and a line, and inputs relative to a centre.
 """
 
 import math
@@ -24,7 +27,7 @@ GROUP = 16
 
 @part()
 def _above(y: float, level: float) -> float:
-    """Take the output's level off a label. Apart, since sums that may be taken in any order might take it off a sum."""
+    """Subtract the level from a label: in a function of its own, since fastmath could subtract it from a sum instead."""
     return y - level
 
 
@@ -32,7 +35,7 @@ def _above(y: float, level: float) -> float:
 def _summarise_few(x: Any, Y: Any, level: Any, centre: float, start: int, stop: int, mean: Any, cross: Any) -> Any:
     """Do what `_summarise` does for a few outputs without weights, two at a time and in one pass relative to the first row.
 
-    Then memory nearly sets the pace, which it does not where sums wait for each other.
+    The speed is then limited by memory; with one output at a time, sums would wait for each other.
     """
     n, place, spread, scatter, T = float(stop - start), 0.0, 0.0, 0.0, Y.shape[1]
     for t in range(0, T, 2):

@@ -1,4 +1,4 @@
-"""Functions by their knots: what the solvers of the regularised problem pass around."""
+"""Piecewise linear functions given by their knots, and which rows become knots: at first, and in the next round."""
 
 import math
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from vvnorm.solvers.array_kernels import ZERO, part, plain
 from vvnorm.validation import Array
 
-_ALL_ROWS = 4000  # so many rows at most are all knots to start with, where lam is so small that most will be in the end
-_ALL_USED = 3.0  # times as many knots as rows: then most rows are knots, at fewer a tenth may be
-_SPACED = 200.0  # largest number of others to start with
+_ALL_ROWS = 4000  # up to so many rows all start as knots, if lam is so small that most of them remain knots
+_ALL_USED = 3.0  # times as many knots expected as there are rows: then most rows remain knots; with fewer it may be a tenth
+_SPACED = 200.0  # otherwise, the largest number of knots to start with
 EVEN = 5e-5
-"""Part of the mean distance: where rows are closer, not all are taken, and `fits.newton_banded` does not work."""
+"""Part of the mean gap between rows: where rows are closer, not all start as knots, and `fits.newton_banded` fails."""
 MOST_FIRST = _ALL_ROWS + 2
 """Largest number of knots to start with."""
 
