@@ -27,7 +27,7 @@ INSIDE: Final = 1 - 2.0**-50
 def labels_and_losses(
     function: ReLUNetwork | PiecewiseLinear, Y: ArrayLike, n: int, loss: str | Loss | Sequence[str | Loss]
 ) -> tuple[Array, tuple[Loss, ...]]:
-    """Labels (n, T) as the losses read them, and losses, one for each of the function's outputs."""
+    """Return labels (n, T) as the losses read them, and the loss of each of the function's outputs."""
     labels = as_labels(Y, n, allow_missing=True)
     if labels.shape[1] != function.n_outputs:
         raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the function has {function.n_outputs}")

@@ -116,7 +116,7 @@ def output_losses(
     labels, losses = labels_and_losses(function, Y, len(inputs), loss)
     data = _Data(inputs[:, 0], labels, as_weights(weights, labels.shape), None, losses)
     found = _Fit(function, data, None, losses, True).output_losses()
-    lost, at_most = (np.array([data.units.objective(one) for one in sums]) for sums in found)
+    lost, at_most = (np.array([data.units.objective(value) for value in sums]) for sums in found)
     return lost, np.where(np.isfinite(lost), at_most, np.inf)
 
 
@@ -233,13 +233,13 @@ class _Fit:
         self.centre = float(data.x[0] / 2 + data.x[-1] / 2)
         self.lam = math.nan if lam is None else data.units.strength(lam)
         self.losses = losses = data.units.losses(losses)
-        self.plain = data.dual is None and all(one.name == "squared" for one in losses)
-        self.codes = np.array([one.code for one in losses])
-        self.parameters = np.array([one.parameter for one in losses])
-        self.regression = np.array([float(one.name not in ("logistic", "hinge")) for one in losses])
-        self.bounded = np.array([one.name != "squared" for one in losses])
+        self.plain = data.dual is None and all(loss.name == "squared" for loss in losses)
+        self.codes = np.array([loss.code for loss in losses])
+        self.parameters = np.array([loss.parameter for loss in losses])
+        self.regression = np.array([float(loss.name not in ("logistic", "hinge")) for loss in losses])
+        self.bounded = np.array([loss.name != "squared" for loss in losses])
         # An affine function above this would move the dual array out of its domain.
-        self.steepest = np.array([{"huber": one.parameter, "squared": np.inf}.get(one.name, 1.0) for one in losses])
+        self.steepest = np.array([{"huber": loss.parameter, "squared": np.inf}.get(loss.name, 1.0) for loss in losses])
         self.limit = MARGIN_USED * self.steepest
         if isinstance(function, ReLUNetwork):
             self._begin_network(function)
@@ -335,7 +335,7 @@ class _Fit:
             if uneasy.any():
                 shift = self._nudge(uneasy)
                 self.shrink = _SHRINK
-                judged = min(judged, self._judge(shift)[0], key=lambda one: one.gap)
+                judged = min(judged, self._judge(shift)[0], key=lambda judgement: judgement.gap)
         return judged
 
     def is_rounding(self, judged: _Judged) -> bool:

@@ -100,7 +100,7 @@ def _read(arrays: dict[str, NDArray[Any]]) -> InterpolantRecord | FitRecord:
 
 def _numbers(kind: type) -> list[str]:
     """Names of the recorded numbers."""
-    return [one.name for one in fields(kind) if one.type in (float, "float")]
+    return [part.name for part in fields(kind) if part.type in (float, "float")]
 
 
 def _number(value: Any, name: str) -> float:

@@ -135,7 +135,7 @@ def output_losses(
     entries = data.entries(data.x - data.offset, None, True)
     terms, _, bounds = entries.loss(*entries.follow(data.moved))
     sums = np.array([_sum(column) for column in terms.T])
-    losses, at_most = (np.array([entries.units.objective(one) for one in found]) for found in (sums, bounds))
+    losses, at_most = (np.array([entries.units.objective(value) for value in found]) for found in (sums, bounds))
     return losses, np.where(np.isfinite(losses), at_most, np.inf)
 
 
@@ -173,7 +173,7 @@ def _read(
     labels, shares = canonical_labels(labels, losses), as_weights(weights, labels.shape)
     # Only labels that count have a level, and classes are what they are.
     known = np.where((1.0 if shares is None else shares) > 0, labels, np.nan)
-    known[:, [one.name in CLASSES for one in losses]] = np.nan
+    known[:, [loss.name in CLASSES for loss in losses]] = np.nan
     return _Points(network, x, labels, shares, losses, *centred(network, x, known, penalise_bias))
 
 
@@ -221,8 +221,8 @@ class _Entries:
         self.lam = math.nan if lam is None else units.strength(lam)
         self.losses = losses = units.losses(losses)
         self.affine = AffineFunctions(self.x, self.present, skip)
-        self.columns = {one: np.array([t for t, other in enumerate(losses) if other == one]) for one in losses}
-        self.bounded = np.array([one.name != "squared" for one in losses])
+        self.columns = {loss: np.array([t for t, other in enumerate(losses) if other == loss]) for loss in losses}
+        self.bounded = np.array([loss.name != "squared" for loss in losses])
         self.low, self.high = self._by_loss(lowest, self.y), self._by_loss(highest, self.y)
 
     def _by_loss(self, rule: Callable[..., Array], *arrays: Array) -> Array:
@@ -389,7 +389,7 @@ class _Target:
     """D as a function of theta: what sums make it up, and the rounding in them."""
 
     def __init__(self, entries: _Entries, found: _Feasible) -> None:
-        omega, names = entries.omega, np.array([one.name for one in entries.losses])
+        omega, names = entries.omega, np.array([loss.name for loss in entries.losses])
         # The labels less an affine function: the pairing with R is the same, and rounds less.
         with np.errstate(over="ignore", invalid="ignore"):
             rest, error = entries.affine.remainder(entries.y)
