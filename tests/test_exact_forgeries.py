@@ -128,7 +128,7 @@ def test_each_condition_of_orthogonality_is_needed(tmp_path: Path, capsys: pytes
 
 
 def test_points_that_are_equal_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    X = as_matrix([[0, 0], [0, 0], [1, 0], [0, 1]], "X")
+    X = as_matrix([[0, 0], [0, 0], [0, 1], [1, 0]], "X")
     certificate = ExactCertificate(
         X,
         as_matrix([1, 1, 1, 1], "Y"),

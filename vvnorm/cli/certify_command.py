@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vvnorm.cli.exact import ExactOption, check_exact, check_exact_data, exact_record, is_as_given, prove_exactly
 from vvnorm.cli.inputs import check_outputs, lams_from_ratios, load_data, losses_of
 from vvnorm.cli.options import (
     AuxOption,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from vvnorm.datasets import Dataset
     from vvnorm.network import ReLUNetwork
     from vvnorm.verifier.check import Certificate, FitCertificate
+    from vvnorm.verifier.exact import Proof
 
 
 def certify(
@@ -64,6 +66,7 @@ def certify(
     tol: TolOption = 1e-6,
     time_limit: LimitOption = None,
     json: JsonOption = None,
+    exact: ExactOption = False,
 ) -> int:
     """Say how close a saved network is to the interpolant of least VV norm or to the best fit, or check such a proof."""
     from vvnorm._internal.files import write_json
@@ -72,18 +75,19 @@ def certify(
     from vvnorm.verifier.certificates import about
     from vvnorm.verifier.check import FitCertificate, load_certificate
 
-    check_outputs(json, certificate=save_certificate)
+    check_outputs(json, certificate=save_certificate, certificate_type=".json" if exact else ".npz")
+    check_exact(exact, lam is not None, skip, penalise_bias)
     if not 0 < tol < 1:
         raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
     if certificate and (lam is not None or loss or penalise_bias or not skip or save_certificate or time_limit):
         raise ValueError("--certificate says itself what is proved; it goes with none of the options that make another")
-    if lam is None and (loss or relative):
-        option = "--loss" if loss else "--relative"
-        raise ValueError(f"{option} needs --lam; without it the network is judged as an interpolant")
+    _check_fit(lam, loss, relative)
     judged = load_certificate(certificate) if certificate else None
     saved = ReLUNetwork.load(network)
     fit = lam is not None or isinstance(judged, FitCertificate)
-    dataset = load_data(data, x, y, CsvFormat(sep, decimal, encoding, header), aux, sigma, seed, repeats, loss, fit=fit)
+    csv = CsvFormat(sep, decimal, encoding, header)
+    dataset = load_data(data, x, y, csv, aux, sigma, seed, repeats, loss, fit=fit)
+    check_exact_data(exact, dataset)
     if judged is None:
         losses = losses_of(loss, dataset.y_names)
         if lam is not None and relative:
@@ -97,11 +101,28 @@ def certify(
     for note in about(judged.subspace):
         say(f"{'note':>18}  {note}")
     complaints = judged.complaints(saved, dataset.X, dataset.Y, tol=tol)
-    if save_certificate:
-        judged.save(save_certificate)
+    proof: Proof | None = None
+    if exact:
+        check_exact(exact, fit, judged.skip, judged.penalise_bias)
+        proof = prove_exactly(saved, judged.dual, data, dataset, csv, as_given=is_as_given(aux, repeats), tol=tol)
+        complaints += proof.problems
+    if save_certificate and not (proof and proof.problems):
+        (proof or judged).save(save_certificate)
     if json:
-        write_json(json, {**numbers, "neurons": saved.n_neurons, "complaints": complaints})
+        write_json(json, {**numbers, "neurons": saved.n_neurons, "complaints": complaints, **_exact(proof)})
     return conclude(complaints)
+
+
+def _check_fit(lam: float | None, loss: list[str] | None, relative: bool) -> None:
+    """Refuse options of fits where the network is judged as an interpolant."""
+    if lam is None and (loss or relative):
+        option = "--loss" if loss else "--relative"
+        raise ValueError(f"{option} needs --lam; without it the network is judged as an interpolant")
+
+
+def _exact(proof: "Proof | None") -> dict[str, Any]:
+    """What JSON says of an exact proof, if there is one."""
+    return {"exact": exact_record(proof)} if proof else {}
 
 
 def _judge(

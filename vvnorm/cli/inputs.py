@@ -96,14 +96,19 @@ def lams_from_ratios(ratios: list[float], dataset: "Dataset", losses: list[str],
 
 
 def check_outputs(
-    json: Path | None, out: Path | None = None, plot: Path | None = None, certificate: Path | None = None
-) -> None:  # fmt: skip
+    json: Path | None,
+    out: Path | None = None,
+    plot: Path | None = None,
+    certificate: Path | None = None,
+    *,
+    certificate_type: str = ".npz",
+) -> None:
     """Refuse unusable output names before any work is done."""
     from vvnorm.plotting import check_plot_path
 
-    for option, path in (("--out", out), ("--save-certificate", certificate)):
-        if path and path.suffix != ".npz":
-            raise ValueError(f"{option} must end in .npz, got {str(path)!r}")
+    for option, path, suffix in (("--out", out, ".npz"), ("--save-certificate", certificate, certificate_type)):
+        if path and path.suffix != suffix:
+            raise ValueError(f"{option} must end in {suffix}, got {str(path)!r}")
     if plot:
         check_plot_path(plot)
     for path in (json, out, plot, certificate):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vvnorm.cli.exact import ExactOption, check_exact, check_exact_data, exact_record, is_as_given, prove_exactly
 from vvnorm.cli.inputs import check_outputs, lams_from_ratios, load_data, losses_of
 from vvnorm.cli.options import (
     AuxiliaryName,
@@ -36,6 +37,7 @@ from vvnorm.csv_files import CsvFormat
 if TYPE_CHECKING:
     from vvnorm.datasets import Dataset
     from vvnorm.results.solution import Solution
+    from vvnorm.verifier.exact import Proof
 
 
 def solve(
@@ -69,25 +71,23 @@ def solve(
     plot: PlotOption = None,
     json: JsonOption = None,
     save_certificate: SaveOption = None,
+    exact: ExactOption = False,
 ) -> int:
     """Find the interpolant of least VV norm, or with --lam the best fit, with a proof."""
     from vvnorm.verifier.budget import additions_in, within_additions
 
-    check_outputs(json, out, plot, save_certificate)
+    check_outputs(json, out, plot, save_certificate, certificate_type=".json" if exact else ".npz")
+    check_exact(exact, lam is not None, skip, penalise_bias, bool(auxiliary))
     _check_combination(lam, loss, relative, auxiliary, sparse, save_certificate)
     csv = CsvFormat(sep, decimal, encoding, header)
     dataset = load_data(data, x, y, csv, aux, sigma, seed, repeats, loss, fit=lam is not None)
+    check_exact_data(exact, dataset)
     if plot:
         from vvnorm.plotting import refuse_undrawable
 
         refuse_undrawable(dataset.X.shape[1], lam is not None)
-    options: dict[str, Any] = {
-        "skip": skip,
-        "penalise_bias": penalise_bias,
-        "tol": tol,
-        "time_limit": time_limit,
-        "seed": seed,
-    }
+    options: dict[str, Any] = {"skip": skip, "penalise_bias": penalise_bias}
+    options |= {"tol": tol, "time_limit": time_limit, "seed": seed}
     if lam is None:
         solution = _interpolated(dataset, auxiliary, sparse, options)
     else:
@@ -97,8 +97,10 @@ def solve(
     say_labels(dataset)
     for name, text in solution.summary_lines(dataset.y_names):
         say(f"{name:>18}  {text}")
-    if save_certificate:
-        solution.certificate.save(save_certificate)
+    proof = _proved(solution, data, dataset, csv, is_as_given(aux, repeats), tol) if exact else None
+    complaints += proof.problems if proof else ()
+    if save_certificate and not (proof and proof.problems):
+        (proof or solution.certificate).save(save_certificate)
     if out:
         solution.network.save(out)
     if plot:
@@ -106,14 +108,23 @@ def solve(
 
         draw(solution, dataset.x_names, dataset.y_names, plot)
     if json:
-        _write(json, solution, dataset, complaints)
+        _write(json, solution, dataset, complaints, proof)
     return conclude(complaints)
 
 
-def _write(path: Path, solution: "Solution", dataset: "Dataset", complaints: list[str]) -> None:
+def _proved(solution: Any, data: str, dataset: "Dataset", csv: CsvFormat, as_given: bool, tol: float) -> "Proof":
+    """Prove the solution exactly; for one input, connect-the-dots of the numbers in the file."""
+    network, dual = (None, None) if dataset.X.shape[1] == 1 else (solution.network, solution.certificate.dual)
+    return prove_exactly(network, dual, data, dataset, csv, as_given=as_given, tol=tol)
+
+
+def _write(
+    path: Path, solution: "Solution", dataset: "Dataset", complaints: list[str], proof: "Proof | None"
+) -> None:  # fmt: skip
     from vvnorm._internal.files import write_json
 
-    extra = {"source": dataset.source, "y_names": dataset.y_names, "labels": dataset.notes, "complaints": complaints}
+    extra: dict[str, Any] = {"source": dataset.source, "y_names": dataset.y_names, "labels": dataset.notes}
+    extra |= {"complaints": complaints} | ({"exact": exact_record(proof)} if proof else {})
     write_json(path, solution.record() | extra)
 
 

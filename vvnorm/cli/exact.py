@@ -1,0 +1,98 @@
+"""What `--exact` adds to commands: bounds on the least VV norm, proved in rational numbers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vvnorm.cli.options import RepeatsPolicy
+from vvnorm.cli.output import say
+from vvnorm.validation import has_missing
+
+if TYPE_CHECKING:
+    from vvnorm.csv_files import CsvFormat
+    from vvnorm.datasets import Dataset
+    from vvnorm.network import ReLUNetwork
+    from vvnorm.verifier.exact import Proof
+
+ExactOption = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Interpolation of one or two inputs: prove the bounds in rational numbers; --save-certificate then writes "
+        ".json for check_certificate.py.",
+    ),
+]
+
+
+def check_exact(exact: bool, fit: bool, skip: bool, penalise_bias: bool, auxiliary: bool = False) -> None:
+    """Refuse options that ask for something that exact proofs do not cover."""
+    others = {"--lam": fit, "--no-skip": not skip, "--penalise-bias": penalise_bias, "--auxiliary": auxiliary}
+    for option, given in others.items():
+        if exact and given:
+            raise ValueError(f"--exact does not go with {option}: exact proofs are for interpolants of least VV norm")
+
+
+def check_exact_data(exact: bool, dataset: "Dataset") -> None:
+    """Refuse, before anything is solved, data that `--exact` does not cover."""
+    d = dataset.X.shape[1]
+    if exact and d > 2:
+        raise ValueError(f"--exact is for one or two inputs, got {d}")
+    if exact and has_missing(dataset.Y):
+        raise ValueError("--exact needs every label; some are missing")
+
+
+def prove_exactly(
+    network: "ReLUNetwork | None",
+    dual: Any,
+    data: str,
+    dataset: "Dataset",
+    csv: "CsvFormat",
+    *,
+    as_given: bool,
+    tol: float,
+) -> "Proof":
+    """Prove bounds for the decimals of a CSV file, or for the numbers of a data set as they are.
+
+    Parameters
+    ----------
+    network : ReLUNetwork or None
+        None, for one input: connect-the-dots.
+    dual : (N, T) array or None
+        By rows of `dataset`; for two inputs.
+    as_given : bool
+        Whether the rows of `dataset` are those of the file: not averaged, and without auxiliary outputs.
+    """
+    from vvnorm.verifier.exact import prove
+
+    X: Any = dataset.X
+    Y: Any = dataset.Y
+    if as_given and not data.startswith("builtin:") and Path(data).suffix != ".npz":
+        X, Y = _decimals(Path(data), dataset, csv)
+    proof = prove(network, X, Y, dual=dual, tol=tol)
+    lower, upper = float(proof.lower), float(proof.upper)
+    say(f"{'exact bounds':>18}  {lower:.15g} <= least VV norm <= {upper:.15g}")
+    say(f"{'exact gap':>18}  {float(proof.gap):.2g}")
+    return proof
+
+
+def is_as_given(aux: int, repeats: RepeatsPolicy) -> bool:
+    """Whether a data set holds the rows of its file, and nothing else."""
+    return not aux and repeats is RepeatsPolicy.error
+
+
+def exact_record(proof: "Proof") -> dict[str, Any]:
+    """Return what is proved, for JSON: bounds as text p/q."""
+    return {"lower": str(proof.lower), "upper": str(proof.upper), "problems": list(proof.problems)}
+
+
+def _decimals(path: Path, dataset: "Dataset", csv: "CsvFormat") -> tuple[list[list[str]], list[list[str]]]:
+    """Read the fields of a CSV file as text, with decimal points: rows of inputs and of labels."""
+    from vvnorm.csv_files import read_table
+
+    table = read_table(path, csv)
+    columns = table.columns([*dataset.x_names, *dataset.y_names])
+    mark = table.decimal(list(columns.values()))
+    texts = {name: [text.replace(mark, ".") for text in column.texts] for name, column in columns.items()}
+    X, Y = ([texts[name] for name in names] for names in (dataset.x_names, dataset.y_names))
+    return list(map(list, zip(*X, strict=True))), list(map(list, zip(*Y, strict=True)))
