@@ -44,7 +44,7 @@ _CHECKPOINT_FORMAT = 2  # raised when the contents of checkpoints change
 _RATES = {"adam": 0.02, "sgd": 0.05, "proximal": 0.02}  # largest default learning rates
 
 
-class Run(NamedTuple):
+class RegressionRun(NamedTuple):
     """What distinguishes one run of a call: its learning rate, lam and seed."""
 
     lr: float
@@ -148,14 +148,14 @@ def _checked_settings(options: RegressionOptions, problem: RegressionProblem) ->
     return settings, placement
 
 
-def _runs(options: RegressionOptions, settings: dict[str, Any]) -> list[Run]:
+def _runs(options: RegressionOptions, settings: dict[str, Any]) -> list[RegressionRun]:
     """Return the runs: one for each learning rate, lam and seed, seeds fastest."""
     steps, default = settings["steps"], _LAM[settings["dtype"]] * settings["lam_max"]
     lams = _as_lams(options.lam, options.schedule, default, steps)
     rates = [math.nan]
     if options.optimizer in _RATES:
         rates = _as_rates(options.lr, options.optimizer, steps, settings["batch_size"], settings["width"])
-    return [Run(*run) for run in product(rates, lams, as_seeds(options.seeds))]
+    return [RegressionRun(*run) for run in product(rates, lams, as_seeds(options.seeds))]
 
 
 def _checked_data(X: ArrayLike, Y: ArrayLike, *, exact: bool) -> tuple[Array, Array]:
@@ -303,7 +303,7 @@ def _affine(problem: RegressionProblem, lams: Array) -> tuple[list[ReLUNetwork],
 
 def _trained(
     problem: RegressionProblem,
-    runs: list[Run],
+    runs: list[RegressionRun],
     schedule: Schedule,
     settings: dict[str, Any],
     placement: Placement,
