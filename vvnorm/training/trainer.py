@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -11,7 +10,8 @@ from vvnorm.multitask.tasks import TaskLike
 from vvnorm.training.optimisers import Optimiser
 from vvnorm.training.regression_problem import Initialisation
 from vvnorm.training.regression_trainer import LamSchedule, RegressionOptions, train_on_squares
-from vvnorm.training.task_trainer import train_tasks
+from vvnorm.training.result import TrainingResult
+from vvnorm.training.task_trainer import TaskTraining, train_tasks
 from vvnorm.training.torch_formulas import Penalty
 from vvnorm.training.weighting import Weighting
 from vvnorm.validation import as_inputs, as_labels, has_missing
@@ -47,7 +47,7 @@ def train(
     dtype: str = "float64",
     device: str = "cpu",
     progress: bool = True,
-) -> Any:  # which kind of training depends on what is asked
+) -> TrainingResult | TaskTraining:
     """Train one network for each learning rate, lam and seed, all at once.
 
     The objective is sum_i ||f(x_i) - y_i||^2 / 2 + lam R, where R is the path norm sum_k ||w_k|| ||v_k|| or the weight

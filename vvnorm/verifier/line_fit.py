@@ -165,7 +165,7 @@ class _Data:
                 dual = self.units.dual(dual_rows(self.dual, chosen))
                 if not np.isfinite(dual).all():
                     raise ValueError("dual holds NaN or infinity")
-            yield kernel.Rows(fixed(x), fixed(Y), fixed(weights), fixed(dual))
+            yield kernel.FitRows(fixed(x), fixed(Y), fixed(weights), fixed(dual))
 
     def ranges(self) -> tuple[Array, Array]:
         """Least and largest of the labels with a weight, (T,) each."""

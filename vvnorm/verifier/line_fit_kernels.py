@@ -65,7 +65,7 @@ class Spec(NamedTuple):
     keep: Any
 
 
-class Rows(NamedTuple):
+class FitRows(NamedTuple):
     """A block of data: x (n,), labels (n, T), weights (n, 1) or (n, T), dual array (n, T) or (n, 0) for the default."""
 
     x: Any
@@ -357,7 +357,7 @@ def walk(step: int, rows: Any, curve: Any, line: Any, spec: Any, frame: Any, the
     size = len(block.passed)
     for start in range(0, len(rows.x), size):
         stop = min(start + size, len(rows.x))
-        part = Rows(rows.x[start:stop], rows.Y[start:stop], rows.weights[start:stop], rows.dual[start:stop])
+        part = FitRows(rows.x[start:stop], rows.Y[start:stop], rows.weights[start:stop], rows.dual[start:stop])
         _respond(part, curve, line, spec, frame, block)
         if step == MOMENTS:
             _moments(part.x, block, frame, sums)
