@@ -204,6 +204,6 @@ def test_specifications_load_no_heavy_library(run: Command, tmp_path: Path) -> N
         f"study = load_study({str(spec)!r}, stand_in); Store('a.sqlite', study).close()\n"
         "print(sorted({'numpy', 'torch', 'cvxpy', 'numba', 'pyarrow', 'distributed'} & set(sys.modules)))"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

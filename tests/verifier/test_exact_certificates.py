@@ -18,7 +18,7 @@ from vvnorm import interpolate, two_squares
 from vvnorm.verifier.exact import Proof, load_exact_certificate, prove
 from vvnorm.verifier.exact.certificate import digest
 
-CHECKER = Path(__file__).parents[1] / "check_certificate.py"
+CHECKER = Path(__file__).parents[2] / "check_certificate.py"
 
 spec = importlib.util.spec_from_file_location("check_certificate", CHECKER)
 assert spec

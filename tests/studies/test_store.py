@@ -229,7 +229,7 @@ def test_code_version_changes_with_any_source(tmp_path: Path, monkeypatch: pytes
 
 WRITER = """
 import sys
-from test_sweep_store import RUNS, STUDY
+from test_store import RUNS, STUDY
 from vvnorm.studies.store import Store
 with Store(sys.argv[1], STUDY, code="v", resume=True) as store:
     done = store.finished()
@@ -243,7 +243,7 @@ with Store(sys.argv[1], STUDY, code="v", resume=True) as store:
 
 
 def test_kill_in_the_middle_of_a_write_loses_no_row_that_was_committed(path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parents[1]}"}
     chance = random.Random(5)
     told: set[str] = set()
     kills = 0
@@ -269,11 +269,11 @@ def test_kill_in_the_middle_of_a_write_loses_no_row_that_was_committed(path: Pat
 
 def test_kill_while_a_store_is_made_leaves_one_that_can_be_used(path: Path) -> None:
     code = (
-        "import sys; from test_sweep_store import STUDY; from vvnorm.studies.store import Store\n"
+        "import sys; from test_store import STUDY; from vvnorm.studies.store import Store\n"
         "print('begin', flush=True)\n"
         "Store(sys.argv[1], STUDY, code='v')"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parents[1]}"}
     for wait in (0, 0.002, 0.005):
         maker = subprocess.Popen([sys.executable, "-c", code, path], env=environment, stdout=subprocess.PIPE)
         assert maker.stdout is not None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from commands import Command, runner, strict
 
-CHECKER = Path(__file__).parents[1] / "check_certificate.py"
+CHECKER = Path(__file__).parents[2] / "check_certificate.py"
 LINE = "x,y,z\n0,0.1,0\n0.1,0.2,1\n0.3,0.1,2\n0.2,0.5,0\n"
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import cvxpy as cp
 import numpy as np
 import pytest
-import test_certify_regularised as univariate
+import test_line_fit as univariate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray

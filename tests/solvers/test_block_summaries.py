@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from test_regularised_solver import spaced, waves
+from test_univariate_fits import spaced, waves
 
 from vvnorm.losses import as_losses
 from vvnorm.solvers.array_kernels import plain

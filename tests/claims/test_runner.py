@@ -101,7 +101,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     )
     (place / "plugin-1.dist-info" / "entry_points.txt").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(place)
-    monkeypatch.setenv("PYTHONPATH", f"{place}{os.pathsep}{Path(__file__).parent}")
+    monkeypatch.setenv("PYTHONPATH", f"{place}{os.pathsep}{Path(__file__).parents[1]}")
     monkeypatch.setenv("MARKS", str(place / "marks"))
     for name in ("plugin", "plugin_odd"):
         monkeypatch.delitem(sys.modules, name, raising=False)

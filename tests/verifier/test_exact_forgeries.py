@@ -13,7 +13,7 @@ from vvnorm.verifier.exact.corrected import affine_basis, interpolating, solved
 from vvnorm.verifier.exact.plane import cones, orthogonal, pairing
 from vvnorm.verifier.exact.rationals import Matrix, as_matrix
 
-spec = importlib.util.spec_from_file_location("check_certificate", Path(__file__).parents[1] / "check_certificate.py")
+spec = importlib.util.spec_from_file_location("check_certificate", Path(__file__).parents[2] / "check_certificate.py")
 assert spec
 assert spec.loader
 checker = importlib.util.module_from_spec(spec)

@@ -37,12 +37,12 @@ def kernels() -> list[Dispatcher]:
 
 
 COMPILED_AGAIN = """
-import contextlib, io, test_compiling
+import contextlib, io, test_jit
 from vvnorm.cli import main
 
 with contextlib.suppress(SystemExit):
     main(["compile"])
-print(*sorted(f"{kernel.__name__}:{len(kernel.signatures)}" for kernel in test_compiling.kernels()))
+print(*sorted(f"{kernel.__name__}:{len(kernel.signatures)}" for kernel in test_jit.kernels()))
 """
 
 
