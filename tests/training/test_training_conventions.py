@@ -226,7 +226,7 @@ def test_labels_that_differ_at_one_input():
     optimum = dictionary_program(x, y, np.ones((2, 1)), [-1.0, -2.0], lam=0.01).value
     np.testing.assert_allclose(result.objectives, optimum, rtol=1e-3)
     for options in ({"exact": True}, {"exact": True, "polish": True}):
-        with pytest.raises(ValueError, match=r"different labels at the input \[1.0\]"):
+        with pytest.raises(ValueError, match=r"X repeats the value 1\.0 with different labels"):
             train(x, y, **options, **fixed)
     for certificate in result.certificates():  # as fits at their lam
         assert certificate.lower_bound == pytest.approx(optimum, rel=1e-6)
