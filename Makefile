@@ -11,7 +11,7 @@ READY  := $(VENV)/.ready
 verify: $(READY)
 	mkdir -p $(OUT)
 	$(BIN)/vvnorm verify --json $(OUT)/verify.json --resume
-	$(BIN)/vvnorm figures --out $(OUT)/figures
+	$(BIN)/vvnorm figures --out $(OUT)/figures --json $(OUT)/figures.json
 
 # On a new machine mypy and the compiler take a minute each. The two run side by side; test processes that find compiled
 # code do not each compile it.

@@ -18,7 +18,7 @@ import pytest
 from commands import XY, Command, Run, but_for_compiling, runner, strict
 
 import vvnorm
-from vvnorm import ReLUNetwork, Verdict, builtin_dataset, gaussian_auxiliary, interpolate
+from vvnorm import ReLUNetwork, Verdict, builtin_dataset, gaussian_auxiliary, interpolate, plotting
 from vvnorm.claims import Claim, Result, claim_names, conclude, instances, load_claim, load_outcomes
 from vvnorm.plotting import FIGURE_FILES, FigureData, FigureScript, new_figure
 
@@ -385,10 +385,15 @@ def test_train_judges_fits_where_labels_differ_at_one_input(run: Command) -> Non
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
-def test_figures_writes_pdf_and_png(run: Command) -> None:
-    done = run("figures", "--quick", "neuron", "--out", "deep/folder")
+def test_figures_writes_pictures_and_a_record(run: Command) -> None:
+    done = run("figures", "--quick", "neuron", "--out", "deep/folder", "--json", "figures.json")
     assert done.code == 0
     assert done.out.startswith("neuron: HOLDS; ")
+    record = json.loads(Path("figures.json").read_text())
+    (figure,) = record["figures"]
+    assert (record["seed"], record["quick"], figure["figure"], figure["verdict"]) == (0, True, "neuron", "HOLDS")
+    assert figure["statement"] == plotting.load_figure("neuron").statement
+    assert record["environment"]["versions"]["numpy"] == np.__version__
     assert {file.name for file in Path("deep/folder").iterdir()} == {f"neuron{end}" for end in FIGURE_FILES}
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vvnorm.cli.exit_codes import INTERRUPTED, NOT_CERTIFIED, worst_exit_code
+from vvnorm.cli.inputs import check_outputs
 from vvnorm.cli.jobs import execution, load_usable
 from vvnorm.cli.options import JobsOption, SeedOption
 from vvnorm.cli.output import Progress, say
@@ -17,16 +18,25 @@ if TYPE_CHECKING:
 def figures(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Figures; all by default.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Smaller computations.")] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for PDF and PNG.")] = Path("figures_out"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for pictures, numbers and captions.")] = Path(
+        "figures_out"
+    ),
     seed: SeedOption = 0,
     jobs: JobsOption = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Write statements and verdicts of the figures drawn.", show_default=False),
+    ] = None,
 ) -> int:
     """Compute, verify and draw the figures."""
     from contextlib import ExitStack
 
+    from vvnorm._internal.environment import environment
+    from vvnorm._internal.files import write_json
     from vvnorm.plotting import figure_names, load_figure
     from vvnorm.plotting.runner import draw_figures
 
+    check_outputs(json)
     scripts, unusable = load_usable(load_figure, names or figure_names())
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -37,15 +47,19 @@ def figures(
         if drawn.complaints:
             say("\n".join(f"{drawn.figure} is not drawn: {complaint}" for complaint in drawn.complaints))
         else:
-            say(f"{drawn.figure}: {drawn.said}; {out / drawn.figure}.pdf and .png")
+            say(f"{drawn.figure}: {drawn.said}; {out / drawn.figure}.pdf, .svg and .png")
 
     with ExitStack() as stack:
         where = execution(stack, len(scripts), jobs, None)
         progress = stack.enter_context(Progress()).counted("figures")
         try:
-            found = draw_figures(scripts, out, seed=seed, quick=quick, progress=progress, ended=show, **where)
+            drawings = draw_figures(scripts, out, seed=seed, quick=quick, progress=progress, ended=show, **where)
         except KeyboardInterrupt:
             return INTERRUPTED
-    if any(drawn.complaints for drawn in found):
+    if json:
+        in_order = sorted(drawings, key=lambda drawn: [script.id for script in scripts].index(drawn.figure))
+        made = {"seed": seed, "quick": quick, "environment": environment()}
+        write_json(json, {**made, "figures": [drawn.to_json() for drawn in in_order]})
+    if any(drawn.complaints for drawn in drawings):
         return NOT_CERTIFIED
-    return worst_exit_code({drawn.counts_as for drawn in found}, unusable)
+    return worst_exit_code({drawn.counts_as for drawn in drawings}, unusable)

@@ -46,6 +46,7 @@ def verify(
 
     from contextlib import ExitStack
 
+    from vvnorm._internal.environment import environment
     from vvnorm._internal.files import write_json
     from vvnorm.claims import cases, claim_names, load_claim
     from vvnorm.claims.results_file import Results, kept_beside
@@ -82,7 +83,8 @@ def verify(
             return INTERRUPTED
         _explain(reports)
         if json:
-            write_json(json, {"seed": seed, "claims": [report.to_json() for report in reports]})
+            made = {"seed": seed, "quick": quick, "environment": environment()}
+            write_json(json, {**made, "claims": [report.to_json() for report in reports]})
         if json and files and results:
             results.finish(files[1])
             say(f"{json} has {file_size(json)}, {files[1]} with the certificates {file_size(files[1])}")

@@ -1,7 +1,7 @@
 """Draws many figures: spreads them over processes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +32,28 @@ class Drawn:
 
     Attributes
     ----------
-    figure : str
+    figure, statement, caption : str
+        The figure's name, what it shows, and what is drawn how; formulas between dollar signs.
     verdict : Verdict
     expected : Verdict or None
         None stands for any verdict that confirms the figure's statement.
     complaints : list of str
         Why it was not drawn; empty if it was.
+    seconds : float
+        How long it took.
     """
 
     figure: str
+    statement: str
+    caption: str
     verdict: Verdict
     expected: Verdict | None
     complaints: list[str]
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it in plain values for JSON."""
+        return asdict(self) | {"verdict": str(self.verdict), "expected": self.expected and str(self.expected)}
 
     @property
     def counts_as(self) -> Verdict:
@@ -65,7 +75,7 @@ def draw_job(job: FigureJob) -> Drawn:
     script = plotting.load_figure(job.figure)
     data = plotting.draw_figure(script, job.folder, seed=job.seed, quick=job.quick)
     expected = script.expected_quick if job.quick else script.expected
-    return Drawn(job.figure, data.verdict, expected, data.complaints)
+    return Drawn(job.figure, script.statement, script.caption, data.verdict, expected, data.complaints)
 
 
 class FigureLedger:
@@ -75,7 +85,7 @@ class FigureLedger:
 
     def __init__(self, ended: Callable[[Drawn], None]) -> None:
         self.code, self.ended = code_version(), ended
-        self.found: list[Drawn] = []
+        self.drawn: list[Drawn] = []
 
     def finished(self) -> Sequence[str]:
         """Nothing: figures are always drawn anew."""
@@ -83,12 +93,12 @@ class FigureLedger:
 
     def add(self, job: FigureJob, outcome: Drawn, seconds: float, worker: str) -> None:
         """Keep the outcome of a figure."""
-        self.found.append(outcome)
-        self.ended(outcome)
+        self.drawn.append(replace(outcome, seconds=seconds))
+        self.ended(self.drawn[-1])
 
     def add_failure(self, job: FigureJob, error: str, traceback: str, seconds: float, worker: str) -> None:
         """Count a figure that raised as inconclusive."""
-        self.add(job, Drawn(job.figure, Verdict.INCONCLUSIVE, None, [f"it failed: {error}"]), seconds, worker)
+        self.add(job, Drawn(job.figure, "", "", Verdict.INCONCLUSIVE, None, [f"it failed: {error}"]), seconds, worker)
 
 
 def draw_figures(
@@ -103,4 +113,4 @@ def draw_figures(
     """Draw figures as `vvnorm.plotting.draw_figure` does; `where` has options of `vvnorm.studies.execute.run_jobs`."""
     ledger = FigureLedger(ended)
     run_jobs([FigureJob(script.id, folder, seed, quick) for script in scripts], ledger, perform=draw_job, **where)
-    return ledger.found
+    return ledger.drawn

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 GROUP = "vvnorm.figures"
 
 
-FIGURE_FILES = (".pdf", ".png", ".csv", ".tex")
+PICTURES = (".pdf", ".svg", ".png")
+"""Formats that `draw_figure` draws a figure in."""
+
+FIGURE_FILES = (*PICTURES, ".csv", ".tex")
 """Suffixes of the files that `draw_figure` writes."""
 
 
@@ -88,8 +91,8 @@ def load_figure(name: str) -> FigureScript:
 def draw_figure(script: FigureScript, folder: Path, *, seed: int = 0, quick: bool = False) -> FigureData:
     """Compute a figure's data and, if they are verified, write the figure and its numbers to `folder`.
 
-    The files are named after the figure: `.pdf` and `.png`; `.csv` with the numbers drawn; `.tex` with a caption that ends
-    with the verdict.
+    The files are named after the figure: `.pdf`, `.svg` and `.png`; `.csv` with the numbers drawn; `.tex` with a caption
+    that ends with the verdict.
 
     Raises
     ------
@@ -100,7 +103,7 @@ def draw_figure(script: FigureScript, folder: Path, *, seed: int = 0, quick: boo
     if not data.complaints:
         with style():
             figure = script.plot(data.values)
-            for suffix in FIGURE_FILES[:2]:
+            for suffix in PICTURES:
                 save(figure, folder / f"{script.id}{suffix}")
         write_csv(folder / f"{script.id}.csv", script.table(data.values))
         with atomic_write(folder / f"{script.id}.tex") as stream:
