@@ -51,7 +51,11 @@ def _section(claim: Claim) -> str:
         *(_broken(claim, hypothesis) for hypothesis in claim.hypotheses),
     ]
     table = [f"| {name} | {_cell(text)} |" for name, text in rows]
-    return "\n".join(["", f"## {claim.id}", "", "| | |", "|---|---|", *table, "", _prose(claim)])
+    return "\n".join(["", f"## {claim.id}", "", *_formula(claim), "| | |", "|---|---|", *table, "", _prose(claim)])
+
+
+def _formula(claim: Claim) -> list[str]:
+    return [f"$${claim.formula}$$", ""] if claim.formula else []
 
 
 def _broken(claim: Claim, hypothesis: str) -> tuple[str, str]:

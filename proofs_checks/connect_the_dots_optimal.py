@@ -122,6 +122,7 @@ def _false_duals(instance: Instance, dual: Array) -> Iterator[Array]:
 CLAIM = Claim(
     id="connect_the_dots_optimal",
     statement="For one input, no interpolating network has a smaller VV norm than connect-the-dots, whose VV norm is R(D).",
+    formula=r"\min_{f(x_i) = y_i} \mathrm{VV}(f) = \mathrm{VV}(f_D) = R(D) = \sum_{i=2}^{N-1} \lVert \delta_i \rVert",
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Theorem 3.1",
     kind="equality",
     quantity="(least VV norm - R(D)) / R(D)",

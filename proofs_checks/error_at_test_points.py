@@ -68,6 +68,10 @@ CLAIM = Claim(
         "With two inputs and exact labels of a sparse network, 16 Gaussian auxiliary outputs increase the mean test error "
         "of the minimal-VV-norm interpolant by 20 % or more."
     ),
+    formula=(
+        r"\frac{\mathrm{mean}\, |f_1^{(16)}(x_{\mathrm{test}}) - f^*(x_{\mathrm{test}})|}{\mathrm{mean}\, "
+        r"|f_1^{(0)}(x_{\mathrm{test}}) - f^*(x_{\mathrm{test}})|} \ge 1.2"
+    ),
     source="new; contradicts one reading of Nakhleh, Shenouda and Nowak (arXiv 2410.21696)",
     kind="statistical",
     quantity="ratio of the mean of |f_1(x_test) - truth| to that of f_1 alone, geometric mean over 32 data sets",

@@ -134,6 +134,10 @@ def _parallel(instance: Instance) -> bool:
 CLAIM = Claim(
     id="gradient_norms",
     statement="Measured mean and largest gradient norms over a rectangle equal those computed cell by cell.",
+    formula=(
+        r"\frac{1}{|B|} \int_B \lVert \nabla f_1 \rVert \, dx = \frac{1}{|B|} \sum_{\mathrm{cells}\ c} |c| \, "
+        r"\lVert g_c \rVert, \qquad \max_B \lVert \nabla f_1 \rVert = \max_c \lVert g_c \rVert"
+    ),
     source="the definitions",
     kind="equality",
     quantity="sum of the relative deviations of the mean, largest and sampled gradient norm from the sums over cells",

@@ -92,6 +92,7 @@ CLAIM = Claim(
         "Of stated 95 % confidence intervals of a ratio from 12 data sets with normal log-ratios, 1 to 6 % miss the "
         "true ratio."
     ),
+    formula=r"0.01 \le P\left( \rho \notin [\ell, u] \right) \le 0.06, \qquad [\ell, u] \text{ of stated level } 0.95",
     source="Student (Biometrika 6, 1908)",
     kind="statistical",
     quantity="rate of intervals that miss, over 4000 studies",

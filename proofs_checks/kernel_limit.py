@@ -138,6 +138,7 @@ CLAIM = Claim(
         "With infinitely many Gaussian auxiliary outputs, each output of the minimal-VV-norm network is kernel "
         "interpolation with the kernel of the learned neurons."
     ),
+    formula=r"f_t(x) = k(x, X) \, k(X, X)^{-1} y_t, \qquad k(x, x') = \int \phi(x) \phi(x') \, d\mu(\phi)",
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 4; the limit is new",
     kind="equality",
     quantity=(

@@ -131,6 +131,7 @@ CLAIM = Claim(
         "As the number of exchangeable tasks grows from 2 to 8 to 32, an output of the minimal-VV-norm interpolant comes "
         "nearer to kernel regression on the learned features."
     ),
+    formula=r"\frac{d(4 T)}{d(T) + d(4 T)} \le 0.4, \qquad d(T) = \lVert f_1^{(T)} - f_1^{\mathrm{kernel}} \rVert",
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 4",
     kind="statistical",
     quantity=(

@@ -117,6 +117,10 @@ CLAIM = Claim(
         "With two inputs and five or more outputs, kinks through two data points carry at least 80 % of the VV norm of the "
         "minimal-VV-norm interpolant, on average."
     ),
+    formula=(
+        r"\sum_{k \in S} \lVert w_k \rVert \lVert v_k \rVert \ge 0.8 \, \mathrm{VV}(f), \qquad S = \{ k : w_k "
+        r"\cdot x_i + b_k = 0 \text{ for two points } x_i \}"
+    ),
     source="new",
     kind="statistical",
     quantity="mean share of the VV norm in neurons whose kinks pass through two data points, over 32 data sets",

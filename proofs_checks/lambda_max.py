@@ -142,6 +142,10 @@ CLAIM = Claim(
         "The best fit under the squared loss is affine exactly from lambda_max on, the largest response of a neuron to the "
         "residuals of the best affine function."
     ),
+    formula=(
+        r"\lambda_{\max} = \max_{\lVert w \rVert = 1,\, b} \left\lVert \sum_i r_i \, (w \cdot x_i + b)_+ "
+        r"\right\rVert, \qquad r = \text{residuals of the best affine function}"
+    ),
     source="optimality conditions of convex problems; new for several outputs",
     kind="equality",
     quantity="lambda_max over the largest response of a neuron to the residuals of the best affine function, minus 1",

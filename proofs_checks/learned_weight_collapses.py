@@ -207,6 +207,10 @@ CLAIM = Claim(
         "If the weights a_t of the tasks are minimised over together with the network in sum_t a_t L_t + lam VV, one task "
         "gets all the weight."
     ),
+    formula=(
+        r"\min_{a \in \Delta} \min_f \sum_t a_t L_t(f) + \lambda \mathrm{VV}(f) = \min_t \min_f L_t(f) + "
+        r"\lambda \mathrm{VV}(f)"
+    ),
     source="well known; the certified form is new",
     kind="bound",
     quantity=(

@@ -170,6 +170,10 @@ CLAIM = Claim(
         "MGDA-UB bounds gradients in the shared parameters theta by gradients in the hidden values H: "
         "||sum_t a_t grad_theta L_t||^2 <= ||dH/dtheta||^2 ||sum_t a_t grad_H L_t||^2."
     ),
+    formula=(
+        r"\left\lVert \sum_t a_t \nabla_\theta L_t \right\rVert^2 \le \left\lVert \frac{\partial H}{\partial "
+        r"\theta} \right\rVert^2 \, \left\lVert \sum_t a_t \nabla_H L_t \right\rVert^2"
+    ),
     source="Sener and Koltun (arXiv 1810.04650), before Theorem 1",
     kind="bound",
     quantity="left side over right side",

@@ -209,6 +209,10 @@ CLAIM = Claim(
         "The point x of least norm in the convex hull of the tasks' gradients is either 0 or such that a small step along "
         "-x lowers every loss."
     ),
+    formula=(
+        r"x = \mathrm{argmin} \{ \lVert g \rVert : g \in \mathrm{conv} \{ g_1, \dots, g_T \} \} \quad "
+        r"\Rightarrow \quad \langle g_t, x \rangle \ge \lVert x \rVert^2 \text{ for all } t"
+    ),
     source="Desideri (Comptes Rendus Mathematique 350, 2012); Sener and Koltun (arXiv 1810.04650)",
     kind="bound",
     quantity="max_t (||x||^2 - <g_t, x>) over the product of the norms of the shortest and the longest gradient",

@@ -192,6 +192,10 @@ CLAIM = Claim(
         "For convex task losses, every Pareto point of the losses and the VV norm minimises a weighted sum of them "
         "over all networks."
     ),
+    formula=(
+        r"f \text{ Pareto optimal for } (L_1, \dots, L_T, \mathrm{VV}) \quad \Rightarrow \quad f \in "
+        r"\mathrm{argmin} \sum_t a_t L_t + \lambda \mathrm{VV} \text{ for some } (a, \lambda) \ge 0"
+    ),
     source="answers an objection of Sener and Koltun (arXiv 1810.04650); new",
     kind="existence",
     quantity="least over all weights of (weighted sum at the Pareto point - least one) / weighted sum at the point",

@@ -154,6 +154,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 CLAIM = Claim(
     id="neuron_sharing",
     statement="In a minimal-VV-norm interpolant of several generic outputs, each neuron serves all outputs or none.",
+    formula=r"\text{for each neuron } k: \quad v_{kt} \ne 0 \text{ for all } t, \text{ or } v_k = 0",
     source="Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534)",
     kind="bound",
     quantity="share of the VV norm in neurons that every output uses",

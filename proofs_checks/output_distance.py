@@ -81,6 +81,11 @@ CLAIM = Claim(
         "With two inputs and noise as labels, 64 Gaussian auxiliary outputs bring outputs at test points nearer to those "
         "at the nearest training points, on average."
     ),
+    formula=(
+        r"\frac{\mathrm{mean}\, |f_1^{(64)}(x_{\mathrm{test}}) - "
+        r"f_1^{(64)}(x_{\mathrm{train}})|}{\mathrm{mean}\, |f_1^{(0)}(x_{\mathrm{test}}) - "
+        r"f_1^{(0)}(x_{\mathrm{train}})|} < 1"
+    ),
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), in general; here for noise and many outputs",
     kind="statistical",
     quantity="ratio of the mean of |f_1(x_test) - f_1(x_train)| to that of f_1 alone, geometric mean over 100 data sets",

@@ -130,6 +130,7 @@ CLAIM = Claim(
     statement=(
         "No network of VV norm C or less has a smaller weighted sum of task losses than the point of the Pareto front."
     ),
+    formula=r"\sum_t a_t L_t(f_{a,C}) = \min_{\mathrm{VV}(f) \le C} \sum_t a_t L_t(f)",
     source="Lagrangian duality; setting of Sener and Koltun (arXiv 1810.04650)",
     kind="equality",
     quantity="(weighted loss of the front's point - least one at VV norm C) / least objective at the front's lam",

@@ -385,6 +385,10 @@ CLAIM = Claim(
         "For one input and convex losses, the network that minimises the losses plus lam VV is connect-the-dots of its own "
         "values, which solve a finite convex problem."
     ),
+    formula=(
+        r"\min_f \sum_i \ell(f(x_i), y_i) + \lambda \mathrm{VV}(f) = \min_{z_1, \dots, z_N} \sum_i \ell(z_i, "
+        r"y_i) + \lambda \sum_{i=2}^{N-1} \lVert \delta_i(z) \rVert"
+    ),
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696) for interpolation; with a loss, new",
     kind="equality",
     quantity="(least of the finite problem - least objective of any network) / least of the finite problem",

@@ -71,6 +71,11 @@ CLAIM = Claim(
         "With two inputs and noise as labels, 16 Gaussian auxiliary outputs do not bring test points nearer to training "
         "points in the hidden layer (by more than 5 %)."
     ),
+    formula=(
+        r"\frac{\mathrm{mean}\, \lVert \phi^{(16)}(x_{\mathrm{test}}) - \phi^{(16)}(x_{\mathrm{train}}) "
+        r"\rVert}{\mathrm{mean}\, \lVert \phi^{(0)}(x_{\mathrm{test}}) - \phi^{(0)}(x_{\mathrm{train}}) "
+        r"\rVert} \ge 0.95"
+    ),
     source="new; contradicts one reading of Nakhleh, Shenouda and Nowak (arXiv 2410.21696)",
     kind="statistical",
     quantity=(

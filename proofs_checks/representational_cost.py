@@ -146,6 +146,7 @@ CLAIM = Claim(
         "The least VV norm of a network that computes f, a function of one input, is the total variation of f', sum_m "
         "||J_m||."
     ),
+    formula=r"\min_{g = f} \mathrm{VV}(g) = \sum_m \lVert J_m \rVert, \qquad J_m = f'(t_m^+) - f'(t_m^-)",
     source="Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534)",
     kind="equality",
     quantity="(least VV norm - sum_m ||J_m||) / sum_m ||J_m||",

@@ -138,6 +138,10 @@ CLAIM = Claim(
         "Rescaling a neuron to (a w, a b, v / a), a > 0, does not change the function; over a its weight-decay penalty has "
         "the minimum ||w|| ||v||."
     ),
+    formula=(
+        r"\min_{a > 0} \tfrac{1}{2} \left( \lVert a w \rVert^2 + \lVert v / a \rVert^2 \right) = \lVert w "
+        r"\rVert \, \lVert v \rVert"
+    ),
     source="Yang et al., PathProx (arXiv 2210.03069); Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534)",
     kind="equality",
     quantity="largest relative change of values under rescaling, or of the balanced penalty against the VV norm",

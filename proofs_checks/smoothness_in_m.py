@@ -71,6 +71,10 @@ CLAIM = Claim(
         "With two inputs and noise as labels, the minimal-VV-norm interpolant is smoother with 64 Gaussian auxiliary "
         "outputs than with one, by 5 % or more."
     ),
+    formula=(
+        r"\frac{\mathrm{mean}\, \lVert \nabla f_1^{(64)} \rVert}{\mathrm{mean}\, \lVert \nabla f_1^{(1)} "
+        r"\rVert} \le 0.95"
+    ),
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), in general; here for noise",
     kind="statistical",
     quantity="ratio of the mean of ||grad f_1|| over the hull, 64 auxiliary outputs to 1, geometric mean over 64 data sets",

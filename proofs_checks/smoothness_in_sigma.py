@@ -73,6 +73,10 @@ CLAIM = Claim(
         "With two inputs and noise as labels, one Gaussian auxiliary output with 10 times the standard deviation makes the "
         "minimal-VV-norm interpolant rougher, by 5 % or more."
     ),
+    formula=(
+        r"\frac{\mathrm{mean}\, \lVert \nabla f_1^{(1, \sigma = 10)} \rVert}{\mathrm{mean}\, \lVert \nabla "
+        r"f_1^{(0)} \rVert} \ge 1.05"
+    ),
     source="new; contradicts Nakhleh, Shenouda and Nowak (arXiv 2410.21696)",
     kind="statistical",
     quantity="ratio of the mean of ||grad f_1|| over the hull to that of f_1 alone, geometric mean over 64 data sets",

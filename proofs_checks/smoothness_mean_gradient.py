@@ -69,6 +69,10 @@ CLAIM = Claim(
         "With two inputs and noise as labels, 64 Gaussian auxiliary outputs make the minimal-VV-norm interpolant smoother, "
         "by 5 % or more on average."
     ),
+    formula=(
+        r"\frac{\mathrm{mean}\, \lVert \nabla f_1^{(64)} \rVert}{\mathrm{mean}\, \lVert \nabla f_1^{(0)} "
+        r"\rVert} \le 0.95"
+    ),
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), in general; here for noise and many outputs",
     kind="statistical",
     quantity="ratio of the mean of ||grad f_1|| over the hull to that of f_1 alone, geometric mean over 32 data sets",

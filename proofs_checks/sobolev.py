@@ -121,6 +121,10 @@ CLAIM = Claim(
         "On [x_1, x_N] connect-the-dots is the interpolant of least int |f'|^2, and equals kernel interpolation with "
         "1 + min(s, t) - x_1."
     ),
+    formula=(
+        r"f_D = \mathrm{argmin}_{f(x_i) = y_i} \int_{x_1}^{x_N} |f'|^2, \qquad f_D(t) = k(t, X) \, k(X, "
+        r"X)^{-1} y, \quad k(s, t) = 1 + \min(s, t) - x_1"
+    ),
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 3",
     kind="equality",
     quantity="relative distance between f_D and the kernel interpolant, or relative energy that another interpolant saves",

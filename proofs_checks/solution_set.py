@@ -180,6 +180,10 @@ CLAIM = Claim(
         "Minimal-VV-norm interpolants of one input lie in a band along their aligned runs and equal connect-the-dots "
         "elsewhere; both ends of the band are attained."
     ),
+    formula=(
+        r"f = f_D + u \, g, \qquad \underline{g}(t) \le g(t) \le 0 \text{ on each aligned run with direction "
+        r"} u, \quad g = 0 \text{ elsewhere}"
+    ),
     source="Hanin (arXiv 2109.12960); Debarre, Denoyelle, Unser and Fageot (arXiv 2003.10112); vector form new",
     kind="existence",
     quantity=(

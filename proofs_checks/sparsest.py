@@ -131,6 +131,10 @@ CLAIM = Claim(
         "For one input, the fewest neurons of a minimal-VV-norm interpolant are the sum of ceil(m / 2) over its aligned "
         "runs of m points."
     ),
+    formula=(
+        r"\min \{ K : f \text{ a minimiser with } K \text{ neurons} \} = \sum_{\mathrm{runs}} \left\lceil "
+        r"\frac{m}{2} \right\rceil"
+    ),
     source="Debarre, Denoyelle, Unser and Fageot (arXiv 2003.10112); vector form new",
     kind="equality",
     quantity="fewest neurons minus the formula",

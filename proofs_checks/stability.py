@@ -199,6 +199,10 @@ CLAIM = Claim(
         "For one input, an interpolant of VV norm R(D) + excess differs from connect-the-dots by at most "
         "excess * h tau (1 - tau) / (1 - ||eta||) at the fraction tau of a piece of length h."
     ),
+    formula=(
+        r"\mathrm{VV}(f) \le R(D) + \varepsilon \quad \Rightarrow \quad \lVert f(t) - f_D(t) \rVert \le "
+        r"\frac{\varepsilon \, h \, \tau (1 - \tau)}{1 - \lVert \eta(t) \rVert}"
+    ),
     source="new",
     kind="bound",
     quantity="largest ratio of distance to bound",

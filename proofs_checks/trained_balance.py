@@ -117,6 +117,10 @@ CLAIM = Claim(
         "Networks trained with weight decay end balanced: their penalty sum_k (||w_k||^2 + ||v_k||^2) / 2 equals the "
         "VV norm."
     ),
+    formula=(
+        r"\tfrac{1}{2} \sum_k \left( \lVert w_k \rVert^2 + \lVert v_k \rVert^2 \right) = \sum_k \lVert w_k "
+        r"\rVert \, \lVert v_k \rVert"
+    ),
     source="Yang et al., PathProx (arXiv 2210.03069), Section 3; Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534)",
     kind="equality",
     quantity="weight-decay penalty over VV norm, minus 1",

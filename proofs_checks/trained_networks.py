@@ -129,6 +129,10 @@ CLAIM = Claim(
         "For one input, networks trained from several seeds reach R(D) within 1 % and end within 3 % of connect-the-dots, "
         "if neighbouring curvatures are not nearly aligned."
     ),
+    formula=(
+        r"\mathrm{VV}(f_{\mathrm{trained}}) \le 1.01 \, R(D), \qquad \max_t \lVert f_{\mathrm{trained}}(t) - "
+        r"f_D(t) \rVert \le 0.03 \, \mathrm{range}(y)"
+    ),
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 3",
     kind="for all seeds",
     quantity="largest distance to connect-the-dots or between two networks, relative to the range of the labels",

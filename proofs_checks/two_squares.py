@@ -163,6 +163,10 @@ CLAIM = Claim(
         "On the vertices of two squares, minimisers of one output differ by the whole range of the labels; with 100 "
         "Bernoulli auxiliary outputs all seeds give nearly one function."
     ),
+    formula=(
+        r"\max_{\mathrm{seeds}} \lVert f_1^{(100)} - \tilde{f}_1^{(100)} \rVert_\infty \le 0.1 \, "
+        r"\max_{\mathrm{minimisers}} \lVert f_1^{(0)} - \tilde{f}_1^{(0)} \rVert_\infty"
+    ),
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Figure 4",
     kind="for all seeds",
     quantity="largest distance between seeds or to the kernel solution over that between two minimisers of one output",

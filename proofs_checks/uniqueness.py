@@ -113,6 +113,10 @@ CLAIM = Claim(
         "For one input, connect-the-dots is the only minimal-VV-norm interpolant if no two neighbouring curvatures point "
         "the same way."
     ),
+    formula=(
+        r"\nexists\, i: \ \frac{\delta_i}{\lVert \delta_i \rVert} = \frac{\delta_{i+1}}{\lVert \delta_{i+1} "
+        r"\rVert} \quad \Rightarrow \quad \mathrm{argmin}_{f(x_i) = y_i} \mathrm{VV}(f) = \{ f_D \}"
+    ),
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Theorem 3.1",
     kind="uniqueness",
     quantity="diameter of the set of minimisers on [x_1, x_N], relative to the range of the labels",

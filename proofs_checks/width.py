@@ -122,6 +122,7 @@ def _examples() -> dict[str, Instance]:
 CLAIM = Claim(
     id="width",
     statement="Some minimal-VV-norm interpolant has at most n min(T, n) < N^2 neurons, where n = N - 1 - d.",
+    formula=r"K \le n \min(T, n) < N^2, \qquad n = N - 1 - d",
     source="Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534); the sharper count is new",
     kind="existence",
     quantity="least number of neurons of a minimal-VV-norm interpolant over n min(T, n)",

@@ -110,6 +110,8 @@ class Claim:
         Real data, whether or not they meet the hypotheses.
     draws, quick_draws : int
         How many instances a full and a quick run draw.
+    formula : str
+        The statement as a formula in LaTeX, for documents; none if empty.
     """
 
     id: str
@@ -127,6 +129,7 @@ class Claim:
     examples: Callable[[], Mapping[str, Instance]] = _no_instances
     draws: int = 50
     quick_draws: int = 10
+    formula: str = ""
 
     def __repr__(self) -> str:
         return lines(f"Claim {self.id}: {self.kind}", self.statement, f"source: {self.source}")
