@@ -19,7 +19,8 @@ test: $(READY)
 	$(MAKE) --jobs=2 lint compile
 	$(BIN)/python -m pytest
 
-# The tests once per setting of BLAS, numpy, torch, numba and threads that this processor supports: about ten times as long.
+# The tests under all settings of BLAS, numpy, torch, numba and threads that this processor supports, several in each run:
+# about five times as long. `tests/portable.py --resume` goes on where a call was interrupted.
 test-portable: $(READY)
 	$(BIN)/python tests/portable.py
 

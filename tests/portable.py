@@ -1,25 +1,36 @@
-"""The default tests, once per setting of the numerical libraries that this processor supports.
+"""The default tests under the settings of the numerical libraries that this processor supports.
 
-    python tests/portable.py [--settings NAME ...]
+    python tests/portable.py [--each | --settings NAME ...] [--resume]
 
 The order in which a library adds up numbers, and so the last digits of the sum, depend on its kernels for the processor, on
 the width of its vectors and on its threads. A test may pass with some of them and fail with others. Each setting here is an
 environment. Before the tests a small program runs in it and says what the libraries really use: a setting that has no
 effect, or that ends the program since the processor lacks its instructions, is skipped and said to be.
 
-Exit code: 0 if all tests pass in all settings, 1 if not.
+Settings of different libraries do not exclude one another, so one run of the tests tries several of them. Each kernel of
+OpenBLAS has a run. The other settings are spread over these runs: each is there in at least one run and absent in at least
+one. Tests that fail in a run, or are skipped in some runs only, run again by themselves under each single setting, and the
+report says which setting breaks them. `--each` makes a run of all tests for each single setting instead, which takes two to
+three times as long. `--settings` takes names of settings, each for a run; `A+B` is both in one run.
+
+The result of each run is written when the run ends, into `out/portable`. `--resume` takes over the results there that came
+to an end, as long as the sources are the same.
+
+Exit code: 0 if all tests pass in all runs, 1 if not.
 """
 
 import argparse
+import hashlib
+import itertools
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -35,6 +46,13 @@ ALIASES = {"AMD64": "x86_64", "arm64": "aarch64", "katmai": "prescott"}
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
+ROOT = Path(__file__).parents[1]
+
+OUT = ROOT / "out" / "portable"
+
+NOTHING = "nothing set"
+"""Name of the run without any setting."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -43,6 +61,15 @@ class Setting:
     name: str
     environment: dict[str, str]
     amiss: Callable[[dict[str, Any]], str]
+
+    @property
+    def library(self) -> str:
+        """What is set. Two settings of the same library exclude each other."""
+        return self.name.partition("-")[0]
+
+
+Run = tuple[Setting, ...]
+"""Settings of different libraries."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +153,47 @@ def _unless(right: bool, words: str, seen: Any) -> str:
     return "" if right else f"{words} {names or 'nothing of the kind'}"
 
 
-def environment(setting: dict[str, str], known: Iterable[str]) -> dict[str, str]:
+def covering(known: Sequence[Setting]) -> list[Run]:
+    """Return few runs in which each setting occurs, and is absent, at least once.
+
+    The library with the most settings has one run for each. The other settings of a run are those that bring the most single
+    settings and pairs that no earlier run has. So the second run is the opposite of the first one where a library has two
+    values.
+    """
+    values: dict[str, list[Setting | None]] = {}
+    for setting in known:
+        values.setdefault(setting.library, []).append(setting)
+    for several in values.values():
+        if len(several) == 1:
+            several.append(None)  # without it
+    if not values:
+        return []
+    longest = max(values, key=lambda library: len(values[library]))
+    others = {library: several for library, several in values.items() if library != longest}
+    seen: set[frozenset[tuple[str, str]]] = set()
+    runs = []
+    for first in values[longest]:
+        rows = [{longest: first, **dict(zip(others, rest, strict=True))} for rest in itertools.product(*others.values())]
+        row = max(rows, key=lambda row: len(_parts(row) - seen))
+        seen |= _parts(row)
+        runs.append(tuple(setting for setting in row.values() if setting))
+    return runs
+
+
+def _parts(row: dict[str, Setting | None]) -> set[frozenset[tuple[str, str]]]:
+    values = [(library, setting.name if setting else "") for library, setting in row.items()]
+    return {frozenset(pair) for pair in itertools.combinations_with_replacement(values, 2)}
+
+
+def name_of(run: Run) -> str:
+    """Return the names of the settings, joined by plus signs."""
+    return "+".join(setting.name for setting in run) or NOTHING
+
+
+def environment(run: Run, known: Iterable[str]) -> dict[str, str]:
     """Return this process's environment, without what other settings set."""
-    return {name: value for name, value in os.environ.items() if name not in known} | setting
+    kept = {name: value for name, value in os.environ.items() if name not in known}
+    return kept | {name: value for setting in run for name, value in setting.environment.items()}
 
 
 def look(variables: dict[str, str]) -> tuple[dict[str, Any] | None, str]:
@@ -144,11 +209,11 @@ def look(variables: dict[str, str]) -> tuple[dict[str, Any] | None, str]:
 # --- runs -------------------------------------------------------------------------------------------------------------
 
 
-def run(variables: dict[str, str], report: Path) -> Outcome:
-    """Run the default tests in an environment."""
+def run(variables: dict[str, str], report: Path, tests: Sequence[str] = ()) -> Outcome:
+    """Run tests in an environment, all default ones if none are named."""
     began = time.monotonic()
-    command = [sys.executable, "-m", "pytest", f"--junitxml={report}"]
-    code = subprocess.run(command, env=variables, cwd=Path(__file__).parents[1]).returncode
+    command = [sys.executable, "-m", "pytest", f"--junitxml={report}", *tests]
+    code = subprocess.run(command, env=variables, cwd=ROOT).returncode
     results = read(report) if report.exists() else {}
     trouble = "" if code == 0 or (code == 1 and "failed" in results.values()) else f"pytest ended with code {code}"
     return Outcome(results, time.monotonic() - began, trouble)
@@ -166,6 +231,63 @@ def read(report: Path) -> dict[str, str]:
     return results
 
 
+def sources() -> str:
+    """Return a digest of all that the tests' results depend on in this repository."""
+    digest = hashlib.sha256()
+    folders = ("vvnorm", "proofs_checks", "figures", "benchmarks", "tests", "docs")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    kept = {".py", ".md", ".toml", ".csv", ".txt", ".v", ".json"}
+    for path in sorted(path for path in [*files, *ROOT.glob("*")] if path.suffix in kept and path.is_file()):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def prepare(folder: Path, resume: bool) -> None:
+    """Empty the folder of results, unless they are to be taken over and are those of these sources."""
+    state = folder / "sources"
+    if resume and state.exists() and state.read_text() == sources():
+        return
+    if resume and folder.exists():
+        print("the sources are others than those of the results there are: all runs begin anew", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    state.write_text(sources())
+
+
+class Runs:
+    """Runs of tests, each written into a folder when it has ended, and not done again if it is there."""
+
+    def __init__(self, folder: Path, known: Iterable[str]) -> None:
+        self.folder = folder
+        self.known = set(known)
+
+    def possible(self, settings: Run, skipped: dict[str, str]) -> bool:
+        """Tell whether these settings have their effect together; if not, add to `skipped` why."""
+        seen, why = look(environment(settings, self.known))
+        if seen is not None:
+            why = "; ".join(filter(None, (setting.amiss(seen) for setting in settings)))
+        if why:
+            skipped[name_of(settings)] = why
+        return not why
+
+    def one(self, settings: Run, tests: Sequence[str] = ()) -> Outcome:
+        """Return the outcome of these tests under these settings."""
+        kind = hashlib.sha256("\n".join(tests).encode()).hexdigest()[:12] if tests else "all"
+        stem = f"{name_of(settings)}.{kind}".replace(" ", "-")
+        record = self.folder / f"{stem}.json"
+        if record.exists():
+            return Outcome(**json.loads(record.read_text()))
+        words = " ".join(f"{name}={value}" for setting in settings for name, value in setting.environment.items())
+        print(f"--- {name_of(settings)}: {words}", flush=True)
+        outcome = run(environment(settings, self.known), self.folder / f"{stem}.xml", tests)
+        if not outcome.trouble:  # a run that did not come to its end is not a result
+            record.write_text(json.dumps(asdict(outcome)))
+        return outcome
+
+
+# --- report -----------------------------------------------------------------------------------------------------------
+
+
 def differences(outcomes: dict[str, Outcome]) -> list[str]:
     """Return a line for each test that does not pass (or is not skipped) in all settings alike."""
     lines = []
@@ -179,61 +301,113 @@ def differences(outcomes: dict[str, Outcome]) -> list[str]:
     return lines
 
 
+def culprits(test: str, runs: dict[str, Outcome], again: dict[str, Outcome]) -> str:
+    """Say which setting breaks a test; `again` has its results by itself, by the name of the run."""
+    where = {
+        result: [name for name, outcome in again.items() if outcome.results.get(test, "not run") == result]
+        for result in ("failed", "skipped", "not run")
+    }
+    alone = [name for name in where["failed"] if "+" not in name and name != NOTHING]
+    failed = ", ".join(name for name, outcome in runs.items() if outcome.results.get(test) == "failed")
+    if NOTHING in where["failed"]:
+        return f"{test}: fails with {NOTHING}"
+    if alone:
+        return f"{test}: fails with {', '.join(alone)}"
+    if where["failed"]:
+        return f"{test}: fails only with settings together: {', '.join(where['failed'])}"
+    if where["not run"]:
+        return f"{test}: failed in {failed or 'no run'} and did not run by itself with {', '.join(where['not run'])}"
+    if failed:
+        return f"{test}: failed in {failed} and passes by itself"
+    return f"{test}: skipped with {', '.join(where['skipped']) or 'no setting by itself'}"
+
+
 def summary(outcomes: dict[str, Outcome], skipped: dict[str, str]) -> list[str]:
-    """Return the lines of a table of settings."""
-    lines = [f"{'setting':<24}{'passed':>8}{'failed':>8}{'seconds':>9}"]
+    """Return the lines of a table of runs."""
+    lines = [f"{'passed':>8}{'failed':>8}{'seconds':>9}  settings"]
     for name, outcome in outcomes.items():
         counts = f"{outcome.count('passed'):>8}{outcome.count('failed'):>8}{outcome.seconds:>9.0f}"
-        lines.append(f"{name:<24}{counts}  {outcome.trouble}".rstrip())
-    return lines + [f"{name:<24} skipped: {why}" for name, why in skipped.items()]
+        lines.append(f"{counts}  {name}{': ' if outcome.trouble else ''}{outcome.trouble}")
+    return lines + [f"{name} skipped: {why}" for name, why in skipped.items()]
 
 
-def chosen(names: list[str] | None, known: list[Setting]) -> list[Setting]:
-    """Return the settings of these names, all by default.
+def chosen(names: Iterable[str], known: Iterable[Setting]) -> list[Run]:
+    """Return the runs of these names, in which plus signs join settings.
 
     Raises
     ------
     ValueError
-        If there is none of a name.
+        If there is no setting of a name, or two settings exclude each other.
     """
-    for name in names or []:
-        if name not in {setting.name for setting in known}:
-            raise ValueError(f"no setting {name!r}; there are: {', '.join(setting.name for setting in known)}")
-    return [setting for setting in known if not names or setting.name in names]
+    by_name = {setting.name: setting for setting in known}
+    runs = []
+    for name in names:
+        for part in name.split("+"):
+            if part not in by_name:
+                raise ValueError(f"no setting {part!r}; there are: {', '.join(by_name)}")
+        run = tuple(by_name[part] for part in name.split("+"))
+        if len({setting.library for setting in run}) < len(run):
+            raise ValueError(f"{name!r} sets the same library twice")
+        runs.append(run)
+    return runs
+
+
+def explain(runs: Runs, outcomes: dict[str, Outcome], covered: Iterable[Run], single: Iterable[Setting]) -> list[str]:
+    """Run the tests that fail, or are skipped in some runs only, by themselves; return a line for each."""
+    results: dict[str, set[str]] = {}
+    for outcome in outcomes.values():
+        for test, result in outcome.results.items():
+            results.setdefault(test, set()).add(result)
+    tests = sorted(test for test, kinds in results.items() if "failed" in kinds or len(kinds) > 1)
+    if not tests:
+        return []
+    again = {name_of(one): runs.one(one, tests) for one in [(), *((setting,) for setting in single), *covered]}
+    return [culprits(test, outcomes, again) for test in tests]
+
+
+def parse(arguments: list[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """Return the parser and the options."""
+    parser = argparse.ArgumentParser(description="Run the default tests under several settings of numerical libraries.")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--each", action="store_true", help="one run for each single setting")
+    group.add_argument("--settings", nargs="+", metavar="NAME", help="only these, each for a run; A+B is both in one run")
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier call was interrupted")
+    parser.add_argument("--probe", action="store_true", help=argparse.SUPPRESS)
+    return parser, parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the tests in the settings asked for; return the exit code."""
-    parser = argparse.ArgumentParser(description="Run the default tests under several settings of numerical libraries.")
-    parser.add_argument("--settings", nargs="+", metavar="NAME", help="some of them; all by default")
-    parser.add_argument("--probe", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
+    parser, options = parse(arguments)
     if options.probe:
         print(json.dumps(probe()))
         return 0
-    outcomes: dict[str, Outcome] = {}
+    cache = OUT / "numba"
+    known = {name for setting in settings({"features": []}, cache) for name in setting.environment}
+    plain, why = look(environment((), known))
+    if plain is None:
+        parser.error(f"the libraries do not load: {why}")
+    every = settings(plain, cache)
     skipped: dict[str, str] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        every = settings({"features": []}, Path(folder) / "numba")
-        known = {name for setting in every for name in setting.environment}
-        plain, why = look(environment({}, known))
-        if plain is None:
-            parser.error(f"the libraries do not load: {why}")
-        every = settings(plain, Path(folder) / "numba")
-        try:
-            wanted = chosen(options.settings, every)
-        except ValueError as error:
-            parser.error(str(error))
-        for setting in wanted:
-            variables = environment(setting.environment, known)
-            found, why = look(variables)
-            why = why if found is None else setting.amiss(found)
-            if why:
-                skipped[setting.name] = why
-                continue
-            print(f"--- {setting.name}: {' '.join(f'{k}={v}' for k, v in setting.environment.items())}", flush=True)
-            outcomes[setting.name] = run(variables, Path(folder) / f"{setting.name}.xml")
-    print(*summary(outcomes, skipped), *differences(outcomes), sep="\n")
+    try:
+        wanted = chosen(options.settings or [setting.name for setting in every], every)
+    except ValueError as error:
+        parser.error(str(error))
+    prepare(OUT, options.resume)
+    runs = Runs(OUT, known)
+    try:
+        if options.each or options.settings:
+            outcomes = {name_of(run): runs.one(run) for run in wanted if runs.possible(run, skipped)}
+            lines = differences(outcomes)
+        else:
+            single = [setting for setting in every if runs.possible((setting,), skipped)]
+            covered = [run for run in covering(single) if runs.possible(run, skipped)]
+            outcomes = {name_of(run): runs.one(run) for run in covered}
+            lines = explain(runs, outcomes, covered, single)
+    except KeyboardInterrupt:
+        print("interrupted; --resume takes over the runs that have ended")
+        return 130
+    print(*summary(outcomes, skipped), *lines, sep="\n")
     return int(any(outcome.trouble or outcome.count("failed") for outcome in outcomes.values()) or not outcomes)
 
 
