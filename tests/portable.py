@@ -156,7 +156,7 @@ def _unless(right: bool, words: str, seen: Any) -> str:
 def covering(known: Sequence[Setting]) -> list[Run]:
     """Return few runs in which each setting occurs, and is absent, at least once.
 
-    The library with the most settings has one run for each. The other settings of a run are those that bring the most single
+    The library with the most settings has one run for each. The other settings of a run are those that bring most single
     settings and pairs that no earlier run has. So the second run is the opposite of the first one where a library has two
     values.
     """
