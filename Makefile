@@ -6,12 +6,17 @@ OUT    ?= out
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: verify test test-portable lint compile bench formal clean
+.PHONY: verify papers test test-portable lint compile bench formal clean
 
 verify: $(READY)
 	mkdir -p $(OUT)
 	$(BIN)/vvnorm verify --json $(OUT)/verify.json --resume
 	$(BIN)/vvnorm figures --out $(OUT)/figures --json $(OUT)/figures.json
+
+# A page for each paper whose statements are tested: out/papers/index.html.
+papers: $(READY)
+	mkdir -p $(OUT)
+	$(BIN)/vvnorm papers --out $(OUT)/papers --json $(OUT)/papers.json --resume
 
 # On a new machine mypy and the compiler take a minute each. The two run side by side; test processes that find compiled
 # code do not each compile it.

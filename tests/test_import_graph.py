@@ -21,7 +21,7 @@ LAYERS = (
     ("verifier", "solvers", "analysis"),
     ("results",),
     ("api",),
-    ("training", "multitask", "studies", "claims", "estimators", "testing", "plotting", "first_calls"),
+    ("training", "multitask", "studies", "claims", "estimators", "testing", "plotting", "papers", "first_calls"),
     ("cli",),
 )
 """The lowest first. Those of the third never import each other."""

@@ -19,6 +19,7 @@ from vvnorm.cli.compile_command import compile_beforehand
 from vvnorm.cli.exit_codes import INTERRUPTED, NOT_CERTIFIED, OK, USAGE
 from vvnorm.cli.figures_command import figures
 from vvnorm.cli.output import say
+from vvnorm.cli.papers_command import papers
 from vvnorm.cli.path_command import fits_along_path
 from vvnorm.cli.solve_command import solve
 from vvnorm.cli.summary_command import summary
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "compile": compile_beforehand,
     "verify": verify,
     "claims": list_claims,
+    "papers": papers,
     "solve": solve,
     "path": fits_along_path,
     "certify": certify,
