@@ -81,8 +81,8 @@ def rows(values, n, width, name):
 
 
 def objects(values, fields, name):
-    records = isinstance(values, list) and all(isinstance(one, dict) and sorted(one) == sorted(fields) for one in values)
-    require(records, f"{name} must be objects with the fields {', '.join(fields)}", ValueError)
+    known = isinstance(values, list) and all(isinstance(item, dict) and sorted(item) == sorted(fields) for item in values)
+    require(known, f"{name} must be objects with the fields {', '.join(fields)}", ValueError)
     return values
 
 
@@ -101,15 +101,15 @@ def read(path):
     require(hashlib.sha256(text.encode()).hexdigest() == data["sha256"], "it was altered: its sha256 differs", ValueError)
     Y = rows(data["labels"], N, None, "labels")
     T = len(Y[0])
-    for one in objects(data["neurons"], ["w", "b", "v"], "neurons"):
-        [w], [v] = rows([one["w"]], 1, d, "w"), rows([one["v"]], 1, T, "v")
-        neurons.append((w, rational(one["b"], "b"), v))
+    for item in objects(data["neurons"], ["w", "b", "v"], "neurons"):
+        [w], [v] = rows([item["w"]], 1, d, "w"), rows([item["v"]], 1, T, "v")
+        neurons.append((w, rational(item["b"], "b"), v))
     A, [c] = rows(data["A"], T, d, "A"), rows([data["c"]], 1, T, "c")
     bounds = rational(data["lower"], "lower"), rational(data["upper"], "upper")
     if d == 2:
         return X, Y, (neurons, A, c), bounds, rows(data["dual"], N, T, "dual")
     band = objects(data["band"], ["at", "lower", "upper"], "band")
-    band = [(rational(one["at"], "band"), *rows([one["lower"], one["upper"]], 2, T, "band")) for one in band]
+    band = [(rational(item["at"], "band"), *rows([item["lower"], item["upper"]], 2, T, "band")) for item in band]
     return X, Y, (neurons, A, c), bounds, (data["unique"], data["unique_outputs"], data["fewest_neurons"], band)
 
 
@@ -119,13 +119,13 @@ def compare(path, X, Y):
         table = [[text.strip() for text in row] for row in csv.reader(stream) if row]
     require(not any(TOO_LONG.match(text) for row in table for text in row), f"{path}: a number is too long", ValueError)
     for number in (Fraction, lambda text: Fraction(float(text))):  # the decimals themselves, or their float64
-        found = set()
+        pairs = set()
         for k, row in enumerate(table):
             try:
-                found.add(tuple(map(number, row)))
+                pairs.add(tuple(map(number, row)))
             except (ValueError, ArithmeticError):
                 require(k == 0, f"row {k + 1} of {path} holds something that is not a number", ValueError)
-        if found == {tuple(x + y) for x, y in zip(X, Y)}:
+        if pairs == {tuple(x + y) for x, y in zip(X, Y)}:
             return
     raise ValueError(f"it is about other data than {path}")
 

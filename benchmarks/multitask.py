@@ -216,7 +216,7 @@ def difference(size: Size, weighting: str, aggregator: Aggregator, tasks: int) -
 
 
 def _minus(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    return [one - other for one, other in zip(a, b, strict=True)]
+    return [value - other for value, other in zip(a, b, strict=True)]
 
 
 def against_torchjd(size: Size) -> dict[tuple[str, int], float]:

@@ -294,11 +294,11 @@ def path(name: str, lams: int = 20) -> Record:
     """Time a path of fits against its last fit alone."""
     task = make(name)
     grid = lambda_max(task.X, task.Y) * np.geomspace(1, 1e-3, lams)
-    one, one_cpu, _ = best(lambda: fit(task.X, task.Y, grid[-1], tol=TOL), 1.0)
+    last, last_cpu, _ = best(lambda: fit(task.X, task.Y, grid[-1], tol=TOL), 1.0)
     alone, _, _ = measured(lambda: [fit(task.X, task.Y, lam, tol=TOL) for lam in grid])
     wall, cpu, fits = measured(lambda: fit_path(task.X, task.Y, grid, tol=TOL))
-    record = {"name": name, "lams": lams, "path": wall, "path_cpu": cpu, "one": one, "one_cpu": one_cpu, "alone": alone}
-    return record | {"ratio": cpu / one_cpu, "gap": max(fit.gap for fit in fits)}
+    record = {"name": name, "lams": lams, "path": wall, "path_cpu": cpu, "one": last, "one_cpu": last_cpu, "alone": alone}
+    return record | {"ratio": cpu / last_cpu, "gap": max(fit.gap for fit in fits)}
 
 
 def say_path(record: Record) -> str:

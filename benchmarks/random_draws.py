@@ -191,8 +191,8 @@ LOSSES = ("squared", "logistic", "hinge", "huber:0.5", "one_class:0.2")
 
 def mixed(rng: Rng, n: int, names: Sequence[str] = LOSSES) -> tuple[Array, list[str]]:
     """Labels of 2 or 3 outputs with a loss each."""
-    chosen = [str(one) for one in rng.choice(names, int(rng.integers(2, 4)))]
-    columns = [classes(rng, n, 1) if one in ("logistic", "hinge") else labels(rng, n, 1) for one in chosen]
+    chosen = [str(loss) for loss in rng.choice(names, int(rng.integers(2, 4)))]
+    columns = [classes(rng, n, 1) if loss in ("logistic", "hinge") else labels(rng, n, 1) for loss in chosen]
     return np.hstack(columns), chosen
 
 

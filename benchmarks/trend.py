@@ -130,7 +130,7 @@ class Task:
 
     def gap(self, fitted: Fit) -> float:
         """Certify a fit by the independent code, from the data given here."""
-        dual, lam = fitted.found.dual, fitted.lam
+        dual, lam = fitted.knot_solution.dual, fitted.lam
         return certify_fit(fitted.function, self.x, self.Y, lam, loss=self.losses, dual=dual).gap
 
     @property
@@ -342,7 +342,7 @@ def reliability(runs: int, advance: Callable[[], None]) -> Record:
         task = Task(f"{N}x{T}", *waves(N, T, noise, rng), ("squared",) * T)
         seconds, fitted = timed(partial(task.fit, ratio * task.lam_max))
         record = {"seed": seed, "N": N, "T": T, "noise": noise, "ratio": ratio, "knots": len(fitted.knots)}
-        records.append(record | {"gap": task.gap(fitted), "solver_gap": fitted.found.gap, "seconds": seconds})
+        records.append(record | {"gap": task.gap(fitted), "solver_gap": fitted.knot_solution.gap, "seconds": seconds})
         advance()
     missed = [record for record in records if not record["gap"] <= TOL]
     worst = max(record["gap"] for record in records)
@@ -380,7 +380,7 @@ def corners(runs: int) -> list[Record]:
         if lam > 0:
             fitted = fit(x, Y, lam, loss=losses, weights=weights)
             records.append(
-                {"seed": seed, "losses": losses, "ratio": ratio, "gap": fitted.gap, "solver_gap": fitted.found.gap}
+                {"seed": seed, "losses": losses, "ratio": ratio, "gap": fitted.gap, "solver_gap": fitted.knot_solution.gap}
             )
     return records
 
@@ -456,9 +456,9 @@ def say_small(records: Sequence[Record]) -> str:
 
 def say_reliability(record: Record) -> str:
     lines = [
-        f"   seed {one['seed']}: N = {one['N']}, T = {one['T']}, noise {one['noise']:g}, lam / lam_max {one['ratio']:.1e}, "
-        f"{one['knots']} knots: gap {one['gap']:.1e} (solver's own {one['solver_gap']:.1e})"
-        for one in record["missed"]
+        f"   seed {missed['seed']}: N = {missed['N']}, T = {missed['T']}, noise {missed['noise']:g}, "
+        f"lam / lam_max {missed['ratio']:.1e}, {missed['knots']} knots: gap {missed['gap']:.1e} (solver's own {missed['solver_gap']:.1e})"
+        for missed in record["missed"]
     ]
     head = (
         f"certified to {TOL:g} on irregular grids: {record['reached']} of {record['runs']}; worst gap {record['worst']:.1e}"

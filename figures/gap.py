@@ -37,8 +37,8 @@ def compute(seed: int, quick: bool) -> FigureData:
         name = f"d = {d}, N = {N}, T = {T}"
         complaints += [f"{name}: {complaint}" for complaint in solution.verify().problems]
         upper, lower = np.array(solution.history).T
-        room = _ROUNDING * solution.value
-        if np.any(lower > solution.value + room) or np.any(upper < solution.lower_bound - room):
+        rounding = _ROUNDING * solution.value
+        if np.any(lower > solution.value + rounding) or np.any(upper < solution.lower_bound - rounding):
             complaints.append(f"{name}: a bound of some round contradicts the certificate")
         # In each round the best bound so far, relative to the certified cost.
         values["upper"].append(np.minimum.accumulate(upper) / solution.value)

@@ -96,8 +96,8 @@ def surface_rows(
 
 def _frame(X: Array) -> tuple[tuple[float, float], tuple[float, float, float]]:
     """Return limits of both axes around the points, and ticks at round numbers."""
-    room = _MARGIN * float(np.ptp(X))
-    low, high = float(X.min()) - room, float(X.max()) + room
+    margin = _MARGIN * float(np.ptp(X))
+    low, high = float(X.min()) - margin, float(X.max()) + margin
     reach = float(np.floor(2 * min(-low, high)) / 2)
     ticks = (-reach, 0.0, reach) if reach > 0 else (low, (low + high) / 2, high)
     return (low, high), ticks

@@ -118,8 +118,12 @@ class Comparison:
     def _measure_complaints(self, instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
         """Compare both implementations of the measure on the first data set: in ratios a wrong factor would cancel."""
         network = unpack_all(f"outputs{instance['outputs'][0]}", arrays)[0]
-        one, other = (measure(network, instance, 0) for measure in (self.measure, self.measure_again))
-        return [] if abs(one - other) <= self.rounding * other else [f"the measure is {one!r}; computed again, {other!r}"]
+        measured, again = (measure(network, instance, 0) for measure in (self.measure, self.measure_again))
+        return (
+            []
+            if abs(measured - again) <= self.rounding * again
+            else [f"the measure is {measured!r}; computed again, {again!r}"]
+        )
 
     def _log_ratios(self, instance: Instance, arrays: Mapping[str, Any], measure: Measure) -> Array | None:
         """Logarithms of the ratios by data sets; None if a network is not certified."""

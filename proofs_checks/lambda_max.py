@@ -132,8 +132,8 @@ def _sums_beyond(x: Array, residuals: Array, t: float) -> list[float]:
 
 
 def _examples() -> dict[str, Instance]:
-    one = {name: {"X": data["x"][:, None], "Y": data["Y"], "skip": True} for name, data in real_instances().items()}
-    return one | {name: {**data, "skip": True} for name, data in planar_instances().items()}
+    instances = {name: {"X": data["x"][:, None], "Y": data["Y"], "skip": True} for name, data in real_instances().items()}
+    return instances | {name: {**data, "skip": True} for name, data in planar_instances().items()}
 
 
 CLAIM = Claim(

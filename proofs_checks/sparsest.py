@@ -78,8 +78,8 @@ def _witnesses(x: np.ndarray, Y: np.ndarray) -> np.ndarray:
     bends = [any(delta) for delta in exact_curvatures(x, Y)]
     aligned = [False, *aligned_neighbours(x, Y)]
     chosen: list[int] = []
-    for i, bend in enumerate(bends):
-        if bend and not (aligned[i] and chosen and chosen[-1] == i - 1):
+    for i, is_kink in enumerate(bends):
+        if is_kink and not (aligned[i] and chosen and chosen[-1] == i - 1):
             chosen.append(i)
     return np.array(chosen, dtype=np.int64)
 
@@ -89,10 +89,10 @@ def _formula(x: np.ndarray, Y: np.ndarray) -> int:
     bends = [any(delta) for delta in exact_curvatures(x, Y)]
     aligned = [False, *aligned_neighbours(x, Y)]
     lengths: list[int] = []
-    for i, bend in enumerate(bends):
-        if bend and aligned[i]:
+    for i, is_kink in enumerate(bends):
+        if is_kink and aligned[i]:
             lengths[-1] += 1
-        elif bend:
+        elif is_kink:
             lengths.append(1)
     return sum((length + 1) // 2 for length in lengths)
 

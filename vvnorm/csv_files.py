@@ -133,18 +133,18 @@ class Table:
     def columns(self, names: Iterable[str]) -> dict[str, Column]:
         """Read columns by name."""
         lines: list[int] = []
-        found: dict[str, Column] = {}
+        chosen: dict[str, Column] = {}
         for name in names:
             self.check_name(name)
-            found[name] = Column(self.file, name, [], lines)
-        kept = [(column.texts, self.names.index(name)) for name, column in found.items()]
+            chosen[name] = Column(self.file, name, [], lines)
+        kept = [(column.texts, self.names.index(name)) for name, column in chosen.items()]
         for line, row in self._rows:
             lines.append(line)
             for texts, place in kept:
                 texts.append(row[place].strip())
         if not lines:
             raise ValueError(f"{self.file}: there is a header but no data")
-        return found
+        return chosen
 
     def decimal(self, columns: Sequence[Column]) -> str:
         """The decimal mark of columns of numbers.
@@ -199,15 +199,15 @@ def column_names(given: str | Sequence[str], existing: Sequence[str]) -> list[st
     >>> column_names(["a,b", 'c,"d,e"'], ["a,b", "c", "d,e"])
     ['a,b', 'c', 'd,e']
     """
-    found: list[str] = []
+    column_list: list[str] = []
     for text in [given] if isinstance(given, str) else given:
         if not isinstance(text, str):
             raise TypeError(f"columns are named by text, got {text!r}")
         if text.strip() in existing:
-            found.append(text.strip())
+            column_list.append(text.strip())
         else:
-            found += [name.strip() for name in next(csv.reader([text], skipinitialspace=True), []) if name.strip()]
-    return found
+            column_list += [name.strip() for name in next(csv.reader([text], skipinitialspace=True), []) if name.strip()]
+    return column_list
 
 
 # --- from bytes to rows -----------------------------------------------------------------------------------------------
@@ -269,9 +269,9 @@ def _separator(path: Path, text: str) -> str:
         counts = {len(row) for row in rows}
         fields = [text for row in rows[1:] or rows for text in row]
         regular = len(counts) == 1 and len(rows[0]) > 1
-        found = (regular, sum(map(_is_entry, fields)) / len(fields) if regular else float(len(rows[0]) - 1))
-        if found > most:
-            best, most = sep, found
+        score = (regular, sum(map(_is_entry, fields)) / len(fields) if regular else float(len(rows[0]) - 1))
+        if score > most:
+            best, most = sep, score
     return best
 
 
@@ -338,14 +338,14 @@ def read_inputs(columns: Sequence[Column], decimal: str, hint: str = "") -> Arra
     ValueError
         With line and column; `hint` is added where a field is no number.
     """
-    found = np.column_stack([read_numbers(column, decimal, hint) for column in columns])
-    for column, values in zip(columns, found.T, strict=True):
+    X = np.column_stack([read_numbers(column, decimal, hint) for column in columns])
+    for column, values in zip(columns, X.T, strict=True):
         for row in np.flatnonzero(np.isnan(values)):
             raise ValueError(f"{column.place(row)}: an input is missing; only labels may be")
         small = np.flatnonzero(np.abs(values) < _SMALLEST)  # where float64 has few digits, or none
         if max(map(len, column.texts)) > _TOLD_APART or any(re.search("[1-9]", column.texts[row]) for row in small):
             _refuse_merged(column, values, decimal)
-    return found
+    return X
 
 
 def read_numbers(column: Column, decimal: str, hint: str = "") -> Array:
@@ -358,14 +358,14 @@ def read_numbers(column: Column, decimal: str, hint: str = "") -> Array:
     """
     texts = [_with_point(text) for text in column.texts] if decimal == "," else column.texts
     try:
-        found = np.array(list(map(float, texts)))  # where all are numbers this is quick
+        numbers = np.array(list(map(float, texts)))  # where all are numbers this is quick
         plain = not any("_" in text for text in texts)
     except ValueError:
         plain = False
     if not plain:
-        found = np.array([_number(column, row, text, hint) for row, text in enumerate(texts)])
-    for row in np.flatnonzero(np.abs(found) >= EXACT):
-        text, value = column.texts[row], float(found[row])
+        numbers = np.array([_number(column, row, text, hint) for row, text in enumerate(texts)])
+    for row in np.flatnonzero(np.abs(numbers) >= EXACT):
+        text, value = column.texts[row], float(numbers[row])
         if math.isinf(value):
             raise ValueError(f"{column.place(row)}: {text!r} is not finite in float64")
         if _INTEGER.fullmatch(text) and int(text) != value:
@@ -373,7 +373,7 @@ def read_numbers(column: Column, decimal: str, hint: str = "") -> Array:
                 f"{column.place(row)}: float64 cannot hold the integer {text} (nearest: {int(value)}); subtract an offset "
                 "from the column"
             )
-    return found
+    return numbers
 
 
 def _number(column: Column, row: int, text: str, hint: str) -> float:

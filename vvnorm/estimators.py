@@ -369,8 +369,8 @@ class VVNormRegressorCV(_Regressor):
         left_out, mass = canonical_labels(labels[:, outputs], tuple(losses))[test], mass[np.ix_(test, outputs)]
         errors, start = [], None
         for lam in lams:
-            found, start = fit_next(lam, start)
-            fitted = found(x[test])
+            solution, start = fit_next(lam, start)
+            fitted = solution(x[test])
             each = np.column_stack([loss.value(fitted[:, t], left_out[:, t]) for t, loss in enumerate(losses)])
             errors.append(np.average(np.where(mass > 0, each, 0.0), weights=mass))
         return np.array(errors)
@@ -539,7 +539,7 @@ def _missing(classes: NDArray[Any]) -> NDArray[np.bool_]:
     """Which classes (n,) are missing: NaN, None, or another object that does not equal itself, as that of pandas."""
     if classes.dtype.kind != "O":
         return np.isnan(classes) if classes.dtype.kind == "f" else np.zeros(len(classes), dtype=np.bool_)
-    return np.array([one is None or (one != one) is not False for one in classes])
+    return np.array([label is None or (label != label) is not False for label in classes])
 
 
 def _in_order(x: Array, labels: Array, weights: Array | None) -> tuple[Array, Array, Array | None]:

@@ -36,9 +36,9 @@ def _interpolants() -> None:
     from vvnorm.api.interpolation import interpolate
 
     x, Y = _waves(9)
-    found = interpolate(x, Y)
-    found.verify()
-    certify(found.network, x, Y)
+    solution = interpolate(x, Y)
+    solution.verify()
+    certify(solution.network, x, Y)
 
 
 def _fits() -> None:

@@ -72,9 +72,9 @@ def as_float64(values: Any, name: str, *, allow_missing: bool = False, distinct:
         raise ValueError(f"{name} is masked at {_place(np.argwhere(hidden)[0])}; only labels may be missing")
     raw = raw.copy()
     raw[hidden] = np.zeros((), raw.dtype)  # whatever is hidden, it is not looked at
-    found = np.array(_converted(raw, name, distinct))
-    found[hidden] = np.nan
-    return found
+    numbers = np.array(_converted(raw, name, distinct))
+    numbers[hidden] = np.nan
+    return numbers
 
 
 Origin = tuple[int, ...]
@@ -110,8 +110,8 @@ def shifted_integers(X: Any) -> tuple[Any, Origin | None]:
         columns = [[int(entry) for entry in column] for column in whole.reshape(len(whole), -1).T]
         least = tuple(0 if _is_held(np.array(column, dtype=object)) else min(column) for column in columns)
         pairs = zip(columns, least, strict=True)
-        found = np.array([[entry - low for entry in column] for column, low in pairs], dtype=object).T
-        return as_float64(found.reshape(raw.shape), "X"), least
+        shifted = np.array([[entry - low for entry in column] for column, low in pairs], dtype=object).T
+        return as_float64(shifted.reshape(raw.shape), "X"), least
     except (TypeError, ValueError):
         return X, None
 
@@ -141,15 +141,17 @@ def counted_from(X: Any, origin: Origin | None) -> Any:
     if raw.dtype == np.float64 and not isinstance(X, np.ndarray):
         raw = np.asarray(X, dtype=object)  # integers among other numbers
     if raw.dtype.kind == "f":
-        high = np.array([float(one) for one in origin])
-        low = np.array([float(one - int(top)) for one, top in zip(origin, high, strict=True)])
+        high = np.array([float(offset) for offset in origin])
+        low = np.array([float(offset - int(top)) for offset, top in zip(origin, high, strict=True)])
         return (raw.reshape(len(raw), -1).astype(np.float64) - high) - low
     columns = raw.reshape(len(raw), -1).astype(object)
-    return np.array([[_less(entry, one) for entry, one in zip(row, origin, strict=True)] for row in columns], dtype=object)
+    return np.array(
+        [[_less(value, offset) for value, offset in zip(row, origin, strict=True)] for row in columns], dtype=object
+    )
 
 
-def _less(entry: Any, one: int) -> Any:
-    return int(entry) - one if isinstance(entry, int | np.integer) else entry - one
+def _less(entry: Any, offset: int) -> Any:
+    return int(entry) - offset if isinstance(entry, int | np.integer) else entry - offset
 
 
 def check_held(values: Any, name: str) -> Any:
@@ -215,18 +217,18 @@ def _converted(raw: NDArray[Any], name: str, distinct: bool) -> Array:
     if raw.dtype == np.float64:
         return raw
     with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf, which is named by whoever refuses it
-        found = raw.astype(np.float64)
-    lost = _lost(raw, found)
+        converted = raw.astype(np.float64)
+    lost = _lost(raw, converted)
     if lost is not None and lost.any():
         place = np.argwhere(lost)[0]
-        raise _too_long(raw[tuple(place)], found[tuple(place)], name, place)
-    return found
+        raise _too_long(raw[tuple(place)], converted[tuple(place)], name, place)
+    return converted
 
 
-def _lost(raw: NDArray[Any], found: Array) -> NDArray[np.bool_] | None:
+def _lost(raw: NDArray[Any], converted: Array) -> NDArray[np.bool_] | None:
     """Where float64 does not hold what was given; None where it holds every number of the kind."""
     if raw.dtype.kind == "f" and raw.dtype.itemsize > 8:
-        lost: NDArray[np.bool_] = np.isfinite(found) & (found != raw)
+        lost: NDArray[np.bool_] = np.isfinite(converted) & (converted != raw)
         return lost
     if raw.dtype.kind in "iu" and raw.dtype.itemsize == 8:
         # The smallest integer's absolute value, 2^63, is right when it is read without a sign.
@@ -240,17 +242,17 @@ def _lost(raw: NDArray[Any], found: Array) -> NDArray[np.bool_] | None:
 def _from_objects(raw: NDArray[Any], name: str, distinct: bool) -> Array:
     """Read entries one by one: integers exactly, missing ones as NaN."""
     nothing = (None, np.ma.masked, getattr(sys.modules.get("pandas"), "NA", None))
-    found = np.empty(raw.shape)
+    numbers = np.empty(raw.shape)
     rounded = False
     for place, entry in np.ndenumerate(raw):
         if any(entry is none for none in nothing):
-            found[place] = np.nan
+            numbers[place] = np.nan
             continue
-        found[place] = value = _number(entry, name, place)
+        numbers[place] = value = _number(entry, name, place)
         rounded = rounded or (np.isfinite(value) and bool(entry != value))
     if distinct and rounded:
-        _refuse_merged(raw, found, name)
-    return found
+        _refuse_merged(raw, numbers, name)
+    return numbers
 
 
 def _number(entry: Any, name: str, place: tuple[int, ...]) -> float:
@@ -270,16 +272,16 @@ def _number(entry: Any, name: str, place: tuple[int, ...]) -> float:
     return value
 
 
-def _refuse_merged(raw: NDArray[Any], found: Array, name: str) -> None:
+def _refuse_merged(raw: NDArray[Any], numbers: Array, name: str) -> None:
     """Refuse two entries of one column that differ and are the same float64."""
     seen: dict[tuple[Any, ...], Any] = {}
     for place, entry in np.ndenumerate(raw):
         column = place[1:]
-        other = seen.setdefault((*column, found[place]), entry)
-        if other is not entry and other != entry and np.isfinite(found[place]):
+        other = seen.setdefault((*column, numbers[place]), entry)
+        if other is not entry and other != entry and np.isfinite(numbers[place]):
             raise ValueError(
                 f"{name} holds {other!s} and {entry!s}, which differ but are one number in float64, "
-                f"{float(found[place])!r}; subtract an offset first"
+                f"{float(numbers[place])!r}; subtract an offset first"
             )
 
 

@@ -323,7 +323,7 @@ def as_losses(loss: LossLike, outputs: int) -> tuple[Loss, ...]:
         raise TypeError(f"loss must be a name, a Loss, or a sequence with one per output, got {loss!r}")
     if len(loss) != outputs:
         raise ValueError(f"loss names {count(len(loss), 'loss', 'losses')} but Y has {count(outputs, 'output')}")
-    return tuple(as_loss(one) for one in loss)
+    return tuple(as_loss(name_or_loss) for name_or_loss in loss)
 
 
 def label_power(losses: Sequence[Loss]) -> int:
@@ -350,23 +350,23 @@ def solvable(losses: Sequence[Loss], Y: Array, weights: Array | None) -> tuple[t
     weights : (N, T) or (N, 1) array, or None
         Not negative.
     """
-    found, factors = list(losses), np.ones(len(losses))
+    solved, factors = list(losses), np.ones(len(losses))
     for t, loss in enumerate(losses):
         if loss.name == "huber":
             half, most = _misfits(Y, weights, t)
             if most <= loss.parameter:
-                found[t] = Loss("squared")
+                solved[t] = Loss("squared")
             elif loss.parameter < _NARROWEST * half:
-                found[t], factors[t] = Loss("huber", _NARROWEST * half), loss.parameter / (_NARROWEST * half)
+                solved[t], factors[t] = Loss("huber", _NARROWEST * half), loss.parameter / (_NARROWEST * half)
     if np.all(factors == 1):
-        return tuple(found), weights
+        return tuple(solved), weights
     shares = np.ones((len(Y), 1)) if weights is None else weights
     product = factors * shares
     for loss, vanish in zip(losses, np.any((product == 0) & (shares > 0), axis=0), strict=True):
         if vanish:
             delta = loss.parameter
             raise ValueError(f"delta = {delta!r} of loss 'huber' is too far from the scale of Y and weights for float64")
-    return tuple(found), product
+    return tuple(solved), product
 
 
 def _misfits(Y: Array, weights: Array | None, t: int) -> tuple[float, float]:

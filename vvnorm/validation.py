@@ -86,14 +86,14 @@ def is_empty(X: ArrayLike) -> bool:
 
 def as_matrix(values: ArrayLike, name: str, *, allow_missing: bool = False, distinct: bool = False) -> Array:
     """Read a matrix that is not empty, a vector as its one column; entries may still be infinite."""
-    found = as_float64(values, name, allow_missing=allow_missing, distinct=distinct)
-    if found.ndim == 1:
-        found = found[:, None]
-    if found.ndim != 2:
-        raise ValueError(f"{name} must have 1 or 2 dimensions, got shape {found.shape}")
-    if len(found) == 0:
-        raise ValueError(f"{name} is empty (shape {found.shape})")
-    return found
+    matrix = as_float64(values, name, allow_missing=allow_missing, distinct=distinct)
+    if matrix.ndim == 1:
+        matrix = matrix[:, None]
+    if matrix.ndim != 2:
+        raise ValueError(f"{name} must have 1 or 2 dimensions, got shape {matrix.shape}")
+    if len(matrix) == 0:
+        raise ValueError(f"{name} is empty (shape {matrix.shape})")
+    return matrix
 
 
 def _reject_nonfinite(values: Array, name: str, *, allow_nan: bool) -> bool:
@@ -119,16 +119,16 @@ def require_two_points(X: Array, needed_by: str) -> None:
         `needed_by` ends its sentence: it "needs two or more".
     """
     if np.all(X[0] == X):
-        one = f"value ({float(X[0, 0])!r})" if X.shape[1] == 1 else f"point {tuple(X[0].tolist())}"
-        raise ValueError(f"X has 1 distinct {one}; {needed_by} needs two or more")
+        only = f"value ({float(X[0, 0])!r})" if X.shape[1] == 1 else f"point {tuple(X[0].tolist())}"
+        raise ValueError(f"X has 1 distinct {only}; {needed_by} needs two or more")
 
 
 def as_lams(lams: Any) -> list[float]:
     """Validate several strengths of regularisation, at least one."""
-    found = [as_positive(lam) for lam in lams]
-    if not found:
+    checked = [as_positive(lam) for lam in lams]
+    if not checked:
         raise ValueError(f"lams must hold at least one lam, got {lams!r}")
-    return found
+    return checked
 
 
 def has_missing(Y: Array) -> bool:
@@ -145,14 +145,14 @@ def levels(Y: Array) -> Array:
     """
     rows = np.unique(np.linspace(0, len(Y) - 1, _LOOKED_AT).astype(np.int64))
     some = np.where(np.isfinite(Y[rows]), Y[rows], np.nan)
-    found = np.zeros(Y.shape[1])
+    levels_of_outputs = np.zeros(Y.shape[1])
     for t, column in enumerate(some.T):
         present = column[~np.isnan(column)]
         if len(present):
             least = present[np.argmin(np.abs(present))]
             if present.max() / 2 - present.min() / 2 < abs(least) / 2:
-                found[t] = least
-    return found
+                levels_of_outputs[t] = least
+    return levels_of_outputs
 
 
 def as_generator(rng: np.random.Generator | int | None, name: str = "rng") -> np.random.Generator:

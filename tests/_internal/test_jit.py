@@ -79,7 +79,9 @@ def test_where_nothing_can_be_kept_it_is_said_once_and_all_works() -> None:
 
 
 def test_the_solver_runs_where_compilation_is_switched_off() -> None:
-    code = "import numpy as np, vvnorm; print(vvnorm.fit(np.arange(9.0), np.arange(9.0) % 2, 0.1).found.gap <= 1e-6)"
+    code = (
+        "import numpy as np, vvnorm; print(vvnorm.fit(np.arange(9.0), np.arange(9.0) % 2, 0.1).knot_solution.gap <= 1e-6)"
+    )
     done = python(code, NUMBA_DISABLE_JIT="1")
     assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
 

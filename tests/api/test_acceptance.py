@@ -261,10 +261,10 @@ def test_dual_arrays_that_are_no_numbers_are_refused(d: int, lam: float) -> None
 def test_a_fit_has_the_better_of_two_proofs(given: str) -> None:
     x, y, lam = [-1, -2, -1, 1, -4, 4], [0, 0, 1, 1, 0, 1], 8.313564598383303
     found = fit(x, y, lam, loss="hinge")
-    assert found.found.dual is not None
+    assert found.knot_solution.dual is not None
     if given != "as found":
-        other = np.zeros_like(found.found.dual) if given == "nothing" else np.array([[1.0, -1.0, 0.3, 0, 1, 0.5]]).T
-        found = replace(found, found=replace(found.found, dual=other))
+        other = np.zeros_like(found.knot_solution.dual) if given == "nothing" else np.array([[1.0, -1.0, 0.3, 0, 1, 0.5]]).T
+        found = replace(found, knot_solution=replace(found.knot_solution, dual=other))
     assert found.value == pytest.approx(2.0, rel=1e-9)  # a line: both of one label at -1 and what is beyond the margin
     assert found.gap < 1e-8
     assert found.verify()

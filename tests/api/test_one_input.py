@@ -85,7 +85,7 @@ def test_the_solver_s_gap_is_the_proof_s_where_outputs_have_few_labels() -> None
     Y = [[-3, 2, 1], [nan, -2, 1], [3, 3, 0], [nan, nan, 1], [2, nan, nan]]
     found = fit(x, Y, 0.0036, loss="huber:0.5")
     assert found.value == pytest.approx(0.01141694, rel=1e-6)  # of a conic program
-    assert found.gap == pytest.approx(found.found.gap, rel=1e-3, abs=1e-9)
+    assert found.gap == pytest.approx(found.knot_solution.gap, rel=1e-3, abs=1e-9)
     assert found.verify()
 
 

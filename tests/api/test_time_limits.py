@@ -93,7 +93,7 @@ def test_progress_of_one_input_is_reported_and_changes_nothing(loss: str) -> Non
     assert [number for number, _, _ in told] == list(range(1, len(told) + 1))
     assert len(told) >= found.solver["rounds"] > 1
     assert all(lower <= upper for _, upper, lower in told)
-    np.testing.assert_array_equal(found.found.values, fit(x, Y, 0.02, loss=loss).found.values)
+    np.testing.assert_array_equal(found.knot_solution.values, fit(x, Y, 0.02, loss=loss).knot_solution.values)
 
 
 def test_every_fit_of_a_path_has_its_time() -> None:

@@ -64,10 +64,10 @@ def solved(request: pytest.FixtureRequest) -> Claim:
 
 
 class Shown(NamedTuple):
-    """What the command found for one claim: its exit code, and each instance with its outcome, read from the disk."""
+    """Exit code of the command for one claim, and each instance with its outcome, read from the disk."""
 
     code: int
-    found: dict[str, tuple[Instance, CaseOutcome]]
+    outcomes: dict[str, tuple[Instance, CaseOutcome]]
 
 
 def by_command(claim: Claim, folder: Path, chosen: Callable[[Case], bool] = lambda case: True) -> Shown:
@@ -97,14 +97,16 @@ def shown(solved: Claim, tmp_path_factory: pytest.TempPathFactory) -> Shown:
 @pytest.fixture
 def checked(shown: Shown) -> list[tuple[Instance, Result]]:
     """Instances that meet all hypotheses, with their results."""
-    return [(instance, found.result) for label, (instance, found) in shown.found.items() if label.startswith("draw ")]
+    return [
+        (instance, outcome.result) for label, (instance, outcome) in shown.outcomes.items() if label.startswith("draw ")
+    ]
 
 
 @pytest.fixture
 def violated(solved: Claim, shown: Shown) -> dict[str, tuple[Instance, Result]]:
     """For each hypothesis, an instance that breaks it, with its result."""
-    places = {hypothesis: shown.found[f"without {hypothesis} 0"] for hypothesis in solved.violate}
-    return {hypothesis: (instance, found.result) for hypothesis, (instance, found) in places.items()}
+    places = {hypothesis: shown.outcomes[f"without {hypothesis} 0"] for hypothesis in solved.violate}
+    return {hypothesis: (instance, outcome.result) for hypothesis, (instance, outcome) in places.items()}
 
 
 def test_states_claim_hypotheses_and_source(claim: Claim) -> None:
@@ -122,7 +124,7 @@ def test_hypotheses_hold_on_many_draws(claim: Claim) -> None:
 
 def test_the_command_confirms_it_and_what_it_kept_is_accepted_again(solved: Claim, shown: Shown) -> None:
     assert shown.code == 0
-    for label, (instance, outcome) in shown.found.items():
+    for label, (instance, outcome) in shown.outcomes.items():
         broken = solved.broken(instance)
         assert outcome.result.verdict is (solved.on_violation[broken[0]][0] if broken else solved.confirmed), label
         assert outcome.as_expected
@@ -133,14 +135,14 @@ def test_the_command_confirms_it_and_what_it_kept_is_accepted_again(solved: Clai
 @pytest.mark.parametrize("name", sorted(LONG))
 def test_the_command_confirms_one_draw_of_a_long_claim(name: str, tmp_path: Path) -> None:
     shown = by_command(load_claim(name), tmp_path, lambda case: case.hypothesis == 0)
-    assert (shown.code, list(shown.found)) == (0, ["draw 0"])
+    assert (shown.code, list(shown.outcomes)) == (0, ["draw 0"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("label", sorted(LONG_EXAMPLES))
 def test_long_real_data_hold_or_fail_as_declared(label: str, tmp_path: Path) -> None:
     shown = by_command(load_claim("trained_networks"), tmp_path, lambda case: case.label == label)
-    assert (shown.code, list(shown.found)) == (0, [label])
+    assert (shown.code, list(shown.outcomes)) == (0, [label])
 
 
 def test_each_violating_draw_breaks_only_its_hypothesis(claim: Claim) -> None:
@@ -325,8 +327,8 @@ def experiment(value: float) -> Claim:
 
     def check(instance: Instance) -> Result:
         lower, upper = (-np.inf, np.inf) if np.isnan(instance["value"]) else (instance["value"],) * 2
-        found = decide(lower, upper, (-np.inf, 1.0), statistical=True)
-        return Result(found, lower, upper, {"value": np.array([instance["value"]])})
+        verdict = decide(lower, upper, (-np.inf, 1.0), statistical=True)
+        return Result(verdict, lower, upper, {"value": np.array([instance["value"]])})
 
     return coin_claim(
         kind="statistical",

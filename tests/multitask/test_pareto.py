@@ -197,7 +197,9 @@ def test_a_fit_that_failed_is_no_end_of_a_bracket(front, monkeypatch):
             if len(calls) % 3 != 2:
                 return found, ahead
             line, _ = fit_next(1e3 * lam, None, left)
-            return replace(found, network=line.network, found=replace(line.found, dual=np.zeros(Y.shape))), start
+            return replace(
+                found, network=line.network, knot_solution=replace(line.knot_solution, dual=np.zeros(Y.shape))
+            ), start
 
         return fit_or_fail
 

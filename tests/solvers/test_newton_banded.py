@@ -119,7 +119,7 @@ def test_tiny_lam_starts_on_all_rows_and_is_certified(n: int, outputs: int, rati
     weights = rng.uniform(0.1, 10, (n, 1)) if weighted else None
     found = fit(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights, tol=1e-7)
     assert n > len(found.knots) > newton_dense.max_dense_knots(outputs)
-    assert found.found.steps < 30
+    assert found.knot_solution.steps < 30
     assert found.verify()
 
 
@@ -132,7 +132,7 @@ def test_pivots_settle_where_knots_that_are_close_take_turns(seed: int, weighted
     weights = 10.0 ** rng.uniform(-2, 1, (n, 1)) if weighted else None
     found = fit(x, y, 1.1e-6 * lambda_max(x, y, weights=weights), weights=weights)
     assert found.gap <= 1e-6
-    assert found.found.rounds <= 20
+    assert found.knot_solution.rounds <= 20
 
 
 @pytest.mark.parametrize(("x_scale", "y_scale"), [(1e-50, 1e50), (1e50, 1e-50), (1e100, 1e100)])

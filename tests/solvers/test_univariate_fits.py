@@ -74,7 +74,7 @@ def sample(losses: tuple[str, ...], n: int, seed: int, spacing: str = "uniform")
 def proved(x: Array, Y: Array, lam: float, *, tol: float = 1e-8, **options) -> Fit:
     """Fit, and have the gap certified."""
     found = fit(x, Y, lam, tol=tol, **options)
-    assert found.gap <= tol, (found.gap, found.found.gap)
+    assert found.gap <= tol, (found.gap, found.knot_solution.gap)
     assert found.verify()
     assert found.notes in ([], ["float64 weights cannot represent the fit: the certificate is about its knots and values"])
     return found
@@ -99,7 +99,7 @@ def test_gaps_of_squared_losses_are_certified(spacing: str, n: int, outputs: int
     x = spaced(spacing, n, rng)
     Y = waves(x, outputs, rng)
     found = proved(x, Y, ratio * lambda_max(x, Y))
-    assert found.found.gap <= 1e-8
+    assert found.knot_solution.gap <= 1e-8
     assert set(found.knots) <= set(x[1:-1])
 
 
@@ -134,7 +134,7 @@ def test_a_million_rows_are_proved(spacing: str, outputs: int, ratio: float, wei
     x = spaced(spacing, squared_loss._MANY, rng)
     Y, weights = waves(x, outputs, rng), 10.0 ** rng.uniform(-2, 1, (len(x), 1)) if weighted else None
     found = fit(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights, tol=1e-8)
-    assert found.found.gap <= 1e-8
+    assert found.knot_solution.gap <= 1e-8
     assert found.gap <= 2e-8
 
 
@@ -192,7 +192,7 @@ rng = np.random.default_rng(0)
 x = np.sort(rng.random(400))
 Y = np.sin(9 * x)[:, None] + 0.3 * rng.standard_normal((400, 2))
 lam = 1e-3 * lambda_max(x, Y)
-expected = fit(x, Y, lam).found
+expected = fit(x, Y, lam).knot_solution
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 hits = 0
 for delay in rng.uniform(1e-4, 5e-3, 300):
@@ -202,7 +202,7 @@ for delay in rng.uniform(1e-4, 5e-3, 300):
         signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
         hits += 1
-np.testing.assert_array_equal(fit(x, Y, lam).found.jumps, expected.jumps)
+np.testing.assert_array_equal(fit(x, Y, lam).knot_solution.jumps, expected.jumps)
 print(hits)
 """
 
@@ -264,8 +264,8 @@ def test_scales_of_inputs_and_labels_carry_over(x_scale: float, y_scale: float, 
     np.testing.assert_allclose(again(x * x_scale) / y_scale, once(x), atol=1e-3)
     assert again.value / y_scale / y_scale == pytest.approx(once.value, rel=2e-8)
     by_two = proved(8 * x, Y / 4, 2 * lam)
-    np.testing.assert_array_equal(by_two.found.kinks, 8 * once.found.kinks)
-    np.testing.assert_array_equal(by_two.found.jumps, once.found.jumps / 32)
+    np.testing.assert_array_equal(by_two.knot_solution.kinks, 8 * once.knot_solution.kinks)
+    np.testing.assert_array_equal(by_two.knot_solution.jumps, once.knot_solution.jumps / 32)
 
 
 @pytest.mark.parametrize("n", [3, 5, 40, 300])
@@ -304,7 +304,7 @@ def test_a_signal_with_two_bends_is_found_with_few_more(ratio: float) -> None:
     x = np.arange(200) / 200
     Y = np.column_stack([np.abs(x - 0.3), np.abs(x - 0.3) + np.maximum(x - 0.6, 0)])
     found = proved(x, Y, ratio * lambda_max(x, Y), tol=1e-6)
-    jumps = np.linalg.norm(found.found.jumps, axis=1)
+    jumps = np.linalg.norm(found.knot_solution.jumps, axis=1)
     assert 2 <= np.sum(jumps > 1e-3 * jumps.max()) <= 6  # a gap of 1e-6 leaves room for many small ones
     if ratio < 1e-4:
         far = np.min(np.abs(found.knots[:, None] - [0.3, 0.6]), axis=1) > 0.011
@@ -401,7 +401,7 @@ def test_the_order_of_rows_is_nothing_and_that_of_outputs_is_theirs() -> None:
     lam = 0.1 * lambda_max(x, Y, loss=LOSSES)
     once = fit(x, Y, lam, loss=LOSSES)
     again = fit(x[order], Y[order], lam, loss=LOSSES)
-    np.testing.assert_array_equal(once.found.values, again.found.values)
+    np.testing.assert_array_equal(once.knot_solution.values, again.knot_solution.values)
     turned = fit(x, Y[:, outputs], lam, loss=[LOSSES[t] for t in outputs])
     assert same_value(once, turned)
 
@@ -472,7 +472,7 @@ def test_lambda_max_is_where_bending_begins(losses: tuple[str, ...], spacing: st
 def test_the_same_call_gives_the_same_bits(losses: tuple[str, ...]) -> None:
     x, Y = sample(losses, 60, seed=9)
     lam = 0.03 * lambda_max(x, Y, loss=losses)
-    one, other = (fit(x, Y, lam, loss=losses).found for _ in range(2))
+    one, other = (fit(x, Y, lam, loss=losses).knot_solution for _ in range(2))
     for name in ("kinks", "jumps", "slope", "value", "knots", "values"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert (one.gap, one.rounds, one.steps) == (other.gap, other.rounds, other.steps)
@@ -488,10 +488,13 @@ def test_room_for_knots_grows_without_a_trace(weighted: bool, monkeypatch: pytes
     ample = fit_path(x, Y, lams, weights=weights)
     monkeypatch.setattr("vvnorm.solvers.univariate.fits.squared_loss._KNOTS", 2)
     for one, other in zip(ample, fit_path(x, Y, lams, weights=weights), strict=True):
-        assert (one.found.rounds, one.found.steps) == (other.found.rounds, other.found.steps)
+        assert (one.knot_solution.rounds, one.knot_solution.steps) == (
+            other.knot_solution.rounds,
+            other.knot_solution.steps,
+        )
         np.testing.assert_array_equal(one.knots, other.knots)
-        np.testing.assert_array_equal(one.found.jumps, other.found.jumps)
-        np.testing.assert_array_equal(one.found.values, other.found.values)
+        np.testing.assert_array_equal(one.knot_solution.jumps, other.knot_solution.jumps)
+        np.testing.assert_array_equal(one.knot_solution.values, other.knot_solution.values)
 
 
 def test_what_is_found_is_one_function_said_in_three_ways() -> None:
@@ -536,7 +539,7 @@ def test_separated_classes_end_soon_and_are_said_to_be(loss: str, n: int) -> Non
     found = fit(x, y, 0.1, loss=loss)
     honest(found)
     assert found.value < 1e-8 * n
-    assert found.found.rounds < 100
+    assert found.knot_solution.rounds < 100
     assert np.all((found(x)[:, 0] > 0) == (y > 0))
     assert any("separates its classes" in note for note in found.notes) == (loss == "logistic")
 
@@ -554,7 +557,7 @@ def test_dual_variables_at_the_ends_of_their_domain_are_proved() -> None:
     x, y = np.array([0, 1, 2, 3, 3, 4, 8, 15]) / 15, [0, 1, 1, 0, 0, 0, 0, 0]
     found = proved(x, np.array(y, dtype=np.float64), 0.5, loss="hinge", tol=1e-6)
     assert found.value == pytest.approx(4, rel=1e-6)
-    assert found.gap <= 2 * found.found.gap + 1e-12
+    assert found.gap <= 2 * found.knot_solution.gap + 1e-12
 
 
 def test_a_steep_line_beside_other_outputs_is_proved() -> None:
@@ -566,7 +569,7 @@ def test_a_steep_line_beside_other_outputs_is_proved() -> None:
     weights = np.random.default_rng(1).uniform(0.2, 2, (15, 1))
     for ratio in (0.5, 0.1, 0.01):
         found = proved(x, Y, ratio * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights, tol=1e-6)
-        assert found.gap <= 2 * found.found.gap + 1e-12
+        assert found.gap <= 2 * found.knot_solution.gap + 1e-12
 
 
 @pytest.mark.parametrize("seed", [76, 232, 398])

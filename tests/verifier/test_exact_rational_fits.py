@@ -86,7 +86,7 @@ def test_what_fits_claim_is_what_their_arrays_prove(loss, scale):
         y = y * scale
     fitted = fit(x, y, lam, loss=loss)
     exact = objective(fitted.function, x, y, lam, loss)
-    dual = fitted.found.dual if fitted.found.dual is not None else y - fitted(x)[:, 0]
+    dual = fitted.knot_solution.dual if fitted.knot_solution.dual is not None else y - fitted(x)[:, 0]
     bound = dual_bound(dual, x, y, lam, loss)
     assert abs(Fraction(fitted.value) - exact) <= Fraction(ROUNDING) * exact
     assert Fraction(fitted.lower_bound) <= exact

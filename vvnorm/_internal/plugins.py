@@ -43,16 +43,16 @@ def load(group: str, name: str, kind: type[Kind], public: str) -> Kind:
         places = ", ".join(entry.value for entry in entries[name])
         raise Unusable(f"{what} {name!r} is registered more than once: {places}")
     try:
-        found = first.load()
+        loaded = first.load()
     except (Exception, SystemExit) as error:  # whatever a module of somebody else raises
         said = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
         raise Unusable(f"{what} {name!r} ({first.value}) cannot be loaded: {said}{error}") from error
-    if not isinstance(found, kind):
-        raise Unusable(f"{what} {name!r} ({first.value}) is a {type(found).__name__}, not a {public}")
-    own = getattr(found, "id", name)
+    if not isinstance(loaded, kind):
+        raise Unusable(f"{what} {name!r} ({first.value}) is a {type(loaded).__name__}, not a {public}")
+    own = getattr(loaded, "id", name)
     if own != name:
         raise Unusable(f"{what} {name!r} ({first.value}) has the id {own!r}: register it under its id")
-    return found
+    return loaded
 
 
 def module(group: str, name: str) -> str | None:
@@ -63,7 +63,7 @@ def module(group: str, name: str) -> str | None:
 
 def _entries(group: str) -> dict[str, list[EntryPoint]]:
     """Places that are registered, by name; the same place can be seen twice (an installed and a source copy)."""
-    found: dict[str, dict[str, EntryPoint]] = {}
+    entries: dict[str, dict[str, EntryPoint]] = {}
     for entry in entry_points(group=group):
-        found.setdefault(entry.name, {})[entry.value] = entry
-    return {name: list(places.values()) for name, places in found.items()}
+        entries.setdefault(entry.name, {})[entry.value] = entry
+    return {name: list(places.values()) for name, places in entries.items()}

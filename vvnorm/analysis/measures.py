@@ -363,13 +363,13 @@ def test_train_distances(
     train, test = inputs
     near = train[_nearest(train, test)]
     values = single(test)[:, 0]
-    found = {
+    distances = {
         "output": np.abs(values - single(near)[:, 0]),
         "representation": _representation_distances(f.balanced(), test, near),
     }
     if truth is not None:
-        found["error"] = np.abs(values - _true_values(truth, test, f.n_outputs, output))
-    return {name: {"mean": float(d.mean()), "max": float(d.max())} for name, d in found.items()}
+        distances["error"] = np.abs(values - _true_values(truth, test, f.n_outputs, output))
+    return {name: {"mean": float(d.mean()), "max": float(d.max())} for name, d in distances.items()}
 
 
 def _nearest(train: Array, test: Array) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":

@@ -301,10 +301,10 @@ def as_region(region: Region | ArrayLike, n_inputs: int) -> Region:
     TypeError, ValueError
         If it is no region, or of another number of inputs.
     """
-    found = region if isinstance(region, Region) else Hull(region)  # type: ignore[arg-type]
-    if found.n_inputs != n_inputs:
-        raise ValueError(f"region has {count(found.n_inputs, 'input')}; the network has {n_inputs}")
-    return found
+    checked = region if isinstance(region, Region) else Hull(region)  # type: ignore[arg-type]
+    if checked.n_inputs != n_inputs:
+        raise ValueError(f"region has {count(checked.n_inputs, 'input')}; the network has {n_inputs}")
+    return checked
 
 
 def _vector(value: ArrayLike, name: str) -> Array:

@@ -126,7 +126,7 @@ def _size(number: float) -> str:
 def _available_memory() -> float:
     """Bytes of memory that can still be had; infinite where the system does not say."""
     try:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
+        match = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
     except OSError:
-        found = None
-    return 1024 * float(found[1]) if found else math.inf
+        match = None
+    return 1024 * float(match[1]) if match else math.inf

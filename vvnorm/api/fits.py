@@ -207,15 +207,15 @@ def warm_fits(
         points = _read_points(X, Y, loss, weights, skip, penalise_bias, seed, local_search)
 
         def fit_next(lam: float, start: Any, seconds: float | None = limit) -> tuple[Any, Any]:
-            found, ahead = fit_points(points, lam, tol, start=start, max_iter=rounds, time_limit=seconds)
-            return _with_origin(origin, found), ahead or start
+            solution, next_start = fit_points(points, lam, tol, start=start, max_iter=rounds, time_limit=seconds)
+            return _with_origin(origin, solution), next_start or start
 
         return fit_next
     problem = read_problem(X, Y, loss, weights)
 
     def fit_sorted(lam: float, start: Any, seconds: float | None = limit) -> tuple[Any, Any]:
-        found = fit_line(problem, lam, tol, skip, start, Deadline(seconds))
-        return _with_origin(origin, found), found.found
+        solution = fit_line(problem, lam, tol, skip, start, Deadline(seconds))
+        return _with_origin(origin, solution), solution.knot_solution
 
     return fit_sorted
 

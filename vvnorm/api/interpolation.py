@@ -167,8 +167,8 @@ def interpolate(
         X, origin = shifted_integers(X)
         if origin is not None:
             given: dict[str, Any] = {"skip": skip, "auxiliary": auxiliary, "tol": tol, "max_iter": rounds}
-            found = interpolate(X, Y, **given, time_limit=limit, seed=seed, callback=callback)
-            return replace(found, origin=origin)
+            solution = interpolate(X, Y, **given, time_limit=limit, seed=seed, callback=callback)
+            return replace(solution, origin=origin)
     inputs = as_inputs(X)
     if inputs.shape[1] > 1 or penalise_bias or auxiliary:
         from vvnorm.api.multivariate import interpolate_infinite, interpolate_points
@@ -192,10 +192,10 @@ def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float, l
         dual: Rows = dots.dual
         provenance: dict[str, Any] = {"method": "closed form"}
     else:
-        found = _by_program(x, labels, skip, tol, limit)
+        optimum = _by_program(x, labels, skip, tol, limit)
         reason = "labels are missing" if missing else "there is no skip connection"
-        provenance = {"method": f"convex program ({reason}, so no closed form)", **found.provenance}
-        dots, network, dual = found.dots, found.network, found.dual
+        provenance = {"method": f"convex program ({reason}, so no closed form)", **optimum.provenance}
+        dots, network, dual = optimum.dots, optimum.network, optimum.dual
     certificate = certify_sorted(network, x, labels, dual=dual, skip=skip)
     provenance |= {"numpy": np.__version__, "python": platform.python_version()}
     provenance["seconds"] = time.perf_counter() - began
@@ -207,15 +207,15 @@ def _by_program(x: Array, labels: Array, skip: bool, tol: float, limit: float | 
     from vvnorm.solvers.reference import SpanError, curvature_interpolation, plain_interpolation
 
     try:
-        found = curvature_interpolation(x, labels, skip=skip, time_limit=limit)
+        optimum = curvature_interpolation(x, labels, skip=skip, time_limit=limit)
     except (RuntimeError, SpanError) as error:
         plain = plain_interpolation(x, labels, skip=skip)
         return replace(plain, provenance={**plain.provenance, "status": str(error)})
-    judged = certify_sorted(found.network, x, labels, dual=found.dual, skip=skip)
+    judged = certify_sorted(optimum.network, x, labels, dual=optimum.dual, skip=skip)
     if not judged.shortcomings(tol):
-        return found
+        return optimum
     plain = plain_interpolation(x, labels, skip=skip)
     other = certify_sorted(plain.network, x, labels, dual=plain.dual, skip=skip)
-    best = plain if other.vv_norm <= judged.vv_norm or judged.relative_residual > tol else found
-    dual = plain.dual if other.lower_bound > judged.lower_bound else found.dual
-    return replace(best, dual=dual, provenance=found.provenance)
+    best = plain if other.vv_norm <= judged.vv_norm or judged.relative_residual > tol else optimum
+    dual = plain.dual if other.lower_bound > judged.lower_bound else optimum.dual
+    return replace(best, dual=dual, provenance=optimum.provenance)

@@ -51,20 +51,22 @@ def fit_line(
     """Fit one input. Where knot generation stops short of `tol`, or has no skip connection, other solvers are asked."""
     if not (skip or problem.is_single):
         return _fit_without_skip(problem, lam, tol, deadline or Deadline())
-    found = solve(problem, lam, tol=tol, start=start, deadline=deadline, callback=callback)
-    stopped = TIME_LIMIT if found.limited else f"stopped at a relative gap of {found.gap:.2g}"
+    knots = solve(problem, lam, tol=tol, start=start, deadline=deadline, callback=callback)
+    stopped = TIME_LIMIT if knots.limited else f"stopped at a relative gap of {knots.gap:.2g}"
     solver = {
         "method": _SINGLE if problem.is_single else _METHOD,
-        "status": REACHED if found.gap <= tol else stopped,
-        "rounds": found.rounds,
-        "steps": found.steps,
+        "status": REACHED if knots.gap <= tol else stopped,
+        "rounds": knots.rounds,
+        "steps": knots.steps,
         **_versions(),
-        "seconds": found.seconds,
+        "seconds": knots.seconds,
     }
     # The solver has come across lam_max, unless there was no time for it.
     lam_max = known_critical_lam(problem) if skip else None
-    fit = Fit(_network_of(found), **_fields(problem, tol, lam), skip=skip, lam_max=lam_max, found=found, solver=solver)
-    if found.gap <= tol or found.limited or problem.is_single or problem.Y.size > _POSED:
+    fit = Fit(
+        _network_of(knots), **_fields(problem, tol, lam), skip=skip, lam_max=lam_max, knot_solution=knots, solver=solver
+    )
+    if knots.gap <= tol or knots.limited or problem.is_single or problem.Y.size > _POSED:
         return fit
     return _retry_as_program(fit, problem, lam, tol, deadline or Deadline())
 
@@ -79,10 +81,10 @@ def _retry_as_program(fit: Fit, problem: Problem, lam: float, tol: float, deadli
             result = _solve_program(problem.several, lam, exponent, True, deadline)
         except (RuntimeError, ValueError):  # a span that no program holds is one
             continue
-        found = with_constants(problem, _read_program(result, fit.found.seconds + time.perf_counter() - began))
-        network = result.network if problem.several is problem else _network_of(found)
-        solver = {**fit.solver, **result.provenance, "method": _AFTERWARDS, "seconds": found.seconds}
-        fit = _combine(fit, replace(fit, network=network, found=found, solver=solver))
+        knots = with_constants(problem, _read_program(result, fit.knot_solution.seconds + time.perf_counter() - began))
+        network = result.network if problem.several is problem else _network_of(knots)
+        solver = {**fit.solver, **result.provenance, "method": _AFTERWARDS, "seconds": knots.seconds}
+        fit = _combine(fit, replace(fit, network=network, knot_solution=knots, solver=solver))
     return fit
 
 
@@ -112,10 +114,10 @@ def _fit_without_skip(problem: Problem, lam: float, tol: float, deadline: Deadli
             continue
         if result is None:
             continue
-        found = _read_program(result, time.perf_counter() - began)
-        solver = {"method": _PROGRAM, **result.provenance, **_versions(), "seconds": found.seconds}
+        knots = _read_program(result, time.perf_counter() - began)
+        solver = {"method": _PROGRAM, **result.provenance, **_versions(), "seconds": knots.seconds}
         fields = _fields(problem, tol, lam)
-        best = _combine(best, Fit(result.network, **fields, skip=False, lam_max=None, found=found, solver=solver))
+        best = _combine(best, Fit(result.network, **fields, skip=False, lam_max=None, knot_solution=knots, solver=solver))
     if best is not None and best.solver["status"] != TIME_LIMIT:
         return best
     return _constant_fit(problem, lam, tol, reason) if best is None or constant.value <= best.value else best
@@ -146,20 +148,22 @@ def _generate_neurons(problem: Problem, lam: float, tol: float, deadline: Deadli
     return CurvatureFit(math.nan, made.network, x, made.network(x), made.dual, provenance)
 
 
-def _combine(one: Fit | None, other: Fit) -> Fit:
+def _combine(first: Fit | None, second: Fit) -> Fit:
     """The fit of the lower value, with the dual array of the one that proves more."""
-    if one is None:
-        return other
-    best = min(one, other, key=lambda fit: fit.value)
-    sure = max(one, other, key=lambda fit: fit.lower_bound)
-    return best if best is sure else replace(best, found=replace(best.found, dual=sure.found.dual))
+    if first is None:
+        return second
+    best = min(first, second, key=lambda fit: fit.value)
+    sure = max(first, second, key=lambda fit: fit.lower_bound)
+    return best if best is sure else replace(best, knot_solution=replace(best.knot_solution, dual=sure.knot_solution.dual))
 
 
 def _constant_fit(problem: Problem, lam: float, tol: float, status: str) -> Fit:
     """Return the best constant as a fit without a skip connection."""
-    found = replace(fit_constant(problem.solved), gap=math.nan)
-    solver = {"method": _PROGRAM, "status": status, **_versions(), "seconds": found.seconds}
-    return Fit(_network_of(found), **_fields(problem, tol, lam), skip=False, lam_max=None, found=found, solver=solver)
+    knots = replace(fit_constant(problem.solved), gap=math.nan)
+    solver = {"method": _PROGRAM, "status": status, **_versions(), "seconds": knots.seconds}
+    return Fit(
+        _network_of(knots), **_fields(problem, tol, lam), skip=False, lam_max=None, knot_solution=knots, solver=solver
+    )
 
 
 def _read_program(result: "CurvatureFit", seconds: float) -> KnotSolution:
@@ -194,10 +198,10 @@ def _versions() -> dict[str, str]:
     return {"numpy": np.__version__, "python": platform.python_version()}
 
 
-def _network_of(found: KnotSolution) -> ReLUNetwork:
+def _network_of(knots: KnotSolution) -> ReLUNetwork:
     """Neurons relu(x - a_k) with the slope jumps as output weights, and the line left of all kinks."""
-    offset = found.value.astype(np.longdouble) - found.slope.astype(np.longdouble) * found.centre
+    offset = knots.value.astype(np.longdouble) - knots.slope.astype(np.longdouble) * knots.centre
     if not np.abs(offset).max() <= _LARGEST:
         raise ValueError("X lies too far from 0 for slopes as steep as these: f(0) leaves float64; shift or rescale X")
-    W, c = np.ones((len(found.kinks), 1)), offset.astype(np.float64)
-    return ReLUNetwork.trusted(W, -found.kinks, found.jumps.T, found.slope[:, None], c)
+    W, c = np.ones((len(knots.kinks), 1)), offset.astype(np.float64)
+    return ReLUNetwork.trusted(W, -knots.kinks, knots.jumps.T, knots.slope[:, None], c)

@@ -41,11 +41,11 @@ def cases(claim: Claim, draws: int, seed: int) -> list[Case]:
 
     Draw i depends on the seed, the claim's name and i only, so that a longer run repeats a shorter one.
     """
-    found = [Case(claim.id, f"draw {i}", claim.confirmed, 0, i, seed) for i in range(draws)]
+    cases_of_claim = [Case(claim.id, f"draw {i}", claim.confirmed, 0, i, seed) for i in range(draws)]
     for k, hypothesis in enumerate(claim.violate, 1):
         expected = claim.on_violation[hypothesis][0]
         labels = [f"without {hypothesis} {i}" for i in range(max(1, draws // 10))]
-        found += [Case(claim.id, label, expected, k, i, seed) for i, label in enumerate(labels)]
+        cases_of_claim += [Case(claim.id, label, expected, k, i, seed) for i, label in enumerate(labels)]
     try:
         examples = _examples(claim).items()
     except Exception as error:  # whatever a claim of somebody else raises
@@ -54,8 +54,8 @@ def cases(claim: Claim, draws: int, seed: int) -> list[Case]:
         broken = claim.broken(instance)
         if len(broken) <= 1:
             expected = claim.on_violation[broken[0]][0] if broken else claim.confirmed
-            found.append(Case(claim.id, label, expected, -1, i, seed))
-    return found
+            cases_of_claim.append(Case(claim.id, label, expected, -1, i, seed))
+    return cases_of_claim
 
 
 def instance_of(claim: Claim, case: Case) -> Instance:

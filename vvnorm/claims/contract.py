@@ -161,10 +161,10 @@ class Claim:
         """Check that the verdict follows from the interval, and the interval from the certificate."""
         if math.isnan(result.lower) or math.isnan(result.upper) or result.lower > result.upper:
             return Verification((f"[{result.lower}, {result.upper}] is not an interval",))
-        found = []
+        problems = []
         if result.verdict is not decide(result.lower, result.upper, self.claimed, statistical=self.statistical):
-            found.append(f"verdict {result.verdict} does not follow from [{result.lower}, {result.upper}]")
-        return Verification((*found, *self.recheck(instance, result)))
+            problems.append(f"verdict {result.verdict} does not follow from [{result.lower}, {result.upper}]")
+        return Verification((*problems, *self.recheck(instance, result)))
 
 
 def conclude(

@@ -34,8 +34,8 @@ class Results(Database):
     def finished(self) -> dict[str, Row]:
         """Rows by key, without their certificates."""
         names = ["key", *(name for name in _COLUMNS if name != "certificate")]
-        found = self._connection.execute(f"SELECT {', '.join(names)} FROM results")
-        return {values[0]: dict(zip(names, values, strict=True)) for values in found}
+        rows = self._connection.execute(f"SELECT {', '.join(names)} FROM results")
+        return {values[0]: dict(zip(names, values, strict=True)) for values in rows}
 
     def add(self, key: str, row: Row) -> None:
         """Write a result."""
@@ -79,13 +79,13 @@ def load_outcomes(path: str | os.PathLike[str]) -> dict[str, dict[str, CaseOutco
     ValueError
         If there is no such file, or it is something else or damaged.
     """
-    found: dict[str, dict[str, CaseOutcome]] = {}
+    outcomes: dict[str, dict[str, CaseOutcome]] = {}
     with reading(path, Results) as connection:
         names = ", ".join(_COLUMNS)
         for values in connection.execute(f"SELECT {names} FROM results ORDER BY rowid"):
             row = dict(zip(_COLUMNS, values, strict=True))
-            found.setdefault(row["claim"], {})[row["label"]] = outcome_of(row)
-    return found
+            outcomes.setdefault(row["claim"], {})[row["label"]] = outcome_of(row)
+    return outcomes
 
 
 def outcome_of(row: Row) -> CaseOutcome:

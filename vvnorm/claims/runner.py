@@ -112,11 +112,11 @@ class ClaimLedger:
 
     def _take(self, name: str, outcome: CaseOutcome, seconds: float) -> None:
         claim, cases = self.plan[name]
-        found = self.outcomes[name]
-        found[outcome.label] = outcome
+        by_label = self.outcomes[name]
+        by_label[outcome.label] = outcome
         self.seconds[name] += seconds
-        if len(found) == len(cases):
-            in_order = [found[case.label] for case in cases]
+        if len(by_label) == len(cases):
+            in_order = [by_label[case.label] for case in cases]
             self.reports[name] = Report(claim, in_order, cases[0].seed, self.seconds[name])
             self.ended(self.reports[name])
 

@@ -12,14 +12,14 @@ def load_usable(load: "Callable[[str], Any]", names: list[str]) -> tuple[list[An
     """Load claims or figures; print the names of those that cannot be loaded, and return whether there are any."""
     from vvnorm._internal.plugins import Unusable
 
-    found, unusable = [], False
+    loaded, unusable = [], False
     for name in dict.fromkeys(names):
         try:
-            found.append(load(name))
+            loaded.append(load(name))
         except Unusable as error:
             print(f"vvnorm: {' '.join(str(error).split())}", file=sys.stderr)
             unusable = True
-    return found, unusable
+    return loaded, unusable
 
 
 def execution(stack: "ExitStack", count: int, jobs: int | None, scheduler: str | None) -> dict[str, Any]:

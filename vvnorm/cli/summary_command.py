@@ -35,9 +35,9 @@ def summary(
         if line["measure"] == measure:
             m = "trend" if line["kind"] == "trend" else f"{line['auxiliary']:g}"
             named = [str(line[name]) for name in ("solver", "target", "inputs", "labels", "sigma")]
-            found = line["ratio"] is not None
-            ratio = f"{line['ratio']:.4f}" if found else ""
-            interval = f"[{line['low']:.4f}, {line['high']:.4f}]" if found else ""
+            has_ratio = line["ratio"] is not None
+            ratio = f"{line['ratio']:.4f}" if has_ratio else ""
+            interval = f"[{line['low']:.4f}, {line['high']:.4f}]" if has_ratio else ""
             table.row(*named, m, str(line["n"]), ratio, interval, str(line["verdict"] or ""))
     table.show()
     if not rows:

@@ -90,11 +90,11 @@ def foresee(study: "Study", path: Path, workers: int) -> int:
     from vvnorm.studies.store import load_rows
     from vvnorm.studies.time_estimate import estimate_time
 
-    found = estimate_time(study, experiment.perform, load_rows(path) if path.exists() else ())
+    estimate = estimate_time(study, experiment.perform, load_rows(path) if path.exists() else ())
     counts = Counter((run.solver, run.target, run.inputs, run.points) for run in study.runs)
     seconds = dict.fromkeys(counts, 0.0)
     for run in study.runs:
-        seconds[run.solver, run.target, run.inputs, run.points] += found.seconds[run.size]
+        seconds[run.solver, run.target, run.inputs, run.points] += estimate.seconds[run.size]
     table = TextTable("solver", "target", "inputs", "points", "runs", "seconds")
     for kind, runs in sorted(counts.items()):
         table.row(*map(str, kind), str(runs), "?" if math.isnan(seconds[kind]) else f"{seconds[kind]:.3g}")
@@ -102,7 +102,7 @@ def foresee(study: "Study", path: Path, workers: int) -> int:
     if any(map(math.isnan, seconds.values())):
         say(f"{len(study.runs)} runs: the first, with loading and compiling, took too long to tell; try again")
         return OK
-    about = "at least" if found.at_least else "about"
+    about = "at least" if estimate.at_least else "about"
     total = sum(seconds.values()) / min(workers, len(study.runs))
     say(f"{len(study.runs)} runs: {about} {duration(total)} on {count(workers, 'process', 'processes')}")
     return OK

@@ -111,12 +111,14 @@ def tasks(
     check_outputs(json, out if out and out.suffix == ".npz" else None, plot)
     weightings = _weightings(weighting)
     _check_folder(out, len(weightings))
-    found = _task_data(data, task, x, CsvFormat(sep, decimal, encoding, header), seed)
+    loaded = _task_data(data, task, x, CsvFormat(sep, decimal, encoding, header), seed)
     usual = {"seeds": 3, "width": 32, "steps": 150} if quick else {"seeds": 5, "width": 64, "steps": 1000}
     asked = {"seeds": seeds, "width": width, "steps": steps}
     settings: dict[str, Any] = usual | {name: value for name, value in asked.items() if value is not None}
     settings["seeds"] = range(seed, seed + settings["seeds"])
-    comparison = _compared(found, weightings, settings | {"lam": lam, "batch_size": batch_size, "standardise": standardise})
+    comparison = _compared(
+        loaded, weightings, settings | {"lam": lam, "batch_size": batch_size, "standardise": standardise}
+    )
     _show_comparison(comparison)
     for note in comparison.notes:
         say(f"note: {note}")

@@ -96,8 +96,8 @@ def _explain(reports: "Sequence[Report]") -> None:
     for report in reports:
         for outcome in report.outcomes:
             if not outcome.as_expected:
-                found = "; ".join(outcome.complaints) or f"[{outcome.result.lower:.6g}, {outcome.result.upper:.6g}]"
-                say(f"{report.claim.id}, {outcome.label}: {outcome.result.verdict}, not {outcome.expected}: {found}")
+                reason = "; ".join(outcome.complaints) or f"[{outcome.result.lower:.6g}, {outcome.result.upper:.6g}]"
+                say(f"{report.claim.id}, {outcome.label}: {outcome.result.verdict}, not {outcome.expected}: {reason}")
     say("HOLDS means: checked on that many instances, each with a certificate that an independent verifier accepted.")
     if any(report.claim.statistical for report in reports):
         say("SUPPORTED means: each is an experiment whose confidence interval lies inside the claimed one.")

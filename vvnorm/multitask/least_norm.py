@@ -108,7 +108,7 @@ def _wolfe(G: Any, weights: Any) -> None:
     unit = G[first, first]
     if not unit > 0:  # a vector is 0; NaN ends here too
         return
-    chosen, room = np.zeros(T, np.int64), np.zeros((T, T + 1))
+    chosen, factor = np.zeros(T, np.int64), np.zeros((T, T + 1))
     trial, along = np.zeros(T), np.zeros(T)
     chosen[0], size = first, 1
     for _ in range(100 * T):
@@ -119,7 +119,7 @@ def _wolfe(G: Any, weights: Any) -> None:
             return
         chosen[size] = lowest
         size += 1
-        size = _settle(G, chosen, size, weights, trial, room)
+        size = _settle(G, chosen, size, weights, trial, factor)
 
 
 @part(_nrt=True)
@@ -139,17 +139,17 @@ def _look(G: Any, weights: Any, along: Any) -> Any:
 
 @part(_nrt=True)
 def _contains(chosen: Any, size: int, t: int) -> bool:
-    found = False
+    contained = False
     for i in range(size):
-        found |= chosen[i] == t
-    return found
+        contained |= chosen[i] == t
+    return contained
 
 
 @part(_nrt=True)
-def _settle(G: Any, chosen: Any, size: int, weights: Any, trial: Any, room: Any) -> int:
+def _settle(G: Any, chosen: Any, size: int, weights: Any, trial: Any, factor: Any) -> int:
     """Move to the point of least norm in the affine hull of the chosen vectors; drop those whose weight reaches 0."""
     while True:
-        if not _affine_minimum(G, chosen, size, trial, room):
+        if not _affine_minimum(G, chosen, size, trial, factor):
             return size - 1  # the added vector depends affinely on the others, up to rounding
         step = 1.0
         for i in range(size):
@@ -175,7 +175,7 @@ def _settle(G: Any, chosen: Any, size: int, weights: Any, trial: Any, room: Any)
 
 
 @part(_nrt=True)
-def _affine_minimum(G: Any, chosen: Any, size: int, solution: Any, room: Any) -> bool:
+def _affine_minimum(G: Any, chosen: Any, size: int, solution: Any, factor: Any) -> bool:
     """Write the weights, of sum 1, of the point of least norm in the affine hull; False if the vectors are dependent.
 
     The weights are (G / unit + 1 1')^-1 1 up to a factor. This matrix is regular if and only if the vectors are affinely
@@ -187,33 +187,33 @@ def _affine_minimum(G: Any, chosen: Any, size: int, solution: Any, room: Any) ->
         unit = min(unit, G[chosen[i], chosen[i]])
     for i in range(size):
         scale = np.sqrt(G[chosen[i], chosen[i]] / unit + 1.0)
-        room[i, size] = 1.0 / scale
+        factor[i, size] = 1.0 / scale
         for j in range(i + 1):
             other = np.sqrt(G[chosen[j], chosen[j]] / unit + 1.0)
-            room[i, j] = (G[chosen[i], chosen[j]] / unit + 1.0) / (scale * other)
+            factor[i, j] = (G[chosen[i], chosen[j]] / unit + 1.0) / (scale * other)
     for i in range(size):
-        solution[i] = room[i, size]
+        solution[i] = factor[i, size]
     for i in range(size):
         for j in range(i + 1):
-            entry = room[i, j]
+            entry = factor[i, j]
             for k in range(j):
-                entry -= room[i, k] * room[j, k]
+                entry -= factor[i, k] * factor[j, k]
             if i > j:
-                room[i, j] = entry / room[j, j]
+                factor[i, j] = entry / factor[j, j]
             elif entry > size * EPS:
-                room[i, i] = np.sqrt(entry)
+                factor[i, i] = np.sqrt(entry)
             else:
                 return False
         for j in range(i):
-            solution[i] -= room[i, j] * solution[j]
-        solution[i] /= room[i, i]
+            solution[i] -= factor[i, j] * solution[j]
+        solution[i] /= factor[i, i]
     total = 0.0
     for i in range(size - 1, -1, -1):
         for j in range(i + 1, size):
-            solution[i] -= room[j, i] * solution[j]
-        solution[i] /= room[i, i]
+            solution[i] -= factor[j, i] * solution[j]
+        solution[i] /= factor[i, i]
     for i in range(size):
-        solution[i] *= room[i, size]
+        solution[i] *= factor[i, size]
         total += solution[i]
     for i in range(size):
         solution[i] /= total

@@ -148,13 +148,13 @@ class ParetoFront:
     def _problems(self) -> list[str]:
         M, S = len(self.networks), len(self.data.tasks)
         shapes = {"mixtures": (M, S), "losses": (M, S), "vv_norms": (M,), "bounds": (M,), "gaps": (M,)}
-        found = [
+        problems = [
             f"{name} has shape {getattr(self, name).shape}, not {shape}"
             for name, shape in shapes.items()
             if getattr(self, name).shape != shape
         ]
-        if found or len(self.supports) != M:
-            return found or [f"there are {count(len(self.supports), 'support')} for {count(M, 'network')}"]
+        if problems or len(self.supports) != M:
+            return problems or [f"there are {count(len(self.supports), 'support')} for {count(M, 'network')}"]
         if not np.all((self.mixtures >= 0) & (self.mixtures < np.inf)) or not self.mixtures.any(axis=1).all():
             return ["a mixture has a negative weight, or no positive one"]
         if not np.all(np.abs(self.mixtures.sum(axis=1) - 1) <= ROUNDING):
@@ -238,8 +238,8 @@ class ParetoFront:
         """Return bounds on 1 - s for one point."""
         lams = np.array([support.lam for support in self.supports])
         proved, reached = self.bounds + lams * (self.vv_norm - cost), self.mixtures @ point
-        room = _IMPOSSIBLE * (reached + lams * self.vv_norm)
-        if np.any(proved > reached + room):
+        rounding = _IMPOSSIBLE * (reached + lams * self.vv_norm)
+        if np.any(proved > reached + rounding):
             raise ValueError(f"losses {point.tolist()} are lower than any network's of VV norm {cost:.6g}")
         if not point.any():
             return 0.0, 0.0
@@ -256,13 +256,13 @@ class ParetoFront:
         table = np.column_stack([self.losses[:, positive] / point[positive], self.losses[:, ~positive]]).T
         above = np.repeat([-1.0, 0.0], [positive.sum(), (~positive).sum()])
         M = len(self.networks)
-        found = linprog(
+        mixture = linprog(
             np.append(np.zeros(M), 1.0), A_ub=np.column_stack([table, above]), b_ub=np.zeros(len(table)),
             A_eq=np.append(np.ones(M), 0.0)[None], b_eq=[1.0],
         )  # fmt: skip
-        if found.status != 0:  # with a loss of 0 there may be no such mixture; the point itself is reached
+        if mixture.status != 0:  # with a loss of 0 there may be no such mixture; the point itself is reached
             return 1.0
-        shares = np.maximum(found.x[:M], 0.0)
+        shares = np.maximum(mixture.x[:M], 0.0)
         mixed = table @ (shares / shares.sum())
         return min(1.0, float(mixed[above < 0].max())) if np.all(mixed[above == 0] <= 0) else 1.0
 
@@ -461,8 +461,8 @@ class _Search:
             if self.deadline.passed:
                 hurried = True
                 break
-            found, start = fit_next(lam, start, self.deadline.left)
-            new, gap = self._trial(found, lam, task_weights, outputs)
+            solution, start = fit_next(lam, start, self.deadline.left)
+            new, gap = self._trial(solution, lam, task_weights, outputs)
             best = self._better(new, best)
             if gap > _FAILED:
                 failed += 1
@@ -473,7 +473,7 @@ class _Search:
             under, over, last = (new, over, new) if within else (under, new, new)
             network = under.network if over is None else self._between(under.network, over.network)
             # Fits at very small lam may be less accurate than those before.
-            chosen = min(chosen, self._complete(network, outputs), key=lambda one: self._loss(task_weights, one))
+            chosen = min(chosen, self._complete(network, outputs), key=lambda trial: self._loss(task_weights, trial))
             if self._gap(task_weights, chosen, best) <= self.tol:
                 break
             lam = _next_lam(under, over, self.budget, last, same)
@@ -489,17 +489,17 @@ class _Search:
         point = self._finished(task_weights, chosen, self._proved(best, task_weights), hurried=hurried)
         return point, min(best.lam / most, 1.0)
 
-    def _trial(self, found: Any, lam: float, task_weights: Array, outputs: NDArray[np.intp]) -> tuple[_Trial, float]:
+    def _trial(self, solution: Any, lam: float, task_weights: Array, outputs: NDArray[np.intp]) -> tuple[_Trial, float]:
         """Return a fit as a trial, and its gap: proved, or estimated by the solver where no proof is affordable."""
-        estimate = found.provenance.get("estimated_gap") if not isinstance(found, Fit) else None
-        network = found.network
+        estimate = solution.provenance.get("estimated_gap") if not isinstance(solution, Fit) else None
+        network = solution.network
         if estimate is None:
             with within_additions(additions_in(self.deadline.left)):
-                made = found.certificate
-            support = DualWitness(lam, getattr(found, "function", network), made.dual, made.additions, made.subspace)
-            return _Trial(lam, made.loss, network.vv_norm, network, support, made.lower_bound), found.gap
+                made = solution.certificate
+            support = DualWitness(lam, getattr(solution, "function", network), made.dual, made.additions, made.subspace)
+            return _Trial(lam, made.loss, network.vv_norm, network, support, made.lower_bound), solution.gap
         loss, cost = self._loss(task_weights, self._filled(network, outputs)), network.vv_norm
-        return _Trial(lam, loss, cost, network, None, (loss + lam * cost) * (1 - estimate), found.dual), estimate
+        return _Trial(lam, loss, cost, network, None, (loss + lam * cost) * (1 - estimate), solution.dual), estimate
 
     def _proved(self, trial: _Trial, task_weights: Array) -> _Trial:
         """Return the trial with a bound that the verifier proved; the trivial bound where there is no time."""
@@ -511,9 +511,9 @@ class _Search:
         support = DualWitness(trial.lam, trial.network, dual, additions)
         return replace(trial, support=support, value=self.data.certify(task_weights, support).lower_bound)
 
-    def _better(self, one: _Trial, other: _Trial) -> _Trial:
+    def _better(self, trial: _Trial, best: _Trial) -> _Trial:
         """Return the trial of the higher bound."""
-        return max(other, one, key=lambda trial: (trial.bound(self.budget), trial.value))
+        return max(best, trial, key=lambda candidate: (candidate.bound(self.budget), candidate.value))
 
     def _gap(self, task_weights: Array, network: ReLUNetwork, best: _Trial) -> float:
         price = self.data.price(task_weights, best.lam, self.budget, best.value, self.straight)

@@ -218,15 +218,15 @@ def builtin_task_data(name: str, seed: int = 0) -> TaskData:
 def _breast_cancer(seed: int) -> TaskData:
     from sklearn.datasets import load_breast_cancer
 
-    found = load_breast_cancer()
-    names = [str(name) for name in found.feature_names]
+    data = load_breast_cancer()
+    names = [str(name) for name in data.feature_names]
     kept = [k for k, name in enumerate(names) if not {"radius", "perimeter", "area"} & set(name.split())]
-    benign, radius = found.target == 1, found.data[:, names.index("mean radius")]
+    benign, radius = data.target == 1, data.data[:, names.index("mean radius")]
     Y = np.column_stack([~benign, np.where(benign, 1.0, np.nan), radius])
     truth = np.column_stack([~benign, np.where(benign, 1.0, -1.0), radius])
     tasks = (Task("malignant", (0,), "logistic"), Task("benign", (1,), f"one_class:{_NU}"), Task("radius", (2,)))
     x_names = tuple(names[k] for k in kept)
-    return TaskData(found.data[:, kept], Y, truth, tasks, x_names, "scikit-learn breast_cancer", background=(1,))
+    return TaskData(data.data[:, kept], Y, truth, tasks, x_names, "scikit-learn breast_cancer", background=(1,))
 
 
 def _digits_overlaid(seed: int) -> TaskData:
@@ -247,24 +247,24 @@ def _overlays(seed: int) -> tuple[Array, Array, tuple[str, ...]]:
     """Return pictures of two digits, (N, 100), the digits, (N, 2), and the names of the pixels."""
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    count, side = len(found.images) // 2, found.images.shape[1]
-    pairs = np.random.default_rng(seed).permutation(len(found.images))[: 2 * count].reshape(count, 2)
+    digits = load_digits()
+    count, side = len(digits.images) // 2, digits.images.shape[1]
+    pairs = np.random.default_rng(seed).permutation(len(digits.images))[: 2 * count].reshape(count, 2)
     canvas = np.zeros((count, side + _SHIFT, side + _SHIFT))
-    canvas[:, :side, :side] = found.images[pairs[:, 0]]
+    canvas[:, :side, :side] = digits.images[pairs[:, 0]]
     corner = canvas[:, _SHIFT:, _SHIFT:]
-    np.maximum(corner, found.images[pairs[:, 1]], out=corner)
+    np.maximum(corner, digits.images[pairs[:, 1]], out=corner)
     names = tuple(f"pixel {row},{column}" for row, column in np.ndindex(canvas.shape[1:]))
-    return canvas.reshape(count, -1) / 16, found.target[pairs], names
+    return canvas.reshape(count, -1) / 16, digits.target[pairs], names
 
 
 def _linnerud(seed: int) -> TaskData:
     from sklearn.datasets import load_linnerud
 
-    found = load_linnerud()
-    tasks = tuple(Task(name.lower(), (t,)) for t, name in enumerate(found.target_names))
-    x_names = tuple(name.lower() for name in found.feature_names)
-    return TaskData(found.data, found.target, found.target, tasks, x_names, "scikit-learn linnerud")
+    data = load_linnerud()
+    tasks = tuple(Task(name.lower(), (t,)) for t, name in enumerate(data.target_names))
+    x_names = tuple(name.lower() for name in data.feature_names)
+    return TaskData(data.data, data.target, data.target, tasks, x_names, "scikit-learn linnerud")
 
 
 BUILTIN = {
@@ -344,14 +344,14 @@ def load_task_data(
     X = read_inputs(
         [columns[name] for name in inputs], mark, ", and inputs must be; x (--x) names the columns that are inputs"
     )
-    found = [
+    parts = [
         _labels(spec, columns.get(name), value, len(X), mark) for spec, (name, value) in zip(tasks, targets, strict=True)
     ]
-    for spec, labels, (column, _) in zip(tasks, found, targets, strict=True):
+    for spec, labels, (column, _) in zip(tasks, parts, targets, strict=True):
         if np.isnan(labels.truth).all():
             raise ValueError(f"{table.file}: task {spec.name!r} has no label at all: column {column!r} is empty")
     try:
-        return _assembled(X, tasks, found, tuple(inputs), str(table.file))
+        return _assembled(X, tasks, parts, tuple(inputs), str(table.file))
     except ValueError as error:
         raise ValueError(f"{table.file}: {error}") from None
 
@@ -447,13 +447,13 @@ def _class_labels(spec: _Spec, column: Column, value: str | None) -> _Labels:
     return _Labels(labels[:, None], labels[:, None], note=note)
 
 
-def _assembled(X: Array, specs: list[_Spec], found: list[_Labels], x_names: tuple[str, ...], source: str) -> TaskData:
+def _assembled(X: Array, specs: list[_Spec], parts: list[_Labels], x_names: tuple[str, ...], source: str) -> TaskData:
     tasks, background, start = [], [], 0
-    for spec, labels in zip(specs, found, strict=True):
+    for spec, labels in zip(specs, parts, strict=True):
         width = labels.Y.shape[1]
         tasks.append(Task(spec.name, tuple(range(start, start + width)), spec.loss))
         background += [start] if labels.background else []
         start += width
-    Y, truth = (np.hstack([getattr(labels, which) for labels in found]) for which in ("Y", "truth"))
-    notes = tuple(labels.note for labels in found if labels.note)
+    Y, truth = (np.hstack([getattr(labels, which) for labels in parts]) for which in ("Y", "truth"))
+    notes = tuple(labels.note for labels in parts if labels.note)
     return TaskData(X, Y, truth, tuple(tasks), x_names, source, tuple(background), notes)

@@ -33,7 +33,7 @@ _FAINT = 0.15  # least opacity of a kink; those of large weight are opaque
 
 
 def draw(
-    solution: "Solution", x_names: Sequence[str], y_names: Sequence[str], path: str | os.PathLike[str] | None = None
+    given: "Solution", x_names: Sequence[str], y_names: Sequence[str], path: str | os.PathLike[str] | None = None
 ) -> "Figure":
     """Draw a solution in the way that suits its kind and number of inputs: see the functions below.
 
@@ -53,15 +53,15 @@ def draw(
     """
     from vvnorm.results.interpolant import Interpolant
 
-    refuse_undrawable(solution.X.shape[1], bool(getattr(solution, "lam", 0)))
-    found: Any = solution
-    origin = solution.origin or (0,) * len(x_names)
+    refuse_undrawable(given.X.shape[1], bool(getattr(given, "lam", 0)))
+    solution: Any = given
+    origin = given.origin or (0,) * len(x_names)
     x_names = [f"{name} - {start}" if start else name for name, start in zip(x_names, origin, strict=True)]
-    if isinstance(solution, Interpolant):
-        return plot_solution(solution, x_names[0], y_names, path)
-    if solution.X.shape[1] == 1:
-        return plot_fit(found, x_names[0], y_names, path)
-    return (plot_surface if solution.X.shape[1] == 2 else plot_points)(found, x_names, y_names, path)
+    if isinstance(given, Interpolant):
+        return plot_solution(given, x_names[0], y_names, path)
+    if given.X.shape[1] == 1:
+        return plot_fit(solution, x_names[0], y_names, path)
+    return (plot_surface if given.X.shape[1] == 2 else plot_points)(solution, x_names, y_names, path)
 
 
 def refuse_undrawable(inputs: int, fit: bool) -> None:

@@ -78,21 +78,21 @@ class InfiniteAuxiliary(Solution):
 
     def verify(self) -> Verification:
         """Check the design's certificate, that the network interpolates, and that its output weights follow."""
-        found = list(self.design.verify().problems)
+        problems = list(self.design.verify().problems)
         # Its cost is not the point: no dual array is asked for.
         judged = judge_interpolant(self.network, self.X, self.Y, dual=np.zeros(self.Y.shape), skip=self.design.skip)
         if not judged.relative_residual <= self.tol:
-            found.append(
+            problems.append(
                 f"relative residual {judged.relative_residual:.3g} exceeds {self.tol:.3g}: it does not interpolate"
             )
         if not self.design.skip and self.network.A.any():
-            found.append("the network has a skip connection, but the design has none")
+            problems.append("the network has a skip connection, but the design has none")
         f, g = self.network, self.design.network
         same = f.n_neurons == g.n_neurons and np.array_equal(f.W, g.W) and np.array_equal(f.b, g.b)
         combined = np.linalg.lstsq(g.V.T, f.V.T, rcond=None)[0] if same and f.n_neurons else np.zeros((g.n_outputs, 1))
         if not same or not np.all(row_norms((g.V.T @ combined - f.V.T).T) <= self.tol * row_norms(f.V)):
-            found.append("the network is not a combination of the design's outputs")
-        return Verification(tuple(found))
+            problems.append("the network is not a combination of the design's outputs")
+        return Verification(tuple(problems))
 
     def _setting(self) -> str:
         return ", beside infinitely many; of the design:"

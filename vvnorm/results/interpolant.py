@@ -155,7 +155,7 @@ class Interpolant(Solution):
 
     def record(self) -> dict[str, Any]:
         """What was found, as plain numbers and words: for JSON."""
-        found: dict[str, Any] = {
+        record: dict[str, Any] = {
             "points": len(self.X),
             "outputs": self.Y.shape[1],
             "value": self.value,
@@ -166,11 +166,11 @@ class Interpolant(Solution):
             "neurons": self.network.n_neurons,
         }
         if self.closed_form:
-            found["unique"] = self.unique
-            found["unique_outputs"] = self.unique_outputs.tolist()
+            record["unique"] = self.unique
+            record["unique_outputs"] = self.unique_outputs.tolist()
             runs = univariate.aligned_runs(self.dots)
-            found["fewest_neurons"] = int(np.sum((runs[:, 1] - runs[:, 0] + 2) // 2))
-        return found | self._origin() | {"provenance": dict(self.provenance)}
+            record["fewest_neurons"] = int(np.sum((runs[:, 1] - runs[:, 0] + 2) // 2))
+        return record | self._origin() | {"provenance": dict(self.provenance)}
 
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""

@@ -78,12 +78,12 @@ class MultivariateSolution(Solution):
         options["subspace"] = self.subspace
         if self.lam > 0:
             options |= {"lam": self.lam, "loss": self.losses, "weights": self.weights}
-        found = judge(self.network, self.X, self.Y, **options)
-        if self.lam == 0 or found.gap <= self.tol:
-            return found
+        solvers = judge(self.network, self.X, self.Y, **options)
+        if self.lam == 0 or solvers.gap <= self.tol:
+            return solvers
         # Where classes are separated, the verifier's own dual array may be better than the solver's.
         own = judge(self.network, self.X, self.Y, **{**options, "dual": None})
-        return min(found, own, key=lambda one: one.gap)
+        return min(solvers, own, key=lambda one: one.gap)
 
     @property
     def _judged_dual(self) -> Array:
@@ -135,8 +135,8 @@ class MultivariateSolution(Solution):
             return replace(self, network=in_space(inside.network, self.subspace), within=inside)
         gap = self.tol if gap is None else as_tolerance(gap, "gap")
         convention = Convention(self.skip, self.penalise_bias)
-        room = max(self.lower_bound / (1 - gap) - self.value, 0.0) * _ROOM / (self.lam or 1.0)
-        network = sparse_network(self.network, Inputs(self.X, convention), self.vv_norm + room)
+        allowance = max(self.lower_bound / (1 - gap) - self.value, 0.0) * _ROOM / (self.lam or 1.0)
+        network = sparse_network(self.network, Inputs(self.X, convention), self.vv_norm + allowance)
         return replace(self, network=network)
 
     # --- values ---

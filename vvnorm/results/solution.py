@@ -106,10 +106,10 @@ class Solution(ABC):
 
     def _proof_notes(self) -> list[str]:
         """Return notes on a time limit and on a gap above `tol`; the solution is certified for them."""
-        found = [OUT_OF_TIME] if self._solver_facts["status"] == TIME_LIMIT else []
+        notes = [OUT_OF_TIME] if self._solver_facts["status"] == TIME_LIMIT else []
         if not self.gap <= self.tol:
-            found.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
-        return found
+            notes.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
+        return notes
 
     def _origin(self) -> dict[str, Any]:
         """What a record says of the origin."""

@@ -53,7 +53,7 @@ class Fit(Solution):
     lam_max : float or None
         The least lam whose fit is a line, 0 for one distinct input; not computed without a skip connection, or where
         time was over before.
-    found : KnotSolution
+    knot_solution : KnotSolution
         What the solver returned: kinks, slopes, knots and values; its dual array is by rows of X.
     solver : mapping
         How it was found: method, status, effort, versions, seconds.
@@ -70,7 +70,7 @@ class Fit(Solution):
     weights: Array | None = field(repr=False)
     skip: bool
     lam_max: float | None
-    found: KnotSolution = field(repr=False)
+    knot_solution: KnotSolution = field(repr=False)
     solver: Mapping[str, Any] = field(repr=False)
     order: NDArray[np.intp] | None = field(default=None, repr=False)
     origin: Origin | None = None
@@ -93,8 +93,8 @@ class Fit(Solution):
 
         It proves a bound on the objective of any network: pass it to `vvnorm.certify` as `dual`.
         """
-        if self.found.dual is not None and self._judged[1].dual is not None:
-            return self._as_given(self.found.dual)
+        if self.knot_solution.dual is not None and self._judged[1].dual is not None:
+            return self._as_given(self.knot_solution.dual)
         with np.errstate(over="ignore"):
             return self._as_given(neg_gradients(self.losses, self._at(self.X[:, 0]), self.Y, self.weights))
 
@@ -123,19 +123,19 @@ class Fit(Solution):
     def _certify(self, function: ReLUNetwork | PiecewiseLinear) -> FitCertificate:
         """Judge a function by the solver's dual array or, where that falls short, by the verifier's own if it is better."""
         options: dict[str, Any] = {"loss": self.losses, "weights": self.weights, "skip": self.skip}
-        found = certify_fit(function, self.X, self.Y, self.lam, dual=self.found.dual, **options)
-        if self.found.dual is None or found.gap <= self.tol:
-            return found
-        return min(found, certify_fit(function, self.X, self.Y, self.lam, **options), key=lambda one: one.gap)
+        certificate = certify_fit(function, self.X, self.Y, self.lam, dual=self.knot_solution.dual, **options)
+        if self.knot_solution.dual is None or certificate.gap <= self.tol:
+            return certificate
+        return min(certificate, certify_fit(function, self.X, self.Y, self.lam, **options), key=lambda made: made.gap)
 
     @property
     def _bends_inside(self) -> bool:
         """Whether knots and values say it all; without a skip connection the network may bend at the ends of the data."""
-        return self.skip and len(self.found.knots) > 1
+        return self.skip and len(self.knot_solution.knots) > 1
 
     @cached_property
     def _pieces(self) -> PiecewiseLinear:
-        return PiecewiseLinear(self.found.knots, self.found.values)
+        return PiecewiseLinear(self.knot_solution.knots, self.knot_solution.values)
 
     def verify(self) -> Verification:
         """Check the certificate with code that shares nothing with the solver."""
@@ -167,7 +167,7 @@ class Fit(Solution):
     @property
     def knots(self) -> Array:
         """Where the fit bends, increasing; shape (K,)."""
-        return self.found.kinks
+        return self.knot_solution.kinks
 
     def _at(self, x: Array) -> Array:
         return self._pieces(x) if self._bends_inside else self.network(x)
@@ -177,12 +177,12 @@ class Fit(Solution):
     @cached_property
     def notes(self) -> list[str]:
         """What to know before using the fit; usually nothing. Certifies it."""
-        found = self._proof_notes()
+        notes = self._proof_notes()
         if self.function is not self.network:
-            found.append("float64 weights cannot represent the fit: the certificate is about its knots and values")
+            notes.append("float64 weights cannot represent the fit: the certificate is about its knots and values")
         if any(loss.name == "logistic" for loss in self.losses):
-            found += separation_notes(self.losses, self._at(self.X[:, 0]), self.Y, ~np.isnan(self.Y))
-        return found
+            notes += separation_notes(self.losses, self._at(self.X[:, 0]), self.Y, ~np.isnan(self.Y))
+        return notes
 
     @cached_property
     def provenance(self) -> Mapping[str, Any]:  # type: ignore[override]  # made on first access, since it is certified
@@ -207,7 +207,7 @@ class Fit(Solution):
 
     def _state(self) -> tuple[str, ...]:
         if "_judged" not in vars(self) and self.Y.size > _QUICK:
-            return (f"relative gap {self.found.gap:.2g} as the solver sees it; not certified yet: see verify()",)
+            return (f"relative gap {self.knot_solution.gap:.2g} as the solver sees it; not certified yet: see verify()",)
         made = self._judged[1]
         return (
             proof("objective", made.objective, made.lower_bound, made.gap, self.tol),

@@ -99,11 +99,11 @@ def perform(run: Run) -> dict[str, Any]:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {run.target!r}")
     settings = _settings(run)
     sample = TARGETS[run.target].draw(run.inputs, run.points, run.seed)
-    found = (_solved if run.solver == "certified" else _trained)(run, settings, sample)
+    measured = (_solved if run.solver == "certified" else _trained)(run, settings, sample)
     return {
-        **found.facts,
-        **_gradients(found.network, sample, run.seed),
-        **_distances(found, sample),
+        **measured.facts,
+        **_gradients(measured.network, sample, run.seed),
+        **_distances(measured, sample),
         "cpu_seconds": time.process_time() - began,
     }
 
@@ -247,11 +247,11 @@ def _interval(name: str, estimate: Estimate) -> dict[str, float]:
     return {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
-def _distances(found: _MeasuredNetwork, sample: Sample) -> dict[str, Any]:
+def _distances(measured: _MeasuredNetwork, sample: Sample) -> dict[str, Any]:
     """The three readings of the distance between test and training points."""
-    outputs = test_train_distances(found.network, sample.X, sample.X_test, truth=sample.truth)
-    represented = test_train_distances(found.features, sample.X, sample.X_test)["representation"]
-    spread = _representation_spread(found.features, sample.X)
+    outputs = test_train_distances(measured.network, sample.X, sample.X_test, truth=sample.truth)
+    represented = test_train_distances(measured.features, sample.X, sample.X_test)["representation"]
+    spread = _representation_spread(measured.features, sample.X)
     readings = {
         "output_distance": outputs["output"],
         "representation_distance": represented,

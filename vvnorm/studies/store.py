@@ -237,8 +237,8 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
     names = [name for name, *_ in cursor.description]
     last = [*_CIRCUMSTANCES, "key"]
     names_in_order = [name for name in names if name not in last] + [name for name in last if name in names]
-    found = [dict(zip(names, values, strict=True)) for values in cursor]
-    return [{name: row[name] for name in names_in_order} for row in found]
+    records = [dict(zip(names, values, strict=True)) for values in cursor]
+    return [{name: row[name] for name in names_in_order} for row in records]
 
 
 def _signature(study: Row) -> str:

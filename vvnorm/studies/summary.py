@@ -88,8 +88,8 @@ def summarise(
         for measure in measures:
             if any(_value(row, measure) for row in runs.values()):
                 cells = _ratio_cells(runs) + _trend_cells(runs)
-                found = [_line(cell, runs, measure, estimated, len(cells)) for cell in cells]
-                lines += [dict(zip(_STUDIED, studied, strict=True)) | line for line in found]
+                lines_of_measure = [_line(cell, runs, measure, estimated, len(cells)) for cell in cells]
+                lines += [dict(zip(_STUDIED, studied, strict=True)) | line for line in lines_of_measure]
     return lines
 
 
@@ -134,10 +134,10 @@ def _line(cell: _Cell, runs: Mapping[_Key, Row], measure: str, estimated: float 
     baseline = {seed: row for (_, _, m, seed), row in runs.items() if m == 0}
     sets, left_out, everything = [], 0, []
     for seed in sorted({key[3] for key in runs if key[:2] == (labels, sigma) and key[2] in numbers}):
-        found = [runs.get((labels, sigma, m, seed)) for m in numbers] + ([] if trend else [baseline.get(seed)])
-        present = [row for row in found if row is not None]
+        runs_of_seed = [runs.get((labels, sigma, m, seed)) for m in numbers] + ([] if trend else [baseline.get(seed)])
+        present = [row for row in runs_of_seed if row is not None]
         everything += present
-        if len(present) == len(found) and all(_counts(row, estimated) and _value(row, measure) for row in present):
+        if len(present) == len(runs_of_seed) and all(_counts(row, estimated) and _value(row, measure) for row in present):
             sets.append((seed, present))
         else:
             left_out += 1
@@ -166,12 +166,12 @@ def _compared(values: Any, numbers: tuple[float, ...], comparisons: int) -> dict
     if len(values) < 2:
         return dict.fromkeys((*names, "verdict"))
     options: dict[str, Any] = {"confidence": CONFIDENCE, "comparisons": comparisons}
-    found: Ratio
+    ratio: Ratio
     if len(numbers) > 1:
-        found, claimed = trend_ratio(values, numbers, **options), CLAIMED_TREND
+        ratio, claimed = trend_ratio(values, numbers, **options), CLAIMED_TREND
     else:
-        found, claimed = paired_ratio(values[:, 0], values[:, 1], **options), CLAIMED_RATIO
-    return {name: getattr(found, name) for name in names} | {"verdict": str(found.verdict(claimed))}
+        ratio, claimed = paired_ratio(values[:, 0], values[:, 1], **options), CLAIMED_RATIO
+    return {name: getattr(ratio, name) for name in names} | {"verdict": str(ratio.verdict(claimed))}
 
 
 def _value(row: Row, measure: str) -> float | None:

@@ -85,7 +85,7 @@ class Traced:
         name = func.__name__.strip("_")
         name = "relu" if name == "relu_" else name.removesuffix("_")
         if name in _SAME:
-            return next(one for one in args if isinstance(one, Traced))
+            return next(arg for arg in args if isinstance(arg, Traced))
         if name not in _RULES:
             raise Unreadable(f"it uses {name}")
         return _RULES[name](*args, **(kwargs or {}))
@@ -161,7 +161,7 @@ def read_module(make: Callable[..., Network], module: torch.nn.Module) -> Networ
             raise ValueError(
                 f"module is in training mode, in which {type(part).__name__} is no function: call module.eval()"
             )
-    sizes = dict.fromkeys(size for one in module.parameters() if one.ndim == 2 for size in reversed(one.shape))
+    sizes = dict.fromkeys(size for weights in module.parameters() if weights.ndim == 2 for size in reversed(weights.shape))
     why = "it has no linear layer"
     for d in sizes:
         try:
@@ -187,14 +187,14 @@ def _checked(make: Callable[..., Network], module: torch.nn.Module, value: Any) 
     if value.bare:
         raise Unreadable("it ends in its ReLU")
     network = make(value.W, value.b, value.V, value.A, value.c)
-    like = next(module.parameters())
+    weights = next(module.parameters())
     X = np.random.default_rng(0).standard_normal((_PROBES, network.W.shape[1]))
     with torch.no_grad():
-        tensor = torch.from_numpy(X).to(dtype=like.dtype, device=like.device)
+        tensor = torch.from_numpy(X).to(dtype=weights.dtype, device=weights.device)
         values = module(tensor).detach().cpu().double().numpy().reshape(_PROBES, -1)
     expected = network(tensor.cpu().double().numpy())
     size = 1.0 + np.abs(network.V) @ np.abs(network.W).sum(axis=1) + np.abs(network.A).sum(axis=1) + np.abs(network.c)
-    if values.shape != expected.shape or not np.all(np.abs(values - expected) <= _AGREE.get(like.dtype, 0.05) * size):
+    if values.shape != expected.shape or not np.all(np.abs(values - expected) <= _AGREE.get(weights.dtype, 0.05) * size):
         raise Unreadable("its values are not those of the network that its layers make")
     return network
 
@@ -274,25 +274,25 @@ def _add(x: Any, other: Any, *, alpha: float = 1.0) -> Traced:
 
 
 def _cat(values: Sequence[Traced], dim: int = 0) -> Traced:
-    if dim not in (1, -1) or not all(isinstance(one, Traced) for one in values):
+    if dim not in (1, -1) or not all(isinstance(traced, Traced) for traced in values):
         raise Unreadable("it joins tensors other than by columns")
     same = _on_the_same_neurons(values)
-    V, A, c = (np.concatenate([getattr(one, name) for one in same]) for name in "VAc")
+    V, A, c = (np.concatenate([getattr(traced, name) for traced in same]) for name in "VAc")
     return Traced(same[0].W, same[0].b, V, A, c)
 
 
 def _on_the_same_neurons(values: Sequence[Traced]) -> list[Traced]:
     """The same functions with all neurons of all of them."""
     layers: list[Traced] = []
-    for one in values:
-        if all(one.W is not other.W for other in layers):
-            layers.append(one)
-    W, b = np.vstack([one.W for one in layers]), np.concatenate([one.b for one in layers])
-    found = []
-    for one in values:
-        parts = [one.V if one.W is other.W else np.zeros((len(one.c), len(other.b))) for other in layers]
-        found.append(Traced(W, b, np.hstack(parts), one.A, one.c))
-    return found
+    for traced in values:
+        if all(traced.W is not other.W for other in layers):
+            layers.append(traced)
+    W, b = np.vstack([traced.W for traced in layers]), np.concatenate([traced.b for traced in layers])
+    extended = []
+    for traced in values:
+        parts = [traced.V if traced.W is other.W else np.zeros((len(traced.c), len(other.b))) for other in layers]
+        extended.append(Traced(W, b, np.hstack(parts), traced.A, traced.c))
+    return extended
 
 
 _RULES: dict[str, Callable[..., Traced]] = {

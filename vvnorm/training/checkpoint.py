@@ -23,10 +23,10 @@ _SHARE = 50.0  # least time between two checkpoints, relative to the time that w
 
 def fingerprint(X: Array, Y: Array, settings: Mapping[str, Any]) -> str:
     """Return a short text that differs for different data or settings."""
-    found = hashlib.sha256(json.dumps(plain(settings), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(plain(settings), sort_keys=True).encode())
     for array in (X, Y):
-        found.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
+        digest.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 class Checkpoint:

@@ -108,8 +108,8 @@ class TaskComparison:
     def values(self, arrangement: str, weighting: str, task: str, key: str = "value") -> Array:
         """Return one entry of the rows of one kind, by seed; NaN where it is None."""
         wanted = (arrangement, weighting, task)
-        found = [row[key] for row in self.rows if (row["arrangement"], row["weighting"], row["task"]) == wanted]
-        return np.array([math.nan if value is None else value for value in found], dtype=np.float64)
+        entries = [row[key] for row in self.rows if (row["arrangement"], row["weighting"], row["task"]) == wanted]
+        return np.array([math.nan if value is None else value for value in entries], dtype=np.float64)
 
     def best_joint(self, weighting: str) -> int:
         """Index of the seed whose joint network has the least sum of training losses plus lam times its VV norm."""
@@ -130,7 +130,7 @@ class TaskComparison:
         for all gains of the table together (Bonferroni). All others are means; 'steps_to_target' is the mean over the seeds
         that reached the target, and 'reached' their share.
         """
-        found = []
+        lines = []
         level = 1 - 0.05 / max(1, (len(self.kinds) - 1) * len(self.data.tasks))
         for arrangement, weighting in self.kinds:
             for task in self.data.tasks:
@@ -140,7 +140,7 @@ class TaskComparison:
                 gain = sign * (self.values(*kind) - self.values(SAME_WIDTH, "equal", task.name))
                 steps = self.values(*kind, "steps_to_target")
                 reached = ~np.isnan(steps)
-                found.append(
+                lines.append(
                     {"arrangement": arrangement, "weighting": weighting, "task": task.name, "metric": first["metric"]}
                     | dict(zip(("value", "low", "high"), mean_interval(self.values(*kind)), strict=True))
                     | dict(zip(("gain", "gain_low", "gain_high"), mean_interval(gain, level), strict=True))
@@ -154,7 +154,7 @@ class TaskComparison:
                         "seeds": len(steps),
                     }
                 )
-        return found
+        return lines
 
 
 def compare(

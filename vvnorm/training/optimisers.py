@@ -167,19 +167,19 @@ class _LBFGS:
 
     def _direction(self) -> torch.Tensor:
         """Two-loop recursion."""
-        found = -self.gradient
+        direction = -self.gradient
         factors = []
         for move, change, inverse in reversed(list(zip(self.moves, self.changes, self.inverse, strict=True))):
-            factor = (inverse * (move * found).sum(1))[:, None]
+            factor = (inverse * (move * direction).sum(1))[:, None]
             factors.append(factor)
-            found = found - factor * change
+            direction = direction - factor * change
         last = self.inverse[-1]
         scale = torch.where(last > 0, 1 / (last * self.changes[-1].square().sum(1)).clamp_min(1e-100), 1.0)
-        found = found * scale[:, None]
+        direction = direction * scale[:, None]
         pairs = zip(self.moves, self.changes, self.inverse, reversed(factors), strict=True)
         for move, change, inverse, factor in pairs:
-            found = found + move * (factor - (inverse * (change * found).sum(1))[:, None])
-        return found
+            direction = direction + move * (factor - (inverse * (change * direction).sum(1))[:, None])
+        return direction
 
     def _search(
         self, landscape: Landscape, direction: torch.Tensor, slope: torch.Tensor, length: torch.Tensor
@@ -190,10 +190,10 @@ class _LBFGS:
         for _ in range(_HALVINGS):
             trial = self.flat + length[:, None] * direction
             there = landscape.evaluate(trial)
-            enough = ~moved & (there <= self.value + _SUFFICIENT * length * slope)
-            reached = torch.where(enough[:, None], trial, reached)
-            value = torch.where(enough, there, value)
-            moved |= enough
+            accepted = ~moved & (there <= self.value + _SUFFICIENT * length * slope)
+            reached = torch.where(accepted[:, None], trial, reached)
+            value = torch.where(accepted, there, value)
+            moved |= accepted
             if bool(moved.all()):
                 break
             length = torch.where(moved, length, length / 2)
@@ -265,11 +265,11 @@ class _Proximal:
     def _adam(self, gradient: torch.Tensor) -> torch.Tensor:
         """Return Adam's direction for all parameters."""
         self.count = self.count + 1
-        one, two = self.betas
-        self.first.lerp_(gradient, 1 - one)
-        self.second.mul_(two).addcmul_(gradient, gradient, value=1 - two)
-        step = self.first / (1 - one**self.count)
-        return step / ((self.second / (1 - two**self.count)).sqrt() + ADAM_EPS)
+        beta1, beta2 = self.betas
+        self.first.lerp_(gradient, 1 - beta1)
+        self.second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        step = self.first / (1 - beta1**self.count)
+        return step / ((self.second / (1 - beta2**self.count)).sqrt() + ADAM_EPS)
 
     @staticmethod
     def _move_kinks(at: RegressionParameters, direction: RegressionParameters, rates: np.ndarray) -> None:

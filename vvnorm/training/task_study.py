@@ -62,24 +62,24 @@ def run_study(
 
     `callback` is told the name and the lines of each data set as it is done; lines come back in the order of `DATA`.
     """
-    found = {}
+    results = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=one_thread) as executor:
         running = {executor.submit(study_lines, name, quick, seed): name for name in DATA}
         for done in as_completed(running):
-            found[running[done]] = done.result()
-            callback(running[done], found[running[done]])
-    return [line for name in DATA for line in found[name]]
+            results[running[done]] = done.result()
+            callback(running[done], results[running[done]])
+    return [line for name in DATA for line in results[name]]
 
 
 def complaints_about(line: Line) -> list[str]:
     """Return what is wrong with a recorded line; an empty list if it may be drawn."""
     name = f"{line['data']}, {line['arrangement']}, {line['weighting']}, {line['task']}"
-    found = []
+    complaints = []
     if not math.isfinite(line["value"]):
-        found.append(f"{name}: the {line['metric']} is {line['value']}")
+        complaints.append(f"{name}: the {line['metric']} is {line['value']}")
     for key, low, high in (("value", "low", "high"), ("gain", "gain_low", "gain_high")):
         if line[low] > line[key] or line[key] > line[high]:  # without an interval the ends are NaN
-            found.append(f"{name}: {key} {line[key]} is not inside [{line[low]}, {line[high]}]")
+            complaints.append(f"{name}: {key} {line[key]} is not inside [{line[low]}, {line[high]}]")
     if line["verdict"] != verdict(line):
-        found.append(f"{name}: verdict {line['verdict']} does not follow from its interval")
-    return found
+        complaints.append(f"{name}: verdict {line['verdict']} does not follow from its interval")
+    return complaints

@@ -201,7 +201,7 @@ def bound_on_cell(
     """
     (N, d), T = P.shape, L.shape[1]
     angle, size = _radius(u, width), math.sqrt(_dot(u, u))
-    w, s, response, pull = np.empty(d), np.empty(N), np.empty(T), np.empty(N)
+    w, s, response, slopes = np.empty(d), np.empty(N), np.empty(T), np.empty(N)
     for k in range(d):
         w[k] = u[k] / size
     value = _local_search(P, L, w, 8 if angle > 0.2 else 1)
@@ -210,15 +210,15 @@ def bound_on_cell(
     _ranges(lengths, s, angle, slack, above, below)
     for j in range(N):  # to begin with, the slope of the chord of relu over the range
         alpha[j] = above[j] / (above[j] + below[j]) if above[j] > 0.0 else 0.0
-    _respond(alpha, s, L, response, pull)
-    if _make_stationary(P, lengths, s, w, above, below, pull, alpha):
-        _respond(alpha, s, L, response, pull)
+    _respond(alpha, s, L, response, slopes)
+    if _make_stationary(P, lengths, s, w, above, below, slopes, alpha):
+        _respond(alpha, s, L, response, slopes)
         value = max(value, _value_at_kinks(P, L, w, alpha))
     top, norm = _quadratic_on_cap(P, L, alpha, w, response, angle, slack)
     for j in range(N):
         above[j] = max((1.0 - alpha[j]) * above[j], alpha[j] * below[j])
     drift = 2.0 * math.sin(0.5 * angle) * norm
-    square = _with_rest(above, L, sizes, spectral, pull, drift, top)
+    square = _with_rest(above, L, sizes, spectral, slopes, drift, top)
     return math.sqrt(square + slack * _dot(lengths, sizes) ** 2), value
 
 
@@ -236,7 +236,7 @@ def _ranges(lengths: Any, s: Any, angle: float, slack: float, above: Any, below:
 
 
 @inner()
-def _with_rest(R: Any, L: Any, sizes: Any, spectral: float, pull: Any, drift: float, top: float) -> float:
+def _with_rest(R: Any, L: Any, sizes: Any, spectral: float, slopes: Any, drift: float, top: float) -> float:
     """Bound ||C v + e||^2 given ||C v||^2 <= top, where e = sum_j r_j Lambda_j is any sum with 0 <= r_j <= R_j."""
     middle, size = np.empty(L.shape[1]), min(_dot(R, sizes), math.sqrt(_dot(R, R)) * spectral)
     _combine(R, L, middle)
@@ -245,19 +245,19 @@ def _with_rest(R: Any, L: Any, sizes: Any, spectral: float, pull: Any, drift: fl
     # Else term by term: ||C v||^2 + sum_j r_j (2 <Lambda_j, C v> + <Lambda_j, e>), and C v is near the response.
     square = top
     for j in range(len(R)):
-        square += R[j] * max(0.0, 2.0 * (pull[j] + drift * sizes[j]) + sizes[j] * size)
+        square += R[j] * max(0.0, 2.0 * (slopes[j] + drift * sizes[j]) + sizes[j] * size)
     return min(square, apart * apart)
 
 
 @inner()
-def _respond(alpha: Any, s: Any, L: Any, response: Any, pull: Any) -> None:
+def _respond(alpha: Any, s: Any, L: Any, response: Any, slopes: Any) -> None:
     """Set `response` to sum_j alpha_j s_j Lambda_j, and `pull` to its products with the Lambda_j."""
     response[:] = 0.0
     for j in range(len(s)):
         if alpha[j] != 0.0:
             for t in range(len(response)):
                 response[t] += alpha[j] * s[j] * L[j, t]
-    _times(L, response, pull)
+    _times(L, response, slopes)
 
 
 @inner()
@@ -274,24 +274,24 @@ def _radius(u: Any, width: Any) -> float:
 
 @inner()
 def _make_stationary(
-    P: Any, lengths: Any, s: Any, w: Any, above: Any, below: Any, pull: Any, alpha: Any
+    P: Any, lengths: Any, s: Any, w: Any, above: Any, below: Any, slopes: Any, alpha: Any
 ) -> bool:  # fmt: skip
     """Choose `alpha` at concave kinks in the cell so that the tangential gradient is small; return if any changed."""
     d, changed = len(w), False
     gradient = np.empty(d)
-    _combine(alpha * pull, P, gradient)
+    _combine(alpha * slopes, P, gradient)
     _remove(gradient, w)
     for _ in range(4):
         moved = False
         for j in range(len(s)):
             square = lengths[j] * lengths[j]
             across = square - s[j] * s[j]
-            if pull[j] >= 0.0 or above[j] == 0.0 or below[j] == 0.0 or across <= 1e-12 * square:
+            if slopes[j] >= 0.0 or above[j] == 0.0 or below[j] == 0.0 or across <= 1e-12 * square:
                 continue
             # The gradient is tangential, so its product with p_j is that with the tangential part of p_j.
-            best = min(max(alpha[j] - _dot(gradient, P[j]) / (pull[j] * across), 0.0), 1.0)
+            best = min(max(alpha[j] - _dot(gradient, P[j]) / (slopes[j] * across), 0.0), 1.0)
             if best != alpha[j]:
-                step = (best - alpha[j]) * pull[j]
+                step = (best - alpha[j]) * slopes[j]
                 for k in range(d):
                     gradient[k] += step * (P[j, k] - s[j] * w[k])
                 alpha[j] = best
@@ -326,7 +326,7 @@ def _value_at_kinks(P: Any, L: Any, w: Any, alpha: Any) -> float:
 def _local_search(P: Any, L: Any, start: Any, steps: int) -> float:
     """Largest response met in so many steps of the power method, the direction `start` being the first."""
     N, T = L.shape
-    w, s, active, response, pull = start.copy(), np.empty(N), np.empty(N), np.empty(T), np.empty(N)
+    w, s, active, response, slopes = start.copy(), np.empty(N), np.empty(N), np.empty(T), np.empty(N)
     best = 0.0
     for _ in range(steps):
         size = math.sqrt(_dot(w, w))
@@ -337,13 +337,13 @@ def _local_search(P: Any, L: Any, start: Any, steps: int) -> float:
         _times(P, w, s)
         for j in range(N):
             active[j] = 1.0 if s[j] > 0.0 else 0.0
-        _respond(active, s, L, response, pull)
+        _respond(active, s, L, response, slopes)
         value = math.sqrt(_dot(response, response))
         if value <= best * (1.0 + 1e-6):
             break
         best = value
         for j in range(N):
-            active[j] *= pull[j]
+            active[j] *= slopes[j]
         _combine(active, P, w)
     return best
 

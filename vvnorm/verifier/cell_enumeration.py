@@ -366,8 +366,8 @@ def _is_new(seen: Any, word: Any, N: int) -> bool:
 
     The one of which vector 0 is on the positive side stands for both; so no entry in use is all 0.
     """
-    one, key = np.uint64(1), np.uint64(0)
-    flip = np.uint64(0) if word[0] & one else ~np.uint64(0)
+    unit, key = np.uint64(1), np.uint64(0)
+    flip = np.uint64(0) if word[0] & unit else ~np.uint64(0)
     last = ~np.uint64(0) >> np.uint64(63 - (N - 1) % 64)
     for i in range(len(word)):
         bits = (word[i] ^ flip) & (last if i == len(word) - 1 else ~np.uint64(0))
@@ -375,7 +375,7 @@ def _is_new(seen: Any, word: Any, N: int) -> bool:
         key ^= key >> np.uint64(29)
     size = np.uint64(len(seen))
     for attempt in range(_ATTEMPTS):
-        entry, same = seen[(key + np.uint64(attempt)) & (size - one)], True
+        entry, same = seen[(key + np.uint64(attempt)) & (size - unit)], True
         if entry[0] == 0:
             for i in range(len(word)):
                 entry[i] = (word[i] ^ flip) & (last if i == len(word) - 1 else ~np.uint64(0))

@@ -95,15 +95,15 @@ class InterpolantRecord:
 
     def shortcomings(self, tol: float) -> list[str]:
         """Say why the numbers are not those of a minimal interpolant, up to a relative gap and residual."""
-        found = []
+        problems = []
         if not self.relative_residual <= tol:
-            found.append(f"relative residual {self.relative_residual:.3g} exceeds {tol:.3g}: it does not interpolate")
+            problems.append(f"relative residual {self.relative_residual:.3g} exceeds {tol:.3g}: it does not interpolate")
         if not self.gap <= tol:
-            found.append(f"relative gap {self.gap:.3g} exceeds {tol:.3g}: not proved optimal")
-        if self.gap < -tol and not found:
+            problems.append(f"relative gap {self.gap:.3g} exceeds {tol:.3g}: not proved optimal")
+        if self.gap < -tol and not problems:
             below = f"relative gap {self.gap:.3g} is below {-tol:.3g}"
-            found.append(f"{below}: it costs less than the labels allow, so it misses them")
-        return found
+            problems.append(f"{below}: it costs less than the labels allow, so it misses them")
+        return problems
 
     def scale_of(self, name: str) -> float:
         """Return the scale relative to which two computations of a number are compared."""
@@ -197,9 +197,9 @@ def about(subspace: Subspace | None) -> list[str]:
 def differences(recorded: InterpolantRecord | FitRecord, actual: InterpolantRecord | FitRecord) -> list[str]:
     """Say which recorded numbers are not the actual ones, rounding apart."""
     return [
-        f"{name} is recorded as {claimed!r} but is {found!r}"
+        f"{name} is recorded as {claimed!r} but is {recomputed!r}"
         for name in recorded.NUMBERS
-        if not _agree(claimed := getattr(recorded, name), found := getattr(actual, name), actual.scale_of(name))
+        if not _agree(claimed := getattr(recorded, name), recomputed := getattr(actual, name), actual.scale_of(name))
     ]
 
 

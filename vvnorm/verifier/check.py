@@ -55,11 +55,11 @@ class Certificate(InterpolantRecord):  # noqa: D101  # `help` shows what the rec
                 again = _judge_interpolant(network, X, Y, self.dual, self.skip, self.penalise_bias, self.subspace)
         except ValueError as error:
             return [str(error)]
-        found = differences(self, again)
-        found += again.shortcomings(tol)
+        problems = differences(self, again)
+        problems += again.shortcomings(tol)
         if not self.skip and network.A.any():
-            found.append("the network has a skip connection, but the bound is on networks without one")
-        return found + _if_flat(X, self.subspace) if found else []
+            problems.append("the network has a skip connection, but the bound is on networks without one")
+        return problems + _if_flat(X, self.subspace) if problems else []
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all.
@@ -80,10 +80,10 @@ class Certificate(InterpolantRecord):  # noqa: D101  # `help` shows what the rec
         ValueError
             If the file is missing, damaged, or not a saved certificate of an interpolant.
         """
-        found = load_certificate(path)
-        if not isinstance(found, cls):
+        certificate = load_certificate(path)
+        if not isinstance(certificate, cls):
             raise ValueError(f"{str(path)!r} holds the certificate of a regularised fit: see FitCertificate.load")
-        return found
+        return certificate
 
 
 class FitCertificate(FitRecord):  # noqa: D101
@@ -118,11 +118,11 @@ class FitCertificate(FitRecord):  # noqa: D101
                 )  # fmt: skip
         except (TypeError, ValueError) as error:
             return [str(error)]
-        found = differences(self, again)
-        found += again.shortcomings(tol)
+        problems = differences(self, again)
+        problems += again.shortcomings(tol)
         if not self.skip and _has_skip(function):
-            found.append("the function has a skip connection, but the bound is on networks without one")
-        return found + _if_flat(X, self.subspace) if found else []
+            problems.append("the function has a skip connection, but the bound is on networks without one")
+        return problems + _if_flat(X, self.subspace) if problems else []
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all; see `Certificate.save`."""
@@ -137,10 +137,10 @@ class FitCertificate(FitRecord):  # noqa: D101
         ValueError
             If the file is missing, damaged, or not a saved certificate of a fit.
         """
-        found = load_certificate(path)
-        if not isinstance(found, cls):
+        certificate = load_certificate(path)
+        if not isinstance(certificate, cls):
             raise ValueError(f"{str(path)!r} holds the certificate of an interpolant: see Certificate.load")
-        return found
+        return certificate
 
 
 def load_certificate(path: str | os.PathLike[str]) -> Certificate | FitCertificate:

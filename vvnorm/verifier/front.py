@@ -227,18 +227,18 @@ def point_complaints(
     known = [(f"loss {t}", recorded["losses"][t], losses[t], sizes[t]) for t in range(len(losses))]
     known += [("VV norm", recorded["vv_norm"], cost, cost), ("bound", recorded["bound"], bound, loss + price)]
     known += [("gap", recorded["gap"], gap, 1.0), ("weighted loss", task_weights @ recorded["losses"], loss, size)]
-    found = [
+    problems = [
         f"{name} is recorded as {float(claimed)!r} but is {float(actual)!r}"
         for name, claimed, actual, scale in known
         if not abs(claimed - actual) <= 100 * ROUNDING * scale
     ]
     if not cost <= budget * (1 + ROUNDING):
-        found.append(f"the network costs {cost!r}, more than {budget!r}")
+        problems.append(f"the network costs {cost!r}, more than {budget!r}")
     if not data.skip and network.A.any():
-        found.append("the network has a skip connection, but the front is of networks without one")
+        problems.append("the network has a skip connection, but the front is of networks without one")
     if not gap <= tol:
-        found.append(f"gap {gap:.3g} exceeds {tol:.3g}: not proved to be on the front")
-    return found
+        problems.append(f"gap {gap:.3g} exceeds {tol:.3g}: not proved to be on the front")
+    return problems
 
 
 def bound_at(budget: float, lam: float, value: float) -> float:

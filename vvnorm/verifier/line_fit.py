@@ -115,8 +115,8 @@ def output_losses(
     """Return weighted sums of losses of each output, for one input; see `vvnorm.verifier.check.output_losses`."""
     labels, losses = labels_and_losses(function, Y, len(inputs), loss)
     data = _Data(inputs[:, 0], labels, as_weights(weights, labels.shape), None, losses)
-    found = _Fit(function, data, None, losses, True).output_losses()
-    lost, at_most = (np.array([data.units.objective(value) for value in sums]) for sums in found)
+    bounds = _Fit(function, data, None, losses, True).output_losses()
+    lost, at_most = (np.array([data.units.objective(value) for value in sums]) for sums in bounds)
     return lost, np.where(np.isfinite(lost), at_most, np.inf)
 
 
@@ -342,9 +342,9 @@ class _Fit:
         """Whether the objective is 0, or nothing but rounding of the labels: see the top of this module."""
         if judged.loss + judged.penalty == 0:
             return True
-        size, total, found = self.data.largest, self.data.total, (self.losses, judged.outputs, judged.penalty)
+        size, total, sums = self.data.largest, self.data.total, (self.losses, judged.outputs, judged.penalty)
         # Ranges are read from the labels only if the largest labels do not rule it out, which costs nothing.
-        return is_label_rounding(*found, -size, size, total) and is_label_rounding(*found, *self.data.ranges(), total)
+        return is_label_rounding(*sums, -size, size, total) and is_label_rounding(*sums, *self.data.ranges(), total)
 
     def _judge(self, shift: Array) -> tuple[_Judged, NDArray[np.bool_]]:
         """Judge the dual array less `shift`; say which outputs are lost, or may be judged too harshly."""

@@ -123,6 +123,6 @@ def _matrix(array: NDArray[Any], name: str, ndim: int = 2) -> NDArray[np.float64
     if array.dtype.kind not in "fiu" or array.ndim != ndim:
         what = "matrix" if ndim == 2 else "vector"
         raise ValueError(f"{name} must be a {what} of real numbers, got shape {array.shape} and dtype {array.dtype}")
-    found = np.asarray(array, dtype=np.float64)
-    found.setflags(write=False)
-    return found
+    matrix = np.asarray(array, dtype=np.float64)
+    matrix.setflags(write=False)
+    return matrix

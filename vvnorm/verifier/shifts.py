@@ -27,7 +27,7 @@ def offsets(values: Array) -> Array:
     It is the column's entry of least magnitude if all others are nearer to it than to 0, as numbers far from 0 are, and 0
     otherwise.
     """
-    found = np.zeros(values.shape[1])
+    offsets_of_columns = np.zeros(values.shape[1])
     for k, column in enumerate(values.T):
         known = column[~np.isnan(column)]
         if not len(known):
@@ -36,8 +36,8 @@ def offsets(values: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
             off, low = two_sum(known, -least)
         if np.all(low == 0) and np.max(np.abs(off)) < abs(least):
-            found[k] = least
-    return found
+            offsets_of_columns[k] = least
+    return offsets_of_columns
 
 
 @dataclass(frozen=True, eq=False)

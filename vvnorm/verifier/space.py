@@ -204,8 +204,8 @@ class OutputGroup:
         excess = self.excess(part)[0]
         while excess.any():
             size = row_norms(part)
-            room = 1 / np.maximum(size + _LEAST_ROOM * float(size.max()), _UNDERFLOW)[:, None]
-            trial = part - room * np.linalg.lstsq(self.basis.T * room.T, excess, rcond=None)[0]
+            scales = 1 / np.maximum(size + _LEAST_ROOM * float(size.max()), _UNDERFLOW)[:, None]
+            trial = part - scales * np.linalg.lstsq(self.basis.T * scales.T, excess, rcond=None)[0]
             left = self.excess(trial)[0]
             if not np.linalg.norm(left) < 0.5 * np.linalg.norm(excess):
                 break

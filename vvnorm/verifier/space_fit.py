@@ -135,7 +135,7 @@ def output_losses(
     entries = data.entries(data.x - data.offset, None, True)
     terms, _, bounds = entries.loss(*entries.follow(data.moved))
     sums = np.array([_sum(column) for column in terms.T])
-    losses, at_most = (np.array([entries.units.objective(value) for value in found]) for found in (sums, bounds))
+    losses, at_most = (np.array([entries.units.objective(value) for value in totals]) for totals in (sums, bounds))
     return losses, np.where(np.isfinite(losses), at_most, np.inf)
 
 
@@ -280,12 +280,12 @@ class _Entries:
 
     def lower_bound(self, r: Array, penalise_bias: bool) -> float:
         """Objective that no network is below, from a dual array per unit of weight; never negative."""
-        found = self._feasible(r, 1.0)
-        best = self._value(found, penalise_bias)
-        if found.uneasy.any():
+        feasible = self._feasible(r, 1.0)
+        best = self._value(feasible, penalise_bias)
+        if feasible.uneasy.any():
             nudged = r.copy()
             for group in self.affine.groups:
-                for t in group.outputs[found.uneasy[group.outputs]]:
+                for t in group.outputs[feasible.uneasy[group.outputs]]:
                     nudged[group.rows, t] = self._nudged(group, r[group.rows, t], t)
             for shrink in _SHRINKS:
                 best = max(best, self._value(self._feasible(nudged, shrink), penalise_bias))
@@ -368,18 +368,18 @@ class _Entries:
 
     # --- the bound ---
 
-    def _value(self, found: _Feasible, penalise_bias: bool) -> float:
+    def _value(self, feasible: _Feasible, penalise_bias: bool) -> float:
         """The best of D over theta, from below."""
-        R = self.omega * found.r
+        R = self.omega * feasible.r
         if not R.any():
             return 0.0
-        moving = float(np.linalg.norm(found.drift * (self.omega * found.margin).sum(axis=0)))
+        moving = float(np.linalg.norm(feasible.drift * (self.omega * feasible.margin).sum(axis=0)))
         response = largest_response(self.x, R, penalise_bias, self.units.x)
         response += 1.01 * reach(self.x, penalise_bias, self.units.x) * moving
         response += response * 8 * EPS
         most = INSIDE if self.bounded.any() else math.inf
         most = min(most, self.lam / response) if response > 0 else min(most, 1.0)
-        target = _Target(self, found)
+        target = _Target(self, feasible)
         theta = _maximum(lambda theta: target.value(theta)[0], most)
         value, doubt = target.value(theta, sure=True)
         return value - doubt if math.isfinite(value - doubt) else 0.0
@@ -388,25 +388,27 @@ class _Entries:
 class _Target:
     """D as a function of theta: what sums make it up, and the rounding in them."""
 
-    def __init__(self, entries: _Entries, found: _Feasible) -> None:
+    def __init__(self, entries: _Entries, feasible: _Feasible) -> None:
         omega, names = entries.omega, np.array([loss.name for loss in entries.losses])
         # The labels less an affine function: the pairing with R is the same, and rounds less.
         with np.errstate(over="ignore", invalid="ignore"):
             rest, error = entries.affine.remainder(entries.y)
         logistic, hinge = names == "logistic", names == "hinge"
-        R, play = omega * found.r, omega * found.margin * found.drift
+        R, play = omega * feasible.r, omega * feasible.margin * feasible.drift
         line = R * rest
         line_doubt = np.abs(R) * error + play * (np.abs(rest) + error) + 8 * EPS * np.abs(line)
         line[:, hinge], line_doubt[:, hinge] = np.abs(R[:, hinge]), (play + 8 * EPS * np.abs(R))[:, hinge]
         line[:, logistic], line_doubt[:, logistic] = 0.0, 0.0
         curved = (names == "squared") | (names == "huber")
-        square = np.where(curved, 0.5 * R * found.r, 0.0)
-        square_doubt = np.where(curved, play * (np.abs(found.r) + found.margin * found.drift), 0.0) + 8 * EPS * square
+        square = np.where(curved, 0.5 * R * feasible.r, 0.0)
+        square_doubt = (
+            np.where(curved, play * (np.abs(feasible.r) + feasible.margin * feasible.drift), 0.0) + 8 * EPS * square
+        )
         self._line, self._line_doubt = _sum(line), float(line_doubt.sum())
         self._square, self._square_doubt = _sum(square), float(square_doubt.sum())
-        self._wrong = np.abs(found.r[:, logistic])
+        self._wrong = np.abs(feasible.r[:, logistic])
         self._weight = omega[:, logistic]
-        self._drift = found.drift[logistic]
+        self._drift = feasible.drift[logistic]
 
     def value(self, theta: float, *, sure: bool = False) -> tuple[float, float]:
         """D(theta), and (if `sure`) how much less it may be."""
@@ -477,13 +479,13 @@ def _orthogonal(B: Array, r: Array, omega: Array, margin: Array, bounded: NDArra
     taken, stray = np.zeros((width, r.shape[1])), np.zeros(r.shape[1])
     for _ in range(5):
         now = r - margin * (B @ taken)
-        pull = B.T @ (omega * now)
+        residual = B.T @ (omega * now)
         rounding = (n + 8) * EPS * np.linalg.norm(np.abs(B).T @ (omega * np.abs(now)), axis=0)
-        stray = np.linalg.norm(pull, axis=0) + rounding
+        stray = np.linalg.norm(residual, axis=0) + rounding
         if np.all((stray <= 8 * rounding) | (least <= 0)):
             break
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            step = np.einsum("tij,tj,tkj,kt->it", axes, 1 / scales, axes, pull)
+            step = np.einsum("tij,tj,tkj,kt->it", axes, 1 / scales, axes, residual)
         taken = taken + np.where((least > 0) & np.isfinite(step).all(axis=0), step, 0.0)
         taken = np.where(bounded & (np.abs(B @ taken).max(axis=0) > 1), 0.0, taken)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

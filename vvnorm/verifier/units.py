@@ -59,15 +59,15 @@ class Units:
         ValueError
             If a delta is so small beside the labels that losses leave float64.
         """
-        found = []
+        scaled = []
         for loss in losses:
             if loss.name != "huber":
-                found.append(loss)
+                scaled.append(loss)
                 continue
             with np.errstate(over="ignore", under="ignore"):
                 delta = float(np.ldexp(loss.parameter, -exponent(self.y)))
             if delta < _LEAST:
                 raise ValueError(f"delta = {loss.parameter!r} of loss 'huber' is too far from the scale of Y for float64")
             # No misfit whose loss is a number of float64 reaches the delta that the largest one stands for.
-            found.append(Loss("huber", min(delta, np.finfo(np.float64).max)))
-        return tuple(found)
+            scaled.append(Loss("huber", min(delta, np.finfo(np.float64).max)))
+        return tuple(scaled)

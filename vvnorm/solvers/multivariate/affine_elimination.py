@@ -224,7 +224,7 @@ class Reduction:
         key = np.vstack([self.weights, np.where(bounded, 1.0 + np.arange(len(bounded)), 0.0)])
         alike, member = np.unique(key, axis=1, return_inverse=True)
         member = member.ravel()
-        found = []
+        groups = []
         for number, weights in enumerate(alike[:-1].T):
             rows, outputs = np.flatnonzero(weights > 0), np.flatnonzero(member == number)
             root = np.sqrt(weights[rows] / self.weight_unit)[:, None]
@@ -239,8 +239,8 @@ class Reduction:
             spikes = np.empty((basis.shape[1], 0))
             if self.limits is not None and bounded[outputs[0]]:
                 spikes = basis.T / self._spike_scale(rows, outputs).T
-            found.append(ReducedGroup(rows, outputs, basis, Z, rotation, spikes, slopes))
-        return [group for group in found if group.Z.shape[1]]
+            groups.append(ReducedGroup(rows, outputs, basis, Z, rotation, spikes, slopes))
+        return [group for group in groups if group.Z.shape[1]]
 
     def _spike_scale(self, rows: NDArray[np.intp], outputs: NDArray[np.intp]) -> Array:
         """Price (m, 1) of an unfitted part of a label, relative to that of a neuron of the same size."""
@@ -285,9 +285,9 @@ class Reduction:
             root = np.sqrt(weights / self.weight_unit)[:, None]
             middle = np.mean(values[np.ix_(weights > 0, outputs)], axis=0)  # constants come out exactly
             right = np.where(root > 0, root * (values[:, outputs] - middle), 0.0)
-            found = np.linalg.lstsq(root * self.points.affine, right, rcond=len(root) * EPS)[0]
-            found[0] += middle
-            coefficients[:, outputs] = found
+            fitted = np.linalg.lstsq(root * self.points.affine, right, rcond=len(root) * EPS)[0]
+            fitted[0] += middle
+            coefficients[:, outputs] = fitted
         return coefficients
 
     def dual(self, duals: Sequence[Array]) -> Array:

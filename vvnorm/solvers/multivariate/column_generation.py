@@ -334,11 +334,11 @@ class _Generation:
         for round_ in range(1, max_iter + 1):
             master = self._master(deadline)
             try:
-                found = self._ask(master, deadline)
+                new_neurons = self._ask(master, deadline)
                 if self.gap <= self.tol and self.exact:
-                    found = self._confirm(deadline) or found
+                    new_neurons = self._confirm(deadline) or new_neurons
             except OutOfTime:
-                found = None
+                new_neurons = None
             history.append((self.upper, min(max(self.lower, 0.0), self.upper)))
             if callback:
                 callback(round_, *history[-1])
@@ -348,7 +348,7 @@ class _Generation:
             if time.monotonic() > deadline:
                 status = "time limit"
                 break
-            if found is None:
+            if new_neurons is None:
                 self.tight *= _TIGHTER
                 silent += 1
                 if self.tight < _TIGHTEST or (not self.exact and silent == _TRIES):
@@ -357,7 +357,7 @@ class _Generation:
                 continue
             silent, self.tight = 0, 1.0
             self._drop(master)
-            self._add(found)
+            self._add(new_neurons)
             if not self.exact:
                 self._corrected()
         assert self.best is not None
@@ -422,10 +422,10 @@ class _Generation:
 
     def _by_interior_point(self, tol: float, deadline: float) -> _Master:
         ((B, Z),) = self._blocks
-        found = group_lasso(B, Z, self.problem.lam, tol=tol, eta=self.eta, deadline=deadline)
+        optimum = group_lasso(B, Z, self.problem.lam, tol=tol, eta=self.eta, deadline=deadline)
         # Its dual is within lam for lam > 0; here duals respond with at most 1.
         return _Master(
-            found.eta, [found.V], [found.dual], found.value + self.problem.constant, row_norms(B.T @ found.dual)
+            optimum.eta, [optimum.V], [optimum.dual], optimum.value + self.problem.constant, row_norms(B.T @ optimum.dual)
         )  # fmt: skip
 
     # --- the search ---
@@ -438,7 +438,7 @@ class _Generation:
             candidates += [
                 [part * new + (1 - part) * old for new, old in zip(master.duals, centre, strict=True)] for part in _BETWEEN
             ]
-        found = []
+        new_neurons = []
         for duals in candidates:
             neurons, responses, exact = self._search(self.problem.lifted(duals), deadline)
             largest = max(float(np.max(responses, initial=0.0)), 1e-300)
@@ -450,14 +450,14 @@ class _Generation:
                 self.proved = bound, feasible
             more = responses > 1 + _VIOLATED
             if more.any():
-                found.append(neurons[more])
+                new_neurons.append(neurons[more])
             if largest <= 1 + _VIOLATED or time.monotonic() > deadline:
                 break
-        return self._fresh(Neurons.joined(found)) if found else None
+        return self._fresh(Neurons.joined(new_neurons)) if new_neurons else None
 
-    def _fresh(self, found: Neurons) -> Neurons:
+    def _fresh(self, candidates: Neurons) -> Neurons:
         neuron_search = self.problem.neuron_search
-        return neuron_search.distinct(neuron_search.straightened(found))
+        return neuron_search.distinct(neuron_search.straightened(candidates))
 
     def _confirm(self, deadline: float) -> Neurons | None:
         """Replace a bound that no exact search has confirmed by one that has; return the neurons that refute it."""
@@ -519,10 +519,10 @@ class _Generation:
         missed = Z - B @ np.linalg.lstsq(B, Z, rcond=None)[0]
         return float(np.linalg.norm(missed)) <= _MISSED * float(np.linalg.norm(Z))
 
-    def _add(self, found: Neurons) -> None:
-        columns = [np.hstack(pair) for pair in zip(self.columns, self.problem.columns(found), strict=True)]
-        eta = np.insert(self.eta, len(self.neurons), np.zeros(len(found)))
-        self._set(Neurons.joined([self.neurons, found]), columns, eta)
+    def _add(self, new_neurons: Neurons) -> None:
+        columns = [np.hstack(pair) for pair in zip(self.columns, self.problem.columns(new_neurons), strict=True)]
+        eta = np.insert(self.eta, len(self.neurons), np.zeros(len(new_neurons)))
+        self._set(Neurons.joined([self.neurons, new_neurons]), columns, eta)
 
 
 def in_units(callback: RoundCallback | None, unit: float) -> RoundCallback | None:

@@ -300,11 +300,11 @@ def _widened(loss: Loss, width: float) -> Loss:
 def _widths(data: Data, spread: float) -> list[float]:
     """Least deltas of one level after the other, for labels of that spread."""
     least = min((loss.parameter for loss in data.losses if loss.name == "huber"), default=math.inf)
-    width, found = spread, []
+    width, widths = spread, []
     while width > max(least, _NARROWEST * spread):
-        found.append(width)
+        widths.append(width)
         width *= _NARROWER
-    return [*found, _NARROWEST * spread]
+    return [*widths, _NARROWEST * spread]
 
 
 def _corrected(data: Data, dual: Array, inside: NDArray[np.bool_], t: int) -> Array:
@@ -495,11 +495,11 @@ def _cut_off(data: Data, ratio: Array, low: Array, high: Array) -> Array | None:
     for t in np.flatnonzero(np.any(cut != ratio, axis=0)):
         omega = data.weights[:, t]
         for _ in range(2):
-            missing, room = B.T @ (omega * cut[:, t]), np.minimum(cut[:, t] - low[:, t], high[:, t] - cut[:, t])
-            part = B @ np.linalg.lstsq(B.T @ ((omega * room)[:, None] * B), missing, rcond=EPS)[0]
+            missing, distance = B.T @ (omega * cut[:, t]), np.minimum(cut[:, t] - low[:, t], high[:, t] - cut[:, t])
+            part = B @ np.linalg.lstsq(B.T @ ((omega * distance)[:, None] * B), missing, rcond=EPS)[0]
             if not np.max(np.abs(part)) <= _MOVED:
                 return None
-            cut[:, t] -= part * room
+            cut[:, t] -= part * distance
         if np.any(np.abs(B.T @ (omega * cut[:, t])) > _ORTHOGONAL * (np.abs(B).T @ (omega * np.abs(cut[:, t])))):
             return None
     return cut

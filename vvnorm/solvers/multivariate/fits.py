@@ -101,10 +101,10 @@ class FitProblem:
         """Return the same, or a lower bound on it if there is a deadline, as of time.monotonic(), and it comes first."""
         critical = self._critical(deadline)
         with np.errstate(over="ignore", under="ignore"):
-            found = critical * self._y_unit * self._w_unit
-        if not (0 < found < math.inf) and critical > 0:
+            largest = critical * self._y_unit * self._w_unit
+        if not (0 < largest < math.inf) and critical > 0:
             raise ValueError("lam_max leaves the range of float64; rescale X, Y or weights")
-        return found
+        return largest
 
     def _critical(self, deadline: float = np.inf) -> float:
         """The same in the units of `data`."""
@@ -112,10 +112,10 @@ class FitProblem:
             return self._found
         with one_blas_thread():
             data = self.data
-            found = 0.0 if self._is_affine else largest_response(data.points, data.affine_fit.dual, deadline)
+            critical = 0.0 if self._is_affine else largest_response(data.points, data.affine_fit.dual, deadline)
         if time.monotonic() <= deadline:
-            self._found = found
-        return found
+            self._found = critical
+        return critical
 
     @cached_property
     def _is_affine(self) -> bool:
@@ -146,24 +146,24 @@ class FitProblem:
             strength = self._in_units(lam, critical)
             if self._is_affine:
                 status = "labels are affine but for rounding: the cost is 0"
-                found = replace(best_affine(self.data, strength), dual=np.zeros_like(self.data.Y), status=status)
+                fitted = replace(best_affine(self.data, strength), dual=np.zeros_like(self.data.Y), status=status)
             elif strength > _STRAIGHT * critical > 0 and self._found is not None:
-                found = best_affine(self.data, strength)
+                fitted = best_affine(self.data, strength)
             else:
                 target = target_gap(tol, self.data.points)
-                found = fit_losses(self.data, strength, target, start, max_iter=max_iter, **options)
-        facts = provenance_of(found.optimum) | {"status": found.status, "steps": found.steps}
-        facts["notes"] = facts["notes"] + self._separated(found)
-        if found.optimum is not None and not found.optimum.proved:
-            facts["estimated_gap"] = found.gap
+                fitted = fit_losses(self.data, strength, target, start, max_iter=max_iter, **options)
+        facts = provenance_of(fitted.optimum) | {"status": fitted.status, "steps": fitted.steps}
+        facts["notes"] = facts["notes"] + self._separated(fitted)
+        if fitted.optimum is not None and not fitted.optimum.proved:
+            facts["estimated_gap"] = fitted.gap
         facts["seconds"] = time.perf_counter() - began
-        history = [(upper * objective_unit, lower * objective_unit) for upper, lower in found.history]
+        history = [(upper * objective_unit, lower * objective_unit) for upper, lower in fitted.history]
         lam_max = None if self._found is None and time.monotonic() > deadline else self.largest_lam(deadline)
-        f, unit = found.network, self._y_unit
+        f, unit = fitted.network, self._y_unit
         network = f if unit == 1 else ReLUNetwork(f.W, f.b, f.V * unit, f.A * unit, f.c * unit)
         solved = PointsSolution(
             network=network.raised(self._level),
-            dual=found.dual * unit * self._w_unit,
+            dual=fitted.dual * unit * self._w_unit,
             X=self.X,
             history=history,
             provenance=facts,
@@ -171,7 +171,7 @@ class FitProblem:
             lam_max=lam_max,
             space=self._outside,
         )
-        return solved, found.start
+        return solved, fitted.start
 
     def _in_units(self, lam: float, critical: float) -> float:
         """Turn a caller's lam into the units of `data`; one out of all proportion becomes one that can be computed with.
@@ -183,7 +183,7 @@ class FitProblem:
         critical = critical or self.data.points.unit
         return min(max(scaled, critical / _FAR), critical * _FAR)
 
-    def _separated(self, found: Fitted) -> list[str]:
+    def _separated(self, result: Fitted) -> list[str]:
         """Say which outputs have classes that are separated so well that fitted values diverge as lam falls."""
-        fitted = found.network(self.X)  # of classes, which have no level
+        fitted = result.network(self.X)  # of classes, which have no level
         return separation_notes(self.data.losses, fitted, self.Y, self.data.weights)

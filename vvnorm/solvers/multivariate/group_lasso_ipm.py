@@ -212,10 +212,10 @@ def _solve(plain: "_GroupLasso", tol: float, start: Array | None, deadline: floa
         keep = size > cut * size[0]
         distance = float(np.linalg.norm(plain.Z - U[:, keep] @ (U[:, keep].T @ plain.Z)))
         if distance <= _FEASIBLE:
-            found = _solve_in((U[:, keep] / size[keep]).T, plain, tol, start, deadline)
-            missed, cost = float(np.linalg.norm(plain.Z - plain.B @ found[1])), float(np.sum(row_norms(found[1])))
+            optimum = _solve_in((U[:, keep] / size[keep]).T, plain, tol, start, deadline)
+            missed, cost = float(np.linalg.norm(plain.Z - plain.B @ optimum[1])), float(np.sum(row_norms(optimum[1])))
             if cut == _RANKS[-1] or missed <= _FEASIBLE * (1 + cost):
-                return found
+                return optimum
     raise ValueError(
         f"no V has B V = Z: the {count(plain.B.shape[1], 'column')} have rank {np.sum(keep)}, and Z lies off their span by "
         f"{distance:.2g} of its norm"
@@ -422,24 +422,24 @@ def _advance(problem: _GroupLasso, eta: Array, L: Array, factors: _Factors) -> t
     missing = problem.Z - B @ (eta[:, None] * A) - problem.ridge[:, None] * L
     newton = _newton_solver(A, s, factors)
 
-    def direction(complement: Array, missing: Array, bend: Array | float) -> tuple[Array, Array]:
+    def direction(complement: Array, missing: Array, curvature: Array | float) -> tuple[Array, Array]:
         """Return the changes of eta and L that change s_k eta_k by `complement`; `bend` is -ds_k of second order."""
         drift = factors.solve(missing)
-        pull = np.einsum("ij,ij->i", A, B.T @ drift) + bend
-        d_eta = factors.root * newton(complement / factors.root + factors.root * pull)
+        neg_gradient = np.einsum("ij,ij->i", A, B.T @ drift) + curvature
+        d_eta = factors.root * newton(complement / factors.root + factors.root * neg_gradient)
         return d_eta, drift - factors.solve(B @ (d_eta[:, None] * A))
 
     d_eta, d_L = direction(-s * eta, missing, 0.0)
     d_A = B.T @ d_L
     reach = _longest(eta, A, d_eta, d_A)
-    bend = np.einsum("ij,ij->i", d_A, d_A) / 2
-    d_s = -np.einsum("ij,ij->i", A, d_A) - bend
+    curvature = np.einsum("ij,ij->i", d_A, d_A) / 2
+    d_s = -np.einsum("ij,ij->i", A, d_A) - curvature
     after = float(np.maximum(eta + reach * d_eta, 0) @ np.maximum(s + reach * d_s, 0)) / len(eta)
     centring = float(np.clip(after / mu, 1e-3, 1.0)) ** 3 if reach > 0.1 else 0.5
     d_eta, d_L = direction(
         centring * mu - s * eta - reach**2 * d_eta * d_s,
         missing - reach**2 * (B @ (d_eta[:, None] * d_A)),
-        reach**2 * bend,
+        reach**2 * curvature,
     )
     step = min(1.0, _TO_BOUNDARY * _longest(eta, A, d_eta, B.T @ d_L))
     return eta + step * d_eta, L + step * d_L

@@ -218,17 +218,17 @@ def _improved(state: DesignState) -> DesignState | None:
         for halving in range(1 if bold else _HALVINGS):
             after = state.eta.copy()
             after[candidates] = np.maximum(eta + 0.5**halving * (ahead - eta), 0.0)
-            found = evaluate(state.blocks, state.lam, after)
-            if found is not None and _better(found, state):
-                return found
+            candidate = evaluate(state.blocks, state.lam, after)
+            if candidate is not None and _better(candidate, state):
+                return candidate
     return None
 
 
-def _better(found: DesignState, state: DesignState) -> bool:
+def _better(candidate: DesignState, state: DesignState) -> bool:
     """Whether F has fallen. At the bottom it is flat up to rounding; what counts there is the gap."""
-    if found.merit < state.merit * (1 - _ALIKE):
+    if candidate.merit < state.merit * (1 - _ALIKE):
         return True
-    return found.merit < state.merit * (1 + _ALIKE) and _gap(found) < _gap(state) / 2
+    return candidate.merit < state.merit * (1 + _ALIKE) and _gap(candidate) < _gap(state) / 2
 
 
 def _hessian(state: DesignState, candidates: NDArray[np.intp]) -> Array:
@@ -271,10 +271,10 @@ def _by_active_set(H: Array, b: Array) -> Array | None:
     if failed:
         return None
     try:
-        found: Array = nnls(R, lapack.dtrtrs(R, b, trans=1)[0])[0]
+        minimiser: Array = nnls(R, lapack.dtrtrs(R, b, trans=1)[0])[0]
     except RuntimeError:  # too many exchanges
         return None
-    return found
+    return minimiser
 
 
 def _solve(H: Array, b: Array) -> Array:

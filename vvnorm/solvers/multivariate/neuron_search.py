@@ -186,8 +186,8 @@ class NeuronSearch:
             i, j = i[some], j[some]
         step = self.P[j] - self.P[i]
         w = np.column_stack([-step[:, 1], step[:, 0]]) / row_norms(step)[:, None]
-        one = Neurons(w, i, j[:, None])
-        return one if self.antipodal else Neurons.joined([one, Neurons(-w, i, j[:, None])])
+        neurons = Neurons(w, i, j[:, None])
+        return neurons if self.antipodal else Neurons.joined([neurons, Neurons(-w, i, j[:, None])])
 
     def search(
         self,
@@ -225,8 +225,8 @@ class NeuronSearch:
         L = np.ascontiguousarray(dual)
         if self.dimension <= 2:
             return self._search_plane(L)
-        found = self.straightened(self._search_faces(L, deadline) if exact else self._local_search(L, hints, bar))
-        return found, row_norms(self.features(found).T @ L)
+        neurons = self.straightened(self._search_faces(L, deadline) if exact else self._local_search(L, hints, bar))
+        return neurons, row_norms(self.features(neurons).T @ L)
 
     def _search_plane(self, L: Array) -> tuple[Neurons, Array]:
         N = len(self.P)
@@ -236,8 +236,8 @@ class NeuronSearch:
             kernel.around(self._planar, L, self.antipodal, *self._switches, values, w, through)
             rows, anchor = self._bases, self._bases
         else:
-            room = 4 * N + 4
-            values, w, through = np.empty(room), np.empty((room, 2)), np.empty(room, np.int64)
+            capacity = 4 * N + 4
+            values, w, through = np.empty(capacity), np.empty((capacity, 2)), np.empty(capacity, np.int64)
             count = planar_search.along(self._planar, L, self.antipodal, values, w, through)
             rows, anchor = np.arange(count), np.full(count, -1)
         D = self.dimension
@@ -269,16 +269,16 @@ class NeuronSearch:
         if hints is not None:
             most = np.argsort(-row_norms(self.features(hints).T @ L), kind="stable")[: len(starts[0])]
             starts.append(hints[most])
-        found, above = [], 0
+        neurons, above = [], 0
         for first in range(0, len(starts[0]), _BATCH):
             batch = Neurons.joined([part[first : first + _BATCH] for part in starts])
             values, anchor, w, through = np.empty(len(batch)), batch.anchor.copy(), batch.w.copy(), batch.through.copy()
             exact_search.local_search(self._moved, L, self.antipodal, anchor, values, w, through)
-            found.append(Neurons(w, anchor, through)[values > 0])
+            neurons.append(Neurons(w, anchor, through)[values > 0])
             above += int(np.sum(values > bar))
             if above >= _ENOUGH:
                 break
-        return Neurons.joined(found)
+        return Neurons.joined(neurons)
 
     def _slots(self) -> tuple[Array, Array, NDArray[np.int64]]:
         N, D = self.P.shape

@@ -73,10 +73,10 @@ def along(P: Any, L: Any, antipodal: bool, values: Any, directions: Any, through
     angle, order = np.empty(len(P)), np.empty(len(P), np.int32)
     count = switches(P, angle, order)
     peak = np.empty(len(values))
-    found = rise(P, L, antipodal, angle, order, count, False, values, peak, through)
-    for k in range(found):
+    n_maxima = rise(P, L, antipodal, angle, order, count, False, values, peak, through)
+    for k in range(n_maxima):
         directions[k, 0], directions[k, 1] = math.cos(peak[k]), math.sin(peak[k])
-    return found
+    return n_maxima
 
 
 @inner()
@@ -94,7 +94,7 @@ def rise(
 
     An arc whose largest eigenvalue is below the best so far is passed over in that case.
     """
-    found, best = 0, -1.0
+    n_maxima, best = 0, -1.0
     C = np.empty((2, L.shape[1]))
     for side in range(1 if antipodal else 2):
         turn = math.pi * side
@@ -109,8 +109,8 @@ def rise(
                 if peak < 0.0:
                     peak += math.pi
                 if low < peak < high:
-                    values[found], angles[found], through[found] = math.sqrt(max(top, 0.0)), peak + turn, -1
-                    found += 1
+                    values[n_maxima], angles[n_maxima], through[n_maxima] = math.sqrt(max(top, 0.0)), peak + turn, -1
+                    n_maxima += 1
                     best = top if rising else best
                 for end in range(2):
                     theta = low if end == 0 else high
@@ -119,14 +119,14 @@ def rise(
                     x, y = math.cos(theta), math.sin(theta)
                     square = max(xx * x * x + 2.0 * xy * x * y + yy * y * y, 0.0)
                     if square > best:
-                        values[found], angles[found] = math.sqrt(square), theta + turn
-                        through[found] = order[k] if end == 1 and k < count else -1
-                        found += 1
+                        values[n_maxima], angles[n_maxima] = math.sqrt(square), theta + turn
+                        through[n_maxima] = order[k] if end == 1 and k < count else -1
+                        n_maxima += 1
                         best = square if rising else best
             if k < count:
                 xx, xy, yy = _cross(P, L, order[k], side, C, xx, xy, yy)
             low = high
-    return found
+    return n_maxima
 
 
 @inner()

@@ -40,7 +40,7 @@ def rise(
     values: Any, angles: Any, through: Any,
 ) -> int:  # fmt: skip
     """Do what `planar_search.rise` does, for vectors P + rest."""
-    found, best = 0, -1.0
+    n_maxima, best = 0, -1.0
     C = np.empty((4, L.shape[1]))  # rows of C, then of its remainder
     for side in range(1 if antipodal else 2):
         turn = math.pi * side
@@ -59,24 +59,24 @@ def rise(
                 if peak < 0.0:
                     peak += math.pi
                 if low < peak < high:
-                    values[found], angles[found], through[found] = math.sqrt(max(top, 0.0)), peak + turn, -1
-                    found += 1
+                    values[n_maxima], angles[n_maxima], through[n_maxima] = math.sqrt(max(top, 0.0)), peak + turn, -1
+                    n_maxima += 1
                     best = top if rising else best
                 if k == 0 and xx > best:
-                    values[found], angles[found], through[found] = math.sqrt(xx), turn, -1
-                    found += 1
+                    values[n_maxima], angles[n_maxima], through[n_maxima] = math.sqrt(xx), turn, -1
+                    n_maxima += 1
                     best = xx if rising else best
                 square = _square_at(C, P, rest, order[k]) if k < count else xx
                 if square > best:
-                    values[found], angles[found] = math.sqrt(square), high + turn
-                    through[found] = order[k] if k < count else -1
-                    found += 1
+                    values[n_maxima], angles[n_maxima] = math.sqrt(square), high + turn
+                    through[n_maxima] = order[k] if k < count else -1
+                    n_maxima += 1
                     best = square if rising else best
             if k < count:
                 on = _active(P[order[k], 0], P[order[k], 1], side)
                 _add(C, P, rest, L, order[k], -1.0 if on else 1.0)
             low = high
-    return found
+    return n_maxima
 
 
 @inner()

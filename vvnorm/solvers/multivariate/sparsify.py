@@ -63,10 +63,10 @@ def _thinned(B: Array, Z: Array, V: Array, most: float) -> Array:
         order = kept[np.argsort(row_norms(best[kept]), kind="stable")]
         trial = np.sort(order[out:])
         eta = row_norms(best[trial])
-        found = _solved(DesignBlock(B[:, trial], target), np.maximum(eta, 1e-3 * eta.mean()))
-        if found is not None and float(np.sum(row_norms(found))) <= most:
+        weights = _solved(DesignBlock(B[:, trial], target), np.maximum(eta, 1e-3 * eta.mean()))
+        if weights is not None and float(np.sum(row_norms(weights))) <= most:
             best = np.zeros_like(V)
-            best[trial] = found @ rotation.T
+            best[trial] = weights @ rotation.T
             kept = np.flatnonzero(row_norms(best))
             out = min(out, int(_SHARE * len(kept)))
         else:
@@ -106,16 +106,16 @@ def vertex(B: Array, Z: Array, V: Array) -> Array:
     equations = np.einsum("nk,kr->nrk", B[:, used], directions).reshape(-1, len(used))
     scale = row_norms(equations)
     kept = scale > 0
-    found = linprog(
+    program = linprog(
         np.ones(len(used)),
         A_eq=equations[kept] / scale[kept, None],
         b_eq=Z.ravel()[kept] / scale[kept],
         method="highs-ds",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
-    if found.x is None:
+    if program.x is None:
         return V
-    m = np.where(found.x > _SMALLEST * np.max(found.x), found.x, 0.0)
+    m = np.where(program.x > _SMALLEST * np.max(program.x), program.x, 0.0)
     thin = np.zeros_like(V)
     thin[used] = m[:, None] * directions
     return thin

@@ -77,12 +77,12 @@ class ExactCertificate:
 
     def _shapes(self) -> list[str]:
         """What keeps the parts from fitting together."""
-        found = []
+        problems = []
         N, d, T = len(self.inputs), len(self.inputs[0]), len(self.labels[0])
         if d not in (1, 2):
-            found.append(f"inputs: exact certificates are for one or two inputs, not {d}")
+            problems.append(f"inputs: exact certificates are for one or two inputs, not {d}")
         if any(a >= b for a, b in zip(self.inputs, self.inputs[1:], strict=False)) or N < 2:
-            found.append("inputs: points must be two or more, and strictly increase")
+            problems.append("inputs: points must be two or more, and strictly increase")
         network = self.network
         rows: list[tuple[str, Sequence[Sequence[Any]], int, int]] = [
             ("inputs", self.inputs, N, d),
@@ -94,47 +94,47 @@ class ExactCertificate:
         ]
         if d == 2:
             rows.append(("dual", self.dual or [], N, T))
-        found += [
+        problems += [
             f"{name}: must be {n} rows of {width} numbers"
             for name, values, n, width in rows
             if len(values) != n or any(len(row) != width for row in values)
         ]
-        return found
+        return problems
 
     def _primal(self) -> list[str]:
-        found = []
+        wrong = []
         for i, row in enumerate(self.network.misfits(self.inputs, self.labels)):
-            found += [f"network: it misses label {t} of point {i} by {float(off):.3g}" for t, off in enumerate(row) if off]
+            wrong += [f"network: it misses label {t} of point {i} by {float(off):.3g}" for t, off in enumerate(row) if off]
         if self.network.cost_bounds[1] != self.upper:
-            found.append("upper: is not the bound on the network's cost")
+            wrong.append("upper: is not the bound on the network's cost")
         if self.lower > self.upper:
-            found.append("lower: is above upper")
-        return found
+            wrong.append("lower: is above upper")
+        return wrong
 
     def _on_a_line(self) -> list[str]:
         line = ExactLine(tuple(x for (x,) in self.inputs), self.labels)
-        found = [] if self.dual is None else ["dual: there is none for one input"]
+        problems = [] if self.dual is None else ["dual: there is none for one input"]
         if line.bounds[0] != self.lower:
-            found.append("lower: is not the bound on the sum of the curvatures' norms")
+            problems.append("lower: is not the bound on the sum of the curvatures' norms")
         for name in ("unique", "unique_outputs", "fewest_neurons"):
             if getattr(self, name) != getattr(line, name):
-                found.append(f"{name}: the data say {getattr(line, name)}")
+                problems.append(f"{name}: the data say {getattr(line, name)}")
         known = line.band(point.at for point in self.band)
-        found += [f"band: is wrong at {float(a.at):.6g}" for a, b in zip(self.band, known, strict=True) if a != b]
-        return found
+        problems += [f"band: is wrong at {float(a.at):.6g}" for a, b in zip(self.band, known, strict=True) if a != b]
+        return problems
 
     def _in_the_plane(self) -> list[str]:
         assert self.dual is not None  # `_shapes` has seen it
-        found = []
+        problems = []
         if (self.unique, self.unique_outputs, self.fewest_neurons, self.band) != (None, None, None, ()):
-            found.append("unique, unique_outputs, fewest_neurons, band: are for one input")
+            problems.append("unique, unique_outputs, fewest_neurons, band: are for one input")
         if any(any(row) for row in stray(self.dual, self.inputs)):
-            found.append("dual: it is not orthogonal to affine functions")
+            problems.append("dual: it is not orthogonal to affine functions")
         elif (cone := first_above_one(self.inputs, self.dual)) is not None:
-            found.append(f"dual: a neuron with its kink through point {cone.point} responds above 1")
+            problems.append(f"dual: a neuron with its kink through point {cone.point} responds above 1")
         if pairing(self.dual, self.labels) != self.lower:
-            found.append("lower: is not the sum of dual times labels")
-        return found
+            problems.append("lower: is not the sum of dual times labels")
+        return problems
 
 
 def save_exact_certificate(certificate: ExactCertificate, path: str | os.PathLike[str]) -> None:

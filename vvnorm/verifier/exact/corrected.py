@@ -72,8 +72,8 @@ def interpolating(network: RationalNetwork, X: Matrix, Y: Matrix) -> RationalNet
         misfits = after
         if not _any(misfits):
             break
-    found = _changed(network, columns, weights)
-    return found.plus(_remainder(X, misfits)) if _any(misfits) else found
+    corrected = _changed(network, columns, weights)
+    return corrected.plus(_remainder(X, misfits)) if _any(misfits) else corrected
 
 
 def affine_through(X: Matrix, Y: Matrix) -> RationalNetwork | None:
@@ -134,10 +134,10 @@ def solved(rows: list[list[Fraction]], right: list[list[Fraction]]) -> list[list
                 factor = rest[i][pivot]
                 rest[i] = [a - factor * b for a, b in zip(rest[i], rest[k], strict=True)]
         pivots.append(pivot)
-    found = [[Fraction(0)] * len(right[0]) for _ in range(n)]
+    solution = [[Fraction(0)] * len(right[0]) for _ in range(n)]
     for row, pivot in zip(rest, pivots, strict=True):
-        found[pivot] = row[n:]
-    return found
+        solution[pivot] = row[n:]
+    return solution
 
 
 # --- the steps ---
@@ -191,8 +191,8 @@ def _normalised(columns: Sequence[_Column]) -> Array:
     """Values of columns, (N, number of columns), of norm 1."""
     values = np.array([[to_float(value) for value in column.values] for column in columns]).T
     sizes = np.linalg.norm(values, axis=0)
-    found: Array = values / np.where(sizes > 0, sizes, 1.0)
-    return found
+    directions: Array = values / np.where(sizes > 0, sizes, 1.0)
+    return directions
 
 
 def _neuron(w: Vector, b: Fraction, X: Matrix) -> _Column:
@@ -206,8 +206,8 @@ def _candidates(X: Matrix) -> list[_Column]:
 
 def _directions(d: int) -> list[Vector]:
     """Directions with small integer coordinates, one of each pair w, -w."""
-    found = [w for w in product(range(-2, 3), repeat=d) if any(w) and next(filter(None, w)) > 0 and 1 in map(abs, w)]
-    return [tuple(map(Fraction, w)) for w in found]
+    directions = [w for w in product(range(-2, 3), repeat=d) if any(w) and next(filter(None, w)) > 0 and 1 in map(abs, w)]
+    return [tuple(map(Fraction, w)) for w in directions]
 
 
 def _solved(matrix: Array, misfits: Matrix) -> list[list[Fraction]] | None:
@@ -215,24 +215,24 @@ def _solved(matrix: Array, misfits: Matrix) -> list[list[Fraction]] | None:
     size = _size(misfits)
     scaled = np.array([[to_float(value / size) for value in row] for row in misfits])
     try:
-        found = np.linalg.lstsq(matrix, scaled, rcond=None)[0]
+        solution = np.linalg.lstsq(matrix, scaled, rcond=None)[0]
     except np.linalg.LinAlgError:
         return None
-    if not np.isfinite(found).all():
+    if not np.isfinite(solution).all():
         return None
     grid = Fraction(2) ** (size.numerator.bit_length() - size.denominator.bit_length() - _BITS)
-    return [[round(size * as_rational(value) / grid) * grid for value in row] for row in found.tolist()]
+    return [[round(size * as_rational(value) / grid) * grid for value in row] for row in solution.tolist()]
 
 
 def _less(misfits: Matrix, columns: Sequence[_Column], step: Sequence[Sequence[Fraction]]) -> Matrix:
     """Take what corrections change off the misfits."""
-    found = [list(row) for row in misfits]
+    remaining = [list(row) for row in misfits]
     for column, weights in zip(columns, step, strict=True):
-        for row, value in zip(found, column.values, strict=True):
+        for row, value in zip(remaining, column.values, strict=True):
             if value:
                 for t, weight in enumerate(weights):
                     row[t] -= value * weight
-    return tuple(map(tuple, found))
+    return tuple(map(tuple, remaining))
 
 
 def _changed(
@@ -286,9 +286,9 @@ def _far_directions(d: int, k: int) -> list[Vector]:
 
 def _affine(X: Matrix, basis: Sequence[int], values: Vector) -> tuple[Vector, Fraction]:
     """Slopes and offset of the affine function with the given values at the basis points."""
-    found = solved([[Fraction(1), *X[i]] for i in basis], [[values[i]] for i in basis])
-    assert found is not None  # the points are affinely independent
-    return tuple(row[0] for row in found[1:]), found[0][0]
+    solution = solved([[Fraction(1), *X[i]] for i in basis], [[values[i]] for i in basis])
+    assert solution is not None  # the points are affinely independent
+    return tuple(row[0] for row in solution[1:]), solution[0][0]
 
 
 def _any(rows: Matrix) -> bool:

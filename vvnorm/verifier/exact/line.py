@@ -110,13 +110,13 @@ class ExactLine:
     @cached_property
     def runs(self) -> tuple[int, ...]:
         """Lengths of the maximal runs of neighbouring curvatures that point one way; zero curvatures are in none."""
-        found: list[int] = []
+        lengths: list[int] = []
         for delta, ratio in zip(self.curvatures, (None, *self.ratios), strict=False):
             if ratio is not None:
-                found[-1] += 1
+                lengths[-1] += 1
             elif any(delta):
-                found.append(1)
-        return tuple(found)
+                lengths.append(1)
+        return tuple(lengths)
 
     @property
     def fewest_neurons(self) -> int:
@@ -148,9 +148,9 @@ class ExactLine:
     @property
     def network(self) -> RationalNetwork:
         """Connect-the-dots as a network: one neuron relu(x - x_i) per inner point with a curvature."""
-        one = (Fraction(1),)
+        weight = (Fraction(1),)
         pairs = zip(self.inputs[1:], self.curvatures, strict=False)
-        neurons = tuple(Neuron(one, -x, delta) for x, delta in pairs if any(delta))
+        neurons = tuple(Neuron(weight, -x, delta) for x, delta in pairs if any(delta))
         offset = tuple(y - s * self.inputs[0] for y, s in zip(self.labels[0], self.slopes[0], strict=True))
         return RationalNetwork(neurons, tuple((s,) for s in self.slopes[0]), offset)
 
@@ -206,11 +206,11 @@ def distinct_points(points: Matrix, labels: Matrix) -> tuple[Matrix, Matrix]:
     """
     if len(points) != len(labels):
         raise ValueError(f"X has {len(points)} rows and Y has {len(labels)}")
-    found: dict[Vector, Vector] = {}
+    labels_at: dict[Vector, Vector] = {}
     for point, label in zip(points, labels, strict=True):
-        if found.setdefault(point, label) != label:
+        if labels_at.setdefault(point, label) != label:
             raise ValueError(f"Y has different labels at x = ({', '.join(map(str, point))}); no network interpolates both")
-    if len(found) < 2:
+    if len(labels_at) < 2:
         raise ValueError("X has 1 distinct point; an interpolant is determined by two or more")
-    order = sorted(found)
-    return tuple(order), tuple(found[point] for point in order)
+    order = sorted(labels_at)
+    return tuple(order), tuple(labels_at[point] for point in order)

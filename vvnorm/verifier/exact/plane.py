@@ -156,10 +156,10 @@ def feasible_dual(dual: Sequence[Sequence[float]], X: Matrix) -> Matrix:
     if not (0 < response < math.inf):
         raise ValueError("the responses of neurons to the dual array leave the range of float64; rescale the data")
     bits += math.frexp(response)[1]
-    for room in _ROOM:
-        found = orthogonal(_scaled(entries, (1 - room) / response, bits), X, basis)
-        if first_above_one(X, found) is None:
-            return found
+    for margin in _ROOM:
+        projected = orthogonal(_scaled(entries, (1 - margin) / response, bits), X, basis)
+        if first_above_one(X, projected) is None:
+            return projected
     raise ValueError("the dual array cannot be made exact: points lie too close to each other for its rounding")
 
 
@@ -181,10 +181,10 @@ def orthogonal(dual: Matrix, X: Matrix, basis: Sequence[int]) -> Matrix:
     rows = [[Fraction(1) if column == 0 else X[i][column - 1] for i in basis] for column in kept]
     change = solved(rows, [[-value for value in off[column]] for column in kept])
     assert change is not None  # the points are affinely independent
-    found = list(dual)
+    projected = list(dual)
     for i, step in zip(basis, change, strict=True):
-        found[i] = tuple(a + b for a, b in zip(found[i], step, strict=True))
-    return tuple(found)
+        projected[i] = tuple(a + b for a, b in zip(projected[i], step, strict=True))
+    return tuple(projected)
 
 
 def stray(dual: Matrix, X: Matrix) -> Matrix:

@@ -171,15 +171,15 @@ def prove(
 def _prove_on_a_line(line: ExactLine, network: ReLUNetwork | None, tol: Fraction, band_at: Iterable[Any]) -> Proof:
     inputs = tuple((x,) for x in line.inputs)
     if network is None:
-        found, misfit = line.network, 0.0
+        interpolant, misfit = line.network, 0.0
     else:
-        found, misfit = _interpolant(network, inputs, line.labels)
+        interpolant, misfit = _interpolant(network, inputs, line.labels)
     certificate = ExactCertificate(
         inputs,
         line.labels,
-        found,
+        interpolant,
         line.bounds[0],
-        found.cost_bounds[1],
+        interpolant.cost_bounds[1],
         unique=line.unique,
         unique_outputs=line.unique_outputs,
         fewest_neurons=line.fewest_neurons,
@@ -190,8 +190,10 @@ def _prove_on_a_line(line: ExactLine, network: ReLUNetwork | None, tol: Fraction
 
 def _prove_in_the_plane(inputs: Matrix, labels: Matrix, network: ReLUNetwork, dual: Any, tol: Fraction) -> Proof:
     weights = feasible_dual(dual, inputs)
-    found, misfit = _interpolant(network, inputs, labels)
-    certificate = ExactCertificate(inputs, labels, found, pairing(weights, labels), found.cost_bounds[1], weights)
+    interpolant, misfit = _interpolant(network, inputs, labels)
+    certificate = ExactCertificate(
+        inputs, labels, interpolant, pairing(weights, labels), interpolant.cost_bounds[1], weights
+    )
     return _judged(certificate, tol, misfit)
 
 
@@ -232,7 +234,7 @@ def _merged(points: Matrix, inputs: Matrix, dual: Any, n_outputs: int) -> list[l
     if len(rows) != len(points) or any(len(row) != n_outputs for row in rows):
         raise ValueError(f"dual must be {len(points)} rows of {n_outputs} numbers, like Y")
     place = {point: k for k, point in enumerate(inputs)}
-    found = [[0.0] * n_outputs for _ in inputs]
+    totals = [[0.0] * n_outputs for _ in inputs]
     for point, row in zip(points, rows, strict=True):
-        found[place[point]] = [a + b for a, b in zip(found[place[point]], row, strict=True)]
-    return found
+        totals[place[point]] = [a + b for a, b in zip(totals[place[point]], row, strict=True)]
+    return totals

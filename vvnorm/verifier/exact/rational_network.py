@@ -65,7 +65,7 @@ class RationalNetwork:
         heights, unit_w = integers([(*neuron.w, neuron.b) for neuron in self.neurons])
         outputs, unit_v = integers([neuron.v for neuron in self.neurons])
         unit = unit_x * unit_w * unit_v
-        found = []
+        rows = []
         for x, point in zip(X, points, strict=True):
             totals = [0] * len(self.c)
             for (*w, b), v in zip(heights, outputs, strict=True):
@@ -73,8 +73,8 @@ class RationalNetwork:
                 if height > 0:
                     totals = [total + height * weight for total, weight in zip(totals, v, strict=True)]
             affine = [dot(row, x) + offset for row, offset in zip(self.A, self.c, strict=True)]
-            found.append(tuple(value + Fraction(total, unit) for value, total in zip(affine, totals, strict=True)))
-        return tuple(found)
+            rows.append(tuple(value + Fraction(total, unit) for value, total in zip(affine, totals, strict=True)))
+        return tuple(rows)
 
     @property
     def cost_bounds(self) -> tuple[Fraction, Fraction]:

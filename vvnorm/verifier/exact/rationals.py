@@ -93,10 +93,10 @@ def as_matrix(values: Any, name: str) -> Matrix:
     array = np.asarray(values) if not isinstance(values, np.ndarray | list | tuple) else values
     entries = array.tolist() if isinstance(array, np.ndarray) else list(array)
     rows = [row if isinstance(row, list | tuple | np.ndarray) else [row] for row in entries]
-    found = tuple(as_vector(row, name) for row in rows)
-    if not found or not found[0] or any(len(row) != len(found[0]) for row in found):
+    matrix = tuple(as_vector(row, name) for row in rows)
+    if not matrix or not matrix[0] or any(len(row) != len(matrix[0]) for row in matrix):
         raise ValueError(f"{name} must be rows of one or more numbers each, all equally many")
-    return found
+    return matrix
 
 
 def dot(left: Iterable[Fraction], right: Iterable[Fraction]) -> Fraction:

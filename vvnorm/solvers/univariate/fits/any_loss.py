@@ -66,10 +66,10 @@ class GeneralRounds(Rounds):
         if self._fits(line):
             self._line = RoundState(line, np.zeros_like(self.Y) if self.corners else None, 0.0, 0, 0, 0.0)
             return self._line
-        found = _Descent(self, _STIFF, _AFFINE_GAP, line, np.zeros(2)).run()
+        affine = _Descent(self, _STIFF, _AFFINE_GAP, line, np.zeros(2)).run()
         if not self.stop[0]:
-            self._line = found
-        return found
+            self._line = affine
+        return affine
 
     def _fits(self, line: KnotFunction) -> bool:
         """Whether a line misses the labels by their rounding only."""
@@ -178,7 +178,7 @@ class _Descent:
         for share in _SETTLED:
             if late and proof.gap > self.tol * self.objective:
                 other = self._prove(*self._settled(first.sweep.at_knots, share), penalty)
-                proof = min(proof, other, key=lambda one: one.gap)
+                proof = min(proof, other, key=lambda bound: bound.gap)
         # Where knots are wanting, the others' Z is off as well: brought to what it is to be, it would hide that.
         self.sweep, self.gap, self.at_corners = first.sweep, proof.gap, proof.at_corners
         self.relative = self.gap / self.objective if self.objective > 0 else 0.0

@@ -305,10 +305,10 @@ def _carry(step: float, Z: Any, S: Any) -> float:
 
 
 @part()
-def _scan(data: Any, at: Any, origin: float, here: float, start: int, stop: int, Z: Any, S: Any, found: Any) -> Any:
+def _scan(data: Any, at: Any, origin: float, here: float, start: int, stop: int, Z: Any, S: Any, extremes: Any) -> Any:
     """Carry Z and S from `here` over rows start .. stop - 1; return their misfit, and the largest ||Z||^2 with its row."""
     x, Y, weights, level = data[0], data[1], data[2], data[5][2]
-    misfit, best, worst = 0.0, found[0], found[1]
+    misfit, best, worst = 0.0, extremes[0], extremes[1]
     for i in range(start, stop):
         w = weights[i] if len(weights) else 1.0
         norm, square = _row_step(Y[i], level, at, x[i] - here, x[i] - origin, w, Z, S)
@@ -333,7 +333,7 @@ def _walk(
     S: Any,
     reach: Any,
     bounds: Any,
-    found: Any,
+    extremes: Any,
 ) -> Any:
     """Carry Z and S over blocks, in as large steps as their bounds allow, and look at the ends of steps.
 
@@ -348,7 +348,7 @@ def _walk(
     """
     x, centre, size = data[0], data[3], data[4]
     moments, means, crosses = blocks
-    N, misfit, best, worst, groups_reach, blocks_reach = len(x), 0.0, found[0], found[1], 0.0, 0.0
+    N, misfit, best, worst, groups_reach, blocks_reach = len(x), 0.0, extremes[0], extremes[1], 0.0, 0.0
     count, row = -(-N // size), start
     while row < stop:
         b = row // size
@@ -435,7 +435,7 @@ def sweep(
         copy(Z, Z_knots[p])
         if p > last:
             break
-        stop, found = N if p == last else rows[p + 1], (threshold, ZERO - 1)
+        stop, extremes = N if p == last else rows[p + 1], (threshold, ZERO - 1)
         for t in range(T):  # the function relative to the line, for blocks, and as it is, for rows
             function[0][0, t], function[0][1, t] = values[p, t], slopes[p, t]
             function[1][0, t] = values[p, t] + (line[0, t] + line[1, t] * (origin - centre))
@@ -450,11 +450,11 @@ def sweep(
             if begin >= until:
                 continue
             if piece == 0 or piece == 4:
-                square, found = _scan(data, function[1], origin, here, begin, until, Z, S, found)
+                square, extremes = _scan(data, function[1], origin, here, begin, until, Z, S, extremes)
                 misfit += square
                 here = x[until - 1]
                 continue
-            bar = found[0] + search_tolerance * (found[0] - threshold)
+            bars, bar = (threshold, search_tolerance), extremes[0] + search_tolerance * (extremes[0] - threshold)
             if piece == 1:
                 _copy_rows(state, kept)
                 before = here
@@ -462,12 +462,12 @@ def sweep(
                 _copy_rows(kept, state)
             else:
                 continue
-            here, square, found, (reached, blocks_reached) = _walk(
-                data, blocks, function, origin, before, start, end, piece, Z, S, reach, (threshold, search_tolerance), found
+            here, square, extremes, (reached, blocks_reached) = _walk(
+                data, blocks, function, origin, before, start, end, piece, Z, S, reach, bars, extremes
             )
             if piece == 1:
                 misfit += square
                 groups_reach = reached
             blocks_reach = max(blocks_reach, blocks_reached)
-        sizes[p], worst[p] = found
+        sizes[p], worst[p] = extremes
     return misfit

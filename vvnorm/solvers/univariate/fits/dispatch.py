@@ -59,10 +59,10 @@ def critical_lam(problem: Problem, deadline: Deadline | None = None) -> float:
         return 0.0
     rounds = _rounds(problem.several)
     with (deadline or Deadline()).raises(rounds.stop):
-        found = rounds.lam_max
+        lam_max = rounds.lam_max
         if not rounds.knows_critical:
             raise TimeoutError("lambda_max was not found within time_limit; raise it")
-    return found
+    return lam_max
 
 
 def known_critical_lam(problem: Problem) -> float | None:
@@ -102,27 +102,27 @@ def solve(
     """
     began = time.perf_counter()
     if problem.is_single:
-        found = fit_constant(problem.solved)
-        return replace(found, seconds=time.perf_counter() - began)
+        solution = fit_constant(problem.solved)
+        return replace(solution, seconds=time.perf_counter() - began)
     rounds, alone = _rounds(problem.several), problem.single
     if start is not None and alone.any():
         start = replace(start, jumps=start.jumps[:, ~alone], slope=start.slope[~alone], value=start.value[~alone])
     with (deadline or Deadline()).raises(rounds.stop):
         state = rounds.run(rounds.in_units(lam), tol, start, callback)
         limited = bool(rounds.stop[0]) and state.gap > tol
-    found = rounds.found(state, time.perf_counter() - began, limited)
-    return with_constants(problem, found)
+    solution = rounds.solution(state, time.perf_counter() - began, limited)
+    return with_constants(problem, solution)
 
 
-def with_constants(problem: Problem, found: KnotSolution) -> KnotSolution:
+def with_constants(problem: Problem, solution: KnotSolution) -> KnotSolution:
     """Put the constants of the outputs that have labels at one input only beside what was found for the others."""
     alone, solved = problem.single, problem.solved
     if not alone.any():
-        return found
+        return solution
     constant, dual = fit_constant(solved.part(alone)), None
-    if constant.dual is not None or found.dual is not None:
+    if constant.dual is not None or solution.dual is not None:
         dual = np.empty(solved.Y.shape)
-        dual[:, ~alone] = _dual(problem.several.solved, found) if found.dual is None else found.dual
+        dual[:, ~alone] = _dual(problem.several.solved, solution) if solution.dual is None else solution.dual
         dual[:, alone] = _dual(solved.part(alone), constant) if constant.dual is None else constant.dual
 
     def both(others: Array, values: Array | float) -> Array:
@@ -131,16 +131,16 @@ def with_constants(problem: Problem, found: KnotSolution) -> KnotSolution:
         return every
 
     return replace(
-        found,
-        jumps=both(found.jumps, 0.0),
-        slope=both(found.slope, 0.0),
-        value=both(found.value, constant.value),
-        values=both(found.values, constant.value),
+        solution,
+        jumps=both(solution.jumps, 0.0),
+        slope=both(solution.slope, 0.0),
+        value=both(solution.value, constant.value),
+        values=both(solution.values, constant.value),
         dual=dual,
     )
 
 
-def _dual(problem: Problem, found: KnotSolution) -> Array:
+def _dual(problem: Problem, solution: KnotSolution) -> Array:
     """Dual values (N, T) of a function whose losses have no corners, from its fitted values."""
-    fitted = PiecewiseLinear(found.knots, found.values)(problem.x) if len(found.knots) > 1 else found.values
+    fitted = PiecewiseLinear(solution.knots, solution.values)(problem.x) if len(solution.knots) > 1 else solution.values
     return neg_gradients(problem.losses, fitted, problem.Y, problem.weights)

@@ -95,7 +95,7 @@ class Rounds:
     @property
     def _dual_unit(self) -> int:
         """The same for dual values, which are weights times derivatives of losses."""
-        w, y = (math.frexp(one)[1] - 1 for one in (self.w_unit, self.y_unit))
+        w, y = (math.frexp(unit)[1] - 1 for unit in (self.w_unit, self.y_unit))
         return w + (self.power - 1) * y
 
     def in_units(self, lam: float) -> float:
@@ -116,10 +116,10 @@ class Rounds:
             If it leaves float64.
         """
         with np.errstate(over="ignore", under="ignore"):
-            found = float(np.ldexp(self.critical, self._lam_unit))
-        if not (0 < found < math.inf) and self.critical > 0:
+            lam_max = float(np.ldexp(self.critical, self._lam_unit))
+        if not (0 < lam_max < math.inf) and self.critical > 0:
             raise ValueError("lam_max leaves the range of float64; rescale X, Y or weights")
-        return found
+        return lam_max
 
     @property
     def critical(self) -> float:
@@ -154,7 +154,7 @@ class Rounds:
             raise ValueError("slopes leave the range of float64; rescale X or Y")
         return unit
 
-    def found(self, state: RoundState, seconds: float, limited: bool) -> KnotSolution:
+    def solution(self, state: RoundState, seconds: float, limited: bool) -> KnotSolution:
         """Give the function in the caller's units."""
         f, slope = state.function, self._slope_unit
         knots, (values, jumps) = np.empty(len(f.rows)), np.empty((2, *f.values.shape))

@@ -138,7 +138,7 @@ class _Model:
     def _equations(self, segments: Any, group: NDArray[np.int64]) -> None:
         """Set up all rows but one for each knot, in units that make lengths and weights near 1."""
         h, T, k, width, block = segments[0], self.T, self.k, 2 * self.T + 1, 4 * self.T + 1
-        n, centroid, sxx = (one[group].T for one in segments[1:])  # (k - 1, T)
+        n, centroid, sxx = (sums[group].T for sums in segments[1:])  # (k - 1, T)
         self.length, weight = float(h.mean()), float(n.mean()) or 1.0
         self.push = weight * self.length
         h, n, centroid = (h / self.length)[:, None], n / weight, centroid / self.length
@@ -151,14 +151,14 @@ class _Model:
 
         knot = block * np.arange(k)[:, None] + np.arange(T)
         self.y, u, self.w, s, q = knot, knot + T, knot[:, 0] + 2 * T, knot + 2 * T + 1, knot + 3 * T + 1
-        bend, force, moment, value = knot, knot + T, knot + 2 * T + 1, knot + 3 * T + 1  # rows; `_step` sets row w
+        bend_rows, force, moment, value = knot, knot + T, knot + 2 * T + 1, knot + 3 * T + 1  # rows; `_step` sets row w
         here, after = slice(None, -1), slice(1, None)
         # s_p - s_(p-1) + mu y_p = z_p w_p; no response at the ends
-        put(bend, self.y, flexible / (1 + flexible))
-        put(bend[1:-1], s[1:-1], 1 / (1 + flexible[1:-1]))
-        put(bend[1:-1], s[:-2], -1 / (1 + flexible[1:-1]))
-        put(bend[1:-1], self.w[1:-1, None], (-self.direction / (1 + flexible))[1:-1])
-        put(bend[[0, -1]], self.y[[0, -1]], 1.0)
+        put(bend_rows, self.y, flexible / (1 + flexible))
+        put(bend_rows[1:-1], s[1:-1], 1 / (1 + flexible[1:-1]))
+        put(bend_rows[1:-1], s[:-2], -1 / (1 + flexible[1:-1]))
+        put(bend_rows[1:-1], self.w[1:-1, None], (-self.direction / (1 + flexible))[1:-1])
+        put(bend_rows[[0, -1]], self.y[[0, -1]], 1.0)
         # q_p - q_(p-1) = n (u_p + centroid s_p); nothing is left at the last knot
         put(force, q, 1.0)
         put(force[after], q[here], -1.0)
@@ -184,9 +184,9 @@ class _Model:
         bands[width, self.w] = np.where(chosen, 0.0, 1.0)
         bands[width + self.w[chosen, None] - self.y[chosen], self.y[chosen]] = self.direction[chosen]
         right[self.w] = np.where(chosen, g / (size * self.push), -self.mu * size * self.length)
-        found = solve_banded((width, width), bands, right, overwrite_ab=True, overwrite_b=True, check_finite=False)
-        response = np.sum(self.direction * found[self.y], axis=1) * size * self.push
-        return found[self.w] / (size * self.length), response
+        solution = solve_banded((width, width), bands, right, overwrite_ab=True, overwrite_b=True, check_finite=False)
+        response = np.sum(self.direction * solution[self.y], axis=1) * size * self.push
+        return solution[self.w] / (size * self.length), response
 
     def minimum(self, *, bold: bool) -> Array:
         """The multipliers (k,), by block pivoting as for few knots; NaN where equations are singular, or time is over."""
@@ -203,8 +203,8 @@ class _Model:
                 step, response = self._step(chosen, g)
             except LinAlgError:
                 return np.full(self.k, math.nan)
-            found = np.where(chosen, self.mu + step, 0.0)
-            wrong = self.used & np.where(chosen, found < 0, g - response > _ROUNDING * lam * lam)
+            multipliers = np.where(chosen, self.mu + step, 0.0)
+            wrong = self.used & np.where(chosen, multipliers < 0, g - response > _ROUNDING * lam * lam)
             count = int(np.count_nonzero(wrong))
             if count == 0:
                 break
@@ -213,4 +213,4 @@ class _Model:
             if patience < 0:  # one at a time: else knots that are close take turns, and steps lead nowhere
                 wrong[: np.flatnonzero(wrong)[-1]] = False
             chosen ^= wrong
-        return np.maximum(found, 0.0)
+        return np.maximum(multipliers, 0.0)

@@ -40,13 +40,13 @@ class Problem:
 
         No slope is determined by those; the rest of the output is best left constant, see `fits.constant_fit`.
         """
-        found = np.full(self.Y.shape[1], self.x[0] == self.x[-1])
-        if not found.all():  # complete data are told by their first and last rows
+        single = np.full(self.Y.shape[1], self.x[0] == self.x[-1])
+        if not single.all():  # complete data are told by their first and last rows
             ends = self._counts(slice(0, 1)) & self._counts(slice(len(self.x) - 1, len(self.x)))
             for t in np.flatnonzero(~ends[0]):
                 rows = np.flatnonzero(self._counts(slice(None), slice(t, t + 1)))
-                found[t] = not len(rows) or self.x[rows[0]] == self.x[rows[-1]]
-        return found
+                single[t] = not len(rows) or self.x[rows[0]] == self.x[rows[-1]]
+        return single
 
     def _counts(self, rows: slice, outputs: slice = slice(None)) -> NDArray[np.bool_]:
         """Which entries are labels with a weight."""

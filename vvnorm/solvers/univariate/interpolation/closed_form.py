@@ -260,7 +260,7 @@ def _straightened(x: Array, y: Array) -> Array | None:
     edges = np.flatnonzero(np.diff(flat.astype(np.int8)))
     first, last = edges[::2], edges[1::2] + 1  # points first .. last of each stretch
     size, most = LABEL_ROUNDING * np.abs(y).max(), STRAIGHTENING * (y.max() / 2 - y.min() / 2)
-    found = False
+    changed = False
     points = np.repeat(np.arange(len(first)), last - first + 1)
     if not len(points):
         return None
@@ -274,8 +274,8 @@ def _straightened(x: Array, y: Array) -> Array | None:
     bent = np.bincount(points, weights=~(off <= allowed), minlength=len(first)) > 0  # beyond float64 is not on the chord
     for a, b, slope in zip(first[~bent], last[~bent], chord[~bent], strict=True):
         slopes[a:b] = slope
-        found = True
-    return slopes if found else None
+        changed = True
+    return slopes if changed else None
 
 
 def _aligned(dots: ConnectTheDots, candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -310,9 +310,9 @@ def curvature_errors(dots: ConnectTheDots, start: int, stop: int, rounding: floa
     slopes = np.abs(given)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         wobble = rounding * (np.abs(x[1:]) + np.abs(x[:-1]))
-        room = np.diff(x, axis=0) - wobble
-        off = (rounding * (size[1:] + size[:-1]) + slopes * wobble) / room
-        off = np.where(room > 0, off, np.inf) + 4 * EPS * slopes
+        gaps = np.diff(x, axis=0) - wobble
+        off = (rounding * (size[1:] + size[:-1]) + slopes * wobble) / gaps
+        off = np.where(gaps > 0, off, np.inf) + 4 * EPS * slopes
         for output, exact in dots.straight.items():
             off[:, output] += np.abs(exact[start : stop + 1] - given[:, output])
         return np.asarray(off[1:] + off[:-1])
@@ -327,8 +327,8 @@ def direction_errors(dots: ConnectTheDots, unit: Array, start: int, rounding: fl
     off = curvature_errors(dots, start, start + len(unit), rounding)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         size = row_norms(off)[:, None]
-        room = dots.norms[start : start + len(unit), None] - size
-        return np.where(room > 0, (off + size * np.abs(unit)) / room, np.inf)
+        length = dots.norms[start : start + len(unit), None] - size
+        return np.where(length > 0, (off + size * np.abs(unit)) / length, np.inf)
 
 
 def doubtful(dots: ConnectTheDots) -> NDArray[np.bool_]:
@@ -340,14 +340,14 @@ def doubtful(dots: ConnectTheDots) -> NDArray[np.bool_]:
     -------
     (N - 3,) array of bool
     """
-    found = np.zeros(len(dots.aligned), dtype=np.bool_)
-    for start, stop in blocks(len(found), dots.n_outputs):
+    in_doubt = np.zeros(len(dots.aligned), dtype=np.bool_)
+    for start, stop in blocks(len(in_doubt), dots.n_outputs):
         unit = dots.directions(start, stop + 1)
         slack = direction_errors(dots, unit, start, HALF_ULP)
         explained = np.all(np.abs(np.diff(unit, axis=0)) <= slack[1:] + slack[:-1], axis=1)
         known = np.all(np.isfinite(slack), axis=1)
-        found[start:stop] = explained & known[1:] & known[:-1]
-    return found & ~dots.aligned
+        in_doubt[start:stop] = explained & known[1:] & known[:-1]
+    return in_doubt & ~dots.aligned
 
 
 def connect_the_dots(x: ArrayLike, Y: ArrayLike) -> ReLUNetwork:
