@@ -457,7 +457,8 @@ def say_small(records: Sequence[Record]) -> str:
 def say_reliability(record: Record) -> str:
     lines = [
         f"   seed {missed['seed']}: N = {missed['N']}, T = {missed['T']}, noise {missed['noise']:g}, "
-        f"lam / lam_max {missed['ratio']:.1e}, {missed['knots']} knots: gap {missed['gap']:.1e} (solver's own {missed['solver_gap']:.1e})"
+        f"lam / lam_max {missed['ratio']:.1e}, {missed['knots']} knots: "
+        f"gap {missed['gap']:.1e} (solver's own {missed['solver_gap']:.1e})"
         for missed in record["missed"]
     ]
     head = (
