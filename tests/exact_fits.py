@@ -26,12 +26,12 @@ def fitted(function: Any, x: Any) -> list[Fraction]:
     """Values at the points x (N,)."""
     if hasattr(function, "knots"):
         knots, values = fractions(function.knots), fractions(function.values)
-        found = []
+        rows = []
         for at in fractions(x):
             k = max(0, min(len(knots) - 2, sum(knot <= at for knot in knots) - 1))
             slope = (values[k + 1] - values[k]) / (knots[k + 1] - knots[k])
-            found.append(values[k] + slope * (at - knots[k]))
-        return found
+            rows.append(values[k] + slope * (at - knots[k]))
+        return rows
     w, b, v = (fractions(part) for part in (function.W, function.b, function.V))
     (slope,), (offset,) = fractions(function.A), fractions(function.c)
     return [
@@ -75,9 +75,11 @@ def objective(function: Any, x: Any, y: Any, lam: float, loss: Any, weights: Any
     penalty = Fraction(lam) * vv_norm(function)
     if loss.name == "logistic":
         with mpmath.workdps(60):
-            total = mpmath.fsum(mpmath.mpf(w.numerator) / w.denominator * one for w, one in zip(omega, each, strict=True))
+            total = mpmath.fsum(
+                mpmath.mpf(w.numerator) / w.denominator * value for w, value in zip(omega, each, strict=True)
+            )
             return total + mpmath.mpf(penalty.numerator) / penalty.denominator
-    return sum((w * one for w, one in zip(omega, each, strict=True)), ZERO) + penalty
+    return sum((w * value for w, value in zip(omega, each, strict=True)), ZERO) + penalty
 
 
 # --- dual arrays ------------------------------------------------------------------------------------------------------
@@ -105,11 +107,11 @@ def dual_bound(dual: Any, x: Any, y: Any, lam: float, loss: Any, weights: Any = 
     ends = [_domain(loss, label) for label in labels]
     r = [R / w for R, w in zip(fractions(dual), omega, strict=True)]
     r = [s if end is None else min(max(s, end[0]), end[1]) for s, end in zip(r, ends, strict=True)]
-    room = [ONE if end is None else min(s - end[0], end[1] - s) for s, end in zip(r, ends, strict=True)]
-    moved = _taken(at, [w * s for w, s in zip(omega, r, strict=True)], [w * p for w, p in zip(omega, room, strict=True)])
+    margins = [ONE if end is None else min(s - end[0], end[1] - s) for s, end in zip(r, ends, strict=True)]
+    moved = _taken(at, [w * s for w, s in zip(omega, r, strict=True)], [w * p for w, p in zip(omega, margins, strict=True)])
     if moved is None:
         return ZERO
-    r = [s - p * moved(place) for s, p, place in zip(r, room, at, strict=True)]
+    r = [s - p * moved(place) for s, p, place in zip(r, margins, at, strict=True)]
     if any(end is not None and not end[0] <= s <= end[1] for s, end in zip(r, ends, strict=True)):
         return ZERO
     R = [w * s for w, s in zip(omega, r, strict=True)]

@@ -25,18 +25,18 @@ def check_files(folder: Path, name: str, verdict: Verdict) -> None:
 
 def drawn_by_command(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> FigureData:
     """Let `vvnorm figures` draw a figure, which has to show what it is known to show; return its data."""
-    found: list[FigureData] = []
+    computed: list[FigureData] = []
     draw = plotting.draw_figure
 
     def note(*arguments: object, **options: object) -> FigureData:
-        found.append(draw(*arguments, **options))
-        return found[-1]
+        computed.append(draw(*arguments, **options))
+        return computed[-1]
 
     with monkeypatch.context() as patch:
         patch.setattr(plotting, "draw_figure", note)
         with pytest.raises(SystemExit) as stop:
             main(["figures", *options, name, "--out", str(folder)])
-    (data,) = found
+    (data,) = computed
     assert data.complaints == []
     assert stop.value.code == 0, data.verdict
     check_files(folder, name, data.verdict)

@@ -116,8 +116,8 @@ def caught_by(mutation: Mutation) -> str | None:
             for case in claims.cases(claim, claim.quick_draws, 0):
                 outcome = claims.run_case(claim, case)
                 if not outcome.as_expected:
-                    found = outcome.complaints[0] if outcome.complaints else f"{outcome.result.verdict}"
-                    return f"{name}, {case.label}: {found}"
+                    reason = outcome.complaints[0] if outcome.complaints else f"{outcome.result.verdict}"
+                    return f"{name}, {case.label}: {reason}"
         except Exception as error:  # whatever a fault makes the library raise
             return f"{name}: {type(error).__name__}: {error}"
     return None
@@ -156,19 +156,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"no fault is called {', '.join(unknown)}")
     if options.here:
-        found = caught_by(by_name[options.here])
-        print("" if found is None else " ".join(found.split())[:300], flush=True)
-        return _SURVIVES if found is None else _CAUGHT
+        notice = caught_by(by_name[options.here])
+        print("" if notice is None else " ".join(notice.split())[:300], flush=True)
+        return _SURVIVES if notice is None else _CAUGHT
     chosen = [by_name[name] for name in options.names] or list(MUTATIONS)
     noticed = {}
     with ThreadPoolExecutor(options.jobs) as pool:
         running = {pool.submit(run, mutation): mutation for mutation in chosen}
         for done in as_completed(running):
-            mutation, (found, seconds) = running[done], done.result()
-            noticed[mutation.name] = found
-            print(f"{mutation.name:45} {seconds:6.1f} s  {found or 'SURVIVES'}", flush=True)
+            mutation, (notice, seconds) = running[done], done.result()
+            noticed[mutation.name] = notice
+            print(f"{mutation.name:45} {seconds:6.1f} s  {notice or 'SURVIVES'}", flush=True)
     rows = [(mutation, noticed[mutation.name]) for mutation in chosen]
-    survivors = [mutation.name for mutation, found in rows if found is None]
+    survivors = [mutation.name for mutation, notice in rows if notice is None]
     print(
         f"{len(rows) - len(survivors)} of {len(rows)} caught"
         + (f"; survivors: {', '.join(survivors)}" if survivors else "")
@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def table(rows: Sequence[tuple[Mutation, str | None]]) -> str:
     """The outcome in Markdown."""
-    caught = sum(found is not None for _, found in rows)
+    caught = sum(notice is not None for _, notice in rows)
     lines = [
         "# Faults that the claims notice",
         "",
@@ -190,8 +190,8 @@ def table(rows: Sequence[tuple[Mutation, str | None]]) -> str:
         "| fault | in | noticed by |",
         "|---|---|---|",
     ]
-    for mutation, found in rows:
-        claim = "**nothing**" if found is None else f"`{found.split(',')[0].split(':')[0]}`"
+    for mutation, notice in rows:
+        claim = "**nothing**" if notice is None else f"`{notice.split(',')[0].split(':')[0]}`"
         lines.append(f"| {mutation.name.replace('_', ' ')} | `{mutation.module}` | {claim} |")
     return "\n".join(lines) + "\n"
 

@@ -67,11 +67,11 @@ LONG = {
 def own_checks() -> Iterator[Any]:
     for estimators, name in ((QUICK, "quick"), (AS_THEY_ARE, "default")):
         for estimator in estimators:
-            for one, check in estimator_checks_generator(estimator):
+            for instance, check in estimator_checks_generator(estimator):
                 function, of = check.func.__name__, type(estimator).__name__
                 slow = function in LONG or (estimators is AS_THEY_ARE and not isinstance(estimator, SOON_DONE))
                 marks = [pytest.mark.slow] if slow else []
-                yield pytest.param(one, check, id=f"{name}-{of}-{function}", marks=marks)
+                yield pytest.param(instance, check, id=f"{name}-{of}-{function}", marks=marks)
 
 
 @pytest.mark.usefixtures("hasty")
@@ -163,8 +163,8 @@ def test_cross_validation_errors_are_those_of_single_fits() -> None:
     for k, (train, test) in enumerate(cv.split(X)):
         share = weights[train].sum() / weights.sum()
         for row, lam in enumerate(model.lams_):
-            found = fit(X[train], Y[train], lam * share, loss=["squared", "huber:0.5"], weights=weights[train])
-            off = np.abs(found(X[test]) - Y[test])
+            solution = fit(X[train], Y[train], lam * share, loss=["squared", "huber:0.5"], weights=weights[train])
+            off = np.abs(solution(X[test]) - Y[test])
             near = np.minimum(off[:, 1], 0.5)
             each = off[:, 0] ** 2 / 2 + near * (off[:, 1] - near / 2)
             assert model.cv_errors_[row, k] == pytest.approx(np.average(each / 2, weights=weights[test]), rel=1e-4)
@@ -257,7 +257,7 @@ def test_lam_is_chosen_by_climbing_and_what_is_fitted_then_is_proved() -> None:
     exactly = np.empty_like(model.cv_errors_)
     for k, (train, test) in enumerate(KFold(2).split(X)):
         fits = fit_path(X[train], y[train], model.lams_ / 2, tol=1e-3)
-        exactly[:, k] = [np.mean((found(X[test])[:, 0] - y[test]) ** 2) / 2 for found in fits]
+        exactly[:, k] = [np.mean((solution(X[test])[:, 0] - y[test]) ** 2) / 2 for solution in fits]
     means, expected = model.cv_errors_.mean(axis=1), exactly.mean(axis=1)
     np.testing.assert_allclose(means, expected, rtol=0.2)  # small next to what lam makes of them: they differ severalfold
     assert np.argmin(means) == np.argmin(expected)

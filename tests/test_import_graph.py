@@ -45,12 +45,12 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            found = [(node.module or "", alias.name) for alias in node.names]
+            imported = [(node.module or "", alias.name) for alias in node.names]
         elif isinstance(node, ast.Import):
-            found = [(alias.name, "") for alias in node.names]
+            imported = [(alias.name, "") for alias in node.names]
         else:
             continue
-        yield from ((module, name) for module, name in found if module.split(".")[0] == "vvnorm")
+        yield from ((module, name) for module, name in imported if module.split(".")[0] == "vvnorm")
 
 
 @cache
@@ -70,8 +70,8 @@ def graph() -> dict[str, set[str]]:
 
 def layer(module: str) -> int:
     """Return how high a module stands."""
-    [found] = [i for i, names in enumerate(LAYERS) if module.split(".")[0] in names]
-    return found
+    [level] = [i for i, names in enumerate(LAYERS) if module.split(".")[0] in names]
+    return level
 
 
 def allowed(module: str, target: str) -> bool:
@@ -95,13 +95,13 @@ def test_no_imports_in_a_circle() -> None:
 
 
 def test_no_private_name_is_imported() -> None:
-    found = {
+    private = {
         (module, f"{source.removeprefix('vvnorm.')}.{name}")
         for module, path in modules().items()
         for source, name in imports(path)
         if name.startswith("_") and not name.startswith("__") and name != "_internal"
     }
-    assert found == set()
+    assert private == set()
 
 
 def test_the_root_module_is_all_that_is_imported_from_above() -> None:

@@ -57,7 +57,7 @@ LABELS: dict[str, Callable[[Any], Any]] = {
     "interpolate, two inputs": lambda y: vvnorm.interpolate(PLANE, y).value,
     "fit": lambda y: vvnorm.fit(X, y, 0.1).value,
     "fit, two inputs": lambda y: vvnorm.fit(PLANE, y, 0.1).value,
-    "fit_path": lambda y: [one.value for one in vvnorm.fit_path(X, y, [0.3, 0.1])],
+    "fit_path": lambda y: [solution.value for solution in vvnorm.fit_path(X, y, [0.3, 0.1])],
     "lambda_max": lambda y: vvnorm.lambda_max(X, y),
     "lambda_max, two inputs": lambda y: vvnorm.lambda_max(PLANE, y),
     "pareto_front": lambda y: vvnorm.pareto_front(X, y, 1.0, mixtures=3).losses.tolist(),
@@ -189,9 +189,9 @@ def test_estimators_of_numbers_look_at_masks(make: Any) -> None:
 def test_a_masked_class_is_missing() -> None:
     classes = np.array(["a", "c", "a", "b", "a", "b"])  # "c" is hidden
     with pytest.warns(ConvergenceWarning):  # a line separates the classes
-        found = vvnorm.VVNormClassifier().fit(PLANE, hidden(classes))
-    assert found.classes_.tolist() == ["a", "b"]
-    assert found.score(PLANE, hidden(classes)) == found.score(np.delete(PLANE, 1, 0), np.delete(classes, 1))
+        classifier = vvnorm.VVNormClassifier().fit(PLANE, hidden(classes))
+    assert classifier.classes_.tolist() == ["a", "b"]
+    assert classifier.score(PLANE, hidden(classes)) == classifier.score(np.delete(PLANE, 1, 0), np.delete(classes, 1))
 
 
 def test_missing_values_of_pandas_are_missing_labels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,14 +357,14 @@ def test_nanoseconds_are_told_apart(times: Any) -> None:
     exact = np.array([int(time) for time in times], dtype=object)
     order = np.argsort(exact - exact.min())
     least = min(exact.tolist())
-    found = vvnorm.interpolate(times, LABELS_AT)
-    assert found.origin == (least,)
-    assert found.value == pytest.approx(variation(exact[order], LABELS_AT[order]), rel=1e-12)
-    np.testing.assert_allclose(found(times)[:, 0], LABELS_AT, rtol=1e-12, atol=1e-12)
-    np.testing.assert_array_equal(found.X[:, 0], (exact[order] - least).astype(float))
-    assert found.verify()
-    assert f"counted from {least}" in found.summary()
-    assert found.record()["origin"] == [least]
+    solution = vvnorm.interpolate(times, LABELS_AT)
+    assert solution.origin == (least,)
+    assert solution.value == pytest.approx(variation(exact[order], LABELS_AT[order]), rel=1e-12)
+    np.testing.assert_allclose(solution(times)[:, 0], LABELS_AT, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(solution.X[:, 0], (exact[order] - least).astype(float))
+    assert solution.verify()
+    assert f"counted from {least}" in solution.summary()
+    assert solution.record()["origin"] == [least]
     fitted, plain = vvnorm.fit(times, LABELS_AT, 1e-2), vvnorm.fit((exact - least).astype(float), LABELS_AT, 1e-2)
     assert fitted.value == plain.value
     assert fitted.verify()
@@ -373,33 +373,33 @@ def test_nanoseconds_are_told_apart(times: Any) -> None:
     (on_path,) = vvnorm.fit_path(times, LABELS_AT, [1e-2])
     assert on_path.origin == (least,)
     with pytest.raises(ValueError, match=r"X holds -?\d+ at row \d, column 0, which float64 cannot hold"):
-        found.network(times)
+        solution.network(times)
 
 
 def test_what_is_known_of_other_solutions_is_at_the_times_given() -> None:
     times = START + STEPS
-    found, plain = vvnorm.interpolate(times, LABELS_AT), vvnorm.interpolate(STEPS, LABELS_AT)
+    solution, plain = vvnorm.interpolate(times, LABELS_AT), vvnorm.interpolate(STEPS, LABELS_AT)
     between = times + 33
-    for one, other in zip(found.band(between), plain.band(STEPS + 33), strict=True):
-        np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(found.distance_bound(between, 1.0), plain.distance_bound(STEPS + 33, 1.0))
-    np.testing.assert_array_equal(found(between), plain(STEPS + 33))
+    for end, plain_end in zip(solution.band(between), plain.band(STEPS + 33), strict=True):
+        np.testing.assert_array_equal(end, plain_end)
+    np.testing.assert_array_equal(solution.distance_bound(between, 1.0), plain.distance_bound(STEPS + 33, 1.0))
+    np.testing.assert_array_equal(solution(between), plain(STEPS + 33))
     # A float is the number that it is: this one is 1.7e18 + 256.
-    np.testing.assert_array_equal(found([float(START + 256)]), plain([256.0 + START - float(START)]))
-    np.testing.assert_array_equal(found([float(START + 256), times[1]]), plain([256.0, 100.0]))
+    np.testing.assert_array_equal(solution([float(START + 256)]), plain([256.0 + START - float(START)]))
+    np.testing.assert_array_equal(solution([float(START + 256), times[1]]), plain([256.0, 100.0]))
 
 
 @pytest.mark.parametrize("auxiliary", [None, "infinite"])
 def test_times_beside_other_inputs_are_told_apart(auxiliary: str | None) -> None:
     points = np.column_stack([START + STEPS, [0, 3, 1, 4, 2, 5]])
     plain = np.column_stack([STEPS, points[:, 1]])
-    found, expected = (vvnorm.interpolate(X, LABELS_AT, auxiliary=auxiliary) for X in (points, plain))
-    assert found.origin == (START, 0)
-    assert found.value == expected.value
-    assert found.verify()
-    np.testing.assert_array_equal(found(points), expected(plain))
+    solution, expected = (vvnorm.interpolate(X, LABELS_AT, auxiliary=auxiliary) for X in (points, plain))
+    assert solution.origin == (START, 0)
+    assert solution.value == expected.value
+    assert solution.verify()
+    np.testing.assert_array_equal(solution(points), expected(plain))
     if auxiliary is None:
-        assert found.sparsify().origin == (START, 0)
+        assert solution.sparsify().origin == (START, 0)
         assert vvnorm.fit(points, LABELS_AT, 0.1)(points).tolist() == vvnorm.fit(plain, LABELS_AT, 0.1)(plain).tolist()
 
 

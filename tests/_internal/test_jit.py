@@ -52,9 +52,9 @@ def test_one_command_compiles_every_kernel_once_and_the_second_time_nothing() ->
     folders = (ENVIRONMENT["PYTHONPATH"], str(Path(__file__).parent), str(Path(__file__).parents[1]))
     done = python(COMPILED_AGAIN, PYTHONPATH=os.pathsep.join(folders))
     assert (done.returncode, done.stderr) == (0, "")
-    *rows, found = done.stdout.splitlines()
+    *rows, counted = done.stdout.splitlines()
     assert [row.split("  ")[-1] for row in rows] == ["already compiled"] * len(first_calls.PARTS)
-    counts = dict(one.split(":") for one in found.split())
+    counts = dict(pair.split(":") for pair in counted.split())
     assert len(counts) > 20
     # The exceptions are called by kernels and tests only.
     assert {name: count for name, count in counts.items() if count != "1"} == {"entry_gap": "0", "bound_on_cell": "0"}

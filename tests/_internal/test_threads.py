@@ -21,7 +21,7 @@ def test_the_environment_may_ask_for_fewer_threads_than_cores(
 
 def blas_threads() -> dict[str, int]:
     """By library; not every one of them obeys a limit above 1."""
-    return {found["filepath"]: found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"}
+    return {library["filepath"]: library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
 
 def test_one_thread_inside_another_block_of_one_thread() -> None:

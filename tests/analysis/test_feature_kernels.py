@@ -107,11 +107,11 @@ def test_the_ridge_solution_is_a_minimum_of_its_objective(skip: bool, rng: np.ra
         return float(fit @ fit / 2 + lam / 2 * np.sum(p[:12] ** 2 / eta))
 
     g = kernel_solution(f, X, y, lam=lam, skip=skip)
-    found = objective(np.concatenate([g.V[0], g.A[0], g.c]))
+    least = objective(np.concatenate([g.V[0], g.A[0], g.c]))
     np.testing.assert_allclose(g.W, f.W / np.linalg.norm(f.W, axis=1, keepdims=True), rtol=1e-14)
-    assert found == pytest.approx(minimize(objective, np.zeros(15), options={"gtol": 1e-9}).fun, rel=1e-9)
+    assert least == pytest.approx(minimize(objective, np.zeros(15), options={"gtol": 1e-9}).fun, rel=1e-9)
     for step in rng.standard_normal((20, 15)) * 1e-3:
-        assert found <= objective(np.concatenate([g.V[0], g.A[0], g.c]) + step)
+        assert least <= objective(np.concatenate([g.V[0], g.A[0], g.c]) + step)
 
 
 def test_second_order_limit_of_one_task_among_many(rng: np.random.Generator) -> None:

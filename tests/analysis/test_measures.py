@@ -36,10 +36,10 @@ def test_it_is_the_maximum_over_kinks_and_above_a_dense_grid(outputs: int, neuro
     low, high = np.sort(rng.uniform(-2, 2, 2))
     kinks = np.concatenate([-h.b / h.W[:, 0] for h in (f, g)])
     exact = distances(f, g, np.append(kinks[(low < kinks) & (kinks < high)], [low, high])).max()
-    found = sup_distance(f, g, low, high)
-    assert found == pytest.approx(exact, rel=1e-12)
-    assert found >= distances(f, g, np.linspace(low, high, 10_001)).max() * (1 - 1e-12)
-    assert found == sup_distance(g, f, low, high)
+    distance = sup_distance(f, g, low, high)
+    assert distance == pytest.approx(exact, rel=1e-12)
+    assert distance >= distances(f, g, np.linspace(low, high, 10_001)).max() * (1 - 1e-12)
+    assert distance == sup_distance(g, f, low, high)
 
 
 def test_equal_functions_are_at_distance_zero_and_a_point_is_an_interval() -> None:
@@ -167,8 +167,8 @@ def test_affine_functions_have_one_gradient(d: int, rng: np.random.Generator) ->
     f = ReLUNetwork(np.empty((0, d)), [], np.empty((2, 0)), rng.standard_normal((2, d)))
     size = pytest.approx(float(np.linalg.norm(f.A[1])), rel=1e-13)
     for region in regions(d):
-        found, largest = mean_gradient_norm(f, region, 1, n=64), max_gradient_norm(f, region, 1, n=64)
-        assert (found.mean, found.low, found.high, largest.low, largest.high) == (size, size, size, size, size)
+        mean, largest = mean_gradient_norm(f, region, 1, n=64), max_gradient_norm(f, region, 1, n=64)
+        assert (mean.mean, mean.low, mean.high, largest.low, largest.high) == (size, size, size, size, size)
         if d <= 2:
             assert mean_gradient_norm(f, region, 1, exact=True).mean == size
 
@@ -237,12 +237,12 @@ def test_every_gradient_lies_below_the_upper_bound(d: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     f = planar_network(rng, 12, inputs=d)
     box = Box(-np.ones(d), 2)
-    found = max_gradient_norm(f, box, n=256)
-    assert found.method == "sampling and a bound"
-    assert found.n == 256
+    largest = max_gradient_norm(f, box, n=256)
+    assert largest.method == "sampling and a bound"
+    assert largest.n == 256
     seen = np.linalg.norm(f.gradient(rng.uniform(-1, 2, (50_000, d)))[:, 0], axis=1).max()
-    assert found.low <= found.high
-    assert seen <= found.high <= np.linalg.norm(f.A) + np.sum(np.linalg.norm(f.W, axis=1) * np.abs(f.V[0]))
+    assert largest.low <= largest.high
+    assert seen <= largest.high <= np.linalg.norm(f.A) + np.sum(np.linalg.norm(f.W, axis=1) * np.abs(f.V[0]))
 
 
 def test_the_upper_bound_is_sharp_where_no_neuron_or_one_switches(rng: np.random.Generator) -> None:
@@ -250,15 +250,15 @@ def test_the_upper_bound_is_sharp_where_no_neuron_or_one_switches(rng: np.random
     for b, gradients in ((100.0, [A + 2 * w]), (-100.0, [A]), (0.0, [A, A + 2 * w])):
         for sign in (1, -1):  # the largest is where the jump and the rest point one way
             f = ReLUNetwork(w, [b], v, A * sign)
-            found = max_gradient_norm(f, Ball(np.zeros(4), 1))
+            bound = max_gradient_norm(f, Ball(np.zeros(4), 1))
             largest = max(np.linalg.norm(sign * A + (g - A)) for g in gradients)
-            assert found.low == pytest.approx(largest, rel=1e-12)
-            assert found.high >= largest
+            assert bound.low == pytest.approx(largest, rel=1e-12)
+            assert bound.high >= largest
             if len(gradients) == 1:
-                assert found.high == pytest.approx(largest, rel=1e-12)
+                assert bound.high == pytest.approx(largest, rel=1e-12)
     aligned = ReLUNetwork(w, [0.0], v, w)
-    found = max_gradient_norm(aligned, Ball(np.zeros(4), 1))
-    assert found.high == pytest.approx(found.low, rel=1e-12)
+    bound = max_gradient_norm(aligned, Ball(np.zeros(4), 1))
+    assert bound.high == pytest.approx(bound.low, rel=1e-12)
 
 
 # --- distances of functions and of points -----------------------------------------------------------------------------
@@ -268,23 +268,23 @@ def test_the_upper_bound_is_sharp_where_no_neuron_or_one_switches(rng: np.random
 def test_the_distance_of_functions_agrees_with_random_points(d: int, rng: np.random.Generator) -> None:
     f, g = planar_network(rng, 15, d, outputs=3), planar_network(rng, 4, d, outputs=3)
     for region in regions(d):
-        found = function_distance(f, g, region, 2, n=1 << 14)
+        distance = function_distance(f, g, region, 2, n=1 << 14)
         gaps = (f(points := region.points(rng.uniform(size=(1 << 16, region.n_uniforms)))) - g(points))[:, 2]
-        assert found.rms.mean == pytest.approx(np.sqrt(np.mean(gaps**2)), rel=0.03)
-        assert found.rms.low <= found.rms.mean <= found.rms.high <= found.sup
-        assert found.sup == pytest.approx(np.abs(gaps).max(), rel=0.15)
-        assert found.rms.n == 1 << 14
+        assert distance.rms.mean == pytest.approx(np.sqrt(np.mean(gaps**2)), rel=0.03)
+        assert distance.rms.low <= distance.rms.mean <= distance.rms.high <= distance.sup
+        assert distance.sup == pytest.approx(np.abs(gaps).max(), rel=0.15)
+        assert distance.rms.n == 1 << 14
         if d == 1:
             low, high = region.centre - region.basis[:, 0], region.centre + region.basis[:, 0]
-            assert found.sup <= sup_distance(single_output(f, 2), single_output(g, 2), *low, *high) * (1 + 1e-12)
+            assert distance.sup <= sup_distance(single_output(f, 2), single_output(g, 2), *low, *high) * (1 + 1e-12)
 
 
 def test_a_linear_difference_has_a_closed_form() -> None:
     f = ReLUNetwork(np.ones((1, 2)), [0.0], [[1.0]], [[3.0, 0.0]], [1.0])
     g = ReLUNetwork(np.ones((1, 2)), [0.0], [[1.0]], [[0.0, 0.0]], [1.0])
-    found = function_distance(f, g, Box([-1, -1], [1, 1]))
-    assert found.rms.mean == pytest.approx(np.sqrt(3), rel=1e-4)
-    assert found.sup == pytest.approx(3, rel=1e-2)
+    distance = function_distance(f, g, Box([-1, -1], [1, 1]))
+    assert distance.rms.mean == pytest.approx(np.sqrt(3), rel=1e-4)
+    assert distance.sup == pytest.approx(3, rel=1e-2)
     zero = function_distance(f, f, Box([-1, -1], [1, 1]))
     assert (zero.rms.mean, zero.rms.low, zero.rms.high, zero.sup) == (0, 0, 0, 0)
 
@@ -306,7 +306,7 @@ def test_distances_of_functions_neither_overflow_nor_vanish(scale: float) -> Non
 def test_points_are_compared_with_the_nearest_in_each_space() -> None:
     rng = np.random.default_rng(0)
     f, train, test = planar_network(rng, 7, outputs=3), rng.standard_normal((30, 2)), rng.standard_normal((50, 2))
-    found = measures.test_train_distances(f, train, test, truth=lambda X: X[:, 0], output=1)
+    distances = measures.test_train_distances(f, train, test, truth=lambda X: X[:, 0], output=1)
     near = train[np.argmin(np.linalg.norm(test[:, None] - train, axis=2), axis=1)]
     sizes, lengths = np.linalg.norm(f.V, axis=0), np.linalg.norm(f.W, axis=1)
 
@@ -318,9 +318,9 @@ def test_points_are_compared_with_the_nearest_in_each_space() -> None:
         "representation": np.linalg.norm(hidden(test) - hidden(near), axis=1),
         "error": np.abs(f(test)[:, 1] - test[:, 0]),
     }
-    assert list(found) == list(expected)
+    assert list(distances) == list(expected)
     for name, values in expected.items():
-        assert found[name] == {
+        assert distances[name] == {
             "mean": pytest.approx(values.mean(), rel=1e-12),
             "max": pytest.approx(values.max(), rel=1e-12),
         }
@@ -330,9 +330,9 @@ def test_no_truth_no_error_and_any_form_of_truth_will_do() -> None:
     f, X = planar_network(np.random.default_rng(0), 4, outputs=2), np.random.default_rng(1).standard_normal((6, 2))
     assert list(measures.test_train_distances(f, X, X)) == ["output", "representation"]
     for truth in (f, f(X), f(X)[:, 1], f(X)[:, 1:], lambda X: f(X)[:, 1], f(X)[:, 1].tolist()):
-        found = measures.test_train_distances(f, X, X, truth=truth, output=1)
-        assert found["error"] == {"mean": 0, "max": 0}
-        assert found["output"] == found["representation"] == {"mean": 0, "max": 0}
+        distances = measures.test_train_distances(f, X, X, truth=truth, output=1)
+        assert distances["error"] == {"mean": 0, "max": 0}
+        assert distances["output"] == distances["representation"] == {"mean": 0, "max": 0}
 
 
 def test_of_equally_near_points_the_first_counts() -> None:
@@ -340,8 +340,8 @@ def test_of_equally_near_points_the_first_counts() -> None:
     around = np.array([[0.0, 0.1], [0.1, 0.0], [0.0, -0.1], [-0.1, 0.0]]) * 3
     for k in range(4):
         train = np.vstack([np.roll(around, -k, axis=0), np.tile(around, (20, 1))])
-        found = measures.test_train_distances(f, train, [[0.0, 0.0]])
-        assert found["output"]["max"] == abs(f(train[:1])[0, 0])
+        distances = measures.test_train_distances(f, train, [[0.0, 0.0]])
+        assert distances["output"]["max"] == abs(f(train[:1])[0, 0])
 
 
 @given(f=networks(inputs=2, orders=6), seed=st.integers(0, 99))
@@ -362,8 +362,8 @@ def test_representations_do_not_depend_on_how_neurons_are_written(f: ReLUNetwork
 def test_distances_of_points_scale_with_the_inputs() -> None:
     f, X = ReLUNetwork([[1.0]], [0.0], [[1.0]]), np.array([0.0, 1.0, 3.0])
     for scale in (1e-200, 1e200):
-        found = measures.test_train_distances(f, X * scale, [2.4 * scale])
-        assert found["output"]["max"] == pytest.approx(0.6 * scale, rel=1e-12)
+        distances = measures.test_train_distances(f, X * scale, [2.4 * scale])
+        assert distances["output"]["max"] == pytest.approx(0.6 * scale, rel=1e-12)
 
 
 # --- wrong arguments --------------------------------------------------------------------------------------------------

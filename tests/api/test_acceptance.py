@@ -181,16 +181,16 @@ def test_gaps_below_zero_are_what_rounding_leaves() -> None:
 
 def test_the_limit_of_many_outputs_is_judged_by_the_verifier() -> None:
     X, Y = data(2, [3e7, 1.0])
-    found = interpolate(X, Y, auxiliary="infinite")
-    assert found.verify()
-    f = found.network
+    solution = interpolate(X, Y, auxiliary="infinite")
+    assert solution.verify()
+    f = solution.network
     for wrong in (
         some(f, np.array([1.0, 0.0])),
         some(f, np.array([1.0, 1 + 1e-4])),
         ReLUNetwork(f.W, f.b, f.V, f.A, f.c + np.array([0.0, 1e-3])),
         ReLUNetwork(f.W, f.b, f.V[::-1], f.A[::-1], f.c[::-1]),
     ):
-        assert any("does not interpolate" in line for line in replace(found, network=wrong).verify().problems)
+        assert any("does not interpolate" in line for line in replace(solution, network=wrong).verify().problems)
     without = interpolate(X, Y, auxiliary="infinite", skip=False)
     g = without.network
     tilted = ReLUNetwork(g.W, g.b, g.V, g.A + 1e-20, g.c)
@@ -200,11 +200,15 @@ def test_the_limit_of_many_outputs_is_judged_by_the_verifier() -> None:
 @pytest.mark.parametrize("d", [1, 2])
 def test_fits_with_points_or_outputs_left_out_are_refused(d: int) -> None:
     X, Y = data(d, [1.0, 1.0])
-    found = fit(X, Y, 0.1)
-    assert found.verify()
+    solution = fit(X, Y, 0.1)
+    assert solution.verify()
     part = fit(np.delete(X, 4, axis=0), np.delete(Y, 4, axis=0), 0.1)
-    for wrong in (part.network, some(found.network, np.array([1.0, 0.0])), some(found.network, np.array([1.0, 1.01]))):
-        judged = certify(wrong, X, Y, lam=0.1, dual=found.dual)
+    for wrong in (
+        part.network,
+        some(solution.network, np.array([1.0, 0.0])),
+        some(solution.network, np.array([1.0, 1.01])),
+    ):
+        judged = certify(wrong, X, Y, lam=0.1, dual=solution.dual)
         assert judged.gap > 1e-5
         assert judged.shortcomings(1e-6)
 
@@ -214,16 +218,16 @@ def test_a_status_says_no_more_than_the_proof(lam: float) -> None:
     rng = np.random.default_rng([0, 4, 8, 1])
     X, y = rng.standard_normal((8, 4)), rng.standard_normal(8)
     # The verifier's bound on neurons is exact up to 3e-8 per dimension only.
-    found: Any = fit(X, y, lam, tol=1e-8) if lam else interpolate(X, y, tol=1e-8)
-    reached = found.provenance["status"] == "tolerance reached"
-    assert reached == (found.gap <= 1e-8) == bool(found.verify())
+    solution: Any = fit(X, y, lam, tol=1e-8) if lam else interpolate(X, y, tol=1e-8)
+    reached = solution.provenance["status"] == "tolerance reached"
+    assert reached == (solution.gap <= 1e-8) == bool(solution.verify())
 
 
 def test_a_status_of_one_input_says_no_more_than_the_proof() -> None:
     X, Y = data(1, [1.0])
-    found = fit(X, Y, 0.1)
-    assert found.provenance["status"] == "tolerance reached"
-    zero = replace(found, network=ReLUNetwork(np.zeros((0, 1)), [], np.zeros((1, 0))), skip=False)
+    solution = fit(X, Y, 0.1)
+    assert solution.provenance["status"] == "tolerance reached"
+    zero = replace(solution, network=ReLUNetwork(np.zeros((0, 1)), [], np.zeros((1, 0))), skip=False)
     assert zero.solver["status"] == "tolerance reached"
     assert zero.provenance["status"] == "rounding is the limit"
 
@@ -260,14 +264,16 @@ def test_dual_arrays_that_are_no_numbers_are_refused(d: int, lam: float) -> None
 @pytest.mark.parametrize("given", ["as found", "nothing", "noise"])
 def test_a_fit_has_the_better_of_two_proofs(given: str) -> None:
     x, y, lam = [-1, -2, -1, 1, -4, 4], [0, 0, 1, 1, 0, 1], 8.313564598383303
-    found = fit(x, y, lam, loss="hinge")
-    assert found.knot_solution.dual is not None
+    solution = fit(x, y, lam, loss="hinge")
+    assert solution.knot_solution.dual is not None
     if given != "as found":
-        other = np.zeros_like(found.knot_solution.dual) if given == "nothing" else np.array([[1.0, -1.0, 0.3, 0, 1, 0.5]]).T
-        found = replace(found, knot_solution=replace(found.knot_solution, dual=other))
-    assert found.value == pytest.approx(2.0, rel=1e-9)  # a line: both of one label at -1 and what is beyond the margin
-    assert found.gap < 1e-8
-    assert found.verify()
+        other = (
+            np.zeros_like(solution.knot_solution.dual) if given == "nothing" else np.array([[1.0, -1.0, 0.3, 0, 1, 0.5]]).T
+        )
+        solution = replace(solution, knot_solution=replace(solution.knot_solution, dual=other))
+    assert solution.value == pytest.approx(2.0, rel=1e-9)  # a line: both of one label at -1 and what is beyond the margin
+    assert solution.gap < 1e-8
+    assert solution.verify()
     # What it gives away proves the same of others.
     constant = ReLUNetwork(np.zeros((0, 1)), [], np.zeros((1, 0)))
-    assert certify(constant, x, y, lam=lam, loss="hinge", dual=found.dual).lower_bound == pytest.approx(2.0, rel=1e-8)
+    assert certify(constant, x, y, lam=lam, loss="hinge", dual=solution.dual).lower_bound == pytest.approx(2.0, rel=1e-8)

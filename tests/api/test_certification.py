@@ -99,10 +99,10 @@ def test_the_better_of_the_two_proofs_counts() -> None:
     """A fit closer to the optimum than the solver's tolerance is judged by the proof that follows from it."""
     x, Y = sample()
     lam = 1e-4 * lambda_max(x, Y)
-    found = fit(x, Y, lam, tol=1e-12)
-    by_solver = certify(found.network, x, Y, lam=lam, dual=optimal_dual(x, Y, lam=lam)).gap
-    assert certify(found.network, x, Y, lam=lam).gap <= min(by_solver, 1e-10)
-    assert found.gap <= 1e-10
+    solution = fit(x, Y, lam, tol=1e-12)
+    by_solver = certify(solution.network, x, Y, lam=lam, dual=optimal_dual(x, Y, lam=lam)).gap
+    assert certify(solution.network, x, Y, lam=lam).gap <= min(by_solver, 1e-10)
+    assert solution.gap <= 1e-10
 
 
 def test_bad_arguments_are_named_before_anything_is_solved(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,31 +125,33 @@ def test_dual_arrays_of_fits_are_in_the_callers_order(loss: str, skip: bool, tmp
     weights = np.random.default_rng(1).uniform(0.5, 2, len(x))
     lam = 0.05 * lambda_max(x, Y, loss=loss, weights=weights)
     options: dict[str, Any] = {"loss": loss, "weights": weights, "skip": skip}
-    found = fit(x, Y, lam, **options)
-    assert (found.certificate.dual is None) == (loss == "squared" and skip)
-    for dual in (found.certificate.dual, found.dual):
-        assert certify(found.network, x, Y, lam=lam, dual=dual, **options).gap <= 1e-6
+    solution = fit(x, Y, lam, **options)
+    assert (solution.certificate.dual is None) == (loss == "squared" and skip)
+    for dual in (solution.certificate.dual, solution.dual):
+        assert certify(solution.network, x, Y, lam=lam, dual=dual, **options).gap <= 1e-6
     # At a smooth loss it is minus the derivative, row by row.
     if loss == "squared":
-        np.testing.assert_allclose(found.dual, weights[:, None] * (Y - found(x)), atol=1e-4 * np.ptp(Y))
+        np.testing.assert_allclose(solution.dual, weights[:, None] * (Y - solution(x)), atol=1e-4 * np.ptp(Y))
     network = users_network(x, Y, skip)
-    asked, given = (certify(network, x, Y, lam=lam, dual=dual, **options) for dual in (None, found.dual))
+    asked, given = (certify(network, x, Y, lam=lam, dual=dual, **options) for dual in (None, solution.dual))
     assert given.gap == pytest.approx(asked.gap, abs=2e-6)
-    found.certificate.save(tmp_path / "proof.npz")
+    solution.certificate.save(tmp_path / "proof.npz")
     loaded = load_certificate(tmp_path / "proof.npz")
-    for proof in (found.certificate, loaded):
-        assert proof.complaints(found.function, x, Y, weights=weights) == []
-    assert found.verify()
-    np.testing.assert_array_equal(found.X[:, 0], x[found.order])
-    np.testing.assert_array_equal(found.Y, np.where(Y == 0, -1, Y)[found.order] if loss == "hinge" else Y[found.order])
+    for proof in (solution.certificate, loaded):
+        assert proof.complaints(solution.function, x, Y, weights=weights) == []
+    assert solution.verify()
+    np.testing.assert_array_equal(solution.X[:, 0], x[solution.order])
+    np.testing.assert_array_equal(
+        solution.Y, np.where(Y == 0, -1, Y)[solution.order] if loss == "hinge" else Y[solution.order]
+    )
 
 
 def test_dual_arrays_of_sorted_data_several_inputs_and_fronts_are_in_their_order_too() -> None:
     x, Y = sample(outputs=2)
     ordered = np.argsort(x)
-    found = fit(x[ordered], Y[ordered], 0.01, loss="one_class:0.3")
-    assert found.order is None
-    assert certify(found.network, x[ordered], Y[ordered], lam=0.01, loss="one_class:0.3", dual=found.dual).gap <= 1e-6
+    solution = fit(x[ordered], Y[ordered], 0.01, loss="one_class:0.3")
+    assert solution.order is None
+    assert certify(solution.network, x[ordered], Y[ordered], lam=0.01, loss="one_class:0.3", dual=solution.dual).gap <= 1e-6
     X = np.column_stack([x, np.cos(5 * x)])[:12]
     plane = fit(X, Y[:12], 0.05)
     assert certify(plane.network, X, Y[:12], lam=0.05, dual=plane.certificate.dual).gap <= 1e-6
@@ -165,11 +167,11 @@ def test_dual_arrays_of_sorted_data_several_inputs_and_fronts_are_in_their_order
 
 def test_dual_arrays_of_interpolants_are_at_the_sorted_inputs() -> None:
     x, Y = sample(outputs=2, n=9)
-    found = interpolate(x, Y)
-    eta = np.asarray(found.certificate.dual[0:9])
+    solution = interpolate(x, Y)
+    eta = np.asarray(solution.certificate.dual[0:9])
     assert not eta[[0, -1]].any()
-    assert certify(found.network, x, Y, dual=eta).gap <= 1e-12
-    assert certify(found.network, found.X, found.Y, dual=eta).gap <= 1e-12
+    assert certify(solution.network, x, Y, dual=eta).gap <= 1e-12
+    assert certify(solution.network, solution.X, solution.Y, dual=eta).gap <= 1e-12
 
 
 # --- the command line -------------------------------------------------------------------------------------------------

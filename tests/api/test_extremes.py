@@ -28,10 +28,10 @@ def affine_loss(X, y):
 @pytest.mark.parametrize("loss", ["squared", "huber:10"])
 def test_a_lam_far_above_lam_max_leaves_the_affine_fit(d, lam, loss):
     X, y = DATA[d]
-    found = fit(X, y, lam, loss=loss)
-    assert found.vv_norm == 0
-    assert found.value == pytest.approx(affine_loss(X, y), rel=1e-12)
-    assert found.verify()
+    solution = fit(X, y, lam, loss=loss)
+    assert solution.vv_norm == 0
+    assert solution.value == pytest.approx(affine_loss(X, y), rel=1e-12)
+    assert solution.verify()
     assert fit_path(X, y, [lam, 0.1], loss=loss)[1].verify()
 
 
@@ -39,11 +39,11 @@ def test_a_lam_far_above_lam_max_leaves_the_affine_fit(d, lam, loss):
 @pytest.mark.parametrize("loss", ["squared", "logistic", "huber:1"])
 def test_a_lam_far_below_is_answered_with_the_gap_that_there_is(d, loss):
     X, y = DATA[d]
-    found = fit(X, y > 0.5, 1e-250, loss=loss)
+    solution = fit(X, y > 0.5, 1e-250, loss=loss)
     # Next to an interpolant: no float64 network does better than rounding, and the bound is lam times a VV norm.
-    assert found.certificate.loss < 1e-8
-    assert 0 <= found.gap <= 1
-    assert found.lower_bound <= found.value
+    assert solution.certificate.loss < 1e-8
+    assert 0 <= solution.gap <= 1
+    assert solution.lower_bound <= solution.value
 
 
 @pytest.mark.parametrize("d", [1, 2])
@@ -55,11 +55,11 @@ def test_labels_of_any_size_scale_everything(d, size, loss):
     scaled = f"{name}:{float(delta) * size!r}" if delta else name
     largest = lambda_max(X, y, loss=loss)
     assert lambda_max(X, y * size, loss=scaled) == pytest.approx(largest * size, rel=1e-9)
-    found, other = fit(X, y * size, 0.2 * largest * size, loss=scaled), fit(X, y, 0.2 * largest, loss=loss)
-    assert found.verify()
-    assert found.vv_norm == pytest.approx(other.vv_norm * size, rel=1e-2)  # known to the root of the gap
+    solution, other = fit(X, y * size, 0.2 * largest * size, loss=scaled), fit(X, y, 0.2 * largest, loss=loss)
+    assert solution.verify()
+    assert solution.vv_norm == pytest.approx(other.vv_norm * size, rel=1e-2)  # known to the root of the gap
     if size != 1e-200:
-        assert found.value == pytest.approx(other.value * size * size, rel=2e-6)
+        assert solution.value == pytest.approx(other.value * size * size, rel=2e-6)
 
 
 @pytest.mark.parametrize("d", [1, 2])
@@ -73,19 +73,19 @@ def test_weights_and_inputs_of_any_size_scale_everything(d, size, loss):
     assert lambda_max(X, y, loss=loss, weights=weights) == pytest.approx(largest * size, rel=1e-6)
     assert lambda_max(X * size, y, loss=loss) == pytest.approx(largest * size, rel=1e-6)
     value = fit(X, y, 0.2 * largest, loss=loss).value
-    found = fit(X, y, 0.2 * largest * size, loss=loss, weights=weights)
-    assert found.value == pytest.approx(value * size, rel=2e-6)
-    assert found.verify()
-    found = fit(X * size, y, 0.2 * largest * size, loss=loss)
-    assert found.value == pytest.approx(value, rel=2e-6)
-    assert found.verify()
+    solution = fit(X, y, 0.2 * largest * size, loss=loss, weights=weights)
+    assert solution.value == pytest.approx(value * size, rel=2e-6)
+    assert solution.verify()
+    solution = fit(X * size, y, 0.2 * largest * size, loss=loss)
+    assert solution.value == pytest.approx(value, rel=2e-6)
+    assert solution.verify()
 
 
 @pytest.mark.parametrize("size", [1e-200, 1e150])
 def test_scores_of_any_size_scale_everything(size):
-    found, other = (fit(X1, Y1 * one, 0.02, loss="one_class:0.3") for one in (size, 1.0))
-    assert found.value == pytest.approx(other.value * size, rel=2e-6)
-    assert found.verify()
+    solution, other = (fit(X1, Y1 * scale, 0.02, loss="one_class:0.3") for scale in (size, 1.0))
+    assert solution.value == pytest.approx(other.value * size, rel=2e-6)
+    assert solution.verify()
 
 
 @pytest.mark.parametrize("d", [1, 2])

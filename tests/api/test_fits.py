@@ -29,13 +29,13 @@ def sample(n: int, outputs: int, loss: str = "squared", seed: int = 0) -> tuple[
     return x, Y
 
 
-def same(one: Fit, other: Fit) -> None:
+def same(first: Fit, second: Fit) -> None:
     """Check that two fits are equal, bit for bit."""
-    np.testing.assert_array_equal(one.X, other.X)
-    np.testing.assert_array_equal(one.Y, other.Y)
+    np.testing.assert_array_equal(first.X, second.X)
+    np.testing.assert_array_equal(first.Y, second.Y)
     for name in ("W", "b", "V", "A", "c"):
-        np.testing.assert_array_equal(getattr(one.network, name), getattr(other.network, name))
-    assert (one.value, one.lower_bound, one.gap) == (other.value, other.lower_bound, other.gap)
+        np.testing.assert_array_equal(getattr(first.network, name), getattr(second.network, name))
+    assert (first.value, first.lower_bound, first.gap) == (second.value, second.lower_bound, second.gap)
 
 
 # --- the optimum ------------------------------------------------------------------------------------------------------
@@ -47,13 +47,13 @@ def same(one: Fit, other: Fit) -> None:
 def test_the_value_is_that_of_the_convex_program_and_proved(loss: str, ratio: float, outputs: int) -> None:
     x, Y = sample(25, outputs, loss)
     lam = ratio * lambda_max(x, Y, loss=loss)
-    found = fit(x, Y, lam, loss=loss)
-    assert found.verify()
-    assert found.gap <= found.tol
-    assert found.value == pytest.approx(curvature_fit(x, Y, lam, loss=loss).value, rel=2e-6, abs=1e-9)
-    assert found.value == pytest.approx(found.loss + lam * found.vv_norm, rel=1e-12)
-    assert (found.knots.size == 0) == (ratio > 1)
-    assert found.lower_bound <= found.value
+    solution = fit(x, Y, lam, loss=loss)
+    assert solution.verify()
+    assert solution.gap <= solution.tol
+    assert solution.value == pytest.approx(curvature_fit(x, Y, lam, loss=loss).value, rel=2e-6, abs=1e-9)
+    assert solution.value == pytest.approx(solution.loss + lam * solution.vv_norm, rel=1e-12)
+    assert (solution.knots.size == 0) == (ratio > 1)
+    assert solution.lower_bound <= solution.value
 
 
 def test_losses_weights_and_missing_labels_go_together() -> None:
@@ -62,20 +62,20 @@ def test_losses_weights_and_missing_labels_go_together() -> None:
     Y[::4, 0] = np.nan
     weights = np.random.default_rng(1).uniform(0, 2, Y.shape)
     losses = ["huber", Loss("logistic"), "squared"]
-    found = fit(x, Y, 0.05, loss=losses, weights=weights)
-    assert found.verify()
+    solution = fit(x, Y, 0.05, loss=losses, weights=weights)
+    assert solution.verify()
     expected = curvature_fit(x, Y, 0.05, loss=losses, weights=weights)
-    assert found.value == pytest.approx(expected.value, rel=2e-6)
-    np.testing.assert_allclose(found(x), expected.network(x), atol=0.02)
+    assert solution.value == pytest.approx(expected.value, rel=2e-6)
+    np.testing.assert_allclose(solution(x), expected.network(x), atol=0.02)
 
 
 def test_repeated_inputs_keep_all_their_labels() -> None:
     data = builtin_dataset("linnerud")
     assert len(np.unique(data.X)) < len(data.X)
-    found = fit(data.X, data.Y, 20.0)
-    assert found.verify()
-    assert len(found.X) == len(data.X)
-    assert found.value == pytest.approx(curvature_fit(data.X, data.Y, 20.0).value, rel=2e-6)
+    solution = fit(data.X, data.Y, 20.0)
+    assert solution.verify()
+    assert len(solution.X) == len(data.X)
+    assert solution.value == pytest.approx(curvature_fit(data.X, data.Y, 20.0).value, rel=2e-6)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -85,17 +85,17 @@ def test_inputs_repeated_at_random_are_fitted(loss: str, seed: int) -> None:
     x = np.repeat(rng.uniform(0, 3, 8), rng.integers(1, 4, 8))
     y = np.sin(3 * x) + rng.standard_normal(len(x))
     y = (y > 0).astype(float) if loss in ("logistic", "hinge") else y
-    found = fit(x, y, 0.05, loss=loss)
-    assert found.verify()
-    assert found.value == pytest.approx(curvature_fit(x, y, 0.05, loss=loss).value, rel=2e-6, abs=1e-9)
-    assert np.all(np.diff(found.knots) > 0)
+    solution = fit(x, y, 0.05, loss=loss)
+    assert solution.verify()
+    assert solution.value == pytest.approx(curvature_fit(x, y, 0.05, loss=loss).value, rel=2e-6, abs=1e-9)
+    assert np.all(np.diff(solution.knots) > 0)
 
 
 def test_a_dictionary_of_neurons_does_no_better() -> None:
     x, Y = sample(12, 2)
-    found = fit(x, Y, 0.1)
+    solution = fit(x, Y, 0.1)
     program = dictionary_program(x, Y, np.ones((len(x) - 1, 1)), -x[:-1], lam=0.1)
-    assert found.value == pytest.approx(program.value, rel=2e-6)
+    assert solution.value == pytest.approx(program.value, rel=2e-6)
 
 
 def test_small_lam_comes_near_the_interpolant_and_large_lam_is_least_squares() -> None:
@@ -113,13 +113,13 @@ def test_small_lam_comes_near_the_interpolant_and_large_lam_is_least_squares() -
 @pytest.mark.parametrize("loss", LOSSES)
 def test_without_skip_connection_nothing_is_cheaper(loss: str) -> None:
     x, Y = sample(15, 2, loss)
-    found = fit(x, Y, 0.1, loss=loss, skip=False)
-    assert found.verify()
-    assert not found.network.A.any()
-    assert not found.certificate.skip
-    assert found.value >= fit(x, Y, 0.1, loss=loss).lower_bound
-    assert found.lam_max is None
-    np.testing.assert_allclose(found([-1.0, 1.5, 9.0]), found.network([-1.0, 1.5, 9.0]), atol=1e-9)
+    solution = fit(x, Y, 0.1, loss=loss, skip=False)
+    assert solution.verify()
+    assert not solution.network.A.any()
+    assert not solution.certificate.skip
+    assert solution.value >= fit(x, Y, 0.1, loss=loss).lower_bound
+    assert solution.lam_max is None
+    np.testing.assert_allclose(solution([-1.0, 1.5, 9.0]), solution.network([-1.0, 1.5, 9.0]), atol=1e-9)
 
 
 # --- what a fit is ----------------------------------------------------------------------------------------------------
@@ -127,28 +127,28 @@ def test_without_skip_connection_nothing_is_cheaper(loss: str) -> None:
 
 def test_network_knots_and_call_agree() -> None:
     x, Y = sample(40, 2)
-    found = fit(x, Y, 0.05)
+    solution = fit(x, Y, 0.05)
     t = np.linspace(-1, 4, 101)
-    np.testing.assert_allclose(found(t), found.network(t), atol=1e-12)
-    np.testing.assert_array_equal(found(t[:, None]), found(t))
-    assert found.network.n_neurons == len(found.knots) > 0
-    assert set(found.knots) <= set(x)
-    assert found([]).shape == (0, 2)
-    assert isinstance(found.function, ReLUNetwork)
-    assert found.objective == found.value
+    np.testing.assert_allclose(solution(t), solution.network(t), atol=1e-12)
+    np.testing.assert_array_equal(solution(t[:, None]), solution(t))
+    assert solution.network.n_neurons == len(solution.knots) > 0
+    assert set(solution.knots) <= set(x)
+    assert solution([]).shape == (0, 2)
+    assert isinstance(solution.function, ReLUNetwork)
+    assert solution.objective == solution.value
     with pytest.raises(ValueError, match="X has 2 columns"):
-        found([[0.0, 1.0]])
+        solution([[0.0, 1.0]])
 
 
 def test_the_certificate_is_made_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     judge = vvnorm.results.univariate_fit.certify_fit
     monkeypatch.setattr(vvnorm.results.univariate_fit, "certify_fit", lambda *a, **k: calls.append(1) or judge(*a, **k))
-    found = fit(*sample(20, 1), 0.1)
-    found(0.5 * np.arange(3))
+    solution = fit(*sample(20, 1), 0.1)
+    solution(0.5 * np.arange(3))
     assert not calls
-    assert found.certificate is found.certificate
-    assert found.gap <= 1e-6
+    assert solution.certificate is solution.certificate
+    assert solution.gap <= 1e-6
     assert len(calls) == 1
 
 
@@ -164,17 +164,17 @@ def test_a_fit_that_float64_weights_cannot_hold_is_certified_by_its_knots_and_sa
 
 
 def test_a_tolerance_out_of_reach_is_no_error_but_is_said() -> None:
-    found = fit(*sample(30, 2), 0.01, tol=1e-300)
-    assert 0 <= found.gap < 1e-6
-    assert any("gap" in complaint for complaint in found.verify().problems)
-    assert "only" in found.provenance["certified"]
-    assert "only" in found.summary()
+    solution = fit(*sample(30, 2), 0.01, tol=1e-300)
+    assert 0 <= solution.gap < 1e-6
+    assert any("gap" in complaint for complaint in solution.verify().problems)
+    assert "only" in solution.provenance["certified"]
+    assert "only" in solution.summary()
 
 
 def test_record_and_summary_say_what_was_found() -> None:
     x, Y = sample(20, 2)
-    found = fit(x, Y, 0.1, loss=["squared", "huber:2"])
-    record = found.record()
+    solution = fit(x, Y, 0.1, loss=["squared", "huber:2"])
+    record = solution.record()
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert (record["points"], record["outputs"], record["lam"]) == (20, 2, 0.1)
     assert record["losses"] == ["squared", "huber:2"]
@@ -182,7 +182,7 @@ def test_record_and_summary_say_what_was_found() -> None:
     assert record["lam_max"] == lambda_max(x, Y, loss=["squared", "huber:2"])
     assert len(record["knots"]) == record["neurons"]
     assert {"method", "rounds", "steps", "seconds", "numpy", "python", "certified"} <= set(record["provenance"])
-    names = [line[:18].strip() for line in found.summary().splitlines()]
+    names = [line[:18].strip() for line in solution.summary().splitlines()]
     assert names[:4] == ["data", "method", "lam", "lam / lam_max"]
     assert names[4:] == ["objective", "loss", "VV norm", "lower bound", "relative gap", "neurons"]
 
@@ -194,8 +194,8 @@ def test_separated_classes_are_noted_once_their_values_run_away() -> None:
 
 
 def test_a_fit_can_be_pickled() -> None:
-    found = fit(*sample(20, 2), 0.1)
-    same(pickle.loads(pickle.dumps(found)), found)
+    solution = fit(*sample(20, 2), 0.1)
+    same(pickle.loads(pickle.dumps(solution)), solution)
 
 
 def test_the_docstring_example_holds() -> None:
@@ -212,15 +212,15 @@ def test_the_docstring_example_holds() -> None:
 def test_order_shape_type_and_repetition_change_nothing() -> None:
     x, Y = sample(40, 2)
     order = np.random.default_rng(3).permutation(40)
-    found = fit(x, Y, 0.1)
+    solution = fit(x, Y, 0.1)
     for X, labels in (
         (x, Y),
         (x[:, None], np.asfortranarray(Y)),
         (x[order], Y[order]),
         (x.tolist(), Y.tolist()),
     ):
-        same(fit(X, labels, 0.1), found)
-    np.testing.assert_array_equal(found(x[order]), found(x)[order])
+        same(fit(X, labels, 0.1), solution)
+    np.testing.assert_array_equal(solution(x[order]), solution(x)[order])
     same(fit(x, Y[:, 0], 0.1), fit(x, Y[:, :1], 0.1))
 
 
@@ -315,19 +315,19 @@ def test_a_path_is_in_the_callers_order_and_each_fit_is_optimal(loss: str) -> No
     ratios = np.array([0.1, 2.0, 0.01, 0.5, 0.1])
     lams = ratios * lambda_max(x, Y, loss=loss)
     seen: list[float] = []
-    fits = fit_path(x, Y, lams, loss=loss, callback=lambda found: seen.append(found.lam))
-    assert [found.lam for found in fits] == lams.tolist()
+    fits = fit_path(x, Y, lams, loss=loss, callback=lambda solution: seen.append(solution.lam))
+    assert [solution.lam for solution in fits] == lams.tolist()
     assert seen == sorted(lams, reverse=True)
-    for found in fits:
-        assert found.verify()
-        assert found.value == pytest.approx(fit(x, Y, found.lam, loss=loss).value, rel=2e-6)
-    norms = np.array([found.vv_norm for found in fits])[np.argsort(-lams)]
+    for solution in fits:
+        assert solution.verify()
+        assert solution.value == pytest.approx(fit(x, Y, solution.lam, loss=loss).value, rel=2e-6)
+    norms = np.array([solution.vv_norm for solution in fits])[np.argsort(-lams)]
     assert np.all(np.diff(norms) >= -1e-3 * norms.max())
 
 
 def test_a_path_without_skip_connection_and_one_of_no_length() -> None:
     x, Y = sample(10, 1)
-    assert [found.skip for found in fit_path(x, Y, [0.1, 1.0], skip=False)] == [False, False]
+    assert [solution.skip for solution in fit_path(x, Y, [0.1, 1.0], skip=False)] == [False, False]
     with pytest.raises(ValueError, match="lams must hold at least one lam"):
         fit_path(x, Y, [])
 
@@ -335,8 +335,8 @@ def test_a_path_without_skip_connection_and_one_of_no_length() -> None:
 def test_the_same_call_gives_the_same_bits() -> None:
     x, Y = sample(30, 2)
     same(fit(x, Y, 0.05), fit(x, Y, 0.05))
-    for one, other in zip(*(fit_path(x, Y, [1.0, 0.1]) for _ in range(2)), strict=True):
-        same(one, other)
+    for first, second in zip(*(fit_path(x, Y, [1.0, 0.1]) for _ in range(2)), strict=True):
+        same(first, second)
     assert lambda_max(x, Y) == lambda_max(x, Y)
 
 
@@ -477,6 +477,6 @@ def test_one_class_leaves_a_share_nu_below_the_level(nu: float, ratio: float) ->
 def test_without_a_skip_connection_inputs_may_nearly_coincide(apart: float) -> None:
     """They are as good as one input twice: no program's own advice reaches the caller, and the fit is certified."""
     near = fit([0, 1, 1 + apart, 2, 3], [0, 1, 1.5, 0, 1], 0.1, skip=False)
-    one = fit([0, 1, 1, 2, 3], [0, 1, 1.5, 0, 1], 0.1, skip=False)
+    merged = fit([0, 1, 1, 2, 3], [0, 1, 1.5, 0, 1], 0.1, skip=False)
     assert near.verify()
-    assert near.value == pytest.approx(one.value, rel=1e-6)
+    assert near.value == pytest.approx(merged.value, rel=1e-6)

@@ -35,9 +35,9 @@ def test_arrays_of_every_layout_give_the_same_bits(given: object) -> None:
 def test_numbers_of_every_kind_are_read_as_float64(dtype: type) -> None:
     points, labels = (4 * X).astype(dtype), (4 * Y).astype(dtype)
     expected = fit(points.astype(np.float64), labels.astype(np.float64), 0.1)
-    found = fit(points, labels, 0.1)
-    assert found.value == expected.value
-    assert found.network.W.dtype == np.float64
+    solution = fit(points, labels, 0.1)
+    assert solution.value == expected.value
+    assert solution.network.W.dtype == np.float64
 
 
 def test_data_in_files(tmp_path) -> None:
@@ -48,9 +48,9 @@ def test_data_in_files(tmp_path) -> None:
 
 def test_a_thousand_outputs() -> None:
     points, labels = sample(8, 1000)
-    for found in (fit(points, labels, 0.1), interpolate(points, labels)):
-        assert found.verify()
-        assert found(points).shape == (8, 1000)
+    for solution in (fit(points, labels, 0.1), interpolate(points, labels)):
+        assert solution.verify()
+        assert solution(points).shape == (8, 1000)
 
 
 @pytest.mark.parametrize("skip", [True, False])
@@ -70,10 +70,10 @@ def test_a_constant_feature_changes_nothing(skip: bool) -> None:
 
 @pytest.mark.parametrize("n", [2, 3])
 def test_few_points_are_interpolated_by_an_affine_function_at_no_cost(n: int) -> None:
-    found = interpolate(X[:n], Y[:n])
-    assert (found.value, found.gap, bool(found.verify()), found.network.n_neurons) == (0.0, 0.0, True, 0)
-    assert found.provenance["method"] == "affine function"
-    np.testing.assert_allclose(found(X[:n]), Y[:n], atol=1e-12)
+    solution = interpolate(X[:n], Y[:n])
+    assert (solution.value, solution.gap, bool(solution.verify()), solution.network.n_neurons) == (0.0, 0.0, True, 0)
+    assert solution.provenance["method"] == "affine function"
+    np.testing.assert_allclose(solution(X[:n]), Y[:n], atol=1e-12)
 
 
 @pytest.mark.parametrize("inputs", [1, 2])
@@ -84,11 +84,11 @@ def test_one_distinct_input_is_fitted_by_the_mean_and_has_no_critical_lam(
 ) -> None:
     points, options = np.ones((3, inputs)), {"skip": skip, "penalise_bias": penalise_bias}
     assert lambda_max(points, [0, 1, 2], **options) == 0
-    found = fit(points, [0, 1, 2], 0.1, **options)
-    assert found.network.n_neurons == 0
-    np.testing.assert_allclose(found.network(points), 1.0)
-    assert found.value == pytest.approx(1.0)
-    assert found.verify()
+    solution = fit(points, [0, 1, 2], 0.1, **options)
+    assert solution.network.n_neurons == 0
+    np.testing.assert_allclose(solution.network(points), 1.0)
+    assert solution.value == pytest.approx(1.0)
+    assert solution.verify()
 
 
 def test_conflicting_labels_are_refused_or_fitted() -> None:
@@ -99,10 +99,10 @@ def test_conflicting_labels_are_refused_or_fitted() -> None:
 
 
 def test_a_tolerance_out_of_reach_is_said() -> None:
-    for found in (fit(X, Y, 0.1, tol=1e-15), interpolate(X, Y, tol=1e-15)):
-        assert 0 < found.gap < 1e-6
-        assert any("exceeds 1e-15" in complaint for complaint in found.verify().problems)
-        assert any("not 1e-15" in note for note in found.notes)
+    for solution in (fit(X, Y, 0.1, tol=1e-15), interpolate(X, Y, tol=1e-15)):
+        assert 0 < solution.gap < 1e-6
+        assert any("exceeds 1e-15" in complaint for complaint in solution.verify().problems)
+        assert any("not 1e-15" in note for note in solution.notes)
 
 
 # --- limits and progress ----------------------------------------------------------------------------------------------
@@ -116,17 +116,17 @@ def test_a_time_limit_stops_after_a_round_with_a_valid_bound() -> None:
     exact = fit(X, Y, 0.1)
     assert limited.lower_bound <= exact.value * (1 + 1e-9)
     assert limited.value >= exact.lower_bound
-    for found in fit_path(X, Y, [0.1, 0.2], time_limit=1e-9):
-        assert found.provenance["status"] == "time limit"
+    for solution in fit_path(X, Y, [0.1, 0.2], time_limit=1e-9):
+        assert solution.provenance["status"] == "time limit"
 
 
 def test_a_path_is_in_the_callers_order_whatever_the_convention() -> None:
     for options in ({}, {"skip": False}, {"penalise_bias": True}):
         seen: list[float] = []
-        fits = fit_path(X, Y, [0.1, 1.0, 0.3], callback=lambda found: seen.append(found.lam), **options)  # noqa: B023
-        assert [found.lam for found in fits] == [0.1, 1.0, 0.3]
+        fits = fit_path(X, Y, [0.1, 1.0, 0.3], callback=lambda solution: seen.append(solution.lam), **options)  # noqa: B023
+        assert [solution.lam for solution in fits] == [0.1, 1.0, 0.3]
         assert seen == [1.0, 0.3, 0.1]
-        assert [bool(found.verify()) for found in fits] == [True] * 3
+        assert [bool(solution.verify()) for solution in fits] == [True] * 3
     with pytest.raises(ValueError, match="lams must hold at least one lam"):
         fit_path(X, Y, [])
 
@@ -137,10 +137,10 @@ def test_climbing_that_is_asked_for_comes_as_close_without_a_proof(inputs: int, 
     climbing, exact = (warm_fits(X, Y, tol=1e-3, local_search=local_search) for local_search in (True, False))
     start = None
     for lam in (1.0, 0.1, 0.01):
-        found, start = climbing(lam, start)
-        assert found.provenance["bounds"].startswith(bounds)
-        assert found.value == pytest.approx(exact(lam, None)[0].value, rel=2e-3)
-        assert found.verify()  # by the verifier's own exact search
+        solution, start = climbing(lam, start)
+        assert solution.provenance["bounds"].startswith(bounds)
+        assert solution.value == pytest.approx(exact(lam, None)[0].value, rel=2e-3)
+        assert solution.verify()  # by the verifier's own exact search
 
 
 def test_the_kind_of_solution_depends_on_inputs_and_convention() -> None:

@@ -36,7 +36,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("d", [1, 2])
 def test_one_distinct_input_is_not_interpolated_trained_or_judged(d: int) -> None:
     X, f = np.repeat(SAME, d, axis=1), network(d)
-    one = r"X has 1 distinct (value \(1.0\)|point \(1.0, 1.0\)); .* two or more"
+    message = r"X has 1 distinct (value \(1.0\)|point \(1.0, 1.0\)); .* two or more"
     calls = [
         lambda: vvnorm.interpolate(X, Y),
         lambda: vvnorm.interpolate(X[:1], Y[:1]),
@@ -50,7 +50,7 @@ def test_one_distinct_input_is_not_interpolated_trained_or_judged(d: int) -> Non
         lambda: vvnorm.VVNormInterpolator().fit(X, Y),
     ]
     for call in calls:
-        with pytest.raises(ValueError, match=one):
+        with pytest.raises(ValueError, match=message):
             call()
 
 
@@ -58,12 +58,12 @@ def test_one_distinct_input_is_not_interpolated_trained_or_judged(d: int) -> Non
 def test_one_distinct_input_is_fitted_by_a_constant(d: int) -> None:
     X = np.repeat(SAME, d, axis=1)
     for weights, mean in ((None, 1.0), ([1.0, 1.0, 2.0], 1.25)):
-        found = vvnorm.fit(X, MIXED, 0.3, weights=weights)
+        solution = vvnorm.fit(X, MIXED, 0.3, weights=weights)
         shares = np.ones(3) if weights is None else np.array(weights)
-        assert found(X)[0, 0] == pytest.approx(mean)
-        assert found.value == pytest.approx(float(shares @ (np.array(MIXED) - mean) ** 2) / 2)
-        assert found.network.vv_norm == 0
-        assert found.verify()
+        assert solution(X)[0, 0] == pytest.approx(mean)
+        assert solution.value == pytest.approx(float(shares @ (np.array(MIXED) - mean) ** 2) / 2)
+        assert solution.network.vv_norm == 0
+        assert solution.verify()
     assert vvnorm.lambda_max(X, MIXED) == 0
 
 

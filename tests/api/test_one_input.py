@@ -17,13 +17,13 @@ nan = math.nan
 
 
 def test_labels_at_one_of_two_inputs_are_fitted_by_their_mean() -> None:
-    found = fit([0.5, 0.5, 0.2], [0.2, 2.1, nan], 0.05, weights=[3.7, 1.8, 6.9])
+    solution = fit([0.5, 0.5, 0.2], [0.2, 2.1, nan], 0.05, weights=[3.7, 1.8, 6.9])
     mean = (3.7 * 0.2 + 1.8 * 2.1) / 5.5
-    assert found.value == pytest.approx(3.7 * (0.2 - mean) ** 2 / 2 + 1.8 * (2.1 - mean) ** 2 / 2, rel=1e-12)
-    assert found.value == pytest.approx(2.185690909, rel=1e-9)
-    assert found.verify()
-    np.testing.assert_allclose(found([-10.0, 0.2, 0.5, 10.0]), np.full((4, 1), mean), rtol=1e-12)
-    assert found.lam_max == lambda_max([0.5, 0.5, 0.2], [0.2, 2.1, nan], weights=[3.7, 1.8, 6.9]) == 0
+    assert solution.value == pytest.approx(3.7 * (0.2 - mean) ** 2 / 2 + 1.8 * (2.1 - mean) ** 2 / 2, rel=1e-12)
+    assert solution.value == pytest.approx(2.185690909, rel=1e-9)
+    assert solution.verify()
+    np.testing.assert_allclose(solution([-10.0, 0.2, 0.5, 10.0]), np.full((4, 1), mean), rtol=1e-12)
+    assert solution.lam_max == lambda_max([0.5, 0.5, 0.2], [0.2, 2.1, nan], weights=[3.7, 1.8, 6.9]) == 0
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_an_output_with_labels_at_one_input_leaves_the_others_alone(
 def test_labels_without_a_weight_do_not_count() -> None:
     """Only the labels at 1 have a weight in output 0: it is their mean everywhere, whatever stands elsewhere."""
     weights = [[0, 1], [2, 1], [6, 1], [0, 1]]
-    found = fit([0, 1, 1, 2], [[50, 0], [0, 1], [4, 1], [-9, 3]], 0.2, weights=weights)
-    assert found.verify()
-    np.testing.assert_allclose(found([-1.0, 0.0, 2.0, 7.0])[:, 0], 3.0, rtol=1e-12)
+    solution = fit([0, 1, 1, 2], [[50, 0], [0, 1], [4, 1], [-9, 3]], 0.2, weights=weights)
+    assert solution.verify()
+    np.testing.assert_allclose(solution([-1.0, 0.0, 2.0, 7.0])[:, 0], 3.0, rtol=1e-12)
     rows = fit([0, 1, 1, 2], [50, 0, 4, -9], 0.2, weights=[0, 2, 6, 0])
     assert (rows.value, bool(rows.verify())) == (pytest.approx(12.0, rel=1e-12), True)
     np.testing.assert_allclose(rows([-1.0, 0.0, 2.0, 7.0])[:, 0], 3.0, rtol=1e-12)
@@ -71,9 +71,9 @@ def test_fits_of_a_path_start_from_each_other_beside_such_an_output() -> None:
     path = fit_path(x, Y, lams)
     rest = fit_path(x, Y[:, [0, 2]], lams)
     lost = float(np.var(Y[6:8, 1]))  # of two labels: half the sum of squares about their mean
-    for one, other in zip(path, rest, strict=True):
-        assert one.verify()
-        assert one.value == pytest.approx(other.value + lost, rel=1e-6)
+    for beside, alone in zip(path, rest, strict=True):
+        assert beside.verify()
+        assert beside.value == pytest.approx(alone.value + lost, rel=1e-6)
     fit_next = warm_fits(x, Y)
     _, start = fit_next(0.1, None)
     assert fit_next(0.01, start)[0].value == pytest.approx(path[2].value, rel=1e-6)
@@ -83,10 +83,10 @@ def test_the_solver_s_gap_is_the_proof_s_where_outputs_have_few_labels() -> None
     """Two knots and both ends ask more of the dual values of output 1 than its three labels can give."""
     x = [-2.2819621438112163, 2.3689730345039486, 6.695291526492079, -3.081174948025933, 0.34370062607458607]
     Y = [[-3, 2, 1], [nan, -2, 1], [3, 3, 0], [nan, nan, 1], [2, nan, nan]]
-    found = fit(x, Y, 0.0036, loss="huber:0.5")
-    assert found.value == pytest.approx(0.01141694, rel=1e-6)  # of a conic program
-    assert found.gap == pytest.approx(found.knot_solution.gap, rel=1e-3, abs=1e-9)
-    assert found.verify()
+    solution = fit(x, Y, 0.0036, loss="huber:0.5")
+    assert solution.value == pytest.approx(0.01141694, rel=1e-6)  # of a conic program
+    assert solution.gap == pytest.approx(solution.knot_solution.gap, rel=1e-3, abs=1e-9)
+    assert solution.verify()
 
 
 def test_a_program_takes_over_where_knot_generation_stops() -> None:
@@ -94,11 +94,11 @@ def test_a_program_takes_over_where_knot_generation_stops() -> None:
     x = [4.2, 5.4, 0.8, 0.8, 4.2, 0.0, 0.0, 5.4, 4.2, 0.0, 4.2, 5.4]
     Y = np.column_stack([[nan] * 5 + [0, 1, nan, nan, 1, nan, nan], [1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0]])
     weights = [9.5, 6.3, 0.06, 0.69, 22.5, 0.36, 18.2, 0.36, 9.0, 16.0, 6.1, 16.2]
-    found = fit(x, Y, 0.0014, loss="logistic", weights=weights)
-    assert found.value == pytest.approx(47.38604032, rel=1e-7)  # of a conic program
-    assert found.gap < 1e-6
-    assert found.verify()
-    np.testing.assert_allclose(found([-9.0, 0.0, 5.0])[:, 0], math.log((18.2 + 16) / 0.36), rtol=1e-9)
+    solution = fit(x, Y, 0.0014, loss="logistic", weights=weights)
+    assert solution.value == pytest.approx(47.38604032, rel=1e-7)  # of a conic program
+    assert solution.gap < 1e-6
+    assert solution.verify()
+    np.testing.assert_allclose(solution([-9.0, 0.0, 5.0])[:, 0], math.log((18.2 + 16) / 0.36), rtol=1e-9)
 
 
 @pytest.mark.parametrize(("seed", "points", "outputs", "lam"), [(4, 44, 3, 4e-6), (14, 13, 3, 3e-6), (49, 7, 2, 5e-8)])
@@ -106,9 +106,9 @@ def test_quantiles_at_small_lam_are_proved(seed: int, points: int, outputs: int,
     rng = np.random.default_rng(seed)
     x = np.sort(rng.uniform(0, 3, points))
     Y = np.sin(3 * x[:, None] + np.arange(outputs)) + 0.3 * rng.standard_normal((points, outputs))
-    found = fit(x, Y, lam, loss="one_class:0.2")
-    assert found.gap < 1e-6
-    assert found.verify()
+    solution = fit(x, Y, lam, loss="one_class:0.2")
+    assert solution.gap < 1e-6
+    assert solution.verify()
 
 
 # --- biases inside the norm, and two points -----------------------------------------------------------------------------
@@ -122,24 +122,24 @@ def test_quantiles_at_small_lam_are_proved(seed: int, points: int, outputs: int,
     ],
 )
 def test_biases_inside_the_norm_reach_the_programs_value(x: list[float], y: list[float], lam: float, value: float) -> None:
-    found = fit(x, y, lam, penalise_bias=True)
-    assert found.value == pytest.approx(value, rel=1e-6)
-    assert found.verify()
+    solution = fit(x, y, lam, penalise_bias=True)
+    assert solution.value == pytest.approx(value, rel=1e-6)
+    assert solution.verify()
 
 
 def test_interpolants_with_biases_inside_the_norm_are_certified() -> None:
-    found = interpolate([-3, 1, 3], [[-1, 1], [-2, 1], [-3, -2]], penalise_bias=True)
-    assert found.certificate.lower_bound == pytest.approx(1.92353841, rel=1e-6)  # of a conic program
-    assert found.verify()
+    solution = interpolate([-3, 1, 3], [[-1, 1], [-2, 1], [-3, -2]], penalise_bias=True)
+    assert solution.certificate.lower_bound == pytest.approx(1.92353841, rel=1e-6)  # of a conic program
+    assert solution.verify()
 
 
 @pytest.mark.parametrize("skip", [True, False])
 def test_two_points_with_a_label_missing_cost_nothing_but_a_slope(skip: bool) -> None:
-    found = interpolate([-3, -2], [[nan, -2], [-3, 3]], skip=skip)
-    assert found.value == pytest.approx(0 if skip else 5, rel=1e-9, abs=0)
-    assert found.verify()
-    np.testing.assert_allclose(found([-3.0, -2.0, 10.0])[:, 0], -3, rtol=1e-12)
-    np.testing.assert_allclose(found([-3.0, -2.0])[:, 1], [-2, 3], rtol=1e-12)
+    solution = interpolate([-3, -2], [[nan, -2], [-3, 3]], skip=skip)
+    assert solution.value == pytest.approx(0 if skip else 5, rel=1e-9, abs=0)
+    assert solution.verify()
+    np.testing.assert_allclose(solution([-3.0, -2.0, 10.0])[:, 0], -3, rtol=1e-12)
+    np.testing.assert_allclose(solution([-3.0, -2.0])[:, 1], [-2, 3], rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -157,19 +157,19 @@ def test_two_points_with_a_label_missing_cost_nothing_but_a_slope(skip: bool) ->
 )
 def test_classes_separated_but_for_one_input_are_proved(x: list[float], Y: Array, lam: float, value: float) -> None:
     """Where all labels but those of one input can be told apart, that input's share is all the loss there is."""
-    found = fit(x, Y, lam, loss="logistic", penalise_bias=True)
-    assert found.value == pytest.approx(value, rel=1e-6)
-    assert found.gap < 1e-6
-    assert found.verify()
+    solution = fit(x, Y, lam, loss="logistic", penalise_bias=True)
+    assert solution.value == pytest.approx(value, rel=1e-6)
+    assert solution.gap < 1e-6
+    assert solution.verify()
 
 
 def test_the_proof_of_a_fit_survives_an_output_separated_but_for_one_input() -> None:
     """Output 2 is all 1 at -4, all 0 at 5, and both at -3: its dual values at -4 and 5 are 0, and rounding leaves 1e-24."""
     Y = [[0, 1, 1], [0, 0, 0], [0, 1, 1], [0, 1, 0], [1, 0, 1]]
-    found = fit([-4, -3, -4, 5, -3], Y, 0.21, loss="logistic")
-    assert found.value == pytest.approx(4.61843335, rel=1e-8)  # of a conic program
-    assert found.gap < 1e-6
-    assert found.verify()
+    solution = fit([-4, -3, -4, 5, -3], Y, 0.21, loss="logistic")
+    assert solution.value == pytest.approx(4.61843335, rel=1e-8)  # of a conic program
+    assert solution.gap < 1e-6
+    assert solution.verify()
 
 
 # --- no skip connection, small lam ---------------------------------------------------------------------------------------
@@ -192,10 +192,10 @@ def test_fits_without_a_skip_connection_reach_the_optimum_at_small_lam(
     x = np.sort(rng.uniform(0, 3, points))
     Y = np.sin(3 * x[:, None] + np.arange(outputs)) + 0.3 * rng.standard_normal((points, outputs))
     Y = (Y > 0).astype(np.float64) if loss in ("logistic", "hinge") else Y
-    found = fit(x, Y, lam, loss=loss, skip=False)
-    assert found.value == pytest.approx(value, rel=1e-6)
-    assert found.gap < 1e-6
-    assert found.verify()
+    solution = fit(x, Y, lam, loss=loss, skip=False)
+    assert solution.value == pytest.approx(value, rel=1e-6)
+    assert solution.gap < 1e-6
+    assert solution.verify()
 
 
 def test_where_no_program_reaches_the_tolerance_neurons_are_generated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,14 +203,14 @@ def test_where_no_program_reaches_the_tolerance_neurons_are_generated(monkeypatc
     y = np.sin(3 * x)
     expected = fit(x, y, 1e-4, skip=False)
     monkeypatch.setattr(vvnorm.api.univariate_fits, "_EXPONENTS", ())
-    found = fit(x, y, 1e-4, skip=False)
-    assert found.value == pytest.approx(expected.value, rel=2e-6)
-    assert found.verify()
-    assert "column generation" in found.solver["method"]
-    assert not found.network.A.any()
+    solution = fit(x, y, 1e-4, skip=False)
+    assert solution.value == pytest.approx(expected.value, rel=2e-6)
+    assert solution.verify()
+    assert "column generation" in solution.solver["method"]
+    assert not solution.network.A.any()
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared", "huber:1", "one_class:0.3"])
 def test_without_a_skip_connection_what_a_constant_fits_is_fitted_by_one(loss: str) -> None:
-    found = fit([1, 2, -4], [1, 1, 1], 1.2, loss=loss, skip=False)
-    assert (found.value, found.gap, found.network.n_neurons, bool(found.verify())) == (0, 0, 0, True)
+    solution = fit([1, 2, -4], [1, 1, 1], 1.2, loss=loss, skip=False)
+    assert (solution.value, solution.gap, solution.network.n_neurons, bool(solution.verify())) == (0, 0, 0, True)

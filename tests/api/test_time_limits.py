@@ -49,28 +49,28 @@ def test_a_flag_is_set_on_time_and_cleared() -> None:
 def test_a_fit_out_of_time_has_a_valid_bound_and_says_so(loss: str, skip: bool) -> None:
     x, Y = noise(60, 2)
     best = curvature_fit(x, Y, 0.01, loss=loss, skip=skip).value
-    found = fit(x, Y, 0.01, loss=loss, skip=skip, time_limit=AT_ONCE)
-    assert found.lower_bound <= best * (1 + 1e-9)
-    assert found.value >= best * (1 - 1e-6)
-    if found.gap > found.tol:
-        assert found.solver["status"] == "time limit"
-        assert found.notes[0] == OUT_OF_TIME
-        (problem,) = found.verify().problems
+    solution = fit(x, Y, 0.01, loss=loss, skip=skip, time_limit=AT_ONCE)
+    assert solution.lower_bound <= best * (1 + 1e-9)
+    assert solution.value >= best * (1 - 1e-6)
+    if solution.gap > solution.tol:
+        assert solution.solver["status"] == "time limit"
+        assert solution.notes[0] == OUT_OF_TIME
+        (problem,) = solution.verify().problems
         assert "not proved optimal" in problem
-    assert found.gap > found.tol or not skip  # a millisecond may be enough for the convex program
-    enough = fit(x, Y, 0.01, loss=loss, skip=skip, time_limit=100)
-    assert enough.verify()
-    assert enough.value == pytest.approx(best, rel=1e-6)
-    assert OUT_OF_TIME not in enough.notes
+    assert solution.gap > solution.tol or not skip  # a millisecond may be enough for the convex program
+    in_time = fit(x, Y, 0.01, loss=loss, skip=skip, time_limit=100)
+    assert in_time.verify()
+    assert in_time.value == pytest.approx(best, rel=1e-6)
+    assert OUT_OF_TIME not in in_time.notes
 
 
 def test_large_fits_end_on_time() -> None:
     x, Y = noise(100_000)
     fit(x[:50], Y[:50], 0.1)  # compiled before
     began = time.thread_time()
-    found = fit(x, Y, 1e-4, time_limit=0.5)
+    solution = fit(x, Y, 1e-4, time_limit=0.5)
     assert time.thread_time() - began < 2
-    assert found.solver["status"] == "time limit"
+    assert solution.solver["status"] == "time limit"
 
 
 def test_compiled_steps_end_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,28 +79,28 @@ def test_compiled_steps_end_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
     x, Y = noise(1500)
     fit(x[:50], Y[:50], 0.1)
     began = time.thread_time()  # other processes take their part of the clock's time
-    found = fit(x, Y, 1e-7, time_limit=0.2)
+    solution = fit(x, Y, 1e-7, time_limit=0.2)
     assert time.thread_time() - began < 2
-    assert found.solver["status"] == "time limit"
-    assert 0 <= found.lower_bound <= found.value
+    assert solution.solver["status"] == "time limit"
+    assert 0 <= solution.lower_bound <= solution.value
 
 
 @pytest.mark.parametrize("loss", ["squared", "huber:0.2"])
 def test_progress_of_one_input_is_reported_and_changes_nothing(loss: str) -> None:
     x, Y = noise(300, 2)
     told: list[tuple[int, float, float]] = []
-    found = fit(x, Y, 0.02, loss=loss, callback=lambda *one: told.append(one))
+    solution = fit(x, Y, 0.02, loss=loss, callback=lambda *round_facts: told.append(round_facts))
     assert [number for number, _, _ in told] == list(range(1, len(told) + 1))
-    assert len(told) >= found.solver["rounds"] > 1
+    assert len(told) >= solution.solver["rounds"] > 1
     assert all(lower <= upper for _, upper, lower in told)
-    np.testing.assert_array_equal(found.knot_solution.values, fit(x, Y, 0.02, loss=loss).knot_solution.values)
+    np.testing.assert_array_equal(solution.knot_solution.values, fit(x, Y, 0.02, loss=loss).knot_solution.values)
 
 
 def test_every_fit_of_a_path_has_its_time() -> None:
     x, Y = noise(200)
     fits = fit_path(x, Y, [1.0, 0.1, 0.01], time_limit=AT_ONCE)
-    assert [one.solver["status"] for one in fits] == ["time limit"] * 3
-    assert all(one.verify() for one in fit_path(x, Y, [1.0, 0.1], time_limit=100))
+    assert [solution.solver["status"] for solution in fits] == ["time limit"] * 3
+    assert all(solution.verify() for solution in fit_path(x, Y, [1.0, 0.1], time_limit=100))
 
 
 def test_lambda_max_is_found_in_time_or_not_at_all() -> None:
@@ -116,10 +116,10 @@ def test_an_interpolant_out_of_time_still_interpolates() -> None:
     x, Y = noise(40, 2)
     Y[::3, 0] = np.nan
     best = interpolate(x, Y)
-    found = interpolate(x, Y, time_limit=AT_ONCE)
-    assert found.certificate.relative_residual < 1e-9
-    assert found.lower_bound <= best.value * (1 + 1e-9)
-    assert found.value >= best.value * (1 - 1e-6)
+    solution = interpolate(x, Y, time_limit=AT_ONCE)
+    assert solution.certificate.relative_residual < 1e-9
+    assert solution.lower_bound <= best.value * (1 + 1e-9)
+    assert solution.value >= best.value * (1 - 1e-6)
 
 
 # --- thousands of knots, some of them close -----------------------------------------------------------------------------
@@ -137,9 +137,9 @@ def test_thousands_of_knots_with_a_close_pair_are_certified_soon() -> None:
     x = np.arange(5000.0)
     x[2500] = x[2499] + 1e-6
     y = np.sin(x) + 0.2 * np.random.default_rng(0).standard_normal(5000)
-    found = fit(x, y, 0.01, time_limit=60)
-    assert found.verify()
-    assert len(found.knots) > 2000
+    solution = fit(x, y, 0.01, time_limit=60)
+    assert solution.verify()
+    assert len(solution.knots) > 2000
 
 
 # --- several inputs ---------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_certify_ends_its_solver_and_reports_its_rounds() -> None:
     line = ReLUNetwork(np.zeros((0, 1)), np.zeros(0), np.zeros((1, 0)), c=[0.0])
     certify(line, x[:50], Y[:50], lam=0.1)  # compiled before
     began, told = time.thread_time(), []
-    judged = certify(line, x, Y, lam=1e-4, time_limit=1, callback=lambda *one: told.append(one))
+    judged = certify(line, x, Y, lam=1e-4, time_limit=1, callback=lambda *round_facts: told.append(round_facts))
     assert time.thread_time() - began < 4
     assert 0 <= judged.lower_bound <= judged.objective
     assert told
@@ -205,10 +205,10 @@ def test_a_front_out_of_time_has_valid_bounds_and_says_so(inputs: int) -> None:
 
 @pytest.mark.slow  # that such a front ends in time, with valid bounds, is checked by default above
 def test_a_front_in_five_inputs_is_found_where_its_bound_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    fits, one = [], FitProblem.solve
+    fits, solve = [], FitProblem.solve
 
     def counted(*arguments: Any, **options: Any) -> Any:
-        fits.append(one(*arguments, **options))
+        fits.append(solve(*arguments, **options))
         return fits[-1]
 
     monkeypatch.setattr(FitProblem, "solve", counted)

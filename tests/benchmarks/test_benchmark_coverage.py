@@ -9,14 +9,14 @@ from benchmarks.coverage import METHODS, cell, intervals, together
 
 def test_methods_are_those_of_scipy() -> None:
     values = np.random.default_rng(0).exponential(size=(3, 15))
-    found = intervals(values, 9999, np.random.default_rng(1), (0.95,))[0.95]
+    interval = intervals(values, 9999, np.random.default_rng(1), (0.95,))[0.95]
     for k, row in enumerate(values):
         student = stats.ttest_1samp(row, 0).confidence_interval()
-        assert [end[k] for end in found["Student"]] == pytest.approx([student.low, student.high], rel=1e-9)
+        assert [end[k] for end in interval["Student"]] == pytest.approx([student.low, student.high], rel=1e-9)
         options = {"n_resamples": 9999, "method": "BCa", "rng": np.random.default_rng(2)}
         bca = stats.bootstrap((row,), np.mean, **options).confidence_interval
-        assert [end[k] for end in found["BCa"]] == pytest.approx([bca.low, bca.high], abs=0.1 * (bca.high - bca.low))
-        assert found["bootstrap-t"][1][k] > student.high  # the longer tail's side
+        assert [end[k] for end in interval["BCa"]] == pytest.approx([bca.low, bca.high], abs=0.1 * (bca.high - bca.low))
+        assert interval["bootstrap-t"][1][k] > student.high  # the longer tail's side
 
 
 def test_the_bootstrap_taken_before_misses_too_often_and_what_is_taken_does_not() -> None:

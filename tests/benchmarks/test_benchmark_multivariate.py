@@ -44,13 +44,13 @@ def test_gates_make_every_pattern_once(n):
 
 def test_instances_are_made_again_from_their_seeds_and_half_lie_on_grids():
     for seed in range(20):
-        one, two = (multivariate.instance(seed) for _ in range(2))
-        np.testing.assert_array_equal(one.X, two.X)
-        np.testing.assert_array_equal(one.Y, two.Y)
-        repeated = len(np.unique(one.X[:, 0])) < len(np.unique(one.X, axis=0))
-        assert repeated == one.kind.startswith("grid") == bool(seed % 2)
-        assert len(one.X) <= 43
-        assert one.Y.shape[1] <= 30
+        first, second = (multivariate.instance(seed) for _ in range(2))
+        np.testing.assert_array_equal(first.X, second.X)
+        np.testing.assert_array_equal(first.Y, second.Y)
+        repeated = len(np.unique(first.X[:, 0])) < len(np.unique(first.X, axis=0))
+        assert repeated == first.kind.startswith("grid") == bool(seed % 2)
+        assert len(first.X) <= 43
+        assert first.Y.shape[1] <= 30
 
 
 def test_a_crash_counts_as_a_failure_with_its_seed(monkeypatch):
@@ -59,7 +59,7 @@ def test_a_crash_counts_as_a_failure_with_its_seed(monkeypatch):
 
     monkeypatch.setattr(multivariate, "judged", fail)
     record = multivariate.reliability(2, lambda: None)
-    assert (record["accepted"], [found["seed"] for found in record["missed"]]) == (0, [0, 1])
+    assert (record["accepted"], [missed["seed"] for missed in record["missed"]]) == (0, [0, 1])
     assert "LinAlgError: singular" in multivariate.say_reliability(record)
 
 

@@ -33,8 +33,8 @@ def test_programs_of_several_inputs_know_values_found_by_hand() -> None:
     tilted = np.column_stack([square[:, 0] * math.sqrt(2), square[:, 1]])  # lengths in that plane
     assert program(Draw(space, np.vstack([y, [[2]]]))).value == pytest.approx(program(Draw(tilted, y)).value, rel=1e-6)
     # A neuron that rises as fast as it can from 0 to 1; inside the norm its bias is 0.
-    corner, one = np.array([[0.0, 0], [0, 1], [-2, 0]]), np.array([[0.0], [1], [0]])
-    assert program(Draw(corner, one, {"skip": False, "penalise_bias": True})).value == pytest.approx(1, rel=1e-6)
+    corner, labels = np.array([[0.0, 0], [0, 1], [-2, 0]]), np.array([[0.0], [1], [0]])
+    assert program(Draw(corner, labels, {"skip": False, "penalise_bias": True})).value == pytest.approx(1, rel=1e-6)
 
 
 def test_cells_are_all_there_and_no_more() -> None:
@@ -48,8 +48,8 @@ def test_cells_are_all_there_and_no_more() -> None:
 
 
 def test_a_draw_is_its_seed_s() -> None:
-    one, other, third = (str(FAMILIES["line_fit_mixed"](np.random.default_rng(seed))) for seed in (1, 1, 2))
-    assert one == other != third
+    first, again, third = (str(FAMILIES["line_fit_mixed"](np.random.default_rng(seed))) for seed in (1, 1, 2))
+    assert first == again != third
 
 
 def test_what_is_wrong_with_an_answer_is_counted(
@@ -57,8 +57,13 @@ def test_what_is_wrong_with_an_answer_is_counted(
 ) -> None:
     def answering(**changed: object) -> list[str]:
         def answer(draw: Draw) -> SimpleNamespace:
-            found = vvnorm.interpolate(draw.X, draw.Y)
-            told = {"value": found.value, "gap": found.gap, "lower_bound": found.lower_bound, "verify": found.verify}
+            solution = vvnorm.interpolate(draw.X, draw.Y)
+            told = {
+                "value": solution.value,
+                "gap": solution.gap,
+                "lower_bound": solution.lower_bound,
+                "verify": solution.verify,
+            }
             scaled = {key: told[key] * by if isinstance(by, float) else by for key, by in changed.items()}
             return SimpleNamespace(**{**told, **scaled})
 

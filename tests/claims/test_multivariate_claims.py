@@ -77,11 +77,11 @@ def test_two_ways_to_the_kernel_solution_agree(seed: int) -> None:
     weights = rng.uniform(0.1, 2, 40)
     points = rng.standard_normal((50, 2))
     f_size = row_norms(f.W)
-    one = kernel_interpolant(f, X, y, weights)
+    interpolant = kernel_interpolant(f, X, y, weights)
     other = kernel_solution(f, X, y, weights=weights)
-    assert one(points) == pytest.approx(other(points), rel=1e-7, abs=1e-7)
-    assert row_norms(one.W) == pytest.approx(np.ones(40))
-    assert one.b == pytest.approx(f.b / f_size)
+    assert interpolant(points) == pytest.approx(other(points), rel=1e-7, abs=1e-7)
+    assert row_norms(interpolant.W) == pytest.approx(np.ones(40))
+    assert interpolant.b == pytest.approx(f.b / f_size)
 
 
 def test_a_kernel_that_cannot_interpolate_is_refused() -> None:

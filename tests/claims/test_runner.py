@@ -97,7 +97,8 @@ def plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     (place / "plugin-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1\n")
     groups = {"vvnorm.claims": CLAIMS, "vvnorm.figures": FIGURES}
     lines = (
-        f"[{group}]\n" + "".join(f"{name} = {where}\n" for name, where in found.items()) for group, found in groups.items()
+        f"[{group}]\n" + "".join(f"{name} = {where}\n" for name, where in entries.items())
+        for group, entries in groups.items()
     )
     (place / "plugin-1.dist-info" / "entry_points.txt").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(place)
@@ -110,12 +111,12 @@ def plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 
 def bare(path: str) -> Any:
     """What a run found, without how long it took."""
-    found = strict(path)
-    for claim in found["claims"]:
+    results = strict(path)
+    for claim in results["claims"]:
         del claim["seconds"]
         for outcome in claim["outcomes"]:
             outcome["provenance"].pop("seconds", None)
-    return found
+    return results
 
 
 # --- everything once, as the two commands do it -----------------------------------------------------------------------
@@ -140,11 +141,13 @@ def test_two_processes_find_the_numbers_of_one(run: Command) -> None:
     for jobs in (1, 2):
         assert run("verify", *chosen, "--draws", 2, "--json", f"{jobs}.json", "--jobs", jobs).code == 0
     assert bare("1.json") == bare("2.json")
-    one, two = (load_outcomes(f"{jobs}.certificates.sqlite") for jobs in (1, 2))
-    assert {name: set(found) for name, found in one.items()} == {name: set(found) for name, found in two.items()}
-    for name, found in one.items():
-        for label, outcome in found.items():
-            other = two[name][label].result.certificate
+    alone, shared = (load_outcomes(f"{jobs}.certificates.sqlite") for jobs in (1, 2))
+    assert {name: set(outcomes) for name, outcomes in alone.items()} == {
+        name: set(outcomes) for name, outcomes in shared.items()
+    }
+    for name, outcomes in alone.items():
+        for label, outcome in outcomes.items():
+            other = shared[name][label].result.certificate
             assert outcome.result.certificate.keys() == other.keys()
             for part, array in outcome.result.certificate.items():
                 assert array.tobytes() == other[part].tobytes(), (name, label, part)

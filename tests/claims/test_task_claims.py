@@ -76,16 +76,16 @@ def test_collapse_under_uncertainty_costs_at_least_the_bound():
     instance = collapse.draw_uncertainty(np.random.default_rng(0))
     noise = collapse._least_losses(instance)
     T, a = len(noise), np.geomspace(1e-6, 1e6, 200001)
-    found = []
+    costs = []
     for t in range(T):
         weights = np.where(np.arange(T) == t, 1.0, 1e-6)[:, None] * a
-        found.append(np.min(np.sum(weights * noise[:, None] - np.log(2 * weights) / 2, axis=0)))
+        costs.append(np.min(np.sum(weights * noise[:, None] - np.log(2 * weights) / 2, axis=0)))
     arrays = {"losses": noise, "vv_norm": np.zeros(1)}
     lower, upper = collapse._uncertainty_interval(instance, noise, arrays)
     interior = np.sum(1 + np.log(noise)) / 2
-    assert interior - upper == pytest.approx(min(found), rel=1e-4)
-    assert interior - upper <= min(found)
-    assert lower <= interior - min(found) + 1e-6
+    assert interior - upper == pytest.approx(min(costs), rel=1e-4)
+    assert interior - upper <= min(costs)
+    assert lower <= interior - min(costs) + 1e-6
 
 
 def test_training_collapses_to_one_task_under_learned_weights_and_not_under_uncertainty():

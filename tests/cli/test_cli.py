@@ -338,9 +338,9 @@ def test_train_finishes_exactly_and_goes_on_from_its_checkpoint(run: Command) ->
     done = run(*command, "--polish", "--exact", "--prune", 1e-6, "--tol", 0.05, "--json", "out.json")
     assert done.code == 0
     assert all(float(row["relative residual"]) < 1e-10 for row in done.rows)
-    found = json.loads(Path("out.json").read_text())
-    assert list(found["finish"]) == ["trained", "polished", "pruned", "exact"]
-    assert found["notes"] == []
+    record = json.loads(Path("out.json").read_text())
+    assert list(record["finish"]) == ["trained", "polished", "pruned", "exact"]
+    assert record["notes"] == []
     again = run(*command, "--polish", "--exact", "--prune", 1e-6, "--tol", 0.05)
     assert again.out == done.out
     refused(run(*command, "--lr", 0.5), "checkpoint", "other data or settings")
@@ -398,7 +398,7 @@ def test_figures_writes_pictures_and_a_record(run: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "code"),
+    ("verdicts", "code"),
     [
         ({"a": Verdict.HOLDS}, 0),
         ({"a": Verdict.HOLDS, "b": Verdict.INCONCLUSIVE}, 2),
@@ -412,20 +412,20 @@ def test_figures_writes_pictures_and_a_record(run: Command) -> None:
     ids=str,
 )
 def test_figures_exit_with_the_worst_of_their_verdicts(
-    run: Command, monkeypatch: pytest.MonkeyPatch, found: dict[str, Any], code: int
+    run: Command, monkeypatch: pytest.MonkeyPatch, verdicts: dict[str, Any], code: int
 ) -> None:
     def script(name: str) -> FigureScript:
-        good = isinstance(found[name], Verdict)
-        data = FigureData({}, found[name] if good else Verdict.HOLDS, [] if good else [found[name]])
+        good = isinstance(verdicts[name], Verdict)
+        data = FigureData({}, verdicts[name] if good else Verdict.HOLDS, [] if good else [verdicts[name]])
         return FigureScript(name, "a", lambda *_: data, lambda _: new_figure(1, 1), lambda _: [{"a": 1.0}], "b")
 
-    monkeypatch.setattr("vvnorm.plotting.figure_names", lambda: list(found))
+    monkeypatch.setattr("vvnorm.plotting.figure_names", lambda: list(verdicts))
     monkeypatch.setattr("vvnorm.plotting.load_figure", script)
     done = run("figures", "--out", "folder", "--jobs", 1)
     assert done.code == code
-    drawn = {name for name, verdict in found.items() if isinstance(verdict, Verdict)}
+    drawn = {name for name, verdict in verdicts.items() if isinstance(verdict, Verdict)}
     assert {file.name for file in Path("folder").iterdir()} == {f"{name}{end}" for name in drawn for end in FIGURE_FILES}
-    assert done.out.count("is not drawn: it is bent") == len(found) - len(drawn)
+    assert done.out.count("is not drawn: it is bent") == len(verdicts) - len(drawn)
 
 
 # --- verify and claims ------------------------------------------------------------------------------------------------
@@ -530,10 +530,10 @@ def test_results_on_disk_are_accepted_again_by_the_claims_verifier(run: Command,
 def test_verify_with_one_seed_finds_the_same_twice_and_more_draws_repeat_fewer(run: Command) -> None:
     def outcomes(seed: int, draws: int) -> list[Any]:
         run("verify", "rescaling", "--draws", draws, "--seed", seed, "--json", "all.json", "--jobs", 1)
-        found = strict("all.json")["claims"][0]["outcomes"]
-        for outcome in found:
+        recorded = strict("all.json")["claims"][0]["outcomes"]
+        for outcome in recorded:
             del outcome["provenance"]["seconds"]
-        return found
+        return recorded
 
     assert outcomes(1, 3) == outcomes(1, 3)
     assert outcomes(1, 5)[:3] == outcomes(1, 3)[:3]

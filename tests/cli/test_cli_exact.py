@@ -31,9 +31,9 @@ def checked(*arguments: str) -> int:
 
 @pytest.mark.parametrize("file", ["line.csv", "comma.csv"])
 def test_one_input_is_proved_for_the_decimals_of_the_file(file: str, run: Command) -> None:
-    found = run("solve", file, "--x", "x", "--y", "y,z", "--exact", "--save-certificate", "a.json", "--json", "b.json")
-    assert found.code == 0
-    assert "least VV norm" in found.facts["exact bounds"]
+    done = run("solve", file, "--x", "x", "--y", "y,z", "--exact", "--save-certificate", "a.json", "--json", "b.json")
+    assert done.code == 0
+    assert "least VV norm" in done.facts["exact bounds"]
     assert json.loads(Path("a.json").read_text())["inputs"] == [["0"], ["1/10"], ["1/5"], ["3/10"]]
     assert strict("b.json")["exact"]["problems"] == []
     assert checked("a.json") == 0
@@ -50,9 +50,9 @@ def test_two_inputs_are_proved_and_certified(run: Command) -> None:
 
 def test_a_network_that_is_not_optimal_is_not_proved(run: Command) -> None:
     assert run("solve", "line.csv", "--x", "x", "--y", "y", "--out", "net.npz").code == 0
-    found = run("certify", "net.npz", "line.csv", "--x", "x", "--y", "z", "--exact", "--save-certificate", "a.json")
-    assert found.code == 1
-    assert "misfit" in found.out
+    done = run("certify", "net.npz", "line.csv", "--x", "x", "--y", "z", "--exact", "--save-certificate", "a.json")
+    assert done.code == 1
+    assert "misfit" in done.out
     assert not Path("a.json").exists()
 
 
@@ -67,21 +67,21 @@ def test_a_network_that_is_not_optimal_is_not_proved(run: Command) -> None:
     ],
 )
 def test_what_exact_proofs_do_not_cover_is_refused(options: tuple[str, ...], run: Command) -> None:
-    found = run("solve", "line.csv", "--x", "x", "--y", "y", "--exact", *options)
-    assert found.code == 64
-    assert len(found.err.splitlines()) == 1
+    done = run("solve", "line.csv", "--x", "x", "--y", "y", "--exact", *options)
+    assert done.code == 64
+    assert len(done.err.splitlines()) == 1
 
 
 def test_three_inputs_and_missing_labels_are_refused(run: Command) -> None:
     assert run("solve", "plane.csv", "--x", "a,b,c", "--y", "y", "--exact").code == 64
     Path("holes.csv").write_text("x,y\n0,0\n1,\n2,3\n3,1\n")
-    found = run("solve", "holes.csv", "--x", "x", "--y", "y", "--exact", "--save-certificate", "a.json")
-    assert found.code == 64
-    assert len(found.err.splitlines()) == 1
+    done = run("solve", "holes.csv", "--x", "x", "--y", "y", "--exact", "--save-certificate", "a.json")
+    assert done.code == 64
+    assert len(done.err.splitlines()) == 1
     assert not Path("a.json").exists()
 
 
 def test_appended_outputs_are_taken_as_floats(run: Command) -> None:
-    found = run("solve", "line.csv", "--x", "x", "--y", "y", "--aux", "1", "--exact", "--save-certificate", "a.json")
-    assert found.code == 0
+    done = run("solve", "line.csv", "--x", "x", "--y", "y", "--aux", "1", "--exact", "--save-certificate", "a.json")
+    assert done.code == 0
     assert checked("a.json") == 0

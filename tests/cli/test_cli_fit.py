@@ -126,17 +126,17 @@ def test_path_tabulates_certified_fits(run: Command) -> None:
         assert float(row["objective"]) == pytest.approx(fit(DATA["x"], DATA["y"], float(row["lam"])).value, rel=1e-4)
         assert float(row["relative gap"]) <= 1e-6
     record = strict("path.json")
-    assert [one["complaints"] for one in record["fits"]] == [[]] * 7
-    assert [str(len(one["knots"])) for one in record["fits"]] == [row["knots"] for row in done.rows]
+    assert [line["complaints"] for line in record["fits"]] == [[]] * 7
+    assert [str(len(line["knots"])) for line in record["fits"]] == [row["knots"] for row in done.rows]
     assert Path("path.svg").read_bytes().startswith(b"<?xml")
 
 
 def test_path_takes_losses_and_one_lam(run: Command) -> None:
     options = ("--x", "x", "--y", "y,z", "--loss", "z=logistic", "--lams", 1, "--from", 0.1, "--json", "path.json")
     assert run("path", "data.csv", *options).code == 0
-    (found,) = strict("path.json")["fits"]
-    assert found["losses"] == ["squared", "logistic"]
-    assert found["lam"] == pytest.approx(0.1 * found["lam_max"], rel=1e-9)
+    (fit,) = strict("path.json")["fits"]
+    assert fit["losses"] == ["squared", "logistic"]
+    assert fit["lam"] == pytest.approx(0.1 * fit["lam_max"], rel=1e-9)
 
 
 def test_path_of_built_in_data_keeps_repeats(run: Command) -> None:

@@ -151,7 +151,7 @@ def test_path_tabulates_certified_fits(run: Command, x: str, convention: tuple[s
     assert norms == sorted(norms)
     assert norms[0] == pytest.approx(0, abs=1e-6 * norms[-1])
     assert ("neurons" in done.rows[0]) == (x == "a,b" or convention == ("--penalise-bias",))
-    assert [one["complaints"] for one in strict("path.json")["fits"]] == [[]] * 4
+    assert [fit["complaints"] for fit in strict("path.json")["fits"]] == [[]] * 4
     assert Path("path.svg").read_bytes().startswith(b"<?xml")
 
 

@@ -35,11 +35,11 @@ def store(tmp_path: Path) -> str:
     spec.write_text(SPECIFICATION)
     study = load_study(spec)
     with Store(tmp_path / "runs.sqlite", study, code="1+abc") as kept:
-        for one in study.runs:
-            gradient = (0.8 if one.auxiliary else 1.0) * float(np.exp(0.05 * rng.standard_normal()))
-            accepted = int(one.seed > 0)
+        for run in study.runs:
+            gradient = (0.8 if run.auxiliary else 1.0) * float(np.exp(0.05 * rng.standard_normal()))
+            accepted = int(run.seed > 0)
             outcome = {"accepted": accepted, "certified_gap": 1e-7, "estimated_gap": 1e-7, "residual": 1e-12}
-            kept.add(one, {**outcome, "mean_gradient": gradient, "max_gradient": 2 * gradient}, 0.1, "here")
+            kept.add(run, {**outcome, "mean_gradient": gradient, "max_gradient": 2 * gradient}, 0.1, "here")
     return "runs.sqlite"
 
 
@@ -75,8 +75,8 @@ def test_a_store_of_which_nothing_counts_says_why(run: Command, store: str, tmp_
     with Store(tmp_path / "new.sqlite", study, code="1+abc") as kept:
         assert run("summary", "new.sqlite").out.splitlines()[-1] == "no run is done yet"
         outcome = {"accepted": 0, "certified_gap": None, "estimated_gap": 1e-4, "residual": 1e-12, "mean_gradient": 1.0}
-        for one in study.runs:
-            kept.add(one, outcome, 0.1, "here")
+        for of_study in study.runs:
+            kept.add(of_study, outcome, 0.1, "here")
     assert "--estimated GAP" in run("summary", "new.sqlite").out.splitlines()[-1]
     assert "--estimated" not in run("summary", "new.sqlite", "--estimated", 1e-3).out
 

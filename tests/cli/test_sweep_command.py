@@ -105,10 +105,10 @@ def test_estimate_takes_the_times_that_a_store_has(run: Command, tmp_path: Path)
     run("sweep", spec, "--workers", 1)
     study = load_study(spec, stand_in)
     rows = load_rows("example.sqlite")
-    found = estimate_time(study, lambda run: {}, rows)  # nothing is run: this function could not be sent
-    assert found.at_least == frozenset()
-    assert set(found.seconds) == {one.size for one in study.runs}
-    for seconds in found.seconds.values():
+    estimate = estimate_time(study, lambda run: {}, rows)  # nothing is run: this function could not be sent
+    assert estimate.at_least == frozenset()
+    assert set(estimate.seconds) == {each.size for each in study.runs}
+    for seconds in estimate.seconds.values():
         assert min(row["seconds"] for row in rows) <= seconds <= max(row["seconds"] for row in rows)
     done = run("sweep", spec, "--dry-run")
     assert done.code == 0

@@ -32,16 +32,16 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
 def tables(run: Run) -> list[list[dict[str, str]]]:
     """Tables printed one after the other, each begun by a line whose first field is `networks`."""
-    found: list[list[dict[str, str]]] = []
+    tables: list[list[dict[str, str]]] = []
     header: list[str] = []
     for line in run.out.splitlines():
         cells = line.split("\t")
         if cells[0] == "networks":
             header = cells
-            found.append([])
+            tables.append([])
         elif len(cells) > 1:
-            found[-1].append(dict(zip(header, cells, strict=True)))
-    return found
+            tables[-1].append(dict(zip(header, cells, strict=True)))
+    return tables
 
 
 def refused(run: Run, *words: str) -> None:
@@ -87,9 +87,9 @@ def check_saved(network: ReLUNetwork, seed: int, values: dict[str, float]) -> No
     """A saved network takes inputs as they come, and tests as the rows of its seed say."""
     data = load_task_data("data.csv", TASKS[1::2])
     chosen = split(data, seed, 0.3, True)
-    found = network(chosen.X_test * chosen.step.scale + chosen.step.mean)
+    outputs = network(chosen.X_test * chosen.step.scale + chosen.step.mean)
     for t, task in enumerate(data.tasks):
-        assert metric(task, found[:, [t]], chosen.truth[:, [t]]).value == pytest.approx(values[task.name], rel=1e-6)
+        assert metric(task, outputs[:, [t]], chosen.truth[:, [t]]).value == pytest.approx(values[task.name], rel=1e-6)
 
 
 def test_the_best_network_is_the_one_of_least_training_objective(run: Command) -> None:
@@ -128,8 +128,8 @@ def test_options_reach_the_comparison(run: Command, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_metric_without_outliers_is_left_empty(run: Command) -> None:
-    one = ("--task", "all=one-class:0.1", "--task", "rad=squared:rad")
-    done = run("tasks", "data.csv", "--x", "a,b", *one, *SMALL, "--weighting", "equal", *FILES)
+    tasks = ("--task", "all=one-class:0.1", "--task", "rad=squared:rad")
+    done = run("tasks", "data.csv", "--x", "a,b", *tasks, *SMALL, "--weighting", "equal", *FILES)
     assert (done.code, done.err) == (0, "")
     assert {row["task"]: bool(row["value"]) for row in tables(done)[0]} == {"all": False, "rad": True}
     assert strict("all.json")["summary"][0]["value"] == "nan"

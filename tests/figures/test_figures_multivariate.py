@@ -65,6 +65,6 @@ def test_a_bound_that_contradicts_the_certificate_is_a_complaint(monkeypatch):
 
     gap_interpolate = gap.interpolate
     monkeypatch.setattr(gap, "interpolate", wrong)
-    found = gap.compute(0, True).complaints
-    assert len(found) == 4
-    assert all("contradicts the certificate" in complaint for complaint in found)
+    complaints = gap.compute(0, True).complaints
+    assert len(complaints) == 4
+    assert all("contradicts the certificate" in complaint for complaint in complaints)

@@ -39,10 +39,10 @@ def synthetic(monkeypatch, **weightings):
 def test_the_figure_holds_without_complaints_and_is_drawn(tmp_path, monkeypatch):
     data = drawn_by_command("pareto", tmp_path, monkeypatch, "--quick")
     assert data.verdict is Verdict.HOLDS
-    found = data.values["trained"]["sum of losses"]
-    assert np.all(found["excess"][:, 0] <= found["excess"][:, 1])
-    assert np.all(found["excess"] < 0.05)
-    np.testing.assert_allclose(found["vv_norms"], 6.0, rtol=0.05)
+    trained = data.values["trained"]["sum of losses"]
+    assert np.all(trained["excess"][:, 0] <= trained["excess"][:, 1])
+    assert np.all(trained["excess"] < 0.05)
+    np.testing.assert_allclose(trained["vv_norms"], 6.0, rtol=0.05)
 
 
 def test_the_front_in_the_figure_is_that_of_the_data(front, monkeypatch):

@@ -34,8 +34,8 @@ def test_every_study_is_valid_and_its_summary_is_of_its_runs(study: str) -> None
     lines, complaints = recorded(study)
     assert complaints == []
     names = ("target", "inputs", "points", "solver", "labels", "sigma", "auxiliary")
-    found = {tuple(line[name] for name in names) for line in lines if line["kind"] == "ratio"}
-    assert found == {cell for cell in cells if cell[-1]}
+    compared = {tuple(line[name] for name in names) for line in lines if line["kind"] == "ratio"}
+    assert compared == {cell for cell in cells if cell[-1]}
     assert {line["n"] + line["left_out"] for line in lines} == {len({run.seed for run in runs})}
 
 

@@ -42,19 +42,19 @@ def by_brute_force(J):
 @given(st.integers(1, 6), st.integers(1, 8), st.sampled_from(KINDS[:4]), st.integers(0, 2**16))
 def test_no_face_of_the_hull_comes_nearer_to_0(T, D, kind, seed):
     J = vectors(T, D, kind, seed)
-    found = minimum_norm(J @ J.T)
-    assert found.norm == pytest.approx(by_brute_force(J), abs=1e-7 * np.linalg.norm(J))  # a root of rounding
-    assert found.norm == pytest.approx(np.linalg.norm(found.weights @ J), abs=1e-7 * np.linalg.norm(J))
+    least = minimum_norm(J @ J.T)
+    assert least.norm == pytest.approx(by_brute_force(J), abs=1e-7 * np.linalg.norm(J))  # a root of rounding
+    assert least.norm == pytest.approx(np.linalg.norm(least.weights @ J), abs=1e-7 * np.linalg.norm(J))
 
 
 @given(st.integers(1, 40), st.integers(1, 60), st.sampled_from(KINDS), st.integers(0, 2**16))
 def test_gap_is_rounding_up_to_forty_tasks(T, D, kind, seed):
     J = vectors(T, D, kind, seed)
-    found = minimum_norm(J @ J.T)
-    assert np.all(found.weights >= 0)
-    assert found.weights.sum() == pytest.approx(1, rel=1e-14)
-    assert 0 <= found.gap <= 1e-12
-    point, sizes = found.weights @ J, np.linalg.norm(J, axis=1)
+    least = minimum_norm(J @ J.T)
+    assert np.all(least.weights >= 0)
+    assert least.weights.sum() == pytest.approx(1, rel=1e-14)
+    assert 0 <= least.gap <= 1e-12
+    point, sizes = least.weights @ J, np.linalg.norm(J, axis=1)
     gap = (point @ point - (J @ point).min()) / (sizes.min() * sizes.max())
     assert gap <= 1e-12  # from the vectors themselves
 
@@ -62,10 +62,10 @@ def test_gap_is_rounding_up_to_forty_tasks(T, D, kind, seed):
 def test_every_point_of_the_hull_is_at_least_as_long_as_the_gap_says(rng):
     J = vectors(5, 4, "to one side", 1)
     sizes = np.linalg.norm(J, axis=1)
-    found = minimum_norm(J @ J.T)
+    least = minimum_norm(J @ J.T)
     others = rng.dirichlet(np.ones(5), 1000) @ J
-    slack = 2 * found.gap * sizes.min() * sizes.max()
-    assert np.all(np.sum(others**2, axis=1) >= found.norm**2 - slack - 1e-12)
+    slack = 2 * least.gap * sizes.min() * sizes.max()
+    assert np.all(np.sum(others**2, axis=1) >= least.norm**2 - slack - 1e-12)
 
 
 def test_scales_and_order_change_nothing():
@@ -82,9 +82,9 @@ def test_two_vectors_in_closed_form():
 
 
 def test_a_vector_that_is_0_takes_all_the_weight():
-    found = minimum_norm([[2.0, 0.0], [0.0, 0.0]])
-    assert found.weights.tolist() == [0.0, 1.0]
-    assert found.norm == found.gap == 0
+    least = minimum_norm([[2.0, 0.0], [0.0, 0.0]])
+    assert least.weights.tolist() == [0.0, 1.0]
+    assert least.norm == least.gap == 0
 
 
 def test_a_stack_is_solved_matrix_by_matrix():

@@ -40,7 +40,7 @@ def problem(names=("squared", "squared"), n=16, seed=0, d=1):
 def program_value(X, Y, budget, names, weights, mixture):
     """Least a.L at the budget, by CVXPY: no lam, no networks."""
     program = _FitProgram(X, Y, names, weights, True)
-    loss = sum(share * one for share, one in zip(mixture, program.losses, strict=True))
+    loss = sum(share * loss_of_task for share, loss_of_task in zip(mixture, program.losses, strict=True))
     limit = program.cost <= budget * program.reach / program.height
     whole = cp.Problem(cp.Minimize(loss), [*program.constraints, limit])
     _solve(whole)
@@ -193,12 +193,12 @@ def test_a_fit_that_failed_is_no_end_of_a_bracket(front, monkeypatch):
 
         def fit_or_fail(lam, start, left):
             calls.append(lam)
-            found, ahead = fit_next(lam, start, left)
+            solution, ahead = fit_next(lam, start, left)
             if len(calls) % 3 != 2:
-                return found, ahead
+                return solution, ahead
             line, _ = fit_next(1e3 * lam, None, left)
             return replace(
-                found, network=line.network, knot_solution=replace(line.knot_solution, dual=np.zeros(Y.shape))
+                solution, network=line.network, knot_solution=replace(line.knot_solution, dual=np.zeros(Y.shape))
             ), start
 
         return fit_or_fail
@@ -440,8 +440,8 @@ def test_changed_numbers_are_found(front):
     assert "bound is recorded" in replace(front, bounds=_moved(front.bounds, 4, 1e-6)).verify().problems[0]
     assert "VV norm is recorded" in replace(front, vv_norms=_moved(front.vv_norms, 4, -1e-6)).verify().problems[0]
     assert "gap is recorded" in replace(front, gaps=_moved(front.gaps, 4, 1e-7)).verify().problems[0]
-    found = replace(front, losses=_moved(front.losses, 4, -1e-6)).verify().problems
-    assert [line.split(" is recorded")[0] for line in found] == [
+    problems = replace(front, losses=_moved(front.losses, 4, -1e-6)).verify().problems
+    assert [line.split(" is recorded")[0] for line in problems] == [
         "mixture 4: loss 0", "mixture 4: loss 1", "mixture 4: weighted loss",
     ]  # fmt: skip
 
@@ -468,9 +468,9 @@ def test_a_point_that_is_not_best_is_found(front):
     losses[5] = front.data.task_losses(worse.networks[5])
     size = front.mixtures[5] @ losses[5] + front.supports[5].lam * front.vv_norm
     gap = (front.mixtures[5] @ losses[5] - front.bounds[5]) / size
-    found = replace(worse, losses=losses, gaps=_moved(front.gaps, 5, gap - front.gaps[5])).verify().problems
-    assert len(found) == 1
-    assert "not proved to be on the front" in found[0]
+    problems = replace(worse, losses=losses, gaps=_moved(front.gaps, 5, gap - front.gaps[5])).verify().problems
+    assert len(problems) == 1
+    assert "not proved to be on the front" in problems[0]
 
 
 @pytest.mark.parametrize("lam", [1e9, 1e3, 10.0])
@@ -486,12 +486,12 @@ def test_no_price_of_vv_norm_makes_a_constant_network_the_front(front, lam):
         supports=tuple(DualWitness(lam, constant, None) for _ in range(M)), gaps=np.full(M, 1e-7),
     )  # fmt: skip
     for m, best in zip((4, 16), least, strict=True):
-        found = [line for line in forged.verify().problems if line.startswith(f"mixture {m}: ")]
-        assert "not proved to be on the front" in found[-1]
+        problems = [line for line in forged.verify().problems if line.startswith(f"mixture {m}: ")]
+        assert "not proved to be on the front" in problems[-1]
         # What it says is no less than what is true, beside all that there is to gain.
         loss = front.mixtures[m] @ lost
         line = front.mixtures[m] @ data.task_losses(front.line)
-        assert float(found[-1].split()[3]) >= 0.999 * (loss - best) / (loss + line)
+        assert float(problems[-1].split()[3]) >= 0.999 * (loss - best) / (loss + line)
 
 
 def test_exchanged_tasks_and_left_out_points_are_found(front):
@@ -524,12 +524,12 @@ def test_what_gaps_are_measured_by_is_judged_as_well(front):
 def test_fronts_of_flat_points_are_proved_in_coordinates(d):
     X, Y, weights = problem(n=7)
     flat = np.outer(X, [0.3, -1.7, 0.9][:d]) + 0.1
-    found = pareto_front(flat, Y, 3.0, weights=weights, mixtures=3)
-    assert found.verify()
-    assert found.supports[1].subspace is not None
+    front = pareto_front(flat, Y, 3.0, weights=weights, mixtures=3)
+    assert front.verify()
+    assert front.supports[1].subspace is not None
     length = np.linalg.norm([0.3, -1.7, 0.9][:d])
     along = pareto_front(X * length, Y, 3.0, weights=weights, mixtures=3)
-    np.testing.assert_allclose(found.losses, along.losses, rtol=1e-4)
+    np.testing.assert_allclose(front.losses, along.losses, rtol=1e-4)
 
 
 def test_wrong_shapes_and_mixtures_are_found(front):

@@ -249,9 +249,9 @@ def test_auc_is_the_share_of_pairs_in_order(loss: str) -> None:
     u, y = rng.standard_normal(40), np.where(rng.random(40) < 0.4, 1.0, -1.0)
     y[:3] = np.nan
     pairs = u[y == 1][:, None] - u[y == -1]
-    found = metric(Task("t", (0,), loss), u[:, None], y[:, None])
-    assert (found.name, found.higher_is_better) == ("AUC", True)
-    assert found.value == pytest.approx(np.mean(pairs > 0), abs=1e-15)
+    auc = metric(Task("t", (0,), loss), u[:, None], y[:, None])
+    assert (auc.name, auc.higher_is_better) == ("AUC", True)
+    assert auc.value == pytest.approx(np.mean(pairs > 0), abs=1e-15)
 
 
 def test_rmse_pinball_and_accuracy() -> None:
@@ -275,9 +275,9 @@ def test_rmse_pinball_and_accuracy() -> None:
     ],
 )
 def test_a_metric_that_is_undefined_is_nan(loss: str, truth: list[float], name: str) -> None:
-    found = metric(Task("t", (0,), loss), np.array([[0.0], [1.0]]), np.reshape(truth, (2, 1)))
-    assert found.name == name
-    assert math.isnan(found.value)
+    value = metric(Task("t", (0,), loss), np.array([[0.0], [1.0]]), np.reshape(truth, (2, 1)))
+    assert value.name == name
+    assert math.isnan(value.value)
 
 
 def test_shapes_that_differ_are_refused() -> None:

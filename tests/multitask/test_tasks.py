@@ -132,8 +132,8 @@ def test_classes_are_fitted_exactly_as_a_group_of_logistic_outputs(rng):
     labels = np.floor(x)
     labels[::15] = NAN
     rows, classes = one_hot(labels)
-    found = fit(x, rows, 0.05, loss="logistic")
-    assert found.verify()
+    solution = fit(x, rows, 0.05, loss="logistic")
+    assert solution.verify()
     known = ~np.isnan(labels)
-    assert np.mean(classes[found(x).argmax(axis=1)][known] == labels[known]) > 0.9
-    assert np.all(np.count_nonzero(found.network.V, axis=0) == 3)  # the classes share every neuron
+    assert np.mean(classes[solution(x).argmax(axis=1)][known] == labels[known]) > 0.9
+    assert np.all(np.count_nonzero(solution.network.V, axis=0) == 3)  # the classes share every neuron

@@ -89,13 +89,13 @@ def test_each_of_up_to_six_outputs_has_its_panel_and_its_data(drawn: list[Figure
 
 def test_the_band_of_all_solutions_is_drawn_exactly_where_there_are_several(drawn: list[Figure]) -> None:
     x, y = AMBIGUOUS
-    several, one = (
+    several, unique = (
         interpolate(x, y),
         interpolate(x, np.column_stack([y, np.square(np.arange(5) - 2.0)[::-1] * [1, 2, 1, 0, 3]])),
     )
     assert not several.unique
-    assert one.unique
-    for solution in (several, one):
+    assert unique.unique
+    for solution in (several, unique):
         plotting.plot_solution(solution, "x", names(solution.Y.shape[1]), "unused.pdf")
     assert [sum(len(axis.collections) for axis in figure.axes) for figure in drawn] == [1, 0]
     assert "all solutions" in [text.get_text() for text in drawn[0].axes[0].get_legend().get_texts()]

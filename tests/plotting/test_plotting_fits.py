@@ -41,9 +41,9 @@ def test_fits_and_paths_are_written_in_every_format_with_the_same_bytes_twice(tm
     x, Y = data(2)
     files = [tmp_path / f"{name}{suffix}" for name in "abcd"]
     before = dict(matplotlib.rcParams)
-    found, path = fit(x, Y, 0.1), fit_path(x, Y, [0.1, 1.0, 10.0])
+    solution, path = fit(x, Y, 0.1), fit_path(x, Y, [0.1, 1.0, 10.0])
     for file in files[:2]:
-        plotting.plot_fit(found, "x", names(2), file)
+        plotting.plot_fit(solution, "x", names(2), file)
     for file in files[2:]:
         plotting.plot_path(path, "x", file)
     assert dict(matplotlib.rcParams) == before
@@ -56,17 +56,17 @@ def test_fits_and_paths_are_written_in_every_format_with_the_same_bytes_twice(tm
 @pytest.mark.parametrize("outputs", [1, 2, 7])
 def test_each_of_up_to_six_outputs_has_data_fit_knots_and_residuals(outputs: int) -> None:
     x, Y = data(outputs)
-    found = fit(x, Y, 0.1)
-    figure = plotting.plot_fit(found, "dose", names(outputs))
+    solution = fit(x, Y, 0.1)
+    figure = plotting.plot_fit(solution, "dose", names(outputs))
     assert len(figure.axes) == 2 * min(outputs, 6)
     assert ("first 6 of 7 outputs" in figure.axes[0].get_title()) == (outputs == 7)
     for output in range(min(outputs, 6)):
         left, right = figure.axes[2 * output : 2 * output + 2]
         lines = {line.get_label(): line for line in left.lines}
         np.testing.assert_array_equal(lines["data"].get_xydata(), np.column_stack([x, Y[:, output]]))
-        np.testing.assert_array_equal(lines["knots"].get_xdata(), found.knots)
-        np.testing.assert_array_equal(lines["knots"].get_ydata(), found(found.knots)[:, output])
-        np.testing.assert_allclose(right.lines[0].get_ydata(), Y[:, output] - found(x)[:, output])
+        np.testing.assert_array_equal(lines["knots"].get_xdata(), solution.knots)
+        np.testing.assert_array_equal(lines["knots"].get_ydata(), solution(solution.knots)[:, output])
+        np.testing.assert_allclose(right.lines[0].get_ydata(), Y[:, output] - solution(x)[:, output])
         assert left.get_ylabel() == names(outputs)[output]
     assert figure.axes[-1].get_xlabel() == "dose"
 
@@ -87,7 +87,7 @@ def test_a_path_shows_every_knot_at_its_lam(drawn: list[Figure]) -> None:
     plotting.plot_path(fits, "dose", "unused.pdf")
     top, bottom = drawn[0].axes
     marks = {tuple(mark) for mark in top.lines[0].get_xydata().tolist()}
-    assert marks == {(one.lam, knot) for one in fits for knot in one.knots.tolist()}
+    assert marks == {(solution.lam, knot) for solution in fits for knot in solution.knots.tolist()}
     assert {line.get_label() for line in bottom.lines} == {"loss", "VV norm"}
     left, right = bottom.get_xlim()
     assert left > 1.0 > 0.01 > right
@@ -95,11 +95,11 @@ def test_a_path_shows_every_knot_at_its_lam(drawn: list[Figure]) -> None:
 
 @pytest.mark.parametrize("path", ["figure", "figure.jpg", ".pdf"])
 def test_a_name_that_is_no_figure_is_refused(path: str) -> None:
-    found = fit(*data(1), 0.1)
+    solution = fit(*data(1), 0.1)
     with pytest.raises(ValueError, match=r"must end in \.pdf, \.svg, \.png; got"):
-        plotting.plot_fit(found, "x", ["y"], path)
+        plotting.plot_fit(solution, "x", ["y"], path)
     with pytest.raises(ValueError, match=r"must end in \.pdf, \.svg, \.png; got"):
-        plotting.plot_path([found], "x", path)
+        plotting.plot_path([solution], "x", path)
 
 
 # --- the project's figure ---------------------------------------------------------------------------------------------
@@ -118,6 +118,6 @@ def test_the_path_figure_begins_with_a_line_and_bends_at_data() -> None:
 
 def test_a_fit_that_is_not_certified_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vvnorm.results.univariate_fit.Fit.verify", lambda self: Verification(("it is not optimal",)))
-    found = draw_figure(load_figure("path"), tmp_path, quick=True)
-    assert len(found.complaints) == len(found.values["ratios"])
+    drawn = draw_figure(load_figure("path"), tmp_path, quick=True)
+    assert len(drawn.complaints) == len(drawn.values["ratios"])
     assert not list(tmp_path.iterdir())

@@ -18,9 +18,19 @@ from vvnorm.validation import Array
 
 @plain(cache=False)
 def sweep(
-    data: Any, of: Any, rows: Any, f: Any, slopes: Any, enough: Any, slack: Any, Z: Any, worst: Any, sizes: Any, room: Any
+    data: Any,
+    of: Any,
+    rows: Any,
+    f: Any,
+    slopes: Any,
+    threshold: Any,
+    tolerance: Any,
+    Z: Any,
+    worst: Any,
+    sizes: Any,
+    bounds: Any,
 ) -> Any:
-    return block_summaries.sweep(data, of, rows, f, slopes, enough, slack, Z, worst, sizes, room[0], room[1])
+    return block_summaries.sweep(data, of, rows, f, slopes, threshold, tolerance, Z, worst, sizes, bounds[0], bounds[1])
 
 
 @plain(cache=False)
@@ -85,35 +95,35 @@ def test_sweeps_find_what_cumulative_sums_find(
     square = np.sum(R * (Y - line - (values[segment] + slopes[segment] * (x - x[rows][segment])[:, None])))
     Z = duals(x, R)
     norms = np.sum(Z * Z, axis=1).astype(float)
-    enough = part * part * norms.max()
+    threshold = part * part * norms.max()
 
     k, Z_knots = len(rows), np.empty((len(rows), outputs))
     worst, sizes = np.empty(k - 1, np.int64), np.empty(k - 1)
-    room = (r.scratch[1], r.scratch[2])
-    misfit = sweep(r.data, r.blocks, rows, values, slopes, enough, slack, Z_knots, worst, sizes, room)
+    bounds = (r.scratch[1], r.scratch[2])
+    misfit = sweep(r.data, r.blocks, rows, values, slopes, threshold, slack, Z_knots, worst, sizes, bounds)
     near = 1e-9 * np.sqrt(norms.max())
     np.testing.assert_allclose(Z_knots, Z[rows].astype(float), rtol=0, atol=near)
     assert misfit == pytest.approx(square, rel=1e-9)
     for p in range(k - 1):
         inside = np.arange(rows[p], n if p == k - 2 else rows[p + 1])
         inside = inside[x[inside] > x[rows[p]]]
-        most = max(norms[inside].max(initial=0.0), enough)
-        assert most - slack * (most - enough) <= sizes[p] + 2e-8 * norms.max()
+        most = max(norms[inside].max(initial=0.0), threshold)
+        assert most - slack * (most - threshold) <= sizes[p] + 2e-8 * norms.max()
         if worst[p] < 0:
-            assert sizes[p] == enough
+            assert sizes[p] == threshold
         else:
             assert worst[p] in inside
-            assert sizes[p] > enough
+            assert sizes[p] > threshold
             assert sizes[p] == pytest.approx(norms[worst[p]], abs=2e-8 * norms.max())
 
     # With this slack everything counts as open, and so all bounds are computed.
-    room[0][:] = np.nan
-    sweep(r.data, r.blocks, rows, values, slopes, enough, -1e9, Z_knots, worst, sizes, room)
+    bounds[0][:] = np.nan
+    sweep(r.data, r.blocks, rows, values, slopes, threshold, -1e9, Z_knots, worst, sizes, bounds)
     size, count = r.data[4], -(-n // r.data[4])
-    for b in np.flatnonzero(np.isfinite(room[0])):
+    for b in np.flatnonzero(np.isfinite(bounds[0])):
         first, length = (b, 1) if b < count else ((b - count) * block_summaries.GROUP, block_summaries.GROUP)
         most = norms[first * size : (first + length) * size].max()
-        assert np.sqrt(most) <= room[0][b] + 10 * near
+        assert np.sqrt(most) <= bounds[0][b] + 10 * near
 
 
 def test_bounds_are_nearly_reached_by_labels_that_swing_within_blocks() -> None:
@@ -124,16 +134,16 @@ def test_bounds_are_nearly_reached_by_labels_that_swing_within_blocks() -> None:
     assert r.data[4] == size
     rows, nothing = np.array([0, n - 1]), np.zeros((1, 1))
     Z = np.abs(duals(x, swing)[:, 0].astype(float))
-    room = (np.full(len(r.blocks[0]), np.nan), r.scratch[2])
+    bounds = (np.full(len(r.blocks[0]), np.nan), r.scratch[2])
     Z_knots, worst, sizes = np.empty((2, 1)), np.empty(1, np.int64), np.empty(1)
     values = -(r.line[2] + r.line[0] + r.line[1] * (x[rows] - r.centre)[:, None])  # the function is zero
-    sweep(r.data, r.blocks, rows, values, nothing - r.line[1], 0.0, -1e9, Z_knots, worst, sizes, room)
+    sweep(r.data, r.blocks, rows, values, nothing - r.line[1], 0.0, -1e9, Z_knots, worst, sizes, bounds)
     most = Z.reshape(-1, size).max(axis=1)
-    assert (most <= room[0][: n // size]).all()
-    assert (most >= 0.4 * room[0][: n // size]).all()
+    assert (most <= bounds[0][: n // size]).all()
+    assert (most >= 0.4 * bounds[0][: n // size]).all()
     groups = most.reshape(-1, block_summaries.GROUP).max(axis=1)
-    assert (groups <= room[0][n // size :]).all()
-    assert (groups >= 0.3 * room[0][n // size :]).all()
+    assert (groups <= bounds[0][n // size :]).all()
+    assert (groups >= 0.3 * bounds[0][n // size :]).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)

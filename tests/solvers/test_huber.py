@@ -43,18 +43,18 @@ def test_beyond_all_labels_lam_max_is_that_of_squared_losses(loss):
 def test_beyond_all_labels_fits_are_those_of_squared_losses(d, loss):
     X, y = data(d, 12)
     lam = 0.1 * lambda_max(X, y)
-    squared, found = fit(X, y, lam), fit(X, y, lam, loss=loss)
-    assert found.value == pytest.approx(squared.value, rel=1e-12)
-    assert found.vv_norm == pytest.approx(squared.vv_norm, rel=1e-9)
-    assert found.losses == as_losses(loss, 1)
-    assert found.verify()
+    squared, huber = fit(X, y, lam), fit(X, y, lam, loss=loss)
+    assert huber.value == pytest.approx(squared.value, rel=1e-12)
+    assert huber.vv_norm == pytest.approx(squared.vv_norm, rel=1e-9)
+    assert huber.losses == as_losses(loss, 1)
+    assert huber.verify()
 
 
 def test_beyond_all_labels_paths_and_fronts_are_those_of_squared_losses():
     x, y = data(1, 12)
     lams = [0.5, 0.05]
-    for found, squared in zip(fit_path(x, y, lams, loss="huber:1e16"), fit_path(x, y, lams), strict=True):
-        assert found.value == pytest.approx(squared.value, rel=1e-12)
+    for huber, squared in zip(fit_path(x, y, lams, loss="huber:1e16"), fit_path(x, y, lams), strict=True):
+        assert huber.value == pytest.approx(squared.value, rel=1e-12)
     Y = np.column_stack([y, y[::-1]])
     fronts = [pareto_front(x, Y, 2.0, mixtures=3, loss=loss) for loss in ("squared", "huber:1e16")]
     assert fronts[1].losses == pytest.approx(fronts[0].losses, rel=1e-6)
@@ -65,9 +65,9 @@ def test_beyond_all_labels_cross_validation_chooses_what_squared_losses_choose()
     estimators = pytest.importorskip("vvnorm.estimators")
     X, y = data(1)
     squared = estimators.VVNormRegressorCV(5).fit(X, y)
-    found = estimators.VVNormRegressorCV(5, loss="huber:1e20").fit(X, y)
-    assert found.lams_ == pytest.approx(squared.lams_, rel=1e-12)
-    assert found.lam_ == pytest.approx(squared.lam_, rel=1e-12)
+    huber = estimators.VVNormRegressorCV(5, loss="huber:1e20").fit(X, y)
+    assert huber.lams_ == pytest.approx(squared.lams_, rel=1e-12)
+    assert huber.lam_ == pytest.approx(squared.lam_, rel=1e-12)
 
 
 def test_beyond_all_labels_the_command_says_what_it_says_of_squared_losses(tmp_path, capsys):
@@ -75,9 +75,9 @@ def test_beyond_all_labels_the_command_says_what_it_says_of_squared_losses(tmp_p
     path = tmp_path / "data.csv"
     path.write_text("x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(x[:, 0].tolist(), y.tolist(), strict=True)))
     run = runner(capsys)
-    found, squared = (run("solve", path, *XY, "--lam", "0.05", "--loss", loss) for loss in ("huber:1e16", "squared"))
-    assert found.code == squared.code == 0
-    assert {name: found.facts[name] for name in ("objective", "VV norm", "lam / lam_max")} == {
+    huber, squared = (run("solve", path, *XY, "--lam", "0.05", "--loss", loss) for loss in ("huber:1e16", "squared"))
+    assert huber.code == squared.code == 0
+    assert {name: huber.facts[name] for name in ("objective", "VV norm", "lam / lam_max")} == {
         name: squared.facts[name] for name in ("objective", "VV norm", "lam / lam_max")
     }
 
@@ -109,6 +109,6 @@ def test_below_all_misfits_fits_are_those_of_absolute_losses(d):
     X, y = data(d, 10)
     other = fit(X, y, 0.02 * 1e-9, loss="huber:1e-9")
     for delta in (1e-12, 1e-17, 1e-100):
-        found = fit(X, y, 0.02 * delta, loss=f"huber:{delta}")
-        assert found.gap <= (1e-6 if delta >= 1e-17 else 1e-3), delta
-        assert found.value / delta == pytest.approx(other.value / 1e-9, rel=2e-6), delta
+        solution = fit(X, y, 0.02 * delta, loss=f"huber:{delta}")
+        assert solution.gap <= (1e-6 if delta >= 1e-17 else 1e-3), delta
+        assert solution.value / delta == pytest.approx(other.value / 1e-9, rel=2e-6), delta

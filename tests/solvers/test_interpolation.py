@@ -58,8 +58,8 @@ def test_uniqueness_agrees_with_exact_arithmetic(data: Dataset) -> None:
 @pytest.mark.parametrize("outputs", [1, 2, 4])
 def test_aligned_runs_are_found(runs: tuple[int, ...], outputs: int) -> None:
     data = aligned_dataset(2 + sum(runs), outputs, np.random.default_rng(0), runs=runs)
-    found = aligned_runs(connect(data.X, data.Y))
-    assert (found[:, 1] - found[:, 0] + 1).tolist() == list(runs)
+    aligned = aligned_runs(connect(data.X, data.Y))
+    assert (aligned[:, 1] - aligned[:, 0] + 1).tolist() == list(runs)
 
 
 @pytest.mark.parametrize("slope", [3.0, 0.1, -1 / 3, 1e-2, 1e12])
@@ -386,9 +386,9 @@ def exact_solution_set(x: list[Fraction], Y: list[list[Fraction]]) -> tuple[bool
     bends = [[b - a for a, b in zip(*two, strict=True)] for two in pairwise(slopes)]
 
     aligned, run, neurons = [exactly_aligned(*two) for two in pairwise(bends)], 0, 0
-    for bend, joined in zip(bends, [False, *aligned], strict=True):
+    for curvature, joined in zip(bends, [False, *aligned], strict=True):
         run = run + 1 if joined else 1
-        neurons += any(bend) and run % 2
+        neurons += any(curvature) and run % 2
     moving = [any(a and u[t] for a, u in zip(aligned, bends[:-1], strict=True)) for t in range(len(Y[0]))]
     return not any(aligned), int(neurons), [not moves for moves in moving]
 
@@ -397,19 +397,19 @@ def exact_solution_set(x: list[Fraction], Y: list[list[Fraction]]) -> tuple[bool
 def test_decimal_data_are_aligned_as_their_decimals_are(decimals: int, centre: int) -> None:
     for seed in range(20):
         x, Y = decimal_data(np.random.default_rng(seed), decimals, centre)
-        found = interpolate([float(v) for v in x], [[float(v) for v in row] for row in Y])
-        sparse = found.sparsest()
-        assert (found.unique, sparse.n_neurons, found.unique_outputs.tolist()) == exact_solution_set(x, Y)
-        assert certify(sparse, found.X, found.Y).relative_residual < 1e-8
-        assert sparse.vv_norm == pytest.approx(found.value, rel=1e-9)
+        solution = interpolate([float(v) for v in x], [[float(v) for v in row] for row in Y])
+        sparse = solution.sparsest()
+        assert (solution.unique, sparse.n_neurons, solution.unique_outputs.tolist()) == exact_solution_set(x, Y)
+        assert certify(sparse, solution.X, solution.Y).relative_residual < 1e-8
+        assert sparse.vv_norm == pytest.approx(solution.value, rel=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1, 10])
 def test_the_unit_of_decimal_inputs_does_not_matter(scale: int) -> None:
     x = np.array([9984, 10001, 10028, 10037, 10064]) * scale / 10
-    found = interpolate(x, [[0, 1], [-153, -50], [-396, -131], [-450, -77], [-531, 328]])
-    assert found.unique is False
-    assert found.sparsest().n_neurons == 1
+    solution = interpolate(x, [[0, 1], [-153, -50], [-396, -131], [-450, -77], [-531, 328]])
+    assert solution.unique is False
+    assert solution.sparsest().n_neurons == 1
 
 
 def test_what_rounding_decides_is_told_as_such() -> None:
@@ -417,14 +417,14 @@ def test_what_rounding_decides_is_told_as_such() -> None:
     told = []
     for seed in range(50):
         x, Y = decimal_data(np.random.default_rng(seed), 1, 10**8)
-        found = interpolate([float(v) for v in x], [[float(v) for v in row] for row in Y])
+        solution = interpolate([float(v) for v in x], [[float(v) for v in row] for row in Y])
         unique, _, outputs = exact_solution_set(x, Y)
-        told.append(found.unique)
-        assert found.unique in (unique, None)
-        assert not np.any(found.unique_outputs & ~np.array(outputs))
-        if found.unique is None:
-            assert "cannot be told" in found.summary()
-            assert found.record()["unique"] is None
+        told.append(solution.unique)
+        assert solution.unique in (unique, None)
+        assert not np.any(solution.unique_outputs & ~np.array(outputs))
+        if solution.unique is None:
+            assert "cannot be told" in solution.summary()
+            assert solution.record()["unique"] is None
     assert set(told) == {True, False, None}
 
 
@@ -438,10 +438,10 @@ def test_curvatures_apart_by_more_than_half_an_ulp_explains_are_unique() -> None
 
 def test_an_output_of_small_labels_beside_one_of_large_ones_is_judged_by_its_own_size() -> None:
     """Both curvatures point along (1e9, 1): output 1 moves by as much of its range as output 0 does."""
-    x, bend = np.arange(4.0), np.array([0.0, 0.0, 1.0, 3.0])
-    found = interpolate(x, np.column_stack([1e9 * bend, bend]))
-    assert (found.unique, found.unique_outputs.tolist()) == (False, [False, False])
-    lower, upper = found.band([1.5])
+    x, labels = np.arange(4.0), np.array([0.0, 0.0, 1.0, 3.0])
+    solution = interpolate(x, np.column_stack([1e9 * labels, labels]))
+    assert (solution.unique, solution.unique_outputs.tolist()) == (False, [False, False])
+    lower, upper = solution.band([1.5])
     assert (upper - lower)[0, 1] == pytest.approx(0.5, rel=1e-6)
-    still = interpolate(x, np.column_stack([1e9 * bend, [0.0, 0.0, 1.0, 0.0]]))
+    still = interpolate(x, np.column_stack([1e9 * labels, [0.0, 0.0, 1.0, 0.0]]))
     assert still.unique is True  # directions 3e-9 apart, and labels of output 1 are known to 1e-16

@@ -135,13 +135,13 @@ def test_the_smoother_solves_the_dense_problem(kind: str, k: int, outputs: int) 
     s, mu = random_segments(k, outputs, seed=k), multipliers(k, kind, k)
     d = dense(s)
     C, z = by_kkt(d, mu)
-    found = smoothed(s, mu)
-    np.testing.assert_allclose(found.values, C, rtol=1e-7, atol=1e-7)
-    np.testing.assert_allclose(found.z[1:-1], z, rtol=1e-6, atol=1e-7 * (1 + np.abs(z).max(initial=0)))
-    np.testing.assert_array_equal(found.z[[0, -1]], 0)
-    np.testing.assert_allclose(found.first, [C[0], (C[1] - C[0]) / s.h[0]], rtol=1e-6, atol=1e-6)
+    result = smoothed(s, mu)
+    np.testing.assert_allclose(result.values, C, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(result.z[1:-1], z, rtol=1e-6, atol=1e-7 * (1 + np.abs(z).max(initial=0)))
+    np.testing.assert_array_equal(result.z[[0, -1]], 0)
+    np.testing.assert_allclose(result.first, [C[0], (C[1] - C[0]) / s.h[0]], rtol=1e-6, atol=1e-6)
     least = np.sum((d.rows @ C - d.targets) ** 2) + np.sum(mu[1:-1, None] * z**2)
-    assert found.misfit == pytest.approx(least, rel=1e-8, abs=1e-12)
+    assert result.misfit == pytest.approx(least, rel=1e-8, abs=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["zero", "moderate", "some zero", "mixed"])
@@ -165,12 +165,12 @@ def test_sensitivities_are_the_inverse_of_the_dual_matrix(kind: str, k: int) -> 
 def test_sensitivities_are_derivatives_of_the_dual_variables() -> None:
     """dz_i / dmu_j = -A_ij z_j."""
     s, mu = random_segments(9, 1, seed=3), multipliers(9, "moderate", 3)
-    found = smoothed(s, mu)
+    result = smoothed(s, mu)
     for j in range(1, 8):
         step = np.zeros(9)
         step[j] = 1e-5 * mu[j]
         slope = (smoothed(s, mu + step).z - smoothed(s, mu - step).z)[1:-1, 0] / (2 * step[j])
-        np.testing.assert_allclose(slope, -found.A[:, j - 1] * found.z[j, 0], rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(slope, -result.A[:, j - 1] * result.z[j, 0], rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("empty", [[0], [4], [2, 3], [0, 1], [3, 4], [0, 4]])
@@ -179,9 +179,9 @@ def test_segments_without_data_are_bridged(empty: list[int], kind: str) -> None:
     s, mu = random_segments(6, 2, seed=5), multipliers(6, kind, 5)
     s.n[empty] = s.sxx[empty] = 0.0
     C, z = by_kkt(dense(s), mu)
-    found = smoothed(s, mu)
-    np.testing.assert_allclose(found.values, C, rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(found.z[1:-1], z, rtol=1e-6, atol=1e-6)
+    result = smoothed(s, mu)
+    np.testing.assert_allclose(result.values, C, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(result.z[1:-1], z, rtol=1e-6, atol=1e-6)
 
 
 def test_one_data_point_at_one_place_of_each_segment_is_enough() -> None:
@@ -189,9 +189,9 @@ def test_one_data_point_at_one_place_of_each_segment_is_enough() -> None:
     s.sxx[:] = 0.0
     mu = multipliers(7, "moderate", 6)
     C, z = by_kkt(dense(s), mu)
-    found = smoothed(s, mu)
-    np.testing.assert_allclose(found.values, C, rtol=1e-8, atol=1e-8)
-    np.testing.assert_allclose(found.z[1:-1], z, rtol=1e-8, atol=1e-8)
+    result = smoothed(s, mu)
+    np.testing.assert_allclose(result.values, C, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(result.z[1:-1], z, rtol=1e-8, atol=1e-8)
 
 
 def test_no_multiplier_is_the_least_squares_line_and_huge_ones_follow_the_segments() -> None:
@@ -229,9 +229,9 @@ def test_outputs_between_two_limits_are_all_that_is_set() -> None:
 def minimised(H: Array, b: Array, chosen: NDArray[np.bool_]) -> Array:
     m = len(b)
     v = np.empty(m)
-    room = (np.empty((m + 2, m)), np.empty(m), np.empty(m, dtype=np.int64), np.empty(m, dtype=np.bool_))
+    workspace = (np.empty((m + 2, m)), np.empty(m), np.empty(m, dtype=np.int64), np.empty(m, dtype=np.bool_))
     goes_on = np.zeros(1, dtype=np.int64)
-    solve_nnqp(H, b, chosen.copy(), v, *room, goes_on)
+    solve_nnqp(H, b, chosen.copy(), v, *workspace, goes_on)
     return v
 
 

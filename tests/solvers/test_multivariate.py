@@ -153,12 +153,12 @@ def test_cost_follows_scale_shift_and_rotation(seed: int, x_scale: int, y_scale:
 def test_order_of_points_and_seed_do_not_matter_for_the_bounds() -> None:
     X, Y = points(7, 20, 2, 2)
     order = np.random.default_rng(0).permutation(20)
-    one, other = vvnorm.interpolate(X, Y), vvnorm.interpolate(X[order], Y[order], seed=5)
-    assert one.lower_bound <= other.value * (1 + 1e-12)
-    assert other.lower_bound <= one.value * (1 + 1e-12)
-    assert other.dual.shape == Y.shape
+    first, second = vvnorm.interpolate(X, Y), vvnorm.interpolate(X[order], Y[order], seed=5)
+    assert first.lower_bound <= second.value * (1 + 1e-12)
+    assert second.lower_bound <= first.value * (1 + 1e-12)
+    assert second.dual.shape == Y.shape
     again = vvnorm.interpolate(X, Y)
-    assert np.array_equal(one.network.W, again.network.W)
+    assert np.array_equal(first.network.W, again.network.W)
 
 
 def test_many_outputs_cost_no_more_than_their_rank() -> None:
@@ -278,8 +278,8 @@ def test_climbing_finds_the_neuron_that_an_exact_search_finds(outputs: int, pena
         known = Inputs(X, Convention(skip, penalise_bias), seed)
         basis = known.complement
         L = basis @ (basis.T @ L)
-        (_, best), (found, climbed) = (known.neuron_search.search(L, exact=exact) for exact in (True, False))
-        assert np.allclose(climbed, np.linalg.norm(known.neuron_search.features(found).T @ L, axis=1))
+        (_, best), (neurons, climbed) = (known.neuron_search.search(L, exact=exact) for exact in (True, False))
+        assert np.allclose(climbed, np.linalg.norm(known.neuron_search.features(neurons).T @ L, axis=1))
         reached.append(climbed.max() / best.max())
     assert max(reached) <= 1 + 1e-9
     assert min(reached) >= 1 - 1e-9
@@ -449,9 +449,9 @@ def test_responses_that_cancel_are_none_and_not_undefined() -> None:
     [([-5, -3, -2, 2, 3], [0, 1, 3, -2, 3], 0.01, 0.25436), ([-3, -2, -1, 1, 4], [0, 1, -2, -1, 3], 0.1, 1.12758)],
 )
 def test_integers_with_biases_inside_the_norm_are_fitted(x: list[int], y: list[int], lam: float, value: float) -> None:
-    found = vvnorm.fit(x, y, lam, penalise_bias=True)
-    assert found.verify()
-    assert found.value == pytest.approx(value, abs=1e-5)
+    solution = vvnorm.fit(x, y, lam, penalise_bias=True)
+    assert solution.verify()
+    assert solution.value == pytest.approx(value, abs=1e-5)
 
 
 def test_biases_inside_the_norm_for_one_input() -> None:
@@ -579,6 +579,6 @@ def test_a_problem_may_begin_from_one_with_other_patterns_of_outputs() -> None:
     place, present = Inputs(X, Convention()), np.ones(Y.shape)
     present[0, 1] = 0.0
     two = Reduction(place, present, Y, 0.1).reduced_problem
-    one = Reduction(place, present[:, :1], Y[:, :1], 0.1).reduced_problem
-    begun = generate(one, 1e-6, start=generate(two, 1e-6).start)
-    assert begun.upper == pytest.approx(generate(one, 1e-6).upper, rel=2e-6)
+    single = Reduction(place, present[:, :1], Y[:, :1], 0.1).reduced_problem
+    begun = generate(single, 1e-6, start=generate(two, 1e-6).start)
+    assert begun.upper == pytest.approx(generate(single, 1e-6).upper, rel=2e-6)

@@ -36,7 +36,7 @@ def hessian(segments: Any, offsets: NDArray[np.int64], mu: Array, z: Array) -> A
         D[i, i : i + 3] = 1 / h[i], -1 / h[i] - 1 / h[i + 1], 1 / h[i + 1]
     H = np.zeros((k - 2, k - 2))
     for g in range(len(offsets) - 1):
-        n, centroid, sxx = (one[g] for one in segments[1:])
+        n, centroid, sxx = (sums[g] for sums in segments[1:])
         G = np.zeros((k, k))
         for p in range(k - 1):
             at, slope = np.array([1 - centroid[p] / h[p], centroid[p] / h[p]]), np.array([-1, 1]) / h[p]
@@ -117,10 +117,10 @@ def test_tiny_lam_starts_on_all_rows_and_is_certified(n: int, outputs: int, rati
     x = np.sort(rng.uniform(0, 1, n))
     Y = np.sin(9 * x[:, None] + np.arange(outputs)) + 0.3 * rng.standard_normal((n, outputs))
     weights = rng.uniform(0.1, 10, (n, 1)) if weighted else None
-    found = fit(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights, tol=1e-7)
-    assert n > len(found.knots) > newton_dense.max_dense_knots(outputs)
-    assert found.knot_solution.steps < 30
-    assert found.verify()
+    solution = fit(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights, tol=1e-7)
+    assert n > len(solution.knots) > newton_dense.max_dense_knots(outputs)
+    assert solution.knot_solution.steps < 30
+    assert solution.verify()
 
 
 @pytest.mark.parametrize(("seed", "weighted"), [(7, False), (13, False), (9, True), (15, True), (21, True)])
@@ -130,9 +130,9 @@ def test_pivots_settle_where_knots_that_are_close_take_turns(seed: int, weighted
     x = 1e9 + np.sort(rng.uniform(0, 1000, n))
     y = np.sin(9 * np.arange(n) / n) + 0.3 * rng.standard_normal(n)
     weights = 10.0 ** rng.uniform(-2, 1, (n, 1)) if weighted else None
-    found = fit(x, y, 1.1e-6 * lambda_max(x, y, weights=weights), weights=weights)
-    assert found.gap <= 1e-6
-    assert found.knot_solution.rounds <= 20
+    solution = fit(x, y, 1.1e-6 * lambda_max(x, y, weights=weights), weights=weights)
+    assert solution.gap <= 1e-6
+    assert solution.knot_solution.rounds <= 20
 
 
 @pytest.mark.parametrize(("x_scale", "y_scale"), [(1e-50, 1e50), (1e50, 1e-50), (1e100, 1e100)])
@@ -140,9 +140,9 @@ def test_pivots_settle_where_knots_that_are_close_take_turns(seed: int, weighted
 def test_units_do_not_matter(x_scale: float, y_scale: float) -> None:
     x, Y = data(1)
     lam = 2e-6 * lambda_max(x, Y)
-    found = fit(x * x_scale, Y * y_scale, lam * (x_scale * y_scale), tol=1e-8)
-    assert len(found.knots) > 210
-    assert found.verify()
+    solution = fit(x * x_scale, Y * y_scale, lam * (x_scale * y_scale), tol=1e-8)
+    assert len(solution.knots) > 210
+    assert solution.verify()
 
 
 @pytest.mark.parametrize("loss", ["huber:0.5", "squared"])
@@ -150,9 +150,9 @@ def test_units_do_not_matter(x_scale: float, y_scale: float) -> None:
 def test_other_losses_and_missing_labels_have_many_knots_too(loss: str) -> None:
     x, Y = data(2)
     Y[::7, 0] = np.nan
-    found = fit(x, Y, 1e-5 * lambda_max(x, Y, loss=loss), loss=loss, tol=1e-6)
-    assert len(found.knots) > 210
-    assert found.verify()
+    solution = fit(x, Y, 1e-5 * lambda_max(x, Y, loss=loss), loss=loss, tol=1e-6)
+    assert len(solution.knots) > 210
+    assert solution.verify()
 
 
 @pytest.mark.usefixtures("few")
@@ -160,8 +160,8 @@ def test_paths_go_through_many_knots_and_back_to_their_starts() -> None:
     x, Y = data(1)
     critical = lambda_max(x, Y)
     fits = fit_path(x, Y, [critical * ratio for ratio in (1e-2, 3e-6, 1e-5, 0.3)], tol=1e-7)
-    assert max(len(one.knots) for one in fits) > 210
-    assert all(one.verify() for one in fits)
+    assert max(len(solution.knots) for solution in fits) > 210
+    assert all(solution.verify() for solution in fits)
 
 
 @pytest.mark.usefixtures("few")
@@ -185,15 +185,15 @@ def test_where_equations_are_singular_multipliers_are_scaled_and_the_objective_f
     monkeypatch.setattr(newton_banded, "solve_banded", refuse)
     monkeypatch.setattr(newton_banded, "_state", watched)
     monkeypatch.setattr(squared_loss, "ROUNDS", 4)
-    found = fit(x, Y, lam)
+    solution = fit(x, Y, lam)
     assert len(seen) > 50
     assert seen[1] < seen[0]
-    assert 0 <= found.gap < 1
+    assert 0 <= solution.gap < 1
 
 
 def test_matrices_of_all_pairs_are_made_for_few_knots_only() -> None:
-    room = newton_dense.make_workspace(50_000, 1, 1, newton_dense.max_dense_knots(1))
-    assert sum(array.nbytes for array in (*room[0], *room[1:])) < 50e6
+    workspace = newton_dense.make_workspace(50_000, 1, 1, newton_dense.max_dense_knots(1))
+    assert sum(array.nbytes for array in (*workspace[0], *workspace[1:])) < 50e6
 
 
 def test_where_knots_are_uneven_dense_matrices_are_used(few: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,5 +204,5 @@ def test_where_knots_are_uneven_dense_matrices_are_used(few: None, monkeypatch: 
     rng = np.random.default_rng(0)
     x = np.cumsum(10.0 ** rng.uniform(-7, 0, 600))
     Y = np.sin(np.arange(600) / 60)[:, None] + 0.3 * rng.standard_normal((600, 3))
-    found = fit(x, Y, 1e-6 * lambda_max(x, Y))
-    assert found.verify()
+    solution = fit(x, Y, 1e-6 * lambda_max(x, Y))
+    assert solution.verify()

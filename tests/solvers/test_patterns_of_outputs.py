@@ -26,28 +26,28 @@ BOUNDED = (
 
 @pytest.mark.parametrize("seed", range(3))
 def test_missing_labels_leave_the_value_to_no_seed(seed: int) -> None:
-    found = interpolate(*MISSING, seed=seed)
-    assert found.value == pytest.approx(4.4248951, rel=1e-6)
-    assert found.gap <= 1e-6
-    assert found.verify()
+    solution = interpolate(*MISSING, seed=seed)
+    assert solution.value == pytest.approx(4.4248951, rel=1e-6)
+    assert solution.gap <= 1e-6
+    assert solution.verify()
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_bounded_slopes_leave_the_value_to_no_seed(seed: int) -> None:
-    found = fit(*BOUNDED, 0.7, loss="huber:1", seed=seed)
-    assert found.value == pytest.approx(5.8322426, rel=1e-6)
-    assert found.gap <= 1e-6
-    assert found.verify()
+    solution = fit(*BOUNDED, 0.7, loss="huber:1", seed=seed)
+    assert solution.value == pytest.approx(5.8322426, rel=1e-6)
+    assert solution.gap <= 1e-6
+    assert solution.verify()
 
 
 def test_fewer_neurons_than_labels_still_have_a_dual() -> None:
     """Three outputs that are labelled at 2, 4 and 2 of 4 points, and only two neurons in use: M is singular."""
     X = [[-3, -3], [-3, 2], [3, -2], [1, 1]]
     Y = [[nan, -3, nan], [-1, 2, 0], [3, 2, nan], [1, -3, 3]]
-    found = interpolate(X, Y, skip=False, penalise_bias=True)
-    assert found.value == pytest.approx(3.2667142, rel=1e-6)
-    assert found.gap <= 1e-6
-    assert found.verify()
+    solution = interpolate(X, Y, skip=False, penalise_bias=True)
+    assert solution.value == pytest.approx(3.2667142, rel=1e-6)
+    assert solution.gap <= 1e-6
+    assert solution.verify()
 
 
 def test_a_label_that_hardly_weighs_does_not_hold_the_others_up() -> None:
@@ -58,10 +58,10 @@ def test_a_label_that_hardly_weighs_does_not_hold_the_others_up() -> None:
         [-2.2, 0.42, 0.75], [-1.29, -0.84, -0.53],
     ])  # fmt: skip
     weights = [0.17, 0.022, 3.4, 2.6e-9, 3, 0.24, 0.94]
-    found = fit(X, Y, 0.21, loss="huber:0.5", weights=weights)
-    assert found.value == pytest.approx(0.36085074, rel=1e-6)
-    assert found.gap <= 1e-6
-    assert found.provenance["rounds"] <= 20
+    solution = fit(X, Y, 0.21, loss="huber:0.5", weights=weights)
+    assert solution.value == pytest.approx(0.36085074, rel=1e-6)
+    assert solution.gap <= 1e-6
+    assert solution.provenance["rounds"] <= 20
 
 
 @pytest.mark.parametrize("guess", [53, 60, 91, 156, 169, 192])

@@ -37,25 +37,25 @@ def test_dictionary_program_agrees_with_the_closed_form_whatever_the_refinement(
     n: int, outputs: int, refinement: int
 ) -> None:
     data = draw(n, outputs)
-    found = dictionary_interpolation(data.X, data.Y, refinement=refinement)
-    assert found.value == pytest.approx(interpolate(data.X, data.Y).value, rel=1e-6)
-    assert found.network.vv_norm == pytest.approx(found.value, rel=1e-9)
-    assert worst_residual(found.network, data.X, data.Y) < 1e-6
-    assert found.network.n_neurons == found.provenance["neurons"] == (n - 1) * (refinement + 1) - 1
+    optimum = dictionary_interpolation(data.X, data.Y, refinement=refinement)
+    assert optimum.value == pytest.approx(interpolate(data.X, data.Y).value, rel=1e-6)
+    assert optimum.network.vv_norm == pytest.approx(optimum.value, rel=1e-9)
+    assert worst_residual(optimum.network, data.X, data.Y) < 1e-6
+    assert optimum.network.n_neurons == optimum.provenance["neurons"] == (n - 1) * (refinement + 1) - 1
 
 
 @pytest.mark.parametrize(("n", "outputs"), SIZES)
 def test_curvature_program_agrees_with_the_closed_form(n: int, outputs: int) -> None:
     data = draw(n, outputs)
-    found = curvature_interpolation(data.X, data.Y)
-    assert found.network.vv_norm == pytest.approx(interpolate(data.X, data.Y).value, rel=1e-12)
+    optimum = curvature_interpolation(data.X, data.Y)
+    assert optimum.network.vv_norm == pytest.approx(interpolate(data.X, data.Y).value, rel=1e-12)
 
 
 def test_dictionary_program_finds_the_optimum_where_there_are_many_solutions() -> None:
     data = aligned_dataset(10, 1, 3, runs=(3, 4))
-    found = dictionary_interpolation(data.X, data.Y, refinement=2)
+    optimum = dictionary_interpolation(data.X, data.Y, refinement=2)
     assert not interpolate(data.X, data.Y).unique
-    assert found.value == pytest.approx(interpolate(data.X, data.Y).value, rel=1e-6)
+    assert optimum.value == pytest.approx(interpolate(data.X, data.Y).value, rel=1e-6)
 
 
 @pytest.mark.parametrize("refinement", [0, 3])
@@ -65,14 +65,14 @@ def test_without_skip_connection_the_two_programs_agree_and_the_gap_is_certified
 ) -> None:
     data = draw(n, outputs)
     solution = interpolate(data.X, data.Y, skip=False)
-    found = dictionary_interpolation(data.X, data.Y, skip=False, refinement=refinement)
+    optimum = dictionary_interpolation(data.X, data.Y, skip=False, refinement=refinement)
     assert solution.verify()
     assert solution.gap < 1e-6
-    assert found.value == pytest.approx(solution.value, rel=1e-6)
-    assert not found.network.A.any()
+    assert optimum.value == pytest.approx(solution.value, rel=1e-6)
+    assert not optimum.network.A.any()
     assert not solution.network.A.any()
     assert not solution.certificate.skip
-    assert worst_residual(found.network, data.X, data.Y) < 1e-5  # the solver's own accuracy; gaps go down to 1e-3
+    assert worst_residual(optimum.network, data.X, data.Y) < 1e-5  # the solver's own accuracy; gaps go down to 1e-3
     assert solution.lower_bound <= solution.value * (1 + 1e-12)
 
 
@@ -174,9 +174,9 @@ def test_solver_status_reaches_the_solution() -> None:
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("skip", [True, False])
 def test_two_points_are_joined_by_a_line(program, skip: bool) -> None:
-    found = program([2, -1], [[5.0, 1.0], [2.0, 1.0]], skip=skip)
-    np.testing.assert_allclose(found.network([-1, 2]), [[2, 1], [5, 1]], atol=1e-7)
-    assert found.network.vv_norm == pytest.approx(0.0 if skip else 1.0, abs=1e-7)
+    optimum = program([2, -1], [[5.0, 1.0], [2.0, 1.0]], skip=skip)
+    np.testing.assert_allclose(optimum.network([-1, 2]), [[2, 1], [5, 1]], atol=1e-7)
+    assert optimum.network.vv_norm == pytest.approx(0.0 if skip else 1.0, abs=1e-7)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -275,8 +275,8 @@ def test_inputs_beyond_one_unit_are_refused_and_not_divided_by_zero() -> None:
 def test_the_curvature_program_without_gaps_returns_connect_the_dots() -> None:
     data = draw(9, 2)
     t = np.linspace(-0.2, 1.2, 50)
-    found = curvature_interpolation(data.X, data.Y).network(t)
-    np.testing.assert_array_equal(found, connect_the_dots(data.X, data.Y)(t))
+    network = curvature_interpolation(data.X, data.Y).network(t)
+    np.testing.assert_array_equal(network, connect_the_dots(data.X, data.Y)(t))
 
 
 # --- given neurons, any number of inputs ------------------------------------------------------------------------------
@@ -301,10 +301,10 @@ def test_given_the_kinks_of_one_input_it_agrees_with_the_univariate_programs(
     Y = with_gaps(data, missing)
     x = data.X[:, 0]
     W, b = np.repeat([[1.0], [-1.0]], [n, 0 if skip else n], axis=0), np.append(-x, x[: 0 if skip else n])
-    found = dictionary_program(x, Y, W, b, skip=skip)
+    optimum = dictionary_program(x, Y, W, b, skip=skip)
     univariate = dictionary_interpolation(x, Y, skip=skip)
-    assert found.value == pytest.approx(univariate.value, rel=1e-6)
-    for solution in (found, univariate):
+    assert optimum.value == pytest.approx(univariate.value, rel=1e-6)
+    for solution in (optimum, univariate):
         assert np.nansum(solution.dual * Y) == pytest.approx(solution.value, rel=1e-5)
         assert not solution.dual[np.isnan(Y)].any()
 
@@ -323,33 +323,33 @@ def test_the_dual_proves_the_program_solved(unit: float, lam: float, penalise_bi
     lam = lam if penalise_bias else lam * unit
     if not skip:
         W, b = np.vstack([W, -W]), np.append(b, -b)
-    found = dictionary_program(X, Y, W, b, lam=lam, skip=skip, penalise_bias=penalise_bias)
-    F, present, s = found.network(X), ~np.isnan(Y), sizes(W, b, penalise_bias)
-    cost = float(s @ np.linalg.norm(found.network.V, axis=0))
-    responses = np.linalg.norm(np.maximum(X @ W.T + b, 0).T @ found.dual, axis=1) / s
+    optimum = dictionary_program(X, Y, W, b, lam=lam, skip=skip, penalise_bias=penalise_bias)
+    F, present, s = optimum.network(X), ~np.isnan(Y), sizes(W, b, penalise_bias)
+    cost = float(s @ np.linalg.norm(optimum.network.V, axis=0))
+    responses = np.linalg.norm(np.maximum(X @ W.T + b, 0).T @ optimum.dual, axis=1) / s
     assert responses.max() <= 1 + 1e-5
-    assert not found.dual[~present].any()
-    np.testing.assert_allclose(found.dual.sum(axis=0), 0, atol=1e-6 * np.abs(found.dual).max())
+    assert not optimum.dual[~present].any()
+    np.testing.assert_allclose(optimum.dual.sum(axis=0), 0, atol=1e-6 * np.abs(optimum.dual).max())
     if skip:
-        np.testing.assert_allclose(found.dual.T @ X, 0, atol=1e-6 * np.abs(found.dual).max() * np.abs(X).max())
+        np.testing.assert_allclose(optimum.dual.T @ X, 0, atol=1e-6 * np.abs(optimum.dual).max() * np.abs(X).max())
     error = float(np.sum((F - Y)[present] ** 2)) / 2
-    assert found.value == pytest.approx(error + lam * cost if lam else cost, rel=1e-6)
+    assert optimum.value == pytest.approx(error + lam * cost if lam else cost, rel=1e-6)
     if lam:
-        np.testing.assert_allclose(found.dual[present], ((Y - F) / lam)[present], atol=1e-6 * np.abs(found.dual).max())
+        np.testing.assert_allclose(optimum.dual[present], ((Y - F) / lam)[present], atol=1e-6 * np.abs(optimum.dual).max())
         # Fenchel: the value is lam <Lambda, Y> - lam^2 / 2 ||Lambda||^2.
-        dual_value = lam * np.nansum(found.dual * Y) - lam * lam / 2 * np.sum(found.dual**2)
+        dual_value = lam * np.nansum(optimum.dual * Y) - lam * lam / 2 * np.sum(optimum.dual**2)
     else:
-        assert worst_residual(found.network, X, Y) < 1e-6
-        dual_value = np.nansum(found.dual * Y)
-    assert dual_value == pytest.approx(found.value, rel=1e-5)
+        assert worst_residual(optimum.network, X, Y) < 1e-6
+        dual_value = np.nansum(optimum.dual * Y)
+    assert dual_value == pytest.approx(optimum.value, rel=1e-5)
 
 
 def test_a_strong_penalty_leaves_the_least_squares_plane() -> None:
     X, Y = plane_data(12, 2)
-    found = dictionary_program(X, Y, *plane_dictionary(X, 2, 0), lam=100.0)
+    optimum = dictionary_program(X, Y, *plane_dictionary(X, 2, 0), lam=100.0)
     affine = np.column_stack([np.ones(12), X])
-    np.testing.assert_allclose(found.network(X), affine @ np.linalg.lstsq(affine, Y, rcond=None)[0], atol=1e-6)
-    assert found.network.vv_norm < 1e-6
+    np.testing.assert_allclose(optimum.network(X), affine @ np.linalg.lstsq(affine, Y, rcond=None)[0], atol=1e-6)
+    assert optimum.network.vv_norm < 1e-6
 
 
 def test_a_larger_dictionary_never_costs_more() -> None:
@@ -361,10 +361,10 @@ def test_a_larger_dictionary_never_costs_more() -> None:
 def test_constant_and_absent_neurons_change_nothing() -> None:
     X, Y = np.eye(3)[:, :2], np.array([[1.0], [2.0], [3.0]])
     for W, b in ((np.zeros((0, 2)), np.zeros(0)), (np.zeros((2, 2)), np.array([1.0, -1.0]))):
-        found = dictionary_program(X, Y, W, b)
-        assert found.value == pytest.approx(0, abs=1e-8)
-        np.testing.assert_allclose(found.network(X), Y, atol=1e-7)
-        assert not found.network.V.any()
+        optimum = dictionary_program(X, Y, W, b)
+        assert optimum.value == pytest.approx(0, abs=1e-8)
+        np.testing.assert_allclose(optimum.network(X), Y, atol=1e-7)
+        assert not optimum.network.V.any()
 
 
 def test_neurons_that_cannot_interpolate_are_a_runtime_error() -> None:

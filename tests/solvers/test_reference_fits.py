@@ -79,19 +79,19 @@ def relu_basis(x: np.ndarray, refinement: int = 0) -> tuple[np.ndarray, np.ndarr
 def test_network_and_multipliers_close_the_duality_gap(losses: list[str], lam: float, skip: bool) -> None:
     x, Y = draw(losses)
     w = np.random.default_rng(1).uniform(0.5, 2, Y.shape)
-    found = curvature_fit(x, Y, lam, loss=losses, weights=w, skip=skip)
-    reached = objective(found.network, x, Y, lam, losses, w)
-    assert reached == pytest.approx(found.value, rel=1e-6)
-    assert dual_value(found, Y, losses, w) == pytest.approx(reached, rel=1e-6)
+    optimum = curvature_fit(x, Y, lam, loss=losses, weights=w, skip=skip)
+    reached = objective(optimum.network, x, Y, lam, losses, w)
+    assert reached == pytest.approx(optimum.value, rel=1e-6)
+    assert dual_value(optimum, Y, losses, w) == pytest.approx(reached, rel=1e-6)
     # The rest of dual feasibility: no neuron's response exceeds lam, affine functions have none.
     _, b = relu_basis(x, refinement=2)
     both = np.column_stack([np.maximum(x[:, None] * s + s * b, 0.0) for s in (1, -1)])
-    assert np.linalg.norm(both.T @ found.dual, axis=1).max() <= lam * (1 + 1e-6)
-    assert np.abs(found.dual.sum(axis=0)).max() <= 1e-6 * lam
-    assert not skip or np.abs(x @ found.dual).max() <= 1e-6 * lam
-    assert skip or not found.network.A.any()
-    np.testing.assert_allclose(found.network(found.x), found.values, rtol=0, atol=1e-9)
-    assert np.all(found.dual[np.isnan(Y)] == 0)
+    assert np.linalg.norm(both.T @ optimum.dual, axis=1).max() <= lam * (1 + 1e-6)
+    assert np.abs(optimum.dual.sum(axis=0)).max() <= 1e-6 * lam
+    assert not skip or np.abs(x @ optimum.dual).max() <= 1e-6 * lam
+    assert skip or not optimum.network.A.any()
+    np.testing.assert_allclose(optimum.network(optimum.x), optimum.values, rtol=0, atol=1e-9)
+    assert np.all(optimum.dual[np.isnan(Y)] == 0)
 
 
 @pytest.mark.parametrize("losses", MIXTURES, ids=" ".join)
@@ -221,12 +221,12 @@ def test_one_output_agrees_with_trying_all_signs_of_the_curvatures(n: int, lam: 
 def test_far_above_lam_max_the_fit_is_the_weighted_least_squares_line(outputs: int) -> None:
     x, Y = draw(["squared"] * outputs)
     w = np.random.default_rng(0).uniform(0.5, 2, len(x))
-    found = curvature_fit(x, Y, 1e4, weights=w)
-    assert found.network.vv_norm < 1e-7
+    optimum = curvature_fit(x, Y, 1e4, weights=w)
+    assert optimum.network.vv_norm < 1e-7
     for t in range(outputs):
         present = ~np.isnan(Y[:, t])
         line = LinearRegression().fit(x[present, None], Y[present, t], sample_weight=w[present])
-        np.testing.assert_allclose(found.values[:, t], line.predict(found.x[:, None]), atol=1e-6)
+        np.testing.assert_allclose(optimum.values[:, t], line.predict(optimum.x[:, None]), atol=1e-6)
 
 
 def test_the_network_bends_only_where_the_fit_does() -> None:
@@ -279,15 +279,15 @@ def test_budgets_are_used_up_and_their_multipliers_are_weights_of_the_same_fit(l
     kinds = as_losses(losses, len(losses))
     line = curvature_fit(x, Y, 1e4, loss=losses).network(x)
     budgets = np.array([0.4 * kind.value(line[:, t], Y[:, t]).sum() for t, kind in enumerate(kinds)])
-    found, multipliers = budgeted_fit(x, Y, budgets, loss=losses, skip=skip)
-    used = [kind.value(found.network(x)[:, t], Y[:, t]).sum() for t, kind in enumerate(kinds)]
+    optimum, multipliers = budgeted_fit(x, Y, budgets, loss=losses, skip=skip)
+    used = [kind.value(optimum.network(x)[:, t], Y[:, t]).sum() for t, kind in enumerate(kinds)]
     np.testing.assert_allclose(used, budgets, rtol=1e-5)
-    assert found.network.vv_norm == pytest.approx(found.value, rel=1e-6)
+    assert optimum.network.vv_norm == pytest.approx(optimum.value, rel=1e-6)
     assert multipliers.min() > 0
     w = np.repeat(multipliers[None], len(x), axis=0)
     weighted = curvature_fit(x, Y, 1.0, loss=losses, weights=w, skip=skip)
-    assert weighted.value == pytest.approx(found.value + multipliers @ budgets, rel=1e-6)
-    assert dual_value(found, Y, losses, w) == pytest.approx(weighted.value, rel=1e-6)
+    assert weighted.value == pytest.approx(optimum.value + multipliers @ budgets, rel=1e-6)
+    assert dual_value(optimum, Y, losses, w) == pytest.approx(weighted.value, rel=1e-6)
 
 
 def test_budgets_that_no_network_keeps_to_are_reported() -> None:

@@ -73,19 +73,22 @@ def sample(losses: tuple[str, ...], n: int, seed: int, spacing: str = "uniform")
 
 def proved(x: Array, Y: Array, lam: float, *, tol: float = 1e-8, **options) -> Fit:
     """Fit, and have the gap certified."""
-    found = fit(x, Y, lam, tol=tol, **options)
-    assert found.gap <= tol, (found.gap, found.knot_solution.gap)
-    assert found.verify()
-    assert found.notes in ([], ["float64 weights cannot represent the fit: the certificate is about its knots and values"])
-    return found
+    solution = fit(x, Y, lam, tol=tol, **options)
+    assert solution.gap <= tol, (solution.gap, solution.knot_solution.gap)
+    assert solution.verify()
+    assert solution.notes in (
+        [],
+        ["float64 weights cannot represent the fit: the certificate is about its knots and values"],
+    )
+    return solution
 
 
-def honest(found: Fit) -> None:
+def honest(solution: Fit) -> None:
     """Check that a gap, however large, is owned up to."""
-    assert 0 <= found.gap <= 1
-    assert found.lower_bound <= found.value
-    assert bool(found.verify()) == (found.gap <= found.tol)
-    assert any("proved optimal to a relative gap" in note for note in found.notes) == (found.gap > found.tol)
+    assert 0 <= solution.gap <= 1
+    assert solution.lower_bound <= solution.value
+    assert bool(solution.verify()) == (solution.gap <= solution.tol)
+    assert any("proved optimal to a relative gap" in note for note in solution.notes) == (solution.gap > solution.tol)
 
 
 # --- squared losses: gaps ---------------------------------------------------------------------------------------------
@@ -98,9 +101,9 @@ def test_gaps_of_squared_losses_are_certified(spacing: str, n: int, outputs: int
     rng = np.random.default_rng(n)
     x = spaced(spacing, n, rng)
     Y = waves(x, outputs, rng)
-    found = proved(x, Y, ratio * lambda_max(x, Y))
-    assert found.knot_solution.gap <= 1e-8
-    assert set(found.knots) <= set(x[1:-1])
+    solution = proved(x, Y, ratio * lambda_max(x, Y))
+    assert solution.knot_solution.gap <= 1e-8
+    assert set(solution.knots) <= set(x[1:-1])
 
 
 @pytest.mark.parametrize(("n", "outputs"), [(5, 2), (12, 512), (40, 1), (300, 5)])
@@ -109,9 +112,9 @@ def test_spacings_over_twelve_decades_may_cost_a_digit_or_two_and_say_so(n: int,
     rng = np.random.default_rng(n)
     x = spaced("decades", n, rng)
     Y = waves(x, outputs, rng)
-    found = fit(x, Y, ratio * lambda_max(x, Y), tol=1e-8)
-    honest(found)
-    assert found.gap <= 1e-6
+    solution = fit(x, Y, ratio * lambda_max(x, Y), tol=1e-8)
+    honest(solution)
+    assert solution.gap <= 1e-6
 
 
 @pytest.mark.parametrize("spacing", ["uniform", "regular", "grid"])
@@ -120,9 +123,9 @@ def test_gaps_over_the_whole_range_of_lam(spacing: str, ratio: float) -> None:
     rng = np.random.default_rng(3)
     x = spaced(spacing, 100, rng)
     Y = waves(x, 2, rng)
-    found = proved(x, Y, ratio * lambda_max(x, Y), tol=1e-8 if ratio > 1e-5 else 1e-6)
-    assert (len(found.knots) == 0) == (ratio > 1)
-    assert (found.vv_norm == 0) == (ratio > 1)
+    solution = proved(x, Y, ratio * lambda_max(x, Y), tol=1e-8 if ratio > 1e-5 else 1e-6)
+    assert (len(solution.knots) == 0) == (ratio > 1)
+    assert (solution.vv_norm == 0) == (ratio > 1)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +136,9 @@ def test_a_million_rows_are_proved(spacing: str, outputs: int, ratio: float, wei
     rng = np.random.default_rng(len(spacing))
     x = spaced(spacing, squared_loss._MANY, rng)
     Y, weights = waves(x, outputs, rng), 10.0 ** rng.uniform(-2, 1, (len(x), 1)) if weighted else None
-    found = fit(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights, tol=1e-8)
-    assert found.knot_solution.gap <= 1e-8
-    assert found.gap <= 2e-8
+    solution = fit(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights, tol=1e-8)
+    assert solution.knot_solution.gap <= 1e-8
+    assert solution.gap <= 2e-8
 
 
 @pytest.mark.parametrize("n", [2, 3, 4])
@@ -145,12 +148,12 @@ def test_two_three_and_four_points(n: int, outputs: int, ratio: float) -> None:
     rng = np.random.default_rng(n)
     x, Y = np.sort(rng.uniform(0, 1, n)), rng.standard_normal((n, outputs))
     if n == 2:
-        found = fit(x, Y, ratio)
-        np.testing.assert_allclose(found(x), Y, atol=1e-14)
-        assert (len(found.knots), found.vv_norm) == (0, 0)
+        solution = fit(x, Y, ratio)
+        np.testing.assert_allclose(solution(x), Y, atol=1e-14)
+        assert (len(solution.knots), solution.vv_norm) == (0, 0)
     else:
-        found = proved(x, Y, ratio * lambda_max(x, Y))
-        assert found.value == pytest.approx(curvature_fit(x, Y, found.lam).value, rel=1e-6)
+        solution = proved(x, Y, ratio * lambda_max(x, Y))
+        assert solution.value == pytest.approx(curvature_fit(x, Y, solution.lam).value, rel=1e-6)
 
 
 @pytest.mark.parametrize("x", [[0, 0, 1], [0, 1, 1], [0, 0, 1, 1], [-1, -1, -1, 2, 2]])
@@ -160,10 +163,10 @@ def test_two_distinct_inputs_are_fitted_by_a_line_through_their_means(x: list[fl
         Y = np.random.default_rng(seed).standard_normal((len(x), 40))
         assert lambda_max(x, Y) < 1e-12
         for lam in (1.0, 1e-6, 1e-16):
-            found = proved(x, Y, lam)
-            assert len(found.knots) == 0
+            solution = proved(x, Y, lam)
+            assert len(solution.knots) == 0
             for place in set(x):
-                np.testing.assert_allclose(found([place])[0], Y[np.array(x) == place].mean(axis=0), atol=1e-12)
+                np.testing.assert_allclose(solution([place])[0], Y[np.array(x) == place].mean(axis=0), atol=1e-12)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -226,8 +229,8 @@ def test_two_threads_read_labels_as_one_does(n: int, outputs: int, monkeypatch: 
     monkeypatch.setattr(squared_loss, "_SHARED", 1)
     shared = squared_loss.SquaredRounds(problem)
     assert alone.scatter == shared.scatter
-    for one, two in zip((alone.line, *alone.blocks), (shared.line, *shared.blocks), strict=True):
-        np.testing.assert_array_equal(one, two)
+    for first, second in zip((alone.line, *alone.blocks), (shared.line, *shared.blocks), strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -274,13 +277,13 @@ def test_inputs_an_ulp_apart_are_fitted_or_the_gap_is_owned_up_to(n: int, ratio:
     """Multiplying and adding in float64 loses what such inputs differ by; the certificate says how much."""
     x = neighbours(n)
     Y = waves(x, 2, np.random.default_rng(n))
-    found = fit(x, Y, ratio * lambda_max(x, Y), tol=1e-8)
-    honest(found)
-    assert found.gap < 0.5
+    solution = fit(x, Y, ratio * lambda_max(x, Y), tol=1e-8)
+    honest(solution)
+    assert solution.gap < 0.5
     # The same data where float64 has room.
-    spread = fit((x - 1) * 2.0**52, Y, found.lam * 2.0**52)
-    assert found.lower_bound <= spread.value * (1 + 1e-9)
-    assert spread.lower_bound <= found.value * (1 + 1e-9)
+    spread = fit((x - 1) * 2.0**52, Y, solution.lam * 2.0**52)
+    assert solution.lower_bound <= spread.value * (1 + 1e-9)
+    assert spread.lower_bound <= solution.value * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("kind", ["constant", "line"])
@@ -291,23 +294,23 @@ def test_labels_on_a_line_cost_nothing_but_rounding(kind: str, spacing: str, rat
     rng = np.random.default_rng(2)
     x = spaced(spacing, 60, rng)
     Y = np.full((60, 2), 3.7) if kind == "constant" else 1 + (x[:, None] - x[0]) / (x[-1] - x[0]) * [1, 2]
-    found = fit(x, Y, ratio)
-    honest(found)
-    rounding = 64 * 2.0**-52 * (np.abs(Y).max() + np.abs(found.network.A).max() * np.abs(x).max())  # of f(0), too
-    assert found.value <= 60 * rounding**2
-    np.testing.assert_allclose(found(x), Y, rtol=1e-10)
-    assert found.vv_norm * (x[-1] - x[0]) < 1e-8
+    solution = fit(x, Y, ratio)
+    honest(solution)
+    rounding = 64 * 2.0**-52 * (np.abs(Y).max() + np.abs(solution.network.A).max() * np.abs(x).max())  # of f(0), too
+    assert solution.value <= 60 * rounding**2
+    np.testing.assert_allclose(solution(x), Y, rtol=1e-10)
+    assert solution.vv_norm * (x[-1] - x[0]) < 1e-8
 
 
 @pytest.mark.parametrize("ratio", [0.1, 1e-3, 1e-5])
 def test_a_signal_with_two_bends_is_found_with_few_more(ratio: float) -> None:
     x = np.arange(200) / 200
     Y = np.column_stack([np.abs(x - 0.3), np.abs(x - 0.3) + np.maximum(x - 0.6, 0)])
-    found = proved(x, Y, ratio * lambda_max(x, Y), tol=1e-6)
-    jumps = np.linalg.norm(found.knot_solution.jumps, axis=1)
+    solution = proved(x, Y, ratio * lambda_max(x, Y), tol=1e-6)
+    jumps = np.linalg.norm(solution.knot_solution.jumps, axis=1)
     assert 2 <= np.sum(jumps > 1e-3 * jumps.max()) <= 6  # a gap of 1e-6 leaves room for many small ones
     if ratio < 1e-4:
-        far = np.min(np.abs(found.knots[:, None] - [0.3, 0.6]), axis=1) > 0.011
+        far = np.min(np.abs(solution.knots[:, None] - [0.3, 0.6]), axis=1) > 0.011
         assert jumps[far].sum() < 0.01 * jumps.sum()
 
 
@@ -335,9 +338,9 @@ def test_gaps_with_weights_and_missing_labels(kind: str, spacing: str, ratio: fl
     if kind == "missing":
         Y[rng.random(Y.shape) < 0.3] = np.nan
         weights = None
-    found = proved(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights)
+    solution = proved(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights)
     if spacing in ("uniform", "regular"):
-        assert found.value == pytest.approx(curvature_fit(x, Y, found.lam, weights=weights).value, rel=3e-6)
+        assert solution.value == pytest.approx(curvature_fit(x, Y, solution.lam, weights=weights).value, rel=3e-6)
 
 
 @pytest.mark.parametrize(
@@ -375,11 +378,11 @@ def test_weight_two_is_an_entry_twice_and_weight_zero_a_missing_one(losses: tupl
     assert same_value(fit(x, Y, lam, loss=losses, weights=np.where(hidden, 0.0, 1.0)), without)
 
 
-def same_value(one: Fit, other: Fit) -> bool:
+def same_value(first: Fit, second: Fit) -> bool:
     """Whether both are certified, and their objectives agree as closely as the gaps say."""
-    assert one.verify()
-    assert other.verify()
-    return abs(one.value - other.value) <= (one.gap + other.gap + 1e-12) * max(one.value, other.value)
+    assert first.verify()
+    assert second.verify()
+    return abs(first.value - second.value) <= (first.gap + second.gap + 1e-12) * max(first.value, second.value)
 
 
 # --- equivalences -----------------------------------------------------------------------------------------------------
@@ -390,8 +393,8 @@ def same_value(one: Fit, other: Fit) -> bool:
 def test_values_are_those_of_the_convex_program(losses: tuple[str, ...], ratio: float) -> None:
     x, Y = sample(losses, 30, seed=len(losses))
     lam = ratio * lambda_max(x, Y, loss=losses)
-    found = proved(x, Y, lam, loss=losses, tol=1e-6)
-    assert found.value == pytest.approx(curvature_fit(x, Y, lam, loss=losses).value, rel=3e-6)
+    solution = proved(x, Y, lam, loss=losses, tol=1e-6)
+    assert solution.value == pytest.approx(curvature_fit(x, Y, lam, loss=losses).value, rel=3e-6)
 
 
 def test_the_order_of_rows_is_nothing_and_that_of_outputs_is_theirs() -> None:
@@ -437,8 +440,8 @@ def test_shifts_of_inputs_and_affine_functions_on_labels_change_the_affine_part_
 def test_warm_starts_are_as_good_as_cold_ones(losses: tuple[str, ...]) -> None:
     x, Y = sample(losses, 60, seed=6)
     lams = np.array([1.5, 0.5, 0.1, 0.02]) * lambda_max(x, Y, loss=losses)
-    for found in fit_path(x, Y, lams, loss=losses):
-        assert same_value(found, fit(x, Y, found.lam, loss=losses))
+    for warm in fit_path(x, Y, lams, loss=losses):
+        assert same_value(warm, fit(x, Y, warm.lam, loss=losses))
 
 
 def test_a_start_from_any_other_lam_does_no_harm() -> None:
@@ -472,10 +475,10 @@ def test_lambda_max_is_where_bending_begins(losses: tuple[str, ...], spacing: st
 def test_the_same_call_gives_the_same_bits(losses: tuple[str, ...]) -> None:
     x, Y = sample(losses, 60, seed=9)
     lam = 0.03 * lambda_max(x, Y, loss=losses)
-    one, other = (fit(x, Y, lam, loss=losses).knot_solution for _ in range(2))
+    first, second = (fit(x, Y, lam, loss=losses).knot_solution for _ in range(2))
     for name in ("kinks", "jumps", "slope", "value", "knots", "values"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-    assert (one.gap, one.rounds, one.steps) == (other.gap, other.rounds, other.steps)
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    assert (first.gap, first.rounds, first.steps) == (second.gap, second.rounds, second.steps)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -487,27 +490,27 @@ def test_room_for_knots_grows_without_a_trace(weighted: bool, monkeypatch: pytes
     lams = [lambda_max(x, Y, weights=weights) * 10.0**-k for k in range(1, 5)]
     ample = fit_path(x, Y, lams, weights=weights)
     monkeypatch.setattr("vvnorm.solvers.univariate.fits.squared_loss._KNOTS", 2)
-    for one, other in zip(ample, fit_path(x, Y, lams, weights=weights), strict=True):
-        assert (one.knot_solution.rounds, one.knot_solution.steps) == (
-            other.knot_solution.rounds,
-            other.knot_solution.steps,
+    for first, second in zip(ample, fit_path(x, Y, lams, weights=weights), strict=True):
+        assert (first.knot_solution.rounds, first.knot_solution.steps) == (
+            second.knot_solution.rounds,
+            second.knot_solution.steps,
         )
-        np.testing.assert_array_equal(one.knots, other.knots)
-        np.testing.assert_array_equal(one.knot_solution.jumps, other.knot_solution.jumps)
-        np.testing.assert_array_equal(one.knot_solution.values, other.knot_solution.values)
+        np.testing.assert_array_equal(first.knots, second.knots)
+        np.testing.assert_array_equal(first.knot_solution.jumps, second.knot_solution.jumps)
+        np.testing.assert_array_equal(first.knot_solution.values, second.knot_solution.values)
 
 
 def test_what_is_found_is_one_function_said_in_three_ways() -> None:
     x, Y = sample(("squared", "huber:0.5"), 60, seed=10)
-    found = solve(Problem(x, Y, None, as_losses(["squared", "huber:0.5"], 2)), 0.1)
-    np.testing.assert_array_equal(found.knots, np.concatenate([x[:1], found.kinks, x[-1:]]))
-    assert found.centre == x[0]
-    bends = np.maximum(found.knots[:, None] - found.kinks, 0) @ found.jumps
+    solution = solve(Problem(x, Y, None, as_losses(["squared", "huber:0.5"], 2)), 0.1)
+    np.testing.assert_array_equal(solution.knots, np.concatenate([x[:1], solution.kinks, x[-1:]]))
+    assert solution.centre == x[0]
+    bends = np.maximum(solution.knots[:, None] - solution.kinks, 0) @ solution.jumps
     np.testing.assert_allclose(
-        found.value + (found.knots - found.centre)[:, None] * found.slope + bends, found.values, atol=1e-10
+        solution.value + (solution.knots - solution.centre)[:, None] * solution.slope + bends, solution.values, atol=1e-10
     )
-    assert found.rounds >= 1
-    assert found.seconds > 0
+    assert solution.rounds >= 1
+    assert solution.seconds > 0
 
 
 # --- other losses -----------------------------------------------------------------------------------------------------
@@ -536,12 +539,12 @@ def test_gaps_of_mixed_losses_on_a_regular_grid(seed: int) -> None:
 def test_separated_classes_end_soon_and_are_said_to_be(loss: str, n: int) -> None:
     """There is no logistic minimiser, or one of no cost at all for hinge."""
     x, y = np.arange(float(n)), (np.arange(n) >= n // 2).astype(np.float64)
-    found = fit(x, y, 0.1, loss=loss)
-    honest(found)
-    assert found.value < 1e-8 * n
-    assert found.knot_solution.rounds < 100
-    assert np.all((found(x)[:, 0] > 0) == (y > 0))
-    assert any("separates its classes" in note for note in found.notes) == (loss == "logistic")
+    solution = fit(x, y, 0.1, loss=loss)
+    honest(solution)
+    assert solution.value < 1e-8 * n
+    assert solution.knot_solution.rounds < 100
+    assert np.all((solution(x)[:, 0] > 0) == (y > 0))
+    assert any("separates its classes" in note for note in solution.notes) == (loss == "logistic")
 
 
 @pytest.mark.parametrize("loss", CLASSES)
@@ -549,15 +552,15 @@ def test_separated_classes_end_soon_and_are_said_to_be(loss: str, n: int) -> Non
 def test_classes_that_touch_at_one_input_are_proved(loss: str, lam: float) -> None:
     """A steep line through x = 4: what is left is the loss there, 2 log 2 for logistic and 2 for hinge."""
     x, y = np.array([0, 1, 2, 3, 4, 4, 5, 6, 7.0]), np.array([0, 0, 0, 0, 0, 1, 1, 1, 1.0])
-    found = proved(x, y, lam, loss=loss, tol=1e-6)
-    assert found.value == pytest.approx(2 * math.log(2) if loss == "logistic" else 2, rel=1e-6)
+    solution = proved(x, y, lam, loss=loss, tol=1e-6)
+    assert solution.value == pytest.approx(2 * math.log(2) if loss == "logistic" else 2, rel=1e-6)
 
 
 def test_dual_variables_at_the_ends_of_their_domain_are_proved() -> None:
     x, y = np.array([0, 1, 2, 3, 3, 4, 8, 15]) / 15, [0, 1, 1, 0, 0, 0, 0, 0]
-    found = proved(x, np.array(y, dtype=np.float64), 0.5, loss="hinge", tol=1e-6)
-    assert found.value == pytest.approx(4, rel=1e-6)
-    assert found.gap <= 2 * found.knot_solution.gap + 1e-12
+    solution = proved(x, np.array(y, dtype=np.float64), 0.5, loss="hinge", tol=1e-6)
+    assert solution.value == pytest.approx(4, rel=1e-6)
+    assert solution.gap <= 2 * solution.knot_solution.gap + 1e-12
 
 
 def test_a_steep_line_beside_other_outputs_is_proved() -> None:
@@ -568,8 +571,10 @@ def test_a_steep_line_beside_other_outputs_is_proved() -> None:
     Y, losses = np.column_stack([scores, classes]), ("one_class:1", "one_class:0.1", "hinge")
     weights = np.random.default_rng(1).uniform(0.2, 2, (15, 1))
     for ratio in (0.5, 0.1, 0.01):
-        found = proved(x, Y, ratio * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights, tol=1e-6)
-        assert found.gap <= 2 * found.knot_solution.gap + 1e-12
+        solution = proved(
+            x, Y, ratio * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights, tol=1e-6
+        )
+        assert solution.gap <= 2 * solution.knot_solution.gap + 1e-12
 
 
 @pytest.mark.parametrize("seed", [76, 232, 398])
@@ -579,9 +584,9 @@ def test_patience_is_for_when_the_objective_is_back_from_where_corners_begin(see
     x = np.sort(rng.integers(0, 17, 50)).astype(np.float64)
     Y = np.sin(9 * np.arange(50)[:, None] / 50 + np.arange(2)) + 0.4 * rng.standard_normal((50, 2))
     weights = 10.0 ** rng.uniform(-3, 1, Y.shape)
-    found = fit(x, Y, 1e-4 * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights)
-    honest(found)
-    assert found.gap <= 1e-4
+    solution = fit(x, Y, 1e-4 * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights)
+    honest(solution)
+    assert solution.gap <= 1e-4
 
 
 def second_sums(x: Array, R: Array, at: Array) -> Array:
@@ -595,25 +600,27 @@ def test_balanced_dual_values_have_the_sums_that_are_asked_for(seed: int) -> Non
     rng = np.random.default_rng(seed)
     n, T, decades = int(rng.integers(3, 60)), int(rng.integers(1, 4)), (0, 3, 6)[seed % 3]
     x = np.sort(rng.integers(0, 2 * n, n) / n if seed % 2 else rng.uniform(0, 1, n))
-    bend = 10.0 ** rng.uniform(-decades, decades, (n, T)) * (rng.random((n, T)) < 0.7)
-    bend[rng.integers(n, size=2)] = 1.0
-    dual = rng.standard_normal((n, T)) * (bend > 0)
+    curvature = 10.0 ** rng.uniform(-decades, decades, (n, T)) * (rng.random((n, T)) < 0.7)
+    curvature[rng.integers(n, size=2)] = 1.0
+    dual = rng.standard_normal((n, T)) * (curvature > 0)
     others = np.searchsorted(x, rng.choice(x, int(rng.integers(0, 6))))
     rows = np.unique(np.concatenate([[0], others, [np.searchsorted(x, x[-1])]]))
     # g is a line less what takes the sums of all, and the moments, away: then Z vanishes at both ends.
     wanted = np.zeros_like(dual)
     for t in range(T):
         A = np.column_stack([np.ones(n), x - x.mean()])
-        trial = dual[:, t] + bend[:, t] * np.interp(x, x[rows], rng.standard_normal(len(rows)) * 1e-3)
-        wanted[:, t] = trial - bend[:, t] * (A @ np.linalg.lstsq(A.T @ (bend[:, [t]] * A), A.T @ trial, rcond=None)[0])
+        trial = dual[:, t] + curvature[:, t] * np.interp(x, x[rows], rng.standard_normal(len(rows)) * 1e-3)
+        wanted[:, t] = trial - curvature[:, t] * (
+            A @ np.linalg.lstsq(A.T @ (curvature[:, [t]] * A), A.T @ trial, rcond=None)[0]
+        )
     z = second_sums(x, wanted, x[rows]).astype(np.float64)
     out, grid, work = np.empty_like(dual), np.empty(len(rows), np.int64), np.empty((12, len(rows)))
-    loss_passes.restore_moments(x, rows, z, dual, bend, out, grid, work)
+    loss_passes.restore_moments(x, rows, z, dual, curvature, out, grid, work)
     scale = (np.abs(dual) + np.abs(wanted)).sum(axis=0)
     assert (np.abs(second_sums(x, out, x[rows])[1:-1] - z[1:-1]) <= 1e-9 * scale).all()
     assert (np.abs(out.sum(axis=0)) <= 1e-12 * scale).all()
     assert (np.abs(x @ out) <= 1e-12 * scale).all()
-    assert not out[bend == 0].any()
+    assert not out[curvature == 0].any()
 
 
 @pytest.mark.parametrize("ratio", [1e-3, 1e-4])

@@ -40,33 +40,33 @@ def affine_loss(X: Array, y: Array, weights: Array) -> float:
 
 
 def test_weights_far_apart_do_not_throw_a_logistic_fit_off() -> None:
-    found = fit(FAR["X"], FAR["y"], 0.01, loss="logistic", weights=FAR["weights"])
-    assert found.value == pytest.approx(FAR_VALUE, rel=1e-6)
-    assert found.gap <= 1e-6
-    assert found.verify()
+    solution = fit(FAR["X"], FAR["y"], 0.01, loss="logistic", weights=FAR["weights"])
+    assert solution.value == pytest.approx(FAR_VALUE, rel=1e-6)
+    assert solution.gap <= 1e-6
+    assert solution.verify()
 
 
 def test_a_classifier_with_such_weights_finds_the_same_fit() -> None:
-    found = VVNormClassifier(lam=0.01).fit(FAR["X"], FAR["y"], sample_weight=FAR["weights"])
-    assert found.solution_.value == pytest.approx(FAR_VALUE, rel=1e-6)
-    assert found.predict(FAR["X"]).tolist() == FAR["y"]
+    classifier = VVNormClassifier(lam=0.01).fit(FAR["X"], FAR["y"], sample_weight=FAR["weights"])
+    assert classifier.solution_.value == pytest.approx(FAR_VALUE, rel=1e-6)
+    assert classifier.predict(FAR["X"]).tolist() == FAR["y"]
 
 
 def test_saturated_classes_are_certified() -> None:
-    found = fit(SATURATED["X"], SATURATED["y"], 0.0236, loss="logistic", weights=SATURATED["weights"])
-    assert found.gap <= 1e-6
+    solution = fit(SATURATED["X"], SATURATED["y"], 0.0236, loss="logistic", weights=SATURATED["weights"])
+    assert solution.gap <= 1e-6
     given = {"lam": 0.0236, "loss": "logistic", "weights": SATURATED["weights"]}
     # The verifier's own dual bounds it as well: both sides are right.
-    own = certify(found.network, SATURATED["X"], SATURATED["y"], **given)
-    assert own.lower_bound == pytest.approx(found.value, rel=1e-5)
+    own = certify(solution.network, SATURATED["X"], SATURATED["y"], **given)
+    assert own.lower_bound == pytest.approx(solution.value, rel=1e-5)
 
 
 @pytest.mark.parametrize(("inputs", "spread", "seed"), [(2, 1.0, 0), (2, 1.5, 1), (2, 2.0, 3), (3, 2.0, 0), (3, 2.0, 3)])
 def test_no_weighted_fit_is_worse_than_the_best_affine_function(inputs: int, spread: float, seed: int) -> None:
     X, y, weights = classes(seed, 12, inputs, spread)
-    found = fit(X, y, 0.02, loss="logistic", weights=weights)
-    assert found.value <= affine_loss(X, y, weights) * (1 + 1e-9)
-    assert found.gap <= 1e-6
+    solution = fit(X, y, 0.02, loss="logistic", weights=weights)
+    assert solution.value <= affine_loss(X, y, weights) * (1 + 1e-9)
+    assert solution.gap <= 1e-6
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic", "huber:0.5"])
@@ -78,8 +78,8 @@ def test_a_fit_that_is_stopped_early_is_no_worse_than_the_best_constant(loss: st
         float(weights @ np.full(12, np.log(2))) if loss == "logistic" else np.inf,
     )
     for effort in ({"max_iter": 1}, {"time_limit": 1e-9}):
-        found = fit(X, y, 1e-3, loss=loss, weights=weights, skip=skip, **effort)
-        assert found.value <= constant * (1 + 1e-9)
+        solution = fit(X, y, 1e-3, loss=loss, weights=weights, skip=skip, **effort)
+        assert solution.value <= constant * (1 + 1e-9)
 
 
 def test_each_output_of_an_affine_fit_goes_its_own_way() -> None:
@@ -96,11 +96,11 @@ def test_progress_is_told_in_the_units_of_the_objective(loss: str) -> None:
     X, y = 3 * rng.standard_normal((9, 2)), 5 * rng.standard_normal(9)
     labels = (y > 0).astype(float) if loss == "logistic" else y
     options = {"loss": loss, "weights": np.arange(1.0, 10.0)}
-    found = fit(X, labels, 0.3, **options, callback=lambda number, *bounds: seen.append(bounds))
-    assert seen == found.history
-    upper, lower = found.history[-1]
-    assert upper == pytest.approx(found.value, rel=1e-9)
-    assert lower == pytest.approx(found.lower_bound, rel=1e-6)
+    solution = fit(X, labels, 0.3, **options, callback=lambda number, *bounds: seen.append(bounds))
+    assert seen == solution.history
+    upper, lower = solution.history[-1]
+    assert upper == pytest.approx(solution.value, rel=1e-9)
+    assert lower == pytest.approx(solution.lower_bound, rel=1e-6)
     objectives = [upper for upper, _ in seen]
     assert objectives == sorted(objectives, reverse=True)
 
@@ -108,6 +108,6 @@ def test_progress_is_told_in_the_units_of_the_objective(loss: str) -> None:
 def test_separated_classes_end_at_margins_of_some_thirty() -> None:
     """There is no best fit; the objective has come near its infimum 0."""
     X = classes(0, 12, 2, 0.0)[0]
-    found = fit(X, (X[:, 0] > 0.5).astype(float), 0.1, loss="logistic")
-    assert 0 <= found.value < 1e-12
-    assert np.max(np.abs(found(X))) < 500
+    solution = fit(X, (X[:, 0] > 0.5).astype(float), 0.1, loss="logistic")
+    assert 0 <= solution.value < 1e-12
+    assert np.max(np.abs(solution(X))) < 500

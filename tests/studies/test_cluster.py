@@ -175,14 +175,14 @@ def test_command_on_a_cluster(tmp_path: Path, cluster: Cluster) -> None:
 
 def test_claims_on_a_cluster(tmp_path: Path, cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.add_worker()
-    found = {}
+    outcomes = {}
     for name, options in {"there": ("--scheduler", cluster.address), "here": ("--jobs", "1")}.items():
         done = runner(capsys)("verify", "rescaling", "--draws", 3, "--json", tmp_path / f"{name}.json", *options)
         assert (done.code, done.err) == (0, "")
-        found[name] = load_outcomes(tmp_path / f"{name}.certificates.sqlite")["rescaling"]
-    assert found["there"].keys() == found["here"].keys()
-    for label, outcome in found["there"].items():
-        other = found["here"][label].result
+        outcomes[name] = load_outcomes(tmp_path / f"{name}.certificates.sqlite")["rescaling"]
+    assert outcomes["there"].keys() == outcomes["here"].keys()
+    for label, outcome in outcomes["there"].items():
+        other = outcomes["here"][label].result
         assert (outcome.result.lower, outcome.result.upper) == (other.lower, other.upper)
         for part, array in outcome.result.certificate.items():
             assert array.tobytes() == other.certificate[part].tobytes()

@@ -69,7 +69,7 @@ class Recorder(Executor):
     def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
         future = self.inner.submit(function, *args, **options)
         self.flying.add(future)
-        self.most = max(self.most, sum(not one.done() for one in self.flying))
+        self.most = max(self.most, sum(not job.done() for job in self.flying))
         return future
 
 

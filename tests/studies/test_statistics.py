@@ -28,12 +28,12 @@ def ratios(logs: np.ndarray, seed: int, **options: Any) -> Ratio:
 
 def test_it_is_the_geometric_mean_with_its_error_and_effect() -> None:
     logs = RNG(0).normal(-0.1, 0.3, 40)
-    found = ratios(logs, 0)
-    assert found.n == 40
-    assert found.ratio == pytest.approx(stats.gmean(np.exp(logs)), rel=1e-12)
-    assert found.standard_error == pytest.approx(found.ratio * stats.sem(logs), rel=1e-9)
-    assert found.effect == pytest.approx(stats.ttest_1samp(logs, 0).statistic / math.sqrt(40), rel=1e-9)
-    assert found.low < found.ratio < found.high
+    ratio = ratios(logs, 0)
+    assert ratio.n == 40
+    assert ratio.ratio == pytest.approx(stats.gmean(np.exp(logs)), rel=1e-12)
+    assert ratio.standard_error == pytest.approx(ratio.ratio * stats.sem(logs), rel=1e-9)
+    assert ratio.effect == pytest.approx(stats.ttest_1samp(logs, 0).statistic / math.sqrt(40), rel=1e-9)
+    assert ratio.low < ratio.ratio < ratio.high
 
 
 def test_the_interval_is_students_with_the_longer_tails_side_extended() -> None:
@@ -41,14 +41,14 @@ def test_the_interval_is_students_with_the_longer_tails_side_extended() -> None:
     for seed, n, draw in ((1, 60, RNG(1).normal), (2, 12, RNG(2).exponential), (3, 3, RNG(3).exponential)):
         logs = draw(size=n) - 0.5
         for sign, level in ((1, 0.95), (-1, 0.95), (1, 0.9975)):
-            found = ratios(sign * logs, seed, confidence=level)
+            ratio = ratios(sign * logs, seed, confidence=level)
             student = stats.ttest_1samp(sign * logs, 0).confidence_interval(level)
             skewness = stats.skew(sign * logs, bias=False)
-            assert found.skewness == pytest.approx(skewness, rel=1e-6)
+            assert ratio.skewness == pytest.approx(skewness, rel=1e-6)
             q = stats.t.ppf((1 + level) / 2, n - 1)
             more = 2 * abs(skewness) * (2 * q**2 + 1) / (6 * math.sqrt(n)) * stats.sem(logs)
             low, high = (student.low, student.high + more) if skewness > 0 else (student.low - more, student.high)
-            assert np.log([found.low, found.high]) == pytest.approx([low, high], rel=1e-6)
+            assert np.log([ratio.low, ratio.high]) == pytest.approx([low, high], rel=1e-6)
 
 
 SHAPES = {
@@ -63,7 +63,7 @@ SHAPES = {
 def test_intervals_of_a_dozen_data_sets_miss_no_more_often_than_they_say(shape: str) -> None:
     """2000 intervals at 95 %: three standard errors are 1.5 %. BCa intervals miss in 9 to 14 %, Student's in up to 9 %."""
     draws = SHAPES[shape](RNG(11), (2000, 12))
-    low, high = np.array([(found.low, found.high) for row in draws for found in [paired_ratio(np.exp(row), np.ones(12))]]).T
+    low, high = np.array([(ratio.low, ratio.high) for row in draws for ratio in [paired_ratio(np.exp(row), np.ones(12))]]).T
     assert np.mean((low > 1) | (high < 1)) <= 0.05 + 0.015
 
 
@@ -91,33 +91,33 @@ def test_many_data_sets_of_any_shape_are_covered_about_as_often_as_said() -> Non
 
 def test_more_comparisons_widen_the_interval() -> None:
     logs = RNG(2).normal(0, 1, 30)
-    widths = [found.high - found.low for k in (1, 10, 100) for found in [ratios(logs, 0, comparisons=k)]]
+    widths = [ratio.high - ratio.low for k in (1, 10, 100) for ratio in [ratios(logs, 0, comparisons=k)]]
     assert widths[0] < widths[1] < widths[2]
 
 
 def test_a_ratio_and_its_inverse_are_treated_alike_and_no_scale_matters() -> None:
     logs = RNG(3).exponential(size=20)
-    found, inverse = ratios(logs, 4), ratios(-logs, 4)
-    assert (1 / inverse.high, 1 / inverse.low) == pytest.approx((found.low, found.high), rel=1e-12)
+    ratio, inverse = ratios(logs, 4), ratios(-logs, 4)
+    assert (1 / inverse.high, 1 / inverse.low) == pytest.approx((ratio.low, ratio.high), rel=1e-12)
     for unit in (1e-200, 1e200):
         low, high = mean_interval(unit * logs)
-        assert (low / unit, high / unit) == pytest.approx((math.log(found.low), math.log(found.high)), rel=1e-9)
+        assert (low / unit, high / unit) == pytest.approx((math.log(ratio.low), math.log(ratio.high)), rel=1e-9)
 
 
 def test_the_interval_of_two_data_sets_is_students() -> None:
-    found = paired_ratio([1.0, 2.0], [2.0, 1.0])
+    ratio = paired_ratio([1.0, 2.0], [2.0, 1.0])
     q = math.tan(0.95 * math.pi / 2)  # of one degree of freedom
-    assert (found.low, found.high) == pytest.approx((0.5**q, 2**q), rel=1e-9)
-    assert found.skewness == 0
+    assert (ratio.low, ratio.high) == pytest.approx((0.5**q, 2**q), rel=1e-9)
+    assert ratio.skewness == 0
 
 
 def test_data_sets_that_agree_say_nothing_of_others() -> None:
     """However small the part of data sets that differ, few may all agree: an interval of no width would miss them all."""
-    found = paired_ratio([2.0, 4.0, 6.0], [4.0, 8.0, 12.0])
-    assert (found.ratio, found.low, found.high) == (pytest.approx(0.5, rel=1e-14), 0, math.inf)
-    assert found.effect == -math.inf
-    assert (found.standard_error, found.skewness) == (0, 0)
-    assert found.verdict((0, 0.98)) is Verdict.INCONCLUSIVE
+    ratio = paired_ratio([2.0, 4.0, 6.0], [4.0, 8.0, 12.0])
+    assert (ratio.ratio, ratio.low, ratio.high) == (pytest.approx(0.5, rel=1e-14), 0, math.inf)
+    assert ratio.effect == -math.inf
+    assert (ratio.standard_error, ratio.skewness) == (0, 0)
+    assert ratio.verdict((0, 0.98)) is Verdict.INCONCLUSIVE
     same = paired_ratio([2.0, 3.0], [2.0, 3.0])
     assert (same.ratio, same.low, same.high, same.effect) == (1, 0, math.inf, 0)
     assert np.all(np.isinf(mean_interval(np.ones((2, 5)))))
@@ -127,15 +127,15 @@ def test_data_sets_that_agree_say_nothing_of_others() -> None:
 def test_ties_have_the_interval_of_their_moments() -> None:
     """Eleven data sets that agree and one that does not: skewness sqrt(12), the largest there is."""
     logs = np.array([0.0] * 11 + [1.2])
-    found, q = ratios(logs, 0), stats.t.ppf(0.975, 11)
-    assert found.skewness == pytest.approx(math.sqrt(12), rel=1e-9)
-    assert math.log(found.low) == pytest.approx(0.1 - q * 0.1, rel=1e-9)
-    assert math.log(found.high) == pytest.approx(0.1 + (q + (2 * q**2 + 1) / 3) * 0.1, rel=1e-9)
+    ratio, q = ratios(logs, 0), stats.t.ppf(0.975, 11)
+    assert ratio.skewness == pytest.approx(math.sqrt(12), rel=1e-9)
+    assert math.log(ratio.low) == pytest.approx(0.1 - q * 0.1, rel=1e-9)
+    assert math.log(ratio.high) == pytest.approx(0.1 + (q + (2 * q**2 + 1) / 3) * 0.1, rel=1e-9)
 
 
 def test_ends_beyond_float64_are_infinite() -> None:
-    found = paired_ratio([1e200, 1e-200], [1.0, 1.0])
-    assert (found.ratio, found.low, found.high) == (pytest.approx(1), 0, math.inf)
+    ratio = paired_ratio([1e200, 1e-200], [1.0, 1.0])
+    assert (ratio.ratio, ratio.low, ratio.high) == (pytest.approx(1), 0, math.inf)
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------------------
@@ -147,17 +147,17 @@ def test_ends_beyond_float64_are_infinite() -> None:
 )
 def test_verdicts_are_as_frequent_as_they_should_be(mean: float, verdict: Verdict) -> None:
     """Claimed: at most 0.98. At the end of the region nine of ten and more are INCONCLUSIVE; far from it none is wrong."""
-    found = [ratios(RNG([seed, 9]).normal(math.log(mean), 0.1, 50), seed).verdict((0, 0.98)) for seed in range(100)]
-    assert np.mean([one is verdict for one in found]) >= 0.88
+    verdicts = [ratios(RNG([seed, 9]).normal(math.log(mean), 0.1, 50), seed).verdict((0, 0.98)) for seed in range(100)]
+    assert np.mean([given is verdict for given in verdicts]) >= 0.88
     wrong = {Verdict.SUPPORTED: Verdict.NOT_SUPPORTED, Verdict.NOT_SUPPORTED: Verdict.SUPPORTED}
-    assert wrong.get(verdict) not in found
+    assert wrong.get(verdict) not in verdicts
 
 
 def test_interval_and_verdict_agree() -> None:
-    found = Ratio(50, 0.95, 0.93, 0.97, 0.95, 0.01, -1.0, 0.0)
-    assert found.verdict((0, 0.98)) is Verdict.SUPPORTED
-    assert found.verdict((0, 0.96)) is Verdict.INCONCLUSIVE
-    assert found.verdict((0, 0.92)) is Verdict.NOT_SUPPORTED
+    ratio = Ratio(50, 0.95, 0.93, 0.97, 0.95, 0.01, -1.0, 0.0)
+    assert ratio.verdict((0, 0.98)) is Verdict.SUPPORTED
+    assert ratio.verdict((0, 0.96)) is Verdict.INCONCLUSIVE
+    assert ratio.verdict((0, 0.92)) is Verdict.NOT_SUPPORTED
 
 
 # --- trends -----------------------------------------------------------------------------------------------------------
@@ -166,8 +166,8 @@ def test_interval_and_verdict_agree() -> None:
 def test_a_trend_is_the_factor_per_doubling() -> None:
     levels = np.array([1.0, 4.0, 16.0, 64.0])
     scale = RNG(0).uniform(1, 5, 10)[:, None]
-    found = trend_ratio(scale * levels ** math.log2(0.9), levels)
-    assert found.ratio == pytest.approx(0.9, rel=1e-12)
+    trend = trend_ratio(scale * levels ** math.log2(0.9), levels)
+    assert trend.ratio == pytest.approx(0.9, rel=1e-12)
     reversed_levels = trend_ratio(scale * levels[::-1] ** math.log2(0.9), levels[::-1])
     assert reversed_levels.ratio == pytest.approx(0.9, rel=1e-12)
 
@@ -186,8 +186,8 @@ def test_a_trend_is_found_without_one_as_often_as_the_level_says_and_agrees_with
         excluded, small = [], []
         for seed in range(120):
             logs = RNG([seed, 3]).normal(0, 0.1, (30, 4)) + step * np.log2(levels)
-            found = trend_ratio(np.exp(logs), levels, confidence=0.9)
-            excluded.append(found.high < 1)
+            trend = trend_ratio(np.exp(logs), levels, confidence=0.9)
+            excluded.append(trend.high < 1)
             small.append(stats.page_trend_test(-logs, method="asymptotic").pvalue < 0.05)
         return np.array(excluded), np.array(small)
 
@@ -227,8 +227,8 @@ def test_the_needed_sample_grows_with_deviation_power_and_confidence() -> None:
 def test_an_experiment_of_the_needed_sample_supports_as_often_as_promised() -> None:
     """End of the region 0.98, true ratio 0.93: 90 % power, and the interval keeps it but for its extension."""
     n = needed_sample(0.1, math.log(0.93 / 0.98))
-    found = [ratios(RNG([seed, 5]).normal(math.log(0.93), 0.1, n), seed).verdict((0, 0.98)) for seed in range(150)]
-    assert np.mean([one is Verdict.SUPPORTED for one in found]) >= 0.8
+    verdicts = [ratios(RNG([seed, 5]).normal(math.log(0.93), 0.1, n), seed).verdict((0, 0.98)) for seed in range(150)]
+    assert np.mean([given is Verdict.SUPPORTED for given in verdicts]) >= 0.8
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
@@ -298,9 +298,9 @@ def test_moments_of_no_data_are_refused(changed: dict[str, Any], words: str) -> 
 
 def test_moments_give_the_interval_of_the_data() -> None:
     logs = RNG(6).exponential(size=12)
-    found = ratios(logs, 0, comparisons=20)
+    ratio = ratios(logs, 0, comparisons=20)
     again = ratio_from_moments(12, logs.mean(), logs.std(ddof=1), stats.skew(logs, bias=False), 0.9975)
-    for name, value in vars(found).items():
+    for name, value in vars(ratio).items():
         assert getattr(again, name) == pytest.approx(value, rel=1e-9)
 
 

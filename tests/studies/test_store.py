@@ -71,10 +71,10 @@ def test_rows_come_back_as_they_were(path: Path) -> None:
 def test_order_is_that_of_the_configurations(path: Path, tmp_path: Path) -> None:
     mixed = list(RUNS)
     random.Random(1).shuffle(mixed)
-    with Store(path, STUDY, code="v") as one, Store(tmp_path / "other.sqlite", STUDY, code="v") as other:
-        fill(one)
-        fill(other, tuple(mixed))
-        keys = [[row["key"] for row in store.rows()] for store in (one, other)]
+    with Store(path, STUDY, code="v") as first, Store(tmp_path / "other.sqlite", STUDY, code="v") as second:
+        fill(first)
+        fill(second, tuple(mixed))
+        keys = [[row["key"] for row in store.rows()] for store in (first, second)]
     assert keys[0] == keys[1]
 
 
@@ -350,12 +350,12 @@ def test_csv_and_parquet_hold_the_rows(path: Path, tmp_path: Path) -> None:
         store.export(tmp_path / "runs.csv")
         store.export(tmp_path / "runs.parquet")
     with open(tmp_path / "runs.csv", newline="") as stream:
-        found = list(csv.DictReader(stream))
-    assert list(found[0]) == list(rows[0])
-    for line, row in zip(found, rows, strict=True):
+        records = list(csv.DictReader(stream))
+    assert list(records[0]) == list(rows[0])
+    for line, row in zip(records, rows, strict=True):
         assert {name: "" if value is None else str(value) for name, value in row.items()} == line
         assert float(line["auxiliary"]) == row["auxiliary"]
-    assert {line["auxiliary"] for line in found} == {"0", "4", "inf"}
+    assert {line["auxiliary"] for line in records} == {"0", "4", "inf"}
     table = parquet.read_table(tmp_path / "runs.parquet").to_pylist()
     assert table == [dict(row, auxiliary=float(row["auxiliary"])) for row in rows]
     assert sorted(name.name for name in tmp_path.iterdir() if "runs" in name.name) == ["runs.csv", "runs.parquet"]

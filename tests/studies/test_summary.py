@@ -37,8 +37,8 @@ def study(n: int = 20, deviation: float = 0.05, numbers: tuple[float, ...] = M) 
 
 
 def ratio_lines(rows: Any, **options: Any) -> dict[float, dict[str, Any]]:
-    found = summarise(rows, measures=["mean_gradient"], **options)
-    return {line["auxiliary"]: line for line in found if line["kind"] == "ratio"}
+    lines = summarise(rows, measures=["mean_gradient"], **options)
+    return {line["auxiliary"]: line for line in lines if line["kind"] == "ratio"}
 
 
 def test_ratios_are_geometric_means_over_pairs_with_simultaneous_intervals() -> None:

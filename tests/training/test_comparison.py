@@ -32,26 +32,26 @@ def data(n=60, seed=0):
 
 
 @pytest.fixture(scope="module")
-def found():
+def comparison():
     return compare(data(), weightings=("equal", "mgda_ub", (1.0, 2.0, 0.5, 1.0)), **QUICK)
 
 
-def test_every_task_of_every_arrangement_and_seed_has_a_row(found):
+def test_every_task_of_every_arrangement_and_seed_has_a_row(comparison):
     kinds = [(JOINT, "equal"), (JOINT, "mgda_ub"), (JOINT, "1,2,0.5,1"), (SAME_WIDTH, "equal"), (SAME_COST, "equal")]
-    assert found.kinds == kinds
-    assert len(found.rows) == 3 * 4 * len(kinds)
-    assert all(math.isfinite(row["value"]) and row["loss"] >= 0 for row in found.rows)
+    assert comparison.kinds == kinds
+    assert len(comparison.rows) == 3 * 4 * len(kinds)
+    assert all(math.isfinite(row["value"]) and row["loss"] >= 0 for row in comparison.rows)
 
 
-def test_networks_take_raw_inputs_and_test_as_the_rows_say(found):
-    for run, seed in enumerate(found.settings["seeds"]):
-        chosen = split(found.data, seed, 0.3, True)
+def test_networks_take_raw_inputs_and_test_as_the_rows_say(comparison):
+    for run, seed in enumerate(comparison.settings["seeds"]):
+        chosen = split(comparison.data, seed, 0.3, True)
         raw = chosen.X_test * chosen.step.scale + chosen.step.mean
-        values = found.networks["mgda_ub"][run](raw)
-        for task in found.data.tasks:
+        values = comparison.networks["mgda_ub"][run](raw)
+        for task in comparison.data.tasks:
             columns = list(task.outputs)
             expected = metric(task, values[:, columns], chosen.truth[:, columns])
-            assert found.values(JOINT, "mgda_ub", task.name)[run] == pytest.approx(expected.value, rel=1e-6)
+            assert comparison.values(JOINT, "mgda_ub", task.name)[run] == pytest.approx(expected.value, rel=1e-6)
 
 
 def test_splits_share_no_sample_and_background_is_half_the_one_class_loss():
@@ -69,8 +69,11 @@ def test_splits_share_no_sample_and_background_is_half_the_one_class_loss():
     assert np.array_equal(split(whole, 4, 0.25, False).step.scale, np.ones(3))
 
 
-def test_costs_are_counted_and_equal_where_said(found):
-    cost = {kind: next(row for row in found.rows if (row["arrangement"], row["weighting"]) == kind) for kind in found.kinds}
+def test_costs_are_counted_and_equal_where_said(comparison):
+    cost = {
+        kind: next(row for row in comparison.rows if (row["arrangement"], row["weighting"]) == kind)
+        for kind in comparison.kinds
+    }
     joint, width, cheap = cost[JOINT, "equal"], cost[SAME_WIDTH, "equal"], cost[SAME_COST, "equal"]
     assert joint["multiply_adds"] == 8 * (3 + 6) + 6 * 3
     assert joint["parameters"] == 8 * (3 + 1) + 6 * (8 + 3 + 1)
@@ -79,25 +82,25 @@ def test_costs_are_counted_and_equal_where_said(found):
     assert cheap["multiply_adds"] > joint["multiply_adds"] - (4 * 3 + 6)  # one neuron more for each would cost more
 
 
-def test_summary_has_paired_gains_with_the_right_sign(found):
-    lines = {(line["arrangement"], line["weighting"], line["task"]): line for line in found.summary()}
-    own = found.values(SAME_WIDTH, "equal", "size")
-    joint = found.values(JOINT, "equal", "size")
+def test_summary_has_paired_gains_with_the_right_sign(comparison):
+    lines = {(line["arrangement"], line["weighting"], line["task"]): line for line in comparison.summary()}
+    own = comparison.values(SAME_WIDTH, "equal", "size")
+    joint = comparison.values(JOINT, "equal", "size")
     line = lines[JOINT, "equal", "size"]
     assert line["metric"] == "RMSE"
     assert line["value"] == pytest.approx(joint.mean())
     assert line["gain"] == pytest.approx((own - joint).mean())
     assert line["gain_low"] < line["gain"] < line["gain_high"]
     assert lines[JOINT, "equal", "side"]["gain"] == pytest.approx(
-        (found.values(JOINT, "equal", "side") - found.values(SAME_WIDTH, "equal", "side")).mean()
+        (comparison.values(JOINT, "equal", "side") - comparison.values(SAME_WIDTH, "equal", "side")).mean()
     )
     assert lines[SAME_WIDTH, "equal", "kind"]["gain"] == 0
     assert line["seeds"] == 3
 
 
-def test_same_seeds_same_rows(found):
+def test_same_seeds_same_rows(comparison):
     again = compare(data(), weightings=("equal",), **QUICK)
-    first = [row for row in found.rows if row["weighting"] == "equal"]
+    first = [row for row in comparison.rows if row["weighting"] == "equal"]
     for row, other in zip(first, again.rows, strict=True):
         assert row["value"] == pytest.approx(other["value"], rel=1e-9)
 

@@ -283,10 +283,10 @@ def test_trained_networks_are_balanced_after_every_stage(stages: dict[str, Any],
     X, Y = data(8, 1, 2)
     asked = {"polish": False, "prune": 1e-3, "exact": False} | stages
     start = some_network(X, 2, 30)
-    (found,), _, notes = finish([start], X, Y, np.array([0.01]), True, penalise_bias, interpolate=False, **asked)
+    (network,), _, notes = finish([start], X, Y, np.array([0.01]), True, penalise_bias, interpolate=False, **asked)
     assert notes == ()
-    assert found.n_neurons > 0
-    np.testing.assert_allclose(np.linalg.norm(found.W, axis=1), np.linalg.norm(found.V, axis=0), rtol=1e-12)
+    assert network.n_neurons > 0
+    np.testing.assert_allclose(np.linalg.norm(network.W, axis=1), np.linalg.norm(network.V, axis=0), rtol=1e-12)
 
 
 def test_random_networks_lose_more_neurons_as_the_tolerance_grows() -> None:

@@ -55,8 +55,8 @@ def test_gradients_of_every_task_are_those_of_autograd(skip):
     w, b, V = initial_neurons(X, Y.shape[1], place, 7, "torch", 0)
     rng = np.random.default_rng(2)
     tensors = [tensor(a) for a in (w, b, V, rng.standard_normal((9, 3)) * skip, rng.standard_normal(9))]
-    for one in tensors:
-        one.requires_grad_()
+    for parameter in tensors:
+        parameter.requires_grad_()
     at, z = TaskParameters(*tensors), tensor((X - place.x_centre) / place.x_unit)
     hidden = model.hidden(at, z)
     losses, slopes = model.losses(model.outputs(at, z, hidden), tensor(np.nan_to_num(labels)), tensor(entry))
@@ -69,12 +69,12 @@ def test_gradients_of_every_task_are_those_of_autograd(skip):
     own = model.own(z, hidden, slopes)
     for t, task in enumerate(TASKS):
         expected = torch.autograd.grad(losses[0, t], tensors, retain_graph=True, allow_unused=True)
-        for found, grad in zip(shared, expected[:2], strict=True):
-            np.testing.assert_allclose(found[0, t].detach(), grad[0], rtol=1e-9, atol=1e-9)
-        for found, grad in zip(own, expected[2:], strict=True):
+        for own_grad, grad in zip(shared, expected[:2], strict=True):
+            np.testing.assert_allclose(own_grad[0, t].detach(), grad[0], rtol=1e-9, atol=1e-9)
+        for own_grad, grad in zip(own, expected[2:], strict=True):
             if grad is not None:
                 columns = list(task.outputs)
-                np.testing.assert_allclose(found[0, columns].detach(), grad[0, columns], rtol=1e-9, atol=1e-9)
+                np.testing.assert_allclose(own_grad[0, columns].detach(), grad[0, columns], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("penalty", ["path_norm", "weight_decay"])
@@ -88,10 +88,10 @@ def test_gradient_of_the_penalty_is_that_of_autograd(penalty):
     path_norm = (size_w.norm(dim=2) * size_v.norm(dim=1)).sum()
     decay = (size_w.square().sum() * place.x_unit + size_v.square().sum() / place.x_unit) / 2
     assert model.vv_norm(at).item() == pytest.approx(path_norm.item())
-    for found, grad in zip(
+    for own_grad, grad in zip(
         model.penalty_gradient(at), torch.autograd.grad(path_norm if penalty == "path_norm" else decay, [w, V]), strict=True
     ):
-        np.testing.assert_allclose(found.detach(), grad, rtol=1e-9)
+        np.testing.assert_allclose(own_grad.detach(), grad, rtol=1e-9)
 
 
 # --- objectives -------------------------------------------------------------------------------------------------------

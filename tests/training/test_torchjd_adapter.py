@@ -35,11 +35,11 @@ def test_for_more_tasks_ours_is_never_longer_and_mostly_shorter(T):
 
 def test_the_exact_aggregator_returns_the_point_of_least_norm():
     for J in jacobians(6, 5):
-        found = adapter.ExactMGDA()(torch.from_numpy(J)).numpy()
-        np.testing.assert_allclose(found, minimum_norm(J @ J.T).weights @ J, atol=1e-12)
+        direction = adapter.ExactMGDA()(torch.from_numpy(J)).numpy()
+        np.testing.assert_allclose(direction, minimum_norm(J @ J.T).weights @ J, atol=1e-12)
 
 
 def test_upgrad_is_torchjds():
     grams = np.stack([J @ J.T for J in jacobians(4, 3)])
-    for found, gram in zip(adapter.upgrad_weights(grams), grams, strict=True):
-        assert np.array_equal(found, aggregation.UPGradWeighting()(torch.from_numpy(gram)).numpy())
+    for weights, gram in zip(adapter.upgrad_weights(grams), grams, strict=True):
+        assert np.array_equal(weights, aggregation.UPGradWeighting()(torch.from_numpy(gram)).numpy())

@@ -201,9 +201,9 @@ def test_scaling_the_data_scales_the_networks(a, s, b):
     plain = train(data.X, data.Y, seeds=2, steps=150, progress=False)
     scaled = train(a * data.X + s, b * data.Y, seeds=2, steps=150, progress=False)
     t = np.linspace(-1, 2, 50)
-    for one, other in zip(plain.networks, scaled.networks, strict=True):
-        np.testing.assert_allclose(other(a * t + s) / b, one(t), rtol=1e-6, atol=1e-6)
-        assert other.vv_norm / b * a == pytest.approx(one.vv_norm, rel=1e-6)
+    for network, scaled_network in zip(plain.networks, scaled.networks, strict=True):
+        np.testing.assert_allclose(scaled_network(a * t + s) / b, network(t), rtol=1e-6, atol=1e-6)
+        assert scaled_network.vv_norm / b * a == pytest.approx(network.vv_norm, rel=1e-6)
     assert scaled.lam / a / b == pytest.approx(plain.lam)
     np.testing.assert_allclose(scaled.history["vv_norm"] / b * a, plain.history["vv_norm"], rtol=1e-6)
     np.testing.assert_allclose(scaled.history["loss"] / b / b, plain.history["loss"], rtol=1e-5, atol=1e-9)
@@ -215,9 +215,9 @@ def test_scaling_the_data_scales_the_networks(a, s, b):
 def test_the_same_seeds_give_the_same_result_and_no_global_state_moves():
     np_state, torch_state = np.random.get_state()[1].copy(), torch.random.get_rng_state()  # noqa: NPY002
     first, second = (train(*TENT, seeds=2, **QUICK) for _ in range(2))
-    for one, other in zip(first.networks, second.networks, strict=True):
-        np.testing.assert_array_equal(one.W, other.W)
-        np.testing.assert_array_equal(one.V, other.V)
+    for network, again in zip(first.networks, second.networks, strict=True):
+        np.testing.assert_array_equal(network.W, again.W)
+        np.testing.assert_array_equal(network.V, again.V)
     np.testing.assert_array_equal(np.random.get_state()[1], np_state)  # noqa: NPY002
     assert torch.equal(torch.random.get_rng_state(), torch_state)
 

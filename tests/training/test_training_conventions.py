@@ -28,13 +28,13 @@ def dense_dictionary(x, *, penalise_bias):
     return W[:, None], b
 
 
-def proved_bound(x, Y, found, W, b, lam, *, skip, penalise_bias):
+def proved_bound(x, Y, result, W, b, lam, *, skip, penalise_bias):
     """A lower bound on the objective of every network, from the multipliers of the program over W, b.
 
     Divided by the largest response of a neuron they are feasible. It is at a kink at the data, or, with the bias inside
     the size, looked for in many more directions than the dictionary has.
     """
-    dual = found.dual
+    dual = result.dual
     affine = np.column_stack([np.ones(len(x)), x])[:, : None if skip else 1]
     dual = dual - affine @ np.linalg.lstsq(affine, dual, rcond=None)[0]
     if penalise_bias:
@@ -214,8 +214,8 @@ def test_networks_too_narrow_to_interpolate_are_left_as_trained(options):
     assert [str(warning.message) for warning in seen] == list(result.notes)
     assert "use a greater width" in result.notes[1]
     plain = train(x, Y, **fixed)
-    for one, other in zip(result.networks, plain.networks, strict=True):
-        np.testing.assert_array_equal(one(x), other(x))
+    for network, unfinished in zip(result.networks, plain.networks, strict=True):
+        np.testing.assert_array_equal(network(x), unfinished(x))
     np.testing.assert_array_equal(result.costs, plain.costs)
 
 

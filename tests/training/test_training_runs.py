@@ -29,19 +29,19 @@ def jittered(n, T, seed=0, d=1):
     return x, rng.standard_normal((n, T))
 
 
-def same(one, other):
+def same(first, second):
     """Whether two networks are equal to the last bit."""
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("W", "b", "V", "A", "c"))
+    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in ("W", "b", "V", "A", "c"))
 
 
-def assert_same_results(one, other):
-    assert len(one.networks) == len(other.networks)
-    assert all(same(*pair) for pair in zip(one.networks, other.networks, strict=True))
-    assert one.history.keys() == other.history.keys()
-    for name, values in one.history.items():
-        np.testing.assert_array_equal(values, other.history[name], err_msg=name)
-    assert one.settings["stopped"] == other.settings["stopped"]
-    assert one.notes == other.notes
+def assert_same_results(first, second):
+    assert len(first.networks) == len(second.networks)
+    assert all(same(*pair) for pair in zip(first.networks, second.networks, strict=True))
+    assert first.history.keys() == second.history.keys()
+    for name, values in first.history.items():
+        np.testing.assert_array_equal(values, second.history[name], err_msg=name)
+    assert first.settings["stopped"] == second.settings["stopped"]
+    assert first.notes == second.notes
 
 
 # --- several learning rates, lam and seeds in one call ----------------------------------------------------------------
@@ -112,23 +112,23 @@ def test_a_run_alone_is_what_it_is_in_a_batch_of_64_with_all_defaults(optimizer,
 
 def test_seeds_fix_starts_and_mini_batches():
     x, Y = jittered(9, 2)
-    one, other = (train(x, Y, seeds=[1, 2, 1], steps=20, batch_size=4, progress=False) for _ in range(2))
-    assert_same_results(one, other)
-    assert same(one.networks[0], one.networks[2])
-    assert not same(one.networks[0], one.networks[1])
+    first, second = (train(x, Y, seeds=[1, 2, 1], steps=20, batch_size=4, progress=False) for _ in range(2))
+    assert_same_results(first, second)
+    assert same(first.networks[0], first.networks[2])
+    assert not same(first.networks[0], first.networks[1])
 
 
 def test_torch_threads_are_given_back_and_do_not_matter():
     x, Y = jittered(6, 2)
-    before, found = torch.get_num_threads(), []
+    before, results = torch.get_num_threads(), []
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            found.append(train(x, Y, seeds=2, steps=30, progress=False))
+            results.append(train(x, Y, seeds=2, steps=30, progress=False))
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
-    assert_same_results(*found)
+    assert_same_results(*results)
 
 
 # --- mini-batches -----------------------------------------------------------------------------------------------------
@@ -427,14 +427,14 @@ def test_checkpoints_are_not_written_too_often(monkeypatch, tmp_path):
 
 
 def test_checkpoints_work_outside_the_main_thread(tmp_path):
-    found = []
+    results = []
     options = {"steps": 20, "progress": False}
     thread = threading.Thread(
-        target=lambda: found.append(train(*jittered(7, 2), checkpoint=tmp_path / "state.npz", **options))
+        target=lambda: results.append(train(*jittered(7, 2), checkpoint=tmp_path / "state.npz", **options))
     )
     thread.start()
     thread.join()
-    assert_same_results(found[0], train(*jittered(7, 2), **options))
+    assert_same_results(results[0], train(*jittered(7, 2), **options))
 
 
 # --- divergence -------------------------------------------------------------------------------------------------------

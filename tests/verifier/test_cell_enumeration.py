@@ -86,11 +86,11 @@ def vertices(P: Array, L: Array) -> float:
 def test_it_is_the_largest_response_that_a_search_finds(kind: str, skip: bool) -> None:
     for seed in range(4):
         X, L = cloud(kind, 7, 1 + seed, seed, skip=skip)
-        found = max(search(X - x, L) for x in X)
+        largest = max(search(X - x, L) for x in X)
         terms = max(float(np.linalg.norm(L, axis=1) @ np.linalg.norm(X - x, axis=1)) for x in X)
-        assert found * (1 - 1e-13) <= neuron_bound(X, L) <= found * (1 + 1e-9) + 1e-12 * terms
-        found = search(X, L)
-        assert found * (1 - 1e-13) <= ray_bound(X, L) <= found * (1 + 1e-9) + 1e-12 * terms
+        assert largest * (1 - 1e-13) <= neuron_bound(X, L) <= largest * (1 + 1e-9) + 1e-12 * terms
+        largest = search(X, L)
+        assert largest * (1 - 1e-13) <= ray_bound(X, L) <= largest * (1 + 1e-9) + 1e-12 * terms
 
 
 @pytest.mark.parametrize("skip", [True, False])
@@ -98,18 +98,18 @@ def test_it_is_the_largest_response_that_a_search_finds(kind: str, skip: bool) -
 @pytest.mark.parametrize("d", [4, 5])
 def test_beyond_three_dimensions_as_well(d: int, kind: str, skip: bool) -> None:
     X, L = cloud(kind, 7, 2, d, d=d, skip=skip)
-    for found, bound in ((max(search(X - x, L, 30) for x in X), neuron_bound(X, L)), (search(X, L, 60), ray_bound(X, L))):
+    for largest, bound in ((max(search(X - x, L, 30) for x in X), neuron_bound(X, L)), (search(X, L, 60), ray_bound(X, L))):
         terms = float(np.linalg.norm(L, axis=1).sum()) * float(np.abs(X).max()) * 2 * d
         # Ascent slows down where two singular values nearly coincide.
-        assert found * (1 - 1e-13) <= bound <= found * (1 + 1e-5) + 1e-10 * terms
+        assert largest * (1 - 1e-13) <= bound <= largest * (1 + 1e-5) + 1e-10 * terms
 
 
 @pytest.mark.slow
 def test_six_dimensions_and_what_rounding_leaves_in_doubt() -> None:
     for kind in ("generic", "lattice", "clustered"):
         X, L = cloud(kind, 9, 2, 0, d=6)
-        found = max(search(X - x, L, 2) for x in X)
-        assert found * (1 - 1e-13) <= neuron_bound(X, L) <= found * (1 + 1e-6)
+        largest = max(search(X - x, L, 2) for x in X)
+        assert largest * (1 - 1e-13) <= neuron_bound(X, L) <= largest * (1 + 1e-6)
     # Four of the vectors leave one another less and less, down to 2e-13: if that is nothing cannot be told.
     P = np.eye(6)[[0, 0, 0, 0, 1, 2, 3, 4, 5]] + 0.3
     P[1:4] = P[0] + np.array([2e-4, 2e-4, 2e-4])[:, None] * np.random.default_rng(0).standard_normal((3, 6))

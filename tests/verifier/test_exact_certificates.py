@@ -55,11 +55,11 @@ def content_of(proof: Proof, folder: Path) -> dict[str, Any]:
 
 def accepted_by_reader(path: Path) -> bool:
     try:
-        found = load_exact_certificate(path)
+        certificate = load_exact_certificate(path)
     except ValueError as error:
         told = str(error)
     else:
-        return not found.problems()
+        return not certificate.problems()
     assert len(told.splitlines()) == 1
     assert len(told) < 400
     return False
@@ -72,9 +72,9 @@ def test_true_certificates_are_read_back_and_accepted(proofs: list[Proof], tmp_p
     for proof in proofs:
         path = tmp_path / "true.json"
         proof.save(path)
-        found = load_exact_certificate(path)
-        assert found == proof.certificate
-        assert found.problems() == []
+        loaded = load_exact_certificate(path)
+        assert loaded == proof.certificate
+        assert loaded.problems() == []
         assert checker.main([str(path)]) == 0
 
 

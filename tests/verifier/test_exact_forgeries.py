@@ -56,10 +56,10 @@ def wasteful(X: Matrix, Y: Matrix, least: Fraction) -> RationalNetwork:
     """An interpolant that costs `least` or more: v relu(x) - v relu(-x) - v x is nothing and costs 2 v."""
     T, zero, v = len(Y[0]), Fraction(0), max(least, Fraction(1))
     empty = RationalNetwork((), ((zero, zero),) * T, (zero,) * T)
-    found = interpolating(empty, X, Y)
-    one, none = (Fraction(1), zero), (zero,) * (T - 1)
-    pair = (Neuron(one, zero, (v, *none)), Neuron((-one[0], zero), zero, (-v, *none)))
-    return found.plus(RationalNetwork(pair, ((-v, zero), *((zero, zero),) * (T - 1)), (zero,) * T))
+    network = interpolating(empty, X, Y)
+    unit, none = (Fraction(1), zero), (zero,) * (T - 1)
+    pair = (Neuron(unit, zero, (v, *none)), Neuron((-unit[0], zero), zero, (-v, *none)))
+    return network.plus(RationalNetwork(pair, ((-v, zero), *((zero, zero),) * (T - 1)), (zero,) * T))
 
 
 def forged(X: Matrix, dual: Matrix) -> ExactCertificate:
@@ -110,9 +110,9 @@ def stray(X: Matrix, k: int) -> Matrix:
     """An array that pairs with the k-th of 1, x and y to 1, and with the other two to 0."""
     basis = affine_basis(X)
     rows = [[Fraction(1) if j == 0 else X[i][j - 1] for i in basis] for j in range(3)]
-    found = solved(rows, [[Fraction(int(j == k))] for j in range(3)])
-    assert found is not None
-    array = dict(zip(basis, found, strict=True))
+    solution = solved(rows, [[Fraction(int(j == k))] for j in range(3)])
+    assert solution is not None
+    array = dict(zip(basis, solution, strict=True))
     return tuple(tuple(array.get(i, [Fraction(0)])) for i in range(len(X)))
 
 
@@ -143,10 +143,10 @@ def test_points_that_are_equal_are_refused(tmp_path: Path, capsys: pytest.Captur
 def test_a_lower_bound_above_the_upper_one_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It could only come from an error elsewhere: the two proofs would contradict each other."""
     X = points(0)
-    found = forged(X, scaled(dual_array(0, X), Fraction(10**6)))
+    changed = forged(X, scaled(dual_array(0, X), Fraction(10**6)))
     empty = RationalNetwork((), ((Fraction(0), Fraction(0)),), (Fraction(0),))
-    cheap = interpolating(empty, X, found.labels)
-    certificate = ExactCertificate(X, found.labels, cheap, found.lower, cheap.cost_bounds[1], found.dual)
+    cheap = interpolating(empty, X, changed.labels)
+    certificate = ExactCertificate(X, changed.labels, cheap, changed.lower, cheap.cost_bounds[1], changed.dual)
     assert certificate.lower > certificate.upper
     assert "above upper" in verdict(certificate, tmp_path, capsys)
 

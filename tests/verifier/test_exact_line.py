@@ -167,18 +167,18 @@ def explained(line: ExactLine, k: int, float_says: bool) -> bool:
 
 def compare(x: Any, Y: Any) -> Iterator[str]:
     """Check that whatever the two paths say differently is rounding, and say pair by pair whether they do."""
-    found, line = interpolate(x, Y), ExactLine.of(x, Y)
+    solution, line = interpolate(x, Y), ExactLine.of(x, Y)
     low, high = line.bounds
     rounding = 4 * sum(off_by(line, 16)) + 1e-13 * float(high)
-    assert float(low) - rounding <= found.value <= float(high) + rounding
-    float_says, exact_says = found.dots.aligned.tolist(), [ratio is not None for ratio in line.ratios]
+    assert float(low) - rounding <= solution.value <= float(high) + rounding
+    float_says, exact_says = solution.dots.aligned.tolist(), [ratio is not None for ratio in line.ratios]
     for k, (here, there) in enumerate(zip(float_says, exact_says, strict=True)):
         assert here == there or explained(line, k, here), (x, Y, k)
         yield "same" if here == there else "float path: aligned" if here else "float path: rounding"
     if float_says == exact_says:
-        assert found.unique in (line.unique, None)
+        assert solution.unique in (line.unique, None)
         t = np.random.default_rng(len(x)).uniform(x[0], x[-1], 5)
-        for ends, exact in zip(np.stack(found.band(t), axis=1), line.band(t), strict=True):
+        for ends, exact in zip(np.stack(solution.band(t), axis=1), line.band(t), strict=True):
             expected = np.array([[float(value) for value in row] for row in exact[1:]])
             np.testing.assert_allclose(ends, expected, rtol=1e-9, atol=1e-9 * float(np.abs(Y).max()))
 
@@ -194,8 +194,8 @@ def test_float_path_and_exact_path_differ_by_rounding_only() -> None:
 
 @pytest.mark.slow
 def test_float_path_and_exact_path_differ_by_rounding_only_on_thousands_of_draws() -> None:
-    found = counted(4000)
-    assert found["same"] > 5 * (found["float path: aligned"] + found["float path: rounding"])
+    counts = counted(4000)
+    assert counts["same"] > 5 * (counts["float path: aligned"] + counts["float path: rounding"])
 
 
 def test_nearly_aligned_curvatures_are_told_apart_exactly() -> None:

@@ -86,9 +86,9 @@ def test_a_network_that_misses_labels_is_corrected_at_little_cost() -> None:
         given = ReLUNetwork(rng.normal(size=(5, d)), rng.normal(size=5), rng.normal(size=(2, 5)))
         Y = given(X) + 1e-9 * rng.normal(size=(9, 2))
         points, labels = as_matrix(X, "X"), as_matrix(Y, "Y")
-        found = interpolating(RationalNetwork.of(given), points, labels)
-        assert found.misfits(points, labels) == tuple((0, 0) for _ in points)
-        low, high = found.cost_bounds
+        corrected = interpolating(RationalNetwork.of(given), points, labels)
+        assert corrected.misfits(points, labels) == tuple((0, 0) for _ in points)
+        low, high = corrected.cost_bounds
         assert float(high - low) < 1e-30
         assert float(high) < given.vv_norm + 1e-5
 
@@ -96,23 +96,23 @@ def test_a_network_that_misses_labels_is_corrected_at_little_cost() -> None:
 def test_a_network_of_no_neurons_is_corrected_too() -> None:
     empty = ReLUNetwork(np.zeros((0, 2)), np.zeros(0), np.zeros((1, 0)))
     points, labels = as_matrix(CROSS, "X"), as_matrix([0, 0, 0, 0, 1], "Y")
-    found = interpolating(RationalNetwork.of(empty), points, labels)
-    assert not any(any(row) for row in found.misfits(points, labels))
+    corrected = interpolating(RationalNetwork.of(empty), points, labels)
+    assert not any(any(row) for row in corrected.misfits(points, labels))
 
 
 def test_neurons_of_no_weight_are_read_as_constants() -> None:
     given = ReLUNetwork([[0.0, 0.0], [1.0, 0.0]], [2.0, 1.0], [[3.0, 0.0]], c=[1.0])
-    found = RationalNetwork.of(given)
-    assert found.neurons == ()
-    assert found.c == (7,)
+    rational = RationalNetwork.of(given)
+    assert rational.neurons == ()
+    assert rational.c == (7,)
 
 
 def test_affine_labels_cost_nothing() -> None:
     points, labels = as_matrix(CROSS, "X"), as_matrix([[1, 0], [2, 0], [4, 0], [5, 0], [3, 0]], "Y")
-    found = affine_through(points, labels)
-    assert found is not None
-    assert found.A == ((1, 3), (0, 0))
-    assert found.c == (1, 0)
+    affine = affine_through(points, labels)
+    assert affine is not None
+    assert affine.A == ((1, 3), (0, 0))
+    assert affine.c == (1, 0)
     assert affine_through(points, as_matrix([[1, 0], [2, 0], [4, 0], [5, 0], [3, 1]], "Y")) is None
 
 

@@ -48,17 +48,17 @@ def test_a_network_of_one_input_that_costs_more_is_not_proved() -> None:
     bump = ReLUNetwork([[1.0], [1.0], [1.0]], [-1.25, -1.5, -1.75], [[1.0, -1.0, 1.0]])
     assert prove(sparse, x, sparse(x)).proved
     assert prove(sparse, x, sparse(x)).upper == 1
-    found = prove(bump, x, bump(x))
-    assert not found.proved
-    assert (found.lower, found.upper) == (1, 3)
-    assert "gap" in found.problems[0]
+    proof = prove(bump, x, bump(x))
+    assert not proof.proved
+    assert (proof.lower, proof.upper) == (1, 3)
+    assert "gap" in proof.problems[0]
 
 
 def test_a_network_that_misses_labels_is_not_proved() -> None:
-    found = prove(connect_the_dots(X, Y), X, Y + 1e-3)
-    assert not found.proved
-    assert "misfit" in found.problems[0]
-    assert found.certificate.problems() == []
+    proof = prove(connect_the_dots(X, Y), X, Y + 1e-3)
+    assert not proof.proved
+    assert "misfit" in proof.problems[0]
+    assert proof.certificate.problems() == []
 
 
 def test_only_proofs_are_saved(tmp_path: Path) -> None:

@@ -47,12 +47,12 @@ def lost_exactly(network: ReLUNetwork, X: np.ndarray, Y: np.ndarray, loss: str) 
 
 def largest_rounding(loss: str, Y: np.ndarray) -> list[Fraction]:
     """What labels lose if each is moved by `LABEL_ROUNDING` of the largest, in rationals."""
-    found = []
+    changes = []
     for column in Y.T:
         off = Fraction(LABEL_ROUNDING) * Fraction(float(np.nanmax(np.abs(column))))
         each = max(exact_loss(loss, off, Fraction(0)), exact_loss(loss, -off, Fraction(0)))
-        found.append(each * int(np.sum(~np.isnan(column))))
-    return found
+        changes.append(each * int(np.sum(~np.isnan(column))))
+    return changes
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -73,8 +73,8 @@ def test_labels_on_a_line_are_fitted_by_it_and_proved(labels: str, loss: str) ->
 @pytest.mark.parametrize("loss", LOSSES[:2])
 @pytest.mark.parametrize("level", [0.7, 1e9])
 def test_labels_on_a_plane_are_fitted_by_it_and_proved(level: float, loss: str, convention: dict[str, bool]) -> None:
-    one = 0.1 * PLANE[:, 0] - 0.3 * PLANE[:, 1] + level
-    Y = np.column_stack([one, -2e5 * one])
+    labels = 0.1 * PLANE[:, 0] - 0.3 * PLANE[:, 1] + level
+    Y = np.column_stack([labels, -2e5 * labels])
     assert vvnorm.lambda_max(PLANE, Y, loss=loss, **convention) == 0
     fit = vvnorm.fit(PLANE, Y, 0.1, loss=loss, **convention)
     assert fit.gap == 0
@@ -145,7 +145,7 @@ def test_labels_without_weight_do_not_count_as_large() -> None:
 
 def test_paths_estimators_and_fronts_accept_such_labels() -> None:
     x, y = np.arange(12.0), 0.1 * np.arange(12)
-    assert [one.gap for one in vvnorm.fit_path(x, y, [1.0, 0.1, 1e-6])] == [0, 0, 0]
+    assert [solution.gap for solution in vvnorm.fit_path(x, y, [1.0, 0.1, 1e-6])] == [0, 0, 0]
     for model in (vvnorm.VVNormRegressor(lam=0.1), vvnorm.VVNormRegressorCV(cv=3)):
         model.fit(x[:, None], y)
         assert model.solution_.verify()

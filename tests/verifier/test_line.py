@@ -551,11 +551,11 @@ def test_many_blocks_find_what_one_finds(monkeypatch: pytest.MonkeyPatch, source
 
     for module in (arithmetic, line):
         monkeypatch.setattr(module, "_BLOCK", 1 << 30)
-    one = judge().numbers()
+    numbers = judge().numbers()
     for block in (48, 1000, 1 << 12):
         for module in (arithmetic, line):
             monkeypatch.setattr(module, "_BLOCK", block)
-        assert judge().numbers() == pytest.approx(one, rel=1e-12, nan_ok=True)
+        assert judge().numbers() == pytest.approx(numbers, rel=1e-12, nan_ok=True)
 
 
 # --- several inputs ---------------------------------------------------------------------------------------------------
@@ -583,16 +583,16 @@ def test_in_the_plane_the_dual_of_the_convex_program_proves_its_network_optimal(
     # With ten random outputs the neurons of the solution lie on lines through two points.
     rng = np.random.default_rng(0)
     X, Y = rng.standard_normal((12, 2)), rng.standard_normal((12, 10))
-    found = reference(X, Y, skip=skip)
-    judged = certify(found.network, X, Y, dual=found.dual, skip=skip)
+    optimum = reference(X, Y, skip=skip)
+    judged = certify(optimum.network, X, Y, dual=optimum.dual, skip=skip)
     assert judged.gap < 1e-2
-    assert judged.complaints(found.network, X, Y, tol=1e-2) == []
-    assert judged.lower_bound == pytest.approx(found.value, rel=1e-2)
+    assert judged.complaints(optimum.network, X, Y, tol=1e-2) == []
+    assert judged.lower_bound == pytest.approx(optimum.value, rel=1e-2)
     assert judged.excess == pytest.approx(judged.vv_norm - judged.lower_bound, abs=1e-6 * judged.vv_norm)
     assert math.isnan(judged.distance)
     assert math.isnan(judged.distance_bound)
     # Without one the dual array of the optimum over all neurons is asked for.
-    assert judged.lower_bound <= certify(found.network, X, Y, skip=skip).lower_bound <= found.value
+    assert judged.lower_bound <= certify(optimum.network, X, Y, skip=skip).lower_bound <= optimum.value
 
 
 @pytest.mark.parametrize("skip", [True, False])
@@ -672,17 +672,17 @@ def test_missing_labels_in_the_plane_only_weaken_the_bound(skip: bool) -> None:
         network, X, Y = cloud(12, 2, 3, 5, seed, skip=skip)
         rng = np.random.default_rng(seed)
         Y[rng.random(Y.shape) < 0.3] = np.nan
-        found = reference(X, Y, skip=skip)
-        assert found.value <= network.vv_norm * 1.5
-        for dual in (None, found.dual, rng.standard_normal(Y.shape)):
+        optimum = reference(X, Y, skip=skip)
+        assert optimum.value <= network.vv_norm * 1.5
+        for dual in (None, optimum.dual, rng.standard_normal(Y.shape)):
             judged = certify(network, X, Y, dual=dual, skip=skip)
-            assert 0 <= judged.lower_bound <= min(network.vv_norm, found.value * (1 + 1e-6))
+            assert 0 <= judged.lower_bound <= min(network.vv_norm, optimum.value * (1 + 1e-6))
             used = np.asarray(judged.dual[0:12])
             assert not used[np.isnan(Y)].any()
             np.testing.assert_allclose(used.sum(axis=0), 0, atol=1e-13)
             if skip:
                 np.testing.assert_allclose(used.T @ X, 0, atol=1e-13)
-        assert certify(network, X, Y, dual=found.dual, skip=skip).lower_bound > 0.5 * found.value
+        assert certify(network, X, Y, dual=optimum.dual, skip=skip).lower_bound > 0.5 * optimum.value
 
 
 def test_the_dual_of_a_point_cloud_is_kept_in_the_callers_order_and_is_a_fixed_point() -> None:
@@ -773,19 +773,19 @@ def test_with_the_bias_inside_the_norm_the_dual_of_the_convex_program_is_nearly_
     frames = [np.linalg.svd(points[list(s)])[2][-2:] for s in itertools.combinations(range(6), d - 1)]
     kinks = np.array([np.linalg.svd(points[list(s)])[2][-1] for s in itertools.combinations(range(6), d)])
     units = np.vstack([*(np.column_stack([np.cos(turn), np.sin(turn)]) @ frame for frame in frames), kinks, -kinks])
-    found = dictionary_program(X, Y, units[:, :d], units[:, d], skip=skip, penalise_bias=True)
-    judged = certify(found.network, X, Y, dual=found.dual, skip=skip, penalise_bias=True)
-    assert judged.lower_bound <= found.value * (1 + 1e-7)
-    assert judged.lower_bound >= found.value * 0.98
-    assert judged.vv_norm == pytest.approx(found.value, rel=1e-5)
+    optimum = dictionary_program(X, Y, units[:, :d], units[:, d], skip=skip, penalise_bias=True)
+    judged = certify(optimum.network, X, Y, dual=optimum.dual, skip=skip, penalise_bias=True)
+    assert judged.lower_bound <= optimum.value * (1 + 1e-7)
+    assert judged.lower_bound >= optimum.value * 0.98
+    assert judged.vv_norm == pytest.approx(optimum.value, rel=1e-5)
 
 
 def test_the_bias_inside_the_norm_costs_more() -> None:
     _, X, Y = cloud(12, 2, 3, 4, 0)
-    found = reference(X, Y)
-    inside = certify(found.network, X, Y, dual=found.dual, penalise_bias=True)
+    optimum = reference(X, Y)
+    inside = certify(optimum.network, X, Y, dual=optimum.dual, penalise_bias=True)
     # Any neuron costs at least as much as with a free bias, so its response per cost is at most as large.
-    assert inside.lower_bound >= certify(found.network, X, Y, dual=found.dual).lower_bound * (1 - 1e-9)
+    assert inside.lower_bound >= certify(optimum.network, X, Y, dual=optimum.dual).lower_bound * (1 - 1e-9)
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

@@ -242,7 +242,7 @@ def proved():
     network, dual, _ = optimum(x, Y, 0.5, losses, weights)
     judged = min(
         (certify_fit(network, x, Y, 0.5, loss=losses, weights=weights, dual=sign * dual) for sign in (1, -1)),
-        key=lambda one: one.gap,
+        key=lambda certificate: certificate.gap,
     )
     assert judged.complaints(network, x, Y, weights=weights) == []
     return network, x, Y, weights, judged
@@ -258,26 +258,26 @@ def test_a_changed_number_is_rejected(proved, name):
 def test_other_changes_are_rejected(proved):
     network, x, Y, weights, judged = proved
     moved = ReLUNetwork(network.W, network.b, network.V, network.A, network.c + 0.01)
-    assert any("objective" in one for one in judged.complaints(moved, x, Y, weights=weights))
+    assert any("objective" in complaint for complaint in judged.complaints(moved, x, Y, weights=weights))
     assert judged.complaints(network, x, Y)
     assert judged.complaints(network, x, Y + 0.1, weights=weights)
     assert judged.complaints(network, x[:-1], Y, weights=weights)
     assert replace(judged, losses=as_losses("squared", 2)).complaints(network, x, Y, weights=weights)
     assert any(
-        "not proved optimal" in one
-        for one in replace(judged, dual=0 * judged.dual).complaints(network, x, Y, weights=weights)
+        "not proved optimal" in complaint
+        for complaint in replace(judged, dual=0 * judged.dual).complaints(network, x, Y, weights=weights)
     )
     without = replace(judged, skip=False)
-    assert any("skip connection" in one for one in without.complaints(network, x, Y, weights=weights))
+    assert any("skip connection" in complaint for complaint in without.complaints(network, x, Y, weights=weights))
 
 
 # --- equivalences -----------------------------------------------------------------------------------------------------
 
 
-def same(one, other, rel=1e-9):
+def same(first, second, rel=1e-9):
     for name in NUMBERS:
-        size = 1.0 if name == "gap" else abs(one.objective)
-        assert getattr(one, name) == pytest.approx(getattr(other, name), rel=rel, abs=1e-11 * size), name
+        size = 1.0 if name == "gap" else abs(first.objective)
+        assert getattr(first, name) == pytest.approx(getattr(second, name), rel=rel, abs=1e-11 * size), name
 
 
 def random_network(seed, T, K=8):
@@ -350,11 +350,11 @@ def test_values_and_weights_of_one_function_agree(skip, seed, k):
     network = ReLUNetwork(
         np.ones((k - 2, 1)), -knots[1:-1], np.diff(slopes, axis=0).T, slopes[0][:, None], values[0] - slopes[0] * knots[0]
     )
-    one, other = (
+    first, second = (
         certify_fit(f, x, Y, 2.0, loss=LOSSES, weights=weights, skip=skip, dual=np.nan_to_num(Y)) for f in (pieces, network)
     )
-    same(one, other)
-    assert one.numbers() == pytest.approx(other.numbers(), rel=1e-9, abs=1e-11)
+    same(first, second)
+    assert first.numbers() == pytest.approx(second.numbers(), rel=1e-9, abs=1e-11)
 
 
 def test_memory_mapped_data_are_as_good(tmp_path, monkeypatch):
@@ -366,13 +366,13 @@ def test_memory_mapped_data_are_as_good(tmp_path, monkeypatch):
     for name, array in arrays.items():
         np.save(tmp_path / f"{name}.npy", array)
     mapped = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in arrays}
-    one, other = (
+    first, second = (
         certify_fit(network, a["x"], a["Y"], 3.0, loss=LOSSES, weights=a["weights"], dual=a["dual"])
         for a in (arrays, mapped)
     )
-    assert one.numbers() == other.numbers()
+    assert first.numbers() == second.numbers()
     monkeypatch.undo()
-    same(one, certify_fit(network, x, Y, 3.0, loss=LOSSES, weights=weights, dual=arrays["dual"]))
+    same(first, certify_fit(network, x, Y, 3.0, loss=LOSSES, weights=weights, dual=arrays["dual"]))
 
 
 def test_the_verifier_sees_what_float_weights_lose():
@@ -443,9 +443,9 @@ def test_bad_arguments_are_named(arguments, options, kind, message):
 
 def test_certify_passes_on():
     judged = certify_fit(NET, X3, Y3, 0.1)
-    found = certify(NET, X3, Y3, lam=0.1)  # asks the solver for a dual array, too
-    assert found.objective == judged.objective
-    assert judged.lower_bound <= found.lower_bound <= found.objective
+    certificate = certify(NET, X3, Y3, lam=0.1)  # asks the solver for a dual array, too
+    assert certificate.objective == judged.objective
+    assert judged.lower_bound <= certificate.lower_bound <= certificate.objective
     assert certify(PiecewiseLinear([0, 1, 2], Y3), X3, Y3, lam=0.1).objective == judged.objective
     assert certify(ReLUNetwork([[1.0, 0.0]], [0.0], [[1.0]]), np.eye(2), [1, 0], lam=0.1).objective == 0.1
     with pytest.raises(ValueError, match="lam"):

@@ -62,8 +62,8 @@ def search(X: Array, Lambda: Array, starts: int) -> float:
 def test_in_the_plane_it_is_the_maximum_over_all_angles(N: int, T: int, skip: bool) -> None:
     for seed in range(3):
         X, Lambda = draw(N, 2, T, seed, skip=skip)
-        found, expected = neuron_bound(X, Lambda), circle(X, Lambda)
-        assert expected <= found <= expected * (1 + 1e-6) + 1e-13
+        bound, expected = neuron_bound(X, Lambda), circle(X, Lambda)
+        assert expected <= bound <= expected * (1 + 1e-6) + 1e-13
 
 
 @pytest.mark.parametrize("T", [1, 3])
@@ -78,8 +78,8 @@ def test_on_a_line_it_is_the_maximum_over_both_directions(T: int) -> None:
 @pytest.mark.parametrize(("N", "d", "T"), [(5, 3, 1), (8, 3, 2), (12, 3, 15), (7, 4, 2), (6, 5, 2)])
 def test_in_space_it_is_within_its_tolerance_of_the_maximum(N: int, d: int, T: int, skip: bool) -> None:
     X, Lambda = draw(N, d, T, skip=skip)
-    found, expected = neuron_bound(X, Lambda), search(X, Lambda, 2000)
-    assert expected <= found <= expected * (1 + 5e-3)  # what the random search may miss
+    bound, expected = neuron_bound(X, Lambda), search(X, Lambda, 2000)
+    assert expected <= bound <= expected * (1 + 5e-3)  # what the random search may miss
 
 
 @pytest.mark.parametrize("kind", ["generic", "grid", "clustered"])

@@ -52,20 +52,20 @@ def test_they_come_back_bit_for_bit(case: str, tmp_path: Path) -> None:
     certificate, network, X, Y = certified(case)
     path = tmp_path / "proof.npz"
     certificate.save(path)
-    found = type(certificate).load(path)
-    assert type(found) is type(certificate)
+    loaded = type(certificate).load(path)
+    assert type(loaded) is type(certificate)
     for name, value in vars(certificate).items():
         if name == "subspace" and value is not None:
-            np.testing.assert_array_equal(found.subspace.axes, value.axes)
-            np.testing.assert_array_equal(found.subspace.centre, value.centre)
+            np.testing.assert_array_equal(loaded.subspace.axes, value.axes)
+            np.testing.assert_array_equal(loaded.subspace.centre, value.centre)
         elif name == "dual":
-            assert (found.dual is None) == (value is None)
+            assert (loaded.dual is None) == (value is None)
             if value is not None:
-                np.testing.assert_array_equal(np.asarray(found.dual[0 : len(Y)]), np.asarray(value[0 : len(Y)]))
+                np.testing.assert_array_equal(np.asarray(loaded.dual[0 : len(Y)]), np.asarray(value[0 : len(Y)]))
         else:
-            np.testing.assert_equal(getattr(found, name), value)
-    assert found.complaints(network, X, Y, tol=math.inf) == certificate.complaints(network, X, Y, tol=math.inf)
-    assert found.complaints(network, X + 0.1 * Y[:, :1].reshape(X[..., :1].shape if X.ndim > 1 else -1), Y, tol=math.inf)
+            np.testing.assert_equal(getattr(loaded, name), value)
+    assert loaded.complaints(network, X, Y, tol=math.inf) == certificate.complaints(network, X, Y, tol=math.inf)
+    assert loaded.complaints(network, X + 0.1 * Y[:, :1].reshape(X[..., :1].shape if X.ndim > 1 else -1), Y, tol=math.inf)
     other = FitCertificate if isinstance(certificate, Certificate) else Certificate
     with pytest.raises(ValueError, match=r"proof\.npz"):
         other.load(path)

@@ -80,8 +80,8 @@ def optimum(
 
 def best(network: ReLUNetwork, X: Array, Y: Array, lam: float, dual: Array, **options: object) -> FitCertificate:
     """Judge with the dual array of a convex program, whose sign is a matter of convention."""
-    found = [certify_fit(network, X, Y, lam, dual=one, **options) for one in (dual, -dual)]  # type: ignore[arg-type]
-    return min(found, key=lambda one: one.gap)
+    certificates = [certify_fit(network, X, Y, lam, dual=array, **options) for array in (dual, -dual)]  # type: ignore[arg-type]
+    return min(certificates, key=lambda array: array.gap)
 
 
 # --- one input: two verifiers -----------------------------------------------------------------------------------------
@@ -195,12 +195,12 @@ def test_no_array_proves_more_than_any_network_costs(
     options = {"loss": losses, "weights": weights, "skip": skip, "penalise_bias": bias}
     lam = 10.0**order
     duals = [None, rng.standard_normal(Y.shape), 10.0 ** rng.uniform(-3, 3) * rng.standard_normal(Y.shape)]
-    found = [judge_fit(one, X, Y, lam, dual=dual, **options) for one in networks for dual in duals]  # type: ignore[arg-type]
-    least = min(one.objective for one in found)
-    for one in found:
-        assert 0 <= one.lower_bound <= least * (1 + 1e-12)
-        assert one.objective == pytest.approx(one.loss + lam * one.vv_norm, rel=1e-12)
-        assert one.gap >= 0
+    certificates = [judge_fit(judged, X, Y, lam, dual=dual, **options) for judged in networks for dual in duals]  # type: ignore[arg-type]
+    least = min(judged.objective for judged in certificates)
+    for judged in certificates:
+        assert 0 <= judged.lower_bound <= least * (1 + 1e-12)
+        assert judged.objective == pytest.approx(judged.loss + lam * judged.vv_norm, rel=1e-12)
+        assert judged.gap >= 0
 
 
 @pytest.mark.parametrize("names", MIXES, ids=lambda names: "+".join(names))
@@ -337,10 +337,10 @@ def test_where_the_best_fit_is_affine_the_bound_is_its_objective(scale: float) -
     X, y = rng.standard_normal((8, 2)), scale * rng.standard_normal(8)
     at_one_point = fit([1.0, 1.0, 1.0], scale * np.arange(3.0), 0.1 * scale, penalise_bias=True)
     opposite = fit(np.vstack([X, X]), np.append(y, -y), 0.1 * scale)
-    for found, expected in ((at_one_point, scale**2), (opposite, y @ y)):
-        assert found.certificate.objective == pytest.approx(expected, rel=1e-12)
-        assert found.certificate.lower_bound == pytest.approx(expected, rel=1e-11)
-        assert found.verify()
+    for bound, expected in ((at_one_point, scale**2), (opposite, y @ y)):
+        assert bound.certificate.objective == pytest.approx(expected, rel=1e-12)
+        assert bound.certificate.lower_bound == pytest.approx(expected, rel=1e-11)
+        assert bound.verify()
     none = ReLUNetwork(np.zeros((0, 1)), np.zeros(0), np.zeros((1, 0)), np.zeros((1, 1)), np.ones(1))
     certificate = judge_fit(none, [[1.0], [1.0], [1.0]], [0.0, 1.0, 2.0], 0.1, penalise_bias=True)
     assert 0 <= certificate.gap <= 1e-12
