@@ -378,6 +378,28 @@ MUTATIONS: tuple[Mutation, ...] = (
         "0.5",
         "sparsest",
     ),
+    _fault(
+        "lp_minimiser_joins_greedily",
+        "solvers.univariate.interpolation.path_norm",
+        "z = gain - z if gain > z else 0.0",
+        "z = gain if z == 0 else 0.0",
+        "lp_path_norm",
+    ),
+    _fault(
+        "lp_gain_of_p_1",
+        "solvers.univariate.interpolation.path_norm",
+        "gains = np.where(dots.aligned, _gains(sizes, p), 0.0)",
+        "gains = np.where(dots.aligned, _gains(sizes, 0.999), 0.0)",
+        "lp_path_norm",
+        "lp_sparsest",
+    ),
+    _fault(
+        "critical_exponent_always_1",
+        "solvers.univariate.interpolation.path_norm",
+        "    return max(after[:2]), max(after[2:])",
+        "    return max(after[:2]), -math.inf",
+        "lp_sparsest",
+    ),
     # --- networks ---
     _fault(
         "vv_norm_of_squares",

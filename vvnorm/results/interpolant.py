@@ -120,6 +120,32 @@ class Interpolant(Solution):
         """
         return univariate.sparsest(self._known())
 
+    def lp_minimiser(self, p: float) -> ReLUNetwork:
+        """Return the minimal-VV-norm interpolant of least l^p path norm sum_k (||w_k|| ||v_k||)^p, 0 < p < 1, in O(N).
+
+        For one output no interpolant at all has a smaller one (Nakhleh and Nowak, arXiv 2505.21791). For several outputs
+        others may: claim `lp_path_norm`. Alignment is decided as in `sparsest`.
+
+        Raises
+        ------
+        ValueError
+            If p is not a number between 0 and 1, or the solution set is not known in closed form.
+        """
+        if not (isinstance(p, int | float | np.integer | np.floating) and 0 < p < 1):
+            raise ValueError(f"p must be a number between 0 and 1, both excluded, got {p!r}")
+        return univariate.lp_minimiser(self._known(), float(p))
+
+    def critical_exponent(self) -> tuple[float, float]:
+        """Bounds of the largest p* such that for all 0 < p < p* `lp_minimiser` has the fewest neurons.
+
+        Returns
+        -------
+        lower, upper : float
+            lower <= p* <= upper, usually 1e-9 apart; upper is 1 where no p is known at which other minimisers are better.
+            For one output it is the fewest neurons of all interpolants, for several of all minimal-VV-norm ones.
+        """
+        return univariate.critical_exponent(self._known())
+
     def sparsify(self, gap: float | None = None) -> Self:
         """Return the solution with the network of `sparsest`, certified anew; the gap stays, so `gap` has no effect."""
         del gap

@@ -112,14 +112,28 @@ def sparsest(dots: ConnectTheDots) -> ReLUNetwork:
     Each pair of neighbouring points of a run becomes one kink between them, where the chords on either side of the pair
     cross when extended; the last point of an odd run stays ([D] for one output, run by run for any T).
     """
-    knots, m = dots.x[1:-1], dots.norms
+    m = dots.norms
     runs = aligned_runs(dots)
     start = np.zeros(len(m), dtype=np.intp)
     start[runs[:, 0]] = runs[:, 0]
     leads = (m > 0) & ((np.arange(len(m)) - np.maximum.accumulate(start)) % 2 == 0)
     paired = leads & np.append(dots.aligned, False)[: len(m)]
-    alone = np.flatnonzero(leads & ~paired)
-    pair = np.flatnonzero(paired)
+    return network_of_pairs(dots, paired)
+
+
+def network_of_pairs(dots: ConnectTheDots, paired: NDArray[np.bool_]) -> ReLUNetwork:
+    """Return the minimiser in which some neighbouring aligned points share one kink, where extended chords cross.
+
+    Parameters
+    ----------
+    dots : ConnectTheDots
+        The data.
+    paired : (N - 2,) array of bool
+        Whether inner points j and j + 1 are joined. No point may be in two pairs.
+    """
+    knots, m = dots.x[1:-1], dots.norms
+    second = np.append(False, paired[:-1])[: len(m)]
+    alone, pair = np.flatnonzero((m > 0) & ~paired & ~second), np.flatnonzero(paired)
     crossing = knots[pair] + (knots[pair + 1] - knots[pair]) * (m[pair + 1] / (m[pair] + m[pair + 1]))
     kept, merged = np.concatenate([alone, pair]), np.concatenate([alone, pair + 1])
     jumps = _curvatures_at(dots, kept)
