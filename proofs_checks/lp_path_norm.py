@@ -63,7 +63,7 @@ def draw_two_outputs(rng: np.random.Generator) -> Instance:
         a, e = float(rng.integers(60, 90)), float(rng.integers(1, 4))
         slope = rng.integers(-3, 4, 2).astype(float)
         data = from_curvatures(np.arange(4.0), [(a, 0.0), (a, e)], slope)
-        other = ReLUNetwork(np.ones((2, 1)), [-1.5, -2.0], np.diag([2 * a, e]), slope[:, None])
+        other = ReLUNetwork(np.ones((2, 1)), np.array([-1.5, -2.0]), np.diag([2 * a, e]), slope[:, None])
     return {**data, "p": float(rng.uniform(0.2, 0.6)), **pack("other", other)}
 
 

@@ -51,14 +51,14 @@ def _curvatures(rng: np.random.Generator) -> tuple[Array, Array]:
     runs = rng.integers(1, 7, int(rng.integers(1, 4)))
     signs = np.repeat((-1.0) ** np.arange(len(runs)), runs)
     sizes = rng.integers(1, 30, len(signs)) ** rng.integers(1, 3, len(signs))
-    return np.cumsum(rng.integers(1, 4, len(signs) + 2)) * 1.0, (signs * sizes)[:, None]
+    return np.cumsum(rng.integers(1, 4, len(signs) + 2)).astype(np.float64), (signs * sizes)[:, None]
 
 
 def draw_above(rng: np.random.Generator) -> Instance:
     """Draw curvatures e, 1, 1, e (times an integer) and p above the critical one."""
     size = float(rng.integers(10, 40))
     curvatures = np.array([[1.0], [size], [size], [1.0]])
-    data = from_curvatures(np.cumsum(rng.integers(1, 4, 6)) * 1.0, curvatures, [float(rng.integers(-3, 4))])
+    data = from_curvatures(np.cumsum(rng.integers(1, 4, 6)).astype(np.float64), curvatures, [float(rng.integers(-3, 4))])
     _, high = _solution(data).critical_exponent()
     return {**data, "p": float(high + rng.uniform(0.2, 0.9) * (1 - high))}
 

@@ -1,6 +1,5 @@
 """Shared by claims about l^p path norms: powers with 60 digits, gains of joining kinks, data that are exact in float64."""
 
-from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cache
@@ -8,6 +7,7 @@ from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from proofs_checks.support import aligned_neighbours, exact_curvatures
 from vvnorm.network import ReLUNetwork, row_norms
@@ -59,9 +59,11 @@ def gains(x: Array, Y: Array, p: float) -> tuple[list[Decimal], list[Decimal]]:
 def _sum(a: Fraction | Decimal, b: Fraction | Decimal) -> Fraction | Decimal:
     if isinstance(a, Fraction) and isinstance(b, Fraction):
         return a + b
+    assert isinstance(a, Decimal)
+    assert isinstance(b, Decimal)
     with localcontext() as context:
         context.prec = DIGITS
-        return Decimal(a) + Decimal(b)
+        return a + b
 
 
 def least_by_enumeration(x: Array, Y: Array, p: float) -> float:
@@ -84,14 +86,15 @@ def least_by_enumeration(x: Array, Y: Array, p: float) -> float:
     return float(min(totals))
 
 
-def from_curvatures(x: Array, curvatures: Sequence[Sequence[float]], slope: Sequence[float]) -> dict[str, Any]:
+def from_curvatures(x: Array, curvatures: ArrayLike, slope: ArrayLike) -> dict[str, Any]:
     """Data with the given curvatures (N - 2, T) at the inner points and the given first slope, through 0 at x[0].
 
     Exact in float64 if all numbers are small integers.
     """
-    slopes = np.cumsum(np.vstack([np.asarray(slope, dtype=float), np.asarray(curvatures, dtype=float)]), axis=0)
+    first = np.asarray(slope, dtype=float)
+    slopes = np.cumsum(np.vstack([first, np.asarray(curvatures, dtype=float)]), axis=0)
     steps = slopes * np.diff(x)[:, None]
-    return {"x": np.asarray(x, dtype=float), "Y": np.cumsum(np.vstack([np.zeros(len(slope)), steps]), axis=0)}
+    return {"x": np.asarray(x, dtype=float), "Y": np.cumsum(np.vstack([np.zeros(len(first)), steps]), axis=0)}
 
 
 def two_neuron_data(rng: np.random.Generator) -> tuple[dict[str, Any], ReLUNetwork]:
@@ -103,4 +106,4 @@ def two_neuron_data(rng: np.random.Generator) -> tuple[dict[str, Any], ReLUNetwo
     a, b = (int(value) for value in rng.integers(1, 9, 2))
     slope = rng.integers(-3, 4, 2).astype(float)
     data = from_curvatures(np.arange(5.0), [(a, 0), (a, b), (0, b)], slope)
-    return data, ReLUNetwork(np.ones((2, 1)), [-1.5, -2.5], np.diag([2.0 * a, 2.0 * b]), slope[:, None])
+    return data, ReLUNetwork(np.ones((2, 1)), np.array([-1.5, -2.5]), np.diag([2.0 * a, 2.0 * b]), slope[:, None])
