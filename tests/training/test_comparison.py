@@ -7,7 +7,8 @@ import pytest
 
 from vvnorm import Task
 from vvnorm.multitask.task_data import TaskData, builtin_task_data, metric
-from vvnorm.training.comparison import JOINT, SAME_COST, SAME_WIDTH, compare, mean_interval, split
+from vvnorm.studies.statistics import ratio_from_moments
+from vvnorm.training.comparison import JOINT, SAME_COST, SAME_WIDTH, compare, interval_of_mean, moments, split
 from vvnorm.training.task_study import complaints_about, study_lines, verdict
 
 QUICK = {"steps": 40, "width": 8, "seeds": 3}
@@ -105,12 +106,19 @@ def test_same_seeds_same_rows(comparison):
         assert row["value"] == pytest.approx(other["value"], rel=1e-9)
 
 
-def test_interval_of_a_mean():
-    values = np.random.default_rng(0).standard_normal((2000, 8)) + 3
-    hit = [low <= 3 <= high for _, low, high in map(mean_interval, values)]
-    assert np.mean(hit) == pytest.approx(0.95, abs=0.015)
-    assert mean_interval(np.array([2.0]))[0] == 2
-    assert math.isnan(mean_interval(np.array([2.0]))[1])
+def test_intervals_of_gains_are_those_of_the_studies():
+    gains = np.random.default_rng(0).exponential(size=10) - 0.5
+    mean, deviation, skewness = moments(gains)
+    low, high = interval_of_mean(gains, 0.99)
+    ratio = ratio_from_moments(10, mean, deviation, skewness, 0.99)  # of the exponentials
+    np.testing.assert_allclose(np.exp([mean, low, high]), [ratio.ratio, ratio.low, ratio.high])
+    assert high - mean > mean - low > 0  # longer on the longer tail's side
+
+
+@pytest.mark.parametrize("values", [[2.0], [2.0, 2.0, 2.0], [1.0, math.nan, 2.0]])
+def test_values_that_tell_no_interval_have_none(values):
+    assert np.isnan(interval_of_mean(np.array(values))).all()
+    assert math.isnan(moments(np.array(values))[1])
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from vvnorm.multitask.task_data import TaskData, metric
 from vvnorm.multitask.task_losses import constant_losses
 from vvnorm.multitask.tasks import Standardisation, Task, mean_weights, task_labels, with_background
 from vvnorm.network import ReLUNetwork
+from vvnorm.studies.statistics import mean_interval
 from vvnorm.training.arguments import as_number, as_seeds
 from vvnorm.training.cross_validation import choose_weights
 from vvnorm.training.placement import as_placement
@@ -123,12 +124,13 @@ class TaskComparison:
         return list(dict.fromkeys((row["arrangement"], row["weighting"]) for row in self.rows))
 
     def summary(self) -> list[dict[str, Any]]:
-        """Return means over seeds with Student's intervals, one row per arrangement, weighting and task.
+        """Return means over seeds with intervals (`interval_of_mean`), one row per arrangement, weighting and task.
 
         'value', 'low' and 'high' belong to the metric, at 95 %. 'gain', 'gain_low' and 'gain_high' belong to its paired
         difference to separate networks of the same total width, positive where it is better than theirs; they hold at 95 %
-        for all gains of the table together (Bonferroni). All others are means; 'steps_to_target' is the mean over the seeds
-        that reached the target, and 'reached' their share.
+        for all gains of the table together (Bonferroni). 'gain_deviation' and 'gain_skewness' are those of the difference:
+        the interval follows from them. All others are means; 'steps_to_target' is the mean over the seeds that reached the
+        target, and 'reached' their share.
         """
         lines = []
         level = 1 - 0.05 / max(1, (len(self.kinds) - 1) * len(self.data.tasks))
@@ -142,8 +144,10 @@ class TaskComparison:
                 reached = ~np.isnan(steps)
                 lines.append(
                     {"arrangement": arrangement, "weighting": weighting, "task": task.name, "metric": first["metric"]}
-                    | dict(zip(("value", "low", "high"), mean_interval(self.values(*kind)), strict=True))
-                    | dict(zip(("gain", "gain_low", "gain_high"), mean_interval(gain, level), strict=True))
+                    | {"value": float(np.mean(self.values(*kind)))}
+                    | dict(zip(("low", "high"), interval_of_mean(self.values(*kind)), strict=True))
+                    | dict(zip(("gain", "gain_deviation", "gain_skewness"), moments(gain), strict=True))
+                    | dict(zip(("gain_low", "gain_high"), interval_of_mean(gain, level), strict=True))
                     | {
                         "loss": float(self.values(*kind, "loss").mean()),
                         "steps_to_target": float(steps[reached].mean()) if reached.any() else math.nan,
@@ -364,15 +368,21 @@ class _Trials:
                     )
 
 
-def mean_interval(values: Array, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Return the mean of independent values and Student's interval; its ends are NaN for one value or equal values."""
-    from scipy.stats import t
+def moments(values: Array) -> tuple[float, float, float]:
+    """Return mean, standard deviation (of n - 1) and skewness (G1) of values; NaN where too few or equal values have none."""
+    from scipy.stats import skew
 
-    mean, n = float(np.mean(values)), len(values)
-    if n < 2 or np.ptp(values) == 0:
-        return mean, math.nan, math.nan
-    reach = float(t.ppf((1 + confidence) / 2, n - 1)) * float(np.std(values, ddof=1)) / math.sqrt(n)
-    return mean, mean - reach, mean + reach
+    mean, n, equal = float(np.mean(values)), len(values), np.ptp(values) == 0
+    deviation = math.nan if n < 2 or equal else float(np.std(values, ddof=1))
+    return mean, deviation, math.nan if n < 3 or equal else float(skew(values, bias=False))
+
+
+def interval_of_mean(values: Array, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the ends of `vvnorm.studies.statistics.mean_interval`; NaN for one value, equal values or NaN among them."""
+    if len(values) < 2 or not np.all(np.isfinite(values)):
+        return math.nan, math.nan
+    low, high = (float(end) for end in mean_interval(values, confidence))
+    return (low, high) if math.isfinite(low) else (math.nan, math.nan)
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
