@@ -7,19 +7,17 @@ orthogonal to the p_j cut space into cones. On each cone the same p_j are active
 matrix M. It is largest on some face of the cone, at the top right-singular vector of M restricted to the span of that face.
 So a finite list of neurons suffices, which `Cones` makes from all faces of all cones.
 
-Clarabel solves the program over some neurons through CVXPY. The neurons that respond most to its multipliers are added,
-until no response exceeds what is allowed by more than 1e-7. The optimum over all networks is smaller by at most that share.
+Clarabel solves the program over some neurons (`benchmarks.neuron_programs`). The neurons that respond most to its
+multipliers are added, until no response exceeds what is allowed by more than 1e-7. The optimum over all networks is smaller
+by at most that share.
 """
 
 import itertools
-import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
 
-import cvxpy as cp
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.neuron_programs import Labels, ProgramError, Solved, solve_over_neurons
 from vvnorm.validation import Array
 
 _ZERO = 1e-9  # relative: products below are 0
@@ -108,98 +106,26 @@ class Cones:
         return np.where(values > 1e-12 * (1 + np.abs(self.X).max()), values, 0.0)
 
 
-def solve(
-    X: Array,
-    Y: Array,
-    losses: Sequence[Callable[[Any, Array], Any]] | None,
-    lam: float,
-    shares: Array,
-    *,
-    skip: bool,
-    bias: bool,
-) -> tuple[Array, float]:
-    """Solve a problem over all networks.
-
-    Parameters
-    ----------
-    X : (N, d) array
-        Distinct points.
-    Y : (N, T) array
-        Labels; NaN = missing.
-    losses : sequence of T functions, or None
-        Each turns an expression of n fitted values and their labels into one of n losses; None for interpolation.
-    lam : float
-        Ignored for interpolation.
-    shares : (N, T) array
-        Weights of the losses.
-    skip, bias : bool
-        Whether the skip connection is free; whether biases are inside the norm.
-
-    Returns
-    -------
-    fitted : (N, T) array
-    cost : float
-        VV norm of the network that has these values.
+def solve(X: Array, labels: Labels, outputs: int, lam: float | None, *, skip: bool, bias: bool) -> Solved:
+    """Solve a fit, or an interpolation with lam None, of distinct points X (N, d) over all networks.
 
     Raises
     ------
-    cvxpy.error.SolverError
-        If the rounds do not end, or the solver fails.
+    ProgramError
+        If neurons keep joining, or the solver fails.
     """
-    cones, allowed = Cones(X, bias), 1.0 if losses is None else lam
+    cones, allowed = Cones(X, bias), 1.0 if lam is None else lam
     rng = np.random.default_rng(0)
-    W, b, _ = cones.responding(rng.standard_normal(Y.shape))
+    affine = np.column_stack([np.ones(len(X)), X] if skip else [np.ones(len(X))])
+    W, b, _ = cones.responding(rng.standard_normal((len(X), outputs)))
     some = rng.permutation(len(W))[:_FIRST]
     W, b = W[some], b[some]
     for _ in range(_ROUNDS):
-        V, fitted, L = _master(cones, W, b, Y, losses, lam, shares, skip)
-        new_W, new_b, responses = cones.responding(L)
+        solved = solve_over_neurons(cones.features(W, b), affine, labels, outputs, lam)
+        new_W, new_b, responses = cones.responding(solved.L)
         order = np.argsort(-responses)[:_JOIN]
         order = order[responses[order] > allowed * (1 + _ACCURATE)]
         if not len(order):
-            return fitted, float(np.linalg.norm(V, axis=1).sum())
+            return solved
         W, b = np.vstack([W, new_W[order]]), np.concatenate([b, new_b[order]])
-    raise cp.error.SolverError("neurons keep joining")
-
-
-def _master(
-    cones: Cones, W: Array, b: Array, Y: Array, losses: Any, lam: float, shares: Array, skip: bool
-) -> tuple[Array, Array, Array]:
-    """Solve over some neurons; return output weights (K, T), fitted values (N, T) and multipliers (N, T)."""
-    (N, T), hidden = Y.shape, cones.features(W, b)
-    V, A, c = cp.Variable((len(W), T)), cp.Variable((cones.X.shape[1], T)), cp.Variable((1, T))
-    values = hidden @ V + np.ones((N, 1)) @ c + (cones.X @ A if skip else 0.0)
-    unit = 1.0 if losses is None else max(1.0, float(shares.max()))
-    ties, lost = [], 0.0
-    rows = [np.flatnonzero(~np.isnan(Y[:, t]) & (shares[:, t] > 0)) for t in range(T)]
-    for t, on in enumerate(rows):
-        if losses is None:
-            ties.append(values[on, t] == Y[on, t])
-            continue
-        u = cp.Variable(len(on))
-        ties.append(u == values[on, t])
-        lost = lost + (shares[on, t] / unit) @ losses[t](u, Y[on, t])
-    cost = cp.sum(cp.norm(V, 2, axis=1))
-    clarabel(cp.Problem(cp.Minimize(cost if losses is None else lost + (lam / unit) * cost), ties))
-    L = np.zeros((N, T))
-    for t, on in enumerate(rows):
-        L[on, t] = ties[t].dual_value * unit
-    return np.asarray(V.value), np.asarray(values.value), L
-
-
-def clarabel(problem: cp.Problem) -> None:
-    """Solve with tight tolerances, or with Clarabel's own if that fails.
-
-    Raises
-    ------
-    cvxpy.error.SolverError
-        If there is no solution then.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # an inaccurate solution: the status says so, and is looked at
-        try:
-            problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
-        except cp.error.SolverError:
-            problem.solve(solver=cp.CLARABEL)
-    if problem.status not in ("optimal", "optimal_inaccurate"):
-        raise cp.error.SolverError(f"the program is {problem.status}")
+    raise ProgramError("neurons keep joining")

@@ -369,7 +369,7 @@ class _Trials:
 
 
 def moments(values: Array) -> tuple[float, float, float]:
-    """Return mean, standard deviation (of n - 1) and skewness (G1) of values; NaN where too few or equal values have none."""
+    """Return mean, standard deviation (of n - 1) and skewness (G1); NaN where too few or equal values have none."""
     from scipy.stats import skew
 
     mean, n, equal = float(np.mean(values)), len(values), np.ptp(values) == 0
