@@ -17,7 +17,20 @@ ROOT = Path(vvnorm.__file__).parent
 
 LAYERS = (
     ("_internal",),
-    ("network", "piecewise", "losses", "tolerances", "validation", "float64", "datasets", "csv_files", "torch_modules"),
+    (
+        *(
+            "network",
+            "piecewise",
+            "losses",
+            "tolerances",
+            "validation",
+            "float64",
+            "datasets",
+            "csv_files",
+            "torch_modules",
+        ),
+        "check_certificate",
+    ),
     ("verifier", "solvers", "analysis"),
     ("results",),
     ("api",),

@@ -574,6 +574,18 @@ def test_a_table_on_a_terminal_shows_brackets_as_they_are(
     assert "\t" not in out
 
 
+def test_claims_fit_a_terminal(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    listed = run("claims").out.splitlines()
+    assert len(listed) == len(claim_names()) + 4  # a claim takes one line; the head and three rules
+    for claim in map(load_claim, claim_names()):
+        lines = run("claims", "--show", claim.id).out.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert " ".join(claim.statement.split()) in " ".join(" ".join(lines).split())
+    assert max(map(len, listed)) <= 80
+
+
 # --- help and usage ---------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from commands import Command, runner, strict
 
-CHECKER = Path(__file__).parents[2] / "check_certificate.py"
+from vvnorm import check_certificate
+
+CHECKER = check_certificate.__file__
 LINE = "x,y,z\n0,0.1,0\n0.1,0.2,1\n0.3,0.1,2\n0.2,0.5,0\n"
 
 

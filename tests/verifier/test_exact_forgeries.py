@@ -1,23 +1,16 @@
 """Certificates that are wrong in one step of the proof only, all else made consistent with it: that step refuses them."""
 
-import importlib.util
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from vvnorm import check_certificate as checker
 from vvnorm.verifier.exact import ExactCertificate, ExactLine, Neuron, RationalNetwork, prove, save_exact_certificate
 from vvnorm.verifier.exact.corrected import affine_basis, interpolating, solved
 from vvnorm.verifier.exact.plane import cones, orthogonal, pairing
 from vvnorm.verifier.exact.rationals import Matrix, as_matrix
-
-spec = importlib.util.spec_from_file_location("check_certificate", Path(__file__).parents[2] / "check_certificate.py")
-assert spec
-assert spec.loader
-checker = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(checker)
 
 SMALL = Fraction(1, 10**9)
 

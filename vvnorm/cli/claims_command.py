@@ -6,13 +6,13 @@ import typer
 
 from vvnorm.cli.exit_codes import OK, USAGE
 from vvnorm.cli.jobs import load_usable
-from vvnorm.cli.output import TextTable, say
+from vvnorm.cli.output import TextTable, say_wrapped
 
 
 def list_claims(
     show: Annotated[str | None, typer.Option("--show", metavar="CLAIM", help="Show one claim in full.")] = None,
 ) -> int:
-    """List the claims, or show one."""
+    """List the claims, or show one in full; a terminal shows as much of each statement as fits on its line."""
     from vvnorm.claims import claim_names, load_claim
 
     if show is None:
@@ -20,13 +20,13 @@ def list_claims(
         chosen, unusable = load_usable(load_claim, claim_names())
         for claim in chosen:
             table.row(claim.id, claim.statement, claim.source)
-        table.show()
+        table.show(one_line=True)
         return USAGE if unusable else OK
     claim = load_claim(show)
     low, high = claim.claimed
-    say(f"{claim.id} ({claim.kind}): {claim.statement}\nsource: {claim.source}")
-    say(f"tested: {claim.quantity}, claimed to lie in [{low:.6g}, {high:.6g}]")
+    say_wrapped(f"{claim.id} ({claim.kind}): {claim.statement}\nsource: {claim.source}")
+    say_wrapped(f"tested: {claim.quantity}, claimed to lie in [{low:.6g}, {high:.6g}]")
     for name in claim.hypotheses:
         verdict, why = claim.on_violation[name]
-        say(f"hypothesis {name}; without it: {verdict}, {why}")
+        say_wrapped(f"hypothesis {name}; without it: {verdict}, {why}")
     return OK

@@ -20,7 +20,7 @@ ExactOption = Annotated[
     typer.Option(
         "--exact",
         help="Interpolation of one or two inputs: prove the bounds in rational numbers; --save-certificate then writes "
-        ".json for check_certificate.py.",
+        ".json for vvnorm.check_certificate.",
     ),
 ]
 

@@ -25,6 +25,16 @@ def say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def say_wrapped(text: str) -> None:
+    """Print lines to standard output, broken between words to fit a terminal; a pipe gets them as they are."""
+    if not sys.stdout.isatty():
+        say(text)
+        return
+    from rich.console import Console
+
+    Console(markup=False, emoji=False, highlight=False).print(text)
+
+
 def conclude(complaints: list[str]) -> int:
     """Print the verdict of the verifier and return the exit code."""
     for complaint in complaints:
@@ -65,8 +75,8 @@ class TextTable:
         padded = (cell.ljust(width) for cell, width in zip(cells, self._widths or (), strict=True))
         say("  ".join(padded).rstrip() if sys.stdout.isatty() else "\t".join(cells))
 
-    def show(self) -> None:
-        """Print the table, unless its rows are shown one by one."""
+    def show(self, *, one_line: bool = False) -> None:
+        """Print the table, unless its rows are shown one by one; `one_line` cuts cells after the first to fit a terminal."""
         if not sys.stdout.isatty():
             for row in (self.columns, *self.rows):
                 say("\t".join(row))
@@ -74,7 +84,9 @@ class TextTable:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(*self.columns)
+        table = Table(self.columns[0], expand=one_line)
+        for place, name in enumerate(self.columns[1:]):
+            table.add_column(name, no_wrap=one_line, overflow="ellipsis", ratio=(1 if place else 3) if one_line else None)
         for row in self.rows:
             table.add_row(*row)
         Console(markup=False, emoji=False, highlight=False).print(table)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check an exact certificate about minimal-norm ReLU networks, with Python's standard library alone.
 
-    python check_certificate.py CERTIFICATE.json [DATA.csv]
+    python -m vvnorm.check_certificate CERTIFICATE.json [DATA.csv]     (or a copy: python check_certificate.py ...)
 
 The statement. Data are points x_1 .. x_N in R^d, d = 1 or 2, with labels y_1 .. y_N in R^T. A network is a function
 
