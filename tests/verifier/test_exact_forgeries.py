@@ -1,6 +1,7 @@
 """Certificates that are wrong in one step of the proof only, all else made consistent with it: that step refuses them."""
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np

@@ -76,7 +76,7 @@ class TextTable:
         say("  ".join(padded).rstrip() if sys.stdout.isatty() else "\t".join(cells))
 
     def show(self, *, one_line: bool = False) -> None:
-        """Print the table, unless its rows are shown one by one; `one_line` cuts cells after the first to fit a terminal."""
+        """Print the table, unless its rows are shown one by one; `one_line` cuts cells to fit a terminal."""
         if not sys.stdout.isatty():
             for row in (self.columns, *self.rows):
                 say("\t".join(row))
