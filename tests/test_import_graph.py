@@ -18,18 +18,8 @@ ROOT = Path(vvnorm.__file__).parent
 LAYERS = (
     ("_internal",),
     (
-        *(
-            "network",
-            "piecewise",
-            "losses",
-            "tolerances",
-            "validation",
-            "float64",
-            "datasets",
-            "csv_files",
-            "torch_modules",
-        ),
-        "check_certificate",
+        *("network", "piecewise", "losses", "tolerances", "validation", "float64", "datasets", "csv_files"),
+        *("torch_modules", "check_certificate"),
     ),
     ("verifier", "solvers", "analysis"),
     ("results",),
