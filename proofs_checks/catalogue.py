@@ -23,6 +23,13 @@ VV(f) = sum_k ‖w_k‖ ‖v_k‖. There are N data points. With one input, f_D 
 interpolant; delta_i is its change of slope at point i, and R(D) = sum_i ‖delta_i‖ its cost. An *aligned run* is a stretch
 of neighbouring points whose delta_i are non-zero and point the same way. A *minimiser* is an interpolating network of least
 VV norm.
+
+**What to believe.** Each claim stands on one or more rungs, strongest first, and says which files one has to trust for
+each: a theorem about all instances that Coq has checked (*machine-checked*); an interval of the tested quantity in rational
+arithmetic, instance by instance (*proved per instance*, `vvnorm verify --exact`); such an interval in float64, which other
+code recomputes (*certified in floating point*); a confidence interval (*statistical*). Where a theorem proves a part of the
+statement only, that is said. Files named here rest on Python, and from floating point on on NumPy, SciPy, Numba
+and the processor.
 """
 
 _HEADS = r"^(Claim|Hypothes[ie]s|Source|Proof|Check|What breaks|Experiment|Certificate)\."
@@ -32,8 +39,11 @@ def catalogue() -> str:
     """Return the page: an overview of all claims, and a section for each."""
     ours = {module.name for module in iter_modules(proofs_checks.__path__)}
     claims = [load_claim(name) for name in sorted(ours.intersection(claim_names()))]
-    overview = [f"| [{claim.id}](#{claim.id}) | {_cell(claim.statement)} | {claim.confirmed} |" for claim in claims]
-    table = "\n".join(["| claim | statement | expected |", "|---|---|---|", *overview])
+    overview = [
+        f"| [{claim.id}](#{claim.id}) | {_cell(claim.statement)} | {claim.confirmed} | {', '.join(claim.rungs)} |"
+        for claim in claims
+    ]
+    table = "\n".join(["| claim | statement | expected | stands on |", "|---|---|---|---|", *overview])
     return "\n".join([_INTRODUCTION, table, *map(_section, claims)])
 
 
@@ -49,6 +59,8 @@ def _section(claim: Claim) -> str:
         ("instances", instances),
         ("expected verdict", str(claim.confirmed)),
         *(_broken(claim, hypothesis) for hypothesis in claim.hypotheses),
+        *claim.belief().items(),
+        *([("not decided exactly", claim.not_exact)] if claim.not_exact else []),
     ]
     table = [f"| {name} | {_cell(text)} |" for name, text in rows]
     return "\n".join(["", f"## {claim.id}", "", *_formula(claim), "| | |", "|---|---|", *table, "", _prose(claim)])

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from proofs_checks.rational import Interval, as_line, least_cost, needs_skip, relative_difference
 from proofs_checks.support import generic_data, pack, real_instances, rechecked, total_curvature, unpack
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
@@ -117,6 +118,13 @@ def _false_duals(instance: Instance, dual: Array) -> Iterator[Array]:
     step = np.nan_to_num(instance["Y"][-1] - instance["Y"][-2])
     for sign in (-1.0, 1.0):
         yield np.vstack([dual[:-1], sign * step / (np.linalg.norm(step) or 1.0)])
+
+
+def exact(instance: Instance) -> Interval:
+    """Enclose the tested quantity: by a rational dual array from below, and by connect-the-dots from above."""
+    needs_skip(instance)
+    line = as_line(instance["x"], instance["Y"])
+    return relative_difference(least_cost(line), line.bounds)
 
 
 CLAIM = Claim(

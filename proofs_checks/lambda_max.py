@@ -16,21 +16,28 @@ points suffice, since responses are convex in between.)
 """
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from proofs_checks.rational import Interval, less, needs_skip, rational
 from proofs_checks.support import planar_instances, real_instances, rechecked
 from vvnorm.api.fits import lambda_max
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Undecided, Verdict, conclude, interval_complaints
 from vvnorm.validation import Array
+from vvnorm.verifier.exact import as_rational
+from vvnorm.verifier.exact.corrected import solved
+from vvnorm.verifier.exact.dual_arrays import line_responses, point_above
+from vvnorm.verifier.exact.rationals import as_matrix, dot, norm_squared, root_bounds, to_float
 from vvnorm.verifier.neuron_bound import neuron_bound
 
 CLAIMED = (-1e-6, 1e-6)
 
 _ROUNDING = 1e-9
 _ANGLES = 720
+_ROOMS = tuple(Fraction(1, 10**k) for k in (12, 10, 8, 7))  # by how much responses may exceed the computed lambda_max
 
 
 def draw(rng: np.random.Generator) -> Instance:
@@ -129,6 +136,29 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 def _sums_beyond(x: Array, residuals: Array, t: float) -> list[float]:
     """sum_i R_i relu(x_i - t), output by output, term by term."""
     return [math.fsum(r * (at - t) for at, r in zip(x.tolist(), column, strict=True) if at > t) for column in residuals.T]
+
+
+def exact(instance: Instance) -> Interval:
+    """Solve least squares exactly, and enclose the largest response of a neuron to the residuals."""
+    needs_skip(instance)
+    X, Y = as_matrix(instance["X"], "X"), as_matrix(instance["Y"], "Y")
+    computed = as_rational(lambda_max(instance["X"], instance["Y"], skip=True))
+    free = [(Fraction(1), *x) for x in X]
+    columns = list(zip(*free, strict=True))
+    weights = solved([[dot(a, b) for b in columns] for a in columns], [[dot(a, y) for y in zip(*Y)] for a in columns])
+    if weights is None:
+        raise Undecided("the points lie on one line")
+    residuals = tuple(less(y, tuple(dot(row, column) for column in zip(*weights))) for row, y in zip(free, Y, strict=True))
+    if len(X[0]) == 1:
+        low, high = root_bounds(max(map(norm_squared, line_responses(X, residuals))))
+        return computed / high - 1, computed / low - 1
+    *w, b = rational(_neuron(instance["X"], np.array([[to_float(value) for value in row] for row in residuals])))
+    active = [max(dot(w, x) + b, Fraction(0)) for x in X]
+    seen = norm_squared([dot(active, column) for column in zip(*residuals, strict=True)]) / norm_squared(w)
+    for room in _ROOMS:
+        if point_above(X, residuals, computed * (1 + room)) is None:
+            return 1 / (1 + room) - 1, computed / root_bounds(seen)[0] - 1
+    return Fraction(-1), computed / root_bounds(seen)[0] - 1
 
 
 def _examples() -> dict[str, Instance]:

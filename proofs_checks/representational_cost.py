@@ -16,10 +16,12 @@ values at the knots and at one point on either side of them, and the `dual` arra
 networks.
 """
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from proofs_checks.rational import Interval, as_line, least_cost, needs_skip, norm, rational, relative_difference
 from proofs_checks.support import pack, real_instances, rechecked, unpack
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
@@ -29,6 +31,7 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
+from vvnorm.verifier.exact.rationals import as_matrix
 
 CLAIMED = (-TOLERANCE, TOLERANCE)
 _ROUNDING = 1e-12  # the lower bound is about the values of f rounded to float64
@@ -138,6 +141,23 @@ def _examples() -> dict[str, Instance]:
         f = connect_the_dots(data["x"], data["Y"])
         instances[name] = {"knots": -f.b, "jumps": f.V.T, "slope": f.A[:, 0], "offset": f.c, "skip": True}
     return instances
+
+
+def exact(instance: Instance) -> Interval:
+    """Enclose the least cost of interpolants of f at its knots and beside them, which connect-the-dots, f itself, attains."""
+    needs_skip(instance)
+    knots, slope, offset = rational(instance["knots"]), rational(instance["slope"]), rational(instance["offset"])
+    jumps = as_matrix(instance["jumps"], "jumps")
+    points = [min(knots) - 1, *sorted(set(knots)), max(knots) + 1]
+    values = [[c + t * s for c, s in zip(offset, slope, strict=True)] for t in points]
+    for knot, jump in zip(knots, jumps, strict=True):
+        for t, value in zip(points, values, strict=True):
+            if t > knot:
+                value[:] = [entry + (t - knot) * step for entry, step in zip(value, jump, strict=True)]
+    line = as_line(points, values)
+    norms = [norm(jump) for jump in jumps]
+    claimed = sum((low for low, _ in norms), Fraction(0)), sum((high for _, high in norms), Fraction(0))
+    return relative_difference(least_cost(line), claimed)
 
 
 CLAIM = Claim(

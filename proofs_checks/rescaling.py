@@ -15,16 +15,20 @@ Certificate. The `balancing` scales, and the values `before` and `after` rescali
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
+from operator import mul
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from proofs_checks.rational import Interval, rational
 from proofs_checks.support import real_instances, rechecked
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Undecided, Verdict, conclude, interval_complaints
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS
+from vvnorm.verifier.exact.rationals import Matrix, Vector, as_matrix, integers, norm_squared, root_bounds
 
 _ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "relu": lambda z: np.maximum(z, 0),
@@ -116,6 +120,44 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     change = float(np.max(np.abs(after - before))) / scale
     error = max(change, abs(balanced - vv_norm) / vv_norm, (vv_norm - penalty) / vv_norm)
     return complaints + interval_complaints(result, max(error - _ROUNDING, 0.0), error + _ROUNDING, 4 * _ROUNDING)
+
+
+def exact(instance: Instance) -> Interval:
+    """Evaluate both networks in rational numbers; enclose norms, and the least penalty by that at a rational scale near it."""
+    if instance["activation"] != "relu":
+        raise Undecided("the activation's values are not rational")
+    W, b, V = as_matrix(instance["W"], "W"), rational(instance["b"]), as_matrix(instance["V"].T, "V")
+    scales, X = rational(instance["a"]), as_matrix(instance["X"], "X")
+    low = high = penalty = balanced = Fraction(0)
+    for w, v, a in zip(W, V, scales, strict=True):
+        sizes = norm_squared(w), norm_squared(v)
+        cost = root_bounds(sizes[0] * sizes[1])
+        near = root_bounds(cost[0] / sizes[0])[0]  # the best scale is the root of ||v|| / ||w||
+        low, high = low + cost[0], high + cost[1]
+        penalty += (a**2 * sizes[0] + sizes[1] / a**2) / 2
+        balanced += (near**2 * sizes[0] + sizes[1] / near**2) / 2
+    change = _relative_change(W, b, V, scales, X)
+    least = max(change, (low - penalty) / high, Fraction(0))
+    return least, max(change, (high - penalty) / low, (max(balanced, high) - low) / low)
+
+
+def _relative_change(W: Matrix, b: Vector, V: Matrix, scales: Vector, X: Matrix) -> Fraction:
+    """Largest change of a value under rescaling, relative to the magnitude of the terms that are summed; V by neurons."""
+    points, _ = integers([(*x, Fraction(1)) for x in X])  # all in units that the ratio does not depend on
+    neurons, _ = integers([(*w, bias) for w, bias in zip(W, b, strict=True)])
+    outputs, _ = integers(V)
+    change, size = Fraction(0), 0
+    for x in points:
+        moved, terms = [Fraction(0)] * len(V[0]), [0] * len(V[0])
+        for w, v, a in zip(neurons, outputs, scales, strict=True):
+            height = sum(map(mul, w, x))
+            step = Fraction(max(a.numerator * height, 0), a.numerator) - max(height, 0)
+            bound = sum(abs(p * q) for p, q in zip(w, x, strict=True))
+            terms = [entry + abs(weight) * bound for entry, weight in zip(terms, v, strict=True)]
+            if step:
+                moved = [entry + weight * step for entry, weight in zip(moved, v, strict=True)]
+        change, size = max(change, *map(abs, moved)), max(size, *terms)
+    return change / size
 
 
 CLAIMED = (-math.inf, TOLERANCE)

@@ -14,17 +14,22 @@ The kernel interpolant is linear between data points, so these suffice.
 """
 
 import math
+from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from proofs_checks.rational import Interval, as_line, less, network, rational_kinks, spread
 from proofs_checks.support import pack, real_instances, rechecked, unpack
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Undecided, Verdict, conclude, interval_complaints
 from vvnorm.datasets import random_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
+from vvnorm.verifier.exact import Neuron, RationalNetwork
+from vvnorm.verifier.exact.rationals import Matrix, Vector, norm_squared
 
 CLAIMED = (-np.inf, TOLERANCE)
 _ROUNDING = 1e-12
@@ -109,6 +114,42 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     spent = math.fsum(((values[i + 1] - values[i]) ** 2).sum() / (knots[i + 1] - knots[i]) for i in range(len(knots) - 1))
     error = max(apart, (energy - spent) / energy)
     return interval_complaints(result, max(error - _ROUNDING, 0.0), error + _ROUNDING, 1e-10 + 1e-6 * abs(error))
+
+
+def exact(instance: Instance) -> Interval:
+    """Solve for the kernel's weights exactly, evaluate both interpolants at points and midpoints, and compare energies.
+
+    Kernel interpolants are unique, and the slopes of 1 + min(s, t) give their weights: with x in units of the mean gap, the
+    slope before point j less that after it, and the first weight so that the value at x_1 is right.
+    """
+    if instance["kernel"] != "first-order":
+        raise Undecided("the kernel's values are not rational")
+    line, rival = as_line(instance["x"], instance["Y"]), network("rival", instance)
+    x, nothing = line.inputs, (Fraction(0),) * line.n_outputs
+    unit = (x[-1] - x[0]) / (len(x) - 1)
+    slopes = [tuple(unit * entry for entry in row) for row in line.slopes]
+    rest = [less(slope, after) for slope, after in pairwise([*slopes, nothing])]
+    first = tuple(y - sum(column, Fraction(0)) for y, column in zip(line.labels[0], zip(*rest, strict=True), strict=True))
+    middle = tuple(((a + b) / 2,) for a, b in pairwise(x))
+    kernel = _kernel_network(x, unit, (first, *rest))
+    wanted = zip(line.labels, kernel.values(tuple((t,) for t in x)), strict=True)
+    between = zip(line.network.values(middle), kernel.values(middle), strict=True)
+    apart = max(abs(entry) for pair in (*wanted, *between) for entry in less(*pair))
+    energy = sum((h * norm_squared(s) for h, s in zip(line.gaps, line.slopes, strict=True)), Fraction(0))
+    knots = sorted({*x, *rational_kinks(rival, x[0], x[-1])})
+    pieces = pairwise(zip(knots, rival.values(tuple((t,) for t in knots)), strict=True))
+    spent = sum((norm_squared(less(after, before)) / (b - a) for (a, before), (b, after) in pieces), Fraction(0))
+    error = max(apart / spread(line), (energy - spent) / energy, Fraction(0))
+    return error, error
+
+
+def _kernel_network(x: Vector, unit: Fraction, weights: Matrix) -> RationalNetwork:
+    """Return sum_j weights_j (1 + min(s, s_j)) for s >= 0, s = (x - x_1) / unit: min(s, t) = s - relu(s - t)."""
+    total = tuple(sum(column, Fraction(0)) for column in zip(*weights, strict=True))
+    neurons = [Neuron((1 / unit,), -at / unit, tuple(-entry for entry in row)) for at, row in zip(x, weights, strict=True)]
+    return RationalNetwork(
+        tuple(neurons), tuple((entry / unit,) for entry in total), tuple(entry * (1 - x[0] / unit) for entry in total)
+    )
 
 
 def _examples() -> dict[str, Instance]:

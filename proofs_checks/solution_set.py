@@ -16,10 +16,12 @@ Certificate. A minimiser (`witness`) that attains the end of the band at the ins
 is exact: it is linear between its kinks, and the band's ends are linear or convex there, so kinks and data points suffice.
 """
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from proofs_checks.rational import Interval, as_line, network, rational_kinks, require_minimiser, spread
 from proofs_checks.support import exact_curvatures, pack, real_instances, rechecked, same_direction, unpack
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.api.certification import certify
@@ -31,6 +33,7 @@ from vvnorm.results.interpolant import Interpolant
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
+from vvnorm.verifier.exact import as_rational
 
 CLAIMED = (-np.inf, TOLERANCE)
 _CANDIDATES = 8  # by chance all of them are f_D in less than one of 1e5 draws
@@ -161,6 +164,22 @@ def _ends(x: Array, Y: Array, t: float) -> tuple[Array, Array]:
     left, right = np.array(before, dtype=float), np.array(after, dtype=float)
     along_left, along_right = left * (t - x[k]), right * (x[k + 1] - t)
     return dots - min(along_left, along_right, key=np.linalg.norm), dots
+
+
+def exact(instance: Instance) -> Interval:
+    """Compute how far candidate and witness are from where they should be; every number is rational."""
+    line, candidate = as_line(instance["x"], instance["Y"]), network("candidate", instance)
+    t = as_rational(instance["t"])
+    require_minimiser(witness := line.lowest(t), line)
+    probes = [*line.inputs, *rational_kinks(candidate, line.inputs[0], line.inputs[-1])]
+    error = Fraction(0)
+    for point, values in zip(line.band(probes), candidate.values(tuple((at,) for at in probes)), strict=True):
+        for value, low, high in zip(values, point.lower, point.upper, strict=True):
+            error = max(error, low - value, value - high)
+    (end,), dots = line.band([t]), line.network((t,))
+    for value, low, high, dot in zip(witness((t,)), end.lower, end.upper, dots, strict=True):
+        error = max(error, abs(value - (low if high == dot else high)))
+    return error / spread(line), error / spread(line)
 
 
 def _interpolates(instance: Instance) -> bool:

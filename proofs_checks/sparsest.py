@@ -14,10 +14,12 @@ non-zero curvature of which no two can be served by one kink. A kink of a minimi
 whose curvatures are aligned, so there are at least as many kinks as witnesses. Alignment is decided in rational arithmetic.
 """
 
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
+from proofs_checks.rational import Interval, as_line, needs_skip, require_minimiser
 from proofs_checks.support import (
     aligned_neighbours,
     exact_curvatures,
@@ -123,6 +125,19 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         fewest = int(bool(np.ptp(Y, axis=0).any()))
     formula = _formula(x, Y)
     return interval_complaints(result, fewest - formula, network.n_neurons - formula, 0.0)
+
+
+def exact(instance: Instance) -> Interval:
+    """Count the neurons of a rational minimiser, and inner points of which no two can share a kink of a minimiser."""
+    needs_skip(instance)
+    line = as_line(instance["x"], instance["Y"])
+    require_minimiser(fewest := line.sparsest, line)
+    apart = last = 0  # the points, and the place of the last one
+    for i, (delta, ratio) in enumerate(zip(line.curvatures, (None, *line.ratios), strict=False), 1):
+        if any(delta) and not (ratio is not None and last == i - 1):
+            apart, last = apart + 1, i
+    formula = sum((length + 1) // 2 for length in line.runs)
+    return Fraction(apart - formula), Fraction(len(fewest.neurons) - formula)
 
 
 CLAIM = Claim(

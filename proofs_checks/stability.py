@@ -16,17 +16,22 @@ Certificate. The `points` at which distances are measured (kinks and midpoints),
 """
 
 import math
+from bisect import bisect
+from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
+from proofs_checks.rational import Interval, as_line, less, network, norm, rational_kinks, spread
 from proofs_checks.support import pack, real_instances, rechecked, total_curvature, unpack
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Undecided, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.interpolant import Interpolant
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
+from vvnorm.verifier.exact.rationals import Vector, dot, norm_squared, root_bounds
 
 _SLACK = 1e-6  # excesses are at least 1e-5 of R(D) below, and computed to 1e-13 of it
 CLAIMED = (-np.inf, 1.0 + _SLACK)
@@ -191,6 +196,46 @@ def _examples() -> dict[str, Instance]:
         gap = 1 + int(np.argmax(np.diff(x)[1:-1]))
         instances[name] = {"x": x, "Y": Y, **pack("network", _tightest(x, Y, gap, float(x[gap] + x[gap + 1]) / 2, 0.1))}
     return instances
+
+
+def exact(instance: Instance) -> Interval:
+    """Enclose distances, the excess and the bounds at the network's kinks and at midpoints, and take the largest ratio."""
+    line, f = as_line(instance["x"], instance["Y"]), network("network", instance)
+    spent, least = f.cost_bounds, line.bounds
+    excess = max(spent[0] - least[1], Fraction(0)), max(spent[1] - least[0], Fraction(0))
+    floor = Fraction(_RESOLUTION) * spread(line)
+    x, nothing, far = line.inputs, (Fraction(0),) * line.n_outputs, Fraction(1, 10**6)
+    kinks = [t for t in rational_kinks(f, x[0], x[-1]) if min(abs(t - at) for at in x) > far * (x[-1] - x[0])]
+    ends = [nothing, *line.curvatures, nothing]
+    dots, ratio = line.network, (Fraction(0), Fraction(0))
+    probes = sorted([*kinks, *((low + high) / 2 for low, high in pairwise(x))])
+    points = tuple((t,) for t in probes)
+    for t, value, dot_value in zip(probes, f.values(points), dots.values(points), strict=True):
+        i = bisect(x, t) - 1
+        h = x[i + 1] - x[i]
+        constant = _enclosed_constant(ends[i], ends[i + 1], i == 0, i == len(x) - 2, (t - x[i]) / h)
+        distance = norm(less(value, dot_value))
+        bounds = [max(h * c * e, floor) for c, e in zip(constant, excess, strict=True)]
+        ratio = max(ratio[0], distance[0] / bounds[1]), max(ratio[1], distance[1] / bounds[0])
+    return ratio
+
+
+def _enclosed_constant(a: Vector, b: Vector, first: bool, last: bool, tau: Fraction) -> Interval:
+    """Enclose tau (1 - tau) / (1 - ||eta||) between curvatures a and b; `first`, `last`: the piece ends the data there."""
+    if any(a) and any(b):
+        size, product = root_bounds(norm_squared(a) * norm_squared(b)), dot(a, b)
+        apart = sorted(1 - product / entry for entry in size)  # 1 - cos theta
+        if apart[0] <= 0:
+            raise Undecided("neighbouring curvatures are aligned: there is no bound between them")
+        eta = [root_bounds(1 - 2 * tau * (1 - tau) * entry) for entry in apart]
+        return (1 + eta[1][0]) / (2 * apart[1]), (1 + eta[0][1]) / (2 * apart[0])
+    if not any(a) and not any(b):
+        return tau * (1 - tau), tau * (1 - tau)
+    s = tau if any(a) else 1 - tau  # the fraction from the end with a curvature
+    if last if any(a) else first:
+        return 1 - s, 1 - s
+    found = (1 - s) / 2 if s < Fraction(1, 2) else s * (1 - s)
+    return found, found
 
 
 CLAIM = Claim(

@@ -15,8 +15,11 @@ points, so that by complementary slackness every kink of every minimiser is at a
 connect-the-dots. The strict inequality is decided in rational arithmetic. Where the hypothesis fails, an `other` minimiser.
 """
 
+from fractions import Fraction
+
 import numpy as np
 
+from proofs_checks.rational import Interval, as_line, less, norm, require_minimiser, spread
 from proofs_checks.support import (
     aligned_neighbours,
     generic_data,
@@ -105,6 +108,23 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     if any(aligned_neighbours(x, Y)):
         return ["neighbouring curvatures are aligned: the dual certificate is not strict"]
     return interval_complaints(result, 0.0, 0.0 if _least_separation(arrays["dual"]) > 1e3 * EPS else np.inf, 0.0)
+
+
+def exact(instance: Instance) -> Interval:
+    """Decide alignment; where there is any, two minimisers at the ends of the band show the diameter.
+
+    That there is no other minimiser without alignment is the theorem `uniqueness`, whose proof Coq has checked.
+    """
+    line = as_line(instance["x"], instance["Y"])
+    if line.unique:
+        return Fraction(0), Fraction(0)
+    pieces = [(piece, ratio) for piece, ratio in enumerate(line.ratios, 1) if ratio is not None]
+    tips = [(line.inputs[k] + ratio * line.inputs[k + 1]) / (1 + ratio) for k, ratio in pieces]  # extended chords meet
+    widths = [norm(less(point.upper, point.lower)) for point in line.band(tips)]
+    widest = max(range(len(widths)), key=widths.__getitem__)
+    require_minimiser(other := line.lowest(tips[widest]), line)
+    low, _ = norm(less(other((tips[widest],)), line.network((tips[widest],))))
+    return low / spread(line), max(high for _, high in widths) / spread(line)
 
 
 CLAIM = Claim(

@@ -10,7 +10,8 @@ import pytest
 from vvnorm import check_certificate as checker
 from vvnorm.verifier.exact import ExactCertificate, ExactLine, Neuron, RationalNetwork, prove, save_exact_certificate
 from vvnorm.verifier.exact.corrected import affine_basis, interpolating, solved
-from vvnorm.verifier.exact.plane import cones, orthogonal, pairing
+from vvnorm.verifier.exact.dual_arrays import orthogonal, pairing
+from vvnorm.verifier.exact.plane import cones
 from vvnorm.verifier.exact.rationals import Matrix, as_matrix
 
 SMALL = Fraction(1, 10**9)

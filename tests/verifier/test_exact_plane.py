@@ -9,7 +9,8 @@ import pytest
 from vvnorm import ReLUNetwork, interpolate
 from vvnorm.verifier.exact import RationalNetwork, prove
 from vvnorm.verifier.exact.corrected import affine_basis, affine_through, interpolating
-from vvnorm.verifier.exact.plane import cones, feasible_dual, first_above_one, orthogonal, pairing, stray
+from vvnorm.verifier.exact.dual_arrays import feasible_dual, orthogonal, pairing, point_above, stray
+from vvnorm.verifier.exact.plane import cones
 from vvnorm.verifier.exact.rationals import Matrix, as_matrix, norm_squared
 from vvnorm.verifier.neuron_bound import neuron_bound
 
@@ -41,10 +42,9 @@ def test_arrays_are_accepted_up_to_a_largest_response_of_one_and_not_beyond(seed
     def scaled(factor: Fraction) -> Matrix:
         return tuple(tuple(entry * factor / largest for entry in row) for row in dual)
 
-    assert first_above_one(X, scaled(1 - Fraction(1, 10**12))) is None
-    above = first_above_one(X, scaled(1 + Fraction(1, 10**12)))
-    assert above is not None
-    assert not above.within_one
+    assert point_above(X, scaled(1 - Fraction(1, 10**12))) is None
+    above = scaled(1 + Fraction(1, 10**12))
+    assert point_above(X, above) == next(cone.point for cone in cones(X, above) if not cone.within_one)
 
 
 def test_no_neuron_responds_above_what_cones_allow() -> None:
@@ -70,9 +70,9 @@ def test_cones_of_a_known_array_are_exact() -> None:
     X = as_matrix(sorted(CROSS, key=lambda x: (Fraction(x[0]), Fraction(x[1]))), "X")
     dual = as_matrix([[1], [1], [-4], [1], [1]], "dual")
     assert max(cone.largest for cone in cones(X, dual)) == pytest.approx(1.0, abs=1e-15)
-    assert first_above_one(X, dual) is None
+    assert point_above(X, dual) is None
     larger = tuple(tuple(entry * (1 + Fraction(1, 10**30)) for entry in row) for row in dual)
-    assert first_above_one(X, larger) is not None
+    assert point_above(X, larger) is not None
     assert pairing(dual, as_matrix([[0], [0], [-1], [0], [0]], "Y")) == 4
 
 

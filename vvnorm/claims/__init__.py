@@ -1,6 +1,7 @@
 """Claims of the theory, their checks and their verdicts.
 
 - `contract`: what a claim is (`Claim`) and what its check returns (`Result`);
+- `rungs`: what a claim stands on, from machine-checked to statistical;
 - `verdict`: where the verdict on an instance is decided (`decide`);
 - `case`: the instances of a run by name, drawn anew wherever they are needed;
 - `check`: one case, or a whole claim, in this process;
@@ -16,6 +17,7 @@ from vvnorm.claims.contract import KINDS, Claim, Instance, Result, conclude, int
 from vvnorm.claims.discovery import GROUP, claim_names, load_claim
 from vvnorm.claims.report import CaseOutcome, Report
 from vvnorm.claims.results_file import load_outcomes
+from vvnorm.claims.rungs import Rung, Undecided
 from vvnorm.claims.verdict import Verdict, decide
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "Instance",
     "Report",
     "Result",
+    "Rung",
+    "Undecided",
     "Verdict",
     "cases",
     "claim_names",

@@ -11,17 +11,46 @@ from numpy.typing import NDArray
 from vvnorm.claims.case import Case, cases, instance_of
 from vvnorm.claims.contract import Claim, Instance, Result
 from vvnorm.claims.report import CaseOutcome, Report
+from vvnorm.claims.rungs import Undecided, disagree, enclosed
+from vvnorm.claims.verdict import decide
 
 
-def run_case(claim: Claim, case: Case) -> CaseOutcome:
-    """Check one instance and verify the result."""
+def run_case(claim: Claim, case: Case, exact: bool = False) -> CaseOutcome:
+    """Check one instance and verify the result; with `exact` decide it in rational arithmetic, too."""
     instance = instance_of(claim, case)
     started = time.perf_counter()
     result = claim.check(instance)
     provenance = {**result.provenance, "seconds": time.perf_counter() - started}
     result = replace(result, provenance=provenance)
     complaints = list(claim.verify(instance, result).problems) or control_complaints(claim, instance, result, case.index)
+    if exact:
+        said = decide_exactly(claim, instance)
+        result = replace(result, provenance={**provenance, "exact": said})
+        if "verdict" in said and disagree(said["verdict"], result.verdict):
+            interval = f"[{said['lower']:.6g}, {said['upper']:.6g}]"
+            complaints.append(f"rational arithmetic says {said['verdict']}, {interval}; floating point {result.verdict}")
     return CaseOutcome(case.label, case.expected, result, complaints)
+
+
+def decide_exactly(claim: Claim, instance: Instance) -> dict[str, Any]:
+    """Enclose the tested quantity of an instance in rational arithmetic, and judge it.
+
+    Returns
+    -------
+    dict
+        `verdict`, decided from the rational interval; that interval as `lower` and `upper`, rounded outwards to float64; or
+        `undecided`: why there is no such interval.
+    """
+    if claim.exact is None:
+        return {"undecided": claim.not_exact or "the claim has no exact check"}
+    began = time.perf_counter()
+    try:
+        lower, upper = claim.exact(instance)
+    except Undecided as reason:
+        return {"undecided": str(reason)}
+    verdict = decide(lower, upper, claim.claimed, statistical=claim.statistical)
+    low, high = enclosed(lower, upper)
+    return {"verdict": verdict, "lower": low, "upper": high, "seconds": time.perf_counter() - began}
 
 
 def control_complaints(claim: Claim, instance: Instance, result: Result, turn: int) -> list[str]:
@@ -51,7 +80,12 @@ def _changed(array: NDArray[Any], all_arrays: list[NDArray[Any]]) -> NDArray[Any
 
 
 def run_claim(
-    claim: Claim, *, draws: int | None = None, seed: int = 0, callback: Callable[[str], None] = lambda label: None
+    claim: Claim,
+    *,
+    draws: int | None = None,
+    seed: int = 0,
+    exact: bool = False,
+    callback: Callable[[str], None] = lambda label: None,
 ) -> Report:
     """Check a claim on drawn and on real instances, one after another; `vvnorm.claims.runner` checks many in parallel.
 
@@ -64,12 +98,14 @@ def run_claim(
         (at least one) that violate it are checked, too.
     seed : int
         Seed of all draws.
+    exact : bool
+        Decide each instance in rational arithmetic, too; `CaseOutcome.exact` holds what that says.
     callback : callable
         Told the label of each instance when it is done, for a progress bar.
     """
     began = time.perf_counter()
     outcomes = []
     for case in cases(claim, claim.draws if draws is None else draws, seed):
-        outcomes.append(run_case(claim, case))
+        outcomes.append(run_case(claim, case, exact))
         callback(case.label)
     return Report(claim, outcomes, seed, time.perf_counter() - began)

@@ -11,6 +11,7 @@ and its verdicts are SUPPORTED and NOT_SUPPORTED in place of HOLDS and VIOLATED.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from vvnorm._internal.files import plain
 from vvnorm._internal.words import lines
+from vvnorm.claims.rungs import Rung
 from vvnorm.claims.verdict import Verdict, decide
 from vvnorm.verifier.verification import Verification
 
@@ -112,6 +114,14 @@ class Claim:
         How many instances a full and a quick run draw.
     formula : str
         The statement as a formula in LaTeX, for documents; none if empty.
+    exact : instance -> (lower, upper), optional
+        Enclose the tested quantity in rational arithmetic. Raises `vvnorm.claims.Undecided` where it cannot.
+    not_exact : str
+        Without `exact`: why there is none.
+    theorems : mapping of str to str
+        Names of machine-checked theorems, and what part of the claim each proves.
+    trusted : mapping of Rung to tuple of str
+        For each rung that the claim stands on, the files whose code or statements have to be trusted.
     """
 
     id: str
@@ -130,6 +140,10 @@ class Claim:
     draws: int = 50
     quick_draws: int = 10
     formula: str = ""
+    exact: Callable[[Instance], tuple[Fraction | float, Fraction | float]] | None = None
+    not_exact: str = ""
+    theorems: Mapping[str, str] = field(default_factory=dict)
+    trusted: Mapping[Rung, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return lines(f"Claim {self.id}: {self.kind}", self.statement, f"source: {self.source}")
@@ -137,6 +151,32 @@ class Claim:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind of claim {self.id!r} must be one of {', '.join(KINDS)}, got {self.kind!r}")
+        if self.exact is not None and self.not_exact:
+            raise ValueError(f"claim {self.id!r} has both 'exact' and 'not_exact', which says why there is none")
+        if other := [str(rung) for rung in self.trusted if rung not in self.rungs]:
+            raise ValueError(f"'trusted' of claim {self.id!r} names a rung on which it does not stand: {other[0]}")
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The rungs on which the claim stands, strongest first."""
+        stands = {
+            Rung.MACHINE_CHECKED: bool(self.theorems),
+            Rung.PROVED: self.exact is not None,
+            Rung.CERTIFIED: not self.statistical,
+            Rung.STATISTICAL: self.statistical,
+        }
+        return tuple(rung for rung, there in stands.items() if there)
+
+    def belief(self) -> dict[str, str]:
+        """Return for each rung, by its name, what it rests on, and the files that have to be trusted for it."""
+        said = {
+            Rung.MACHINE_CHECKED: "; ".join(f"theorem {name}: {part}" for name, part in self.theorems.items()),
+            Rung.PROVED: "`vvnorm verify --exact` encloses the tested quantity in rational arithmetic",
+            Rung.CERTIFIED: "`vvnorm verify` certifies an interval, and other code recomputes it",
+            Rung.STATISTICAL: "`vvnorm verify` computes a confidence interval of the tested quantity",
+        }
+        files = {rung: ", ".join(self.trusted.get(rung, ("files that the claim does not name",))) for rung in self.rungs}
+        return {str(rung): f"{said[rung]}. Trust {files[rung]}" for rung in self.rungs}
 
     @property
     def statistical(self) -> bool:

@@ -1,11 +1,13 @@
 """Reports: the outcome of each case of a claim, and the verdict over all of them."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from vvnorm._internal.files import plain
 from vvnorm.claims.contract import Claim, Result
+from vvnorm.claims.rungs import disagree
 from vvnorm.claims.verdict import Verdict
 
 
@@ -32,6 +34,16 @@ class CaseOutcome:
     def as_expected(self) -> bool:
         """Whether an accepted result has the expected verdict."""
         return not self.complaints and self.result.verdict is self.expected
+
+    @property
+    def exact(self) -> Mapping[str, Any]:
+        """What exact arithmetic says: `verdict`, `lower` and `upper`, or `undecided` (why); empty if it was not asked."""
+        return self.result.provenance.get("exact", {})
+
+    @property
+    def proved(self) -> bool:
+        """Whether exact arithmetic decides, and gives the expected verdict."""
+        return self.exact.get("verdict") == self.expected
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +74,17 @@ class Report:
         return [outcome for outcome in self.outcomes if outcome.expected is self.claim.confirmed]
 
     @property
+    def proved(self) -> list[CaseOutcome]:
+        """Outcomes of instances that meet all hypotheses and that exact arithmetic confirms."""
+        return [outcome for outcome in self.tested if outcome.proved]
+
+    @property
+    def contradicted(self) -> list[CaseOutcome]:
+        """Outcomes of all instances on which exact and floating-point verdicts contradict each other."""
+        decided = [outcome for outcome in self.outcomes if "verdict" in outcome.exact]
+        return [outcome for outcome in decided if disagree(Verdict(outcome.exact["verdict"]), outcome.result.verdict)]
+
+    @property
     def worst_margin(self) -> float:
         """Least distance of a certified interval from the end of the claimed one, relative to that end where it is not 0.
 
@@ -79,6 +102,8 @@ class Report:
             "seconds": self.seconds,
             "instances": len(self.tested),
             "worst_margin": plain(self.worst_margin),
+            "rungs": self.claim.belief(),
+            **self._exact(),
             "outcomes": [
                 {
                     "instance": outcome.label,
@@ -92,6 +117,12 @@ class Report:
                 for outcome in self.outcomes
             ],
         }
+
+    def _exact(self) -> dict[str, Any]:
+        """What JSON says of the exact decisions, if they were asked for."""
+        if not any(outcome.exact for outcome in self.outcomes):
+            return {}
+        return {"proved": len(self.proved), "not_exact": self.claim.not_exact}
 
 
 def _margin(result: Result, claimed: tuple[float, float]) -> float:

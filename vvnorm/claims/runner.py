@@ -29,14 +29,15 @@ from vvnorm.studies.store import code_version, sources
 
 @dataclass(frozen=True)
 class CaseJob:
-    """A case to check, and the version of the package that its claim comes from."""
+    """A case to check, the version of the package that its claim comes from, and whether it is decided exactly, too."""
 
     case: Case
     sources: str
+    exact: bool = False
 
     def key(self, code: str) -> str:
         """Return its name in the file of results."""
-        return fingerprint({"code": code, "sources": self.sources, "case": plain(astuple(self.case))})
+        return fingerprint({"code": code, "sources": self.sources, "case": plain(astuple(self.case)), "exact": self.exact})
 
 
 def check_job(job: CaseJob, keep: bool) -> Row:
@@ -50,7 +51,7 @@ def check_job(job: CaseJob, keep: bool) -> Row:
     case = job.case
     if sources_of(case.claim) != job.sources:
         raise OtherCode(f"worker {worker_name()} has another version of claim {case.claim!r}: install the same")
-    outcome = claims.run_case(claims.load_claim(case.claim), case)
+    outcome = claims.run_case(claims.load_claim(case.claim), case, job.exact)
     result = outcome.result
     return {
         "claim": case.claim,
@@ -79,12 +80,16 @@ class ClaimLedger:
     """Ledger of the cases of several claims: writes results to a file, and reports a claim when its last case has ended."""
 
     def __init__(
-        self, plan: Sequence[tuple[Claim, Sequence[Case]]], results: Results | None, ended: Callable[[Report], None]
-    ) -> None:  # fmt: skip
+        self,
+        plan: Sequence[tuple[Claim, Sequence[Case]]],
+        results: Results | None,
+        ended: Callable[[Report], None],
+        exact: bool = False,
+    ) -> None:
         self.code, self.results, self.ended = code_version(), results, ended
         self.advice = "; --resume goes on" if results else ""
         self.plan = {claim.id: (claim, cases) for claim, cases in plan}
-        self.jobs = [CaseJob(case, sources_of(case.claim)) for _, cases in plan for case in cases]
+        self.jobs = [CaseJob(case, sources_of(case.claim), exact) for _, cases in plan for case in cases]
         self.outcomes: dict[str, dict[str, CaseOutcome]] = {name: {} for name in self.plan}
         self.seconds = dict.fromkeys(self.plan, 0.0)
         self.reports: dict[str, Report] = {}
@@ -124,6 +129,7 @@ class ClaimLedger:
 def run_claims(
     plan: Sequence[tuple[Claim, Sequence[Case]]],
     *,
+    exact: bool = False,
     results: Results | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -136,6 +142,9 @@ def run_claims(
     ----------
     plan : sequence of (Claim, sequence of Case)
         From `vvnorm.claims.cases`; claims of few instances are begun first, since these take long.
+    exact : bool
+        Decide each instance in rational arithmetic, too, where its claim can (`Claim.exact`). A contradiction to the
+        floating-point verdict is a complaint about the instance.
     results : Results, optional
         Where results are kept, and those that are there already are taken from. Those of other runs are forgotten.
     executor, workers, progress
@@ -153,7 +162,7 @@ def run_claims(
     KeyboardInterrupt, OSError
         As `run_study` does.
     """
-    ledger = ClaimLedger(sorted(plan, key=lambda part: len(part[1])), results, ended)
+    ledger = ClaimLedger(sorted(plan, key=lambda part: len(part[1])), results, ended, exact)
     if results:
         results.keep_only(ledger.there)
     run_jobs(

@@ -1,6 +1,7 @@
 """Where a verdict is decided: a certified interval of the tested quantity is compared with the claimed interval."""
 
 from enum import StrEnum
+from fractions import Fraction
 
 
 class Verdict(StrEnum):
@@ -13,10 +14,12 @@ class Verdict(StrEnum):
     NOT_SUPPORTED = "NOT_SUPPORTED"
 
 
-def decide(lower: float, upper: float, claimed: tuple[float, float], *, statistical: bool = False) -> Verdict:
+def decide(
+    lower: Fraction | float, upper: Fraction | float, claimed: tuple[float, float], *, statistical: bool = False
+) -> Verdict:
     """Judge an interval: HOLDS inside the claimed one, VIOLATED outside it, INCONCLUSIVE across its end.
 
-    A statistical claim is SUPPORTED or NOT_SUPPORTED instead.
+    A statistical claim is SUPPORTED or NOT_SUPPORTED instead. Rational ends are compared exactly.
     """
     if claimed[0] <= lower and upper <= claimed[1]:
         return Verdict.SUPPORTED if statistical else Verdict.HOLDS

@@ -29,4 +29,8 @@ def list_claims(
     for name in claim.hypotheses:
         verdict, why = claim.on_violation[name]
         say_wrapped(f"hypothesis {name}; without it: {verdict}, {why}")
+    for rung, rests_on in claim.belief().items():
+        say_wrapped(f"{rung}: {rests_on}")
+    if claim.not_exact:
+        say_wrapped(f"not decided exactly: {claim.not_exact}")
     return OK

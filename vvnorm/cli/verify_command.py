@@ -1,11 +1,13 @@
 """`vvnorm verify`: check claims."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vvnorm.cli.exit_codes import INTERRUPTED, worst_exit_code
+from vvnorm._internal.words import count
+from vvnorm.cli.exit_codes import INTERRUPTED, NOT_CERTIFIED, worst_exit_code
 from vvnorm.cli.formal_proofs import check_formal_proofs
 from vvnorm.cli.inputs import check_outputs
 from vvnorm.cli.jobs import execution, load_usable
@@ -34,13 +36,16 @@ def verify(
         bool, typer.Option("--resume", help="Go on with what an interrupted run left beside --json.")
     ] = False,
     scheduler: SchedulerOption = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Decide each instance in rational numbers, too, where its claim can.")
+    ] = False,
     formal: Annotated[
         bool, typer.Option("--formal", help="Check the Coq proofs of theorems on one input instead; needs Coq.")
     ] = False,
 ) -> int:
     """Check claims of the theory on random and on real data, with certificates."""
     if formal:
-        if claims or draws or quick or json or jobs or resume or scheduler:
+        if claims or draws or quick or json or jobs or resume or scheduler or exact:
             raise ValueError("--formal checks the Coq proofs, not claims: it goes with no claim and no other option")
         return check_formal_proofs()
 
@@ -62,12 +67,14 @@ def verify(
 
     plan, unusable = load_usable(planned, claims or claim_names())
     names = [(claim.id, ", ".join(claim.hypotheses)) for claim, _ in plan]
-    table = TextTable("claim", "hypotheses", "draws", "worst margin", "verdict", "seconds", show_now=names)
+    columns = ["claim", "hypotheses", "draws", "worst margin", "verdict", *(["decided in rationals"] if exact else []), "seconds"]
+    table = TextTable(*columns, show_now=names)
 
     def show(report: "Report") -> None:
         margin, seconds = f"{report.worst_margin:.3g}", f"{report.seconds:.1f}"
         name, hypotheses = report.claim.id, ", ".join(report.claim.hypotheses)
-        table.row(name, hypotheses, str(len(report.tested)), margin, str(report.verdict), seconds)
+        proved = [_proved(report)] if exact else []
+        table.row(name, hypotheses, str(len(report.tested)), margin, str(report.verdict), *proved, seconds)
 
     files = None if json is None or (json.exists() and not json.is_file()) else kept_beside(json)
     with ExitStack() as stack:
@@ -77,18 +84,41 @@ def verify(
         where = execution(stack, sum(len(part) for _, part in plan), jobs, scheduler)
         progress = stack.enter_context(Progress()).counted("instances")
         try:
-            reports = run_claims(plan, results=results, progress=progress, ended=show, **where)
+            reports = run_claims(plan, exact=exact, results=results, progress=progress, ended=show, **where)
         except KeyboardInterrupt as stop:
             say(str(stop))
             return INTERRUPTED
         _explain(reports)
+        if exact:
+            _explain_exact(reports)
         if json:
             made = {"seed": seed, "quick": quick, "environment": environment()}
             write_json(json, {**made, "claims": [report.to_json() for report in reports]})
         if json and files and results:
             results.finish(files[1])
             say(f"{json} has {file_size(json)}, {files[1]} with the certificates {file_size(files[1])}")
+    if any(report.contradicted for report in reports):
+        return NOT_CERTIFIED
     return worst_exit_code({report.verdict for report in reports}, unusable)
+
+
+def _proved(report: "Report") -> str:
+    """How many of the instances that meet the hypotheses exact arithmetic confirms."""
+    if report.claim.exact is None:
+        return "not exact"
+    return f"PROVED {len(report.proved)} of {len(report.tested)}"
+
+
+def _explain_exact(reports: "Sequence[Report]") -> None:
+    """Say why instances were not decided in rational numbers, with the number of instances for each reason."""
+    for report in reports:
+        if report.claim.exact is None:
+            say(f"{report.claim.id} is not decided exactly: {report.claim.not_exact or 'it has no exact check'}")
+            continue
+        reasons = Counter(outcome.exact["undecided"] for outcome in report.outcomes if "undecided" in outcome.exact)
+        for reason, times in reasons.items():
+            say(f"{report.claim.id}, {count(times, 'instance')} not decided exactly: {reason}")
+    say("PROVED means: on that many instances rational arithmetic encloses the tested quantity in the claimed interval.")
 
 
 def _explain(reports: "Sequence[Report]") -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from vvnorm._internal.files import atomic_write
+from vvnorm.verifier.exact.dual_arrays import pairing, point_above, stray
 from vvnorm.verifier.exact.line import BandPoint, ExactLine
-from vvnorm.verifier.exact.plane import first_above_one, pairing, stray
 from vvnorm.verifier.exact.rational_network import Neuron, RationalNetwork
 from vvnorm.verifier.exact.rationals import MOST_DIGITS, Matrix, Vector
 
@@ -130,8 +130,8 @@ class ExactCertificate:
             problems.append("unique, unique_outputs, fewest_neurons, band: are for one input")
         if any(any(row) for row in stray(self.dual, self.inputs)):
             problems.append("dual: it is not orthogonal to affine functions")
-        elif (cone := first_above_one(self.inputs, self.dual)) is not None:
-            problems.append(f"dual: a neuron with its kink through point {cone.point} responds above 1")
+        elif (point := point_above(self.inputs, self.dual)) is not None:
+            problems.append(f"dual: a neuron with its kink through point {point} responds above 1")
         if pairing(self.dual, self.labels) != self.lower:
             problems.append("lower: is not the sum of dual times labels")
         return problems

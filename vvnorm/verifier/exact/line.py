@@ -154,6 +154,67 @@ class ExactLine:
         offset = tuple(y - s * self.inputs[0] for y, s in zip(self.labels[0], self.slopes[0], strict=True))
         return RationalNetwork(neurons, tuple((s,) for s in self.slopes[0]), offset)
 
+    @property
+    def sparsest(self) -> RationalNetwork:
+        """A minimal-VV-norm interpolant of `fewest_neurons` neurons.
+
+        Two neighbouring inner points of a run, with curvatures delta and c delta, share one neuron at the kink where the
+        extended chords beside them cross. It has the weight (1 + c) delta, so the cost does not change.
+        """
+        one = (Fraction(1),)
+        neurons: list[Neuron] = []
+        ratios, joined = (*self.ratios, None), False
+        for x, after, delta, ratio in zip(self.inputs[1:], self.inputs[2:], self.curvatures, ratios, strict=False):
+            if joined or not any(delta):
+                joined = False  # served by the neuron before, or no kink
+            elif ratio is None:
+                neurons.append(Neuron(one, -x, delta))
+            else:
+                kink = (x + ratio * after) / (1 + ratio)
+                neurons.append(Neuron(one, -kink, tuple((1 + ratio) * entry for entry in delta)))
+                joined = True
+        dots = self.network
+        return RationalNetwork(tuple(neurons), dots.A, dots.c)
+
+    def lowest(self, t: Fraction) -> RationalNetwork:
+        """Return a minimal-VV-norm interpolant that is at the end of the band at t that is not connect-the-dots.
+
+        Curvature moves from the ends of the piece into a kink at t, until one end has none left.
+        """
+        dots, piece = self.network, self._piece(t)
+        ratio = self.ratios[piece - 1] if 1 <= piece <= len(self.inputs) - 3 else None
+        if ratio is None:
+            return dots
+        offset, rest, h = t - self.inputs[piece], self.inputs[piece + 1] - t, self.gaps[piece]
+        if not offset:
+            return dots
+        mass = min(h / rest, ratio * h / offset)  # in units of the curvature before t
+        shares = {piece: -mass * rest / h, piece + 1: -mass * offset / h}
+        delta, one = self.curvatures[piece - 1], (Fraction(1),)
+        neurons = [Neuron(one, -t, tuple(mass * entry for entry in delta))]
+        for i, curvature in enumerate(self.curvatures, 1):
+            share = shares.get(i, Fraction(0))
+            v = tuple(a + share * b for a, b in zip(curvature, delta, strict=True))
+            if any(v):
+                neurons.append(Neuron(one, -self.inputs[i], v))
+        return RationalNetwork(tuple(neurons), dots.A, dots.c)
+
+    @property
+    def dual(self) -> Matrix:
+        """A dual array that proves nearly R(D) by weak duality, without a theorem about curvatures: N rows of T.
+
+        A neuron with its kink at inner point i responds by delta_i / ||delta_i||, shortened by the bound on the root.
+        """
+        rows = [[Fraction(0)] * self.n_outputs for _ in self.inputs]
+        for i, delta in enumerate(self.curvatures, 1):
+            size = root_bounds(norm_squared(delta))[1]
+            before, after = (1 / self.gaps[k] for k in (i - 1, i))
+            for t, entry in enumerate(delta):
+                unit = entry / size if size else size
+                for k, weight in ((i - 1, before), (i, -before - after), (i + 1, after)):
+                    rows[k][t] += weight * unit
+        return tuple(map(tuple, rows))
+
     def stability(self, excess: Fraction) -> tuple[Fraction | None, ...]:
         """Bound the distance to connect-the-dots of every interpolant whose VV norm is at most R(D) + excess.
 

@@ -1,7 +1,6 @@
-"""Two inputs: dual arrays in rational numbers, and an exact test that no neuron responds above 1.
+"""Two inputs: an exact test that no neuron responds above 1 to a dual array.
 
-A dual array Lambda (N, T) with Lambda'1 = 0 and Lambda'X = 0 proves that no interpolant costs less than <Lambda, Y> if no
-neuron responds above 1, that is, if
+Lambda (N, T) is orthogonal to affine functions (`vvnorm.verifier.exact.dual_arrays`). No neuron responds above 1 if
 
     || sum_j Lambda_j relu(w.(x_j - x_i)) ||_2 <= ||w||_2     for all i and all w.
 
@@ -17,18 +16,10 @@ integers. The axes are added to the directions: they change nothing and keep eve
 
 import math
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from functools import cmp_to_key
 from typing import Final, NamedTuple
 
-from vvnorm.verifier.exact.corrected import affine_basis, solved
-from vvnorm.verifier.exact.rationals import Matrix, Vector, as_rational, dot, integers
-
-_ROOM: Final = (2.0**-44, 2.0**-40, 2.0**-34, 2.0**-27, 2.0**-20, 2.0**-10)
-"""By how much the largest response, as computed in floating point, is kept below 1: the first that is enough."""
-
-_DIGITS: Final = 72
-"""Binary digits to which dual arrays are rounded, beside their largest entry."""
+from vvnorm.verifier.exact.rationals import Matrix, integers
 
 _ROOT: Final = 64
 """Binary digits behind the point of the root of an integer."""
@@ -129,91 +120,6 @@ def cones(X: Matrix, dual: Matrix) -> Iterator[Cone]:
                         entry[0] += weight * step[0]
                         entry[1] += weight * step[1]
             yield Cone(i, first, second, C, unit_x * unit_dual)
-
-
-def feasible_dual(dual: Sequence[Sequence[float]], X: Matrix) -> Matrix:
-    """Make a dual array rational, orthogonal to affine functions, and so small that no neuron responds above 1.
-
-    Parameters
-    ----------
-    dual : N rows of T float
-    X : N rows of 2 Fraction
-        Distinct points.
-
-    Raises
-    ------
-    ValueError
-        If an entry is not finite, or scaling does not help.
-    """
-    entries = [[as_rational(value, "dual") for value in row] for row in dual]
-    size = max(abs(value) for row in entries for value in row)
-    if not size:
-        return tuple(map(tuple, entries))
-    basis = affine_basis(X)
-    bits = _DIGITS + size.denominator.bit_length() - size.numerator.bit_length()
-    draft = orthogonal(_scaled(entries, 1.0, bits), X, basis)
-    response = max(cone.largest for cone in cones(X, draft))
-    if not (0 < response < math.inf):
-        raise ValueError("the responses of neurons to the dual array leave the range of float64; rescale the data")
-    bits += math.frexp(response)[1]
-    for margin in _ROOM:
-        projected = orthogonal(_scaled(entries, (1 - margin) / response, bits), X, basis)
-        if first_above_one(X, projected) is None:
-            return projected
-    raise ValueError("the dual array cannot be made exact: points lie too close to each other for its rounding")
-
-
-def first_above_one(X: Matrix, dual: Matrix) -> Cone | None:
-    """Return a cone in which some neuron responds above 1, if there is one."""
-    return next((cone for cone in cones(X, dual) if not cone.within_one), None)
-
-
-def orthogonal(dual: Matrix, X: Matrix, basis: Sequence[int]) -> Matrix:
-    """Change the rows of a few points so that Lambda'1 = 0 and Lambda'X = 0 hold exactly.
-
-    Parameters
-    ----------
-    basis : sequence of int
-        Affinely independent points whose affine span holds all others (`affine_basis`).
-    """
-    off = stray(dual, X)
-    kept = _independent_columns([X[i] for i in basis])
-    rows = [[Fraction(1) if column == 0 else X[i][column - 1] for i in basis] for column in kept]
-    change = solved(rows, [[-value for value in off[column]] for column in kept])
-    assert change is not None  # the points are affinely independent
-    projected = list(dual)
-    for i, step in zip(basis, change, strict=True):
-        projected[i] = tuple(a + b for a, b in zip(projected[i], step, strict=True))
-    return tuple(projected)
-
-
-def stray(dual: Matrix, X: Matrix) -> Matrix:
-    """Return Lambda'1 and Lambda'X, d + 1 rows of T numbers."""
-    columns = [(Fraction(1),) * len(X), *zip(*X, strict=True)]
-    outputs = list(zip(*dual, strict=True))
-    return tuple(tuple(dot(column, output) for output in outputs) for column in columns)
-
-
-def pairing(dual: Matrix, Y: Matrix) -> Fraction:
-    """Return <Lambda, Y>."""
-    return sum((dot(row, y) for row, y in zip(dual, Y, strict=True)), Fraction(0))
-
-
-def _scaled(entries: Sequence[Vector] | Sequence[Sequence[Fraction]], factor: float, bits: int) -> Matrix:
-    """Multiply by a number and round to multiples of 2^-bits."""
-    exact, unit = as_rational(factor), Fraction(2) ** bits
-    return tuple(tuple(round(value * exact * unit) / unit for value in row) for row in entries)
-
-
-def _independent_columns(points: Sequence[Vector]) -> list[int]:
-    """Columns of [1, X] that determine the others at some affinely independent points, as many as there are points."""
-    columns = [[Fraction(1)] * len(points), *map(list, zip(*points, strict=True))]
-    kept: list[int] = []
-    for k in range(len(columns)):
-        rows = [columns[i] for i in [*kept, k]]
-        if len(rows) <= len(points) and solved(rows, [[] for _ in rows]) is not None:
-            kept.append(k)
-    return kept
 
 
 def _around(steps: Sequence[tuple[int, ...]]) -> list[Direction]:

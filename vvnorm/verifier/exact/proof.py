@@ -10,8 +10,8 @@ from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import GAP
 from vvnorm.verifier.exact.certificate import ExactCertificate, save_exact_certificate
 from vvnorm.verifier.exact.corrected import interpolating
+from vvnorm.verifier.exact.dual_arrays import feasible_dual, pairing
 from vvnorm.verifier.exact.line import ExactLine, distinct_points
-from vvnorm.verifier.exact.plane import feasible_dual, pairing
 from vvnorm.verifier.exact.rational_network import RationalNetwork
 from vvnorm.verifier.exact.rationals import Matrix, as_matrix, to_float
 

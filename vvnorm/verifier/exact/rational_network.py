@@ -1,5 +1,6 @@
 """Networks with rational weights: evaluated exactly, with rational bounds on their cost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from operator import mul
@@ -59,8 +60,10 @@ class RationalNetwork:
         """Evaluate the network at points, (N, d): (N, T).
 
         Sums over neurons are made in integers, multiples of one common denominator: quicker than with fractions, whose
-        denominators grow with every term.
+        denominators grow with every term. With one input, points and kinks are gone through in order instead.
         """
+        if len(X[0]) == 1:
+            return self._along_line([x for (x,) in X])
         points, unit_x = integers(X)
         heights, unit_w = integers([(*neuron.w, neuron.b) for neuron in self.neurons])
         outputs, unit_v = integers([neuron.v for neuron in self.neurons])
@@ -75,6 +78,32 @@ class RationalNetwork:
             affine = [dot(row, x) + offset for row, offset in zip(self.A, self.c, strict=True)]
             rows.append(tuple(value + Fraction(total, unit) for value, total in zip(affine, totals, strict=True)))
         return tuple(rows)
+
+    def _along_line(self, points: Sequence[Fraction]) -> Matrix:
+        """Evaluate a network of one input from left to right, with the slope between kinks.
+
+        A neuron with w < 0 is its mirror image at the kink, plus an affine function: relu(z) = relu(-z) + z.
+        """
+        slope, value = [entry for (entry,) in self.A], list(self.c)
+        kinks = []
+        for (w,), b, v in self.neurons:
+            kinks.append((-b / w, [abs(w) * entry for entry in v]))
+            if w < 0:
+                slope = [a + w * entry for a, entry in zip(slope, v, strict=True)]
+                value = [c + b * entry for c, entry in zip(value, v, strict=True)]
+        events: list[tuple[Fraction, int, list[Fraction]]] = [(t, -1, jump) for t, jump in kinks]
+        events += [(x, i, []) for i, x in enumerate(points)]
+        events.sort(key=lambda event: event[:2])
+        at = min(events)[0]
+        value = [c + a * at for c, a in zip(value, slope, strict=True)]
+        found: list[Vector] = [()] * len(points)
+        for t, i, jump in events:
+            value, at = [entry + a * (t - at) for entry, a in zip(value, slope, strict=True)], t
+            if i < 0:
+                slope = list(map(Fraction.__add__, slope, jump))
+            else:
+                found[i] = tuple(value)
+        return tuple(found)
 
     @property
     def cost_bounds(self) -> tuple[Fraction, Fraction]:

@@ -1,0 +1,60 @@
+"""What has to be trusted for the verdicts of claims, by file: groups of files that several claims share.
+
+`tests/claims/test_rungs.py` lets rechecks and exact decisions run and compares the files whose code they enter with these.
+"""
+
+from typing import Final
+
+_CONTRACT: Final = ("proofs_checks/support.py", "vvnorm/claims/contract.py", "vvnorm/claims/verdict.py")
+_VALUES: Final = ("vvnorm/float64.py", "vvnorm/losses.py", "vvnorm/network.py", "vvnorm/validation.py")
+
+
+def _verifier(*names: str) -> tuple[str, ...]:
+    return tuple(f"vvnorm/verifier/{name}.py" for name in names)
+
+
+_INTERPOLANTS: Final = (
+    "vvnorm/_internal/deadline.py",
+    "vvnorm/api/certification.py",
+    *_verifier("arithmetic", "check", "interpolants"),
+)
+
+LINE: Final = (*_VALUES, *_INTERPOLANTS, *_verifier("line", "line_kernels"))
+"""Interpolants of one input, certified in floating point."""
+
+SPACE: Final = (*_VALUES, *_INTERPOLANTS, *_verifier("budget", "certificates", "shifts", "space"))
+"""Interpolants of several inputs, certified in floating point."""
+
+NEURON_BOUND: Final = ("vvnorm/network.py", "vvnorm/validation.py", *_verifier("budget", "neuron_bound", "planar_response"))
+"""Bounds on the response of every neuron in two inputs, in floating point."""
+
+LINE_FIT: Final = (
+    *_VALUES,
+    "vvnorm/solvers/univariate/interpolation/closed_form.py",
+    "vvnorm/solvers/univariate/interpolation/curvature_scans.py",
+    *_verifier("arithmetic", "check", "fits", "line_fit", "line_fit_kernels", "units"),
+)
+"""Fits of one input, certified in floating point; connect-the-dots of their values comes from the solver's closed form."""
+
+STATISTICS: Final = ("vvnorm/studies/statistics.py",)
+MEASURES: Final = ("vvnorm/analysis/measures.py", "vvnorm/analysis/regions.py", "vvnorm/float64.py", "vvnorm/network.py")
+
+FORMAL: Final = ("proofs_checks/formal/Statement.v", "proofs_checks/formal/check.py")
+"""Machine-checked theorems: that the statements say what is meant, and that nothing else is assumed. And Coq's kernel."""
+
+EXACT: Final = (
+    "proofs_checks/rational.py",
+    *_verifier("exact/line", "exact/rational_network", "exact/rationals"),
+)
+"""Decisions about one input in rational arithmetic."""
+
+DUAL: Final = _verifier("exact/dual_arrays")
+"""Lower bounds by dual arrays in rational arithmetic."""
+
+PLANE: Final = _verifier("exact/corrected", "exact/plane")
+"""Responses of all neurons in two inputs, in rational arithmetic."""
+
+
+def files(claim: str, *groups: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the claim's own module, what all claims rest on, and some groups, each file once and in order."""
+    return tuple(sorted({f"proofs_checks/{claim}.py", *_CONTRACT, *(file for group in groups for file in group)}))
