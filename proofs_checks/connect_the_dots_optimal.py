@@ -20,9 +20,10 @@ import numpy as np
 
 from proofs_checks.rational import Interval, as_line, least_cost, needs_skip, relative_difference
 from proofs_checks.support import generic_data, pack, real_instances, rechecked, total_curvature, unpack
+from proofs_checks.trust import DUAL, EXACT, FORMAL, LINE, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset, collinear_dataset
 from vvnorm.float64 import as_rows
 from vvnorm.tolerances import CLAIM as TOLERANCE
@@ -153,4 +154,13 @@ CLAIM = Claim(
     examples=lambda: {name: {**data, "skip": True} for name, data in real_instances().items()},
     draws=200,
     quick_draws=20,
+    exact=exact,
+    theorems={
+        "connect_the_dots_optimal": "the whole statement, for networks of any finite width",
+    },
+    trusted={
+        Rung.MACHINE_CHECKED: FORMAL,
+        Rung.PROVED: files("connect_the_dots_optimal", EXACT, DUAL),
+        Rung.CERTIFIED: files("connect_the_dots_optimal", LINE),
+    },
 )

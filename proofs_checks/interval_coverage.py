@@ -23,7 +23,8 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from proofs_checks.support import CONFIDENCE, rechecked
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from proofs_checks.trust import STATISTICS, files
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.studies.statistics import paired_ratio
 from vvnorm.validation import Array
 
@@ -110,4 +111,8 @@ CLAIM = Claim(
     recheck=rechecked(recheck),
     draws=5,
     quick_draws=1,
+    not_exact="coverage is a frequency in simulations",
+    trusted={
+        Rung.STATISTICAL: files("interval_coverage", STATISTICS),
+    },
 )

@@ -31,10 +31,11 @@ from proofs_checks.support import (
     unpack_all,
     weights_of_others,
 )
+from proofs_checks.trust import MEASURES, SPACE, files
 from vvnorm.analysis.feature_kernels import kernel_solution
 from vvnorm.analysis.measures import function_distance, single_output
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.interpolant import Interpolant
 from vvnorm.results.multivariate import MultivariateSolution
@@ -159,4 +160,8 @@ CLAIM = Claim(
     examples=_examples,
     draws=50,
     quick_draws=10,
+    not_exact="solutions for infinitely many outputs are known in floating point only",
+    trusted={
+        Rung.CERTIFIED: files("kernel_limit", SPACE, MEASURES),
+    },
 )

@@ -36,9 +36,10 @@ from proofs_checks.support import (
     unpack_all,
     weights_of_others,
 )
+from proofs_checks.trust import MEASURES, NEURON_BOUND, SPACE, STATISTICS, files
 from vvnorm.analysis.feature_kernels import kernel_solution
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array
 
@@ -148,4 +149,8 @@ CLAIM = Claim(
     recheck=rechecked(recheck),
     draws=4,
     quick_draws=1,
+    not_exact="it is about averages over random instances; there is nothing to decide on one of them",
+    trusted={
+        Rung.STATISTICAL: files("kernel_regime", SPACE, NEURON_BOUND, MEASURES, STATISTICS),
+    },
 )

@@ -24,8 +24,9 @@ from scipy.optimize import minimize_scalar
 
 from proofs_checks.rational import Interval, less, needs_skip, rational
 from proofs_checks.support import planar_instances, real_instances, rechecked
+from proofs_checks.trust import DUAL, EXACT, NEURON_BOUND, PLANE, files
 from vvnorm.api.fits import lambda_max
-from vvnorm.claims import Claim, Instance, Result, Undecided, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Undecided, Verdict, conclude, interval_complaints
 from vvnorm.validation import Array
 from vvnorm.verifier.exact import as_rational
 from vvnorm.verifier.exact.corrected import solved
@@ -145,10 +146,12 @@ def exact(instance: Instance) -> Interval:
     computed = as_rational(lambda_max(instance["X"], instance["Y"], skip=True))
     free = [(Fraction(1), *x) for x in X]
     columns = list(zip(*free, strict=True))
-    weights = solved([[dot(a, b) for b in columns] for a in columns], [[dot(a, y) for y in zip(*Y)] for a in columns])
+    outputs = list(zip(*Y, strict=True))
+    weights = solved([[dot(a, b) for b in columns] for a in columns], [[dot(a, y) for y in outputs] for a in columns])
     if weights is None:
         raise Undecided("the points lie on one line")
-    residuals = tuple(less(y, tuple(dot(row, column) for column in zip(*weights))) for row, y in zip(free, Y, strict=True))
+    affine = list(zip(*weights, strict=True))
+    residuals = tuple(less(y, tuple(dot(row, column) for column in affine)) for row, y in zip(free, Y, strict=True))
     if len(X[0]) == 1:
         low, high = root_bounds(max(map(norm_squared, line_responses(X, residuals))))
         return computed / high - 1, computed / low - 1
@@ -189,4 +192,9 @@ CLAIM = Claim(
     examples=_examples,
     draws=100,
     quick_draws=15,
+    exact=exact,
+    trusted={
+        Rung.PROVED: files("lambda_max", EXACT, DUAL, PLANE),
+        Rung.CERTIFIED: files("lambda_max", NEURON_BOUND),
+    },
 )

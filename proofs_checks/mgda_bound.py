@@ -37,7 +37,8 @@ from proofs_checks.task_gradients import (
     network_of,
     real_tasks,
 )
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from proofs_checks.trust import GRADIENTS, files
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array
 
@@ -193,4 +194,8 @@ CLAIM = Claim(
     examples=_examples,
     draws=60,
     quick_draws=4,
+    not_exact="gradients come from automatic differentiation in floating point",
+    trusted={
+        Rung.CERTIFIED: files("mgda_bound", GRADIENTS),
+    },
 )

@@ -39,7 +39,8 @@ from proofs_checks.task_gradients import (
     network_of,
     real_tasks,
 )
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from proofs_checks.trust import GRADIENTS, files
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 
@@ -237,4 +238,8 @@ CLAIM = Claim(
     examples=_examples,
     draws=60,
     quick_draws=10,
+    not_exact="gradients come from automatic differentiation in floating point",
+    trusted={
+        Rung.CERTIFIED: files("mgda_stationary", GRADIENTS),
+    },
 )

@@ -40,7 +40,8 @@ from proofs_checks.regularised import (
     with_gaps,
 )
 from proofs_checks.support import real_instances, rechecked, total_curvature
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from proofs_checks.trust import LINE_FIT, REGULARISED, files
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
@@ -214,4 +215,8 @@ CLAIM = Claim(
     examples=_examples,
     draws=60,
     quick_draws=10,
+    not_exact="it compares fits under many weights and losses; exact proofs cover one fit under the squared loss",
+    trusted={
+        Rung.CERTIFIED: files("multi_objective", LINE_FIT, REGULARISED),
+    },
 )

@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import evaluation_complaints, optimal, pack_evaluated, planar_instances, rechecked, unpack
+from proofs_checks.trust import SPACE, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import Array
@@ -176,4 +177,8 @@ CLAIM = Claim(
     examples=lambda: {name: {**data, "together": True} for name, data in planar_instances().items()},
     draws=100,
     quick_draws=8,
+    not_exact="minimisers of several inputs are known in floating point only: exact proofs enclose their cost alone",
+    trusted={
+        Rung.CERTIFIED: files("neuron_sharing", SPACE),
+    },
 )

@@ -22,7 +22,8 @@ import numpy as np
 
 from proofs_checks.regularised import domain_complaints, losses_by_output, mixed_losses, solve
 from proofs_checks.support import rechecked, total_curvature
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from proofs_checks.trust import LINE_FIT, REGULARISED, files
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.multitask.pareto import pareto_front
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import GAP
@@ -143,4 +144,8 @@ CLAIM = Claim(
     recheck=rechecked(recheck),
     draws=50,
     quick_draws=8,
+    not_exact="it compares fits under many weights and losses; exact proofs cover one fit under the squared loss",
+    trusted={
+        Rung.CERTIFIED: files("pareto_front", LINE_FIT, REGULARISED),
+    },
 )

@@ -31,8 +31,9 @@ import numpy as np
 from scipy.special import expit
 
 from proofs_checks.support import pack, rechecked, total_curvature, unpack
+from proofs_checks.trust import LINE_FIT, files
 from vvnorm.api.fits import fit
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import builtin_dataset
 from vvnorm.float64 import as_rows
 from vvnorm.losses import NAMES, as_loss, canonical_labels
@@ -408,4 +409,8 @@ CLAIM = Claim(
     examples=_examples,
     draws=100,
     quick_draws=15,
+    not_exact="exact proofs of fits are for the squared loss, full labels and no weights (`vvnorm solve --lam L --exact`)",
+    trusted={
+        Rung.CERTIFIED: files("regularised", LINE_FIT),
+    },
 )

@@ -39,7 +39,8 @@ from proofs_checks.auxiliary_outputs import (
     with_gaussian,
 )
 from proofs_checks.support import rechecked
-from vvnorm.claims import Claim, Instance, Verdict
+from proofs_checks.trust import AUXILIARY, MEASURES, NEURON_BOUND, SPACE, STATISTICS, files
+from vvnorm.claims import Claim, Instance, Rung, Verdict
 from vvnorm.validation import Array
 
 SAMPLE = 48
@@ -95,4 +96,8 @@ CLAIM = Claim(
     recheck=rechecked(COMPARISON.recheck),
     draws=3,
     quick_draws=1,
+    not_exact="it is about averages over random instances; there is nothing to decide on one of them",
+    trusted={
+        Rung.STATISTICAL: files("representation_distance", AUXILIARY, SPACE, NEURON_BOUND, MEASURES, STATISTICS),
+    },
 )

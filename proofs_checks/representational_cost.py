@@ -23,9 +23,10 @@ import numpy as np
 
 from proofs_checks.rational import Interval, as_line, least_cost, needs_skip, norm, rational, relative_difference
 from proofs_checks.support import pack, real_instances, rechecked, unpack
+from proofs_checks.trust import DUAL, EXACT, FORMAL, LINE, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.float64 import as_rows
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
@@ -144,7 +145,7 @@ def _examples() -> dict[str, Instance]:
 
 
 def exact(instance: Instance) -> Interval:
-    """Enclose the least cost of interpolants of f at its knots and beside them, which connect-the-dots, f itself, attains."""
+    """Enclose the least cost of interpolants of f at its knots and beside them; connect-the-dots attains it."""
     needs_skip(instance)
     knots, slope, offset = rational(instance["knots"]), rational(instance["slope"]), rational(instance["offset"])
     jumps = as_matrix(instance["jumps"], "jumps")
@@ -186,4 +187,14 @@ CLAIM = Claim(
     examples=_examples,
     draws=200,
     quick_draws=20,
+    exact=exact,
+    theorems={
+        "lower_bound": "no network with f's values at and beside its knots costs less",
+        "attained": "connect-the-dots of these values, which is f, costs as much",
+    },
+    trusted={
+        Rung.MACHINE_CHECKED: FORMAL,
+        Rung.PROVED: files("representational_cost", EXACT, DUAL),
+        Rung.CERTIFIED: files("representational_cost", LINE),
+    },
 )

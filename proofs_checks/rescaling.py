@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from proofs_checks.rational import Interval, rational
 from proofs_checks.support import real_instances, rechecked
-from vvnorm.claims import Claim, Instance, Result, Undecided, Verdict, conclude, interval_complaints
+from proofs_checks.trust import EXACT, FORMAL, files
+from vvnorm.claims import Claim, Instance, Result, Rung, Undecided, Verdict, conclude, interval_complaints
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS
@@ -123,7 +124,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 
 def exact(instance: Instance) -> Interval:
-    """Evaluate both networks in rational numbers; enclose norms, and the least penalty by that at a rational scale near it."""
+    """Evaluate both networks in rational numbers; enclose norms, and the least penalty by nearby rational scales."""
     if instance["activation"] != "relu":
         raise Undecided("the activation's values are not rational")
     W, b, V = as_matrix(instance["W"], "W"), rational(instance["b"]), as_matrix(instance["V"].T, "V")
@@ -206,4 +207,15 @@ CLAIM = Claim(
     examples=_examples,
     draws=200,
     quick_draws=20,
+    exact=exact,
+    theorems={
+        "rescaling": "values and VV norm do not change, for one input",
+        "weight_decay_penalty": "the penalty is at least the VV norm, for one input",
+        "balancing": "some scales attain it, for one input",
+    },
+    trusted={
+        Rung.MACHINE_CHECKED: FORMAL,
+        Rung.PROVED: files("rescaling", EXACT),
+        Rung.CERTIFIED: files("rescaling"),
+    },
 )

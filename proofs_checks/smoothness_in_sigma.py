@@ -33,7 +33,8 @@ from proofs_checks.auxiliary_outputs import (
     with_gaussian,
 )
 from proofs_checks.support import rechecked
-from vvnorm.claims import Claim, Instance, Verdict
+from proofs_checks.trust import AUXILIARY, MEASURES, NEURON_BOUND, SPACE, STATISTICS, files
+from vvnorm.claims import Claim, Instance, Rung, Verdict
 
 SAMPLE, LARGE = 64, 5.0
 COMPARISON = Comparison((1.05, np.inf), SAMPLE, mean_gradient, mean_gradient_along_lines, rounding=1e-9)
@@ -92,4 +93,8 @@ CLAIM = Claim(
     recheck=rechecked(COMPARISON.recheck),
     draws=3,
     quick_draws=1,
+    not_exact="it is about averages over random instances; there is nothing to decide on one of them",
+    trusted={
+        Rung.STATISTICAL: files("smoothness_in_sigma", AUXILIARY, SPACE, NEURON_BOUND, MEASURES, STATISTICS),
+    },
 )

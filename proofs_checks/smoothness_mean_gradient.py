@@ -35,7 +35,8 @@ from proofs_checks.auxiliary_outputs import (
     with_gaussian,
 )
 from proofs_checks.support import rechecked
-from vvnorm.claims import Claim, Instance, Verdict
+from proofs_checks.trust import AUXILIARY, MEASURES, NEURON_BOUND, SPACE, STATISTICS, files
+from vvnorm.claims import Claim, Instance, Rung, Verdict
 
 SAMPLE, LEAST = 32, 16
 COMPARISON = Comparison((0.0, 0.95), SAMPLE, mean_gradient, mean_gradient_along_lines, rounding=1e-9)
@@ -94,4 +95,8 @@ CLAIM = Claim(
     recheck=rechecked(COMPARISON.recheck),
     draws=3,
     quick_draws=1,
+    not_exact="it is about averages over random instances; there is nothing to decide on one of them",
+    trusted={
+        Rung.STATISTICAL: files("smoothness_mean_gradient", AUXILIARY, SPACE, NEURON_BOUND, MEASURES, STATISTICS),
+    },
 )

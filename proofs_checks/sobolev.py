@@ -22,8 +22,9 @@ from scipy.linalg import cho_factor, cho_solve
 
 from proofs_checks.rational import Interval, as_line, less, network, rational_kinks, spread
 from proofs_checks.support import pack, real_instances, rechecked, unpack
+from proofs_checks.trust import EXACT, LINE, files
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Undecided, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Undecided, Verdict, conclude, interval_complaints
 from vvnorm.datasets import random_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import CLAIM as TOLERANCE
@@ -179,4 +180,9 @@ CLAIM = Claim(
     examples=_examples,
     draws=200,
     quick_draws=20,
+    exact=exact,
+    trusted={
+        Rung.PROVED: files("sobolev", EXACT),
+        Rung.CERTIFIED: files("sobolev", LINE),
+    },
 )

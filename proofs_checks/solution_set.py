@@ -23,10 +23,11 @@ import numpy as np
 
 from proofs_checks.rational import Interval, as_line, network, rational_kinks, require_minimiser, spread
 from proofs_checks.support import exact_curvatures, pack, real_instances, rechecked, same_direction, unpack
+from proofs_checks.trust import EXACT, LINE, MEASURES, files
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.interpolant import Interpolant
@@ -221,4 +222,9 @@ CLAIM = Claim(
     examples=_examples,
     draws=200,
     quick_draws=20,
+    exact=exact,
+    trusted={
+        Rung.PROVED: files("solution_set", EXACT),
+        Rung.CERTIFIED: files("solution_set", LINE, MEASURES),
+    },
 )

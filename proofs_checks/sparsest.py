@@ -29,9 +29,10 @@ from proofs_checks.support import (
     rechecked,
     unpack,
 )
+from proofs_checks.trust import EXACT, LINE, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset, collinear_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.interpolant import Interpolant
@@ -163,4 +164,9 @@ CLAIM = Claim(
     examples=lambda: {name: {**data, "skip": True} for name, data in real_instances().items()},
     draws=200,
     quick_draws=20,
+    exact=exact,
+    trusted={
+        Rung.PROVED: files("sparsest", EXACT),
+        Rung.CERTIFIED: files("sparsest", LINE),
+    },
 )

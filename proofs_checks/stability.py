@@ -24,9 +24,10 @@ import numpy as np
 
 from proofs_checks.rational import Interval, as_line, less, network, norm, rational_kinks, spread
 from proofs_checks.support import pack, real_instances, rechecked, total_curvature, unpack
+from proofs_checks.trust import EXACT, FORMAL, LINE, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Undecided, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Undecided, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.interpolant import Interpolant
 from vvnorm.tolerances import CLAIM as TOLERANCE
@@ -261,4 +262,14 @@ CLAIM = Claim(
     examples=_examples,
     draws=200,
     quick_draws=20,
+    exact=exact,
+    theorems={
+        "stability": "the bound excess * h / (1 - cos theta) for a whole piece, not the finer one at a fraction of it",
+        "residuals": "what residuals at the labels add to that bound",
+    },
+    trusted={
+        Rung.MACHINE_CHECKED: FORMAL,
+        Rung.PROVED: files("stability", EXACT),
+        Rung.CERTIFIED: files("stability", LINE),
+    },
 )

@@ -19,7 +19,8 @@ import math
 import numpy as np
 
 from proofs_checks.support import evaluation_complaints, pack_evaluated, real_instances, rechecked, unpack
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from proofs_checks.trust import LINE, files
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
@@ -134,4 +135,8 @@ CLAIM = Claim(
     examples=_examples,
     draws=6,
     quick_draws=1,
+    not_exact="training is a floating-point computation",
+    trusted={
+        Rung.CERTIFIED: files("trained_balance", LINE),
+    },
 )

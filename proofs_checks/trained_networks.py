@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import pack, real_instances, rechecked, unpack
+from proofs_checks.trust import LINE, MEASURES, files
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.api.certification import certify
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import gaussian_auxiliary
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array
@@ -146,4 +147,8 @@ CLAIM = Claim(
     examples=_examples,
     draws=8,
     quick_draws=1,
+    not_exact="training is a floating-point computation",
+    trusted={
+        Rung.CERTIFIED: files("trained_networks", LINE, MEASURES),
+    },
 )

@@ -16,16 +16,16 @@ def _verifier(*names: str) -> tuple[str, ...]:
 _INTERPOLANTS: Final = (
     "vvnorm/_internal/deadline.py",
     "vvnorm/api/certification.py",
-    *_verifier("arithmetic", "check", "interpolants"),
+    *_verifier("arithmetic", "budget", "certificates", "check", "interpolants"),
 )
 
 LINE: Final = (*_VALUES, *_INTERPOLANTS, *_verifier("line", "line_kernels"))
 """Interpolants of one input, certified in floating point."""
 
-SPACE: Final = (*_VALUES, *_INTERPOLANTS, *_verifier("budget", "certificates", "shifts", "space"))
+SPACE: Final = (*_VALUES, *_INTERPOLANTS, *_verifier("shifts", "space"))
 """Interpolants of several inputs, certified in floating point."""
 
-NEURON_BOUND: Final = ("vvnorm/network.py", "vvnorm/validation.py", *_verifier("budget", "neuron_bound", "planar_response"))
+NEURON_BOUND: Final = (*_VALUES, *_verifier("budget", "neuron_bound", "planar_response"))
 """Bounds on the response of every neuron in two inputs, in floating point."""
 
 LINE_FIT: Final = (
@@ -36,6 +36,9 @@ LINE_FIT: Final = (
 )
 """Fits of one input, certified in floating point; connect-the-dots of their values comes from the solver's closed form."""
 
+REGULARISED: Final = ("proofs_checks/regularised.py",)
+GRADIENTS: Final = ("proofs_checks/task_gradients.py", "vvnorm/multitask/tasks.py", *_VALUES)
+AUXILIARY: Final = ("proofs_checks/auxiliary_outputs.py", "vvnorm/analysis/gradient_integrals.py")
 STATISTICS: Final = ("vvnorm/studies/statistics.py",)
 MEASURES: Final = ("vvnorm/analysis/measures.py", "vvnorm/analysis/regions.py", "vvnorm/float64.py", "vvnorm/network.py")
 
@@ -44,6 +47,7 @@ FORMAL: Final = ("proofs_checks/formal/Statement.v", "proofs_checks/formal/check
 
 EXACT: Final = (
     "proofs_checks/rational.py",
+    *_VALUES,
     *_verifier("exact/line", "exact/rational_network", "exact/rationals"),
 )
 """Decisions about one input in rational arithmetic."""

@@ -29,10 +29,11 @@ from proofs_checks.support import (
     rechecked,
     unpack,
 )
+from proofs_checks.trust import EXACT, FORMAL, LINE, MEASURES, files
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
 from vvnorm.float64 import as_rows
 from vvnorm.network import ReLUNetwork
@@ -152,4 +153,13 @@ CLAIM = Claim(
     examples=real_instances,
     draws=200,
     quick_draws=20,
+    exact=exact,
+    theorems={
+        "uniqueness": "the whole statement and its converse",
+    },
+    trusted={
+        Rung.MACHINE_CHECKED: FORMAL,
+        Rung.PROVED: files("uniqueness", EXACT, FORMAL),
+        Rung.CERTIFIED: files("uniqueness", LINE, MEASURES),
+    },
 )

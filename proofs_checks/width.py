@@ -25,9 +25,10 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import exact_rank, optimal, pack, planar_instances, rechecked, unpack
+from proofs_checks.trust import NEURON_BOUND, SPACE, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
 
@@ -139,4 +140,8 @@ CLAIM = Claim(
     examples=_examples,
     draws=100,
     quick_draws=15,
+    not_exact="minimisers of several inputs are known in floating point only: exact proofs enclose their cost alone",
+    trusted={
+        Rung.CERTIFIED: files("width", SPACE, NEURON_BOUND),
+    },
 )

@@ -1,5 +1,6 @@
 """Words of all output: one name for each number, counts in singular and plural, one sentence for a proof."""
 
+from collections.abc import Iterable
 from typing import Final
 
 _WIDTH: Final = 118
@@ -14,6 +15,17 @@ def name_of(number: str) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: 1 output, 2 outputs; `plural` where an s does not make it."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def file_list(files: Iterable[str]) -> str:
+    """Return names of files, those of one folder and kind together: vvnorm/{losses, network}.py."""
+    folders: dict[tuple[str, str], list[str]] = {}
+    for file in files:
+        folder, _, name = file.rpartition("/")
+        stem, _, kind = name.rpartition(".")
+        folders.setdefault((folder, kind), []).append(stem)
+    together = {place: f"{{{', '.join(names)}}}" if len(names) > 1 else names[0] for place, names in folders.items()}
+    return ", ".join(f"{folder}/{names}.{kind}" for (folder, kind), names in together.items())
 
 
 def lines(*texts: str) -> str:

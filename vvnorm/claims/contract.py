@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm._internal.files import plain
-from vvnorm._internal.words import lines
+from vvnorm._internal.words import file_list, lines
 from vvnorm.claims.rungs import Rung
 from vvnorm.claims.verdict import Verdict, decide
 from vvnorm.verifier.verification import Verification
@@ -175,8 +175,8 @@ class Claim:
             Rung.CERTIFIED: "`vvnorm verify` certifies an interval, and other code recomputes it",
             Rung.STATISTICAL: "`vvnorm verify` computes a confidence interval of the tested quantity",
         }
-        files = {rung: ", ".join(self.trusted.get(rung, ("files that the claim does not name",))) for rung in self.rungs}
-        return {str(rung): f"{said[rung]}. Trust {files[rung]}" for rung in self.rungs}
+        files = {rung: file_list(self.trusted.get(rung, ())) or "files that the claim does not name" for rung in self.rungs}
+        return {str(rung): f"{said[rung]}. To be trusted: {files[rung]}" for rung in self.rungs}
 
     @property
     def statistical(self) -> bool:
