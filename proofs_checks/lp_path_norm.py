@@ -29,9 +29,10 @@ import numpy as np
 
 from proofs_checks.path_norms import from_curvatures, gains, least_by_enumeration, path_norm, two_neuron_data
 from proofs_checks.support import pack, rechecked, unpack
+from proofs_checks.trust import LINE, PATH_NORMS, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.interpolant import Interpolant
@@ -173,4 +174,6 @@ CLAIM = Claim(
     recheck=rechecked(recheck),
     draws=100,
     quick_draws=10,
+    not_exact="sums of p-th powers are not rational; 60 decimal digits of them are used",
+    trusted={Rung.CERTIFIED: files("lp_path_norm", LINE, PATH_NORMS)},
 )

@@ -27,9 +27,10 @@ import numpy as np
 
 from proofs_checks.path_norms import from_curvatures, gains, two_neuron_data
 from proofs_checks.support import aligned_neighbours, exact_curvatures, exact_rank, pack, rechecked, unpack
+from proofs_checks.trust import LINE, PATH_NORMS, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.interpolant import Interpolant
 from vvnorm.tolerances import CLAIM as TOLERANCE
@@ -186,4 +187,6 @@ CLAIM = Claim(
     recheck=rechecked(recheck),
     draws=100,
     quick_draws=10,
+    not_exact="the critical p is a root of sums of powers, which are not rational",
+    trusted={Rung.CERTIFIED: files("lp_sparsest", LINE, PATH_NORMS)},
 )

@@ -42,11 +42,11 @@ def least_cost(line: ExactLine) -> Interval:
     return pairing(dual, line.labels), dots.cost_bounds[1]
 
 
-def require_minimiser(found: RationalNetwork, line: ExactLine) -> None:
+def require_minimiser(minimiser: RationalNetwork, line: ExactLine) -> None:
     """Check that a network interpolates exactly and costs no more than connect-the-dots, to the last digit that is kept."""
-    if any(map(any, found.misfits(tuple((x,) for x in line.inputs), line.labels))):
+    if any(map(any, minimiser.misfits(tuple((x,) for x in line.inputs), line.labels))):
         raise ArithmeticError("the network does not interpolate")
-    if found.cost_bounds[0] > line.bounds[1]:
+    if minimiser.cost_bounds[0] > line.bounds[1]:
         raise ArithmeticError("the network costs more than connect-the-dots")
 
 
@@ -72,9 +72,9 @@ def relative_difference(first: Interval, second: Interval) -> Interval:
     return low / (unit[0] if low < 0 else unit[-1]), high / (unit[-1] if high < 0 else unit[0])
 
 
-def rational_kinks(found: RationalNetwork, low: Fraction, high: Fraction) -> list[Fraction]:
+def rational_kinks(function: RationalNetwork, low: Fraction, high: Fraction) -> list[Fraction]:
     """Kinks -b / w of a network of one input that lie inside an interval."""
-    kinks = (-neuron.b / neuron.w[0] for neuron in found.neurons)
+    kinks = (-neuron.b / neuron.w[0] for neuron in function.neurons)
     return [kink for kink in kinks if low < kink < high]
 
 

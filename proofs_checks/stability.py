@@ -235,8 +235,8 @@ def _enclosed_constant(a: Vector, b: Vector, first: bool, last: bool, tau: Fract
     s = tau if any(a) else 1 - tau  # the fraction from the end with a curvature
     if last if any(a) else first:
         return 1 - s, 1 - s
-    found = (1 - s) / 2 if s < Fraction(1, 2) else s * (1 - s)
-    return found, found
+    constant = (1 - s) / 2 if s < Fraction(1, 2) else s * (1 - s)
+    return constant, constant
 
 
 CLAIM = Claim(
