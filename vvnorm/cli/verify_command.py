@@ -67,8 +67,8 @@ def verify(
 
     plan, unusable = load_usable(planned, claims or claim_names())
     names = [(claim.id, ", ".join(claim.hypotheses)) for claim, _ in plan]
-    columns = ["claim", "hypotheses", "draws", "worst margin", "verdict", *(["decided in rationals"] if exact else []), "seconds"]
-    table = TextTable(*columns, show_now=names)
+    decided = ["decided in rationals"] if exact else []
+    table = TextTable("claim", "hypotheses", "draws", "worst margin", "verdict", *decided, "seconds", show_now=names)
 
     def show(report: "Report") -> None:
         margin, seconds = f"{report.worst_margin:.3g}", f"{report.seconds:.1f}"
