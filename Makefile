@@ -6,7 +6,7 @@ OUT    ?= out
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: verify papers test test-portable lint compile bench formal clean
+.PHONY: verify papers report test test-portable test-browser lint compile bench formal clean
 
 verify: $(READY)
 	mkdir -p $(OUT)
@@ -23,6 +23,17 @@ papers: $(READY)
 test: $(READY)
 	$(MAKE) --jobs=2 lint compile
 	$(BIN)/python -m pytest
+
+# One HTML file about all claims and figures; whatever `make verify` has not computed yet is computed first.
+report: $(READY)
+	mkdir -p $(OUT)
+	$(BIN)/vvnorm report --results $(OUT) --out $(OUT)/report.html
+
+# The reports in a real browser: Debian's Chromium, which is installed if missing.
+test-browser: $(READY)
+	command -v chromium >/dev/null && command -v chromedriver >/dev/null || (apt-get update -qq && apt-get install -qq -y chromium chromium-driver)
+	$(BIN)/python -m pip install --quiet 'selenium>=4.20'
+	$(BIN)/python -m pytest -n 0 -m browser tests/reporting
 
 # The tests under all settings of BLAS, numpy, torch, numba and threads that this processor supports, several in each run:
 # about five times as long. `tests/portable.py --resume` goes on where a call was interrupted.

@@ -25,6 +25,7 @@ LAYERS = (
     ("results",),
     ("api",),
     ("training", "multitask", "studies", "claims", "estimators", "testing", "plotting", "papers", "first_calls"),
+    ("reporting",),
     ("cli",),
 )
 """The lowest first. Those of the third never import each other."""

@@ -21,6 +21,7 @@ from vvnorm.cli.figures_command import figures
 from vvnorm.cli.output import say
 from vvnorm.cli.papers_command import papers
 from vvnorm.cli.path_command import fits_along_path
+from vvnorm.cli.report_command import report
 from vvnorm.cli.solve_command import solve
 from vvnorm.cli.summary_command import summary
 from vvnorm.cli.sweep_command import sweep
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "figures": figures,
     "sweep": sweep,
     "summary": summary,
+    "report": report,
 }
 """In the order of `--help`."""
 

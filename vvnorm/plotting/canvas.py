@@ -72,12 +72,17 @@ def check_plot_path(path: str | os.PathLike[str]) -> Path:
 
 def save(figure: "Figure", path: Path) -> None:
     """Write a figure, whole or not at all; the same figure gives the same bytes in PDF and PNG."""
-    suffix = check_plot_path(path).suffix
+    content = file_content(figure, check_plot_path(path).suffix)
+    with atomic_write(path) as stream:
+        stream.write(content)
+
+
+def file_content(figure: "Figure", suffix: str) -> bytes:
+    """Return what a file of a figure holds, in the format of a suffix."""
     buffer = io.BytesIO()
     metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": {"Software": None}}[suffix]
     figure.savefig(buffer, format=suffix[1:], dpi=200, metadata=metadata)
-    with atomic_write(path) as stream:
-        stream.write(buffer.getvalue())
+    return buffer.getvalue()
 
 
 def literal(name: str) -> str:

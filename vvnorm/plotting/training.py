@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from vvnorm.training.comparison import TaskComparison
 
 
-def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str]) -> None:
+def plot_training(
+    result: "TrainingResult", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str] | None = None
+) -> "Figure":
     """Draw trained networks of one input over their data, one panel per output, and the cost during training.
 
     Parameters
@@ -25,15 +27,19 @@ def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str],
         From `vvnorm.train`.
     x_name, y_names : str, sequence of str
         What the axes are called.
-    path : path-like
-        `.pdf`, `.svg` or `.png`.
+    path : path-like, optional
+        `.pdf`, `.svg` or `.png`, to write the figure there.
+
+    Returns
+    -------
+    matplotlib Figure
 
     Raises
     ------
     ValueError
         If the networks have more than one input, or the file cannot be written.
     """
-    target = check_plot_path(path)
+    target = None if path is None else check_plot_path(path)
     if result.X.shape[1] != 1:
         raise ValueError(f"plot needs one input column; the networks have {result.X.shape[1]}")
     x, Y = result.X[:, 0], result.Y
@@ -52,7 +58,9 @@ def plot_training(result: "TrainingResult", x_name: str, y_names: Sequence[str],
         cost = result.history["vv_norm"]
         axes[-1].plot(result.history["step"], cost, color=COLOURS["blue"], lw=0.9)
         axes[-1].set(xlabel="step", ylabel="VV norm", yscale="log" if np.all(cost > 0) else "linear")
-        save(figure, target)
+        if target:
+            save(figure, target)
+    return figure
 
 
 def plot_comparison(comparison: "TaskComparison", path: str | os.PathLike[str] | None = None) -> "Figure":

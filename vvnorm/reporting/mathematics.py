@@ -1,0 +1,27 @@
+"""Formulas: LaTeX, as claims and figures state it, becomes MathML, which browsers show without any script or font."""
+
+from functools import cache
+
+from markupsafe import Markup, escape
+
+
+@cache
+def formula(latex: str, *, block: bool = False) -> Markup:
+    r"""Return a formula as MathML.
+
+    Parameters
+    ----------
+    latex : str
+        Such as ``\lVert v \rVert``.
+    block : bool
+        Whether it stands on a line of its own.
+    """
+    from latex2mathml.converter import convert
+
+    return Markup(convert(latex, display="block" if block else "inline"))
+
+
+def with_formulas(text: str) -> Markup:
+    """Return text as HTML, with what stands between dollar signs as formulas."""
+    parts = text.split("$")
+    return Markup("").join(formula(part) if place % 2 else escape(part) for place, part in enumerate(parts))
