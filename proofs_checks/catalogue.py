@@ -49,7 +49,8 @@ def catalogue() -> str:
 
 def _section(claim: Claim) -> str:
     low, high = claim.claimed
-    instances = f"{claim.draws} drawn ({claim.quick_draws} with `--quick`), {len(claim.examples())} from real data"
+    shorter = "; shorter ones" if claim.quick.draw or claim.quick.violate else ""
+    instances = f"{claim.draws} drawn ({claim.quick_draws} with `--quick`{shorter}), {len(claim.examples())} from real data"
     rows = [
         ("statement", claim.statement),
         ("source", claim.source),

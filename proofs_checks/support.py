@@ -16,6 +16,8 @@ from vvnorm.api.certification import certify
 from vvnorm.claims import Instance, Result
 from vvnorm.datasets import Dataset, Spacing, builtin_dataset, gaussian_auxiliary, random_dataset
 from vvnorm.network import ReLUNetwork
+from vvnorm.results.interpolant import Interpolant
+from vvnorm.results.multivariate import MultivariateSolution
 from vvnorm.studies import statistics
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import Array, sorted_univariate
@@ -180,6 +182,11 @@ def unpack_all(name: str, arrays: Mapping[str, Any]) -> list[ReLUNetwork]:
     ends, T = np.cumsum(neurons)[:-1], len(V)
     parts = zip(np.split(W, ends), np.split(b, ends), np.split(V, ends, axis=1), strict=True)
     return [ReLUNetwork(*part, A[i * T : (i + 1) * T], c[i * T : (i + 1) * T]) for i, part in enumerate(parts)]
+
+
+def minimal(solution: Interpolant | MultivariateSolution) -> bool:
+    """Whether the certificate that a solution came with shows that its VV norm is minimal; `recheck` certifies it again."""
+    return not solution.certificate.shortcomings(GAP)
 
 
 def optimal(network: ReLUNetwork, X: Array, Y: Array, dual: Array | None, *, skip: bool = True) -> bool:

@@ -23,7 +23,7 @@ from proofs_checks.support import pack, real_instances, rechecked, unpack
 from proofs_checks.trust import LINE, MEASURES, files
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.api.certification import certify
-from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Quick, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import gaussian_auxiliary
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array
@@ -46,7 +46,16 @@ def draw(rng: np.random.Generator) -> Instance:
 
     With one output that means curvatures of alternating sign.
     """
-    n, T = round(5 * 10 ** rng.uniform(0, 1)), int(rng.choice([1, 2, 5, 20]))
+    return _drawn(rng, round(5 * 10 ** rng.uniform(0, 1)))
+
+
+def draw_few(rng: np.random.Generator) -> Instance:
+    """Draw the same at 5 to 12 inputs, for which fewer steps suffice."""
+    return _drawn(rng, int(rng.integers(5, _EFFORT[0][0] + 1)))
+
+
+def _drawn(rng: np.random.Generator, n: int) -> Instance:
+    T = int(rng.choice([1, 2, 5, 20]))
     x, Y = np.cumsum(rng.uniform(0.3, 1, n)), rng.standard_normal((n, T))
     for i in range(3, n):
         while not _curvatures_apart({"x": x[i - 3 : i + 1], "Y": Y[i - 3 : i + 1]}):
@@ -147,6 +156,7 @@ CLAIM = Claim(
     examples=_examples,
     draws=8,
     quick_draws=1,
+    quick=Quick(draw=draw_few, examples={"linnerud with four Gaussian outputs"}),
     not_exact="training is a floating-point computation",
     trusted={
         Rung.CERTIFIED: files("trained_networks", LINE, MEASURES),

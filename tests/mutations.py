@@ -113,7 +113,7 @@ def caught_by(mutation: Mutation) -> str | None:
     for name in names:
         try:
             claim = claims.load_claim(name)
-            for case in claims.cases(claim, claim.quick_draws, 0):
+            for case in claims.cases(claim, claim.quick_draws, 0, quick=True):
                 outcome = claims.run_case(claim, case)
                 if not outcome.as_expected:
                     reason = outcome.complaints[0] if outcome.complaints else f"{outcome.result.verdict}"

@@ -103,6 +103,16 @@ def test_the_interval_is_that_of_the_log_ratios() -> None:
     assert comparison.recheck(instance, result) == []
 
 
+def test_another_number_of_data_sets_can_be_planned() -> None:
+    comparison = Comparison((0.0, 1.0), 7, shared.mean_gradient, shared.mean_gradient_along_lines, 1e-9)
+    instance = shared.smaller(lambda rng, sample: experiment(0, sample), 3)(np.random.default_rng(0))
+    result = comparison.check(instance)
+    assert 0 < result.lower < result.upper < math.inf
+    assert comparison.recheck(instance, result) == []
+    fewer = {name: array if name in ("outputs", "planned") else array[:2] for name, array in instance.items()}
+    assert comparison.check(fewer).upper == math.inf
+
+
 def test_fewer_data_sets_than_stated_say_nothing() -> None:
     comparison = Comparison((0.0, 1.0), 7, shared.mean_gradient, shared.mean_gradient_along_lines, 1e-9)
     result = comparison.check(experiment(0, sample=6))
@@ -129,7 +139,13 @@ def test_experiments_are_of_the_stated_size_and_violations_break_one_hypothesis(
         assert few < many
         assert claim.broken(instance) == []
         for hypothesis, violate in claim.violate.items():
-            assert claim.broken(violate(np.random.default_rng(seed))) == [hypothesis]
+            broken = violate(np.random.default_rng(seed))
+            assert claim.broken(broken) == [hypothesis]
+            assert len(broken["X"]) == module.SAMPLE
+            assert "planned" not in broken
+        for violate in claim.quick.violate.values():
+            quick = violate(np.random.default_rng(seed))
+            assert len(quick["X"]) == len(quick["Y"]) == quick["planned"] < module.SAMPLE
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.CLAIM.id)

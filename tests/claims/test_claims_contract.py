@@ -16,6 +16,7 @@ from vvnorm.claims import (
     CaseOutcome,
     Claim,
     Instance,
+    Quick,
     Result,
     Verdict,
     cases,
@@ -115,6 +116,18 @@ def test_states_claim_hypotheses_and_source(claim: Claim) -> None:
     assert set(claim.violate) == set(claim.on_violation) == set(claim.hypotheses)
     assert all(why for _, why in claim.on_violation.values())
     assert claim.claimed[0] <= claim.claimed[1]
+
+
+def test_shorter_instances_of_quick_runs_meet_and_break_the_same_hypotheses(claim: Claim) -> None:
+    for seed in range(5):
+        if claim.quick.draw:
+            assert claim.broken(claim.quick.draw(np.random.default_rng(seed))) == []
+        for hypothesis, violate in claim.quick.violate.items():
+            assert claim.broken(violate(np.random.default_rng(seed))) == [hypothesis]
+    assert set(claim.quick.violate) <= set(claim.violate)
+    if claim.quick.examples is not None:
+        assert claim.quick.examples
+        assert set(claim.quick.examples) <= set(claim.examples())
 
 
 def test_hypotheses_hold_on_many_draws(claim: Claim) -> None:
@@ -367,6 +380,24 @@ def test_a_longer_run_repeats_a_shorter_one() -> None:
     assert [o.result.lower for o in run_claim(coin_claim(), draws=3, seed=6).tested] != [
         o.result.lower for o in short.tested
     ]
+
+
+def test_a_quick_run_takes_the_shorter_instances_that_a_claim_states() -> None:
+    real = {"one": {"value": 0.25}, "other": {"value": 0.125}}
+    claim = coin_claim(
+        examples=lambda: real,
+        quick=Quick(lambda rng: {"value": -rng.random()}, {"small": lambda rng: {"value": 100.0}}, {"other"}),
+    )
+    values = {
+        quick: {case.label: instance_of(claim, case)["value"] for case in cases(claim, 2, 0, quick)}
+        for quick in (True, False)
+    }
+    assert values[True]["draw 1"] == -values[False]["draw 1"]
+    assert values[True]["without small 0"] == 100
+    assert 1.5 <= values[False]["without small 0"] <= 2.5
+    assert values[True].keys() == values[False].keys() - {"one"}
+    same = [cases(coin_claim(), 2, 0, quick) for quick in (True, False)]
+    assert same[0] == same[1]  # nothing is shorter where nothing is stated
 
 
 def test_an_unknown_claim_is_named() -> None:

@@ -13,7 +13,7 @@
 
 from vvnorm.claims.case import Case, cases, instance_of, instances
 from vvnorm.claims.check import control_complaints, run_case, run_claim
-from vvnorm.claims.contract import KINDS, Claim, Instance, Result, conclude, interval_complaints
+from vvnorm.claims.contract import KINDS, Claim, Instance, Quick, Result, conclude, interval_complaints
 from vvnorm.claims.discovery import GROUP, claim_names, load_claim
 from vvnorm.claims.report import CaseOutcome, Report
 from vvnorm.claims.results_file import load_outcomes
@@ -27,6 +27,7 @@ __all__ = [
     "CaseOutcome",
     "Claim",
     "Instance",
+    "Quick",
     "Report",
     "Result",
     "Rung",

@@ -26,6 +26,8 @@ class Case:
         Among those alike.
     seed : int
         Of the run.
+    quick : bool
+        Whether it is one of the shorter instances that a claim states for quick runs (`vvnorm.claims.Quick`).
     """
 
     claim: str
@@ -34,23 +36,29 @@ class Case:
     hypothesis: int
     index: int
     seed: int
+    quick: bool = False
 
 
-def cases(claim: Claim, draws: int, seed: int) -> list[Case]:
+def cases(claim: Claim, draws: int, seed: int, quick: bool = False) -> list[Case]:
     """List the instances of a run: draws, a tenth as many (at least one) that break each hypothesis, and real data.
 
-    Draw i depends on the seed, the claim's name and i only, so that a longer run repeats a shorter one.
+    Draw i depends on the seed, the claim's name and i only, so that a longer run repeats a shorter one. Only the shorter
+    instances that a claim states for quick runs (`vvnorm.claims.Quick`) are others.
     """
-    cases_of_claim = [Case(claim.id, f"draw {i}", claim.confirmed, 0, i, seed) for i in range(draws)]
+    shorter = quick and claim.quick.draw is not None
+    cases_of_claim = [Case(claim.id, f"draw {i}", claim.confirmed, 0, i, seed, shorter) for i in range(draws)]
     for k, hypothesis in enumerate(claim.violate, 1):
         expected = claim.on_violation[hypothesis][0]
         labels = [f"without {hypothesis} {i}" for i in range(max(1, draws // 10))]
-        cases_of_claim += [Case(claim.id, label, expected, k, i, seed) for i, label in enumerate(labels)]
+        shorter = quick and hypothesis in claim.quick.violate
+        cases_of_claim += [Case(claim.id, label, expected, k, i, seed, shorter) for i, label in enumerate(labels)]
     try:
         examples = _examples(claim).items()
     except Exception as error:  # whatever a claim of somebody else raises
         raise Unusable(f"claim {claim.id!r} has no real data: {type(error).__name__}: {error}") from error
     for i, (label, instance) in enumerate(examples):
+        if quick and claim.quick.examples is not None and label not in claim.quick.examples:
+            continue
         broken = claim.broken(instance)
         if len(broken) <= 1:
             expected = claim.on_violation[broken[0]][0] if broken else claim.confirmed
@@ -64,8 +72,11 @@ def instance_of(claim: Claim, case: Case) -> Instance:
         return _examples(claim)[case.label]
     place = [case.seed, *map(ord, claim.id), case.index]
     if case.hypothesis == 0:
-        return claim.draw(np.random.default_rng(place))
-    return list(claim.violate.values())[case.hypothesis - 1](np.random.default_rng([*place, case.hypothesis]))
+        draw = claim.quick.draw if case.quick and claim.quick.draw else claim.draw
+        return draw(np.random.default_rng(place))
+    hypothesis = list(claim.violate)[case.hypothesis - 1]
+    violate = (claim.quick.violate if case.quick else claim.violate)[hypothesis]
+    return violate(np.random.default_rng([*place, case.hypothesis]))
 
 
 def instances(claim: Claim, draws: int, seed: int) -> Iterator[tuple[str, Verdict, Instance]]:

@@ -9,7 +9,7 @@ and its verdicts are SUPPORTED and NOT_SUPPORTED in place of HOLDS and VIOLATED.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -80,6 +80,25 @@ def _no_instances() -> Mapping[str, Instance]:
     return {}
 
 
+@dataclass(frozen=True)
+class Quick:
+    """What takes the place of a claim's long instances in a quick run.
+
+    Attributes
+    ----------
+    draw : rng -> instance, optional
+        Draw an instance that meets all hypotheses; by default as in a full run.
+    violate : mapping of str to (rng -> instance)
+        For some hypotheses, draw an instance that violates exactly this one.
+    examples : collection of str, optional
+        Names of the real data of a quick run; by default all.
+    """
+
+    draw: Callable[[np.random.Generator], Instance] | None = None
+    violate: Mapping[str, Callable[[np.random.Generator], Instance]] = field(default_factory=dict)
+    examples: Collection[str] | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Claim:
     """One claim of the theory, with the code that tests it and shows why its hypotheses are needed.
@@ -112,6 +131,8 @@ class Claim:
         Real data, whether or not they meet the hypotheses.
     draws, quick_draws : int
         How many instances a full and a quick run draw.
+    quick : Quick
+        Shorter instances of a quick run.
     formula : str
         The statement as a formula in LaTeX, for documents; none if empty.
     exact : instance -> (lower, upper), optional
@@ -139,6 +160,7 @@ class Claim:
     examples: Callable[[], Mapping[str, Instance]] = _no_instances
     draws: int = 50
     quick_draws: int = 10
+    quick: Quick = Quick()
     formula: str = ""
     exact: Callable[[Instance], tuple[Fraction | float, Fraction | float]] | None = None
     not_exact: str = ""

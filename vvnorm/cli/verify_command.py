@@ -63,7 +63,7 @@ def verify(
 
     def planned(name: str) -> "tuple[Claim, list[Case]]":
         claim = load_claim(name)
-        return claim, cases(claim, draws or (claim.quick_draws if quick else claim.draws), seed)
+        return claim, cases(claim, draws or (claim.quick_draws if quick else claim.draws), seed, quick)
 
     plan, unusable = load_usable(planned, claims or claim_names())
     names = [(claim.id, ", ".join(claim.hypotheses)) for claim, _ in plan]
