@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from vvnorm import ReLUNetwork, VVNormInterpolator, certify, fit, interpolate
+from vvnorm.verifier.check import judge
 from vvnorm.verifier.flat_inputs import Subspace
 
 Array = NDArray[np.float64]
@@ -151,3 +152,22 @@ def test_points_without_labels_need_not_be_in_it(lam: float | None) -> None:
     few = solution.sparsify()
     assert few.verify()
     assert few.certificate.dual.shape == Y.shape
+
+
+def test_a_point_far_out_does_not_make_the_others_flat() -> None:
+    """The labels are x_2, so an affine function fits. A dual array about x_1 alone would prove that relu(x_2) is least."""
+    far = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1], [2, 0], [1e16, 0]])
+    network = ReLUNetwork([[0.0, 1.0]], [0.0], [[1.0]], [[0.0, 0.0]], [0.0])
+    dual = np.array([[0.0], [1], [-2], [0], [1], [0]])
+    with pytest.raises(ValueError, match="a point is 1 away from it, seen from its neighbours"):
+        judge(network, far, far[:, 1], dual=dual, subspace=Subspace(np.zeros(2), np.array([[1.0], [0.0]])))
+    solution = interpolate(far, [0, 1, 1, 0, 3, 0])  # was refused: "X repeats a value"
+    assert solution.subspace is None
+    assert solution.value >= interpolate(far[:5], [0, 1, 1, 0, 3]).lower_bound
+
+
+def test_flat_points_far_apart_are_flat() -> None:
+    t = np.array([-1e-3, 0.0, 0.4, 1.0, 3.0, 1e5])[:, None]
+    solution = interpolate(t @ [[0.6, 0.8]] + 0.3, np.array([0.0, 1, 0, 2, 1, 0]))
+    assert solution.subspace is not None
+    assert solution.verify()

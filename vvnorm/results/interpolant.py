@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count, proof
 from vvnorm.float64 import Origin, as_rows, counted_from
-from vvnorm.network import ReLUNetwork
+from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.solution import Solution, one_column
 from vvnorm.solvers.univariate import interpolation as univariate
+from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_count, as_generator
 from vvnorm.verifier.check import Certificate, certify_sorted
 from vvnorm.verifier.verification import Verification
@@ -68,7 +69,23 @@ class Interpolant(Solution):
 
     def verify(self) -> Verification:
         """Check the certificate with code that shares nothing with the solver."""
-        return Verification(tuple(self.certificate.complaints(self.network, self.X, self.Y, tol=self.tol)))
+        found = self.certificate.complaints(self.network, self.X, self.Y, tol=self.tol)
+        return Verification((*found, *self._complaints_about_dots()))
+
+    def _complaints_about_dots(self) -> list[str]:
+        """Say what is wrong with the values that a call returns: those of connect-the-dots, not the network's."""
+        x, values, labels = self.dots.x, self.dots.Y, self.Y
+        missing = np.isnan(labels)
+        if not np.array_equal(x, self.X[:, 0]) or not np.array_equal(np.where(missing, values, labels), values):
+            return ["connect-the-dots, by which it is evaluated, is not that of the data"]
+        if not missing.any():
+            return []
+        slopes = np.diff(values, axis=0) / np.diff(x)[:, None]
+        turning = float(row_norms(np.diff(slopes, axis=0)).sum())
+        at_most = self.certificate.vv_norm * (1 + self.tol) + 8 * EPS * float(row_norms(slopes).sum())
+        if turning <= at_most:
+            return []
+        return [f"connect-the-dots, by which it is evaluated, turns by {turning!r}; that is more than the VV norm"]
 
     # --- all solutions (closed form only) ---
 

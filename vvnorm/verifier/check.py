@@ -345,9 +345,13 @@ def _if_flat(X: ArrayLike, subspace: Subspace | None) -> list[str]:
     if subspace is not None:
         return []
     x = as_inputs(X)
-    s = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
+    _, s, axes = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
     dimensions = int(np.sum(s > FLAT * len(x) * s[0]))
     if dimensions == x.shape[1] or dimensions == 0:
+        return []
+    try:
+        Subspace(x.mean(axis=0), axes[:dimensions].T).coordinates(x, np.ones((len(x), 1), dtype=bool))
+    except ValueError:
         return []
     return [
         f"X lies in an affine subspace of {dimensions} dimensions up to rounding: a certificate about coordinates there, "

@@ -64,6 +64,17 @@ class Subspace:
         skew = float(np.linalg.norm(self.axes.T @ self.axes - np.eye(r))) + (d + 4) * r * EPS
         return (1 + skew) * (1 + 4 * EPS)
 
+    def _beside_a_central_point(self, x: Array) -> tuple[Array, Array]:
+        """Distances (n,) of points from the parallel subspace through a central one, and distances they compare with.
+
+        The latter are those from the central point, or their median if that is larger.
+        """
+        central = x[np.argmin(row_norms(x - np.median(x, axis=0)))]
+        away = x - central
+        rest = away - np.sum(np.sum(away[:, :, None] * self.axes, axis=1)[:, None, :] * self.axes, axis=2)
+        reach = row_norms(away)
+        return row_norms(rest), np.maximum(reach, np.median(reach[reach > 0]) if np.any(reach > 0) else 0.0)
+
     def coordinates(self, x: Array, present: NDArray[np.bool_]) -> Array:
         """Coordinates P (N, r) of points x (N, d), of which those with labels, as `present` (N, T), lie in the subspace.
 
@@ -81,10 +92,16 @@ class Subspace:
         # Sums by column: equal points have equal coordinates, whatever the library for matrices does.
         P = np.sum(away[:, :, None] * self.axes, axis=1)
         rest = away - np.sum(P[:, None, :] * self.axes, axis=2)
-        rest = rest[np.flatnonzero(present.any(axis=1))]
+        labelled = np.flatnonzero(present.any(axis=1))
+        rest, part = rest[labelled], FLAT * len(x) * math.sqrt(x.shape[1])
         spread, off = away - away.mean(axis=0), rest - rest.mean(axis=0)
-        if not np.linalg.norm(off) <= FLAT * len(x) * math.sqrt(x.shape[1]) * np.linalg.norm(spread):
-            far = float(np.max(row_norms(off))) * size
+        far = float(np.max(row_norms(off))) * size
+        if not np.linalg.norm(off) <= part * np.linalg.norm(spread):
             raise ValueError(f"X does not lie in the subspace: a point is {far:.3g} away from it")
+        # One point far out makes the others' distances from each other small beside the spread, but not rounding.
+        off, reach = self._beside_a_central_point(x[labelled])
+        if not np.all(off <= part * reach):
+            far = float(np.max(off[off > part * reach]))
+            raise ValueError(f"X does not lie in the subspace: a point is {far:.3g} away from it, seen from its neighbours")
         coordinates: Array = P * size
         return coordinates

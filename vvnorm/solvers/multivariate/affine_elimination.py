@@ -6,6 +6,7 @@ basis of their complement, for each group of outputs with the same weights; outp
 span, which changes no norm.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm._internal.units import power_of_two_above
-from vvnorm.network import ReLUNetwork
+from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solvers.multivariate.column_generation import ReducedGroup, ReducedLeastSquares
 from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch
 from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes, orthogonal_complement
@@ -83,6 +84,8 @@ class Inputs:
         vectors = vectors / self.unit
         _, s, axes = np.linalg.svd(vectors - (0.0 if self.convention.penalise_bias else vectors.mean(axis=0)))
         rank = max(1, int(np.sum(s > FLAT * len(vectors) * s[0])))
+        while not self.convention.penalise_bias and rank < vectors.shape[1] and not _near(self.X, axes[:rank]):
+            rank += 1
         full = rank == vectors.shape[1]
         self.axes: Array = np.eye(rank) if full else axes[:rank].T
         self.P: Array = vectors if full else vectors @ self.axes
@@ -317,3 +320,18 @@ def _rotated(Z: Array, labels: Array) -> tuple[Array, Array]:
     if not parts:
         return np.empty((len(Z), 0)), np.empty((Z.shape[1], 0))
     return np.hstack([part for part, _ in parts]), np.hstack([rotation for _, rotation in parts])
+
+
+def _near(X: Array, axes: Array) -> bool:
+    """Whether points (n, d) lie near a subspace with axes (r, d), each beside its distance from a central point.
+
+    Rounding is relative to that distance, or to the points' median one. The rank of all points together sees only what is
+    large beside the farthest point.
+    """
+    away = X - X[np.argmin(row_norms(X - np.median(X, axis=0)))]
+    reach = row_norms(away)
+    if not reach.any():
+        return True
+    off = row_norms(away - away @ axes.T @ axes)
+    least = FLAT * len(X) * math.sqrt(X.shape[1]) * np.maximum(reach, np.median(reach[reach > 0]))
+    return bool(np.all(off <= least))
