@@ -360,6 +360,10 @@ class _Generation:
             self._add(new_neurons)
             if not self.exact:
                 self._corrected()
+        return self._optimum(round_, history, status)
+
+    def _optimum(self, rounds: int, history: list[tuple[float, float]], status: str) -> Optimum:
+        """Return the best network, and the proved dual arrays or else those of the last search."""
         assert self.best is not None
         neurons, master = self.best
         if self.feasible is None:  # no search has come to its end
@@ -375,7 +379,7 @@ class _Generation:
             self.upper,
             min(max(self.lower, 0.0), self.upper),
             self.exact and self.proved is not None,
-            round_,
+            rounds,
             history,
             status,
             WarmStart(self.neurons, self.eta, self.feasible),

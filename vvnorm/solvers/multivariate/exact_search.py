@@ -214,6 +214,27 @@ def _along(
 
 
 @inner()
+def _switches(P: Any, u: Any, v: Any, base: int, S: Any, x: Any, y: Any, switch: Any, rows: Any) -> int:
+    """Set x, y to the points' coordinates, and `switch` to the angles at which points `rows` switch; return how many do.
+
+    The point `base` and the points S lie on every kink: their coordinates are set to 0, and they have no angle.
+    """
+    count = 0
+    for j in range(len(P)):
+        x[j], y[j] = _dot(P[j], u), _dot(P[j], v)
+        taken = j == base
+        for s in S:
+            taken = taken or j == s
+        if taken or (x[j] == 0.0 and y[j] == 0.0):
+            x[j], y[j] = 0.0, 0.0
+            continue
+        theta = math.atan2(x[j] + 0.0, -y[j])
+        switch[count], rows[count] = theta if theta > 0.0 else theta + math.pi, j
+        count += 1
+    return count
+
+
+@inner()
 def sweep(
     P: Any, L: Any, antipodal: bool, careful: bool, base: int, S: Any, faces: bool, slot: int,
     values: Any, directions: Any, through: Any,
@@ -225,18 +246,7 @@ def sweep(
         return
     u, v = basis[D - 2], basis[D - 1]
     x, y, switch, rows = np.empty(N), np.empty(N), np.empty(N), np.empty(N, np.int64)
-    count = 0
-    for j in range(N):
-        x[j], y[j] = _dot(P[j], u), _dot(P[j], v)
-        taken = j == base
-        for s in S:
-            taken = taken or j == s
-        if taken or (x[j] == 0.0 and y[j] == 0.0):
-            x[j], y[j] = 0.0, 0.0
-            continue
-        theta = math.atan2(x[j] + 0.0, -y[j])
-        switch[count], rows[count] = theta if theta > 0.0 else theta + math.pi, j
-        count += 1
+    count = _switches(P, u, v, base, S, x, y, switch, rows)
     order = np.argsort(switch[:count])
     C, rest, M, w = np.zeros((D, T)), np.zeros((D, T)), np.zeros((D, D)), np.empty(D)
     sign = np.empty(N)

@@ -251,6 +251,21 @@ def _right_hand_side(H: Any, mu: Any, norms: Any, lam: float, used: Any, bold: b
 
 
 @part()
+def _step_towards(mu: Any, v: Any, used: Any, length: float, trial: Any) -> None:
+    """Set the multipliers `trial` of the knots `used` to mu, moved by a part `length` of the way to v."""
+    for j in range(len(used)):
+        trial[used[j]] = mu[used[j]] + length * (v[j] - mu[used[j]])
+
+
+@part()
+def _penalised(misfit: float, lam: float, mu: Any) -> float:
+    """Return misfit + lam^2 sum of mu, which Newton's method minimises."""
+    for i in range(len(mu)):
+        misfit += lam * lam * mu[i]
+    return misfit
+
+
+@part()
 def newton_solve(
     segments: Any,
     labels: Any,
@@ -306,9 +321,7 @@ def newton_solve(
     # One loop with one solve in it: every call of a kernel is compiled in again.
     while True:
         misfit = evaluate(segments, labels, offsets, trial, work, z, values, first)
-        total = misfit
-        for i in range(k):
-            total += lam * lam * trial[i]
+        total = _penalised(misfit, lam, trial)
         if total > before * (1.0 + 1e-12):
             if kind == _BOLD:  # back to where its sensitivities belong, for a plain step
                 copy(mu, trial)
@@ -316,8 +329,7 @@ def newton_solve(
                 continue
             if kind == _PLAIN and length > 1e-3:
                 length *= 0.5
-                for j in range(m):
-                    trial[used[j]] = mu[used[j]] + length * (v[j] - mu[used[j]])
+                _step_towards(mu, v, used[:m], length, trial)
                 continue
         if kind != _BACK:
             copy(trial, mu)
@@ -344,7 +356,7 @@ def newton_solve(
         kind, length = _PLAIN if kind == _BACK else _BOLD, 1.0
         _right_hand_side(H, mu, norms, lam, used[:m], kind == _BOLD, b)
         solve_nnqp(H, b[:m], chosen, v, factor, x, place, turn, stop)
-        for j in range(m):
+        for j in range(m):  # the whole step, without rounding
             trial[used[j]] = v[j]
         if stop[0] != 0:
             copy(mu, trial)

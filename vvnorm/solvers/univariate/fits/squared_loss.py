@@ -264,6 +264,18 @@ def _and_some(knots: int) -> int:
     return knots + knots // 4  # not much more: the solver's matrices are squares of it
 
 
+@part()
+def _search_limits(
+    limits: Any, feasible: float, straight: bool, rounds: int, n_rows: int, gap: float, largest: float
+) -> tuple[float, float]:
+    """Return ||Z||^2 from which a row is of interest, and the tolerance of the search for the worst row of a piece."""
+    if straight or (rounds > 0 and gap < _NEAR * limits[3]):
+        return feasible, 0.0
+    if rounds > 0 and n_rows >= _MANY:
+        feasible = max(feasible, limits[0] ** 2 + _MINOR * (largest**2 - limits[0] ** 2))
+    return feasible, _SEARCH_TOLERANCE
+
+
 @plain()
 def _generate(
     data: Any,
@@ -322,18 +334,14 @@ def _generate(
             break
         limit = ZERO if known >= 0 else ZERO + NEWTON
         # Of the line all rows are of interest.
-        bounds, search_tolerance = ((1.0, 0.0, limits[2], 0.0), 0.0) if straight else (limits, _SEARCH_TOLERANCE)
-        minor = bounds[1]
-        if rounds > 0 and best.gap < _NEAR * tol:
-            search_tolerance = 0.0
-        elif rounds > 0 and len(data[0]) >= _MANY:
-            minor = max(minor, limits[0] ** 2 + _MINOR * (best.largest**2 - limits[0] ** 2))
+        bounds = (1.0, 0.0, limits[2], 0.0) if straight else limits
+        search = _search_limits(limits, bounds[1], straight, rounds, len(data[0]), best.gap, best.largest)
         moved, gap, objective, largest, exceeds, following = _solve_and_sweep(
             data,
             blocks_of_rows,
             offsets,
             bounds,
-            (minor, search_tolerance),
+            search,
             target_gap,
             limit,
             by_values,
