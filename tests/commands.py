@@ -36,6 +36,15 @@ class Run(NamedTuple):
 Command = Callable[..., Run]
 
 
+def assert_refused(run: Run, *words: str, silent: bool = False) -> None:
+    """Check that the run ended as bad input: code 64 and one line that holds the words; `silent`: no other output."""
+    assert run.code == 64
+    assert re.fullmatch(r"vvnorm: [^\n]+\n", run.err), run.err
+    for word in words:
+        assert word in run.err
+    assert not (silent and run.out), run.out
+
+
 def runner(capsys: pytest.CaptureFixture[str]) -> Command:
     """Return a function that runs a command in this process."""
 

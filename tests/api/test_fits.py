@@ -29,7 +29,7 @@ def sample(n: int, outputs: int, loss: str = "squared", seed: int = 0) -> tuple[
     return x, Y
 
 
-def same(first: Fit, second: Fit) -> None:
+def assert_same(first: Fit, second: Fit) -> None:
     """Check that two fits are equal, bit for bit."""
     np.testing.assert_array_equal(first.X, second.X)
     np.testing.assert_array_equal(first.Y, second.Y)
@@ -195,7 +195,7 @@ def test_separated_classes_are_noted_once_their_values_run_away() -> None:
 
 def test_a_fit_can_be_pickled() -> None:
     solution = fit(*sample(20, 2), 0.1)
-    same(pickle.loads(pickle.dumps(solution)), solution)
+    assert_same(pickle.loads(pickle.dumps(solution)), solution)
 
 
 def test_the_docstring_example_holds() -> None:
@@ -219,9 +219,9 @@ def test_order_shape_type_and_repetition_change_nothing() -> None:
         (x[order], Y[order]),
         (x.tolist(), Y.tolist()),
     ):
-        same(fit(X, labels, 0.1), solution)
+        assert_same(fit(X, labels, 0.1), solution)
     np.testing.assert_array_equal(solution(x[order]), solution(x)[order])
-    same(fit(x, Y[:, 0], 0.1), fit(x, Y[:, :1], 0.1))
+    assert_same(fit(x, Y[:, 0], 0.1), fit(x, Y[:, :1], 0.1))
 
 
 def test_weights_follow_their_labels_when_these_are_sorted() -> None:
@@ -229,8 +229,8 @@ def test_weights_follow_their_labels_when_these_are_sorted() -> None:
     weights = np.random.default_rng(0).uniform(0.1, 2, 30)
     order = np.random.default_rng(1).permutation(30)
     expected = fit(x, Y, 0.1, weights=weights)
-    same(fit(x[order], Y[order], 0.1, weights=weights[order]), expected)
-    same(fit(x, Y, 0.1, weights=weights[:, None]), expected)
+    assert_same(fit(x[order], Y[order], 0.1, weights=weights[order]), expected)
+    assert_same(fit(x, Y, 0.1, weights=weights[:, None]), expected)
     assert fit(x, Y, 0.1, weights=np.repeat(weights[:, None], 2, axis=1)).value == pytest.approx(expected.value, rel=2e-6)
     assert expected.value != fit(x, Y, 0.1).value
 
@@ -239,7 +239,7 @@ def test_weights_follow_their_labels_when_these_are_sorted() -> None:
 def test_both_codes_of_classes_are_one(loss: str) -> None:
     x, Y = sample(30, 2, loss)
     before = Y.copy()
-    same(fit(x, Y, 0.1, loss=loss), fit(x, 2 * Y - 1, 0.1, loss=loss))
+    assert_same(fit(x, Y, 0.1, loss=loss), fit(x, 2 * Y - 1, 0.1, loss=loss))
     np.testing.assert_array_equal(Y, before)
 
 
@@ -248,13 +248,13 @@ def test_files_and_memory_maps_equal_arrays(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", x)
     np.save(tmp_path / "y.npy", Y)
     expected = fit(x, Y, 0.1)
-    same(fit(tmp_path / "x.npy", str(tmp_path / "y.npy"), 0.1), expected)
-    same(fit(x, np.load(tmp_path / "y.npy", mmap_mode="r"), 0.1), expected)
+    assert_same(fit(tmp_path / "x.npy", str(tmp_path / "y.npy"), 0.1), expected)
+    assert_same(fit(x, np.load(tmp_path / "y.npy", mmap_mode="r"), 0.1), expected)
     assert lambda_max(tmp_path / "x.npy", tmp_path / "y.npy") == lambda_max(x, Y)
     order = np.random.default_rng(0).permutation(40)
     np.save(tmp_path / "x.npy", x[order])
     np.save(tmp_path / "y.npy", Y[order].astype(np.float32))
-    same(fit(tmp_path / "x.npy", tmp_path / "y.npy", 0.1), fit(x, Y.astype(np.float32), 0.1))
+    assert_same(fit(tmp_path / "x.npy", tmp_path / "y.npy", 0.1), fit(x, Y.astype(np.float32), 0.1))
 
 
 def test_sorted_float64_labels_are_neither_copied_nor_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,7 +280,7 @@ def test_large_labels_may_be_missing_but_not_all_of_an_output(monkeypatch: pytes
     Y[[3, 10], [0, 1]] = np.nan
     expected = fit(x, Y, 0.1)
     monkeypatch.setattr(vvnorm.api.fit_data, "_LARGE", 100)
-    same(fit(x, Y, 0.1), expected)
+    assert_same(fit(x, Y, 0.1), expected)
     Y[:, 1] = np.nan
     with pytest.raises(ValueError, match="output 1 has no label at all"):
         fit(x, Y, 0.1)
@@ -334,9 +334,9 @@ def test_a_path_without_skip_connection_and_one_of_no_length() -> None:
 
 def test_the_same_call_gives_the_same_bits() -> None:
     x, Y = sample(30, 2)
-    same(fit(x, Y, 0.05), fit(x, Y, 0.05))
+    assert_same(fit(x, Y, 0.05), fit(x, Y, 0.05))
     for first, second in zip(*(fit_path(x, Y, [1.0, 0.1]) for _ in range(2)), strict=True):
-        same(first, second)
+        assert_same(first, second)
     assert lambda_max(x, Y) == lambda_max(x, Y)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import XY, Command, Run, but_for_compiling, runner, strict
+from commands import XY, Command, Run, assert_refused, but_for_compiling, runner, strict
 
 import vvnorm
 from vvnorm import ReLUNetwork, Verdict, builtin_dataset, gaussian_auxiliary, interpolate, plotting
@@ -45,14 +45,6 @@ def write(name: str, columns: dict[str, list[Any]]) -> str:
 
 def files() -> set[str]:
     return set(os.listdir())
-
-
-def refused(run: Run, *words: str) -> None:
-    """Check that the run ended as bad input: code 64 and one line that holds the words."""
-    assert run.code == 64
-    assert re.fullmatch(r"vvnorm: [^\n]+\n", run.err), run.err
-    for word in words:
-        assert word in run.err
 
 
 # --- solve ------------------------------------------------------------------------------------------------------------
@@ -94,7 +86,7 @@ def test_columns_may_be_named_one_by_one(run: Command) -> None:
     together = run("solve", data, "--x", "x", "--y", "y,z").facts
     assert together["data"] == "4 points, 2 outputs"
     assert run("solve", data, "--x", "x", "--y", "y", "--y", "z").facts == together
-    refused(run("solve", data, "--x", "x", "--y", "y", "--y", "w"), "'w'")
+    assert_refused(run("solve", data, "--x", "x", "--y", "y", "--y", "w"), "'w'")
 
 
 def test_certify_accepts_what_solve_saved_for_missing_labels(run: Command) -> None:
@@ -167,7 +159,7 @@ def test_auxiliary_outputs_depend_on_seed_and_sigma_and_nothing_else(run: Comman
 @pytest.mark.parametrize("name", ["diabetes", "linnerud"])
 @pytest.mark.parametrize("policy", ["average", "first"])
 def test_builtin_data_need_no_columns_but_a_policy_for_repeats(run: Command, name: str, policy: str) -> None:
-    refused(run("solve", f"builtin:{name}"), "repeats", "average", "first")
+    assert_refused(run("solve", f"builtin:{name}"), "repeats", "average", "first")
     done = run("solve", f"builtin:{name}", "--repeats", policy, "--json", "all.json")
     data = builtin_dataset(name).merged(policy)
     assert done.code == 0
@@ -290,7 +282,7 @@ def test_certify_writes_infinities_as_strict_json(run: Command) -> None:
 )
 def test_certify_refuses_a_network_of_another_shape(run: Command, network: ReLUNetwork, words: tuple[str, ...]) -> None:
     network.save("net.npz")
-    refused(run("certify", "net.npz", write("data.csv", ZIGZAG), *XY), *words)
+    assert_refused(run("certify", "net.npz", write("data.csv", ZIGZAG), *XY), *words)
 
 
 # --- train ------------------------------------------------------------------------------------------------------------
@@ -328,7 +320,7 @@ def test_train_takes_either_penalty_and_several_inputs(run: Command, penalty: st
     assert list(done.rows[0]) == ["seed", "VV norm", "lower bound", "relative gap", "relative residual"]
     assert ReLUNetwork.load("net.npz").n_inputs == 2
     before = files()
-    refused(run(*command, "--plot", "plot.pdf", "--out", "other.npz"), "--plot", "x, u")
+    assert_refused(run(*command, "--plot", "plot.pdf", "--out", "other.npz"), "--plot", "x, u")
     assert files() == before
 
 
@@ -343,7 +335,7 @@ def test_train_finishes_exactly_and_goes_on_from_its_checkpoint(run: Command) ->
     assert record["notes"] == []
     again = run(*command, "--polish", "--exact", "--prune", 1e-6, "--tol", 0.05)
     assert again.out == done.out
-    refused(run(*command, "--lr", 0.5), "checkpoint", "other data or settings")
+    assert_refused(run(*command, "--lr", 0.5), "checkpoint", "other data or settings")
 
 
 def test_train_says_what_could_not_be_done(run: Command) -> None:
@@ -655,13 +647,13 @@ def test_a_bad_file_is_one_line_and_leaves_no_output(run: Command, command: str,
         done = run("certify", "saved.npz", "bad.csv", *XY, *OUTPUTS[-2:])
     else:
         done = run(command, "bad.csv", *XY, *OUTPUTS)
-    refused(done, *words)
+    assert_refused(done, *words)
     assert files() == before
 
 
 def test_slopes_beyond_float64_are_refused_by_solve_and_judged_by_certify(run: Command) -> None:
     data = write("data.csv", {"x": [0, 1e-9, 2], "y": [-1e308, 1e308, 0]})
-    refused(run("solve", data, *XY, *OUTPUTS), "slope", "x = 1e-09")
+    assert_refused(run("solve", data, *XY, *OUTPUTS), "slope", "x = 1e-09")
     assert files() == {"data.csv"}
     ReLUNetwork([[1.0]], [0.0], [[1.0]]).save("net.npz")
     done = run("certify", "net.npz", data, *XY)
@@ -681,10 +673,10 @@ def test_a_file_that_is_absent_a_folder_or_not_whole_is_refused_by_name(run: Com
     Path("folder").mkdir()
     before = files()
     for name in ("absent.csv", "absent.npz", "folder", "piece.npz", "flipped.npz", "objects.npz", "net.npz", "shapes.npz"):
-        refused(run("solve", name, *XY, *OUTPUTS), name)
-    refused(run("solve", "shapes.npz", "--x", "x", "--y", "s", *OUTPUTS), "shapes.npz", "'s'")
+        assert_refused(run("solve", name, *XY, *OUTPUTS), name)
+    assert_refused(run("solve", "shapes.npz", "--x", "x", "--y", "s", *OUTPUTS), "shapes.npz", "'s'")
     for name in ("absent.npz", "folder", "part.npz", "data.npz", "data.csv"):
-        refused(run("certify", name, data, *XY, "--json", "all.json"), name)
+        assert_refused(run("certify", name, data, *XY, "--json", "all.json"), name)
     assert files() == before
 
 
@@ -742,7 +734,7 @@ def test_bad_usage_is_one_line_and_leaves_no_output(
     ReLUNetwork([[1.0]], [0.0], [[1.0]]).save("net.npz")
     before = files()
     done = run(*arguments)
-    refused(done, *words)
+    assert_refused(done, *words)
     assert done.out == ""
     assert files() == before
 
@@ -772,7 +764,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
         Path(folder).mkdir()
     before = files()
     done = run(command, "data.csv", *XY, *OUTPUTS, option, name)
-    refused(done, *words)
+    assert_refused(done, *words)
     assert done.out == ""
     assert files() == before
 
@@ -782,7 +774,7 @@ def test_verify_and_certify_refuse_an_unusable_json_file_before_any_work(run: Co
     run("solve", data, *XY, "--out", "net.npz")
     for command in (("verify",), ("certify", "net.npz", data, *XY)):
         done = run(*command, "--json", "nowhere/all.json")
-        refused(done, "nowhere")
+        assert_refused(done, "nowhere")
         assert done.out == ""
 
 
@@ -801,8 +793,8 @@ def unwritable(tmp_path: Path) -> Iterator[Path]:
 def test_an_unwritable_folder_is_refused(run: Command, unwritable: Path) -> None:
     data = write("data.csv", ZIGZAG)
     for option, name in (("--out", "net.npz"), ("--plot", "plot.pdf"), ("--json", "all.json")):
-        refused(run("solve", data, *XY, option, unwritable / name), name)
-    refused(run("figures", "--quick", "neuron", "--out", unwritable / "sub"), "sub")
+        assert_refused(run("solve", data, *XY, option, unwritable / name), name)
+    assert_refused(run("figures", "--quick", "neuron", "--out", unwritable / "sub"), "sub")
     assert not (unwritable / "all.json").exists()
 
 
@@ -825,7 +817,7 @@ def test_a_full_disk_leaves_no_output(run: Command, monkeypatch: pytest.MonkeyPa
 
     data = write("data.csv", ZIGZAG)
     monkeypatch.setattr(os, "fsync", full)
-    refused(run("solve", data, *XY, *OUTPUTS), "No space left")
+    assert_refused(run("solve", data, *XY, *OUTPUTS), "No space left")
     assert files() == {"data.csv"}
 
 
@@ -847,8 +839,8 @@ def test_training_takes_missing_labels_and_judges_by_those_there_are(run: Comman
     rows = json.loads(Path("all.json").read_text())["runs"]
     assert [row["seed"] for row in rows] == [0, 1]
     assert all(0 <= row["lower_bound"] <= row["objective"] for row in rows)
-    refused(run("train", data, *columns, "--polish"), "polish is for the squared loss with all labels")
-    refused(run("train", data, *columns[:3], "y", "--plot", "net.pdf"), "--plot draws training with all labels")
+    assert_refused(run("train", data, *columns, "--polish"), "polish is for the squared loss with all labels")
+    assert_refused(run("train", data, *columns[:3], "y", "--plot", "net.pdf"), "--plot draws training with all labels")
 
 
 def test_limits_of_time_on_the_command_line(run: Command) -> None:
@@ -946,7 +938,7 @@ def test_data_can_come_from_a_pipe(tmp_path: Path) -> None:
 
 
 def test_a_bad_file_has_code_64_and_no_traceback_as_a_process_too(tmp_path: Path) -> None:
-    refused(shell("solve", "absent.csv", *XY, folder=tmp_path), "absent.csv")
+    assert_refused(shell("solve", "absent.csv", *XY, folder=tmp_path), "absent.csv")
 
 
 def test_json_to_a_pipe_is_written_and_the_pipe_stays_a_pipe(run: Command) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import XY, Command, Run, runner, strict
+from commands import XY, Command, assert_refused, runner, strict
 
 from vvnorm import ReLUNetwork, builtin_dataset, fit, lambda_max
 
@@ -26,14 +26,6 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     Path("data.csv").write_text("\n".join([",".join(DATA), *(",".join(map(str, row)) for row in rows), ""]))
 
     return runner(capsys)
-
-
-def refused(run: Run, *words: str) -> None:
-    """Check that the run ended as bad input: code 64 and one line that holds the words."""
-    assert run.code == 64
-    assert re.fullmatch(r"vvnorm: [^\n]+\n", run.err), run.err
-    for word in words:
-        assert word in run.err
 
 
 # --- solve --lam ------------------------------------------------------------------------------------------------------
@@ -97,7 +89,7 @@ def test_losses_of_all_outputs_or_of_one_and_missing_labels(
 
 
 def test_repeats_are_merged_only_if_asked(run: Command) -> None:
-    refused(run("solve", "data.csv", *XY), "repeats")
+    assert_refused(run("solve", "data.csv", *XY), "repeats")
     done = run("solve", "data.csv", *XY, "--lam", 0.5, "--repeats", "average")
     assert done.facts["data"] == "6 points, 1 output"
     assert run("solve", "builtin:diabetes", "--lam", 0.1, "--relative").facts["data"] == "442 points, 1 output"
@@ -187,4 +179,4 @@ def test_a_path_that_is_not_certified_says_where(run: Command) -> None:
 )
 def test_bad_input_is_one_line(run: Command, arguments: tuple[Any, ...], words: tuple[str, ...]) -> None:
     command, *options = arguments
-    refused(run(command, "data.csv", *options), *words)
+    assert_refused(run(command, "data.csv", *options), *words)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import stand_in
-from commands import Command, Run, runner
+from commands import Command, assert_refused, runner
 from pyarrow import parquet
 from sweeps import specify
 
@@ -25,13 +25,6 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(vvnorm.studies, "experiment", stand_in, raising=False)
     return runner(capsys)
-
-
-def refused(run: Run, *words: str) -> None:
-    assert run.code == 64
-    assert re.fullmatch(r"vvnorm: [^\n]+\n", run.err), run.err
-    for word in words:
-        assert word in run.err
 
 
 def test_study_is_run_kept_and_exported(run: Command, tmp_path: Path) -> None:
@@ -155,22 +148,22 @@ def test_what_is_left_out_is_said(run: Command, tmp_path: Path) -> None:
 )
 def test_bad_use_is_one_line(run: Command, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
     specify(tmp_path, seeds=1)
-    refused(run("sweep", *arguments), *words)
+    assert_refused(run("sweep", *arguments), *words)
     assert set(os.listdir()) <= {"study.toml", "study.toml-lock"}
 
 
 def test_bad_specification_is_one_line_that_names_it(run: Command, tmp_path: Path) -> None:
     spec = specify(tmp_path)
     spec.write_text(spec.read_text().replace("seeds = 8", "seeds = -8"))
-    refused(run("sweep", spec), "study.toml, line 12: grid.seeds = -8: must be a whole number from 1")
+    assert_refused(run("sweep", spec), "study.toml, line 12: grid.seeds = -8: must be a whole number from 1")
     assert os.listdir() == ["study.toml"]
 
 
 def test_second_start_needs_resume(run: Command, tmp_path: Path) -> None:
     spec = specify(tmp_path, seeds=1)
     assert run("sweep", spec, "--workers", 1).code == 0
-    refused(run("sweep", spec), "'example.sqlite' has runs of this study already; use --resume to go on")
-    refused(
+    assert_refused(run("sweep", spec), "'example.sqlite' has runs of this study already; use --resume to go on")
+    assert_refused(
         run("sweep", specify(tmp_path, seeds=2), "--resume"), "is the store of study 'example'", "choose another --store"
     )
 
@@ -185,7 +178,7 @@ def test_full_disk_is_one_line(run: Command, tmp_path: Path, monkeypatch: pytest
         store._connection.execute("PRAGMA max_page_count = 12")
 
     monkeypatch.setattr(Store, "_open", small)
-    refused(
+    assert_refused(
         run("sweep", specify(tmp_path, seeds=200)), "cannot write 'example.sqlite': the disk is full", "--resume goes on"
     )
     kept = len(load_rows("example.sqlite"))

@@ -32,7 +32,7 @@ def lam_max(B: Array, Z: Array) -> float:
     return float(np.max(np.linalg.norm(B.T @ Z, axis=1)))
 
 
-def check(solution: MasterSolution, B: Array, Z: Array, lam: float, tol: float = 1e-8) -> None:
+def assert_optimal(solution: MasterSolution, B: Array, Z: Array, lam: float, tol: float = 1e-8) -> None:
     """Recompute value, bound and constraints from their definitions."""
     cost = float(np.sum(np.linalg.norm(solution.V, axis=1)))
     misfit = B @ solution.V - Z
@@ -69,7 +69,7 @@ def test_value_is_that_of_a_general_solver(T: int, part: float) -> None:
     B, Z = neurons_and_labels(14, 2, 30, T)
     lam = part * lam_max(B, Z)
     solution = group_lasso(B, Z, lam)
-    check(solution, B, Z, lam)
+    assert_optimal(solution, B, Z, lam)
     assert solution.value == pytest.approx(by_cvxpy(B, Z, lam), rel=1e-6)
 
 
@@ -80,14 +80,14 @@ def test_gap_is_closed_for_scattered_and_clustered_neurons(spread: float | None,
     for seed in range(2):
         B, Z = neurons_and_labels(20, 2, 100, T, seed, spread)
         lam = part * lam_max(B, Z)
-        check(group_lasso(B, Z, lam), B, Z, lam)
+        assert_optimal(group_lasso(B, Z, lam), B, Z, lam)
 
 
 def test_interpolation_that_needs_differences_within_clusters_is_exact() -> None:
     rng = np.random.default_rng(0)
     B = np.repeat(rng.standard_normal((10, 5)), 3, axis=1) + 1e-6 * rng.standard_normal((10, 15))
     Z = rng.standard_normal((10, 3))  # the directions alone span five of ten dimensions
-    check(group_lasso(B, Z), B, Z, 0.0)
+    assert_optimal(group_lasso(B, Z), B, Z, 0.0)
 
 
 @given(st.integers(0, 2**16), st.sampled_from([0.0, 1e-4, 0.1]), st.integers(-90, 90), st.integers(-90, 90))
@@ -111,7 +111,7 @@ def test_more_outputs_than_dimensions_are_rotated_and_back() -> None:
     B, Z = rng.standard_normal((4, 10)), rng.standard_normal((4, 25))
     solution = group_lasso(B, Z)
     assert (solution.V.shape, solution.dual.shape) == ((10, 25), (4, 25))
-    check(solution, B, Z, 0.0)
+    assert_optimal(solution, B, Z, 0.0)
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.5, 1e6])
@@ -121,7 +121,7 @@ def test_large_lam_gives_zero(factor: float) -> None:
     solution = group_lasso(B, Z, lam)
     assert not solution.V.any()
     assert solution.iterations == 0
-    check(solution, B, Z, lam, tol=1e-10)
+    assert_optimal(solution, B, Z, lam, tol=1e-10)
 
 
 @pytest.mark.parametrize("lam", [0.0, 0.1])
@@ -133,7 +133,7 @@ def test_zero_targets_and_zero_columns_get_zero_weight(lam: float) -> None:
     B[:, [3, 7]] = 0.0
     solution = group_lasso(B, Z, lam)
     assert not solution.V[[3, 7]].any()
-    check(solution, B, Z, lam)
+    assert_optimal(solution, B, Z, lam)
 
 
 @pytest.mark.parametrize("columns", [0, 2, 9])
@@ -145,14 +145,14 @@ def test_impossible_interpolation_is_refused_with_the_distance(columns: int) -> 
     distance = np.linalg.norm(U.T @ Z) / np.linalg.norm(Z)
     with pytest.raises(ValueError, match=f"rank {min(columns, 2)}, and Z lies off their span by {distance:.2g}"):
         group_lasso(B, Z)
-    check(group_lasso(B, Z, 0.1), B, Z, 0.1)
+    assert_optimal(group_lasso(B, Z, 0.1), B, Z, 0.1)
 
 
 def test_rank_deficient_columns_can_interpolate_what_they_span() -> None:
     rng = np.random.default_rng(0)
     B = rng.standard_normal((8, 3)) @ rng.standard_normal((3, 12))
     Z = B @ rng.standard_normal((12, 2))
-    check(group_lasso(B, Z), B, Z, 0.0)
+    assert_optimal(group_lasso(B, Z), B, Z, 0.0)
 
 
 @pytest.mark.parametrize("part", [0.0, 1e-3])
@@ -161,7 +161,7 @@ def test_warm_start_reaches_the_same_value(part: float) -> None:
     lam = part * lam_max(B, Z)
     cold = group_lasso(B, Z, lam)
     warm = group_lasso(B, Z, lam, eta=cold.eta)
-    check(warm, B, Z, lam)
+    assert_optimal(warm, B, Z, lam)
     assert warm.value == pytest.approx(cold.value, rel=1e-8)
 
 
@@ -169,7 +169,7 @@ def test_warm_start_reaches_the_same_value(part: float) -> None:
 def test_a_warm_start_far_from_all_solutions_is_no_trap(seed: int) -> None:
     B, Z = neurons_and_labels(25, 2, 30, 1, seed)
     weights = 10.0 ** np.random.default_rng(seed).uniform(-6, 0, 30)
-    check(group_lasso(B, Z, eta=weights), B, Z, 0.0)
+    assert_optimal(group_lasso(B, Z, eta=weights), B, Z, 0.0)
 
 
 def test_large_problem_is_solved_in_few_steps() -> None:
@@ -178,7 +178,7 @@ def test_large_problem_is_solved_in_few_steps() -> None:
     solution = group_lasso(B, Z)
     assert time.process_time() - began < 20  # loose: fractions of a second on an idle machine
     assert solution.iterations <= 40
-    check(solution, B, Z, 0.0)
+    assert_optimal(solution, B, Z, 0.0)
 
 
 def test_least_change_leaves_columns_of_no_weight_alone() -> None:

@@ -71,7 +71,7 @@ def sample(losses: tuple[str, ...], n: int, seed: int, spacing: str = "uniform")
     return x, Y
 
 
-def proved(x: Array, Y: Array, lam: float, *, tol: float = 1e-8, **options) -> Fit:
+def assert_proved(x: Array, Y: Array, lam: float, *, tol: float = 1e-8, **options) -> Fit:
     """Fit, and have the gap certified."""
     solution = fit(x, Y, lam, tol=tol, **options)
     assert solution.gap <= tol, (solution.gap, solution.knot_solution.gap)
@@ -101,7 +101,7 @@ def test_gaps_of_squared_losses_are_certified(spacing: str, n: int, outputs: int
     rng = np.random.default_rng(n)
     x = spaced(spacing, n, rng)
     Y = waves(x, outputs, rng)
-    solution = proved(x, Y, ratio * lambda_max(x, Y))
+    solution = assert_proved(x, Y, ratio * lambda_max(x, Y))
     assert solution.knot_solution.gap <= 1e-8
     assert set(solution.knots) <= set(x[1:-1])
 
@@ -123,7 +123,7 @@ def test_gaps_over_the_whole_range_of_lam(spacing: str, ratio: float) -> None:
     rng = np.random.default_rng(3)
     x = spaced(spacing, 100, rng)
     Y = waves(x, 2, rng)
-    solution = proved(x, Y, ratio * lambda_max(x, Y), tol=1e-8 if ratio > 1e-5 else 1e-6)
+    solution = assert_proved(x, Y, ratio * lambda_max(x, Y), tol=1e-8 if ratio > 1e-5 else 1e-6)
     assert (len(solution.knots) == 0) == (ratio > 1)
     assert (solution.vv_norm == 0) == (ratio > 1)
 
@@ -152,7 +152,7 @@ def test_two_three_and_four_points(n: int, outputs: int, ratio: float) -> None:
         np.testing.assert_allclose(solution(x), Y, atol=1e-14)
         assert (len(solution.knots), solution.vv_norm) == (0, 0)
     else:
-        solution = proved(x, Y, ratio * lambda_max(x, Y))
+        solution = assert_proved(x, Y, ratio * lambda_max(x, Y))
         assert solution.value == pytest.approx(curvature_fit(x, Y, solution.lam).value, rel=1e-6)
 
 
@@ -163,7 +163,7 @@ def test_two_distinct_inputs_are_fitted_by_a_line_through_their_means(x: list[fl
         Y = np.random.default_rng(seed).standard_normal((len(x), 40))
         assert lambda_max(x, Y) < 1e-12
         for lam in (1.0, 1e-6, 1e-16):
-            solution = proved(x, Y, lam)
+            solution = assert_proved(x, Y, lam)
             assert len(solution.knots) == 0
             for place in set(x):
                 np.testing.assert_allclose(solution([place])[0], Y[np.array(x) == place].mean(axis=0), atol=1e-12)
@@ -248,7 +248,7 @@ def test_two_distinct_inputs_leave_nothing_to_bend_for_any_loss(loss: str) -> No
     x, Y = np.array([0, 0, 2, 2, 2.0]), np.array([1, 0, 1, 0, 1.0])
     assert lambda_max(x, Y, loss=loss) == 0
     for lam in (1.0, 1e-16):
-        assert len(proved(x, Y, lam, loss=loss, tol=1e-6).knots) == 0
+        assert len(assert_proved(x, Y, lam, loss=loss, tol=1e-6).knots) == 0
 
 
 @pytest.mark.parametrize(
@@ -261,12 +261,12 @@ def test_scales_of_inputs_and_labels_carry_over(x_scale: float, y_scale: float, 
     x = spaced("uniform", 50, rng)
     Y = waves(x, 2, rng)
     lam = ratio * lambda_max(x, Y)
-    once = proved(x, Y, lam)
+    once = assert_proved(x, Y, lam)
     assert lambda_max(x * x_scale, Y * y_scale) == pytest.approx(lam / ratio * (x_scale * y_scale), rel=1e-9)
-    again = proved(x * x_scale, Y * y_scale, lam * (x_scale * y_scale))
+    again = assert_proved(x * x_scale, Y * y_scale, lam * (x_scale * y_scale))
     np.testing.assert_allclose(again(x * x_scale) / y_scale, once(x), atol=1e-3)
     assert again.value / y_scale / y_scale == pytest.approx(once.value, rel=2e-8)
-    by_two = proved(8 * x, Y / 4, 2 * lam)
+    by_two = assert_proved(8 * x, Y / 4, 2 * lam)
     np.testing.assert_array_equal(by_two.knot_solution.kinks, 8 * once.knot_solution.kinks)
     np.testing.assert_array_equal(by_two.knot_solution.jumps, once.knot_solution.jumps / 32)
 
@@ -306,7 +306,7 @@ def test_labels_on_a_line_cost_nothing_but_rounding(kind: str, spacing: str, rat
 def test_a_signal_with_two_bends_is_found_with_few_more(ratio: float) -> None:
     x = np.arange(200) / 200
     Y = np.column_stack([np.abs(x - 0.3), np.abs(x - 0.3) + np.maximum(x - 0.6, 0)])
-    solution = proved(x, Y, ratio * lambda_max(x, Y), tol=1e-6)
+    solution = assert_proved(x, Y, ratio * lambda_max(x, Y), tol=1e-6)
     jumps = np.linalg.norm(solution.knot_solution.jumps, axis=1)
     assert 2 <= np.sum(jumps > 1e-3 * jumps.max()) <= 6  # a gap of 1e-6 leaves room for many small ones
     if ratio < 1e-4:
@@ -318,7 +318,7 @@ def test_a_signal_with_two_bends_is_found_with_few_more(ratio: float) -> None:
 @given(univariate_datasets(min_points=3, max_points=30, geometry="generic"), st.floats(-4, 0.4))
 def test_gaps_at_all_scales_and_spacings(data, exponent: float) -> None:
     lam = 10.0**exponent * lambda_max(data.X, data.Y)
-    proved(data.X[:, 0], data.Y, lam, tol=1e-6)
+    assert_proved(data.X[:, 0], data.Y, lam, tol=1e-6)
 
 
 # --- weights and missing labels ---------------------------------------------------------------------------------------
@@ -338,7 +338,7 @@ def test_gaps_with_weights_and_missing_labels(kind: str, spacing: str, ratio: fl
     if kind == "missing":
         Y[rng.random(Y.shape) < 0.3] = np.nan
         weights = None
-    solution = proved(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights)
+    solution = assert_proved(x, Y, ratio * lambda_max(x, Y, weights=weights), weights=weights)
     if spacing in ("uniform", "regular"):
         assert solution.value == pytest.approx(curvature_fit(x, Y, solution.lam, weights=weights).value, rel=3e-6)
 
@@ -358,7 +358,7 @@ def test_knots_without_data_on_their_left(how: str, losses: tuple[str, str], rat
         weights = np.where(hidden, 0.0, 1.0)
     else:
         weights = np.where(hidden[:, None], 0.0, [1.0, 2.0])
-    proved(x, Y, ratio * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights, tol=1e-6)
+    assert_proved(x, Y, ratio * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights, tol=1e-6)
 
 
 @pytest.mark.parametrize("losses", [("squared",) * 2, *[(loss,) for loss in LOSSES[1:]], LOSSES])
@@ -393,7 +393,7 @@ def same_value(first: Fit, second: Fit) -> bool:
 def test_values_are_those_of_the_convex_program(losses: tuple[str, ...], ratio: float) -> None:
     x, Y = sample(losses, 30, seed=len(losses))
     lam = ratio * lambda_max(x, Y, loss=losses)
-    solution = proved(x, Y, lam, loss=losses, tol=1e-6)
+    solution = assert_proved(x, Y, lam, loss=losses, tol=1e-6)
     assert solution.value == pytest.approx(curvature_fit(x, Y, lam, loss=losses).value, rel=3e-6)
 
 
@@ -415,7 +415,7 @@ def test_outputs_can_be_rotated() -> None:
     Q = np.linalg.qr(rng.standard_normal((4, 4)))[0]
     lam = 0.05 * lambda_max(x, Y)
     assert lambda_max(x, Y @ Q.T) == pytest.approx(lam / 0.05, rel=1e-10)
-    once, turned = proved(x, Y, lam, tol=1e-10), proved(x, Y @ Q.T, lam, tol=1e-10)
+    once, turned = assert_proved(x, Y, lam, tol=1e-10), assert_proved(x, Y @ Q.T, lam, tol=1e-10)
     np.testing.assert_allclose(turned(x), once(x) @ Q.T, atol=1e-4)
     assert same_value(once, turned)
 
@@ -425,10 +425,10 @@ def test_shifts_of_inputs_and_affine_functions_on_labels_change_the_affine_part_
     x, Y = sample(("squared",) * 2, 80, seed=3)
     weights = np.random.default_rng(3).uniform(0.1, 2, Y.shape) if weighted else None
     lam = 0.05 * lambda_max(x, Y, weights=weights)
-    once = proved(x, Y, lam, weights=weights)
-    moved = proved(x + 5.0, Y, lam, weights=weights)
+    once = assert_proved(x, Y, lam, weights=weights)
+    moved = assert_proved(x + 5.0, Y, lam, weights=weights)
     line = 3 + np.outer(x, [-20.0, 7.0])
-    lifted = proved(x, Y + line, lam, weights=weights)
+    lifted = assert_proved(x, Y + line, lam, weights=weights)
     assert moved.value == pytest.approx(once.value, rel=2e-8)
     assert lifted.value == pytest.approx(once.value, rel=2e-8)
     assert lifted.vv_norm == pytest.approx(once.vv_norm, rel=1e-4)
@@ -465,7 +465,7 @@ def test_a_start_from_any_other_lam_does_no_harm() -> None:
 def test_lambda_max_is_where_bending_begins(losses: tuple[str, ...], spacing: str) -> None:
     x, Y = sample(losses, 40, seed=8, spacing=spacing)
     critical = lambda_max(x, Y, loss=losses)
-    above, below = (proved(x, Y, factor * critical, loss=losses, tol=1e-6) for factor in (1.0001, 0.99))
+    above, below = (assert_proved(x, Y, factor * critical, loss=losses, tol=1e-6) for factor in (1.0001, 0.99))
     assert (above.vv_norm, len(above.knots)) == (0, 0)
     assert below.vv_norm > 0
     assert above.lam_max == below.lam_max == critical
@@ -521,7 +521,7 @@ def test_what_is_found_is_one_function_said_in_three_ways() -> None:
 @pytest.mark.parametrize("ratio", [0.3, 0.01])
 def test_gaps_of_each_loss_on_a_regular_grid(loss: str, n: int, ratio: float) -> None:
     x, Y = sample((loss,), n, seed=n, spacing="regular")
-    proved(x, Y, ratio * lambda_max(x, Y, loss=loss), loss=loss, tol=1e-6)
+    assert_proved(x, Y, ratio * lambda_max(x, Y, loss=loss), loss=loss, tol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -531,7 +531,7 @@ def test_gaps_of_mixed_losses_on_a_regular_grid(seed: int) -> None:
     x, Y = sample(losses, int(rng.integers(20, 150)), seed, "regular")
     weights = None if seed % 2 else 10.0 ** rng.uniform(-1, 1, Y.shape)
     lam = 10.0 ** rng.uniform(-2, 0) * lambda_max(x, Y, loss=losses, weights=weights)
-    proved(x, Y, lam, loss=losses, weights=weights, tol=1e-6)
+    assert_proved(x, Y, lam, loss=losses, weights=weights, tol=1e-6)
 
 
 @pytest.mark.parametrize("loss", CLASSES)
@@ -552,13 +552,13 @@ def test_separated_classes_end_soon_and_are_said_to_be(loss: str, n: int) -> Non
 def test_classes_that_touch_at_one_input_are_proved(loss: str, lam: float) -> None:
     """A steep line through x = 4: what is left is the loss there, 2 log 2 for logistic and 2 for hinge."""
     x, y = np.array([0, 1, 2, 3, 4, 4, 5, 6, 7.0]), np.array([0, 0, 0, 0, 0, 1, 1, 1, 1.0])
-    solution = proved(x, y, lam, loss=loss, tol=1e-6)
+    solution = assert_proved(x, y, lam, loss=loss, tol=1e-6)
     assert solution.value == pytest.approx(2 * math.log(2) if loss == "logistic" else 2, rel=1e-6)
 
 
 def test_dual_variables_at_the_ends_of_their_domain_are_proved() -> None:
     x, y = np.array([0, 1, 2, 3, 3, 4, 8, 15]) / 15, [0, 1, 1, 0, 0, 0, 0, 0]
-    solution = proved(x, np.array(y, dtype=np.float64), 0.5, loss="hinge", tol=1e-6)
+    solution = assert_proved(x, np.array(y, dtype=np.float64), 0.5, loss="hinge", tol=1e-6)
     assert solution.value == pytest.approx(4, rel=1e-6)
     assert solution.gap <= 2 * solution.knot_solution.gap + 1e-12
 
@@ -571,7 +571,7 @@ def test_a_steep_line_beside_other_outputs_is_proved() -> None:
     Y, losses = np.column_stack([scores, classes]), ("one_class:1", "one_class:0.1", "hinge")
     weights = np.random.default_rng(1).uniform(0.2, 2, (15, 1))
     for ratio in (0.5, 0.1, 0.01):
-        solution = proved(
+        solution = assert_proved(
             x, Y, ratio * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights, tol=1e-6
         )
         assert solution.gap <= 2 * solution.knot_solution.gap + 1e-12
@@ -636,7 +636,7 @@ def test_losses_with_corners_are_proved_at_small_lam(ratio: float, seed: int) ->
             Y[:, t] = Y[:, t] > 0
     Y[rng.random(Y.shape) < 0.1] = np.nan
     weights = 10.0 ** rng.uniform(-3, 1, Y.shape)
-    proved(x, Y, ratio * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights, tol=1e-5)
+    assert_proved(x, Y, ratio * lambda_max(x, Y, loss=losses, weights=weights), loss=losses, weights=weights, tol=1e-5)
 
 
 # --- compilation ------------------------------------------------------------------------------------------------------

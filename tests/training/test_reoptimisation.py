@@ -223,7 +223,7 @@ def points_in_box(X: Array, n: int = 400) -> Array:
     return np.vstack([inside, corners, X])
 
 
-def check_pruning(network: ReLUNetwork, X: Array, Y: Array, tol: float, skip: bool, penalise_bias: bool) -> ReLUNetwork:
+def assert_pruned(network: ReLUNetwork, X: Array, Y: Array, tol: float, skip: bool, penalise_bias: bool) -> ReLUNetwork:
     result = pruned(network, X, Y, tol=tol, skip=skip, penalise_bias=penalise_bias)
     at = points_in_box(X)
     unit = float(np.max(np.ptp(Y, axis=0))) / 2
@@ -246,7 +246,7 @@ def test_pruning_keeps_its_promise_for_degenerate_networks(
 ) -> None:
     network = draw.draw(networks(inputs=d, max_neurons=8))
     X, Y = data(6, d, network.n_outputs)
-    check_pruning(network, X, Y, tol, skip, penalise_bias)
+    assert_pruned(network, X, Y, tol, skip, penalise_bias)
 
 
 @pytest.mark.parametrize("d", [1, 2, 5])
@@ -263,7 +263,7 @@ def test_clusters_are_merged_within_the_tolerance(d: int, T: int, x_scale: float
     V = np.repeat(few.V, 10, axis=1) * rng.random(60)
     network = ReLUNetwork(W / x_scale, b, V * y_scale, few.A * (y_scale / x_scale), few.c * y_scale)
     for penalise_bias in (False, True):
-        result = check_pruning(network, X * x_scale, Y * y_scale, 1e-2, skip, penalise_bias)
+        result = assert_pruned(network, X * x_scale, Y * y_scale, 1e-2, skip, penalise_bias)
         assert result.n_neurons <= 6
 
 
@@ -273,7 +273,7 @@ def test_outputs_of_small_labels_are_polished_fitted_and_pruned_like_others() ->
     network = ReLUNetwork(start.W, start.b, start.V * scale[:, None], start.A * scale[:, None], start.c * scale)
     for done in (polish(network, X, Y * scale).network, exact_fit(network, X, Y * scale)):
         assert np.all(np.max(np.abs(done(X) - Y * scale), axis=0) < 1e-9 * scale)
-        left = check_pruning(done, X, Y * scale, 1e-3, True, False)
+        left = assert_pruned(done, X, Y * scale, 1e-3, True, False)
         assert np.all(np.max(np.abs(left(X) - Y * scale), axis=0) < 1e-2 * scale)
 
 
@@ -292,7 +292,7 @@ def test_trained_networks_are_balanced_after_every_stage(stages: dict[str, Any],
 def test_random_networks_lose_more_neurons_as_the_tolerance_grows() -> None:
     X, Y = data(30, 2, 3)
     network = some_network(X, 3, 60)
-    counts = [check_pruning(network, X, Y, tol, True, False).n_neurons for tol in (0.0, 0.1, 1.0, 10.0, 1e3)]
+    counts = [assert_pruned(network, X, Y, tol, True, False).n_neurons for tol in (0.0, 0.1, 1.0, 10.0, 1e3)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] >= 55
     assert counts[-1] == 0

@@ -109,7 +109,7 @@ def test_the_script_is_short_and_imports_the_standard_library_only() -> None:
 # --- tampered certificates ---
 
 
-def refused(content: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str], name: str) -> int:
+def assert_refused(content: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str], name: str) -> int:
     """Have both readers refuse a certificate, each in one line, and return the script's exit code."""
     path = write(content, folder / "tampered.json")
     code: int = checker.main([str(path)])
@@ -126,7 +126,7 @@ def test_tampered_certificates_are_refused(proofs: list[Proof], tmp_path: Path, 
     for proof in proofs:
         every = list(tampered(content_of(proof, tmp_path)))
         for k in rng.choice(len(every), 60, replace=False):
-            codes[refused(every[k][1], tmp_path, capsys, every[k][0])] += 1
+            codes[assert_refused(every[k][1], tmp_path, capsys, every[k][0])] += 1
     assert min(codes[1], codes[64]) > 50  # false statements, and files that are no certificates
 
 
@@ -137,7 +137,7 @@ def test_every_tampered_certificate_is_refused(tmp_path: Path, capsys: pytest.Ca
     for proof in [*map(on_a_line, range(20)), *(in_the_plane(k, 5 + k % 4, 1 + k % 3) for k in range(20))]:
         every = list(tampered(content_of(proof, tmp_path)))
         for k in rng.choice(len(every), min(100, len(every)), replace=False):
-            refused(every[k][1], tmp_path, capsys, every[k][0])
+            assert_refused(every[k][1], tmp_path, capsys, every[k][0])
             count += 1
     assert count >= 1000
 
@@ -145,7 +145,7 @@ def test_every_tampered_certificate_is_refused(tmp_path: Path, capsys: pytest.Ca
 def test_every_kind_of_change_of_a_small_certificate_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = content_of(prove(None, ["0", "1/2", "2"], ["0.1", "1", "0.3"], band_at=["1"]), tmp_path)
     for name, changed in tampered(content):
-        refused(changed, tmp_path, capsys, name)
+        assert_refused(changed, tmp_path, capsys, name)
 
 
 def test_a_change_that_is_not_sealed_is_noticed(proofs: list[Proof], tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_dual_array_that_is_too_large_is_refused_for_its_responses(
     capsys.readouterr()
     for name in ("dual", "lower"):
         content[name] = scaled(content[name], 1 + Fraction(1, 10**6))
-    refused(content | {"sha256": digest(content)}, tmp_path, capsys, "dual")
+    assert_refused(content | {"sha256": digest(content)}, tmp_path, capsys, "dual")
     assert checker.main([str(tmp_path / "tampered.json")]) == 1
     assert "responds above 1" in capsys.readouterr().out
 

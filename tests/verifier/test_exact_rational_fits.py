@@ -45,7 +45,7 @@ def cases(draw):
     return loss, x, y, float(lam), weights, pieces
 
 
-def check(judged, exact, bound):
+def assert_valid(judged, exact, bound):
     """Objectives are right to the rounding that is allowed for; no bound is above what is possible, nor a gap too small."""
     with mpmath.workdps(60):
         exact, bound = as_number(exact), as_number(bound)
@@ -64,7 +64,7 @@ def test_certificates_of_any_function_hold_in_exact_arithmetic(case, kind, seed)
     noise = rng.standard_normal(len(x)) * weights * 10.0 ** rng.uniform(-9, 9)
     dual = {"own": None, "exact": 0 * noise, "half": weights * 0.5, "noise": noise}[kind]
     for function, cost in zip((pieces, flat), costs, strict=True):
-        check(certify_fit(function, x, y, lam, loss=loss, weights=weights, dual=dual), cost, min(costs))
+        assert_valid(certify_fit(function, x, y, lam, loss=loss, weights=weights, dual=dual), cost, min(costs))
 
 
 @pytest.mark.parametrize(

@@ -274,7 +274,7 @@ def test_other_changes_are_rejected(proved):
 # --- equivalences -----------------------------------------------------------------------------------------------------
 
 
-def same(first, second, rel=1e-9):
+def assert_same(first, second, rel=1e-9):
     for name in NUMBERS:
         size = 1.0 if name == "gap" else abs(first.objective)
         assert getattr(first, name) == pytest.approx(getattr(second, name), rel=rel, abs=1e-11 * size), name
@@ -303,12 +303,12 @@ def test_weight_two_is_an_entry_twice_and_zero_is_a_missing_one_and_order_is_not
     twice = judge(
         np.tile(x, 2), np.vstack([Y, extra]), None, np.vstack([dual / weights, np.where(weights == 2, dual / 2, 0)])
     )
-    same(once, twice)
+    assert_same(once, twice)
     hidden = rng.random(Y.shape) < 0.1
     hidden[:4] = False
-    same(judge(x, Y, np.where(hidden, 0, weights), dual), judge(x, np.where(hidden, np.nan, Y), weights, dual))
+    assert_same(judge(x, Y, np.where(hidden, 0, weights), dual), judge(x, np.where(hidden, np.nan, Y), weights, dual))
     order = rng.permutation(len(x))
-    same(once, judge(x[order], Y[order], weights[order], dual[order]))
+    assert_same(once, judge(x[order], Y[order], weights[order], dual[order]))
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_outputs_can_be_rotated(seed):
     network = random_network(seed, 3)
     Q = np.linalg.qr(np.random.default_rng(seed).standard_normal((3, 3)))[0]
     turned = ReLUNetwork(network.W, network.b, Q @ network.V, Q @ network.A, Q @ network.c)
-    same(certify_fit(network, x, Y, 3.0), certify_fit(turned, x, Y @ Q.T, 3.0))
+    assert_same(certify_fit(network, x, Y, 3.0), certify_fit(turned, x, Y @ Q.T, 3.0))
 
 
 @pytest.mark.parametrize("skip", [True, False])
@@ -353,7 +353,7 @@ def test_values_and_weights_of_one_function_agree(skip, seed, k):
     first, second = (
         certify_fit(f, x, Y, 2.0, loss=LOSSES, weights=weights, skip=skip, dual=np.nan_to_num(Y)) for f in (pieces, network)
     )
-    same(first, second)
+    assert_same(first, second)
     assert first.numbers() == pytest.approx(second.numbers(), rel=1e-9, abs=1e-11)
 
 
@@ -372,7 +372,7 @@ def test_memory_mapped_data_are_as_good(tmp_path, monkeypatch):
     )
     assert first.numbers() == second.numbers()
     monkeypatch.undo()
-    same(first, certify_fit(network, x, Y, 3.0, loss=LOSSES, weights=weights, dual=arrays["dual"]))
+    assert_same(first, certify_fit(network, x, Y, 3.0, loss=LOSSES, weights=weights, dual=arrays["dual"]))
 
 
 def test_the_verifier_sees_what_float_weights_lose():
