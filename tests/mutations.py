@@ -400,6 +400,14 @@ MUTATIONS: tuple[Mutation, ...] = (
         "    return max(after[:2]), -math.inf",
         "lp_sparsest",
     ),
+    _fault(
+        "mean_power_of_half_the_pieces",
+        "piecewise",
+        "total: Array = h @ (means * size**q)",
+        "total: Array = h[::2] @ (means * size**q)[::2]",
+        "tempered_overfitting",
+        "catastrophic_overfitting",
+    ),
     # --- networks ---
     _fault(
         "vv_norm_of_squares",

@@ -62,3 +62,19 @@ def test_bad_types_and_inputs_are_refused():
         PiecewiseLinear(["a", "b"], [1, 2])
     with pytest.raises(ValueError, match="2 columns"):
         PiecewiseLinear([0, 1], [0, 1])(np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize("q", [1, 1.5, 2, 3])
+def test_mean_powers_agree_with_quadrature(q):
+    rng = np.random.default_rng(4)
+    function = PiecewiseLinear([0, 0.5, 2, 2.25, 4], 1e3 * np.column_stack([rng.standard_normal(5), [1, 1, 1, 0, 1e-9]]))
+    where = (np.arange(400_000) + 0.5) / 100_000
+    np.testing.assert_allclose(function.mean_power(q), np.mean(np.abs(function(where)) ** q, axis=0), rtol=1e-6)
+    assert PiecewiseLinear([0, 1], [0, 0]).mean_power(q) == 0
+    assert PiecewiseLinear([0, 1], [1, 1 + 1e-7]).mean_power(q) == pytest.approx(1 + q * 5e-8, rel=1e-13)
+
+
+@pytest.mark.parametrize("q", [0.5, np.inf, np.nan, "2"])
+def test_powers_that_are_none_are_refused(q):
+    with pytest.raises(ValueError, match="q must be a finite number of at least 1"):
+        PiecewiseLinear([0, 1], [0, 1]).mean_power(q)

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from vvnorm._internal.words import count, lines
 from vvnorm.validation import Array, as_inputs, as_labels, is_empty
 
+_FLAT = 1e-4  # where 1e-16 is left of the series' error, and 1e-12 of the difference's
+
 
 @dataclass(frozen=True, eq=False)
 class PiecewiseLinear:
@@ -76,6 +78,30 @@ class PiecewiseLinear:
     def vv_norm(self) -> float:
         """The sum of norms of jumps of the slope, in output units per input unit, as accurate as float64 makes it."""
         return float(np.sum(np.linalg.norm(np.diff(self._slopes(), axis=0), axis=1)))
+
+    def mean_power(self, q: float) -> Array:
+        """Mean of |f_t|^q over [knots[0], knots[-1]] for each output, shape (T,), exact up to rounding, q >= 1.
+
+        With values minus those of a truth that is linear between the knots it is the L_q risk under uniform inputs.
+
+        Raises
+        ------
+        ValueError
+            If q is not a finite number of at least 1.
+        """
+        if not (isinstance(q, int | float | np.integer | np.floating) and 1 <= q < np.inf):
+            raise ValueError(f"q must be a finite number of at least 1, got {q!r}")
+        h = np.diff(self.knots) / (self.knots[-1] - self.knots[0])
+        middle, half = (self.values[1:] + self.values[:-1]) / 2, np.diff(self.values, axis=0) / 2
+        size = np.maximum(np.abs(middle), np.abs(half))
+        m, d = (np.divide(part, size, out=np.zeros_like(part), where=size > 0) for part in (middle, half))
+        powers = [np.sign(m + s * d) * np.abs(m + s * d) ** (q + 1) for s in (1, -1)]
+        # A piece that hardly changes would lose digits in the difference; the series errs by less than (d / m)^4.
+        series = np.abs(m) ** q + q * (q - 1) / 6 * d**2
+        flat = np.abs(d) < _FLAT
+        means = np.where(flat, series, (powers[0] - powers[1]) / (2 * (q + 1) * np.where(flat, 1.0, d)))
+        total: Array = h @ (means * size**q)
+        return total
 
     def __call__(self, X: ArrayLike) -> Array:
         """Evaluate the function.
