@@ -41,8 +41,9 @@ from proofs_checks.noise_risks import (
     seeded,
 )
 from proofs_checks.support import pack, rechecked, unpack
+from proofs_checks.trust import LINE, NOISE_RISKS, files
 from vvnorm.api.certification import certify
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.solvers.univariate.interpolation import connect, sparsest
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import GAP
@@ -145,4 +146,6 @@ CLAIM = Claim(
     recheck=rechecked(recheck),
     draws=5,
     quick_draws=1,
+    not_exact="it is about medians over random instances; there is nothing to decide on one of them",
+    trusted={Rung.STATISTICAL: files("catastrophic_overfitting", LINE, NOISE_RISKS)},
 )

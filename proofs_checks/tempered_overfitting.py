@@ -34,7 +34,8 @@ from proofs_checks.noise_risks import (
     seeded,
 )
 from proofs_checks.support import exact_curvatures, rechecked, same_direction
-from vvnorm.claims import Claim, Instance, Result, Verdict, conclude, interval_complaints
+from proofs_checks.trust import NOISE_RISKS, files
+from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.solvers.univariate.interpolation import connect, sparsest
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
@@ -109,4 +110,6 @@ CLAIM = Claim(
     recheck=rechecked(recheck),
     draws=5,
     quick_draws=1,
+    not_exact="it is about medians over random instances; there is nothing to decide on one of them",
+    trusted={Rung.STATISTICAL: files("tempered_overfitting", NOISE_RISKS)},
 )

@@ -36,6 +36,7 @@ LINE_FIT: Final = (
 )
 """Fits of one input, certified in floating point; connect-the-dots of their values comes from the solver's closed form."""
 
+NOISE_RISKS: Final = ("proofs_checks/noise_risks.py",)
 PATH_NORMS: Final = ("proofs_checks/path_norms.py",)
 REGULARISED: Final = ("proofs_checks/regularised.py",)
 GRADIENTS: Final = ("proofs_checks/task_gradients.py", "vvnorm/multitask/tasks.py", *_VALUES)
