@@ -827,9 +827,7 @@ def test_a_full_disk_leaves_no_output(run: Command, monkeypatch: pytest.MonkeyPa
 def test_training_takes_missing_labels_and_judges_by_those_there_are(run: Command) -> None:
     data = write("gaps.csv", {"x": [0, 1, 2, 3, 4], "y": [0, 1, None, 1, 0], "z": [1, None, 0, 1, 2]})
     columns = ("--x", "x", "--y", "y,z")
-    done = run(
-        "train", data, *columns, "--seeds", 2, "--steps", 200, "--lam", 0.1, "--out", "net.npz", "--json", "all.json"
-    )
+    done = run("train", data, *columns, "--seeds", 2, "--steps", 3, "--lam", 0.1, "--out", "net.npz", "--json", "all.json")
     assert done.code == 1
     assert "some labels are missing" in done.out
     assert "not certified: relative gap" in done.out
@@ -839,8 +837,12 @@ def test_training_takes_missing_labels_and_judges_by_those_there_are(run: Comman
     rows = json.loads(Path("all.json").read_text())["runs"]
     assert [row["seed"] for row in rows] == [0, 1]
     assert all(0 <= row["lower_bound"] <= row["objective"] for row in rows)
-    assert_refused(run("train", data, *columns, "--polish"), "polish is for the squared loss with all labels")
-    assert_refused(run("train", data, *columns[:3], "y", "--plot", "net.pdf"), "--plot draws training with all labels")
+    polished = run(
+        "train", data, *columns, "--steps", 200, "--lam", 0.1, "--polish", "--plot", "net.pdf", "--time-limit", 9
+    )
+    assert polished.code == 0
+    assert Path("net.pdf").stat().st_size > 0
+    assert_refused(run("train", data, *columns, "--time-limit", 0), "--time-limit must be positive")
 
 
 def test_limits_of_time_on_the_command_line(run: Command) -> None:

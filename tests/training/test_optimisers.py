@@ -49,19 +49,19 @@ def own_networks(problem, objective, flat):
 # --- objectives -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("metric", ["plain", "dense", "mini-batch"])
+@pytest.mark.parametrize("metric", ["plain", "dense", "dense of each output", "mini-batch"])
 @pytest.mark.parametrize(("penalty", "d", "penalise_bias"), list(product((*PENALTIES, None), (1, 3), (False, True))))
 def test_gradients_agree_with_automatic_differentiation(penalty, d, penalise_bias, metric):
     problem, objective, flat = objective_at_random(d, penalise_bias=penalise_bias, affine=metric == "mini-batch")
     lam, scale, rows = torch.tensor([0.3, 0.0, 2.0]).double(), np.array([0.7, 1.0, 3.0]), None
     if metric == "plain":
         of_loss = plain_metric(problem, scale, DOUBLE)
-    elif metric == "dense":
-        root = np.random.default_rng(0).standard_normal((3, 8, 8))
-        of_loss = dense_metric(root @ np.swapaxes(root, 1, 2), DOUBLE)
+    elif metric != "mini-batch":
+        root = np.random.default_rng(0).standard_normal((3, 1 if metric == "dense" else 2, 8, 8))
+        of_loss = dense_metric(root @ np.swapaxes(root, 2, 3), DOUBLE)
     else:
         rows = torch.tensor([[0, 3, 5], [7, 1, 0], [2, 4, 6]])
-        of_loss = sampled_metric(torch.rand(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+        of_loss = sampled_metric(torch.rand(3, 3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
     by_hand = torch.zeros_like(flat)
     value = objective.evaluate(flat, of_loss, lam, penalty, rows, by_hand)
     tracked = flat.clone().requires_grad_()
@@ -100,7 +100,7 @@ def test_mini_batches_estimate_the_objective_without_bias():
     at = sampled.model.views(sampled.flat)
     outputs = torch.bmm(sampled.model.hidden(at, full.model.z), at.V.mT) - full.model.y
     free = np.column_stack([problem.z, np.ones(8)])
-    weights = np.sqrt(problem.counts)[:, None]
+    weights = np.sqrt(problem.counts)
     for s in range(2):  # the best A and c, which the full batch has anyway
         best = np.linalg.lstsq(weights * free, -weights * outputs[s].numpy(), rcond=None)[0]
         at.A[s], at.c[s] = torch.from_numpy(best[:-1].T), torch.from_numpy(best[-1])
@@ -156,9 +156,9 @@ def test_whitening_damped_without_bound_is_the_plain_metric():
     rng = np.random.default_rng(0)
     F = rng.standard_normal((8, 2))
     plain = problem.projected(F)
-    whitened = problem.whitening(1e9) @ F * 1e9
+    whitened = problem.whitening(1e9)[0] @ F * 1e9
     np.testing.assert_allclose(whitened, plain, atol=1e-7)
-    np.testing.assert_allclose(problem.whitening(0.01) @ (problem.z @ rng.standard_normal((2, 1)) + 3.0), 0, atol=1e-9)
+    np.testing.assert_allclose(problem.whitening(0.01)[0] @ (problem.z @ rng.standard_normal((2, 1)) + 3.0), 0, atol=1e-9)
 
 
 def test_lam_max_is_the_largest_dual_variable():

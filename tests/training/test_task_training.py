@@ -232,12 +232,12 @@ def test_constants_are_the_best_ones():
 # --- train ------------------------------------------------------------------------------------------------------------
 
 
-def test_train_hands_other_losses_and_missing_labels_on():
+def test_train_hands_other_losses_and_weights_on():
     X, Y = mixed_data()
     through = train(X, Y, tasks=TASKS, weighting="mgda_ub", seeds=2, **QUICK)
     direct = train_tasks(X, Y, TASKS, weighting="mgda_ub", seeds=2, **QUICK)
     assert through.losses == pytest.approx(direct.losses)
-    assert train(X, Y[:, 0], **QUICK).tasks[0].name == "y0"
+    assert train(X, Y[:, 0], tasks=[0], **QUICK).tasks[0].name == "y0"
     assert str(train(X, Y[:, 1], loss="logistic", **QUICK).tasks[0].loss) == "logistic"
     assert isinstance(train(X, Y[:, 0], weights=np.ones(len(X)), **QUICK).weighting, Equal)
 
@@ -302,7 +302,7 @@ def test_networks_trained_on_missing_labels_are_judged_by_the_labels_there_are()
     x = np.linspace(0, 3, 20)
     Y = np.column_stack([np.abs(x - 1), np.sin(2 * x)]) + 0.05 * rng.standard_normal((20, 2))
     Y[::3, 0], Y[1::4, 1] = np.nan, np.nan
-    result = train(x, Y, lam=0.05, seeds=2, steps=1500, progress=False)
+    result = train_tasks(x, Y, lam=0.05, seeds=2, steps=1500, progress=False)
     best = fit(x, Y, 0.05)
     for network, judged in zip(result.networks, result.certificates(), strict=True):
         off = network(x[:, None]) - Y
@@ -316,4 +316,4 @@ def test_networks_trained_on_missing_labels_are_judged_by_the_labels_there_are()
     with pytest.raises(ValueError, match="weighting 'uncertainty' moved during training"):
         train(x, Y, lam=0.05, weighting="uncertainty", steps=2, progress=False).certificates()
     with pytest.raises(ValueError, match="lam is 0"):
-        train(x, Y, lam=0, steps=2, progress=False).certificates()
+        train_tasks(x, Y, lam=0, steps=2, progress=False).certificates()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vvnorm._internal.deadline import as_time_limit
 from vvnorm.cli.exit_codes import INCONCLUSIVE, NOT_CERTIFIED, OK
 from vvnorm.cli.inputs import check_outputs, load_data
 from vvnorm.cli.options import (
@@ -33,7 +34,6 @@ from vvnorm.tolerances import TRAINED
 if TYPE_CHECKING:
     from vvnorm.datasets import Dataset
     from vvnorm.training import TrainingResult
-    from vvnorm.training.task_trainer import TaskTraining
 
 
 class PenaltyName(StrEnum):
@@ -87,6 +87,9 @@ BestTolOption = Annotated[float, typer.Option(help="Largest relative gap and res
 CheckpointOption = Annotated[
     Path | None, typer.Option(metavar="FILE.npz", help="Keep the state there, and go on from it.", show_default=False)
 ]
+CertificateLimitOption = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Of certifying all networks, about.", show_default=False)
+]
 DtypeOption = Annotated[str, typer.Option(help="float64 or float32.")]
 DeviceOption = Annotated[str, typer.Option(help="A torch device.")]
 
@@ -124,6 +127,7 @@ def train(
     sigma: SigmaOption = 1.0,
     seed: SeedOption = 0,
     repeats: RepeatsOption = RepeatsPolicy.error,
+    time_limit: CertificateLimitOption = None,
     out: OutOption = None,
     plot: PlotOption = None,
     json: JsonOption = None,
@@ -139,22 +143,21 @@ def train(
         "exact": exact, "stop_gap": stop_gap, "checkpoint": checkpoint, "dtype": dtype, "device": device,
     }  # fmt: skip
     check_outputs(json, out, plot)
+    as_time_limit(time_limit)  # before any training
     if not 0 < tol < 1:
         raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
     csv = CsvFormat(sep, decimal, encoding, header)
     dataset = load_data(data, x, y, csv, aux, sigma, seed, repeats, fit=bool(lam) and not exact)
     _check_drawable(dataset, plot)
     result = _trained(dataset, options | {"seeds": range(seed, seed + seeds)})
-    rows, complaints = _show_certificates(result, tol)
+    rows, complaints = _show_certificates(result, tol, time_limit)
     for note in result.notes:
         say(note)
     if out:
         result.best.save(out)
     if plot:
         from vvnorm.plotting import plot_training
-        from vvnorm.training import TrainingResult
 
-        assert isinstance(result, TrainingResult)  # all labels are there
         plot_training(result, dataset.x_names[0], dataset.y_names, plot)
     if json:
         _write(json, result, rows, complaints, tol)
@@ -163,43 +166,37 @@ def train(
 
 def _check_drawable(dataset: "Dataset", plot: Path | None) -> None:
     """Refuse data that cannot be drawn."""
-    from vvnorm.validation import has_missing
-
     if plot and dataset.X.shape[1] != 1:
         raise ValueError(f"--plot needs one input column, got {', '.join(dataset.x_names)}")
-    if plot and has_missing(dataset.Y):
-        raise ValueError("--plot draws training with all labels; some are missing")
 
 
-def _trained(dataset: "Dataset", options: dict[str, Any]) -> "TrainingResult | TaskTraining":
+def _trained(dataset: "Dataset", options: dict[str, Any]) -> "TrainingResult":
     import warnings
 
-    from vvnorm.training import train
+    from vvnorm.training import TrainingResult, train
     from vvnorm.validation import has_missing
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the result has them as notes, which are printed
         result = train(dataset.X, dataset.Y, **options)
+    assert isinstance(result, TrainingResult)  # the loss is the squared one
     if has_missing(dataset.Y):
         say("some labels are missing: trained on those there are")
     return result
 
 
 def _write(
-    path: Path, result: "TrainingResult | TaskTraining", rows: list[dict[str, Any]], complaints: list[str], tol: float
+    path: Path, result: "TrainingResult", rows: list[dict[str, Any]], complaints: list[str], tol: float
 ) -> None:  # fmt: skip
     """Write the certificates of all networks, the verdict and the history of training."""
     from vvnorm._internal.files import write_json
-    from vvnorm.training import TrainingResult
 
-    record = {"lam": result.lam, "settings": result.settings, "notes": result.notes}
-    if isinstance(result, TrainingResult):
-        record["finish"] = result.finish
+    record = {"lam": result.lam, "settings": result.settings, "notes": result.notes, "finish": result.finish}
     verdict = {"best_seed": result.seeds[result.best_run], "tol": tol, "complaints": complaints}
     write_json(path, record | verdict | {"runs": rows, "history": result.history})
 
 
-def _conclude(result: "TrainingResult | TaskTraining", rows: list[dict[str, Any]], complaints: list[str]) -> int:
+def _conclude(result: "TrainingResult", rows: list[dict[str, Any]], complaints: list[str]) -> int:
     """Print the verdict on the best network and return the exit code."""
     for complaint in complaints:
         say(f"not certified: {complaint}")
@@ -209,12 +206,14 @@ def _conclude(result: "TrainingResult | TaskTraining", rows: list[dict[str, Any]
     return INCONCLUSIVE if result.notes else NOT_CERTIFIED if complaints else OK
 
 
-def _show_certificates(result: "TrainingResult | TaskTraining", tol: float) -> tuple[list[dict[str, Any]], list[str]]:
+def _show_certificates(
+    result: "TrainingResult", tol: float, time_limit: float | None
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Print what is certified of each network; return these rows, and why the best network is not optimal."""
     from vvnorm._internal.words import name_of
     from vvnorm.verifier.check import FitCertificate
 
-    certificates = result.certificates()
+    certificates = result.certificates(time_limit=time_limit)
     rows = [{"seed": seed, **certificate.numbers()} for seed, certificate in zip(result.seeds, certificates, strict=True)]
     best = certificates[result.best_run]
     columns = ["vv_norm", "lower_bound", "gap"]

@@ -8,8 +8,8 @@ For any Lambda (N, T) with Lambda'1 = 0 (and Lambda'z = 0 with a skip connection
 With one input, Lambda comes from the unit curvatures of the labels or of the fitted values (claim
 `connect_the_dots_optimal`), and the bound is valid up to rounding. With several inputs, Lambda is the residual, divided by
 the largest response over finitely many neurons: random ones and the network's own. Then the bound is an estimate, and the
-gap is mostly too small; it only decides when runs stop. Certificates are made after training, by other code. The best bound
-so far counts.
+gap is mostly too small; it only decides when runs stop. So it is where labels are missing.
+Certificates are made after training, by other code. The best bound so far counts.
 """
 
 from collections.abc import Callable
@@ -32,13 +32,14 @@ class GapEstimate:
         Data in training coordinates.
     lam : (S,) array
         Final lam of each run, in training coordinates.
-    whitening : (S, N, N) array or None
-        If given, residuals in this metric are tried as dual arrays, too.
+    whitening : (S, P, N, N) array or None
+        If given, residuals in this metric (`RegressionProblem.whitening`) are tried as dual arrays, too.
     """
 
     def __init__(self, problem: RegressionProblem, lam: Array, whitening: Array | None) -> None:
         self.problem, self.lam, self.whitening = problem, lam, whitening
-        self.proved = problem.z.shape[1] == 1 and problem.skip and not problem.penalise_bias
+        self.in_closed_form = problem.z.shape[1] == 1 and problem.skip and not problem.penalise_bias
+        self.proved = self.in_closed_form and problem.complete
         self.possible = self.proved or len(problem.z) <= _MOST_POINTS
         if self.proved:
             self.from_labels = self._bound(self._from_curvatures(problem.y), np.ones(1))
@@ -66,7 +67,7 @@ class GapEstimate:
             residual, neurons = self.problem.y - values, own()
             duals = [self.problem.projected(residual)]
             if self.whitening is not None:
-                duals.append(self.whitening @ residual)
+                duals.append(applied(self.whitening, residual))
             candidates = [self._bound(dual, self._largest(dual, neurons)) for dual in duals]
         self.best = np.max([self.best, *candidates], axis=0)
         bound = self.best
@@ -76,7 +77,7 @@ class GapEstimate:
 
     def excess(self, values: Array, cost: Array) -> Array:
         """Return VV / R - 1, (S,), for the least cost R of the values; NaN unless d = 1 with a skip connection."""
-        if not self.proved:
+        if not self.in_closed_form:
             return np.full(len(cost), np.nan)
         least = np.linalg.norm(self._curvatures(values), axis=-1).sum(axis=-1)
         excess: Array = np.divide(cost, least, out=np.ones(len(cost)), where=least > 0) - 1
@@ -85,7 +86,7 @@ class GapEstimate:
     def _bound(self, dual: Array, largest: Array) -> Array:
         """Return the largest lower bound on the objective over all multiples of a dual array, (S,)."""
         linear = np.sum(dual * self.problem.y, axis=(-2, -1))
-        square = np.sum(dual**2 / self.problem.counts[:, None], axis=(-2, -1))
+        square = np.sum(self.problem.per_label(dual**2), axis=(-2, -1))
         scale = np.minimum(self.lam / np.maximum(largest, 1e-300), linear / np.maximum(square, 1e-300))
         scale = np.maximum(scale, 0.0)
         bound: Array = scale * linear - scale**2 * square / 2
@@ -131,3 +132,11 @@ class GapEstimate:
             axis=0,
         )
         return largest
+
+
+def applied(matrices: Array, values: Array) -> Array:
+    """Return the products of matrices (..., 1, N, N) with values (..., N, T), or of (..., T, N, N) with each output."""
+    if matrices.shape[-3] == 1:
+        product: Array = matrices[..., 0, :, :] @ values
+        return product
+    return np.einsum("...tnm,...mt->...nt", matrices, values)

@@ -101,23 +101,28 @@ def _nearly_coincide(X: Array) -> bool:
 def _interpolation_miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
     """Return by how much a network misses labels that it was to interpolate; an empty text if within `TRAINED`."""
     with np.errstate(over="ignore", invalid="ignore"):
-        off = relative_misfit(np.max(np.abs(network(X) - Y), axis=0), Y.min(axis=0), Y.max(axis=0))
+        off = relative_misfit(np.nanmax(np.abs(network(X) - Y), axis=0), np.nanmin(Y, axis=0), np.nanmax(Y, axis=0))
     return "" if off <= TRAINED else f"misses a label by {off:.2g} half ranges"
 
 
 def _affine_miss(X: Array, Y: Array, skip: bool) -> Callable[[ReLUNetwork, Array, Array], str]:
     """Return a function that says whether a network fits much worse than the best affine function."""
     free = np.column_stack([np.ones(len(X)), X - X.mean(axis=0)])[:, : None if skip else 1]
-    labels = Y - Y.mean(axis=0)
-    straight = np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2, axis=0)
-    most = _WORSE * straight + len(X) * (_ROUNDING * np.max(np.abs(Y), axis=0)) ** 2
+    straight = np.array([_affine_misfit(free[~np.isnan(column)], column[~np.isnan(column)]) for column in Y.T])
+    most = _WORSE * straight + len(X) * (_ROUNDING * np.nanmax(np.abs(Y), axis=0)) ** 2
 
     def miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
         with np.errstate(over="ignore", invalid="ignore"):
-            fits = np.all(np.sum((network(X) - Y) ** 2, axis=0) <= most)
+            fits = np.all(np.nansum((network(X) - Y) ** 2, axis=0) <= most)
             return "" if fits else "fits worse than an affine function"
 
     return miss
+
+
+def _affine_misfit(free: Array, column: Array) -> float:
+    """Return the least sum of squares that combinations of the columns of `free` leave of labels (n,)."""
+    labels = column - column.mean()
+    return float(np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2))
 
 
 _NEAR = 3e-5  # training has been seen to end far from the labels at 1e-5; random points are seldom as close

@@ -61,7 +61,7 @@ def pruned(
     inputs, labels = checked_data(network, X, Y)
     unit = network.normalised()
     low, high = np.min(inputs, axis=0), np.max(inputs, axis=0)
-    units = label_units(labels.min(axis=0), labels.max(axis=0))
+    units = label_units(np.nanmin(labels, axis=0), np.nanmax(labels, axis=0))
     work = _Pruning(unit, low / 2 + high / 2, high / 2 - low / 2, units if units.any() else np.ones_like(units), skip)
     work.spend(tol if units.any() else 0.0)
     result = work.network()

@@ -220,22 +220,31 @@ class RegressionModel:
 def plain_metric(problem: RegressionProblem, scale: Array, placement: Placement) -> Metric:
     """Return scale[s] times the sum of squares over all points, with the affine part projected out."""
     S = len(scale)
-    root = placement.tensor(np.sqrt(problem.counts)[:, None] * np.sqrt(scale)[:, None, None])
-    basis = placement.tensor(problem.affine).expand(S, -1, -1).contiguous()
+    root = placement.tensor(np.sqrt(problem.counts) * np.sqrt(scale)[:, None, None])
+    bases = placement.tensor(problem.affine)
+    basis = bases[0].expand(S, -1, -1).contiguous()
 
     def metric(residual: torch.Tensor) -> torch.Tensor:
         rows = residual * root
         return rows.sub_(torch.bmm(basis, torch.bmm(basis.mT, rows))).mul_(root)
 
-    return metric
+    def metric_of_each_output(residual: torch.Tensor) -> torch.Tensor:
+        rows = residual * root
+        affine = torch.einsum("tnr,srt->snt", bases, torch.einsum("tnr,snt->srt", bases, rows))
+        return rows.sub_(affine).mul_(root)
+
+    return metric if problem.complete else metric_of_each_output
 
 
 def dense_metric(matrices: Array, placement: Placement) -> Metric:
-    """Return the metric of one symmetric (N, N) matrix per network, (S, N, N)."""
+    """Return the metric of symmetric (N, N) matrices: one per network, (S, 1, N, N), or one per output, (S, T, N, N)."""
     tensor = placement.tensor(matrices)
-    return lambda residual: torch.bmm(tensor, residual)
+    if tensor.shape[1] > 1:
+        return lambda residual: torch.matmul(tensor, residual.mT[..., None])[..., 0].mT
+    single = tensor[:, 0]
+    return lambda residual: torch.bmm(single, residual)
 
 
 def sampled_metric(weights: torch.Tensor) -> Metric:
-    """Return the metric of points with weights (S, n); an affine part is not projected out."""
-    return lambda residual: residual * weights[:, :, None]
+    """Return the metric of labels with weights (S, n, 1) or (S, n, T); an affine part is not projected out."""
+    return lambda residual: residual * weights

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from vvnorm.training.batches import Batches
-from vvnorm.training.bounds import GapEstimate
+from vvnorm.training.bounds import GapEstimate, applied
 from vvnorm.training.checkpoint import Checkpoint
 from vvnorm.training.loop import Record, RunLog, TrainingObjective, run_loop
 from vvnorm.training.optimisers import Optimiser, make_stepper
@@ -133,9 +133,9 @@ class RegressionObjective(TrainingObjective):
             size = np.full(S, np.sum(problem.y * problem.projected(problem.y)) / n)
             self.correlation = np.full(S, problem.lam_max / n)
         else:
-            size = np.einsum("nt,snm,mt->s", problem.y, whitening, problem.y) / (n - problem.affine.shape[1])
+            size = np.sum(problem.y * applied(whitening, problem.y), axis=(1, 2)) / (n - problem.affine.shape[2])
             self.correlation = _for_each(
-                schedule.end, lambda end: problem.largest_correlation(problem.whitening(end) @ problem.y)
+                schedule.end, lambda end: problem.largest_correlation(applied(problem.whitening(end), problem.y))
             )
         self.unit, self.scale = np.sqrt(size), self.correlation / problem.lam_max
         self.batches = None if recipe.batch_size is None else Batches(n, recipe.batch_size, seeds)
@@ -143,7 +143,7 @@ class RegressionObjective(TrainingObjective):
         self.whitened = None if whitening is None else dense_metric(whitening, placement)
         if self.batches is not None:  # the sum of squares of a batch stands for that of all points
             self.weights = placement.tensor(problem.counts)
-            self.share = placement.tensor(self.scale * n / self.batches.size)[:, None]
+            self.share = placement.tensor(self.scale * n / self.batches.size)[:, None, None]
         self.plain = plain_metric(problem, self.scale, placement)
         self.estimate = GapEstimate(problem, schedule.end * problem.lam_max, whitening)
         self.flat = self.model.start.clone()

@@ -3,7 +3,8 @@
 Points are centred and divided by their root-mean-square radius, and equal points are merged. The affine part of the
 network costs nothing and is eliminated: for fixed neurons the best A and c solve a least-squares problem. There remains
 the loss <F - y, P (F - y)> / 2 in the values F of the neurons at the points, where the (N, N) matrix P projects the affine
-functions out. Everything here is float64 and NumPy.
+functions out. Where labels are missing, every output has a P of its own, which is 0 at the points that lack its label.
+Everything here is float64 and NumPy.
 
 With the bias inside the penalty, a neuron's size is ||(w, b)|| in the caller's coordinates, times x_unit: the root of
 ||w||^2 + (x_unit b - w.centre)^2 for w and b in these coordinates. Otherwise it is ||w||.
@@ -62,10 +63,10 @@ class RegressionProblem:
     ----------
     z : (N, d) array
         Distinct points, (x - centre) / x_unit; sorted if d = 1.
-    counts : (N,) array
-        Number of the caller's points at each distinct point.
+    counts : (N, 1) or (N, T) array
+        Number of labels at each distinct point: one column for all outputs if no label is missing, else one for each.
     y : (N, T) array
-        (Mean label - y_centre) / y_unit.
+        (Mean label - y_centre) / y_unit; 0 where there is no label.
     scatter : float
         Sum of squares / 2 of the labels around the mean at their point, in squared y_unit: the part of the loss that is the
         same for all networks.
@@ -94,28 +95,50 @@ class RegressionProblem:
     y_unit: float
     skip: bool
     penalise_bias: bool
-    affine: Array = field(init=False, repr=False)  # (N, r), orthonormal in the counts: spans what costs nothing
+    affine: Array = field(init=False, repr=False)
+    """One (N, r) matrix for each column of the counts, orthonormal in them: it spans what costs nothing. Zero columns fill
+    matrices up whose rank is less than r."""
 
     def __post_init__(self) -> None:
-        free = np.column_stack([self.z, np.ones(len(self.z))]) if self.skip else np.ones((len(self.z), 1))
-        U, size, _ = np.linalg.svd(np.sqrt(self.counts)[:, None] * free, full_matrices=False)
-        object.__setattr__(self, "affine", U[:, size > 1e-12 * size[0]])
+        free, bases = self._free, []
+        for root in np.sqrt(self.counts).T:
+            U, size, _ = np.linalg.svd(root[:, None] * free, full_matrices=False)
+            bases.append(np.where(size > 1e-12 * size[0], U, 0.0))
+        rank = max(int(np.sum(np.any(basis, axis=0))) for basis in bases)
+        object.__setattr__(self, "affine", np.stack([basis[:, :rank] for basis in bases]))
+
+    @property
+    def complete(self) -> bool:
+        """Whether no label is missing."""
+        return self.counts.shape[1] == 1
+
+    @property
+    def _free(self) -> Array:
+        """Values of functions that cost nothing, and span all of these, (N, d + 1) or (N, 1)."""
+        return np.column_stack([self.z, np.ones(len(self.z))]) if self.skip else np.ones((len(self.z), 1))
 
     def without_affine(self, values: Array) -> Array:
         """Return the residual of values, (..., N, T), after the best affine fit, each row times the root of its count."""
-        rows: Array = np.sqrt(self.counts)[:, None] * values
-        rows = rows - self.affine @ (self.affine.T @ rows)
-        return rows
+        rows: Array = np.sqrt(self.counts) * values
+        if self.complete:
+            basis = self.affine[0]
+            return rows - basis @ (basis.T @ rows)
+        return rows - np.einsum("tnr,...rt->...nt", self.affine, np.einsum("tnr,...nt->...rt", self.affine, rows))
 
     def projected(self, values: Array) -> Array:
         """Return P values, for values of shape (..., N, T)."""
-        rows: Array = np.sqrt(self.counts)[:, None] * self.without_affine(values)
+        rows: Array = np.sqrt(self.counts) * self.without_affine(values)
         return rows
+
+    def per_label(self, rows: Array) -> Array:
+        """Return rows, (..., N, T), divided by the counts; 0 where there is no label."""
+        share: Array = np.divide(rows, self.counts, out=np.zeros_like(rows), where=self.counts > 0)
+        return share
 
     @cached_property
     def is_affine(self) -> bool:
         """Whether the best affine (without skip: constant) function fits up to rounding."""
-        residual = self.projected(self.y) / self.counts[:, None]
+        residual = self.per_label(self.projected(self.y))
         return bool(np.max(np.abs(residual)) <= len(self.z) * self.label_rounding)
 
     @cached_property
@@ -152,20 +175,28 @@ class RegressionProblem:
         return best
 
     def whitening(self, damping: float) -> Array:
-        """Return (G + damping max(G))^(-1), up to scale, where the affine functions are projected out; (N, N).
+        """Return (G + damping max(G))^(-1), up to scale, where the affine functions are projected out.
 
         G is the kernel of neurons drawn at random from a fixed seed, max(G) its largest eigenvalue. Without damping the
         loss in this metric has nearly the same curvature along all functions, where the plain loss has a condition
         number of order N^4 and worse for close points; with infinite damping it is the plain loss.
+
+        Returns
+        -------
+        (1, N, N) or (T, N, N) array
+            One matrix for each column of the counts, with rows and columns of 0 where there is no label.
         """
-        n, free = len(self.z), self.affine.shape[1]
-        w, p, _ = self._draw_kinks(max(_KERNEL_NEURONS, 4 * n), np.random.default_rng(0))
+        w, p, _ = self._draw_kinks(max(_KERNEL_NEURONS, 4 * len(self.z)), np.random.default_rng(0))
         height = self.z @ w.T - np.sum(w * p, axis=1)
-        neurons = self.without_affine(np.maximum(np.hstack([height, -height]), 0.0))
-        size, U = np.linalg.eigh(neurons @ neurons.T)
-        size, U = size[free:], np.sqrt(self.counts)[:, None] * U[:, free:]
-        whitening: Array = (U / (size / size[-1] + max(damping, _KERNEL_FLOOR))) @ U.T
-        return whitening
+        neurons, spectra = np.maximum(np.hstack([height, -height]), 0.0), []
+        for counts, basis in zip(self.counts.T, self.affine, strict=True):
+            rows = np.sqrt(counts)[:, None] * neurons
+            rows = rows - basis @ (basis.T @ rows)
+            size, U = np.linalg.eigh(rows @ rows.T)
+            nil = int(np.sum(np.any(basis, axis=0)) + np.sum(counts == 0))
+            spectra.append((size[nil:], np.sqrt(counts)[:, None] * U[:, nil:]))
+        largest = max(float(np.max(size, initial=0.0)) for size, _ in spectra)
+        return np.stack([(U / (size / largest + max(damping, _KERNEL_FLOOR))) @ U.T for size, U in spectra])
 
     def start(self, width: int, initialisation: Initialisation, rng: np.random.Generator) -> InitialNeurons:
         """Draw where one network starts.
@@ -225,10 +256,11 @@ class RegressionProblem:
         """
         bends = self.sizes(W, b) * np.linalg.norm(V, axis=0) > EPS
         W, b, V = W[bends], b[bends], V[:, bends]
-        root = np.sqrt(self.counts)[:, None]
-        values = ReLUNetwork(W, b, V)(self.z)
-        free = np.column_stack([self.z, np.ones(len(self.z))]) if self.skip else np.ones((len(self.z), 1))
-        coefficients = np.linalg.lstsq(root * free, root * (self.y - values), rcond=1e-12)[0]
+        rest, free = self.y - ReLUNetwork(W, b, V)(self.z), self._free
+        coefficients = np.empty((free.shape[1], len(V)))
+        for column, root in enumerate(np.sqrt(self.counts).T[:, :, None]):
+            outputs = slice(None) if self.complete else slice(column, column + 1)
+            coefficients[:, outputs] = np.linalg.lstsq(root * free, root * rest[:, outputs], rcond=1e-12)[0]
         A = coefficients[:-1].T if self.skip else np.zeros((len(V), self.z.shape[1]))
         # Balanced before the units come in, which are then split evenly: no product leaves float64 that need not.
         if self.penalise_bias:
@@ -244,20 +276,27 @@ class RegressionProblem:
 
 
 def make_problem(X: Array, Y: Array, *, skip: bool, penalise_bias: bool = False) -> RegressionProblem:
-    """Bring validated data, (N, d) and (N, T), into training coordinates."""
-    points, group, counts = np.unique(X, axis=0, return_inverse=True, return_counts=True)
+    """Bring validated data, (N, d) and (N, T), into training coordinates; points without a label (NaN) are left out."""
+    labelled = ~np.all(np.isnan(Y), axis=1)
+    X, Y = X[labelled], Y[labelled]
+    points, group = np.unique(X, axis=0, return_inverse=True)
+    group = group.reshape(-1)
     centre, z, x_unit = _centred(points)
     radius = float(np.sqrt(np.mean(np.sum(z**2, axis=1)))) or 1.0
     y_centre, labels, y_unit = _centred(Y)
-    y = np.zeros((len(points), Y.shape[1]))
-    np.add.at(y, group.reshape(-1), labels)
-    y /= counts[:, None]
+    present = ~np.isnan(labels)
+    y, counts = np.zeros((len(points), Y.shape[1])), np.zeros((len(points), Y.shape[1]))
+    np.add.at(y, group, np.where(present, labels, 0.0))
+    np.add.at(counts, group, present)
+    y /= np.maximum(counts, 1.0)
+    if present.all():
+        counts = counts[:, :1]
     return RegressionProblem(
         z=z / radius,
-        counts=counts.astype(np.float64),
+        counts=counts,
         y=y,
-        scatter=float(np.sum((labels - y[group.reshape(-1)]) ** 2)) / 2,
-        label_rounding=float(np.max(np.abs(Y))) / y_unit * LABEL_ROUNDING,
+        scatter=float(np.nansum((labels - y[group]) ** 2)) / 2,
+        label_rounding=float(np.nanmax(np.abs(Y))) / y_unit * LABEL_ROUNDING,
         centre=centre,
         y_centre=y_centre,
         x_unit=x_unit * radius,
@@ -268,8 +307,11 @@ def make_problem(X: Array, Y: Array, *, skip: bool, penalise_bias: bool = False)
 
 
 def _centred(rows: Array) -> tuple[Array, Array, float]:
-    """Return the mean row, the rows minus it over a unit, and that unit: the largest entry in magnitude, or 1."""
-    centre = np.sum(rows / len(rows), axis=0)
+    """Return the mean row, the rows minus it over a unit, and that unit: the largest entry in magnitude, or 1.
+
+    Entries that are missing (NaN) do not count, and stay so.
+    """
+    centre = np.nansum(rows / np.sum(~np.isnan(rows), axis=0), axis=0)
     deviation = rows - centre
-    unit = float(np.max(np.abs(deviation))) or 1.0
+    unit = float(np.nanmax(np.abs(deviation))) or 1.0
     return centre, deviation / unit, unit

@@ -34,7 +34,7 @@ LamSchedule = Literal["geometric", "constant"] | Sequence[tuple[int, float]]
 _LAM = {"float64": 1e-8, "float32": 1e-6}  # default lam / lam_max; with a smaller one rounding dominates the residual
 _LAM_START = 0.3  # lam / lam_max at the start of the default continuation
 _WHITENED = 0.8  # part of the steps in the whitened metric, by default
-_MOST_WHITENED = 1000  # points, N; the metric is an N x N matrix for every run
+_MOST_WHITENED = 1000  # points, N; the metric is an N x N matrix for every run, with missing labels for every output
 _LEVELS = 40  # values of lam for L-BFGS, whose memory belongs to one objective
 _LEAST_WIDTH, _MOST_WIDTH = 64, 512  # of the default
 _FULL_BATCH, _BATCH = 2000, 1024  # up to 2000 points every step uses all; beyond, 1024
@@ -90,7 +90,7 @@ def train_on_squares(X: ArrayLike, Y: ArrayLike, options: RegressionOptions) -> 
     path, prune = _as_checkpoint(options.checkpoint), as_number(options.prune, "prune")
     runs = _runs(options, settings)
     run_rates, run_lams = np.array([run.lr for run in runs]), np.array([run.lam for run in runs])
-    plan = _schedule(run_lams, run_rates, options, settings, len(problem.z))
+    plan = _schedule(run_lams, run_rates, options, settings, problem)
     settings |= _record(plan, settings)
     if plan is None:
         networks, history, notes = _affine(problem, run_lams)
@@ -160,10 +160,10 @@ def _runs(options: RegressionOptions, settings: dict[str, Any]) -> list[Regressi
 
 def _checked_data(X: ArrayLike, Y: ArrayLike, *, exact: bool) -> tuple[Array, Array]:
     inputs = as_inputs(X).copy()
-    labels = as_labels(Y, len(inputs)).copy()
+    labels = as_labels(Y, len(inputs), allow_missing=True).copy()
     require_two_points(inputs, "training")
-    if np.abs(labels).max() > _LARGEST_LABEL:
-        raise ValueError(f"Y holds labels as large as {np.abs(labels).max():.3g}: their squares leave float64; rescale Y")
+    if (largest := float(np.nanmax(np.abs(labels)))) > _LARGEST_LABEL:
+        raise ValueError(f"Y holds labels as large as {largest:.3g}: their squares leave float64; rescale Y")
     if exact and (repeated := _differing_labels(inputs, labels)) is not None:
         raise ValueError(f"{repeated.fact}: no network interpolates them exactly")
     return inputs, labels
@@ -253,11 +253,14 @@ def _as_checkpoint(path: str | os.PathLike[str] | None) -> Path | None:
     return Path(path)
 
 
-def _schedule(lams: Array, rates: Array, options: RegressionOptions, settings: dict[str, Any], n: int) -> Schedule | None:
+def _schedule(
+    lams: Array, rates: Array, options: RegressionOptions, settings: dict[str, Any], problem: RegressionProblem
+) -> Schedule | None:
     """Return the schedule in multiples of lam_max, or None where lam_max is 0: affine data need no training."""
     lam_start, schedule, optimizer = options.lam_start, options.schedule, options.optimizer
     lam_max, steps = settings["lam_max"], settings["steps"]
-    whitened = optimizer != "sgd" and settings["batch_size"] is None and n <= _MOST_WHITENED and 0.0 not in lams
+    affordable = problem.counts.shape[1] * len(problem.z) ** 2 <= _MOST_WHITENED**2
+    whitened = optimizer != "sgd" and settings["batch_size"] is None and affordable and 0.0 not in lams
     if isinstance(schedule, str):
         check_choice(schedule, "schedule", ("geometric", "constant"))
     stated = schedule != "geometric" or 0.0 in lams

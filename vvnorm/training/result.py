@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vvnorm._internal.callbacks import RoundCallback
+from vvnorm._internal.deadline import Deadline, as_time_limit
 from vvnorm._internal.words import count, lines
 from vvnorm.api.certification import best_certificate, optimal_dual
 from vvnorm.float64 import Rows
 from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.training.execution import certification_bar
 from vvnorm.training.reoptimisation import cost_of, polish
 from vvnorm.validation import Array
+from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.check import Certificate, FitCertificate
 
 _POOLED_COST = 1e-3  # neurons that cost less, relative to the most expensive of their network, are left out
@@ -48,7 +52,7 @@ class TrainingResult:
         Hyper-parameters, change of coordinates, lam_max, versions and seconds, as plain numbers, words and lists. Under
         'judged_as', what `certificates` proves networks to be: 'interpolant' or 'fit'.
     X, Y : (N, d) and (N, T) arrays
-        The data.
+        The data; NaN = missing.
     """
 
     networks: list[ReLUNetwork]
@@ -90,7 +94,7 @@ class TrainingResult:
     @cached_property
     def objectives(self) -> Array:
         """The objective of every network, (S,): sum of squares / 2 plus lam times the cost."""
-        losses = [float(np.sum((network(self.X) - self.Y) ** 2)) / 2 for network in self.networks]
+        losses = [float(np.nansum((network(self.X) - self.Y) ** 2)) / 2 for network in self.networks]
         objectives: Array = np.array(losses) + self.lams * self.costs
         return objectives
 
@@ -105,7 +109,9 @@ class TrainingResult:
         """The network of least objective, among those of the least lam."""
         return self.networks[self.best_run]
 
-    def certificates(self) -> list[Certificate | FitCertificate]:
+    def certificates(
+        self, *, time_limit: float | None = None, progress: bool = True
+    ) -> list[Certificate | FitCertificate]:  # fmt: skip
         """Certify how far every network is from the optimum that it was trained for.
 
         If lam was given, this is the best fit at that lam. If lam was left out (and so is tiny), or is 0, or if `exact` was
@@ -116,35 +122,56 @@ class TrainingResult:
         that of the convex problem over the kinks of all networks, and the verifier then bounds it over all neurons. For
         fits the dual array that follows from the network itself is tried as well.
 
+        Parameters
+        ----------
+        time_limit : float, optional
+            Seconds, about, for all networks: one half to find dual certificates, one for proofs. Bounds are as valid, but
+            may be further from the optimum.
+        progress : bool
+            Whether to show a progress bar, on interactive terminals only.
+
         Raises
         ------
         ValueError
             For interpolants of one distinct input only.
         """
         convention = {"skip": self.settings["skip"], "penalise_bias": self.settings["penalise_bias"]}
-        lams = self.lams if self.settings["judged_as"] == "fit" else np.zeros(len(self.lams))
-        duals: dict[float, Rows | None] = {}
+        lams = (self.lams if self.settings["judged_as"] == "fit" else np.zeros(len(self.lams))).tolist()
+        seconds, duals, judged = as_time_limit(time_limit), dict[float, Rows | None](), list[Certificate | FitCertificate]()
+        share = None if seconds is None else seconds / 2 / len(set(lams))
 
         def propose(lam: float) -> Rows | None:
             if lam not in duals:
-                found = optimal_dual(self.X, self.Y, lam=lam, **convention)
-                several = self.X.shape[1] > 1 or convention["penalise_bias"]
-                duals[lam] = self._pooled_dual(lam) if found is None and several else found
+                duals[lam] = self._dual(lam, share, solving)
             return duals[lam]
 
-        return [
-            best_certificate(network, self.X, self.Y, partial(propose, lam), lam=lam, **convention)
-            for network, lam in zip(self.networks, lams.tolist(), strict=True)
-        ]
+        budget = additions_in(None if seconds is None else seconds / 4 / len(lams))  # there may be two proofs of each
+        with certification_bar(len(lams), progress) as (solving, ended), within_additions(budget):
+            for network, lam in zip(self.networks, lams, strict=True):
+                judged.append(best_certificate(network, self.X, self.Y, partial(propose, lam), lam=lam, **convention))
+                ended()
+        return judged
 
-    def _pooled_dual(self, lam: float) -> Array | None:
+    def _dual(self, lam: float, seconds: float | None, callback: RoundCallback) -> Rows | None:
+        """Return the dual array of the optimum or, where finding it would take long, one from the networks' kinks."""
+        skip, penalise_bias = self.settings["skip"], self.settings["penalise_bias"]
+        deadline = Deadline(seconds)
+        best = optimal_dual(
+            self.X, self.Y, lam=lam, skip=skip, penalise_bias=penalise_bias, time_limit=seconds, callback=callback
+        )
+        if best is not None or (self.X.shape[1] == 1 and not penalise_bias):
+            return best
+        return self._pooled_dual(lam, deadline)
+
+    def _pooled_dual(self, lam: float, deadline: Deadline) -> Array | None:
         """Return a dual array (N, T) from the kinks of all networks; None if these cannot interpolate."""
         skip, penalise_bias = self.settings["skip"], self.settings["penalise_bias"]
         pool = _pooled([network for network in self.networks if network.n_neurons], skip)
         if pool is None:
             return None
         try:
-            return polish(pool, self.X, self.Y, lam, skip=skip, penalise_bias=penalise_bias and lam > 0).dual
+            convention = {"skip": skip, "penalise_bias": penalise_bias and lam > 0}
+            return polish(pool, self.X, self.Y, lam, **convention, time_limit=deadline.left).dual
         except ValueError:
             return None
 

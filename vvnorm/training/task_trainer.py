@@ -18,6 +18,7 @@ from vvnorm.multitask.tasks import Task, TaskLike, as_tasks, task_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.arguments import as_number, as_seeds, check_choice
 from vvnorm.training.cross_validation import choose_weights
+from vvnorm.training.execution import certification_bar
 from vvnorm.training.placement import as_placement
 from vvnorm.training.regression_problem import Initialisation
 from vvnorm.training.task_objective import TaskPlan, TaskSamples, check_batches, train_side_by_side
@@ -76,13 +77,15 @@ class TaskTraining:
     Y: Array = field(repr=False)
     weights: Array = field(repr=False)
 
-    def certificates(self, *, time_limit: float | None = None) -> list[FitCertificate]:
+    def certificates(self, *, time_limit: float | None = None, progress: bool = True) -> list[FitCertificate]:
         """Certify how far every network is from the least weighted sum of losses plus lam times the VV norm.
 
         Parameters
         ----------
         time_limit : float, optional
             Seconds for each; see `vvnorm.certify`.
+        progress : bool
+            Whether to show a progress bar, on interactive terminals only.
 
         Raises
         ------
@@ -102,7 +105,13 @@ class TaskTraining:
                 losses[output] = own
                 shares[output] = self.weighting.weights[number] if isinstance(self.weighting, Fixed) else 1.0
         options: dict[str, Any] = {"loss": losses, "weights": self.weights * shares, "skip": self.settings["skip"]}
-        return [certify(f, self.X, self.Y, lam=self.lam, time_limit=time_limit, **options) for f in self.networks]
+        judged = []
+        with certification_bar(len(self.networks), progress) as (solving, ended):
+            for network in self.networks:
+                limits: dict[str, Any] = {"time_limit": time_limit, "callback": solving}
+                judged.append(certify(network, self.X, self.Y, lam=self.lam, **options, **limits))
+                ended()
+        return judged
 
     def __repr__(self) -> str:
         best, run = self.best, self.best_run

@@ -14,7 +14,6 @@ from vvnorm.training.result import TrainingResult
 from vvnorm.training.task_trainer import TaskTraining, train_tasks
 from vvnorm.training.torch_formulas import Penalty
 from vvnorm.training.weighting import Weighting
-from vvnorm.validation import as_inputs, as_labels, has_missing
 
 
 def train(
@@ -52,8 +51,9 @@ def train(
 
     The objective is sum_i ||f(x_i) - y_i||^2 / 2 + lam R, where R is the path norm sum_k ||w_k|| ||v_k|| or the weight
     decay sum_k (||w_k||^2 + ||v_k||^2) / 2. Both have the same minimisers up to rescaling neurons (claim `rescaling`);
-    A and c are free. `docs/conventions.md` compares this with other libraries. Other losses, missing labels, weights of
-    labels or of tasks: see `train_tasks`, which this calls then; its result has `certificates` as well.
+    A and c are free; missing labels have no part in the sum. `docs/conventions.md` compares this with other libraries.
+    Other losses, weights of labels or of tasks: see `train_tasks`, which this calls then; its result has `certificates` as
+    well.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def train(
         Groups of outputs with their losses, in place of `loss`; or outputs and groups of outputs, whose losses are those
         that `loss` says.
     weighting : str, Weighting or sequence of float, optional
-        How the losses of several tasks are weighted. Where this or one of the three before is given, or labels are missing,
-        `train_tasks` does the training, by Adam; of the parameters below those that it has hold then, with its defaults.
+        How the losses of several tasks are weighted. Where this or one of the three before is given, `train_tasks` does
+        the training, by Adam; of the parameters below those that it has hold then, with its defaults.
     width : int, optional
         Number of neurons K; by default 4 (N - 1), for several inputs 24 (N - 1), at least 64 and at most 512. With several
         inputs kinks hardly turn towards where they are wanted: with more of them training ends nearer to the optimum.
@@ -151,7 +151,8 @@ def train(
     Notes
     -----
     Change of coordinates. Inputs are centred and divided by their root-mean-square radius, labels are centred and
-    scaled, and equal inputs are merged into one with their mean label and weight. A and c are eliminated: at every step
+    scaled, equal inputs are merged into one with their mean label and weight, and inputs without any label are left out. A
+    and c are eliminated, for each output on the points that have its label: at every step
     they are the least-squares ones for the neurons at hand (with mini-batches, only at the end). The bias of neuron k is
     written b_k = h_k beta_k - w_k.p_k with a fixed p_k between two neighbouring points and their distance h_k. None of
     this moves a minimiser of the path norm; weight decay is that of the weights in these coordinates, which has the same
@@ -177,11 +178,7 @@ def train(
     >>> round(result.best.vv_norm, 2)
     4.0
     """
-    if (
-        loss != "squared"
-        or not (weights is tasks is weighting is None)
-        or has_missing(as_labels(Y, len(as_inputs(X)), allow_missing=True))
-    ):
+    if loss != "squared" or not (weights is tasks is weighting is None):
         _refuse_for_tasks(
             optimizer=optimizer != "adam", lam_start=lam_start is not None, schedule=schedule != "geometric",
             penalise_bias=penalise_bias, polish=polish, prune=prune, exact=exact, stop_gap=stop_gap,
@@ -205,7 +202,7 @@ def _refuse_for_tasks(**given: object) -> None:
     """Raise ValueError if an option was given that only training with the plain squared loss has."""
     for name, value in given.items():
         if value:
-            raise ValueError(f"{name} is for the squared loss with all labels and no weights; leave it out here")
+            raise ValueError(f"{name} is for the squared loss without weights; leave it out here")
 
 
 def _one_for_tasks(value: float | Sequence[float] | None, name: str) -> float | None:
