@@ -36,6 +36,14 @@ LINE_FIT: Final = (
 )
 """Fits of one input, certified in floating point; connect-the-dots of their values comes from the solver's closed form."""
 
+SPACE_FIT: Final = (
+    *_VALUES,
+    *_verifier("arithmetic", "budget", "check", "fits", "losses", "neuron_bound", "planar_response", "shifts", "space"),
+    *_verifier("space_fit", "units"),
+)
+"""Fits of several inputs, certified in floating point."""
+
+EXCESS: Final = ("proofs_checks/kernel_excess.py",)
 NOISE_RISKS: Final = ("proofs_checks/noise_risks.py",)
 PATH_NORMS: Final = ("proofs_checks/path_norms.py",)
 REGULARISED: Final = ("proofs_checks/regularised.py",)

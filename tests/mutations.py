@@ -570,6 +570,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "    return 1.01 * u",
         "kernel_limit",
     ),
+    _fault(
+        "kernel_ridge_penalty_doubled",
+        "analysis.feature_kernels",
+        "return ((s / (s**2 + lam)) * (left.T @ target)) @ right",
+        "return ((s / (s**2 + 2 * lam)) * (left.T @ target)) @ right",
+        "kernel_excess",
+    ),
     # --- measures ---
     _fault(
         "mean_gradient_times_1.5",

@@ -32,7 +32,7 @@ from vvnorm.cli import main
 
 CLAIMS = claim_names()
 DRAWS = 3
-SLOW = {"trained_networks", "trained_balance", "kernel_regime", "kinks_through_data"}
+SLOW = {"trained_networks", "trained_balance", "kernel_regime", "kernel_excess_in_tasks", "kinks_through_data"}
 """Claims that take seconds per draw: one draw is enough."""
 SEED = {"trained_networks": 9, "solution_set": 4}
 """Seeds other than 0: with seven points training takes fewest steps; a witness of a solution set's end may have a first

@@ -114,7 +114,7 @@ def outcome(make: Callable[[Row], Row]) -> RowOutcome:
     claim: Claim = load_claim("width")
     row = make(Row("a", "Figure <1> | x", "A & B < C | D", claims=("width",), figures=("neuron",)))
     paper = Paper("XX", "A title", "Somebody", "1234.5678v1", "Read.", (row,))
-    drawn = Drawn("neuron", HOLDS, None, [])
+    drawn = Drawn("neuron", "a statement", "a caption", HOLDS, None, [])
     return RowOutcome(paper, row, {"width": Report(claim, [], 0, 0.0)}, {"neuron": drawn})
 
 
