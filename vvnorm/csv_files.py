@@ -1,18 +1,19 @@
-"""CSV files as they come, read in one place for every command and for `load_dataset` and `load_task_data`.
+"""Reading CSV files, for every command and for `load_dataset` and `load_task_data`.
 
-The `csv` module takes lines apart. What a file shows beyond doubt need not be said; what it leaves open is asked for:
+The `csv` module splits lines into fields. The format is detected where the file determines it; otherwise an error asks for
+it:
 
 - *Encoding*: UTF-8, or UTF-16 or UTF-32 by its byte order mark.
 - *Separator*: a comma, semicolon, tab or bar, whichever gives the first lines the same number of fields. (`csv.Sniffer`
   goes by characters, not fields: it takes the decimal commas of `0,5;1,5` for separators.)
-- *Decimal mark*: a comma where the separator is another, some number has one, none has a point, and not every such number
-  could be one of thousands (1,234).
-- *Comment lines* begin with #. They are skipped, but for one right above numbers and of as many fields, which is the
-  header, and for those below the header that have as many fields as a row, which are rows.
-- *Missing labels*: an empty field, NaN, NA, N/A, #N/A, <NA> and null, in any case.
+- *Decimal mark*: a comma if the separator is not a comma, some number has a comma, no number has a point, and not every
+  comma can be a separator of thousands (1,234).
+- *Comment lines* begin with # and are skipped, with two exceptions. A comment right above numbers, with as many fields,
+  is the header. A line with # below the header that has as many fields as a row is a row.
+- *Missing labels*: an empty field, NaN, NA, N/A, #N/A, <NA> and null, in upper or lower case.
 
-Numbers are read to the nearest float64. Integers must be held exactly, and inputs that differ must not become one: else
-line and column are named. Lines count from 1, and all of them count.
+Numbers are rounded to float64. An integer that float64 cannot hold is refused, and so are two different inputs with the
+same float64; the error names line and column. Lines are counted from 1, comments and empty lines included.
 """
 
 import codecs
@@ -29,26 +30,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vvnorm.float64 import EXACT
+from vvnorm.float64 import EXACT, Array
 
-Array = NDArray[np.float64]
 _Row = tuple[int, bool, list[str]]  # number of its last line, whether it begins with #, its fields
 
 MISSING = frozenset({"", "nan", "+nan", "-nan", "na", "n/a", "#n/a", "<na>", "null"})
 """Fields that stand for a missing label, in lower case."""
 
 _SEPARATORS = (",", ";", "\t", "|")
-_MARKS = (  # that of UTF-32 begins with that of UTF-16
+_MARKS = (  # UTF-32 first: its byte order mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_SAMPLE = 200  # rows that show which the separator is
+_SAMPLE = 200  # rows from which the separator is detected
 _SMALLEST = 2.0**-1022  # below, float64 has fewer digits
-_TOLD_APART = 15  # decimal digits of which numbers are different in float64 if they differ
+_TOLD_APART = 15  # different decimal numbers of at most so many digits are different in float64
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _INTEGER = re.compile(r"[+-]?\d+")
@@ -56,7 +55,7 @@ _INTEGER = re.compile(r"[+-]?\d+")
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """The format of a CSV file; what is None is detected from the file.
+    """The format of a CSV file; a field that is None is detected from the file.
 
     Attributes
     ----------
@@ -65,7 +64,7 @@ class CsvFormat:
     decimal : {".", ","}, optional
         The decimal mark.
     encoding : str, optional
-        Any that Python knows.
+        Any encoding that Python knows.
     header : bool
         Whether there is a header line; without one, columns are called 1, 2, .. by their place.
     """
@@ -98,7 +97,7 @@ class Column(NamedTuple):
     lines: list[int]
 
     def place(self, row: "int | np.integer[Any]") -> str:
-        """Words for where a field is."""
+        """Describe where a field is, for messages."""
         return f"{self.file}: line {self.lines[row]}, column {self.name!r}"
 
 
@@ -110,9 +109,9 @@ class Table:
     ----------
     file : Path
     names : tuple of str
-        Of the columns, in order.
+        Names of the columns, in order.
     format : CsvFormat
-        With the separator that was found.
+        The format, with the separator that was given or detected.
     """
 
     file: Path
@@ -147,12 +146,12 @@ class Table:
         return chosen
 
     def decimal(self, columns: Sequence[Column]) -> str:
-        """The decimal mark of columns of numbers.
+        """Return the decimal mark of columns of numbers.
 
         Raises
         ------
         ValueError
-            If they leave it open.
+            If the fields do not determine it.
         """
         if self.format.decimal or self.format.sep == ",":
             return self.format.decimal or "."
@@ -180,8 +179,8 @@ def read_table(path: Path, how: CsvFormat) -> Table:
     Raises
     ------
     ValueError
-        If the file cannot be read, is empty or no CSV. Rows that are longer or shorter than the header are refused as they
-        are read.
+        If the file cannot be read, is empty or is not CSV. Rows that are longer or shorter than the header are refused
+        later, when they are read.
     """
     text = _decoded(path, how.encoding)
     sep = how.sep or _separator(path, text)
@@ -192,7 +191,7 @@ def read_table(path: Path, how: CsvFormat) -> Table:
 
 
 def column_names(given: str | Sequence[str], existing: Sequence[str]) -> list[str]:
-    """Names as they are given: what is no column's name is taken apart at its commas; quotes keep those of a name.
+    """Return column names: a text that is not the name of a column is split at commas, except inside quotes.
 
     Examples
     --------
@@ -226,7 +225,7 @@ def _decoded(path: Path, encoding: str | None) -> str:
         advice = f"it is not text of encoding {encoding}"
     try:
         return content.decode(encoding).removeprefix("\ufeff")
-    except (UnicodeError, LookupError):  # a codec that is no encoding of text, too
+    except (UnicodeError, LookupError):  # LookupError: the codec is not an encoding of text
         raise ValueError(f"cannot read {str(path)!r}: {advice}") from None
 
 
@@ -258,11 +257,11 @@ def _records(path: Path, text: str, sep: str) -> Iterator[_Row]:
 
 
 def _separator(path: Path, text: str) -> str:
-    """The separator that gives the first rows the same number of fields, two or more; of several, most numbers."""
+    """Return the separator that gives the first rows equally many fields, two or more; if several do, most numbers."""
     best, most = ",", (False, -1.0)
     for sep in _SEPARATORS:
         rows: list[list[str]] = []
-        with suppress(ValueError):  # no CSV: said when all rows are read
+        with suppress(ValueError):  # not CSV: the error is raised when all rows are read
             rows.extend(row for _, marked, row in islice(_records(path, text, sep), _SAMPLE) if not marked)
         if not rows:
             continue
@@ -276,10 +275,10 @@ def _separator(path: Path, text: str) -> str:
 
 
 def _header(path: Path, records: Iterator[_Row], header: bool) -> tuple[tuple[str, ...], Iterator[_Row]]:
-    """Names of the columns, and the rows below."""
+    """Return the names of the columns and the rows below them."""
     comment: list[str] = []
     line, row = 0, []
-    for line, marked, fields in records:  # noqa: B007  # the line of the last one is needed
+    for line, marked, fields in records:  # noqa: B007  # `line` is used after the loop
         if not marked:
             row = fields
             break
@@ -297,7 +296,7 @@ def _header(path: Path, records: Iterator[_Row], header: bool) -> tuple[tuple[st
 
 
 def _checked(path: Path, names: Sequence[str], rows: Iterator[_Row], header: bool) -> Iterator[tuple[int, list[str]]]:
-    """Rows of as many fields as the header; lines with # that have others are comments."""
+    """Yield rows with as many fields as the header; a line with # that has another number of fields is a comment."""
     comment, marks = "", False
     for line, marked, row in rows:
         if len(row) == len(names):
@@ -316,7 +315,7 @@ def _checked(path: Path, names: Sequence[str], rows: Iterator[_Row], header: boo
 
 
 def is_number(text: str) -> bool:
-    """Whether a field is a number, with a decimal point if any; Python's own spelling 1_000 is none."""
+    """Whether a field is a number with or without a decimal point; Python's spelling 1_000 does not count."""
     try:
         float(text)
     except ValueError:
@@ -331,12 +330,12 @@ def _is_entry(text: str) -> bool:
 
 
 def read_inputs(columns: Sequence[Column], decimal: str, hint: str = "") -> Array:
-    """Read columns of inputs, (N, d): none may be missing, and those that differ must not become one number.
+    """Read columns of inputs, (N, d). No input may be missing, and different inputs must have different float64 numbers.
 
     Raises
     ------
     ValueError
-        With line and column; `hint` is added where a field is no number.
+        The message names line and column; `hint` is added to it where a field is not a number.
     """
     X = np.column_stack([read_numbers(column, decimal, hint) for column in columns])
     for column, values in zip(columns, X.T, strict=True):
@@ -349,16 +348,16 @@ def read_inputs(columns: Sequence[Column], decimal: str, hint: str = "") -> Arra
 
 
 def read_numbers(column: Column, decimal: str, hint: str = "") -> Array:
-    """Read a column of labels, (N,); NaN where one is missing.
+    """Read a column of labels, (N,), with NaN where a label is missing.
 
     Raises
     ------
     ValueError
-        With line and column; `hint` is added where a field is no number.
+        The message names line and column; `hint` is added to it where a field is not a number.
     """
     texts = [_with_point(text) for text in column.texts] if decimal == "," else column.texts
     try:
-        numbers = np.array(list(map(float, texts)))  # where all are numbers this is quick
+        numbers = np.array(list(map(float, texts)))  # quick, if all fields are numbers
         plain = not any("_" in text for text in texts)
     except ValueError:
         plain = False
@@ -385,12 +384,12 @@ def _number(column: Column, row: int, text: str, hint: str) -> float:
 
 
 def _with_point(text: str) -> str:
-    """A number with a decimal comma as one with a point; one with a point is none."""
+    """Replace the decimal comma by a point, and a point by ?, so that a number with a point is refused."""
     return text.replace(".", "?").replace(",", ".")
 
 
 def _refuse_merged(column: Column, values: Array, decimal: str) -> None:
-    """Refuse two fields that are different numbers and the same float64."""
+    """Refuse two fields that are different decimal numbers with the same float64."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     seen: dict[float, int] = {}
     for row in np.flatnonzero(count[place.reshape(-1)] > 1):
@@ -407,12 +406,12 @@ def _refuse_merged(column: Column, values: Array, decimal: str) -> None:
 
 
 class Classes(NamedTuple):
-    """Classes of a column, in order: numbers if all are, else words.
+    """The classes of a column, sorted: numbers if every field is a number, else words.
 
     Attributes
     ----------
     places : (N,) array
-        Each row's class by its place, NaN where there is none.
+        For each row the index of its class, NaN where the class is missing.
     values : list of Decimal, or of str
     """
 
@@ -421,16 +420,16 @@ class Classes(NamedTuple):
 
     @property
     def are_words(self) -> bool:
-        """Whether they are words."""
+        """Whether the classes are words."""
         return bool(self.values) and isinstance(self.values[0], str)
 
     @property
     def named(self) -> str:
-        """The first few, for messages."""
+        """The first eight classes, for messages."""
         return ", ".join(map(self.shown, range(min(8, len(self.values))))) + (", .." if len(self.values) > 8 else "")
 
     def shown(self, place: int) -> str:
-        """A class as text."""
+        """Return the class at an index as text."""
         value = self.values[place]
         if isinstance(value, str):
             return value
@@ -438,7 +437,7 @@ class Classes(NamedTuple):
         return (text.rstrip("0").rstrip(".") if "." in text else text) if len(text) <= 25 else f"{float(value):g}"
 
     def place(self, text: str) -> int | None:
-        """The place of the class that a text names."""
+        """Return the index of the class that a text names, or None."""
         wanted: Any = Decimal(text) if self.values and not self.are_words and is_number(text) else text
         return self.values.index(wanted) if wanted in self.values else None
 
@@ -455,15 +454,15 @@ def read_classes(column: Column) -> Classes:
 
 
 def two_classes(name: str, classes: Classes, positive: int | None = None) -> tuple[Array, int | None]:
-    """Labels (N,) of two classes, and which of these is positive.
+    """Return labels (N,) of two classes, and the index of the positive class.
 
-    Numbers 0 and 1, or -1 and 1, are left as they are, with None for the second. Of others, 1 stands for the class at place
-    `positive`, by default the last in order, and 0 for the rest.
+    Numbers 0 and 1, or -1 and 1, are left as they are; the index is then None. Otherwise the class with index `positive`,
+    by default the last, gets the label 1 and all other classes get 0.
 
     Raises
     ------
     ValueError
-        If there are more classes and none is asked for, or fewer.
+        If there are more than two classes and `positive` is None, or fewer than two.
     """
     count = len(classes.values)
     if positive is None:

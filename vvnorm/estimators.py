@@ -1,14 +1,14 @@
 """scikit-learn estimators: regression with lam given or cross-validated, classification, and interpolation.
 
-They are `vvnorm.fit` and `vvnorm.interpolate` behind `fit` and `predict`, for any number of features. Any number of outputs
-share their kinks, and `solution_` holds what was found with its certificate, which is made when it is first asked for.
+They call `vvnorm.fit` and `vvnorm.interpolate`, for any number of features. All outputs share their kinks. `solution_`
+holds the solution with its certificate, which is made on first access.
 
-Samples are passed on in an order of their own and without those of weight 0, so that what is found depends neither on their
-order nor on whether samples are repeated or weighted.
+Samples are sorted, and samples of weight 0 are dropped, before they are fitted. So a fit depends neither on the order of
+the samples nor on whether a sample is repeated or has twice the weight.
 
-Labels may be missing: NaN in y, for regression in single outputs, None among classes that are no numbers, or a mask. A
-missing label has no loss; samples without any do not count, and scores are those of the labels there are. Where a solver
-stops before the proved gap is at most `tol`, `fit` warns.
+Labels may be missing: NaN in y (for regression also in single outputs), None among classes that are not numbers, or a mask.
+A missing label has no loss. Samples without any label are dropped, and scores count the present labels only. `fit` warns
+where a solver stops before the proved gap is at most `tol`.
 """
 
 import os
@@ -50,17 +50,17 @@ if TYPE_CHECKING:
 
 _LAMS = 30  # lams tried by default
 _LAMS_SEVERAL = 10  # with several features
-_SMALLEST = 1e-4  # of lam_max
-_ANY = 1.0  # lam, where all give the same fit
-_FOLDS = 1e-2  # relative gap of fits of several features that only serve to choose lam: its neighbours lie 2.8 times off
-_CLIMBING = 10  # rounds by default where the search is by climbing: some seconds for 200 samples
-_CLIMBING_ON_PATHS = 2  # for each of many lams: a fit starts from the neurons of the last one
-_REACHED = "tolerance reached"  # status of solvers that have seen the gap closed, exactly
-_LIMITS = {"round limit": "max_iter", "time limit": "time_limit"}  # what to raise, by what ended a solver
+_SMALLEST = 1e-4  # smallest lam tried by default, relative to lam_max
+_ANY = 1.0  # lam, where all lams give the same fit
+_FOLDS = 1e-2  # relative gap of fits that only serve to choose lam (several features): neighbouring lams differ 2.8 times
+_CLIMBING = 10  # default number of rounds of local search: some seconds for 200 samples
+_CLIMBING_ON_PATHS = 2  # the same for each of many lams: a fit starts from the neurons of its predecessor
+_REACHED = "tolerance reached"  # status of a solver that has closed the gap by exact searches
+_LIMITS = {"round limit": "max_iter", "time limit": "time_limit"}  # the parameter to raise, by the status of the solver
 
 
 class _Estimator(BaseEstimator):
-    """What the estimators share: a solution kept as `solution_`."""
+    """Base class: checks of samples, and attributes derived from `solution_`."""
 
     solution_: "Fit | Interpolant | MultivariateSolution"
     tol: float
@@ -68,7 +68,7 @@ class _Estimator(BaseEstimator):
     time_limit: float | None
 
     def _effort(self, x: Array, labels: Array, climbing: int = _CLIMBING) -> dict[str, Any]:
-        """When a solver stops: after few rounds where neurons are found by climbing and no limit is given."""
+        """Return the solver's limits: few rounds where it searches locally and no limit is given."""
         limited = self.max_iter is not None or self.time_limit is not None
         max_iter = self.max_iter if limited or not _climbs(x, labels) else climbing
         return {"tol": self.tol, "max_iter": max_iter, "time_limit": self.time_limit}
@@ -76,7 +76,7 @@ class _Estimator(BaseEstimator):
     def _samples(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, dtype: Any
     ) -> tuple[Array, NDArray[Any], Array | None]:
-        """Inputs (n, d), labels of a dtype, which may be missing, and weights (n,) or None."""
+        """Return inputs (n, d), labels of the given dtype (some may be missing), and weights (n,) or None."""
         X, y = check_held(X, "X"), self._given_labels(y)
         of_inputs = {"dtype": np.float64, "ensure_min_samples": 2}
         of_labels = {"dtype": dtype, "ensure_2d": False, "ensure_all_finite": "allow-nan"}
@@ -92,13 +92,13 @@ class _Estimator(BaseEstimator):
         return inputs, labels, weights
 
     def _given_labels(self, y: Any) -> Any:
-        """What is masked as NaN; refused unless the labels are numbers that float64 holds."""
+        """Return the labels with NaN where they are masked; refuse labels that are not numbers held by float64."""
         return check_held(without_mask(y, "y", allow_missing=True), "y")
 
     def _checked(self) -> Self:
-        """Warn where the solution is not proved to be as close to optimal as was asked for.
+        """Warn unless the solution is proved optimal to a relative gap of at most `tol`.
 
-        The certificate, which may take long, is made only where the solver itself has not seen the gap closed.
+        The certificate may take long. It is made only where the solver has not closed the gap itself.
         """
         solution = self.solution_
         status = solution.status
@@ -113,13 +113,13 @@ class _Estimator(BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        elif not isinstance(solution, Interpolant):  # which is evaluated by its knots, not by its network
+        elif not isinstance(solution, Interpolant):  # an Interpolant is evaluated by its knots, not by its network
             for complaint in solution.certificate.shortcomings(self.tol):
                 warnings.warn(f"{type(self).__name__}: {complaint} (status: {status})", ConvergenceWarning, stacklevel=3)
         return self
 
     def _is_rounding(self) -> bool:
-        """Whether a fit leaves nothing but the rounding of the labels."""
+        """Whether the objective of a fit is at most the rounding of the labels."""
         if not getattr(self.solution_, "lam", 0.0):
             return False
         weights = getattr(self.solution_, "weights", None)
@@ -132,22 +132,22 @@ class _Estimator(BaseEstimator):
 
     @property
     def network_(self) -> ReLUNetwork:
-        """The network that was found."""
+        """The network of the solution."""
         return self.solution_.network
 
     @property
     def n_iter_(self) -> int:
-        """Rounds that were taken; 1 for closed forms, and where there was nothing to do."""
+        """Number of rounds; 1 for closed forms."""
         return max(1, self.solution_.rounds)
 
     @property
     def lower_bound_(self) -> float:
-        """Proved lower bound on what was minimised, for every network; made on first access."""
+        """Proved lower bound on the objective of every network; made on first access."""
         return self.solution_.lower_bound
 
     @property
     def gap_(self) -> float:
-        """Relative gap between what was reached and that bound; made on first access."""
+        """Relative gap between the objective and its lower bound; made on first access."""
         return self.solution_.gap
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
@@ -167,23 +167,23 @@ class _Estimator(BaseEstimator):
 
 
 class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
-    """Regression: labels of one or more outputs in, values of the same shape out."""
+    """Base class of regressors: labels of one or more outputs, and predictions of the same shape."""
 
     def _data(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> tuple[Array, Array, Array | None]:
-        """Inputs (n, d), labels (n, T), NaN = missing, and weights (n,) or None."""
+        """Return inputs (n, d), labels (n, T) with NaN where missing, and weights (n,) or None."""
         inputs, labels, weights = self._samples(X, y, sample_weight, np.float64)
         self._flat = labels.ndim == 1
         return inputs, labels.reshape(len(inputs), -1), weights
 
     def predict(self, X: ArrayLike) -> Array:
-        """Evaluate the solution at X, shape (n, d); shape (n,) if labels were given so, else (n, T)."""
+        """Evaluate the solution at X, shape (n, d); shape (n,) if y had one dimension, else (n, T)."""
         values = self._evaluate(X)
         return values[:, 0] if self._flat else values
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """R^2 of the predictions for the labels that are not missing, y of shape (n,) or (n, T); the mean over outputs."""
+        """Return R^2 for the present labels of y, shape (n,) or (n, T), averaged over outputs."""
         fitted = self._evaluate(X)
         y = self._given_labels(y)
         labels = check_array(y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y")
@@ -215,22 +215,22 @@ class VVNormRegressor(_Regressor):
     tol : float
         Relative gap.
     max_iter : int, optional
-        Most rounds of a fit of several features. By default, if there is no `time_limit` either, 10 where neurons are found
-        by climbing, since no exact search over all is affordable; else as in `vvnorm.fit`.
+        Most rounds of a fit of several features. Without `max_iter` and `time_limit`: 10 where an exact search over all
+        neurons is too expensive and neurons come from a local search, else as in `vvnorm.fit`.
     time_limit : float, optional
-        Seconds after which the best network so far is taken, for several features. What is found then depends on the
-        machine.
+        Seconds after which the best network so far is taken, for several features. The fit then depends on the machine's
+        speed.
 
     Attributes
     ----------
     solution_ : Fit or MultivariateSolution
         The fit, with its certificate.
     network_ : ReLUNetwork
-        The same as a network.
+        The network of the solution.
     n_iter_ : int
         Rounds of the solver.
     gap_, lower_bound_ : float
-        How close to optimal it is proved to be, and the bound.
+        The proved relative gap, and the lower bound on the objective.
     n_features_in_ : int
         Number of features.
     """
@@ -262,7 +262,7 @@ class VVNormRegressor(_Regressor):
 
 
 class VVNormRegressorCV(_Regressor):
-    """The same with lam chosen by cross-validation along a path.
+    """Regression by a network of small VV norm, with lam chosen by cross-validation along a path.
 
     Parameters
     ----------
@@ -272,19 +272,19 @@ class VVNormRegressorCV(_Regressor):
     cv : None, int or splitter
         Folds, as everywhere in scikit-learn.
     loss : str, Loss or sequence of them
-        What is minimised, and what is measured on the samples left out.
+        The loss that is minimised, and measured on the samples left out.
     tol : float
-        Relative gap of the fit to all data; of those that choose lam, for several features, at least 1e-2.
+        Relative gap of the fit to all data. The fits that choose lam have at least 1e-2, for several features.
     max_iter : int, optional
-        Most rounds of each fit of several features. By default, if there is no `time_limit` either, 10 where no exact
-        search over all neurons is affordable, and 2 for each lam and fold; else as in `vvnorm.fit`.
+        Most rounds of each fit of several features. Without `max_iter` and `time_limit`, where an exact search over all
+        neurons is too expensive: 10, and 2 for each lam and fold; else as in `vvnorm.fit`.
     time_limit : float, optional
         Seconds for each single fit, for several features; see `VVNormRegressor`.
 
     Attributes
     ----------
     lams_ : (L,) array
-        The lams, decreasing. Where none are given and an affine function fits best whatever lam is, there is only 1.
+        The lams, decreasing. It is [1.0] if none are given and the best fit is affine for every lam.
     cv_errors_ : (L, folds) array
         Mean loss per left-out label.
     lam_ : float
@@ -292,21 +292,21 @@ class VVNormRegressorCV(_Regressor):
     solution_ : Fit or MultivariateSolution
         The fit to all data at `lam_`, with its certificate.
     network_ : ReLUNetwork
-        The same as a network.
+        The network of the solution.
     n_iter_ : int
         Rounds of the solver.
     gap_, lower_bound_ : float
-        How close to optimal it is proved to be, and the bound.
+        The proved relative gap, and the lower bound on the objective.
     n_features_in_ : int
         Number of features.
 
     Notes
     -----
-    Losses are summed, so a fold with a share s of the weight is fitted with s * lam: the same balance as in the whole.
+    Losses are summed. A fold with a share s of the weight is fitted with s * lam, which keeps the balance of loss and norm.
 
-    Each fold is fitted from its largest lam to its smallest, each fit starting from the neurons of the last. With three and
-    more features these fits find neurons by climbing, and are not proved to be as close to optimal as they seem; the fit to
-    all data is that of `VVNormRegressor`.
+    Each fold is fitted from its largest lam to its smallest. Each fit starts from the neurons of its predecessor. With three
+    or more features these fits use a local search for neurons, so their gaps are estimates. The fit to all data is the same
+    as that of `VVNormRegressor`.
     """
 
     def __init__(
@@ -349,9 +349,9 @@ class VVNormRegressorCV(_Regressor):
         return largest * np.geomspace(1.0, _SMALLEST, count)
 
     def _errors(self, x: Array, labels: Array, weights: Array, train: NDArray[np.intp], test: NDArray[np.intp]) -> Array:
-        """Weighted mean loss on the samples `test` of fits to the samples `train`, per lam.
+        """Return, per lam, the weighted mean loss on the samples `test` of the fit to the samples `train`.
 
-        Outputs without a label on either side tell nothing, and are left out of both.
+        Outputs that have no label among `train`, or none among `test`, are left out.
         """
         mass = np.where(np.isnan(labels), 0.0, weights[:, None])
         outputs = mass[train].any(axis=0) & mass[test].any(axis=0)
@@ -377,7 +377,7 @@ class VVNormRegressorCV(_Regressor):
 
 
 class VVNormInterpolator(_Regressor):
-    """The interpolant of least VV norm: it passes through every sample.
+    """Interpolation of every sample by a network of least VV norm.
 
     Parameters
     ----------
@@ -386,8 +386,8 @@ class VVNormInterpolator(_Regressor):
     tol : float
         Relative gap and residual.
     max_iter : int, optional
-        Most rounds of a fit of several features. By default, if there is no `time_limit` either, 10 where neurons are found
-        by climbing, since no exact search over all is affordable; else as in `vvnorm.fit`.
+        Most rounds of a fit of several features. Without `max_iter` and `time_limit`: 10 where an exact search over all
+        neurons is too expensive and neurons come from a local search, else as in `vvnorm.fit`.
     time_limit : float, optional
         Seconds after which the best interpolant so far is taken, for several features; see `VVNormRegressor`.
 
@@ -396,17 +396,17 @@ class VVNormInterpolator(_Regressor):
     solution_ : Interpolant or MultivariateSolution
         The interpolant, with its certificate.
     network_ : ReLUNetwork
-        The same as a network.
+        The network of the solution.
     n_iter_ : int
         Rounds of the solver.
     gap_, lower_bound_ : float
-        How close to the least VV norm it is proved to be, and the bound.
+        The proved relative gap, and the lower bound on the VV norm.
     n_features_in_ : int
         Number of features.
 
     Notes
     -----
-    Samples with equal features must have equal labels; `VVNormRegressor` takes others.
+    Samples with equal features must have equal labels. `VVNormRegressor` has no such condition.
     """
 
     def __init__(
@@ -427,8 +427,8 @@ class VVNormInterpolator(_Regressor):
 class VVNormClassifier(ClassifierMixin, _Estimator):
     """Classification: logistic loss plus lam times the VV norm.
 
-    With more than two classes there is one output per class, that class against all others; all share their kinks, and
-    probabilities are normalised over the classes.
+    With more than two classes there is one output per class, which separates the class from all others. The outputs share
+    their kinks. Probabilities are normalised over the classes.
 
     Parameters
     ----------
@@ -437,8 +437,8 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
     tol : float
         Relative gap.
     max_iter : int, optional
-        Most rounds of a fit of several features. By default, if there is no `time_limit` either, 10 where neurons are found
-        by climbing, since no exact search over all is affordable; else as in `vvnorm.fit`.
+        Most rounds of a fit of several features. Without `max_iter` and `time_limit`: 10 where an exact search over all
+        neurons is too expensive and neurons come from a local search, else as in `vvnorm.fit`.
     time_limit : float, optional
         Seconds after which the best network so far is taken, for several features; see `VVNormRegressor`.
 
@@ -449,11 +449,11 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
     solution_ : Fit or MultivariateSolution
         The fit, with its certificate.
     network_ : ReLUNetwork
-        The same as a network.
+        The network of the solution.
     n_iter_ : int
         Rounds of the solver.
     gap_, lower_bound_ : float
-        How close to optimal it is proved to be, and the bound.
+        The proved relative gap, and the lower bound on the objective.
     n_features_in_ : int
         Number of features.
     """
@@ -486,7 +486,7 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
         return self._checked()
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Part of the samples whose classes y, shape (n,), are predicted; of those whose class is not missing."""
+        """Return the accuracy for classes y, shape (n,); samples whose class is missing do not count."""
         fitted, labels = self.predict(X), column_or_1d(self._given_labels(y))
         check_consistent_length(fitted, labels, sample_weight)
         present = ~_missing(labels)
@@ -495,7 +495,7 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
         return float(accuracy_score(known, fitted[present], sample_weight=weights))
 
     def _given_labels(self, y: Any) -> Any:
-        """Classes of any kind; what is masked is missing."""
+        """Return classes of any kind, None where they are masked."""
         if not np.ma.is_masked(y):
             return y
         classes = np.ma.getdata(y).astype(object)
@@ -503,7 +503,7 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
         return classes
 
     def decision_function(self, X: ArrayLike) -> Array:
-        """Log-odds at X, shape (n, d): of the second class, shape (n,), or of each of more classes, shape (n, classes)."""
+        """Return log-odds at X, shape (n, d): of the second of two classes, (n,), or of each class, (n, classes)."""
         values = self._evaluate(X)
         return values[:, 0] if len(self.classes_) == 2 else values
 
@@ -512,7 +512,7 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
         odds = self.decision_function(X)
         odds = np.column_stack([-odds, odds]) if odds.ndim == 1 else odds
         logs = -np.logaddexp(0.0, -odds)
-        # From logarithms, so that samples that no class claims still have probabilities.
+        # Logarithms, since the odds of all classes may underflow.
         shares = np.exp(logs - logs.max(axis=1, keepdims=True))
         return shares / shares.sum(axis=1, keepdims=True)
 
@@ -527,7 +527,7 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
 
 
 def _climbs(x: Array, labels: Array) -> bool:
-    """Whether no exact search over all neurons is affordable."""
+    """Whether an exact search over all neurons is too expensive, so that neurons come from a local search."""
     if x.shape[1] == 1:
         return False
     from vvnorm.solvers.multivariate.fits import searched_exactly
@@ -536,14 +536,14 @@ def _climbs(x: Array, labels: Array) -> bool:
 
 
 def _missing(classes: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which classes (n,) are missing: NaN, None, or another object that does not equal itself, as that of pandas."""
+    """Whether each class (n,) is missing: NaN, None, or another object that does not equal itself, such as pandas.NA."""
     if classes.dtype.kind != "O":
         return np.isnan(classes) if classes.dtype.kind == "f" else np.zeros(len(classes), dtype=np.bool_)
     return np.array([label is None or (label != label) is not False for label in classes])
 
 
 def _in_order(x: Array, labels: Array, weights: Array | None) -> tuple[Array, Array, Array | None]:
-    """Samples that count and have a label, sorted by features and then by labels."""
+    """Drop samples without weight or label, and sort the others by features, then by labels."""
     counts = ~np.isnan(labels).all(axis=1)
     if weights is not None:
         counts &= weights > 0

@@ -1,8 +1,8 @@
 """Regions of input space that measures average over: boxes, balls and convex hulls, each with the uniform distribution.
 
-Every region is an affine image `centre + basis @ u` of a set of full dimension in coordinates u from -1 to 1. A region
-that is flat (a box with low = high in some input, the hull of points on a line) has fewer coordinates than inputs: its
-uniform distribution is that of its own dimension.
+Every region is the affine image `centre + basis @ u` of a full-dimensional set of coordinates u between -1 and 1. A flat
+region (a box with low = high in some input, the hull of points on a line) has fewer coordinates than inputs. Its uniform
+distribution is taken in its own dimension.
 """
 
 import math
@@ -18,13 +18,13 @@ from vvnorm.float64 import as_float64
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_inputs
 
-_HULL_DIMENSIONS = 7  # a hull of 1000 points has 18 thousand facets in 6 dimensions, and tenfold per two dimensions more
-_OVERLAP = 1e-9  # relative excess of the simplices' volume over the hull's that is more than rounding
+_HULL_DIMENSIONS = 7  # a hull of 1000 points has 18,000 facets in 6 dimensions, and ten times as many in 8
+_OVERLAP = 1e-9  # a larger relative excess of the simplices' volume over the hull's is not rounding
 _BLOCK = 1 << 22  # entries of a matrix of scores held at once
 
 
 class Region(ABC):
-    """What a measure asks of a region; see `Box`, `Ball` and `Hull`.
+    """Base class of regions: sampling, extent and halfspaces. See `Box`, `Ball` and `Hull`.
 
     Attributes
     ----------
@@ -39,17 +39,17 @@ class Region(ABC):
 
     @property
     def n_inputs(self) -> int:
-        """Number of inputs d of the points in it."""
+        """Number of inputs d."""
         return len(self.centre)
 
     @property
     def dimension(self) -> int:
-        """Dimension m of the region itself, at most d; 0 for a single point."""
+        """Dimension m of the region, at most d; 0 for a single point."""
         return self.basis.shape[1]
 
     @property
     def n_uniforms(self) -> int:
-        """How many uniform numbers make one point."""
+        """Number of uniform random numbers that `points` needs for each point."""
         return self.dimension + 1
 
     def points(self, uniforms: Array) -> Array:
@@ -80,7 +80,7 @@ class Box(Region):
     Parameters
     ----------
     low, high : array-like, shape (d,), or a number
-        Finite, low <= high; of two different shapes, a number stands for all inputs.
+        Finite, low <= high. A number stands for all inputs.
 
     Raises
     ------
@@ -113,13 +113,13 @@ class Box(Region):
 
     @cached_property
     def basis(self) -> Array:  # type: ignore[override]
-        """Half the sides, those that are not zero."""
+        """Half of each side that is not zero, by columns."""
         half = self.high / 2 - self.low / 2
         return np.diag(half)[:, half > 0]
 
     @property
     def n_uniforms(self) -> int:
-        """How many uniform numbers make one point."""
+        """Number of uniform random numbers that `points` needs for each point."""
         return self.dimension
 
     def _coordinates(self, uniforms: Array) -> Array:
@@ -199,7 +199,7 @@ class Hull(Region):
     Parameters
     ----------
     X : array-like, shape (N, d), or (N,) when d = 1
-        Finite. Repeated and interior points do no harm.
+        Finite. Points may be repeated or lie inside the hull.
 
     Raises
     ------
@@ -208,8 +208,8 @@ class Hull(Region):
 
     Notes
     -----
-    Points that lie in a plane up to rounding count as lying in it. Sampling is exact: the hull is cut into the simplices
-    that join an inner point to the facets (Qhull), so it needs a hull of at most 7 dimensions; then it raises ValueError.
+    Points that lie in an affine subspace up to rounding are taken to lie in it. Sampling is exact: the hull is divided into
+    simplices with one inner point and a facet (Qhull) each. Sampling a hull of more than 7 dimensions raises ValueError.
     """
 
     X: Array
@@ -222,7 +222,7 @@ class Hull(Region):
 
     @cached_property
     def _frame(self) -> tuple[Array, Array, Array]:
-        """Centre, basis and the coordinates of the points: principal axes, each scaled to largest coordinate 1."""
+        """Centre, basis and coordinates of the points. The basis has their principal axes; the largest coordinate is 1."""
         scale = float(np.max(np.abs(self.X))) or 1.0
         points = self.X / scale
         centre = points.mean(axis=0)
@@ -244,7 +244,7 @@ class Hull(Region):
 
     @cached_property
     def _facets(self) -> tuple[Array, Array, Array]:
-        """Corners (S, m, m) of simplices that make up the facets; normals (F, m) and offsets (F,) of the inner sides."""
+        """Corners (S, m, m) of simplices that cover the facets; normals (F, m) and offsets (F,) of their halfspaces."""
         u, m = self._frame[2], self.dimension
         if m == 1:
             ends = np.array([u.min(), u.max()])
@@ -259,7 +259,7 @@ class Hull(Region):
         try:
             hull = ConvexHull(u)
             corners = u[hull.simplices]
-            # Rounding may cut facets of many points (grids) into simplices that overlap; those of joggled points do not.
+            # Rounding may divide facets of many points (grids) into overlapping simplices. Joggled points have none.
             volume = np.abs(np.linalg.det(corners)).sum() / math.factorial(m)
             if abs(volume - hull.volume) > _OVERLAP * hull.volume:
                 corners = u[ConvexHull(u, qhull_options="QJ").simplices]
@@ -289,7 +289,7 @@ class Hull(Region):
         return low, high
 
     def halfspaces(self) -> tuple[Array, Array]:
-        """Return the inner sides of the facets."""
+        """Return the halfspaces of the facets."""
         return self._facets[1:]
 
 
@@ -299,7 +299,7 @@ def as_region(region: Region | ArrayLike, n_inputs: int) -> Region:
     Raises
     ------
     TypeError, ValueError
-        If it is no region, or of another number of inputs.
+        If it is not a region, or has another number of inputs than the network.
     """
     checked = region if isinstance(region, Region) else Hull(region)  # type: ignore[arg-type]
     if checked.n_inputs != n_inputs:

@@ -101,7 +101,7 @@ class InfiniteAuxiliary(Solution):
         return self.design._state()
 
     def record(self) -> dict[str, Any]:
-        """What was found, as plain numbers and words: for JSON."""
+        """Return the numbers and words that describe the solution, in types that JSON has."""
         return {**self.design.record(), **self._origin(), "outputs": self.Y.shape[1], "auxiliary": "infinite"}
 
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:

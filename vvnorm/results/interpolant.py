@@ -36,7 +36,7 @@ class Interpolant(Solution):
     tol : float
         Relative gap and residual up to which `verify` accepts.
     provenance : mapping
-        How it was found: method, solver, status, versions, seconds.
+        How the solver computed it: method, solver, status, versions, seconds.
     """
 
     network: ReLUNetwork
@@ -197,7 +197,7 @@ class Interpolant(Solution):
         return (proof("VV norm", self.value, made.lower_bound, made.gap, self.tol, made.relative_residual),)
 
     def record(self) -> dict[str, Any]:
-        """What was found, as plain numbers and words: for JSON."""
+        """Return the numbers and words that describe the solution, in types that JSON has."""
         record: dict[str, Any] = {
             "points": len(self.X),
             "outputs": self.Y.shape[1],

@@ -181,7 +181,7 @@ class MultivariateSolution(Solution):
         )
 
     def record(self) -> dict[str, Any]:
-        """What was found, as plain numbers and words: for JSON."""
+        """Return the numbers and words that describe the solution, in types that JSON has."""
         certificate = self.certificate
         if isinstance(certificate, Certificate):
             special: dict[str, Any] = {"residual": certificate.residual, "relative_residual": certificate.relative_residual}

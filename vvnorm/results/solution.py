@@ -30,7 +30,7 @@ class Solution(ABC):
     tol : float
         Relative gap up to which `verify` accepts.
     provenance : mapping
-        How it was found: method, solver, status, versions, seconds.
+        How the solver computed it: method, solver, status, versions, seconds.
     origin : tuple of int, or None
         Integers that float64 cannot hold (such as times in nanoseconds) are counted from here, exactly, column by column:
         `X`, `network` and the certificate are about the differences. Calling the solution takes the origin off by itself.
@@ -130,7 +130,7 @@ class Solution(ABC):
 
     @abstractmethod
     def record(self) -> dict[str, Any]:
-        """What was found, as plain numbers and words: for JSON."""
+        """Return the numbers and words that describe the solution, in types that JSON has."""
 
     def summary(self) -> str:
         """Describe the solution in a few lines."""

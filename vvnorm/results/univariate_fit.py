@@ -56,7 +56,7 @@ class Fit(Solution):
     knot_solution : KnotSolution
         What the solver returned: kinks, slopes, knots and values; its dual array is by rows of X.
     solver : mapping
-        How it was found: method, status, effort, versions, seconds.
+        How the solver computed it: method, status, effort, versions, seconds.
     order : (N,) array of int, or None
         Where the rows of X and Y stood in what was given to `fit`; None if that was sorted.
     """
@@ -189,7 +189,7 @@ class Fit(Solution):
 
     @cached_property
     def provenance(self) -> Mapping[str, Any]:  # type: ignore[override]  # made on first access, since it is certified
-        """How the fit was found (`solver`), and what of it is certified."""
+        """How the fit was computed (`solver`), and which parts of it are certified."""
         if self.function is self.network:
             certified = "the network"
         else:
@@ -218,7 +218,7 @@ class Fit(Solution):
         )
 
     def record(self) -> dict[str, Any]:
-        """What was found, as plain numbers and words: for JSON."""
+        """Return the numbers and words that describe the solution, in types that JSON has."""
         return {
             "points": len(self.X),
             "outputs": self.Y.shape[1],

@@ -423,7 +423,7 @@ def _advance(problem: _GroupLasso, eta: Array, L: Array, factors: _Factors) -> t
     newton = _newton_solver(A, s, factors)
 
     def direction(complement: Array, missing: Array, curvature: Array | float) -> tuple[Array, Array]:
-        """Return the changes of eta and L that change s_k eta_k by `complement`; `bend` is -ds_k of second order."""
+        """Return the changes of eta and L that change s_k eta_k by `complement`; `curvature` is -ds_k of second order."""
         drift = factors.solve(missing)
         neg_gradient = np.einsum("ij,ij->i", A, B.T @ drift) + curvature
         d_eta = factors.root * newton(complement / factors.root + factors.root * neg_gradient)
