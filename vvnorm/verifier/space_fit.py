@@ -4,24 +4,24 @@ The objective of a network f is
 
     P(f) = sum over present entries of omega_it loss_t(f_t(x_i), y_it) + lam VV(f).
 
-Let R (N, T) be nil on missing entries, orthogonal to every affine function on the present labels (to the constants only,
-where networks have no skip connection), and let g bound the response of one neuron to it (`verifier.neuron_bound`). Then
+Let R (N, T) be 0 on missing entries and orthogonal to every affine function on the present labels (to the constants only,
+where networks have no skip connection). Let g bound the response of a neuron to R (`verifier.neuron_bound`). Then
 sum <R_i, f(x_i)> <= g VV(f), so for every theta >= 0 with theta g <= lam and every network
 
     P(f) >= sum omega loss(f) + theta sum <R_i, f(x_i)> >= D(theta) = -sum omega loss*(-theta R / omega),
 
-where the conjugate loss* is finite on an interval only, unless the loss is squared. D is concave, and the best theta is
-taken.
+where the conjugate loss* is finite on an interval only, unless the loss is squared. D is concave; theta maximises it.
 
-*The dual array.* Unless one is given, R begins as -omega loss'(f), the right one at an optimum of a smooth loss. What is
-outside its domain is cut off. To make R orthogonal, omega phi a is taken from it, phi >= 0 being how much an entry can move
-inside its domain and a an affine function. Where that would leave the domain, the output's R is replaced by the closest
-array that is orthogonal once in its domain; if that fails, by 0, which proves that losses are not negative.
+*The dual array.* Unless R is given, it begins as -omega loss'(f), which is the optimal dual array at an optimum of a smooth
+loss. Entries are clipped to their domains. To make R orthogonal, omega phi a is subtracted, where a is an affine function
+and phi >= 0 is how far an entry can move inside its domain. If that leaves the domain, the output's R is replaced by the
+closest array that is orthogonal after clipping. If that fails, it is replaced by 0, which proves that losses are
+not negative.
 
-*Rounding.* The R of the code is orthogonal up to rounding. The R that the bound is about is that less omega phi a', with an
-affine a' that is never computed but bounded on the data, by `drift`; all that it can do is subtracted. Constants are taken
-off inputs and labels where that is exact (`vvnorm.verifier.shifts`); of an objective that is nothing but rounding of the
-labels the gap is 0, as `vvnorm.verifier.line_fit` says.
+*Rounding.* The computed R is orthogonal up to rounding only. The bound is about R - omega phi a', where the affine function
+a' is never computed, but bounded on the data by `drift`. The largest effect of a' is subtracted from the bound. Constants
+are subtracted from inputs and labels where that is exact (`vvnorm.verifier.shifts`). An objective that is at most the
+rounding of the labels has the gap 0, as explained in `vvnorm.verifier.line_fit`.
 """
 
 import math
@@ -57,9 +57,9 @@ from vvnorm.verifier.space import (
 )
 from vvnorm.verifier.units import SAFE, Units
 
-_SHRINKS = (1 - 2.0**-30, 1 - 2.0**-24)  # where nearly all entries are at an end, rounding needs more margin
-_MOVED = 1e-6  # an output whose given dual array was moved by more than this part of its margin may be judged too harshly
-_NEXT_TO_ZERO = 1e-7  # of an entry's domain, at most: what may be taken for 0 where a dual array cannot be kept otherwise
+_SHRINKS = (1 - 2.0**-30, 1 - 2.0**-24)  # the second if nearly all entries are at an end: rounding needs more margin
+_MOVED = 1e-6  # an output whose dual array was moved by a larger part of its margin is bounded once more in another way
+_NEXT_TO_ZERO = 1e-7  # entries up to this part of their domain may be set to 0 where a dual array cannot be kept otherwise
 _NUDGES = 60
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -82,8 +82,8 @@ def judge_fit(
     Returns
     -------
     FitRecord
-        Its `gap` is that of the two numbers: rounding, some 1e-13, shows in it. 0 for an objective that is nothing but
-        rounding of the labels.
+        Its `gap` is computed from objective and bound, with rounding of about 1e-13. It is 0 for an objective that is at
+        most the rounding of the labels.
 
     Raises
     ------
@@ -165,13 +165,13 @@ def _read(
     weights: ArrayLike | None,
     penalise_bias: bool,
 ) -> _Points:
-    """Check a network and data, and take off what rounds nothing."""
+    """Check a network and data, and subtract offsets that cause no rounding."""
     if not isinstance(network, ReLUNetwork):
         raise TypeError(f"fits of several inputs, or with the bias inside the norm, are ReLUNetworks; got {network!r}")
     x, labels = points_and_labels(network, X, Y)
     losses = as_losses(loss, labels.shape[1])
     labels, shares = canonical_labels(labels, losses), as_weights(weights, labels.shape)
-    # Only labels that count have a level, and classes are what they are.
+    # Only labels with a weight have a level; classes are not shifted.
     known = np.where((1.0 if shares is None else shares) > 0, labels, np.nan)
     known[:, [loss.name in CLASSES for loss in losses]] = np.nan
     return _Points(network, x, labels, shares, losses, *centred(network, x, known, penalise_bias))
@@ -179,16 +179,16 @@ def _read(
 
 @dataclass(frozen=True, eq=False)
 class _Feasible:
-    """A dual array per unit of weight that is in its domain, nearly orthogonal, and what is still to be taken from it.
+    """A dual array per unit of weight, in its domain and nearly orthogonal, with a bound on what it lacks.
 
     Attributes
     ----------
     r, margin : (N, T) arrays
-        The array, and how much its entries can move.
+        The array, and how far its entries can move inside their domains.
     drift : (T,) array
-        margin times an affine function of at most this size is still to be taken.
+        The array is orthogonal after subtracting margin times an affine function of at most this size.
     uneasy : (T,) array of bool
-        Outputs that are lost (their r is 0), or were moved far from what was given.
+        Outputs whose r is 0, or was moved far from the given array.
     """
 
     r: Array
@@ -265,7 +265,7 @@ class _Entries:
     # --- the dual array ---
 
     def minus_slope(self, fitted: Array) -> Array:
-        """-loss' at the fitted values."""
+        """Return -loss' at the fitted values."""
         return np.where(self.present, self._by_loss(minus_slopes, fitted, self.y), 0.0)
 
     def read(self, dual: Rows) -> Array:
@@ -279,7 +279,7 @@ class _Entries:
         return np.clip(r, -1e300, 1e300)
 
     def lower_bound(self, r: Array, penalise_bias: bool) -> float:
-        """Objective that no network is below, from a dual array per unit of weight; never negative."""
+        """Return a lower bound on the objective of every network from a dual array per unit of weight; not negative."""
         feasible = self._feasible(r, 1.0)
         best = self._value(feasible, penalise_bias)
         if feasible.uneasy.any():
@@ -311,7 +311,7 @@ class _Entries:
         return _Feasible(r, margin, drift, self.bounded & (lost | (moved > _MOVED)))
 
     def _lost(self, moved: Array, drift: Array) -> NDArray[np.bool_]:
-        """Which outputs have no margin left for what is, or may still have to be, taken from them."""
+        """Whether each output lacks the margin for what was, or may still have to be, subtracted."""
         return ~(
             (drift <= np.where(self.bounded, DRIFT_ALLOWED, 1e300)) & (moved <= np.where(self.bounded, MARGIN_USED, 1e300))
         )
@@ -369,7 +369,7 @@ class _Entries:
     # --- the bound ---
 
     def _value(self, feasible: _Feasible, penalise_bias: bool) -> float:
-        """The best of D over theta, from below."""
+        """Return a lower bound on the maximum of D over theta."""
         R = self.omega * feasible.r
         if not R.any():
             return 0.0
@@ -386,11 +386,11 @@ class _Entries:
 
 
 class _Target:
-    """D as a function of theta: what sums make it up, and the rounding in them."""
+    """D as a function of theta: its sums, and bounds on their rounding."""
 
     def __init__(self, entries: _Entries, feasible: _Feasible) -> None:
         omega, names = entries.omega, np.array([loss.name for loss in entries.losses])
-        # The labels less an affine function: the pairing with R is the same, and rounds less.
+        # Labels minus an affine function: R pairs with them to the same number, with less rounding.
         with np.errstate(over="ignore", invalid="ignore"):
             rest, error = entries.affine.remainder(entries.y)
         logistic, hinge = names == "logistic", names == "hinge"
@@ -411,7 +411,7 @@ class _Target:
         self._drift = feasible.drift[logistic]
 
     def value(self, theta: float, *, sure: bool = False) -> tuple[float, float]:
-        """D(theta), and (if `sure`) how much less it may be."""
+        """Return D(theta) and, if `sure`, a bound on its rounding."""
         parts, doubt = [theta * self._line, -theta * theta * self._square], 0.0
         if self._wrong.size:
             s = theta * self._wrong
@@ -434,13 +434,13 @@ def _sum(array: Array) -> float:
 
 
 def _maximum(value: Callable[[float], float], most: float) -> float:
-    """Where a concave function on [0, most] with value(0) = 0 is largest, nearly; `most` may be infinite."""
+    """Return nearly the maximiser of a concave function on [0, most] with value(0) = 0; `most` may be infinite."""
     if math.isinf(most):
         most = 1.0
         while value(2 * most) > value(most) and most < 1e100:
             most *= 2
         most *= 2
-    # Where the response is nothing but rounding, the largest theta is far beyond the best one.
+    # Where the response is nothing but rounding, the largest theta is far beyond the maximiser.
     while value(most / 4) >= value(most / 2) and most > 1e-100:
         most /= 2
     if value(most) >= value(most * (1 - 1e-6)):
@@ -469,7 +469,7 @@ def _orthogonal(B: Array, r: Array, omega: Array, margin: Array, bounded: NDArra
     moved : (T,) array
         Largest value of the function; infinite if there is none, or it is larger than the margin of a bounded entry.
     drift : (T,) array
-        Bound on the largest value of the one that is still to be taken, in exact arithmetic.
+        Bound on the largest value of the function that exact arithmetic would still subtract.
     """
     n, width = B.shape
     gram = np.einsum("ni,nt,nj->tij", B, omega * margin, B)

@@ -24,29 +24,29 @@ from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch, Out
 from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes
 from vvnorm.validation import Array
 
-_PAIRS = 24  # in the plane: kinks through two points for each point that are tried at the start
-_BEST = 4  # of them, for each point, are kept
-_START = 2  # random neurons for each base point
-_MOST = 16  # of them, where fewer do not span the labels
+_PAIRS = 24  # in the plane: kinks through two points, per point, that are tried at the start
+_BEST = 4  # of these, per point, are kept
+_START = 2  # random neurons at the start, per base point
+_MOST = 16  # the same, if fewer do not span the labels
 _ROUNDS = 300
-_CLIMBING = 100  # rounds where the search is by climbing: there is no proof at the end that could go on for long
-_LOOSE = 0.1  # of the gap: how accurately the master problem is solved
-_WARM = 1e-2  # the first time, from a similar problem
-_TIGHTER = 1e-2  # times that, after a round that finds no neuron
-_TIGHTEST = 1e-4  # of that: where rounding must be the limit
-_LITTLE = 1e-8  # lam, in units of what costs the gap 1, where M is singular without
-_BETWEEN = (0.5, 0.1)  # weights of the master's dual in the points between it and the best feasible one
-_VIOLATED = 1e-9  # responses above 1 by less are 1
-_IDLE = 0.98  # neurons of weight 0 that respond less than this leave
-_WORTH = 0.3  # in the interior-point method: neurons with eta below this times (1 - ||a||) mean(eta) leave
-_MISSED = 1e-12  # relative distance of the targets from the span of the neurons that is rounding
+_CLIMBING = 100  # round limit where the search is local
+_LOOSE = 0.1  # accuracy of the master problem relative to the gap
+_WARM = 1e-2  # the same in the first round, if it starts from a similar problem
+_TIGHTER = 1e-2  # factor of the accuracy after a round without new neurons
+_TIGHTEST = 1e-4  # product of these factors at which rounding must be the limit
+_LITTLE = 1e-8  # small lam for a singular M, relative to the lam that costs a gap of 1
+_BETWEEN = (0.5, 0.1)  # weights of the master's dual in its combinations with the best feasible dual
+_VIOLATED = 1e-9  # a response counts as above 1 from this excess on
+_IDLE = 0.98  # neurons of weight 0 with smaller responses are dropped
+_WORTH = 0.3  # interior-point method: neurons with eta below this times (1 - ||a||) mean(eta) are dropped
+_MISSED = 1e-12  # a smaller relative distance of the targets from the span of the neurons is rounding
 _WARM_UP = 8  # multiplicative steps eta <- eta ||a|| at the start
-_HALVING = 4  # the same before half of the kinks through pairs, those of least weight, leave
-_ALMOST_ONE = 1e-3  # second singular value of the targets, relative to the first, below which they are much like one output
+_HALVING = 4  # the same before the half of the kinks through pairs with least weight is dropped
+_ALMOST_ONE = 1e-3  # relative second singular value of the targets below which they are nearly one output
 _AGAIN = 2  # the same from a similar problem
-_CHEAP = 2e6  # of `work`: an exact search that takes less needs no other one before it
-_EARLY = 3  # dimensions up to which exact searches pay before the end
-_TRIES = 3  # searches that are not exact and find nothing before the rounds end
+_CHEAP = 2e6  # an exact search of less `work` needs no local search before it
+_EARLY = 3  # up to this dimension exact searches are worth their time in every round
+_TRIES = 3  # local searches without a new neuron before the rounds end
 
 
 class ReducedGroup(NamedTuple):
@@ -58,13 +58,13 @@ class ReducedGroup(NamedTuple):
         Points with labels.
     outputs : (t,) array of int
     basis : (m, n) array
-        sqrt(weight) times an orthonormal basis of what affine functions leave.
+        sqrt(weight) times an orthonormal basis of the complement of affine functions.
     Z : (n, r) array
         Targets, rotated.
     rotation : (t, r) array
         Orthonormal; labels are Z rotation' in the basis.
     spikes : (n, m) array
-        Columns that belong to these outputs only (one output, then), with the same penalty as neurons.
+        Columns of a single output with the same penalty as neurons.
     slopes : Slopes or None
         For interpolation: equations are about slopes between neighbours, and the basis is theirs.
     """
@@ -107,9 +107,9 @@ class ReducedLeastSquares:
 
     @cached_property
     def much_like_one_output(self) -> bool:
-        """Whether there is one output after rotation, or one that dwarfs the others.
+        """Whether there is a single output after rotation, or one much larger than the others.
 
-        The Hessian of the design form is then of low rank, or nearly so, and solutions fill a face: Newton steps are many.
+        The Hessian of the design form then has nearly low rank, solutions fill a face, and Newton's method is slow.
         """
         if len(self.output_groups) > 1:
             return False
@@ -131,7 +131,7 @@ class ReducedLeastSquares:
         return np.hstack(parts)
 
     def fits(self, duals: Sequence[Array]) -> bool:
-        """Whether a dual of another problem has the shape of one of this."""
+        """Whether dual arrays of another problem have the shapes of this problem's."""
         return [L.shape for L in duals] == [group.Z.shape for group in self.output_groups]
 
     def gain_and_size(self, duals: Sequence[Array]) -> tuple[float, float]:
@@ -160,7 +160,7 @@ class ReducedLeastSquares:
 
 
 class WarmStart(NamedTuple):
-    """Where to begin: the neurons of a similar problem, their design weights, and its best dual."""
+    """A start: the neurons of a similar problem, their design weights, and its best dual."""
 
     neurons: Neurons
     eta: Array
@@ -169,7 +169,7 @@ class WarmStart(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """What column generation found.
+    """Result of column generation.
 
     Attributes
     ----------
@@ -183,13 +183,13 @@ class Optimum:
     duals : list of (n, r) arrays
         The best feasible dual.
     upper, lower : float
-        The objective, and the bound on it: an estimate, if it is not proved.
+        The objective, and its lower bound, which is an estimate unless `proved`.
     proved : bool
-        Whether an exact search (up to rounding) is behind the bound.
+        Whether the bound comes from an exact search (up to rounding).
     rounds : int
     history : list of (upper, lower) pairs
-        For each round; lower ones before the last may be estimates in three and more dimensions, and all are where no
-        exact search is affordable.
+        One pair per round. Lower bounds before the last may be estimates in three and more dimensions; all are estimates
+        where no exact search is affordable.
     status : str
     """
 
@@ -235,7 +235,7 @@ def generate(
     Parameters
     ----------
     problem : ReducedLeastSquares
-        Not an affine one.
+        Its optimum must not be affine.
     tol : float
         Relative gap at which to stop.
     start : Start, optional
@@ -274,14 +274,14 @@ class _Generation:
         self.proved: tuple[float, list[Array]] | None = None  # a bound from an exact search, and its dual
 
     def _begin(self) -> None:
-        """Neurons that span the targets, with a few steps eta <- eta ||a||, each at the price of one solve.
+        """Choose neurons that span the targets and take a few steps eta <- eta ||a||, each of which takes one solve.
 
-        In the plane kinks through two points are a good start (half the rounds of random ones); else they are random.
+        In the plane, kinks through two points need half the rounds of random neurons. Otherwise the neurons are random.
 
         Raises
         ------
         ValueError
-            If so many neurons do not span them that points must be too close to each other.
+            If even many neurons do not span the targets: some points are too close to each other.
         """
         problem, each = self.problem, _START
         if problem.neuron_search.anchored and problem.neuron_search.dimension == 2 and self._begin_with_pairs():
@@ -296,7 +296,7 @@ class _Generation:
         raise ValueError("X: random neurons do not span the labels; some points are too close to each other for float64")
 
     def _begin_with_pairs(self) -> bool:
-        """Begin with the best of the kinks through two points; False where these do not span the targets."""
+        """Start with the best of the kinks through two points; return False if these do not span the targets."""
         problem = self.problem
         neurons, least = problem.neuron_search.through_pairs(_PAIRS), _BEST * len(problem.neuron_search.P)
         self._set(neurons, problem.columns(neurons), np.ones(len(neurons) + problem.spikes[0].shape[1]))
@@ -308,7 +308,7 @@ class _Generation:
         return len(neurons) > 0 and self._warm_up(_WARM_UP)
 
     def _warm_up(self, steps: int) -> bool:
-        """Take steps eta <- eta ||a||, each at the price of one solve; False where the neurons do not span the targets."""
+        """Take steps eta <- eta ||a||, one solve each; return False if the neurons do not span the targets."""
         for _ in range(steps):
             state = evaluate(self._blocks, self.problem.lam, self.eta)
             if state is None or not np.isfinite(state.value):
@@ -366,7 +366,7 @@ class _Generation:
         """Return the best network, and the proved dual arrays or else those of the last search."""
         assert self.best is not None
         neurons, master = self.best
-        if self.feasible is None:  # no search has come to its end
+        if self.feasible is None:  # every search was stopped
             self.lower, self.feasible = self.problem.constant, [np.zeros_like(L) for L in master.duals]
         if self.exact and self.proved is not None:
             self.lower, self.feasible = self.proved
@@ -386,7 +386,7 @@ class _Generation:
         )
 
     def _spike_weights(self, neurons: Neurons, V: list[Array]) -> list[Array]:
-        """Weights (m, r) of each pattern's own spikes."""
+        """Return the weights (m, r) of each pattern's spikes."""
         counts = np.cumsum([len(neurons), *(group.spikes.shape[1] for group in self.problem.output_groups)])
         return [part[start:stop] for part, start, stop in zip(V, counts[:-1], counts[1:], strict=True)]
 
@@ -412,7 +412,7 @@ class _Generation:
         return _Master(state.eta, V, duals, state.value + problem.constant, theta * dual.norms)
 
     def _smallest_dual(self, state: DesignState, tol: float, deadline: float) -> DesignState:
-        """Return where a better dual of an interpolation problem is than at `state`, if there is one.
+        """Return a state with a better dual of an interpolation problem than `state`, if there is one.
 
         Where the neurons in use are fewer than the labels' rank, as at degenerate optima, M is singular, and M^-1 Z is any
         dual across them. With a little lam it is the smallest one, and its bound is too low by `_LITTLE` / 2 of it at most.
@@ -435,10 +435,10 @@ class _Generation:
     # --- the search ---
 
     def _ask(self, master: _Master, deadline: float) -> Neurons | None:
-        """Ask for neurons that respond by more than 1; update the bound."""
+        """Search for neurons with responses above 1, and update the bound."""
         candidates = [master.duals]
         centre = self.centre if self.feasible is None else self.feasible
-        if centre is not None and self.exact:  # else bounds are estimates, and not worth three times the searches
+        if centre is not None and self.exact:  # otherwise bounds are estimates, which are not worth three searches
             candidates += [
                 [part * new + (1 - part) * old for new, old in zip(master.duals, centre, strict=True)] for part in _BETWEEN
             ]
@@ -464,7 +464,7 @@ class _Generation:
         return neuron_search.distinct(neuron_search.straightened(candidates))
 
     def _confirm(self, deadline: float) -> Neurons | None:
-        """Replace a bound that no exact search has confirmed by one that has; return the neurons that refute it."""
+        """Replace the estimated bound by a bound from an exact search; return the neurons that refute the estimate."""
         assert self.feasible is not None
         if self.proved is not None and self.proved[0] >= self.lower:
             return None
@@ -479,7 +479,7 @@ class _Generation:
         return self._fresh(neurons[more]) if more.any() else None
 
     def _corrected(self) -> None:
-        """Let the neurons that were found since correct the estimate of the bound."""
+        """Correct the estimated bound by the neurons that have joined since."""
         assert self.feasible is not None
         responses = [B.T @ L for B, L in zip(self.columns, self.feasible, strict=True)]
         largest = float(np.max(row_norms(np.hstack(responses)), initial=0.0))
@@ -518,7 +518,7 @@ class _Generation:
         self.dropped_at = self.gap
 
     def _spans(self, keep: NDArray[np.bool_]) -> bool:
-        """Whether the targets of the one pattern are combinations of these neurons."""
+        """Whether the targets of the only pattern are linear combinations of these neurons."""
         B, Z = self.columns[0][:, keep], self.problem.output_groups[0].Z
         missed = Z - B @ np.linalg.lstsq(B, Z, rcond=None)[0]
         return float(np.linalg.norm(missed)) <= _MISSED * float(np.linalg.norm(Z))
@@ -535,7 +535,7 @@ def in_units(callback: RoundCallback | None, unit: float) -> RoundCallback | Non
 
 
 def feasible_weights(problem: ReducedLeastSquares, optimum: Optimum) -> list[Array]:
-    """Output weights with what rounding left of the constraint put right, for lam = 0."""
+    """Return output weights that meet the constraint of lam = 0, which rounding violated a little."""
     if problem.lam > 0:
         return optimum.V
     weights = []

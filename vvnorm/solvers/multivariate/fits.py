@@ -22,7 +22,7 @@ from vvnorm.validation import Array, levels
 _FOR_LAM_MAX = 0.1  # of a limit of time
 _FAR = 1e30  # times lam_max, or part of it: fits of lam beyond are those there, as far as float64 holds them
 _STRAIGHT = 1e3  # times lam_max: where neurons of no use would cost much, the affine fit is taken at once
-_NEGLIGIBLE = 1e-30  # of an output's largest weight: losses that count less show in no digit
+_NEGLIGIBLE = 1e-30  # a loss below this part of an output's largest weight changes no digit
 
 
 def searched_exactly(X: Array, outputs: int, convention: Convention | None = None) -> bool:
@@ -39,7 +39,7 @@ class FitProblem:
         Labels are canonical; NaN = missing.
     weights : array that broadcasts to (N, T), or None
     losses : tuple of T Loss
-        Smooth ones.
+        Smooth losses.
     convention : Convention
     seed : int
     local_search : bool
@@ -119,7 +119,7 @@ class FitProblem:
 
     @cached_property
     def _is_affine(self) -> bool:
-        """Whether the best affine fit misses the labels by their rounding only."""
+        """Whether the residuals of the best affine fit are rounding of the labels."""
         data = self.data
         columns = zip(data.losses, data.weights.T, data.affine_fit.values.T, data.Y.T, strict=True)
         lost = [weights @ loss.value(u, y) for loss, weights, u, y in columns]
@@ -136,7 +136,7 @@ class FitProblem:
         time_limit: float | None = None,
         callback: RoundCallback | None = None,
     ) -> tuple[PointsSolution, WarmStart | None]:
-        """Return the fit, and what to start a fit for a similar lam with."""
+        """Return the fit, and a start for a fit with a similar lam."""
         began, deadline = time.perf_counter(), deadline_after(time_limit)
         with one_blas_thread():
             objective_unit = self._w_unit * self._y_unit * self._y_unit

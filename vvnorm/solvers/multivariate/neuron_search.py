@@ -20,19 +20,19 @@ from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate import exact_search, planar_search, planar_search_compensated
 from vvnorm.validation import Array
 
-_APART = 1e-6  # neurons with kinks through the same points whose unit vectors differ by less are one
+_APART = 1e-6  # neurons with kinks through the same points are equal if their unit vectors differ by less
 _JITTER = 1e-11  # relative: points are moved by that much before cells are enumerated, which need general position
-_EXACT = 1e9  # of `work`, for an exact search that counts as affordable: some ten seconds
-_CLIMBS = 1  # climbs for each base point from random neurons, where the search is not exact
-_BATCH = 32  # of them, and as many from hints, before it is looked at whether they have found enough
-_ENOUGH = 32  # neurons that respond by more than is asked for
-_JITTER_BETWEEN = 1e-8  # of the distance to the nearest point: they are moved by that much at most
-_CLOSE = 1e-4  # of the points' radius: if points are closer than that, sums are made in twice the digits
-_NEGLIGIBLE = 1e-9  # relative to its point's distance: w.p that is 0 but for rounding
+_EXACT = 1e9  # largest `work` of an affordable exact search: some ten seconds
+_CLIMBS = 1  # local searches from random neurons for each base point, where the search is not exact
+_BATCH = 32  # random starts, and as many hints, between two checks whether enough neurons exceed the bar
+_ENOUGH = 32  # number of neurons above the bar at which a local search ends
+_JITTER_BETWEEN = 1e-8  # points are moved by at most this part of the distance to the nearest point
+_CLOSE = 1e-4  # if points are closer than this part of their radius, sums have twice the digits
+_NEGLIGIBLE = 1e-9  # a |w.p| below this part of |p| is rounding
 
 
 class OutOfTime(Exception):
-    """An exact search has met its deadline."""
+    """Raised by an exact search at its deadline."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Neurons:
     w : (K, D) array
         Unit vectors.
     anchor : (K,) array of int
-        The point that the kink passes through by definition; -1 for lifted points.
+        Base point, which lies on the kink; -1 for lifted points.
     through : (K, D - 1) array of int
         Further points on the kink; -1 = none.
     """
@@ -61,7 +61,7 @@ class Neurons:
 
     @staticmethod
     def joined(parts: "Sequence[Neurons]") -> "Neurons":
-        """All neurons of several sets."""
+        """Concatenate several sets of neurons."""
         return Neurons(
             np.vstack([part.w for part in parts]),
             np.concatenate([part.anchor for part in parts]),
@@ -83,7 +83,7 @@ class NeuronSearch:
     rng : numpy.random.Generator
         For searches that are not exact.
     local_search : bool
-        Whether no search is exact in three and more dimensions, even where that is affordable.
+        Whether to search locally in three and more dimensions even where an exact search is affordable.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class NeuronSearch:
 
     @cached_property
     def close(self) -> bool:
-        """Whether some points are so close to each other that it matters to the accuracy of sums."""
+        """Whether some points are so close to each other that sums need twice the digits."""
         return float(np.min(self._nearest)) < _CLOSE * float(np.max(np.ptp(self.P, axis=0)))
 
     @cached_property
@@ -127,7 +127,7 @@ class NeuronSearch:
         return features
 
     def rises(self, neurons: Neurons, start: NDArray[np.intp], stop: NDArray[np.intp]) -> Array:
-        """By how much neurons rise from some points to others, (len(start), K), accurately also if those are close."""
+        """Differences of the neurons' values between pairs of points, (len(start), K), accurate for close points, too."""
         if not self.close:
             features = self.features(neurons)
             return np.asarray(features[stop] - features[start])
@@ -156,7 +156,7 @@ class NeuronSearch:
     # --- search ---
 
     def work(self, outputs: int) -> float:
-        """Multiplications that one exact search takes, roughly."""
+        """Approximate number of multiplications of an exact search."""
         N, D = self.P.shape
         if D <= 2:
             return 6.0 * len(self._bases) * N * outputs
@@ -164,11 +164,11 @@ class NeuronSearch:
         return 3.0 ** (D - 2) * circles * N * (2 * D * outputs + D**3)
 
     def exact(self, outputs: int) -> bool:
-        """Whether an exact search is affordable, and wanted."""
+        """Whether an exact search is affordable and not excluded by `local_search`."""
         return not self._climbs and self.work(outputs) <= _EXACT
 
     def random(self, each: int) -> Neurons:
-        """Random neurons, so many for each base point (or point)."""
+        """Draw random neurons, this many for each base point (or point)."""
         N, D = self.P.shape
         anchor = np.repeat(self._bases, each) if self.anchored else np.full(N * each, -1)
         w = self._rng.standard_normal((len(anchor), D))
@@ -203,15 +203,15 @@ class NeuronSearch:
         Parameters
         ----------
         dual : (N, R) array
-            Orthogonal to what is free.
+            Orthogonal to the free functions.
         exact : bool
             Whether the best neuron of all must be among them.
         hints : Neurons, optional
-            Neurons that responded much to a similar array: where climbing starts.
+            Neurons with large responses to a similar array, from which local searches start.
         bar : float
-            Climbing ends early when many neurons are found that respond by more.
+            A local search ends early once many neurons have a larger response.
         deadline : float
-            Of an exact search in three and more dimensions: value of time.monotonic().
+            Value of time.monotonic() at which an exact search in three and more dimensions ends.
 
         Returns
         -------
@@ -248,7 +248,7 @@ class NeuronSearch:
 
     @cached_property
     def _switches(self) -> tuple[Array, NDArray[np.int32], NDArray[np.int64]]:
-        """Sorted angles at which points are switched, seen from each point: they do not depend on the dual array."""
+        """Sorted angles at which points switch, for each base point. They do not depend on the dual array."""
         N = len(self.P)
         angle, order, count = np.empty((N, N)), np.empty((N, N), np.int32), np.empty(N, np.int64)
         planar_search.prepare(self._planar, angle, order, count)
@@ -264,7 +264,7 @@ class NeuronSearch:
         return self._found(values, w, through)
 
     def _local_search(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
-        """Climb from random neurons, and from those of `hints` that respond most, until enough exceed the bar."""
+        """Search locally from random neurons and the hints of largest response, until enough neurons exceed the bar."""
         starts = [self.random(_CLIMBS)]
         if hints is not None:
             most = np.argsort(-row_norms(self.features(hints).T @ L), kind="stable")[: len(starts[0])]
@@ -293,7 +293,7 @@ class NeuronSearch:
         return self._moved - self._moved[base] if base >= 0 else self._moved
 
     def straightened(self, neurons: Neurons) -> Neurons:
-        """Put kinks through their points exactly: those points were moved a little, or angles were rounded."""
+        """Move kinks so that they pass through their points exactly; the search moved points, or rounded angles."""
         w, through = neurons.w.copy(), neurons.through.copy()
         bent = np.flatnonzero(np.any(through >= 0, axis=1))
         if self.dimension == 2:
@@ -312,7 +312,7 @@ class NeuronSearch:
         return Neurons(w, neurons.anchor, through)
 
     def _along_kink(self, anchor: int, points: NDArray[np.int64]) -> Array:
-        """Unit vectors to points on a kink, each from the nearest one before it (or from the origin)."""
+        """Unit vectors to the points on a kink, each from the nearest point before it (or from the origin)."""
         on = [self.P[anchor]] if self.anchored else [np.zeros(self.dimension)]
         vectors = np.empty((len(points), self.dimension))
         for k, point in enumerate(points):
@@ -323,7 +323,7 @@ class NeuronSearch:
         return vectors
 
     def distinct(self, neurons: Neurons) -> Neurons:
-        """Drop repeats: a kink through two points is found from both."""
+        """Drop repeated neurons: a search yields a kink through two points from both of them."""
         kink = np.sort(np.column_stack([neurons.anchor, neurons.through]), axis=1)
         incomplete = np.sum(kink >= 0, axis=1) < self.dimension - (0 if self.anchored else 1)
         largest = np.argmax(np.abs(neurons.w), axis=1)[:, None]

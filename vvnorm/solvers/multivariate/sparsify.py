@@ -20,7 +20,7 @@ from vvnorm.validation import Array
 
 _SMALLEST: Final = 1e-9  # part of the largest weight below which a vertex has the weight 0
 _ACCURATE: Final = 1e-8  # relative accuracy to which the problem over the neurons left is solved
-_SHARE: Final = 0.25  # of the neurons, are left out at first
+_SHARE: Final = 0.25  # part of the neurons that is left out at first
 
 
 def sparse_network(network: ReLUNetwork, points: Inputs, most: float) -> ReLUNetwork:
@@ -75,7 +75,7 @@ def _thinned(B: Array, Z: Array, V: Array, most: float) -> Array:
 
 
 def _solved(block: DesignBlock, eta: Array) -> Array | None:
-    """Output weights of least cost; None where the neurons do not span the targets."""
+    """Return the output weights of least cost, or None if the neurons do not span the targets."""
     try:
         state, _ = solve_design([block], 0.0, _ACCURATE, eta)
     except np.linalg.LinAlgError:

@@ -36,9 +36,9 @@ __all__ = ["KnotSolution", "Problem", "critical_lam", "known_critical_lam", "sol
 
 
 def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
-    """Data of the problem as its solver has them, made once."""
+    """Return the solver of the problem with its data; it is made once."""
     problem = problem.solved
-    kept = vars(problem)  # they go with the problem; a weak reference's callback would lose a Ctrl-C that meets it
+    kept = vars(problem)  # kept in the problem: the callback of a weak reference would lose a Ctrl-C that arrives during it
     if "rounds" not in kept:
         per_row = problem.weights is None or problem.weights.shape[1] == 1
         squared = SquaredRounds(problem) if per_row and all(loss.name == "squared" for loss in problem.losses) else None
@@ -53,7 +53,7 @@ def critical_lam(problem: Problem, deadline: Deadline | None = None) -> float:
     Raises
     ------
     TimeoutError
-        If it is not found by the deadline.
+        If the deadline comes first.
     """
     if problem.is_single:
         return 0.0
@@ -66,7 +66,7 @@ def critical_lam(problem: Problem, deadline: Deadline | None = None) -> float:
 
 
 def known_critical_lam(problem: Problem) -> float | None:
-    """The same, if it has been found before."""
+    """Return `critical_lam` if it is known already, else None."""
     return critical_lam(problem) if problem.is_single or _rounds(problem.several).knows_critical else None
 
 
@@ -90,15 +90,15 @@ def solve(
     tol : float
         Relative duality gap at which to stop.
     start : KnotSolution, optional
-        Solution at another lam, whose knots are taken over.
+        Solution at another lam; its knots are the first knots.
     deadline : Deadline, optional
-        When to return the best function found so far; there is always one.
+        When to return the best function so far. The first round is always finished.
     callback : callable, optional
         Called after each round.
 
     Returns
     -------
-    KnotSolution : with a larger gap than `tol` if double precision, or the limit of rounds or of time, allowed no more.
+    KnotSolution : its gap exceeds `tol` if double precision, or the limit of rounds or of time, ended the rounds before.
     """
     began = time.perf_counter()
     if problem.is_single:
@@ -115,7 +115,7 @@ def solve(
 
 
 def with_constants(problem: Problem, solution: KnotSolution) -> KnotSolution:
-    """Put the constants of the outputs that have labels at one input only beside what was found for the others."""
+    """Add to the solution the outputs whose labels are at a single input, which are constants."""
     alone, solved = problem.single, problem.solved
     if not alone.any():
         return solution

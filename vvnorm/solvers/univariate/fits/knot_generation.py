@@ -25,23 +25,23 @@ PATIENCE = 12
 NEWTON = 60
 """Largest number of Newton steps on given knots; 1 to 3 are usual."""
 
-_FAR = 2.0**300  # in these units; beyond this, and below its inverse, lam is as good as there, where squares can be held
+_FAR = 2.0**300  # bound on lam and its inverse, in the solver's units: beyond it fits do not change, and squares overflow
 
 
-@dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
+@dataclass(eq=False)  # not frozen, since freezing takes longer than some of the kernels
 class RoundState:
     """The best function of a run, and what is known about it.
 
     Attributes
     ----------
     function : KnotFunction
-        The best function found.
+        The best function.
     dual : (N, T) array or None
         Its dual values; None where they follow from the function.
     gap : float
         Relative duality gap.
     rounds, steps : int
-        Rounds, and Newton steps in all of them, until this function was found.
+        Number of rounds up to this function, and of all Newton steps in them.
     largest : float
         Largest ||Z||.
     """
@@ -55,7 +55,7 @@ class RoundState:
 
 
 class Rounds:
-    """The rounds for one problem, in the solver's units; `SquaredRounds` and `GeneralRounds` say how a round is done.
+    """The rounds for one problem, in the solver's units; `SquaredRounds` and `GeneralRounds` implement a round.
 
     Attributes
     ----------
@@ -69,11 +69,11 @@ class Rounds:
         The line that is subtracted from the labels: its value at the centre and its slope. The third row is the level that
         is subtracted first.
     stop : (1,) array of int
-        Not 0 once a run must return what it has (`vvnorm._internal.deadline`); the first round is always finished.
+        Not 0 once a run must return its best function (`vvnorm._internal.deadline`); the first round is always finished.
     """
 
     def __init__(self, problem: Problem) -> None:
-        # Not the problem itself: what is made of a problem lives as long as it does.
+        # No reference to the problem, which keeps this object itself.
         self.given_x = fixed(problem.x)
         self.x_unit, self.y_unit = unit(max(float(problem.x[-1]), -float(problem.x[0]))), 1.0
         self.w_unit, self.weights, self.power = 1.0, problem.weights, label_power(problem.losses)
@@ -89,19 +89,19 @@ class Rounds:
 
     @property
     def _lam_unit(self) -> int:
-        """One unit of lam, in the caller's: the exponent of a power of two, which itself may leave float64."""
+        """Exponent of the power of two that is the unit of lam; the power itself may leave float64."""
         return self._dual_unit + math.frexp(self.x_unit)[1] - 1
 
     @property
     def _dual_unit(self) -> int:
-        """The same for dual values, which are weights times derivatives of losses."""
+        """Exponent of the unit of dual values, which are weights times derivatives of losses."""
         w, y = (math.frexp(unit)[1] - 1 for unit in (self.w_unit, self.y_unit))
         return w + (self.power - 1) * y
 
     def in_units(self, lam: float) -> float:
-        """Convert the caller's lam to the solver's units, and clip it to what float64 can compute with.
+        """Convert the caller's lam to the solver's units, and clip it to a range in which float64 can compute.
 
-        Beyond the ends of that range the fit is affine, or as good as an interpolant, whatever lam is.
+        Beyond the ends of that range the fit is affine, or equal to an interpolant up to rounding.
         """
         with np.errstate(over="ignore", under="ignore"):
             return min(max(float(np.ldexp(lam, -self._lam_unit)), 1 / _FAR), _FAR)
@@ -128,7 +128,7 @@ class Rounds:
 
     @property
     def knows_critical(self) -> bool:
-        """Whether `critical` has been found before."""
+        """Whether `critical` has been computed."""
         raise NotImplementedError
 
     def run(self, lam: float, tol: float, start: KnotSolution | None, callback: RoundCallback | None = None) -> RoundState:
@@ -136,7 +136,7 @@ class Rounds:
         raise NotImplementedError
 
     def first_knots(self, lam: float, start: KnotSolution | None) -> tuple[NDArray[np.int64], Array]:
-        """Rows of the first knots and their multipliers: those of the start, else evenly spaced."""
+        """Return rows and multipliers of the first knots: the kinks of `start`, or evenly spaced rows."""
         if start is not None and len(start.kinks):
             rows = np.searchsorted(self.given_x, start.kinks)
             mu = row_norms(start.jumps) / self._slope_unit / lam
@@ -147,7 +147,7 @@ class Rounds:
 
     @property
     def _slope_unit(self) -> float:
-        """One unit of slopes, in the caller's."""
+        """The unit of slopes in the caller's unit."""
         with np.errstate(over="ignore", under="ignore"):
             unit = float(np.float64(self.y_unit) / self.x_unit)
         if not 0 < unit < math.inf:
@@ -155,7 +155,7 @@ class Rounds:
         return unit
 
     def solution(self, state: RoundState, seconds: float, limited: bool) -> KnotSolution:
-        """Give the function in the caller's units."""
+        """Convert the function to the caller's units."""
         f, slope = state.function, self._slope_unit
         knots, (values, jumps) = np.empty(len(f.rows)), np.empty((2, *f.values.shape))
         inputs = (self.given_x, self.x, self.centre)
