@@ -305,8 +305,8 @@ class VVNormRegressorCV(_Regressor):
     Losses are summed. A fold with a share s of the weight is fitted with s * lam: loss and norm stay in balance.
 
     Each fold is fitted from its largest lam to its smallest. Each fit starts from the neurons of its predecessor. With
-    three or more features these fits use a local search for neurons, so their gaps are estimates. The fit to all data is the
-    same as that of `VVNormRegressor`.
+    three or more features these fits use a local search for neurons, so their gaps are estimates. The fit to all data is
+    the same as that of `VVNormRegressor`.
     """
 
     def __init__(
