@@ -98,7 +98,7 @@ CLAIM = Claim(
         "excess L2 risk 2/3 sigma^2, up to 3 %."
     ),
     formula=r"\frac{1}{x_N - x_1} \int_{x_1}^{x_N} (f_1 - g)^2 \, dx \to \tfrac{2}{3} \sigma^2",
-    source="New consequence of uniqueness (arXiv 2410.21696); background: Joshi, Vardi and Srebro (arXiv 2307.15396)",
+    source="New consequence of `uniqueness`; background: Joshi, Vardi and Srebro (arXiv 2307.15396)",
     kind="statistical",
     quantity="median excess L2 risk over (2/3) sigma^2, 2000 points",
     claimed=CLAIMED,

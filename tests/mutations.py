@@ -408,7 +408,28 @@ MUTATIONS: tuple[Mutation, ...] = (
         "tempered_overfitting",
         "catastrophic_overfitting",
     ),
+    _fault(
+        "sampled_minimisers_move_too_much",
+        "solvers.univariate.interpolation.solution_set",
+        "np.sort(np.clip(rng.uniform(-0.3, 1.3, (2, len(m))), 0.0, 1.0), axis=0)",
+        "np.sort(rng.uniform(-0.9, 1.9, (2, len(m))), axis=0)",
+        "lipschitz_constant",
+    ),
+    Mutation(
+        "neurons_of_one_direction_without_skip",
+        "proofs_checks.cost_without_skip",
+        "D = share[:, None] * S",
+        "D = 0.5 * share[:, None] * S",
+        ("cost_without_skip",),
+    ),
     # --- networks ---
+    _fault(
+        "biases_do_not_count",
+        "network",
+        "np.sum(row_norms(np.column_stack([self.W, self.b])) * row_norms(self.V.T))",
+        "np.sum(row_norms(self.W) * row_norms(self.V.T))",
+        "penalised_biases",
+    ),
     _fault(
         "vv_norm_of_squares",
         "network",
