@@ -6,7 +6,7 @@ OUT    ?= out
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: verify papers report test test-portable test-browser lint compile bench formal clean
+.PHONY: verify papers report test test-portable test-browser docs lint compile bench formal clean
 
 verify: $(READY)
 	mkdir -p $(OUT)
@@ -39,6 +39,12 @@ test-browser: $(READY)
 # about five times as long. `tests/portable.py --resume` goes on where a call was interrupted.
 test-portable: $(READY)
 	$(BIN)/python tests/portable.py
+
+# The documentation as a site that loads nothing from elsewhere: out/site/index.html; its search needs a server such as
+# `python -m http.server -d out/site`. A warning is an error.
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m mkdocs build --quiet
 
 lint: $(READY)
 	$(BIN)/ruff check .

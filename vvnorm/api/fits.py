@@ -142,6 +142,8 @@ def fit_path(
 ) -> "list[Fit] | list[MultivariateSolution]":
     """Fit the same data for several lam, each fit starting from its neighbour of larger lam.
 
+    All other parameters, and the errors, are those of `fit`.
+
     Parameters
     ----------
     lams : sequence of float
@@ -150,8 +152,6 @@ def fit_path(
         Rounds and seconds for each fit.
     callback : callable, optional
         Called with each fit as it is found, from the largest lam to the smallest.
-
-    Other parameters and errors are those of `fit`.
 
     Returns
     -------
@@ -184,13 +184,13 @@ def warm_fits(
 ) -> Callable[..., tuple[Any, Any]]:
     """Prepare data to be fitted for lam that are not known beforehand.
 
+    All other parameters, and the errors, are those of `fit`.
+
     Parameters
     ----------
     local_search : bool
         Whether neurons of three and more inputs (two, with biases inside the norm) are found by climbing even where an
         exact search over all is affordable: many times faster, and `tol` is reached as far as climbing finds neurons.
-
-    Other parameters and errors are those of `fit`.
 
     Returns
     -------
