@@ -1,12 +1,11 @@
-"""What callers hold as numbers, as float64 arrays that hold the same numbers, or an error that names the one that is lost.
+"""Conversion to float64 arrays that hold exactly the caller's numbers, or an error that names a number it would change.
 
-*Masks.* What a mask hides (`numpy.ma`), and pandas' `NA`, is missing: NaN where labels may be missing, else an error.
+*Masks.* Masked entries (`numpy.ma`) and pandas' `NA` are missing: NaN where labels may be missing, else an error.
 
-*Digits.* An integer or a long double that float64 cannot hold is refused: proofs are about the numbers that were given.
-Decimals and fractions are read as the nearest float64, as the same digits in a program are; inputs that differ must not
-become one by that.
+*Digits.* An integer or a long double that float64 cannot hold is refused, since proofs are about the given numbers.
+Decimals and fractions are rounded to the nearest float64, like literals in a program; different inputs must stay different.
 
-*Dates* are refused, whatever holds them: VV norms and lam depend on the unit of the inputs, so the caller chooses it.
+*Dates* are refused in every type: VV norms and lam depend on the unit of the inputs, which the caller has to choose.
 """
 
 import datetime
@@ -20,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 class Rows(Protocol):
-    """An (N, T) array, or anything that gives blocks of its rows when sliced."""
+    """An (N, T) array, or an object that returns blocks of its rows when sliced."""
 
     shape: tuple[int, ...]
 
@@ -36,23 +35,23 @@ _HOW = "numbers in a unit of your choice, such as (t - t[0]) / np.timedelta64(1,
 
 
 def as_float64(values: Any, name: str, *, allow_missing: bool = False, distinct: bool = False) -> Array:
-    """Read numbers of any kind and shape; the array itself where it is one of float64 without a mask.
+    """Read numbers of any type and shape; a float64 array without a mask is returned itself.
 
     Parameters
     ----------
     values : array-like
         Real numbers.
     name : str
-        How errors call the argument.
+        Name of the argument in errors.
     allow_missing : bool
         Whether masked entries become NaN. NaN, None and pandas' NA are NaN in any case.
     distinct : bool
-        Whether decimals and fractions that differ must not become the same number.
+        Whether different decimals and fractions must have different float64 numbers.
 
     Raises
     ------
     TypeError
-        If an entry is no real number.
+        If an entry is not a real number.
     ValueError
         If the array is ragged, masked where nothing may be missing, or holds a number that float64 cannot hold.
     """
@@ -71,7 +70,7 @@ def as_float64(values: Any, name: str, *, allow_missing: bool = False, distinct:
     if not allow_missing:
         raise ValueError(f"{name} is masked at {_place(np.argwhere(hidden)[0])}; only labels may be missing")
     raw = raw.copy()
-    raw[hidden] = np.zeros((), raw.dtype)  # whatever is hidden, it is not looked at
+    raw[hidden] = np.zeros((), raw.dtype)  # masked entries may hold anything
     numbers = np.array(_converted(raw, name, distinct))
     numbers[hidden] = np.nan
     return numbers
@@ -82,7 +81,7 @@ Origin = tuple[int, ...]
 
 
 def shifted_integers(X: Any) -> tuple[Any, Origin | None]:
-    """Take off each column of integers that float64 cannot hold its least one, exactly.
+    """Subtract the least entry, exactly, from each column of integers that float64 cannot hold.
 
     Parameters
     ----------
@@ -92,9 +91,9 @@ def shifted_integers(X: Any) -> tuple[Any, Origin | None]:
     Returns
     -------
     X : array-like
-        Integers, shifted; anything else as it is, and so are integers that are too far apart, which are refused later.
+        The shifted integers. Other numbers, and integers that are too far apart, are returned as they are.
     origin : tuple of int, or None
-        What was taken off each column; None for nothing.
+        The number subtracted from each column; None if none was.
     """
     if isinstance(X, np.ma.MaskedArray) or (isinstance(X, np.ndarray) and X.dtype.kind not in "iuO"):
         return X, None
@@ -125,19 +124,19 @@ def _is_held(raw: NDArray[Any]) -> bool:
 
 
 def counted_from(X: Any, origin: Origin | None) -> Any:
-    """Inputs less an origin: integers exactly, other numbers to the rounding of the difference.
+    """Return inputs minus an origin: exactly for integers, up to the rounding of the difference for other numbers.
 
     Parameters
     ----------
     X : array-like, shape (n,) or (n, d)
     origin : tuple of d int, or None
-        None changes nothing.
+        None: nothing is subtracted.
     """
     if origin is None:
         return X
     raw = np.asarray(without_mask(X, "X"))
     if raw.ndim not in (1, 2) or (raw.shape[1] if raw.ndim == 2 else 1) != len(origin):
-        return X  # refused by whoever takes it
+        return X  # the caller refuses it
     if raw.dtype == np.float64 and not isinstance(X, np.ndarray):
         raw = np.asarray(X, dtype=object)  # integers among other numbers
     if raw.dtype.kind == "f":
@@ -155,12 +154,12 @@ def _less(entry: Any, offset: int) -> Any:
 
 
 def check_held(values: Any, name: str) -> Any:
-    """The values as they are, for a library that would drop masks, round integers and count the days of dates.
+    """Check values, and return them as they are, for a library that ignores masks, rounds integers and converts dates.
 
     Raises
     ------
     TypeError, ValueError
-        For these; whatever else may be wrong is left to the library.
+        For masked entries, integers that float64 cannot hold, and dates. The library checks everything else.
     """
     try:
         as_float64(values, name)
@@ -172,7 +171,7 @@ def check_held(values: Any, name: str) -> Any:
 
 
 def without_mask(values: Any, name: str, *, allow_missing: bool = False) -> Any:
-    """What is masked as NaN, or refused; anything without a masked entry as it is."""
+    """Replace masked entries by NaN, or refuse them; values without a masked entry are returned as they are."""
     return values if _mask_apart(values)[1] is None else as_float64(values, name, allow_missing=allow_missing)
 
 
@@ -226,7 +225,7 @@ def _converted(raw: NDArray[Any], name: str, distinct: bool) -> Array:
 
 
 def _lost(raw: NDArray[Any], converted: Array) -> NDArray[np.bool_] | None:
-    """Where float64 does not hold what was given; None where it holds every number of the kind."""
+    """Whether float64 fails to hold each number; None for types whose numbers it holds."""
     if raw.dtype.kind == "f" and raw.dtype.itemsize > 8:
         lost: NDArray[np.bool_] = np.isfinite(converted) & (converted != raw)
         return lost
@@ -286,7 +285,7 @@ def _refuse_merged(raw: NDArray[Any], numbers: Array, name: str) -> None:
 
 
 def _too_long(entry: Any, nearest: float, name: str, place: Any) -> ValueError:
-    """What to say of a number that float64 cannot hold."""
+    """Return the error for a number that float64 cannot hold."""
     text = f"{int(entry)}" if isinstance(entry, int | np.integer) else f"{entry!s}"
     text = text if len(text) <= 40 else f"{text[:20]}... ({len(text)} characters)"
     near = f"{int(nearest)}" if np.isfinite(nearest) and isinstance(entry, int | np.integer) else f"{float(nearest)!r}"

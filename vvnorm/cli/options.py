@@ -35,14 +35,14 @@ YOption = Annotated[
 ]
 SepOption = Annotated[
     str | None,
-    typer.Option("--sep", metavar="CHAR", help="CSV: what separates fields; tab is one.", show_default="found"),
+    typer.Option("--sep", metavar="CHAR", help="CSV: what separates fields; tab is one.", show_default="detected"),
 ]
 DecimalOption = Annotated[
-    str | None, typer.Option("--decimal", metavar="CHAR", help="CSV: the decimal mark, . or ,", show_default="found")
+    str | None, typer.Option("--decimal", metavar="CHAR", help="CSV: the decimal mark, . or ,", show_default="detected")
 ]
 EncodingOption = Annotated[
     str | None,
-    typer.Option("--encoding", metavar="NAME", help="CSV: such as latin-1.", show_default="UTF-8, or found"),
+    typer.Option("--encoding", metavar="NAME", help="CSV: such as latin-1.", show_default="UTF-8, or detected"),
 ]
 HeaderOption = Annotated[
     bool, typer.Option("--header/--no-header", help="CSV: whether a line names columns; else they are 1, 2, ..")

@@ -1,13 +1,13 @@
-"""Minimal-VV-norm networks as plain convex programs: the independent reference, and the way where no closed form is.
+"""Minimal-VV-norm networks as plain convex programs: an independent reference, and a solver where there is no closed form.
 
 *Dictionary program.* With the neurons relu(w_k.x + b_k) taken from a fixed dictionary the problem is a second-order cone
 program, for any number of inputs: by homogeneity,
 
     min sum_k ||w_k|| ||v_k||   s.t.   sum_k v_k relu(w_k.x_i + b_k) + A x_i + c = y_i  for every present label.
 
-With one input a kink at every data point suffices, since the dual constraint is convex between them; a refinement lets one
-see that it changes nothing. With a skip connection one orientation is enough, since relu(-z) = relu(z) - z. With several
-inputs no finite dictionary is known beforehand to suffice; that one does is seen from the certificate made of its dual.
+With one input, kinks at the data points suffice, since the dual constraint is convex between them; a refinement shows that
+further kinks change nothing. With a skip connection one orientation suffices, since relu(-z) = relu(z) - z. With several
+inputs no finite dictionary is known to suffice beforehand; the certificate made from its dual array shows whether it does.
 
 *Curvature program.* The same problem in the values at the data: rising and falling kinks P_i + Q_i = delta_i at the inner
 points, a slope a = s_1 + sum_i Q_i left for a neuron that is on over all the data (no skip connection), and values of
@@ -15,7 +15,7 @@ missing labels as unknowns. It is sparse, far better conditioned, and its multip
 Whatever the values cost, the network through them is connect-the-dots; so fits under any convex loss, and fits of least
 VV norm whose losses keep to budgets, are programs in the values as well.
 
-CVXPY hands all of them to Clarabel. Solver and status are recorded and never trusted: what counts is the certificate.
+CVXPY passes all programs to Clarabel. Solver and status are recorded, but only the certificate is trusted.
 
 *Close inputs.* Inputs within a small part of all inputs' span share one knot and one value in fits: where they do not,
 Clarabel fails. The certificate is about all labels, so it says what that costs. An interpolant has to follow all labels;
@@ -49,11 +49,11 @@ from vvnorm.validation import (
 )
 
 _USABLE = ("optimal", "optimal_inaccurate", "user_limit")
-# More than Clarabel may reach: by its own word it then ends inaccurate, but with gaps far below those of its defaults.
+# Tighter than Clarabel may reach: it then reports an inaccurate optimum, with gaps far below those of its defaults.
 _STRICT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
 _TOGETHER = (1e-9, 0.0, 1e-6)  # parts of the span within which inputs of a fit share a knot, tried in turn
-_BEND = 1e-8  # bends of a fit below this part of all its curvature are solver noise, and are made straight
-_LEAST_TIME = 1e-3  # seconds for the solver, however late it is: a point of some kind
+_BEND = 1e-8  # bends of a fit below this part of all its curvature are solver noise, and are removed
+_LEAST_TIME = 1e-3  # least time limit of the solver in seconds, so that it returns a point
 _SNAP = 1e-6  # shares of a curvature closer than this to 0 or 1 are solver noise; either choice interpolates exactly
 
 
@@ -63,7 +63,7 @@ class SpanError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class DictionarySolution:
-    """What the dictionary program returned, as it is.
+    """Solution of the dictionary program, as the solver returned it.
 
     Attributes
     ----------
@@ -109,14 +109,14 @@ class CurvatureSolution:
 
 
 def dictionary_interpolation(X: ArrayLike, Y: ArrayLike, *, skip: bool = True, refinement: int = 0) -> DictionarySolution:
-    """Solve the univariate interpolation problem over a dictionary of ReLU neurons that is sure to contain a solution.
+    """Solve the univariate interpolation problem over a dictionary of ReLU neurons that contains a solution.
 
     Parameters
     ----------
     X : array-like, shape (N,) or (N, 1)
         At least two distinct inputs.
     Y : array-like, shape (N,) or (N, T)
-        Labels; NaN = missing, and then no constraint.
+        Labels; NaN = missing, without a constraint.
     skip : bool
         Whether the skip connection A is free; otherwise A = 0. The output bias c is always free.
     refinement : int
@@ -353,7 +353,7 @@ def curvature_interpolation(
 
 
 def plain_interpolation(x: Array, labels: Array, *, skip: bool = True) -> CurvatureSolution:
-    """Interpolate without a solver: not at the least cost, but with a dual certificate that says how far from it.
+    """Interpolate without a solver, not at the least cost, with a dual certificate that bounds the excess.
 
     Missing labels are put on the line between their neighbours. Without a skip connection neurons rise right of the segment
     that is least steep, and fall left of it: they cost as much as the curvature and the slope of that segment.
@@ -458,7 +458,7 @@ def curvature_fit(
     Notes
     -----
     If a line separates the classes of a logistic loss, no network reaches the least objective, since slopes are free; the
-    program then ends somewhere far out.
+    solver then stops at some point far away.
     """
     import cvxpy as cp
 
@@ -621,7 +621,7 @@ def _loss_expression(loss: Loss, fitted: Any, labels: Array, unit: float) -> Any
 
 
 def _straightened(x: Array, values: Array) -> Array:
-    """Values (M, T) without the bends that are too small to be meant."""
+    """Return values (M, T) without bends that are solver noise."""
     dots = connect_sorted(x, values)
     bends = np.concatenate([[True], dots.norms > _BEND * dots.value, [True]])
     return np.column_stack([np.interp(x, x[bends], column[bends]) for column in values.T])
@@ -672,7 +672,7 @@ def _without_skip(dots: ConnectTheDots, rising: Array) -> ReLUNetwork:
     n = len(dots.x)
     delta, first = dots.curvatures(0, n - 2), dots.slopes(0, 1)[0]
     size = dots.norms[:, None]
-    # Where nothing bends, the two shares would be a dear way to provide a slope.
+    # Without a bend, the two shares would be an expensive way to provide a slope.
     rising = np.where((size == 0) | (row_norms(rising)[:, None] <= _SNAP * size), 0.0, rising)
     rising = np.where(row_norms(delta - rising)[:, None] <= _SNAP * size, delta, rising)
     falling = delta - rising
@@ -699,7 +699,7 @@ def _middle_and_height(labels: Array) -> tuple[Array, float]:
 
 
 def _solve_strictly(problem: Any, end: float | None = None) -> dict[str, Any]:
-    """Solve to more digits than `_solve`, if that can be."""
+    """Solve with tighter tolerances than `_solve`, if possible."""
     try:
         return _solve(problem, end, **_STRICT)
     except RuntimeError:
@@ -718,12 +718,12 @@ def _solve(problem: Any, end: float | None = None, **options: float) -> dict[str
         options["time_limit"] = max(end - time.monotonic(), _LEAST_TIME)
 
     with warnings.catch_warnings():
-        # An inaccurate solution is judged by its certificate, not by the solver's word.
+        # An inaccurate solution is judged by its certificate, not by the solver's status.
         warnings.simplefilter("ignore", UserWarning)
         try:
             problem.solve(solver=cp.CLARABEL, **options)
         except cp.error.SolverError as error:
-            # What CVXPY advises, other solvers and its verbose option, is nothing that our callers can follow.
+            # CVXPY's advice, other solvers and its verbose option, is not available to our callers.
             reason = str(error).split(". Try another solver")[0]
             raise RuntimeError(f"the convex program could not be solved: {reason}") from None
     if problem.status not in _USABLE or any(variable.value is None for variable in problem.variables()):

@@ -16,7 +16,7 @@ can be checked again, saved and loaded.
 import os
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,11 +55,7 @@ class Certificate(InterpolantRecord):  # noqa: D101  # `help` shows what the rec
                 again = _judge_interpolant(network, X, Y, self.dual, self.skip, self.penalise_bias, self.subspace)
         except ValueError as error:
             return [str(error)]
-        problems = differences(self, again)
-        problems += again.shortcomings(tol)
-        if not self.skip and network.A.any():
-            problems.append("the network has a skip connection, but the bound is on networks without one")
-        return problems + _if_flat(X, self.subspace) if problems else []
+        return _problems(self, again, X, tol, "network" if network.A.any() else None)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all.
@@ -80,10 +76,7 @@ class Certificate(InterpolantRecord):  # noqa: D101  # `help` shows what the rec
         ValueError
             If the file is missing, damaged, or not a saved certificate of an interpolant.
         """
-        certificate = load_certificate(path)
-        if not isinstance(certificate, cls):
-            raise ValueError(f"{str(path)!r} holds the certificate of a regularised fit: see FitCertificate.load")
-        return certificate
+        return _loaded(path, Certificate, "a regularised fit: see FitCertificate.load")
 
 
 class FitCertificate(FitRecord):  # noqa: D101
@@ -118,11 +111,7 @@ class FitCertificate(FitRecord):  # noqa: D101
                 )  # fmt: skip
         except (TypeError, ValueError) as error:
             return [str(error)]
-        problems = differences(self, again)
-        problems += again.shortcomings(tol)
-        if not self.skip and _has_skip(function):
-            problems.append("the function has a skip connection, but the bound is on networks without one")
-        return problems + _if_flat(X, self.subspace) if problems else []
+        return _problems(self, again, X, tol, "function" if _has_skip(function) else None)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all; see `Certificate.save`."""
@@ -137,10 +126,32 @@ class FitCertificate(FitRecord):  # noqa: D101
         ValueError
             If the file is missing, damaged, or not a saved certificate of a fit.
         """
-        certificate = load_certificate(path)
-        if not isinstance(certificate, cls):
-            raise ValueError(f"{str(path)!r} holds the certificate of an interpolant: see Certificate.load")
-        return certificate
+        return _loaded(path, FitCertificate, "an interpolant: see Certificate.load")
+
+
+def _problems(
+    certificate: InterpolantRecord | FitRecord,
+    again: InterpolantRecord | FitRecord,
+    X: ArrayLike,
+    tol: float,
+    skips: str | None,
+) -> list[str]:
+    """Compare a certificate with its recomputation; `skips` names a function that has a skip connection, else None."""
+    problems = [*differences(certificate, again), *again.shortcomings(tol)]
+    if skips and not certificate.skip:
+        problems.append(f"the {skips} has a skip connection, but the bound is on networks without one")
+    return problems + _if_flat(X, certificate.subspace) if problems else []
+
+
+_Kind = TypeVar("_Kind", Certificate, FitCertificate)
+
+
+def _loaded(path: str | os.PathLike[str], kind: type[_Kind], other: str) -> _Kind:
+    """Load a certificate of one kind; the error for the other kind says `other`."""
+    certificate = load_certificate(path)
+    if not isinstance(certificate, kind):
+        raise ValueError(f"{str(path)!r} holds the certificate of {other}")
+    return certificate
 
 
 def load_certificate(path: str | os.PathLike[str]) -> Certificate | FitCertificate:

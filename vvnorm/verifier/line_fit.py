@@ -4,29 +4,28 @@ The objective of a network f is
 
     P(f) = sum over present entries of omega_it loss_t(f_t(x_i), y_it) + lam VV(f).
 
-A dual array R (N, T) bounds it for all networks. Let R be orthogonal to 1 and, with a skip connection, to x, nil on missing
-entries and -R / omega where the conjugate of the loss is finite. One neuron pairs with it to at most
+A dual array R (N, T) bounds it for all networks. Let R be orthogonal to 1 and, with a skip connection, to x, let it be 0 on
+missing entries, and let -R / omega be where the conjugate of the loss is finite. The pairing of a neuron with R is at most
 |w| ||v|| max ||Z||, where Z(a) = sum_j R_j relu(x_j - a), so if ||Z|| <= lam everywhere, then for every g
 
     P(g) >= sum omega loss(g) + sum <R_i, g(x_i)> >= -sum omega loss*(-R / omega).
 
 Z is linear between data points, and by the orthogonality Z(a) = sum_j R_j relu(a - x_j); without a skip connection both are
-bounded. What is left open for f is a sum of terms none of which is negative:
+bounded. The gap of f is a sum of terms that are not negative:
 
     gap = sum [omega loss(u) + omega loss*(-R / omega) + R u] + lam VV(f) - sum over kinks <jump of slope, Z(kink)>.
 
-*The dual array.* Unless one is given, R begins as -omega loss'(u), the right one at an optimum of a smooth loss. Then
-phi (alpha + beta x) is taken from it, phi >= 0 being how much an entry can move inside its domain, to make it orthogonal to
-affine functions; and it is scaled until ||Z|| <= lam. Where an output would leave its domain, its R is 0, which proves that
-its losses are not negative.
+*The dual array.* Unless R is given, it begins as -omega loss'(u), which is optimal at an optimum of a smooth loss. Then
+phi (alpha + beta x) is subtracted to make it orthogonal to affine functions, where phi >= 0 is how far an entry can move
+inside its domain. R is scaled until ||Z|| <= lam. Where an output would leave its domain, its R is 0, which proves that its
+losses are not negative.
 
-*Rounding.* Numbers that sums cancel in are double-doubles. The R of the code is so orthogonal up to some 1e-30; the R that
-the bound is about is that less phi (alpha' + beta' x), with exact alpha' and beta' that are never computed, but bounded:
-by `drift`, a bound on |alpha' + beta' x| over the data. What drift can do to Z and to the gap is added, and so are the
-rounding errors of all the rest.
+*Rounding.* Sums with cancellation are double-doubles. So the computed R is orthogonal up to about 1e-30. The bound is about
+R - phi (alpha' + beta' x), where alpha' and beta' are never computed; `drift` bounds |alpha' + beta' x| over the data. The
+largest effect of drift on Z and on the gap is added to the gap, and so are all other rounding errors.
 
-*Objectives that are nothing but rounding.* Labels that lie on a line lie there up to rounding only, and then the objective
-of the line is a sum of squared roundings: no digit of it is known, nor of a gap relative to it. Let
+*Objectives that are nothing but rounding.* Labels on a line lie there only up to rounding. The objective of the line is
+then a sum of squared rounding errors: no digit of it is known, nor of a gap relative to it. Let
 
     F_t = sum_i omega_it max loss_t(y_it + e, y_it) over |e| <= rounding of output t's labels
 
@@ -35,9 +34,9 @@ function can lose because the labels next to it were rounded. If in each output 
 
     sum_i omega_it loss_t(f_t(x_i), y_it) + lam VV(f) <= F_t    for all t,
 
-then the gap is called 0. What is proved then is 0 <= P(g) for all networks g and P(f) <= sum F_t: no network is better than
-f by more than what labels that were rounded from those of an affine function make it lose. As every output must keep to
-its own F_t, labels of one cannot excuse another, and in all other cases F_t plays no part.
+then the gap is set to 0. This proves 0 <= P(g) for all networks g and P(f) <= sum F_t: no network is better than f by more
+than an exact affine function can lose by the rounding of its labels. Each output has its own F_t, so the labels of an
+output cannot excuse another. In all other cases F_t plays no part.
 """
 
 import math
@@ -61,9 +60,9 @@ from vvnorm.verifier.fits import DRIFT_ALLOWED, INSIDE, MARGIN_USED, dual_of_sha
 from vvnorm.verifier.units import SAFE, Units
 
 _BLOCK = 1 << 18  # label entries handed to compiled code at once
-_FOLLOWED = 1 << 10  # and followed at once there: they stay in the fastest cache
+_FOLLOWED = 1 << 10  # entries that compiled code follows at once: they stay in the fastest cache
 _TINY = 2.0**-100  # a few roundings of a double-double
-_LOST = 2.0**-1060  # what the products that leave float64 at its small end sum up to at most, in units that are about 1
+_LOST = 2.0**-1060  # bound on the sum of all products that underflow, in units of about 1
 _NUDGES = 40
 _SHRINK = 1 - 2.0**-30
 _DAMPING = 1e-12
@@ -168,7 +167,7 @@ class _Data:
             yield kernel.FitRows(fixed(x), fixed(Y), fixed(weights), fixed(dual))
 
     def ranges(self) -> tuple[Array, Array]:
-        """Least and largest of the labels with a weight, (T,) each."""
+        """Return the least and the largest label with a weight, (T,) each."""
         low, high = np.full(self.shape[1], np.inf), np.full(self.shape[1], -np.inf)
         for rows in self.blocks():
             Y = np.where(rows.weights > 0, rows.Y, np.nan)
@@ -178,7 +177,7 @@ class _Data:
 
 @dataclass(frozen=True)
 class _Judged:
-    """Parts of an objective, what is left open, and the rounding of the objective, in the data's units.
+    """Parts of an objective, its gap, and its rounding, in the data's units.
 
     `outputs` (T,) are bounds from above on the losses of each output.
     """
@@ -192,12 +191,12 @@ class _Judged:
 
 @dataclass(frozen=True)
 class _Projection:
-    """What is taken from the dual array, (T,) each, and what it takes to take more.
+    """The affine function subtracted from the dual array, (T,) each, and the sums from which it is computed.
 
     Attributes
     ----------
     alpha, beta
-        alpha + beta (x - centre) is taken.
+        phi (alpha + beta (x - centre)) is subtracted.
     first
         About sum R x afterwards; 0 with a skip connection.
     mean
@@ -205,7 +204,7 @@ class _Projection:
     gram : (3, T) array
         Sums of phi, phi (x - mean), phi (x - mean)^2.
     single
-        Whether R lives at one x, so that orthogonality to constants is all that is asked.
+        Whether R is 0 except at one x; it must then be orthogonal to constants only.
     moments : (2, T) array
         Sums of R and R (x - centre) before.
     totals : (7, T) array
@@ -223,7 +222,7 @@ class _Projection:
 
 
 class _Fit:
-    """One function on one data set, followed pass by pass."""
+    """A function on a data set, and the passes over its rows."""
 
     def __init__(
         self, function: ReLUNetwork | PiecewiseLinear, data: _Data, lam: float | None, losses: Sequence[Loss], skip: bool
@@ -291,7 +290,7 @@ class _Fit:
     def _walk(
         self, step: int, spec: Any, *, theta: float = 1.0, hard: bool = False, opening: Array | None = None
     ) -> tuple[Any, Any]:
-        """Follow the function through the data; return what was added up, and the piece at the end."""
+        """Follow the function through the data; return the sums, and the piece at the end."""
         from vvnorm.verifier import line_fit_kernels as kernel
 
         T = self.data.shape[1]
@@ -324,13 +323,13 @@ class _Fit:
     # --- the passes ---
 
     def judge(self) -> _Judged:
-        """Make the dual array, scale it until it is feasible, and add up what it leaves open.
+        """Make the dual array, scale it until it is feasible, and sum its gap.
 
-        A dual array that lost an output, or nearly so, is tried once more from the closest one that is orthogonal, a little
-        smaller: that leaves room at the far ends of its domain.
+        If an output's dual array became 0, or moved far, the closest orthogonal array is tried as well. It is made a little
+        smaller, to keep a margin at the far ends of its domain.
         """
         nowhere = np.zeros((2, self.data.shape[1]))
-        with np.errstate(over="ignore", invalid="ignore"):  # what leaves float64 proves nothing
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow proves nothing
             judged, uneasy = self._judge(nowhere)
             if uneasy.any():
                 shift = self._nudge(uneasy)
@@ -347,7 +346,7 @@ class _Fit:
         return is_label_rounding(*sums, -size, size, total) and is_label_rounding(*sums, *self.data.ranges(), total)
 
     def _judge(self, shift: Array) -> tuple[_Judged, NDArray[np.bool_]]:
-        """Judge the dual array less `shift`; say which outputs are lost, or may be judged too harshly."""
+        """Judge the dual array minus `shift`; return which outputs are bounded by 0, or perhaps not as well as possible."""
         from vvnorm.verifier import line_fit_kernels as kernel
 
         T = self.data.shape[1]
@@ -402,7 +401,7 @@ class _Fit:
         return bound
 
     def output_losses(self) -> tuple[Array, Array]:
-        """Losses of each output, and bounds on them from above, (T,) each."""
+        """Return the losses of each output, and upper bounds on them, (T,) each."""
         from vvnorm.verifier import line_fit_kernels as kernel
 
         zero = np.zeros(self.data.shape[1])
@@ -423,10 +422,10 @@ class _Fit:
         return bound + 16 * EPS * p * largest * largest
 
     def _nudge(self, wanted: NDArray[np.bool_]) -> Array:
-        """Find for some outputs what to shift the dual array by, to be orthogonal to affine functions once in its domain.
+        """Return, for some outputs, the shift after which the clipped dual array is orthogonal to affine functions.
 
-        That is the projection to the closest such array, by damped Newton steps in two variables; entries at the ends of
-        their domain, which have no room for what `_projection` takes, may leave them.
+        It is the projection to the closest such array, by damped Newton steps in two variables. Entries at the ends of
+        their domains, which `_projection` cannot move, may leave these ends.
         """
         from vvnorm.verifier import line_fit_kernels as kernel
 
@@ -461,7 +460,7 @@ class _Fit:
         return kernel.Spec(self.codes, self.parameters, self.regression, shift, projection.alpha, projection.beta, keep)
 
     def _projection(self, shift: Array) -> _Projection:
-        """Find what makes the dual array orthogonal to affine functions."""
+        """Return the affine function whose subtraction makes the dual array orthogonal to affine functions."""
         from vvnorm.verifier import line_fit_kernels as kernel
 
         T, zero = self.data.shape[1], np.zeros(self.data.shape[1])
@@ -481,7 +480,7 @@ class _Fit:
         return _Projection(alpha, beta, first * (not self.skip), mean, np.array(gram), single, moments, sums.open)
 
     def _pairing(self, spec: Any, projection: _Projection, opening: Array) -> tuple[float, float, Array, Any]:
-        """Bound from below what R pairs with the function, and from above ||Z|| and drift (T,); and the last piece."""
+        """Return a lower bound on <R, function>, upper bounds on ||Z|| and drift, (T,), and the last piece."""
         from vvnorm.verifier import line_fit_kernels as kernel
 
         n, T = self.data.shape
@@ -493,7 +492,7 @@ class _Fit:
         drift[size == 0] = 0.0
         with np.errstate(invalid="ignore", over="ignore"):
             unsure = float(np.linalg.norm(error * self.reach + drift * projection.gram[0] * self.reach))
-            # Products may have left float64 at its small end.
+            # Products may have underflowed.
             norm = math.sqrt(max(totals[0], totals[1]) + T * _LOST) * (1 + (T + 4) * EPS) + unsure
             if not self.skip:
                 norm += float(np.linalg.norm(first - opening)) + 4 * EPS * float(np.linalg.norm(opening))
@@ -506,7 +505,7 @@ class _Fit:
         return float(totals[2] + totals[3] + first @ slope) - rounding, norm, drift, line
 
     def _drift(self, projection: _Projection, S: Array, Z: Array, error: Array) -> Array:
-        """Bound |alpha' + beta' x| over the data for the affine function that R is still to lose."""
+        """Bound |alpha' + beta' x| over the data, the affine function that exact arithmetic would still subtract."""
         p, cross, square = np.abs(projection.gram)
         x = self.data.x
         zeroth = np.abs(S) + error

@@ -1,18 +1,18 @@
 """Fits with smooth losses.
 
-Squared losses make one reduced problem. So does Huber's loss, since it is min over e of (u + e - y)^2 / 2 + delta |e|: a
-penalised column for each label. The logistic loss is replaced, at the values of a network, by a parabola of its own slope
-and curvature (Newton), and the reduced problem over all neurons is solved from where the last one ended. The step goes as
-far towards its solution as lowers the objective most, costs in between being bounded by convexity. The first network is the
-best affine one, so that no fit is worse.
+Squared losses lead to a single reduced problem. So does Huber's loss, since it is the minimum of (u + e - y)^2 / 2 + delta
+|e| over e: a penalised column for each label. The logistic loss is replaced, at the values of a network, by a parabola with
+the same slope and curvature (Newton's method). The reduced problem over all neurons starts from the solution of its
+predecessor. A line search along the step minimises the objective, where convexity bounds the cost in between. The first
+network is the best affine function, so that no fit is worse.
 
-*Parabolas.* Where a class is clearly missed, the loss is nearly straight: the parabola of its curvature has its lowest
-point far away and far below 0, and a solution that is accurate relative to that says nothing about the loss. Losses are
-never negative. So parabolas are given the curvature at least with which they are not negative either, slope^2 / (2 loss).
-The reduced problem's objective is then at most the true one, and its relative accuracy is that of the fit.
+*Parabolas.* Far on the wrong side of a class boundary the loss is nearly linear. The parabola with its curvature has a
+minimum far away and far below 0, and a solution that is accurate relative to this minimum says nothing about the loss. So
+parabolas have at least the curvature slope^2 / (2 loss), with which they are not negative. The reduced problem's objective
+is then at most the true objective, and its relative accuracy is the accuracy of the fit.
 
-The dual of the least-squares problem, shared among equal inputs by curvature and moved into the conjugates' domains
-(towards that of the best affine fit), bounds the objective from below:
+The dual array of the least-squares problem is divided among equal inputs in proportion to curvature, and moved into the
+conjugates' domains (towards the dual array of the best affine fit). It bounds the objective from below:
 
     sum over labels of  min_u [ weight * loss(u, y) + Lambda u ].
 """
@@ -39,32 +39,32 @@ from vvnorm.validation import Array
 
 SMOOTH = ("squared", "logistic", "huber")
 _STEPS = 200
-_INNER = 0.1  # of the gap, and of the last progress: how accurately a least-squares problem is solved
-_LEAST_ACCURACY = 1e-2  # of the asked tolerance
+_INNER = 0.1  # accuracy of a least-squares problem, relative to the gap and to the progress of the last step
+_LEAST_ACCURACY = 1e-2  # least accuracy of a least-squares problem, relative to the tolerance
 _LEAST_PROGRESS = 1e-13
-_CLOSE = 1e-3  # relative: how accurately the length of a step is found
-_NEAREST = 1e-16  # part of the way to a trial that is none
-_ARMIJO = 0.1  # of the first-order gain: the whole way to a trial is gone if it gains as much
-_FLAT = 1e-12  # of the largest weighted curvature of an output: the least of a logistic loss
-_LEAST_PART = 1e-2  # of the curvature with which parabolas are not negative, after whole steps
-_NOTHING = 1e-14  # mean logistic loss of classes that are separated, margins being 32
-_SETTLED = 1e-24  # gain in relation to the loss: values move by 1e-12 of themselves
-_UNDERFLOW = 1e-300  # losses below are 0
-_MOVED = 0.5  # part of its distance from the ends of its domain that an entry of the dual may be moved by
-_ORTHOGONAL = 1e-12  # relative product of a dual and a free function that is rounding
-_NARROWER = 0.2  # what the deltas of Huber losses are multiplied by, from level to level
-_NARROWEST = 1e-10  # of the labels' spread: a delta below shows in no digit of a best affine function
-_ROUGH = 1e-3  # of the delta of a level: how accurately it is solved
+_CLOSE = 1e-3  # relative accuracy of the length of a step
+_NEAREST = 1e-16  # a shorter step, relative to the way to the trial, counts as none
+_ARMIJO = 0.1  # a whole step is taken if it gains this part of the first-order gain
+_FLAT = 1e-12  # least curvature of a logistic loss, relative to the largest weighted curvature of the output
+_LEAST_PART = 1e-2  # least curvature after whole steps, relative to the curvature with which parabolas are not negative
+_NOTHING = 1e-14  # mean logistic loss below which classes are separated: margins of 32
+_SETTLED = 1e-24  # relative gain of the loss below which a search ends: values then move by 1e-12 of themselves
+_UNDERFLOW = 1e-300  # smaller losses count as 0
+_MOVED = 0.5  # an entry of the dual array moves by at most this part of its distance from the ends of its domain
+_ORTHOGONAL = 1e-12  # a smaller relative product of a dual array and a free function is rounding
+_NARROWER = 0.2  # factor of the deltas of Huber losses from one level to the next
+_NARROWEST = 1e-10  # a smaller delta, relative to the labels' spread, changes no digit of the best affine function
+_ROUGH = 1e-3  # accuracy of a level, relative to its delta
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Labels by rows, equal inputs allowed; losses are smooth.
+    """Labels by rows, for smooth losses; inputs may be equal.
 
     Attributes
     ----------
     points : Inputs
-        Not merged where there is a Huber loss: a sum of such losses is none.
+        Equal points are not merged where there is a Huber loss: a sum of such losses is not a Huber loss.
     Y : (N, T) array
         Canonical labels; NaN = missing.
     weights : (N, T) array
@@ -81,7 +81,7 @@ class Data:
 
     @property
     def direct(self) -> bool:
-        """Whether one reduced problem is all there is to solve."""
+        """Whether a single reduced problem is equivalent to the fit."""
         return not any(loss.name == "logistic" for loss in self.losses)
 
     @property
@@ -105,7 +105,7 @@ class Data:
 
     @cached_property
     def squared(self) -> Reduction | None:
-        """The one reduced problem, but for lam, where all losses are squared."""
+        """The reduced problem, apart from lam, if all losses are squared."""
         if any(loss.name != "squared" for loss in self.losses):
             return None
         return replace(self.reduction(1.0, self.weights, np.nan_to_num(self.Y)), limits=None)
@@ -196,7 +196,7 @@ def fit_losses(
             return best
         if max_iter is not None and rounds >= max_iter:
             return replace(best, status="round limit")
-        # What a step gains must show above the inaccuracy of the next one.
+        # The gain of a step must exceed the inaccuracy of the next step.
         progress = 1 - objective / before if before > 0 else 0.0
         if progress < _LEAST_PROGRESS and accuracy <= _LEAST_ACCURACY * tol:
             return replace(best, status="rounding is the limit")
@@ -216,9 +216,9 @@ class AffineFit:
 def fit_affine(data: Data) -> AffineFit:
     """Fit affine functions (constants, without a skip connection) by Newton steps, with line searches for logistic losses.
 
-    Huber losses begin as squared ones, and their delta falls to what it is to be. Their parabolas lie above them, so that
-    no line search is needed, for which differences of losses would have too few digits. What is left at the end of deltas
-    far below the labels' digits is the absolute loss.
+    Huber losses start with a delta so large that they are squared losses; delta then falls to its value. Their parabolas
+    lie above them, so that no line search is needed; differences of losses would have too few digits for it. A delta far
+    below the labels' digits leads to the absolute loss.
     """
     coefficients = np.zeros((data.points.affine.shape[1], data.Y.shape[1]))
     values = np.zeros(data.Y.shape)
@@ -259,9 +259,9 @@ def best_affine(data: Data, lam: float) -> Fitted:
 
 
 def _part_of_output(data: Data, values: Array, ahead: Array, t: int) -> float:
-    """Part of the way between values (N, T) at which the loss of output t is least; 0 where little is left to be gained.
+    """Return the step length, per output, that minimises the loss between values (N, T); 0 where the gain is negligible.
 
-    Where classes are separated, steps would go on without end.
+    For separated classes steps would never end otherwise.
     """
     change, y, omega = ahead[:, t] - values[:, t], np.nan_to_num(data.Y[:, t]), data.weights[:, t]
 
@@ -280,7 +280,7 @@ def _affine_network(data: Data) -> ReLUNetwork:
 
 
 def _affine_start(data: Data, lam: float) -> Fitted:
-    """Return the best affine function with the bound that the dual inside the domains gives."""
+    """Return the best affine function with the bound from its dual array, moved into the domains."""
     assert data.inside is not None
     network = _affine_network(data)
     objective, (dual, lower) = _objective(data, lam, network), _moved_into_domains(data, data.inside, lam)
@@ -310,7 +310,7 @@ def _widths(data: Data, spread: float) -> list[float]:
 def _corrected(data: Data, dual: Array, inside: NDArray[np.bool_], t: int) -> Array:
     """Make the dual (N,) of a Huber output orthogonal to the free functions by moving entries that are inside its domain.
 
-    Where delta is small they are differences of labels and fitted values that have lost their digits.
+    For a small delta these entries are differences of labels and fitted values with few correct digits.
     """
     free, limit = data.points.affine[data.points.group], data.losses[t].parameter * data.weights[:, t]
     for _ in range(2):
@@ -322,7 +322,7 @@ def _corrected(data: Data, dual: Array, inside: NDArray[np.bool_], t: int) -> Ar
 
 def largest_response(points: Inputs, dual: Array, deadline: float = np.inf) -> float:
     """Largest response of a neuron to a dual (N, T) by rows, as far as the search goes until the deadline."""
-    if points.complement.shape[1] == 0:  # free functions have any values, and a dual at a right angle to them is 0
+    if points.complement.shape[1] == 0:  # affine functions attain all values, so that an orthogonal dual array is 0
         return 0.0
     size = power_of_two_above(float(np.max(np.abs(dual), initial=0.0)))  # squares must stay in float64
     at_points = points.summed(dual / size)
@@ -337,9 +337,9 @@ def largest_response(points: Inputs, dual: Array, deadline: float = np.inf) -> f
 
 
 def _advanced(data: Data, lam: float, best: Fitted, trial: Fitted) -> tuple[ReLUNetwork, float, bool]:
-    """Go from the best network towards the trial as far as that lowers the objective most.
+    """Minimise the objective between the best network and the trial.
 
-    Returns the network, its objective, and whether the whole way was good enough.
+    Returns the network, its objective, and whether the whole step was taken.
     """
     values, ahead = data.fitted(best.network), data.fitted(trial.network)
     dearer = lam * (cost(trial.network, data.points.convention) - cost(best.network, data.points.convention))
@@ -368,7 +368,7 @@ def _between(f: ReLUNetwork, g: ReLUNetwork, part: float) -> ReLUNetwork:
 
 
 def _step_length(slope: Callable[[float], float]) -> float:
-    """Part of the way, at most 1, to where a convex function of it is least, from its derivative."""
+    """Return the minimiser in [0, 1] of a convex function, from its derivative."""
     if slope(1.0) <= 0:
         return 1.0
     above = 1.0
