@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         two_squares,
     )
     from vvnorm.estimators import VVNormClassifier, VVNormInterpolator, VVNormRegressor, VVNormRegressorCV
+    from vvnorm.falsification.search import Falsification, falsify
     from vvnorm.losses import Loss
     from vvnorm.multitask.pareto import ParetoFront, pareto_front
     from vvnorm.multitask.task_data import TaskData, builtin_task_data, load_task_data
@@ -76,6 +77,7 @@ _HOMES = {
         "random_dataset",
         "two_squares",
     ),
+    "falsification.search": ("Falsification", "falsify"),
     "estimators": ("VVNormClassifier", "VVNormInterpolator", "VVNormRegressor", "VVNormRegressorCV"),
     "multitask.pareto": ("ParetoFront", "pareto_front"),
     "losses": ("Loss",),
@@ -109,6 +111,7 @@ __all__ = [
     "Dataset",
     "Distance",
     "Estimate",
+    "Falsification",
     "FeatureKernel",
     "Fit",
     "FitCertificate",
@@ -142,6 +145,7 @@ __all__ = [
     "certify_fit",
     "collinear_dataset",
     "connect_the_dots",
+    "falsify",
     "feature_kernel",
     "fit",
     "fit_path",

@@ -13,10 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from vvnorm import __version__
+from vvnorm.cli.audit_command import audit
 from vvnorm.cli.certify_command import certify
 from vvnorm.cli.claims_command import list_claims
 from vvnorm.cli.compile_command import compile_beforehand
 from vvnorm.cli.exit_codes import INTERRUPTED, NOT_CERTIFIED, OK, USAGE
+from vvnorm.cli.falsify_command import falsify_claim
 from vvnorm.cli.figures_command import figures
 from vvnorm.cli.output import say
 from vvnorm.cli.papers_command import papers
@@ -51,6 +53,8 @@ def top(
 COMMANDS: dict[str, Callable[..., int]] = {
     "compile": compile_beforehand,
     "verify": verify,
+    "falsify": falsify_claim,
+    "audit": audit,
     "claims": list_claims,
     "papers": papers,
     "solve": solve,

@@ -1,0 +1,162 @@
+"""Variants of the claim that a sparsest minimiser has sum ceil(m / 2) neurons over its aligned runs of m points."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+from proofs_checks.variants.lines import (
+    line_of,
+    line_variant,
+    merged_pairs,
+    n_outputs,
+    several_outputs,
+    sparsest_network,
+    with_skip,
+)
+from vvnorm.falsification import Decision, LineSpace, Variant
+from vvnorm.falsification.data import Data
+from vvnorm.falsification.statement import exactly
+from vvnorm.verifier.exact import ExactLine
+
+
+def fewest_neurons(line: ExactLine) -> tuple[int, str]:
+    """The fewest neurons of a minimiser, shown by a network, and by as many points of which no kink serves two."""
+    network = sparsest_network(line)
+    bends = [i for i, delta in enumerate(line.curvatures) if any(delta)]
+    witnesses: list[int] = []
+    for i in bends:
+        if not (witnesses and witnesses[-1] == i - 1 and line.ratios[i - 1] is not None):
+            witnesses.append(i)
+    assert len(witnesses) == len(network.neurons)
+    knots = ", ".join(str(-neuron.b) for neuron in network.neurons)
+    kinks = f"kinks at {knots}" if knots else "no kink"
+    return len(witnesses), f"{len(witnesses)} suffice, with {kinks}, and no fewer do"
+
+
+def _exact(data: Data) -> Decision:
+    line = line_of(data)
+    formula = sum((length + 1) // 2 for length in line.runs)
+    if data["skip"]:
+        fewest, why = fewest_neurons(line)
+        return exactly(fewest == formula, f"the formula says {formula}; {why}")
+    varies = any(row != line.labels[0] for row in line.labels)
+    if formula == 0 and varies:
+        return exactly(False, "the formula says 0 neurons, but without a skip connection they give constants only")
+    return exactly(True, f"the formula says {formula}, which nothing here contradicts")
+
+
+EXACT = Variant(
+    id="sparsest",
+    claim="sparsest",
+    statement="The fewest neurons of a minimiser are the sum of ceil(m / 2) over its aligned runs of m points.",
+    false=False,
+    hypotheses={"skip_connection": lambda data: bool(data["skip"])},
+    decide=_exact,
+    space=LineSpace(more=with_skip),
+)
+
+
+def _variant(name: str, statement: str, formula: Callable[[ExactLine], int], **more: Any) -> Variant:
+    def decide(line: ExactLine) -> Decision:
+        said = formula(line)
+        if said == line.fewest_neurons:
+            return exactly(True, f"the variant says {said}, and so it is")
+        fewest, why = fewest_neurons(line)
+        return exactly(said == fewest, f"the variant says {said}; {why}")
+
+    return line_variant("sparsest", name, statement, decide, **more)
+
+
+N_MINUS_TWO = _variant(
+    "sparsest_has_all_inner_points",
+    "The fewest neurons of a minimiser are N - 2, one for each inner point.",
+    lambda line: len(line.curvatures),
+)
+ALL_BENDS = _variant(
+    "sparsest_has_all_bends",
+    "The fewest neurons of a minimiser are the number of points with a curvature.",
+    lambda line: sum(line.runs),
+)
+ROUNDED_DOWN = _variant(
+    "sparsest_rounds_down",
+    "The fewest neurons of a minimiser are the sum of floor(m / 2) over its runs, at least 1 for each run.",
+    lambda line: sum(max(length // 2, 1) for length in line.runs),
+)
+RUNS_TOGETHER = _variant(
+    "sparsest_halves_all_bends",
+    "The fewest neurons of a minimiser are half the number of points with a curvature, rounded up.",
+    lambda line: (sum(line.runs) + 1) // 2,
+)
+ONE_PER_RUN = _variant(
+    "sparsest_has_one_per_run",
+    "The fewest neurons of a minimiser are the number of its aligned runs.",
+    lambda line: len(line.runs),
+)
+
+
+def _two_sparsest(line: ExactLine) -> Decision:
+    """Compare the network that merges pairs of a run from the left with others that merge as many."""
+    if line.unique:
+        return exactly(True, "there is one minimiser")
+    fewest, _ = fewest_neurons(line)
+    aligned = [i for i, ratio in enumerate(line.ratios) if ratio is not None]
+    for k in range(len(aligned)):
+        chosen: list[int] = []
+        for i in [*aligned[k:], *reversed(aligned[:k])]:
+            if all(abs(i - other) > 1 for other in chosen):
+                chosen.append(i)
+        network = merged_pairs(line, chosen)
+        if len(network.neurons) == fewest and network != sparsest_network(line):
+            kinks = [", ".join(str(-n.b) for n in f.neurons) for f in (sparsest_network(line), network)]
+            return exactly(False, f"kinks at {kinks[0]}, and kinks at {kinks[1]}, give two sparsest minimisers")
+    return exactly(True, "all ways to merge pairs give one network")
+
+
+UNIQUE = line_variant(
+    "sparsest", "sparsest_is_unique", "There is one sparsest minimiser.", _two_sparsest, points=(3, 6),
+)  # fmt: skip
+
+
+def _among_all(line: ExactLine) -> Decision:
+    """Compare with the interpolant that is sparsest for each output alone, whose kinks serve one output each."""
+    alone = [ExactLine(line.inputs, tuple((row[t],) for row in line.labels)) for t in range(line.n_outputs)]
+    knots = {-neuron.b for one in alone for neuron in sparsest_network(one).neurons}
+    if len(knots) >= line.fewest_neurons:
+        return exactly(True, "the outputs, each as sparse as it can be, have as many kinks together")
+    fewest, why = fewest_neurons(line)
+    said = f"minimisers: {why}; the outputs, each as sparse as it can be, have {len(knots)} kinks together"
+    return exactly(len(knots) >= fewest, f"{said}: {', '.join(map(str, sorted(knots)))}")
+
+
+AMONG_ALL = line_variant(
+    "sparsest",
+    "sparsest_among_all_interpolants",
+    "For two outputs no interpolant has fewer neurons than the sparsest minimiser.",
+    _among_all,
+    hypotheses={"several_outputs": several_outputs},
+    outputs=(2,),
+    points=(4, 6),
+    widest=1,
+    top=2,
+)
+AT_LEAST_HALF = line_variant(
+    "sparsest",
+    "sparsest_has_half_of_bends",
+    "A minimiser has at least half as many neurons as there are points with a curvature.",
+    lambda line: exactly(2 * fewest_neurons(line)[0] >= sum(line.runs), fewest_neurons(line)[1]),
+    false=False,
+)
+SIGN_CHANGES = line_variant(
+    "sparsest",
+    "sparsest_has_a_neuron_per_sign_change",
+    "For one output without zero curvatures, a minimiser has more neurons than its curvatures have changes of sign.",
+    lambda line: exactly(
+        fewest_neurons(line)[0] > sum(a[0] * b[0] < 0 for a, b in pairwise(line.curvatures)), fewest_neurons(line)[1]
+    ),
+    false=False,
+    hypotheses={
+        "one_output": n_outputs(1),
+        "curved_everywhere": lambda data: len(data["x"]) > 2 and all(any(delta) for delta in line_of(data).curvatures),
+    },
+    outputs=(1,),
+)
