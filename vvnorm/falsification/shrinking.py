@@ -4,6 +4,7 @@ A step removes a point, an output or a neuron, or makes numbers simpler: ranks i
 fractions, small integers in place of large ones. It is taken if the data remain a counterexample and get simpler.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
@@ -13,24 +14,26 @@ import numpy as np
 
 from vvnorm.falsification.data import Data
 
-Size = tuple[int, int]
-"""Number of entries, and digits that they take to write."""
+Size = tuple[int, int, int]
+"""Number of entries, binary digits that they take to write, and their total magnitude, rounded up."""
 
 
 def size_of(data: Data) -> Size:
     """Return how large data are to a reader: fewer entries come first, then simpler numbers."""
     entries = [entry for value in data.values() for entry in (value.ravel().tolist() if _is_array(value) else [value])]
-    return len(entries), sum(map(_length, entries))
+    return len(entries), sum(_weight(entry)[0] for entry in entries), sum(_weight(entry)[1] for entry in entries)
 
 
 def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray)
 
 
-def _length(value: Any) -> int:
+def _weight(value: Any) -> tuple[int, int]:
+    """Binary digits of an entry, those of a denominator and a sign counted more; and its magnitude."""
     if not isinstance(value, Fraction):
-        return 1
-    return 2 * abs(value.numerator).bit_length() + 3 * (value.denominator.bit_length() - 1) + (value < 0)
+        return 1, 0
+    digits = 2 * abs(value.numerator).bit_length() + 3 * (value.denominator.bit_length() - 1) + (value < 0)
+    return digits, math.ceil(abs(value))
 
 
 def shrink(
@@ -191,4 +194,4 @@ def _simpler_numbers(value: Fraction | None) -> Iterator[Fraction]:
         return
     tries = [Fraction(0), Fraction(1), Fraction(-1), Fraction(round(value)), Fraction(round(value / 2)), value - 1, -value]
     tries += [value.limit_denominator(bound) for bound in (2, 4, 16, 1000)]
-    yield from (simple for simple in dict.fromkeys(tries) if _length(simple) < _length(value))
+    yield from (simple for simple in dict.fromkeys(tries) if _weight(simple) < _weight(value))

@@ -198,7 +198,7 @@ def _by_check(claim: Claim) -> Callable[[Data], Decision]:
     def decide(data: Data) -> Decision:
         instance = float_data(data)
         try:
-            with np.errstate(all="ignore"):  # rounded data may be degenerate
+            with np.errstate(divide="raise", invalid="raise"):  # data that divide by zero are degenerate and show nothing
                 result = claim.check(instance)
                 problems = claim.verify(instance, result).problems
         except Exception as error:  # whatever a claim raises for data that it never draws
