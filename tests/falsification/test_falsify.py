@@ -23,13 +23,16 @@ from vvnorm.falsification import (
     falsify,
     load_counterexample,
     load_variant,
-    variant_names,
 )
 from vvnorm.falsification.data import exact_data, float_data, from_json, rationals, to_json
+from vvnorm.falsification.discovery import variants_by_claim
 from vvnorm.falsification.shrinking import shrink, size_of
 
 FOLDER = Path(proofs_checks.__file__).parent / "counterexamples"
 FILES = sorted(FOLDER.glob("*.json"))
+VARIANTS = [variant for variants in variants_by_claim().values() for variant in variants]
+SLOW = {"complete_labels", "mgda_bound--without-same_batch", "mgda_bound--without-shared_parameters_only"}
+"""Take seconds: for the first a solver completes hundreds of data sets, the others train a network."""
 
 
 @pytest.fixture
@@ -40,7 +43,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Command:
 # --- the repository's counterexamples and variants --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=pytest.mark.slow if path.stem in SLOW else (), id=path.stem) for path in FILES]
+)
 def test_every_counterexample_of_the_repository_still_refutes(path: Path) -> None:
     kept = load_counterexample(path)
     decision = kept.replay()
@@ -50,7 +55,7 @@ def test_every_counterexample_of_the_repository_still_refutes(path: Path) -> Non
 
 
 def test_false_variants_of_many_claims_are_listed_and_have_counterexamples() -> None:
-    false = [variant for variant in map(load_variant, variant_names()) if variant.false]
+    false = [variant for variant in VARIANTS if variant.false]
     there = {path.stem for path in FILES}
     refuted = [variant for variant in false if variant.id in there]
     assert len(false) >= 60
@@ -59,13 +64,12 @@ def test_false_variants_of_many_claims_are_listed_and_have_counterexamples() -> 
 
 
 def test_no_claim_and_no_true_variant_has_a_counterexample() -> None:
-    true = {variant.id for variant in map(load_variant, variant_names()) if not variant.false}
+    true = {variant.id for variant in VARIANTS if not variant.false}
     assert not true & {path.stem for path in FILES}
 
 
-@pytest.mark.parametrize("name", variant_names())
-def test_variants_belong_to_claims_and_exact_forms_have_their_hypotheses(name: str) -> None:
-    variant = load_variant(name)
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.id)
+def test_variants_belong_to_claims_and_exact_forms_have_their_hypotheses(variant: Variant) -> None:
     assert variant.claim in claim_names()
     if variant.id in claim_names():
         assert variant.claim == variant.id
@@ -76,10 +80,10 @@ def test_variants_belong_to_claims_and_exact_forms_have_their_hypotheses(name: s
 @pytest.mark.parametrize(
     ("claim", "hypothesis"),
     [
-        (name, hypothesis)
-        for name in variant_names()
-        if name in claim_names()
-        for hypothesis in load_variant(name).hypotheses
+        pytest.param(form.id, name, marks=pytest.mark.slow if name in SLOW else ())
+        for form in VARIANTS
+        if form.id == form.claim
+        for name in form.hypotheses
     ],
 )
 def test_hypotheses_of_claims_about_one_input_are_needed(claim: str, hypothesis: str) -> None:
