@@ -24,7 +24,10 @@ LAYERS = (
     ("verifier", "solvers", "analysis"),
     ("results",),
     ("api",),
-    ("training", "multitask", "studies", "claims", "falsification", "estimators", "testing", "plotting", "papers", "first_calls"),
+    (
+        *("training", "multitask", "studies", "claims", "falsification", "estimators", "testing", "plotting", "papers"),
+        "first_calls",
+    ),
     ("reporting",),
     ("cli",),
 )
