@@ -4,24 +4,22 @@
     python -m vvnorm.check_certificate CERTIFICATE.json [DATA.csv]     (or a copy: python check_certificate.py ...)
 
 The statement. Data are points x_1 .. x_N in R^d, d = 1 or 2, with labels y_1 .. y_N in R^T. A network is a function
-
     f(x) = sum_k v_k max(w_k.x + b_k, 0) + A x + c        of cost  sum_k ||w_k|| ||v_k||     (Euclidean norms).
-
-"PROVED: L <= optimum <= U": the least cost of all networks with f(x_i) = y_i for all i lies between L and U.
-The proof of U: the certificate holds one network that interpolates; U bounds its cost.
+"PROVED: L <= optimum <= U": the least cost of all networks with f(x_i) = y_i for all i lies between L and U. Fits
+have a number `lam` > 0; for them it is the least of sum_i ||f(x_i) - y_i||^2 / 2 + lam cost over all networks.
+The proof of U: the certificate holds one network, which interpolates or is a fit; U bounds its cost or that sum.
 The proof of L, one input: data have slopes between neighbours, which change by curvatures delta_i at inner points. The
 slopes of a neuron max(w x + b, 0) change by amounts of one sign, |w| in total at most. A network's curvatures are the sums
 of its neurons', so sum_i ||delta_i|| <= sum_k ||v_k|| |w_k|. L is a lower bound on sum_i ||delta_i||.
 The proof of L, two inputs: the certificate has vectors l_j in R^T, the dual array, with sum_j l_j = 0, sum_j l_j x_j' = 0,
 and ||sum_j l_j max(w.x_j + b, 0)|| <= ||w|| for all w and b. Pairing them with an interpolating network's values gives
-
-    L = sum_j l_j.y_j = sum_k v_k.(sum_j l_j max(w_k.x_j + b_k, 0)) <= sum_k ||v_k|| ||w_k||.
-
+L = sum_j l_j.y_j = sum_k v_k.(sum_j l_j max(w_k.x_j + b_k, 0)) <= sum_k ||v_k|| ||w_k||.
+The proof of L, fits: the same with lam ||w||. As ||r||^2 / 2 >= l.r - ||l||^2 / 2 for all vectors, r = y_j - f(x_j) gives
+L = sum_j (l_j.y_j - ||l_j||^2 / 2) <= sum_j (||r_j||^2 / 2 + l_j.f(x_j)). One input is taken for the first axis of two.
 For one w the sum is piecewise linear in b and 0 far out, so its norm is largest where a kink meets a point, b = -w.x_i. The
 lines w.(x_j - x_i) = 0 cut the plane of all w into cones; in each the sum is C w with one matrix C. With the cone's edges
 r1, r2 and w = a1 r1 + a2 r2, the condition ||C w||^2 <= ||w||^2 is p a1^2 + 2 s a1 a2 + q a2^2 >= 0, with p, q, s made from
 r1, r2 and I - C'C. It holds for all a1, a2 >= 0 just if p >= 0, q >= 0, and s >= 0 or s^2 <= p q.
-
 All numbers are rational. Nothing is rounded but square roots, which are bounded by integers (`root`).
 Exit codes: 0 proved, 1 a step fails, 64 unreadable: not a certificate of this version, damaged, or of other data.
 """
@@ -39,7 +37,7 @@ from fractions import Fraction
 from functools import cmp_to_key
 
 FIELDS = ["format", "version", "inputs", "labels", "neurons", "A", "c", "lower", "upper", "sha256"]
-ONE_INPUT, TWO_INPUTS = ["unique", "unique_outputs", "fewest_neurons", "band"], ["dual"]  # more fields
+ONE_INPUT, TWO_INPUTS, FIT = ["unique", "unique_outputs", "fewest_neurons", "band"], ["dual"], ["dual", "lam"]  # more
 RATIONAL = re.compile(r"(-?[1-9][0-9]*|0)(/[1-9][0-9]*)?")
 MOST_DIGITS = 4000  # of a numerator or denominator
 TOO_LONG = re.compile(r".{4001}|.*[eE][+-]?[\d_]{5}")  # numbers of a CSV file
@@ -91,11 +89,11 @@ def read(path):
         data = json.loads(stream.read(), parse_float=no_number, parse_constant=no_number, object_pairs_hook=no_repeats)
     require(isinstance(data, dict) and data.get("format") == "vvnorm exact certificate", "it is no certificate", ValueError)
     version = data.get("version")
-    require(type(version) is int and version == 1, f"this script reads version 1, not {str(version)[:30]}", ValueError)
+    require(type(version) is int and 0 < version < 3, f"it has version {str(version)[:30]}, neither 1 nor 2", ValueError)
     X = rows(data.get("inputs"), None, None, "inputs")
     N, d, neurons = len(X), len(X[0]), []
     require(d in (1, 2), f"this script knows one and two inputs, not {d}", ValueError)
-    fields = FIELDS + (ONE_INPUT if d == 1 else TWO_INPUTS)
+    fields = FIELDS + (FIT if version == 2 else ONE_INPUT if d == 1 else TWO_INPUTS)
     require(sorted(data) == sorted(fields), f"it must have the fields {', '.join(fields)}", ValueError)
     text = json.dumps({key: data[key] for key in data if key != "sha256"}, sort_keys=True, separators=(",", ":"))
     require(hashlib.sha256(text.encode()).hexdigest() == data["sha256"], "it was altered: its sha256 differs", ValueError)
@@ -106,36 +104,33 @@ def read(path):
         neurons.append((w, rational(item["b"], "b"), v))
     A, [c] = rows(data["A"], T, d, "A"), rows([data["c"]], 1, T, "c")
     bounds = rational(data["lower"], "lower"), rational(data["upper"], "upper")
-    if d == 2:
-        return X, Y, (neurons, A, c), bounds, rows(data["dual"], N, T, "dual")
+    lam = rational(data["lam"], "lam") if version == 2 else None
+    if "dual" in data:
+        return X, Y, lam, (neurons, A, c), bounds, rows(data["dual"], N, T, "dual")
     band = objects(data["band"], ["at", "lower", "upper"], "band")
     band = [(rational(item["at"], "band"), *rows([item["lower"], item["upper"]], 2, T, "band")) for item in band]
-    return X, Y, (neurons, A, c), bounds, (data["unique"], data["unique_outputs"], data["fewest_neurons"], band)
+    return X, Y, None, (neurons, A, c), bounds, (data["unique"], data["unique_outputs"], data["fewest_neurons"], band)
 
 
-def compare(path, X, Y):
+def compare(path, points, lam):
     """Compare with a CSV file: a row per point, inputs first, then labels; a line with names may come first."""
     with open(path, newline="", encoding="utf-8-sig") as stream:
         table = [[text.strip() for text in row] for row in csv.reader(stream) if row]
     require(not any(TOO_LONG.match(text) for row in table for text in row), f"{path}: a number is too long", ValueError)
     for number in (Fraction, lambda text: Fraction(float(text))):  # the decimals themselves, or their float64
-        pairs = set()
+        pairs = []
         for k, row in enumerate(table):
             try:
-                pairs.add(tuple(map(number, row)))
+                pairs.append(tuple(map(number, row)))
             except (ValueError, ArithmeticError):
                 require(k == 0, f"row {k + 1} of {path} holds something that is not a number", ValueError)
-        if pairs == {tuple(x + y) for x, y in zip(X, Y)}:
+        if sorted(pairs if lam else set(pairs)) == points:  # a fit depends on how often a row occurs
             return
     raise ValueError(f"it is about other data than {path}")
 
 
 def dot(a, b):
     return sum(x * y for x, y in zip(a, b))
-
-
-def times(matrix, vector):
-    return [dot(row, vector) for row in matrix]
 
 
 def root(square):
@@ -147,15 +142,15 @@ def root(square):
     return Fraction(low, 1 << shift), Fraction(low if exact else low + 1, 1 << shift)
 
 
-def check_upper(X, Y, network, upper):
-    neurons, A, c = network
+def check_upper(X, Y, lam, network, upper):
+    (neurons, A, c), loss = network, 0
     for i, (x, y) in enumerate(zip(X, Y)):
-        value = [entry + constant for entry, constant in zip(times(A, x), c)]
-        for w, b, v in neurons:
-            active = max(dot(w, x) + b, 0)
-            value = [f + active * weight for f, weight in zip(value, v)] if active else value
-        require(value == y, f"neurons, A, c: at point {i + 1} the network differs from the label")
-    require(upper == sum(root(dot(w, w) * dot(v, v))[1] for w, _, v in neurons), "upper: it is not the bound on the cost")
+        active = [(height, v) for w, b, v in neurons if (height := dot(w, x) + b) > 0]
+        off = [dot(A[t], x) + c[t] + sum(height * v[t] for height, v in active) - label for t, label in enumerate(y)]
+        require(lam or not any(off), f"neurons, A, c: at point {i + 1} the network differs from the label")
+        loss += dot(off, off) / 2
+    cost = sum(root(dot(w, w) * dot(v, v))[1] for w, _, v in neurons)
+    require(upper == loss + (lam or 1) * cost, "upper: it is not the bound on the cost")
 
 
 def check_line(X, Y, lower, facts):
@@ -163,7 +158,6 @@ def check_line(X, Y, lower, facts):
     slopes = [[(b - a) / (x[i + 1] - x[i]) for a, b in zip(Y[i], Y[i + 1])] for i in range(N - 1)]
     delta = [[b - a for a, b in zip(slopes[i], slopes[i + 1])] for i in range(N - 2)]  # delta[i] belongs to x[i + 1]
     require(lower == sum(root(dot(row, row))[0] for row in delta), "lower: it is not the bound on the curvatures")
-
     # A piece between inner points whose curvatures point the same way leaves freedom; no other piece does.
     ratio = {}  # by piece: the c > 0 with delta[i] = c delta[i - 1]
     for i in range(1, N - 2):
@@ -195,12 +189,14 @@ def integers(values):  # multiples of 1 / unit
     return [[int(entry * unit) for entry in row] for row in values], unit
 
 
-def check_plane(X, Y, lower, dual):
+def check_dual(X, Y, lam, lower, dual):
     for column in ([1] * len(X), *zip(*X)):
         require(all(dot(column, output) == 0 for output in zip(*dual)), "dual: it is not orthogonal to affine functions")
-    require(lower == sum(dot(row, y) for row, y in zip(dual, Y)), "lower: it is not the sum of dual times labels")
-    (points, unit_x), (weights, unit_dual) = integers(X), integers(dual)
+    pairing = sum(dot(row, y) - (dot(row, row) / 2 if lam else 0) for row, y in zip(dual, Y))
+    require(lower == pairing, "lower: it is not the sum of dual times labels")
+    (points, unit_x), (weights, unit_dual) = integers(X), integers([[entry / (lam or 1) for entry in row] for row in dual])
     square = (unit_x * unit_dual) ** 2  # the matrix is C / (unit_x unit_dual)
+    points = [(x, *rest, 0)[:2] for x, *rest in points]
     for i, (x, y) in enumerate(points):
         steps = [(a - x, b - y) for a, b in points]
         edges = [(s * -b, s * a) for a, b in steps if a or b for s in (1, -1)] + [(1, 0), (0, 1), (-1, 0), (0, -1)]
@@ -211,9 +207,10 @@ def check_plane(X, Y, lower, dual):
             inside = (r1[0] + r2[0], r1[1] + r2[1])
             active = [(row, step) for row, step in zip(weights, steps) if dot(inside, step) > 0]
             C = [[sum(row[t] * step[k] for row, step in active) for k in (0, 1)] for t in range(len(dual[0]))]
-            (p, s), (_, q) = [[square * dot(r, w) - dot(times(C, r), times(C, w)) for w in (r1, r2)] for r in (r1, r2)]
+            images = [(r, [dot(row, r) for row in C]) for r in (r1, r2)]
+            (p, s), (_, q) = [[square * dot(r, w) - dot(a, b) for w, b in images] for r, a in images]
             below = p >= 0 and q >= 0 and (s >= 0 or s * s <= p * q)
-            require(below, f"dual: a neuron with its kink through point {i + 1} responds above 1")
+            require(below, f"dual: a neuron with its kink through point {i + 1} responds above {lam or 1}")
 
 
 def by_angle(r, w):
@@ -229,13 +226,16 @@ def decimal(value):  # for people
 def main(arguments):
     try:
         require(len(arguments) in (1, 2), "usage: check_certificate.py CERTIFICATE.json [DATA.csv]", ValueError)
-        X, Y, network, (lower, upper), proof = read(arguments[0])
+        X, Y, lam, network, (lower, upper), proof = read(arguments[0])
+        points = [tuple(x + y) for x, y in zip(X, Y)]
         for path in arguments[1:]:
-            compare(path, X, Y)
-        require(len(X) > 1 and all(a < b for a, b in zip(X, X[1:])), "inputs: points must increase and be distinct")
+            compare(path, points, lam)
+        ordered = points == sorted(points) if lam else all(a < b for a, b in zip(X, X[1:]))
+        require(len(X) > 1 and ordered, "inputs: points must increase and, but for fits, be distinct")
+        require(lam is None or lam > 0, "lam: it must be positive")
         require(lower <= upper, "lower: it is above upper")
-        check_upper(X, Y, network, upper)
-        (check_line if len(X[0]) == 1 else check_plane)(X, Y, lower, proof)
+        check_upper(X, Y, lam, network, upper)
+        check_line(X, Y, lower, proof) if type(proof) is tuple else check_dual(X, Y, lam, lower, proof)
     except Fails as problem:
         print(f"NOT PROVED: {problem}")
         return 1

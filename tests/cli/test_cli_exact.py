@@ -61,7 +61,8 @@ def test_a_network_that_is_not_optimal_is_not_proved(run: Command) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        ("--lam", "0.1"),
+        ("--lam", "0.1", "--loss", "huber:1"),
+        ("--lam", "0.1", "--loss", "y=hinge"),
         ("--no-skip",),
         ("--penalise-bias",),
         ("--auxiliary", "infinite"),
@@ -72,6 +73,21 @@ def test_what_exact_proofs_do_not_cover_is_refused(options: tuple[str, ...], run
     done = run("solve", "line.csv", "--x", "x", "--y", "y", "--exact", *options)
     assert done.code == 64
     assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("file", ["line.csv", "plane.csv"])
+def test_fits_are_proved_and_their_certificates_checked(file: str, run: Command) -> None:
+    x = "x" if file == "line.csv" else "a,b"
+    solved = run(
+        "solve", file, "--x", x, "--y", "y", "--lam", "0.1", "--exact", "--save-certificate", "a.json", "--out", "f.npz"
+    )
+    assert solved.code == 0
+    assert "<= least objective <=" in solved.out
+    content = strict("a.json")
+    assert (content["version"], content["lam"]) == (2, "1/10")  # the decimal number that was typed
+    judged = run("certify", "f.npz", file, "--x", x, "--y", "y", "--lam", "0.1", "--exact", "--json", "f.json")
+    assert judged.code == 0
+    assert strict("f.json")["exact"]["problems"] == []
 
 
 def test_three_inputs_and_missing_labels_are_refused(run: Command) -> None:

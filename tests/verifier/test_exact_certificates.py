@@ -14,7 +14,7 @@ import pytest
 from exact_tampering import tampered, write
 
 from vvnorm import check_certificate as checker
-from vvnorm import interpolate, two_squares
+from vvnorm import fit, interpolate, lambda_max, two_squares
 from vvnorm.verifier.exact import Proof, load_exact_certificate, prove
 from vvnorm.verifier.exact.certificate import digest
 
@@ -36,9 +36,19 @@ def in_the_plane(seed: int, n: int = 7, outputs: int = 2) -> Proof:
     return prove(interpolate(rng.normal(size=(n, 2)), rng.normal(size=(n, outputs))))
 
 
+def of_a_fit(seed: int, n: int = 7, inputs: int = 1, outputs: int = 2) -> Proof:
+    """A proof for a fit of random points, some of them repeated, whose network has neurons."""
+    rng = np.random.default_rng(seed)
+    X, Y = rng.normal(size=(n, inputs)), rng.normal(size=(n, outputs))
+    X[seed % n] = X[0]
+    solution = fit(X, Y, float(lambda_max(X, Y) * rng.uniform(0.02, 0.5)))
+    assert solution.network.n_neurons
+    return solution.prove(tol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def proofs() -> list[Proof]:
-    return [on_a_line(1), on_a_line(2), in_the_plane(3, 6, 1), in_the_plane(4, 5, 2)]
+    return [on_a_line(1), on_a_line(2), in_the_plane(3, 6, 1), in_the_plane(4, 5, 2), of_a_fit(5), of_a_fit(6, 6, 2)]
 
 
 def content_of(proof: Proof, folder: Path) -> dict[str, Any]:
@@ -76,7 +86,9 @@ def test_true_certificates_are_read_back_and_accepted(proofs: list[Proof], tmp_p
 def test_a_thousand_true_certificates_are_accepted(tmp_path: Path) -> None:
     rng = np.random.default_rng(20)
     for seed in range(1000):
-        if seed % 10:
+        if seed % 10 == 5:
+            proof = of_a_fit(seed, int(rng.integers(5, 13)), 1 + seed // 10 % 2, int(rng.integers(1, 4)))
+        elif seed % 10:
             proof = on_a_line(seed, int(rng.integers(2, 21)), int(rng.integers(1, 6)))
         else:
             proof = in_the_plane(seed, int(rng.integers(4, 21)), int(rng.integers(1, 4)))
@@ -134,7 +146,11 @@ def test_tampered_certificates_are_refused(proofs: list[Proof], tmp_path: Path, 
 def test_every_tampered_certificate_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(2)
     count = 0
-    for proof in [*map(on_a_line, range(20)), *(in_the_plane(k, 5 + k % 4, 1 + k % 3) for k in range(20))]:
+    for proof in [
+        *map(on_a_line, range(20)),
+        *(in_the_plane(k, 5 + k % 4, 1 + k % 3) for k in range(20)),
+        *(of_a_fit(k, 5 + k % 4, 1 + k % 2, 1 + k % 3) for k in range(20)),
+    ]:
         every = list(tampered(content_of(proof, tmp_path)))
         for k in rng.choice(len(every), min(100, len(every)), replace=False):
             assert_refused(every[k][1], tmp_path, capsys, every[k][0])

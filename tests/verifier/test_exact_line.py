@@ -12,8 +12,26 @@ import numpy as np
 import pytest
 
 from vvnorm import aligned_dataset, interpolate
-from vvnorm.verifier.exact import ExactLine, as_rational, prove
+from vvnorm.verifier.exact import ExactLine, Neuron, RationalNetwork, as_rational, prove
 from vvnorm.verifier.exact.rationals import root_bounds
+
+
+def test_networks_of_one_input_have_the_values_of_their_definition() -> None:
+    """Also where weights are zero or negative, kinks coincide and points repeat."""
+    rng = np.random.default_rng(8)
+
+    def few(n: int) -> tuple[Fraction, ...]:
+        return tuple(Fraction(int(entry)) for entry in rng.integers(-2, 3, n))
+
+    for _ in range(60):
+        K, n, T = (int(rng.integers(low, high)) for low, high in ((0, 6), (1, 7), (1, 4)))
+        neurons = tuple(Neuron(few(1), few(1)[0], few(T)) for _ in range(K))
+        network = RationalNetwork(neurons, tuple((a,) for a in few(T)), few(T))
+        points = tuple((Fraction(int(x), 2),) for x in rng.integers(-4, 5, n))
+        for (x,), values in zip(points, network.values(points), strict=True):
+            heights = [(max(w * x + b, Fraction(0)), v) for (w,), b, v in network.neurons]
+            for t, value in enumerate(values):
+                assert value == network.A[t][0] * x + network.c[t] + sum(h * v[t] for h, v in heights)
 
 
 def test_square_roots_are_enclosed() -> None:

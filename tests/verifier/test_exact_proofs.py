@@ -101,8 +101,8 @@ def test_bad_arguments_are_refused(arguments: Any, options: Any, problem: str) -
 
 
 def test_other_problems_are_refused() -> None:
-    with pytest.raises(ValueError, match="fits"):
-        prove(fit(X, Y, 0.1))
+    with pytest.raises(ValueError, match="squared loss"):
+        prove(fit(X, Y, 0.1, loss="huber:1"))
     with pytest.raises(ValueError, match="skip connection"):
         prove(interpolate([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], skip=False))
     with pytest.raises(TypeError, match="ReLU networks"):

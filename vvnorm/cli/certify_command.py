@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vvnorm.cli.exact import ExactOption, check_exact, check_exact_data, exact_record, is_as_given, prove_exactly
+from vvnorm.cli.exact import ExactOption, check_exact, check_exact_data, exact_lam, exact_record, is_as_given, prove_exactly
 from vvnorm.cli.inputs import check_outputs, lams_from_ratios, load_data, losses_of
 from vvnorm.cli.options import (
     AuxOption,
@@ -76,7 +76,7 @@ def certify(
     from vvnorm.verifier.check import FitCertificate, load_certificate
 
     check_outputs(json, certificate=save_certificate, certificate_type=".json" if exact else ".npz")
-    check_exact(exact, lam is not None, skip, penalise_bias)
+    check_exact(exact, loss or (), skip, penalise_bias)
     if not 0 < tol < 1:
         raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
     if certificate and (lam is not None or loss or penalise_bias or not skip or save_certificate or time_limit):
@@ -103,8 +103,10 @@ def certify(
     complaints = judged.complaints(saved, dataset.X, dataset.Y, tol=tol)
     proof: Proof | None = None
     if exact:
-        check_exact(exact, fit, judged.skip, judged.penalise_bias)
-        proof = prove_exactly(saved, judged.dual, data, dataset, csv, as_given=is_as_given(aux, repeats), tol=tol)
+        check_exact(exact, [str(loss) for loss in getattr(judged, "losses", ())], judged.skip, judged.penalise_bias)
+        strength = exact_lam(getattr(judged, "lam", None), relative or certificate is not None)
+        as_given = is_as_given(aux, repeats)
+        proof = prove_exactly(saved, judged.dual, data, dataset, csv, as_given=as_given, tol=tol, lam=strength)
         complaints += proof.problems
     if save_certificate and not (proof and proof.problems):
         (proof or judged).save(save_certificate)

@@ -10,6 +10,8 @@ from vvnorm.cli.output import say
 from vvnorm.validation import has_missing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vvnorm.csv_files import CsvFormat
     from vvnorm.datasets import Dataset
     from vvnorm.network import ReLUNetwork
@@ -19,18 +21,21 @@ ExactOption = Annotated[
     bool,
     typer.Option(
         "--exact",
-        help="Interpolation of one or two inputs: prove the bounds in rational numbers; --save-certificate then writes "
-        ".json for vvnorm.check_certificate.",
+        help="Interpolants of one or two inputs, and fits with the squared loss: prove the bounds in rational numbers; "
+        "--save-certificate then writes .json for vvnorm.check_certificate.",
     ),
 ]
 
 
-def check_exact(exact: bool, fit: bool, skip: bool, penalise_bias: bool, auxiliary: bool = False) -> None:
-    """Refuse options that ask for something that exact proofs do not cover."""
-    others = {"--lam": fit, "--no-skip": not skip, "--penalise-bias": penalise_bias, "--auxiliary": auxiliary}
+def check_exact(exact: bool, losses: "Sequence[str]", skip: bool, penalise_bias: bool, auxiliary: bool = False) -> None:
+    """Refuse options that ask for something that exact proofs do not cover; `losses` as they are given."""
+    others = {"--no-skip": not skip, "--penalise-bias": penalise_bias, "--auxiliary": auxiliary}
     for option, given in others.items():
         if exact and given:
-            raise ValueError(f"--exact does not go with {option}: exact proofs are for interpolants of least VV norm")
+            raise ValueError(f"--exact does not go with {option}, which exact proofs do not cover")
+    for loss in losses:
+        if exact and loss.rpartition("=")[2] != "squared":
+            raise ValueError(f"--exact does not go with --loss {loss}: exact proofs of fits are for the squared loss")
 
 
 def check_exact_data(exact: bool, dataset: "Dataset") -> None:
@@ -51,6 +56,7 @@ def prove_exactly(
     *,
     as_given: bool,
     tol: float,
+    lam: str | float | None = None,
 ) -> "Proof":
     """Prove bounds for the decimals of a CSV file, or for the numbers of a data set as they are.
 
@@ -62,6 +68,8 @@ def prove_exactly(
         By rows of `dataset`; for two inputs.
     as_given : bool
         Whether the rows of `dataset` are those of the file: not averaged, and without auxiliary outputs.
+    lam : text, float or None
+        Of a fit; text is a decimal number.
     """
     from vvnorm.verifier.exact import prove
 
@@ -69,11 +77,16 @@ def prove_exactly(
     Y: Any = dataset.Y
     if as_given and not data.startswith("builtin:") and Path(data).suffix != ".npz":
         X, Y = _decimals(Path(data), dataset, csv)
-    proof = prove(network, X, Y, dual=dual, tol=tol)
+    proof = prove(network, X, Y, dual=dual, lam=lam, tol=tol)
     lower, upper = float(proof.lower), float(proof.upper)
-    say(f"{'exact bounds':>18}  {lower:.15g} <= least VV norm <= {upper:.15g}")
+    say(f"{'exact bounds':>18}  {lower:.15g} <= least {'VV norm' if lam is None else 'objective'} <= {upper:.15g}")
     say(f"{'exact gap':>18}  {float(proof.gap):.2g}")
     return proof
+
+
+def exact_lam(lam: float | None, computed: bool) -> str | float | None:
+    """Return the decimal number that was typed as --lam, or a number that was computed as it is."""
+    return lam if lam is None or computed else repr(float(lam))
 
 
 def is_as_given(aux: int, repeats: RepeatsPolicy) -> bool:

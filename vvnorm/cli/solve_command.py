@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vvnorm.cli.exact import ExactOption, check_exact, check_exact_data, exact_record, is_as_given, prove_exactly
+from vvnorm.cli.exact import ExactOption, check_exact, check_exact_data, exact_lam, exact_record, is_as_given, prove_exactly
 from vvnorm.cli.inputs import check_outputs, lams_from_ratios, load_data, losses_of
 from vvnorm.cli.options import (
     AuxiliaryName,
@@ -77,7 +77,7 @@ def solve(
     from vvnorm.verifier.budget import additions_in, within_additions
 
     check_outputs(json, out, plot, save_certificate, certificate_type=".json" if exact else ".npz")
-    check_exact(exact, lam is not None, skip, penalise_bias, bool(auxiliary))
+    check_exact(exact, loss or (), skip, penalise_bias, bool(auxiliary))
     _check_combination(lam, loss, relative, auxiliary, sparse, save_certificate)
     csv = CsvFormat(sep, decimal, encoding, header)
     dataset = load_data(data, x, y, csv, aux, sigma, seed, repeats, loss, fit=lam is not None)
@@ -97,7 +97,7 @@ def solve(
     say_labels(dataset)
     for name, text in solution.summary_lines(dataset.y_names):
         say(f"{name:>18}  {text}")
-    proof = _proved(solution, data, dataset, csv, is_as_given(aux, repeats), tol) if exact else None
+    proof = _proved(solution, data, dataset, csv, is_as_given(aux, repeats), tol, relative) if exact else None
     complaints += proof.problems if proof else ()
     if save_certificate and not (proof and proof.problems):
         (proof or solution.certificate).save(save_certificate)
@@ -112,10 +112,16 @@ def solve(
     return conclude(complaints)
 
 
-def _proved(solution: Any, data: str, dataset: "Dataset", csv: CsvFormat, as_given: bool, tol: float) -> "Proof":
-    """Prove the solution exactly; for one input, connect-the-dots of the numbers in the file."""
-    network, dual = (None, None) if dataset.X.shape[1] == 1 else (solution.network, solution.certificate.dual)
-    return prove_exactly(network, dual, data, dataset, csv, as_given=as_given, tol=tol)
+def _proved(
+    solution: Any, data: str, dataset: "Dataset", csv: CsvFormat, as_given: bool, tol: float, relative: bool
+) -> "Proof":  # fmt: skip
+    """Prove the solution exactly; as interpolant of one input, connect-the-dots of the numbers in the file."""
+    lam = getattr(solution.certificate, "lam", None)
+    network, dual = solution.network, solution.certificate.dual
+    if lam is None and dataset.X.shape[1] == 1:
+        network = dual = None
+    strength = exact_lam(lam, relative)
+    return prove_exactly(network, dual, data, dataset, csv, as_given=as_given, tol=tol, lam=strength)
 
 
 def _write(

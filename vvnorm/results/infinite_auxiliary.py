@@ -1,8 +1,8 @@
 """The solution in the limit of infinitely many auxiliary outputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,9 @@ from vvnorm.validation import Array
 from vvnorm.verifier.check import Certificate
 from vvnorm.verifier.space import judge_interpolant
 from vvnorm.verifier.verification import Verification
+
+if TYPE_CHECKING:
+    from vvnorm.verifier.exact import Proof
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,6 +96,10 @@ class InfiniteAuxiliary(Solution):
         if not same or not np.all(row_norms((g.V.T @ combined - f.V.T).T) <= self.tol * row_norms(f.V)):
             problems.append("the network is not a combination of the design's outputs")
         return Verification(tuple(problems))
+
+    def prove(self, *, tol: float | None = None, band_at: Iterable[Any] = ()) -> "Proof":
+        """Raise ValueError: the proof is about infinitely many outputs."""
+        raise ValueError("exact proofs do not cover solutions for infinitely many auxiliary outputs")
 
     def _setting(self) -> str:
         return ", beside infinitely many; of the design:"

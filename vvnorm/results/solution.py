@@ -1,8 +1,8 @@
 """The base class of all solutions: a network with a proof of how close to optimal it is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,9 @@ from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array, as_inputs, is_empty
 from vvnorm.verifier.verification import Verification
+
+if TYPE_CHECKING:
+    from vvnorm.verifier.exact import Proof
 
 
 class Solution(ABC):
@@ -93,6 +96,26 @@ class Solution(ABC):
     @abstractmethod
     def verify(self) -> Verification:
         """Check the certificate with code that shares nothing with the solver."""
+
+    def prove(self, *, tol: float | None = None, band_at: Iterable[Any] = ()) -> "Proof":
+        """Prove the bounds in rational arithmetic, for one or two inputs: see `vvnorm.verifier.exact.prove`.
+
+        Parameters
+        ----------
+        tol : float, optional
+            Relative gap up to which the bounds count as a proof; by default that of the solution.
+        band_at : iterable of numbers
+            Interpolants of one input: where the certificate says what minimal-VV-norm interpolants can be.
+
+        Raises
+        ------
+        ValueError
+            For solutions that exact proofs do not cover: more inputs, missing or weighted labels, other losses than the
+            squared one, no skip connection, penalised biases.
+        """
+        from vvnorm.verifier.exact import prove
+
+        return prove(self, tol=self.tol if tol is None else tol, band_at=band_at)
 
     def sparsify(self, gap: float | None = None) -> Self:
         """Return a solution of the same values at the data with few neurons, whose relative gap may be `gap`.

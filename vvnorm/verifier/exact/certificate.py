@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from vvnorm._internal.files import atomic_write
-from vvnorm.verifier.exact.dual_arrays import pairing, point_above, stray
+from vvnorm.verifier.exact.dual_arrays import fit_bound, pairing, point_above, stray
 from vvnorm.verifier.exact.line import BandPoint, ExactLine
 from vvnorm.verifier.exact.rational_network import Neuron, RationalNetwork
-from vvnorm.verifier.exact.rationals import MOST_DIGITS, Matrix, Vector
+from vvnorm.verifier.exact.rationals import MOST_DIGITS, Matrix, Vector, to_float
 
 FORMAT: Final = "vvnorm exact certificate"
-VERSION: Final = 1
+INTERPOLATION, FITS = 1, 2
+"""Versions of the format: files about interpolants are as they were before there were those about fits."""
 
 _RATIONAL = re.compile(r"(-?[1-9][0-9]*|0)(/[1-9][0-9]*)?")
 _LARGEST_FILE: Final = 1 << 28  # bytes
@@ -29,17 +30,17 @@ _LARGEST_FILE: Final = 1 << 28  # bytes
 
 @dataclass(frozen=True)
 class ExactCertificate:
-    """What is proved about one data set: lower <= least VV norm of an interpolant <= upper.
+    """What is proved about one data set: lower <= least VV norm of an interpolant, or least objective of a fit <= upper.
 
     Attributes
     ----------
     inputs, labels : N rows of d and T Fraction
-        The data; rows of inputs strictly increase.
+        The data; rows of inputs strictly increase. Fits: rows of inputs and labels do not decrease.
     network : RationalNetwork
-        An interpolant of cost at most `upper`.
+        An interpolant of cost at most `upper`, or a fit of objective at most `upper`.
     lower, upper : Fraction
     dual : N rows of T Fraction, or None
-        Two inputs: a dual array with <dual, labels> = lower. None for one input, where the data prove the lower bound.
+        Two inputs, and fits: a dual array that proves `lower`. None for interpolants of one input, where the data do.
     unique : bool or None
         One input: whether there is no other minimal-VV-norm interpolant.
     unique_outputs : tuple of T bool, or None
@@ -48,6 +49,8 @@ class ExactCertificate:
         One input: the fewest neurons of such an interpolant.
     band : tuple of BandPoint
         One input: the range of their values at some points.
+    lam : Fraction or None
+        Fits: the weight of the VV norm beside half the sum of squared residuals; no facts about minimisers go with it.
     """
 
     inputs: Matrix = field(repr=False)
@@ -60,6 +63,7 @@ class ExactCertificate:
     unique_outputs: tuple[bool, ...] | None = None
     fewest_neurons: int | None = None
     band: tuple[BandPoint, ...] = field(default=(), repr=False)
+    lam: Fraction | None = None
 
     @property
     def n_inputs(self) -> int:
@@ -73,7 +77,12 @@ class ExactCertificate:
 
     def problems(self) -> list[str]:
         """Derive everything again from the data; an empty list means that all of it is proved."""
-        return self._shapes() or [*self._primal(), *(self._on_a_line() if self.n_inputs == 1 else self._in_the_plane())]
+        return self._shapes() or [*self._primal(), *(self._by_curvatures() if self._has_facts else self._by_dual())]
+
+    @property
+    def _has_facts(self) -> bool:
+        """Whether curvatures prove the lower bound, and facts about all minimisers."""
+        return self.n_inputs == 1 and self.lam is None
 
     def _shapes(self) -> list[str]:
         """What keeps the parts from fitting together."""
@@ -81,8 +90,10 @@ class ExactCertificate:
         N, d, T = len(self.inputs), len(self.inputs[0]), len(self.labels[0])
         if d not in (1, 2):
             problems.append(f"inputs: exact certificates are for one or two inputs, not {d}")
-        if any(a >= b for a, b in zip(self.inputs, self.inputs[1:], strict=False)) or N < 2:
-            problems.append("inputs: points must be two or more, and strictly increase")
+        if len(self.inputs) < 2 or not self._in_order():
+            problems.append("inputs: points must be two or more, and strictly increase; those of fits may repeat")
+        if self.lam is not None and self.lam <= 0:
+            problems.append("lam: must be positive")
         network = self.network
         rows: list[tuple[str, Sequence[Sequence[Any]], int, int]] = [
             ("inputs", self.inputs, N, d),
@@ -92,7 +103,7 @@ class ExactCertificate:
             ("network: A", network.A, T, d),
             ("network: c", [network.c], 1, T),
         ]
-        if d == 2:
+        if not self._has_facts:
             rows.append(("dual", self.dual or [], N, T))
         problems += [
             f"{name}: must be {n} rows of {width} numbers"
@@ -101,17 +112,27 @@ class ExactCertificate:
         ]
         return problems
 
-    def _primal(self) -> list[str]:
-        wrong = []
-        for i, row in enumerate(self.network.misfits(self.inputs, self.labels)):
-            wrong += [f"network: it misses label {t} of point {i} by {float(off):.3g}" for t, off in enumerate(row) if off]
-        if self.network.cost_bounds[1] != self.upper:
-            wrong.append("upper: is not the bound on the network's cost")
-        if self.lower > self.upper:
-            wrong.append("lower: is above upper")
-        return wrong
+    def _in_order(self) -> bool:
+        if self.lam is None:
+            return all(a < b for a, b in zip(self.inputs, self.inputs[1:], strict=False))
+        rows = list(zip(self.inputs, self.labels, strict=True)) if len(self.inputs) == len(self.labels) else []
+        return rows == sorted(rows)
 
-    def _on_a_line(self) -> list[str]:
+    def _primal(self) -> list[str]:
+        if self.lam is None:
+            misfits = enumerate(self.network.misfits(self.inputs, self.labels))
+            missed = [(i, t, off) for i, row in misfits for t, off in enumerate(row) if off]
+            problems = [f"network: it misses label {t} of point {i} by {to_float(off):.3g}" for i, t, off in missed]
+            upper = self.network.cost_bounds[1]
+        else:
+            problems, upper = [], self.network.fit_objective(self.inputs, self.labels, self.lam)
+        if upper != self.upper:
+            problems.append("upper: is not the bound on the network's cost or objective")
+        if self.lower > self.upper:
+            problems.append("lower: is above upper")
+        return problems
+
+    def _by_curvatures(self) -> list[str]:
         line = ExactLine(tuple(x for (x,) in self.inputs), self.labels)
         problems = [] if self.dual is None else ["dual: there is none for one input"]
         if line.bounds[0] != self.lower:
@@ -123,17 +144,19 @@ class ExactCertificate:
         problems += [f"band: is wrong at {float(a.at):.6g}" for a, b in zip(self.band, known, strict=True) if a != b]
         return problems
 
-    def _in_the_plane(self) -> list[str]:
+    def _by_dual(self) -> list[str]:
         assert self.dual is not None  # `_shapes` has seen it
         problems = []
         if (self.unique, self.unique_outputs, self.fewest_neurons, self.band) != (None, None, None, ()):
-            problems.append("unique, unique_outputs, fewest_neurons, band: are for one input")
+            problems.append("unique, unique_outputs, fewest_neurons, band: are for interpolants of one input")
         if any(any(row) for row in stray(self.dual, self.inputs)):
             problems.append("dual: it is not orthogonal to affine functions")
-        elif (point := point_above(self.inputs, self.dual)) is not None:
-            problems.append(f"dual: a neuron with its kink through point {point} responds above 1")
-        if pairing(self.dual, self.labels) != self.lower:
-            problems.append("lower: is not the sum of dual times labels")
+        elif (point := point_above(self.inputs, self.dual, self.lam or Fraction(1))) is not None:
+            limit = "1" if self.lam is None else "lam"
+            problems.append(f"dual: a neuron with its kink through point {point} responds above {limit}")
+        bound = pairing if self.lam is None else fit_bound
+        if bound(self.dual, self.labels) != self.lower:
+            problems.append("lower: is not the sum of dual times labels, less half the squares of dual for fits")
         return problems
 
 
@@ -148,7 +171,7 @@ def save_exact_certificate(certificate: ExactCertificate, path: str | os.PathLik
     network = certificate.network
     content: dict[str, Any] = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": INTERPOLATION if certificate.lam is None else FITS,
         "inputs": _texts(certificate.inputs),
         "labels": _texts(certificate.labels),
         "neurons": [{"w": _texts(w), "b": _text(b), "v": _texts(v)} for w, b, v in network.neurons],
@@ -157,7 +180,9 @@ def save_exact_certificate(certificate: ExactCertificate, path: str | os.PathLik
         "lower": _text(certificate.lower),
         "upper": _text(certificate.upper),
     }
-    if certificate.n_inputs == 1:
+    if certificate.lam is not None:
+        content["lam"] = _text(certificate.lam)
+    if certificate.dual is None:
         content["unique"] = certificate.unique
         content["unique_outputs"] = list(certificate.unique_outputs or ())
         content["fewest_neurons"] = certificate.fewest_neurons
@@ -230,12 +255,14 @@ def _texts(values: Any) -> list[Any]:
 def _read(content: Any) -> ExactCertificate:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"its format is not {FORMAT!r}")
-    if content.get("version") != VERSION or isinstance(content["version"], bool):
-        raise ValueError(f"its version is {content.get('version')!r}; this one reads version {VERSION}")
+    version = content.get("version")
+    if version not in (INTERPOLATION, FITS) or not isinstance(version, int) or isinstance(version, bool):
+        raise ValueError(f"its version is {version!r:.40}; this one reads {INTERPOLATION} (interpolants) and {FITS} (fits)")
     if content["sha256"] != digest(content):
         raise ValueError("it was altered after it was written: its sha256 differs")
     inputs = _matrix(content["inputs"], "inputs")
-    own = ["unique", "unique_outputs", "fewest_neurons", "band"] if len(inputs[0]) == 1 else ["dual"]
+    facts = ["unique", "unique_outputs", "fewest_neurons", "band"]
+    own = ["dual", "lam"] if version == FITS else facts if len(inputs[0]) == 1 else ["dual"]
     both = ["format", "version", "inputs", "labels", "neurons", "A", "c", "lower", "upper", "sha256"]
     _check_keys(content, [*both, *own], "it")
     network = RationalNetwork(
@@ -244,7 +271,8 @@ def _read(content: Any) -> ExactCertificate:
     labels = _matrix(content["labels"], "labels")
     bounds = _rational(content["lower"], "lower"), _rational(content["upper"], "upper")
     if "dual" in own:
-        return ExactCertificate(inputs, labels, network, *bounds, dual=_matrix(content["dual"], "dual"))
+        lam = _rational(content["lam"], "lam") if version == FITS else None
+        return ExactCertificate(inputs, labels, network, *bounds, dual=_matrix(content["dual"], "dual"), lam=lam)
     return ExactCertificate(
         inputs,
         labels,

@@ -126,6 +126,11 @@ def pairing(dual: Matrix, Y: Matrix) -> Fraction:
     return sum((dot(row, y) for row, y in zip(dual, Y, strict=True)), Fraction(0))
 
 
+def fit_bound(dual: Matrix, Y: Matrix) -> Fraction:
+    """Return <Lambda, Y> - ||Lambda||^2 / 2, which bounds the objective of fits from below if responses keep to lam."""
+    return pairing(dual, Y) - sum((norm_squared(row) for row in dual), Fraction(0)) / 2
+
+
 def _scaled(entries: Sequence[Vector] | Sequence[Sequence[Fraction]], factor: float, bits: int) -> Matrix:
     """Multiply by a number and round to multiples of 2^-bits."""
     exact, unit = as_rational(factor), Fraction(2) ** bits

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
+from vvnorm.float64 import as_rows
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import GAP
 from vvnorm.verifier.exact.certificate import ExactCertificate, save_exact_certificate
 from vvnorm.verifier.exact.corrected import interpolating
 from vvnorm.verifier.exact.dual_arrays import feasible_dual, pairing
+from vvnorm.verifier.exact.fit import fit_certificate
 from vvnorm.verifier.exact.line import ExactLine, distinct_points
 from vvnorm.verifier.exact.rational_network import RationalNetwork
-from vvnorm.verifier.exact.rationals import Matrix, as_matrix, to_float
+from vvnorm.verifier.exact.rationals import Matrix, as_matrix, as_rational, to_float
 
 
 class HasProof(Protocol):
@@ -68,12 +70,12 @@ class Proof:
 
     @property
     def lower(self) -> Fraction:
-        """No interpolant costs less."""
+        """No interpolant costs less; no fit has a smaller objective."""
         return self.certificate.lower
 
     @property
     def upper(self) -> Fraction:
-        """The certificate's network interpolates and costs no more."""
+        """The certificate's network interpolates and costs no more, or is a fit whose objective is no larger."""
         return self.certificate.upper
 
     @property
@@ -96,7 +98,8 @@ class Proof:
     def __str__(self) -> str:
         low, high = to_float(self.lower), to_float(self.upper)
         head = "PROVED" if self.proved else "NOT PROVED"
-        return "\n".join([f"{head}: {low:.15g} <= optimum <= {high:.15g}", *self.problems])
+        bounds = f"{head}: {low:.15g} <= optimum <= {high:.15g}, relative gap {to_float(self.gap):.2g}"
+        return "\n".join([bounds, *self.problems])
 
 
 def prove(
@@ -105,22 +108,28 @@ def prove(
     Y: Any = None,
     *,
     dual: Any = None,
+    lam: Any = None,
     tol: float | Fraction = GAP,
     band_at: Iterable[Any] = (),
 ) -> Proof:
-    """Prove in rational arithmetic how small the VV norm of an interpolant of this data set can be.
+    """Prove in rational arithmetic how small the VV norm of an interpolant, or the objective of a fit, can be.
+
+    The objective of a fit is sum_i ||f(x_i) - y_i||^2 / 2 + lam VV(f).
 
     Parameters
     ----------
     subject : Solution, ReLUNetwork or None
-        A solution brings its data and its dual array. A network comes with `X` and `Y`, and with `dual` for two inputs; it
-        may miss the labels a little, and is corrected until it interpolates. None, for one input: connect-the-dots.
+        A solution brings its data and its dual array, and a fit its `lam`. A network comes with `X` and `Y`, and with
+        `dual` for two inputs; an interpolant may miss the labels a little, and is corrected until it interpolates. None,
+        for one input: connect-the-dots.
     X : list or array, shape (N,) or (N, d), d = 1 or 2
         Numbers that are taken exactly: floats as the rationals that they are, text as the decimal numbers it shows.
     Y : list or array, shape (N,) or (N, T)
         Labels, none missing.
     dual : array, shape (N, T)
-        Lambda, by rows of X. For two inputs; it need not be exact.
+        Lambda, by rows of X. For two inputs; it need not be exact. Fits do without, if the network is nearly the best.
+    lam : number or text, optional
+        Judge the network as a fit with the squared loss, and with this weight of the VV norm, taken exactly.
     tol : float or Fraction
         Relative gap up to which the bounds count as a proof of optimality; also what part of half the largest range of an
         output a given network may miss labels by.
@@ -135,8 +144,9 @@ def prove(
     Raises
     ------
     TypeError, ValueError
-        For data that are not finite numbers, that no network interpolates, or of more than two inputs; for fits, and for
-        networks without a skip connection or with penalised biases, which exact proofs do not cover yet.
+        For data that are not finite numbers, that no network interpolates, or of more than two inputs; for fits with other
+        losses or weights, and for networks without a skip connection or with penalised biases, which exact proofs do not
+        cover.
 
     Examples
     --------
@@ -147,25 +157,42 @@ def prove(
     network = subject
     if X is None and subject is not None and not isinstance(subject, ReLUNetwork):
         X, Y, network = subject.X, subject.Y, subject.network
-        dual = _dual_of(subject.certificate)
-        if len(X[0]) == 1:
+        dual, lam = _dual_and_lam(subject)
+        if len(X[0]) == 1 and lam is None:
             network = None  # connect-the-dots, which it is in floating point, is made anew
     if X is None or Y is None:
         raise ValueError("X and Y are needed where no solution is given")
     if network is not None and not isinstance(network, ReLUNetwork):
         raise TypeError(f"exact proofs are about ReLU networks, got {type(network).__name__}")
     points, labels = as_matrix(X, "X"), as_matrix(Y, "Y")
-    inputs, values = distinct_points(points, labels)
-    if network is not None and (network.n_inputs, network.n_outputs) != (len(inputs[0]), len(values[0])):
+    if len(points[0]) not in (1, 2):
+        raise ValueError(f"X has {len(points[0])} columns; exact proofs are for one or two inputs")
+    if network is not None and (network.n_inputs, network.n_outputs) != (len(points[0]), len(labels[0])):
         raise ValueError(f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs; the data have others")
     limit = Fraction(tol)
+    if lam is not None:
+        return _prove_fit(network, points, labels, lam, dual, limit)
+    inputs, values = distinct_points(points, labels)
     if len(inputs[0]) == 1:
         return _prove_on_a_line(ExactLine(tuple(x for (x,) in inputs), values), network, limit, band_at)
-    if len(inputs[0]) != 2:
-        raise ValueError(f"X has {len(inputs[0])} columns; exact proofs are for one or two inputs")
     if network is None or dual is None:
         raise ValueError("two inputs need a network and its dual array, or a solution")
     return _prove_in_the_plane(inputs, values, network, _merged(points, inputs, dual, len(values[0])), limit)
+
+
+def _prove_fit(network: ReLUNetwork | None, points: Matrix, labels: Matrix, lam: Any, dual: Any, tol: Fraction) -> Proof:
+    if network is None:
+        raise ValueError("a fit needs a network, or a solution")
+    if len(points) != len(labels):
+        raise ValueError(f"X has {len(points)} rows and Y has {len(labels)}")
+    if len(points) < 2:
+        raise ValueError("X has 1 row; exact proofs need two or more")
+    strength = as_rational(lam, "lam")
+    if strength <= 0:
+        raise ValueError(f"lam must be positive, got {lam}")
+    rows = as_rows(dual) if hasattr(dual, "shape") else dual
+    certificate = fit_certificate(RationalNetwork.of(network), points, labels, strength, rows)
+    return _judged(certificate, tol, 0.0)
 
 
 def _prove_on_a_line(line: ExactLine, network: ReLUNetwork | None, tol: Fraction, band_at: Iterable[Any]) -> Proof:
@@ -219,13 +246,20 @@ def _label_size(labels: Matrix) -> Fraction:
     return half_range or max(abs(value) for row in labels for value in row)
 
 
-def _dual_of(certificate: Any) -> Any:
-    """The dual array of a solution's certificate, if it is of a kind that exact proofs cover."""
-    if hasattr(certificate, "losses"):
-        raise ValueError("exact proofs are for interpolants, not for fits")
+def _dual_and_lam(solution: HasProof) -> tuple[Any, Any]:
+    """The dual array of a solution, by rows of its data, and the lam of a fit; only of kinds that exact proofs cover."""
+    certificate = solution.certificate
+    if not hasattr(certificate, "dual"):
+        raise ValueError(f"exact proofs do not cover a {type(solution).__name__}")
     if not certificate.skip or certificate.penalise_bias:
         raise ValueError("exact proofs are for networks with a skip connection and without a penalty on biases")
-    return certificate.dual
+    if not hasattr(certificate, "losses"):
+        return certificate.dual, None
+    if any(str(loss) != "squared" for loss in certificate.losses) or getattr(solution, "weights", None) is not None:
+        raise ValueError("exact proofs of fits are for the squared loss without weights")
+    dual, order = certificate.dual, getattr(solution, "order", None)
+    rows = None if dual is None else as_rows(dual)
+    return (rows if rows is None or order is None else rows[order]), certificate.lam
 
 
 def _merged(points: Matrix, inputs: Matrix, dual: Any, n_outputs: int) -> list[list[float]]:

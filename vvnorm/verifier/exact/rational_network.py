@@ -82,13 +82,15 @@ class RationalNetwork:
     def _along_line(self, points: Sequence[Fraction]) -> Matrix:
         """Evaluate a network of one input from left to right, with the slope between kinks.
 
-        A neuron with w < 0 is its mirror image at the kink, plus an affine function: relu(z) = relu(-z) + z.
+        A neuron with w < 0 is its mirror image at the kink, plus an affine function: relu(z) = relu(-z) + z. One with w = 0
+        is a constant.
         """
         slope, value = [entry for (entry,) in self.A], list(self.c)
         kinks = []
         for (w,), b, v in self.neurons:
-            kinks.append((-b / w, [abs(w) * entry for entry in v]))
-            if w < 0:
+            if w:
+                kinks.append((-b / w, [abs(w) * entry for entry in v]))
+            if w < 0 or (w == 0 and b > 0):
                 slope = [a + w * entry for a, entry in zip(slope, v, strict=True)]
                 value = [c + b * entry for c, entry in zip(value, v, strict=True)]
         events: list[tuple[Fraction, int, list[Fraction]]] = [(t, -1, jump) for t, jump in kinks]
@@ -110,6 +112,10 @@ class RationalNetwork:
         """Rational bounds on the VV norm sum_k ||w_k|| ||v_k||."""
         roots = [root_bounds(neuron.cost_squared) for neuron in self.neurons]
         return sum((low for low, _ in roots), Fraction(0)), sum((high for _, high in roots), Fraction(0))
+
+    def fit_objective(self, X: Matrix, Y: Matrix, lam: Fraction) -> Fraction:
+        """Bound sum_i ||f(x_i) - y_i||^2 / 2 + lam VV(f) from above."""
+        return sum(map(norm_squared, self.misfits(X, Y)), Fraction(0)) / 2 + lam * self.cost_bounds[1]
 
     def misfits(self, X: Matrix, Y: Matrix) -> Matrix:
         """Return the labels minus the network's values, row by row."""
