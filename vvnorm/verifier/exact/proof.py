@@ -190,7 +190,7 @@ def _prove_fit(network: ReLUNetwork | None, points: Matrix, labels: Matrix, lam:
     strength = as_rational(lam, "lam")
     if strength <= 0:
         raise ValueError(f"lam must be positive, got {lam}")
-    rows = as_rows(dual) if hasattr(dual, "shape") else dual
+    rows: Any = as_rows(dual) if hasattr(dual, "shape") else dual
     certificate = fit_certificate(RationalNetwork.of(network), points, labels, strength, rows)
     return _judged(certificate, tol, 0.0)
 
