@@ -66,6 +66,8 @@ def test_theory_page_says_what_the_files_say(results: Path, run: Command) -> Non
     assert unsupported.count("was not checked in this run") == len(claim_names()) - 2
     assert text.count(load_claim("uniqueness").statement) == 2  # in the table and in detail
     assert "f &lt; g" in text
+    assert "<td>machine-checked</td>" in text
+    assert text.count("To be trusted: ") >= 3
     assert len(page.all("math")) >= 5
     assert len(page.all("img")) == 1
     rows = re.findall(r'<tr data-study="', text)

@@ -44,6 +44,11 @@ class ClaimRow:
     real_data: list[tuple[str, str, bool]]
 
     @property
+    def evidence(self) -> str:
+        """The strongest rung on which the claim stands."""
+        return str(self.claim.rungs[0])
+
+    @property
     def confirmed(self) -> bool:
         """Whether the verdict is the one that the claim is expected to have."""
         return bool(self.record["verdict"] == str(self.claim.confirmed))
