@@ -376,13 +376,13 @@ def reliability(count: int, advance: Callable[[], None]) -> Record:
 
 
 def say_reliability(record: Record) -> str:
-    def one(line: Record) -> str:
+    def named(line: Record) -> str:
         return f"seed {line['seed']} ({line['kind']}, N = {line['N']}, T = {line['T']})"
 
     worst, slowest = record["worst"], record["slowest"]
     head = f"accepted at {TOL:g} by the verifier: {record['accepted']} of {record['instances']} random instances; "
-    head += f"worst gap {worst['gap']:.1e}, {one(worst)}; slowest {slowest['seconds']:.2f} s, {one(slowest)}"
-    return "\n".join([head, *(f"   {one(missed)}: {'; '.join(missed['complaints'])}" for missed in record["missed"])])
+    head += f"worst gap {worst['gap']:.1e}, {named(worst)}; slowest {slowest['seconds']:.2f} s, {named(slowest)}"
+    return "\n".join([head, *(f"   {named(missed)}: {'; '.join(missed['complaints'])}" for missed in record["missed"])])
 
 
 # --- running ----------------------------------------------------------------------------------------------------------

@@ -252,22 +252,22 @@ class ExactProblem:
 
     def complaints(self, arrays: Mapping[str, Any], fitted: Array) -> list[str]:
         """What is wrong with the minimisers of J and H."""
-        found = []
+        problems = []
         own, free, kernel, kernel_free = (_decimals(arrays[name]) for name in ("own", "own_free", "kernel", "kernel_free"))
         r, s = self.residual(own, free), self.residual(kernel, kernel_free)
         value, small = self.alone(own, r), Decimal(_MINIMAL)
         size = _dot(self.labels, self.labels) + value
         for name, rest in (("own", r), ("kernel", s)):
             if any(abs(z) > small * size for z in self.responses(rest)[self.neurons :]):
-                found.append(f"the free part beside {name!r} is not the best")
+                problems.append(f"the free part beside {name!r} is not the best")
         if all(self.others) and not value - self.below_alone(r) <= small * value:
-            found.append("'own' does not minimise the task's objective")
+            problems.append("'own' does not minimise the task's objective")
         if not self.gap_of_model(kernel, s) <= small * value:
-            found.append("'kernel' does not minimise the quadratic model")
+            problems.append("'kernel' does not minimise the quadratic model")
         weights = _decimals(fitted)
         if not abs(self.alone(weights, self.residual(weights, free)) - value) <= Decimal(_FITTED) * size:
-            found.append("'own' is far from the network's weights")
-        return found
+            problems.append("'own' is far from the network's weights")
+        return problems
 
     def ratio(self, arrays: Mapping[str, Any]) -> float:
         """The excess over the bound; infinite if the bound is 0."""

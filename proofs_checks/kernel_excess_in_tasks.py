@@ -102,14 +102,14 @@ def _data(instance: Instance) -> list[tuple[Array, Array]]:
 
 def _measures(instance: Instance, arrays: Mapping[str, Any], excess: Callable[[TaskProblem, _Place], float]) -> Array:
     """Excess, ratio and spread, shape (numbers of tasks, sample, 3); infinite if a network is not certified."""
-    found = np.full((len(TASKS), len(instance["X"]), 3), np.inf)
+    measured = np.full((len(TASKS), len(instance["X"]), 3), np.inf)
     for i, T in enumerate(TASKS):
         networks, duals = unpack_all(f"tasks{T}", arrays), arrays[f"dual{T}"]
         for j, (network, (X, Y), dual) in enumerate(zip(networks, _data(instance), duals, strict=True)):
             if network.A.any() or not certify_fit(network, X, Y[:, :T], LAM, skip=False, dual=dual).gap <= GAP:
-                return np.full_like(found, np.inf)
-            found[i, j] = _measure(network, X, Y[:, 0], excess)
-    return found
+                return np.full_like(measured, np.inf)
+            measured[i, j] = _measure(network, X, Y[:, 0], excess)
+    return measured
 
 
 def _measure(network: ReLUNetwork, X: Array, y: Array, excess: Callable[[TaskProblem, _Place], float]) -> Array:

@@ -158,9 +158,9 @@ def exact(instance: Instance) -> Interval:
     *w, b = rational(_neuron(instance["X"], np.array([[to_float(value) for value in row] for row in residuals])))
     active = [max(dot(w, x) + b, Fraction(0)) for x in X]
     seen = norm_squared([dot(active, column) for column in zip(*residuals, strict=True)]) / norm_squared(w)
-    for room in _ROOMS:
-        if point_above(X, residuals, computed * (1 + room)) is None:
-            return 1 / (1 + room) - 1, computed / root_bounds(seen)[0] - 1
+    for margin in _ROOMS:
+        if point_above(X, residuals, computed * (1 + margin)) is None:
+            return 1 / (1 + margin) - 1, computed / root_bounds(seen)[0] - 1
     return Fraction(-1), computed / root_bounds(seen)[0] - 1
 
 

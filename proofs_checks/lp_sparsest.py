@@ -93,8 +93,8 @@ def _witnesses(x: Array, Y: Array) -> Any:
     """Every second point of each run of one sign; none for several outputs, where one kink may serve any two neighbours."""
     delta, aligned = exact_curvatures(x, Y), [False, *aligned_neighbours(x, Y)]
     chosen: list[int] = []
-    for i, bend in enumerate(any(row) for row in delta):
-        if bend and not (aligned[i] and chosen and chosen[-1] == i - 1):
+    for i, is_kink in enumerate(any(row) for row in delta):
+        if is_kink and not (aligned[i] and chosen and chosen[-1] == i - 1):
             chosen.append(i)
     return np.array(chosen if Y.shape[1] == 1 else [], dtype=np.int64)
 

@@ -114,12 +114,12 @@ def probe() -> dict[str, Any]:
 
 def settings(plain: dict[str, Any], cache: Path) -> list[Setting]:
     """Return all settings for a processor like this; `plain` is what `probe` finds without any of them."""
-    found = []
+    known = []
     for core in CORES.get(ALIASES.get(platform.machine(), platform.machine()), ()):
-        found.append(Setting(f"openblas-{core}".lower(), {"OPENBLAS_CORETYPE": core}, _wants_core(core)))
+        known.append(Setting(f"openblas-{core}".lower(), {"OPENBLAS_CORETYPE": core}, _wants_core(core)))
     without = {"NPY_DISABLE_CPU_FEATURES": " ".join(plain["features"])}
     generic = {"NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(cache)}
-    found += [
+    known += [
         Setting("numpy-baseline", without, lambda seen: _unless(not seen["features"], "numpy uses", seen["features"])),
         # MKL is torch's library for matrices where there is one.
         Setting(
@@ -129,7 +129,7 @@ def settings(plain: dict[str, Any], cache: Path) -> list[Setting]:
         ),
         Setting("numba-generic", generic, lambda seen: _unless(seen["numba"] == "generic", "numba uses", seen["numba"])),
     ]
-    return found + [
+    return known + [
         Setting(f"threads-{count}", dict.fromkeys(THREADS, str(count)), _wants_threads(count)) for count in (1, 2)
     ]
 
@@ -270,7 +270,7 @@ class Runs:
             skipped[name_of(settings)] = why
         return not why
 
-    def one(self, settings: Run, tests: Sequence[str] = ()) -> Outcome:
+    def outcome(self, settings: Run, tests: Sequence[str] = ()) -> Outcome:
         """Return the outcome of these tests under these settings."""
         kind = hashlib.sha256("\n".join(tests).encode()).hexdigest()[:12] if tests else "all"
         stem = f"{name_of(settings)}.{kind}".replace(" ", "-")
@@ -361,7 +361,10 @@ def explain(runs: Runs, outcomes: dict[str, Outcome], covered: Iterable[Run], si
     tests = sorted(test for test, kinds in results.items() if "failed" in kinds or len(kinds) > 1)
     if not tests:
         return []
-    again = {name_of(one): runs.one(one, tests) for one in [(), *((setting,) for setting in single), *covered]}
+    again = {
+        name_of(setting_run): runs.outcome(setting_run, tests)
+        for setting_run in [(), *((setting,) for setting in single), *covered]
+    }
     return [culprits(test, outcomes, again) for test in tests]
 
 
@@ -397,12 +400,12 @@ def main(arguments: list[str] | None = None) -> int:
     runs = Runs(OUT, known)
     try:
         if options.each or options.settings:
-            outcomes = {name_of(run): runs.one(run) for run in wanted if runs.possible(run, skipped)}
+            outcomes = {name_of(run): runs.outcome(run) for run in wanted if runs.possible(run, skipped)}
             lines = differences(outcomes)
         else:
             single = [setting for setting in every if runs.possible((setting,), skipped)]
             covered = [run for run in covering(single) if runs.possible(run, skipped)]
-            outcomes = {name_of(run): runs.one(run) for run in covered}
+            outcomes = {name_of(run): runs.outcome(run) for run in covered}
             lines = explain(runs, outcomes, covered, single)
     except KeyboardInterrupt:
         print("interrupted; --resume takes over the runs that have ended")

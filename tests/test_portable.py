@@ -19,13 +19,13 @@ def named(machine: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Setting]:
 
 
 def test_settings_go_from_the_oldest_kernels_to_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = named("x86_64", monkeypatch)
-    assert next(iter(found)) == "openblas-prescott"
-    assert list(found)[-5:] == ["numpy-baseline", "torch-default", "numba-generic", "threads-1", "threads-2"]
-    assert found["openblas-skylakex"].environment == {"OPENBLAS_CORETYPE": "SkylakeX"}
-    assert found["numpy-baseline"].environment == {"NPY_DISABLE_CPU_FEATURES": "X86_V3"}
-    assert found["numba-generic"].environment["NUMBA_CACHE_DIR"] == "cache"
-    assert set(found["threads-1"].environment.values()) == {"1"}
+    settings = named("x86_64", monkeypatch)
+    assert next(iter(settings)) == "openblas-prescott"
+    assert list(settings)[-5:] == ["numpy-baseline", "torch-default", "numba-generic", "threads-1", "threads-2"]
+    assert settings["openblas-skylakex"].environment == {"OPENBLAS_CORETYPE": "SkylakeX"}
+    assert settings["numpy-baseline"].environment == {"NPY_DISABLE_CPU_FEATURES": "X86_V3"}
+    assert settings["numba-generic"].environment["NUMBA_CACHE_DIR"] == "cache"
+    assert set(settings["threads-1"].environment.values()) == {"1"}
     assert "openblas-armv8" in named("arm64", monkeypatch)
     assert next(iter(named("riscv64", monkeypatch))) == "numpy-baseline"
 

@@ -54,11 +54,11 @@ def test_exact_networks_interpolate_the_labels_there_are(polished: bool) -> None
 def test_polish_is_optimal_over_the_kinks(lam: float) -> None:
     X, Y = gappy_data(2)
     network = train(X, Y, lam=0.02, steps=50, progress=False).best
-    found = polish(network, X, Y, lam)
-    assert found.value_after == pytest.approx(found.lower_bound, rel=1e-6)
-    assert found.dual[np.isnan(Y)].tolist() == [0.0] * int(np.isnan(Y).sum())
-    assert (found.residual < 1e-8) == (lam == 0)
-    assert found.value_after <= found.value_before or lam == 0
+    polished = polish(network, X, Y, lam)
+    assert polished.value_after == pytest.approx(polished.lower_bound, rel=1e-6)
+    assert polished.dual[np.isnan(Y)].tolist() == [0.0] * int(np.isnan(Y).sum())
+    assert (polished.residual < 1e-8) == (lam == 0)
+    assert polished.value_after <= polished.value_before or lam == 0
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 4, "optimizer": "sgd"}, {"skip": False}, {"penalise_bias": True}])

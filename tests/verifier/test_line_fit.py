@@ -173,13 +173,13 @@ def test_the_logistic_gap_is_accurate_next_to_the_optimum(margin, step):
 @pytest.mark.parametrize("skip", [True, False])
 @given(networks(inputs=1, outputs=5, orders=2), networks(inputs=1, outputs=5, orders=2), seeds, st.floats(1e-3, 30))
 @settings(max_examples=40)
-def test_no_network_beats_a_bound(skip, one, other, seed, lam):
+def test_no_network_beats_a_bound(skip, first, second, seed, lam):
     x, Y, weights = problem(seed, n=15, names=LOSSES, missing=0.2)
     if not skip:
-        one, other = (ReLUNetwork(f.W, f.b, f.V, None, f.c) for f in (one, other))
+        first, second = (ReLUNetwork(f.W, f.b, f.V, None, f.c) for f in (first, second))
     dual = np.random.default_rng(seed).standard_normal(Y.shape)
-    bounds = [certify_fit(one, x, Y, lam, loss=LOSSES, weights=weights, skip=skip, dual=given) for given in (None, dual)]
-    rival = certify_fit(other, x, Y, lam, loss=LOSSES, weights=weights, skip=skip)
+    bounds = [certify_fit(first, x, Y, lam, loss=LOSSES, weights=weights, skip=skip, dual=given) for given in (None, dual)]
+    rival = certify_fit(second, x, Y, lam, loss=LOSSES, weights=weights, skip=skip)
     for judged in bounds:
         assert judged.lower_bound <= min(rival.objective, judged.objective) * (1 + 1e-13)
 

@@ -38,15 +38,15 @@ def choose(names: Sequence[str] = ()) -> list[Chosen]:
     ValueError
         If there is no such paper or row; the message names the nearest.
     """
-    found: dict[tuple[str, str], Chosen] = {}
+    chosen: dict[tuple[str, str], Chosen] = {}
     for name in names or paper_names():
         short, _, row = name.partition(":")
         paper = load_paper(short)
         rows = [each for each in paper.rows if ":" not in name or f"{each.id}-".startswith(f"{row}-")]
         if not rows:
             _refuse_unknown(f"row of {short}", row, [each.id for each in paper.rows])
-        found |= {(paper.id, each.id): Chosen(paper, each) for each in rows}
-    return list(found.values())
+        chosen |= {(paper.id, each.id): Chosen(paper, each) for each in rows}
+    return list(chosen.values())
 
 
 def _refuse_unknown(what: str, name: str, known: Iterable[str]) -> None:

@@ -120,11 +120,11 @@ def _module(claim: str, folder: Path) -> str:
 
 def _counts(rows: Iterable[RowOutcome]) -> dict[str, int]:
     """How many rows have each verdict, in the order in which verdicts come first."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for outcome in rows:
         name = "not tested" if outcome.verdict is None else str(outcome.verdict)
-        found[name] = found.get(name, 0) + 1
-    return found
+        counts[name] = counts.get(name, 0) + 1
+    return counts
 
 
 def _cell(text: str) -> str:

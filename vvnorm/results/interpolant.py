@@ -69,8 +69,8 @@ class Interpolant(Solution):
 
     def verify(self) -> Verification:
         """Check the certificate with code that shares nothing with the solver."""
-        found = self.certificate.complaints(self.network, self.X, self.Y, tol=self.tol)
-        return Verification((*found, *self._complaints_about_dots()))
+        problems = self.certificate.complaints(self.network, self.X, self.Y, tol=self.tol)
+        return Verification((*problems, *self._complaints_about_dots()))
 
     def _complaints_about_dots(self) -> list[str]:
         """Say what is wrong with the values that a call returns: those of connect-the-dots, not the network's."""

@@ -78,12 +78,12 @@ class MultivariateSolution(Solution):
         options["subspace"] = self.subspace
         if self.lam > 0:
             options |= {"lam": self.lam, "loss": self.losses, "weights": self.weights}
-        solvers = judge(self.network, self.X, self.Y, **options)
-        if self.lam == 0 or solvers.gap <= self.tol:
-            return solvers
+        from_solver = judge(self.network, self.X, self.Y, **options)
+        if self.lam == 0 or from_solver.gap <= self.tol:
+            return from_solver
         # Where classes are separated, the verifier's own dual array may be better than the solver's.
         own = judge(self.network, self.X, self.Y, **{**options, "dual": None})
-        return min(solvers, own, key=lambda one: one.gap)
+        return min(from_solver, own, key=lambda certificate: certificate.gap)
 
     @property
     def _judged_dual(self) -> Array:

@@ -140,10 +140,10 @@ class Fit(Solution):
     def verify(self) -> Verification:
         """Check the certificate with code that shares nothing with the solver."""
         options: dict[str, Any] = {"weights": self.weights, "tol": self.tol}
-        found = self._judged[1].complaints(self.function, self.X, self.Y, **options)
+        problems = self._judged[1].complaints(self.function, self.X, self.Y, **options)
         if self._bends_inside and self.function is self.network:  # a call evaluates knots and values
-            found += [f"as knots and values: {words}" for words in self._certify(self._pieces).shortcomings(self.tol)]
-        return Verification(tuple(found))
+            problems += [f"as knots and values: {words}" for words in self._certify(self._pieces).shortcomings(self.tol)]
+        return Verification(tuple(problems))
 
     # --- numbers ---
 

@@ -270,8 +270,8 @@ class _FixedKinks:
         try:
             if len(self.blocks) > 1:
                 return _solve_blocks(self.blocks, used, lam, tol, deadline)
-            found = group_lasso(self.blocks[0].B[:, used], self.blocks[0].Z, lam, tol=tol, deadline=deadline.end)
-            return _BestWeights(found.V, [found.dual], found.value, found.lower_bound)
+            optimum = group_lasso(self.blocks[0].B[:, used], self.blocks[0].Z, lam, tol=tol, deadline=deadline.end)
+            return _BestWeights(optimum.V, [optimum.dual], optimum.value, optimum.lower_bound)
         except ValueError as error:
             if lam == 0:
                 raise ValueError(self.cannot_interpolate()) from error

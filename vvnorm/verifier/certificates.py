@@ -195,7 +195,7 @@ def about(subspace: Subspace | None) -> list[str]:
 
 
 def differences(recorded: InterpolantRecord | FitRecord, actual: InterpolantRecord | FitRecord) -> list[str]:
-    """Say which recorded numbers are not the actual ones, rounding apart."""
+    """List the recorded numbers that differ from the actual numbers by more than rounding."""
     return [
         f"{name} is recorded as {claimed!r} but is {recomputed!r}"
         for name in recorded.NUMBERS

@@ -161,10 +161,10 @@ def _trimmed(network: RationalNetwork, X: Matrix) -> RationalNetwork:
 def _basis(network: RationalNetwork, X: Matrix) -> list[_Column]:
     """Choose N columns that span all values at the points: affine functions, the network's neurons, then new ones."""
     d = len(X[0])
-    one = Fraction(1)
-    units = [tuple(one if i == j else one * 0 for i in range(d)) for j in range(d)]
-    affine = [_Column(w, one * 0, tuple(dot(w, x) for x in X), True) for w in units]
-    affine.insert(0, _Column((one * 0,) * d, one, (one,) * len(X), True))
+    unity = Fraction(1)
+    units = [tuple(unity if i == j else unity * 0 for i in range(d)) for j in range(d)]
+    affine = [_Column(w, unity * 0, tuple(dot(w, x) for x in X), True) for w in units]
+    affine.insert(0, _Column((unity * 0,) * d, unity, (unity,) * len(X), True))
     own = [_neuron(neuron.w, neuron.b, X) for neuron in network.neurons]
     chosen: list[_Column] = []
     left = np.eye(len(X))  # projection on what the chosen columns leave

@@ -161,17 +161,17 @@ class ExactLine:
         Two neighbouring inner points of a run, with curvatures delta and c delta, share one neuron at the kink where the
         extended chords beside them cross. It has the weight (1 + c) delta, so the cost does not change.
         """
-        one = (Fraction(1),)
+        weight = (Fraction(1),)
         neurons: list[Neuron] = []
         ratios, joined = (*self.ratios, None), False
         for x, after, delta, ratio in zip(self.inputs[1:], self.inputs[2:], self.curvatures, ratios, strict=False):
             if joined or not any(delta):
                 joined = False  # served by the neuron before, or no kink
             elif ratio is None:
-                neurons.append(Neuron(one, -x, delta))
+                neurons.append(Neuron(weight, -x, delta))
             else:
                 kink = (x + ratio * after) / (1 + ratio)
-                neurons.append(Neuron(one, -kink, tuple((1 + ratio) * entry for entry in delta)))
+                neurons.append(Neuron(weight, -kink, tuple((1 + ratio) * entry for entry in delta)))
                 joined = True
         dots = self.network
         return RationalNetwork(tuple(neurons), dots.A, dots.c)
@@ -190,13 +190,13 @@ class ExactLine:
             return dots
         mass = min(h / rest, ratio * h / offset)  # in units of the curvature before t
         shares = {piece: -mass * rest / h, piece + 1: -mass * offset / h}
-        delta, one = self.curvatures[piece - 1], (Fraction(1),)
-        neurons = [Neuron(one, -t, tuple(mass * entry for entry in delta))]
+        delta, weight = self.curvatures[piece - 1], (Fraction(1),)
+        neurons = [Neuron(weight, -t, tuple(mass * entry for entry in delta))]
         for i, curvature in enumerate(self.curvatures, 1):
             share = shares.get(i, Fraction(0))
             v = tuple(a + share * b for a, b in zip(curvature, delta, strict=True))
             if any(v):
-                neurons.append(Neuron(one, -self.inputs[i], v))
+                neurons.append(Neuron(weight, -self.inputs[i], v))
         return RationalNetwork(tuple(neurons), dots.A, dots.c)
 
     @property

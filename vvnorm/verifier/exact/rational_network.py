@@ -98,14 +98,14 @@ class RationalNetwork:
         events.sort(key=lambda event: event[:2])
         at = min(events)[0]
         value = [c + a * at for c, a in zip(value, slope, strict=True)]
-        found: list[Vector] = [()] * len(points)
+        values: list[Vector] = [()] * len(points)
         for t, i, jump in events:
             value, at = [entry + a * (t - at) for entry, a in zip(value, slope, strict=True)], t
             if i < 0:
                 slope = list(map(Fraction.__add__, slope, jump))
             else:
-                found[i] = tuple(value)
-        return tuple(found)
+                values[i] = tuple(value)
+        return tuple(values)
 
     @property
     def cost_bounds(self) -> tuple[Fraction, Fraction]:
