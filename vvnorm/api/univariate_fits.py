@@ -24,6 +24,7 @@ from vvnorm.solvers.univariate.fits.dispatch import (
     solve,
     with_constants,
 )
+from vvnorm.solvers.univariate.fits.local_dual import local_dual
 from vvnorm.validation import as_inputs
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _EXPONENTS = (1.0, 0.5, 0.0)
 """See `vvnorm.solvers.reference.curvature_fit`; in the order of how often they reach the tolerance."""
 _PROGRAM = "convex program (there is no skip connection)"
 _AFTERWARDS = "convex program (knot generation had stopped)"
+_ASCENT = 0.1  # seconds that the bound of a fit that was cut short may be improved at least
 _POSED = 2000  # most labels of a fit that is tried again as a convex program
 _SINGLE = "constant (one distinct input)"
 
@@ -66,9 +68,21 @@ def fit_line(
     fit = Fit(
         _network_of(knots), **_fields(problem, tol, lam), skip=skip, lam_max=lam_max, knot_solution=knots, solver=solver
     )
-    if knots.gap <= tol or knots.limited or problem.is_single or problem.Y.size > _POSED:
+    if knots.limited:
+        return _with_local_dual(fit, problem, lam)
+    if knots.gap <= tol or problem.is_single or problem.Y.size > _POSED:
         return fit
     return _retry_as_program(fit, problem, lam, tol, deadline or Deadline())
+
+
+def _with_local_dual(fit: Fit, problem: Problem, lam: float) -> Fit:
+    """Prove a fit that a limit of time cut short by fits of parts of the data, if that is the better bound."""
+    knots = fit.knot_solution
+    dual = local_dual(problem, lam, max(knots.seconds / 2, _ASCENT))
+    if dual is None:
+        return fit
+    other = replace(fit, knot_solution=replace(knots, dual=dual))
+    return other if knots.dual is None else _combine(fit, other)  # the verifier's own dual array is tried in any case
 
 
 def _retry_as_program(fit: Fit, problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
