@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import proofs_checks
@@ -73,7 +74,9 @@ def _formula(claim: Claim) -> list[str]:
 
 def _broken(claim: Claim, hypothesis: str) -> tuple[str, str]:
     verdict, why = claim.on_violation[hypothesis]
-    return f"without `{hypothesis}`", f"{verdict}: {why}"
+    kept = Path(proofs_checks.__file__).parent / "counterexamples" / f"{claim.id}--without-{hypothesis}.json"
+    needed = f"; needed: counterexample `{kept.name}`" if kept.exists() else ""
+    return f"without `{hypothesis}`", f"{verdict}: {why}{needed}"
 
 
 def _prose(claim: Claim) -> str:
