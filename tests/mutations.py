@@ -727,6 +727,20 @@ MUTATIONS: tuple[Mutation, ...] = (
         "mgda_stationary",
         "mgda_bound",
     ),
+    Mutation(
+        "mgda_ub_weights_equal",
+        "proofs_checks.mgda_ub_full_rank",
+        "    return minimum_norm(gradients @ gradients.T).weights\n",
+        "    return np.full(len(gradients), 1 / len(gradients))\n",
+        ("mgda_ub_full_rank",),
+    ),
+    Mutation(
+        "cost_without_a_kink_too_large",
+        "proofs_checks.kink_between_points",
+        "more, less = sum(norms[:3], Decimal(0)), sum(norms[3:], Decimal(0))",
+        "more, less = sum(norms[:3], Decimal(0)), sum(norms[3:], norms[1] / 99)",
+        ("kink_between_points",),
+    ),
     # --- data ---
     _fault(
         "auxiliary_outputs_repeat_the_first",

@@ -37,7 +37,7 @@ class PaperRun:
         self.chosen, self.seed, self.quick, self.ended = chosen, seed, quick, ended
         claims = dict.fromkeys(name for _, row in chosen for name in (*row.claims, *row.contradicted_by))
         loaded = [load_claim(name) for name in claims]
-        self.plan = [(claim, cases(claim, self._draws(claim.quick_draws, claim.draws), seed)) for claim in loaded]
+        self.plan = [(claim, cases(claim, self._draws(claim.quick_draws, claim.draws), seed, quick)) for claim in loaded]
         figures = dict.fromkeys(name for _, row in chosen for name in row.figures)
         self.scripts: list[FigureScript] = [load_figure(name) for name in figures]
         self.reports: dict[str, Report] = {}
