@@ -14,13 +14,13 @@ from vvnorm.studies.store import code_version
 
 Kind = Literal["claim", "hypothesis", "variant"]
 
-SECONDS = {False: 10.0, True: 0.5}
+SECONDS = {False: 10.0, True: 0.3}
 """Seconds of a search for a counterexample that is not expected, in an audit and in a quick one."""
 
 SECONDS_OF_CHECKS = {False: 10.0, True: 2.0}
 """Seconds of a search for a counterexample that is expected, by the claim's own check; shrinking takes up to half of it."""
 
-SECONDS_OF_VARIANTS = {False: 60.0, True: 15.0}
+SECONDS_OF_VARIANTS = {False: 60.0, True: 20.0}
 """The same where data are decided one by one; most such searches end within a second."""
 
 
