@@ -39,6 +39,7 @@ from vvnorm.losses import LossLike, as_losses, canonical_labels
 from vvnorm.network import ReLUNetwork
 from vvnorm.plotting import draw
 from vvnorm.results.interpolant import Interpolant
+from vvnorm.results.solution import UNATTAINED
 from vvnorm.results.univariate_fit import Fit
 from vvnorm.tolerances import GAP, LABEL_ROUNDING
 from vvnorm.validation import Array, as_count, as_lams
@@ -104,7 +105,10 @@ class _Estimator(BaseEstimator):
         status = solution.status
         if status == _REACHED or self._is_rounding():
             return self
-        if not solution.gap <= self.tol:
+        if status == UNATTAINED:
+            words = "an affine function separates all classes, and larger multiples of it lose ever less"
+            warnings.warn(f"{type(self).__name__} has no optimum: {words}", ConvergenceWarning, stacklevel=3)
+        elif not solution.gap <= self.tol:
             other = "tol or lam" if hasattr(self, "lam") else "tol"
             limit = next((name for word, name in _LIMITS.items() if word in status), other)
             warnings.warn(

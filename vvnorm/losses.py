@@ -485,6 +485,19 @@ def _negative_class(column: NDArray[np.float64], t: int, name: str) -> float | N
     return 0.0 if zero else (-1.0 if minus else None)
 
 
+def all_separated(losses: Sequence[Loss], fitted: Array, labels: Array) -> bool:
+    """Whether all losses are logistic and all labels lie strictly on their side of 0: multiples of f lose less, down to 0.
+
+    Parameters
+    ----------
+    losses : sequence of T Loss
+    fitted, labels : (N, T) arrays
+        Labels are canonical; NaN = missing.
+    """
+    right = np.where(labels > 0, fitted > 0, fitted < 0) | np.isnan(labels)
+    return all(loss.name == "logistic" for loss in losses) and bool(right.all())
+
+
 def separation_notes(losses: Sequence[Loss], fitted: Array, labels: Array, counted: NDArray[Any]) -> list[str]:
     """Say which outputs have classes that are separated so well that fitted values diverge as lam falls.
 

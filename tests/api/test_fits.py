@@ -480,3 +480,16 @@ def test_without_a_skip_connection_inputs_may_nearly_coincide(apart: float) -> N
     merged = fit([0, 1, 1, 2, 3], [0, 1, 1.5, 0, 1], 0.1, skip=False)
     assert near.verify()
     assert near.value == pytest.approx(merged.value, rel=1e-6)
+
+
+@pytest.mark.parametrize("x", [[0.0, 1.0, 2.0, 3.0], [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
+def test_classes_that_an_affine_function_separates_have_no_optimum_and_that_is_said(x: list) -> None:
+    f = fit(x, [0, 0, 1, 1], 0.1, loss="logistic")
+    assert f.status == "the infimum is 0 and not attained"
+    assert any("no network is optimal: an affine function separates all classes" in note for note in f.notes)
+    assert f.value < 1e-8
+    assert f.lower_bound == 0
+    assert not f.verify()  # nothing is optimal
+    for other in (fit(x, [0, 1, 1, 0], 0.1, loss="logistic"), fit(x, [0, 0, 1, 1], 0.1)):
+        assert "not attained" not in other.status
+        assert other.verify()

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import convention_in_words, count, proof
 from vvnorm.float64 import Origin, counted_from
-from vvnorm.losses import Loss
+from vvnorm.losses import Loss, all_separated
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.solution import Solution, losses_in_words
 from vvnorm.validation import Array, as_tolerance, is_empty
@@ -147,6 +147,11 @@ class MultivariateSolution(Solution):
 
     def _at(self, x: Array) -> Array:
         return self.network(x)
+
+    @property
+    def _unattained(self) -> bool:
+        separable = self.lam > 0 and not self.network.n_neurons
+        return separable and all_separated(self.losses, self._at(self.X), self.Y)
 
     # --- words ---
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +17,8 @@ from vvnorm.verifier.verification import Verification
 
 if TYPE_CHECKING:
     from vvnorm.verifier.exact import Proof
+
+UNATTAINED: Final = "the infimum is 0 and not attained"
 
 
 class Solution(ABC):
@@ -70,13 +72,21 @@ class Solution(ABC):
 
     @property
     def status(self) -> str:
-        """Why the solver stopped, as it says itself: no part of the proof."""
-        return str(self._solver_facts.get("status", self._solver_facts["method"]))
+        """Why the solver stopped, as it says itself: no part of the proof.
+
+        `UNATTAINED` where an affine function separates all classes of a logistic fit, so that no network is optimal.
+        """
+        return UNATTAINED if self._unattained else str(self._solver_facts.get("status", self._solver_facts["method"]))
 
     @property
     def rounds(self) -> int:
         """Rounds that the solver took; 0 for closed forms."""
         return int(self._solver_facts.get("rounds", 0))
+
+    @property
+    def _unattained(self) -> bool:
+        """Whether the infimum is 0 and no network attains it."""
+        return False
 
     @property
     def _solver_facts(self) -> Mapping[str, Any]:
@@ -130,7 +140,12 @@ class Solution(ABC):
     def _proof_notes(self) -> list[str]:
         """Return notes on a time limit and on a gap above `tol`; the solution is certified for them."""
         notes = [OUT_OF_TIME] if self._solver_facts["status"] == TIME_LIMIT else []
-        if not self.gap <= self.tol:
+        if self._unattained:
+            notes.append(
+                "no network is optimal: an affine function separates all classes, and larger multiples of it lose ever "
+                f"less, down to 0; here {self.value:.2g} is left"
+            )
+        elif not self.gap <= self.tol:
             notes.append(f"proved optimal to a relative gap of {self.gap:.2g} only, not {self.tol:.2g}")
         return notes
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vvnorm._internal.words import count, proof
 from vvnorm.float64 import Origin, Rows, as_rows
-from vvnorm.losses import Loss, neg_gradients, separation_notes
+from vvnorm.losses import Loss, all_separated, neg_gradients, separation_notes
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.results.solution import Solution, losses_in_words
@@ -141,7 +141,7 @@ class Fit(Solution):
         """Check the certificate with code that shares nothing with the solver."""
         options: dict[str, Any] = {"weights": self.weights, "tol": self.tol}
         problems = self._judged[1].complaints(self.function, self.X, self.Y, **options)
-        if self._bends_inside and self.function is self.network:  # a call evaluates knots and values
+        if not problems and self._bends_inside and self.function is self.network:  # a call evaluates knots and values
             problems += [f"as knots and values: {words}" for words in self._certify(self._pieces).shortcomings(self.tol)]
         return Verification(tuple(problems))
 
@@ -174,6 +174,10 @@ class Fit(Solution):
 
     def _at(self, x: Array) -> Array:
         return self._pieces(x) if self._bends_inside else self.network(x)
+
+    @cached_property
+    def _unattained(self) -> bool:  # type: ignore[override]  # made once
+        return not self.network.n_neurons and all_separated(self.losses, self._at(self.X[:, 0]), self.Y)
 
     # --- words ---
 
