@@ -124,3 +124,17 @@ def test_no_solver_and_nothing_heavy_is_loaded() -> None:
     loaded = done.stdout.split()
     assert not {"torch", "cvxpy", "numba", "scipy"} & set(loaded)
     assert not [name for name in loaded if name.startswith("vvnorm.solvers")]
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_each_output_of_a_given_network_is_judged_by_its_own_range(d: int) -> None:
+    """A network that is 0 on an output of range 1 was proved beside one of range 3e7."""
+    X = [[0.0], [1.0], [2.0], [3.0]] if d == 1 else [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    Y = np.array([[0, 0], [3e7, 1], [3e7, 0], [0, 1.0]])
+    solution = interpolate(X, Y)
+    f, first = solution.network, np.array([[1.0], [0.0]])
+    half = ReLUNetwork(f.W, f.b, f.V * first, f.A * first, f.c * first[:, 0])
+    dual = solution.certificate.dual if d == 2 else None
+    assert prove(f, X, Y, dual=dual).proved
+    problems = prove(half, X, Y, dual=dual).problems
+    assert [words for words in problems if "misses a label of output 1 by 1" in words] == list(problems)

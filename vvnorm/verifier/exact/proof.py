@@ -48,7 +48,7 @@ class Proof:
         Data, network, dual array and bounds, in rational numbers; all of it has been derived again.
     problems : tuple of str
         What fails; empty if the optimum is proved to lie within `tol` of the network's cost, and the network that was given
-        misses no label by more than that part of half the labels' range. The certificate's bounds hold even if it does.
+        misses no label by more than that part of half its output's range. The certificate's bounds hold even if it does.
     tol : Fraction
         Relative gap up to which bounds count as a proof of optimality.
     misfit : float
@@ -131,8 +131,8 @@ def prove(
     lam : number or text, optional
         Judge the network as a fit with the squared loss, and with this weight of the VV norm, taken exactly.
     tol : float or Fraction
-        Relative gap up to which the bounds count as a proof of optimality; also what part of half the largest range of an
-        output a given network may miss labels by.
+        Relative gap up to which the bounds count as a proof of optimality; also what part of half the range of each output
+        a given network may miss its labels by.
     band_at : iterable of numbers
         One input: where the certificate also says what minimal-VV-norm interpolants can be.
 
@@ -198,9 +198,9 @@ def _prove_fit(network: ReLUNetwork | None, points: Matrix, labels: Matrix, lam:
 def _prove_on_a_line(line: ExactLine, network: ReLUNetwork | None, tol: Fraction, band_at: Iterable[Any]) -> Proof:
     inputs = tuple((x,) for x in line.inputs)
     if network is None:
-        interpolant, misfit = line.network, 0.0
+        interpolant, misfits = line.network, [Fraction(0)] * len(line.labels[0])
     else:
-        interpolant, misfit = _interpolant(network, inputs, line.labels)
+        interpolant, misfits = _interpolant(network, inputs, line.labels)
     certificate = ExactCertificate(
         inputs,
         line.labels,
@@ -212,38 +212,50 @@ def _prove_on_a_line(line: ExactLine, network: ReLUNetwork | None, tol: Fraction
         fewest_neurons=line.fewest_neurons,
         band=line.band(band_at),
     )
-    return _judged(certificate, tol, misfit, line)
+    return _judged(certificate, tol, misfits, line)
 
 
 def _prove_in_the_plane(inputs: Matrix, labels: Matrix, network: ReLUNetwork, dual: Any, tol: Fraction) -> Proof:
     weights = feasible_dual(dual, inputs)
-    interpolant, misfit = _interpolant(network, inputs, labels)
+    interpolant, misfits = _interpolant(network, inputs, labels)
     certificate = ExactCertificate(
         inputs, labels, interpolant, pairing(weights, labels), interpolant.cost_bounds[1], weights
     )
-    return _judged(certificate, tol, misfit)
+    return _judged(certificate, tol, misfits)
 
 
-def _interpolant(network: ReLUNetwork, inputs: Matrix, labels: Matrix) -> tuple[RationalNetwork, float]:
-    """A rational interpolant near a network, and how far that was from the labels."""
+def _interpolant(network: ReLUNetwork, inputs: Matrix, labels: Matrix) -> tuple[RationalNetwork, list[Fraction]]:
+    """A rational interpolant near a network, and how far that was from the labels of each output."""
     given = RationalNetwork.of(network)
-    misfit = max(abs(off) for row in given.misfits(inputs, labels) for off in row)
-    return interpolating(given, inputs, labels), to_float(misfit)
+    misfits = [max(map(abs, column)) for column in zip(*given.misfits(inputs, labels), strict=True)]
+    return interpolating(given, inputs, labels), misfits
 
 
-def _judged(certificate: ExactCertificate, tol: Fraction, misfit: float, line: ExactLine | None = None) -> Proof:
+def _judged(
+    certificate: ExactCertificate, tol: Fraction, misfits: list[Fraction], line: ExactLine | None = None
+) -> Proof:  # fmt: skip
     problems = certificate.problems()
-    if misfit > tol * _label_size(certificate.labels):
-        problems.append(f"misfit: the given network misses a label by {misfit:.3g}")
+    problems += [
+        f"misfit: the given network misses a label of output {t} by {to_float(misfit):.3g}"
+        for t, (misfit, size) in enumerate(zip(misfits, _label_sizes(certificate.labels), strict=True))
+        if misfit > tol * size
+    ]
+    misfit = to_float(max(misfits))
     if certificate.gap > tol:
         problems.append(f"gap: {to_float(certificate.gap):.3g} is above {to_float(tol):.3g}")
     return Proof(certificate, tuple(problems), tol, misfit, line)
 
 
-def _label_size(labels: Matrix) -> Fraction:
-    """Half the largest range of an output, or the largest label where none varies."""
-    half_range = max(max(column) - min(column) for column in zip(*labels, strict=True)) / 2
-    return half_range or max(abs(value) for row in labels for value in row)
+def _label_sizes(labels: Matrix) -> list[Fraction]:
+    """Half the range of each output.
+
+    Where an output does not vary: its label's size, but at most half the largest range of the others if any varies, which
+    also takes the place of 0.
+    """
+    columns = list(zip(*labels, strict=True))
+    halves = [(max(column) - min(column)) / 2 for column in columns]
+    largest = max(halves) or max(abs(column[0]) for column in columns)
+    return [half or min(abs(column[0]) or largest, largest) for half, column in zip(halves, columns, strict=True)]
 
 
 def _dual_and_lam(solution: HasProof) -> tuple[Any, Any]:
