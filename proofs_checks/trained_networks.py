@@ -38,6 +38,7 @@ _MOST_EFFORT: dict[str, Any] = {"steps": 10_000}
 """Training options for up to so many points, and beyond; the learning rate is the default if none is given."""
 
 _APART = 0.5
+_ATTEMPTS = 1000  # draws of Gaussian outputs until curvatures are apart
 _ROUNDING = 1e-9  # of two evaluations of a trained network, relative to the labels
 
 
@@ -124,13 +125,17 @@ def _examples() -> dict[str, Instance]:
 
 
 def _with_gaussian(data: Instance, m: int) -> Instance:
-    """Standardise inputs and labels and append m standard Gaussian outputs."""
+    """Standardise inputs and labels and append m standard Gaussian outputs.
+
+    Outputs that are no random draws leave curvatures aligned however often they are drawn: that is an error.
+    """
     x, Y = ((values - values.mean(axis=0)) / values.std(axis=0) for values in (data["x"], data["Y"]))
     rng = np.random.default_rng(0)
-    while True:
+    for _ in range(_ATTEMPTS):
         instance = {"x": x, "Y": gaussian_auxiliary(Y, m, 1.0, rng)}
         if _curvatures_apart(instance):
             return instance
+    raise ValueError(f"curvatures are nearly aligned in {_ATTEMPTS} draws of Gaussian outputs")
 
 
 CLAIM = Claim(

@@ -49,6 +49,8 @@ SEEDS, AUXILIARY, MANY = 8, 100, 50
 
 _APART = 0.9  # two minimisers of one output must differ by this share of the labels' range at some point
 _TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
+_GRID = 200  # points a side
+_GRID_ERROR = 0.01  # relative; that of the quasi-random sample is some 1e-3
 _SQUARE = Box(np.full(2, -1.0), np.full(2, 1.0))
 _SOLVED = 1e-8  # relative gap that the solver is asked for
 _ROUNDING = 1e-6  # of the ratio: difference between two implementations of the kernel solution
@@ -146,6 +148,13 @@ def _interval(measured: dict[str, float]) -> tuple[float, float]:
     return least / measured["single"] - _ROUNDING, most / measured["single"] + _ROUNDING
 
 
+def _rms_on_grid(f: ReLUNetwork, g: ReLUNetwork) -> float:
+    """Root-mean-square difference of first outputs over the square, at the midpoints of a regular grid."""
+    side = (np.arange(_GRID) + 0.5) * 2 / _GRID - 1
+    points = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    return float(np.sqrt(np.mean((f(points)[:, 0] - g(points)[:, 0]) ** 2)))
+
+
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Certify all networks again, turn the first one again, and compute the kernel solutions again."""
     arrays = result.certificate
@@ -157,6 +166,10 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     if len({f.W.tobytes() for f in unpack_all("seeds", arrays)}) < SEEDS:
         return ["two seeds gave the same network"]
     measured = _distances(instance, arrays, lambda f, X, y: kernel_interpolant(f, X, y, weights_of_others(f)))
+    if measured:
+        on_grid = _rms_on_grid(unpack("first", arrays), unpack("second", arrays))
+        if abs(measured["single"] - on_grid) > _GRID_ERROR * on_grid:
+            return [f"the minimisers' root-mean-square distance is {measured['single']!r}, on a grid {on_grid!r}"]
     return interval_complaints(result, *_interval(measured), 2 * _ROUNDING)
 
 

@@ -176,7 +176,7 @@ class Fit(Solution):
         return self._pieces(x) if self._bends_inside else self.network(x)
 
     @cached_property
-    def _unattained(self) -> bool:  # type: ignore[override]  # made once
+    def _unattained(self) -> bool:  # made once
         return not self.network.n_neurons and all_separated(self.losses, self._at(self.X[:, 0]), self.Y)
 
     # --- words ---
