@@ -2,6 +2,7 @@
 
     python -m tests.mutations                     # all of them, and a table
     python -m tests.mutations lambda_max_halved   # some
+    python -m tests.mutations --record runs.csv   # all, and if interrupted go on where it stopped
 
 A fault replaces a piece of a module's source when the module is loaded; no file changes. Then claims are checked as
 `vvnorm verify --quick` does, those first that should notice. The first instance whose verdict is not the expected one, or
@@ -149,6 +150,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="faults to try; all by default")
     parser.add_argument("--here", metavar="NAME", help=argparse.SUPPRESS)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
+    parser.add_argument(
+        "--record", type=Path, help="CSV file of outcomes; faults that it has for this code are not run again"
+    )
     parser.add_argument("--table", type=Path, help="write a table in Markdown to this file")
     options = parser.parse_args(arguments)
     by_name = {mutation.name: mutation for mutation in MUTATIONS}
@@ -160,12 +164,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("" if notice is None else " ".join(notice.split())[:300], flush=True)
         return _SURVIVES if notice is None else _CAUGHT
     chosen = [by_name[name] for name in options.names] or list(MUTATIONS)
-    noticed = {}
+    record = Record(options.record)
+    noticed = dict(record.noticed)
     with ThreadPoolExecutor(options.jobs) as pool:
-        running = {pool.submit(run, mutation): mutation for mutation in chosen}
+        running = {pool.submit(run, mutation): mutation for mutation in chosen if mutation.name not in noticed}
         for done in as_completed(running):
             mutation, (notice, seconds) = running[done], done.result()
             noticed[mutation.name] = notice
+            record.add(mutation.name, notice)
             print(f"{mutation.name:45} {seconds:6.1f} s  {notice or 'SURVIVES'}", flush=True)
     rows = [(mutation, noticed[mutation.name]) for mutation in chosen]
     survivors = [mutation.name for mutation, notice in rows if notice is None]
@@ -176,6 +182,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.table:
         options.table.write_text(table(rows), encoding="utf-8")
     return 1 if survivors else 0
+
+
+class Record:
+    """Outcomes of faults on disk, for one state of library and claims; written as each fault is done.
+
+    Parameters
+    ----------
+    path : Path or None
+        Nothing is read or written if None.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        # Not at the top: a process that applies a fault must not have loaded the library before.
+        from vvnorm.studies.store import PACKAGE, sources
+        from vvnorm.studies.summary import read_rows
+
+        self.path, self.code = path, f"{sources(PACKAGE)}-{sources(_ROOT / 'proofs_checks')}"
+        rows = read_rows(path) if path and path.exists() else []
+        self.rows = [row for row in rows if row["code"] == self.code]
+
+    @property
+    def noticed(self) -> dict[str, str | None]:
+        """What noticed each fault that is on record."""
+        return {row["fault"]: row["noticed"] for row in self.rows}
+
+    def add(self, name: str, noticed: str | None) -> None:
+        """Record a fault."""
+        from vvnorm._internal.files import write_csv
+
+        self.rows.append({"fault": name, "noticed": noticed, "code": self.code})
+        if self.path:
+            write_csv(self.path, self.rows)
 
 
 def table(rows: Sequence[tuple[Mutation, str | None]]) -> str:

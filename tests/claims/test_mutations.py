@@ -53,3 +53,29 @@ def test_all_faults_are_noticed(capsys: pytest.CaptureFixture[str]) -> None:
     mutations.main([])
     survivors = capsys.readouterr().out.count("SURVIVES")
     assert survivors <= 0.05 * len(MUTATIONS)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faults = tuple(Mutation(name, "vvnorm._internal.words", "def ", "def ") for name in ("first", "second", "third"))
+    tried: list[str] = []
+
+    def interrupted(mutation: Mutation) -> tuple[str | None, float]:
+        tried.append(mutation.name)
+        if len(tried) == 2:
+            raise KeyboardInterrupt
+        return f"some_claim, draw 0: {mutation.name}", 1.0
+
+    monkeypatch.setattr(mutations, "MUTATIONS", faults)
+    monkeypatch.setattr(mutations, "run", interrupted)
+    record, page = tmp_path / "runs.csv", tmp_path / "table.md"
+    with pytest.raises(KeyboardInterrupt):
+        mutations.main(["--record", str(record), "--jobs", "1"])
+    assert mutations.main(["--record", str(record), "--jobs", "1", "--table", str(page)]) == 0
+    assert tried.count("first") == 1
+    assert page.read_text().count("`some_claim`") == 3
+    assert "3 of 3 caught" in capsys.readouterr().out
+    record.write_text(record.read_text().replace(",some_claim", ",other_claim").replace("-", "+"))  # of other code
+    assert mutations.main(["first", "--record", str(record), "--jobs", "1"]) == 0
+    assert tried.count("first") == 2
