@@ -42,3 +42,34 @@ def test_an_interpolant_that_had_a_gap_of_1e_5() -> None:
     solution = vvnorm.interpolate([1.0, -5.0, 3.0, 6.0], Y, penalise_bias=True, skip=False)
     assert solution.gap <= 1e-8
     assert solution.verify()
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_a_limit_whose_design_has_other_labels_is_refused(skip: bool) -> None:
+    """Any interpolant with enough outputs combines to the labels; only that of an orthonormal basis is the limit."""
+    rng = np.random.default_rng(0)
+    points, labels = rng.standard_normal((7, 2)), rng.standard_normal((7, 1))
+    limit = vvnorm.interpolate(points, labels, auxiliary="infinite", skip=skip)
+    assert limit.verify()
+    stretch = np.diag(np.arange(1.0, limit.design.Y.shape[1] + 1))
+    other = vvnorm.interpolate(points, limit.design.Y @ stretch, skip=skip)
+    z = np.linalg.lstsq(other.Y, labels - labels.mean(axis=0), rcond=None)[0]
+    rest = labels - other.network(points) @ z
+    free = np.linalg.lstsq(np.column_stack([np.ones(7), points] if skip else [np.ones(7)]), rest, rcond=None)[0]
+    A = z.T @ other.network.A + (free[1:].T if skip else 0.0)
+    f = vvnorm.ReLUNetwork(other.network.W, other.network.b, z.T @ other.network.V, A, z.T @ other.network.c + free[0])
+    assert np.allclose(f(points), labels)
+    forged = replace(limit, network=f, design=other)
+    assert forged.verify().problems == (
+        "the design's labels are not an orthonormal basis of what functions without cost leave",
+    )
+    elsewhere = replace(limit, design=replace(limit.design, X=limit.design.X + 1))
+    assert "the design is about other points" in elsewhere.verify().problems
+
+
+def test_a_front_without_points_is_refused() -> None:
+    front = vvnorm.pareto_front(X, Y, 2.0, mixtures=3)
+    assert front.verify()
+    nothing = {"networks": (), "supports": (), "mixtures": front.mixtures[:0], "losses": front.losses[:0]}
+    nothing |= {"vv_norms": front.vv_norms[:0], "bounds": front.bounds[:0], "gaps": front.gaps[:0]}
+    assert replace(front, **nothing).verify().problems == ("the front has no points",)

@@ -198,3 +198,15 @@ def test_no_answer_of_a_family_is_wrong(name: str) -> None:
     """Every program is solved, too, if need be in other units or with other settings."""
     judged = [judge(name, 1, index) for index in range(40)]
     assert [draw.words for draw in judged if draw.kinds] == []
+
+
+def test_the_recorded_run_has_no_wrong_answer_and_can_go_on() -> None:
+    ledger = Ledger(random_draws.LEDGER, "")
+    for name in FAMILIES:
+        line = ledger.totals(name)
+        assert {kind: line[kind] for kind in ("worse", "unsound", "refused", "failed")} == dict.fromkeys(
+            ("worse", "unsound", "refused", "failed"), 0
+        )
+        assert line["open"] <= 1e-3 * line["draws"]
+    assert {row["family"] for row in ledger.rows} <= set(FAMILIES)
+    assert ledger.next_family(list(FAMILIES), 20_000) in FAMILIES

@@ -147,6 +147,8 @@ class ParetoFront:
 
     def _problems(self) -> list[str]:
         M, S = len(self.networks), len(self.data.tasks)
+        if M == 0:
+            return ["the front has no points"]
         shapes = {"mixtures": (M, S), "losses": (M, S), "vv_norms": (M,), "bounds": (M,), "gaps": (M,)}
         problems = [
             f"{name} has shape {getattr(self, name).shape}, not {shape}"

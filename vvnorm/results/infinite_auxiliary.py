@@ -12,6 +12,7 @@ from vvnorm.float64 import Origin, counted_from
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.multivariate import MultivariateSolution
 from vvnorm.results.solution import Solution
+from vvnorm.tolerances import FLAT
 from vvnorm.validation import Array
 from vvnorm.verifier.check import Certificate
 from vvnorm.verifier.space import judge_interpolant
@@ -19,6 +20,8 @@ from vvnorm.verifier.verification import Verification
 
 if TYPE_CHECKING:
     from vvnorm.verifier.exact import Proof
+
+_ORTHONORMAL = 1e-9  # times the number of points: products of basis functions that are rounding
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,8 +83,8 @@ class InfiniteAuxiliary(Solution):
         return self.network(x)
 
     def verify(self) -> Verification:
-        """Check the design's certificate, that the network interpolates, and that its output weights follow."""
-        problems = list(self.design.verify().problems)
+        """Check the design's labels and certificate, that the network interpolates, and that its output weights follow."""
+        problems = [*self.design.verify().problems, *self._complaints_about_labels()]
         # Its cost is not the point: no dual array is asked for.
         judged = judge_interpolant(self.network, self.X, self.Y, dual=np.zeros(self.Y.shape), skip=self.design.skip)
         if not judged.relative_residual <= self.tol:
@@ -100,6 +103,21 @@ class InfiniteAuxiliary(Solution):
     def prove(self, *, tol: float | None = None, band_at: Iterable[Any] = ()) -> "Proof":
         """Raise ValueError: the proof is about infinitely many outputs."""
         raise ValueError("exact proofs do not cover solutions for infinitely many auxiliary outputs")
+
+    def _complaints_about_labels(self) -> list[str]:
+        """Say what keeps the design from being about these points and an orthonormal basis of what is free of cost."""
+        points, basis = self.design.X, self.design.Y
+        if not np.array_equal(np.unique(points, axis=0), np.unique(self.X, axis=0)):
+            return ["the design is about other points"]
+        away = points - points.mean(axis=0)
+        unit = float(np.max(np.abs(away))) or 1.0
+        free = np.column_stack([np.ones(len(points)), away / unit] if self.design.skip else [np.ones(len(points))])
+        axes, s, _ = np.linalg.svd(free, full_matrices=False)
+        inside = np.hstack([axes[:, s > FLAT * len(points) * s[0]], basis])
+        square = inside.shape == (len(points), len(points))
+        if square and np.abs(inside.T @ inside - np.eye(len(points))).max() <= _ORTHONORMAL * len(points):
+            return []
+        return ["the design's labels are not an orthonormal basis of what functions without cost leave"]
 
     def _setting(self) -> str:
         return ", beside infinitely many; of the design:"
