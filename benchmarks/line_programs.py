@@ -25,7 +25,8 @@ def solve_line(x: Array, labels: Labels, outputs: int, lam: float | None, *, ski
     ProgramError
         If kinks keep joining, or the solver fails.
     """
-    rising, falling = x.copy(), np.empty(0) if skip else x.copy()
+    # With a skip connection kinks at the ends change nothing at the data, and make the program degenerate.
+    rising, falling = (x[1:-1], np.empty(0)) if skip else (x, x)
     if not skip:  # a slope over all data is cheapest with a kink as near to 0 as possible
         rising, falling = np.append(rising, min(x[0], 0.0)), np.append(falling, max(x[-1], 0.0))
     affine = np.column_stack([np.ones(len(x)), x][: 2 if skip else 1])

@@ -45,6 +45,7 @@ _ATTEMPTS: tuple[tuple[float, dict[str, Any]], ...] = (
     (1.0, _TIGHT | {"equilibrate_enable": False, "presolve_enable": False}),
     (1.0, _TIGHT | {"static_regularization_constant": 1e-10, "max_step_fraction": 0.9}),
     (1.0, _TIGHT | {"dynamic_regularization_eps": 1e-10, "dynamic_regularization_delta": 1e-6}),
+    (1.0, _TIGHT | {"static_regularization_constant": 1e-7}),
     (1.0, {"tol_gap_abs": 1e-9, "max_step_fraction": 0.8, "max_iter": 500}),
 )
 """A factor of the objective, and settings of Clarabel, in the order in which they are tried."""
