@@ -192,7 +192,7 @@ def _prove_fit(network: ReLUNetwork | None, points: Matrix, labels: Matrix, lam:
         raise ValueError(f"lam must be positive, got {lam}")
     rows: Any = as_rows(dual) if hasattr(dual, "shape") else dual
     certificate = fit_certificate(RationalNetwork.of(network), points, labels, strength, rows)
-    return _judged(certificate, tol, 0.0)
+    return _judged(certificate, tol, [Fraction(0)] * len(labels[0]))
 
 
 def _prove_on_a_line(line: ExactLine, network: ReLUNetwork | None, tol: Fraction, band_at: Iterable[Any]) -> Proof:
