@@ -89,7 +89,7 @@ def check(instance: Instance) -> Result:
     for seed, network in zip(trained.seeds, trained.networks, strict=True):
         certificate |= pack(f"seed{seed}", network)
     lower, upper = _interval(trained.networks, x, Y)
-    return conclude(CLAIMED, lower, upper, certificate, lam=trained.lam, **trained.settings)
+    return conclude(CLAIMED, lower, upper, certificate, lam=trained.lam, training=trained.settings)
 
 
 def _interval(networks: list[ReLUNetwork], x: Array, Y: Array) -> tuple[float, float]:
