@@ -773,6 +773,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("mgda_ub_full_rank",),
     ),
     Mutation(
+        "several_minimisers_not_counted",
+        "proofs_checks.almost_every_label",
+        "lower, upper = unique.count(False) / len(unique),",
+        "lower, upper = 0 / len(unique),",
+        ("almost_every_label",),
+    ),
+    Mutation(
         "cost_without_a_kink_too_large",
         "proofs_checks.kink_between_points",
         "more, less = sum(norms[:3], Decimal(0)), sum(norms[3:], Decimal(0))",
