@@ -65,7 +65,7 @@ LABELS: dict[str, Callable[[Any], Any]] = {
     "certify, two inputs": lambda y: vvnorm.certify(FLAT, PLANE, y).numbers(),
     "certify a fit": lambda y: vvnorm.certify(NET, X, y, lam=0.1).numbers(),
     "certify a fit, two inputs": lambda y: vvnorm.certify(FLAT, PLANE, y, lam=0.1).numbers(),
-    "train": lambda y: vvnorm.train(X, y, steps=3, width=4, progress=False).losses.tolist(),
+    "train": lambda y: vvnorm.train(X, y, steps=3, width=4, progress=False).history["vv_norm"].tolist(),
     "train_tasks": lambda y: vvnorm.train_tasks(X, y, steps=3, width=4, progress=False).losses.tolist(),
     "Dataset": lambda y: vvnorm.Dataset(X, y).Y.tolist(),
     "with_auxiliary": lambda y: vvnorm.Dataset(X, Y).with_auxiliary(y).Y.tolist(),

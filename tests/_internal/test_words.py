@@ -32,6 +32,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "Dataset": lambda: vvnorm.builtin_dataset("diabetes"),
     "Distance": lambda: vvnorm.function_distance(NETWORK, NETWORK, vvnorm.Box([0, 0], [1, 1]), n=64),
     "Estimate": lambda: vvnorm.mean_gradient_norm(NETWORK, vvnorm.Box([0, 0], [1, 1]), n=64),
+    "Falsification": lambda: vvnorm.falsify("uniqueness", drop="no_aligned_neighbours", seconds=5),
     "FeatureKernel": lambda: vvnorm.feature_kernel(NETWORK),
     "Fit": lambda: vvnorm.fit(X1, Y1, 0.1, loss=["squared", "huber:1", "one_class:0.1"]),
     "FitCertificate": lambda: vvnorm.fit(X1, Y1, 0.1).certificate,

@@ -170,10 +170,10 @@ def test_a_claim_is_shown_before_the_next_one_is_checked(
 ) -> None:
     printed: dict[str, str] = {}
 
-    def look(claim: Any, case: Any) -> Any:
+    def look(claim: Any, case: Any, exact: bool) -> Any:
         printed.setdefault(claim.id, "")
         printed[claim.id] += capsys.readouterr().out
-        return check(claim, case)
+        return check(claim, case, exact)
 
     check = claims.run_case
     monkeypatch.setattr(claims, "run_case", look)
@@ -190,11 +190,11 @@ def interrupted_after(count: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     """Interrupt the check after so many; return what counts those since."""
     done, check = [0], claims.run_case
 
-    def look(claim: Any, case: Any) -> Any:
+    def look(claim: Any, case: Any, exact: bool) -> Any:
         if done[0] == count:
             raise KeyboardInterrupt
         done[0] += 1
-        return check(claim, case)
+        return check(claim, case, exact)
 
     monkeypatch.setattr(claims, "run_case", look)
     return lambda: done[0]

@@ -552,7 +552,10 @@ def test_a_claim_is_shown_with_its_statement_range_and_hypotheses(run: Command, 
     assert done.code == 0
     assert done.out.startswith(f"{name} ({claim.kind}): {claim.statement}\nsource: {claim.source}\n")
     assert f"claimed to lie in [{claim.claimed[0]:.6g}, {claim.claimed[1]:.6g}]" in done.out
-    assert [line.split(";")[0] for line in done.out.splitlines()[3:]] == [f"hypothesis {h}" for h in claim.hypotheses]
+    lines = [line.split(";")[0] for line in done.out.splitlines()[3:]]
+    assert [line for line in lines if line.startswith("hypothesis ")] == [f"hypothesis {h}" for h in claim.hypotheses]
+    for rung, rests_on in claim.belief().items():
+        assert f"\n{rung}: {rests_on}" in done.out
 
 
 def test_a_table_on_a_terminal_shows_brackets_as_they_are(

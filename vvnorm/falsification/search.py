@@ -84,7 +84,8 @@ class Falsification:
         return self.counterexample is not None
 
     def __repr__(self) -> str:
-        return lines("Falsification:", *str(self).splitlines())
+        head, *rest = str(self).splitlines()
+        return lines(f"Falsification: {head}", "; ".join(rest[: -1 - len(self.notes)]), f"searched: {self.effort}")
 
     def __str__(self) -> str:
         name = f"{self.statement} without {self.dropped}" if self.dropped else self.statement

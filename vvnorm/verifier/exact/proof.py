@@ -12,7 +12,7 @@ from vvnorm.tolerances import GAP
 from vvnorm.verifier.exact.certificate import ExactCertificate, save_exact_certificate
 from vvnorm.verifier.exact.corrected import interpolating
 from vvnorm.verifier.exact.dual_arrays import feasible_dual, pairing
-from vvnorm.verifier.exact.fit import fit_certificate
+from vvnorm.verifier.exact.fit_proof import fit_certificate
 from vvnorm.verifier.exact.line import ExactLine, distinct_points
 from vvnorm.verifier.exact.rational_network import RationalNetwork
 from vvnorm.verifier.exact.rationals import Matrix, as_matrix, as_rational, to_float
