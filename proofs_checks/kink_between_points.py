@@ -5,14 +5,15 @@ point, and by J_3 at that point. Let the knot lie at the fraction tau of the gap
 at and outside the two points, the changes are K_1 = J_1 + (1 - tau) J_2 and K_2 = tau J_2 + J_3. Then ||K_1|| + ||K_2|| is
 less than ||J_1|| + ||J_2|| + ||J_3||. The tested quantity is the saving, relative to the larger cost.
 
-Hypotheses. The two functions have the same values at and outside the points. J_1, J_2 and J_3 are not all non-negative
-multiples of one direction.
+Hypotheses. The two functions have the same values at and outside the points. There is a kink at the knot: J_2 is not 0. The
+three changes J_1, J_2 and J_3 are not all non-negative multiples of one direction.
 
 Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Lemma 3.2. The triangle inequality for J_1 + (1 - tau) J_2 and for
 tau J_2 + J_3 gives <=, and its equality case the condition; the condition is stated here for the function with the knot.
 
-What breaks. If all three point the same way, the knot costs nothing: it can be merged into the two points, and aligned
-changes at two points can be split to make one. Another function without the knot can cost more.
+What breaks. Without a kink there is nothing to save. If all three point the same way, the knot costs nothing: it can be
+merged into the two points, and aligned changes at two points can be split to make one. Another function without the knot
+can cost more.
 
 Certificate. The `norms` of the three changes and of the two. Changes and tau are dyadic numbers, so that sums are exact.
 The check has 120 digits; the recheck encloses square roots of rational numbers by integer square roots.
@@ -45,7 +46,7 @@ def draw(rng: np.random.Generator) -> Instance:
     if T > 1 and rng.random() < 0.4:
         jumps = np.outer(rng.integers(1, 10, 3), jumps[0]) + _NEAR * rng.integers(-2, 3, (3, T))
     instance = with_chord({"jumps": jumps * 2.0 ** rng.integers(-20, 21), "tau": float(rng.integers(1, 16)) / 16})
-    return instance if _not_aligned(instance) else draw(rng)
+    return instance if _not_aligned(instance) and _has_kink(instance) else draw(rng)
 
 
 def with_chord(instance: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +60,13 @@ def draw_aligned(rng: np.random.Generator) -> Instance:
     """Draw changes that all point the same way, the first perhaps 0."""
     direction = rng.integers(1, 10, int(rng.integers(1, 5))) * rng.choice([-1.0, 1.0])
     jumps = np.outer([int(rng.integers(10)), *rng.integers(1, 10, 2)], direction)
+    return with_chord({"jumps": jumps, "tau": float(rng.integers(1, 16)) / 16})
+
+
+def draw_without_kink(rng: np.random.Generator) -> Instance:
+    """Draw opposite changes at the two points, and none at the knot."""
+    change = rng.integers(1, 10, int(rng.integers(1, 5))).astype(np.float64)
+    jumps = np.stack([change, np.zeros_like(change), -change])
     return with_chord({"jumps": jumps, "tau": float(rng.integers(1, 16)) / 16})
 
 
@@ -85,6 +93,10 @@ def _same_function(instance: Instance) -> bool:
     return _rational(instance["chord"]) == expected
 
 
+def _has_kink(instance: Instance) -> bool:
+    return bool(np.any(instance["jumps"][1]))
+
+
 def _not_aligned(instance: Instance) -> bool:
     rows = [row for row in _rational(instance["jumps"]) if any(row)]
     for u in rows:
@@ -95,11 +107,16 @@ def _not_aligned(instance: Instance) -> bool:
     return False
 
 
+def _is_free(instance: Instance) -> bool:
+    """Whether the equality case applies, so that the saving is exactly 0."""
+    return _same_function(instance) and not (_has_kink(instance) and _not_aligned(instance))
+
+
 # --- checking ---------------------------------------------------------------------------------------------------------
 
 
 def check(instance: Instance) -> Result:
-    """Compare the costs with 120 digits; the saving is exactly 0 if all changes point the same way."""
+    """Compare the costs with 120 digits; the saving is exactly 0 in the equality case."""
     with localcontext() as context:
         context.prec = _DIGITS
         norms = [
@@ -110,14 +127,14 @@ def check(instance: Instance) -> Result:
         saving = (more - less) / max(more, less)
         slack = Decimal(10) ** (10 - _DIGITS)
         low, high = math.nextafter(float(saving - slack), -math.inf), math.nextafter(float(saving + slack), math.inf)
-    if not _not_aligned(instance) and _same_function(instance):
+    if _is_free(instance):
         low = high = 0.0
     return conclude(CLAIMED, low, high, {"norms": np.array([float(norm) for norm in norms])}, method="120 digits")
 
 
 def exact(instance: Instance) -> tuple[Fraction, Fraction]:
     """Enclose the saving by integer square roots."""
-    if not _not_aligned(instance) and _same_function(instance):
+    if _is_free(instance):
         return Fraction(0), Fraction(0)
     roots = [_root(sum((p * p for p in row), Fraction(0))) for row in _rows(instance)]
     more_low, less_low = sum(roots[:3], Fraction(0)), sum(roots[3:], Fraction(0))
@@ -167,11 +184,12 @@ CLAIM = Claim(
     kind="bound",
     quantity="(cost with the kink - cost without it) / the larger of the two",
     claimed=CLAIMED,
-    hypotheses={"same_values": _same_function, "not_aligned": _not_aligned},
+    hypotheses={"same_values": _same_function, "kink": _has_kink, "not_aligned": _not_aligned},
     draw=draw,
-    violate={"same_values": draw_other, "not_aligned": draw_aligned},
+    violate={"same_values": draw_other, "kink": draw_without_kink, "not_aligned": draw_aligned},
     on_violation={
         "same_values": (Verdict.VIOLATED, "a function without the kink that takes other values can cost more"),
+        "kink": (Verdict.VIOLATED, "without a kink the two functions are the same"),
         "not_aligned": (Verdict.VIOLATED, "aligned kinks can be merged and split at no cost: the saving is exactly 0"),
     },
     check=check,
