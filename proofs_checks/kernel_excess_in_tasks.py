@@ -35,6 +35,7 @@ from proofs_checks.kernel_excess import (
     normalised,
     task_problem,
 )
+from proofs_checks.many_tasks import are_comparable, draw_many_tasks, with_dominant_task
 from proofs_checks.support import mean_interval, pack_all, rechecked, unpack_all
 from proofs_checks.trust import EXCESS, SPACE_FIT, STATISTICS, files
 from vvnorm.api.fits import fit
@@ -50,8 +51,6 @@ SAMPLE = 8
 LAM = 0.3
 
 _POINTS = 8
-_LARGER = 300.0
-_COMPARABLE = 4.0  # the first label may be at most this many times the root mean square of the others
 _SOLVED = 1e-7  # relative gap that the solver is asked for
 _ROUNDING = 1e-3  # of a share: what a quasi-Newton method leaves
 
@@ -64,20 +63,13 @@ class _Place(NamedTuple):
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Draw Gaussian points X (sample, n, 2) and labels Y (sample, n, 64); T tasks are the first T labels."""
-    shape = (SAMPLE, _POINTS)
-    return {"X": rng.standard_normal((*shape, 2)), "Y": rng.standard_normal((*shape, max(TASKS)))}
+    """Draw data sets whose tasks are all alike."""
+    return draw_many_tasks(rng, SAMPLE, _POINTS, max(TASKS))
 
 
 def draw_dominant(rng: np.random.Generator) -> Instance:
     """Draw the same with much larger labels of the first task."""
-    instance = draw(rng)
-    return {**instance, "Y": instance["Y"] * np.append(_LARGER, np.ones(max(TASKS) - 1))}
-
-
-def _comparable(instance: Instance) -> bool:
-    size = np.sqrt(np.mean(instance["Y"] ** 2, axis=(0, 1)))
-    return bool(size[0] <= _COMPARABLE * np.sqrt(np.mean(size[1:] ** 2)))
+    return with_dominant_task(draw(rng))
 
 
 # --- checking ---------------------------------------------------------------------------------------------------------
@@ -173,7 +165,7 @@ CLAIM = Claim(
     kind="statistical",
     quantity="mean over 8 data sets of m(64) / (m(4) + m(64)), for the measure m of the three that falls least",
     claimed=CLAIMED,
-    hypotheses={"comparable_tasks": _comparable},
+    hypotheses={"comparable_tasks": are_comparable},
     draw=draw,
     violate={"comparable_tasks": draw_dominant},
     on_violation={

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from proofs_checks.many_tasks import are_comparable, draw_many_tasks, with_dominant_task
 from proofs_checks.support import (
     hull_points,
     kernel_interpolant,
@@ -49,28 +50,19 @@ TASKS = (2, 8, 32)
 SAMPLE = 24
 
 _POINTS = 20
-_LARGER = 300.0
-_COMPARABLE = 4.0  # the first label may be at most this many times the root mean square of the others
 _SOLVED = 1e-7  # relative gap that the solver is asked for
 _UNKNOWN = np.full((len(TASKS), SAMPLE), np.inf)  # distances where a network is not certified
 _ROUNDING = 1e-4  # of a share: difference between two implementations of the kernel solution
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Draw Gaussian points X (sample, n, 2) and labels Y (sample, n, 32); T tasks are the first T labels."""
-    shape = (SAMPLE, _POINTS)
-    return {"X": rng.standard_normal((*shape, 2)), "Y": rng.standard_normal((*shape, max(TASKS)))}
+    """Draw data sets whose tasks are all alike."""
+    return draw_many_tasks(rng, SAMPLE, _POINTS, max(TASKS))
 
 
 def draw_dominant(rng: np.random.Generator) -> Instance:
     """Draw the same with much larger labels of the first task."""
-    instance = draw(rng)
-    return {**instance, "Y": instance["Y"] * np.append(_LARGER, np.ones(max(TASKS) - 1))}
-
-
-def _comparable(instance: Instance) -> bool:
-    size = np.sqrt(np.mean(instance["Y"] ** 2, axis=(0, 1)))
-    return bool(size[0] <= _COMPARABLE * np.sqrt(np.mean(size[1:] ** 2)))
+    return with_dominant_task(draw(rng))
 
 
 # --- checking ---------------------------------------------------------------------------------------------------------
@@ -146,7 +138,7 @@ CLAIM = Claim(
         "mean over 24 data sets of d(4 T) / (d(T) + d(4 T)), d(T) the distance to the kernel solution, at the slower step"
     ),
     claimed=CLAIMED,
-    hypotheses={"comparable_tasks": _comparable},
+    hypotheses={"comparable_tasks": are_comparable},
     draw=draw,
     violate={"comparable_tasks": draw_dominant},
     on_violation={
