@@ -19,6 +19,19 @@ def test_a_fit_with_other_values_is_refused(loss: str) -> None:
     assert any("as knots and values: relative gap" in words for words in other.verify().problems)
 
 
+@pytest.mark.parametrize(("x_shift", "y_shift"), [(0.0, 2.0**30), (2.0**30, 0.0), (2.0**30, -(2.0**30))])
+def test_far_from_0_a_fit_with_other_values_is_refused_beyond_rounding(x_shift: float, y_shift: float) -> None:
+    """There a knot or a value is rounded to 2e-7, and a call may be off by that times the slope, but by no more."""
+    rng = np.random.default_rng(1)
+    x = np.unique(rng.integers(0, 1000, 60)) / 256
+    y = np.round(256 * (np.sin(2 * x) + 0.3 * rng.standard_normal(len(x)))) / 256
+    fit = vvnorm.fit(x + x_shift, y + y_shift, 0.03, loss="huber:0.25")
+    assert fit.verify()
+    values = fit.knot_solution.values.copy()
+    values[len(values) // 2] += 1e-5
+    assert not replace(fit, knot_solution=replace(fit.knot_solution, values=values)).verify()
+
+
 def test_an_interpolant_with_other_values_is_refused() -> None:
     for labels in (Y[:, 0], Y):
         solution = vvnorm.interpolate(X, labels)

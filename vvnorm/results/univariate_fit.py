@@ -20,6 +20,7 @@ from vvnorm.results.solution import Solution, losses_in_words
 from vvnorm.solvers.univariate.fits.dispatch import KnotSolution
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
+from vvnorm.verifier.arithmetic import two_product, two_sum
 from vvnorm.verifier.check import FitCertificate, certify_fit
 from vvnorm.verifier.verification import Verification
 
@@ -27,8 +28,15 @@ REACHED: Final = "tolerance reached"
 NOT_PROVED: Final = "rounding is the limit"
 
 _QUICK = 100_000  # labels; a `repr` of so many has them certified, which takes some milliseconds
-_EVALUATION = 16.0  # roundings that evaluating a network, and its knots and values, may cost of the sum of magnitudes
+_ROUNDINGS = 2.0  # of a knot, of a value and of the terms that it is the sum of
 _MUCH = 0.1  # a gap smaller by this factor shows that the weights are at fault
+
+
+def _affine(x: Array, slopes: Array, offsets: Array) -> tuple[Array, Array]:
+    """Return slopes x + offsets as a float64 number and what it lacks: digits that cancel are not lost."""
+    product, lost = two_product(np.broadcast_to(x, (len(x), len(slopes))), slopes)
+    total, rest = two_sum(product, offsets)
+    return total, rest + lost
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,15 +159,18 @@ class Fit(Solution):
 
     @property
     def _calls_return_the_network(self) -> bool:
-        """Whether knots and values are those of the network, up to the rounding of evaluating it.
+        """Whether the values at the knots are those of the network, up to the rounding of knots and values themselves.
 
         Far from 0 float64 has no values that are nearer to the optimum: inputs or labels shifted by 2^30 are rounded to
         2e-7, which costs more than the tolerance.
         """
-        f, x = self.network, np.concatenate([self.X[:, 0], self.knots])
-        farthest = np.abs(x).max()
-        size = np.abs(f.V) @ (np.abs(f.W[:, 0]) * farthest + np.abs(f.b)) + np.abs(f.A[:, 0]) * farthest + np.abs(f.c)
-        return bool(np.all(np.abs(self._pieces(x) - f(x)) <= _EVALUATION * EPS * size))
+        f, x = self.network, self.knot_solution.knots[:, None]
+        (inside, lost), affine = _affine(x, f.W[:, 0], f.b), _affine(x, f.A[:, 0], f.c)
+        active = np.maximum(inside + lost, 0.0)
+        values = active @ f.V.T + affine[1] + affine[0]
+        steepest = np.abs(f.V) @ np.abs(f.W[:, 0]) + np.abs(f.A[:, 0])
+        allowed = active @ np.abs(f.V).T + np.abs(values) + np.abs(affine[0]) + np.abs(x) * steepest
+        return bool(np.all(np.abs(self.knot_solution.values - values) <= _ROUNDINGS * EPS * allowed))
 
     # --- numbers ---
 
