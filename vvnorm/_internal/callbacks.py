@@ -1,4 +1,4 @@
-"""What callers are told while a solver works."""
+"""Type of the callback that solvers call after each round."""
 
 from collections.abc import Callable
 

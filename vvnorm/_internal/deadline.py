@@ -1,7 +1,7 @@
-"""Limits on time: how solvers, in Python and in compiled code, learn that theirs is over.
+"""Time limits of solvers, in Python and in compiled code.
 
-A solver that is asked to stop returns the best that it has. Compiled code does not look at the clock; it looks at an array
-of one number, which a thread sets when the time comes. That thread runs because compiled code gives up Python's lock.
+A solver that runs out of time returns its best iterate. Compiled code does not read the clock. It reads a flag, an array of
+one number, which a thread sets when time is over; the thread can run because compiled code releases Python's global lock.
 """
 
 import math
@@ -14,22 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 TIME_LIMIT = "time limit"
-"""Status of what a limit of time ended."""
+"""Status of a solve that its time limit ended."""
 
 OUT_OF_TIME = "time_limit ended the search before the tolerance was reached"
-"""What notes say then."""
+"""Note in the result of such a solve."""
 
 Flag = NDArray[np.int64]
 """One number, 0 until time is over."""
 
 
 class Deadline:
-    """A moment in the future, or never.
+    """The time at which a solver must stop, or never.
 
     Parameters
     ----------
     seconds : float or None
-        From now; None for never.
+        Seconds from now; None for no limit.
     """
 
     def __init__(self, seconds: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Files: written so that a result is either complete on disk or absent, and archives of arrays read whole or refused."""
+"""Files that are written completely or not at all, and archives of arrays that are read completely or refused."""
 
 import csv
 import io
@@ -66,7 +66,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write `value` as strict JSON, whole or not at all; see `plain` for what becomes of arrays and infinities."""
+    """Write `value` as strict JSON, whole or not at all; `plain` converts arrays and infinities."""
     text = json.dumps(plain(value), indent=1, allow_nan=False)
     with atomic_write(path) as stream:
         stream.write(text.encode() + b"\n")
@@ -80,8 +80,8 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -
     path : path-like
         The file's name.
     rows : sequence of mappings
-        Numbers and words by column. The header has every column of every row, in order of appearance; what a row lacks is
-        an empty field. Numbers are written with as many digits as restore them exactly.
+        Numbers and texts by column name. The header has the columns of all rows, in order of appearance; a value that a row
+        lacks is an empty field. Numbers are written with enough digits to be read back exactly.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -
 
 
 def plain(value: Any) -> Any:
-    """Turn mappings, sequences, NumPy values and text into what strict JSON knows.
+    """Convert mappings, sequences, NumPy values and text to the types of strict JSON.
 
     Arrays become nested lists; NaN and infinities, which JSON lacks, become "nan", "inf" and "-inf", which `float` reads.
     """

@@ -1,10 +1,10 @@
-"""How functions are compiled: kept on disk where that can be, and said when it takes time.
+"""Decorators that compile functions with numba, cache them on disk, and log each compilation.
 
-numba keeps a function until the file that it stands in changes, whatever becomes of what it calls. After a change to one of
-these files delete `vvnorm/**/*.nbi`, or callers in others go on with the old code.
+numba keeps compiled code until the function's own file changes, even if a function that it calls has changed. After a
+change to a compiled function delete `vvnorm/**/*.nbi`; otherwise callers in other files keep using the old code.
 
-Kernels return no named tuples to Python, whose constructors are Python code: if Ctrl-C interrupts one, numba goes on with
-nothing in its place, and the process ends with a segmentation fault. As arguments they do no harm.
+Kernels must not return named tuples to Python. The constructor of a named tuple is Python code; if Ctrl-C interrupts it,
+numba continues with a null pointer and the process crashes. Named tuples are safe as arguments.
 """
 
 import logging
@@ -17,7 +17,7 @@ from numba.core import event
 
 __all__ = ["compiled_here", "inner", "kernel", "part", "plain"]
 
-_LOG = logging.getLogger("vvnorm")  # what takes time is of level INFO; that nothing can be kept is a warning
+_LOG = logging.getLogger("vvnorm")  # compilations have the level INFO; a cache that cannot be written is a warning
 
 _PARTS = {
     "vvnorm.solvers.univariate.interpolation.curvature_scans": ("interpolants of one input", 2),
@@ -37,11 +37,11 @@ _PARTS = {
     "vvnorm.verifier.cell_enumeration": ("verifier for more inputs", 7),
     "vvnorm.verifier.branch_and_bound": ("verifier for many points of more inputs", 7),
 }
-"""What modules, and those in them, are for, and in how many seconds a core with nothing else to do compiles them."""
+"""Purpose of a module or package, and the seconds in which an idle core compiles it."""
 
 
 def _compiled(cache: bool = True, **options: Any) -> Callable[[Any], Any]:
-    """Compile functions at their first call, and keep them on disk if numba finds a folder that can be written to."""
+    """Compile functions at their first call, and cache them on disk if numba finds a folder that it can write to."""
 
     def decorate(function: Any) -> Any:
         try:
@@ -59,24 +59,24 @@ def _say_that_nothing_is_kept() -> None:
 
 
 kernel = partial(_compiled, error_model="numpy", no_cfunc_wrapper=True, nogil=True)
-"""For functions that Python calls. They give up its lock, so that a progress bar moves and a limit of time is seen."""
+"""For functions that Python calls. They release the global lock, so that progress bars move and time limits take effect."""
 
 inner = partial(kernel, no_cpython_wrapper=True)
 """For functions that only kernels call: without the wrapper they compile in half the time."""
 
 plain, part = partial(kernel, _nrt=False), partial(inner, _nrt=False)
-"""For those of both that allocate nothing: no references are counted. Callers bring the room to work in."""
+"""For functions of both kinds that allocate nothing: no references are counted. Callers pass workspaces."""
 
 
 class _Reporter(event.Listener):
-    """Counts functions that are compiled, and says once of each part that it is; numba compiles one at a time."""
+    """Counts compilations, and logs the first one of each part; numba compiles one function at a time."""
 
     def __init__(self) -> None:
         self.count, self._depth = 0, 0
         self._said: set[str] = set()
 
     def on_start(self, event: Any) -> None:
-        """Say what is about to be compiled, but for what is called by it."""
+        """Log the compilation that starts, unless it is part of another one."""
         self._depth += 1
         module = event.data["dispatcher"].__module__
         name, seconds = next((_PARTS[start] for start in _PARTS if module.startswith(start)), ("", 0))
@@ -86,7 +86,7 @@ class _Reporter(event.Listener):
             _LOG.info("compiling, once: %s, about %d s (`vvnorm compile` does all of it beforehand)", name, seconds)
 
     def on_end(self, event: Any) -> None:
-        """Count what is under way."""
+        """Note that a compilation has ended."""
         self._depth -= 1
 
 
@@ -95,5 +95,5 @@ event.register("numba:compile", _reporter)
 
 
 def compiled_here() -> int:
-    """Return how many functions this process has compiled, and not found on disk."""
+    """Return the number of functions that this process compiled and did not load from disk."""
     return _reporter.count

@@ -16,23 +16,23 @@ class Unusable(ValueError):
 
 
 def load(group: str, name: str, kind: type[Kind], public: str) -> Kind:
-    """Load what is registered under a name, which is its `id` too.
+    """Load the plug-in that is registered under a name; its `id` must be the same name.
 
     Parameters
     ----------
     group, name : str
         Entry-point group, and name in it.
     kind : type
-        Class that it must be of.
+        Class that the plug-in must be an instance of.
     public : str
-        The class as messages call it: its name where users import it from.
+        Public name of the class, for messages.
 
     Raises
     ------
     ValueError
-        If nothing is (the message lists the names).
+        If nothing is registered under the name; the message lists the names.
     Unusable
-        If it cannot be imported, is not of the right kind, has another id, or is there twice.
+        If the plug-in cannot be imported, is not an instance of `kind`, has another id, or is registered twice.
     """
     what = group.partition(".")[2].removesuffix("s")
     entries = _entries(group)
@@ -44,7 +44,7 @@ def load(group: str, name: str, kind: type[Kind], public: str) -> Kind:
         raise Unusable(f"{what} {name!r} is registered more than once: {places}")
     try:
         loaded = first.load()
-    except (Exception, SystemExit) as error:  # whatever a module of somebody else raises
+    except (Exception, SystemExit) as error:  # a module of another package may raise anything
         said = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
         raise Unusable(f"{what} {name!r} ({first.value}) cannot be loaded: {said}{error}") from error
     if not isinstance(loaded, kind):
@@ -62,7 +62,7 @@ def module(group: str, name: str) -> str | None:
 
 
 def _entries(group: str) -> dict[str, list[EntryPoint]]:
-    """Places that are registered, by name; the same place can be seen twice (an installed and a source copy)."""
+    """Entry points by name; equal entry points (of an installed and of a source copy) count once."""
     entries: dict[str, dict[str, EntryPoint]] = {}
     for entry in entry_points(group=group):
         entries.setdefault(entry.name, {})[entry.value] = entry

@@ -1,4 +1,4 @@
-"""Threads of numerical libraries, decided in one place."""
+"""The number of threads that numerical libraries use."""
 
 import os
 import sys
@@ -15,7 +15,8 @@ def one_blas_thread() -> Iterator[None]:
     """Run small dense linear algebra on one thread.
 
     NumPy, SciPy and torch each bring a pool of threads that spin while they wait; on shared cores two pools that take turns
-    a thousand times made a solve of 0.3 s take 6 s. One inside another does nothing: asking the libraries takes 0.1 ms.
+    a thousand times made a solve of 0.3 s take 6 s. Nested contexts do nothing, since a query of the libraries takes
+    0.1 ms.
     """
     if getattr(_INSIDE, "limited", False):
         yield
@@ -34,7 +35,7 @@ _VARIABLES = tuple(f"{name}_THREADS" for name in ("OMP_NUM", "OPENBLAS_NUM", "MK
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Let all numerical libraries use one thread for a while: the numbers are then those of `one_thread`'s processes."""
+    """Let all numerical libraries use one thread in this context, as in processes that call `one_thread`."""
     before = {name: os.environ.get(name) for name in _VARIABLES}
     threads = usable_threads()
     get = getattr(sys.modules.get("torch"), "get_num_threads", None)
@@ -54,7 +55,7 @@ def single_threaded() -> Iterator[None]:
 
 
 def one_thread() -> None:
-    """Let all numerical libraries of this process use one thread from now on: for processes that work beside each other.
+    """Let all numerical libraries of this process use one thread from now on: for several processes on one machine.
 
     Libraries that are not loaded yet read the environment when they are; those that are loaded are told. Some of them
     count threads for each calling thread, so that this is called where the work is done.

@@ -1,4 +1,4 @@
-"""Words of all output: one name for each number, counts in singular and plural, one sentence for a proof."""
+"""Wording of all output: names of numbers, counts in singular and plural, and the sentence about a proof."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -8,12 +8,12 @@ _NAMES: Final = {"vv_norm": "VV norm", "gap": "relative gap"}
 
 
 def name_of(number: str) -> str:
-    """Return what a number is called in tables and summaries: `vv_norm` is the VV norm, `gap` the relative gap."""
+    """Return the name of a number in tables and summaries: `vv_norm` is the VV norm, `gap` the relative gap."""
     return _NAMES.get(number, number.replace("_", " "))
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun: 1 output, 2 outputs; `plural` where an s does not make it."""
+    """Return a number with its noun: 1 output, 2 outputs; `plural` if it is not the noun with an s."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
@@ -36,7 +36,7 @@ def lines(*texts: str) -> str:
 def proof(
     what: str, value: float, lower: float, gap: float, tol: float | None = None, residual: float | None = None
 ) -> str:
-    """Say what is proved of a value, and whether that makes it optimal up to `tol`; nothing is computed."""
+    """State a value with its lower bound and gap, and, if `tol` is given, whether it is certified to that tolerance."""
     parts = [f"{what} {value:.6g}", f"lower bound {lower:.6g}", f"relative gap {gap:.2g}"]
     if residual is not None:
         parts.append(f"relative residual {residual:.2g}")
@@ -47,5 +47,5 @@ def proof(
 
 
 def convention_in_words(skip: bool, penalise_bias: bool) -> str:
-    """Say what is unusual about a convention; nothing about the usual one."""
+    """Describe how a convention differs from the usual one; the usual one gives an empty text."""
     return ("" if skip else ", no skip connection") + (", biases inside the norm" if penalise_bias else "")

@@ -82,12 +82,12 @@ def feature_kernel(f: ReLUNetwork, output: int = 0, *, weights: ArrayLike | None
     Returns
     -------
     FeatureKernel
-        Of the neurons of positive weight. Neurons with w_k = 0 are left out: they are constants, which are free.
+        Over the neurons of positive weight. Neurons with w_k = 0 are left out: they are constants, which are free.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these, or no weights are given and there is no other output.
+        If an argument has a wrong type or value, or no weights are given and there is no other output.
     """
     single_output(f, output)  # or raise
     size = row_norms(f.W)
@@ -125,7 +125,7 @@ def kernel_solution(
     Parameters
     ----------
     f : ReLUNetwork
-        d inputs, K neurons; its values do not matter.
+        d inputs, K neurons.
     X : array-like, shape (N, d), or (N,) when d = 1
         Inputs.
     y : array-like, shape (N,) or (N, 1)
@@ -147,8 +147,8 @@ def kernel_solution(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these, or lam = 0 and no network of these neurons interpolates: the residual of the
-        closest exceeds 1e-6 of half the range of the labels. The message says by how much.
+        If an argument has a wrong type or value, or lam = 0 and no network of these neurons interpolates: the residual
+        of the closest exceeds 1e-6 of half the range of the labels. The message says by how much.
 
     Notes
     -----
@@ -168,7 +168,7 @@ def kernel_solution(
     scaled = FeatureKernel(kernel.W, kernel.b, kernel.weights / largest)
     free = _AffinePart(inputs, skip)
     features, target = scaled.features(inputs), labels[:, 0]
-    # What the projection leaves of features that are affine on the data is rounding.
+    # Features that are affine on the data have a projection of this size, which is rounding.
     noise = max(features.shape) * EPS * float(np.linalg.norm(features))
     u = _ridge(free.without(features), free.without(target), strength / largest, noise)
     A, c = free.fit(target - features @ u)
@@ -192,7 +192,9 @@ def _ridge(features: Array, target: Array, lam: float, noise: float) -> Array:
     if lam > 0:
         return ((s / (s**2 + lam)) * (left.T @ target)) @ right
     u = (left.T @ target / s) @ right
-    return u + (left.T @ (target - features @ u) / s) @ right  # small singular values cost digits: get them back
+    return (
+        u + (left.T @ (target - features @ u) / s) @ right
+    )  # one step of refinement, since small singular values cost digits
 
 
 class _AffinePart:

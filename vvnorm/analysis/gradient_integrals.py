@@ -6,8 +6,8 @@ cells is a sum over the sides of the cells,
 
     int phi(g(u)) du = 1/2 sum over cells, sum over their sides of phi(g_cell) (distance of the side's line from 0) length,
 
-and walking along one line the gradient changes by a known step at every other line. That takes O(K^2 (log K + d)) for K
-neurons and O(K d) memory at a time: some lines at once, so that NumPy does the loops.
+and along one line the gradient changes by a known step where another line crosses. This takes O(K^2 (log K + d)) time for
+K neurons and O(K d) memory per line; NumPy treats a block of lines at once.
 """
 
 from collections.abc import Iterator
@@ -35,9 +35,9 @@ class Sides:
     weights : (n, m) array
         int phi(g(u)) du is the sum of weights * phi(gradients) over all sides of all cells. They have either sign.
     lengths : (n, m) array
-        Of the sides, in coordinates of the region, whose size is about 1.
+        Lengths of the sides in coordinates of the region, whose size is about 1.
     gradients : (n, m, d) array
-        Of the cells.
+        Gradients in the cells.
     """
 
     weights: Array
@@ -46,7 +46,7 @@ class Sides:
 
     @property
     def norms(self) -> Array:
-        """Of the gradients, (n, m)."""
+        """Norms of the gradients, (n, m)."""
         return row_norms(self.gradients.reshape(-1, self.gradients.shape[-1])).reshape(self.lengths.shape)
 
 
@@ -87,15 +87,15 @@ class GradientSteps:
         return cls(base, jumps * sign[:, None], normals * sign[:, None], offsets * sign)
 
     def without(self, kinks: NDArray[np.bool_]) -> "GradientSteps":
-        """Return the field of a region that these kinks do not cut: their neurons are in it as they are at u = 0."""
+        """Return the gradient without these kinks, which do not cut the region: their neurons stay as they are at u = 0."""
         base = self.base + self.jumps[kinks & (self.offsets > 0)].sum(axis=0)
         return GradientSteps(base, self.jumps[~kinks], self.normals[~kinks], self.offsets[~kinks])
 
     def merged(self) -> "GradientSteps":
-        """Return a field in which kinks that are equal up to the tolerance `KINK` are one, that of the largest jump.
+        """Return the gradient with kinks that are equal up to the tolerance `KINK` merged into the one of largest jump.
 
-        Between such kinks there would be cells that rounding makes, and rounding decides their order differently for each
-        pair of them, which no sum over sides survives.
+        Rounding would make cells between such kinks and would order the kinks differently for each pair, so that the sums
+        over sides would be wrong.
         """
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
@@ -105,7 +105,7 @@ class GradientSteps:
         if K == 0:
             return self
         kinks = np.column_stack([self.normals, self.offsets])
-        # Either way round: of two almost equal normals near the end of the half-circle one may have been turned.
+        # Signs may differ: of two almost equal normals near the end of the half-circle one may have been turned.
         pairs = cKDTree(np.vstack([kinks, -kinks])).query_pairs(KINK, output_type="ndarray") % K
         graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(K, K))
         count, group = connected_components(graph, directed=False)
@@ -145,8 +145,8 @@ class GradientSteps:
         lines = _KinkLines(steps.normals, steps.offsets)
         for some in _blocks(0, len(half), len(half)):
             yield from steps._along(some, lines.crossings(some), -half[some], half[some])
-        # Neuron k is on along the arc of half-angle `width` round its normal. Angles are in (0, 2 pi]: the walk takes what
-        # lies at its start for past, and `on` is the state just after it.
+        # Neuron k is on along the arc of half-angle `width` round its normal. Angles are in (0, 2 pi]: the walk
+        # ignores kinks at its start, and `on` is the state just after the start.
         middle = np.arctan2(steps.normals[:, 1], steps.normals[:, 0])
         width = np.arctan2(half, -steps.offsets)
         enter, leave = (
@@ -166,7 +166,7 @@ class GradientSteps:
         kinks = np.column_stack([self.normals, self.offsets])
         near, _ = cKDTree(np.vstack([edges, -edges])).query(kinks, distance_upper_bound=KINK)
         steps = self.without(np.isfinite(near))  # kinks along an edge cut nothing off
-        # The edges are lines among the others, so that all agree on the side on which a kink near an edge is.
+        # Edges are treated like kinks, so that all results agree on the side of an edge on which a nearby kink lies.
         K, inside = len(steps.offsets), _orientation(normals)
         lines = _KinkLines(
             np.vstack([steps.normals, normals * inside[:, None]]), np.append(steps.offsets, offsets * inside)
@@ -236,7 +236,7 @@ class _Crossings(NamedTuple):
     above: NDArray[np.bool_]
 
     def part(self, others: slice, some: NDArray[np.bool_] | slice = slice(None)) -> "_Crossings":
-        """Only these lines with these others."""
+        """Return the crossings of the lines `some` with the lines `others`."""
         return _Crossings(self.at[some, others], self.turns[some, others], self.above[some, others])
 
     def state(self, place: Array) -> NDArray[np.bool_]:
@@ -248,8 +248,8 @@ class _Crossings(NamedTuple):
 class _KinkLines:
     """Lines n.u + b = 0 in the plane, |n| = 1, the first entry of n that is not zero positive.
 
-    Where nearly parallel lines cross is a matter of rounding; the sums over sides stay right as long as both lines agree on
-    it. So every answer here is symmetric in the two lines, to the last bit.
+    Rounding decides where nearly parallel lines cross. The sums over sides stay right if both lines agree on the
+    crossing, so every result here is symmetric in the two lines, to the last bit.
     """
 
     normals: Array
@@ -270,7 +270,7 @@ class _KinkLines:
 
 
 def _blocks(first: int, last: int, width: int) -> list[NDArray[np.intp]]:
-    """The numbers from first to last - 1, so many at a time that arrays of that width stay small."""
+    """Split the indices from first to last - 1 into blocks; a block times the width has at most about `_BLOCK` entries."""
     step = max(1, _BLOCK // max(width, 1))
     return [np.arange(i, min(i + step, last)) for i in range(first, last, step)]
 
@@ -281,10 +281,10 @@ def _orientation(normals: Array) -> Array:
 
 
 def _chords(met: _Crossings, inside: Array, others: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Return the ends of lines' parts in a polygon from where its edges' lines enter (+1) and leave (-1) it.
+    """Return where each line enters and leaves a polygon.
 
-    `inside` says on which side of its edges the polygon is, `others` which edges are not the line itself. Of a line that
-    does not meet the polygon the end is not after the start.
+    `met` has the crossings with the lines through the edges, `inside` the side of each edge on which the polygon lies, and
+    `others` marks edges that are not the line itself. If a line does not meet the polygon, its end is not after its start.
     """
     turns = np.where(others, met.turns * inside, 0.0)
     beside = np.any(others & (turns == 0) & (met.above != (inside > 0)), axis=1)

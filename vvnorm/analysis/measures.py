@@ -1,7 +1,7 @@
 """Measures of networks: gradient norms, distances between functions, distances from test points to training points.
 
-Averages over a `Region` of any dimension are by randomised quasi-Monte Carlo with a confidence interval. In regions of one
-or two dimensions the gradient is constant on cells that `gradient_integrals` goes through one by one, without sampling.
+Averages over a `Region` of any dimension are estimated by randomised quasi-Monte Carlo, with a confidence interval. In
+regions of one or two dimensions `gradient_integrals` computes them exactly, cell by cell.
 """
 
 import math
@@ -49,7 +49,7 @@ class Estimate:
     low, high : float
         Ends of the confidence interval; both equal the mean if it is exact.
     n : int
-        Points it was computed from, 0 if none.
+        Number of sampled points; 0 if the mean is exact.
     method : {"quasi-Monte Carlo", "exact"}
     """
 
@@ -65,7 +65,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What is known of a maximum.
+    """Lower and upper bound on a maximum.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Bounds:
     high : float
         An upper bound that holds for certain; equal to `low` if the maximum is exact.
     n : int
-        Points looked at, 0 if none.
+        Number of sampled points; 0 if the maximum is exact.
     method : {"sampling and a bound", "exact"}
     """
 
@@ -132,8 +132,8 @@ def mean_gradient_norm(
     rng : numpy.random.Generator or int
         For the scramblings.
     exact : bool
-        Compute it from the cells instead, for regions of one or two dimensions: O(K^2 log K), 0.1 s for 500 neurons. Kinks
-        that agree to 1e-10 (relative to the region) count as one; but for that it is exact up to rounding.
+        Compute the mean from the cells instead, for regions of one or two dimensions: O(K^2 log K), 0.1 s for 500 neurons.
+        Kinks that agree to 1e-10 (relative to the region) count as one; otherwise the mean is exact up to rounding.
     confidence : float
         Of the interval, in (0, 1).
 
@@ -145,12 +145,13 @@ def mean_gradient_norm(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these, `exact` is asked for in more than two dimensions, or the hull has more than 7.
+        If an argument has a wrong type or value, `exact` is asked for in more than two dimensions, or the hull has more
+        than 7.
 
     Notes
     -----
-    16 independent scramblings of a Sobol sequence; the interval is Student's for the mean of their 16 means, which are
-    close to normal but for gradients that are large only in a region that few points fall into. It covers the sampling,
+    The points are 16 independent scramblings of a Sobol sequence. The interval is Student's for the mean of their 16 means.
+    These are close to normal unless the gradient is large only where few points fall. The interval covers the sampling,
     not the rounding (about 1e-15 relative).
     """
     single, area = single_output(f, output), as_region(region, _network(f).n_inputs)
@@ -203,12 +204,12 @@ def max_gradient_norm(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these, or a hull has more than 7 dimensions.
+        If an argument has a wrong type or value, or a hull has more than 7 dimensions.
 
     Notes
     -----
-    Exact means over cells: values on kinks do not count, kinks that agree to 1e-10 (relative to the region) are one, and so
-    are those that meet in a point to that accuracy, since rounding alone can open a cell between them.
+    The exact maximum is over cells. Values on kinks do not count, kinks that agree to 1e-10 (relative to the region) count
+    as one, and cells smaller than that are ignored, since rounding alone can make them.
 
     The upper bound is for every combination of neurons that switch inside the region. With the gradient jumps
     g_k = v_k w_k of these and the gradient g_0 of all else, every gradient is g_0 + sum_k s_k g_k with s_k in {0, 1}, so
@@ -269,8 +270,8 @@ def function_distance(
     region : Box, Ball, Hull, or array-like of shape (N, d)
         An array stands for the convex hull of its rows.
     output : int
-        Which output, from 0. A network of one output is compared by that one, so that output s of a multi-task solution can
-        be held against a solution for task s alone.
+        Which output, from 0. A network of one output is compared by that output, so that output s of a multi-task solution
+        can be compared with a solution for task s alone.
     n : int
         Least number of points; rounded up to 16 times a power of two.
     rng : numpy.random.Generator or int
@@ -285,7 +286,7 @@ def function_distance(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these or the networks differ in their inputs.
+        If an argument has a wrong type or value or the networks differ in their inputs.
 
     See Also
     --------
@@ -313,7 +314,7 @@ def test_train_distances(
     truth: Callable[[Array], ArrayLike] | ArrayLike | None = None,  # noqa: PT028  # no test, despite its name
     output: int = 0,  # noqa: PT028
 ) -> dict[str, dict[str, float]]:
-    """Measure how far a network takes test points from the training points nearest to them.
+    """Measure how far test points are from their nearest training points, in outputs and in hidden activations.
 
     Parameters
     ----------
@@ -330,7 +331,7 @@ def test_train_distances(
     Returns
     -------
     dict
-        Of {"mean": float, "max": float} over the test points, under
+        {"mean": float, "max": float} over the test points, for each of these names:
         "output": |f_t(x_test) - f_t(x_train)|, in output units;
         "representation": ||h(x_test) - h(x_train)||_2 of the hidden activations;
         "error": |f_t(x_test) - truth|, in output units, only if the truth is given.
@@ -338,12 +339,12 @@ def test_train_distances(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these or shapes disagree.
+        If an argument has a wrong type or value or shapes disagree.
 
     Notes
     -----
     Nakhleh, Shenouda and Nowak ("The Effects of Multi-Task Learning on ReLU Neural Network Functions", arXiv 2410.21696)
-    say that such distances are smaller in smooth solutions, but not in which space. So all three are returned.
+    claim that such distances are smaller in smooth solutions, and do not say in which space. So all three are returned.
 
     The activations are those of `f.balanced()`, h_k(x) = sqrt(||v_k||) relu(w_k.x + b_k) with ||w_k|| = 1: the scaling
     that weight decay leads to. So the distance, whose square is sum_k ||v_k|| (relu(w_k.x + b_k) - relu(w_k.x' + b_k))^2,
@@ -373,7 +374,7 @@ def test_train_distances(
 
 
 def _nearest(train: Array, test: Array) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
-    """Index of the training point nearest to each test point, the first of those that are equally near up to rounding."""
+    """Index of the training point nearest to each test point; the first of several that are equally near up to rounding."""
     from scipy.spatial import cKDTree
 
     scale = max(float(np.max(np.abs(train))), float(np.max(np.abs(test)))) or 1.0

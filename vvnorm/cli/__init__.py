@@ -1,4 +1,4 @@
-"""The command line: one module per command, what they share in `options`, `inputs`, `output`, `jobs` and `exit_codes`.
+"""The command line: one module per command; `options`, `inputs`, `output`, `jobs` and `exit_codes` are shared.
 
 Heavy libraries load inside the commands that need them, so that `vvnorm --help` is quick.
 """

@@ -67,14 +67,17 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "summary": summary,
     "report": report,
 }
-"""In the order of `--help`."""
+"""Commands in the order of `--help`."""
 
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 
 
 def _in_options(message: str, arguments: list[str]) -> str:
-    """Return a message on one line that names options in place of arguments: `sep (--sep)`, or its first word."""
+    """Return an error message on one line, with the names of arguments replaced by those of options.
+
+    `sep (--sep)` becomes `--sep`; a first word that is an option given on the command line becomes that option.
+    """
     text = re.sub(r"\w+(=\w+)? \((--[\w-]+)\)", r"\2", " ".join(message.split()))
     name = text.partition(" ")[0]
     option = f"--{name.replace('_', '-')}"

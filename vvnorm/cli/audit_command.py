@@ -1,4 +1,4 @@
-"""`vvnorm audit`: search for counterexamples to everything, and show which hypotheses are needed."""
+"""`vvnorm audit`: search for counterexamples to all claims, hypothesis by hypothesis, and to their variants."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -68,7 +68,7 @@ def certify(
     json: JsonOption = None,
     exact: ExactOption = False,
 ) -> int:
-    """Say how close a saved network is to the interpolant of least VV norm or to the best fit, or check such a proof."""
+    """Certify how far a saved network is from the interpolant of least VV norm or the best fit, or check a certificate."""
     from vvnorm._internal.files import write_json
     from vvnorm._internal.words import name_of
     from vvnorm.network import ReLUNetwork
@@ -80,7 +80,9 @@ def certify(
     if not 0 < tol < 1:
         raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
     if certificate and (lam is not None or loss or penalise_bias or not skip or save_certificate or time_limit):
-        raise ValueError("--certificate says itself what is proved; it goes with none of the options that make another")
+        raise ValueError(
+            "--certificate FILE states what is proved; it does not go with options that make another certificate"
+        )
     _check_fit(lam, loss, relative)
     judged = load_certificate(certificate) if certificate else None
     saved = ReLUNetwork.load(network)
@@ -123,7 +125,7 @@ def _check_fit(lam: float | None, loss: list[str] | None, relative: bool) -> Non
 
 
 def _exact(proof: "Proof | None") -> dict[str, Any]:
-    """What JSON says of an exact proof, if there is one."""
+    """Return the entry for JSON on an exact proof; empty if there is none."""
     return {"exact": exact_record(proof)} if proof else {}
 
 

@@ -12,7 +12,7 @@ from vvnorm.cli.output import TextTable, say_wrapped
 def list_claims(
     show: Annotated[str | None, typer.Option("--show", metavar="CLAIM", help="Show one claim in full.")] = None,
 ) -> int:
-    """List the claims, or show one in full; a terminal shows as much of each statement as fits on its line."""
+    """List the claims, or show one in full. On a terminal, statements are cut to one line."""
     from vvnorm.claims import claim_names, load_claim
 
     if show is None:

@@ -1,11 +1,11 @@
-"""`vvnorm compile`."""
+"""`vvnorm compile`: compile all functions beforehand."""
 
 from vvnorm.cli.exit_codes import OK
 from vvnorm.cli.output import say
 
 
 def compile_beforehand() -> int:
-    """Compile all that first calls would have to wait for; it is kept on disk."""
+    """Compile all functions beforehand and cache them on disk, so that first calls do not wait."""
     from vvnorm.first_calls import compile_all
 
     for name, count, seconds in compile_all():

@@ -1,4 +1,4 @@
-"""What `--exact` adds to commands: bounds on the least VV norm, proved in rational numbers."""
+"""The option `--exact` of commands: bounds on the least VV norm, proved in rational numbers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,7 +28,7 @@ ExactOption = Annotated[
 
 
 def check_exact(exact: bool, losses: "Sequence[str]", skip: bool, penalise_bias: bool, auxiliary: bool = False) -> None:
-    """Refuse options that ask for something that exact proofs do not cover; `losses` as they are given."""
+    """Refuse options that exact proofs do not cover; `losses` are the texts of `--loss`."""
     others = {"--no-skip": not skip, "--penalise-bias": penalise_bias, "--auxiliary": auxiliary}
     for option, given in others.items():
         if exact and given:
@@ -58,18 +58,18 @@ def prove_exactly(
     tol: float,
     lam: str | float | None = None,
 ) -> "Proof":
-    """Prove bounds for the decimals of a CSV file, or for the numbers of a data set as they are.
+    """Prove bounds for the decimal numbers in a CSV file, or for the float64 numbers of a data set, and print them.
 
     Parameters
     ----------
     network : ReLUNetwork or None
-        None, for one input: connect-the-dots.
+        None for the connect-the-dots interpolant of one input.
     dual : (N, T) array or None
-        By rows of `dataset`; for two inputs.
+        Dual array, by rows of `dataset`; for two inputs.
     as_given : bool
         Whether the rows of `dataset` are those of the file: not averaged, and without auxiliary outputs.
     lam : text, float or None
-        Of a fit; text is a decimal number.
+        Weight of the VV norm in a fit; text is a decimal number.
     """
     from vvnorm.verifier.exact import prove
 
@@ -90,12 +90,12 @@ def exact_lam(lam: float | None, computed: bool) -> str | float | None:
 
 
 def is_as_given(aux: int, repeats: RepeatsPolicy) -> bool:
-    """Whether a data set holds the rows of its file, and nothing else."""
+    """Whether a data set has exactly the rows and labels of its file."""
     return not aux and repeats is RepeatsPolicy.error
 
 
 def exact_record(proof: "Proof") -> dict[str, Any]:
-    """Return what is proved, for JSON: bounds as text p/q."""
+    """Return the proved bounds, as texts p/q, and the problems, for JSON."""
     return {"lower": str(proof.lower), "upper": str(proof.upper), "problems": list(proof.problems)}
 
 

@@ -1,4 +1,4 @@
-"""`vvnorm figures`: compute, verify and draw."""
+"""`vvnorm figures`: compute, verify and draw the figures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

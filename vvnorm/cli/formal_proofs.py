@@ -7,7 +7,7 @@ from vvnorm.cli.exit_codes import INCONCLUSIVE, NOT_CERTIFIED, OK
 from vvnorm.cli.output import say
 
 CHECKER = "proofs_checks.formal.check"
-"""The program that compiles the Coq proofs. It runs by itself: nothing of vvnorm is imported there, nor the reverse."""
+"""The program that compiles the Coq proofs. It imports nothing of vvnorm, and runs in a process of its own."""
 
 _EXIT_CODES = {0: OK, 69: INCONCLUSIVE}
 

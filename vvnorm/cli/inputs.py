@@ -1,4 +1,4 @@
-"""Input of commands: reads data, losses and lam from options, and checks names of output files."""
+"""Inputs of commands: data, losses and lam from options, and checks of output file names."""
 
 import os
 from dataclasses import asdict
@@ -27,8 +27,8 @@ def load_data(
 ) -> "Dataset":
     """Load a file or built-in data, merge repeated inputs, append auxiliary outputs.
 
-    Interpolants of one input need one label at each input, so repeated inputs are always merged for them. Fits, and
-    solvers for several inputs, take repeats as they are, or say why not; repeats are then merged only by request.
+    An interpolant of one input needs one label at each input, so repeated inputs are always merged for it. In all other
+    problems repeated inputs are merged only with `--repeats average` or `--repeats first`.
     """
     from vvnorm.csv_files import column_names, read_table
     from vvnorm.datasets import builtin_dataset, gaussian_auxiliary, load_dataset, table_dataset

@@ -35,7 +35,7 @@ YOption = Annotated[
 ]
 SepOption = Annotated[
     str | None,
-    typer.Option("--sep", metavar="CHAR", help="CSV: what separates fields; tab is one.", show_default="detected"),
+    typer.Option("--sep", metavar="CHAR", help="CSV: the field separator, such as ; or tab.", show_default="detected"),
 ]
 DecimalOption = Annotated[
     str | None, typer.Option("--decimal", metavar="CHAR", help="CSV: the decimal mark, . or ,", show_default="detected")
@@ -45,12 +45,12 @@ EncodingOption = Annotated[
     typer.Option("--encoding", metavar="NAME", help="CSV: such as latin-1.", show_default="UTF-8, or detected"),
 ]
 HeaderOption = Annotated[
-    bool, typer.Option("--header/--no-header", help="CSV: whether a line names columns; else they are 1, 2, ..")
+    bool, typer.Option("--header/--no-header", help="CSV: whether the first line names the columns; else they are 1, 2, ..")
 ]
 RepeatsOption = Annotated[RepeatsPolicy, typer.Option("--repeats", help="What to do with different labels at one input.")]
 AuxOption = Annotated[int, typer.Option("--aux", metavar="M", min=0, help="Append M Gaussian auxiliary outputs.")]
 SigmaOption = Annotated[float, typer.Option("--sigma", help="Standard deviation of the auxiliary outputs, in label units.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="NET.npz", help="Save the network.", show_default=False)]
 PlotOption = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Draw to .pdf, .svg or .png.", show_default=False)
@@ -63,7 +63,7 @@ LimitOption = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        help="Then take the best so far, with its bound; of each fit. Proofs take as long at most.",
+        help="Time limit of each solve: then take the best so far, with its bound. Proofs take at most as long.",
         show_default=False,
     ),
 ]

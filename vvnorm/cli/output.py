@@ -51,9 +51,9 @@ def say_labels(dataset: "Dataset") -> None:
 
 
 class TextTable:
-    """A table on standard output: drawn for a terminal, tab-separated for a pipe.
+    """A table on standard output: with borders on a terminal, tab-separated in a pipe.
 
-    With `show_now`, the first cells of all rows, widths are known beforehand, and each row is shown when it is added.
+    `show_now` has the first cells of all rows. They fix the widths, so that each row is printed when it is added.
     """
 
     def __init__(self, *columns: str, show_now: "Sequence[tuple[str, ...]] | None" = None) -> None:
@@ -117,7 +117,7 @@ class Progress:
         return lambda label: self._bar.advance(number)
 
     def counted(self, name: str) -> "Callable[[Tally], None]":
-        """Begin jobs that take unequally long; return the function to call with their progress."""
+        """Begin jobs whose total is known later; return the function to call with their tally."""
         number = self._bar.add_task(name, total=None)
         return lambda tally: self._bar.update(number, completed=tally.done + tally.failed, total=tally.total)
 

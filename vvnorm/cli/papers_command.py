@@ -30,11 +30,13 @@ def papers(
         ),
     ] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write all numbers.", show_default=False)] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what an interrupted run left in --out DIR.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume an interrupted run from its results in --out DIR.")
+    ] = False,
     seed: SeedOption = 0,
     jobs: JobsOption = None,
 ) -> int:
-    """Test the statements and figures of papers: a row each, with a verdict from its claims and figures."""
+    """Test the statements and figures of papers; each row has a verdict from its claims and figures."""
     from vvnorm.papers import choose
 
     chosen = choose(names or ())
@@ -116,7 +118,7 @@ def _run_rows(
 
 
 def _explain(run: "PaperRun") -> None:
-    """Print what is behind rows of few, and which claims and figures came out other than expected."""
+    """Print claims and figures with unexpected outcomes; for a single row, print its claims and figures in full."""
     from vvnorm.papers.contract import interval_of
 
     for report in run.reports.values():

@@ -1,4 +1,4 @@
-"""`vvnorm path`: fits for many lam."""
+"""`vvnorm path`: fits for a decreasing sequence of lam."""
 
 from typing import Annotated, Any
 
@@ -53,7 +53,7 @@ def fits_along_path(
     plot: PlotOption = None,
     json: JsonOption = None,
 ) -> int:
-    """Fit for many lam, from one where the fit is affine downwards, each with a proof."""
+    """Fit for many values of lam, from lam_max downwards, each with a proof."""
     import numpy as np
 
     from vvnorm._internal.files import write_json

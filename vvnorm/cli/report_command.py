@@ -31,10 +31,10 @@ DataArgument = Annotated[
     str | None, typer.Argument(metavar="[DATA]", help="CSV or NPZ file; by default the report is on the theory.")
 ]
 ResultsOption = Annotated[
-    Path, typer.Option("--results", metavar="DIR", help="Results of verify and figures; what is missing is computed there.")
+    Path, typer.Option("--results", metavar="DIR", help="Results of verify and figures; missing ones are computed there.")
 ]
 ReportOption = Annotated[Path, typer.Option("--out", metavar="FILE.html", help="The page.")]
-QuickOption = Annotated[bool, typer.Option("--quick", help="What is missing is computed with few instances.")]
+QuickOption = Annotated[bool, typer.Option("--quick", help="Compute missing results with few instances.")]
 LamOption = Annotated[float | None, typer.Option(help="Fit with this lam; by default interpolate.", show_default=False)]
 NetworksOption = Annotated[int, typer.Option("--seeds", min=0, help="Networks to train on the data.")]
 StepsOption = Annotated[int, typer.Option(min=1, help="Steps of training.")]
@@ -85,7 +85,7 @@ def _check_output(out: Path) -> None:
 
 
 def _on_theory(results: Path, out: Path, quick: bool, seed: int, jobs: int | None) -> int:
-    """Compute what the folder of results lacks, then write the page."""
+    """Compute missing results into the folder, then write the page."""
     from vvnorm._internal.words import count
     from vvnorm.reporting.page import render, write
     from vvnorm.reporting.theory import theory_report

@@ -20,7 +20,7 @@ def summary(
         Path | None, typer.Option(metavar="FILE.csv", help="Write the lines of all measures.", show_default=False)
     ] = None,
 ) -> int:
-    """Say what the runs of a study so far show: ratios to no auxiliary outputs, trends in their number, verdicts."""
+    """Summarise the runs of a study: ratios to runs without auxiliary outputs, trends in their number, and verdicts."""
     from vvnorm.studies.store import load_code, load_rows
     from vvnorm.studies.summary import MEASURES, summarise, write_lines
 

@@ -1,4 +1,4 @@
-"""`vvnorm sweep`: do the runs of a study."""
+"""`vvnorm sweep`: carry out the runs of a study."""
 
 import math
 from pathlib import Path
@@ -19,9 +19,9 @@ def sweep(
     ],
     store: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.sqlite", help="Where runs are kept; NAME.sqlite by default.", show_default=False),
+        typer.Option(metavar="FILE.sqlite", help="Store of the runs; NAME.sqlite by default.", show_default=False),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what the store lacks.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Only do the runs that the store lacks.")] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default one for each core.", show_default=False)
     ] = None,
@@ -33,7 +33,7 @@ def sweep(
         Path | None, typer.Option(metavar="FILE", help="Then write the runs to .csv or .parquet.", show_default=False)
     ] = None,
 ) -> int:
-    """Do the runs of a study, each kept as soon as it is done."""
+    """Carry out the runs of a study; each is stored as soon as it is done."""
     from contextlib import ExitStack
 
     from vvnorm._internal.threads import usable_cores

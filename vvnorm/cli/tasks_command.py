@@ -100,7 +100,7 @@ def tasks(
     json: JsonOption = None,
     table: LinesOption = None,
 ) -> int:
-    """Train one network on several tasks under several weightings, and separate ones, and test them all."""
+    """Train joint networks of several tasks under several weightings, and separate networks; compare them on test data."""
     if data == _STUDY:
         options = {"--task": task, "--x": x, "--weighting": weighting, "--seeds": seeds, "--width": width, "--steps": steps}
         return _task_study(

@@ -71,24 +71,28 @@ WidthOption = Annotated[int | None, typer.Option(min=1, help="Neurons; by defaul
 LamOption = Annotated[float | None, typer.Option(help="Weight of the VV norm; by default tiny.", show_default=False)]
 SeedsOption = Annotated[int, typer.Option(min=1, help="Number of networks, trained together.")]
 StepsOption = Annotated[int, typer.Option(min=1, help="Number of steps.")]
-PenaltyOption = Annotated[PenaltyName, typer.Option(help="What is penalised.")]
-OptimizerOption = Annotated[OptimizerName, typer.Option(help="What moves the weights.")]
-InitialisationOption = Annotated[InitialisationName, typer.Option(help="Where they start.")]
+PenaltyOption = Annotated[PenaltyName, typer.Option(help="The penalty: the VV norm itself, or the sum of squared weights.")]
+OptimizerOption = Annotated[OptimizerName, typer.Option(help="The optimiser.")]
+InitialisationOption = Annotated[InitialisationName, typer.Option(help="Initialisation of the weights.")]
 RateOption = Annotated[float | None, typer.Option(help="First learning rate.", show_default=False)]
 ScheduleOption = Annotated[ScheduleName, typer.Option(help="How lam is lowered.")]
 LamStartOption = Annotated[float | None, typer.Option(help="First lam, of plain continuation.", show_default=False)]
 BatchOption = Annotated[int | None, typer.Option(min=1, help="Points per step.", show_default=False)]
 ConnectionOption = Annotated[bool, typer.Option(help="Whether there is a skip connection.")]
 PolishOption = Annotated[bool, typer.Option("--polish", help="Re-solve the output weights in the end.")]
-PruneOption = Annotated[float, typer.Option(min=0, help="Merge neurons while the function moves by at most this part.")]
+PruneOption = Annotated[
+    float, typer.Option(min=0, help="Merge neurons while the function changes by at most this relative amount.")
+]
 ExactOption = Annotated[bool, typer.Option("--exact", help="Interpolate to 1e-10 in the end.")]
 StopOption = Annotated[float, typer.Option(min=0, help="Stop at this relative gap.")]
 BestTolOption = Annotated[float, typer.Option(help="Largest relative gap and residual of the best that count as optimal.")]
 CheckpointOption = Annotated[
-    Path | None, typer.Option(metavar="FILE.npz", help="Keep the state there, and go on from it.", show_default=False)
+    Path | None,
+    typer.Option(metavar="FILE.npz", help="Save the state of training there, and resume from it.", show_default=False),
 ]
 CertificateLimitOption = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Of certifying all networks, about.", show_default=False)
+    float | None,
+    typer.Option(metavar="SECONDS", help="Approximate time limit for certifying all networks.", show_default=False),
 ]
 DtypeOption = Annotated[str, typer.Option(help="float64 or float32.")]
 DeviceOption = Annotated[str, typer.Option(help="A torch device.")]
@@ -132,9 +136,9 @@ def train(
     plot: PlotOption = None,
     json: JsonOption = None,
 ) -> int:
-    """Train networks from several seeds and certify how far from the optimum each ended.
+    """Train networks from several seeds and certify how far each is from the optimum.
 
-    With --lam they are judged as fits at that lam, else, and with --exact, as interpolants.
+    With --lam they are judged as fits with that lam; without it, or with --exact, as interpolants.
     """
     options: dict[str, Any] = {
         "width": width, "lam": lam, "steps": steps, "penalty": penalty.value, "optimizer": optimizer.value,

@@ -33,7 +33,7 @@ def verify(
     ] = None,
     jobs: JobsOption = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with what an interrupted run left beside --json.")
+        bool, typer.Option("--resume", help="Resume an interrupted run from its results beside --json.")
     ] = False,
     scheduler: SchedulerOption = None,
     exact: Annotated[

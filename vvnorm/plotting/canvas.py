@@ -1,4 +1,4 @@
-"""Empty figures in one style, readable in print and for colour-blind readers, and files that are whole or absent.
+"""Empty figures in one style, readable in print and for colour-blind readers, and their files.
 
 Figures are made without pyplot, so that no window system, backend or global state is touched.
 """
@@ -64,7 +64,7 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def check_plot_path(path: str | os.PathLike[str]) -> Path:
-    """Refuse a name whose suffix is not a format that is written."""
+    """Refuse a file name whose suffix is not one of `FORMATS`."""
     if Path(path).suffix not in FORMATS:
         raise ValueError(f"a figure's name must end in {', '.join(FORMATS)}; got {str(path)!r}")
     return Path(path)
@@ -78,7 +78,7 @@ def save(figure: "Figure", path: Path) -> None:
 
 
 def file_content(figure: "Figure", suffix: str) -> bytes:
-    """Return what a file of a figure holds, in the format of a suffix."""
+    """Return the bytes of a figure's file in the format of a suffix."""
     buffer = io.BytesIO()
     metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": {"Software": None}}[suffix]
     figure.savefig(buffer, format=suffix[1:], dpi=200, metadata=metadata)

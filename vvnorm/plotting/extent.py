@@ -1,11 +1,11 @@
-"""The extent of a figure: the range of inputs, the number of outputs, and numbers that no axis can show."""
+"""The extent of a figure: the range of inputs, the number of outputs, and the size of numbers that axes can show."""
 
 import numpy as np
 
 from vvnorm.validation import Array
 
 MOST_OUTPUTS = 6
-"""Outputs that are drawn, at most."""  # outputs, at most
+"""Largest number of outputs that are drawn."""
 
 
 _DRAWABLE = 1e306  # matplotlib multiplies ranges by small numbers
@@ -25,6 +25,6 @@ def refuse_huge(X: Array, Y: Array) -> None:
 
 
 def widened(x: Array) -> tuple[float, float]:
-    """From a little before the least of x to a little after the largest; some room around a single value."""
+    """Return an interval that exceeds the range of x a little on both sides; also around a single value."""
     margin = 0.05 * np.ptp(x) or 0.05 * max(float(np.abs(x[0])), 1.0)
     return float(x.min() - margin), float(x.max() + margin)

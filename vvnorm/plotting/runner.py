@@ -1,4 +1,4 @@
-"""Draws many figures: spreads them over processes."""
+"""Draws many figures in several processes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +14,7 @@ from vvnorm.studies.store import code_version
 
 @dataclass(frozen=True)
 class FigureJob:
-    """A figure to draw, and where."""
+    """A figure to draw, with the folder for its files."""
 
     figure: str
     folder: Path
@@ -33,14 +33,14 @@ class Drawn:
     Attributes
     ----------
     figure, statement, caption : str
-        The figure's name, what it shows, and what is drawn how; formulas between dollar signs.
+        The figure's name, its statement, and the description of its panels; formulas between dollar signs.
     verdict : Verdict
     expected : Verdict or None
-        None stands for any verdict that confirms the figure's statement.
+        None: any verdict that confirms the figure's statement.
     complaints : list of str
-        Why it was not drawn; empty if it was.
+        Reasons why it was not drawn; empty if it was.
     seconds : float
-        How long it took.
+        Computing time.
     """
 
     figure: str
@@ -57,7 +57,7 @@ class Drawn:
 
     @property
     def counts_as(self) -> Verdict:
-        """The verdict, where none is expected; else confirmed if it is the one, and refuted if it has changed."""
+        """The verdict; where one is expected, SUPPORTED if the verdict is that one and NOT_SUPPORTED if not."""
         if self.expected is None:
             return self.verdict
         return Verdict.SUPPORTED if self.verdict is self.expected else Verdict.NOT_SUPPORTED
@@ -71,7 +71,7 @@ class Drawn:
 
 
 def draw_job(job: FigureJob) -> Drawn:
-    """Draw one figure, in whatever process."""
+    """Draw one figure in this process."""
     script = plotting.load_figure(job.figure)
     data = plotting.draw_figure(script, job.folder, seed=job.seed, quick=job.quick)
     expected = script.expected_quick if job.quick else script.expected
@@ -79,7 +79,7 @@ def draw_job(job: FigureJob) -> Drawn:
 
 
 class FigureLedger:
-    """Ledger of several figures."""
+    """The outcomes of several figures: the ledger that `run_jobs` fills."""
 
     advice = ""
 

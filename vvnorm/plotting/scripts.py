@@ -1,4 +1,4 @@
-"""Figure scripts: what one is, those that packages register, and the files that are written of each."""
+"""Figure scripts: their contract, the scripts that packages register, and the files that are written for each."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ GROUP = "vvnorm.figures"
 
 
 PICTURES = (".pdf", ".svg", ".png")
-"""Formats that `draw_figure` draws a figure in."""
+"""Formats in which `draw_figure` draws a figure."""
 
 FIGURE_FILES = (*PICTURES, ".csv", ".tex")
 """Suffixes of the files that `draw_figure` writes."""
@@ -37,9 +37,9 @@ class FigureData:
     values : mapping
         Arrays and numbers by name.
     verdict : Verdict
-        What the data show of the figure's statement.
+        Whether the data confirm the figure's statement.
     complaints : list of str
-        What the verifiers say against the data; a figure with complaints is not drawn.
+        Objections of the verifiers to the data; a figure with complaints is not drawn.
     """
 
     values: Mapping[str, Any]
@@ -54,18 +54,18 @@ class FigureScript:
     Attributes
     ----------
     id, statement : str
-        Name, and what the figure shows; formulas between dollar signs, as LaTeX and matplotlib read them.
+        Name, and a sentence on what the figure shows; formulas between dollar signs, as LaTeX and matplotlib read them.
     compute : (seed, quick) -> FigureData
         All computation, verified.
     plot : values -> matplotlib Figure
         Drawing only.
     table : values -> rows
-        The numbers that are drawn, for a CSV file; see `rows`.
+        The numbers in the figure, for a CSV file; see `rows`.
     caption : str
-        What panels, lines, markers and bands are, for the caption after the statement.
+        Description of panels, lines, markers and bands; it follows the statement in the caption.
     expected, expected_quick : Verdict, optional
-        The verdict that is known, of the full and of the quick figure; a changed one is an error. By default any verdict
-        that confirms the statement.
+        The known verdict of the full and of the quick figure; another verdict is an error. By default any verdict that
+        confirms the statement.
     """
 
     id: str
@@ -121,14 +121,14 @@ def rows(**columns: Any) -> list[dict[str, Any]]:
 
 
 def caption(script: FigureScript, verdict: Verdict, *, seed: int, quick: bool) -> str:
-    """Return a figure's caption for LaTeX: its statement, what is drawn, the verdict, and what it was drawn with."""
+    """Return a figure's caption for LaTeX: statement, description, verdict, version and seed."""
     statement = script.statement[0].upper() + script.statement[1:]
     made = f"Verdict: {verdict}. Made by vvnorm {__version__}, seed {seed}{', quick' if quick else ''}."
     return _latex(f"{statement}. {script.caption} {made}") + "\n"
 
 
 def _latex(text: str) -> str:
-    """Escape what LaTeX would not print as it stands, outside formulas."""
+    """Escape LaTeX's special characters outside formulas."""
     parts = text.split("$")
     parts[::2] = [re.sub(r"([%&#_])", r"\\\1", part) for part in parts[::2]]
     return "$".join(parts)

@@ -1,4 +1,4 @@
-"""Figures of interpolants and fits: over one input, over the plane, and fitted values of any number of inputs."""
+"""Figures of interpolants and fits: over one or two inputs, and fitted values against labels for more."""
 
 import os
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vvnorm.results.univariate_fit import Fit
 
 
-_MANY = 5000  # more points than that are drawn as a picture inside the vector file
+_MANY = 5000  # more points than this are rasterised inside the vector file
 
 
 _PIXELS = 200  # along each side of a surface
@@ -65,7 +65,7 @@ def draw(
 
 
 def refuse_undrawable(inputs: int, fit: bool) -> None:
-    """Refuse what cannot be drawn: interpolants, which have no residuals, of inputs that do not fit on paper."""
+    """Refuse interpolants of more than two inputs: they have neither a surface to draw nor residuals."""
     if inputs > 2 and not fit:
         raise ValueError(f"an interpolant of {count(inputs, 'input')} cannot be drawn, only one of 1 or 2; a fit can")
 
@@ -175,8 +175,8 @@ def plot_surface(
 ) -> "Figure":
     """Draw a function of two inputs, one panel per output: its values as colours, its kinks as lines, the data as dots.
 
-    Dots have the colours of their labels, so those of an interpolant vanish in the surface but for their edges. The
-    fainter a line, the less the function bends there. Logistic outputs are drawn as probabilities.
+    Dots have the colours of their labels; those of an interpolant therefore show only their edges. The fainter a line, the
+    smaller the change of slope across it. Logistic outputs are drawn as probabilities.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def plot_surface(
 
 
 def draw_kinks(axes: "Axes", network: "ReLUNetwork", output: int) -> None:
-    """Draw the lines along which one output of a network of two inputs bends, opaque where it bends much."""
+    """Draw the kinks of one output of a network of two inputs: the larger the change of slope, the more opaque."""
     from matplotlib.collections import LineCollection
 
     lengths = np.hypot(*network.W.T)
@@ -294,9 +294,9 @@ def plot_points(
 
 
 def plot_path(fits: "Sequence[Fit] | Sequence[MultivariateSolution]", x_name: str, path: str | os.PathLike[str]) -> None:
-    """Draw a path of fits: where they bend, and how loss and VV norm trade off, against lam.
+    """Draw a path of fits against lam: their knots, and their loss and VV norm.
 
-    With several inputs, how many neurons they have in place of where they bend.
+    With several inputs the number of neurons takes the place of the knots.
 
     Parameters
     ----------
@@ -332,7 +332,7 @@ def plot_path(fits: "Sequence[Fit] | Sequence[MultivariateSolution]", x_name: st
 
 
 def draw_knots(axes: "Axes", lams: Array, knots: Sequence[Array]) -> None:
-    """Mark where fits bend, one column of marks per lam; lam on a logarithmic axis that falls from left to right."""
+    """Mark the knots of fits, one column of marks per lam; lam is on a logarithmic axis and falls from left to right."""
     at = np.repeat(lams, [len(places) for places in knots])
     axes.plot(at, np.concatenate(knots), ".", ms=2.2, color=COLOURS["blue"])
     _falling(axes, lams)
@@ -351,7 +351,7 @@ def _title(solution: Any) -> str:
 
 
 def _counted(solution: Any) -> Any:
-    """Return the solution as a function of the inputs that it holds, which are counted from its origin."""
+    """Return the solution as a function of the inputs that it stores, which are relative to its origin."""
     return solution if getattr(solution, "origin", None) is None else replace(solution, origin=None)
 
 

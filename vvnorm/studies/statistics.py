@@ -105,7 +105,7 @@ def paired_ratio(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these.
+        If an argument has a wrong type or value.
     """
     after, before = (_logarithms(numbers, name, 1) for numbers, name in ((values, "values"), (baseline, "baseline")))
     if len(after) != len(before):
@@ -145,7 +145,7 @@ def trend_ratio(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these.
+        If an argument has a wrong type or value.
     """
     logs, at = _logarithms(values, "values", 2), _logarithms(levels, "levels", 1) / math.log(2)
     if logs.shape[1] != len(at):
@@ -179,7 +179,7 @@ def needed_sample(deviation: float, effect: float, *, confidence: float = 0.95, 
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these, or more than a million data sets are needed.
+        If an argument has a wrong type or value, or more than a million data sets are needed.
     """
     from scipy.stats import nct, t
 
@@ -237,7 +237,7 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[Array, A
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these.
+        If an argument has a wrong type or value.
     """
     array, level = as_float64(values, "values"), _share(confidence, "confidence")
     if array.ndim == 0 or array.shape[-1] < 2:
@@ -266,7 +266,7 @@ def ratio_from_moments(n: int, mean: float, deviation: float, skewness: float, c
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these.
+        If an argument has a wrong type or value.
     """
     as_count(n, "n", 2)
     _share(confidence, "confidence")

@@ -1,1 +1,1 @@
-"""ReLU networks as torch modules, and read out of them. Only these modules, and `vvnorm.training`, import torch."""
+"""Conversion of ReLU networks to and from torch modules. Only these modules, and `vvnorm.training`, import torch."""

@@ -1,9 +1,8 @@
-"""Reading networks out of torch modules, by running them on a stand-in for their inputs.
+"""Networks are read from torch modules by running `forward` on a symbolic stand-in for the inputs.
 
-The stand-in is a function of the inputs, V relu(W x + b) + A x + c, that goes through the module's own `forward`: linear
-layers, ReLUs, sums, batch normalisation in eval mode and what changes nothing (dropout in eval mode, reshaping) act on it
-by the rules below; anything else is refused. In the end the module and the network that was read are compared at random
-inputs.
+The stand-in represents the function V relu(W x + b) + A x + c of the inputs x. Linear layers, ReLUs, sums, batch
+normalisation in eval mode, and operations without effect (dropout in eval mode, reshaping) act on it by the rules below;
+any other operation is refused. Finally the module and the network are compared at random inputs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -63,11 +62,11 @@ Network = TypeVar("Network", bound=OneHiddenLayer)
 
 
 class Unreadable(TypeError):
-    """A module is no network of one hidden ReLU layer, or not one that can be read."""
+    """A module is not a network of one hidden ReLU layer, or has operations that cannot be read."""
 
 
 class Traced:
-    """The function V relu(W x + b) + A x + c of the inputs x, in place of a tensor (n, outputs)."""
+    """The function V relu(W x + b) + A x + c of the inputs x, in place of a tensor (n, outputs); `bare` if it is a ReLU."""
 
     def __init__(self, W: Array, b: Array, V: Array, A: Array, c: Array, *, bare: bool = False) -> None:
         self.W, self.b, self.V, self.A, self.c, self.bare = W, b, V, A, c, bare
@@ -81,7 +80,7 @@ class Traced:
     def __torch_function__(
         cls, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> "Traced":
-        """Do what torch's functions do to tensors."""
+        """Apply a function of torch by its rule."""
         name = func.__name__.strip("_")
         name = "relu" if name == "relu_" else name.removesuffix("_")
         if name in _SAME:
@@ -90,19 +89,19 @@ class Traced:
             raise Unreadable(f"it uses {name}")
         return _RULES[name](*args, **(kwargs or {}))
 
-    # --- what modules ask tensors for ---
+    # --- attributes and methods of tensors that modules use ---
 
     @property
     def shape(self) -> tuple[int, int]:
-        """As if there were one row."""
+        """Shape for one row of inputs."""
         return (1, len(self.c))
 
     def size(self, axis: int | None = None) -> Any:
-        """As if there were one row."""
+        """Shape for one row of inputs."""
         return self.shape if axis is None else self.shape[axis]
 
     def dim(self) -> int:
-        """Two."""
+        """Number of axes: 2."""
         return 2
 
     def __getattr__(self, name: str) -> Any:
@@ -141,17 +140,17 @@ class Traced:
 
 
 def read_module(make: Callable[..., Network], module: torch.nn.Module) -> Network:
-    """Read a network of one hidden ReLU layer out of any module that is one.
+    """Read a network of one hidden ReLU layer from any torch module that computes such a network.
 
     Parameters
     ----------
     make : callable
-        Makes the network of its arrays W, b, V, A and c.
+        Constructor of the network from its arrays W, b, V, A and c.
 
     Raises
     ------
     TypeError
-        If it is none, or uses what has no rule here.
+        If the module is not such a network, or uses an operation without a rule here.
     ValueError
         If its dropout or batch normalisation is in training mode.
     """
@@ -179,7 +178,7 @@ def read_module(make: Callable[..., Network], module: torch.nn.Module) -> Networ
 
 
 def _checked(make: Callable[..., Network], module: torch.nn.Module, value: Any) -> Network:
-    """Turn what came out into a network; refuse one whose values are not the module's."""
+    """Turn the traced function into a network; refuse it if its values differ from the module's."""
     if not isinstance(value, Traced):
         raise Unreadable("its output is not one tensor")
     if not value.V.shape[1]:
@@ -282,7 +281,7 @@ def _cat(values: Sequence[Traced], dim: int = 0) -> Traced:
 
 
 def _on_the_same_neurons(values: Sequence[Traced]) -> list[Traced]:
-    """The same functions with all neurons of all of them."""
+    """Rewrite functions over the union of their neurons."""
     layers: list[Traced] = []
     for traced in values:
         if all(traced.W is not other.W for other in layers):

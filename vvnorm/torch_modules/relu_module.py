@@ -1,6 +1,6 @@
-"""The torch module of a one-hidden-layer ReLU network, and networks read out of modules and state dicts.
+"""The torch module of a one-hidden-layer ReLU network, and networks read from modules and state dicts.
 
-`vvnorm.network.ReLUNetwork` imports this module when it is asked to, and hands over itself: nothing here imports it.
+`vvnorm.network.ReLUNetwork` imports this module when it converts itself; nothing here imports `ReLUNetwork`.
 """
 
 import warnings
@@ -22,7 +22,7 @@ class ReLUModule(torch.nn.Module):
     inputs, width, outputs : int
         Number of input features d, of neurons K and of outputs T.
     dtype : torch.dtype
-        Of the parameters; float64 unless stated.
+        Type of the parameters.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class ReLUModule(torch.nn.Module):
     @classmethod
     def from_network(cls, network: OneHiddenLayer) -> "ReLUModule":
         """Return a float64 module with the parameters of `network`, neuron by neuron."""
-        with torch.random.fork_rng(devices=[]):  # the values that torch draws are overwritten: no use of its generator
+        with torch.random.fork_rng(devices=[]):  # torch draws values that are overwritten; its generator stays as it was
             module = cls(network.W.shape[1], len(network.b), len(network.c))
         with torch.no_grad():
             for parameter, values in (
@@ -69,12 +69,12 @@ def read_network(
     output: str | None = None,
     skip: str | None = None,
 ) -> Network:
-    """Read a network out of a torch module or a state dict, neuron by neuron; see `ReLUNetwork.from_torch`.
+    """Read a network from a torch module or a state dict, neuron by neuron; see `ReLUNetwork.from_torch`.
 
     Parameters
     ----------
     make : callable
-        Makes the network of its arrays W, b, V, A and c.
+        Constructor of the network from its arrays W, b, V, A and c.
     """
     if hidden or output or skip:
         state = module if isinstance(module, Mapping) else module.state_dict()
