@@ -192,9 +192,8 @@ def _ridge(features: Array, target: Array, lam: float, noise: float) -> Array:
     if lam > 0:
         return ((s / (s**2 + lam)) * (left.T @ target)) @ right
     u = (left.T @ target / s) @ right
-    return (
-        u + (left.T @ (target - features @ u) / s) @ right
-    )  # one step of refinement, since small singular values cost digits
+    # One step of refinement, since small singular values cost digits.
+    return u + (left.T @ (target - features @ u) / s) @ right
 
 
 class _AffinePart:
