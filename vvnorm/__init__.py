@@ -6,6 +6,8 @@ The public names below load on first use, so that importing the package is quick
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vvnorm._internal.drawing import register_artist
+
 if TYPE_CHECKING:
     from vvnorm.analysis.feature_kernels import FeatureKernel, feature_kernel, kernel_solution
     from vvnorm.analysis.measures import (
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from vvnorm.results.infinite_auxiliary import InfiniteAuxiliary
     from vvnorm.results.interpolant import Interpolant
     from vvnorm.results.multivariate import MultivariateSolution
+    from vvnorm.results.path import FitPath
     from vvnorm.results.solution import Solution
     from vvnorm.results.univariate_fit import Fit
     from vvnorm.solvers.univariate.interpolation import connect_the_dots
@@ -59,6 +62,7 @@ _HOMES = {
     "results.interpolant": ("Interpolant",),
     "results.univariate_fit": ("Fit",),
     "results.multivariate": ("MultivariateSolution",),
+    "results.path": ("FitPath",),
     "results.infinite_auxiliary": ("InfiniteAuxiliary",),
     "api.interpolation": ("interpolate",),
     "api.fits": ("fit", "fit_path", "lambda_max"),
@@ -100,6 +104,9 @@ _HOMES = {
     "training": ("TaskTraining", "TrainingResult", "train", "train_tasks"),
     "solvers.univariate.interpolation": ("connect_the_dots",),
 }
+# Results draw themselves by this module; they lie below it and do not import it.
+register_artist("vvnorm.plotting.objects")
+
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -115,6 +122,7 @@ __all__ = [
     "FeatureKernel",
     "Fit",
     "FitCertificate",
+    "FitPath",
     "Hull",
     "InfiniteAuxiliary",
     "Interpolant",

@@ -42,7 +42,7 @@ from vvnorm.results.interpolant import Interpolant
 from vvnorm.results.solution import UNATTAINED
 from vvnorm.results.univariate_fit import Fit
 from vvnorm.tolerances import GAP, LABEL_ROUNDING
-from vvnorm.validation import Array, as_count, as_lams
+from vvnorm.validation import Array, as_count, as_lams, column_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,6 +78,7 @@ class _Estimator(BaseEstimator):
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, dtype: Any
     ) -> tuple[Array, NDArray[Any], Array | None]:
         """Return inputs (n, d), labels of the given dtype (some may be missing), and weights (n,) or None."""
+        self._y_names = column_names(y)
         X, y = check_held(X, "X"), self._given_labels(y)
         of_inputs = {"dtype": np.float64, "ensure_min_samples": 2}
         of_labels = {"dtype": dtype, "ensure_2d": False, "ensure_all_finite": "allow-nan"}
@@ -101,7 +102,7 @@ class _Estimator(BaseEstimator):
 
         The certificate may take long. It is made only where the solver has not closed the gap itself.
         """
-        solution = self.solution_
+        solution = self.solution_ = self.solution_.named(self._input_names(), self._output_names())
         status = solution.status
         if status == _REACHED or self._is_rounding():
             return self
@@ -161,12 +162,17 @@ class _Estimator(BaseEstimator):
         more: fitted values and residuals against labels.
         """
         check_is_fitted(self)
+        return draw(self.solution_, self.solution_.x_names, self.solution_.y_names, path)
+
+    def _input_names(self) -> list[str]:
         features = self.solution_.X.shape[1]
         names = getattr(self, "feature_names_in_", ["x"] if features == 1 else [f"x{j}" for j in range(features)])
-        return draw(self.solution_, [str(name) for name in names], self._output_names(), path)
+        return [str(name) for name in names]
 
     def _output_names(self) -> list[str]:
         outputs = self.solution_.Y.shape[1]
+        if len(self._y_names) == outputs:
+            return list(self._y_names)
         return ["y"] if outputs == 1 else [f"y{t}" for t in range(outputs)]
 
 

@@ -79,6 +79,15 @@ def as_labels(Y: ArrayLike, n: int | None = None, name: str = "Y", *, allow_miss
     return values
 
 
+def column_names(table: Any) -> tuple[str, ...]:
+    """Return the names of a data frame's columns, or of a series; empty for arrays and lists, and for numbered columns."""
+    names = getattr(table, "columns", None)
+    if names is None:
+        name = getattr(table, "name", None)  # files have a name, too, but no values
+        names = [name] if hasattr(table, "__array__") else []
+    return tuple(names) if len(names) and all(isinstance(name, str) for name in names) else ()
+
+
 def is_empty(X: ArrayLike) -> bool:
     """Whether X is a list without entries or an array without rows, which evaluation takes for no points."""
     return len(X) == 0 if isinstance(X, list | tuple) else np.shape(X)[:1] == (0,)

@@ -20,6 +20,7 @@ from vvnorm.api.fit_data import Data, has_several_inputs, opened, read_problem, 
 from vvnorm.api.univariate_fits import fit_line
 from vvnorm.float64 import Origin
 from vvnorm.losses import LossLike, as_losses, canonical_labels
+from vvnorm.results.path import FitPath
 from vvnorm.results.univariate_fit import Fit
 from vvnorm.solvers.univariate.fits.dispatch import critical_lam
 from vvnorm.tolerances import GAP
@@ -33,6 +34,7 @@ from vvnorm.validation import (
     as_rounds,
     as_tolerance,
     as_weights,
+    column_names,
 )
 
 if TYPE_CHECKING:
@@ -113,16 +115,18 @@ def fit(
     """
     strength, tol, limit, seed = as_positive(lam), as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
     deadline = Deadline(limit)
-    rounds = as_rounds(max_iter)
+    rounds, names = as_rounds(max_iter), (column_names(X), column_names(Y))
     (X, origin), Y = without_origin(X, penalise_bias), opened(Y, "Y")
     if penalise_bias or has_several_inputs(X):
         from vvnorm.api.multivariate import fit_points
 
         points = _read_points(X, Y, loss, weights, skip, penalise_bias, seed)
         effort: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "callback": callback}
-        return _with_origin(origin, fit_points(points, strength, tol, **effort)[0])
-    problem = read_problem(X, Y, loss, weights)
-    return _with_origin(origin, fit_line(problem, strength, tol, skip, deadline=deadline, callback=callback))
+        solution: Any = fit_points(points, strength, tol, **effort)[0]
+    else:
+        problem = read_problem(X, Y, loss, weights)
+        solution = fit_line(problem, strength, tol, skip, deadline=deadline, callback=callback)
+    return _with_origin(origin, solution).named(*names)
 
 
 def fit_path(
@@ -139,7 +143,7 @@ def fit_path(
     time_limit: float | None = None,
     seed: int = 0,
     callback: Callable[[Any], object] | None = None,
-) -> "list[Fit] | list[MultivariateSolution]":
+) -> FitPath:
     """Fit the same data for several lam, each fit starting from its neighbour of larger lam.
 
     All other parameters, and the errors, are those of `fit`.
@@ -155,7 +159,8 @@ def fit_path(
 
     Returns
     -------
-    list of Fit, or of MultivariateSolution : in the order of `lams`.
+    FitPath
+        A list of Fit, or of MultivariateSolution, in the order of `lams`, that can be drawn.
     """
     strengths = as_lams(lams)
     limits: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit, "seed": seed}
@@ -165,7 +170,7 @@ def fit_path(
         fits[place], start = fit_next(strengths[place], start)
         if callback:
             callback(fits[place])
-    return [fits[place] for place in range(len(strengths))]
+    return FitPath(fits[place] for place in range(len(strengths)))
 
 
 def warm_fits(
@@ -199,7 +204,7 @@ def warm_fits(
         `time_limit`.
     """
     tol, rounds, limit = as_tolerance(tol), as_rounds(max_iter), as_time_limit(time_limit)
-    seed = as_count(seed, "seed")
+    seed, names = as_count(seed, "seed"), (column_names(X), column_names(Y))
     (X, origin), Y = without_origin(X, penalise_bias), opened(Y, "Y")
     if penalise_bias or has_several_inputs(X):
         from vvnorm.api.multivariate import fit_points
@@ -208,14 +213,14 @@ def warm_fits(
 
         def fit_next(lam: float, start: Any, seconds: float | None = limit) -> tuple[Any, Any]:
             solution, next_start = fit_points(points, lam, tol, start=start, max_iter=rounds, time_limit=seconds)
-            return _with_origin(origin, solution), next_start or start
+            return _with_origin(origin, solution).named(*names), next_start or start
 
         return fit_next
     problem = read_problem(X, Y, loss, weights)
 
     def fit_sorted(lam: float, start: Any, seconds: float | None = limit) -> tuple[Any, Any]:
         solution = fit_line(problem, lam, tol, skip, start, Deadline(seconds))
-        return _with_origin(origin, solution), solution.knot_solution
+        return _with_origin(origin, solution).named(*names), solution.knot_solution
 
     return fit_sorted
 

@@ -21,6 +21,7 @@ from vvnorm.validation import (
     as_labels,
     as_rounds,
     as_tolerance,
+    column_names,
     has_missing,
     require_two_points,
     sorted_univariate,
@@ -160,7 +161,7 @@ def interpolate(
     (4.0, True, True)
     """
     tol, limit, seed = as_tolerance(tol), as_time_limit(time_limit), as_count(seed, "seed")
-    rounds = as_rounds(max_iter)
+    rounds, names = as_rounds(max_iter), (column_names(X), column_names(Y))
     if auxiliary not in (None, "infinite"):
         raise ValueError(f"auxiliary must be None or 'infinite', got {auxiliary!r}")
     if not penalise_bias:  # where the biases count, a shift is another problem
@@ -168,7 +169,7 @@ def interpolate(
         if origin is not None:
             given: dict[str, Any] = {"skip": skip, "auxiliary": auxiliary, "tol": tol, "max_iter": rounds}
             solution = interpolate(X, Y, **given, time_limit=limit, seed=seed, callback=callback)
-            return replace(solution, origin=origin)
+            return replace(solution, origin=origin).named(*names)
     inputs = as_inputs(X)
     if inputs.shape[1] > 1 or penalise_bias or auxiliary:
         from vvnorm.api.multivariate import interpolate_infinite, interpolate_points
@@ -178,8 +179,8 @@ def interpolate(
         require_two_points(inputs, "an interpolant")
         solve = interpolate_infinite if auxiliary else interpolate_points
         options: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "seed": seed, "callback": callback}
-        return solve(inputs, labels, Convention(bool(skip), bool(penalise_bias)), tol, **options)
-    return _interpolate_one_input(X, Y, skip, tol, limit)
+        return solve(inputs, labels, Convention(bool(skip), bool(penalise_bias)), tol, **options).named(*names)
+    return _interpolate_one_input(X, Y, skip, tol, limit).named(*names)
 
 
 def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float, limit: float | None) -> Interpolant:

@@ -45,12 +45,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.deadline import TIME_LIMIT, Deadline, as_time_limit
+from vvnorm._internal.drawing import Displayed, draw_on
 from vvnorm._internal.words import count, lines
 from vvnorm.api.fits import warm_fits
 from vvnorm.api.interpolation import interpolate
@@ -66,6 +67,9 @@ from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.front import ROUNDING, DualWitness, FrontData, bound_at, point_complaints, without_neurons
 from vvnorm.verifier.verification import Verification
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _TRIALS = 60  # fits for one mixture, at most; two to ten are usual
 _SHARE = 0.25  # part of the tolerance that the gap of a fit may use
 _FIRST = 0.3  # first lam, relative to the largest possible one
@@ -80,7 +84,7 @@ _IMPOSSIBLE = 1e-6  # losses further below the proved bounds, relatively, cannot
 
 
 @dataclass(frozen=True, eq=False)
-class ParetoFront:
+class ParetoFront(Displayed):
     """Points on the Pareto front of the task losses at a VV norm, one for each mixture, and half-spaces that contain it.
 
     Attributes
@@ -138,6 +142,27 @@ class ParetoFront:
             f"losses {best}",
             f"relative gap at most {largest:.2g}: {verdict} to {self.tol:g}",
         )
+
+    def plot(self, ax: "Axes | None" = None, *, tasks: tuple[int, int] = (0, 1)) -> "Axes":
+        """Draw the losses of two tasks along the front and, where there are two only, what is proved impossible.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            By default those of a new pyplot figure.
+        tasks : pair of int
+            The tasks on the two axes.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `ax` is no Axes, or there are no such two tasks.
+        """
+        return draw_on(self, ax, tasks=tasks)
 
     # --- the proof ---
 

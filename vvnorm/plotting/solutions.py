@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vvnorm._internal.words import count
 from vvnorm.plotting.canvas import COLOURS, check_plot_path, literal, new_figure, save, style
@@ -15,6 +16,7 @@ from vvnorm.validation import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
     from vvnorm.network import ReLUNetwork
     from vvnorm.results.interpolant import Interpolant
@@ -27,6 +29,9 @@ _MANY = 5000  # more points than this are rasterised inside the vector file
 
 
 _PIXELS = 200  # along each side of a surface
+
+
+_INVISIBLE = 1e-9  # of the range of a curve
 
 
 _FAINT = 0.15  # least opacity of a kink; those of large weight are opaque
@@ -70,6 +75,89 @@ def refuse_undrawable(inputs: int, fit: bool) -> None:
         raise ValueError(f"an interpolant of {count(inputs, 'input')} cannot be drawn, only one of 1 or 2; a fit can")
 
 
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One output of a solution of one input, as it is drawn.
+
+    Attributes
+    ----------
+    x, labels : (N,) arrays
+        The data.
+    t, values : (n,) arrays
+        The curve.
+    band : pair of (n,) arrays, or None
+        Between which all solutions lie, where they are several and known.
+    knots : pair of (K,) arrays, or None
+        Where it bends, and its values there; None for interpolants, which bend at the data.
+    """
+
+    x: Array
+    labels: Array
+    t: Array
+    values: Array
+    band: tuple[Array, Array] | None
+    knots: tuple[Array, Array] | None
+
+
+def curves(given: "Solution") -> list[Curve]:
+    """Return the outputs of a solution of one input, as they are drawn; ValueError if numbers are too large for axes."""
+    solution: Any = _counted(given)
+    x, Y = solution.X[:, 0], solution.Y
+    t = positions(x, Y)
+    values, T = _probabilities(solution, t), range(Y.shape[1])
+    bands: list[Any] = [None] * len(T)
+    if getattr(solution, "closed_form", False) and not np.all(solution.unique_outputs):
+        low, high = solution.band(t)
+        bands = [None if solution.unique_outputs[k] else (low[:, k], high[:, k]) for k in T]
+    knots: list[Any] = [None] * len(T)
+    if getattr(solution, "lam", 0):
+        places = _knots(solution)
+        at_knots = _probabilities(solution, places)
+        knots = [(places, at_knots[:, k]) for k in T]
+    return [Curve(x, Y[:, k], t, values[:, k], bands[k], knots[k]) for k in T]
+
+
+def draw_curve(axes: "Axes", curve: Curve, label: str, colour: str = "blue", *, data: str | None = None) -> None:
+    """Draw one output over its input: data, the curve, and its knots or the band of all solutions.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    curve : Curve
+    label : str
+        What the legend calls the curve.
+    colour : str
+        Of the curve: a name of `COLOURS`.
+    data : str, optional
+        Colour of the data; by default black, and grey where there are residuals.
+    """
+    dots: dict[str, Any] = {"ms": 3, "color": COLOURS[data or "black"]}
+    if curve.knots is not None:
+        dots = {"ms": 2.5, "color": COLOURS[data or "grey"], "rasterized": len(curve.x) > _MANY}
+    if curve.band is not None:
+        corners = _corners(curve.t, *curve.band)
+        sides = (curve.t, *curve.band)
+        axes.fill_between(*(side[corners] for side in sides), color=COLOURS["sky"], alpha=0.5, lw=0, label="all solutions")
+    if curve.knots is not None:  # the fit is drawn over many data
+        axes.plot(curve.x, curve.labels, "o", label="data", **dots)
+    axes.plot(curve.t, curve.values, color=COLOURS[colour], label=label)
+    if curve.knots is None:
+        axes.plot(curve.x, curve.labels, "o", label="data", **dots)
+    else:
+        axes.plot(*curve.knots, "D", ms=4, mfc="white", color=COLOURS["red"], label="knots")
+
+
+def _corners(t: Array, *sides: Array) -> NDArray[np.bool_]:
+    """Where curves over t that are linear in pieces bend so much that a figure shows it, and their ends."""
+    corners = np.ones(len(t), dtype=bool)
+    share = (t[1:-1] - t[:-2]) / (t[2:] - t[:-2])
+    straight = [
+        np.abs(side[1:-1] - side[:-2] - share * (side[2:] - side[:-2])) <= _INVISIBLE * np.ptp(side) for side in sides
+    ]
+    corners[1:-1] = ~np.all(straight, axis=0)
+    return corners
+
+
 def plot_solution(
     solution: "Interpolant", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str] | None = None
 ) -> "Figure":
@@ -89,22 +177,13 @@ def plot_solution(
     matplotlib Figure
     """
     target = None if path is None else check_plot_path(path)
-    x, Y = solution.X[:, 0], solution.Y
-    t = positions(x, Y)
-    solution = _counted(solution)
-    values = solution(t)
+    Y = solution.Y
     shown = min(Y.shape[1], MOST_OUTPUTS)
     with style():
         figure = new_figure(6.4, 0.6 + 1.9 * shown)
         axes = figure.subplots(shown, 1, sharex=True, squeeze=False)[:, 0]
-        for output, (axis, name) in enumerate(zip(axes, y_names, strict=False)):
-            if solution.closed_form and not solution.unique_outputs[output]:
-                low, high = solution.band(t)
-                axis.fill_between(
-                    t, low[:, output], high[:, output], color=COLOURS["sky"], alpha=0.5, lw=0, label="all solutions"
-                )
-            axis.plot(t, values[:, output], color=COLOURS["blue"], label="interpolant of least VV norm")
-            axis.plot(x, Y[:, output], "o", ms=3, color=COLOURS["black"], label="data")
+        for axis, curve, name in zip(axes, curves(solution), y_names, strict=False):
+            draw_curve(axis, curve, "interpolant of least VV norm")
             axis.set_ylabel(literal(name))
         axes[-1].set_xlabel(literal(x_name))
         axes[0].legend(loc="best")
@@ -142,18 +221,14 @@ def plot_fit(
     """
     target = None if path is None else check_plot_path(path)
     x, Y = fit.X[:, 0], fit.Y
-    t = positions(x, Y)
-    knots = _knots(fit)
-    curve, at_data, at_knots = (_probabilities(fit, places) for places in (t, x, knots))
+    at_data = _probabilities(fit, x)
     shown = min(Y.shape[1], MOST_OUTPUTS)
     with style():
         figure = new_figure(7.2, 0.6 + 2.1 * shown)
         rows = figure.subplots(shown, 2, sharex=True, squeeze=False, width_ratios=(3, 2))
-        for output, ((left, right), name) in enumerate(zip(rows, y_names, strict=False)):
+        for output, ((left, right), curve, name) in enumerate(zip(rows, curves(fit), y_names, strict=False)):
+            draw_curve(left, curve, "fit")
             dots = {"ms": 2.5, "color": COLOURS["grey"], "rasterized": len(x) > _MANY}
-            left.plot(x, Y[:, output], "o", label="data", **dots)
-            left.plot(t, curve[:, output], color=COLOURS["blue"], label="fit")
-            left.plot(knots, at_knots[:, output], "D", ms=4, mfc="white", color=COLOURS["red"], label="knots")
             left.set_ylabel(literal(name))
             right.plot(x, Y[:, output] - at_data[:, output], "o", **dots)
             right.axhline(0, color=COLOURS["blue"], lw=0.9)
@@ -197,32 +272,52 @@ def plot_surface(
         If the file cannot be written, or numbers are too large to be drawn.
     """
     target = None if path is None else check_plot_path(path)
-    X, Y = solution.X, solution.Y
-    refuse_huge(X, Y)
-    sides = [widened(column) for column in X.T]
-    first, second = (np.linspace(low, high, _PIXELS) for low, high in sides)
-    grid = np.column_stack([part.ravel() for part in np.meshgrid(first, second)])
-    values = _probabilities(solution, grid)
-    shown = min(Y.shape[1], MOST_OUTPUTS)
+    surfaces = Surfaces(solution)
+    shown = min(solution.Y.shape[1], MOST_OUTPUTS)
     with style():
         figure = new_figure(4.6, 0.4 + 3.6 * shown)
         panels = figure.subplots(shown, 1, squeeze=False)[:, 0]
         for output, (axes, name) in enumerate(zip(panels, y_names, strict=False)):
-            labels, surface = Y[:, output], values[:, output].reshape(_PIXELS, _PIXELS)
-            low, high = float(min(surface.min(), np.nanmin(labels))), float(max(surface.max(), np.nanmax(labels)))
-            extent = (*sides[0], *sides[1])
-            look: dict[str, Any] = {"cmap": "cividis", "vmin": low, "vmax": high}
-            colours = axes.imshow(surface, origin="lower", extent=extent, aspect="auto", interpolation="nearest", **look)
-            draw_kinks(axes, solution.network, output)
-            given = ~np.isnan(labels)
-            marks: dict[str, Any] = {"edgecolors": COLOURS["black"], "linewidths": 0.6, "rasterized": len(X) > _MANY}
-            axes.scatter(*X[given].T, c=labels[given], s=14, zorder=3, **look, **marks)
-            axes.set(xlim=sides[0], ylim=sides[1], xlabel=literal(x_names[0]), ylabel=literal(x_names[1]))
+            colours = surfaces.draw(axes, output)
+            axes.set(xlabel=literal(x_names[0]), ylabel=literal(x_names[1]))
             figure.colorbar(colours, ax=axes, label=literal(name))
         panels[0].set_title(_title(solution))
         if target:
             save(figure, target)
     return figure
+
+
+class Surfaces:
+    """The outputs of a solution of two inputs on a grid of pixels around its data.
+
+    Raises
+    ------
+    ValueError
+        If numbers are too large to be drawn.
+    """
+
+    def __init__(self, solution: "Solution") -> None:
+        refuse_huge(solution.X, solution.Y)
+        self.solution, self.sides = solution, [widened(column) for column in solution.X.T]
+        first, second = (np.linspace(low, high, _PIXELS) for low, high in self.sides)
+        grid = np.column_stack([part.ravel() for part in np.meshgrid(first, second)])
+        self.values = _probabilities(solution, grid)
+
+    def draw(self, axes: "Axes", output: int) -> "AxesImage":
+        """Draw one output; return the image, for a bar of its colours."""
+        X, labels = self.solution.X, self.solution.Y[:, output]
+        panel: Any = axes  # keywords of a dictionary
+        surface = self.values[:, output].reshape(_PIXELS, _PIXELS)
+        low, high = float(min(surface.min(), np.nanmin(labels))), float(max(surface.max(), np.nanmax(labels)))
+        look: dict[str, Any] = {"cmap": "cividis", "vmin": low, "vmax": high}
+        extent = (*self.sides[0], *self.sides[1])
+        image = axes.imshow(surface, origin="lower", extent=extent, aspect="auto", interpolation="nearest", **look)
+        draw_kinks(axes, self.solution.network, output)
+        given = ~np.isnan(labels)
+        marks: dict[str, Any] = {"edgecolors": COLOURS["black"], "linewidths": 0.6, "rasterized": len(X) > _MANY}
+        panel.scatter(*X[given].T, c=labels[given], s=14, zorder=3, **look, **marks)
+        axes.set(xlim=self.sides[0], ylim=self.sides[1])
+        return image
 
 
 def draw_kinks(axes: "Axes", network: "ReLUNetwork", output: int) -> None:
@@ -281,8 +376,7 @@ def plot_points(
         for output, ((left, right), name) in enumerate(zip(rows, y_names, strict=False)):
             labels, values = Y[:, output], fitted[:, output]
             dots: dict[str, Any] = {"ms": 2.5, "color": COLOURS["grey"], "rasterized": len(Y) > _MANY}
-            left.plot(labels, values, "o", **dots)
-            left.axline((float(np.nanmean(labels)),) * 2, slope=1, color=COLOURS["blue"], lw=0.9)
+            draw_fitted(left, labels, values)
             left.set(xlabel=literal(name), ylabel="fit")
             right.plot(labels, labels - values, "o", **dots)
             right.axhline(0, color=COLOURS["blue"], lw=0.9)
@@ -291,6 +385,12 @@ def plot_points(
         if target:
             save(figure, target)
     return figure
+
+
+def draw_fitted(axes: "Axes", labels: Array, values: Array) -> None:
+    """Draw fitted values (N,) of one output against its labels, and the line on which they are equal."""
+    axes.plot(labels, values, "o", ms=2.5, color=COLOURS["grey"], rasterized=len(labels) > _MANY)
+    axes.axline((float(np.nanmean(labels)),) * 2, slope=1, color=COLOURS["blue"], lw=0.9)
 
 
 def plot_path(fits: "Sequence[Fit] | Sequence[MultivariateSolution]", x_name: str, path: str | os.PathLike[str]) -> None:
@@ -308,27 +408,41 @@ def plot_path(fits: "Sequence[Fit] | Sequence[MultivariateSolution]", x_name: st
         `.pdf`, `.svg` or `.png`.
     """
     target = check_plot_path(path)
-    lams = np.array([fit.lam for fit in fits])
-    order = np.argsort(lams)
     with style():
         figure = new_figure(6.4, 4.6)
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        if fits[0].X.shape[1] == 1:
-            draw_knots(top, lams, [_knots(fit) for fit in fits])
-            top.set_ylabel(f"knots, {literal(x_name)}")
-        else:
-            top.plot(lams[order], np.array([fit.network.n_neurons for fit in fits])[order], ".-", color=COLOURS["blue"])
-            _falling(top, lams)
-            top.set_ylabel("neurons")
-        for name, values, colour, dashes in (
-            ("loss", [fit.record()["loss"] for fit in fits], "orange", "-"),
-            ("VV norm", [fit.vv_norm for fit in fits], "blue", "--"),
-        ):
-            largest = max(values) or 1.0
-            bottom.plot(lams[order], np.array(values)[order] / largest, ls=dashes, color=COLOURS[colour], label=name)
-        bottom.set(xlabel="lam", ylabel="of its largest value")
-        bottom.legend(loc="best")
+        draw_effort(top, fits, x_name)
+        draw_trade_off(bottom, fits)
+        bottom.set_xlabel("lam")
         save(figure, target)
+
+
+def draw_effort(axes: "Axes", fits: "Sequence[Fit] | Sequence[MultivariateSolution]", x_name: str) -> None:
+    """Draw where fits bend against lam; with several inputs, how many neurons they have."""
+    lams = np.array([fit.lam for fit in fits])
+    if fits[0].X.shape[1] == 1:
+        draw_knots(axes, lams, [_knots(fit) for fit in fits])
+        axes.set_ylabel(f"knots, {literal(x_name)}")
+        return
+    order = np.argsort(lams)
+    axes.plot(lams[order], np.array([fit.network.n_neurons for fit in fits])[order], ".-", color=COLOURS["blue"])
+    _falling(axes, lams)
+    axes.set_ylabel("neurons")
+
+
+def draw_trade_off(axes: "Axes", fits: "Sequence[Fit] | Sequence[MultivariateSolution]") -> None:
+    """Draw loss and VV norm of fits against lam, each relative to its largest value."""
+    lams = np.array([fit.lam for fit in fits])
+    order = np.argsort(lams)
+    for name, values, colour, dashes in (
+        ("loss", [fit.record()["loss"] for fit in fits], "orange", "-"),
+        ("VV norm", [fit.vv_norm for fit in fits], "blue", "--"),
+    ):
+        largest = max(values) or 1.0
+        axes.plot(lams[order], np.array(values)[order] / largest, ls=dashes, color=COLOURS[colour], label=name)
+    axes.set_ylabel("of its largest value")
+    _falling(axes, lams)
+    axes.legend(loc="best")
 
 
 def draw_knots(axes: "Axes", lams: Array, knots: Sequence[Array]) -> None:

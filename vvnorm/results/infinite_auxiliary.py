@@ -49,6 +49,8 @@ class InfiniteAuxiliary(Solution):
     tol: float
     provenance: Mapping[str, Any] = field(repr=False)
     origin: Origin | None = None
+    x_names: tuple[str, ...] = field(default=(), repr=False)
+    y_names: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def certificate(self) -> Certificate:

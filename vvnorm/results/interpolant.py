@@ -48,6 +48,8 @@ class Interpolant(Solution):
     dots: univariate.ConnectTheDots = field(repr=False)
     """Connect-the-dots of the labels, missing ones replaced by the solution's own values."""
     origin: Origin | None = None
+    x_names: tuple[str, ...] = field(default=(), repr=False)
+    y_names: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def value(self) -> float:

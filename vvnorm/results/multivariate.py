@@ -68,6 +68,8 @@ class MultivariateSolution(Solution):
     subspace: Subspace | None = field(default=None, repr=False)
     """That subspace. The certificate's bound is about points in it; residual, losses and cost are `network`'s at X."""
     origin: Origin | None = None
+    x_names: tuple[str, ...] = field(default=(), repr=False)
+    y_names: tuple[str, ...] = field(default=(), repr=False)
 
     # --- the proof ---
 

@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.deadline import OUT_OF_TIME, TIME_LIMIT
+from vvnorm._internal.drawing import Displayed, draw_on
 from vvnorm._internal.words import count, lines
 from vvnorm.float64 import Origin, counted_from
 from vvnorm.losses import Loss
@@ -16,12 +18,14 @@ from vvnorm.validation import Array, as_inputs, is_empty
 from vvnorm.verifier.verification import Verification
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from vvnorm.verifier.exact import Proof
 
 UNATTAINED: Final = "the infimum is 0 and not attained"
 
 
-class Solution(ABC):
+class Solution(Displayed, ABC):
     """A network with a proof of how close to optimal it is; what `interpolate` and `vvnorm.fit` return.
 
     Attributes
@@ -40,6 +44,8 @@ class Solution(ABC):
         Integers that float64 cannot hold (such as times in nanoseconds) are counted from here, exactly, column by column:
         `X`, `network` and the certificate are about the differences. Calling the solution takes the origin off by itself.
         None for all other inputs, which are taken as they are.
+    x_names, y_names : tuple of str
+        What inputs and outputs are called: the columns of the data frames that were given, else empty.
     """
 
     network: ReLUNetwork
@@ -49,6 +55,8 @@ class Solution(ABC):
     tol: float
     provenance: Mapping[str, Any]
     origin: Origin | None = None
+    x_names: tuple[str, ...] = ()
+    y_names: tuple[str, ...] = ()
 
     @property
     @abstractmethod
@@ -153,6 +161,37 @@ class Solution(ABC):
         """What a record says of the origin."""
         return {} if self.origin is None else {"origin": list(self.origin)}
 
+    def named(self, x_names: Sequence[str], y_names: Sequence[str]) -> Self:
+        """Return the same solution whose inputs and outputs have other names; what is certified stays certified."""
+        twin = copy(self)
+        twin.__dict__.update(x_names=tuple(x_names), y_names=tuple(y_names))
+        return twin
+
+    def plot(self, ax: "Axes | None" = None, *, output: int | str | None = None) -> "Axes":
+        """Draw the solution on one pair of axes.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            By default those of a new pyplot figure.
+        output : int or str, optional
+            Number or name of the output to draw. By default up to six outputs of one input, each in its colour; with
+            several inputs the first output.
+
+        Returns
+        -------
+        matplotlib Axes
+            One input: data, solution, knots, and the band of all solutions where they are several. Two: the function as
+            colours, with its kinks and the data. More: fitted values against labels.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `ax` is no Axes or there is no such output; for interpolants of more than two inputs, and numbers that are
+            too large for axes.
+        """
+        return draw_on(self, ax, output=output)
+
     def __repr__(self) -> str:
         points, size = count(len(self.X), "point"), f"{count(self.Y.shape[1], 'output')}"
         head = f"{type(self).__name__}: {points}, {count(self.X.shape[1], 'input')}, {size}"
@@ -173,7 +212,7 @@ class Solution(ABC):
     def summary(self) -> str:
         """Describe the solution in a few lines."""
         lines = [] if self.origin is None else [("inputs", f"counted from {', '.join(map(str, self.origin))}")]
-        return "\n".join(f"{name:>18}  {text}" for name, text in [*lines, *self.summary_lines()])
+        return "\n".join(f"{name:>18}  {text}" for name, text in [*lines, *self.summary_lines(self.y_names)])
 
     @abstractmethod
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:

@@ -84,6 +84,8 @@ class Fit(Solution):
     solver: Mapping[str, Any] = field(repr=False)
     order: NDArray[np.intp] | None = field(default=None, repr=False)
     origin: Origin | None = None
+    x_names: tuple[str, ...] = field(default=(), repr=False)
+    y_names: tuple[str, ...] = field(default=(), repr=False)
 
     # --- the proof ---
 

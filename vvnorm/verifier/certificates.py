@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from vvnorm._internal.drawing import Displayed
 from vvnorm._internal.words import convention_in_words, count, lines, proof
 from vvnorm.float64 import Rows
 from vvnorm.losses import Loss
@@ -16,7 +17,7 @@ from vvnorm.verifier.flat_inputs import Subspace
 
 
 @dataclass(frozen=True, eq=False)
-class InterpolantRecord:
+class InterpolantRecord(Displayed):
     """What is proved about one network on one data set.
 
     Attributes
@@ -113,7 +114,7 @@ class InterpolantRecord:
 
 
 @dataclass(frozen=True, eq=False)
-class FitRecord:
+class FitRecord(Displayed):
     """What is proved about one regularised fit.
 
     Attributes

@@ -16,11 +16,12 @@ can be checked again, saved and loaded.
 import os
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vvnorm._internal.drawing import draw_on
 from vvnorm.float64 import Rows, read_dual
 from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork, as_network
@@ -32,6 +33,9 @@ from vvnorm.verifier.budget import within_additions
 from vvnorm.verifier.certificates import FitRecord, InterpolantRecord, differences
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.serialization import read_certificate, save_certificate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Certificate(InterpolantRecord):  # noqa: D101  # `help` shows what the record says
@@ -56,6 +60,31 @@ class Certificate(InterpolantRecord):  # noqa: D101  # `help` shows what the rec
         except ValueError as error:
             return [str(error)]
         return _problems(self, again, X, tol, "network" if network.A.any() else None)
+
+    def plot(self, ax: "Axes | None" = None, *, X: ArrayLike | None = None, dual: Rows | None = None) -> "Axes":
+        """Draw the proof: the bound beside the value or, with the inputs, the responses of neurons to the dual array.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            By default those of a new pyplot figure.
+        X : array-like, shape (N,) or (N, d), optional
+            The inputs that the certificate was made for, one or two columns. The response of a neuron must stay below a
+            bound, and reaches it where an optimal network may have neurons.
+        dual : (N, T) array-like, optional
+            The dual array that is drawn, by default the one held. Where a fit's own values make the proof, none is held;
+            `solution.dual` has it.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `ax` is no Axes; for other inputs, penalised biases, no dual array, or a value that is not finite.
+        """
+        return draw_on(self, ax, X=X, dual=dual)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all.
@@ -112,6 +141,10 @@ class FitCertificate(FitRecord):  # noqa: D101
         except (TypeError, ValueError) as error:
             return [str(error)]
         return _problems(self, again, X, tol, "function" if _has_skip(function) else None)
+
+    def plot(self, ax: "Axes | None" = None, *, X: ArrayLike | None = None, dual: Rows | None = None) -> "Axes":
+        """Draw the proof: see `Certificate.plot`."""
+        return draw_on(self, ax, X=X, dual=dual)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to an `.npz` file (no pickle), whole or not at all; see `Certificate.save`."""

@@ -1,0 +1,73 @@
+"""What a dual array says of neurons, as a curve: optimal neurons are where the response reaches its bound.
+
+A picture only: `vvnorm.verifier` proves the bound.
+"""
+
+import numpy as np
+
+from vvnorm.float64 import Rows, as_rows
+from vvnorm.network import row_norms
+from vvnorm.validation import Array
+from vvnorm.verifier.certificates import FitRecord, InterpolantRecord
+
+_ANGLES = 721  # of half a degree
+_WORK = 2**22  # pairs of points whose responses are computed together
+
+
+def responses(certificate: InterpolantRecord | FitRecord, X: Array, given: Rows | None) -> tuple[Array, Array, float]:
+    """Return where neurons are, the norm of their response to the dual array over outputs, and its bound.
+
+    Parameters
+    ----------
+    certificate : certificate
+        Of an interpolant or a fit.
+    X : (N, d) array
+        The inputs that it was made for, in the caller's order; one or two columns.
+    given : (N, T) array-like or None
+        The dual array.
+
+    Returns
+    -------
+    places, sizes : (n,) arrays
+        One input: knots, and the norm of the response there; it is convex in between. Two inputs: angles of the weights in
+        degrees, and the largest norm over all biases.
+    bound : float
+        1 for interpolants, lam for fits.
+
+    Raises
+    ------
+    ValueError
+        For other numbers of inputs, penalised biases, inputs that the certificate is not about, or no dual array.
+    """
+    if given is None:
+        raise ValueError("the certificate holds no dual array, since it follows from the function: pass `dual`")
+    if certificate.penalise_bias or X.shape[1] > 2:
+        raise ValueError("responses are drawn for one or two inputs whose biases are not penalised")
+    dual, fit = as_rows(given), isinstance(certificate, FitRecord)
+    x = np.unique(X[:, 0]) if X.shape[1] == 1 and not fit else X
+    if len(dual) != len(x):
+        raise ValueError(f"X has {len(x)} rows; the dual array has {len(dual)}")
+    if X.shape[1] == 2:
+        places = np.linspace(0.0, 360.0, _ANGLES)
+        sizes = _over_angles(X, dual, np.deg2rad(places))
+    elif fit:
+        places = np.unique(x)
+        sizes = row_norms(np.maximum(x[:, 0] - places[:, None], 0.0) @ dual)
+    else:
+        places, sizes = x, row_norms(dual)
+    largest = float(sizes.max()) or 1.0
+    if isinstance(certificate, FitRecord):
+        return places, sizes, certificate.lam
+    return places, sizes / (largest if X.shape[1] == 2 else max(largest, 1.0)), 1.0
+
+
+def _over_angles(X: Array, dual: Array, angles: Array) -> Array:
+    """Return max_i ||sum_j dual_j relu(w.(x_j - x_i))|| for each w = (cos, sin)."""
+    along = X @ np.stack([np.cos(angles), np.sin(angles)])
+    sizes = np.zeros(len(angles))
+    step = max(1, _WORK // len(X) ** 2)
+    for start in range(0, len(angles), step):
+        part = along[:, start : start + step].T
+        active = np.maximum(part[:, None, :] - part[:, :, None], 0.0)  # (angles, bases, points)
+        sizes[start : start + step] = np.linalg.norm(active @ dual, axis=2).max(axis=1)
+    return sizes
