@@ -136,8 +136,8 @@ def draw_curve(axes: "Axes", curve: Curve, label: str, colour: str = "blue", *, 
         dots = {"ms": 2.5, "color": COLOURS[data or "grey"], "rasterized": len(curve.x) > _MANY}
     if curve.band is not None:
         corners = _corners(curve.t, *curve.band)
-        sides = (curve.t, *curve.band)
-        axes.fill_between(*(side[corners] for side in sides), color=COLOURS["sky"], alpha=0.5, lw=0, label="all solutions")
+        t, low, high = (side[corners] for side in (curve.t, *curve.band))
+        axes.fill_between(t, low, high, color=COLOURS["sky"], alpha=0.5, lw=0, label="all solutions")
     if curve.knots is not None:  # the fit is drawn over many data
         axes.plot(curve.x, curve.labels, "o", label="data", **dots)
     axes.plot(curve.t, curve.values, color=COLOURS[colour], label=label)
