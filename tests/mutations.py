@@ -790,8 +790,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _fault(
         "auxiliary_outputs_repeat_the_first",
         "datasets",
-        'return np.hstack([labels, sigma * as_generator(rng).standard_normal((len(labels), as_count(m, "m")))])',
-        'return np.hstack([labels, sigma * np.repeat(labels[:, :1], as_count(m, "m"), axis=1)])',
+        'return np.hstack([labels, scale * as_generator(rng).standard_normal((len(labels), as_count(m, "m")))])',
+        'return np.hstack([labels, scale * np.repeat(labels[:, :1], as_count(m, "m"), axis=1)])',
         "trained_networks",
     ),
 )

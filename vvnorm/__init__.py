@@ -1,4 +1,4 @@
-"""Verifies, with proofs of optimality, what theory says about minimal-norm multi-output ReLU networks.
+"""Verifies the theory of minimal-norm multi-output ReLU networks, numerically and with proofs of optimality.
 
 The public names below load on first use, so that importing the package is quick and pulls in neither torch nor cvxpy.
 """

@@ -1,4 +1,4 @@
-"""Reading CSV files, for every command and for `load_dataset` and `load_task_data`.
+"""CSV files, for all commands and for `load_dataset` and `load_task_data`.
 
 The `csv` module splits lines into fields. The format is detected where the file determines it; otherwise an error asks for
 it:
@@ -12,8 +12,8 @@ it:
   is the header. A line with # below the header that has as many fields as a row is a row.
 - *Missing labels*: an empty field, NaN, NA, N/A, #N/A, <NA> and null, in upper or lower case.
 
-Numbers are rounded to float64. An integer that float64 cannot hold is refused, and so are two different inputs with the
-same float64; the error names line and column. Lines are counted from 1, comments and empty lines included.
+Numbers are rounded to float64. An integer that float64 cannot represent is refused, and so are two different inputs
+with the same float64; the error names line and column. Lines are counted from 1, comments and empty lines included.
 """
 
 import codecs

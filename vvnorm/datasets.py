@@ -1,9 +1,8 @@
 """Data sets: generators, auxiliary labels, and loading from files and from real data."""
 
-import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,12 +30,14 @@ from vvnorm.validation import (
     as_inputs,
     as_labels,
     as_matrix,
+    as_positive,
     merged_points,
     sorted_univariate,
 )
 
 _NO_COLUMN = "x and y must each name at least one column"
 _BUILTIN = ("diabetes", "diabetes_age", "linnerud")
+_BUILTIN_PREFIX = "builtin:"
 
 
 # --- the data set -----------------------------------------------------------------------------------------------------
@@ -57,7 +58,7 @@ class Dataset:
     source : str
         Where the data came from.
     notes : tuple of str
-        How labels were read, where that is not plain.
+        How labels of two classes were coded.
     """
 
     X: Array
@@ -124,10 +125,8 @@ def gaussian_auxiliary(Y: ArrayLike, m: int, sigma: float, rng: np.random.Genera
     -------
     (N, T + m) array.
     """
-    labels = as_labels(Y, allow_missing=True)
-    if not (isinstance(sigma, int | float | np.integer | np.floating) and math.isfinite(sigma) and sigma > 0):
-        raise ValueError(f"sigma must be a positive finite number, got {sigma!r}")
-    return np.hstack([labels, sigma * as_generator(rng).standard_normal((len(labels), as_count(m, "m")))])
+    labels, scale = as_labels(Y, allow_missing=True), as_positive(sigma, "sigma")
+    return np.hstack([labels, scale * as_generator(rng).standard_normal((len(labels), as_count(m, "m")))])
 
 
 def bernoulli_auxiliary(Y: ArrayLike, m: int, rng: np.random.Generator | int) -> Array:
@@ -160,7 +159,7 @@ def random_dataset(
     rng : numpy.random.Generator or int
         Source of randomness.
     spacing : {"uniform", "normal", "regular", "clustered"}
-        How the inputs lie; "clustered" draws gaps over six orders of magnitude.
+        Distribution of the inputs; "clustered" draws gaps over six orders of magnitude.
     x_scale, y_scale : float
         Factors on inputs and labels, for data sets at any scale.
     """
@@ -197,7 +196,7 @@ def aligned_dataset(n: int, outputs: int, rng: np.random.Generator | int, *, run
     rng : numpy.random.Generator or int
         Source of randomness.
     runs : sequence of int
-        Lengths of consecutive maximal runs of curvatures that point one way; knots after them form runs of length 1.
+        Lengths of consecutive maximal runs of aligned curvatures; knots after them form runs of length 1.
 
     Notes
     -----
@@ -224,7 +223,7 @@ def aligned_dataset(n: int, outputs: int, rng: np.random.Generator | int, *, run
 
 
 def _new_direction(previous: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw a non-zero integer vector that does not point the way of `previous`."""
+    """Draw a non-zero integer vector that is not a positive multiple of `previous`."""
     while True:
         direction = rng.integers(-3, 4, len(previous))
         cosine_gap = np.linalg.norm(direction) * np.linalg.norm(previous) - direction @ previous
@@ -261,7 +260,7 @@ def builtin_dataset(name: str) -> Dataset:
     Returns
     -------
     Dataset
-        With its repeated inputs: choose a policy with `Dataset.merged`.
+        Repeated inputs are kept; `Dataset.merged` merges them.
     """
     if name not in _BUILTIN:
         raise ValueError(f"name must be one of {', '.join(_BUILTIN)}, got {name!r}")
@@ -274,6 +273,63 @@ def builtin_dataset(name: str) -> Dataset:
         return Dataset(inputs, bunch.target, (column,), ("progression",), "scikit-learn diabetes")
     bunch = datasets.load_linnerud()
     return Dataset(bunch.data[:, 1:2], bunch.target, ("situps",), ("weight", "waist", "pulse"), "scikit-learn linnerud")
+
+
+def open_dataset(
+    source: str,
+    x: Sequence[str],
+    y: Sequence[str],
+    csv: CsvFormat,
+    has_classes: Callable[[str], bool] = lambda name: False,
+) -> Dataset:
+    """Load built-in data by `builtin:NAME`, or columns of a CSV or NPZ file.
+
+    Parameters
+    ----------
+    source : str
+        `builtin:` and a name of `builtin_dataset`, or the name of a file.
+    x, y : sequences of str
+        As for `load_dataset`; empty for built-in data.
+    csv : CsvFormat
+        Format of a CSV file.
+    has_classes : callable
+        Says whether a label column of a CSV file holds two classes.
+
+    Raises
+    ------
+    ValueError
+        As `load_dataset`; if built-in data are given columns or a format.
+    """
+    if is_builtin(source):
+        if x or y:
+            raise ValueError("x (--x) and y (--y) belong to files; built-in data have their columns")
+        refuse_format(csv)
+        return builtin_dataset(builtin_name(source))
+    if not x or not y:
+        raise ValueError(f"{'y (--y)' if x else 'x (--x)'} must name the column(s) of {source!r} to use")
+    if Path(source).suffix == ".npz":
+        return load_dataset(source, x, y, **asdict(csv))
+    table = read_table(Path(source), csv)
+    return table_dataset(table, x, y, [name for name in column_names(y, table.names) if has_classes(name)])
+
+
+def is_builtin(source: str) -> bool:
+    """Whether a source of data is `builtin:NAME` and not a file."""
+    return source.startswith(_BUILTIN_PREFIX)
+
+
+def builtin_name(source: str) -> str:
+    """Return NAME of `builtin:NAME`."""
+    return source.removeprefix(_BUILTIN_PREFIX)
+
+
+def refuse_format(csv: CsvFormat) -> None:
+    """Refuse a format of CSV files for built-in data."""
+    if csv != CsvFormat():
+        raise ValueError(
+            "sep (--sep), decimal (--decimal), encoding (--encoding) and header=False (--no-header) belong to CSV files, "
+            "not to built-in data"
+        )
 
 
 def load_dataset(
@@ -294,19 +350,19 @@ def load_dataset(
     path : path-like
         `.npz` is read as NPZ (never pickle), anything else as CSV.
     x, y : sequences of str, or str for one
-        Names of the input and the label columns, all different. What is no column's name is taken apart at its commas
-        ('dose,age'). In NPZ a name is an array of shape (N,) or (N, k).
+        Names of the input and the label columns, all different. A text that is not the name of a column is split at commas
+        ('dose,age'). In NPZ files a name stands for an array of shape (N,) or (N, k).
     classes : sequence of str
-        Label columns of CSV that hold two classes, words or numbers: the last in order becomes 1 and the other 0, and
-        `notes` says so. Of 0 and 1, or -1 and 1, nothing is changed.
+        Label columns of CSV files that hold two classes, words or numbers: the last one in order becomes 1 and the other
+        0, with an entry in `notes`. Classes 0 and 1, or -1 and 1, are not changed.
     sep, decimal, encoding, header
-        How a CSV file is written, where it leaves that open: see `vvnorm.csv_files`, also for what is a missing label.
+        The format of a CSV file, if it cannot be detected; see `vvnorm.csv_files`, also for missing labels.
 
     Raises
     ------
     ValueError
-        If the file cannot be read or is damaged, a column is missing or named twice, or a field is not a number; the
-        message names the file, and the line (from 1, with header and comments) and column where there are such.
+        If the file cannot be read or is damaged, a column is missing or named twice, or a field is not a number. The
+        message names the file and, where possible, line (from 1, with header and comments) and column.
     """
     if not len(x) or not len(y):
         raise ValueError(_NO_COLUMN)
@@ -347,7 +403,7 @@ def table_dataset(table: Table, x: str | Sequence[str], y: str | Sequence[str], 
 
 
 def _read_two_classes(column: Column) -> tuple[Array, str]:
-    """Labels of two classes, and which is which where that is not plain."""
+    """Return labels of two classes, and a note on their coding if it changes the labels."""
     classes = read_classes(column)
     try:
         values, positive = two_classes(column.name, classes)

@@ -53,7 +53,7 @@ _LAMS = 30  # lams tried by default
 _LAMS_SEVERAL = 10  # with several features
 _SMALLEST = 1e-4  # smallest lam tried by default, relative to lam_max
 _ANY = 1.0  # lam, where all lams give the same fit
-_FOLDS = 1e-2  # relative gap of fits that only serve to choose lam (several features): neighbouring lams differ 2.8 times
+_FOLDS = 1e-2  # relative gap of fits that only choose lam (several features), whose neighbours differ by a factor of 2.8
 _CLIMBING = 10  # default number of rounds of local search: some seconds for 200 samples
 _CLIMBING_ON_PATHS = 2  # the same for each of many lams: a fit starts from the neurons of its predecessor
 _REACHED = "tolerance reached"  # status of a solver that has closed the gap by exact searches
@@ -485,7 +485,7 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
             raise ValueError("y: no sample that counts has a class")
         x, labels, weights = x[counts], labels[counts], None if weights is None else weights[counts]
         if labels.dtype.kind == "O" and not counts.all():
-            labels = np.array(labels.tolist())  # without what is missing they may be numbers
+            labels = np.array(labels.tolist())  # the present labels may be numbers
         check_classification_targets(labels)
         self.classes_, place = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:

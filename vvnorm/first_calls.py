@@ -1,4 +1,4 @@
-"""Calls that between them compile all that first calls would have to wait for: `vvnorm compile`."""
+"""Calls that together compile all compiled functions, for `vvnorm compile`."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -12,12 +12,12 @@ __all__ = ["compile_all"]
 
 
 def compile_all() -> Iterator[tuple[str, int, float]]:
-    """Compile what is not on disk, part by part.
+    """Compile the functions that are not cached on disk, part by part.
 
     Yields
     ------
     (str, int, float)
-        What the part is for, how many functions were compiled (0 if all were on disk), and seconds.
+        Purpose of the part, number of functions compiled (0 if all were on disk), and seconds.
     """
     for name, calls in PARTS.items():
         before, began = compiled_here(), perf_counter()
@@ -78,7 +78,7 @@ def _several(inputs: int) -> Callable[[], None]:
             close = np.vstack([X, X[:1] + 1e-9])
             interpolate(close, np.vstack([Y, Y[:1]]), tol=1e-3).verify()
         if inputs == 4:
-            neuron_bound(X, Y, budget=10)  # where cells are too many
+            neuron_bound(X, Y, budget=10)  # too many cells for an exact bound
             interpolate(*_waves(25, 10), max_iter=1)
 
     return calls

@@ -1,8 +1,8 @@
-"""Conversion to float64 arrays that hold exactly the caller's numbers, or an error that names a number it would change.
+"""Conversion to float64 arrays that equal the caller's numbers exactly, or an error that names a number that would change.
 
 *Masks.* Masked entries (`numpy.ma`) and pandas' `NA` are missing: NaN where labels may be missing, else an error.
 
-*Digits.* An integer or a long double that float64 cannot hold is refused, since proofs are about the given numbers.
+*Digits.* An integer or a long double that float64 cannot represent is refused, since proofs are about the given numbers.
 Decimals and fractions are rounded to the nearest float64, like literals in a program; different inputs must stay different.
 
 *Dates* are refused in every type: VV norms and lam depend on the unit of the inputs, which the caller has to choose.
@@ -28,7 +28,7 @@ class Rows(Protocol):
 
 
 EXACT = 2**53
-"""Up to here float64 holds every integer."""
+"""float64 represents every integer up to this magnitude."""
 
 _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 _HOW = "numbers in a unit of your choice, such as (t - t[0]) / np.timedelta64(1, 'D')"
@@ -53,7 +53,7 @@ def as_float64(values: Any, name: str, *, allow_missing: bool = False, distinct:
     TypeError
         If an entry is not a real number.
     ValueError
-        If the array is ragged, masked where nothing may be missing, or holds a number that float64 cannot hold.
+        If the array is ragged, masked where nothing may be missing, or holds a number that float64 cannot represent.
     """
     if type(values) is np.ndarray and values.dtype == np.float64:
         return values
@@ -77,11 +77,11 @@ def as_float64(values: Any, name: str, *, allow_missing: bool = False, distinct:
 
 
 Origin = tuple[int, ...]
-"""Whole numbers that were taken off the columns of inputs."""
+"""Integers that were subtracted from the columns of inputs."""
 
 
 def shifted_integers(X: Any) -> tuple[Any, Origin | None]:
-    """Subtract the least entry, exactly, from each column of integers that float64 cannot hold.
+    """Subtract the least entry, exactly, from each column of integers that float64 cannot represent.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def shifted_integers(X: Any) -> tuple[Any, Origin | None]:
     Returns
     -------
     X : array-like
-        The shifted integers. Other numbers, and integers that are too far apart, are returned as they are.
+        The shifted integers. Other numbers, and integers that are too far apart, are returned unchanged.
     origin : tuple of int, or None
         The number subtracted from each column; None if none was.
     """
@@ -136,7 +136,7 @@ def counted_from(X: Any, origin: Origin | None) -> Any:
         return X
     raw = np.asarray(without_mask(X, "X"))
     if raw.ndim not in (1, 2) or (raw.shape[1] if raw.ndim == 2 else 1) != len(origin):
-        return X  # the caller refuses it
+        return X  # the caller refuses this shape
     if raw.dtype == np.float64 and not isinstance(X, np.ndarray):
         raw = np.asarray(X, dtype=object)  # integers among other numbers
     if raw.dtype.kind == "f":
@@ -154,12 +154,12 @@ def _less(entry: Any, offset: int) -> Any:
 
 
 def check_held(values: Any, name: str) -> Any:
-    """Check values, and return them as they are, for a library that ignores masks, rounds integers and converts dates.
+    """Check values and return them unchanged, for libraries that ignore masks, round integers and convert dates.
 
     Raises
     ------
     TypeError, ValueError
-        For masked entries, integers that float64 cannot hold, and dates. The library checks everything else.
+        For masked entries, integers that float64 cannot represent, and dates. The library checks everything else.
     """
     try:
         as_float64(values, name)
@@ -171,12 +171,12 @@ def check_held(values: Any, name: str) -> Any:
 
 
 def without_mask(values: Any, name: str, *, allow_missing: bool = False) -> Any:
-    """Replace masked entries by NaN, or refuse them; values without a masked entry are returned as they are."""
+    """Replace masked entries by NaN, or refuse them; values without a masked entry are returned unchanged."""
     return values if _mask_apart(values)[1] is None else as_float64(values, name, allow_missing=allow_missing)
 
 
 def _mask_apart(values: Any) -> tuple[Any, Any]:
-    """The entries, and where they are masked; None if nowhere."""
+    """Return the entries and their mask; None for no mask."""
     if isinstance(values, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(values)
         return np.ma.getdata(values), mask if mask.any() else None
@@ -194,7 +194,7 @@ def _holds_masked(values: list[Any] | tuple[Any, ...]) -> bool:
 
 
 def _taken_apart(values: Any) -> tuple[Any, Any]:
-    """Lists of the entries, and of whether they are masked."""
+    """Return nested lists of the entries and of their masks."""
     if isinstance(values, np.ma.MaskedArray):
         return np.ma.getdata(values).tolist(), np.ma.getmaskarray(values).tolist()
     if isinstance(values, np.ndarray):
@@ -215,7 +215,7 @@ def _converted(raw: NDArray[Any], name: str, distinct: bool) -> Array:
         raise TypeError(f"{name} must hold real numbers, got dtype {raw.dtype} (first entry {example!r})")
     if raw.dtype == np.float64:
         return raw
-    with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf, which is named by whoever refuses it
+    with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf, which a later check refuses
         converted = raw.astype(np.float64)
     lost = _lost(raw, converted)
     if lost is not None and lost.any():
@@ -225,12 +225,12 @@ def _converted(raw: NDArray[Any], name: str, distinct: bool) -> Array:
 
 
 def _lost(raw: NDArray[Any], converted: Array) -> NDArray[np.bool_] | None:
-    """Whether float64 fails to hold each number; None for types whose numbers it holds."""
+    """Whether each number changes in float64; None for types whose numbers never do."""
     if raw.dtype.kind == "f" and raw.dtype.itemsize > 8:
         lost: NDArray[np.bool_] = np.isfinite(converted) & (converted != raw)
         return lost
     if raw.dtype.kind in "iu" and raw.dtype.itemsize == 8:
-        # The smallest integer's absolute value, 2^63, is right when it is read without a sign.
+        # abs(-2^63) overflows, but its bits are right as an unsigned integer.
         entries = np.atleast_1d(raw.astype(raw.dtype.newbyteorder("=")))  # NumPy warns where a single number wraps round
         size = np.abs(entries).view(np.uint64) if raw.dtype.kind == "i" else entries
         lowest = size & (~size + np.uint64(1))  # the lowest bit that is set
@@ -285,7 +285,7 @@ def _refuse_merged(raw: NDArray[Any], numbers: Array, name: str) -> None:
 
 
 def _too_long(entry: Any, nearest: float, name: str, place: Any) -> ValueError:
-    """Return the error for a number that float64 cannot hold."""
+    """Return the error for a number that float64 cannot represent."""
     text = f"{int(entry)}" if isinstance(entry, int | np.integer) else f"{entry!s}"
     text = text if len(text) <= 40 else f"{text[:20]}... ({len(text)} characters)"
     near = f"{int(nearest)}" if np.isfinite(nearest) and isinstance(entry, int | np.integer) else f"{float(nearest)!r}"
@@ -305,7 +305,7 @@ def _place(place: Any) -> str:
 
 
 def read_dual(dual: Any) -> Rows:
-    """Read a dual array; one that gives its rows when sliced is left as it is, and read block by block by `dual_rows`.
+    """Read a dual array; an object that returns rows when sliced is kept, and read block by block by `dual_rows`.
 
     Raises
     ------

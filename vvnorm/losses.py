@@ -1,4 +1,4 @@
-"""Losses of fitted values: one per output, convex, never negative, mixed freely.
+"""Losses of fitted values: one per output, convex and non-negative; outputs may have different losses.
 
 With u the fitted value and y the label, per entry:
 
@@ -12,7 +12,7 @@ huber       (u - y)^2 / 2 up to |u - y| = delta, linear beyond        any number
 one_class   max(nu (y - u), (1 - nu) (u - y))                         any number          [nu - 1, nu]
 ==========  ========================================================  ==================  =====================
 
-Inside the toolkit the labels of `logistic` are 0 and 1, and the labels of `hinge` are -1 and 1: see `canonical_labels`.
+Internally the labels of `logistic` are 0 and 1, and the labels of `hinge` are -1 and 1: see `canonical_labels`.
 
 The formulas of a loss are in one class: `Squared`, `Logistic`, `Hinge`, `Huber` or `OneClass`. The same formulas as
 compiled functions of one entry are in `vvnorm.solvers.univariate.fits.compiled_losses`. The verifier has its own.
@@ -137,13 +137,13 @@ class Logistic(LossFormulas):
 
     def value(self, u: Array, y: Array) -> Array:
         """Return loss(u, y)."""
-        return np.logaddexp(0.0, np.where(y > 0, -u, u))  # not less y u, which cancels where classes are right
+        return np.logaddexp(0.0, np.where(y > 0, -u, u))  # log(1 + exp(u)) - y u cancels where the class is right
 
     def neg_gradient(self, u: Array, y: Array) -> Array:
         """Return -loss'(u, y)."""
         from scipy.special import expit
 
-        return np.asarray(y * expit(-u) - (1 - y) * expit(u))  # y - expit(u) cancels where classes are right
+        return np.asarray(y * expit(-u) - (1 - y) * expit(u))  # y - expit(u) cancels where the class is right
 
     def curvature(self, u: Array, y: Array) -> Array:
         """Return loss''(u, y)."""
@@ -280,7 +280,7 @@ class Loss:
         return np.where(np.isnan(y), 0.0, values)
 
     def largest_within(self, distance: float) -> float:
-        """Largest loss of a fitted value no further than this from its label; 0 for classes, which no rounding moves."""
+        """Return the largest loss at this distance from a label; 0 for losses of classes, whose labels have no rounding."""
         if self.name in ("logistic", "hinge"):
             return 0.0
         return float(np.max(self.value(np.array([distance, -distance]), np.zeros(2))))
@@ -327,20 +327,21 @@ def as_losses(loss: LossLike, outputs: int) -> tuple[Loss, ...]:
 
 
 def label_power(losses: Sequence[Loss]) -> int:
-    """Power of the labels' unit that losses are in, 2 or 1; 0 where labels are classes, or losses differ in that."""
+    """Return the power of the labels' unit in which losses are measured, 2 or 1; 0 for classes, or if losses differ."""
     powers = {_POWERS[loss.name] for loss in losses}
     return powers.pop() if len(powers) == 1 else 0
 
 
 def solvable(losses: Sequence[Loss], Y: Array, weights: Array | None) -> tuple[tuple[Loss, ...], Array | None]:
-    """Losses and weights with the same best fits, whose dual values keep their digits where a delta is out of proportion.
+    """Return losses and weights that have the same best fits and are accurate in float64 for a very large or small delta.
 
-    *Large delta.* With squared losses, an output of a best fit loses no more than the best constant does, B, since that
-    costs no VV norm. So no misfit exceeds sqrt(2 B / weight). Where that is at most delta, Huber's loss has the same value
-    and derivative there, and the fit is best for it, too.
+    *Large delta.* With squared losses, the loss of an output of a best fit is at most the loss B of the best constant,
+    which has no VV norm. So no misfit exceeds sqrt(2 B / weight). If this is at most delta, Huber's loss has the same
+    value and derivative at the fit, which is therefore best for Huber's loss, too.
 
-    *Small delta.* Huber's loss is delta times the absolute one but for misfits up to delta, which are rounding where delta
-    is below `_NARROWEST` of the labels' spread. Any other delta below does as well, if the weight makes up for it.
+    *Small delta.* Huber's loss is delta times the absolute loss, except for misfits up to delta. These are rounding if
+    delta is below `_NARROWEST` of the labels' spread. A larger delta below that bound, with a smaller weight, is
+    equivalent.
 
     Parameters
     ----------
@@ -370,7 +371,7 @@ def solvable(losses: Sequence[Loss], Y: Array, weights: Array | None) -> tuple[t
 
 
 def _misfits(Y: Array, weights: Array | None, t: int) -> tuple[float, float]:
-    """Half the range of an output's labels, and a bound on misfits of best fits with squared losses, rounded up."""
+    """Return half the range of an output's labels, and an upper bound on misfits of best fits with squared losses."""
     counts = ~np.isnan(Y[:, t])
     if weights is not None:
         column = weights[:, min(t, weights.shape[1] - 1)]
@@ -393,10 +394,10 @@ def neg_gradients(losses: Sequence[Loss], U: Array, Y: Array, weights: Array | N
 
 
 def label_rounding(low: Array, high: Array) -> Array:
-    """How far labels of each output may be off, from their range `low` to `high`; shape (T,).
+    """Return the assumed rounding error of the labels of each output, from their range `low` to `high`; shape (T,).
 
-    That is `LABEL_ROUNDING` of their size. Where they lie far from 0 beside their range, they are known better, since they
-    are seen to differ: to `STRAIGHTENING` of half their range or `LAST_DIGITS` of their size, whichever is more.
+    It is `LABEL_ROUNDING` of their size. Labels whose range is small beside their size must be more accurate, since they
+    differ: `STRAIGHTENING` of half their range or `LAST_DIGITS` of their size, whichever is larger, is then the bound.
     """
     size = np.maximum(np.abs(low), np.abs(high))
     known = np.maximum(STRAIGHTENING * (high / 2 - low / 2), LAST_DIGITS * size)
@@ -405,10 +406,10 @@ def label_rounding(low: Array, high: Array) -> Array:
 
 
 def label_units(low: Array, high: Array) -> Array:
-    """What misfits of each output are measured by, (T,): half the range of its own labels, `low` to `high`.
+    """Return the unit of misfits of each output, (T,): half the range of its labels, `low` to `high`.
 
-    Labels that are all alike have no range. Their size counts in its place, or half the largest range of the others if that
-    is less or they are all 0. So the unit is 0 where all labels of all outputs are alike.
+    For an output with equal labels it is their size, or half the largest range of the other outputs if this is smaller or
+    the labels are 0. So the unit is 0 if the labels of every output are equal.
     """
     half = high / 2 - low / 2
     largest = float(half.max())
@@ -417,9 +418,9 @@ def label_units(low: Array, high: Array) -> Array:
 
 
 def rounding_losses(losses: Sequence[Loss], low: Array, high: Array, total: Array) -> Array:
-    """Sum of the losses that rounding of the labels makes by itself, at most, for each output; shape (T,).
+    """Bound the sum of losses that rounding of the labels causes, for each output; shape (T,).
 
-    So this is some 1e-29 of what labels of one size could lose, and other outputs' labels do not matter.
+    For squared losses this is about 1e-29 of the sum of squared labels; other outputs' labels do not matter.
 
     Parameters
     ----------
@@ -434,7 +435,7 @@ def rounding_losses(losses: Sequence[Loss], low: Array, high: Array, total: Arra
 
 
 def is_rounding(losses: Sequence[Loss], Y: Array, weights: Array | None, lost: Array) -> bool:
-    """Whether what is `lost` (T,) of labels Y (N, T) is nothing but their rounding; NaN = missing, weights as for fits."""
+    """Whether losses `lost` (T,) of labels Y (N, T) are at most their rounding; NaN = missing, weights as for fits."""
     shares = np.where(np.isnan(Y), 0.0, 1.0 if weights is None else weights)
     counts = np.where(shares > 0, Y, np.nan)
     ends = np.nanmin(counts, axis=0), np.nanmax(counts, axis=0)
@@ -442,7 +443,7 @@ def is_rounding(losses: Sequence[Loss], Y: Array, weights: Array | None, lost: A
 
 
 def canonical_labels(Y: Array, losses: Sequence[Loss]) -> Array:
-    """Labels as the losses read them: classes as 0 and 1 for `logistic`, as -1 and 1 for `hinge`.
+    """Code labels as the losses need them: classes as 0 and 1 for `logistic`, as -1 and 1 for `hinge`.
 
     Parameters
     ----------
@@ -452,7 +453,7 @@ def canonical_labels(Y: Array, losses: Sequence[Loss]) -> Array:
 
     Returns
     -------
-    (N, T) array : Y itself where nothing needs changing.
+    (N, T) array : Y itself if nothing changes.
 
     Raises
     ------
@@ -474,7 +475,7 @@ def canonical_labels(Y: Array, losses: Sequence[Loss]) -> Array:
 
 
 def _negative_class(column: NDArray[np.float64], t: int, name: str) -> float | None:
-    """0 or -1, whichever stands for the negative class; None if there is no negative sample."""
+    """Return the label of the negative class, 0 or -1; None if there is no negative sample."""
     strange = ~(np.isnan(column) | (column == 1) | (column == 0) | (column == -1))
     if strange.any():
         bad = float(column[np.argmax(strange)])
@@ -486,7 +487,7 @@ def _negative_class(column: NDArray[np.float64], t: int, name: str) -> float | N
 
 
 def all_separated(losses: Sequence[Loss], fitted: Array, labels: Array) -> bool:
-    """Whether all losses are logistic and all labels lie strictly on their side of 0: multiples of f lose less, down to 0.
+    """Whether all losses are logistic and f separates all classes, so that the loss of its multiples tends to 0.
 
     Parameters
     ----------
@@ -499,7 +500,7 @@ def all_separated(losses: Sequence[Loss], fitted: Array, labels: Array) -> bool:
 
 
 def separation_notes(losses: Sequence[Loss], fitted: Array, labels: Array, counted: NDArray[Any]) -> list[str]:
-    """Say which outputs have classes that are separated so well that fitted values diverge as lam falls.
+    """List outputs whose classes are so well separated that fitted values diverge as lam falls.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from vvnorm._internal.files import atomic_write, read_npz
 from vvnorm._internal.words import count, lines
 from vvnorm.float64 import as_float64
 from vvnorm.tolerances import KINK
-from vvnorm.validation import Array, as_inputs, is_empty
+from vvnorm.validation import Array, as_non_negative, as_points, is_empty
 
 if TYPE_CHECKING:
     import torch
@@ -163,10 +163,7 @@ class ReLUNetwork:
     def _inputs(self, X: ArrayLike) -> Array:
         if is_empty(X):
             return np.empty((0, self.n_inputs))
-        inputs = as_inputs(X)
-        if inputs.shape[1] != self.n_inputs:
-            raise ValueError(f"X has {count(inputs.shape[1], 'column')}; the network has {count(self.n_inputs, 'input')}")
-        return inputs
+        return as_points(X, self.n_inputs, "the network")
 
     @cached_property
     def kinks(self) -> tuple[Array, Array, Array]:
@@ -214,7 +211,7 @@ class ReLUNetwork:
         values, size = self._values_from(0, t, slopes, bends, always, offset)
         nearest = int(np.argmin(np.abs(t)))
         if nearest:
-            # Far kinks on the way would cost all digits near 0: then sum outwards from the kink nearest to it.
+            # A sum that starts at far kinks may lose all digits near 0; then sum outwards from the kink nearest to 0.
             other, other_size = self._values_from(nearest, t, slopes, bends, always, offset)
             if not np.max(np.abs(values[: nearest + 1])) + size <= 16 * other_size:
                 values = other
@@ -251,9 +248,11 @@ class ReLUNetwork:
     # --- the same function, written differently ---
 
     def balanced(self) -> "ReLUNetwork":
-        """Return the same function with ||w_k|| = ||v_k|| for every neuron: the least weight-decay penalty ([PP]).
+        """Return the same function with ||w_k|| = ||v_k|| for every neuron, which has the least weight-decay penalty.
 
-        Neurons with zero input or output weight bend nothing; they become part of the bias or vanish.
+        Neurons with zero input or output weight have no kink; they become part of the bias or vanish. Source: Yang, Zhang,
+        Shenouda, Papailiopoulos, Lee and Nowak, "PathProx: A Proximal Gradient Algorithm for Weight Decay Regularized Deep
+        Neural Networks", arXiv 2210.03069.
         """
         unit = self.normalised()
         root = np.sqrt(row_norms(unit.V.T))
@@ -262,12 +261,12 @@ class ReLUNetwork:
     def normalised(self) -> "ReLUNetwork":
         """Return the same function with ||w_k|| = 1 for every neuron, so that the cost is sum_k ||v_k||.
 
-        Neurons with zero input or output weight bend nothing; they become part of the bias or vanish.
+        Neurons with zero input or output weight have no kink; they become part of the bias or vanish.
         """
         size = row_norms(self.W)
         constant = size == 0
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            beyond = ~constant & np.isinf(self.b / size)  # the kink lies outside float64: on or off everywhere
+            beyond = ~constant & np.isinf(self.b / size)  # the kink is beyond float64: on or off everywhere
         V = self.V * np.where(constant, 1.0, size)
         keep = ~constant & ~beyond & (row_norms(V.T) > 0)
         on = beyond & (self.b > 0)
@@ -277,27 +276,27 @@ class ReLUNetwork:
         return ReLUNetwork(self.W[keep] / s[:, None], self.b[keep] / s, V[:, keep], A, c)
 
     def simplified(self, tol: float = KINK) -> "ReLUNetwork":
-        """Return a network of the same function in which neurons with equal kinks are one.
+        """Return a network of the same function in which neurons with equal kinks are merged.
 
         Parameters
         ----------
         tol : float
             Kinks (hyperplanes w.x + b = 0 with ||w|| = 1) count as equal when their (w, b) differ by at most tol,
-            with b relative to the largest |b|; what is equal to one and the same kink is one. 0 merges exact equals only.
+            with b relative to the largest |b|; this is continued transitively. 0 merges exactly equal kinks only.
 
         Returns
         -------
         ReLUNetwork
-            Normalised (||w_k|| = 1), of no greater VV norm. Exactly the same function if tol = 0; otherwise it moves by
-            at most m tol sum_k ||v_k|| (||x|| + max |b|), m the number of neurons in the largest group.
+            Normalised (||w_k|| = 1), with at most the VV norm of this network. The function is the same if tol = 0;
+            otherwise it changes by at most m tol sum_k ||v_k|| (||x|| + max |b|), m being the number of neurons in the
+            largest group.
 
         Notes
         -----
         A neuron with the opposite direction of its kink is turned round first: relu(z) = relu(-z) + z, at no cost since
         the skip connection is free.
         """
-        if not (isinstance(tol, int | float | np.floating) and tol >= 0):
-            raise ValueError(f"tol must be non-negative, got {tol!r}")
+        as_non_negative(tol, "tol")
         unit = self.normalised()
         if unit.n_neurons == 0:
             return unit
@@ -310,7 +309,7 @@ class ReLUNetwork:
         n_groups, group = _groups(W, b, tol)
         V = np.zeros((n_groups, unit.n_outputs))
         np.add.at(V, group, unit.V.T)
-        # Each group keeps the kink of its heaviest neuron, which moves the function least.
+        # Each group keeps the kink of its heaviest neuron, which changes the function least.
         heaviest = np.lexsort((row_norms(unit.V.T), group))
         last = np.append(np.flatnonzero(np.diff(group[heaviest])), len(b) - 1)
         chosen = heaviest[last]
@@ -320,7 +319,7 @@ class ReLUNetwork:
     # --- files and torch ---
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save to an `.npz` file (no pickle), whole or not at all.
+        """Save to an `.npz` file (no pickle), completely or not at all.
 
         Raises
         ------
@@ -334,7 +333,7 @@ class ReLUNetwork:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "ReLUNetwork":
-        """Load what `save` wrote; the arrays come back bit for bit.
+        """Load a network that `save` wrote; its arrays are equal bit for bit.
 
         Raises
         ------
@@ -362,22 +361,22 @@ class ReLUNetwork:
     def from_torch(
         cls, module: Any, *, hidden: str | None = None, output: str | None = None, skip: str | None = None
     ) -> "ReLUNetwork":
-        """Read the network out of a torch module, or out of a state dict.
+        """Read a network from a torch module or a state dict.
 
         Parameters
         ----------
         module : torch.nn.Module, or mapping of names to tensors
-            Any module that is a network of one hidden ReLU layer, whatever its parts are called: linear layers with or
-            without biases, sums with a linear skip connection, dropout and batch normalisation in eval mode. It is read by
-            running it, and compared with what was read at random inputs.
+            Any module that computes a network of one hidden ReLU layer: linear layers with or without biases, sums with a
+            linear skip connection, dropout and batch normalisation in eval mode. It is read by running its `forward`, and
+            compared with the result at random inputs.
         hidden, output, skip : str, optional
-            Names of the linear layers, as "fc1" for "fc1.weight" and "fc1.bias", of a state dict, or of a module that is
-            to be read so; nothing else of it counts then. Without `skip`, A = 0.
+            Names of the linear layers in a state dict, such as "fc1" for "fc1.weight" and "fc1.bias". They are allowed for
+            modules, too, whose other parts are then ignored. Without `skip`, A = 0.
 
         Raises
         ------
         TypeError
-            If the module is no such network; the message says why.
+            If the module is not such a network; the message gives the reason.
         ValueError
             If dropout or batch normalisation is in training mode; if a named layer does not exist; if a parameter is not
             finite.
@@ -388,7 +387,7 @@ class ReLUNetwork:
 
 
 def as_network(network: Any) -> ReLUNetwork:
-    """Return a ReLUNetwork as it is, and a torch module as the network that it is; TypeError for anything else."""
+    """Return a ReLUNetwork unchanged, and a torch module converted; TypeError for anything else."""
     if isinstance(network, ReLUNetwork):
         return network
     if hasattr(network, "state_dict"):
@@ -397,7 +396,7 @@ def as_network(network: Any) -> ReLUNetwork:
 
 
 def _groups(W: Array, b: Array, tol: float) -> tuple[int, NDArray[np.intp]]:
-    """Number the groups of kinks that are equal up to tol, b relative to the largest; 0 means exactly equal."""
+    """Return the number of groups of kinks that are equal up to tol (b relative to the largest), and the group of each."""
     if tol == 0:
         _, group = np.unique(np.column_stack([W, b]), axis=0, return_inverse=True)
         group = group.reshape(-1)

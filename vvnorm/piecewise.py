@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import count, lines
-from vvnorm.validation import Array, as_inputs, as_labels, is_empty
+from vvnorm.validation import Array, as_inputs, as_labels, as_points, is_empty
 
-_FLAT = 1e-4  # where 1e-16 is left of the series' error, and 1e-12 of the difference's
+_FLAT = 1e-4  # relative change of a piece at which the series errs by 1e-16 and the difference by 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class PiecewiseLinear:
     knots : (k,) array
         Strictly increasing, k >= 2.
     values : (k, T) array, or (k,) for one output
-        The function there.
+        Values at the knots.
 
     Raises
     ------
@@ -61,7 +61,7 @@ class PiecewiseLinear:
 
     @property
     def n_inputs(self) -> int:
-        """One."""
+        """Number of inputs: 1."""
         return 1
 
     @property
@@ -71,12 +71,12 @@ class PiecewiseLinear:
 
     @property
     def n_neurons(self) -> int:
-        """Neurons of a network that is this function: one for every knot but the first and the last."""
+        """Neurons of the same function as a network: one for every knot but the first and the last."""
         return len(self.knots) - 2
 
     @property
     def vv_norm(self) -> float:
-        """The sum of norms of jumps of the slope, in output units per input unit, as accurate as float64 makes it."""
+        """The sum of the norms of the slope's jumps, in output units per input unit."""
         return float(np.sum(np.linalg.norm(np.diff(self._slopes(), axis=0), axis=1)))
 
     def mean_power(self, q: float) -> Array:
@@ -117,10 +117,7 @@ class PiecewiseLinear:
         """
         if is_empty(X):
             return np.empty((0, self.n_outputs))
-        inputs = as_inputs(X)
-        if inputs.shape[1] != 1:
-            raise ValueError(f"X has {count(inputs.shape[1], 'column')}; the function has 1 input")
-        x = inputs[:, 0]
+        x = as_points(X, 1, "the function")[:, 0]
         piece = np.clip(np.searchsorted(self.knots, x, side="right") - 1, 0, len(self.knots) - 2)
         # From the nearer end of the piece, so that knots return their own values.
         nearest = piece + (x - self.knots[piece] > self.knots[piece + 1] - x)

@@ -7,7 +7,7 @@ Needs the extra `testing`. Three concepts:
 `networks`
     Any network, degenerate ones included: dead, repeated, opposite and constant neurons.
 `interpolating_networks`
-    Networks that pass through given data but pay more than they must.
+    Networks that interpolate given data at more than the least cost.
 
 Examples are made by the generators of `vvnorm.datasets` from a size and a seed, and scaled by powers of two. So they shrink
 to few points, few outputs and scale 1, and collinear or aligned labels stay so exactly.
@@ -81,12 +81,12 @@ def univariate_datasets(
     outputs : int, optional
         Number of outputs T; from 1 to 3 if not given.
     geometry : {"generic", "collinear", "aligned"}, optional
-        "generic": Gaussian labels. "collinear": one line per output, exactly. "aligned": runs of curvatures that point
-        one way, exactly, which make the minimiser non-unique wherever a run has two members or more. Any of them if
+        "generic": Gaussian labels. "collinear": one line per output, exactly. "aligned": runs of exactly aligned
+        curvatures; the minimiser is not unique if a run has two members or more. Any of them if
         not given.
     spacing : {"regular", "uniform", "normal", "clustered"}, optional
-        How the inputs of generic data lie; "clustered" draws gaps over six orders of magnitude. Any if not given. The
-        other geometries have inputs of their own.
+        Distribution of the inputs of generic data; "clustered" draws gaps over six orders of magnitude. Any if not given.
+        The other geometries have inputs of their own.
     orders : float
         Inputs and labels are each scaled by a power of two from a range of so many orders of magnitude; 0 for none.
     ulp_close : bool
@@ -169,7 +169,7 @@ def interpolating_networks(draw: st.DrawFn, data: Dataset, *, max_additions: int
     """Draw networks that interpolate univariate data at a cost of R(D) or more.
 
     Connect-the-dots plus functions that vanish at the data up to rounding: hats inside gaps, pairs of neurons that cancel,
-    neurons that are off on all the data, and neurons that are on there and are made up for by the skip connection.
+    neurons that are off on all the data, and neurons that are on there and that the skip connection cancels.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Checks of arguments: what callers pass, as arrays and numbers that are good, or an error that names what is not.
+"""Checks of arguments: each returns a valid array or number, or raises an error that names the argument and the value.
 
-Everything that enters the toolkit passes through `as_inputs` and `as_labels`: a bad value is named once, where it enters.
-Labels may be missing (NaN) only where the caller says so. Labels that differ at one input are found and merged here, too.
+All data pass through `as_inputs` and `as_labels`. Labels may be missing (NaN) only where the caller allows it. This module
+also detects and merges different labels at one input.
 """
 
 import math
@@ -15,8 +15,8 @@ from vvnorm.float64 import Array, as_float64
 
 Repeats = Literal["error", "average", "first"]
 
-_FEW = 10_000  # entries of which one product more costs less than to tell NumPy what to ignore
-_LOOKED_AT = 16  # rows from which the level of labels is taken
+_FEW = 10_000  # entries up to which a dot product is cheaper than np.errstate
+_LOOKED_AT = 16  # rows that determine the level of labels
 _REPEATS = ("error", "average", "first")
 
 
@@ -28,15 +28,15 @@ def as_inputs(X: ArrayLike, name: str = "X") -> Array:
     X : array-like, shape (N,) for one feature or (N, d)
         Finite real numbers of any numeric type, none masked.
     name : str
-        How errors call the argument.
+        Name of the argument in errors.
 
     Raises
     ------
     TypeError
-        If the entries are not real numbers (dates are none).
+        If the entries are not real numbers; dates are not.
     ValueError
-        If the array is empty, has the wrong number of dimensions, holds NaN or infinity or what float64 cannot hold
-        (`vvnorm.validation`), or is masked.
+        If the array is empty, has the wrong number of dimensions, is masked, or holds NaN, infinity or a number that
+        float64 cannot represent (`vvnorm.float64`).
     """
     values = as_matrix(X, name, distinct=True)
     if values.shape[1] == 0:
@@ -55,7 +55,7 @@ def as_labels(Y: ArrayLike, n: int | None = None, name: str = "Y", *, allow_miss
     n : int, optional
         The number of rows that the inputs have.
     name : str
-        How errors call the argument.
+        Name of the argument in errors.
     allow_missing : bool
         Whether NaN and masks are allowed.
 
@@ -64,8 +64,8 @@ def as_labels(Y: ArrayLike, n: int | None = None, name: str = "Y", *, allow_miss
     TypeError
         If the entries are not real numbers.
     ValueError
-        If shapes disagree, the array is empty, or it holds infinity or what float64 cannot hold (or NaN, or an output
-        without any label).
+        If shapes disagree, the array is empty, it holds infinity or a number that float64 cannot represent, an output has
+        no label at all, or labels are missing that must not be.
     """
     values = as_matrix(Y, name, allow_missing=allow_missing)
     if values.shape[1] == 0:
@@ -88,13 +88,27 @@ def column_names(table: Any) -> tuple[str, ...]:
     return tuple(names) if len(names) and all(isinstance(name, str) for name in names) else ()
 
 
+def as_points(X: ArrayLike, n_inputs: int, owner: str, name: str = "X") -> Array:
+    """Validate points, (n, d) or (n,) when d = 1, at which a function of `n_inputs` inputs is evaluated; shape (n, d).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_inputs`; if the number of columns is wrong. `owner` is the function in the message, such as "the network".
+    """
+    points = as_inputs(X, name)
+    if points.shape[1] != n_inputs:
+        raise ValueError(f"{name} has {count(points.shape[1], 'column')}; {owner} has {count(n_inputs, 'input')}")
+    return points
+
+
 def is_empty(X: ArrayLike) -> bool:
-    """Whether X is a list without entries or an array without rows, which evaluation takes for no points."""
+    """Whether X is a list without entries or an array without rows: no points, for evaluation."""
     return len(X) == 0 if isinstance(X, list | tuple) else np.shape(X)[:1] == (0,)
 
 
 def as_matrix(values: ArrayLike, name: str, *, allow_missing: bool = False, distinct: bool = False) -> Array:
-    """Read a matrix that is not empty, a vector as its one column; entries may still be infinite."""
+    """Read a non-empty matrix, or a vector as one column; entries may still be infinite."""
     matrix = as_float64(values, name, allow_missing=allow_missing, distinct=distinct)
     if matrix.ndim == 1:
         matrix = matrix[:, None]
@@ -147,10 +161,10 @@ def has_missing(Y: Array) -> bool:
 
 
 def levels(Y: Array) -> Array:
-    """Level of each output of labels (N, T), shape (T,): what should be taken off before anything is added up.
+    """Return a constant for each output of labels (N, T), shape (T,), that solvers subtract before they sum labels.
 
-    It is the smallest of a few labels, in magnitude, where these differ by less than that, and 0 elsewhere. Labels that all
-    lie as far from 0 lose nothing when it is taken off; for solvers, which no proof relies on. NaN = missing.
+    Of some rows it takes the label smallest in magnitude if these labels differ by less than its size, and else 0. Labels
+    that are all that far from 0 lose no digits in the subtraction. No proof relies on it. NaN = missing.
     """
     rows = np.unique(np.linspace(0, len(Y) - 1, _LOOKED_AT).astype(np.int64))
     some = np.where(np.isfinite(Y[rows]), Y[rows], np.nan)
@@ -182,13 +196,27 @@ def as_count(value: int, name: str, minimum: int = 0) -> int:
     return int(value)
 
 
-def as_positive(lam: float, name: str = "lam") -> float:
-    """Validate a strength of regularisation: a positive finite number."""
-    if isinstance(lam, bool) or not isinstance(lam, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} must be a number, got {lam!r}")
-    if not 0 < lam < math.inf:
-        raise ValueError(f"{name} must be a positive finite number, got {lam!r}")
-    return float(lam)
+def as_positive(value: float, name: str = "lam") -> float:
+    """Validate a positive finite number, such as a strength of regularisation."""
+    number = as_number(value, name)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
+    return number
+
+
+def as_non_negative(value: float, name: str) -> float:
+    """Validate a non-negative finite number."""
+    number = as_number(value, name)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{name} must be a non-negative finite number, got {value!r}")
+    return number
+
+
+def as_number(value: float, name: str) -> float:
+    """Validate a number of Python or NumPy; NaN and infinity are numbers here, bool is not."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    return float(value)
 
 
 def as_weights(weights: ArrayLike | None, shape: tuple[int, int], name: str = "weights") -> Array | None:
@@ -201,7 +229,7 @@ def as_weights(weights: ArrayLike | None, shape: tuple[int, int], name: str = "w
     shape : (N, T)
         Shape of the labels.
     name : str
-        How errors call the argument.
+        Name of the argument in errors.
 
     Returns
     -------
@@ -227,7 +255,7 @@ def as_weights(weights: ArrayLike | None, shape: tuple[int, int], name: str = "w
 
 
 def as_tolerance(tol: float, name: str = "tol") -> float:
-    """Validate a relative tolerance: a number between 0 and 1."""
+    """Validate a number between 0 and 1, such as a relative tolerance or a confidence level."""
     if not (isinstance(tol, int | float | np.floating) and 0 < tol < 1):
         raise ValueError(f"{name} must lie between 0 and 1, got {tol!r}")
     return float(tol)
@@ -251,8 +279,8 @@ def sorted_univariate(X: ArrayLike, Y: ArrayLike, *, repeats: Repeats = "error")
     Y : array-like, shape (N,) or (N, T)
         Labels; NaN = missing.
     repeats : {"error", "average", "first"}
-        What becomes of labels that differ at one input: refuse, take their mean, or keep the one that comes first in
-        the caller's order. Equal labels are merged under every policy, and a missing label gives way to a present one.
+        Policy for labels that differ at one input: refuse them, take their mean, or keep the first in the caller's
+        order. Equal labels are merged under every policy, and a present label replaces a missing one.
 
     Returns
     -------
@@ -311,7 +339,7 @@ def refuse_conflicts(X: Array, labels: Array) -> None:
 
 
 class RepeatedInput(ValueError):
-    """Labels that differ at one input; `fact` says which, without what to do about it in Python."""
+    """Labels that differ at one input; `fact` states them, and the message adds advice for callers in Python."""
 
     def __init__(self, fact: str) -> None:
         super().__init__(fact)
@@ -319,7 +347,7 @@ class RepeatedInput(ValueError):
 
     @classmethod
     def at(cls, point: Array, low: float, high: float, output: int) -> "RepeatedInput":
-        """An input (d,), and two labels that one of its outputs has."""
+        """Make the error for an input (d,) and two labels of one output."""
         place = point.tolist()
         where = f"the value {place[0]!r}" if len(place) == 1 else f"the point {tuple(place)}"
         return cls(f"X repeats {where} with different labels ({float(low)!r} and {float(high)!r} in output {output})")

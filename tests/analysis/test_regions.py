@@ -150,7 +150,7 @@ def test_regions_keep_their_own_read_only_copies() -> None:
         (lambda: Box(0, np.inf), ValueError, "high holds inf"),
         (lambda: Box([[0, 1], [0, 1]], 1), ValueError, r"low must be one list of numbers, got shape \(2, 2\)"),
         (lambda: Box("a", 1), TypeError, "low must hold real numbers"),
-        (lambda: Ball([0, 0], -1), ValueError, "radius must be finite and not negative, got -1"),
+        (lambda: Ball([0, 0], -1), ValueError, "radius must be a non-negative finite number, got -1"),
         (lambda: Ball([0, 0], np.nan), ValueError, "radius .* got nan"),
         (lambda: Ball([0, 0], "1"), TypeError, "radius must be a number, got '1'"),
         (lambda: Ball([0, np.inf], 1), ValueError, "centre holds inf"),

@@ -74,7 +74,7 @@ def test_a_limit_whose_design_has_other_labels_is_refused(skip: bool) -> None:
     assert np.allclose(f(points), labels)
     forged = replace(limit, network=f, design=other)
     assert forged.verify().problems == (
-        "the design's labels are not an orthonormal basis of what functions without cost leave",
+        "the design's labels are not an orthonormal basis of the complement of the functions without cost",
     )
     elsewhere = replace(limit, design=replace(limit.design, X=limit.design.X + 1))
     assert "the design is about other points" in elsewhere.verify().problems

@@ -160,7 +160,7 @@ COLUMNS = ("--x", "x", "--y", "y")
         (("tasks", "--task", "t=squared:y", "--x", "w"), "; --x names the columns that are inputs"),
         (("solve", *COLUMNS, "--lam", "1", "--time-limit", "-1"), "--time-limit must be positive, got -1.0"),
         (("solve", *COLUMNS, "--lam", "-1"), "--lam must be a positive finite number, got -1.0"),
-        (("train", *COLUMNS, "--repeats", "first", "--lam", "-1"), "--lam must be non-negative and finite"),
+        (("train", *COLUMNS, "--repeats", "first", "--lam", "-1"), "--lam must be a non-negative finite number"),
         (
             ("solve", *COLUMNS, "--repeats", "first", "--aux", "1", "--sigma", "0"),
             "--sigma must be a positive finite number",

@@ -397,7 +397,7 @@ def test_the_tolerance_is_what_verify_uses() -> None:
         (lambda s: s.distance_bound([0.5], -1), ValueError, "excess must be a non-negative"),
         (lambda s: s.distance_bound([0.5], math.nan), ValueError, "excess must be a non-negative"),
         (lambda s: s.distance_bound([0.5], math.inf), ValueError, "excess must be a non-negative"),
-        (lambda s: s.distance_bound([0.5], "1"), ValueError, "excess must be a non-negative"),
+        (lambda s: s.distance_bound([0.5], "1"), TypeError, "excess must be a number"),
         (lambda s: s.distance_bound([[0.5, 1.0]], 1), ValueError, "t has 2 columns"),
         (lambda s: s.distance_bound([math.nan], 1), ValueError, "t holds nan"),
         (lambda s: s.band([[0.5, 1.0]]), ValueError, "t has 2 columns"),

@@ -46,7 +46,7 @@ def columns(curvatures: np.ndarray) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("p", [0, 1, -0.5, 2, float("nan"), "half", None])
 def test_an_exponent_that_is_none_is_refused(p: object) -> None:
     solution = vvnorm.interpolate([0.0, 1, 2], [0.0, 1, 0])
-    with pytest.raises(ValueError, match="p must be a number between 0 and 1"):
+    with pytest.raises(ValueError, match="p must lie between 0 and 1"):
         solution.lp_minimiser(p)
 
 

@@ -249,7 +249,7 @@ def test_a_trained_run_is_compared_with_an_optimum_as_good_as_asked_for() -> Non
         ({"settings": {"steps": 5}}, "settings of solver certified are tol, prove, time_limit; got 'steps'"),
         ({"auxiliary": 1.5}, "auxiliary must be a whole number or infinite, got 1.5"),
         ({"auxiliary": -1}, "auxiliary must be a whole number or infinite, got -1"),
-        ({"sigma": 0.0}, "sigma must be positive and finite, got 0.0"),
+        ({"sigma": 0.0}, "sigma must be a positive finite number, got 0.0"),
         ({"labels": "poisson"}, "labels must be gaussian or bernoulli, got 'poisson'"),
         ({"solver": "trained", "auxiliary": INFINITE}, "the limit cannot be trained"),
     ],

@@ -317,8 +317,8 @@ def test_levels_that_make_no_trend_are_refused() -> None:
 @pytest.mark.parametrize(
     ("deviation", "effect", "error", "words"),
     [
-        (0.0, 0.1, ValueError, "deviation must be positive"),
-        (math.nan, 0.1, ValueError, "deviation must be positive"),
+        (0.0, 0.1, ValueError, "deviation must be a positive finite number"),
+        (math.nan, 0.1, ValueError, "deviation must be a positive finite number"),
         (0.1, 0.0, ValueError, "effect must be finite and not 0"),
         (0.1, "x", TypeError, "effect must be a number"),
         (1.0, 1e-9, ValueError, "needs more than 1000000 data sets"),

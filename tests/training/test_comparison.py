@@ -129,7 +129,7 @@ def test_values_that_tell_no_interval_have_none(values):
         ({"weightings": ("best",)}, "weighting 'best' is unknown"),
         ({"weightings": ((1.0, 2.0),)}, "got 2 for 4 tasks"),
         ({"batch_size": 5}, "has no label in batch"),
-        ({"lam": -1.0}, "lam must be non-negative"),
+        ({"lam": -1.0}, "lam must be a non-negative finite number"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

@@ -90,9 +90,9 @@ def test_bad_weightings_are_named(weighting, error, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Learned(rate=0), "rate of a weighting must be positive and finite, got 0"),
+        (lambda: Learned(rate=0), "rate of a weighting must be a positive finite number, got 0"),
         (lambda: Uncertainty(rate=np.inf), "got inf"),
-        (lambda: GradNorm(alpha=-1), "alpha of gradnorm must be non-negative and finite, got -1"),
+        (lambda: GradNorm(alpha=-1), "alpha of gradnorm must be a non-negative finite number, got -1"),
         (lambda: Grid(points=0), "points of the grid"),
         (lambda: Grid(points=50).check(5), "make 230300 shares of 5 tasks"),
         (lambda: Grid(points=2).check(4), "make 0 shares"),

@@ -90,13 +90,22 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -
     """
     if not rows:
         raise ValueError("rows is empty: nothing to write")
-    header = list(dict.fromkeys(name for row in rows for name in row))
+    with atomic_write(path) as stream:
+        stream.write(csv_content(rows))
+
+
+def csv_content(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the content of a CSV file of rows; see `write_csv`."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer = csv.DictWriter(text, columns_of(rows), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    with atomic_write(path) as stream:
-        stream.write(text.getvalue().encode())
+    return text.getvalue().encode()
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the columns of all rows, in order of appearance."""
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def plain(value: Any) -> Any:

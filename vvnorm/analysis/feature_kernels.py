@@ -16,7 +16,7 @@ from vvnorm._internal.words import count, lines
 from vvnorm.analysis.measures import single_output
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS, GAP
-from vvnorm.validation import Array, as_inputs, as_labels, as_positive, is_empty
+from vvnorm.validation import Array, as_inputs, as_labels, as_points, as_positive, is_empty
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +58,7 @@ class FeatureKernel:
 
     def features(self, X: ArrayLike, name: str = "X") -> Array:
         """Return sqrt(weights_k) relu(w_k.x + b_k), shape (n, K): the kernel is their product."""
-        inputs = as_inputs(X, name)
-        if inputs.shape[1] != self.W.shape[1]:
-            raise ValueError(
-                f"{name} has {count(inputs.shape[1], 'column')}; the kernel has {count(self.W.shape[1], 'input')}"
-            )
+        inputs = as_points(X, self.W.shape[1], "the kernel", name)
         return np.maximum(inputs @ self.W.T + self.b, 0.0) * np.sqrt(self.weights)
 
 
@@ -156,9 +152,7 @@ def kernel_solution(
     features; the kernel matrix, whose condition number is the square of theirs, is never formed. O(N K min(N, K)).
     """
     kernel = feature_kernel(f, output, weights=weights)
-    inputs = as_inputs(X)
-    if inputs.shape[1] != f.n_inputs:
-        raise ValueError(f"X has {count(inputs.shape[1], 'column')}; the network has {count(f.n_inputs, 'input')}")
+    inputs = as_points(X, f.n_inputs, "the network")
     labels = as_labels(y, len(inputs), "y")
     if labels.shape[1] != 1:
         raise ValueError(f"y must be one column, got shape {labels.shape}")

@@ -17,7 +17,7 @@ from vvnorm.analysis.regions import Ball, Box, Hull, Region, as_region
 from vvnorm.float64 import as_float64
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_count, as_generator, as_inputs, as_labels
+from vvnorm.validation import Array, as_count, as_generator, as_labels, as_points, as_tolerance
 
 __all__ = [
     "Ball",
@@ -155,7 +155,7 @@ def mean_gradient_norm(
     not the rounding (about 1e-15 relative).
     """
     single, area = single_output(f, output), as_region(region, _network(f).n_inputs)
-    level = _confidence(confidence)
+    level = as_tolerance(confidence, "confidence")
     count, generator = as_count(n, "n", 1), as_generator(rng)
     if exact:
         if area.dimension > 2:
@@ -296,7 +296,7 @@ def function_distance(
         raise ValueError(f"f has {count(f.n_inputs, 'input')} and g has {g.n_inputs}")
     wanted = as_count(output, "output")
     pair = [single_output(h, 0 if h.n_outputs == 1 and max(f.n_outputs, g.n_outputs) > 1 else wanted) for h in (f, g)]
-    area, level = as_region(region, f.n_inputs), _confidence(confidence)
+    area, level = as_region(region, f.n_inputs), as_tolerance(confidence, "confidence")
     scramblings = _scramblings(area, as_count(n, "n", 1), as_generator(rng))
     gaps = np.array([np.abs(pair[0](points) - pair[1](points))[:, 0] for points in scramblings])
     sup = float(gaps.max())
@@ -354,14 +354,8 @@ def test_train_distances(
 
     pytest takes any function called `test_*` in a test module for a test: import the module there, not this name.
     """
-    single, inputs = single_output(f, output), []
-    for X, name in ((X_train, "X_train"), (X_test, "X_test")):
-        inputs.append(as_inputs(X, name))
-        if inputs[-1].shape[1] != f.n_inputs:
-            raise ValueError(
-                f"{name} has {count(inputs[-1].shape[1], 'column')}; the network has {count(f.n_inputs, 'input')}"
-            )
-    train, test = inputs
+    single = single_output(f, output)
+    train, test = (as_points(X, f.n_inputs, "the network", name) for X, name in ((X_train, "X_train"), (X_test, "X_test")))
     near = train[_nearest(train, test)]
     values = single(test)[:, 0]
     distances = {
@@ -474,9 +468,3 @@ def single_output(f: ReLUNetwork, output: int) -> ReLUNetwork:
     if t >= _network(f).n_outputs:
         raise ValueError(f"output must be less than {f.n_outputs}, the number of outputs, got {t}")
     return ReLUNetwork.trusted(f.W, f.b, f.V[t : t + 1], f.A[t : t + 1], f.c[t : t + 1])
-
-
-def _confidence(confidence: float) -> float:
-    if not (isinstance(confidence, int | float | np.floating) and 0 < confidence < 1):
-        raise ValueError(f"confidence must be a number between 0 and 1, got {confidence!r}")
-    return float(confidence)

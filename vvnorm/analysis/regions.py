@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from vvnorm._internal.words import count, lines
 from vvnorm.float64 import as_float64
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_inputs
+from vvnorm.validation import Array, as_inputs, as_non_negative
 
 _HULL_DIMENSIONS = 7  # a hull of 1000 points has 18,000 facets in 6 dimensions, and ten times as many in 8
 _OVERLAP = 1e-9  # a larger relative excess of the simplices' volume over the hull's is not rounding
@@ -161,11 +161,7 @@ class Ball(Region):
 
     def __post_init__(self) -> None:
         _keep(self, centre=_vector(self.centre, "centre"))
-        if isinstance(self.radius, bool) or not isinstance(self.radius, int | float | np.integer | np.floating):
-            raise TypeError(f"radius must be a number, got {self.radius!r}")
-        if not 0 <= self.radius < math.inf:
-            raise ValueError(f"radius must be finite and not negative, got {self.radius!r}")
-        object.__setattr__(self, "radius", float(self.radius))
+        object.__setattr__(self, "radius", as_non_negative(self.radius, "radius"))
 
     @cached_property
     def basis(self) -> Array:  # type: ignore[override]

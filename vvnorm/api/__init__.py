@@ -1,1 +1,1 @@
-"""The public functions: each checks its arguments, asks a solver, has the verifier judge, and returns a result."""
+"""The public functions: each checks its arguments, calls a solver and the verifier, and returns a result."""

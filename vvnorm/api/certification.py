@@ -1,8 +1,8 @@
-"""The public function `certify`: how far a network is from the optimum, with proof.
+"""The public function `certify`: it bounds how far a network is from the optimum.
 
-The verifier judges any dual array alike and asks no solver. Where the caller gives no dual array, this module asks the
-solver for the dual array of the optimum, unless that would take long. Of the proofs from it and from the verifier's own
-dual array the better one counts. Nothing here takes part in judging.
+The verifier accepts any dual array and calls no solver. If the caller gives no dual array, this module computes the optimal
+one with a solver, unless that would take long. The verifier then judges it and its own dual array, and the certificate with
+the smaller gap is returned. This module takes no part in judging.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from vvnorm.validation import Array, as_inputs, as_labels, as_positive, as_weigh
 from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.check import Certificate, FitCertificate, judge
 
-_TOL: Final = 1e-7  # tighter than the tolerance by which networks are judged
+_TOL: Final = 1e-7  # tighter than the tolerance for judging networks
 
 
 @overload
@@ -69,7 +69,7 @@ def certify(
     time_limit: float | None = None,
     callback: RoundCallback | None = None,
 ) -> Certificate | FitCertificate:
-    """Say how close a network is to a minimal-VV-norm interpolant, or to the best regularised fit, with proof.
+    """Certify how close a network is to a minimal-VV-norm interpolant, or to the best regularised fit.
 
     Parameters
     ----------
@@ -80,31 +80,30 @@ def certify(
     Y : array-like, shape (N,) or (N, T)
         Labels; NaN = missing.
     dual : (N, T) array-like, optional
-        A dual certificate; any array gives a valid bound. By default the solver is asked for the dual certificate of the
-        optimum, also with missing labels, without a skip connection and with any loss. The better of the bounds from it
-        and from the verifier's own dual certificate counts, so the gap is the distance to the global optimum. For many
-        points in several inputs, where the solver would take long, only the verifier's own is used: its bound is valid,
-        but seldom near the optimum.
+        A dual array; any array gives a valid bound. By default a solver computes the optimal dual array, also with missing
+        labels, without a skip connection and with any loss. The better of the bounds from it and from the verifier's own
+        dual array is used, so the gap is the distance to the global optimum. For many points in several inputs, where the
+        solver would take long, only the verifier's own array is used: its bound is valid, but seldom near the optimum.
 
-        With lam = 0 and one input: eta at the sorted, merged inputs; it is scaled to ||eta|| <= 1. The verifier's own is
-        the unit curvature of the labels, which is optimal when no label is missing and there is a skip connection.
+        With lam = 0 and one input: eta at the sorted, merged inputs; it is scaled to ||eta|| <= 1. The verifier's own array
+        is the unit curvature of the labels, which is optimal when no label is missing and there is a skip connection.
         With lam = 0 and several inputs: Lambda in the order of X; it is projected, and its scale does not matter. The
-        verifier's own is the polar factor of the labels without their affine part.
+        verifier's own array is the polar factor of the labels without their affine part.
         With lam > 0: R in the order of X; see `vvnorm.certify_fit`.
     skip : bool
         Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0.
     penalise_bias : bool
-        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k|| instead of sum_k ||w_k|| ||v_k||; `dual` is then as for several
-        inputs, whatever their number.
+        Whether the cost is sum_k ||(w_k, b_k)|| ||v_k|| instead of sum_k ||w_k|| ||v_k||; `dual` then has the form for
+        several inputs, also for one input.
     lam : float
-        0 for interpolation; above it, strength of regularisation.
+        Weight of the VV norm in a fit; 0 for interpolation.
     loss, weights
-        Of a regularised fit; see `vvnorm.certify_fit`.
+        Losses and weights of labels in a fit; see `vvnorm.certify_fit`.
     time_limit : float, optional
-        Seconds, about: one half is for the solver, where it is asked, and the rest for the proof. The bound is as valid,
-        but may be further from the optimum.
+        Approximate limit in seconds. The solver, if it is called, takes at most half of it, and the proof the rest. The
+        bound stays valid, but may be further from the optimum.
     callback : callable, optional
-        Called after each round of the solver with its number and the bounds on what it minimises.
+        Called after each round of the solver with its number and the bounds on the solver's objective.
 
     Returns
     -------
@@ -113,14 +112,14 @@ def certify(
     Raises
     ------
     TypeError, ValueError
-        For bad data; if network and data disagree in inputs or outputs.
+        If the data are invalid, or network and data disagree in inputs or outputs.
     """
     network = network if isinstance(network, PiecewiseLinear) else as_network(network)
     options: dict[str, Any] = {"lam": lam, "loss": loss, "weights": weights, "skip": skip, "penalise_bias": penalise_bias}
     seconds = as_time_limit(time_limit)
     if dual is not None and seconds is None:
         return judge(network, X, Y, dual=dual, **options)
-    with within_additions(None if seconds is None else additions_in(seconds / 4)):  # there may be two proofs
+    with within_additions(None if seconds is None else additions_in(seconds / 4)):  # up to two proofs are made
         if dual is not None:
             return judge(network, X, Y, dual=dual, **options)
         effort: dict[str, Any] = {"time_limit": None if seconds is None else seconds / 2, "callback": callback}
@@ -137,15 +136,15 @@ def best_certificate(
     penalise_bias: bool = False,
     **options: Any,
 ) -> Certificate | FitCertificate:
-    """Return the better of the proofs from the verifier's own dual array and from the proposed one, if there is one.
+    """Return the better of the certificates from the verifier's own dual array and from a proposed one.
 
-    Interpolants of several inputs are judged by the proposed one alone: the verifier's own array, which does not depend on
-    the network, takes as long and is seldom as good.
+    Interpolants of several inputs are judged with the proposed array alone: the verifier's own array takes as long and is
+    seldom as good.
 
     Parameters
     ----------
     propose : callable
-        Returns a dual array, or None; called once arguments have been found to be good.
+        Returns a dual array, or None; called once, after the arguments have been checked.
 
     Other parameters and errors are those of `vvnorm.certify`.
     """
@@ -171,10 +170,10 @@ def optimal_dual(
     time_limit: float | None = None,
     callback: RoundCallback | None = None,
 ) -> Rows | None:
-    """Return the dual array (N, T) of the optimum, as `vvnorm.certify` takes it.
+    """Return the optimal dual array (N, T), in the form that `vvnorm.certify` takes.
 
-    None where the solver has none, where finding it would take long, and where the verifier's own is optimal: in closed
-    form, for interpolants of one input with a skip connection and all labels.
+    None if no solver provides one, if computing it would take long, or if the verifier's own array is optimal: for
+    interpolants of one input with a skip connection and all labels.
 
     Parameters
     ----------
@@ -195,7 +194,7 @@ def optimal_dual(
         if inputs.shape[1] == 1 and not penalise_bias:
             return _on_a_line(inputs, labels, lam, loss, weights, skip, effort)
         return _in_space(inputs, labels, lam, loss, weights, skip, penalise_bias, effort)
-    except (ValueError, RuntimeError):  # what is wrong with the data, the verifier says
+    except (ValueError, RuntimeError):  # the verifier reports what is wrong with the data
         return None
 
 

@@ -1,7 +1,7 @@
-"""Data of fits, as solvers take them: checked, sorted and recoded, in place wherever that is possible.
+"""Data of fits in the form that solvers take: checked, sorted and recoded, without a copy where possible.
 
-Labels in C-contiguous float64, in memory or mapped from a file, are read where they are when the inputs are sorted, and
-never copied.
+If the inputs are sorted, labels in C-contiguous float64, in memory or mapped from a file, are read in place and never
+copied.
 """
 
 import math
@@ -21,20 +21,20 @@ from vvnorm.validation import Array, as_inputs, as_labels, as_weights
 
 Data = ArrayLike | str | os.PathLike[str]
 
-_LARGE = 1_000_000  # labels; fewer are validated here, more in the solver's own pass
+_LARGE = 1_000_000  # labels; fewer are validated here, more are validated by the solver as it reads them
 
 
 def has_several_inputs(X: Any) -> bool:
     """Whether X is a table of two columns or more."""
     try:
         shape = np.shape(X)
-    except ValueError:  # ragged, which is refused by name later
+    except ValueError:  # ragged; a later check refuses it by name
         return False
     return len(shape) == 2 and shape[1] > 1
 
 
 def read_problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) -> Problem:
-    """Validate, sort and recode; what is in order already is passed on as it is."""
+    """Validate, sort and recode data; data that are in order already are passed on without a copy."""
     x, in_order = _inputs(X)
     given = Y
     labels = _labels(given, len(x))
@@ -54,7 +54,7 @@ def read_problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) ->
 
 
 def _inputs(X: Any) -> tuple[Array, bool]:
-    """Inputs as a contiguous (N,) array, and whether they do not decrease. In order between finite ends, all are finite."""
+    """Return inputs as a contiguous (N,) array, and whether they are sorted; sorted numbers with finite ends are finite."""
     if _has_no_mask(X) and X.dtype == np.float64 and X.size == len(X) >= _LARGE:
         x = np.ascontiguousarray(X.reshape(-1))
         if is_sorted(fixed(x)) and np.isfinite(x[[0, -1]]).all():
@@ -77,16 +77,16 @@ def opened(data: Data, name: str) -> Any:
 
 
 def without_origin(X: Data, penalise_bias: bool) -> tuple[Any, Origin | None]:
-    """Inputs, and what was taken off them; where the biases count, a shift is another problem."""
+    """Return inputs and the origin subtracted from them; none if biases are penalised: a shift changes that problem."""
     given = opened(X, "X")
     return (given, None) if penalise_bias else shifted_integers(given)
 
 
 def _labels(Y: Any, n: int) -> Array:
-    """Labels as a C-contiguous (N, T) float64 array, which is Y itself if it is one.
+    """Return labels as a C-contiguous (N, T) float64 array, without a copy if Y is such an array.
 
-    A large array of that kind is not scanned: the solver names what is not finite when it reads the labels. Only one whose
-    first row is incomplete, so that an output may lack all labels, or that has the wrong shape, takes the long way.
+    A large array of that kind is not scanned here: the solver reports infinite labels when it reads them. It is scanned if
+    its shape is wrong, or if its first row has a missing label, so that an output may lack all labels.
     """
     if _has_no_mask(Y):
         in_place = Y.dtype == np.float64 and Y.flags.c_contiguous
@@ -98,7 +98,7 @@ def _labels(Y: Any, n: int) -> Array:
 
 
 def _has_no_mask(array: Any) -> bool:
-    """Whether it is an array that may be read in place as it is."""
+    """Whether this is a NumPy array without a mask, which may be read in place."""
     return isinstance(array, np.ndarray) and not isinstance(array, np.ma.MaskedArray)
 
 
@@ -124,7 +124,7 @@ def _size(number: float) -> str:
 
 
 def _available_memory() -> float:
-    """Bytes of memory that can still be had; infinite where the system does not say."""
+    """Return the bytes of memory available; infinite if the system does not report them."""
     try:
         match = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
     except OSError:

@@ -1,11 +1,11 @@
-"""The public functions `fit`, `fit_path` and `lambda_max`: data with a loss and lam times the VV norm, with proof.
+"""The public functions `fit`, `fit_path` and `lambda_max`: fits with a loss and lam times the VV norm, certified.
 
 The objective of a function f is, everywhere in the toolkit,
 
     sum over present labels of weight * loss(f(x_i), y_i)  +  lam * VV(f),      squared loss: (f - y)^2 / 2.
 
-With one input `fit` hands sorted data to `vvnorm.solvers.univariate.fits`. From a million labels on two threads read them,
-unless the environment variable OMP_NUM_THREADS asks for one. Several inputs, and biases inside the norm, are for
+With one input `fit` passes sorted data to `vvnorm.solvers.univariate.fits`. A million labels or more are read by two
+threads, unless the environment variable OMP_NUM_THREADS is 1. Several inputs, and biases inside the norm, are solved by
 `vvnorm.solvers.multivariate`.
 """
 
@@ -62,8 +62,8 @@ def fit(
     Parameters
     ----------
     X : array-like, shape (N,) or (N, d), or the path of a .npy file
-        Inputs in any order. Repeats are kept: each of their labels counts. One distinct input is fitted by a constant.
-        Integers that float64 cannot hold are counted from an `origin` of the fit (`vvnorm.Solution`).
+        Inputs in any order. Repeated inputs are kept: each of their labels counts. One distinct input is fitted by a
+        constant. Integers that float64 cannot represent are taken relative to an `origin` of the fit (`vvnorm.Solution`).
     Y : array-like, shape (N,) or (N, T), or the path of a .npy file
         Labels, NaN = missing. Files are mapped into memory and read in place; so is any C-contiguous float64 array if
         the inputs are sorted.
@@ -74,21 +74,21 @@ def fit(
     weights : array-like, shape (N,), (N, 1) or (N, T), optional
         Non-negative weights of the labels' losses.
     skip : bool
-        Whether the network may have a skip connection. Without one, for one input, slow convex programs are solved.
+        Whether the network may have a skip connection. For one input, fits without one need slow convex programs.
     penalise_bias : bool
         Whether the cost of a neuron is ||(w, b)|| ||v||, in place of ||w|| ||v||.
     tol : float
-        Relative gap to reach, and up to which the fit's `verify` accepts it.
+        Relative gap to reach, and the largest one that `verify` accepts.
     max_iter : int, optional
         Most rounds of column generation, for several inputs. By default 300, or 100 where an exact search over all neurons
         would take too long (from some dozens of points with four inputs, or ten with seven).
     time_limit : float, optional
-        Seconds after which the best network so far is returned, with its bound; `notes` say so. Compiling and making the
-        certificate come on top.
+        Seconds after which the best network so far is returned with its bound, and a note in `notes`. Compiling and making
+        the certificate take additional time.
     seed : int
-        Of the first neurons, and of searches that are not exact. For several inputs.
+        Seed of the first neurons and of inexact searches, for several inputs.
     callback : callable, optional
-        Called after each round with its number and the bounds on what is minimised then, in units of the solver's own.
+        Called after each round with its number and the bounds on the current objective, in the solver's units.
 
     Returns
     -------
@@ -97,12 +97,12 @@ def fit(
     MultivariateSolution
         For several inputs, or biases inside the norm; losses are `squared`, `logistic` or `huber` then.
 
-    A gap above `tol` is no error: `gap` says how large it is, `verify` does not accept the fit.
+    A gap above `tol` is not an error: `gap` is its size, and `verify` does not accept the fit.
 
     Raises
     ------
     TypeError, ValueError
-        For bad data (see `vvnorm.validation`), lam, loss, labels or weights.
+        If data (see `vvnorm.validation`), lam, loss, labels or weights are invalid.
     MemoryError
         If labels must be copied (sorted, converted, recoded) and their copy does not fit into memory.
 
@@ -155,7 +155,7 @@ def fit_path(
     max_iter, time_limit : optional
         Rounds and seconds for each fit.
     callback : callable, optional
-        Called with each fit as it is found, from the largest lam to the smallest.
+        Called with each fit when it is computed, from the largest lam to the smallest.
 
     Returns
     -------
@@ -187,21 +187,21 @@ def warm_fits(
     seed: int = 0,
     local_search: bool = False,
 ) -> Callable[..., tuple[Any, Any]]:
-    """Prepare data to be fitted for lam that are not known beforehand.
+    """Prepare data for fits whose lam are not known beforehand.
 
     All other parameters, and the errors, are those of `fit`.
 
     Parameters
     ----------
     local_search : bool
-        Whether neurons of three and more inputs (two, with biases inside the norm) are found by climbing even where an
-        exact search over all is affordable: many times faster, and `tol` is reached as far as climbing finds neurons.
+        Whether neurons of three and more inputs (two, with biases inside the norm) are found by local search even where an
+        exact search over all neurons is affordable. It is many times faster, but may miss neurons and so stop above `tol`.
 
     Returns
     -------
     callable : (lam, start, [seconds]) -> (fit, next start)
-        A start is None, or what came with another fit of these inputs and so many outputs. Seconds take the place of
-        `time_limit`.
+        A start is None, or the start that was returned with another fit of the same inputs and number of outputs. Seconds
+        replace `time_limit`.
     """
     tol, rounds, limit = as_tolerance(tol), as_rounds(max_iter), as_time_limit(time_limit)
     seed, names = as_count(seed, "seed"), (column_names(X), column_names(Y))
@@ -237,13 +237,13 @@ def lambda_max(
 ) -> float:
     """Return the least lam whose fit is affine (constant without a skip connection); parameters and errors as for `fit`.
 
-    With more points in three or more dimensions than an exact search can take, or than are searched within `time_limit`
-    seconds, it is the largest found, a lower bound.
+    With too many points in three or more dimensions for an exact search, or for one within `time_limit` seconds, the
+    result is a lower bound.
 
     Raises
     ------
     TimeoutError
-        For one input, if the best affine function is not found within `time_limit`: nothing is known then.
+        For one input, if the best affine function is not computed within `time_limit`: then there is no bound.
     """
     deadline = Deadline(as_time_limit(time_limit))
     (X, _), Y = without_origin(X, penalise_bias), opened(Y, "Y")

@@ -1,4 +1,4 @@
-"""The public function `interpolate`: the network of least VV norm through the data, with proof."""
+"""The public function `interpolate`: the network of least VV norm through the data, with a certificate."""
 
 import platform
 import time
@@ -111,48 +111,48 @@ def interpolate(
     seed: int = 0,
     callback: Callable[[int, float, float], Any] | None = None,
 ) -> "Interpolant | MultivariateSolution | InfiniteAuxiliary":
-    """Find the minimal-VV-norm interpolant of data, with a proof that it is one.
+    """Find the minimal-VV-norm interpolant of data, with a proof of optimality.
 
     Parameters
     ----------
     X : array-like, shape (N,) or (N, d)
         Inputs in any order, at least two distinct ones; repeats with equal labels are merged. Integers that float64 cannot
-        hold are counted from an `origin` of the solution (`Solution`).
+        represent are taken relative to an `origin` of the solution (`Solution`).
     Y : array-like, shape (N,) or (N, T)
-        Labels, NaN = missing. With one input there is no closed form then, and a convex program is solved. Where its solver
-        fails, as for inputs that are very close, a plain interpolant is returned, with its gap.
+        Labels, NaN = missing. Missing labels of one input leave no closed form; a convex program is solved instead. If its
+        solver fails, for example for inputs that are very close, a suboptimal interpolant is returned, with its gap.
     skip : bool
-        Whether the network may have a skip connection. Without one there is no closed form either.
+        Whether the network may have a skip connection. Without one there is no closed form.
     penalise_bias : bool
         Whether the cost of a neuron is ||(w, b)|| ||v||, in place of ||w|| ||v||.
     auxiliary : None or 'infinite'
         'infinite': the limit of infinitely many Gaussian auxiliary outputs (`vvnorm.InfiniteAuxiliary`).
     tol : float
-        Relative gap and residual up to which the solution's `verify` accepts it; with several inputs also where to stop.
+        Largest relative gap and residual that `verify` accepts; with several inputs also the gap at which to stop.
     max_iter : int, optional
         Most rounds of column generation, for several inputs. By default 300, or 100 where an exact search over all neurons
         would take too long (from some dozens of points with four inputs, or ten with seven).
     time_limit : float, optional
-        Seconds after which the best network so far is returned, with its bound; making the certificate comes on top.
+        Seconds after which the best network so far is returned with its bound; the certificate takes additional time.
     seed : int
-        Of the first neurons, and of searches that are not exact. For several inputs.
+        Seed of the first neurons and of inexact searches, for several inputs.
     callback : callable, optional
         Called after each round with its number and the bounds on the cost. For several inputs.
 
     Returns
     -------
     Interpolant
-        For one input: the closed form, and all that is known about other solutions.
+        For one input: the closed form, and the set of all solutions.
     MultivariateSolution
         For several inputs, or biases inside the norm. Its gap may be above `tol`: see `gap` and `verify`.
     InfiniteAuxiliary
-        For that limit.
+        For `auxiliary="infinite"`.
 
     Raises
     ------
     TypeError, ValueError
-        For bad data (see `vvnorm.validation`); labels that differ at one input; one distinct input only;
-        slopes beyond the range of float64.
+        If data are invalid (see `vvnorm.validation`), labels differ at one input, there is only one distinct input, or
+        slopes exceed the range of float64.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def interpolate(
     rounds, names = as_rounds(max_iter), (column_names(X), column_names(Y))
     if auxiliary not in (None, "infinite"):
         raise ValueError(f"auxiliary must be None or 'infinite', got {auxiliary!r}")
-    if not penalise_bias:  # where the biases count, a shift is another problem
+    if not penalise_bias:  # a shift changes problems with penalised biases
         X, origin = shifted_integers(X)
         if origin is not None:
             given: dict[str, Any] = {"skip": skip, "auxiliary": auxiliary, "tol": tol, "max_iter": rounds}
@@ -204,7 +204,7 @@ def _interpolate_one_input(X: ArrayLike, Y: ArrayLike, skip: bool, tol: float, l
 
 
 def _by_program(x: Array, labels: Array, skip: bool, tol: float, limit: float | None) -> "CurvatureSolution":
-    """Interpolate by a convex program; or plainly where that is no worse, or the program has no solution."""
+    """Interpolate by a convex program, or by `plain_interpolation` where that is no worse or the program fails."""
     from vvnorm.solvers.reference import SpanError, curvature_interpolation, plain_interpolation
 
     try:

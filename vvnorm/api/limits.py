@@ -1,4 +1,4 @@
-"""Sizes up to which a solver is asked where it has to be asked unbidden: for a proof, or in place of another solver."""
+"""Problem sizes up to which a solver is called that the user did not ask for: for a dual array, or as a second solver."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Interpolants and fits of several inputs: the solver's answers as solutions, whose status the verifier confirms."""
+"""Interpolants and fits of several inputs: results of the solver as solutions, with a status that the verifier confirms."""
 
 from dataclasses import replace
 from typing import Any
@@ -28,7 +28,7 @@ def interpolate_points(X: Array, Y: Array, convention: Convention, tol: float, *
         Those of `vvnorm.solvers.multivariate.interpolation.solve_interpolation`.
     """
     known = ~np.isnan(Y).all(axis=1)
-    if not known.all():  # a point without a label asks for nothing, and is no place for a kink
+    if not known.all():  # a point without labels imposes no condition
         inside = interpolate_points(X[known], Y[known], convention, tol, **options)
         dual = np.zeros(Y.shape)
         dual[known] = inside.dual
@@ -58,7 +58,7 @@ def interpolate_infinite(X: Array, Y: Array, convention: Convention, tol: float,
 def fit_points(
     problem: FitProblem, lam: float, tol: float, **options: Any
 ) -> tuple[MultivariateSolution, WarmStart | None]:
-    """Fit; return the fit, and what to start a fit for a similar lam with.
+    """Return a fit, and a start for fits with similar lam.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def _solution(
 
 
 def _confirmed(solution: MultivariateSolution) -> MultivariateSolution:
-    """Take back the status that the tolerance is reached where the certificate does not confirm it."""
+    """Replace the status "tolerance reached" if the certificate does not confirm it."""
     certificate = solution.certificate
     if not certificate.shortcomings(solution.tol):
         return solution
@@ -109,7 +109,7 @@ def _confirmed(solution: MultivariateSolution) -> MultivariateSolution:
 
 
 def _lifted(inside: MultivariateSolution, points: Inputs) -> MultivariateSolution:
-    """A solution in coordinates of the points' affine hull, as one in the caller's."""
+    """Convert a solution in coordinates of the points' affine hull to the caller's coordinates."""
     subspace = Subspace(points.centre, points.axes)
     where = f"an affine subspace of {count(points.axes.shape[1], 'dimension')} up to rounding"
     note = f"X lies in {where}; the certificate's bound is about coordinates there"
@@ -118,5 +118,5 @@ def _lifted(inside: MultivariateSolution, points: Inputs) -> MultivariateSolutio
     with np.errstate(over="ignore", invalid="ignore"):
         off = np.max(misfits(network, points.all, inside.network(inside.X)), axis=0)
     if not np.all(off <= inside.tol * label_units(np.nanmin(inside.Y, axis=0), np.nanmax(inside.Y, axis=0))):
-        provenance["status"] = "rounding is the limit"  # such weights are not for float64
+        provenance["status"] = "rounding is the limit"  # float64 cannot represent these weights
     return replace(inside, network=network, X=points.all, provenance=provenance, within=inside, subspace=subspace)

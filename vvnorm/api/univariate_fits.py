@@ -1,4 +1,4 @@
-"""Fits of one input: the solver's answer as a `Fit` and, where its proof falls short, other solvers'."""
+"""Fits of one input: the result of knot generation as a `Fit`, with other solvers where its gap exceeds the tolerance."""
 
 import math
 import platform
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 _LARGEST = np.finfo(np.float64).max
 _METHOD = "knot generation"
 _EXPONENTS = (1.0, 0.5, 0.0)
-"""See `vvnorm.solvers.reference.curvature_fit`; in the order of how often they reach the tolerance."""
+"""Exponents of `vvnorm.solvers.reference.curvature_fit`, those that reach the tolerance most often first."""
 _PROGRAM = "convex program (there is no skip connection)"
 _AFTERWARDS = "convex program (knot generation had stopped)"
-_ASCENT = 0.1  # seconds that the bound of a fit that was cut short may be improved at least
-_POSED = 2000  # most labels of a fit that is tried again as a convex program
+_ASCENT = 0.1  # seconds, at least, for improving the bound of a fit that hit its time limit
+_POSED = 2000  # most labels of a fit that is retried as a convex program
 _SINGLE = "constant (one distinct input)"
 
 
@@ -50,7 +50,7 @@ def fit_line(
     deadline: Deadline | None = None,
     callback: RoundCallback | None = None,
 ) -> Fit:
-    """Fit one input. Where knot generation stops short of `tol`, or has no skip connection, other solvers are asked."""
+    """Fit one input by knot generation; call other solvers if it ends above `tol`, or without a skip connection."""
     if not (skip or problem.is_single):
         return _fit_without_skip(problem, lam, tol, deadline or Deadline())
     knots = solve(problem, lam, tol=tol, start=start, deadline=deadline, callback=callback)
@@ -63,7 +63,7 @@ def fit_line(
         **_versions(),
         "seconds": knots.seconds,
     }
-    # The solver has come across lam_max, unless there was no time for it.
+    # The solver has computed lam_max, unless time was over before.
     lam_max = known_critical_lam(problem) if skip else None
     fit = Fit(
         _network_of(knots), **_fields(problem, tol, lam), skip=skip, lam_max=lam_max, knot_solution=knots, solver=solver
@@ -76,7 +76,7 @@ def fit_line(
 
 
 def _with_local_dual(fit: Fit, problem: Problem, lam: float) -> Fit:
-    """Prove a fit that a limit of time cut short by fits of parts of the data, if that is the better bound."""
+    """Bound a fit that hit its time limit by fits of parts of the data, if that bound is better."""
     knots = fit.knot_solution
     dual = local_dual(problem, lam, max(knots.seconds / 2, _ASCENT))
     if dual is None:
@@ -86,14 +86,14 @@ def _with_local_dual(fit: Fit, problem: Problem, lam: float) -> Fit:
 
 
 def _retry_as_program(fit: Fit, problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
-    """Where knot generation stops short of `tol`, try convex programs, too; not where classes are separated."""
+    """Retry as a convex program where knot generation ends above `tol`, unless classes are separated."""
     for exponent in _EXPONENTS:
         if fit.gap <= tol or fit.value < DIVERGING * problem.Y.size or deadline.left == 0:
             break
         began = time.perf_counter()
         try:
             result = _solve_program(problem.several, lam, exponent, True, deadline)
-        except (RuntimeError, ValueError):  # a span that no program holds is one
+        except (RuntimeError, ValueError):  # ValueError: the range of the inputs is too large for the program
             continue
         knots = with_constants(problem, _read_program(result, fit.knot_solution.seconds + time.perf_counter() - began))
         network = result.network if problem.several is problem else _network_of(knots)
@@ -103,9 +103,9 @@ def _retry_as_program(fit: Fit, problem: Problem, lam: float, tol: float, deadli
 
 
 def _fit_without_skip(problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
-    """Fit by a convex program, posed anew where it ends short of `tol`, and by column generation where all of them do.
+    """Fit by convex programs with several exponents until one reaches `tol`, and then by column generation.
 
-    The best function is put together with the best dual array. Where all fails, or time is over, a constant may be best.
+    The result has the best function and the best dual array. If all fail, or time is over, a constant may be the best.
     """
     constant = _constant_fit(problem, lam, tol, "a constant is the best fit")
     if constant.gap <= tol:
@@ -146,7 +146,7 @@ def _solve_program(problem: Problem, lam: float, exponent: float, skip: bool, de
 
 
 def _generate_neurons(problem: Problem, lam: float, tol: float, deadline: Deadline) -> "CurvatureFit | None":
-    """Fit as several inputs are, where few enough and with such losses: by generating neurons."""
+    """Fit by the solver for several inputs, if the points are few and it has the losses; else return None."""
     from vvnorm.api.multivariate import fit_points
     from vvnorm.solvers.multivariate.affine_elimination import Convention
     from vvnorm.solvers.multivariate.fits import FitProblem
@@ -163,7 +163,7 @@ def _generate_neurons(problem: Problem, lam: float, tol: float, deadline: Deadli
 
 
 def _combine(first: Fit | None, second: Fit) -> Fit:
-    """The fit of the lower value, with the dual array of the one that proves more."""
+    """Return the fit of the lower value, with the dual array of the higher lower bound."""
     if first is None:
         return second
     best = min(first, second, key=lambda fit: fit.value)
@@ -181,7 +181,7 @@ def _constant_fit(problem: Problem, lam: float, tol: float, status: str) -> Fit:
 
 
 def _read_program(result: "CurvatureFit", seconds: float) -> KnotSolution:
-    """Read the convex program's network as the solver would have returned it: two neurons may share a kink there."""
+    """Convert a convex program's network to the record of knot generation; neurons that share a kink are merged."""
     t, _, slopes = result.network.kinks
     jumps = np.diff(slopes, axis=0)
     bends = jumps.any(axis=1)
@@ -213,7 +213,7 @@ def _versions() -> dict[str, str]:
 
 
 def _network_of(knots: KnotSolution) -> ReLUNetwork:
-    """Neurons relu(x - a_k) with the slope jumps as output weights, and the line left of all kinks."""
+    """Return the network with neurons relu(x - a_k), slope jumps as output weights, and the line left of all kinks."""
     offset = knots.value.astype(np.longdouble) - knots.slope.astype(np.longdouble) * knots.centre
     if not np.abs(offset).max() <= _LARGEST:
         raise ValueError("X lies too far from 0 for slopes as steep as these: f(0) leaves float64; shift or rescale X")

@@ -43,7 +43,7 @@ app = typer.Typer(
 def top(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> int:
-    """Verify, with proofs of optimality, what theory says about minimal-norm multi-output ReLU networks."""
+    """Verify the theory of minimal-norm multi-output ReLU networks, numerically and with proofs of optimality."""
     if version:
         say(f"vvnorm {__version__}")
         raise typer.Exit(OK)

@@ -71,11 +71,12 @@ def prove_exactly(
     lam : text, float or None
         Weight of the VV norm in a fit; text is a decimal number.
     """
+    from vvnorm.datasets import is_builtin
     from vvnorm.verifier.exact import prove
 
     X: Any = dataset.X
     Y: Any = dataset.Y
-    if as_given and not data.startswith("builtin:") and Path(data).suffix != ".npz":
+    if as_given and not is_builtin(data) and Path(data).suffix != ".npz":
         X, Y = _decimals(Path(data), dataset, csv)
     proof = prove(network, X, Y, dual=dual, lam=lam, tol=tol)
     lower, upper = float(proof.lower), float(proof.upper)

@@ -1,7 +1,6 @@
 """Inputs of commands: data, losses and lam from options, and checks of output file names."""
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,30 +29,12 @@ def load_data(
     An interpolant of one input needs one label at each input, so repeated inputs are always merged for it. In all other
     problems repeated inputs are merged only with `--repeats average` or `--repeats first`.
     """
-    from vvnorm.csv_files import column_names, read_table
-    from vvnorm.datasets import builtin_dataset, gaussian_auxiliary, load_dataset, table_dataset
+    from vvnorm.datasets import gaussian_auxiliary, open_dataset
 
-    if data.startswith("builtin:"):
-        if x or y:
-            raise ValueError("--x and --y belong to files; built-in data have their columns")
-        refuse_csv_options(csv)
-        dataset = builtin_dataset(data.removeprefix("builtin:"))
-    elif not x or not y:
-        raise ValueError(f"{'--x' if not x else '--y'} must name the column(s) of {data!r} to use")
-    elif Path(data).suffix == ".npz":
-        dataset = load_dataset(data, x, y, **asdict(csv))
-    else:
-        table = read_table(Path(data), csv)
-        dataset = table_dataset(table, x, y, [name for name in column_names(y, table.names) if _has_classes(name, loss)])
+    dataset = open_dataset(data, x or (), y or (), csv, lambda name: _has_classes(name, loss))
     if repeats is not RepeatsPolicy.error or (dataset.X.shape[1] == 1 and not fit):
         dataset = dataset.merged(repeats.value)
     return dataset.with_auxiliary(gaussian_auxiliary(dataset.Y, aux, sigma, seed)) if aux else dataset
-
-
-def refuse_csv_options(csv: CsvFormat) -> None:
-    """Refuse options of CSV files for built-in data."""
-    if csv != CsvFormat():
-        raise ValueError("--sep, --decimal, --encoding and --no-header belong to CSV files, not to built-in data")
 
 
 def _has_classes(name: str, options: list[str] | None) -> bool:

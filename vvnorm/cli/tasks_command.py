@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vvnorm.cli.exit_codes import INCONCLUSIVE, OK
-from vvnorm.cli.inputs import check_outputs, refuse_csv_options
+from vvnorm.cli.inputs import check_outputs
 from vvnorm.cli.options import DecimalOption, EncodingOption, HeaderOption, JsonOption, PlotOption, SeedOption, SepOption
 from vvnorm.cli.output import Progress, TextTable, number, say, with_interval
 from vvnorm.csv_files import CsvFormat
@@ -185,13 +185,14 @@ def _task_study(quick: bool, seed: int, table: Path | None, options: dict[str, A
 
 
 def _task_data(data: str, specs: list[str] | None, x: list[str] | None, csv: CsvFormat, seed: int) -> "TaskData":
+    from vvnorm.datasets import builtin_name, is_builtin, refuse_format
     from vvnorm.multitask.task_data import builtin_task_data, load_task_data
 
-    if data.startswith("builtin:"):
+    if is_builtin(data):
         if specs or x:
             raise ValueError(f"--{'task' if specs else 'x'} belongs to files; built-in data have their tasks and inputs")
-        refuse_csv_options(csv)
-        return builtin_task_data(data.removeprefix("builtin:"), seed)
+        refuse_format(csv)
+        return builtin_task_data(builtin_name(data), seed)
     if not specs:
         raise ValueError(f"--task must say what is learned from {data!r}, NAME=LOSS[:PARAMETER][:COLUMN[=VALUE]]")
     return load_task_data(data, specs, x, **asdict(csv))

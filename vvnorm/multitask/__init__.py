@@ -1,4 +1,4 @@
-"""Several tasks that share a network: what they are, their data, and the best compromises between them.
+"""Several tasks that share a network: their definition, their data, and Pareto fronts of their losses.
 
 - `tasks`: a `Task` is a group of outputs with a loss; `as_tasks` reads what callers give. Labels, weights, inputs.
 - `task_data`: data sets of several tasks, built in or from CSV files, and the metric that each task is tested by.

@@ -62,7 +62,7 @@ from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.univariate_fit import Fit
 from vvnorm.solvers.univariate.fits.constant_fit import best_constant
 from vvnorm.tolerances import GAP
-from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_tolerance, as_weights
+from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_non_negative, as_tolerance, as_weights
 from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.front import ROUNDING, DualWitness, FrontData, bound_at, point_complaints, without_neurons
 from vvnorm.verifier.verification import Verification
@@ -106,8 +106,8 @@ class ParetoFront(Displayed):
     supports : tuple of M DualWitness
         The proofs of these bounds.
     gaps : (M,) array
-        (a.L - bound) / (a.L + lam C); 0 for 0 / 0, and where all outputs lose rounding of their labels only. About a.L at
-        its bound, relative to the weighted problem's value; lam C counts no more than what is at stake (`FrontData.price`).
+        (a.L - bound) / (a.L + lam C), the distance of a.L from its bound relative to the value of the weighted problem; 0
+        for 0 / 0, and where the losses are only rounding of labels. lam C is capped by `FrontData.price`.
     tol : float
         Largest gap that `verify` accepts.
     line : ReLUNetwork
@@ -201,7 +201,7 @@ class ParetoFront(Displayed):
     # --- other networks ---
 
     def excess(self, losses: ArrayLike, vv_norms: ArrayLike | None = None) -> tuple[Array, Array]:
-        """Return by what part all losses of other networks could be lowered together at the same VV norm.
+        """Return by what factor all losses of other networks could be lowered together at the same VV norm.
 
         That is 1 - s, where s is the least factor for which s times the losses is not strictly below the front.
 
@@ -342,12 +342,12 @@ def pareto_front(
     Returns
     -------
     ParetoFront
-        A gap above `tol` is no error: `gaps` says how large it is, `verify` does not accept the front.
+        A gap above `tol` is not an error: `gaps` has its size, and `verify` does not accept the front.
 
     Raises
     ------
     TypeError, ValueError
-        For bad data or loss (see `fit`), budget, tasks or mixtures.
+        If data or loss (see `fit`), budget, tasks or mixtures are invalid.
 
     Examples
     --------
@@ -355,7 +355,7 @@ def pareto_front(
     >>> front.losses.shape, bool(front.verify())
     ((5, 2), True)
     """
-    budget, tol, deadline = _as_budget(vv_norm), as_tolerance(tol), Deadline(as_time_limit(time_limit))
+    budget, tol, deadline = as_non_negative(vv_norm, "vv_norm"), as_tolerance(tol), Deadline(as_time_limit(time_limit))
     data = _task_data(X, Y, loss, weights, tasks, skip)
     search = _Search(data, budget, tol, as_count(seed, "seed"), deadline)
     table = _as_mixtures(mixtures, search.units)
@@ -592,9 +592,9 @@ class _Search:
         return ReLUNetwork(network.W, network.b, V, A, c)
 
     def _floor(self, task_weights: Array, outputs: NDArray[np.intp]) -> _Trial | None:
-        """Return a network that is best at every input by itself: more VV norm lowers no loss. None above the budget.
+        """Return a network that minimises the loss at every input, if its cost is within the budget; else None.
 
-        Dual values that add up to 0 at every input prove it: they are feasible at any lam.
+        More VV norm lowers no loss then. Dual values that sum to 0 at every input prove it: they are feasible for any lam.
         """
         options = self.data.weighted(task_weights)[1]
         places, where = np.unique(self.data.X, axis=0, return_inverse=True)
@@ -646,14 +646,6 @@ def _outputs(network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------
-
-
-def _as_budget(vv_norm: float) -> float:
-    if isinstance(vv_norm, bool) or not isinstance(vv_norm, int | float | np.integer | np.floating):
-        raise TypeError(f"vv_norm must be a number, got {vv_norm!r}")
-    if not 0 <= vv_norm < math.inf:
-        raise ValueError(f"vv_norm must be a non-negative finite number, got {vv_norm!r}")
-    return float(vv_norm)
 
 
 def _task_data(

@@ -79,7 +79,7 @@ class TaskData:
         Columns of one-class tasks whose normal samples come without scores (`tasks.with_background`). There Y is 1
         for normal samples and NaN for others, and the truth 1 for normal samples and -1 for outliers.
     notes : tuple of str
-        How labels were read, where that is not obvious.
+        How labels of classes were coded.
     """
 
     X: Array
@@ -280,7 +280,7 @@ BUILTIN = {
 
 
 class _Spec(NamedTuple):
-    """A task as written: its name, its loss, and the column with what follows it."""
+    """A task as written: its name, its loss, and its column with an optional `=VALUE`."""
 
     text: str
     name: str
@@ -318,16 +318,16 @@ def load_task_data(
     ----------
     path : path-like
     specs : sequence of str
-        Tasks, as this module's beginning says.
+        Tasks, in the form that the docstring of this module describes.
     x : sequence of str, or str, optional
         Columns that are inputs, named as in `vvnorm.load_dataset`; by default all that no task names.
     sep, decimal, encoding, header
-        How the file is written, where it leaves that open: see `vvnorm.csv_files`.
+        The format of the file, if it cannot be detected; see `vvnorm.csv_files`.
 
     Raises
     ------
     ValueError
-        For anything that cannot be read or trained on; the message names the task, or the line and column.
+        If the file cannot be read, or a task cannot be trained on; the message names the task, or line and column.
     """
     if isinstance(specs, str) or not specs:
         raise ValueError(f"at least one task must be given, {GRAMMAR}")

@@ -19,7 +19,7 @@ def task_losses(values: Array, labels: Array, weights: Array, tasks: Sequence[Ta
     Parameters
     ----------
     values, labels, weights : (N, T) arrays
-        Fitted values, labels as the losses read them (NaN = missing), and weights of the labels' losses.
+        Fitted values, labels in the coding of the losses (NaN = missing), and weights of the labels' losses.
     tasks : sequence of Task
     """
     losses = []

@@ -41,12 +41,12 @@ class Task:
     Attributes
     ----------
     name : str
-        What results call it.
+        Name in results.
     outputs : tuple of int
         Its columns of Y.
     loss : Loss, tuple of Loss, or "softmax"
-        The loss of each of its outputs; a tuple, one for each, where they differ; or "softmax" of all together. Names of
-        losses are read, too.
+        The loss of each of its outputs; a tuple if they differ; or "softmax" for all outputs together. Losses may be given
+        by name.
     """
 
     name: str
@@ -90,17 +90,17 @@ def as_tasks(tasks: Sequence[TaskLike] | None, loss: LossLike, outputs: int) -> 
     Parameters
     ----------
     tasks : sequence of Task, int or sequence of int, or None
-        `Task`s have their own losses. An output, or a group of outputs, is short for a task called "y0", or "y0+y1", with
-        the losses that `loss` says. None: every output is a task.
+        `Task`s have their own losses. An output, or a group of outputs, stands for a task called "y0", or "y0+y1", with
+        the losses in `loss`. None: every output is a task.
     loss : str, Loss or sequence of T of them
-        One for all outputs, or one for each. Where all tasks are `Task`s it must be "squared", its default.
+        One for all outputs, or one for each. If all tasks are `Task`s, it must be "squared", its default.
     outputs : int
         Number of outputs T; each belongs to one task.
 
     Raises
     ------
     TypeError, ValueError
-        For anything else, naming it.
+        If the tasks are not such a partition.
     """
     if tasks is None:
         tasks = range(outputs)
@@ -109,7 +109,7 @@ def as_tasks(tasks: Sequence[TaskLike] | None, loss: LossLike, outputs: int) -> 
     if all(isinstance(task, Task) for task in tasks):
         if loss != "squared":
             raise ValueError(f"loss must be left out where tasks are given, which have their own; got {loss!r}")
-        chosen: list[Task] = list(tasks)  # type: ignore[arg-type]  # all have been looked at
+        chosen: list[Task] = list(tasks)  # type: ignore[arg-type]  # all are tasks
     else:
         names = _losses_of_outputs(loss, outputs)
         chosen = [task if isinstance(task, Task) else _as_task(task, names) for task in tasks]
@@ -120,7 +120,7 @@ def as_tasks(tasks: Sequence[TaskLike] | None, loss: LossLike, outputs: int) -> 
 
 
 def _losses_of_outputs(loss: LossLike, outputs: int) -> list[str | Loss]:
-    """Return the loss of each output as it is given; "softmax" is not read here."""
+    """Return the loss of each output unread; "softmax" is allowed."""
     if isinstance(loss, str | Loss):
         return [loss] * outputs
     if not isinstance(loss, Sequence):
@@ -164,7 +164,7 @@ def task_labels(Y: Array, tasks: Sequence[Task]) -> Array:
     Raises
     ------
     ValueError
-        For a label that a loss does not take, a classification task with one class only, or a task without labels.
+        If a loss does not take a label, a classification task has one class only, or a task has no labels.
     """
     labels = np.array(without_mask(Y, "Y", allow_missing=True))
     for task in tasks:

@@ -1,1 +1,1 @@
-"""What users get back: solutions with their certificates, one class for each kind of problem."""
+"""Results of the public functions: solutions with their certificates, one class for each kind of problem."""

@@ -26,7 +26,7 @@ _ORTHONORMAL = 1e-9  # times the number of points: products of basis functions t
 
 @dataclass(frozen=True, eq=False, repr=False)
 class InfiniteAuxiliary(Solution):
-    """The interpolant to which labels tend as they get more and more Gaussian auxiliary outputs.
+    """The limit of the minimal-VV-norm interpolants as the number of Gaussian auxiliary outputs tends to infinity.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class InfiniteAuxiliary(Solution):
     tol : float
         Relative gap of the design, and relative residual, up to which `verify` accepts.
     provenance : mapping
-        That of the design.
+        Provenance of the design.
     """
 
     network: ReLUNetwork
@@ -61,7 +61,7 @@ class InfiniteAuxiliary(Solution):
 
     @property
     def value(self) -> float:
-        """Cost of the design: that of all auxiliary outputs together, per unit of their standard deviation."""
+        """Cost of the design: the cost of all auxiliary outputs together, per unit of their standard deviation."""
         return self.design.value
 
     @property
@@ -87,7 +87,7 @@ class InfiniteAuxiliary(Solution):
     def verify(self) -> Verification:
         """Check the design's labels and certificate, that the network interpolates, and that its output weights follow."""
         problems = [*self.design.verify().problems, *self._complaints_about_labels()]
-        # Its cost is not the point: no dual array is asked for.
+        # Only the residual matters, so any dual array will do.
         judged = judge_interpolant(self.network, self.X, self.Y, dual=np.zeros(self.Y.shape), skip=self.design.skip)
         if not judged.relative_residual <= self.tol:
             problems.append(
@@ -107,7 +107,7 @@ class InfiniteAuxiliary(Solution):
         raise ValueError("exact proofs do not cover solutions for infinitely many auxiliary outputs")
 
     def _complaints_about_labels(self) -> list[str]:
-        """Say what keeps the design from being about these points and an orthonormal basis of what is free of cost."""
+        """Check that the labels of the design are an orthonormal basis of the complement of functions without cost."""
         points, basis = self.design.X, self.design.Y
         if not np.array_equal(np.unique(points, axis=0), np.unique(self.X, axis=0)):
             return ["the design is about other points"]
@@ -119,7 +119,7 @@ class InfiniteAuxiliary(Solution):
         square = inside.shape == (len(points), len(points))
         if square and np.abs(inside.T @ inside - np.eye(len(points))).max() <= _ORTHONORMAL * len(points):
             return []
-        return ["the design's labels are not an orthonormal basis of what functions without cost leave"]
+        return ["the design's labels are not an orthonormal basis of the complement of the functions without cost"]
 
     def _setting(self) -> str:
         return ", beside infinitely many; of the design:"
@@ -127,12 +127,15 @@ class InfiniteAuxiliary(Solution):
     def _state(self) -> tuple[str, ...]:
         return self.design._state()
 
+    def _details(self) -> dict[str, Any]:
+        return self.design._details()
+
     def record(self) -> dict[str, Any]:
-        """Return the numbers and words that describe the solution, in types that JSON has."""
+        """Return the numbers and texts that describe the design, and the number of outputs, in types that JSON has."""
         return {**self.design.record(), **self._origin(), "outputs": self.Y.shape[1], "auxiliary": "infinite"}
 
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
-        """Names and words, a pair per line."""
+        """Return (name, text) for each line of the summary."""
         del y_names
         return [
             ("labels", f"{count(self.Y.shape[1], 'output')}, and infinitely many auxiliary ones"),

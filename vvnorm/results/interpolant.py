@@ -1,6 +1,5 @@
 """The solution of interpolation with one input."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,7 +14,7 @@ from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.solution import Solution, one_column
 from vvnorm.solvers.univariate import interpolation as univariate
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_count, as_generator
+from vvnorm.validation import Array, as_count, as_generator, as_non_negative, as_tolerance
 from vvnorm.verifier.check import Certificate, certify_sorted
 from vvnorm.verifier.verification import Verification
 
@@ -27,16 +26,16 @@ class Interpolant(Solution):
     Attributes
     ----------
     network : ReLUNetwork
-        The interpolant. Beyond the reach of float64 weights (inputs spaced by a few ulp far from 0) its residual is
-        large, and `verify` says so; calling the solution always interpolates.
+        The interpolant. For inputs spaced by a few ulp far from 0 its float64 weights leave a large residual, which
+        `verify` reports; calling the solution always interpolates.
     certificate : Certificate
         Primal and dual side of the proof.
     X, Y : (N, 1) and (N, T) arrays
         The data, sorted, equal inputs merged.
     tol : float
-        Relative gap and residual up to which `verify` accepts.
+        Largest relative gap and residual that `verify` accepts.
     provenance : mapping
-        How the solver computed it: method, solver, status, versions, seconds.
+        Method, solver, status, versions and seconds.
     """
 
     network: ReLUNetwork
@@ -46,7 +45,7 @@ class Interpolant(Solution):
     tol: float
     provenance: Mapping[str, Any]
     dots: univariate.ConnectTheDots = field(repr=False)
-    """Connect-the-dots of the labels, missing ones replaced by the solution's own values."""
+    """The connect-the-dots interpolant of the labels, with missing labels replaced by values of the solution."""
     origin: Origin | None = None
     x_names: tuple[str, ...] = field(default=(), repr=False)
     y_names: tuple[str, ...] = field(default=(), repr=False)
@@ -63,7 +62,7 @@ class Interpolant(Solution):
 
     @property
     def dual(self) -> Array:
-        """The dual array, as `vvnorm.certify` takes it."""
+        """The dual array in the form that `vvnorm.certify` takes."""
         return as_rows(self.certificate.dual)
 
     def _at(self, x: Array) -> Array:
@@ -75,7 +74,7 @@ class Interpolant(Solution):
         return Verification((*problems, *self._complaints_about_dots()))
 
     def _complaints_about_dots(self) -> list[str]:
-        """Say what is wrong with the values that a call returns: those of connect-the-dots, not the network's."""
+        """Check `dots`, whose values a call returns, against the data and the VV norm."""
         x, values, labels = self.dots.x, self.dots.Y, self.Y
         missing = np.isnan(labels)
         if not np.array_equal(x, self.X[:, 0]) or not np.array_equal(np.where(missing, values, labels), values):
@@ -98,12 +97,13 @@ class Interpolant(Solution):
 
     @cached_property
     def unique(self) -> bool | None:
-        """Whether there is no other minimal-VV-norm interpolant ([MT], Theorem 3.1), decided up to rounding of the data.
+        """Whether this is the only minimal-VV-norm interpolant, decided up to rounding of the data.
 
-        False: neighbouring curvatures point one way up to a few roundings of inputs and labels, as decimal numbers do that
-        are aligned exactly. True: none do for any data within half an ulp of X and Y, so the numbers may have been read in
-        decimals. None where neither holds: data are too close, or too far from 0, for float64 to tell. Curvatures that half
-        an ulp may have made count as none: they leave no freedom beyond rounding.
+        The criterion is Theorem 3.1 of Nakhleh, Shenouda and Nowak ("The Effects of Multi-Task Learning on ReLU Neural
+        Network Functions", arXiv 2410.21696): other solutions exist if and only if neighbouring curvatures are aligned.
+        False: some are aligned up to a few roundings of inputs and labels, as for decimal numbers that are aligned exactly.
+        True: none are aligned for any data within half an ulp of X and Y. None: neither holds, since inputs are too
+        close or too far from 0 for float64. Curvatures that half an ulp may have caused count as zero.
         """
         dots = self._known()
         if dots.aligned.any():
@@ -114,7 +114,7 @@ class Interpolant(Solution):
     def unique_outputs(self) -> NDArray[np.bool_]:
         """For each output, whether all minimal-VV-norm interpolants agree in it; shape (T,).
 
-        Decided as `unique` is; False as well where it cannot be told.
+        The criterion is that of `unique`; False also where `unique` is None.
         """
         dots = self._known()
         return ~univariate.moving_outputs(dots, dots.aligned | self._doubtful)
@@ -124,7 +124,7 @@ class Interpolant(Solution):
         return univariate.doubtful(self._known())
 
     def band(self, t: ArrayLike) -> tuple[Array, Array]:
-        """Range of the values that minimal-VV-norm interpolants take at t, shape (n,): lower and upper, (n, T)."""
+        """Return the least and the largest values of minimal-VV-norm interpolants at t, shape (n,): two arrays (n, T)."""
         return univariate.band(self._known(), one_column(counted_from(t, self.origin), "t"))
 
     def sample(self, n: int, rng: np.random.Generator | int) -> list[ReLUNetwork]:
@@ -134,39 +134,39 @@ class Interpolant(Solution):
     def sparsest(self) -> ReLUNetwork:
         """Return a minimal-VV-norm interpolant with the fewest neurons.
 
-        Curvatures that point one way up to rounding of the data count as aligned (see `unique`): the network then meets
-        the labels, and the least VV norm, up to that rounding. Where `unique` is None fewer neurons may do.
+        Curvatures that are aligned up to rounding of the data count as aligned (see `unique`): the network then attains the
+        labels and the least VV norm up to that rounding. If `unique` is None, fewer neurons may suffice.
         """
         return univariate.sparsest(self._known())
 
     def lp_minimiser(self, p: float) -> ReLUNetwork:
         """Return the minimal-VV-norm interpolant of least l^p path norm sum_k (||w_k|| ||v_k||)^p, 0 < p < 1, in O(N).
 
-        For one output no interpolant at all has a smaller one (Nakhleh and Nowak, arXiv 2505.21791). For several outputs
-        others may: claim `lp_path_norm`. Alignment is decided as in `sparsest`.
+        For one output no other interpolant has a smaller l^p path norm (Nakhleh and Nowak, "Global minimizers of
+        l^p-regularized objectives yield the sparsest ReLU networks", arXiv 2505.21791). For several outputs some may: claim
+        `lp_path_norm`. Alignment is decided as in `sparsest`.
 
         Raises
         ------
         ValueError
             If p is not a number between 0 and 1, or the solution set is not known in closed form.
         """
-        if not (isinstance(p, int | float | np.integer | np.floating) and 0 < p < 1):
-            raise ValueError(f"p must be a number between 0 and 1, both excluded, got {p!r}")
-        return univariate.lp_minimiser(self._known(), float(p))
+        return univariate.lp_minimiser(self._known(), as_tolerance(p, "p"))
 
     def critical_exponent(self) -> tuple[float, float]:
-        """Bounds of the largest p* such that for all 0 < p < p* `lp_minimiser` has the fewest neurons.
+        """Bound the largest p* such that for all 0 < p < p* `lp_minimiser` has the fewest neurons.
 
         Returns
         -------
         lower, upper : float
-            lower <= p* <= upper, usually 1e-9 apart; upper is 1 where no p is known at which other minimisers are better.
-            For one output it is the fewest neurons of all interpolants, for several of all minimal-VV-norm ones.
+            lower <= p* <= upper, usually 1e-9 apart; upper is 1 if no p < 1 is known at which `lp_minimiser` has more
+            neurons. For one output the fewest neurons are over all interpolants, for several outputs over
+            minimal-VV-norm ones.
         """
         return univariate.critical_exponent(self._known())
 
     def sparsify(self, gap: float | None = None) -> Self:
-        """Return the solution with the network of `sparsest`, certified anew; the gap stays, so `gap` has no effect."""
+        """Return the solution with the network of `sparsest`, certified again; its gap is the same: `gap` has no effect."""
         del gap
         network, made = self.sparsest(), self.certificate
         certificate = certify_sorted(network, self.X[:, 0], self.Y, dual=made.dual, skip=made.skip)
@@ -175,17 +175,17 @@ class Interpolant(Solution):
     def distance_bound(self, t: ArrayLike, excess: float) -> Array:
         """Bound the distance at t, shape (n,), of any interpolant with VV norm at most R(D) + excess; shape (n,).
 
-        The claim `stability`, at each point in its sharpest form: see `interpolation.stability`. The distance is
-        the Euclidean norm over outputs, in label units; inf where minimisers differ.
+        This is the claim `stability` in its sharpest form at each point; see `interpolation.stability`. The distance is the
+        Euclidean norm over outputs, in label units; it is infinite where minimisers differ.
         """
-        if not (isinstance(excess, int | float | np.integer | np.floating) and 0 <= excess < math.inf):
-            raise ValueError(f"excess must be a non-negative finite number, got {excess!r}")
-        return univariate.distance_bound(self._known(), one_column(counted_from(t, self.origin), "t"), float(excess))
+        return univariate.distance_bound(
+            self._known(), one_column(counted_from(t, self.origin), "t"), as_non_negative(excess, "excess")
+        )
 
     def _known(self) -> univariate.ConnectTheDots:
         if not self.closed_form:
             raise ValueError(
-                f"the set of all solutions is known in closed form only; this one came from: {self.provenance['method']}"
+                f"the set of all solutions is known for closed forms only; the method here was: {self.provenance['method']}"
             )
         return self.dots
 
@@ -198,14 +198,8 @@ class Interpolant(Solution):
         made = self.certificate
         return (proof("VV norm", self.value, made.lower_bound, made.gap, self.tol, made.relative_residual),)
 
-    def record(self) -> dict[str, Any]:
-        """Return the numbers and words that describe the solution, in types that JSON has."""
+    def _details(self) -> dict[str, Any]:
         record: dict[str, Any] = {
-            "points": len(self.X),
-            "outputs": self.Y.shape[1],
-            "value": self.value,
-            "lower_bound": self.lower_bound,
-            "gap": self.gap,
             "residual": self.certificate.residual,
             "relative_residual": self.certificate.relative_residual,
             "neurons": self.network.n_neurons,
@@ -215,17 +209,15 @@ class Interpolant(Solution):
             record["unique_outputs"] = self.unique_outputs.tolist()
             runs = univariate.aligned_runs(self.dots)
             record["fewest_neurons"] = int(np.sum((runs[:, 1] - runs[:, 0] + 2) // 2))
-        return record | self._origin() | {"provenance": dict(self.provenance)}
+        return record
 
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
-        """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
+        """Return (name, text) for each line of the summary; outputs without names are numbered."""
         record = self.record()
         lines = [
             ("data", f"{count(record['points'], 'point')}, {count(record['outputs'], 'output')}"),
             ("method", str(record["provenance"]["method"])),
-            ("VV norm", f"{record['value']:.10g}"),
-            ("lower bound", f"{record['lower_bound']:.10g}"),
-            ("relative gap", f"{record['gap']:.2g}"),
+            *self._bound_lines(),
             ("relative residual", f"{record['relative_residual']:.2g}"),
             ("neurons", str(record["neurons"])),
         ]

@@ -1,4 +1,4 @@
-"""The solution for points in several dimensions, interpolant or fit, and for biases inside the norm."""
+"""Interpolants and fits of several inputs, or with biases inside the norm."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.shifts import affine
 from vvnorm.verifier.verification import Verification
 
-_ROOM = 0.9  # of the cost that the tolerance leaves; the rest is for rounding
+_ROOM = 0.9  # part of the cost that the tolerance allows; the rest is for rounding
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,11 +30,11 @@ class MultivariateSolution(Solution):
     ----------
     network : ReLUNetwork
     dual : (N, T) array
-        Lambda, by rows of X: what the certificate is made from.
+        The dual array Lambda of the certificate, by rows of X.
     X, Y : (N, d) and (N, T) arrays
-        The data in the caller's order, classes as the losses read them.
+        The data in the caller's order; classes are coded as the losses need them.
     tol : float
-        Relative gap (and residual) up to which `verify` accepts.
+        Largest relative gap (and residual) that `verify` accepts.
     lam : float
         0 for interpolation.
     losses : tuple of T Loss
@@ -42,12 +42,13 @@ class MultivariateSolution(Solution):
     skip, penalise_bias : bool
         Whether networks with a skip connection compete; whether the cost of a neuron is ||(w, b)|| ||v||.
     history : list of (upper, lower) pairs
-        Bounds on the objective after each round of column generation (each step, where there are logistic losses), as the
-        solver saw them: the lower ones are estimates where `provenance["bounds"]` says so.
+        The solver's bounds on the objective after each round of column generation (each step for logistic losses); lower
+        bounds are estimates if `provenance["bounds"]` says so.
     provenance : mapping
         Method, status, rounds, versions, seconds, and notes.
     lam_max : float or None
-        The least lam whose fit is affine, as far as the search goes; None for interpolation, or if there was no time.
+        The least lam whose fit is affine; a lower bound if the search was not exact. None for interpolation, or if time was
+        over.
     """
 
     network: ReLUNetwork
@@ -64,9 +65,9 @@ class MultivariateSolution(Solution):
     provenance: Mapping[str, Any] = field(repr=False)
     lam_max: float | None = None
     within: "MultivariateSolution | None" = field(default=None, repr=False)
-    """For inputs that lie in an affine subspace up to rounding: the solution in coordinates there."""
+    """For inputs that lie in an affine subspace up to rounding: the solution in coordinates of the subspace."""
     subspace: Subspace | None = field(default=None, repr=False)
-    """That subspace. The certificate's bound is about points in it; residual, losses and cost are `network`'s at X."""
+    """That subspace. The certificate's bound is for points in it; residual, losses and cost are for `network` at X."""
     origin: Origin | None = None
     x_names: tuple[str, ...] = field(default=(), repr=False)
     y_names: tuple[str, ...] = field(default=(), repr=False)
@@ -89,7 +90,7 @@ class MultivariateSolution(Solution):
 
     @property
     def _judged_dual(self) -> Array:
-        """The dual as the verifier reads it: for interpolation with one input, eta(t) = sum_j Lambda_j relu(x_j - t)."""
+        """The dual array for the verifier: with one input and lam = 0, eta(t) = sum_j Lambda_j relu(x_j - t)."""
         if self.lam > 0 or self.penalise_bias or self.X.shape[1] > 1:
             return self.dual
         t = np.unique(self.X)
@@ -98,7 +99,7 @@ class MultivariateSolution(Solution):
 
     @property
     def value(self) -> float:
-        """What was minimised: the network's cost, or its losses plus lam times that."""
+        """The objective: the network's cost, or its losses plus lam times its cost."""
         certificate = self.certificate
         return certificate.vv_norm if isinstance(certificate, Certificate) else certificate.objective
 
@@ -121,12 +122,12 @@ class MultivariateSolution(Solution):
         Parameters
         ----------
         gap : float, optional
-            Relative gap that it may have; by default the solution's own `tol`.
+            Relative gap that is allowed; by default the solution's `tol`.
 
         Returns
         -------
         MultivariateSolution
-            With one output and a skip connection it has at most N - 1 - d neurons; see `solvers.multivariate.sparsify`.
+            With one output and a skip connection at most N - 1 - d neurons; see `solvers.multivariate.sparsify`.
         """
         from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs
         from vvnorm.solvers.multivariate.sparsify import sparse_network
@@ -159,7 +160,7 @@ class MultivariateSolution(Solution):
 
     @property
     def notes(self) -> list[str]:
-        """What to know before using it; usually nothing. Certifies it."""
+        """Warnings about the solution, usually none. They need the certificate, which is made if necessary."""
         return [*self.provenance["notes"], *self._proof_notes()]
 
     def _setting(self) -> str:
@@ -187,8 +188,7 @@ class MultivariateSolution(Solution):
             f"loss {made.loss:.6g}, VV norm {made.vv_norm:.6g}",
         )
 
-    def record(self) -> dict[str, Any]:
-        """Return the numbers and words that describe the solution, in types that JSON has."""
+    def _details(self) -> dict[str, Any]:
         certificate = self.certificate
         if isinstance(certificate, Certificate):
             special: dict[str, Any] = {"residual": certificate.residual, "relative_residual": certificate.relative_residual}
@@ -196,24 +196,17 @@ class MultivariateSolution(Solution):
             losses = [str(loss) for loss in self.losses]
             special = {"lam": self.lam, "lam_max": self.lam_max, "losses": losses, "loss": certificate.loss}
         return {
-            "points": len(self.X),
             "inputs": self.X.shape[1],
-            "outputs": self.Y.shape[1],
-            "value": self.value,
             "vv_norm": self.vv_norm,
-            "lower_bound": self.lower_bound,
-            "gap": self.gap,
             **special,
             "neurons": self.network.n_neurons,
             "skip": self.skip,
             "penalise_bias": self.penalise_bias,
             "notes": self.notes,
-            **self._origin(),
-            "provenance": {name: value for name, value in self.provenance.items() if name != "notes"},
         }
 
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
-        """Names and words, a pair per line."""
+        """Return (name, text) for each line of the summary."""
         record = self.record()
         lines = [
             ("data", _size(record)),
@@ -222,8 +215,7 @@ class MultivariateSolution(Solution):
         if self.lam > 0:
             lines += [("loss", losses_in_words(self.losses, y_names)), ("lam", f"{self.lam:.10g}")]
             lines += [("objective", f"{self.value:.10g}"), ("losses", f"{record['loss']:.10g}")]
-        lines += [("VV norm", f"{self.vv_norm:.10g}"), ("lower bound", f"{self.lower_bound:.10g}")]
-        lines += [("relative gap", f"{self.gap:.2g}")]
+        lines += self._bound_lines()
         if self.lam == 0:
             lines += [("relative residual", f"{record['relative_residual']:.2g}")]
         return [*lines, ("neurons", str(record["neurons"])), *(("note", note) for note in self.notes)]
@@ -234,7 +226,7 @@ def _size(record: Mapping[str, Any]) -> str:
 
 
 def in_space(f: ReLUNetwork, subspace: Subspace) -> ReLUNetwork:
-    """A network of coordinates in a subspace as one of the space: x has the coordinates (x - centre) axes."""
+    """Convert a network of subspace coordinates (x - centre) axes to a network of x."""
     W, A = f.W @ subspace.axes.T, f.A @ subspace.axes.T
     # Biases are rounded once, however far the centre is.
     (b,), (c,) = (affine(-subspace.centre[None], *line)[0] for line in ((W, f.b), (A, f.c)))

@@ -1,4 +1,4 @@
-"""The base class of all solutions: a network with a proof of how close to optimal it is."""
+"""The base class of all solutions: a network with a certificate of its gap to the optimum."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from vvnorm._internal.words import count, lines
 from vvnorm.float64 import Origin, counted_from
 from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork
-from vvnorm.validation import Array, as_inputs, is_empty
+from vvnorm.validation import Array, as_points, is_empty
 from vvnorm.verifier.verification import Verification
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ UNATTAINED: Final = "the infimum is 0 and not attained"
 
 
 class Solution(Displayed, ABC):
-    """A network with a proof of how close to optimal it is; what `interpolate` and `vvnorm.fit` return.
+    """A network with a certificate of its gap to the optimum; `vvnorm.interpolate` and `vvnorm.fit` return solutions.
 
     Attributes
     ----------
@@ -37,15 +37,15 @@ class Solution(Displayed, ABC):
     X, Y : (N, d) and (N, T) arrays
         The data; sorted, for one input.
     tol : float
-        Relative gap up to which `verify` accepts.
+        Largest relative gap that `verify` accepts.
     provenance : mapping
-        How the solver computed it: method, solver, status, versions, seconds.
+        Method, solver, status, versions and seconds.
     origin : tuple of int, or None
-        Integers that float64 cannot hold (such as times in nanoseconds) are counted from here, exactly, column by column:
-        `X`, `network` and the certificate are about the differences. Calling the solution takes the origin off by itself.
-        None for all other inputs, which are taken as they are.
+        Integers that float64 cannot represent (such as times in nanoseconds) have this origin subtracted exactly, column by
+        column: `X`, `network` and the certificate are about the differences. Calling the solution subtracts it, too. None
+        for all other inputs.
     x_names, y_names : tuple of str
-        What inputs and outputs are called: the columns of the data frames that were given, else empty.
+        Names of inputs and outputs: the columns of the data frames that were given, else empty.
     """
 
     network: ReLUNetwork
@@ -61,16 +61,16 @@ class Solution(Displayed, ABC):
     @property
     @abstractmethod
     def value(self) -> float:
-        """What was minimised: an upper bound on the least."""
+        """The objective of the network: an upper bound on the minimum."""
 
     @property
     @abstractmethod
     def vv_norm(self) -> float:
-        """Cost of the network, without a factor."""
+        """VV norm of the network."""
 
     @property
     def lower_bound(self) -> float:
-        """Proved lower bound on `value` for every network."""
+        """Certified lower bound on the objective of every network."""
         return float(self.certificate.lower_bound)
 
     @property
@@ -80,7 +80,7 @@ class Solution(Displayed, ABC):
 
     @property
     def status(self) -> str:
-        """Why the solver stopped, as it says itself: no part of the proof.
+        """Why the solver stopped, as the solver reports it; it is not part of the proof.
 
         `UNATTAINED` where an affine function separates all classes of a logistic fit, so that no network is optimal.
         """
@@ -88,7 +88,7 @@ class Solution(Displayed, ABC):
 
     @property
     def rounds(self) -> int:
-        """Rounds that the solver took; 0 for closed forms."""
+        """Number of rounds of the solver; 0 for closed forms."""
         return int(self._solver_facts.get("rounds", 0))
 
     @property
@@ -98,7 +98,7 @@ class Solution(Displayed, ABC):
 
     @property
     def _solver_facts(self) -> Mapping[str, Any]:
-        """What the solver says of its work, without certifying anything."""
+        """The solver's report, available without certifying."""
         return self.provenance
 
     def __call__(self, X: ArrayLike) -> Array:
@@ -121,32 +121,32 @@ class Solution(Displayed, ABC):
         Parameters
         ----------
         tol : float, optional
-            Relative gap up to which the bounds count as a proof; by default that of the solution.
+            Relative gap up to which the bounds count as a proof; by default `tol` of the solution.
         band_at : iterable of numbers
-            Interpolants of one input: where the certificate says what minimal-VV-norm interpolants can be.
+            Interpolants of one input: points at which the certificate states the range of minimal-VV-norm interpolants.
 
         Raises
         ------
         ValueError
-            For solutions that exact proofs do not cover: more inputs, missing or weighted labels, other losses than the
-            squared one, no skip connection, penalised biases.
+            If exact proofs do not cover the solution: more than two inputs, missing or weighted labels, a loss other
+            than the squared one, no skip connection, or penalised biases.
         """
         from vvnorm.verifier.exact import prove
 
         return prove(self, tol=self.tol if tol is None else tol, band_at=band_at)
 
     def sparsify(self, gap: float | None = None) -> Self:
-        """Return a solution of the same values at the data with few neurons, whose relative gap may be `gap`.
+        """Return a solution with few neurons, the same values at the data and a relative gap of at most `gap`.
 
         Raises
         ------
         ValueError
-            For solutions of a kind that cannot be sparsified.
+            If solutions of this class cannot be sparsified.
         """
         raise ValueError(f"a solution of kind {type(self).__name__} cannot be sparsified")
 
     def _proof_notes(self) -> list[str]:
-        """Return notes on a time limit and on a gap above `tol`; the solution is certified for them."""
+        """Return notes on a time limit and on a gap above `tol`; they need the certificate."""
         notes = [OUT_OF_TIME] if self._solver_facts["status"] == TIME_LIMIT else []
         if self._unattained:
             notes.append(
@@ -158,7 +158,7 @@ class Solution(Displayed, ABC):
         return notes
 
     def _origin(self) -> dict[str, Any]:
-        """What a record says of the origin."""
+        """The entry of `record` for the origin."""
         return {} if self.origin is None else {"origin": list(self.origin)}
 
     def named(self, x_names: Sequence[str], y_names: Sequence[str]) -> Self:
@@ -199,24 +199,45 @@ class Solution(Displayed, ABC):
 
     @abstractmethod
     def _setting(self) -> str:
-        """What was solved, for the first line of `repr`."""
+        """Describe the problem, for the first line of `repr`."""
 
     @abstractmethod
     def _state(self) -> tuple[str, ...]:
-        """What is known without computing anything that takes long: value, gap and verdict."""
+        """State value, gap and verdict as far as they are known without long computations."""
+
+    def record(self) -> dict[str, Any]:
+        """Return the numbers and texts that describe the solution, in types that JSON has."""
+        return {
+            "points": len(self.X),
+            "outputs": self.Y.shape[1],
+            "value": self.value,
+            "lower_bound": self.lower_bound,
+            "gap": self.gap,
+            **self._details(),
+            **self._origin(),
+            "provenance": {name: value for name, value in self.provenance.items() if name != "notes"},
+        }
 
     @abstractmethod
-    def record(self) -> dict[str, Any]:
-        """Return the numbers and words that describe the solution, in types that JSON has."""
+    def _details(self) -> dict[str, Any]:
+        """The entries of `record` that only this class of solutions has."""
 
     def summary(self) -> str:
         """Describe the solution in a few lines."""
         lines = [] if self.origin is None else [("inputs", f"counted from {', '.join(map(str, self.origin))}")]
         return "\n".join(f"{name:>18}  {text}" for name, text in [*lines, *self.summary_lines(self.y_names)])
 
+    def _bound_lines(self) -> list[tuple[str, str]]:
+        """Lines of the summary on the VV norm and the proved bound."""
+        return [
+            ("VV norm", f"{self.vv_norm:.10g}"),
+            ("lower bound", f"{self.lower_bound:.10g}"),
+            ("relative gap", f"{self.gap:.2g}"),
+        ]
+
     @abstractmethod
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
-        """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
+        """Return (name, text) for each line of the summary; outputs without names are numbered."""
 
 
 def losses_in_words(losses: Sequence[Loss], names: Sequence[str]) -> str:
@@ -229,7 +250,4 @@ def losses_in_words(losses: Sequence[Loss], names: Sequence[str]) -> str:
 
 def one_column(t: ArrayLike, name: str = "X") -> Array:
     """Return the points t, shape (n,) or (n, 1), as an array (n,); ValueError for several columns."""
-    values = as_inputs(t, name)
-    if values.shape[1] != 1:
-        raise ValueError(f"{name} has {count(values.shape[1], 'column')}; the solution has one input")
-    return values[:, 0]
+    return as_points(t, 1, "the solution", name)[:, 0]

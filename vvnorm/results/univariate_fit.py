@@ -1,6 +1,6 @@
 """The solution of a regularised fit with one input.
 
-The proof is made when it is first asked for, so that fitting costs no more than the solver does.
+The certificate is made on first access, so that fitting costs only the solver's time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +27,13 @@ from vvnorm.verifier.verification import Verification
 REACHED: Final = "tolerance reached"
 NOT_PROVED: Final = "rounding is the limit"
 
-_QUICK = 100_000  # labels; a `repr` of so many has them certified, which takes some milliseconds
-_ROUNDINGS = 2.0  # of a knot, of a value and of the terms that it is the sum of
-_MUCH = 0.1  # a gap smaller by this factor shows that the weights are at fault
+_QUICK = 100_000  # labels; up to this many `repr` makes the certificate, which takes some milliseconds
+_ROUNDINGS = 2.0  # roundings of a knot, of a value and of its terms
+_MUCH = 0.1  # if knots and values have a gap smaller by this factor, rounding of the weights is the cause
 
 
 def _affine(x: Array, slopes: Array, offsets: Array) -> tuple[Array, Array]:
-    """Return slopes x + offsets as a float64 number and what it lacks: digits that cancel are not lost."""
+    """Return slopes x + offsets as a float64 number and its rounding error, so that no digits are lost by cancellation."""
     product, lost = two_product(np.broadcast_to(x, (len(x), len(slopes))), slopes)
     total, rest = two_sum(product, offsets)
     return total, rest + lost
@@ -46,10 +46,10 @@ class Fit(Solution):
     Attributes
     ----------
     network : ReLUNetwork
-        One neuron per kink. Beyond the reach of float64 weights it is less accurate than the fit itself: see `function`.
+        One neuron per kink. Where float64 weights are too coarse it is less accurate than the fit itself: see `function`.
     X, Y : (N, 1) and (N, T) arrays
-        The data, sorted by input, repeats kept, classes as the losses read them. They may be the caller's own arrays:
-        changing those before the certificate is made changes what it is about.
+        The data, sorted by input, repeats kept; classes are coded as the losses need them. They may be the caller's own
+        arrays: do not change those before the certificate is made.
     tol : float
         Relative gap up to which `verify` accepts.
     lam : float
@@ -57,18 +57,18 @@ class Fit(Solution):
     losses : tuple of T Loss
         One per output.
     weights : None, (N, T) or (N, 1) array
-        Weights of the labels, sorted as they are.
+        Weights of the labels, by rows of Y.
     skip : bool
         Whether networks with a skip connection compete.
     lam_max : float or None
-        The least lam whose fit is a line, 0 for one distinct input; not computed without a skip connection, or where
-        time was over before.
+        The least lam whose fit is a line, 0 for one distinct input. None without a skip connection, or if time was over
+        before.
     knot_solution : KnotSolution
-        What the solver returned: kinks, slopes, knots and values; its dual array is by rows of X.
+        The solver's result: kinks, slopes, knots and values; its dual array is by rows of X.
     solver : mapping
-        How the solver computed it: method, status, effort, versions, seconds.
+        Method, status, effort, versions and seconds.
     order : (N,) array of int, or None
-        Where the rows of X and Y stood in what was given to `fit`; None if that was sorted.
+        Positions of the rows of X and Y in the data given to `fit`; None if those were sorted.
     """
 
     network: ReLUNetwork = field(repr=False)
@@ -91,10 +91,10 @@ class Fit(Solution):
 
     @cached_property
     def certificate(self) -> FitCertificate:
-        """Primal and dual side of the proof, about the data as they were given to `fit`; made on first access.
+        """Primal and dual side of the proof, for the data in the order given to `fit`; made on first access.
 
-        Its dual array is by rows of those data. It is None where that which follows from the function is the proof's: see
-        `dual`.
+        Its dual array is by rows of those data. It is None if the proof uses the dual array that follows from the function:
+        see `dual`.
         """
         certificate = self._judged[1]
         return certificate if certificate.dual is None else replace(certificate, dual=self._as_given(certificate.dual))
@@ -111,7 +111,7 @@ class Fit(Solution):
             return self._as_given(neg_gradients(self.losses, self._at(self.X[:, 0]), self.Y, self.weights))
 
     def _as_given(self, rows: Rows) -> Array:
-        """Put rows that are sorted as X is into the order of the data given."""
+        """Put rows in the order of X into the order of the data given."""
         array = as_rows(rows)
         if self.order is None:
             return array
@@ -121,7 +121,7 @@ class Fit(Solution):
 
     @property
     def function(self) -> ReLUNetwork | PiecewiseLinear:
-        """What the certificate is about: the network, or knots and values where only these hold the fit in float64."""
+        """The certified function: the network, or knots and values if float64 weights cannot represent the fit."""
         return self._judged[0]
 
     @cached_property
@@ -133,7 +133,7 @@ class Fit(Solution):
         return (self._pieces, other) if other.gap <= max(self.tol, _MUCH * certificate.gap) else (self.network, certificate)
 
     def _certify(self, function: ReLUNetwork | PiecewiseLinear) -> FitCertificate:
-        """Judge a function by the solver's dual array or, where that falls short, by the verifier's own if it is better."""
+        """Certify a function with the solver's dual array; if its gap exceeds `tol`, try the verifier's own array, too."""
         options: dict[str, Any] = {"loss": self.losses, "weights": self.weights, "skip": self.skip}
         certificate = certify_fit(function, self.X, self.Y, self.lam, dual=self.knot_solution.dual, **options)
         if self.knot_solution.dual is None or certificate.gap <= self.tol:
@@ -142,7 +142,7 @@ class Fit(Solution):
 
     @property
     def _bends_inside(self) -> bool:
-        """Whether knots and values say it all; without a skip connection the network may bend at the ends of the data."""
+        """Whether knots and values determine the fit; without a skip connection there may be kinks at the end points."""
         return self.skip and len(self.knot_solution.knots) > 1
 
     @cached_property
@@ -153,7 +153,7 @@ class Fit(Solution):
         """Check the certificate with code that shares nothing with the solver."""
         options: dict[str, Any] = {"weights": self.weights, "tol": self.tol}
         problems = self._judged[1].complaints(self.function, self.X, self.Y, **options)
-        if not problems and self._bends_inside and self.function is self.network:  # a call evaluates knots and values
+        if not problems and self._bends_inside and self.function is self.network:  # calls evaluate knots and values
             short = self._certify(self._pieces).shortcomings(self.tol)
             if short and not self._calls_return_the_network:
                 problems += [f"as knots and values: {words}" for words in short]
@@ -178,7 +178,7 @@ class Fit(Solution):
 
     @property
     def value(self) -> float:
-        """The objective, loss + lam * vv_norm: an upper bound on the least."""
+        """The objective, loss + lam * vv_norm: an upper bound on the minimum."""
         return self.certificate.objective
 
     @property
@@ -198,7 +198,7 @@ class Fit(Solution):
 
     @property
     def knots(self) -> Array:
-        """Where the fit bends, increasing; shape (K,)."""
+        """Kinks of the fit, increasing; shape (K,)."""
         return self.knot_solution.kinks
 
     def _at(self, x: Array) -> Array:
@@ -212,7 +212,7 @@ class Fit(Solution):
 
     @cached_property
     def notes(self) -> list[str]:
-        """What to know before using the fit; usually nothing. Certifies it."""
+        """Warnings about the fit, usually none. They need the certificate, which is made if necessary."""
         notes = self._proof_notes()
         if self.function is not self.network:
             notes.append("float64 weights cannot represent the fit: the certificate is about its knots and values")
@@ -229,7 +229,7 @@ class Fit(Solution):
             certified = "knots and values; float64 weights cannot represent the fit"
         if self.gap <= self.tol:
             return {**self.solver, "certified": certified}
-        # What the solver has seen closed, and no proof confirms, is not.
+        # The solver's claim that the tolerance is reached needs the certificate's confirmation.
         status = NOT_PROVED if self.solver["status"] == REACHED else self.solver["status"]
         return {**self.solver, "status": status, "certified": f"{certified}, to a relative gap of {self.gap:.2g} only"}
 
@@ -250,28 +250,20 @@ class Fit(Solution):
             f"loss {made.loss:.6g}, VV norm {made.vv_norm:.6g}",
         )
 
-    def record(self) -> dict[str, Any]:
-        """Return the numbers and words that describe the solution, in types that JSON has."""
+    def _details(self) -> dict[str, Any]:
         return {
-            "points": len(self.X),
-            "outputs": self.Y.shape[1],
             "lam": self.lam,
             "lam_max": self.lam_max,
             "losses": [str(loss) for loss in self.losses],
-            "value": self.value,
             "loss": self.loss,
             "vv_norm": self.vv_norm,
-            "lower_bound": self.lower_bound,
-            "gap": self.gap,
             "neurons": self.function.n_neurons,
             "knots": self.knots.tolist(),
             "notes": self.notes,
-            **self._origin(),
-            "provenance": dict(self.provenance),
         }
 
     def summary_lines(self, y_names: Sequence[str] = ()) -> list[tuple[str, str]]:
-        """Names and words, a pair per line; outputs are called by their names, or by number where none are given."""
+        """Return (name, text) for each line of the summary; outputs without names are numbered."""
         relative = [("lam / lam_max", f"{self.lam / self.lam_max:.4g}")] if self.lam_max else []
         return [
             ("data", f"{count(len(self.X), 'point')}, {count(self.Y.shape[1], 'output')}"),
@@ -280,9 +272,7 @@ class Fit(Solution):
             *relative,
             ("objective", f"{self.value:.10g}"),
             ("loss", f"{self.loss:.10g}"),
-            ("VV norm", f"{self.vv_norm:.10g}"),
-            ("lower bound", f"{self.lower_bound:.10g}"),
-            ("relative gap", f"{self.gap:.2g}"),
+            *self._bound_lines(),
             ("neurons", str(self.function.n_neurons)),
             *(("note", note) for note in self.notes),
         ]

@@ -43,6 +43,7 @@ from vvnorm.validation import (
     as_generator,
     as_inputs,
     as_labels,
+    as_non_negative,
     as_positive,
     as_weights,
     sorted_univariate,
@@ -199,8 +200,7 @@ def dictionary_program(
 
     inputs = as_inputs(X)
     labels = as_labels(Y, len(inputs), allow_missing=True)
-    if not (isinstance(lam, int | float | np.integer | np.floating) and 0 <= lam < np.inf):
-        raise ValueError(f"lam must be a non-negative finite number, got {lam!r}")
+    as_non_negative(lam, "lam")
     W, b, sizes = _neurons(W, b, inputs.shape[1], penalise_bias)
     K, T = len(b), labels.shape[1]
     centre, reach = _middle_and_height(inputs)

@@ -1,4 +1,4 @@
-"""Studies on a Dask cluster that is there already."""
+"""Executors on a running Dask cluster."""
 
 import logging
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def cluster_executor(address: str, code: str) -> Iterator[Executor]:
         from distributed import Client
     except ImportError:
         raise ValueError("--scheduler needs dask.distributed: pip install 'vvnorm[cluster]'") from None
-    # What Dask logs about a lost connection, in several of its parts, is said by the error that it ends in.
+    # Dask logs a lost connection in several places; the error that follows says the same.
     for part in ("distributed", "distributed.client"):
         logging.getLogger(part).setLevel(logging.CRITICAL)
     try:

@@ -9,19 +9,19 @@ from typing import Any, ClassVar
 
 
 class Database:
-    """A file of rows, each there once it is written; use it in a `with` statement.
+    """A file of rows, each of which is on disk once it is written; use it in a `with` statement.
 
-    Beside it lies an empty file, `-lock`, by which other processes are kept out.
+    An empty file with the suffix `-lock` beside it keeps other processes out.
 
     Parameters
     ----------
     path : path-like
-        Made if it is not there.
+        Created if it does not exist.
 
     Raises
     ------
     ValueError
-        If it cannot be written, is something else, or is in use.
+        If it cannot be written, is a file of another kind, or is in use.
     """
 
     kind: ClassVar[str]
@@ -63,13 +63,13 @@ class Database:
         self._lock.close()
 
     def _open(self) -> None:
-        """Make the tables, or check that those there are are ours."""
+        """Create the tables, or check that existing tables are of this kind."""
         execute = self._connection.execute
         empty = not execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if not empty and execute("PRAGMA application_id").fetchone()[0] != self.application:
             raise ValueError(f"{str(self.path)!r} is not {self.kind}")
         execute("PRAGMA journal_mode = WAL")
-        # A commit returns once the row is on the disk: with NORMAL a loss of power could take the last ones back.
+        # A commit returns when the row is on disk; with NORMAL a power failure could lose the last rows.
         execute("PRAGMA synchronous = FULL")
         execute("PRAGMA fullfsync = ON")
         if empty:
@@ -93,14 +93,14 @@ class Database:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            # A full disk has rolled back already.
+            # If the disk is full, SQLite has rolled back already.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
 
     @contextmanager
     def _understood(self) -> Iterator[None]:
-        """Turn errors of SQLite about the file into errors that say which file and what to do."""
+        """Turn errors of SQLite into errors that name the file and say how to go on."""
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -115,8 +115,8 @@ class Database:
     def _locked(self) -> sqlite3.Connection:
         """Keep other processes out until this one ends, however it ends.
 
-        A second database serves as the lock, since that works wherever SQLite does, while its own locks have to stay free
-        for readers between two rows.
+        A second database serves as the lock: this works wherever SQLite works, and the locks of the first database stay
+        free for readers.
         """
         try:
             lock = sqlite3.connect(f"{self.path}-lock", timeout=0, isolation_level=None)
@@ -155,5 +155,5 @@ def reading(path: str | os.PathLike[str], kind: type[Database]) -> Iterator[sqli
 
 
 def quoted(name: str) -> str:
-    """A name of a column as SQL has it."""
+    """Quote the name of a column for SQL."""
     return '"' + name.replace('"', '""') + '"'

@@ -1,4 +1,4 @@
-"""Runs the jobs that a ledger lacks, such as the runs of a study, on any `concurrent.futures.Executor`.
+"""Runs the unfinished jobs of a ledger, such as the runs of a study, on any `concurrent.futures.Executor`.
 
 The result of each job is written as it ends.
 """
@@ -23,7 +23,7 @@ from vvnorm.studies.store import RESERVED, RunOutcome, Store, code_version
 from vvnorm.studies.study import Study
 
 Perform = Callable[[Run], RunOutcome]
-"""Does one run; it is sent to workers by name, so that it has to be a function of a module that they can import."""
+"""Does one run. It is sent to workers by name, so it must be a function in a module that they can import."""
 
 
 class Job(Protocol):
@@ -39,7 +39,7 @@ class Ledger(Protocol):
     code: str
     """Code version that workers must have."""
     advice: str
-    """End of the message after an interruption: how to go on."""
+    """End of the message after an interruption: how to resume."""
 
     def finished(self) -> Container[str]:
         """Keys of the jobs that are done."""
@@ -52,9 +52,9 @@ class Ledger(Protocol):
 
 
 STRIKES = 3
-"""A job that has ended its worker this often is given up."""
+"""A job is given up when its worker has died this often."""
 DESERTED_SECONDS = 60.0
-"""A cluster without workers is given up after this time without a result; until then workers may come back."""
+"""A cluster without workers is given up after this time without a result."""
 _POLL_SECONDS = 0.2
 
 
@@ -69,7 +69,7 @@ class Tally:
     fresh : int
         Runs that were finished or failed in this session.
     seconds : float
-        Since the session began.
+        Time since the session began.
     """
 
     total: int
@@ -116,7 +116,7 @@ def run_study(
     workers: int | None = None,
     progress: Callable[[Tally], None] | None = None,
 ) -> Tally:
-    """Do the runs that a store lacks.
+    """Do the unfinished runs of a study.
 
     Runs that fail are recorded and do not stop the others. The outcome of a run depends on its configuration alone, not on
     executor, number of workers or order.
@@ -124,13 +124,13 @@ def run_study(
     Parameters
     ----------
     study, store
-        What to do, and where it is kept: each run in a transaction of its own, as soon as it has come back.
+        The runs, and their store: each result is written in a transaction of its own as soon as it arrives.
     perform : callable
         Does one run and returns its outcomes by name: numbers, text or None. Any picklable function.
     executor : concurrent.futures.Executor, optional
-        Where to do it; by default on processes of this machine, which are replaced when they die.
+        By default processes of this machine, which are replaced when they die.
     workers : int, optional
-        How many runs go on at once, by default one for each core that this process may use.
+        Number of runs at a time; by default one for each core that this process may use.
     progress : callable, optional
         Called with a `Tally` at the beginning and after each run.
 
@@ -142,7 +142,7 @@ def run_study(
     Raises
     ------
     KeyboardInterrupt
-        At SIGINT or SIGTERM, once what had come back is written.
+        At SIGINT or SIGTERM, after all results that arrived are written.
     OSError
         If the disk is full, or the executor is lost.
     """
@@ -163,11 +163,11 @@ def run_jobs(
     workers: int | None = None,
     progress: Callable[[Tally], None] | None = None,
 ) -> Tally:
-    """Do the jobs that a ledger lacks, begun in this order; the other arguments and errors are those of `run_study`."""
+    """Do the unfinished jobs of a ledger, in this order; the other arguments and errors are those of `run_study`."""
     workers = usable_cores() if workers is None else workers
     session = _Session(jobs, ledger, perform, progress)
     if executor is not None:
-        # One job waits behind each that is being done, so that no worker idles.
+        # One more job waits for each worker, so that no worker idles.
         session.go(executor, getattr(executor, "slots", 2 * workers))
     elif session.pending:
         with WorkerProcesses(min(workers, len(session.pending))) as processes:
@@ -176,7 +176,7 @@ def run_jobs(
 
 
 class _Session:
-    """One go at a list of jobs: the pending ones, those that an executor has, and how often each lost its worker."""
+    """One session of work on a list of jobs: pending jobs, submitted jobs, and how often each job lost its worker."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ class _Session:
         submitted: dict[Future[Ended], Job] = {}
         last_result = time.monotonic()
         here = isinstance(executor, InProcess)
-        # A call in this process is interrupted where it is; calls elsewhere come back first.
+        # A call in this process is interrupted at once; calls elsewhere finish first.
         with _signals(ignored=here) as caught:
             try:
                 while self.pending or submitted:
@@ -231,7 +231,7 @@ class _Session:
             submitted[future] = job
 
     def _look_after(self, executor: Executor, last_result: float) -> float:
-        """Check that there are workers left if no result has come for long; return when to count from."""
+        """Check that workers are left if no result has arrived for long; return the time from which to wait on."""
         if time.monotonic() - last_result < DESERTED_SECONDS:
             return last_result
         if not getattr(executor, "has_workers", lambda: True)():
@@ -239,11 +239,11 @@ class _Session:
         return time.monotonic()
 
     def _lost(self, why: str) -> OSError:
-        """The error that ends the session: why, how far it came, and how to go on."""
+        """Return the error that ends the session: the reason, the progress, and how to resume."""
         return OSError(f"{why}; {self.tally}{self.ledger.advice}")
 
     def _collect(self, future: Future[Ended], job: Job) -> None:
-        """Write the result of a job, or decide what becomes of one that was lost."""
+        """Write the result of a job, or decide whether to try a lost job again."""
         if future.cancelled():
             raise self._lost("the scheduler is lost, or has cancelled runs")
         error = future.exception()
@@ -257,7 +257,7 @@ class _Session:
             raise self._lost(f"workers cannot do runs ({type(error).__name__}: {error})") from error
 
     def _strike(self, job: Job, error: BaseException) -> None:
-        """Try a job again whose worker died, unless that has happened too often."""
+        """Try a job again whose worker died, at most `STRIKES` times."""
         key = job.key(self.ledger.code)
         self.strikes[key] += 1
         if self.strikes[key] < STRIKES:
@@ -296,7 +296,7 @@ def perform_job(perform: Callable[[Any], Any], job: Job, code: str, parent: str)
     """
     if code_version() != code:
         raise OtherCode(f"worker {worker_name()} has code {code_version()}, this study runs {code}: install the same")
-    inside = worker_name() == parent  # a thread of the process that runs the study, whose settings are not ours
+    inside = worker_name() == parent  # in the process that runs the study, whose thread settings must not change
     if not inside:
         one_thread()
     began = time.perf_counter()
@@ -312,7 +312,7 @@ def perform_job(perform: Callable[[Any], Any], job: Job, code: str, parent: str)
 
 
 def _checked(outcome: RunOutcome) -> dict[str, Any]:
-    """Return the outcomes if a row of a database can hold them; refuse them otherwise."""
+    """Return the outcomes if a database row can hold them; refuse them otherwise."""
     if not isinstance(outcome, Mapping):
         raise TypeError(f"a run returns a mapping of outcomes, got {type(outcome).__name__}")
     names = [name.lower() if isinstance(name, str) else name for name in outcome]
@@ -333,7 +333,7 @@ def _checked(outcome: RunOutcome) -> dict[str, Any]:
 
 @contextmanager
 def _signals(ignored: bool = False) -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of being ended by them, unless `ignored`; the second one acts as ever."""
+    """Collect the first SIGINT or SIGTERM, unless `ignored`; the second one has its usual effect."""
     caught: list[int] = []
     if ignored or threading.current_thread() is not threading.main_thread():
         yield caught
@@ -354,5 +354,5 @@ def _signals(ignored: bool = False) -> Iterator[list[int]]:
 
 
 def _is_death(error: BaseException) -> bool:
-    # Dask's own error for it, by name: it need not be installed.
+    # Dask's error is compared by name, since Dask need not be installed.
     return isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker"

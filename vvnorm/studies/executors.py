@@ -1,4 +1,4 @@
-"""Executors of this machine: the process itself, and processes that may die without loss of the others' work."""
+"""Executors on this machine: the process itself, and worker processes that may die without loss of the others' work."""
 
 import multiprocessing
 import os
@@ -30,17 +30,17 @@ class InProcess(Executor):
 
 
 class WorkerProcesses(Executor):
-    """Processes of this machine, each a pool of its own: if one dies its work is lost, and nothing else.
+    """Processes of this machine, each in a pool of its own: if one dies, only its own work is lost.
 
-    One pool of several processes breaks as a whole when one of them dies, and does not tell whose work it was.
+    A pool of several processes breaks as a whole when one of them dies, and does not report which one.
 
-    Processes are spawned, not forked, since numerical libraries hold threads and locks. They leave Ctrl-C to this
-    process, and end when it does, however it ends.
+    Processes are spawned, not forked, since numerical libraries hold threads and locks. They ignore Ctrl-C, which this
+    process handles, and end when this process ends for any reason.
 
     Parameters
     ----------
     slots : int
-        Number of processes. At most as many calls may be in flight.
+        Number of processes, and of calls at a time.
     """
 
     def __init__(self, slots: int) -> None:
@@ -51,7 +51,7 @@ class WorkerProcesses(Executor):
         self._calls: list[Future[Any] | None] = [None] * slots
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
-        """Call a function in a process that is free; a call whose process dies raises BrokenProcessPool."""
+        """Call a function in an idle process; a call whose process dies raises BrokenProcessPool."""
         place = next(place for place, call in enumerate(self._calls) if call is None or call.done())
         try:
             call = self._pools[place].submit(function, *args, **options)
@@ -63,11 +63,11 @@ class WorkerProcesses(Executor):
         return call
 
     def stop(self) -> None:
-        """End all processes, whatever they are doing."""
+        """End all processes at once."""
         self._lifeline.close()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes when they have done what they are doing."""
+        """End the processes after their current calls."""
         for pool in self._pools:
             pool.shutdown(wait=wait, cancel_futures=cancel_futures)
         self._lifeline.close()
@@ -78,12 +78,12 @@ class WorkerProcesses(Executor):
 
 
 def _begin_worker(until: Connection) -> None:
-    """Prepare a worker process: one thread for each library, and an end with the process that began it."""
+    """Prepare a worker process: one thread for each library, and an exit when the parent process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     one_thread()
 
     def watch() -> None:
-        # Nothing is ever sent: the other end closes when the parent asks for it, or is gone.
+        # Nothing is ever sent: the pipe closes when the parent closes it or ends.
         until.poll(None)
         os._exit(1)
 

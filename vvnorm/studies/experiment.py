@@ -22,7 +22,7 @@ from vvnorm.results.multivariate import MultivariateSolution
 from vvnorm.results.solution import Solution
 from vvnorm.studies.run import INFINITE, Run
 from vvnorm.studies.targets import TARGETS, Sample
-from vvnorm.validation import Array
+from vvnorm.validation import Array, as_positive
 from vvnorm.verifier.check import Certificate
 
 __all__ = ["SETTINGS", "TARGETS", "auxiliary_labels", "perform"]
@@ -44,11 +44,11 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 }
 """Settings of each solver with their defaults.
 
-tol : relative gap, and relative residual, up to which a run is accepted; for `certified` also what is asked of the solver.
+tol : relative gap, and relative residual, up to which a run is accepted; for `certified` also the solver's tolerance.
 prove : whether to make a certificate. In four or more dimensions it takes up to half a minute and proves little. Without
-    it a run is not accepted, and has only the solver's own estimate of its gap.
-optimum_tol : relative gap asked of the solver whose lower bound a trained network is compared with. Reported gaps are too
-    large by at most this much. Where many inputs make the solver slow, a larger value is enough.
+    a certificate a run is not accepted, and has only the solver's own estimate of its gap.
+optimum_tol : tolerance of the solver whose lower bound a trained network is compared with. Reported gaps are too large by
+    at most this much. A larger value suffices where many inputs make the solver slow.
 time_limit : seconds after which the solver returns its best network so far. Only many points or inputs take that long.
 width, steps, penalty, polish, exact : as for `vvnorm.train`.
 lam : strength of the regularisation, in units of `vvnorm.lambda_max`.
@@ -65,24 +65,25 @@ def perform(run: Run) -> dict[str, Any]:
     Returns
     -------
     dict
-        Numbers, words and None (does not apply or is not known) by name; the first output is meant unless all are named.
+        Numbers, texts and None (not applicable or unknown) by name, for the first output unless all outputs are named.
 
         accepted : whether the verifier accepts the network as a minimal-VV-norm interpolant of all outputs, up to `tol`.
         certified_gap : relative gap that the verifier proves, None without a certificate. In two and three dimensions it
             uses the lower bound of the certified optimum. From four dimensions on, the verifier's bound on the response
             of neurons is loose, and proves little.
-        estimated_gap : relative gap to the solver's own lower bound. It is the same in two and three dimensions. From
-            four on it rests on neurons found by local search, and is an estimate; a negative value says that it failed.
+        estimated_gap : relative gap to the solver's own lower bound. In two and three dimensions it equals `certified_gap`.
+            From four on it relies on neurons from a local search, and is an estimate; a negative value shows that it
+            failed.
         residual : largest distance between values and labels, all outputs, relative to half the labels' largest range.
         excess : upper bound on the avoidable part of the cost of all outputs, among networks with the same values.
-        value, vv_norm : what the solver minimised, and the network's cost. In the limit of infinitely many outputs `value`
-            is the cost of the auxiliary ones per unit of their standard deviation, and the network has the first only.
+        value, vv_norm : the objective, and the network's cost. In the limit of infinitely many outputs `value` is the cost
+            of the auxiliary outputs per unit of their standard deviation, and the network has the first output only.
         first_vv_norm : part of the network's cost that the first output would have alone, sum_k ||w_k|| |v_1k|.
-        neurons : number of them.
-        region, mean_gradient, mean_gradient_low, mean_gradient_high : mean of ||grad f_1|| over the training points' hull,
-            and beyond seven dimensions over the domain instead; 95 % interval of the sampling, exact in two.
+        neurons : number of neurons.
+        region, mean_gradient, mean_gradient_low, mean_gradient_high : mean of ||grad f_1|| over the training points' hull
+            (over the domain beyond seven dimensions) with its 95 % interval from sampling; exact in two dimensions.
         mean_gradient_domain, .._low, .._high : the same over the cube, or real data's test points.
-        max_gradient, max_gradient_high : largest value over the region: seen, and a bound where there is one.
+        max_gradient, max_gradient_high : largest value seen in the region, and an upper bound if there is one.
         output_distance_*, representation_distance_*, test_error_* : mean and max of `vvnorm.test_train_distances`; real
             data's test error is against labels.
         relative_representation_distance_* : representation distances divided by the root mean square distance between
@@ -109,22 +110,22 @@ def perform(run: Run) -> dict[str, Any]:
 
 
 def auxiliary_labels(run: Run) -> Array:
-    """Labels (N, m) of the auxiliary outputs; none in the limit, where they are not drawn.
+    """Return labels (N, m) of the auxiliary outputs; m = 0 in the limit, which needs no draws.
 
     Raises
     ------
     ValueError
-        If the run's number, standard deviation or kind of them is none.
+        If the run's number, standard deviation or kind of auxiliary outputs is invalid.
     """
     m = 0 if run.auxiliary == INFINITE else run.auxiliary
     if not (m >= 0 and m == int(m)):
         raise ValueError(f"auxiliary must be a whole number or infinite, got {run.auxiliary!r}")
     if run.labels not in ("gaussian", "bernoulli"):
         raise ValueError(f"labels must be gaussian or bernoulli, got {run.labels!r}")
-    if m and not 0 < run.sigma < INFINITE:
-        raise ValueError(f"sigma must be positive and finite, got {run.sigma!r}")
+    if m:
+        as_positive(run.sigma, "sigma")
     rng = TARGETS[run.target].generator(run.inputs, run.points, run.seed, "auxiliary")
-    units = rng.standard_normal((int(m), run.points)).T  # by outputs: the first ones are the same for any m
+    units = rng.standard_normal((int(m), run.points)).T  # output by output: the first ones are the same for any m
     return run.sigma * (np.sign(units) if run.labels == "bernoulli" else units)
 
 
@@ -237,7 +238,7 @@ def _gradients(network: ReLUNetwork, sample: Sample, seed: int) -> dict[str, Any
 
 
 def _over_points(network: ReLUNetwork, X: Array) -> tuple[Estimate, float]:
-    """Mean of ||grad f_1|| over the distribution that X is a sample of, and the largest value at X."""
+    """Return the mean of ||grad f_1|| over the distribution of which X is a sample, and the largest value at X."""
     sizes = row_norms(network.gradient(X)[:, 0])
     mean, half = float(sizes.mean()), _NORMAL * float(sizes.std()) / math.sqrt(len(sizes))
     return Estimate(mean, mean - half, mean + half, len(sizes), "sample"), float(sizes.max())

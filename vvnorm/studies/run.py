@@ -1,4 +1,4 @@
-"""One run of a study: which data, which auxiliary outputs, which solver."""
+"""The configuration of one run of a study: data, auxiliary outputs and solver."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 INFINITE = math.inf
-"""Number of auxiliary outputs in the limit, which is solved for and not extrapolated."""
+"""Number of auxiliary outputs that stands for the limit; the limit is computed, not extrapolated."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Run:
     Attributes
     ----------
     target : str
-        What the first output is: a name in `vvnorm.studies.experiment.TARGETS`.
+        The first output: a name in `vvnorm.studies.experiment.TARGETS`.
     inputs : int
         Input dimension d.
     points : int
@@ -27,14 +27,15 @@ class Run:
         Number m of auxiliary outputs, a whole number or `INFINITE`.
     sigma : float
         Standard deviation of the auxiliary labels, in units of the standard deviation of the first output's labels; 0
-        where `auxiliary` is 0 or infinite, since it says nothing there.
+        where `auxiliary` is 0 or infinite, since it has no meaning there.
     labels : str
-        What the auxiliary labels are: gaussian or bernoulli (centred, values -sigma and sigma with equal probability);
+        Distribution of the auxiliary labels: gaussian or bernoulli (values -sigma and sigma with equal probability);
         gaussian where `auxiliary` is 0 or infinite.
     solver : str
         certified or trained.
     seed : int
-        Data, auxiliary labels and training depend on it: data on nothing else, so that runs of one seed are paired.
+        Seed of data, auxiliary labels and training. Data depend on no other random choice, so that runs of one seed are
+        paired.
     settings : mapping of str to number, str or bool
         Options of the solver.
     """
@@ -55,17 +56,17 @@ class Run:
         return self.solver, self.inputs, self.points, float(self.auxiliary)
 
     def configuration(self) -> dict[str, Any]:
-        """All that decides the outcome of the run but the code, in plain values of one form each: 4, not 4.0, outputs."""
+        """Return what determines the outcome besides the code, in plain values of one form each: 4, not 4.0, outputs."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         values["auxiliary"] = "infinite" if math.isinf(self.auxiliary) else int(self.auxiliary)
         return values | {"sigma": float(self.sigma), "settings": dict(self.settings)}
 
     def key(self, code: str) -> str:
-        """Sha256, in hexadecimal, of the configuration and the code version: what a run is known by in a store."""
+        """Return the SHA-256 hash, in hexadecimal, of the configuration and the code version: the run's key in a store."""
         return fingerprint({"code": code, "run": self.configuration()})
 
 
 def fingerprint(value: Any) -> str:
-    """Sha256, in hexadecimal, of the canonical JSON of plain values: sorted keys, no spaces, shortest numbers, ASCII."""
+    """Return the SHA-256 hash, in hexadecimal, of plain values as canonical JSON: sorted keys, no spaces, ASCII."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Ratios of positive measures over paired data sets: intervals, effect sizes, trends, verdicts, sample sizes.
 
-Ratios are geometric means: differences of logarithms are averaged over data sets. So all data sets count alike, whatever
-their scale, and a ratio and its inverse are treated alike. The interval of the mean is Student's, extended on the side of
+Ratios are geometric means: differences of logarithms are averaged over data sets. So all data sets have the same weight at
+any scale, and a ratio and its inverse are treated alike. The interval of the mean is Student's, extended on the side of
 the longer tail of the data (`mean_interval`). It needs only the number of data sets and three moments, as in summaries.
 
 The method was chosen by simulation (`benchmarks.coverage`; the table is in `docs/intervals.md`). The following shares of
@@ -35,13 +35,13 @@ from numpy.typing import ArrayLike
 from vvnorm.claims import Verdict, decide
 from vvnorm.float64 import as_float64
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_count
+from vvnorm.validation import Array, as_count, as_number, as_positive, as_tolerance
 
 __all__ = ["Ratio", "mean_interval", "needed_sample", "paired_ratio", "ratio_from_moments", "trend_ratio"]
 
 _TAIL = 2.0
-"""Multiple of the first-order effect of skewness by which the longer tail's side is extended: few data of a skewed
-distribution show about half of its skewness (12 exponential ones 1.1 of 2, in the mean)."""
+"""Multiple of the first-order effect of skewness by which the side of the longer tail is extended: small samples of a
+skewed distribution show about half of its skewness (12 exponential data on average 1.1 of 2)."""
 _MOST_DATA_SETS = 1_000_000
 
 
@@ -55,16 +55,16 @@ class Ratio:
         Data sets.
     ratio : float
     low, high : float
-        Confidence interval; (0, inf) if all data sets agree, which says nothing of how much others differ.
+        Confidence interval; (0, inf) if all data sets agree, since equal data do not show how much others vary.
     confidence : float
         Level of this interval alone.
     standard_error : float
-        Of the ratio, by the delta method: ratio times standard deviation of the log-ratios / sqrt(n).
+        Standard error of the ratio, by the delta method: ratio times standard deviation of the log-ratios / sqrt(n).
     effect : float
         Mean of the log-ratios divided by their standard deviation, the paired standardised difference; infinite if all
         agree and are not 0.
     skewness : float
-        Of the log-ratios, adjusted for bias (G1); 0 for two.
+        Skewness of the log-ratios, adjusted for bias (G1); 0 for two data sets.
     """
 
     n: int
@@ -77,9 +77,9 @@ class Ratio:
     skewness: float
 
     def verdict(self, region: tuple[float, float]) -> Verdict:
-        """SUPPORTED if the interval lies inside the claimed region, NOT_SUPPORTED outside it, INCONCLUSIVE across its end.
+        """Return SUPPORTED if the interval lies inside the claimed region, NOT_SUPPORTED if outside, else INCONCLUSIVE.
 
-        The region is to be stated before the data: (0, 0.98) claims a decrease by 2 % or more.
+        State the region before you see the data: (0, 0.98) claims a decrease by 2 % or more.
         """
         return decide(self.low, self.high, region, statistical=True)
 
@@ -98,9 +98,9 @@ def paired_ratio(
     values, baseline : array-like, shape (n,)
         Positive numbers, by data sets, n >= 2.
     confidence : float
-        Of all comparisons together, in (0, 1).
+        Simultaneous confidence level of all comparisons, in (0, 1).
     comparisons : int
-        Number of them that are read together.
+        Number of comparisons that are read together.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def trend_ratio(
     confidence: float = 0.95,
     comparisons: int = 1,
 ) -> Ratio:
-    """Estimate by what factor a measure changes when a level is doubled.
+    """Estimate the factor by which a measure changes when a level is doubled.
 
     Parameters
     ----------
@@ -138,9 +138,8 @@ def trend_ratio(
 
     Notes
     -----
-    Slopes rather than a test of ranks (Page's): they say how strong a trend is, with an interval to hold against a stated
-    effect, so that a trend too small to matter is not SUPPORTED however many data sets there are; and unlike ranks they
-    do not give equal weight to steps between levels of very different size.
+    Slopes have two advantages over a test of ranks (Page's). They measure the size of a trend, so that a trend too small to
+    matter is not SUPPORTED for any number of data sets. And they weight a step between levels by its size.
 
     Raises
     ------
@@ -157,12 +156,12 @@ def trend_ratio(
 
 
 def needed_sample(deviation: float, effect: float, *, confidence: float = 0.95, power: float = 0.9) -> int:
-    """Return how many data sets show an effect.
+    """Return the number of data sets that are needed to show an effect.
 
     Parameters
     ----------
     deviation : float
-        Standard deviation of the log-ratios, as a pilot found it; positive.
+        Standard deviation of the log-ratios, for instance from a pilot study; positive.
     effect : float
         Distance of the expected log-ratio from the end of the claimed region; not 0.
     confidence : float
@@ -173,8 +172,8 @@ def needed_sample(deviation: float, effect: float, *, confidence: float = 0.95, 
     Returns
     -------
     int
-        For Student's interval and normal log-ratios. The intervals here are longer, so that the power is less, by 0.02 to
-        0.05 where the sample is 20 to 50.
+        The number for Student's interval and normal log-ratios. The intervals of this module are longer, so that their
+        power is lower by 0.02 to 0.05 for samples of 20 to 50.
 
     Raises
     ------
@@ -183,14 +182,10 @@ def needed_sample(deviation: float, effect: float, *, confidence: float = 0.95, 
     """
     from scipy.stats import nct, t
 
-    for value, name in ((deviation, "deviation"), (effect, "effect")):
-        if isinstance(value, bool) or not isinstance(value, int | float | np.floating):
-            raise TypeError(f"{name} must be a number, got {value!r}")
-    if not 0 < deviation < math.inf:
-        raise ValueError(f"deviation must be positive and finite, got {deviation!r}")
-    if not 0 < abs(effect) < math.inf:
+    as_positive(deviation, "deviation")
+    if not 0 < abs(as_number(effect, "effect")) < math.inf:
         raise ValueError(f"effect must be finite and not 0, got {effect!r}")
-    level, wanted = _share(confidence, "confidence"), _share(power, "power")
+    level, wanted = as_tolerance(confidence, "confidence"), as_tolerance(power, "power")
 
     def reaches(n: int) -> bool:
         quantile = float(t.ppf((1 + level) / 2, n - 1))
@@ -201,7 +196,7 @@ def needed_sample(deviation: float, effect: float, *, confidence: float = 0.95, 
         high *= 2
         if high > _MOST_DATA_SETS:
             raise ValueError(f"an effect of {effect!r} needs more than {_MOST_DATA_SETS} data sets")
-    low = high // 2  # too few, or the least number there is
+    low = high // 2  # too few data sets, or the least possible number
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reaches(middle) else (middle, high)
@@ -224,7 +219,7 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[Array, A
     Returns
     -------
     low, high : ndarray, shape (...)
-        The whole line where all values of a row agree up to rounding: they say nothing of the interval's length.
+        Infinite if all values of a row agree up to rounding, since these do not determine an interval.
 
     Notes
     -----
@@ -232,14 +227,14 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[Array, A
     first order, quantiles -+ q - g (2 q^2 + 1) / (6 sqrt(n)) (N. J. Johnson, 1978, "Modified t tests and confidence
     intervals for asymmetrical populations", J. Amer. Statist. Assoc. 73). So Student's interval is too short on the side of
     the longer tail and too long on the other side. The short side is extended by twice this amount, with g the skewness of
-    the sample. The other side is left, since heavy tails show up as sample skewness of either sign.
+    the sample. The other side is not shortened, since heavy tails cause sample skewness of either sign.
 
     Raises
     ------
     TypeError, ValueError
         If an argument has a wrong type or value.
     """
-    array, level = as_float64(values, "values"), _share(confidence, "confidence")
+    array, level = as_float64(values, "values"), as_tolerance(confidence, "confidence")
     if array.ndim == 0 or array.shape[-1] < 2:
         raise ValueError(f"values has shape {array.shape}: an interval needs two or more")
     if not np.all(np.isfinite(array)):
@@ -259,7 +254,7 @@ def ratio_from_moments(n: int, mean: float, deviation: float, skewness: float, c
     n : int
         Data sets, at least 2.
     mean, deviation, skewness : float
-        Of the log-ratios; 0 and 0 for the last two if all agree.
+        Moments of the log-ratios; deviation and skewness are 0 if all agree.
     confidence : float
         Of this interval alone.
 
@@ -269,7 +264,7 @@ def ratio_from_moments(n: int, mean: float, deviation: float, skewness: float, c
         If an argument has a wrong type or value.
     """
     as_count(n, "n", 2)
-    _share(confidence, "confidence")
+    as_tolerance(confidence, "confidence")
     for value, name in ((mean, "mean"), (deviation, "deviation"), (skewness, "skewness")):
         if not math.isfinite(value) or (name == "deviation" and value < 0):
             raise ValueError(f"{name} must be finite and no deviation negative, got {value!r}")
@@ -286,8 +281,8 @@ def ratio_from_moments(n: int, mean: float, deviation: float, skewness: float, c
 
 
 def _geometric_mean(logs: Array, confidence: float, comparisons: int) -> Ratio:
-    """The exponential of the mean of logarithms (n,), with its interval."""
-    level = 1 - (1 - _share(confidence, "confidence")) / as_count(comparisons, "comparisons", 1)
+    """Return the exponential of the mean of logarithms (n,), with its interval."""
+    level = 1 - (1 - as_tolerance(confidence, "confidence")) / as_count(comparisons, "comparisons", 1)
     mean, deviation, skewness = (float(moment) for moment in _moments(logs))
     if deviation <= len(logs) * EPS * max(1.0, abs(mean)):  # all data sets agree up to rounding
         deviation = skewness = 0.0
@@ -295,7 +290,7 @@ def _geometric_mean(logs: Array, confidence: float, comparisons: int) -> Ratio:
 
 
 def _moments(values: Array) -> tuple[Array, Array, Array]:
-    """Mean, standard deviation (of n - 1) and skewness G1 of rows (..., n); skewness 0 where it has no meaning."""
+    """Return mean, standard deviation (with n - 1) and skewness G1 of rows (..., n); skewness 0 for n = 2."""
     n = values.shape[-1]
     mean = values.mean(axis=-1)
     off = values - mean[..., None]
@@ -318,12 +313,12 @@ def _reaches(n: int, skewness: Array, level: float) -> tuple[Array, Array]:
 
 
 def _exp(value: float) -> float:
-    """Exponential, infinite where float64 ends."""
+    """Return the exponential; infinity beyond float64."""
     return math.exp(value) if value < 709 else math.inf
 
 
 def _logarithms(numbers: ArrayLike, name: str, dimensions: int) -> Array:
-    """Logarithms of positive numbers: at least two rows, in as many dimensions as said."""
+    """Return logarithms of positive numbers, in an array of so many dimensions with at least two entries along each."""
     try:
         array = as_float64(numbers, name)
     except (TypeError, ValueError) as error:
@@ -337,9 +332,3 @@ def _logarithms(numbers: ArrayLike, name: str, dimensions: int) -> Array:
         place = tuple(int(i) for i in wrong[0])
         raise ValueError(f"{name} holds {array[place]} at {place}; ratios need positive finite numbers")
     return np.log(array)
-
-
-def _share(value: float, name: str) -> float:
-    if not (isinstance(value, int | float | np.floating) and 0 < value < 1):
-        raise ValueError(f"{name} must lie between 0 and 1, got {value!r}")
-    return float(value)

@@ -6,9 +6,7 @@ succeeds). `sqlite3 FILE.sqlite 'SELECT auxiliary, count(*) FROM runs GROUP BY a
 also while a study runs. Infinitely many auxiliary outputs are an infinite number, which SQL writes 9e999.
 """
 
-import csv
 import hashlib
-import io
 import json
 import os
 import sqlite3
@@ -20,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from vvnorm import __version__
-from vvnorm._internal.files import atomic_write
+from vvnorm._internal.files import atomic_write, columns_of, csv_content
 from vvnorm.studies.database import Database, quoted, reading
 from vvnorm.studies.run import Run
 from vvnorm.studies.study import Study
@@ -37,7 +35,7 @@ _CONFIGURATION = {
 }  # fmt: skip
 _CIRCUMSTANCES = {"seconds": "REAL", "worker": "TEXT", "finished": "TEXT"}
 RESERVED = frozenset({"key", *_CONFIGURATION, *_CIRCUMSTANCES})
-"""Names of columns, which outcomes cannot have."""
+"""Names of columns; outcomes must not have them."""
 _ORDER = "target, inputs, points, solver, settings, labels, auxiliary, sigma, seed, key"
 
 
@@ -48,7 +46,7 @@ def code_version() -> str:
 
 
 def sources(place: Path) -> str:
-    """Hash of a module's file, or of all in a package's folder."""
+    """Return a hash of a module's file, or of all modules in a package's folder."""
     root, files = (place, place.rglob("*.py")) if place.is_dir() else (place.parent, [place])
     digest = hashlib.sha256()
     for name in sorted(path.relative_to(root).as_posix() for path in files):
@@ -62,18 +60,18 @@ class Store(Database):
     Parameters
     ----------
     path : path-like
-        The database file, made if it is not there. Beside it lies an empty file, `-lock`, by which others are kept out.
+        The database file, created if it does not exist. An empty file with the suffix `-lock` keeps other processes out.
     study : Study
-        Whose runs these are.
+        The study whose runs it has.
     resume : bool
-        Whether to go on if there are runs already.
+        Whether the file may have runs already.
     code : str, optional
         Code version, that of the running code by default.
 
     Raises
     ------
     ValueError
-        If the file is something else, belongs to another study or code version, is in use, or has runs without `resume`.
+        If the file is of another kind, belongs to another study or code version, is in use, or has runs without `resume`.
     """
 
     kind, purpose = "a store of a study", "running this study"
@@ -91,7 +89,7 @@ class Store(Database):
         return {key for (key,) in self._connection.execute("SELECT key FROM runs")}
 
     def add(self, run: Run, outcome: RunOutcome, seconds: float, worker: str) -> None:
-        """Write a finished run, and forget that it failed before: all of it or nothing.
+        """Write a finished run and delete its earlier failure, in one transaction.
 
         Raises
         ------
@@ -108,7 +106,7 @@ class Store(Database):
             self._connection.execute("DELETE FROM failures WHERE key = ?", (row["key"],))
 
     def add_failure(self, run: Run, error: str, traceback: str, seconds: float, worker: str) -> None:
-        """Write that a run failed, in place of what an earlier try left."""
+        """Write that a run failed; this replaces an earlier failure of it."""
         row = self._row(run, seconds, worker) | {"error": error, "traceback": traceback}
         with self._understood(), self._transaction():
             self._connection.execute("DELETE FROM failures WHERE key = ?", (row["key"],))
@@ -164,7 +162,7 @@ def load_rows(path: str | os.PathLike[str]) -> list[Row]:
     Returns
     -------
     list of dict
-        Configuration, outcomes, seconds, worker, time finished and key, in an order that only the configurations decide.
+        Configuration, outcomes, seconds, worker, time finished and key, sorted by configuration.
 
     Raises
     ------
@@ -175,7 +173,7 @@ def load_rows(path: str | os.PathLike[str]) -> list[Row]:
 
 
 def load_code(path: str | os.PathLike[str]) -> str:
-    """Read which code version made the runs of a store; errors are those of `load_rows`."""
+    """Read the code version of the runs in a store; errors are those of `load_rows`."""
     return str(_read(path, "study")[0]["code"])
 
 
@@ -185,25 +183,23 @@ def _read(path: str | os.PathLike[str], table: str) -> list[Row]:
 
 
 def export_rows(rows: list[Row], path: str | os.PathLike[str]) -> None:
-    """Write rows as a table to a file that ends in .csv or .parquet, whole or not at all.
+    """Write rows as a table to a .csv or .parquet file, completely or not at all.
 
-    Missing outcomes are empty fields, infinitely many auxiliary outputs `inf`.
+    Missing outcomes become empty fields; infinitely many auxiliary outputs become `inf`.
 
     Raises
     ------
     ValueError
-        If the name ends otherwise, or pyarrow, which writes Parquet, is not installed.
+        If the file name has another suffix, or pyarrow, which writes Parquet, is not installed.
     """
     check_export_path(path)
-    write = _write_csv if Path(path).suffix == ".csv" else _write_parquet
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    content = write(names, rows)
+    content = csv_content(rows) if Path(path).suffix == ".csv" else _parquet_content(rows)
     with atomic_write(path) as stream:
         stream.write(content)
 
 
 def check_export_path(path: str | os.PathLike[str]) -> None:
-    """Raise what `export_rows` would raise, before the runs are done."""
+    """Raise the errors of `export_rows` before any run is done."""
     suffix = Path(path).suffix
     if suffix not in (".csv", ".parquet"):
         raise ValueError(f"runs are exported to .csv or .parquet, got {os.fspath(path)!r}")
@@ -213,20 +209,12 @@ def check_export_path(path: str | os.PathLike[str]) -> None:
         raise ValueError(f"cannot write {os.fspath(path)!r}: the folder does not exist")
 
 
-def _write_csv(names: list[str], rows: list[Row]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([[row.get(name) for name in names] for row in rows])
-    return text.getvalue().encode()
-
-
-def _write_parquet(names: list[str], rows: list[Row]) -> bytes:
+def _parquet_content(rows: list[Row]) -> bytes:
     import pyarrow
     from pyarrow import parquet
 
     sink = pyarrow.BufferOutputStream()
-    parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in names}), sink)
+    parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in columns_of(rows)}), sink)
     return sink.getvalue().to_pybytes()
 
 

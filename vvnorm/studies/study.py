@@ -1,4 +1,4 @@
-"""Specifications of studies: reads a TOML file and checks all of it before the first run.
+"""Specifications of studies: TOML files, which are checked completely before the first run.
 
 An example::
 
@@ -34,14 +34,14 @@ from vvnorm.studies.run import INFINITE, Run, fingerprint
 
 LABELS = ("gaussian", "bernoulli")
 BOTH = "both"
-"""As solver: every one."""
+"""Value of `solver` that stands for all solvers."""
 REQUIRED = ("target", "inputs", "points", "auxiliary", "solver", "seeds")
 AXES = ("target", "inputs", "points", "auxiliary", "sigma", "labels", "solver")
 OPTIONAL: Mapping[str, Any] = {"sigma": 1.0, "labels": "gaussian", "first_seed": 0}
 LARGEST = 10**9
-"""Whole numbers beyond this are typing errors; all below are exact in a float and in a database."""
+"""Upper limit of whole numbers: larger ones are taken for typing errors."""
 MOST_RUNS = 10**6
-"""Studies are listed in memory; a hundred times the largest one planned."""
+"""Limit of runs in a study, since they are listed in memory."""
 
 Place = tuple[str | int, ...]
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "one value"}
@@ -52,7 +52,7 @@ class Experiment(Protocol):
 
     @property
     def TARGETS(self) -> Mapping[str, Any]:
-        """For each target an object with the largest `inputs` and `points` that it has, None where any will do."""
+        """For each target an object with its largest `inputs` and `points`; None for no limit."""
 
     @property
     def SETTINGS(self) -> Mapping[str, Mapping[str, Any]]:
@@ -68,9 +68,9 @@ class Study:
     name : str
         The study's name.
     runs : tuple of Run
-        Every run once, by seed, so that an interrupted study has whole pairs.
+        Every run once, sorted by seed, so that an interrupted study has complete pairs.
     notes : tuple of str
-        What was left out, and why.
+        Runs that were left out, with the reason.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Study:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sha256 of name and runs: two texts that ask for the same runs, in whatever order, are one study."""
+        """SHA-256 hash of name and runs: specifications of the same runs in any order are the same study."""
         return fingerprint({"name": self.name, "runs": sorted(run.key("") for run in self.runs)})
 
 
@@ -118,10 +118,10 @@ def load_study(path: str | os.PathLike[str], experiment: Experiment | None = Non
 
 
 def line_of(text: str, place: tuple[str | int, ...]) -> int:
-    """Line, from 1 on, on which a part of a TOML text begins.
+    """Return the line, from 1, on which a part of a TOML text begins.
 
-    tomllib does not say where it found a key. The part begins on the last line of the shortest beginning of the text that
-    has the part and is TOML, once an array that is cut in two is closed.
+    tomllib does not report the lines of keys. Take the shortest prefix of lines that is valid TOML (after closing an
+    unfinished array) and has the part; the part begins on its last line.
     """
     lines = text.split("\n")
     for count in range(1, len(lines) + 1):
@@ -135,7 +135,7 @@ def line_of(text: str, place: tuple[str | int, ...]) -> int:
 
 
 class _Specification:
-    """A parsed specification; its parts are named by the keys and indices that lead to them."""
+    """A parsed specification; a part is addressed by the keys and indices that lead to it."""
 
     def __init__(self, path: str, text: str, document: dict[str, Any], experiment: Experiment) -> None:
         self.path, self.text, self.document, self.experiment = path, text, document, experiment
@@ -154,7 +154,7 @@ class _Specification:
             self.check_cells(place, axes)
             self.check_count(place, axes, seeds)
             for run in _product(axes, seeds, settings):
-                # Grids share their baselines and limits, which belong to all of them; nothing else may be said twice.
+                # Grids may share baselines and limits; other runs must not occur in two grids.
                 if belongs.setdefault(run, place) != place and run.auxiliary not in (0, INFINITE):
                     self.fail(place, f"this grid repeats runs of the one on line {self.line(belongs[run])}, such as {run}")
             if "trained" in axes["solver"] and INFINITE in axes["auxiliary"]:
@@ -171,7 +171,7 @@ class _Specification:
         return [("grid", index) for index in range(len(grids))]
 
     def settings(self, solver: str) -> dict[str, Any]:
-        """All settings of a solver: the default ones, but for those given."""
+        """Return all settings of a solver: the given ones, and defaults for the others."""
         default = self.experiment.SETTINGS[solver]
         if solver not in self.document:
             return dict(default)
@@ -240,7 +240,7 @@ class _Specification:
         return value
 
     def check_cells(self, place: Place, axes: dict[str, list[Any]]) -> None:
-        """Refuse cells that cannot be run, or have nothing to be compared with."""
+        """Refuse cells that cannot be run, or that have no baseline."""
         if 0 not in axes["auxiliary"]:
             self.refuse((*place, "auxiliary"), "0 is missing: paired comparison needs the baseline")
         for name in axes["target"]:
@@ -283,7 +283,7 @@ class _Specification:
 
 
 def _product(axes: dict[str, list[Any]], seeds: range, settings: dict[str, dict[str, Any]]) -> Iterator[Run]:
-    """Yield the runs of a grid; those of which sigma and labels say nothing come up once for each."""
+    """Yield the runs of a grid; runs without auxiliary outputs, and the limit, recur for each sigma and kind of labels."""
     for seed, target, inputs, points, auxiliary, sigma, labels, solver in itertools.product(seeds, *axes.values()):
         if auxiliary in (0, INFINITE):
             sigma, labels = 0.0, "gaussian"
@@ -302,6 +302,6 @@ def _dotted(place: Place) -> str:
 
 
 def _toml(value: Any) -> str:
-    """A value as a specification would write it, cut where it is long."""
+    """Return a value as a specification would write it, shortened if it is long."""
     text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:56]} ..."

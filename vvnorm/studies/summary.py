@@ -8,8 +8,8 @@ The rules are the same for every study, and were written before any data:
   are averaged as geometric means (`vvnorm.studies.statistics`).
 - A trend is the factor per doubling of the number m of auxiliary outputs, over all m >= 1 that the study has (the limit
   apart), from data sets whose runs for all of them count.
-- What is claimed of a measure is that it is smaller by an effect that counts: a ratio of at most 0.98, and at most 0.995
-  per doubling (0.97 from m = 1 to m = 64).
+- The claim about a measure is a decrease of relevant size: a ratio of at most 0.98, and at most 0.995 per doubling (0.97
+  from m = 1 to m = 64).
 - Intervals are simultaneous at 95 % over all lines of one measure for one target, inputs, points, solver and settings.
 """
 
@@ -39,7 +39,7 @@ MEASURES = (
     "test_error_mean",
     "test_error_max",
 )
-"""Measures that are summarised unless others are asked for."""
+"""Measures that are summarised by default."""
 
 CLAIMED_RATIO = (0.0, 0.98)
 CLAIMED_TREND = (0.0, 0.995)
@@ -64,7 +64,7 @@ def summarise(
     measures : sequence of str
         Outcomes to compare. A measure that has no value, or 0, in a run is left out for it.
     estimated : float, optional
-        Let runs count whose estimated gap, either way, and residual are at most this, accepted or not.
+        Count runs, accepted or not, whose estimated gap (in absolute value) and residual are at most this.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def _line(cell: _Cell, runs: Mapping[_Key, Row], measure: str, estimated: float 
 
 
 def _compared(values: Any, numbers: tuple[float, ...], comparisons: int) -> dict[str, Any]:
-    """Ratio or trend with its interval and verdict, from values (data sets, numbers of outputs)."""
+    """Return the ratio or trend with its interval and verdict, from values (data sets, numbers of outputs)."""
     names = ("ratio", "low", "high", "confidence", "standard_error", "effect", "skewness")
     if len(values) < 2:
         return dict.fromkeys((*names, "verdict"))
@@ -175,14 +175,14 @@ def _compared(values: Any, numbers: tuple[float, ...], comparisons: int) -> dict
 
 
 def _value(row: Row, measure: str) -> float | None:
-    """The measure, or None where there is none, or none that has ratios."""
+    """Return the measure, or None if it is missing or not a positive finite number, which has no ratios."""
     value = row.get(measure)
     return float(value) if value is not None and 0 < float(value) < math.inf else None
 
 
 def _gap(row: Row, estimated: float | None) -> float:
     gap = row.get("certified_gap" if estimated is None else "estimated_gap")
-    return math.nan if gap is None else abs(float(gap))  # an estimate below 0 is as wrong as one above it
+    return math.nan if gap is None else abs(float(gap))  # an estimate below 0 is as wrong as one above 0
 
 
 def _counts(row: Row, estimated: float | None) -> bool:
@@ -195,7 +195,7 @@ def _counts(row: Row, estimated: float | None) -> bool:
 
 
 def write_lines(path: str | os.PathLike[str], lines: Sequence[Row], *, code: str) -> None:
-    """Write lines of a summary as CSV, whole or not at all; the column `code` says which version made the runs.
+    """Write lines of a summary as CSV, completely or not at all; the column `code` has the code version of the runs.
 
     Raises
     ------

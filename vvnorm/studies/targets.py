@@ -1,16 +1,16 @@
 """Targets: the first output of a study, with the distribution of its inputs, its labels and, if known, its true values.
 
-Everything drawn depends on the target's name, the number of inputs, of points, and the seed, and on nothing else.
+Draws depend only on the target's name, the numbers of inputs and points, and the seed.
 Labels have mean 0 and standard deviation 1 over the training points, so that the standard deviation of auxiliary labels is
 relative; truths are in the same units.
 
-*Synthetic targets* have inputs uniform in the cube [-1, 1]^d. A cube rather than a Gaussian cloud, so that the points' hull
-fills most of where inputs are drawn, and an average over either means nearly the same.
+*Synthetic targets* have inputs uniform in the cube [-1, 1]^d. With a cube, in contrast to a Gaussian distribution, the
+points' hull fills most of the domain, so that averages over hull and domain nearly agree.
 
-*Real data* come as their d leading principal components, of features that were standardised over all samples, in units of
-the first. Components rather than d features chosen by the seed: features are of very different use, some take two values
-only, so that data sets of few features would differ more in their features than in their rows, and rows would repeat.
-Samples that agree in all components are one, the first. Rows are drawn without replacement; test rows are others.
+*Real data* are represented by the d leading principal components of their standardised features, in units of the first
+component. A random choice of d features would not do: features differ in relevance and some take only two values, so that
+data sets would differ more by their features than by their rows, and rows would repeat. Of samples that agree in all
+components the first is kept. Training and test rows are drawn without replacement.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,9 +43,9 @@ class Sample:
     X_test : (n, d) array
         Inputs of the same distribution.
     truth : (n,) array or None
-        What the first output should be there: the target's value, or the label of real data. None for noise.
+        The true first output at X_test: the target's value, or the label of real data. None for noise.
     domain : Box or None
-        What inputs are uniform over; None for real data.
+        The region over which inputs are uniform; None for real data.
     """
 
     X: Array
@@ -94,7 +94,7 @@ class Target:
         return Sample(X, ((y - centre) / spread)[:, None], X_test, true, domain)
 
     def generator(self, inputs: int, points: int, seed: int, purpose: str) -> np.random.Generator:
-        """Randomness of one data set for one purpose."""
+        """Return the generator of one data set for one purpose."""
         letters = [ord(letter) for letter in f"{self.name} {purpose}"]
         return np.random.default_rng([as_count(seed, "seed"), inputs, points, *letters])
 
@@ -132,7 +132,7 @@ def _inputs(rng: np.random.Generator, d: int, n: int) -> tuple[Array, Array, Box
 
 
 def _real(load: Callable[[], tuple[Array, Array]]) -> Callable[[np.random.Generator, int, int], tuple[Any, ...]]:
-    """Turn a loader of features and labels into what draws rows of them."""
+    """Turn a loader of features and labels into a function that draws rows."""
 
     @cache
     def prepared(d: int) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""Estimates the time that a study will take from a few of its runs."""
+"""Estimates the time of a study from a few of its runs."""
 
 import math
 import time
@@ -13,7 +13,7 @@ from vvnorm.studies.store import Row, code_version
 from vvnorm.studies.study import Study
 
 Size = tuple[str, int, int, float]
-"""`Run.size`."""
+"""The size of a run, `Run.size`."""
 
 FIRST_PATIENCE, PATIENCE = 120.0, 3.0
 """Seconds for the first run of a solver, which loads and compiles (half a minute on idle cores, where nothing is compiled
@@ -28,10 +28,10 @@ class TimeEstimate(NamedTuple):
 
 
 def estimate_time(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> TimeEstimate:
-    """Time one run of each size that a store has no rows of, the smallest first, for a few seconds in total.
+    """Time one run of each size without rows in the store, the smallest first, for a few seconds in total.
 
-    Sizes for which no time is left count as the slowest known size of their solver. If the first run of a solver does not
-    end in time, its times stay unknown: most of that time may have gone into loading and compiling.
+    Sizes for which no time is left are estimated by the slowest known size of their solver. If the first run of a solver
+    does not end in time, its times stay unknown: most of the time may be for loading and compiling.
 
     Parameters
     ----------
@@ -60,11 +60,11 @@ def estimate_time(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> T
 
 
 def _measure(runs: Mapping[Size, Run], perform: Perform) -> tuple[dict[Size, float], list[float]]:
-    """Seconds of each run for which there is time, in a process of its own, and after how many one was cut short, if so."""
+    """Time runs in one process while time is left; also return the seconds of a run that was cut short, if there is one."""
     measured: dict[Size, float] = {}
     patience = FIRST_PATIENCE
     with WorkerProcesses(1) as process:
-        # The smallest one comes twice, since the first call loads and compiles, which is done once for thousands of runs.
+        # The smallest run comes twice, since the first call loads and compiles.
         for number, (size, run) in enumerate([*list(runs.items())[:1], *runs.items()]):
             began = time.monotonic()
             call = process.submit(perform_job, perform, run, code_version(), "")

@@ -1,6 +1,6 @@
 """Gradient training of ReLU networks, many runs at once. Only this package and `torch_modules` import torch.
 
-`train` (`trainer`) is the entrance. With the plain squared loss it calls `regression_trainer`; for other losses, missing
+`train` (`trainer`) is the entry point. With the plain squared loss it calls `regression_trainer`; for other losses, missing
 labels, weights and several tasks it calls `train_tasks` (`task_trainer`). Both check their arguments (`arguments`,
 `placement`), make an objective and give it to the one training loop.
 

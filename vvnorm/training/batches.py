@@ -1,4 +1,4 @@
-"""Mini-batches: which rows of the data each step of training sees."""
+"""Mini-batches: the rows of the data that each step of training uses."""
 
 from collections.abc import Sequence
 

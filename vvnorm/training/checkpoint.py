@@ -1,4 +1,4 @@
-"""Checkpoints: files with the state of a training, written as a whole and read back only by the same training."""
+"""Checkpoints: files with the state of a training run, written atomically and read back only by the same training run."""
 
 import hashlib
 import json
@@ -77,7 +77,7 @@ class Checkpoint:
 
 @contextmanager
 def held_interrupts(wanted: bool) -> Iterator[list[int]]:
-    """Collect Ctrl-C (SIGINT) in a list instead of raising KeyboardInterrupt, so that a step is never cut in two.
+    """Collect Ctrl-C (SIGINT) in a list instead of raising KeyboardInterrupt, so that each step is completed.
 
     Only the main thread can do this. In other threads, or if not wanted, the list stays empty and interrupts are raised as
     usual.

@@ -31,12 +31,12 @@ from vvnorm.multitask.task_losses import constant_losses
 from vvnorm.multitask.tasks import Standardisation, Task, mean_weights, task_labels, with_background
 from vvnorm.network import ReLUNetwork
 from vvnorm.studies.statistics import mean_interval
-from vvnorm.training.arguments import as_number, as_seeds
+from vvnorm.training.arguments import as_seeds
 from vvnorm.training.cross_validation import choose_weights
 from vvnorm.training.placement import as_placement
 from vvnorm.training.task_objective import TaskPlan, TaskSamples, train_side_by_side
 from vvnorm.training.weighting import Grid, Weighting, as_weighting
-from vvnorm.validation import Array, as_count, require_two_points
+from vvnorm.validation import Array, as_count, as_non_negative, as_positive, as_tolerance, require_two_points
 
 JOINT, SAME_WIDTH, SAME_COST = "joint", "separate_width", "separate_cost"
 ALL_WEIGHTINGS = ("equal", "grid", "learned", "uncertainty", "alternating", "gradnorm", "mgda", "mgda_ub", "upgrad")
@@ -54,8 +54,8 @@ class Split:
     Attributes
     ----------
     X, Y, weights : (n, d), (n, T) and (n, T) arrays
-        Standardised training inputs, labels as the losses read them, and weights of the labels; background samples are at
-        the end.
+        Standardised training inputs, labels in the coding of the losses, and weights of the labels; background samples are
+        at the end.
     X_test, truth : (m, d) and (m, T) arrays
         Standardised test inputs, and the labels to test against.
     step : Standardisation
@@ -85,11 +85,11 @@ class TaskComparison:
     networks : dict of str to list of ReLUNetwork
         Joint networks by weighting, one per seed, of raw inputs: the standardisation is part of them.
     histories : dict of str to dict of arrays
-        Of joint training by weighting; see `TaskTraining`.
+        Histories of joint training by weighting; see `TaskTraining`.
     settings : dict
-        Hyper-parameters and seeds, as plain numbers and words.
+        Hyper-parameters and seeds, as plain numbers and texts.
     notes : tuple of str
-        What went wrong in training: seeds that diverged.
+        Seeds whose training diverged.
     """
 
     data: TaskData
@@ -184,9 +184,9 @@ def compare(
     ----------
     data : TaskData
     weightings : sequence of str or of fixed weights
-        Of the joint network; see `vvnorm.training.weighting`.
+        Weightings of the joint network; see `vvnorm.training.weighting`.
     seeds : int or sequence of int
-        Each fixes a split, background samples and where networks start.
+        Each seed determines a split, background samples and initial networks.
     width : int
         Neurons of the joint network; at least as many as there are tasks.
     steps, lr, batch_size
@@ -194,13 +194,13 @@ def compare(
     lam : float
         Weight of the VV norm against losses that are means.
     test_share : float
-        Of the samples, between 0 and 1.
+        Share of the samples for tests, between 0 and 1.
     target : float
-        A task counts as learned once its loss is this part of the best constant's loss.
+        A task counts as learned when its loss is at most this part of the best constant's loss.
     standardise : bool
         Whether inputs are standardised by the training rows.
     separate : bool
-        Whether separate networks are trained at all.
+        Whether separate networks are trained, too.
     device : str
         A torch device.
     callback : callable
@@ -214,15 +214,14 @@ def compare(
     Raises
     ------
     TypeError, ValueError
-        For bad arguments, or data of which no split leaves every task labels to learn and to test.
+        If an argument is invalid, or no split gives every task labels for training and for tests.
     """
     numbers, tasks = as_seeds(seeds), data.tasks
     rules = [_named(weighting, len(tasks)) for weighting in weightings]
     width = as_count(width, "width", len(tasks))
-    steps, lr, lam = as_count(steps, "steps", 1), as_number(lr, "lr", positive=True), as_number(lam, "lam")
+    steps, lr, lam = as_count(steps, "steps", 1), as_positive(lr, "lr"), as_non_negative(lam, "lam")
     plan = TaskPlan(steps, lr, lam, _part(batch_size), width, as_placement("float64", device))
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share must lie between 0 and 1, got {test_share!r}")
+    as_tolerance(test_share, "test_share")
     splits = [split(data, seed, test_share, standardise) for seed in numbers]
     trials = _Trials(data, numbers, splits, plan, target)
     networks, histories = {}, {}
@@ -241,12 +240,12 @@ def compare(
 
 
 def split(data: TaskData, seed: int, test_share: float, standardise: bool) -> Split:
-    """Split samples at random, so that every task has labels of all its classes to learn, and some to test.
+    """Split samples at random, so that every task has training labels of all its classes, and test labels.
 
     Raises
     ------
     ValueError
-        If none of fifty random splits does.
+        If none of fifty random splits has this property.
     """
     n = len(data.X)
     for attempt in range(_SPLITS):
@@ -340,7 +339,7 @@ class _Trials:
         self._test(parts, cost, arrangement, "equal")
 
     def _test(self, parts: Sequence[Trained], cost: dict[str, int], arrangement: str, weighting: str) -> None:
-        """Add one row per seed and task, for networks that together serve all tasks, each part some of them."""
+        """Add one row per seed and task; the networks in `parts` serve all tasks together."""
         place = {task.name: t for t, task in enumerate(self.tasks)}
         for run, (chosen, seed) in enumerate(zip(self.splits, self.seeds, strict=True)):
             vv_norm = sum(networks[run].vv_norm for networks, _, _ in parts)
@@ -369,7 +368,7 @@ class _Trials:
 
 
 def moments(values: Array) -> tuple[float, float, float]:
-    """Return mean, standard deviation (of n - 1) and skewness (G1); NaN where too few or equal values have none."""
+    """Return mean, standard deviation (of n - 1) and skewness (G1); NaN if values are too few or equal."""
     from scipy.stats import skew
 
     mean, n, equal = float(np.mean(values)), len(values), np.ptp(values) == 0

@@ -28,7 +28,7 @@ def choose_weights(
     weighting : Fixed
         T times the share of least mean validation loss.
     choice : dict of arrays
-        What was tried: 'shares' (M, tasks) and 'score' (M,).
+        The candidates 'shares' (M, tasks) and their 'score' (M,).
 
     Raises
     ------

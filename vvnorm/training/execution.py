@@ -1,4 +1,4 @@
-"""How training is run: on how many threads, and with which progress bar."""
+"""Threads and progress bars of training."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Report = Callable[[int, Mapping[str, float]], None]
-"""Takes the number of steps done and means over the runs: 'loss' and 'vv_norm', and 'excess' and 'gap' where known."""
+"""Takes the number of steps done, and means over the runs of 'loss' and 'vv_norm', and of 'excess' and 'gap' if known."""
 
 _PARALLEL_WORK = 1 << 23  # products per step above which several threads are faster than one
 
@@ -54,7 +54,7 @@ def progress_bar(steps: int, wanted: bool) -> Iterator[Report]:
 
 @contextmanager
 def certification_bar(networks: int, wanted: bool) -> Iterator[tuple[RoundCallback, Callable[[], None]]]:
-    """Yield what to call after each round of a solver, and after each network's proof; draws a bar as `progress_bar`."""
+    """Yield functions to call after each round of a solver and after each network's proof; draws a bar if wanted."""
     with _bar(wanted) as bar:
         task = bar.add_task("certifying", total=networks)
 

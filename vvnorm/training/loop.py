@@ -19,7 +19,7 @@ from vvnorm.training.execution import Report, progress_bar, threads_for
 from vvnorm.training.placement import as_array
 
 _CHECK = 25  # steps between two checks for divergence, at most
-_LARGEST = 1e8  # of a parameter; in training coordinates all are of order 1
+_LARGEST = 1e8  # of a parameter that has not diverged; in training coordinates parameters are of order 1
 _HISTORY, _PARAMETERS, _KEPT = "history.", "parameters.", "kept."  # prefixes of names in a checkpoint
 
 Record = Mapping[str, NDArray[Any]]
@@ -34,7 +34,7 @@ class TrainingObjective(ABC):
     parameters : list of tensors
         Each of shape (S, ...); `advance` changes them in place.
     recorded : tuple of str
-        The names of what `measure` returns.
+        The names of the quantities that `measure` returns.
     """
 
     parameters: list[torch.Tensor]
@@ -46,7 +46,7 @@ class TrainingObjective(ABC):
 
     @abstractmethod
     def measure(self, step: int) -> Record:
-        """Return what is recorded of the present parameters, before the given step."""
+        """Return the recorded quantities of the current parameters, before the given step."""
 
     def reached(self, record: Record) -> NDArray[np.bool_]:
         """Return which runs need no more training, judged by a record; shape (S,). By default none."""
@@ -61,12 +61,12 @@ class TrainingObjective(ABC):
         return {}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:  # noqa: B027 (nothing to do by default)
-        """Take back what `state` returned; the mapping may hold other entries too."""
+        """Restore the memory that `state` returned; the mapping may hold other entries too."""
 
 
 @dataclass(frozen=True)
 class RunLog:
-    """What happened to S runs, with R records.
+    """The history of S runs, with R records.
 
     Attributes
     ----------
@@ -75,8 +75,7 @@ class RunLog:
     stopped : (S,) int array
         The step at which the objective called a run finished, or -1.
     diverged : (S,) int array
-        The step at which a parameter was found to be too large or not a number, or -1; the run's last healthy state
-        is kept.
+        The step at which a parameter was too large or not a number, or -1; the run's last healthy state is kept.
     """
 
     history: dict[str, NDArray[Any]]
@@ -117,11 +116,11 @@ def run_loop(
     records : int
         Number of records after the first one, evenly spaced over the steps; at most one per step.
     work : int
-        Products per step, about: decides on threads.
+        Approximate number of products per step, which determines the number of threads.
     progress : bool
         Whether to show a progress bar, on interactive terminals only.
     checkpoint : Checkpoint, optional
-        The file that the state is saved in, and that training continues from.
+        The file in which the state is saved, and from which training continues.
 
     Raises
     ------
@@ -232,5 +231,5 @@ class TrainingLoop:
         self.objective.restore(state)
 
     def log(self) -> RunLog:
-        """Return what happened."""
+        """Return the history of all runs."""
         return RunLog({name: np.array(values) for name, values in self.rows.items()}, self.stopped, self.diverged)

@@ -39,7 +39,7 @@ _ROUNDING = 1e4  # rounding error of a loss, in units of the machine precision, 
 
 
 class Landscape(Protocol):
-    """What optimisers see of the objective at the current step."""
+    """The objective at the current step, as optimisers use it."""
 
     lam: torch.Tensor
     model: RegressionModel
@@ -61,7 +61,7 @@ class Stepper(Protocol):
         """Return the memory by name, for a checkpoint."""
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """Take back what `state` returned."""
+        """Restore the memory that `state` returned."""
 
 
 def make_stepper(name: Optimiser, flat: torch.Tensor, schedule: Schedule) -> Stepper:
@@ -184,7 +184,7 @@ class _LBFGS:
     def _search(
         self, landscape: Landscape, direction: torch.Tensor, slope: torch.Tensor, length: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Halve each run's step until its objective falls enough; runs for which none does stay where they are."""
+        """Halve each run's step until its objective falls enough; runs for which no step does so keep their parameters."""
         reached, value = self.flat.clone(), self.value.clone()
         moved = torch.zeros_like(value, dtype=torch.bool)
         for _ in range(_HALVINGS):
@@ -205,7 +205,7 @@ class _LBFGS:
         self.moves = torch.cat([self.moves[1:], move[None]])
         self.changes = torch.cat([self.changes[1:], change[None]])
         self.inverse = torch.cat([self.inverse[1:], torch.where(useful, 1 / product, 0.0)[None]])
-        self.inverse[:, ~moved] = 0.0  # a direction without descent: begin anew
+        self.inverse[:, ~moved] = 0.0  # no descent along this direction: restart
 
 
 class _Proximal:

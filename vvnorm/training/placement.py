@@ -1,4 +1,4 @@
-"""Where training computes: the precision and the device of its tensors."""
+"""The precision and the device of the tensors of training."""
 
 from dataclasses import dataclass
 

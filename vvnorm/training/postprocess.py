@@ -34,7 +34,7 @@ def finish(
     costs : dict of (S,) arrays
         Costs after training ('trained') and after each stage that was asked for, in order.
     notes : tuple of str
-        Networks for which a stage could not be done, and why; they stay as the stage found them.
+        Networks for which a stage failed, with the reason; the stage leaves them unchanged.
     """
     convention = {"skip": skip, "penalise_bias": penalise_bias}
     stages: list[tuple[str, Callable[[ReLUNetwork, float], ReLUNetwork]]] = []
@@ -125,9 +125,9 @@ def _affine_misfit(free: Array, column: Array) -> float:
     return float(np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2))
 
 
-_NEAR = 3e-5  # training has been seen to end far from the labels at 1e-5; random points are seldom as close
-_WORSE = 2.0  # times the best affine function's sum of squares: no trifle
-_ROUNDING = 1e-9  # of the labels: misfits that tell nothing
+_NEAR = 3e-5  # at 1e-5 training sometimes ends far from the labels; random points are seldom as close
+_WORSE = 2.0  # relative to the best affine function's sum of squares
+_ROUNDING = 1e-9  # misfits below this part of the labels are ignored
 _IN_WORDS = {"polished": "polished", "pruned": "pruned", "exact": "made to fit exactly"}
 
 

@@ -7,7 +7,7 @@ from vvnorm.losses import label_units
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS
 from vvnorm.training.reoptimisation import checked_data, cost_of
-from vvnorm.validation import Array
+from vvnorm.validation import Array, as_non_negative
 
 
 def pruned(
@@ -34,7 +34,7 @@ def pruned(
     Raises
     ------
     ValueError
-        For bad data or tol.
+        If data or tol are invalid.
 
     Notes
     -----
@@ -56,8 +56,7 @@ def pruned(
     u_1, u_2 and u_1 - u_2 in these units are in place of 1 and ||u_1 - u_2||.) With a skip connection neurons of opposite
     direction are turned round first: relu(z) = relu(-z) + z.
     """
-    if not (isinstance(tol, int | float | np.floating) and 0 <= tol < np.inf):
-        raise ValueError(f"tol must be non-negative and finite, got {tol!r}")
+    as_non_negative(tol, "tol")
     inputs, labels = checked_data(network, X, Y)
     unit = network.normalised()
     low, high = np.min(inputs, axis=0), np.max(inputs, axis=0)
@@ -95,7 +94,7 @@ class _Pruning:
                 self._merge(i, j)
 
     def network(self) -> ReLUNetwork:
-        """Return what is left."""
+        """Return the remaining network."""
         on = self.alive
         return ReLUNetwork(self.W[on], self.b[on], self.V[on].T, self.A, self.c).normalised()
 

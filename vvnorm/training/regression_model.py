@@ -45,7 +45,7 @@ class RegressionModel:
     problem : RegressionProblem
         Data in training coordinates.
     starts : list of InitialNeurons
-        Where the networks start: their `p` and `h` belong to the meaning of the parameters.
+        The initial networks; their `p` and `h` are part of the parametrisation.
     units : (S,) array
         The outputs of network s are in units of `units[s]` times `problem.y_unit`.
     affine : bool
@@ -151,9 +151,9 @@ class RegressionModel:
         flat : (S, P) tensor
             Where.
         metric : Metric
-            Of the loss, on the points of `rows`.
+            Metric of the loss, on the points of `rows`.
         lam : (S,) tensor
-            In the units of each network.
+            Weight of the penalty, in the units of each network.
         penalty : {"path_norm", "weight_decay"} or None
             None for the loss alone.
         rows : (S, n) tensor, optional

@@ -38,9 +38,9 @@ class Recipe:
     Attributes
     ----------
     optimiser : {"adam", "sgd", "lbfgs", "proximal"}
-        What moves the parameters.
+        The optimiser.
     penalty : {"path_norm", "weight_decay"}
-        What lam multiplies; in the whitened metric it is the path norm.
+        The penalty that lam multiplies; in the whitened metric it is the path norm.
     batch_size : int or None
         Points per step; None means all.
     stop_gap : float
@@ -71,24 +71,24 @@ def train_regression(
     problem : RegressionProblem
         Data in training coordinates; not affine.
     starts : list of S InitialNeurons
-        Where each network starts.
+        The initial neurons of each network.
     seeds : list of S int
         They fix the order of the points in the mini-batches of each run.
     schedule : Schedule
         lam and learning rates.
     recipe : Recipe
-        Optimiser, penalty, batches, when to stop.
+        Optimiser, penalty, batches and the gap at which to stop.
     placement : Placement
         Precision and device.
     progress : bool
         Whether to show a progress bar.
     checkpoint : Checkpoint
-        Where the state is saved.
+        The file in which the state is saved.
 
     Returns
     -------
     neurons : list of S (W, b, V)
-        In training coordinates.
+        Neurons in training coordinates.
     log : RunLog
         Its history holds 'step', 'lam', 'loss', 'vv_norm', 'gap' and 'excess', as in `TrainingResult`.
     """
@@ -212,7 +212,7 @@ class RegressionObjective(TrainingObjective):
         return memory | {"bound": self.estimate.best}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `state` returned."""
+        """Restore the memory that `state` returned."""
         self.estimate.best = state["bound"]
         memory = {name: value for name, value in state.items() if name.startswith(_STEPPER)}
         self.stepper.restore(

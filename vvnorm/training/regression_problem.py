@@ -31,7 +31,7 @@ _OUTPUT_SIZE = 0.1  # ||v_k|| at the start, where kinks are drawn at the data
 
 @dataclass(frozen=True, eq=False)
 class InitialNeurons:
-    """Where the neurons of one network start: v relu(w.(z - p) + h beta).
+    """The initial neurons of one network, v relu(w.(z - p) + h beta).
 
     Attributes
     ----------
@@ -96,8 +96,8 @@ class RegressionProblem:
     skip: bool
     penalise_bias: bool
     affine: Array = field(init=False, repr=False)
-    """One (N, r) matrix for each column of the counts, orthonormal in them: it spans what costs nothing. Zero columns fill
-    matrices up whose rank is less than r."""
+    """One (N, r) matrix for each column of the counts, orthonormal with these weights: it spans the functions without cost.
+    Matrices of rank below r are filled up with zero columns."""
 
     def __post_init__(self) -> None:
         free, bases = self._free, []
@@ -114,7 +114,7 @@ class RegressionProblem:
 
     @property
     def _free(self) -> Array:
-        """Values of functions that cost nothing, and span all of these, (N, d + 1) or (N, 1)."""
+        """Values of a basis of the functions without cost, (N, d + 1) or (N, 1)."""
         return np.column_stack([self.z, np.ones(len(self.z))]) if self.skip else np.ones((len(self.z), 1))
 
     def without_affine(self, values: Array) -> Array:
@@ -199,7 +199,7 @@ class RegressionProblem:
         return np.stack([(U / (size / largest + max(damping, _KERNEL_FLOOR))) @ U.T for size, U in spectra])
 
     def start(self, width: int, initialisation: Initialisation, rng: np.random.Generator) -> InitialNeurons:
-        """Draw where one network starts.
+        """Draw the initial neurons of one network.
 
         "kinks": unit directions, kinks between neighbouring points, output weights of random directions and one small
         length. "torch": the uniform distributions of `torch.nn.Linear`, in these coordinates. "balanced": the same, each

@@ -1,11 +1,11 @@
-"""Training with the plain squared loss: checks of the options, lam and learning rates, the runs, and what follows them."""
+"""Training with the plain squared loss: checks of the options, values of lam and learning rates, the runs, the result."""
 
 import math
 import os
 import platform
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.network import ReLUNetwork
-from vvnorm.training.arguments import as_number, as_seeds, check_choice
+from vvnorm.training.arguments import as_seeds, check_choice
 from vvnorm.training.checkpoint import Checkpoint, fingerprint
 from vvnorm.training.optimisers import ADAM_EPS, MEMORY, MOMENTUM, Optimiser, adam_betas
 from vvnorm.training.placement import Placement, as_placement
@@ -27,7 +27,17 @@ from vvnorm.training.reoptimisation import MOST_POINTS
 from vvnorm.training.result import TrainingResult
 from vvnorm.training.schedule import Schedule
 from vvnorm.training.torch_formulas import Penalty
-from vvnorm.validation import Array, RepeatedInput, as_count, as_inputs, as_labels, merged_points, require_two_points
+from vvnorm.validation import (
+    Array,
+    RepeatedInput,
+    as_count,
+    as_inputs,
+    as_labels,
+    as_non_negative,
+    as_positive,
+    merged_points,
+    require_two_points,
+)
 
 LamSchedule = Literal["geometric", "constant"] | Sequence[tuple[int, float]]
 
@@ -45,7 +55,7 @@ _RATES = {"adam": 0.02, "sgd": 0.05, "proximal": 0.02}  # largest default learni
 
 
 class RegressionRun(NamedTuple):
-    """What distinguishes one run of a call: its learning rate, lam and seed."""
+    """Learning rate, lam and seed of one run of a call."""
 
     lr: float
     lam: float
@@ -81,13 +91,13 @@ class RegressionOptions:
 
 
 def train_on_squares(X: ArrayLike, Y: ArrayLike, options: RegressionOptions) -> TrainingResult:
-    """Train one network for each learning rate, lam and seed; see `vvnorm.train`, which this does the work of."""
+    """Train one network for each learning rate, lam and seed; `vvnorm.train` calls it."""
     began = time.perf_counter()
     skip, penalise_bias, exact = bool(options.skip), bool(options.penalise_bias), bool(options.exact)
     inputs, labels = _checked_data(X, Y, exact=exact)
     problem = make_problem(inputs, labels, skip=skip, penalise_bias=penalise_bias)
     settings, placement = _checked_settings(options, problem)
-    path, prune = _as_checkpoint(options.checkpoint), as_number(options.prune, "prune")
+    path, prune = _as_checkpoint(options.checkpoint), as_non_negative(options.prune, "prune")
     runs = _runs(options, settings)
     run_rates, run_lams = np.array([run.lr for run in runs]), np.array([run.lam for run in runs])
     plan = _schedule(run_lams, run_rates, options, settings, problem)
@@ -96,7 +106,7 @@ def train_on_squares(X: ArrayLike, Y: ArrayLike, options: RegressionOptions) -> 
         networks, history, notes = _affine(problem, run_lams)
     else:
         owner = settings | {"runs": runs, "pieces": plan.pieces, "format": _CHECKPOINT_FORMAT}
-        seconds = as_number(options.checkpoint_seconds, "checkpoint_seconds")
+        seconds = as_non_negative(options.checkpoint_seconds, "checkpoint_seconds")
         checkpoint = Checkpoint(path, seconds, fingerprint(inputs, labels, owner))
         networks, history, notes = _trained(problem, runs, plan, settings, placement, checkpoint, options.progress)
     tiny = options.lam is None and isinstance(options.schedule, str)
@@ -119,7 +129,7 @@ def train_on_squares(X: ArrayLike, Y: ArrayLike, options: RegressionOptions) -> 
 
 
 def _checked_settings(options: RegressionOptions, problem: RegressionProblem) -> tuple[dict[str, Any], Placement]:
-    """Return the settings as plain values, defaults filled in, and where to compute."""
+    """Return the settings as plain values with defaults filled in, and the placement."""
     (n, d), optimizer = problem.z.shape, options.optimizer
     width = _default_width(n, d) if options.width is None else as_count(options.width, "width", 1)
     steps = as_count(options.steps, "steps", 1)
@@ -140,7 +150,7 @@ def _checked_settings(options: RegressionOptions, problem: RegressionProblem) ->
         "batch_size": batch,
         "skip": problem.skip,
         "penalise_bias": problem.penalise_bias,
-        "stop_gap": as_number(options.stop_gap, "stop_gap"),
+        "stop_gap": as_non_negative(options.stop_gap, "stop_gap"),
         "dtype": options.dtype,
         "device": str(placement.device),
         "lam_max": 0.0 if problem.is_affine else problem.lam_max * problem.x_unit * problem.y_unit,
@@ -170,7 +180,7 @@ def _checked_data(X: ArrayLike, Y: ArrayLike, *, exact: bool) -> tuple[Array, Ar
 
 
 def _differing_labels(inputs: Array, labels: Array) -> RepeatedInput | None:
-    """Return which labels differ at one input; None if none do."""
+    """Return the error about labels that differ at one input; None if none do."""
     try:
         merged_points(inputs, labels, "error")
     except RepeatedInput as error:
@@ -182,11 +192,11 @@ def _default_width(n: int, d: int) -> int:
     return min(max(_LEAST_WIDTH, (4 if d == 1 else 24) * (n - 1)), _MOST_WIDTH)
 
 
-def _as_numbers(values: float | Sequence[float], name: str, *, positive: bool) -> list[float]:
+def _as_numbers(values: float | Sequence[float], name: str, check: Callable[[float, str], float]) -> list[float]:
     """Return one number, or several distinct ones, as a list."""
     if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
-        return [as_number(values, name, positive=positive)]
-    chosen = [as_number(value, f"every entry of {name}", positive=positive) for value in values]
+        return [check(values, name)]
+    chosen = [check(value, f"every entry of {name}") for value in values]
     if not chosen or len(set(chosen)) < len(chosen):
         raise ValueError(f"{name} must hold distinct values, at least one; got {values!r}")
     return chosen
@@ -194,7 +204,7 @@ def _as_numbers(values: float | Sequence[float], name: str, *, positive: bool) -
 
 def _as_lams(lam: float | Sequence[float] | None, schedule: LamSchedule, default: float, steps: int) -> list[float]:
     if isinstance(schedule, str):
-        lams = [default] if lam is None else _as_numbers(lam, "lam", positive=False)
+        lams = [default] if lam is None else _as_numbers(lam, "lam", as_non_negative)
         if len(lams) > 1 and 0.0 in lams:
             raise ValueError(f"lam = 0 trains in another way than a positive lam: call train for it alone; got {lam!r}")
         return lams
@@ -210,16 +220,17 @@ def _as_lams(lam: float | Sequence[float] | None, schedule: LamSchedule, default
         raise ValueError(f"the steps of schedule must begin with 0 and increase, got {firsts}")
     if firsts[-1] >= steps:
         raise ValueError(f"the steps of schedule must be below steps = {steps}, got {firsts[-1]}")
-    return [[as_number(value, "every lam of schedule") for _, value in pairs][-1]]
+    return [[as_non_negative(value, "every lam of schedule") for _, value in pairs][-1]]
 
 
 def _as_rates(
     lr: float | Sequence[float] | None, optimizer: Optimiser, steps: int, batch: int | None, width: int
 ) -> list[float]:
     if lr is not None:
-        return _as_numbers(lr, "lr", positive=True)
+        return _as_numbers(lr, "lr", as_positive)
     if optimizer == "sgd":
-        # The affine functions, to which neurons add up, are in mini-batches: their curvature grows with the width.
+        # In mini-batches affine functions are not eliminated: sums of neurons make them, with a curvature that grows
+        # with the width.
         return [_RATES["sgd"] if batch is None else min(_RATES["sgd"], _SAMPLED_RATE / width)]
     return [min(50 / steps, _RATES[optimizer])]
 
@@ -267,7 +278,7 @@ def _schedule(
     if lam_start is not None:
         if stated:
             raise ValueError(f"lam_start belongs to the geometric schedule and positive lam, got lam_start = {lam_start!r}")
-        if as_number(lam_start, "lam_start", positive=True) < lams.max():
+        if as_positive(lam_start, "lam_start") < lams.max():
             raise ValueError(f"lam_start must be at least lam = {float(lams.max())!r}, got {lam_start!r}")
     if lam_max == 0:
         return None
@@ -278,7 +289,7 @@ def _schedule(
         return Schedule(steps, 0, end, end, rates, rates, pieces)
     if lam_start is not None:
         return Schedule(steps, 0, np.full_like(end, lam_start / lam_max), end, rates, rates, (), levels)
-    # The larger lam, the farther its minimiser is from that in the whitened metric, and the better conditioned.
+    # For larger lam the minimisers in both metrics differ more, and the plain problem is better conditioned.
     start = np.maximum(_LAM_START, end)
     if not whitened:
         return Schedule(steps, 0, start, end, rates, rates, (), levels)
@@ -330,7 +341,7 @@ def _trained(
 
 
 def _record(schedule: Schedule | None, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return what a schedule settled, as plain numbers."""
+    """Return the settings of a schedule as plain numbers."""
     if schedule is None:
         return {"trained": False}
     own: dict[str, dict[str, Any]] = {

@@ -33,7 +33,7 @@ MOST_POINTS = 4000
 """Most distinct points for which `polish` and `exact_fit` are offered: they hold matrices of N x N."""
 
 _EXACT = 1e-10  # relative residual that counts as interpolation
-_NEGLIGIBLE = 1e-6  # neurons that cost less, relative to the most expensive one, are left out if the others suffice
+_NEGLIGIBLE = 1e-6  # neurons of smaller cost, relative to the most expensive one, are left out if the others suffice
 _FLOORS = (0.0, 1e-6, 1e-3, 1.0)  # least weights of neurons in an exact fit, relative to the mean; tried in turn
 _RANK = 1e-12  # singular values below this part of the largest count as 0
 _WARM_UP = 8  # multiplicative steps eta <- eta ||a|| before Newton's
@@ -57,7 +57,7 @@ class ReoptimisedNetwork:
         ||sum_j Lambda_j relu(w.x_j + b)|| / size = 1 (0 if the labels are affine). For lam = 0, <Lambda, Y> over the
         same maximum over all neurons is a lower bound on the cost of every interpolating network. 0 at missing labels.
     residual : float
-        The largest of all outputs: max_i |f_t(x_i) - y_it| over half the range of its labels (`vvnorm.losses.label_units`).
+        The largest over outputs t of max_i |f_t(x_i) - y_it| / half the range of its labels (`vvnorm.losses.label_units`).
     kept : bool
         Whether the given network was at least as good, and is returned.
     """
@@ -203,7 +203,7 @@ def _without_idle(
 
 
 class _BestWeights(NamedTuple):
-    """Output weights V (K, T), times size, their value, and a dual array (n, t) of each block with the bound it proves."""
+    """Output weights V (K, T), times size, their value, and a dual array (n, t) for each block with its bound."""
 
     V: Array
     duals: list[Array]
@@ -240,7 +240,7 @@ class _FixedKinks:
 
     @cached_property
     def units(self) -> Array:
-        """The units of the outputs' misfits, (T,): half the range of the labels, or their size where they are all equal."""
+        """The units of the outputs' misfits, (T,): half the range of the labels, or their size if they are all equal."""
         units = label_units(np.nanmin(self.Y, axis=0), np.nanmax(self.Y, axis=0))
         return units if units.any() else np.full(len(units), float(np.nanmax(np.abs(self.Y))) or 1.0)
 
@@ -254,7 +254,7 @@ class _FixedKinks:
         return float(np.max(self.misfits(network)))
 
     def is_fitted_by(self, network: ReLUNetwork) -> bool:
-        """Whether misfits count as interpolation: to 1e-10, or to what rounding of the data allows."""
+        """Whether misfits count as interpolation: up to 1e-10, or up to rounding of the data."""
         rounding = np.nanmax(np.abs(self.Y), axis=0) / self.units + float(np.max(np.abs(self.X))) / self.radius
         return bool(np.all(self.misfits(network) <= _EXACT + 64 * EPS * rounding))
 
@@ -317,7 +317,7 @@ class _FixedKinks:
             raise ValueError(f"labels differ at one input: {error.fact}; nothing interpolates that") from None
 
     def cannot_interpolate(self) -> str:
-        """Say why these kinks cannot interpolate."""
+        """Return the reason why these kinks cannot interpolate."""
         ranks = [int(np.linalg.matrix_rank(block.B)) if block.B.size else 0 for block in self.blocks]
         rank, worst = min(zip(ranks, self.blocks, strict=True), key=lambda pair: pair[0] - len(pair[1].Z))
         return (

@@ -39,18 +39,19 @@ class TrainingResult:
         For each network, lam of the objective, in label units times input units, and the first learning rate (NaN for
         optimisers that choose their own).
     history : dict of arrays
-        What was recorded R times along the run: 'step' (R,); and, each (R, S): 'lam', in the caller's units (in the
+        The R records of the run: 'step' (R,); and, each (R, S): 'lam', in the caller's units (in the
         whitened metric: the lam of equal lam / lam_max); 'loss', sum of squares / 2 in squared label units, with the best
         affine part; 'vv_norm', in label units per input unit, with the biases if they are penalised; 'gap', relative, of
         loss + lam VV at the final lam (a bound for one input with a skip connection, else an estimate; NaN if neither);
-        'excess', VV / R - 1 where R is the least cost of the fitted values (NaN but for one input with a skip connection).
+        'excess', VV / R - 1 where R is the least cost of the fitted values (only for one input with a skip connection, else
+        NaN).
     finish : dict of (S,) arrays
-        VV norms after each stage: 'trained', then those asked for of 'polished', 'pruned' and 'exact'.
+        VV norms after each stage: 'trained', then 'polished', 'pruned' and 'exact' as far as requested.
     notes : tuple of str
-        What went wrong or is worth knowing: divergence, an exact fit that is out of reach.
+        Warnings, such as divergence or an exact fit that is impossible.
     settings : dict
         Hyper-parameters, change of coordinates, lam_max, versions and seconds, as plain numbers, words and lists. Under
-        'judged_as', what `certificates` proves networks to be: 'interpolant' or 'fit'.
+        'judged_as', the problem for which `certificates` judges networks: 'interpolant' or 'fit'.
     X, Y : (N, d) and (N, T) arrays
         The data; NaN = missing.
     """
@@ -118,22 +119,22 @@ class TrainingResult:
         asked for, it is the interpolant of least VV norm. Labels that differ at one input cannot be interpolated; networks
         are then judged as fits.
 
-        The dual certificate is that of the certified optimum (`vvnorm.certify`). Where finding it would take long, it is
-        that of the convex problem over the kinks of all networks, and the verifier then bounds it over all neurons. For
-        fits the dual array that follows from the network itself is tried as well.
+        The dual array is that of the optimum (`vvnorm.certify`). Where computing it would take long, it is the dual
+        array of the convex problem over the kinks of all networks, and the verifier bounds its response over all
+        neurons. For fits the dual array that follows from the network itself is tried, too.
 
         Parameters
         ----------
         time_limit : float, optional
-            Seconds, about, for all networks: one half to find dual certificates, one for proofs. Bounds are as valid, but
-            may be further from the optimum.
+            Approximate limit in seconds for all networks: one half for dual arrays, one for proofs. Bounds stay valid,
+            but may be further from the optimum.
         progress : bool
             Whether to show a progress bar, on interactive terminals only.
 
         Raises
         ------
         ValueError
-            For interpolants of one distinct input only.
+            For interpolants, if there is one distinct input only.
         """
         convention = {"skip": self.settings["skip"], "penalise_bias": self.settings["penalise_bias"]}
         lams = (self.lams if self.settings["judged_as"] == "fit" else np.zeros(len(self.lams))).tolist()
@@ -145,7 +146,7 @@ class TrainingResult:
                 duals[lam] = self._dual(lam, share, solving)
             return duals[lam]
 
-        budget = additions_in(None if seconds is None else seconds / 4 / len(lams))  # there may be two proofs of each
+        budget = additions_in(None if seconds is None else seconds / 4 / len(lams))  # up to two proofs of each network
         with certification_bar(len(lams), progress) as (solving, ended), within_additions(budget):
             for network, lam in zip(self.networks, lams, strict=True):
                 judged.append(best_certificate(network, self.X, self.Y, partial(propose, lam), lam=lam, **convention))
@@ -153,7 +154,7 @@ class TrainingResult:
         return judged
 
     def _dual(self, lam: float, seconds: float | None, callback: RoundCallback) -> Rows | None:
-        """Return the dual array of the optimum or, where finding it would take long, one from the networks' kinks."""
+        """Return the dual array of the optimum or, if computing it would take long, one from the networks' kinks."""
         skip, penalise_bias = self.settings["skip"], self.settings["penalise_bias"]
         deadline = Deadline(seconds)
         best = optimal_dual(
@@ -177,7 +178,7 @@ class TrainingResult:
 
 
 def _pooled(networks: list[ReLUNetwork], skip: bool) -> ReLUNetwork | None:
-    """Return one network with the most expensive kinks of all; in both orientations if there is no skip connection."""
+    """Return a network with the most expensive kinks of all networks; in both orientations without a skip connection."""
     kinks, cost = [], []
     for network in networks:
         unit = network.normalised()

@@ -35,7 +35,7 @@ class TaskSamples(NamedTuple):
     X : (N, d) array
         Inputs.
     Y : (N, T) array
-        Labels as the losses read them; NaN where missing.
+        Labels in the coding of the losses; NaN where missing.
     weights : (N, T) array
         Weights of the labels' losses; 0 where a label is missing.
     """
@@ -63,9 +63,9 @@ class TaskPlan:
     placement : Placement
         Precision and device.
     penalty : {"path_norm", "weight_decay"}
-        What lam multiplies.
+        The penalty that lam multiplies.
     initialisation : {"kinks", "balanced", "torch"}
-        Where the neurons start.
+        Initialisation of the neurons.
     skip : bool
         Whether there is a skip connection.
     records : int
@@ -184,7 +184,8 @@ class TaskObjective(TrainingObjective):
         by_W, by_V = self.model.penalty_gradient(self.at)
         turn = step % len(self.optimisers)
         if len(self.optimisers) > 1:
-            # The other tasks' rows of V rest: Adam would take steps along the penalty alone as long as those along a loss.
+            # The other tasks' rows of V stay fixed: Adam's steps along the penalty alone would be as long as those
+            # along a loss.
             by_V = by_V * (self.model.owner == turn)[:, None]
         gradients[0] += self.plan.lam * by_W
         gradients[2] += self.plan.lam * by_V

@@ -16,7 +16,7 @@ from vvnorm.api.certification import certify
 from vvnorm.losses import Loss, LossLike
 from vvnorm.multitask.tasks import Task, TaskLike, as_tasks, task_labels
 from vvnorm.network import ReLUNetwork
-from vvnorm.training.arguments import as_number, as_seeds, check_choice
+from vvnorm.training.arguments import as_seeds, check_choice
 from vvnorm.training.cross_validation import choose_weights
 from vvnorm.training.execution import certification_bar
 from vvnorm.training.placement import as_placement
@@ -242,7 +242,7 @@ def train_tasks(
     numbers = as_seeds(seeds)
     lam = _default_lam(label_weights, chosen) if lam is None else _strength(lam)
     batch = _batch(batch_size, len(inputs))
-    lr = as_number(_RATE if lr is None else lr, "lr", positive=True)
+    lr = as_positive(_RATE if lr is None else lr, "lr")
     plan = TaskPlan(steps, lr, lam, batch, width, placement, penalty, initialisation, bool(skip))
     samples, choice = TaskSamples(inputs, labels, label_weights), dict[str, Array]()
     if isinstance(rule, Grid):

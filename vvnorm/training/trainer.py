@@ -1,4 +1,4 @@
-"""The public function `train`: with the plain squared loss, or, for all else, by `train_tasks`."""
+"""The public function `train`: with the plain squared loss here, otherwise by `train_tasks`."""
 
 import os
 from collections.abc import Sequence
@@ -81,20 +81,21 @@ def train(
         as interpolants; where lam is given, as fits. See `result.lam` and `result.certificates`. 0 trains without penalty,
         and alone: any interpolant will do.
     seeds : int or sequence of int
-        n means 0, .., n - 1. Each seed alone fixes where its network starts and in which order it meets the points of
-        mini-batches; what else is trained beside it changes nothing.
+        n means 0, .., n - 1. Each seed determines the initial network and the order of the mini-batches. Networks that
+        are trained together do not influence each other.
     penalty : {"path_norm", "weight_decay"}
-        R above.
+        The penalty R above.
     optimizer : {"adam", "sgd", "lbfgs", "proximal"}
         "sgd" has momentum 0.9 and takes the objective as stated throughout. "proximal" keeps neurons normalised and
         soft-thresholds ||v_k||, so that it makes exact zeros; it minimises the path norm only.
     initialisation : {"kinks", "balanced", "torch"}
-        Kinks between neighbouring points; or the default of torch's linear layers, as it is or with balanced neurons.
+        "kinks": kinks between neighbouring points. "torch": the default of torch's linear layers. "balanced": the same with
+        balanced neurons.
     steps : int
         Number of steps.
     lr : float or sequence of float, optional
         First learning rate: 50 / steps by default, at most 0.02, and 0.05 for "sgd", with mini-batches at most 1 / width.
-        "lbfgs" finds its own.
+        "lbfgs" computes its own.
     lam_start : float, optional
         By default lam is lowered in a whitened metric first, see Notes. A number (at least lam) means: the objective
         as stated throughout, with lam lowered geometrically from this value over the first 90 % of the steps.
@@ -111,16 +112,16 @@ def train(
     polish : bool
         Re-solve the output weights on the learned kinks afterwards, a convex problem (`vvnorm.training.reoptimisation`).
     prune : float
-        Merge and drop neurons afterwards, as long as the function moves by at most this part of half the labels' range
+        Merge and remove neurons afterwards, as long as the function changes by at most this part of half the labels' range
         inside the data's bounding box; the cost never rises.
     exact : bool
         Make the networks interpolate to a relative residual of 1e-10 in the end: by the convex problem if polished, else
-        by the least change of the output weights. `result.finish` has what it costs.
+        by the least change of the output weights. `result.finish` has the costs.
     stop_gap : float
         Stop a run once its relative gap (`result.history["gap"]`) is at most this. 0: never.
     checkpoint : path-like, optional
-        An `.npz` file that holds the state of the run. If it exists the run goes on from it, to the same networks as if it
-        had never been interrupted. Ctrl-C then ends the run at the next step, with its state saved.
+        An `.npz` file with the state of the run. If it exists, the run resumes from it and ends with the same networks as
+        without an interruption. Ctrl-C ends the run after the current step, with its state saved.
     checkpoint_seconds : float
         Least time between two checkpoints.
     dtype : {"float64", "float32"}
@@ -137,7 +138,7 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        For bad data or arguments, named with their values.
+        If data or arguments are invalid; the message names them with their values.
 
     Warns
     -----
@@ -146,7 +147,7 @@ def train(
         3e-5 of the distance between neighbours on a grid of as many: if a network that is to interpolate, without
         mini-batches, misses a label by more than `vvnorm.tolerances.TRAINED` of half the labels' range, or if a fit has
         twice the squared error of an affine function. Its output weights are then solved for again, as by `polish`, and
-        the warning says what is still missing. `result.notes` says the same.
+        the warning states the remaining misfit. `result.notes` has the same texts.
 
     Notes
     -----

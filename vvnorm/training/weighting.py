@@ -3,8 +3,8 @@
 At every step the shared parameters (input weights and biases) follow the gradient of sum_t a_t L_t. A weighting chooses the
 a_t, for each network by itself. The weights sum to the number of tasks T, so that lam has the same meaning under every
 weighting. The exceptions are `Fixed` and `Uncertainty`, whose scale is part of the method. A task's own parameters (its
-rows of V, A and c) follow the gradient of a_t L_t as well. Where the a_t are computed from gradients, they follow that of
-L_t without a weight, as in Sener and Koltun (2018).
+rows of V, A and c) follow the gradient of a_t L_t as well. Where the a_t are computed from gradients, these parameters
+follow the gradient of L_t without a weight, as in Sener and Koltun (2018).
 
 Sources:
 
@@ -29,7 +29,7 @@ import numpy as np
 from vvnorm.float64 import without_mask
 from vvnorm.multitask.least_norm import minimum_norm_weights
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_count
+from vvnorm.validation import Array, as_count, as_non_negative, as_positive
 
 Gradients = Literal["none", "representation", "parameters"]
 
@@ -156,7 +156,7 @@ class Learned(Weighting):
     rate: float = 0.02
 
     def __post_init__(self) -> None:
-        _check_rate(self.rate)
+        as_positive(self.rate, "rate of a weighting")
 
     def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return a rule that descends in the logits after each step."""
@@ -189,7 +189,7 @@ class Uncertainty(Weighting):
     rate: float = 0.02
 
     def __post_init__(self) -> None:
-        _check_rate(self.rate)
+        as_positive(self.rate, "rate of a weighting")
 
     def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return a rule that descends in the log variances after each step."""
@@ -231,9 +231,8 @@ class GradNorm(Weighting):
     gradients: ClassVar[Gradients] = "parameters"
 
     def __post_init__(self) -> None:
-        _check_rate(self.rate)
-        if not 0 <= self.alpha < math.inf:
-            raise ValueError(f"alpha of gradnorm must be non-negative and finite, got {self.alpha!r}")
+        as_positive(self.rate, "rate of a weighting")
+        as_non_negative(self.alpha, "alpha of gradnorm")
 
     def start(self, runs: int, tasks: int) -> WeightingRule:
         """Return a rule that descends in sum_t |a_t ||grad L_t|| - target_t| after each step, and normalises."""
@@ -330,7 +329,7 @@ def as_weighting(weighting: "str | Weighting | Sequence[float]", tasks: int) -> 
     Raises
     ------
     TypeError, ValueError
-        For anything else, naming it.
+        If it is anything else; the message names it.
     ModuleNotFoundError
         If it needs a package that is not installed.
     """
@@ -357,11 +356,6 @@ def _constant(weights: Array) -> WeightingRule:
 def _least_norm(step: int, losses: Array, gram: Array | None) -> Array:
     assert gram is not None
     return minimum_norm_weights(gram) * losses.shape[1]
-
-
-def _check_rate(rate: float) -> None:
-    if isinstance(rate, bool) or not 0 < rate < math.inf:
-        raise ValueError(f"rate of a weighting must be positive and finite, got {rate!r}")
 
 
 def _adam(rate: float) -> Callable[[Array, Array], Array]:

@@ -35,7 +35,7 @@ from vvnorm._internal.words import count
 from vvnorm.float64 import as_float64
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array
+from vvnorm.validation import Array, as_non_negative
 
 _MAX_STEPS = 100
 _PATIENCE = 8  # steps without a better gap after which rounding is taken to be the limit
@@ -173,8 +173,7 @@ def _checked(B: ArrayLike, Z: ArrayLike, lam: float, eta: ArrayLike | None) -> t
     for name, value in (("B", columns), ("Z", targets)):
         if not np.isfinite(value).all():
             raise ValueError(f"{name} holds {value[~np.isfinite(value)][0]}; it must be finite")
-    if not 0 <= lam < np.inf:
-        raise ValueError(f"lam must be non-negative and finite, got {lam!r}")
+    as_non_negative(lam, "lam")
     if eta is None:
         return columns, targets, None
     start = as_float64(eta, "eta")

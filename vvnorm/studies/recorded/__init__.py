@@ -1,4 +1,4 @@
-"""Recorded studies: specifications (TOML) and the tables of what they found (CSV), which are part of the package."""
+"""Recorded studies: specifications (TOML) and tables of their results (CSV), which are part of the package."""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -34,5 +34,5 @@ def specification(study: str) -> Path:
 
 
 def table(name: str) -> Path:
-    """Path of a recorded table: what `vvnorm summary` printed of the study of this name, or `tasks` of `vvnorm tasks`."""
+    """Return the path of a recorded table: the summary of the study of this name, or `tasks` for `vvnorm tasks`."""
     return Path(str(FOLDER / f"{name}.csv"))
