@@ -193,8 +193,26 @@ def test_modules_are_certified_as_they_are(lam):
     expected = certify(ReLUNetwork.from_torch(module), x, y, lam=lam)
     assert judged.numbers() == expected.numbers()
     assert judged.complaints(module, x, y, tol=np.inf) == []
+    assert expected.assumptions == ()
+    assert len(judged.assumptions) == 4
     with pytest.raises(TypeError, match="network must be a ReLUNetwork or a torch module, got int"):
         certify(3, x, y, lam=lam)
+
+
+def test_certificates_of_modules_say_what_was_assumed():
+    module = torch.nn.Sequential(torch.nn.Linear(1, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    x, Y = np.array([0.0, 1.0, 2.0, 3.5]), np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [2.0, 1.0]])
+    read, cost, competitors, labels = certify(module, x, Y).assumptions
+    assert read.endswith("4 neurons, no skip connection")
+    assert "biases are free" in cost
+    assert "skip=False leaves these out" in competitors
+    assert labels == "labels are to be met exactly (lam = 0)"
+    judged = certify(module, x, Y, lam=0.5, skip=False, penalise_bias=True)
+    assert [words.rpartition("; ")[0] or words for words in judged.assumptions[1:]] == [
+        "a neuron costs ||(w, b)|| ||v||",
+        "losses are summed over labels, plus 0.5 times the cost",
+    ]
+    assert "assumed: the module is V relu(W x + b)" in repr(judged)
 
 
 @pytest.mark.parametrize(

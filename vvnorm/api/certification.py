@@ -6,12 +6,15 @@ the smaller gap is returned. This module takes no part in judging.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, overload
 
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.deadline import as_time_limit
+from vvnorm._internal.progress import rounds_shown
+from vvnorm._internal.words import count
 from vvnorm.api.limits import MAX_POINTS, MAX_PROGRAM_LABELS
 from vvnorm.float64 import Rows
 from vvnorm.losses import LossLike, as_losses, canonical_labels
@@ -35,6 +38,7 @@ def certify(
     penalise_bias: bool = False,
     time_limit: float | None = None,
     callback: RoundCallback | None = None,
+    progress: bool = False,
 ) -> Certificate: ...
 
 
@@ -52,6 +56,7 @@ def certify(
     weights: ArrayLike | None = None,
     time_limit: float | None = None,
     callback: RoundCallback | None = None,
+    progress: bool = False,
 ) -> FitCertificate: ...
 
 
@@ -68,6 +73,7 @@ def certify(
     weights: ArrayLike | None = None,
     time_limit: float | None = None,
     callback: RoundCallback | None = None,
+    progress: bool = False,
 ) -> Certificate | FitCertificate:
     """Certify how close a network is to a minimal-VV-norm interpolant, or to the best regularised fit.
 
@@ -104,19 +110,37 @@ def certify(
         bound stays valid, but may be further from the optimum.
     callback : callable, optional
         Called after each round of the solver with its number and the bounds on the solver's objective.
+    progress : bool
+        Whether to show a progress bar, in interactive terminals and notebooks only.
 
     Returns
     -------
     Certificate, or for lam > 0 a FitCertificate.
+        For a torch module its `assumptions` say how it was read, and what it is compared with.
 
     Raises
     ------
     TypeError, ValueError
         If the data are invalid, or network and data disagree in inputs or outputs.
     """
-    network = network if isinstance(network, PiecewiseLinear) else as_network(network)
+    read = network if isinstance(network, PiecewiseLinear) else as_network(network)
     options: dict[str, Any] = {"lam": lam, "loss": loss, "weights": weights, "skip": skip, "penalise_bias": penalise_bias}
-    seconds = as_time_limit(time_limit)
+    with rounds_shown("solving for the optimum", callback, progress) as ended:
+        certificate = _certify(read, X, Y, dual, as_time_limit(time_limit), ended, options)
+    if isinstance(read, PiecewiseLinear) or read is network:
+        return certificate
+    return replace(certificate, assumptions=_assumptions(read, skip, penalise_bias, lam))
+
+
+def _certify(
+    network: ReLUNetwork | PiecewiseLinear,
+    X: ArrayLike,
+    Y: ArrayLike,
+    dual: Rows | None,
+    seconds: float | None,
+    callback: RoundCallback | None,
+    options: dict[str, Any],
+) -> Certificate | FitCertificate:
     if dual is not None and seconds is None:
         return judge(network, X, Y, dual=dual, **options)
     with within_additions(None if seconds is None else additions_in(seconds / 4)):  # up to two proofs are made
@@ -124,6 +148,21 @@ def certify(
             return judge(network, X, Y, dual=dual, **options)
         effort: dict[str, Any] = {"time_limit": None if seconds is None else seconds / 2, "callback": callback}
         return best_certificate(network, X, Y, lambda: optimal_dual(X, Y, **options, **effort), **options)
+
+
+def _assumptions(network: ReLUNetwork, skip: bool, penalise_bias: bool, lam: float) -> tuple[str, ...]:
+    """Say how a torch module was read, what it costs, and which networks it is compared with."""
+    has_skip = bool(network.A.any())
+    neurons = count(network.n_neurons, "neuron")
+    said = [f"the module is V relu(W x + b) + A x + c: {neurons}, {'a' if has_skip else 'no'} skip connection"]
+    neuron = "||(w, b)|| ||v||" if penalise_bias else "||w|| ||v||, biases are free"
+    said.append(f"a neuron costs {neuron}; output biases and skip connections cost nothing")
+    if skip and not has_skip:
+        said.append("it is compared with networks that have a skip connection; skip=False leaves these out")
+    met = (
+        f"losses are summed over labels, plus {lam:.6g} times the cost" if lam else "labels are to be met exactly (lam = 0)"
+    )
+    return (*said, met)
 
 
 def best_certificate(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.deadline import Deadline, as_time_limit
+from vvnorm._internal.progress import rounds_shown, steps_shown
 from vvnorm.api.fit_data import Data, has_several_inputs, opened, read_problem, without_origin
 from vvnorm.api.univariate_fits import fit_line
 from vvnorm.float64 import Origin
@@ -56,6 +57,7 @@ def fit(
     time_limit: float | None = None,
     seed: int = 0,
     callback: Callable[[int, float, float], object] | None = None,
+    progress: bool = False,
 ) -> "Fit | MultivariateSolution":
     """Fit data: minimise the sum of losses plus lam times the VV norm, with a proof of the gap.
 
@@ -89,6 +91,8 @@ def fit(
         Seed of the first neurons and of inexact searches, for several inputs.
     callback : callable, optional
         Called after each round with its number and the bounds on the current objective, in the solver's units.
+    progress : bool
+        Whether to show a progress bar, in interactive terminals and notebooks only.
 
     Returns
     -------
@@ -117,15 +121,16 @@ def fit(
     deadline = Deadline(limit)
     rounds, names = as_rounds(max_iter), (column_names(X), column_names(Y))
     (X, origin), Y = without_origin(X, penalise_bias), opened(Y, "Y")
-    if penalise_bias or has_several_inputs(X):
-        from vvnorm.api.multivariate import fit_points
+    with rounds_shown("fitting", callback, progress) as ended:
+        if penalise_bias or has_several_inputs(X):
+            from vvnorm.api.multivariate import fit_points
 
-        points = _read_points(X, Y, loss, weights, skip, penalise_bias, seed)
-        effort: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "callback": callback}
-        solution: Any = fit_points(points, strength, tol, **effort)[0]
-    else:
-        problem = read_problem(X, Y, loss, weights)
-        solution = fit_line(problem, strength, tol, skip, deadline=deadline, callback=callback)
+            points = _read_points(X, Y, loss, weights, skip, penalise_bias, seed)
+            effort: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "callback": ended}
+            solution: Any = fit_points(points, strength, tol, **effort)[0]
+        else:
+            problem = read_problem(X, Y, loss, weights)
+            solution = fit_line(problem, strength, tol, skip, deadline=deadline, callback=ended)
     return _with_origin(origin, solution).named(*names)
 
 
@@ -143,6 +148,7 @@ def fit_path(
     time_limit: float | None = None,
     seed: int = 0,
     callback: Callable[[Any], object] | None = None,
+    progress: bool = False,
 ) -> FitPath:
     """Fit the same data for several lam, each fit starting from its neighbour of larger lam.
 
@@ -156,6 +162,8 @@ def fit_path(
         Rounds and seconds for each fit.
     callback : callable, optional
         Called with each fit when it is computed, from the largest lam to the smallest.
+    progress : bool
+        Whether to show a progress bar, in interactive terminals and notebooks only.
 
     Returns
     -------
@@ -166,10 +174,10 @@ def fit_path(
     limits: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit, "seed": seed}
     fit_next = warm_fits(X, Y, loss=loss, weights=weights, skip=skip, penalise_bias=penalise_bias, **limits)
     fits, start = {}, None
-    for place in sorted(range(len(strengths)), key=lambda i: -strengths[i]):
-        fits[place], start = fit_next(strengths[place], start)
-        if callback:
-            callback(fits[place])
+    with steps_shown("fitting", len(strengths), callback, progress) as ended:
+        for place in sorted(range(len(strengths)), key=lambda i: -strengths[i]):
+            fits[place], start = fit_next(strengths[place], start)
+            ended(fits[place])
     return FitPath(fits[place] for place in range(len(strengths)))
 
 

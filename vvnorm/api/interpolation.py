@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vvnorm._internal.deadline import as_time_limit
+from vvnorm._internal.progress import rounds_shown
 from vvnorm.float64 import Rows, shifted_integers
 from vvnorm.results.interpolant import Interpolant
 from vvnorm.solvers.univariate.interpolation.closed_form import connect_sorted
@@ -47,6 +48,7 @@ def interpolate(
     time_limit: float | None = None,
     seed: int = 0,
     callback: Callable[[int, float, float], Any] | None = None,
+    progress: bool = False,
 ) -> "InfiniteAuxiliary": ...
 
 
@@ -63,6 +65,7 @@ def interpolate(
     time_limit: float | None = None,
     seed: int = 0,
     callback: Callable[[int, float, float], Any] | None = None,
+    progress: bool = False,
 ) -> "MultivariateSolution": ...
 
 
@@ -79,6 +82,7 @@ def interpolate(
     time_limit: float | None = None,
     seed: int = 0,
     callback: Callable[[int, float, float], Any] | None = None,
+    progress: bool = False,
 ) -> "Interpolant | MultivariateSolution": ...
 
 
@@ -95,6 +99,7 @@ def interpolate(
     time_limit: float | None = None,
     seed: int = 0,
     callback: Callable[[int, float, float], Any] | None = None,
+    progress: bool = False,
 ) -> "Interpolant | MultivariateSolution | InfiniteAuxiliary": ...
 
 
@@ -110,6 +115,7 @@ def interpolate(
     time_limit: float | None = None,
     seed: int = 0,
     callback: Callable[[int, float, float], Any] | None = None,
+    progress: bool = False,
 ) -> "Interpolant | MultivariateSolution | InfiniteAuxiliary":
     """Find the minimal-VV-norm interpolant of data, with a proof of optimality.
 
@@ -138,6 +144,8 @@ def interpolate(
         Seed of the first neurons and of inexact searches, for several inputs.
     callback : callable, optional
         Called after each round with its number and the bounds on the cost. For several inputs.
+    progress : bool
+        Whether to show a progress bar, in interactive terminals and notebooks only. For several inputs.
 
     Returns
     -------
@@ -168,7 +176,7 @@ def interpolate(
         X, origin = shifted_integers(X)
         if origin is not None:
             given: dict[str, Any] = {"skip": skip, "auxiliary": auxiliary, "tol": tol, "max_iter": rounds}
-            solution = interpolate(X, Y, **given, time_limit=limit, seed=seed, callback=callback)
+            solution = interpolate(X, Y, **given, time_limit=limit, seed=seed, callback=callback, progress=progress)
             return replace(solution, origin=origin).named(*names)
     inputs = as_inputs(X)
     if inputs.shape[1] > 1 or penalise_bias or auxiliary:
@@ -178,8 +186,10 @@ def interpolate(
         labels = as_labels(Y, len(inputs), allow_missing=True)
         require_two_points(inputs, "an interpolant")
         solve = interpolate_infinite if auxiliary else interpolate_points
-        options: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "seed": seed, "callback": callback}
-        return solve(inputs, labels, Convention(bool(skip), bool(penalise_bias)), tol, **options).named(*names)
+        convention = Convention(bool(skip), bool(penalise_bias))
+        with rounds_shown("interpolating", callback, progress) as ended:
+            options: dict[str, Any] = {"max_iter": rounds, "time_limit": limit, "seed": seed, "callback": ended}
+            return solve(inputs, labels, convention, tol, **options).named(*names)
     return _interpolate_one_input(X, Y, skip, tol, limit).named(*names)
 
 

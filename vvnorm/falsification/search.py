@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from vvnorm._internal.progress import steps_shown
 from vvnorm._internal.words import count, lines
 from vvnorm.claims import Claim
 from vvnorm.falsification.counterexample import Counterexample
@@ -100,7 +101,8 @@ def falsify(
     variant: str | Variant | None = None,
     seconds: float = 60.0,
     seed: int = 0,
-    callback: Callable[[str], None] = lambda label: None,
+    callback: Callable[[str], object] = lambda label: None,
+    progress: bool = False,
 ) -> Falsification:
     """Search for the smallest counterexample to a claim, to a claim without one hypothesis, or to a variant of a claim.
 
@@ -119,6 +121,8 @@ def falsify(
         Seed of the draws.
     callback : callable
         Told each family of small data that is complete.
+    progress : bool
+        Whether to show a progress bar, in interactive terminals and notebooks only.
 
     Returns
     -------
@@ -143,8 +147,9 @@ def falsify(
     if chosen is not None and chosen.claim != judged.id:
         raise ValueError(f"variant {chosen.id!r} varies claim {chosen.claim!r}, not {judged.id!r}")
     statement = statement_of(judged, chosen if chosen is not None else exact_form(judged.id), drop)
-    search = _Search(statement, limit, seed, callback)
-    search.run()
+    with steps_shown(f"searching for counterexamples to {statement.id}", None, callback, progress) as completed:
+        search = _Search(statement, limit, seed, completed)
+        search.run()
     if chosen is not None and not search.effort.admitted:
         names = ", ".join(statement.hypotheses)
         searched = f"{search.effort.small} small data sets and {search.effort.drawn} draws"
@@ -155,7 +160,7 @@ def falsify(
 class _Search:
     """One search: what it has seen, and the simplest counterexample."""
 
-    def __init__(self, statement: Statement, seconds: float, seed: int, callback: Callable[[str], None]) -> None:
+    def __init__(self, statement: Statement, seconds: float, seed: int, callback: Callable[[str], object]) -> None:
         self.statement, self.seconds, self.seed, self.callback = statement, seconds, seed, callback
         self.effort = Effort()
         self.refuting: tuple[Data, Decision] | None = None

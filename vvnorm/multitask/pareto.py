@@ -52,6 +52,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.deadline import TIME_LIMIT, Deadline, as_time_limit
 from vvnorm._internal.drawing import Displayed, draw_on
+from vvnorm._internal.progress import steps_shown
 from vvnorm._internal.words import count, lines
 from vvnorm.api.fits import warm_fits
 from vvnorm.api.interpolation import interpolate
@@ -308,6 +309,7 @@ def pareto_front(
     time_limit: float | None = None,
     seed: int = 0,
     callback: Callable[[int, Array, float], object] | None = None,
+    progress: bool = False,
 ) -> ParetoFront:
     """Trace the Pareto front of the task losses, over all networks of at most a given VV norm, with proofs.
 
@@ -338,6 +340,8 @@ def pareto_front(
         For several inputs; as in `fit`.
     callback : callable, optional
         Called after each mixture with its number, from 1, the losses of the tasks and the gap.
+    progress : bool
+        Whether to show a progress bar, in interactive terminals and notebooks only.
 
     Returns
     -------
@@ -360,13 +364,13 @@ def pareto_front(
     search = _Search(data, budget, tol, as_count(seed, "seed"), deadline)
     table = _as_mixtures(mixtures, search.units)
     points, guess = [], _FIRST
-    for number, task_weights in enumerate(table, 1):
-        left = deadline.left
-        search.deadline = deadline if left is None else Deadline(left / (len(table) - number + 1))
-        point, guess = search.point(task_weights, guess)
-        points.append(point)
-        if callback is not None:
-            callback(number, point.losses, point.gap)
+    with steps_shown("tracing the front", len(table), callback, progress) as ended:
+        for number, task_weights in enumerate(table, 1):
+            left = deadline.left
+            search.deadline = deadline if left is None else Deadline(left / (len(table) - number + 1))
+            point, guess = search.point(task_weights, guess)
+            points.append(point)
+            ended(number, point.losses, point.gap)
     return ParetoFront(
         data,
         budget,

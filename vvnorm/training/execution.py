@@ -3,14 +3,11 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 
 from vvnorm._internal.callbacks import RoundCallback
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from vvnorm._internal.progress import bar_if_watched, relative_gap
 
 Report = Callable[[int, Mapping[str, float]], None]
 """Takes the number of steps done, and means over the runs of 'loss' and 'vv_norm', and of 'excess' and 'gap' if known."""
@@ -36,8 +33,8 @@ def threads_for(work: int) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(steps: int, wanted: bool) -> Iterator[Report]:
-    """Yield a function that reports progress; it draws a bar if wanted and if the terminal is interactive."""
-    with _bar(wanted) as bar:
+    """Yield a function that reports progress; it draws a bar if wanted and if somebody watches."""
+    with bar_if_watched(wanted) as bar:
         task = bar.add_task("training", total=steps)
 
         def report(step: int, means: Mapping[str, float]) -> None:
@@ -55,20 +52,10 @@ def progress_bar(steps: int, wanted: bool) -> Iterator[Report]:
 @contextmanager
 def certification_bar(networks: int, wanted: bool) -> Iterator[tuple[RoundCallback, Callable[[], None]]]:
     """Yield functions to call after each round of a solver and after each network's proof; draws a bar if wanted."""
-    with _bar(wanted) as bar:
+    with bar_if_watched(wanted) as bar:
         task = bar.add_task("certifying", total=networks)
 
         def solving(rounds: int, upper: float, lower: float) -> None:
-            gap = (upper - lower) / upper if upper > 0 else 0.0
-            bar.update(task, description=f"solving for the optimum, round {rounds}, gap {gap:.1e}")
+            bar.update(task, description=f"solving for the optimum, round {rounds}, gap {relative_gap(upper, lower):.1e}")
 
         yield solving, lambda: bar.update(task, advance=1, description="certifying")
-
-
-def _bar(wanted: bool) -> "Progress":
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    columns = Progress.get_default_columns()
-    return Progress(*columns, console=console, transient=True, disable=not (wanted and console.is_interactive))

@@ -57,6 +57,8 @@ class InterpolantRecord(Displayed):
     subspace : Subspace or None
         If the points lie in an affine subspace up to rounding: the subspace that the bound is about
         (`vvnorm.verifier.flat_inputs`). All else is about the points as they are; if None, the bound is, too.
+    assumptions : tuple of str
+        How a torch module was read, and which networks it is compared with; empty for other networks. Not saved.
     """
 
     residual: float
@@ -72,6 +74,7 @@ class InterpolantRecord(Displayed):
     penalise_bias: bool = False
     additions: int | None = None
     subspace: Subspace | None = None
+    assumptions: tuple[str, ...] = ()
 
     NUMBERS: ClassVar[tuple[str, ...]] = (
         "residual", "relative_residual", "vv_norm", "lower_bound", "gap", "excess", "distance", "distance_bound",
@@ -84,6 +87,7 @@ class InterpolantRecord(Displayed):
             proof("VV norm", self.vv_norm, self.lower_bound, self.gap, residual=self.relative_residual),
             f"excess {self.excess:.3g}, distance {self.distance:.3g}, distance bound {self.distance_bound:.3g}",
             *about(self.subspace),
+            *(f"assumed: {words}" for words in self.assumptions),
             "complaints(network, X, Y) checks it again",
         )
 
@@ -146,6 +150,8 @@ class FitRecord(Displayed):
     subspace : Subspace or None
         If the points lie in an affine subspace up to rounding: the subspace that the bound is about
         (`vvnorm.verifier.flat_inputs`). All else is about the points as they are; if None, the bound is, too.
+    assumptions : tuple of str
+        How a torch module was read, and which networks it is compared with; empty for other networks. Not saved.
     """
 
     objective: float
@@ -160,6 +166,7 @@ class FitRecord(Displayed):
     penalise_bias: bool = False
     additions: int | None = None
     subspace: Subspace | None = None
+    assumptions: tuple[str, ...] = ()
 
     NUMBERS: ClassVar[tuple[str, ...]] = ("objective", "loss", "vv_norm", "lower_bound", "gap")
     """Names of the numbers that are computed."""
@@ -171,6 +178,7 @@ class FitRecord(Displayed):
             proof("objective", self.objective, self.lower_bound, self.gap),
             f"loss {self.loss:.6g}, VV norm {self.vv_norm:.6g}",
             *about(self.subspace),
+            *(f"assumed: {words}" for words in self.assumptions),
             "complaints(function, X, Y) checks it again",
         )
 
