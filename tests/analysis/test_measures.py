@@ -381,8 +381,8 @@ CUBE = Box(np.zeros(3), 1)
         (lambda: mean_gradient_norm(NET, CUBE, 0.5), TypeError, "output must be a whole number, got 0.5"),  # type: ignore[arg-type]
         (lambda: mean_gradient_norm(NET, CUBE, n=0), ValueError, "n must be at least 1, got 0"),
         (lambda: mean_gradient_norm(NET, CUBE, rng=None), TypeError, "rng must be"),  # type: ignore[arg-type]
-        (lambda: mean_gradient_norm(NET, CUBE, confidence=1), ValueError, "confidence must be .* got 1"),
-        (lambda: mean_gradient_norm(NET, CUBE, confidence="1"), ValueError, "confidence must be .* got '1'"),  # type: ignore[arg-type]
+        (lambda: mean_gradient_norm(NET, CUBE, confidence=1), ValueError, "confidence must lie between 0 and 1, got 1"),
+        (lambda: mean_gradient_norm(NET, CUBE, confidence="1"), ValueError, "confidence must lie between 0 and 1, got '1'"),  # type: ignore[arg-type]
         (lambda: mean_gradient_norm(NET, CUBE, exact=True), ValueError, "at most two dimensions, this one has 3"),
         (lambda: mean_gradient_norm(NET, Box(0, 1)), ValueError, "region has 1 input; the network has 3"),
         (lambda: max_gradient_norm(NET, [[0, np.inf, 0]]), ValueError, "region holds inf"),

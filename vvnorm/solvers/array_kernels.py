@@ -1,4 +1,4 @@
-"""What all kernels of this package share."""
+"""Compiled functions and options that the kernels of this package share."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from vvnorm.validation import Array
 __all__ = ["ANY_ORDER", "ZERO", "clear", "copy", "fixed", "is_sorted", "part", "plain"]
 
 ZERO: Any = np.int64(0)
-"""Where kernels start to count. From the literal 0 the type changes with the first step, and then all types of the function
-are inferred once more."""
+"""Start value of counters in kernels. The literal 0 has a type of its own, which changes with the first step; numba would
+then infer all types of the function twice."""
 
 ANY_ORDER = {"reassoc", "contract"}
-"""fastmath flags for sums whose order does not matter; NaN and infinity keep their meaning. Sums with these flags
-stand in small functions of their own, since reordering breaks error-free transformations in the same function."""
+"""fastmath flags for sums in any order; NaN and infinity keep their meaning. Sums with these flags are in small functions
+of their own, since reordering would break error-free transformations in the same function."""
 
 
 @part()

@@ -7,19 +7,19 @@ program, for any number of inputs: by homogeneity,
 
 With one input, kinks at the data points suffice, since the dual constraint is convex between them; a refinement shows that
 further kinks change nothing. With a skip connection one orientation suffices, since relu(-z) = relu(z) - z. With several
-inputs no finite dictionary is known to suffice beforehand; the certificate made from its dual array shows whether it does.
+inputs no finite dictionary is known to suffice; a certificate from the dual array shows whether it does.
 
 *Curvature program.* The same problem in the values at the data: rising and falling kinks P_i + Q_i = delta_i at the inner
 points, a slope a = s_1 + sum_i Q_i left for a neuron that is on over all the data (no skip connection), and values of
 missing labels as unknowns. It is sparse, far better conditioned, and its multipliers are the dual certificate itself.
-Whatever the values cost, the network through them is connect-the-dots; so fits under any convex loss, and fits of least
-VV norm whose losses keep to budgets, are programs in the values as well.
+The cheapest network through given values is connect-the-dots. So fits with any convex loss, and fits of least VV norm whose
+losses have budgets, are programs in the values as well.
 
 CVXPY passes all programs to Clarabel. Solver and status are recorded, but only the certificate is trusted.
 
-*Close inputs.* Inputs within a small part of all inputs' span share one knot and one value in fits: where they do not,
-Clarabel fails. The certificate is about all labels, so it says what that costs. An interpolant has to follow all labels;
-`plain_interpolation` gives one that needs no solver.
+*Close inputs.* Clarabel fails for very close knots. In fits, inputs within a small part of the span of all inputs therefore
+share one knot and one value. The certificate covers all labels, so its gap includes the cost of this. An interpolant must
+follow all labels; `plain_interpolation` makes one without a solver.
 """
 
 import time
@@ -50,16 +50,16 @@ from vvnorm.validation import (
 )
 
 _USABLE = ("optimal", "optimal_inaccurate", "user_limit")
-# Tighter than Clarabel may reach: it then reports an inaccurate optimum, with gaps far below those of its defaults.
+# Tighter than Clarabel can reach: it then reports an inaccurate optimum, whose gap is far below that of its defaults.
 _STRICT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
 _TOGETHER = (1e-9, 0.0, 1e-6)  # parts of the span within which inputs of a fit share a knot, tried in turn
-_BEND = 1e-8  # bends of a fit below this part of all its curvature are solver noise, and are removed
+_BEND = 1e-8  # curvatures of a fit below this part of their sum are solver noise, and are removed
 _LEAST_TIME = 1e-3  # least time limit of the solver in seconds, so that it returns a point
 _SNAP = 1e-6  # shares of a curvature closer than this to 0 or 1 are solver noise; either choice interpolates exactly
 
 
 class SpanError(ValueError):
-    """Inputs span more orders of magnitude than a program can hold in one unit."""
+    """Inputs span more orders of magnitude than a program can represent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class DictionarySolution:
         The multipliers Lambda of the labels, 0 where one is missing. They are orthogonal to affine functions (to constants,
         without a skip connection), and no neuron of the dictionary has a response ||sum_i Lambda_i relu(w.x_i + b)|| above
         its s. For lam = 0 their product with the labels is the value; for lam > 0 they are (Y - f(X)) / lam. With two
-        inputs or more `vvnorm.certify` takes them as they are.
+        inputs or more `vvnorm.certify` accepts them unchanged.
     provenance : dict
         Solver, status, versions, size of the dictionary, and the units the program was posed in.
     """
@@ -89,14 +89,14 @@ class DictionarySolution:
 
 @dataclass(frozen=True, eq=False)
 class CurvatureSolution:
-    """A network and a dual certificate made from the curvature program's output.
+    """A network and a dual array from the output of the curvature program.
 
     Attributes
     ----------
     network : ReLUNetwork
         Interpolates the present labels up to rounding; its cost is an upper bound.
     dual : (N, T) array
-        The dual certificate eta at the sorted data points, as `vvnorm.certify` takes it.
+        The dual array eta at the sorted data points, in the form that `vvnorm.certify` takes.
     dots : ConnectTheDots
         Connect-the-dots of the labels, missing ones replaced by the program's values.
     provenance : dict
@@ -236,11 +236,11 @@ def dictionary_program(
 
 
 def plane_dictionary(X: ArrayLike, directions: int, rng: np.random.Generator | int) -> tuple[Array, Array]:
-    """Neurons whose kinks pass through data points: a dictionary for `dictionary_program` with two inputs or more.
+    """Return neurons whose kinks pass through data points: a dictionary for `dictionary_program` with two inputs or more.
 
-    Through every point go `directions` hyperplanes in random directions. To these come, in the plane, the lines through any
-    two points; in more dimensions, the hyperplanes through as many random d-subsets of the points as there are random
-    directions in all.
+    `directions` hyperplanes in random directions pass through every point. In the plane, the lines through any two points
+    are added; in more dimensions, hyperplanes through random d-subsets of the points, as many as there are random
+    directions in total.
 
     Parameters
     ----------
@@ -254,8 +254,8 @@ def plane_dictionary(X: ArrayLike, directions: int, rng: np.random.Generator | i
     Returns
     -------
     W : (K, d) array, b : (K,) array
-        Neurons with ||w_k|| = 1, none of them twice. Each hyperplane has one of its two orientations, which is enough with
-        a skip connection, since relu(-z) = relu(z) - z; without one, take (-W, -b) as well.
+        Distinct neurons with ||w_k|| = 1. Each hyperplane has one of its two orientations, which suffices with a skip
+        connection, since relu(-z) = relu(z) - z; without one, add (-W, -b).
     """
     points = np.unique(as_inputs(X), axis=0)
     n, d = points.shape
@@ -280,7 +280,7 @@ def plane_dictionary(X: ArrayLike, directions: int, rng: np.random.Generator | i
 
 
 def _normal(points: Array) -> Array:
-    """Unit normal of a hyperplane through d points; one of them, if they lie in less than a hyperplane."""
+    """Return the unit normal of a hyperplane through d points; any such normal if the hyperplane is not unique."""
     normal: Array = np.linalg.svd(points[1:] - points[0])[2][-1]
     return normal
 
@@ -322,7 +322,7 @@ def curvature_interpolation(
 
     x, labels = _two_or_more(X, Y)
     n, T = labels.shape
-    if n == 2 and skip:  # a line, whatever labels are missing: there is nothing to minimise
+    if n == 2 and skip:  # a line: there is nothing to minimise
         return plain_interpolation(x, labels)
     middle, height = _middle_and_height(labels)
     targets = (labels - middle) / height
@@ -353,10 +353,10 @@ def curvature_interpolation(
 
 
 def plain_interpolation(x: Array, labels: Array, *, skip: bool = True) -> CurvatureSolution:
-    """Interpolate without a solver, not at the least cost, with a dual certificate that bounds the excess.
+    """Interpolate without a solver, at more than the least cost, with a dual array that bounds the excess.
 
-    Missing labels are put on the line between their neighbours. Without a skip connection neurons rise right of the segment
-    that is least steep, and fall left of it: they cost as much as the curvature and the slope of that segment.
+    Missing labels are interpolated linearly between their neighbours. Without a skip connection neurons rise right of the
+    least steep segment and fall left of it: their cost is the curvature plus the slope of that segment.
 
     Parameters
     ----------
@@ -395,7 +395,7 @@ class CurvatureFit:
     x : (M,) array
         The distinct inputs, increasing.
     values : (M, T) array
-        Fitted values there; bends that are solver noise have been made straight.
+        Fitted values there; curvatures that are solver noise have been removed.
     dual : (N, T) array
         The multipliers R of the fitted values, in the caller's order, 0 where there is no loss: -weight * loss'(value)
         where the loss has a derivative, a subgradient elsewhere. Up to the solver's accuracy they are orthogonal to
@@ -431,7 +431,7 @@ def curvature_fit(
     Parameters
     ----------
     X : array-like, shape (N,) or (N, 1)
-        At least two distinct inputs, repeated ones with whatever labels.
+        At least two distinct inputs; repeated inputs may have different labels.
     Y : array-like, shape (N,) or (N, T)
         Labels; NaN = missing, and then no loss.
     lam : float
@@ -529,9 +529,9 @@ def budgeted_fit(
 
 
 class _FitProgram:
-    """Losses and cost of a fit as CVXPY expressions, in units in which inputs, labels and weights go up to about 1.
+    """Losses and cost of a fit as CVXPY expressions, in units in which inputs, labels and weights are at most about 1.
 
-    Labels of classes have no unit; where one output has such labels, all are left as they are.
+    Labels of classes have no unit; if one output has such labels, no labels are scaled.
     """
 
     def __init__(
@@ -573,7 +573,7 @@ class _FitProgram:
         self._present = ~np.isnan(labels)
         self._values = cp.Variable((len(self.x), self.outputs))
         self.cost, self.constraints, self._rising = _curvature_cost(self._values, per_gap, skip)
-        # The values once more, label by label: the multipliers of these equalities are the dual, whatever the loss.
+        # Copies of the values, label by label: for any loss the multipliers of these equalities are the dual array.
         self._ties, self.losses = [], []
         for t, kind in enumerate(kinds):
             rows = np.flatnonzero(self._present[:, t])
@@ -584,7 +584,7 @@ class _FitProgram:
         self.constraints += self._ties
 
     def fit(self, value: float, dual_unit: float, provenance: dict[str, Any]) -> CurvatureFit:
-        """Make the fit from what the solved program holds; `value` has been converted to the caller's units."""
+        """Make the fit from the solved program; `value` is in the caller's units."""
         values = _straightened(self.x, self._values.value * self.height + self.middle)
         dots = connect_sorted(self.x, values)
         rising = self._rising.value[: len(self.x) - 2] * (self.height / self.reach)
@@ -597,7 +597,7 @@ class _FitProgram:
 
 
 def _spread_rows(x: Array, apart: float) -> NDArray[np.intp]:
-    """Rows of increasing inputs, each the first that is further than `apart` from the one before."""
+    """Return rows of increasing inputs that are further than `apart` from each other, chosen greedily."""
     rows, row = [0], 0
     while (row := int(np.searchsorted(x, x[row] + apart, side="right"))) < len(x):
         rows.append(row)
@@ -621,7 +621,7 @@ def _loss_expression(loss: Loss, fitted: Any, labels: Array, unit: float) -> Any
 
 
 def _straightened(x: Array, values: Array) -> Array:
-    """Return values (M, T) without bends that are solver noise."""
+    """Return values (M, T) without curvatures that are solver noise."""
     dots = connect_sorted(x, values)
     bends = np.concatenate([[True], dots.norms > _BEND * dots.value, [True]])
     return np.column_stack([np.interp(x, x[bends], column[bends]) for column in values.T])
@@ -672,7 +672,7 @@ def _without_skip(dots: ConnectTheDots, rising: Array) -> ReLUNetwork:
     n = len(dots.x)
     delta, first = dots.curvatures(0, n - 2), dots.slopes(0, 1)[0]
     size = dots.norms[:, None]
-    # Without a bend, the two shares would be an expensive way to provide a slope.
+    # Where the curvature is 0, the two shares would only be an expensive slope.
     rising = np.where((size == 0) | (row_norms(rising)[:, None] <= _SNAP * size), 0.0, rising)
     rising = np.where(row_norms(delta - rising)[:, None] <= _SNAP * size, delta, rising)
     falling = delta - rising
@@ -707,14 +707,14 @@ def _solve_strictly(problem: Any, end: float | None = None) -> dict[str, Any]:
 
 
 def _solve(problem: Any, end: float | None = None, **options: float) -> dict[str, Any]:
-    """Run Clarabel with options; return solver, status and version, or raise if there is no point at all.
+    """Run Clarabel with options; return solver, status and version, or raise RuntimeError if it returns no point.
 
     `end` is the value of time.monotonic() at which to stop.
     """
     import cvxpy as cp
 
     if end is not None:
-        problem.get_problem_data(cp.CLARABEL)  # kept: what follows is the solver's time alone
+        problem.get_problem_data(cp.CLARABEL)  # CVXPY caches it, so that the time below is the solver's alone
         options["time_limit"] = max(end - time.monotonic(), _LEAST_TIME)
 
     with warnings.catch_warnings():
@@ -723,7 +723,7 @@ def _solve(problem: Any, end: float | None = None, **options: float) -> dict[str
         try:
             problem.solve(solver=cp.CLARABEL, **options)
         except cp.error.SolverError as error:
-            # CVXPY's advice, other solvers and its verbose option, is not available to our callers.
+            # CVXPY advises other solvers and its verbose option, which our callers do not have.
             reason = str(error).split(". Try another solver")[0]
             raise RuntimeError(f"the convex program could not be solved: {reason}") from None
     if problem.status not in _USABLE or any(variable.value is None for variable in problem.variables()):

@@ -22,12 +22,12 @@ from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes, orthogonal_
 from vvnorm.tolerances import EPS, FLAT, LABEL_ROUNDING
 from vvnorm.validation import Array
 
-_SMALL = 1e-8  # part of the largest output's size: below it, an output's digits are of another kind than its rounding
+_SMALL = 1e-8  # outputs below this part of the largest one would lose their digits in its rounding
 
 
 @dataclass(frozen=True)
 class Convention:
-    """What is free and what is penalised.
+    """The convention: whether there is a skip connection, and whether biases are penalised.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Inputs:
         Inputs; repeats allowed.
     convention : Convention
     seed : int
-        Of searches that are not exact.
+        Seed of inexact searches.
     merge : bool
         Whether equal inputs become one point.
     local_search : bool
@@ -118,7 +118,7 @@ class Inputs:
 
     @cached_property
     def affine(self) -> Array:
-        """Values (N, q) of functions that span the free ones: constants, and linear ones with a skip connection."""
+        """Values (N, q) of a basis of the free functions: constants, and linear functions with a skip connection."""
         ones = np.ones((len(self), 1))
         if not self.convention.skip:
             return ones
@@ -126,7 +126,7 @@ class Inputs:
 
     @cached_property
     def complement(self) -> Array:
-        """Orthonormal basis (N, n) of what the free functions leave."""
+        """Orthonormal basis (N, n) of the complement of the free functions."""
         return orthogonal_complement(self.affine)
 
     @cached_property
@@ -165,13 +165,13 @@ class Reduction:
     weights : (N, T) array
         Non-negative; 0 = no label.
     labels : (N, T) array
-        Anything where the weight is 0.
+        Arbitrary where the weight is 0.
     lam : float
         0 for interpolation.
     constant : float
-        Added to the objective.
+        Constant term of the objective.
     limits : (N, T) array, optional
-        Where finite, the loss grows linearly with this slope as soon as its own is as large (Huber's loss). For lam > 0.
+        Where finite, the largest slope of the loss, beyond which it is linear (Huber's loss). For lam > 0.
     """
 
     points: Inputs
@@ -182,7 +182,7 @@ class Reduction:
     limits: Array | None = None
 
     def at(self, lam: float) -> "Reduction":
-        """The same for another lam, without what does not depend on it being computed again. There must be no limits."""
+        """Return the same problem for another lam; parts that do not depend on lam are shared. `limits` must be None."""
         assert self.limits is None
         other = replace(self, lam=lam)
         other.__dict__.update(label_unit=self.label_unit, weight_unit=self.weight_unit, _output_groups=self._output_groups)
@@ -223,7 +223,7 @@ class Reduction:
     def _output_groups(self) -> list[ReducedGroup]:
         limits = np.full(self.labels.shape, np.inf) if self.limits is None else self.limits
         bounded: NDArray[np.bool_] = np.any(np.isfinite(limits), axis=0)
-        # An output with penalised columns of its own is a pattern of its own.
+        # An output with penalised columns of its own is a group of its own.
         key = np.vstack([self.weights, np.where(bounded, 1.0 + np.arange(len(bounded)), 0.0)])
         alike, member = np.unique(key, axis=1, return_inverse=True)
         member = member.ravel()
@@ -256,9 +256,9 @@ class Reduction:
         return self.lam / self.points.unit / self.label_unit / self.weight_unit
 
     def network(self, neurons: Neurons, V: Sequence[Array], spikes: Sequence[Array] = ()) -> ReLUNetwork:
-        """The network of these neurons with output weights V (K, r) for each pattern, and the best affine part.
+        """Return the network of these neurons with output weights V (K, r) for each group, and the best affine part.
 
-        `spikes` (m, r), for each pattern, are parts of the labels that are not fitted.
+        `spikes` (m, r), for each group, are parts of the labels that are not fitted.
         """
         W, b = self.points.directions(neurons)
         output = np.zeros((len(neurons), self.labels.shape[1]))
@@ -294,7 +294,7 @@ class Reduction:
         return coefficients
 
     def dual(self, duals: Sequence[Array]) -> Array:
-        """The dual as an array Lambda (N, T); for lam > 0 that is near weight * (label - fitted value)."""
+        """Return the dual array Lambda (N, T); for lam > 0 it is close to weight * (label - fitted value)."""
         total = np.zeros(self.labels.shape)
         for L, group in zip(duals, self.reduced_problem.output_groups, strict=True):
             total[np.ix_(group.rows, group.outputs)] = group.basis @ L @ group.rotation.T
@@ -302,10 +302,10 @@ class Reduction:
 
 
 def _rotated(Z: Array, labels: Array) -> tuple[Array, Array]:
-    """Z R and R with orthonormal columns, as few as Z has directions above rounding of the labels.
+    """Return Z R and R with orthonormal columns, whose number is the rank of Z above rounding of the labels.
 
-    Outputs that are small beside the others are rotated among themselves: their digits would be lost in the others'
-    rounding, and a network must fit each output for itself.
+    Small outputs are rotated among themselves: their digits would be lost in the rounding of large ones, and a network must
+    fit each output to its own accuracy.
     """
     sizes = np.max(np.abs(labels), axis=0)
     parts, left = [], np.flatnonzero((sizes > 0) & (Z.size > 0))
@@ -323,10 +323,10 @@ def _rotated(Z: Array, labels: Array) -> tuple[Array, Array]:
 
 
 def _near(X: Array, axes: Array) -> bool:
-    """Whether points (n, d) lie near a subspace with axes (r, d), each beside its distance from a central point.
+    """Whether points (n, d) lie near a subspace with axes (r, d), relative to their distances from a central point.
 
-    Rounding is relative to that distance, or to the points' median one. The rank of all points together sees only what is
-    large beside the farthest point.
+    Rounding is relative to a point's distance, or to the median distance. The numerical rank of all points would be
+    relative to the farthest point only.
     """
     away = X - X[np.argmin(row_norms(X - np.median(X, axis=0)))]
     reach = row_norms(away)

@@ -1,10 +1,11 @@
 """Column generation: alternate between the master problem over few neurons and the search over all neurons.
 
-Each round solves the master problem to a tenth of the gap and then asks for the neurons that respond most to its dual.
-While the dual is infeasible, points between it and the best feasible dual so far are asked about as well (in-out
-stabilisation, Ben-Ameur and Neto, Networks 49, 2007): they are nearer to the optimum and give better bounds. Neurons
-whose response exceeds 1 join, at most one for each base point and question. Neurons of weight 0 leave, but only when
-the gap has halved since the last time, so that rounds cannot cycle.
+Each round solves the master problem to a tenth of the gap and then searches for the neurons with the largest responses to
+its dual array. While that array is infeasible, the search also takes points between it and the best feasible array
+(in-out stabilisation: W. Ben-Ameur, J. Neto, "Acceleration of cutting-plane and column generation algorithms", Networks 49,
+2007): these are closer to the optimum and give better bounds. Neurons whose response exceeds 1 are added, at most one for
+each base point and search. Neurons of weight 0 are removed, but only when the gap has halved since the last removal, so
+that rounds cannot cycle.
 """
 
 import time
@@ -33,24 +34,24 @@ _CLIMBING = 100  # round limit where the search is local
 _LOOSE = 0.1  # accuracy of the master problem relative to the gap
 _WARM = 1e-2  # the same in the first round, if it starts from a similar problem
 _TIGHTER = 1e-2  # factor of the accuracy after a round without new neurons
-_TIGHTEST = 1e-4  # product of these factors at which rounding must be the limit
-_LITTLE = 1e-8  # small lam for a singular M, relative to the lam that costs a gap of 1
-_BETWEEN = (0.5, 0.1)  # weights of the master's dual in its combinations with the best feasible dual
-_VIOLATED = 1e-9  # a response counts as above 1 from this excess on
+_TIGHTEST = 1e-4  # product of these factors at which the limit is rounding
+_LITTLE = 1e-8  # small lam for a singular M, relative to the lam that changes the bound by its own size
+_BETWEEN = (0.5, 0.1)  # weights of the master's dual array in combinations with the best feasible one
+_VIOLATED = 1e-9  # excess above which a response counts as above 1
 _IDLE = 0.98  # neurons of weight 0 with smaller responses are dropped
 _WORTH = 0.3  # interior-point method: neurons with eta below this times (1 - ||a||) mean(eta) are dropped
-_MISSED = 1e-12  # a smaller relative distance of the targets from the span of the neurons is rounding
+_MISSED = 1e-12  # relative distance of the targets from the span of the neurons that is rounding
 _WARM_UP = 8  # multiplicative steps eta <- eta ||a|| at the start
 _HALVING = 4  # the same before the half of the kinks through pairs with least weight is dropped
 _ALMOST_ONE = 1e-3  # relative second singular value of the targets below which they are nearly one output
 _AGAIN = 2  # the same from a similar problem
-_CHEAP = 2e6  # an exact search of less `work` needs no local search before it
-_EARLY = 3  # up to this dimension exact searches are worth their time in every round
+_CHEAP = 2e6  # `work` of an exact search below which no local search comes first
+_EARLY = 3  # largest dimension in which every round has an exact search
 _TRIES = 3  # local searches without a new neuron before the rounds end
 
 
 class ReducedGroup(NamedTuple):
-    """Outputs whose labels are present and weighted alike, after the affine part is eliminated.
+    """A group of outputs with labels at the same points and with equal weights, after elimination of the affine part.
 
     Attributes
     ----------
@@ -64,9 +65,9 @@ class ReducedGroup(NamedTuple):
     rotation : (t, r) array
         Orthonormal; labels are Z rotation' in the basis.
     spikes : (n, m) array
-        Columns of a single output with the same penalty as neurons.
+        Extra columns of a single output, with the same penalty as neurons.
     slopes : Slopes or None
-        For interpolation: equations are about slopes between neighbours, and the basis is theirs.
+        For interpolation: the equations are for slopes between neighbours, and the basis belongs to the slopes.
     """
 
     rows: NDArray[np.intp]
@@ -93,7 +94,7 @@ class ReducedLeastSquares:
     output_groups: Sequence[ReducedGroup]
     lam: float
     constant: float = 0.0
-    """Added to the objective."""
+    """Constant term of the objective."""
 
     @property
     def rank(self) -> int:
@@ -102,12 +103,12 @@ class ReducedLeastSquares:
 
     @property
     def affine(self) -> bool:
-        """Whether an affine function attains the least objective whatever lam is."""
+        """Whether an affine function attains the least objective for every lam."""
         return self.rank == 0
 
     @cached_property
     def much_like_one_output(self) -> bool:
-        """Whether there is a single output after rotation, or one much larger than the others.
+        """Whether there is one output after rotation, or one output is much larger than the others.
 
         The Hessian of the design form then has nearly low rank, solutions fill a face, and Newton's method is slow.
         """
@@ -117,7 +118,7 @@ class ReducedLeastSquares:
         return len(size) == 1 or bool(size[1] < _ALMOST_ONE * size[0])
 
     def columns(self, neurons: Neurons) -> list[Array]:
-        """One matrix (n, K) for each pattern."""
+        """One matrix (n, K) for each group of outputs."""
         return [group.columns(self.neuron_search, neurons) for group in self.output_groups]
 
     def lifted(self, duals: Sequence[Array]) -> Array:
@@ -141,7 +142,7 @@ class ReducedLeastSquares:
 
     @cached_property
     def spikes(self) -> list[Array]:
-        """Those of all patterns, (n, m) each with the same m: zero where they belong to another pattern."""
+        """The spikes of all groups, (n, m) each with the same m: zero where they belong to another group."""
         counts = [group.spikes.shape[1] for group in self.output_groups]
         starts = np.concatenate([[0], np.cumsum(counts)])
         padded = []
@@ -175,9 +176,9 @@ class Optimum:
     ----------
     neurons : Neurons
     V : list of (K, r) arrays
-        Output weights, for each pattern.
+        Output weights, for each group of outputs.
     spikes : list of (m, r) arrays
-        Weights of the pattern's spikes.
+        Weights of the group's spikes.
     eta : (K + m,) array
         Design weights of the neurons, then of the spikes.
     duals : list of (n, r) arrays
@@ -238,12 +239,12 @@ def generate(
         Its optimum must not be affine.
     tol : float
         Relative gap at which to stop.
-    start : Start, optional
+    start : WarmStart, optional
         From a similar problem.
     max_iter : int, optional
         Most rounds; by default 300, or 100 where no exact search is affordable.
     deadline : float
-        Value of time.monotonic() after which the best so far is returned.
+        Value of time.monotonic() after which the best iterate is returned.
     callback : callable, optional
         Called after each round with its number and the bounds; the lower one is an estimate where no exact search is
         affordable.
@@ -366,7 +367,7 @@ class _Generation:
         """Return the best network, and the proved dual arrays or else those of the last search."""
         assert self.best is not None
         neurons, master = self.best
-        if self.feasible is None:  # every search was stopped
+        if self.feasible is None:  # every search hit the deadline
             self.lower, self.feasible = self.problem.constant, [np.zeros_like(L) for L in master.duals]
         if self.exact and self.proved is not None:
             self.lower, self.feasible = self.proved
@@ -386,7 +387,7 @@ class _Generation:
         )
 
     def _spike_weights(self, neurons: Neurons, V: list[Array]) -> list[Array]:
-        """Return the weights (m, r) of each pattern's spikes."""
+        """Return the weights (m, r) of each group's spikes."""
         counts = np.cumsum([len(neurons), *(group.spikes.shape[1] for group in self.problem.output_groups)])
         return [part[start:stop] for part, start, stop in zip(V, counts[:-1], counts[1:], strict=True)]
 
@@ -414,8 +415,9 @@ class _Generation:
     def _smallest_dual(self, state: DesignState, tol: float, deadline: float) -> DesignState:
         """Return a state with a better dual of an interpolation problem than `state`, if there is one.
 
-        Where the neurons in use are fewer than the labels' rank, as at degenerate optima, M is singular, and M^-1 Z is any
-        dual across them. With a little lam it is the smallest one, and its bound is too low by `_LITTLE` / 2 of it at most.
+        If fewer neurons are in use than the rank of the labels, as at degenerate optima, M is singular and the dual
+        array is not unique. A small lam selects the smallest one, whose bound is too low by at most the factor
+        `_LITTLE` / 2.
         """
         if not state.gain > 0:
             return state
@@ -438,7 +440,7 @@ class _Generation:
         """Search for neurons with responses above 1, and update the bound."""
         candidates = [master.duals]
         centre = self.centre if self.feasible is None else self.feasible
-        if centre is not None and self.exact:  # otherwise bounds are estimates, which are not worth three searches
+        if centre is not None and self.exact:  # otherwise bounds are only estimates, which do not justify three searches
             candidates += [
                 [part * new + (1 - part) * old for new, old in zip(master.duals, centre, strict=True)] for part in _BETWEEN
             ]
@@ -518,7 +520,7 @@ class _Generation:
         self.dropped_at = self.gap
 
     def _spans(self, keep: NDArray[np.bool_]) -> bool:
-        """Whether the targets of the only pattern are linear combinations of these neurons."""
+        """Whether the targets of the only group are linear combinations of these neurons."""
         B, Z = self.columns[0][:, keep], self.problem.output_groups[0].Z
         missed = Z - B @ np.linalg.lstsq(B, Z, rcond=None)[0]
         return float(np.linalg.norm(missed)) <= _MISSED * float(np.linalg.norm(Z))
@@ -535,7 +537,7 @@ def in_units(callback: RoundCallback | None, unit: float) -> RoundCallback | Non
 
 
 def feasible_weights(problem: ReducedLeastSquares, optimum: Optimum) -> list[Array]:
-    """Return output weights that meet the constraint of lam = 0, which rounding violated a little."""
+    """Return output weights corrected for the small violation of the constraint of lam = 0 by rounding."""
     if problem.lam > 0:
         return optimum.V
     weights = []

@@ -6,10 +6,10 @@ the same slope and curvature (Newton's method). The reduced problem over all neu
 predecessor. A line search along the step minimises the objective, where convexity bounds the cost in between. The first
 network is the best affine function, so that no fit is worse.
 
-*Parabolas.* Far on the wrong side of a class boundary the loss is nearly linear. The parabola with its curvature has a
-minimum far away and far below 0, and a solution that is accurate relative to this minimum says nothing about the loss. So
-parabolas have at least the curvature slope^2 / (2 loss), with which they are not negative. The reduced problem's objective
-is then at most the true objective, and its relative accuracy is the accuracy of the fit.
+*Parabolas.* Far on the wrong side of a class boundary the loss is nearly linear. The parabola with the loss's curvature
+then has its minimum far away and far below 0, and a solution that is accurate relative to this minimum may be inaccurate
+for the loss. So parabolas have at least the curvature slope^2 / (2 loss), with which they are not negative. The objective
+of the reduced problem is then at most the true objective, and its relative accuracy is the accuracy of the fit.
 
 The dual array of the least-squares problem is divided among equal inputs in proportion to curvature, and moved into the
 conjugates' domains (towards the dual array of the best affine fit). It bounds the objective from below:
@@ -43,14 +43,14 @@ _INNER = 0.1  # accuracy of a least-squares problem, relative to the gap and to 
 _LEAST_ACCURACY = 1e-2  # least accuracy of a least-squares problem, relative to the tolerance
 _LEAST_PROGRESS = 1e-13
 _CLOSE = 1e-3  # relative accuracy of the length of a step
-_NEAREST = 1e-16  # a shorter step, relative to the way to the trial, counts as none
+_NEAREST = 1e-16  # a shorter step, relative to the full step, counts as none
 _ARMIJO = 0.1  # a whole step is taken if it gains this part of the first-order gain
 _FLAT = 1e-12  # least curvature of a logistic loss, relative to the largest weighted curvature of the output
 _LEAST_PART = 1e-2  # least curvature after whole steps, relative to the curvature with which parabolas are not negative
 _NOTHING = 1e-14  # mean logistic loss below which classes are separated: margins of 32
-_SETTLED = 1e-24  # relative gain of the loss below which a search ends: values then move by 1e-12 of themselves
+_SETTLED = 1e-24  # relative gain of the loss below which a search ends: values then change by 1e-12 relatively
 _UNDERFLOW = 1e-300  # smaller losses count as 0
-_MOVED = 0.5  # an entry of the dual array moves by at most this part of its distance from the ends of its domain
+_MOVED = 0.5  # part of an entry's distance from the ends of its domain by which it may move
 _ORTHOGONAL = 1e-12  # a smaller relative product of a dual array and a free function is rounding
 _NARROWER = 0.2  # factor of the deltas of Huber losses from one level to the next
 _NARROWEST = 1e-10  # a smaller delta, relative to the labels' spread, changes no digit of the best affine function
@@ -81,7 +81,7 @@ class Data:
 
     @property
     def direct(self) -> bool:
-        """Whether a single reduced problem is equivalent to the fit."""
+        """Whether the fit is equivalent to a single reduced problem."""
         return not any(loss.name == "logistic" for loss in self.losses)
 
     @property
@@ -105,7 +105,7 @@ class Data:
 
     @cached_property
     def squared(self) -> Reduction | None:
-        """The reduced problem, apart from lam, if all losses are squared."""
+        """The reduced problem, up to lam, if all losses are squared."""
         if any(loss.name != "squared" for loss in self.losses):
             return None
         return replace(self.reduction(1.0, self.weights, np.nan_to_num(self.Y)), limits=None)
@@ -126,7 +126,7 @@ class Data:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A network, its objective, a dual array (N, T) by rows, and how they came about."""
+    """A network, its objective, a dual array (N, T) by rows, and the history of the solver."""
 
     network: ReLUNetwork
     objective: float
@@ -146,7 +146,7 @@ class Fitted:
 
     @property
     def start(self) -> WarmStart | None:
-        """For a similar problem."""
+        """A start for a similar problem."""
         return None if self.optimum is None else self.optimum.start
 
 
@@ -162,7 +162,7 @@ def fit_losses(
         Positive.
     tol : float
         Relative gap at which to stop.
-    start : Start, optional
+    start : WarmStart, optional
         From a similar problem.
     max_iter : int, optional
         Most rounds of column generation, of all steps together.
@@ -196,7 +196,7 @@ def fit_losses(
             return best
         if max_iter is not None and rounds >= max_iter:
             return replace(best, status="round limit")
-        # The gain of a step must exceed the inaccuracy of the next step.
+        # The gain of a step must exceed the error of the next least-squares problem.
         progress = 1 - objective / before if before > 0 else 0.0
         if progress < _LEAST_PROGRESS and accuracy <= _LEAST_ACCURACY * tol:
             return replace(best, status="rounding is the limit")
@@ -216,9 +216,9 @@ class AffineFit:
 def fit_affine(data: Data) -> AffineFit:
     """Fit affine functions (constants, without a skip connection) by Newton steps, with line searches for logistic losses.
 
-    Huber losses start with a delta so large that they are squared losses; delta then falls to its value. Their parabolas
-    lie above them, so that no line search is needed; differences of losses would have too few digits for it. A delta far
-    below the labels' digits leads to the absolute loss.
+    Huber losses start with a delta so large that they are squared losses; delta then decreases to its value. Their
+    parabolas are upper bounds, so that no line search is needed, for which differences of losses would have too few
+    digits. A delta far below the labels' digits gives the absolute loss.
     """
     coefficients = np.zeros((data.points.affine.shape[1], data.Y.shape[1]))
     values = np.zeros(data.Y.shape)
@@ -251,7 +251,7 @@ def fit_affine(data: Data) -> AffineFit:
 
 
 def best_affine(data: Data, lam: float) -> Fitted:
-    """Return the best affine function as the fit that it is for large lam."""
+    """Return the best affine function, which is the fit for large lam."""
     network = _affine_network(data)
     dual, lower = _moved_into_domains(data, data.affine_fit.dual, lam)
     objective = _objective(data, lam, network)
@@ -259,9 +259,9 @@ def best_affine(data: Data, lam: float) -> Fitted:
 
 
 def _part_of_output(data: Data, values: Array, ahead: Array, t: int) -> float:
-    """Return the step length, per output, that minimises the loss between values (N, T); 0 where the gain is negligible.
+    """Return the step length of one output that minimises the loss between values (N, T); 0 if the gain is negligible.
 
-    For separated classes steps would never end otherwise.
+    Otherwise steps for separated classes would never end.
     """
     change, y, omega = ahead[:, t] - values[:, t], np.nan_to_num(data.Y[:, t]), data.weights[:, t]
 
@@ -288,7 +288,7 @@ def _affine_start(data: Data, lam: float) -> Fitted:
 
 
 def _inside(data: Data, lam: float, deadline: float) -> Array:
-    """Dual (N, T) of the best affine functions of logistic outputs, made small enough for lam."""
+    """Return the dual array (N, T) of the best affine functions of logistic outputs, scaled to be feasible for lam."""
     inside: Array = data.affine_fit.dual * [loss.name == "logistic" for loss in data.losses]
     return inside * min(1.0, lam / max(largest_response(data.points, inside, deadline), 1e-300))
 
@@ -321,7 +321,7 @@ def _corrected(data: Data, dual: Array, inside: NDArray[np.bool_], t: int) -> Ar
 
 
 def largest_response(points: Inputs, dual: Array, deadline: float = np.inf) -> float:
-    """Largest response of a neuron to a dual (N, T) by rows, as far as the search goes until the deadline."""
+    """Return the largest response of a neuron to a dual array (N, T) by rows; a lower bound at the deadline."""
     if points.complement.shape[1] == 0:  # affine functions attain all values, so that an orthogonal dual array is 0
         return 0.0
     size = power_of_two_above(float(np.max(np.abs(dual), initial=0.0)))  # squares must stay in float64
@@ -345,7 +345,7 @@ def _advanced(data: Data, lam: float, best: Fitted, trial: Fitted) -> tuple[ReLU
     dearer = lam * (cost(trial.network, data.points.convention) - cost(best.network, data.points.convention))
 
     def slope(part: float) -> float:
-        """Of a bound: costs are convex, on the way at most the same part of the way between the two."""
+        """Derivative of an upper bound: by convexity costs between two networks are at most interpolated linearly."""
         return float(np.sum(_slopes(data, values + part * (ahead - values)) * (ahead - values))) + dearer
 
     if trial.objective <= best.objective + _ARMIJO * min(slope(0.0), 0.0):
@@ -358,7 +358,7 @@ def _advanced(data: Data, lam: float, best: Fitted, trial: Fitted) -> tuple[ReLU
 
 
 def _between(f: ReLUNetwork, g: ReLUNetwork, part: float) -> ReLUNetwork:
-    """(1 - part) f + part g; neurons that both have become one."""
+    """Return (1 - part) f + part g; neurons of both networks are merged."""
     W, V = np.vstack([f.W, g.W]), np.hstack([(1 - part) * f.V, part * g.V])
     kinks, place = np.unique(np.column_stack([W, np.concatenate([f.b, g.b])]), axis=0, return_inverse=True)
     joined = np.zeros((len(kinks), len(V)))
@@ -417,7 +417,7 @@ def cost(network: ReLUNetwork, convention: Convention) -> float:
 
 
 def _parabolas(data: Data, values: Array, part: float = 1.0, *, split: bool = False) -> tuple[Array, Array]:
-    """Curvatures, weights included, and lowest points of parabolas that touch the losses at values (N, T).
+    """Return curvatures, weights included, and minimisers of parabolas that touch the losses at values (N, T).
 
     Those of logistic losses have the loss's own curvature, but at least this part of the curvature with which they are not
     negative: their lowest values are at least (1 - 1 / part) times the loss. If `split`, the Huber loss is left to the
@@ -451,9 +451,9 @@ def _slopes(data: Data, values: Array) -> Array:
 def _moved_into_domains(data: Data, dual: Array, lam: float) -> tuple[Array, float]:
     """Move a dual (N, T) into the conjugates' domains, and return the bound on the objective that it gives.
 
-    There are two ways, and the better one is taken. Each output goes as far towards the dual inside as it must: where
-    classes are separated, that is all the way. Or what is outside is cut off, and what that takes is put on entries inside:
-    where the dual inside is itself at the end of a domain, this moves less.
+    The better of two ways is used. In the first, each output moves towards the dual array inside as far as necessary; for
+    separated classes this is the whole way. In the second, parts outside are cut off, and entries inside compensate for
+    them; this moves less if the dual array inside is itself at an end of a domain.
     """
     present = data.weights > 0
     per_weight = np.divide(1.0, data.weights, out=np.zeros_like(dual), where=present)
@@ -474,10 +474,10 @@ def _moved_into_domains(data: Data, dual: Array, lam: float) -> tuple[Array, flo
 
 
 def _towards(data: Data, ratio: Array, inside: Array, beyond: Array, lam: float) -> Array:
-    """Move a dual per weight (N, T), beyond its domains by so much, towards the one inside, each output as far as it must.
+    """Move a dual array per weight (N, T), `beyond` its domains, towards the array inside, each output as far as necessary.
 
-    Mixed in different parts, outputs may together respond by more than lam, though both duals do not; then all is shrunk,
-    since 0 is in all domains.
+    Since outputs move by different parts, a neuron's response may exceed lam although it does not for both arrays. Then the
+    array is scaled down, since 0 is in all domains.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         needed = np.where(beyond > 0, beyond / np.abs(ratio - inside), 0.0)
@@ -487,9 +487,9 @@ def _towards(data: Data, ratio: Array, inside: Array, beyond: Array, lam: float)
 
 
 def _cut_off(data: Data, ratio: Array, low: Array, high: Array) -> Array | None:
-    """Cut off a dual per weight (N, T) at the ends of its domains, and make it orthogonal to the free functions again.
+    """Clip a dual array per weight (N, T) at the ends of its domains, and make it orthogonal to the free functions again.
 
-    Each entry moves by a part of its distance from the nearest end that is an affine function. None where that is too far.
+    Each entry moves by an affine function times its distance from the nearest end. None if the move is too large.
     """
     cut, B = np.clip(ratio, low, high), data.points.affine[data.points.group]
     for t in np.flatnonzero(np.any(cut != ratio, axis=0)):

@@ -1,4 +1,4 @@
-"""Exact and local search for the neurons that respond most to a dual array, for points in three or more dimensions.
+"""Exact and local search for the neurons with the largest response to a dual array, in three or more dimensions.
 
 *Exact search.* Seen from a base point, the hyperplanes w.p_j = 0 cut the sphere of directions into cells and their
 faces. On each face the response sum_j Lambda_j relu(w.p_j) is C'w with one matrix C, so a maximum inside a face is a
@@ -8,10 +8,10 @@ active, inactive, or on the kink. All circles together meet every face if points
 is exact. It takes O(N^D 3^(D-2) T) for all base points. A face is skipped if the trace of C C' is below the square of
 the best value so far.
 
-*Local search.* Where that takes too long, ascent steps go along great circles: from the current direction along the
-gradient to the largest response on the whole circle. If that is at a kink of the response, orthogonal to some p_s, the
-next circle stays orthogonal to p_s. If the gradient vanishes among such directions, circles that leave one of the kinks
-are tried, and then other base points. The result, a maximum inside a face or at a vertex, is a neuron and gives no
+*Local search.* Where an exact search would take too long, ascent steps follow great circles: from the current direction
+along the gradient to the largest response on the whole circle. If that point is a kink of the response, orthogonal to some
+p_s, the next circle stays orthogonal to p_s. If the gradient vanishes among such directions, circles that leave one of the
+kinks are tried, and then other base points. The result, a maximum inside a face or at a vertex, is a neuron; it gives no
 bound.
 """
 
@@ -26,8 +26,8 @@ from vvnorm.solvers.multivariate.planar_search_compensated import product, sum_o
 
 _SWEEPS = 40  # at most, of Jacobi's eigenvalue method; it takes 5 or 6
 _STEPS = 300  # at most, of a local search from one start; it takes ten or twenty
-_GAIN = 1e-9  # relative: a step that gains less is the last
-_FLAT = 1e-6  # of the response: gradients that are shorter, and could gain the square of that
+_GAIN = 1e-9  # relative gain below which a step is the last one
+_FLAT = 1e-6  # gradients shorter than this part of the response count as 0; they could gain its square
 _ROUNDING = 1e-9  # relative: a vector with a smaller remainder lies in the span of the others
 
 
@@ -37,9 +37,9 @@ def search_all(
 ) -> None:  # fmt: skip
     """Sweep every great circle of the vectors P (N, D) seen from a base point (-1: none).
 
-    Improves the bests so far: values (slots,), directions (slots, D), through (slots, D - 1). A set S belongs to the slot
-    of its first member, or, if `slots` is 0 or more, to that slot. If `careful`, sums C are made with a remainder, and C C'
-    anew on each arc: close points may have large vectors in L that cancel.
+    Updates the best results: values (slots,), directions (slots, D), through (slots, D - 1). A set S belongs to the slot
+    of its first member, or, if `slots` is 0 or more, to that slot. If `careful`, sums C have a remainder term, and C C' is
+    recomputed on each arc, since close points may have large rows of L that cancel.
     """
     N, D = P.shape
     S, members = np.arange(D - 2), np.empty(D - 2, np.int64)
@@ -68,7 +68,7 @@ def search_all(
 def local_search(P: Any, L: Any, antipodal: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
     """Climb from each of K neurons with these base points (-1: none), directions (K, D) and kinks, through (K, D - 1).
 
-    All three are replaced by those of the neurons found, `values` (K,) is set to their responses.
+    All three are replaced by those of the local maxima, and `values` (K,) is set to the responses.
     """
     D, seen, v = P.shape[1], np.empty(P.shape), np.empty(P.shape[1])
     for start in range(len(bases)):
@@ -148,7 +148,7 @@ def _uphill(P: Any, L: Any, base: int, kink: Any, w: Any, v: Any) -> float:
 
 @inner()
 def _taken(j: int, base: int, kink: Any, leave: int) -> bool:
-    """Whether the point j takes no part: a base point, or one on the kink other than that at the place `leave`."""
+    """Whether point j is left out: it is the base point, or on the kink and not at the place `leave`."""
     taken = j == base
     for k in range(len(kink)):
         taken = taken or (j == kink[k] and k != leave)
@@ -157,9 +157,9 @@ def _taken(j: int, base: int, kink: Any, leave: int) -> bool:
 
 @inner()
 def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
-    """Make v a unit vector at a right angle to w and to the points on the kink but that at the place `leave`.
+    """Make v a unit vector orthogonal to w and to the points on the kink, except the one at the place `leave`.
 
-    Returns how long it was then; 0 if nothing but rounding was left.
+    Returns its length before it is normalised; 0 if only rounding was left.
     """
     D = len(w)
     length, basis = math.sqrt(_dot(v, v)), np.empty((D + 1, D))
@@ -239,7 +239,7 @@ def sweep(
     P: Any, L: Any, antipodal: bool, careful: bool, base: int, S: Any, faces: bool, slot: int,
     values: Any, directions: Any, through: Any,
 ) -> None:  # fmt: skip
-    """Sweep the great circle at a right angle to the points S, with or without the faces next to it."""
+    """Sweep the great circle orthogonal to the points S, with or without the faces next to it."""
     (N, D), T = P.shape, L.shape[1]
     basis = np.empty((D, D))  # rows: an orthonormal basis of span(P_S), then u and v of the circle
     if not _complete(P, S, basis):
@@ -349,7 +349,7 @@ def _top(P: Any, S: Any, state: Any, free: int, basis: Any, gram: Any, w: Any) -
         if state[k] == 0:
             _append(P[S[k]], span, used)
             used += 1
-    for k in range(D - 1, -1, -1):  # those of the circle first, then what lies in span(P_S)
+    for k in range(D - 1, -1, -1):  # the circle's vectors first, then those of span(P_S)
         if used < D and _append(basis[k], span, used) > 1e-6:
             used += 1
     first = D - size
@@ -392,7 +392,7 @@ def _begin(
 ) -> None:  # fmt: skip
     """Set C (with a remainder, if `careful`), M = C C' and the signs of w.p_j for directions just after angle 0 (or pi).
 
-    The sign 0 means that a point takes no part.
+    The sign 0 marks points that are left out.
     """
     D, T = C.shape
     C[:], rest[:] = 0.0, 0.0
@@ -424,7 +424,7 @@ def _gram(C: Any, rest: Any, M: Any) -> None:
 
 @inner()
 def _add(p: Any, vector: Any, sign: float, C: Any, rest: Any) -> None:
-    """Add a product to C, what rounding leaves of it to the rest."""
+    """Add a product to C and its rounding error to the remainder."""
     for c in range(len(p)):
         for t in range(len(vector)):
             term, lost = product(sign * p[c], vector[t])
@@ -494,7 +494,7 @@ def _complete(P: Any, S: Any, basis: Any) -> bool:
 
 @inner()
 def _append(p: Any, basis: Any, used: int) -> float:
-    """Add a row to an orthonormal basis: p without its part in the span. Returns how long that was relative to p."""
+    """Append p, orthogonalised, to an orthonormal basis; return its length before normalisation, relative to p."""
     D = basis.shape[1]
     length = math.sqrt(_dot(p, p))
     if length == 0.0:

@@ -1,4 +1,4 @@
-"""Fits of several inputs by column generation, from validated arrays. Nothing here is proved."""
+"""Fits of several inputs by column generation, from validated arrays; results are not certified here."""
 
 import math
 import time
@@ -19,9 +19,9 @@ from vvnorm.solvers.multivariate.convex_losses import SMOOTH, Data, Fitted, best
 from vvnorm.solvers.multivariate.interpolation import PointsSolution, deadline_after, in_doubt, provenance_of, target_gap
 from vvnorm.validation import Array, levels
 
-_FOR_LAM_MAX = 0.1  # of a limit of time
-_FAR = 1e30  # times lam_max, or part of it: fits of lam beyond are those there, as far as float64 holds them
-_STRAIGHT = 1e3  # times lam_max: where neurons of no use would cost much, the affine fit is taken at once
+_FOR_LAM_MAX = 0.1  # part of a time limit for lam_max
+_FAR = 1e30  # lam further than this factor from lam_max is replaced by the limit: float64 cannot tell the fits apart
+_STRAIGHT = 1e3  # relative to lam_max; for larger lam the affine fit is returned at once
 _NEGLIGIBLE = 1e-30  # a loss below this part of an output's largest weight changes no digit
 
 
@@ -77,7 +77,7 @@ class FitProblem:
         share = np.where(np.isnan(Y), 0.0, share)
         bounded = np.array([loss.name != "squared" for loss in losses])
         share = np.where(bounded & (share < _NEGLIGIBLE * share.max(axis=0)), 0.0, share)
-        # Powers of two in which losses, squares of labels, do not leave float64.
+        # Units, powers of two, in which losses, squares of labels, do not leave float64.
         self._w_unit, self._y_unit = unit(float(share.max())), 1.0
         self._level = np.where([loss.name == "logistic" for loss in losses], 0.0, levels(Y))
         if all(loss.name in ("squared", "huber") for loss in losses):
@@ -88,7 +88,7 @@ class FitProblem:
 
     @property
     def lam_max(self) -> float:
-        """The least lam whose fit is affine (constant without a skip connection), as far as the search goes.
+        """The least lam whose fit is affine (constant without a skip connection); a lower bound if the search is not exact.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class FitProblem:
         return self.largest_lam()
 
     def largest_lam(self, deadline: float = np.inf) -> float:
-        """Return the same, or a lower bound on it if there is a deadline, as of time.monotonic(), and it comes first."""
+        """Return `lam_max`, or a lower bound on it if the deadline, a value of time.monotonic(), ends the search."""
         critical = self._critical(deadline)
         with np.errstate(over="ignore", under="ignore"):
             largest = critical * self._y_unit * self._w_unit
@@ -107,7 +107,7 @@ class FitProblem:
         return largest
 
     def _critical(self, deadline: float = np.inf) -> float:
-        """The same in the units of `data`."""
+        """Return `largest_lam` in the units of `data`."""
         if self._found is not None:
             return self._found
         with one_blas_thread():
@@ -141,7 +141,7 @@ class FitProblem:
         with one_blas_thread():
             objective_unit = self._w_unit * self._y_unit * self._y_unit
             options: dict[str, Any] = {"deadline": deadline, "callback": in_units(callback, objective_unit)}
-            # Where time is short, lam_max may have a small part of it.
+            # With a time limit, lam_max gets a small part of the time.
             critical = self._critical(deadline_after(None if time_limit is None else _FOR_LAM_MAX * time_limit))
             strength = self._in_units(lam, critical)
             if self._is_affine:
@@ -174,9 +174,9 @@ class FitProblem:
         return solved, fitted.start
 
     def _in_units(self, lam: float, critical: float) -> float:
-        """Turn a caller's lam into the units of `data`; one out of all proportion becomes one that can be computed with.
+        """Convert a caller's lam to the units of `data`; an extremely large or small lam is replaced by one within float64.
 
-        Its fit is the affine one, or next to an interpolant.
+        The fit of such a lam is affine, or nearly an interpolant.
         """
         with np.errstate(over="ignore", under="ignore"):
             scaled = float(np.float64(lam) / self._y_unit / self._w_unit)
@@ -184,6 +184,6 @@ class FitProblem:
         return min(max(scaled, critical / _FAR), critical * _FAR)
 
     def _separated(self, result: Fitted) -> list[str]:
-        """Say which outputs have classes that are separated so well that fitted values diverge as lam falls."""
+        """List outputs whose classes are so well separated that fitted values diverge as lam falls."""
         fitted = result.network(self.X)  # of classes, which have no level
         return separation_notes(self.data.losses, fitted, self.Y, self.data.weights)

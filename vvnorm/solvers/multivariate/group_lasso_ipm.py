@@ -17,8 +17,8 @@ diag(s) + (A A') o P, where P is the orthogonal projection onto the span of the 
 lam > 0). A QR factorisation yields P with entries of at most 1 even where G is singular to working precision, as it is
 for clustered neurons.
 
-*Bounds.* Whatever the iteration did, the value is recomputed from V and the lower bound from the dual L, scaled so that
-max_k ||L'b_k|| <= 1.
+*Bounds.* After the iteration, the value is recomputed from V, and the lower bound from the dual array L, scaled so that
+max_k ||L'b_k|| <= 1. They do not rely on the iteration.
 """
 
 import math
@@ -38,19 +38,19 @@ from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_non_negative
 
 _MAX_STEPS = 100
-_PATIENCE = 8  # steps without a better gap after which rounding is taken to be the limit
-_TO_BOUNDARY = 0.99  # part of the way to the boundary of eta > 0 and ||a_k|| < 1 that a step may go
+_PATIENCE = 8  # steps without a better gap after which rounding counts as the limit
+_TO_BOUNDARY = 0.99  # largest step, as a part of the step to the boundary of eta > 0 and ||a_k|| < 1
 _ROOM = 0.9  # max ||a_k|| at the start
-_FLOOR = 0.1  # least eta of a warm start, relative to the mean: nearer to the boundary steps may jam
-_RANKS = (1e-9, 1e-12, 1e-15)  # parts of the largest singular value below which others count as 0, tried in turn
-_SETTLED = 0.01  # of the tolerance: a linear program solved to that, but no better, has rounding as its limit
-_HOPELESS = 0.1  # gap of a linear program from which it is better not to go on
-_FEASIBLE = 1e-12  # largest relative distance from Z to the range of B that passes for rounding
+_FLOOR = 0.1  # least eta of a warm start, relative to the mean: closer to the boundary steps may become very short
+_RANKS = (1e-9, 1e-12, 1e-15)  # relative size below which singular values count as 0, tried in turn
+_SETTLED = 0.01  # part of the tolerance to which linear programs are solved; if they end above it, rounding is the limit
+_HOPELESS = 0.1  # gap of a linear program above which its result is not used further
+_FEASIBLE = 1e-12  # largest relative distance from Z to the range of B that counts as rounding
 
 
 @dataclass(frozen=True, eq=False)
 class MasterSolution:
-    """A minimiser over a finite set of neurons, with bounds that hold whatever the solver did.
+    """A minimiser over a finite set of neurons, with bounds that do not rely on the solver.
 
     Attributes
     ----------
@@ -64,8 +64,8 @@ class MasterSolution:
         The dual objective at `dual`, a lower bound for these columns; lam = 0: <L, Z>; lam > 0:
         lam <L, Z> - lam^2 ||L||^2 / 2.
     gap : float
-        (value - lower_bound) / value; 0 for 0 / 0. If lam = 0 and B is singular nearly to working precision, the rounding
-        of L and V shows in it (1e-6 where cond(B) is 1e12), and may make it negative.
+        (value - lower_bound) / value; 0 for 0 / 0. If lam = 0 and B is nearly singular in float64, rounding of L and V
+        limits it (1e-6 where cond(B) is 1e12), and may make it negative.
     iterations : int
         Interior-point steps.
     eta : (K,) array
@@ -95,13 +95,13 @@ def group_lasso(
     Parameters
     ----------
     B : array-like, shape (n, K)
-        One column per neuron; columns may repeat, vanish, or be as good as dependent.
+        One column per neuron; columns may repeat, vanish, or be nearly dependent.
     Z : array-like, shape (n, T)
         Targets.
     lam : float
         Non-negative, in units of B times units of Z.
     tol : float
-        Relative gap at which to stop. Rounding may stop the iteration earlier: look at `gap`.
+        Relative gap at which to stop. Rounding may stop the iteration earlier; `gap` is the gap reached.
     eta : array-like, shape (K,), optional
         Warm start: `eta` of a similar problem.
     deadline : float
@@ -114,7 +114,7 @@ def group_lasso(
     Raises
     ------
     ValueError
-        If shapes disagree, an entry is not finite, lam < 0; or if lam = 0 and no V has B V = Z, with the distance.
+        If shapes disagree, an entry is not finite, lam < 0, or lam = 0 and no V has B V = Z; the message has the distance.
 
     Notes
     -----
@@ -153,7 +153,7 @@ def least_change(B: Array, residual: Array, weights: Array) -> Array:
     B : (n, K) array
     residual : (n, T) array
     weights : (K,) array
-        Non-negative; a column of weight 0 takes no part.
+        Non-negative; a column of weight 0 is not changed.
 
     Returns
     -------
@@ -194,8 +194,8 @@ def _rotated(Z: Array) -> tuple[Array, Array]:
 def _solve(plain: "_GroupLasso", tol: float, start: Array | None, deadline: float) -> tuple[Array, Array, Array, int]:
     """Return a dual, V, eta and the number of steps.
 
-    For lam = 0 the constraint is imposed on as few directions of R^n as Z can tell from all: directions in which all
-    columns are tiny ruin the accuracy of the others.
+    For lam = 0 the constraint is imposed on as few directions of R^n as suffice for Z, since directions in which all
+    columns are tiny would spoil the accuracy of the others.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def _solve_in(
     eta, dual, steps = _interior_point(problem, tol, start, deadline)
     factors = problem.factors(eta)
     V = problem.weights(eta, factors.solve(problem.Z))
-    for _ in range(2 if plain.lam == 0 else 0):  # what rounding left of the constraint
+    for _ in range(2 if plain.lam == 0 else 0):  # refinement of the constraint
         V = V + problem.weights(eta, factors.solve(C @ (plain.Z - plain.B @ V)))
     return C.T @ dual, V, eta, steps
 
@@ -272,13 +272,13 @@ class _GroupLasso:
         tall = self.B.T * root[:, None]
         if self.lam > 0:
             tall = np.vstack([tall, np.diag(np.sqrt(self.ridge))])
-        # Without scipy's wrappers, which take longer than the work itself where matrices are small.
+        # LAPACK is called directly: for small matrices SciPy's wrappers take longer than the factorisation.
         rank = min(tall.shape)
         reflections, tau, *_ = lapack.dgeqrf(tall)
         R = np.triu(reflections[:rank])
         Q = lapack.dorgqr(reflections[:, :rank], tau)[0]
         diagonal, least = np.einsum("ii->i", R), EPS**2 * float(np.max(np.abs(R)))
-        diagonal[np.abs(diagonal) < least] = least  # singular beyond rounding: any small number serves
+        diagonal[np.abs(diagonal) < least] = least  # zero up to rounding: any small number will do
         return _Factors(root, Q[: len(eta)], R)
 
 
@@ -303,9 +303,9 @@ class _Factors:
 def _interior_point(problem: _GroupLasso, tol: float, start: Array | None, deadline: float) -> tuple[Array, Array, int]:
     """Return eta, a dual L and the number of steps; the problem is in units of about 1.
 
-    A warm start may be so far from the central path that steps to the boundary get ever shorter, while M L = Z is still
-    missed: then equal weights are started from. With one output the problem is a linear program, which takes a tenth of the
-    time; where rounding stops that early, the iteration for all cases goes on.
+    A warm start may be so far from the central path that steps become ever shorter before M L = Z holds: then the iteration
+    restarts from equal weights. With one output the problem is a linear program, which takes a tenth of the time; if
+    rounding stops it early, the general iteration continues.
     """
     if problem.lam == 0 and problem.Z.shape[1] == 1:
         eta, L, gap, steps = _linear(problem, tol, *_start(problem, start), deadline)
@@ -324,7 +324,7 @@ def _interior_point(problem: _GroupLasso, tol: float, start: Array | None, deadl
 def _linear(
     problem: _GroupLasso, tol: float, eta: Array, L: Array, deadline: float
 ) -> tuple[Array, Array, float, int]:  # fmt: skip
-    """Do what `_followed` does for one output and lam = 0, by Mehrotra's method; from eta > 0 and L = M^{-1} Z.
+    """Solve the case of one output and lam = 0 by Mehrotra's method, from eta > 0 and L = M^{-1} Z.
 
     The linear program is: least sum_k (u_k + w_k) s.t. B (u - w) = Z, u, w >= 0. Its slacks are 1 - a_k and 1 + a_k, and
     its central path is that of the design form, eta = u + w. Newton's equations have n unknowns, not K.

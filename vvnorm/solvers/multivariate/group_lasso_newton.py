@@ -20,8 +20,8 @@ of (||a||^2 - 1) / 2: to first order the same near the solution, but Newton's st
 single neuron 1 / ||a_k|| is linear in eta_k. If F does not fall, the plain Newton step with backtracking is taken. A
 proximal term keeps the model definite; it moves no fixed point.
 
-With one output only the Hessian has rank n, and there may be a face of solutions: that is what the interior point of
-`group_lasso_ipm` is for. Measured against it for 2 to 100 outputs: the same accuracy, 3 to 7 times faster.
+With one output the Hessian has rank n, and solutions may form a face; `group_lasso_ipm` has an interior-point method for
+this case. For 2 to 100 outputs this module has the same accuracy and is 3 to 7 times faster.
 """
 
 import math
@@ -42,17 +42,17 @@ from vvnorm.validation import Array
 
 _STEPS = 30
 _HALVINGS = 12
-_PATIENCE = 5  # pivotings without fewer variables on the wrong side before block pivoting is given up
+_PATIENCE = 5  # pivoting steps without progress after which block pivoting is given up
 _ATTEMPTS = ((1e-7, True), (1e-5, True), (1e-3, True), (1e-3, False))
 """Proximal terms, relative to the variable's curvature, and whether the step is Newton's for 1 / ||a_k|| = 1."""
-_FLATTEST = 1e-12  # of the largest curvature: less counts as this
-_RIDGE = 1e-15  # of the trace of M where lam = 0: rounding, so that a Cholesky factor exists
+_FLATTEST = 1e-12  # least curvature, relative to the largest one
+_RIDGE = 1e-15  # added to M for lam = 0, relative to its trace, so that a Cholesky factor exists
 _MISSED = 1e-6  # relative residual of the constraint above which neurons do not span the targets
 _ALIKE = 1e-13  # relative change of F that is rounding
 
 
 class DesignBlock(NamedTuple):
-    """Outputs of one pattern: columns B (n, K) and targets Z (n, r)."""
+    """One group of outputs: columns B (n, K) and targets Z (n, r)."""
 
     B: Array
     Z: Array
@@ -60,7 +60,7 @@ class DesignBlock(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DesignState:
-    """Where Newton's method is: weights eta (K,) >= 0 and what follows from them.
+    """An iterate of Newton's method: weights eta (K,) >= 0 and derived quantities.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class DesignState:
     duals : list of (n_g, r_g) arrays
         L_g.
     ridges : list of float
-        What was added to the diagonals of M_g.
+        Numbers added to the diagonals of M_g.
     """
 
     blocks: Sequence[DesignBlock]
@@ -117,7 +117,7 @@ class DesignState:
 
     @property
     def _spans(self) -> bool:
-        """Whether what the ridge leaves of the constraint, ridge * L, is rounding."""
+        """Whether the residual of the constraint due to the ridge, ridge * L, is rounding."""
         return all(
             ridge * float(np.linalg.norm(L)) <= _MISSED * float(np.linalg.norm(block.Z))
             for ridge, L, block in zip(self.ridges, self.duals, self.blocks, strict=True)
@@ -158,9 +158,9 @@ def solve_design(
     Returns
     -------
     DesignState
-        With the smallest F met.
+        The iterate of smallest F.
     float
-        Its relative gap over these neurons; above `tol` where rounding has stopped the iteration.
+        Its relative gap over these neurons; above `tol` if rounding stopped the iteration.
     """
     state = evaluate(blocks, lam, eta)
     if state is None:
@@ -206,7 +206,8 @@ def _improved(state: DesignState) -> DesignState | None:
     candidates = np.flatnonzero((state.eta > 0) | (state.norms > 1))
     H = _hessian(state, candidates)
     eta, norms = state.eta[candidates], state.norms[candidates]
-    # Columns may differ in size by many orders of magnitude, curvatures by their squares: each variable has its own unit.
+    # Columns may differ in size by many orders of magnitude, and curvatures by their squares: each variable has its own
+    # unit.
     curvatures, added = np.diagonal(H) + _FLATTEST * float(np.max(np.diagonal(H), initial=0.0)), 0.0
     for proximal, bold in _ATTEMPTS:
         H[np.diag_indices(len(H))] += (proximal - added) * curvatures
@@ -225,7 +226,7 @@ def _improved(state: DesignState) -> DesignState | None:
 
 
 def _better(candidate: DesignState, state: DesignState) -> bool:
-    """Whether F has fallen. At the bottom it is flat up to rounding; what counts there is the gap."""
+    """Whether F has fallen; near the minimum, where F is constant up to rounding, whether the gap has."""
     if candidate.merit < state.merit * (1 - _ALIKE):
         return True
     return candidate.merit < state.merit * (1 + _ALIKE) and _gap(candidate) < _gap(state) / 2
@@ -244,9 +245,9 @@ def _hessian(state: DesignState, candidates: NDArray[np.intp]) -> Array:
 def solve_nnqp(H: Array, b: Array, chosen: NDArray[np.bool_]) -> Array | None:
     """Minimise v'Hv / 2 - b'v over v >= 0, starting from the guess `chosen` of where v > 0; H (m, m) positive definite.
 
-    Block pivoting may go round in circles, for H however definite. Then an active-set method takes over (Lawson and Hanson
-    1974), which ends for every H: with H = R'R it is the problem min ||R v - R'^-1 b|| over v >= 0. Returns None where
-    rounding keeps that from ending.
+    Block pivoting may cycle, even for well-conditioned H. Then the active-set method of C. L. Lawson and R. J. Hanson
+    ("Solving least squares problems", 1974) takes over, which ends for every H: with H = R'R the problem is
+    min ||R v - R'^-1 b|| over v >= 0. Returns None if rounding keeps it from ending.
     """
     scale = float(np.max(np.abs(b), initial=0.0))
     v, fewest, patience = np.zeros(len(b)), len(b) + 1, _PATIENCE

@@ -1,11 +1,11 @@
 """The limit of infinitely many auxiliary outputs.
 
 With m Gaussian auxiliary outputs of variance 1 / m the sum over outputs tends to an expectation: for points with an
-orthonormal basis Q (N, n) of what affine functions leave, the design weights solve
+orthonormal basis Q (N, n) of the complement of the affine functions, the design weights solve
 
     min over eta >= 0 of  (tr G^-1 + sum_k eta_k) / 2,       G = sum_k eta_k b_k b_k',   b_k = Q' phi_k,
 
-an A-optimal design, whatever the label of interest. That is the interpolation problem with labels Q. Its solution has
+an A-optimal design, for every label of interest. This is the interpolation problem with labels Q. Its solution has
 output weights V = diag(eta) B' G^-1, so the label y, with y = Q z + affine, gets the output weights V z: kernel
 interpolation with k(x, x') = sum_k eta_k relu(w_k.x + b_k) relu(w_k.x' + b_k) and a free affine part.
 """
@@ -18,14 +18,14 @@ from vvnorm.validation import Array, has_missing, levels, refuse_conflicts
 
 
 class InfiniteLimit:
-    """The limit for labels Y (N, T) at points X (N, d), as a problem of interpolation: its design.
+    """The limit for labels Y (N, T) at points X (N, d), as an interpolation problem: the design.
 
     Attributes
     ----------
     points : Inputs
         Distinct points.
     basis : (n, m) array
-        Labels of the design at the distinct points: an orthonormal basis of what affine functions leave.
+        Labels of the design at the distinct points: an orthonormal basis of the complement of the affine functions.
 
     Raises
     ------

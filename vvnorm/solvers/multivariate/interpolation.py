@@ -1,4 +1,4 @@
-"""Interpolants of several inputs by column generation, from validated arrays. Nothing here is proved."""
+"""Interpolants of several inputs by column generation, from validated arrays; results are not certified here."""
 
 import platform
 import time
@@ -23,24 +23,24 @@ _LOOSER = 4e-8  # `vvnorm.verifier.neuron_bound` says 3e-8
 
 @dataclass(frozen=True, eq=False)
 class PointsSolution:
-    """A solver's answer for points in several dimensions; nothing of it is proved.
+    """The result of a solver for points in several dimensions, without a certificate.
 
     Attributes
     ----------
     network : ReLUNetwork
     dual : (N, T) array
-        By rows of X.
+        Dual array, by rows of X.
     X : (N, d) array
         The points that were solved for: those given or, if these lie in an affine subspace, their coordinates there.
     history : list of (upper, lower) pairs
-        Bounds on the objective after each round, as the solver saw them.
+        The solver's bounds on the objective after each round.
     provenance : mapping
         Method, status, rounds, versions, seconds, and notes.
     in_doubt : bool
-        Whether only a certificate can tell that the tolerance is reached, as the status says: where points are close to
-        each other, or the gap is tiny.
+        Whether the status "tolerance reached" needs confirmation by a certificate: points are close to each other, or the
+        gap is tiny.
     lam_max : float or None
-        Of a fit: the least lam whose fit is affine, as far as the search goes; None if there was no time.
+        For a fit: the least lam whose fit is affine, or a lower bound; None if time was over.
     space : Inputs or None
         The points given, if they lie in an affine subspace.
     """
@@ -88,7 +88,7 @@ def solve_interpolation(
                 "deadline": deadline_after(time_limit),
                 "callback": in_units(callback, reduction.objective_unit),
             }
-            # What the verifier adds for rounding shows where points are close to each other.
+            # For close points, the verifier's allowance for rounding matters.
             wanted = tol / 2 if reduced_problem.neuron_search.close else target_gap(tol, points)
             optimum = generate(reduced_problem, wanted, max_iter=max_iter, **options)
             network = reduction.network(optimum.neurons, feasible_weights(reduced_problem, optimum))
@@ -109,12 +109,12 @@ def solve_interpolation(
 
 
 def target_gap(tol: float, points: Inputs) -> float:
-    """Gap to ask of the solver for the verifier to prove `tol`: its bound on neurons is looser, in each dimension."""
+    """Return the solver's gap with which the verifier proves `tol`: its bound on neurons is looser in each dimension."""
     return max(tol - _LOOSER * points.P.shape[1], tol / 2)
 
 
 def in_doubt(provenance: Mapping[str, Any], tol: float, points: Inputs) -> bool:
-    """Whether only a certificate can tell that the tolerance is reached, as the status says."""
+    """Whether the status "tolerance reached" needs confirmation by a certificate."""
     unsure = points.neuron_search.close or target_gap(tol, points) == tol / 2
     return bool(unsure and provenance["status"].startswith(REACHED))
 

@@ -1,4 +1,4 @@
-"""Neurons over given points, and the search for the neurons that respond most to a dual array.
+"""Neurons over given points, and the search for the neurons with the largest responses to a dual array.
 
 With a free bias, the response of a neuron is largest where its kink passes through a point: relu(w.(x - x_i)). With the
 bias inside the norm, neurons are relu(w.x + b) with ||(w, b)|| = 1, that is relu(w.p) for the lifted point p = (x, 1).
@@ -21,11 +21,11 @@ from vvnorm.solvers.multivariate import exact_search, planar_search, planar_sear
 from vvnorm.validation import Array
 
 _APART = 1e-6  # neurons with kinks through the same points are equal if their unit vectors differ by less
-_JITTER = 1e-11  # relative: points are moved by that much before cells are enumerated, which need general position
+_JITTER = 1e-11  # relative perturbation of points before cells are enumerated, which needs general position
 _EXACT = 1e9  # largest `work` of an affordable exact search: some ten seconds
 _CLIMBS = 1  # local searches from random neurons for each base point, where the search is not exact
-_BATCH = 32  # random starts, and as many hints, between two checks whether enough neurons exceed the bar
-_ENOUGH = 32  # number of neurons above the bar at which a local search ends
+_BATCH = 32  # random starts, and as many hints, between two checks of the number of neurons above the threshold
+_ENOUGH = 32  # number of neurons above the threshold at which a local search ends
 _JITTER_BETWEEN = 1e-8  # points are moved by at most this part of the distance to the nearest point
 _CLOSE = 1e-4  # if points are closer than this part of their radius, sums have twice the digits
 _NEGLIGIBLE = 1e-9  # a |w.p| below this part of |p| is rounding
@@ -81,7 +81,7 @@ class NeuronSearch:
     antipodal : bool
         Whether affine functions are free, so that w and -w are one neuron.
     rng : numpy.random.Generator
-        For searches that are not exact.
+        Generator of inexact searches.
     local_search : bool
         Whether to search locally in three and more dimensions even where an exact search is affordable.
     """
@@ -104,7 +104,7 @@ class NeuronSearch:
 
     @cached_property
     def _nearest(self) -> Array:
-        """Distance of each point (N,) from the nearest other one; infinite if there is none."""
+        """Distance of each point (N,) from the nearest other point; infinite if there is none."""
         points, group = np.unique(self.P, axis=0, return_inverse=True)
         distance: Array = np.full(len(points), np.inf)
         if len(points) > 1:
@@ -133,7 +133,8 @@ class NeuronSearch:
             return np.asarray(features[stop] - features[start])
         before, after = self._arguments(neurons, start), self._arguments(neurons, stop)
         rises = np.maximum(after, 0.0) - np.maximum(before, 0.0)
-        # Where a neuron is on at both ends, differences of points are exact if those are close, and arguments are not.
+        # If a neuron is on at both ends, differences of points are exact for close points, but differences of arguments
+        # are not.
         along = (self.P[stop] - self.P[start]) @ neurons.w.T
         accurate: Array = np.where((before > 0) & (after > 0), along, rises)
         return accurate
@@ -179,7 +180,7 @@ class NeuronSearch:
         return Neurons(w, anchor, np.full((len(anchor), D - 1), -1))
 
     def through_pairs(self, each: int) -> Neurons:
-        """Neurons on anchored points in the plane whose kinks pass through two of them: all, or about so many a point."""
+        """Return neurons in the plane whose kinks pass through two points: all, or about `each` for every point."""
         i, j = (self._bases[side] for side in np.triu_indices(len(self._bases), 1))
         if len(i) > each * len(self._bases):
             some = np.sort(self._rng.choice(len(i), each * len(self._bases), replace=False))
@@ -209,14 +210,14 @@ class NeuronSearch:
         hints : Neurons, optional
             Neurons with large responses to a similar array, from which local searches start.
         bar : float
-            A local search ends early once many neurons have a larger response.
+            Threshold: a local search ends early once many neurons have a larger response.
         deadline : float
             Value of time.monotonic() at which an exact search in three and more dimensions ends.
 
         Returns
         -------
         Neurons, and the norms of their responses; of an exact search at most one for each base point (or first point on
-        the kink). A kink may be there several times, and miss its points by rounding: see `distinct`, `straightened`.
+        the kink). A kink may occur several times, and miss its points by rounding; see `distinct` and `straightened`.
 
         Raises
         ------
@@ -264,7 +265,7 @@ class NeuronSearch:
         return self._found(values, w, through)
 
     def _local_search(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
-        """Search locally from random neurons and the hints of largest response, until enough neurons exceed the bar."""
+        """Search locally from random neurons and from hints of large response, until enough neurons exceed `bar`."""
         starts = [self.random(_CLIMBS)]
         if hints is not None:
             most = np.argsort(-row_norms(self.features(hints).T @ L), kind="stable")[: len(starts[0])]
@@ -312,7 +313,7 @@ class NeuronSearch:
         return Neurons(w, neurons.anchor, through)
 
     def _along_kink(self, anchor: int, points: NDArray[np.int64]) -> Array:
-        """Unit vectors to the points on a kink, each from the nearest point before it (or from the origin)."""
+        """Return unit vectors to the points on a kink, each from the nearest previous point (or from the origin)."""
         on = [self.P[anchor]] if self.anchored else [np.zeros(self.dimension)]
         vectors = np.empty((len(points), self.dimension))
         for k, point in enumerate(points):
@@ -328,7 +329,7 @@ class NeuronSearch:
         incomplete = np.sum(kink >= 0, axis=1) < self.dimension - (0 if self.anchored else 1)
         largest = np.argmax(np.abs(neurons.w), axis=1)[:, None]
         side = np.take_along_axis(np.sign(neurons.w), largest, axis=1)
-        # Points determine a kink, up to its side, if there are enough of them.
+        # Enough points determine a kink, up to its orientation.
         w = np.where(incomplete[:, None], np.round(neurons.w * (side if self.antipodal else 1.0) / _APART), 0.0)
         key = np.column_stack([kink, 0 * side if self.antipodal else side, w])
         return neurons[np.sort(np.unique(key, axis=0, return_index=True)[1])]

@@ -1,4 +1,4 @@
-"""Exact search for the neurons that respond most to a dual array, for points in the plane.
+"""Exact search for the neurons with the largest responses to a dual array, for points in the plane.
 
 Let p_j be the other points seen from a base point. The lines w.p_j = 0 cut the circle of directions w into arcs. On an arc
 the response sum_j Lambda_j relu(w.p_j) is C'w with one matrix C, and from arc to arc C changes by a product of two vectors.
@@ -16,16 +16,16 @@ from vvnorm._internal.jit import inner, kernel
 
 @inner()
 def switches(P: Any, angle: Any, order: Any) -> int:
-    """Sort the angles at which the vectors P (N, 2) are switched: at a right angle to them, above 0 and up to pi.
+    """Sort the angles in (0, pi] at which the vectors P (N, 2) switch: the directions orthogonal to them.
 
-    Sets `angle` and `order` (which vector) and returns how many there are; vectors p = 0 take no part.
+    Sets `angle` and `order` (the vectors' indices) and returns their number; vectors p = 0 are left out.
     """
     count = 0
     theta = np.empty(len(P))
     for j in range(len(P)):
         if P[j, 0] != 0.0 or P[j, 1] != 0.0:
             theta[count] = math.atan2(P[j, 0] + 0.0, -P[j, 1])
-            if theta[count] <= 0.0:  # what switches at 0 has done so just after it
+            if theta[count] <= 0.0:  # a switch at angle 0 is part of the state just after it
                 theta[count] += math.pi
             order[count] = j
             count += 1
@@ -38,7 +38,7 @@ def switches(P: Any, angle: Any, order: Any) -> int:
 
 @kernel()
 def prepare(X: Any, angle: Any, order: Any, count: Any) -> None:
-    """Do `switches` for the vectors from each of the points X (N, 2) to all: (N, N), (N, N) and (N,) arrays."""
+    """Call `switches` for the vectors from each of the points X (N, 2) to all points: (N, N), (N, N) and (N,) arrays."""
     P = np.empty((len(X), 2))
     for i in range(len(X)):
         _differences(X, i, P)
@@ -52,7 +52,8 @@ def around(
     """Find the neuron of largest response with its kink through each of the points X (N, 2); L is (N, T).
 
     `angle`, `order` and `count` are those of `prepare`. Sets `values` (N,) to the response, `directions` (N, 2) to w,
-    `through` (N,) to a second point on its kink or -1. If `antipodal`, w and -w respond alike and one is looked at.
+    `through` (N,) to a second point on its kink or -1. If `antipodal`, w and -w have the same response, and one of them
+    is searched.
     """
     N = len(X)
     P = np.empty((N, 2))
@@ -66,7 +67,7 @@ def around(
 
 @kernel()
 def along(P: Any, L: Any, antipodal: bool, values: Any, directions: Any, through: Any) -> int:
-    """Do the same for vectors P (N, 2) as they are, w.p being a neuron's argument; return the number of local maxima.
+    """Do the same for the vectors P (N, 2) themselves, with a neuron's argument w.p; return the number of local maxima.
 
     The arrays have room for 4 N + 4 of them: the best of each arc and of each of its ends.
     """
@@ -90,9 +91,9 @@ def rise(
     P: Any, L: Any, antipodal: bool, angle: Any, order: Any, count: int, rising: bool,
     values: Any, angles: Any, through: Any,
 ) -> int:  # fmt: skip
-    """List the maxima over the arcs and the responses at their ends; if `rising`, only those above all before.
+    """List the maxima over the arcs and the responses at their ends; if `rising`, only those above all previous ones.
 
-    An arc whose largest eigenvalue is below the best so far is passed over in that case.
+    Arcs whose largest eigenvalue is below the best value are then skipped.
     """
     n_maxima, best = 0, -1.0
     C = np.empty((2, L.shape[1]))
@@ -114,7 +115,7 @@ def rise(
                     best = top if rising else best
                 for end in range(2):
                     theta = low if end == 0 else high
-                    if end == 0 and k > 0:  # the end of the arc before
+                    if end == 0 and k > 0:  # the end of the previous arc
                         continue
                     x, y = math.cos(theta), math.sin(theta)
                     square = max(xx * x * x + 2.0 * xy * x * y + yy * y * y, 0.0)

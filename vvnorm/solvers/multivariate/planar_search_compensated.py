@@ -3,8 +3,8 @@
 Two points at distance h may have entries of size 1 / h and opposite sign in a dual array. While only one of the two is
 active, the matrix C of an arc is as large as 1 / h; once both are, they nearly cancel. So C is kept here as a sum of exact
 products with a remainder (Dekker, Numerische Mathematik 18, 1971), in twice the digits, and C C' is recomputed on each
-arc. At the end of an arc, where the kink passes through the point p_j, w is orthogonal to p_j, and the large part of C,
-which is parallel to p_j, must vanish: that product is taken in twice the digits as well.
+arc. At the end of an arc the kink passes through a point p_j, so that w is orthogonal to p_j. The product of w with the
+large part of C, which is parallel to p_j, must vanish: it is computed in twice the digits as well.
 """
 
 import math
@@ -88,7 +88,7 @@ def _active(x: float, y: float, side: int) -> bool:
 
 @inner(inline="always")
 def sum_of(a: float, b: float) -> tuple[float, float]:
-    """a + b, rounded, and what the rounding left (Knuth)."""
+    """Return a + b, rounded, and the rounding error (Knuth)."""
     s = a + b
     c = s - a
     return s, (a - (s - c)) + (b - c)
@@ -96,7 +96,7 @@ def sum_of(a: float, b: float) -> tuple[float, float]:
 
 @inner(inline="always")
 def product(a: float, b: float) -> tuple[float, float]:
-    """a b, rounded, and what the rounding left (Dekker)."""
+    """Return a b, rounded, and the rounding error (Dekker)."""
     p, s, t = a * b, _SPLIT * a, _SPLIT * b
     s, t = s - (s - a), t - (t - b)
     u, v = a - s, b - t
@@ -128,7 +128,7 @@ def _grams(C: Any) -> tuple[float, float, float]:
 
 @inner()
 def _square_at(C: Any, P: Any, rest: Any, j: int) -> float:
-    """||w C||^2 for the unit vector w at a right angle to the point j."""
+    """Return ||w C||^2 for the unit vector w orthogonal to the point j."""
     x, y, total = P[j, 0], P[j, 1], 0.0
     for t in range(C.shape[1]):
         a, b = product(y, C[0, t])

@@ -1,4 +1,4 @@
-"""Slopes along a spanning tree: equations of interpolation that stay independent where points are close to each other.
+"""Slopes along a spanning tree: equations of interpolation that stay independent for points that are close to each other.
 
 Values at two points at distance h differ by h times a slope, for labels and neurons alike. So the equations of two
 close points are nearly equal, and a matrix with these rows loses as many digits as h has zeros (twice as many if it is
@@ -17,12 +17,12 @@ from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 
-_FLAT = 64 * EPS  # times m: part of the largest singular value below which functions are dependent
+_FLAT = 64 * EPS  # times m: relative size of singular values below which functions are dependent
 
 
 @dataclass(frozen=True, eq=False)
 class Slopes:
-    """Edges of the tree of least total length over m points, and what free functions leave of the slopes along them.
+    """Edges of the minimum spanning tree of m points, and the complement of the slopes of free functions along them.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Slopes:
         Points that the edges join.
     lengths : (m - 1,) array
     complement : (m - 1, n) array
-        Orthonormal basis of what is orthogonal to the slopes of free functions.
+        Orthonormal basis of the complement of the slopes of free functions.
     """
 
     start: NDArray[np.intp]
@@ -51,14 +51,14 @@ class Slopes:
         return slopes
 
     def reduced_neurons(self, neuron_search: NeuronSearch, rows: NDArray[np.intp], neurons: Neurons) -> Array:
-        """The same of neurons at the points `rows` of a cloud, (n, K)."""
+        """Return reduced slopes of neurons at the points `rows`, (n, K)."""
         rises = neuron_search.rises(neurons, rows[self.start], rows[self.stop])
         slopes: Array = self.complement.T @ (rises / self.lengths[:, None])
         return slopes
 
     @cached_property
     def basis(self) -> Array:
-        """What `reduced` multiplies the values with, transposed: (m, n)."""
+        """The transposed matrix of `reduced`, (m, n)."""
         total, weights = np.zeros((len(self.start) + 1, self.complement.shape[1])), self.complement / self.lengths[:, None]
         np.add.at(total, self.stop, weights)
         np.subtract.at(total, self.start, weights)
@@ -66,9 +66,9 @@ class Slopes:
 
 
 def spanning_tree(P: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Ends of the edges of the tree of least total length over points (m, D), by Prim's algorithm.
+    """Return the ends of the edges of the minimum spanning tree of points (m, D), by Prim's algorithm.
 
-    (SciPy's takes distances of 1e-8 for none.)
+    SciPy's function treats distances below 1e-8 as missing edges.
     """
     m = len(P)
     start, stop = np.zeros((2, max(m - 1, 0)), dtype=np.intp)
@@ -84,7 +84,7 @@ def spanning_tree(P: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def orthogonal_complement(functions: Array) -> Array:
-    """Orthonormal basis (m, n) of what is orthogonal to the columns."""
+    """Return an orthonormal basis (m, n) of the orthogonal complement of the columns."""
     if functions.size == 0:
         return np.eye(len(functions))
     U, s, _ = np.linalg.svd(functions)

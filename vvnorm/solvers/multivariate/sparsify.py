@@ -4,7 +4,7 @@ Fix the directions of the output weights, v_k = m_k u_k with ||u_k|| = 1 and m_k
 values at the points (without their affine part) is then linear in m, and so is the cost: a vertex of that linear program
 has at most as many neurons as there are equations, n times the number of outputs, and costs no more. With one output and
 a skip connection that is n = N - 1 - d. With several outputs the neurons of least cost are then left out, some at a time,
-as long as the others reach the values within the asked cost.
+as long as the others attain the values within the given cost.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ from vvnorm.solvers.multivariate.group_lasso_ipm import least_change
 from vvnorm.solvers.multivariate.group_lasso_newton import DesignBlock, solve_design
 from vvnorm.validation import Array
 
-_SMALLEST: Final = 1e-9  # part of the largest weight below which a vertex has the weight 0
+_SMALLEST: Final = 1e-9  # weights of a vertex below this part of the largest one count as 0
 _ACCURATE: Final = 1e-8  # relative accuracy to which the problem over the neurons left is solved
 _SHARE: Final = 0.25  # part of the neurons that is left out at first
 
@@ -29,7 +29,7 @@ def sparse_network(network: ReLUNetwork, points: Inputs, most: float) -> ReLUNet
     Parameters
     ----------
     network : ReLUNetwork
-        With ||w|| = 1 (or ||(w, b)|| = 1).
+        Normalised to ||w|| = 1 (or ||(w, b)|| = 1).
     points : Inputs
     most : float
         At least the network's cost.
@@ -54,7 +54,7 @@ def sparse_network(network: ReLUNetwork, points: Inputs, most: float) -> ReLUNet
 
 
 def _thinned(B: Array, Z: Array, V: Array, most: float) -> Array:
-    """Leave out neurons of least cost, a quarter of them at first, fewer where that costs too much."""
+    """Leave out neurons of least cost, a quarter of them at first, fewer if the cost rises too much."""
     _, singular, rotation = np.linalg.svd(Z, full_matrices=False)
     rotation = rotation[singular > 1e-12 * singular[0]].T
     target, kept = Z @ rotation, np.flatnonzero(row_norms(V))

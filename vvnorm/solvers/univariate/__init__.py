@@ -1,1 +1,1 @@
-"""One input feature: `interpolation` has closed forms, `fits` iterates."""
+"""One input feature: closed forms in `interpolation`, iterative solvers in `fits`."""

@@ -1,8 +1,8 @@
 """Fits with any losses, weights per entry and missing labels.
 
 Each round replaces the losses by their quadratic model at the current function, solves the model on the current knots, and
-takes a step towards the solution. Losses without corners are followed by a line search, losses with corners by an
-interior-point method (see `fits.loss_passes`).
+takes a step towards the solution. Its length comes from a line search for losses without corners, and from an
+interior-point method for losses with corners (see `fits.loss_passes`).
 """
 
 import math
@@ -25,9 +25,9 @@ from vvnorm.validation import Array, levels
 
 _STIFF = 1e100  # lam of the affine fit
 _AFFINE_GAP = 1e-9
-_CLOSE = 0.1  # relative gap from which on rounding in dual values is looked after
-_SETTLED = (1e-3, 3e-2)  # parts of lam by which Z may be off, by rounding, at a knot that is in use: either may fit better
-_NEGLIGIBLE = 1e-10  # a loss per label below which classes count as separated: there is no minimiser
+_CLOSE = 0.1  # relative gap below which rounding in dual values is corrected
+_SETTLED = (1e-3, 3e-2)  # relative errors of Z at a knot in use that count as rounding; both are tried
+_NEGLIGIBLE = 1e-10  # loss per label below which classes count as separated, so that there is no minimiser
 
 
 class GeneralRounds(Rounds):
@@ -55,11 +55,11 @@ class GeneralRounds(Rounds):
         self.corners = bool(np.isin(codes, (HINGE, HUBER, ONE_CLASS)).any())
         self.negligible = _NEGLIGIBLE * problem.Y.size if np.isin(codes, (HINGE, LOGISTIC)).all() else 0.0
         spread = np.where(high > low, (high - low) / 2, 0.5)
-        # Loss of a typical misfit: where the interior-point method starts.
+        # Loss of a typical misfit: the start of the interior-point method.
         self.openness = np.where(codes == HINGE, 1.0, np.where(codes == HUBER, parameters * (spread + parameters), spread))
 
     def _affine(self) -> RoundState:
-        """Best affine function, or the one next to labels that are affine but for rounding; kept, unless it was stopped."""
+        """Return the best affine function; for labels that are affine up to rounding, their least-squares line."""
         if self._line is not None:
             return self._line
         line = self._straight()
@@ -88,13 +88,13 @@ class GeneralRounds(Rounds):
 
     @property
     def knows_critical(self) -> bool:
-        """Whether `critical` has been found before."""
+        """Whether `critical` has been computed."""
         return self._line is not None
 
     def run(self, lam: float, tol: float, start: KnotSolution | None, callback: RoundCallback | None = None) -> RoundState:
         """Generate knots until the relative gap is at most tol."""
         affine = self._affine()
-        if not self.knows_critical:  # there was no time for more: what is found is judged at lam
+        if not self.knows_critical:  # no time is left: judge the affine function at lam
             return _Descent(self, lam, tol, affine.function, np.zeros(2)).run()
         if lam >= affine.largest:
             return affine
@@ -122,7 +122,7 @@ class GeneralRounds(Rounds):
 
 @dataclass(frozen=True, eq=False)
 class _Proof:
-    """Dual values (N, T), if they do not follow from the function; Z; the gap, and how much of it is due to corners."""
+    """Dual values (N, T), if they do not follow from the function; Z; the gap, and its part due to corners."""
 
     dual: Array | None
     sweep: DualSweep
@@ -169,7 +169,7 @@ class _Descent:
     # --- where it stands ---
 
     def _assess(self, count: int) -> None:
-        """Set the proof that convinces most, sweep, gap and objective; remember the best state."""
+        """Set the proof of smallest gap, sweep, gap and objective; remember the best state."""
         rounds, f = self.rounds, self.f
         penalty = self.lam * f.sizes.sum()
         self.objective = self.smooth + self.cornered + penalty
@@ -179,10 +179,10 @@ class _Descent:
             if late and proof.gap > self.tol * self.objective:
                 other = self._prove(*self._settled(first.sweep.at_knots, share), penalty)
                 proof = min(proof, other, key=lambda bound: bound.gap)
-        # Where knots are wanting, the others' Z is off as well: brought to what it is to be, it would hide that.
+        # If knots are missing, Z is wrong at the other knots, too; a correction would hide that.
         self.sweep, self.gap, self.at_corners = first.sweep, proof.gap, proof.at_corners
         self.relative = self.gap / self.objective if self.objective > 0 else 0.0
-        # The interior-point method may begin far above its start: patience is for when it is back, or stays where it is.
+        # The first steps of the interior-point method may raise the gap: patience counts only later.
         self.idle += self.objective < 2 * self.lowest and self.objective > 0.999 * self.before
         self.before = self.objective
         if self.objective < self.lowest * (1 - 1e-7):
@@ -192,7 +192,7 @@ class _Descent:
             self.smallest_gap, self.idle = self.gap, 0
 
     def _settled(self, Z: Array, share: float) -> tuple[NDArray[np.intp], Array]:
-        """Knots where Z (k, T) is lam d / ||d|| but for a share, and both ends; and that, which it is at a solution."""
+        """Return knots, with both ends, where Z (k, T) is close to its optimal value, lam d / ||d||; and these values."""
         sizes = self.f.sizes
         wanted = self.lam * self.f.jumps / np.where(sizes > 0, sizes, 1.0)[:, None]
         off = np.linalg.norm(Z - wanted, axis=1)
@@ -206,7 +206,7 @@ class _Descent:
         dual = np.empty_like(self.dual)
         grid, work = np.empty(len(knots), np.int64), np.empty((12, len(knots)))
         loss_passes.restore_moments(rounds.x, f.rows[knots], z, self.dual, self.curvature, dual, grid, work)
-        if len(knots) > 2:  # where Z cannot be z at all of them, Z is not 0 at the ends either, and proves nothing
+        if len(knots) > 2:  # if Z cannot be z at all of them, it is not 0 at the ends, and there is no bound
             loss_passes.restore_moments(rounds.x, f.rows[[0, -1]], np.zeros((2, T)), dual, self.curvature, dual, grid, work)
         at_knots, worst, sizes = np.empty((k, T)), np.empty(k - 1, dtype=np.int64), np.empty(k - 1)
         target_gap = 0.0 if self.lam == _STIFF else self.lam
@@ -215,7 +215,7 @@ class _Descent:
         theta = min(1.0, self.lam / sweep.largest) if sweep.largest > 0 else 1.0
         gaps = np.empty((2, T))
         at_corners = loss_passes.misfit(rounds.data, f.arrays, self.dual, dual, theta, gaps)
-        # An output whose dual leaves its domain, as that of separated classes does, is given the dual 0.
+        # An output whose dual values leave their domain, as for separated classes, gets the dual values 0.
         outside = ~(gaps[0] < np.inf)
         at_knots[:, outside] = 0.0
         between = penalty - theta * np.vdot(f.jumps, at_knots)
@@ -285,7 +285,7 @@ class _Descent:
         return target
 
     def _line_search(self, target: KnotFunction) -> None:
-        """Go towards the model's solution until the objective falls; damp the model if that is not the whole way."""
+        """Search along the line to the model's solution until the objective falls; damp the model after a shorter step."""
         before = self.smooth + self.lam * self.f.sizes.sum() + 1e-13 * self.objective
         self.length = 1.0
         while True:
@@ -309,7 +309,7 @@ class _Descent:
         self._linearise(self.f)
 
     def _interior_step(self, target: KnotFunction) -> None:
-        """Go towards the model's solution as far as the interior-point method, and losses without corners, allow."""
+        """Step towards the model's solution as far as the interior-point method and losses without corners allow."""
         longest, _, linear, quadratic = self._step_slacks(target, 0.0)
         allowed, before = min(1.0, 0.95 * longest), self.smooth + 1e-11 * self.objective
         self.length = allowed
@@ -320,7 +320,7 @@ class _Descent:
             if falls or self.length < 1e-6 or self.rounds.stop[0]:
                 break
             self.length *= 0.5
-        self._linearise(self.f)  # the step of the slacks belongs to the model at f
+        self._linearise(self.f)  # the slacks' step is for the model at f
         self._step_slacks(target, self.length)
         self._linearise(trial)
         self._adjust_damping(self.length == allowed)

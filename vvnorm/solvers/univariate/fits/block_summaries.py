@@ -11,7 +11,7 @@ x_j), where l is the difference between the function and the block's own line, a
 the function. Since g(x, u) <= g(u, u) = (u - a) (b - u) / (b - a), it lies between 0 and (b - a) / 4 and so within (b -
 a) / 8 of a constant, and the residuals sum to 0. So the ripple is at most (b - a) / 8 sqrt(sum w) sqrt(sum w ||r||^2).
 
-Groups of blocks are summarised in the same way. Their blocks are looked at only where the bound of the group is too
+Groups of blocks are summarised in the same way. Single blocks of a group are read only if the bound of the group is too
 large. For accuracy, labels are taken relative to a level and a line, and inputs relative to a centre.
 """
 
@@ -39,7 +39,7 @@ def _summarise_few(x: Any, Y: Any, level: Any, centre: float, start: int, stop: 
     """
     n, place, spread, scatter, T = float(stop - start), 0.0, 0.0, 0.0, Y.shape[1]
     for t in range(0, T, 2):
-        u = min(t + 1, T - 1)  # the last may be its own neighbour
+        u = min(t + 1, T - 1)  # the last output may be its own neighbour
         x0, y, v = x[start], Y[start, t], Y[start, u]
         place, spread, own, other, lever, lever_u, square, square_u = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for i in range(start, stop):
@@ -59,7 +59,7 @@ def _summarise_few(x: Any, Y: Any, level: Any, centre: float, start: int, stop: 
 def _summarise(
     x: Any, Y: Any, level: Any, weights: Any, centre: float, start: int, stop: int, mean: Any, cross: Any
 ) -> Any:  # fmt: skip
-    """Weight, centroid, second moment and scatter of rows start .. stop - 1; sets their mean and cross moments (T,)."""
+    """Return weight, centroid, second moment and scatter of rows start .. stop - 1; set mean and cross moments (T,)."""
     T = Y.shape[1]
     n, place, spread, scatter = 0.0, 0.0, 0.0, 0.0
     for t in range(T):
@@ -105,7 +105,7 @@ def _join(total: Any, mean: Any, cross: Any, n: float, place: float, spread: flo
 
 @part(fastmath=ANY_ORDER)
 def _block_step(block: Any, begin: float, end: float, origin: float, at: Any, m: Any, c: Any, Z: Any, S: Any) -> Any:
-    """Carry Z and S over a block, or a group; return its misfit, ||Z||^2 at its end, and what ||Z|| may be inside.
+    """Carry Z and S over a block, or a group; return its misfit, ||Z||^2 at its end, and a bound on ||Z|| inside.
 
     `at` (2, T) holds value and slope of the function at the segment's left end, `origin`. All inputs are relative to the
     centre: sums with it would lose digits of inputs far from 0.
@@ -145,7 +145,7 @@ def compress(
 ) -> float:
     """Summarise the rows in blocks of `size`, relative to the least-squares line.
 
-    Threads may share the reading: then this is called for some blocks each, and once more when all are read.
+    Several threads may read the rows: each calls this function for some blocks, and a last call follows when all are read.
 
     Parameters
     ----------
@@ -158,13 +158,14 @@ def compress(
     means, crosses : (B, T) arrays
         Set to mean label and cross moment sum w (x - centroid) (y - mean), both relative to the line.
     line : (3, T) array
-        Set to the line's value at the centre, and its slope; the third row holds what is taken off the labels before that.
+        Set to the line's value at the centre, and its slope; the third row is the level that is subtracted from the labels
+        first.
     total : (3,) array
         Set to weight, centroid and second moment of all rows.
     first, last : int
-        The blocks to read, `last` not among them.
+        The blocks first .. last - 1 are read.
     all_read : bool
-        Whether all blocks are read then. If not, what is set of them is relative to no line yet.
+        Whether all blocks are read after this call. If not, the summaries are not yet relative to the line.
 
     Returns
     -------
@@ -210,8 +211,8 @@ def compress(
 def group(x: Any, centre: float, size: int, moments: Any, means: Any, crosses: Any, scratch: Any) -> None:
     """Summarise groups of blocks like blocks, behind those in the same arrays; the arguments are those of `compress`.
 
-    Misfits are sums of what is not negative, and bounds on ripples follow from a walk over the blocks: the one for a block
-    by itself is larger by the square of their number. `scratch` is (4, T).
+    Misfits are sums of non-negative terms, and bounds on ripples follow from a walk over the blocks; the bound for one
+    large block would be larger by the square of their number. `scratch` is (4, T).
     """
     at, Z, S, blocks = scratch[0:2], scratch[2], scratch[3], -(-len(x) // size)
     for g in range(blocks, len(moments)):
@@ -241,7 +242,7 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: An
     data : tuple
         x (N,), Y (N, T), weights, centre, block size and line (3, T).
     blocks : tuple
-        What `compress` made of them.
+        The results of `compress`.
     rows : (k,) array
         Rows of the knots; segment p has the rows rows[p] .. rows[p + 1] - 1, the last one also those from its right end on.
     segments : tuple of arrays
@@ -268,7 +269,7 @@ def segment_summaries(data: Any, blocks: Any, rows: Any, segments: Any, mean: An
             if row % (GROUP * size) == 0 and group < len(moments) and row + GROUP * size <= stop:
                 b, until = group, row + GROUP * size
             n, place, spread, m, c = moments[b, 0], moments[b, 1], moments[b, 2], means[b], crosses[b]
-            if until > stop or row % size > 0:  # of this block, row by row
+            if until > stop or row % size > 0:  # read this block row by row
                 until, n, place, spread, m, c = row + 1, 1.0, x[row] - centre, 0.0, scratch[2], nothing
                 if len(weights):
                     n = weights[row]
@@ -335,16 +336,15 @@ def _walk(
     bounds: Any,
     extremes: Any,
 ) -> Any:
-    """Carry Z and S over blocks, in as large steps as their bounds allow, and look at the ends of steps.
+    """Carry Z and S over blocks, in as large steps as their bounds allow, and check ||Z|| at the ends of steps.
 
-    Groups and blocks are open where ||Z||^2 may exceed what is of interest. The first walk takes all groups as they are,
-    and sets `reach` to what ||Z|| may be inside each; the second enters open groups; the third reads the rows of open
-    blocks.
+    A group or block is open if ||Z||^2 may exceed the threshold inside. The first walk takes groups as a whole, and sets
+    `reach` to the bound on ||Z|| inside each; the second enters open groups; the third reads the rows of open blocks.
 
     Returns
     -------
-    The input that Z belongs to; the misfit, of the first walk; the largest ||Z||^2 and its row; the largest squares of what
-    was set of `reach`, for groups and for blocks.
+    The input of Z; the misfit, for the first walk; the largest ||Z||^2 and its row; the largest squares of the entries of
+    `reach` that were set, for groups and for blocks.
     """
     x, centre, size = data[0], data[3], data[4]
     moments, means, crosses = blocks
@@ -410,14 +410,15 @@ def sweep(
     values : (k, T) array, slopes : (k - 1, T) array
         The function at the knots and on the segments, relative to the line.
     threshold : float
-        Square of a norm: where ||Z||^2 is proved to stay below, rows are not read.
+        Square of a norm: rows are not read where ||Z||^2 is provably below it.
     search_tolerance : float
-        Nor where it may exceed the largest square found in the segment by this part of what that is above `threshold`.
+        Rows are not read either where ||Z||^2 exceeds the largest square seen in the segment by at most this part of its
+        excess over `threshold`.
     Z_knots : (k, T) array
         Set to Z at the knots.
     worst, sizes : (k - 1,) arrays
-        Set to the row strictly inside each segment where ||Z|| is largest, up to the slack, and to ||Z||^2 there; to -1 and
-        `threshold` where it is nowhere larger than that.
+        Set to the row strictly inside each segment where ||Z|| is largest, up to the tolerance, and to ||Z||^2 there; to -1
+        and `threshold` if it is nowhere larger.
     reach : (B,) array, scratch : (8, T) array
         Scratch.
     """
@@ -436,7 +437,7 @@ def sweep(
         if p > last:
             break
         stop, extremes = N if p == last else rows[p + 1], (threshold, ZERO - 1)
-        for t in range(T):  # the function relative to the line, for blocks, and as it is, for rows
+        for t in range(T):  # the function relative to the line, for blocks, and itself, for rows
             function[0][0, t], function[0][1, t] = values[p, t], slopes[p, t]
             function[1][0, t] = values[p, t] + (line[0, t] + line[1, t] * (origin - centre))
             function[1][1, t] = slopes[p, t] + line[1, t]
@@ -444,7 +445,7 @@ def sweep(
         end = stop if stop == N else max(stop // size * size, start)
         here = origin
         groups_reach, blocks_reach = 0.0, 0.0
-        # Rows up to the first full block; walks over the blocks; and the rows that are left.
+        # Rows up to the first full block, walks over the blocks, remaining rows.
         for piece in range(5):
             begin, until = (row, start) if piece == 0 else (end, stop) if piece == 4 else (start, end)
             if begin >= until:

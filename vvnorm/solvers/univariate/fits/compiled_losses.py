@@ -1,6 +1,6 @@
 """The losses of `vvnorm.losses` as compiled functions of one entry.
 
-`code` is the place of the loss in `vvnorm.losses.NAMES`, `parameter` its parameter, u a fitted value and y its label.
+`code` is the index of the loss in `vvnorm.losses.NAMES`, `parameter` its parameter, u a fitted value and y its label.
 Squared and logistic losses have two derivatives. Hinge, one-class and Huber losses have corners, Huber's in its derivative.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, SQUARED
 from vvnorm.solvers.array_kernels import part
 
-_OUTSIDE = 1e-9  # how far rounding may take a share or a probability out of [0, 1]
+_OUTSIDE = 1e-9  # rounding may move a share or a probability out of [0, 1] by this much
 
 
 @part()

@@ -1,4 +1,4 @@
-"""Fits with one distinct input: a constant per output, in closed form, whatever lam is.
+"""Fits with one distinct input: a constant per output, in closed form, for every lam.
 
 A line through the single input costs nothing, so the penalty is 0 and every output minimises its weighted sum of losses
 over one number c. Of the functions with these values the constant ones are chosen. A dual array is feasible if it sums
@@ -95,7 +95,7 @@ def _huber(y: Array, w: Array, loss: Loss) -> _Best:
     corners = np.concatenate([y - middle - delta, y - middle + delta])
     order = np.argsort(corners, kind="stable")
     corners, slopes = corners[order], np.cumsum(np.concatenate([shares, -shares])[order])
-    rises = np.cumsum(slopes[:-1] * np.diff(corners))  # of the derivative, from -delta on
+    rises = np.cumsum(slopes[:-1] * np.diff(corners))  # of the derivative, starting at -delta
     place = int(np.searchsorted(rises, delta).clip(0, len(rises) - 1))
     c = corners[place] + (delta - (rises[place - 1] if place else 0.0)) / max(slopes[place], np.finfo(float).tiny)
     c = min(max(c, corners[place]), corners[place + 1])

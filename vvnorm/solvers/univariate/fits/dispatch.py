@@ -1,10 +1,10 @@
-"""Fits of one input: choose the solver for a problem, and treat outputs with labels at a single input apart.
+"""Fits of one input: choose the solver for a problem, and treat outputs with labels at a single input separately.
 
     min over functions f of  sum over entries of weight * loss(f_t(x_i), y_it)  +  lam VV(f).
 
 The solution is the connect-the-dots interpolant of its own fitted values (claim `regularised`). With the squared loss the
-problem is group l1 trend filtering on an irregular grid. About (lam / lam_max)^(-2/3) knots are active, however many rows
-there are, so the work is done on knots (see `vvnorm.solvers.univariate.fits` for the three parts of the method).
+problem is group l1 trend filtering on an irregular grid. About (lam / lam_max)^(-2/3) knots are active, for any number of
+rows, so the solvers work on knots (see `vvnorm.solvers.univariate.fits` for the three parts of the method).
 
 - `fits.squared_loss`: squared losses of complete labels. The labels are read once; then blocks of rows suffice.
 - `fits.any_loss`: other losses, weights per entry, missing labels. Every round replaces the losses by their quadratic model
@@ -38,7 +38,7 @@ __all__ = ["KnotSolution", "Problem", "critical_lam", "known_critical_lam", "sol
 def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
     """Return the solver of the problem with its data; it is made once."""
     problem = problem.solved
-    kept = vars(problem)  # kept in the problem: the callback of a weak reference would lose a Ctrl-C that arrives during it
+    kept = vars(problem)  # stored in the problem: a Ctrl-C during the callback of a weak reference would be lost
     if "rounds" not in kept:
         per_row = problem.weights is None or problem.weights.shape[1] == 1
         squared = SquaredRounds(problem) if per_row and all(loss.name == "squared" for loss in problem.losses) else None
@@ -92,13 +92,13 @@ def solve(
     start : KnotSolution, optional
         Solution at another lam; its knots are the first knots.
     deadline : Deadline, optional
-        When to return the best function so far. The first round is always finished.
+        The time at which to return the best function. The first round is always finished.
     callback : callable, optional
         Called after each round.
 
     Returns
     -------
-    KnotSolution : its gap exceeds `tol` if double precision, or the limit of rounds or of time, ended the rounds before.
+    KnotSolution : its gap exceeds `tol` if rounding, or the limit of rounds or of time, ended the rounds early.
     """
     began = time.perf_counter()
     if problem.is_single:

@@ -10,10 +10,9 @@ Information on the state is passed on in square-root form,
 
     alpha (slope + ratio * value - m1)^2 + beta (value - m0)^2.
 
-A disturbance of the slope changes alpha to alpha / (1 + mu alpha) and nothing else, so that neither mu = 0 (a knot not
-in use) nor large mu lose digits. The jumps are d_i = mu_i z_i, where z_i is the dual variable at the knot. All costs
-are linear in the number of knots. What does not depend on the labels is computed once for outputs that share their
-weights.
+A disturbance of the slope only changes alpha to alpha / (1 + mu alpha), so that neither mu = 0 (a knot not in use) nor
+large mu lose digits. The jumps are d_i = mu_i z_i, where z_i is the dual variable at the knot. All costs are linear in the
+number of knots. Quantities that do not depend on the labels are computed once for outputs that share their weights.
 """
 
 import math
@@ -40,7 +39,7 @@ def _eliminate(rows: Any) -> None:
 
 @part()
 def forward(h: Any, n: Any, centroid: Any, sxx: Any, mu: Any, info: Any, carry: Any, weights: Any, rows: Any) -> None:
-    """Pass information on the state from the first knot to the last; what does not depend on labels.
+    """Pass information on the state from the first knot to the last: the part that does not depend on labels.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ def forward(h: Any, n: Any, centroid: Any, sxx: Any, mu: Any, info: Any, carry: 
 
 @part(fastmath=ANY_ORDER)
 def carry_labels(weights: Any, mean: Any, fitted: Any, low: int, high: int, m1: Any, m0: Any) -> float:
-    """Set m1 and m0 (k, T) at the knots for outputs low .. high - 1; return the part of the misfit that no state avoids."""
+    """Set m1 and m0 (k, T) at the knots for outputs low .. high - 1; return the least misfit over all states."""
     misfit = 0.0
     for t in range(low, high):
         m1[0, t] = 0.0
@@ -126,7 +125,7 @@ def backward(h: Any, mu: Any, info: Any, m1: Any, m0: Any, low: int, high: int, 
             left = m1[p, t] - info[p, 1] * first[0, t]
             z[p, t] = alpha * (first[1, t] - left)
             if p > 0:
-                # The slope on the left, as a mean and not as a difference: it may be small where a jump is large.
+                # The slope on the left as a mean, not as a difference, since it may be small where a jump is large.
                 first[1, t] = (first[1, t] + flexible * left) / (1.0 + flexible)
 
 

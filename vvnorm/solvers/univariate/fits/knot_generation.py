@@ -1,4 +1,4 @@
-"""Rounds of knot generation: units, first knots and results, which all losses share."""
+"""Rounds of knot generation: units, first knots and results, shared by all losses."""
 
 import math
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _FAR = 2.0**300  # bound on lam and its inverse, in the solver's units: beyond i
 
 @dataclass(eq=False)  # not frozen, since freezing takes longer than some of the kernels
 class RoundState:
-    """The best function of a run, and what is known about it.
+    """The best function of a run, with its dual values and gap.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Rounds:
     Attributes
     ----------
     given_x, x : (N,) arrays
-        Inputs, and the same in units of `x_unit`.
+        Inputs, in the caller's units and in units of `x_unit`.
     last : int
         First row of the largest input.
     centre : float
@@ -73,7 +73,7 @@ class Rounds:
     """
 
     def __init__(self, problem: Problem) -> None:
-        # No reference to the problem, which keeps this object itself.
+        # No reference to the problem, which refers to this object.
         self.given_x = fixed(problem.x)
         self.x_unit, self.y_unit = unit(max(float(problem.x[-1]), -float(problem.x[0]))), 1.0
         self.w_unit, self.weights, self.power = 1.0, problem.weights, label_power(problem.losses)

@@ -1,4 +1,4 @@
-"""Piecewise linear functions given by their knots, and which rows become knots: at first, and in the next round."""
+"""Piecewise linear functions given by their knots, and the choice of knots: the first ones, and those of the next round."""
 
 import math
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from vvnorm.solvers.array_kernels import ZERO, part, plain
 from vvnorm.validation import Array
 
-_ALL_ROWS = 4000  # up to so many rows all start as knots, if lam is so small that most of them remain knots
-_ALL_USED = 3.0  # times as many knots expected as there are rows: then most rows remain knots; with fewer it may be a tenth
+_ALL_ROWS = 4000  # largest number of rows that all start as knots, if lam is so small that most of them stay knots
+_ALL_USED = 3.0  # expected knots per row above which most rows stay knots; below, it may be a tenth of them
 _SPACED = 200.0  # otherwise, the largest number of knots to start with
 EVEN = 5e-5
-"""Part of the mean gap between rows: where rows are closer, not all start as knots, and `fits.newton_banded` fails."""
+"""Part of the mean gap between rows; if rows are closer, not all start as knots, and `fits.newton_banded` fails."""
 MOST_FIRST = _ALL_ROWS + 2
 """Largest number of knots to start with."""
 
@@ -32,7 +32,7 @@ class KnotFunction:
     jumps : (k, T) array
         Slope jumps, zero at both ends.
     values : (k, T) array, slopes : (k - 1, T) array
-        Values at the knots and slopes between them, that follow from these.
+        Values at the knots and slopes between them, derived from the above.
     """
 
     rows: NDArray[np.int64]
@@ -49,7 +49,7 @@ class KnotFunction:
         return KnotFunction(rows, first, jumps, values, slopes)
 
     def towards(self, other: "KnotFunction", length: float) -> "KnotFunction":
-        """The function at a share of the way to another one with the same knots."""
+        """Return the convex combination (1 - length) * self + length * other; both have the same knots."""
         if length == 1:
             return other
         pairs = ((getattr(self, name), getattr(other, name)) for name in ("first", "jumps", "values", "slopes"))
@@ -57,7 +57,7 @@ class KnotFunction:
 
     @property
     def arrays(self) -> tuple[NDArray[np.int64], Array, Array]:
-        """Rows, values and slopes, as compiled code takes them."""
+        """Rows, values and slopes, for compiled code."""
         return self.rows, self.values, self.slopes
 
     @property
@@ -69,7 +69,7 @@ class KnotFunction:
 
 @dataclass(eq=False)  # not frozen: that would cost more than some of the kernels
 class DualSweep:
-    """The dual variable Z of a function over all rows, as far as it matters.
+    """The dual variable Z of a function: its values at the knots and its maxima between them.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class DualSweep:
     worst : (k - 1,) array of int
         Row inside each segment where ||Z|| is largest, -1 where it is feasible.
     largest : float
-        Largest ||Z|| seen; what was not looked at is feasible.
+        Largest ||Z|| seen; Z is feasible at rows that were not read.
     penalty, product : float
         Sums over the knots of ||d|| and of <d, Z>.
     exceeds : bool
@@ -94,7 +94,7 @@ class DualSweep:
 
     @staticmethod
     def of(f: KnotFunction, at_knots: Array, worst: NDArray[np.int64], sizes: Array) -> "DualSweep":
-        """Take what sweeps return: Z at the knots, and in the segments the worst rows and ||Z||^2, `sizes` (k - 1,)."""
+        """Collect the results of a sweep: Z at the knots, and the segments' worst rows with ||Z||^2, `sizes` (k - 1,)."""
         penalty, product, square, exceeds = dual_totals(f.jumps, at_knots, worst, sizes)
         return DualSweep(at_knots, worst, math.sqrt(square), penalty, product, exceeds)
 
@@ -122,10 +122,10 @@ def trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
 
 @part()
 def reconstruct(h: Any, mu: Any, z: Any, by_values: bool, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
-    """Set what is left of the function that `vvnorm.solvers.univariate.fits.newton_dense.newton_solve` found.
+    """Complete the function from the result of `vvnorm.solvers.univariate.fits.newton_dense.newton_solve`.
 
-    It follows from its jumps, as in networks; or from its values, which is more accurate where knots are close and slopes
-    are steep.
+    It follows from its jumps, as in networks, or from its values, which is more accurate if knots are close and slopes are
+    steep.
     """
     last = len(h)
     for p in range(last + 1):
@@ -157,7 +157,7 @@ def first_knots(x: Any, last: int, lam: float, critical: float, rows: Any, mu: A
 
     Returns
     -------
-    int : how many there are.
+    int : their number.
     """
     inner = ZERO
     if lam < critical:
@@ -198,7 +198,7 @@ def next_knots(x: Any, rows: Any, mu: Any, z: Any, jumps: Any, worst: Any, close
 
     Returns
     -------
-    int : how many there are.
+    int : their number.
     """
     count, last = ZERO, len(rows) - 1
     for p in range(last + 1):
@@ -229,7 +229,7 @@ def where_it_bends(
     inputs : tuple
         Inputs (N,) in the caller's units and in the solver's, and the centre of these.
     line : (3, T) array
-        Value at the centre, and slope, of what has been taken off the labels; and what was taken off before that.
+        Value at the centre, and slope, of the line subtracted from the labels; and the level subtracted before it.
     units : (float, float)
         One unit of slopes and one of labels, in the caller's.
     rows : (k,) array, values, jumps : (k, T) arrays
@@ -239,7 +239,7 @@ def where_it_bends(
 
     Returns
     -------
-    int : how many these are.
+    int : their number.
     """
     given, x, centre = inputs
     count = ZERO
@@ -261,7 +261,7 @@ def where_it_bends(
 def dual_totals(jumps: Any, at_knots: Any, worst: Any, squares: Any) -> tuple[float, float, float, bool]:
     """Sum of ||d|| and of <d, Z> over the knots, the largest ||Z||^2, and whether there is a row to add.
 
-    Of Z the arguments hold its values at the knots, the worst row in each segment, or -1, and ||Z||^2 there.
+    The arguments have Z at the knots, the worst row in each segment, or -1, and ||Z||^2 there.
     """
     sizes, products, largest, exceeding = 0.0, 0.0, 0.0, ZERO
     for p in range(len(worst)):

@@ -1,4 +1,4 @@
-"""A dual array from affine fits of blocks of rows: the bound of fits that a limit of time cuts short.
+"""A dual array from affine fits of blocks of rows: a bound for fits that hit their time limit.
 
 With the squared or Huber's loss, weights w and an array R (N, T) that is orthogonal to affine functions in each output,
 
@@ -7,8 +7,8 @@ With the squared or Huber's loss, weights w and an array R (N, T) that is orthog
 if ||Z|| <= lam for Z(a) = sum_j R_j relu(a - x_j) and, for Huber's loss, |R| <= w delta.
 
 The weighted residual of the labels after an affine fit of a block of rows is orthogonal to affine functions, and its Z is 0
-outside the block. So every block may be scaled by a factor of its own, where the residual of a whole function is scaled by
-one factor for its worst row. Blocks of 4, 8, 16, .. rows are compared, and the best ones chosen from the smallest upwards.
+outside the block. So every block may have a scaling factor of its own, whereas the residual of a whole function has one
+factor, for its worst row. Blocks of 4, 8, 16, .. rows are compared, and the best ones chosen from the smallest upwards.
 Then the bound is raised block by block: R gains the multiple of the residual of Y - R / w that keeps R feasible and raises
 the bound most. This ascent ends short of the optimum, since the constraint couples the blocks.
 
@@ -29,16 +29,16 @@ from vvnorm.solvers.univariate.fits.problem import Problem
 from vvnorm.validation import Array
 
 _LEAST = 4  # rows of a block; an affine function fits two
-_MOST = 5_000_000  # labels; of more, the passes take too long and too much memory
-_CYCLES = 2  # of the ascent; the next three raise the bound by another 1 % at most
+_MOST = 5_000_000  # labels; for more, the passes take too much time and memory
+_CYCLES = 2  # cycles of the ascent; three more would raise the bound by at most 1 %
 _SIZES = (-3, -2, -1, 0, 1, 2)  # block sizes of the ascent: powers of two, relative to the mean size of the best blocks
-_OFFSETS = (2, 4, 0)  # where blocks begin: at this fraction of a block, or at the first row
-_INSIDE = 1 - 1e-9  # of lam and delta: rounding must not leave them
-_NIL = 1e-300  # in place of 0 where that is divided by
+_OFFSETS = (2, 4, 0)  # offsets of blocks, as divisors of the block size; 0 for none
+_INSIDE = 1 - 1e-9  # part of lam and delta that is used, so that rounding does not exceed them
+_NIL = 1e-300  # replaces 0 in denominators
 
 
 def local_dual(problem: Problem, lam: float, seconds: float) -> Array | None:
-    """Return a dual array (N, T); None for other losses, or where data are too many or leave float64.
+    """Return a dual array (N, T); None for other losses, for too many data, or if numbers leave float64.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def local_dual(problem: Problem, lam: float, seconds: float) -> Array | None:
     lam : float
         Strength of the penalty, positive.
     seconds : float
-        After these the ascent ends.
+        Time after which the ascent ends.
     """
     end = time.perf_counter() + seconds
     if problem.Y.size > _MOST or any(loss.name not in ("squared", "huber") for loss in problem.losses):
@@ -82,7 +82,7 @@ class _Blocks:
         self.steps = np.append(np.diff(x), 0.0)[:, None]
 
     def best(self) -> tuple[Array, int]:
-        """Return R from the best blocks of sizes 4, 8, 16, .., each in a larger one, and their number."""
+        """Return R from the best blocks of sizes 4, 8, 16, .., which are nested, and their number."""
         n, size, nothing = len(self.x), _LEAST, np.zeros_like(self.Y)
         chosen, value, count = nothing, np.zeros(-(-n // size)), np.ones(-(-n // size))
         while True:
@@ -113,7 +113,7 @@ class _Blocks:
         return raised
 
     def _residual(self, values: Array, starts: NDArray[np.intp]) -> Array:
-        """Return w times what the best affine function of each block leaves of values, (N, T)."""
+        """Return w times the residual of values (N, T) after the best affine fit of each block."""
         rows = np.diff(np.append(starts, len(self.x)))
 
         def mean(terms: Array, by: Array) -> Array:
@@ -123,7 +123,7 @@ class _Blocks:
         weight = np.add.reduceat(self.w, starts, axis=0)
         off = self.x[:, None] - mean(self.w * self.x[:, None], weight)
         spread = np.add.reduceat(self.w * off * off, starts, axis=0)
-        for _ in range(2):  # again for rounding
+        for _ in range(2):  # a second pass corrects rounding
             values = values - mean(self.w * values, weight)
             values = values - mean(self.w * off * values, spread) * off
         return self.w * values

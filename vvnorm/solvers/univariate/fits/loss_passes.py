@@ -1,4 +1,4 @@
-"""Passes over all labels, entry by entry, for any losses: what `fits.block_summaries` does for complete squared losses.
+"""Passes over all labels, entry by entry, for any losses; `fits.block_summaries` has those for complete squared losses.
 
 Every entry has a dual value: minus the weighted derivative of its loss. In a quadratic model of the losses at the current
 function each entry has a negative gradient `neg_gradient` and a curvature `curvature`.
@@ -17,12 +17,12 @@ from vvnorm.solvers.array_kernels import ZERO, clear, copy, part, plain
 from vvnorm.solvers.univariate.fits.compiled_losses import corner_form, corner_loss, fenchel_young_gap, smooth_loss
 
 _SOLVES = 3  # one and two refinements
-_ROUNDING = 1e-15  # relative: sums are not known better, and what is left of terms that cancel to that is nothing
+_ROUNDING = 1e-15  # relative accuracy of sums: terms that cancel to less count as 0
 
 
 @plain()
 def linearise(data: Any, f: Any, tau: float, slacks: Any, dual: Any, neg_gradient: Any, curvature: Any) -> Any:
-    """Set dual, pull and bend (N, T) at a piecewise linear function; return the losses without and with corners.
+    """Set dual, neg_gradient and curvature (N, T) at a piecewise linear function; return losses without and with corners.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def open_slacks(data: Any, f: Any, tau: Any, slacks: Any) -> None:
 def step_slacks(
     data: Any, old: Any, new: Any, tau: float, slacks: Any, neg_gradient: Any, curvature: Any, length: float
 ) -> Any:
-    """Take the linearised step of s, a, b from function `old` towards `new`, or find how long it may be.
+    """Take the linearised step of s, a, b from function `old` towards `new`, or compute its largest length.
 
     With `length` = 0 nothing is changed. Returns the longest step that keeps s, 1 - s, a, b positive (at most 1), the mean
     of s a and (1 - s) b, and for losses without corners the linear and the quadratic term of their model for the full step.
@@ -130,7 +130,7 @@ def segment_sums(
     """Quadratic model of the losses on every segment, around a function that is linear there.
 
     Sets `sums` (3, T, k - 1) to weight, centroid from the left end and second moment, `mean` and `fitted` (k - 1, T) to the
-    value at the centroid and the slope that the model prefers. Curvature is at least `floor` times the entry's weight.
+    model's best value at the centroid and its best slope. Curvature is at least `floor` times the entry's weight.
     """
     x, Y, weights = data[:3]
     rows, values, slopes = f
@@ -162,15 +162,14 @@ def segment_sums(
 def restore_moments(x: Any, rows: Any, z: Any, dual: Any, curvature: Any, out: Any, grid: Any, work: Any) -> None:
     """Change dual values so that their double cumulative sum Z has given values at some rows, and vanishes at both ends.
 
-    Dual values of a solution have these sums, but for rounding, which large curvatures blow up; and the change is small
-    where its product with the residual is. For every output it is bend times the function g that is linear between the
-    rows and has the right sums against hat functions there. By least squares, in square-root form (as in
-    `fits.kalman_smoother`, since curvatures differ by factors of 1e16) and refined; between rows without entries of
-    an output its Z is straight whatever is asked for.
+    Dual values of a solution have these sums up to rounding, which large curvatures amplify. For every output the change is
+    curvature times the function g that is linear between the rows and has the right sums against hat functions there. It
+    comes from least squares in square-root form (as in `fits.kalman_smoother`, since curvatures differ by factors of 1e16),
+    with refinement. Between rows without entries of an output its Z is always straight.
 
     Parameters
     ----------
-    x : (N,) array, dual, bend : (N, T) arrays
+    x : (N,) array, dual, curvature : (N, T) arrays
         Inputs, dual values and curvatures.
     rows : (k,) array, z : (k, T) array
         Rows, the first and the last input among them, and Z there.
@@ -192,7 +191,7 @@ def restore_moments(x: Any, rows: Any, z: Any, dual: Any, curvature: Any, out: A
 
 @part()
 def _reached(x: Any, rows: Any, curvature: Any, t: int, grid: Any) -> int:
-    """Set `grid` to the numbers of the rows at whose hat functions output t has curvature, two or more; return how many."""
+    """Set `grid` to indices of rows whose hat functions have two or more entries with curvature; return their number."""
     count, last, open_left = ZERO, len(rows) - 1, ZERO
     for q in range(last + 1):
         inside, here = ZERO, ZERO
@@ -215,8 +214,8 @@ def _reached(x: Any, rows: Any, curvature: Any, t: int, grid: Any) -> int:
 def _factor(x: Any, rows: Any, curvature: Any, t: int, grid: Any, work: Any) -> None:
     """Rotate the weighted hat functions of output t to triangular form.
 
-    What a segment's entries say is two rows: root of weight times the value at the centroid, root of second moment times
-    the slope. `work` is set to both roots, the centroid (from the left end), the diagonal and what is right of it, and
+    The entries of a segment give two rows: root of weight times the value at the centroid, and root of second moment times
+    the slope. `work` is set to both roots, the centroid (from the left end), the diagonal and the superdiagonal, and
     cosines and sines of three rotations.
     """
     last, carry = len(grid) - 1, 0.0
@@ -239,7 +238,7 @@ def _factor(x: Any, rows: Any, curvature: Any, t: int, grid: Any, work: Any) -> 
 
 @part()
 def _between(x: Any, rows: Any, grid: Any, q: int) -> tuple[int, int]:
-    """Rows from one of the grid to the next; the last ones have those of the right end too."""
+    """Return the range of rows from one of the grid to the next; the last range includes the right end."""
     return rows[grid[q]], len(x) if q == len(grid) - 2 else rows[grid[q + 1]]
 
 
@@ -268,9 +267,9 @@ def _rotation(pivot: float, other: float) -> tuple[float, float, float]:
 
 @part()
 def _shift(x: Any, rows: Any, z: Any, curvature: Any, t: int, grid: Any, work: Any, out: Any) -> bool:
-    """Add to the dual values `out` of output t what brings Z to z, as exactly as one solve with the factors does.
+    """Add to the dual values `out` of output t the change that brings Z to z, to the accuracy of one solve.
 
-    Returns whether nothing was to be done.
+    Returns whether no change was needed.
     """
     last, before, outside, y, size, most = len(grid) - 1, 0.0, 0.0, 0.0, 0.0, 0.0
     for q in range(last + 1):  # `before`: slope of z on the left; `outside`: moment of the entries there
@@ -333,7 +332,7 @@ def sweep(x: Any, rows: Any, dual: Any, threshold: float, Z_knots: Any, worst: A
             here = x[i]
             if i == rows[p]:
                 copy(Z, Z_knots[p])
-            if norm > best and origin < x[i] < end:  # at both ends Z is nil, up to rounding
+            if norm > best and origin < x[i] < end:  # at both ends Z is 0 up to rounding
                 best = norm
                 worst[p] = i
         sizes[p] = best

@@ -6,7 +6,7 @@ Since lam ||d|| = min over mu > 0 of (||d||^2 / mu + lam^2 mu) / 2, this is the 
 
     F(mu) = min_C [ misfit(C) / 2 + sum_i ||d_i||^2 / (2 mu_i) ] + lam^2 sum_i mu_i / 2,
 
-which is smooth and convex, with one variable per knot however many outputs there are. A Kalman smoother
+which is smooth and convex, with one variable per knot for any number of outputs. A Kalman smoother
 (`fits.kalman_smoother`) solves the inner minimum and returns the dual variables z_i, with d_i = mu_i z_i. With
 A = (P + diag(mu))^-1, where P is the matrix of the dual problem, F has the
 
@@ -18,8 +18,8 @@ pivoting. Its right-hand side is ||z||^2 (||z|| / lam - 1) instead of (||z||^2 -
 near the solution; but the former is Newton's step for 1 / ||z_i|| = 1 / lam, which is nearly linear in mu_i, so the step is
 also good far from the solution (the device of More and Sorensen, SIAM Journal on Scientific and Statistical Computing 4,
 1983, for trust regions). If F does not fall, the plain Newton step with backtracking is taken. The first multipliers come
-from a few steps mu <- mu ||z|| / lam, which lower F at the price of one solve each. They begin with large multipliers, that
-is, close to the fit without a penalty.
+from a few steps mu <- mu ||z|| / lam, which lower F and take one solve each. They start from large multipliers, close to
+the fit without a penalty.
 
 Measured: 2 steps for each new set of knots, and gaps of 1e-13 with hundreds of knots on irregular grids.
 """
@@ -38,9 +38,9 @@ LOOSE = 1e6
 """Initial multiplier, in units of 1 / alpha, where alpha is the stiffness of the data at the knot against a slope jump."""
 _FREE, _BOLD, _BACK, _PLAIN = np.arange(4)  # kinds of points at which `newton_solve` solves; no literals: see `ZERO`
 _RIDGE = 1e-12  # knots without data between them make the Hessian singular
-_CLOSE = 0.5  # a knot to one neighbour, of its distance to the other
+_CLOSE = 0.5  # distance of a knot to one neighbour, relative to its distance to the other
 PIVOTS = 60
-"""Most pivots: block pivoting takes 2 to 10; what it leaves after so many is a step like another, judged by F."""
+"""Largest number of pivots; block pivoting takes 2 to 10. After more, its result is still a step that F judges."""
 
 
 @part(fastmath=ANY_ORDER)
@@ -55,7 +55,7 @@ def _dot(u: Any, v: Any, start: int, stop: int) -> float:
 def cholesky(M: Any, start: int, end: int, stop: Any) -> None:
     """Overwrite rows start .. end - 1 of the lower triangle of M by those of its Cholesky factor; earlier rows are done.
 
-    A pivot lost to rounding is made large. Once stop[0] is set, the remaining rows are left as they are.
+    A pivot lost to rounding is made large. Once stop[0] is set, the remaining rows are not changed.
     """
     for i in range(start, end):
         if stop[0] != 0:
@@ -225,7 +225,7 @@ def _start_loosely(info: Any, groups: int, mu: Any) -> None:
         stiffness = 0.0
         for g in range(groups):
             stiffness = max(stiffness, info[g, i, 0])
-        # Left of a knot there may be no data: no output need bend there.
+        # Left of a knot there may be no data; no output needs a kink there.
         mu[i] = LOOSE / stiffness if stiffness > 0.0 else 0.0
 
 
@@ -323,7 +323,7 @@ def newton_solve(
         misfit = evaluate(segments, labels, offsets, trial, work, z, values, first)
         total = _penalised(misfit, lam, trial)
         if total > before * (1.0 + 1e-12):
-            if kind == _BOLD:  # back to where its sensitivities belong, for a plain step
+            if kind == _BOLD:  # back to the point of its sensitivities, for a plain step
                 copy(mu, trial)
                 kind = _BACK
                 continue
@@ -364,7 +364,7 @@ def newton_solve(
 
 
 def max_dense_knots(outputs: int) -> int:
-    """Return the most knots `newton_solve` is meant for; for more, `fits.newton_banded` is faster and takes less memory."""
+    """Return the largest number of knots for `newton_solve`; for more, `fits.newton_banded` is faster and smaller."""
     return 300 + 150 * outputs
 
 

@@ -19,7 +19,7 @@ class Problem:
     x : (N,) array
         Inputs, non-decreasing. Repeats need no merging.
     Y : (N, T) array
-        Labels as the losses read them (`vvnorm.losses.canonical_labels`); NaN = missing.
+        Labels in the coding of the losses (`vvnorm.losses.canonical_labels`); NaN = missing.
     weights : (N, T) or (N, 1) array, optional
         Weights of the entries, not negative; None: all are 1.
     losses : tuple of Loss
@@ -73,7 +73,7 @@ class Problem:
 
     @cached_property
     def solved(self) -> "Problem":
-        """An equivalent problem in losses that the solvers have: see `vvnorm.losses.solvable`."""
+        """An equivalent problem with losses that suit the solvers: see `vvnorm.losses.solvable`."""
         losses, weights = solvable(self.losses, self.Y, self.weights)
         return self if losses == self.losses else Problem(self.x, self.Y, weights, losses, self.order)
 
@@ -97,7 +97,7 @@ class KnotSolution:
     dual : (N, T) array or None
         Dual variable of each entry, rows sorted, for losses with corners. For smooth losses it is minus the derivative.
     gap : float
-        Relative duality gap as the solver sees it; not a proof.
+        The solver's own estimate of the relative duality gap; it is not certified.
     rounds, steps : int
         Rounds of knot generation, and Newton steps in them.
     seconds : float

@@ -27,20 +27,20 @@ from vvnorm.solvers.univariate.fits.problem import KnotSolution, Problem
 from vvnorm.tolerances import LABEL_ROUNDING
 from vvnorm.validation import Array, levels
 
-_SEARCH_TOLERANCE = 1.0  # how far, as a part of the excess of ||Z||^2 over its bound, the row found may be from the worst
-_MINOR = 2e-3  # of the largest excess of ||Z||^2 in the last round: rows of less are left for later rounds
-_MANY = 1_000_000  # rows from which on they are: beside fewer, another round costs more than knots that are not needed
-_NEAR = 30.0  # times the gap wanted: from there the next round is expected to be the last, which needs the worst itself
-_KNOTS = 120  # there is room for so many at first; with 128, rows of matrices would compete for places in the cache
-_GROUPED = 500  # blocks from which on there are groups of them
-_SHARED = 1_000_000  # labels from which on two threads read them
+_SEARCH_TOLERANCE = 1.0  # tolerance of the search for the worst row, as a part of the excess of ||Z||^2 over its bound
+_MINOR = 2e-3  # part of the largest excess of ||Z||^2 in the last round: rows with less wait for later rounds
+_MANY = 1_000_000  # rows above which a round costs more than knots that are not needed
+_NEAR = 30.0  # relative to the target gap: below, the next round is probably the last, and needs the exact worst row
+_KNOTS = 120  # initial capacity; with 128, rows of matrices would compete for cache lines
+_GROUPED = 500  # blocks above which they are grouped
+_SHARED = 1_000_000  # labels above which two threads read them
 _TINY, _HUGE = 1e-120, 1e120  # products of squares outside may leave float64
 
 
 class _Workspace(NamedTuple):
-    """Arrays to work in with up to `capacity` knots.
+    """Workspace for up to `capacity` knots.
 
-    Functions, and all that belongs to them, are kept on two sides: the best one so far, and the one that is tried.
+    Arrays of functions have two sides: one for the best function, one for the trial function.
     """
 
     rows: NDArray[np.int64]  # (2, capacity)
@@ -69,7 +69,7 @@ class _Workspace(NamedTuple):
 
 
 class _Best(NamedTuple):
-    """A function that was found: the best so far, or the line, which has no knots before it is known."""
+    """The best function, or the line, which has no knots until it is computed."""
 
     side: int
     knots: int
@@ -81,17 +81,17 @@ class _Best(NamedTuple):
 
 
 class _Progress(NamedTuple):
-    """Where the rounds stand."""
+    """The progress of the rounds."""
 
     line: _Best
     best: _Best
-    following: int  # knots of the next round; none before the first ones are chosen
+    following: int  # number of knots of the next round; 0 until the first ones are chosen
     rounds: int
     steps: int
     target_gap: float  # gap to reach with the knots of the next round
     by_values: bool  # see `vvnorm.solvers.univariate.fits.knot_selection.reconstruct`
-    finished: bool  # if not: no rounds are left, or no room for the next one, or its knots are many and need multipliers
-    moved: int  # Newton steps by which these were found, -1 if they are not
+    finished: bool  # if false, rounds or capacity ran out, or many knots need multipliers from `newton_banded`
+    moved: int  # Newton steps for these multipliers; -1 if they are not computed yet
 
 
 _NONE = _Best(0, 0, 0.0, 0.0, 0.0, 0, 0)
@@ -115,7 +115,7 @@ class SquaredRounds(Rounds):
 
     def _compress(self, Y: Array, level: Array, weights: Array) -> None:
         N, T = Y.shape
-        # Larger blocks are fewer, and more of their rows are read once knots are many, as they are beside many outputs.
+        # Larger blocks are fewer, but with many knots, as for many outputs, more of their rows are read.
         size = 16 if N <= 20_000 else int(min(max(math.sqrt(N / T) / 10, 64), 192))
         count, self.line = -(-N // size), np.zeros((3, T))
         self.line[2] = level
@@ -150,7 +150,7 @@ class SquaredRounds(Rounds):
         return 0.0 if self.straight else self.line_fit.largest
 
     def _find_line(self) -> _Best:
-        """Put the line into the room."""
+        """Compute the line into the workspace."""
         self.line_fit = _NONE
         self._search(0, (1.0, 1.0, self.scatter, 1.0), 0)
         return self.line_fit
@@ -161,7 +161,7 @@ class SquaredRounds(Rounds):
         shares = weights[:, None] if len(weights) else np.ones((len(x), 1))
         size = np.abs(self.line[0]) + np.abs(self.line[1]) * float(x[-1] - x[0]) + np.abs(self.line[2])
         if self.line_fit.objective > float(shares.sum()) * float(np.sum((2 * LABEL_ROUNDING * size) ** 2)):
-            return False  # found without reading a label
+            return False  # computed without reading a label
         off = (Y - self.line[2]) - (self.line[0] + (x - self.centre)[:, None] * self.line[1])
         with np.errstate(over="ignore"):
             lost = np.sum(shares * off * off, axis=0) / 2
@@ -169,7 +169,7 @@ class SquaredRounds(Rounds):
 
     @property
     def knows_critical(self) -> bool:
-        """Whether `critical` has been found before."""
+        """Whether `critical` has been computed."""
         return self.line_fit.knots > 0
 
     def run(self, lam: float, tol: float, start: KnotSolution | None, callback: RoundCallback | None = None) -> RoundState:
@@ -187,10 +187,10 @@ class SquaredRounds(Rounds):
         return RoundState(function, None, best.gap, best.rounds, best.steps, best.largest)
 
     def _take_over(self, lam: float, start: KnotSolution | None) -> int:
-        """Place the knots of a start among those of the next round, and return their number; 0 if there are none."""
+        """Use the knots of a start for the next round, and return their number; 0 if there are none."""
         if start is None or not len(start.kinks):
             return 0
-        _ = self.critical  # the line comes first: it needs the place of the next knots
+        _ = self.critical  # the line comes first, since it uses the same arrays
         rows, mu = self.first_knots(lam, start)
         if len(rows) > len(self.workspace.worst):
             self.workspace = self._workspace_for(_and_some(len(rows)))
@@ -204,7 +204,7 @@ class SquaredRounds(Rounds):
     def _search(
         self, count: int, limits: tuple[float, float, float, float], most: int, callback: RoundCallback | None = None
     ) -> _Best:
-        """Find the line if it is not known, and do up to `most` rounds from `count` knots that are in place, if any."""
+        """Compute the line if it is not known, and do up to `most` rounds from `count` knots in the workspace, if any."""
         progress = _Progress(self.line_fit, _NONE, count, 0, 0, 0.0, False, False, -1)
         while True:
             at_most = (most if callback is None else progress.rounds + 1, self.few)
@@ -228,7 +228,7 @@ class SquaredRounds(Rounds):
                 progress = progress._replace(moved=self._improve(progress, limits))
 
     def _improve(self, progress: _Progress, limits: tuple[float, float, float, float]) -> int:
-        """Find the multipliers of many knots, whose segments are summarised already; return the steps."""
+        """Compute the multipliers of many knots, whose segments are summarised already; return the number of steps."""
         workspace, k = self.workspace, progress.following
         segments = (
             workspace.vectors[0, : k - 1],
@@ -252,7 +252,7 @@ class SquaredRounds(Rounds):
         )
 
     def _enlarge(self, count: int, best: _Best) -> None:
-        """Make room for `count` knots and those of the best function, and keep this and the next knots."""
+        """Enlarge the workspace to `count` knots and those of the best function, and keep its contents."""
         old, k = self.workspace, best.knots
         new = self.workspace = self._workspace_for(_and_some(max(count, k)))
         new.merged[:count], new.merged_mu[:count] = old.merged[:count], old.merged_mu[:count]
@@ -261,14 +261,14 @@ class SquaredRounds(Rounds):
 
 
 def _and_some(knots: int) -> int:
-    return knots + knots // 4  # not much more: the solver's matrices are squares of it
+    return knots + knots // 4  # not much more, since the solver's matrices have its square as size
 
 
 @part()
 def _search_limits(
     limits: Any, feasible: float, straight: bool, rounds: int, n_rows: int, gap: float, largest: float
 ) -> tuple[float, float]:
-    """Return ||Z||^2 from which a row is of interest, and the tolerance of the search for the worst row of a piece."""
+    """Return the threshold of ||Z||^2 for rows, and the tolerance of the search for the worst row of a segment."""
     if straight or (rounds > 0 and gap < _NEAR * limits[3]):
         return feasible, 0.0
     if rounds > 0 and n_rows >= _MANY:
@@ -288,9 +288,9 @@ def _generate(
     workspace: Any,
     scratch: Any,
 ) -> Any:
-    """Do rounds of knot generation until the relative gap is reached, nothing helps, or room is wanting.
+    """Do rounds of knot generation until the relative gap is reached, no round helps, or the workspace is too small.
 
-    The line comes before all rounds, in the same loop: the kernels are compiled once for each place they are called from.
+    The line is computed in the same loop, before all rounds, since a kernel is compiled once for each place that calls it.
 
     Parameters
     ----------
@@ -305,11 +305,11 @@ def _generate(
     at_most : (int, int)
         Largest number of rounds, and of knots whose multipliers are found here.
     progress : _Progress
-        Where to go on; rows and multipliers of the next round are in `workspace`.
-    workspace : _Room
-        Set to the best function, among others.
+        The state to continue from; rows and multipliers of the next round are in `workspace`.
+    workspace : _Workspace
+        Set to the best function, among other arrays.
     scratch : tuple of arrays
-        More room.
+        More arrays to work in.
 
     Returns
     -------
@@ -333,7 +333,7 @@ def _generate(
         if count > few and known < 0:
             break
         limit = ZERO if known >= 0 else ZERO + NEWTON
-        # Of the line all rows are of interest.
+        # For the line all rows matter.
         bounds = (1.0, 0.0, limits[2], 0.0) if straight else limits
         search = _search_limits(limits, bounds[1], straight, rounds, len(data[0]), best.gap, best.largest)
         moved, gap, objective, largest, exceeds, following = _solve_and_sweep(
@@ -381,7 +381,7 @@ def _summarise(data: Any, blocks_of_rows: Any, k: int, side: int, workspace: Any
     )
 
 
-@part(inline="always")  # once only, and compiled a second time if it were called
+@part(inline="always")  # it has one caller; inlined, it is compiled once
 def _solve_and_sweep(
     data: Any,
     blocks_of_rows: Any,
@@ -398,7 +398,8 @@ def _solve_and_sweep(
 ) -> tuple[int, float, float, float, bool, int]:
     """Solve with k knots up to a gap `target_gap`, sweep, and choose the next ones; arguments are as in `_generate`.
 
-    `coarse` holds what is asked of the worst rows, see `fits.block_summaries.sweep`, unless they decide on the gap.
+    `coarse` has the threshold and the tolerance for worst rows, see `fits.block_summaries.sweep`, except near the
+    target gap.
 
     Returns
     -------

@@ -28,7 +28,7 @@ _LARGEST_SLOPE = 2.0**1000  # beyond it sums of slopes may leave float64
 
 @dataclass(frozen=True, eq=False)
 class ConnectTheDots:
-    """The connect-the-dots interpolant of sorted data, with the curvatures that decide everything about it.
+    """The connect-the-dots interpolant of sorted data, with its curvatures, which determine the solution set.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class ConnectTheDots:
         return UnitCurvatures(self)
 
     def __call__(self, t: Array) -> Array:
-        """Evaluate f_D at t, shape (n,), straight from knots and values; shape (n, T)."""
+        """Evaluate f_D at t, shape (n,), from knots and values; shape (n, T)."""
         piece = np.clip(np.searchsorted(self.x, t, side="right") - 1, 0, len(self.x) - 2)
         x, Y = self.x, self.Y
         slope = (Y[piece + 1] - Y[piece]) / (x[piece + 1] - x[piece])[:, None]
@@ -125,8 +125,8 @@ class ConnectTheDots:
         Notes
         -----
         Slopes are first rounded to multiples of 2^-51 times the largest slope of the output. Differences and sums of
-        such numbers are exact in float64, so rounding does not pile up over the neurons: at a million points on a regular
-        grid the network interpolates to 1e-11, where differences of unrounded slopes end at 1e-7.
+        such numbers are exact in float64, so rounding does not accumulate over the neurons: at a million points on a
+        regular grid the network interpolates to 1e-11, with differences of unrounded slopes only to 1e-7.
         """
         # (s + magic) - magic rounds s to a multiple of 2^-52 magic, for |s| < 2^e and magic = 1.5 * 2^(e + 1).
         magic = np.ldexp(1.5, np.frexp(self.steepest)[1] + 1)
@@ -192,7 +192,7 @@ def connect(X: ArrayLike, Y: ArrayLike) -> ConnectTheDots:
 
 
 def connect_sorted(x: Array, Y: Array) -> ConnectTheDots:
-    """Do what `connect` does with complete arrays that `sorted_univariate` returned; they are kept, not copied."""
+    """Do the same as `connect` for complete arrays from `sorted_univariate`, without copying them."""
     if len(x) < 2:
         raise ValueError(f"X has 1 distinct value ({float(x[0])!r}); an interpolant is determined by two or more")
     if math.isinf(float(x[-1]) - float(x[0])):
@@ -208,7 +208,7 @@ def connect_sorted(x: Array, Y: Array) -> ConnectTheDots:
 
 
 def _analyse(x: Array, Y: Array, straight: Mapping[int, Array]) -> tuple[ConnectTheDots, NDArray[np.int64]]:
-    """Scan the data, with some outputs' slopes given; also count, per output, the curvatures that rounding explains."""
+    """Scan the data, with given slopes of some outputs; also count, per output, curvatures that may be rounding."""
     n, T = Y.shape
     norms, cosines = np.empty(n - 2), np.empty(max(n - 3, 0))
     steepest, flat = np.zeros(T), np.zeros(T, dtype=np.int64)
@@ -225,14 +225,14 @@ def _analyse(x: Array, Y: Array, straight: Mapping[int, Array]) -> tuple[Connect
 
 
 def blocks(n: int, width: int) -> Iterator[tuple[int, int]]:
-    """Ranges of rows of a table of that width that fit a core's cache."""
+    """Yield ranges of rows of a table of that width that fit a core's cache."""
     step = max(16, _BLOCK // width)
     for start in range(0, n, step):
         yield start, min(start + step, n)
 
 
 def _check_range(x: Array, norms: Array, steepest: Array) -> None:
-    """Refuse data whose slopes or cost float64 cannot hold, naming the place."""
+    """Refuse data whose slopes or cost leave float64; the message names the place."""
     steep = np.flatnonzero(~(norms <= _LARGEST_SLOPE))
     if len(steep) or not np.all(steepest <= _LARGEST_SLOPE):
         place = x[steep[0] + 1] if len(steep) else x[0]
@@ -246,9 +246,9 @@ def _check_range(x: Array, norms: Array, steepest: Array) -> None:
 def _straightened(x: Array, y: Array) -> Array | None:
     """Slopes of one output with collinear stretches made exactly straight, or None if there are none.
 
-    A stretch is collinear when each of its curvatures is no larger than roundings of labels and inputs explain, and
-    all its points lie on the chord of the stretch to the relative accuracy of labels and inputs. The second condition
-    keeps densely sampled smooth data apart, where every single curvature is small.
+    A stretch is collinear if each of its curvatures may be rounding of labels and inputs, and all its points lie on the
+    chord of the stretch to the relative accuracy of labels and inputs. The second condition excludes densely sampled smooth
+    data, where every single curvature is small.
     """
     h = np.diff(x)
     slopes = np.diff(y) / h
@@ -267,7 +267,7 @@ def _straightened(x: Array, y: Array) -> Array | None:
     index = np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)])
     with np.errstate(over="ignore", invalid="ignore"):
         chord = (y[last] - y[first]) / (x[last] - x[first])
-        # In this order: y_1 + chord (x - x_1) would round to the labels and hide how far they are off.
+        # Not as y_1 + chord (x - x_1), which would round to the labels and hide their distance.
         off = np.abs((y[index] - y[first][points]) - chord[points] * (x[index] - x[first][points]))
         far = LABEL_ROUNDING * np.maximum(np.abs(x[first]), np.abs(x[last]))
         allowed = np.minimum(size + np.abs(chord) * far, most)[points]
@@ -279,9 +279,9 @@ def _straightened(x: Array, y: Array) -> Array | None:
 
 
 def _aligned(dots: ConnectTheDots, candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which of the candidate pairs point the same way, up to what rounding of inputs and labels explains.
+    """Whether candidate pairs of curvatures are aligned up to rounding of inputs and labels.
 
-    Curvatures that may be nothing but half an ulp of the data count as none: what freedom they leave is rounding.
+    Curvatures that half an ulp of the data may have caused count as zero, since the freedom that they leave is rounding.
     """
     aligned = np.zeros_like(candidates)
     for start, stop in blocks(len(candidates), dots.n_outputs):
@@ -299,11 +299,11 @@ def _aligned(dots: ConnectTheDots, candidates: NDArray[np.bool_]) -> NDArray[np.
 
 
 def curvature_errors(dots: ConnectTheDots, start: int, stop: int, rounding: float) -> Array:
-    """Bound how far the curvatures at the inner points start .. stop - 1 are off; shape (stop - start, T).
+    """Bound the errors of the curvatures at the inner points start .. stop - 1; shape (stop - start, T).
 
     Inputs and labels may be off by `rounding` of their size. With the errors e of a gap h and d of a difference of labels,
     its slope s becomes (s h + d) / (h + e), which is no further from s than (|d| + |s| |e|) / (h - |e|). The arithmetic of
-    slopes and their difference adds no more than 4 EPS of both slopes; what straightening has moved them by is added, too.
+    slopes and their difference adds at most 4 EPS of both slopes; the change by straightening is added, too.
     """
     x, size = dots.x[start : stop + 2, None], np.abs(dots.Y[start : stop + 2])
     given = np.diff(dots.Y[start : stop + 2], axis=0) / np.diff(x, axis=0)
@@ -319,10 +319,10 @@ def curvature_errors(dots: ConnectTheDots, start: int, stop: int, rounding: floa
 
 
 def direction_errors(dots: ConnectTheDots, unit: Array, start: int, rounding: float) -> Array:
-    """Bound how far unit curvatures (n, T), those of the inner points from `start` on, are off, entry by entry.
+    """Bound the errors of unit curvatures (n, T), at the inner points from `start` on, entry by entry.
 
     With u = delta / ||delta|| and an error e, that of u is (e - (||delta + e|| - ||delta||) u) / ||delta + e||, in entries
-    at most (|e| + ||e|| |u|) / (||delta|| - ||e||); infinite where the error may be as large as the curvature.
+    at most (|e| + ||e|| |u|) / (||delta|| - ||e||); infinite if the error may be as large as the curvature.
     """
     off = curvature_errors(dots, start, start + len(unit), rounding)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -332,9 +332,9 @@ def direction_errors(dots: ConnectTheDots, unit: Array, start: int, rounding: fl
 
 
 def doubtful(dots: ConnectTheDots) -> NDArray[np.bool_]:
-    """Neighbouring curvatures that are not `aligned`, but may be for data that are no further off than half an ulp.
+    """Whether neighbouring curvatures are not `aligned`, but may be for data within half an ulp.
 
-    Curvatures that such errors may have made count as none here, too.
+    Curvatures that such errors may have caused count as zero here, too.
 
     Returns
     -------

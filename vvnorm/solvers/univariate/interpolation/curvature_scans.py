@@ -1,4 +1,4 @@
-"""Compiled passes over univariate data, fused so that a million rows are read once per question.
+"""Compiled passes over univariate data, fused so that each function reads the rows once.
 
 Compiled at first use and cached on disk; nothing is compiled at import.
 """
@@ -16,7 +16,7 @@ _ROUNDING = float(LABEL_ROUNDING)
 
 @kernel()
 def scan(x: Any, Y: Any, norms: Any, cosines: Any, steepest: Any, flat: Any) -> None:
-    """Fill in what one pass over sorted data tells.
+    """Compute norms, cosines and steepest slopes in one pass over sorted data.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def scan(x: Any, Y: Any, norms: Any, cosines: Any, steepest: Any, flat: Any) -> 
     steepest : (T,) array, output
         Largest |slope| of each output.
     flat : (T,) array of int, output
-        How many curvatures of each output are within what rounding of labels and inputs explains.
+        Number of curvatures of each output that may be rounding of labels and inputs.
     """
     n, T = Y.shape
     slope, last_slope = np.zeros(T), np.zeros(T)

@@ -1,4 +1,4 @@
-"""Least l^p path norm, 0 < p < 1: which neighbouring kinks of connect-the-dots become one.
+"""Least l^p path norm, 0 < p < 1: the neighbouring kinks of connect-the-dots that are merged.
 
 The l^p path norm of a network is sum_k (||w_k|| ||v_k||)^p. Source: Nakhleh and Nowak, "Global minimizers of
 l^p-regularized objectives yield the sparsest ReLU neural networks", arXiv 2505.21791, for one output.
@@ -28,7 +28,7 @@ from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 
 _NARROWEST = 2.0**-30  # step in p below which the search for the critical p stops
-_ROUNDING = 64 * EPS  # of a gain whose curvatures are at most 1: three powers, their sum, and the sums along a run
+_ROUNDING = 64 * EPS  # rounding of a gain of curvatures of at most 1: three powers, their sum, and the sums along a run
 
 
 def lp_minimiser(dots: ConnectTheDots, p: float) -> ReLUNetwork:
@@ -72,7 +72,7 @@ def _gains(sizes: Array, p: float) -> Array:
 
 
 def critical_exponent(dots: ConnectTheDots) -> tuple[float, float]:
-    """Bounds of the critical p: below it every minimiser of the l^p path norm has the fewest neurons.
+    """Bound the critical p, below which every minimiser of the l^p path norm has the fewest neurons.
 
     Runs of three points or fewer are joined as far as they can be for every p < 1. In longer ones the sparsest matching is
     compared with those that are not, on whole intervals of p, from 0 upwards.
@@ -87,7 +87,7 @@ def critical_exponent(dots: ConnectTheDots) -> tuple[float, float]:
 
 
 def _critical_of_run(sizes: Array, most: float) -> tuple[float, float]:
-    """Bounds of the critical p of one run, whose largest curvature is 1; nothing beyond `most` is looked at."""
+    """Bound the critical p of one run, whose largest curvature is 1; the search ends at `most`."""
     low, step = 0.0, 0.25
     while low < most and step >= _NARROWEST:
         high = min(low + step, most)

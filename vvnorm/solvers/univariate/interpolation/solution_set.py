@@ -1,9 +1,14 @@
-"""All minimal-VV-norm interpolants of univariate data ([H], [D] for one output; the vector form is new).
+"""All minimal-VV-norm interpolants of univariate data.
 
-Inner points whose curvatures point one way, next to each other, form an aligned run. A run of two or more leaves
-freedom: f = f_D + u g there, with u the common direction and u.f any convex interpolant between the fixed end slopes.
-In terms of kinks: a minimiser may move part of the curvature at two neighbouring points of a run into the gap between
-them, to its centre of mass. Everywhere else every minimiser equals f_D.
+Neighbouring inner points whose curvatures have the same direction form an aligned run. On a run of two or more points the
+solution is not unique: f = f_D + u g there, with u the common direction and u.f any convex interpolant between the fixed
+end slopes. In terms of kinks: a minimiser may move part of the curvature at two neighbouring points of a run into the gap
+between them, to its centre of mass. Everywhere else every minimiser equals f_D.
+
+Sources for one output: B. Hanin, "Ridgeless interpolation with shallow ReLU networks in 1D is nearest neighbor curvature
+extrapolation and provably generalizes on Lipschitz functions", arXiv 2109.12960; T. Debarre, Q. Denoyelle, M. Unser, J.
+Fageot, "Sparsest piecewise-linear regression of one-dimensional data", arXiv 2003.10112. The form for several outputs is
+new.
 """
 
 from collections.abc import Sequence
@@ -34,9 +39,10 @@ def aligned_runs(dots: ConnectTheDots) -> NDArray[np.intp]:
 
 
 def moving_outputs(dots: ConnectTheDots, pairs: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which outputs differ between some two minimisers where the given pairs of neighbours are aligned; shape (T,).
+    """Whether minimisers differ in each output if the given pairs of neighbours are aligned; shape (T,).
 
-    That are those with a curvature at both of a pair that rounding does not explain, however small beside the others'.
+    They differ in outputs whose curvatures at both points of a pair exceed rounding, even if other outputs' are much
+    larger.
     """
     moves = np.zeros(dots.n_outputs, dtype=np.bool_)
     for start, stop in blocks(len(pairs), dots.n_outputs):
@@ -47,7 +53,7 @@ def moving_outputs(dots: ConnectTheDots, pairs: NDArray[np.bool_]) -> NDArray[np
 
 
 def band(dots: ConnectTheDots, t: Array) -> tuple[Array, Array]:
-    """Range of the values that minimisers take at given points.
+    """Return the least and the largest values of minimisers at given points.
 
     Parameters
     ----------
@@ -59,7 +65,7 @@ def band(dots: ConnectTheDots, t: Array) -> tuple[Array, Array]:
     Returns
     -------
     lower, upper : (n, T) arrays
-        Each end is attained at each point by some minimiser, though not by one at all points at once.
+        At each point some minimiser attains each end, but in general no minimiser attains an end at all points.
     """
     centre = dots(t)
     lower, upper = centre.copy(), centre.copy()
@@ -85,7 +91,8 @@ def sample_minimisers(dots: ConnectTheDots, n: int, rng: np.random.Generator) ->
 
 def _random_minimiser(dots: ConnectTheDots, rng: np.random.Generator) -> ReLUNetwork:
     knots, m = dots.x[1:-1], dots.norms
-    # low, high: the one-sided derivatives at the point, as fractions of its curvature. Extremes are drawn on purpose.
+    # low, high: the one-sided derivatives at the point, as fractions of its curvature. Extreme values have positive
+    # probability.
     low, high = np.sort(np.clip(rng.uniform(-0.3, 1.3, (2, len(m))), 0.0, 1.0), axis=0)
     low[np.append(True, ~dots.aligned)[: len(m)]] = 0.0
     high[np.append(~dots.aligned, True)[: len(m)]] = 1.0
@@ -110,7 +117,7 @@ def sparsest(dots: ConnectTheDots) -> ReLUNetwork:
     """Return a minimiser with the fewest neurons of all: sum over runs of ceil(m / 2) for a run of m points.
 
     Each pair of neighbouring points of a run becomes one kink between them, where the chords on either side of the pair
-    cross when extended; the last point of an odd run stays ([D] for one output, run by run for any T).
+    cross when extended; the last point of an odd run stays (Debarre et al. for one output; the same argument for any T).
     """
     m = dots.norms
     runs = aligned_runs(dots)
@@ -147,9 +154,9 @@ def _curvatures_at(dots: ConnectTheDots, points: NDArray[np.intp]) -> Array:
 
 
 def _network_of_kinks(dots: ConnectTheDots, where: Array, jumps: Sequence[Array]) -> ReLUNetwork:
-    """Build the network with given slope jumps at some places, left piece as f_D's.
+    """Build the network with given slope jumps at some places and the left piece of f_D.
 
-    Where jumps of neighbours are added, that is their sum, not one's direction: the function is f_D again beyond both.
+    A merged kink has the sum of the neighbours' jumps, so that the function equals f_D beyond both.
     """
     V = np.vstack(jumps)
     keep = V.any(axis=1)

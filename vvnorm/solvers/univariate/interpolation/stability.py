@@ -1,4 +1,4 @@
-"""How far a nearly minimal interpolant can be from connect-the-dots (claim `stability`; new).
+"""Bound on the distance of a nearly minimal interpolant from connect-the-dots (claim `stability`; a new result).
 
 Let f interpolate the data with VV(f) <= R(D) + excess, let t lie in the piece [x_i, x_{i+1}] of length h at the
 fraction tau, and let eta be the dual certificate: linear on the piece, ||eta|| <= 1, equal to delta / ||delta|| where
