@@ -13,11 +13,12 @@ by at most that share.
 """
 
 import itertools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.neuron_programs import Labels, ProgramError, Solved, solve_over_neurons
+from benchmarks.neuron_programs import ACCURATE, FLOOR, USABLE, Labels, ProgramError, Solved, solve_over_neurons
 from vvnorm.validation import Array
 
 _ZERO = 1e-9  # relative: products below are 0
@@ -25,32 +26,44 @@ _ACCURATE = 1e-7  # response above the allowed one that is left
 _ROUNDS = 60
 _FIRST = 100  # neurons to begin with, at most
 _JOIN = 30  # neurons that join at most at once
+_IDLE = 0.7  # neurons that respond by less than this part of what is allowed may leave
+_PART = 0.1  # of the excess over the bound: accuracy of the program over some neurons
 
 
-def cells(Z: Array) -> set[tuple[bool, ...]]:
-    """Which rows of Z (n, m) have a positive product, for each cone into which their hyperplanes cut R^m."""
-    live = np.flatnonzero(np.linalg.norm(Z, axis=1) > _ZERO)
+def cells(Z: Array) -> NDArray[np.bool_]:
+    """Which rows of Z (n, m) have a positive product, (cones, n), for each cone into which their hyperplanes cut R^m."""
+    n, live = len(Z), np.flatnonzero(np.linalg.norm(Z, axis=1) > _ZERO)
     if not len(live):
-        return {(False,) * len(Z)}
+        return np.zeros((1, n), dtype=bool)
+    if Z.shape[1] == 1:
+        return np.unique(np.concatenate([Z.T > _ZERO, Z.T < -_ZERO]), axis=0)
     _, s, Vt = np.linalg.svd(Z[live])
     rank = int(np.sum(s > _ZERO * s[0]))
     rows = Z[live] @ Vt[:rank].T
     rows /= np.linalg.norm(rows, axis=1)[:, None]
-    patterns: set[tuple[bool, ...]] = set()
-    for chosen in itertools.combinations(range(len(rows)), rank - 1):
-        _, s, Vt = np.linalg.svd(rows[list(chosen)].reshape(rank - 1, rank))
-        if rank > 1 and s[-1] < _ZERO:
-            continue
-        for ray in (Vt[-1], -Vt[-1]):  # cones meet in it; the hyperplanes through it cut what is near it
-            side = rows @ ray
-            through = np.abs(side) < _ZERO
-            near = cells(rows[through] @ Vt[:-1].T) if through.any() else {()}
-            for signs in near:
-                on = np.zeros(len(Z), dtype=bool)
-                on[live] = side > 0
-                on[live[through]] = signs
-                patterns.add(tuple(on.tolist()))
-    return patterns
+    chosen = np.array(list(itertools.combinations(range(len(rows)), rank - 1)), dtype=np.intp)
+    _, s, Vt = np.linalg.svd(rows[chosen].reshape(len(chosen), rank - 1, rank))
+    regular = s[:, -1] > _ZERO if rank > 1 else np.ones(1, dtype=bool)
+    chosen, axes = chosen[regular], Vt[regular]
+    rays = np.concatenate([axes[:, -1], -axes[:, -1]])  # cones meet in them
+    side = rays @ rows.T
+    through = np.abs(side) < _ZERO
+    # The hyperplanes through a ray cut what is near it. Those of a choice do so in every way, if there are no others.
+    simple = through.sum(axis=1) == rank - 1
+    signs = np.array(list(itertools.product((False, True), repeat=rank - 1)), dtype=bool)
+    on = np.repeat((side > 0)[simple, None], len(signs), axis=1)
+    np.put_along_axis(
+        on, np.tile(chosen, (2, 1))[simple, None], np.broadcast_to(signs, (simple.sum(), *signs.shape)), axis=2
+    )
+    patterns = [on.reshape(-1, len(rows))]
+    for k in np.flatnonzero(~simple).tolist():
+        near = cells(rows[through[k]] @ axes[k % len(axes), :-1].T)
+        others = np.repeat((side[k] > 0)[None], len(near), axis=0)
+        others[:, through[k]] = near
+        patterns.append(others)
+    result = np.zeros((sum(map(len, patterns)), n), dtype=bool)
+    result[:, live] = np.concatenate(patterns)
+    return np.unique(result, axis=0)
 
 
 class Cones:
@@ -66,8 +79,11 @@ class Cones:
 
     def __init__(self, X: Array, bias: bool) -> None:
         self.X, self.bias = X, bias
-        self._bases = [np.column_stack([X, np.ones(len(X))])] if bias else [X - point for point in X]
-        self._faces = [self._faces_of(P) for P in self._bases]
+        bases = [np.column_stack([X, np.ones(len(X))])] if bias else [X - point for point in X]
+        faces = [(base, *face) for base, P in enumerate(bases) for face in self._faces_of(P)]
+        self._kinds = [
+            self._joined([face for face in faces if face[1].shape[1] == m]) for m in range(1, bases[0].shape[1] + 1)
+        ]
 
     def _faces_of(self, P: Array) -> list[tuple[Array, Array, NDArray[np.bool_]]]:
         """Spans of faces (D, m), the points in their coordinates (N, m), and which count there (cones, N)."""
@@ -82,21 +98,25 @@ class Cones:
                 span = Vt[size:].T
                 within = P @ span
                 within[np.abs(within) < _ZERO * np.abs(P).max()] = 0.0
-                faces.append((span, within, np.array(sorted(cells(within)))))
+                faces.append((span, within, cells(within)))
         return faces
+
+    def _joined(self, faces: list[tuple[int, Array, Array, NDArray[np.bool_]]]) -> tuple[Array, Array, NDArray[np.intp]]:
+        """Faces of one dimension m: spans (F, D, m); points that count, or 0, (F, N, m); base points (F,)."""
+        counts = [len(on) for *_, on in faces]
+        spans = np.repeat([span for _, span, _, _ in faces], counts, axis=0)
+        active = np.concatenate([on[:, :, None] * within for _, _, within, on in faces])
+        return spans, active, np.repeat([base for base, *_ in faces], counts)
 
     def responding(self, L: Array) -> tuple[Array, Array, Array]:
         """Return neurons W (K, d), b (K,) and their responses to L (N, T); the largest response is among them."""
         W, b = [], []
-        for base, faces in enumerate(self._faces):
-            tops = []
-            for span, within, on in faces:
-                M = np.einsum("cj,jt,jm->ctm", on, L, within)
-                top = np.linalg.svd(M)[2][:, 0] @ span.T
-                tops += [top, -top]
-            w = np.vstack(tops)
+        for spans, active, base in self._kinds:
+            top = np.linalg.svd(L.T @ active, full_matrices=False)[2][:, 0]
+            w = np.einsum("fdm,fm->fd", spans, top)
+            w, at = np.concatenate([w, -w]), np.tile(base, 2)
             W.append(w[:, :-1] if self.bias else w)
-            b.append(w[:, -1] if self.bias else -w @ self.X[base])
+            b.append(w[:, -1] if self.bias else -np.einsum("fd,fd->f", w, self.X[at]))
         weights, biases = np.vstack(W), np.concatenate(b)
         return weights, biases, np.linalg.norm(self.features(weights, biases).T @ L, axis=1)
 
@@ -120,12 +140,22 @@ def solve(X: Array, labels: Labels, outputs: int, lam: float | None, *, skip: bo
     W, b, _ = cones.responding(rng.standard_normal((len(X), outputs)))
     some = rng.permutation(len(W))[:_FIRST]
     W, b = W[some], b[some]
+    best: Solved | None = None
+    bound, excess, dropped_at = -math.inf, 1.0, math.inf
     for _ in range(_ROUNDS):
-        solved = solve_over_neurons(cones.features(W, b), affine, labels, outputs, lam)
+        solved = solve_over_neurons(cones.features(W, b), affine, labels, outputs, lam, max(ACCURATE, _PART * excess))
+        best = solved if best is None or solved.value < best.value else best
         new_W, new_b, responses = cones.responding(solved.L)
+        bound = max(bound, solved.dual_value(labels, float(responses.max()), allowed))
+        excess = (best.value - bound) / best.value if best.value > FLOOR * labels.scale else 0.0
         order = np.argsort(-responses)[:_JOIN]
         order = order[responses[order] > allowed * (1 + _ACCURATE)]
-        if not len(order):
-            return solved
+        if excess <= ACCURATE or (not len(order) and excess <= USABLE):
+            return best
+        if excess < dropped_at / 2:  # which keeps rounds from going in a circle
+            used = np.linalg.norm(cones.features(W, b).T @ solved.L, axis=1) > _IDLE * allowed
+            W, b, dropped_at = W[used], b[used], excess
         W, b = np.vstack([W, new_W[order]]), np.concatenate([b, new_b[order]])
-    raise ProgramError("neurons keep joining")
+    if best is not None and excess <= USABLE:
+        return best
+    raise ProgramError(f"neurons keep joining at an excess of {excess:.1e}")

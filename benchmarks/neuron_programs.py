@@ -11,9 +11,12 @@ where the sum over e is over the labels that are present, or
 Each loss is a few variables z with a linear or quadratic cost, so that U[row_e, output_e] = offset_e + linear(z): one
 equation for each label, whose multiplier is the loss's derivative up to sign. No code is shared with the toolkit.
 
-Nothing is taken from the solver on trust. The value is that of the network (V, C), computed in NumPy, and it must agree
-with the solver's dual value. If it does not, or the solver fails, the program is solved again in other units and with other
-settings (`_ATTEMPTS`), the best of which counts.
+Nothing is taken from the solver on trust. The value is that of the network (V, C), and it must agree with a dual value of
+the multipliers. Both are computed in NumPy. For multipliers L with P' L = 0 whose responses ||H_k' L|| are at most lam
+it is -sum_e share_e loss_e*(L_e / share_e), with the conjugates of the losses (for interpolation -<L, labels>, and 1 in
+place of lam). The solver's multipliers are made orthogonal to P, and scaled until the responses are small enough. If the
+values do not agree, or the solver fails, the program is solved again in other units and with other settings (`_ATTEMPTS`),
+the best of which counts.
 """
 
 import math
@@ -25,11 +28,12 @@ import clarabel
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.special import xlogy
 
 from vvnorm.validation import Array
 
 ACCURATE = 1e-7
-"""Excess of the network's value over the solver's dual value that is accepted, relative to the value."""
+"""Excess of the network's value over the dual value that is accepted, relative to the value."""
 
 USABLE = 3e-6
 """The same, where no attempt is better: values 1e-5 above the optimum still stand out."""
@@ -39,6 +43,8 @@ FLOOR = 1e-8
 
 _TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
 _ATTEMPTS: tuple[tuple[float, dict[str, Any]], ...] = (
+    (1.0, {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-9, "tol_feas": 1e-9}),
+    (0.01, {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-9, "tol_feas": 1e-9}),
     (1.0, _TIGHT),
     (100.0, _TIGHT),
     (0.01, _TIGHT),
@@ -90,6 +96,42 @@ class Labels:
             total += float(self.shares[own] @ loss_of(loss, u[own], self.values[own]))
         return total
 
+    def orthogonal(self, multipliers: Array, P: Array) -> Array:
+        """Multipliers (m,) less what is in the span of affine features P (n, p), taken from those that can move."""
+        taken = multipliers.copy()
+        for t in np.unique(self.outputs):
+            own = self.outputs == t
+            features, z, share = P[self.rows[own]], multipliers[own], self.shares[own]
+            if self.losses is None or self.losses[t] == "squared":
+                weights, ends = share, (-math.inf, math.inf)
+                part = z
+            else:
+                low, high = slopes_of(self.losses[t], self.values[own])
+                ends = (share * low, share * high)
+                part = np.clip(z, *ends)
+                weights = np.minimum(part - ends[0], ends[1] - part)
+            gram = features.T @ (weights[:, None] * features)
+            step = weights * (features @ np.linalg.lstsq(gram, features.T @ part, rcond=None)[0])
+            taken[own] = np.clip(part - step, *ends)
+        return taken
+
+    def dual_value(self, multipliers: Array, drift: float) -> float:
+        """Value of multipliers (m,) inside their domains, less `drift`: what may be missing to their orthogonality."""
+        if self.losses is None:
+            return float(-(multipliers @ self.values)) - drift
+        total = 0.0
+        for t, loss in enumerate(self.losses):
+            own = self.outputs == t
+            slopes = multipliers[own] / self.shares[own]
+            total -= float(self.shares[own] @ conjugate_of(loss, slopes, self.values[own]))
+        return total - drift
+
+    def by_row(self, multipliers: Array, shape: tuple[int, int]) -> Array:
+        """Add up the multipliers (m,) of each row of features and each output."""
+        L = np.zeros(shape)
+        np.add.at(L, (self.rows, self.outputs), multipliers)
+        return L
+
     def residual(self, U: Array) -> float:
         """Largest distance of fitted values U (n, T) from labels."""
         return float(np.abs(U[self.rows, self.outputs] - self.values).max())
@@ -126,17 +168,57 @@ def loss_of(loss: str, u: Array, y: Array) -> Array:
     return np.maximum(-nu * off, (1 - nu) * off)
 
 
+def slopes_of(loss: str, y: Array) -> tuple[Array, Array]:
+    """Least and largest slopes (m,) of a loss other than the squared one."""
+    name, _, parameter = loss.partition(":")
+    if name in ("logistic", "hinge"):
+        return -y, 1 - y
+    size = float(parameter)
+    ends = (-size, size) if name == "huber" else (-size, 1 - size)
+    return np.full(len(y), ends[0]), np.full(len(y), ends[1])
+
+
+def conjugate_of(loss: str, slopes: Array, y: Array) -> Array:
+    """Conjugates sup_u (slope u - loss(u)) of losses (m,) at slopes that occur."""
+    name = loss.partition(":")[0]
+    if name in ("squared", "huber"):
+        return slopes * y + slopes**2 / 2
+    part = np.clip((1 - 2 * y) * slopes, 0.0, 1.0)  # of a class's largest slope
+    if name == "logistic":
+        return xlogy(part, part) + xlogy(1 - part, 1 - part)
+    return -part if name == "hinge" else slopes * y
+
+
 @dataclass(frozen=True)
 class Solved:
-    """A network over the given neurons: output weights V (K, T), affine part C (p, T), value, and multipliers L (n, T).
+    """A network over the given neurons.
 
     At an optimum ||H_k' L|| <= lam for each neuron k (1 for interpolation), with equality where V_k is not 0.
+
+    Attributes
+    ----------
+    V, C : (K, T) and (p, T) arrays
+        Output weights, and the affine part.
+    value : float
+    L : (n, T) array
+        Multipliers, orthogonal to the affine features but for `drift`.
+    multipliers : (m,) array
+        The same, label by label.
+    drift : float
+        What the affine part of a network such as this can add to its pairing with the multipliers.
     """
 
     V: Array
     C: Array
     value: float
     L: Array
+    multipliers: Array
+    drift: float
+
+    def dual_value(self, labels: Labels, response: float, allowed: float) -> float:
+        """Lower bound on the values of all networks whose neurons respond to L by at most `response`."""
+        scale = min(1.0, allowed / response) if response > 0 else 1.0
+        return labels.dual_value(scale * self.multipliers, scale * self.drift)
 
 
 class _Conic:
@@ -246,7 +328,9 @@ def _written(H: Array, P: Array, labels: Labels, outputs: int, lam: float | None
     return conic, equations
 
 
-def solve_over_neurons(H: Array, P: Array, labels: Labels, outputs: int, lam: float | None) -> Solved:
+def solve_over_neurons(
+    H: Array, P: Array, labels: Labels, outputs: int, lam: float | None, accurate: float = ACCURATE
+) -> Solved:
     """Solve a fit, or an interpolation with lam None, over given neurons.
 
     Parameters
@@ -259,35 +343,47 @@ def solve_over_neurons(H: Array, P: Array, labels: Labels, outputs: int, lam: fl
     outputs : int
         T.
     lam : float or None
+    accurate : float
+        Excess of the value over the dual value, relative to the value, at which no further attempt is made.
 
     Raises
     ------
     ProgramError
         If no attempt is accurate.
     """
-    (n, K), p, T = H.shape, P.shape[1], outputs
-    conic, equations = _written(H, P, labels, T, lam)
+    conic, equations = _written(H, P, labels, outputs, lam)
     unit = max(1.0, float(labels.shares.max())) if lam is not None else 1.0
     best, least = None, math.inf
     scale = labels.scale
     for factor, changes in _ATTEMPTS:
         solution = conic.solve(factor / unit, changes)
-        z = np.array(solution.x)
-        if not np.all(np.isfinite(z)):
+        z, multipliers = np.array(solution.x), np.array(solution.z)[equations] * unit / factor
+        if not (np.all(np.isfinite(z)) and np.all(np.isfinite(multipliers))):
             continue
-        V, C = z[: K * T].reshape(K, T), z[K * T : (K + p) * T].reshape(p, T)
-        cost = float(np.linalg.norm(V, axis=1).sum())
-        U = H @ V + P @ C
-        value = cost if lam is None else labels.loss(U) + lam * cost
-        if lam is None and labels.residual(U) > ACCURATE * scale:
+        solved = _read(z, multipliers, H, P, labels, outputs, lam)
+        if solved is None:
             continue
-        excess = abs(value - solution.obj_val_dual * unit / factor)
+        response = float(np.max(np.linalg.norm(H.T @ solved.L, axis=1), initial=0.0))
+        excess = solved.value - solved.dual_value(labels, response, 1.0 if lam is None else lam)
         if excess < least:
-            L = np.zeros((n, T))
-            np.add.at(L, (labels.rows, labels.outputs), np.array(solution.z)[equations] * unit / factor)
-            best, least = Solved(V, C, value, L), excess
-            if least <= ACCURATE * value or value <= FLOOR * scale:
+            best, least = solved, excess
+            if least <= accurate * solved.value or solved.value <= FLOOR * scale:
                 return best
-    if best and least <= USABLE * best.value:
+    if best and least <= max(USABLE, accurate) * best.value:
         return best
     raise ProgramError(f"the best attempt is {least:.1e} off its dual value, of {best.value if best else math.nan:.6e}")
+
+
+def _read(
+    z: Array, multipliers: Array, H: Array, P: Array, labels: Labels, outputs: int, lam: float | None
+) -> Solved | None:
+    """Read a solver's variables and multipliers; None for a network that does not interpolate."""
+    (n, K), p, T = H.shape, P.shape[1], outputs
+    V, C = z[: K * T].reshape(K, T), z[K * T : (K + p) * T].reshape(p, T)
+    cost, U = float(np.linalg.norm(V, axis=1).sum()), H @ V + P @ C
+    if lam is None and labels.residual(U) > ACCURATE * labels.scale:
+        return None
+    value = cost if lam is None else labels.loss(U) + lam * cost
+    kept = labels.orthogonal(multipliers, P)
+    L = labels.by_row(kept, (n, T))
+    return Solved(V, C, value, L, kept, float(np.sum(np.abs(P.T @ L) * np.abs(C))))

@@ -254,6 +254,38 @@ def as_weights(weights: ArrayLike | None, shape: tuple[int, int], name: str = "w
     return values
 
 
+def counted_entries(Y: Array, weights: Array | None) -> tuple[Array, Array | None]:
+    """Labels without those of weight 0, and weights without those of missing labels: units and levels ignore both.
+
+    Parameters
+    ----------
+    Y : (N, T) array
+        Labels; NaN = missing.
+    weights : (N, 1) or (N, T) array, or None
+
+    Returns
+    -------
+    labels : (N, T) array
+        NaN where the weight is 0; Y itself where no weight is.
+    weights : array of the given shape, or None
+        0 where the label (for shape (N, 1): every label of the row) is missing.
+
+    Raises
+    ------
+    ValueError
+        If every label of an output has the weight 0.
+    """
+    if weights is None:
+        return Y, None
+    if not weights.all():
+        Y = np.where(weights > 0, Y, np.nan)
+    missing = np.isnan(Y)
+    for t in np.flatnonzero(missing.all(axis=0)):
+        raise ValueError(f"weights: every label of output {t} has weight 0")
+    unused = missing if weights.shape == Y.shape else missing.all(axis=1, keepdims=True)
+    return Y, np.where(unused, 0.0, weights) if unused.any() else weights
+
+
 def as_tolerance(tol: float, name: str = "tol") -> float:
     """Validate a number between 0 and 1, such as a relative tolerance or a confidence level."""
     if not (isinstance(tol, int | float | np.floating) and 0 < tol < 1):

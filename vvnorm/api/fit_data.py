@@ -17,7 +17,7 @@ from vvnorm.float64 import Origin, shifted_integers
 from vvnorm.losses import Loss, LossLike, as_losses, canonical_labels
 from vvnorm.solvers.array_kernels import fixed, is_sorted
 from vvnorm.solvers.univariate.fits.dispatch import Problem
-from vvnorm.validation import Array, as_inputs, as_labels, as_weights
+from vvnorm.validation import Array, as_inputs, as_labels, as_weights, counted_entries
 
 Data = ArrayLike | str | os.PathLike[str]
 
@@ -40,6 +40,9 @@ def read_problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) ->
     labels = _labels(given, len(x))
     losses = as_losses(loss, labels.shape[1])
     shares, order = as_weights(weights, labels.shape), None
+    if shares is not None and not shares.all():
+        _check_room(labels.size, "copied without labels of weight 0")
+    labels, shares = counted_entries(labels, shares)
     if not in_order:
         if isinstance(given, np.memmap) and labels.nbytes > _available_memory() / 4:
             raise ValueError(

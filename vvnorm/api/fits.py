@@ -36,6 +36,7 @@ from vvnorm.validation import (
     as_tolerance,
     as_weights,
     column_names,
+    counted_entries,
 )
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def _read_points(
     inputs = as_inputs(X)
     labels = as_labels(Y, len(inputs), allow_missing=True)
     losses = as_losses(loss, labels.shape[1])
-    shares = as_weights(weights, labels.shape)
+    labels, shares = counted_entries(labels, as_weights(weights, labels.shape))
     convention = Convention(bool(skip), bool(penalise_bias))
     return FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention, seed, local_search=local_search)
 

@@ -63,7 +63,16 @@ from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.univariate_fit import Fit
 from vvnorm.solvers.univariate.fits.constant_fit import best_constant
 from vvnorm.tolerances import GAP
-from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_non_negative, as_tolerance, as_weights
+from vvnorm.validation import (
+    Array,
+    as_count,
+    as_inputs,
+    as_labels,
+    as_non_negative,
+    as_tolerance,
+    as_weights,
+    counted_entries,
+)
 from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.front import ROUNDING, DualWitness, FrontData, bound_at, point_complaints, without_neurons
 from vvnorm.verifier.verification import Verification
@@ -662,8 +671,10 @@ def _task_data(
         raise ValueError(f"task {multiclass[0]!r}: the verifier does not know the loss 'softmax'; use 'logistic'")
     kinds = dict(pair for task in chosen for pair in zip(task.outputs, task.losses, strict=True))
     losses = tuple(kinds[t] for t in range(labels.shape[1]))
-    labels, shares = canonical_labels(labels, losses), as_weights(weights, labels.shape)
-    return FrontData(inputs, labels, shares, losses, tuple(task.outputs for task in chosen), bool(skip))
+    labels, shares = counted_entries(labels, as_weights(weights, labels.shape))
+    return FrontData(
+        inputs, canonical_labels(labels, losses), shares, losses, tuple(task.outputs for task in chosen), bool(skip)
+    )
 
 
 def _as_mixtures(mixtures: Any, units: Array) -> Array:

@@ -46,6 +46,7 @@ from vvnorm.validation import (
     as_non_negative,
     as_positive,
     as_weights,
+    counted_entries,
     sorted_univariate,
 )
 
@@ -553,8 +554,8 @@ class _FitProgram:
         labels = as_labels(Y, len(inputs), allow_missing=True)
         self.outputs, self.skip = labels.shape[1], skip
         kinds = as_losses(loss, self.outputs)
+        labels, checked = counted_entries(labels, as_weights(weights, labels.shape))
         labels = canonical_labels(labels, kinds)
-        checked = as_weights(weights, labels.shape)
         factors = np.ones_like(labels) if checked is None else np.broadcast_to(checked, labels.shape)
         self.heaviest = float(factors.max())
         self.x, place = np.unique(inputs[:, 0], return_inverse=True)

@@ -24,7 +24,16 @@ from vvnorm.training.regression_problem import Initialisation
 from vvnorm.training.task_objective import TaskPlan, TaskSamples, check_batches, train_side_by_side
 from vvnorm.training.torch_formulas import Penalty
 from vvnorm.training.weighting import Equal, Fixed, Grid, Weighting, as_weighting
-from vvnorm.validation import Array, as_count, as_inputs, as_labels, as_positive, as_weights, require_two_points
+from vvnorm.validation import (
+    Array,
+    as_count,
+    as_inputs,
+    as_labels,
+    as_positive,
+    as_weights,
+    counted_entries,
+    require_two_points,
+)
 from vvnorm.verifier.check import FitCertificate
 
 _WIDTH = 64  # number of neurons by default
@@ -231,10 +240,10 @@ def train_tasks(
     raw = as_labels(Y, len(inputs), allow_missing=True)
     require_two_points(inputs, "training")
     chosen = as_tasks(tasks, loss, raw.shape[1])
+    raw, given_weights = counted_entries(raw, as_weights(weights, raw.shape))
     labels = task_labels(raw, chosen)
     rule = as_weighting(weighting, len(chosen))
-    label_weights = as_weights(weights, raw.shape)
-    label_weights = np.broadcast_to(1.0 if label_weights is None else label_weights, raw.shape) * ~np.isnan(raw)
+    label_weights = np.broadcast_to(1.0 if given_weights is None else given_weights, raw.shape) * ~np.isnan(raw)
     check_choice(penalty, "penalty", get_args(Penalty))
     check_choice(initialisation, "initialisation", get_args(Initialisation))
     placement = as_placement(dtype, device)

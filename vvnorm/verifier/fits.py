@@ -12,7 +12,7 @@ from vvnorm.losses import Loss, as_losses, canonical_labels, rounding_losses
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_labels
+from vvnorm.validation import Array, as_labels, as_weights, counted_entries
 
 MARGIN_USED: Final = 0.9
 """Part of its margin inside the domain that an entry of a dual array may be moved by."""
@@ -24,15 +24,20 @@ INSIDE: Final = 1 - 2.0**-50
 """Scale that keeps a dual array off the far end of its domain."""
 
 
-def labels_and_losses(
-    function: ReLUNetwork | PiecewiseLinear, Y: ArrayLike, n: int, loss: str | Loss | Sequence[str | Loss]
-) -> tuple[Array, tuple[Loss, ...]]:
-    """Return labels (n, T) as the losses read them, and the loss of each of the function's outputs."""
+def read_labels(
+    function: ReLUNetwork | PiecewiseLinear,
+    Y: ArrayLike,
+    n: int,
+    loss: str | Loss | Sequence[str | Loss],
+    weights: ArrayLike | None,
+) -> tuple[Array, Array | None, tuple[Loss, ...]]:
+    """Return labels (n, T) as the losses read them, their weights, and the loss of each of the function's outputs."""
     labels = as_labels(Y, n, allow_missing=True)
     if labels.shape[1] != function.n_outputs:
         raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the function has {function.n_outputs}")
     losses = as_losses(loss, labels.shape[1])
-    return canonical_labels(labels, losses), losses
+    labels, shares = counted_entries(labels, as_weights(weights, labels.shape))
+    return canonical_labels(labels, losses), shares, losses
 
 
 def dual_of_shape(dual: Rows | ArrayLike, shape: tuple[int, ...]) -> Rows:

@@ -53,10 +53,10 @@ from vvnorm.losses import Loss, label_power
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_positive, as_weights
+from vvnorm.validation import Array, as_positive
 from vvnorm.verifier.arithmetic import fixed, power_of_two, scaled, vv_norm
 from vvnorm.verifier.certificates import FitRecord
-from vvnorm.verifier.fits import DRIFT_ALLOWED, INSIDE, MARGIN_USED, dual_of_shape, is_label_rounding, labels_and_losses
+from vvnorm.verifier.fits import DRIFT_ALLOWED, INSIDE, MARGIN_USED, dual_of_shape, is_label_rounding, read_labels
 from vvnorm.verifier.units import SAFE, Units
 
 _BLOCK = 1 << 18  # label entries handed to compiled code at once
@@ -80,10 +80,10 @@ def judge_fit(
     dual: Rows | ArrayLike | None,
 ) -> FitRecord:
     """Judge a regularised fit of one input, `inputs` (N, 1); see `vvnorm.verifier.check.certify_fit`."""
-    labels, losses = labels_and_losses(function, Y, len(inputs), loss)
+    labels, shares, losses = read_labels(function, Y, len(inputs), loss, weights)
     strength = as_positive(lam)
     given = None if dual is None else dual_of_shape(dual, labels.shape)
-    data = _Data(inputs[:, 0], labels, as_weights(weights, labels.shape), given, losses)
+    data = _Data(inputs[:, 0], labels, shares, given, losses)
     fit = _Fit(function, data, strength, losses, skip)
     judged = fit.judge()
     objective = judged.loss + judged.penalty
@@ -112,8 +112,8 @@ def output_losses(
     weights: ArrayLike | None,
 ) -> tuple[Array, Array]:
     """Return weighted sums of losses of each output, for one input; see `vvnorm.verifier.check.output_losses`."""
-    labels, losses = labels_and_losses(function, Y, len(inputs), loss)
-    data = _Data(inputs[:, 0], labels, as_weights(weights, labels.shape), None, losses)
+    labels, shares, losses = read_labels(function, Y, len(inputs), loss, weights)
+    data = _Data(inputs[:, 0], labels, shares, None, losses)
     bounds = _Fit(function, data, None, losses, True).output_losses()
     lost, at_most = (np.array([data.units.objective(value) for value in sums]) for sums in bounds)
     return lost, np.where(np.isfinite(lost), at_most, np.inf)
@@ -135,8 +135,6 @@ class _Data:
         complete = True
         for rows in self.blocks():
             complete &= kernel.survey(rows.Y, rows.weights, self.largest, self.total)
-        for t in np.flatnonzero(self.total == 0):
-            raise ValueError(f"weights: every label of output {t} has weight 0")
         self.uniform = complete and weights is None  # all outputs have the same weights
         power = label_power(losses)
         self.units = Units(

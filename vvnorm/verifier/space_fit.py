@@ -36,7 +36,7 @@ from vvnorm.losses import Loss, as_losses, canonical_labels, label_power
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_positive, as_weights
+from vvnorm.validation import Array, as_positive, as_weights, counted_entries
 from vvnorm.verifier.arithmetic import power_of_two, scaled, vv_norm
 from vvnorm.verifier.budget import most_additions
 from vvnorm.verifier.certificates import FitRecord
@@ -170,9 +170,9 @@ def _read(
         raise TypeError(f"fits of several inputs, or with the bias inside the norm, are ReLUNetworks; got {network!r}")
     x, labels = points_and_labels(network, X, Y)
     losses = as_losses(loss, labels.shape[1])
-    labels, shares = canonical_labels(labels, losses), as_weights(weights, labels.shape)
-    # Only labels with a weight have a level; classes are not shifted.
-    known = np.where((1.0 if shares is None else shares) > 0, labels, np.nan)
+    labels, shares = counted_entries(labels, as_weights(weights, labels.shape))
+    labels = canonical_labels(labels, losses)
+    known = labels.copy()  # classes are not shifted
     known[:, [loss.name in CLASSES for loss in losses]] = np.nan
     return _Points(network, x, labels, shares, losses, *centred(network, x, known, penalise_bias))
 
@@ -204,9 +204,8 @@ class _Entries:
         self, x: Array, Y: Array, weights: Array | None, losses: Sequence[Loss], lam: float | None, skip: bool
     ) -> None:
         omega = np.broadcast_to(1.0 if weights is None else weights, Y.shape)
-        self.present = ~np.isnan(Y) & (omega > 0)
-        for t in np.flatnonzero(~self.present.any(axis=0)):
-            raise ValueError(f"weights: every label of output {t} has weight 0")
+        self.present = ~np.isnan(Y)
+        omega = np.where(self.present, omega, 0.0)
         self.skip = skip
         power = label_power(losses)
         self.units = units = Units(
@@ -217,7 +216,7 @@ class _Entries:
         )
         self.x = x / units.x
         self.y = np.where(self.present, Y, 0.0) / units.y
-        self.omega = np.where(self.present, omega, 0.0) / units.w
+        self.omega = omega / units.w
         self.lam = math.nan if lam is None else units.strength(lam)
         self.losses = losses = units.losses(losses)
         self.affine = AffineFunctions(self.x, self.present, skip)
