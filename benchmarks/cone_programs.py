@@ -8,8 +8,9 @@ matrix M. It is largest on some face of the cone, at the top right-singular vect
 So a finite list of neurons suffices, which `Cones` makes from all faces of all cones.
 
 Clarabel solves the program over some neurons (`benchmarks.neuron_programs`). The neurons that respond most to its
-multipliers are added, until no response exceeds what is allowed by more than 1e-7. The optimum over all networks is smaller
-by at most that share.
+multipliers are added, until the value exceeds the best bound so far by 5e-7 of it at most. That is the dual value of the
+multipliers, scaled down until no neuron responds by more than allowed. Rounds also end where no response exceeds what is
+allowed by more than 1e-7; the excess, which is due to the solver, must be at most 3e-6 then.
 """
 
 import itertools
@@ -18,16 +19,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.neuron_programs import ACCURATE, FLOOR, USABLE, Labels, ProgramError, Solved, solve_over_neurons
+from benchmarks.neuron_programs import FLOOR, USABLE, Labels, ProgramError, Solved, solve_over_neurons
 from vvnorm.validation import Array
 
 _ZERO = 1e-9  # relative: products below are 0
 _ACCURATE = 1e-7  # response above the allowed one that is left
+_NEAR = 5e-7  # excess of the value over the bound, relative to the value, at which rounds end
 _ROUNDS = 60
 _FIRST = 100  # neurons to begin with, at most
 _JOIN = 30  # neurons that join at most at once
-_IDLE = 0.7  # neurons that respond by less than this part of what is allowed may leave
-_PART = 0.1  # of the excess over the bound: accuracy of the program over some neurons
+_IDLE = 0.9  # neurons that respond by less than this part of what is allowed may leave
+_PART = 0.3  # of the excess over the bound: accuracy of the program over some neurons
 
 
 def cells(Z: Array) -> NDArray[np.bool_]:
@@ -143,14 +145,14 @@ def solve(X: Array, labels: Labels, outputs: int, lam: float | None, *, skip: bo
     best: Solved | None = None
     bound, excess, dropped_at = -math.inf, 1.0, math.inf
     for _ in range(_ROUNDS):
-        solved = solve_over_neurons(cones.features(W, b), affine, labels, outputs, lam, max(ACCURATE, _PART * excess))
+        solved = solve_over_neurons(cones.features(W, b), affine, labels, outputs, lam, _PART * max(_NEAR, excess))
         best = solved if best is None or solved.value < best.value else best
         new_W, new_b, responses = cones.responding(solved.L)
         bound = max(bound, solved.dual_value(labels, float(responses.max()), allowed))
         excess = (best.value - bound) / best.value if best.value > FLOOR * labels.scale else 0.0
         order = np.argsort(-responses)[:_JOIN]
         order = order[responses[order] > allowed * (1 + _ACCURATE)]
-        if excess <= ACCURATE or (not len(order) and excess <= USABLE):
+        if excess <= _NEAR or (not len(order) and excess <= USABLE):
             return best
         if excess < dropped_at / 2:  # which keeps rounds from going in a circle
             used = np.linalg.norm(cones.features(W, b).T @ solved.L, axis=1) > _IDLE * allowed
