@@ -7,8 +7,9 @@ import numpy as np
 
 from vvnorm._internal.words import count
 from vvnorm.losses import Loss, label_units
+from vvnorm.results.coordinates import in_space
 from vvnorm.results.infinite_auxiliary import InfiniteAuxiliary
-from vvnorm.results.multivariate import MultivariateSolution, in_space
+from vvnorm.results.multivariate import MultivariateSolution
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs
 from vvnorm.solvers.multivariate.column_generation import WarmStart
 from vvnorm.solvers.multivariate.fits import FitProblem

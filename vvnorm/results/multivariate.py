@@ -1,6 +1,6 @@
 """Interpolants and fits of several inputs, or with biases inside the norm."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike
 from vvnorm._internal.words import convention_in_words, count, proof
 from vvnorm.float64 import Origin, counted_from
 from vvnorm.losses import Loss, all_separated
-from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.network import ReLUNetwork
+from vvnorm.results.band import Band, BandProblem
+from vvnorm.results.coordinates import in_space, judged_dual
 from vvnorm.results.solution import Solution, losses_in_words
+from vvnorm.tolerances import GAP
 from vvnorm.validation import Array, as_tolerance, is_empty
 from vvnorm.verifier.check import Certificate, FitCertificate, judge
 from vvnorm.verifier.flat_inputs import Subspace
-from vvnorm.verifier.shifts import affine
 from vvnorm.verifier.verification import Verification
 
 _ROOM = 0.9  # part of the cost that the tolerance allows; the rest is for rounding
@@ -90,12 +92,8 @@ class MultivariateSolution(Solution):
 
     @property
     def _judged_dual(self) -> Array:
-        """The dual array for the verifier: with one input and lam = 0, eta(t) = sum_j Lambda_j relu(x_j - t)."""
-        if self.lam > 0 or self.penalise_bias or self.X.shape[1] > 1:
-            return self.dual
-        t = np.unique(self.X)
-        eta: Array = np.maximum(self.X.T - t[:, None], 0.0) @ self.dual
-        return eta / (float(np.max(row_norms(eta))) or 1.0)  # the verifier scales down only
+        """The dual array for the verifier."""
+        return self.dual if self.lam > 0 else judged_dual(self.X, self.dual, self.penalise_bias)
 
     @property
     def value(self) -> float:
@@ -141,6 +139,60 @@ class MultivariateSolution(Solution):
         allowance = max(self.lower_bound / (1 - gap) - self.value, 0.0) * _ROOM / (self.lam or 1.0)
         network = sparse_network(self.network, Inputs(self.X, convention), self.vv_norm + allowance)
         return replace(self, network=network)
+
+    # --- other networks of nearly least cost ---
+
+    def band(
+        self,
+        points: ArrayLike,
+        excess: float = GAP,
+        outputs: int | Sequence[int] | None = None,
+        *,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Band:
+        """Enclose the values that networks of nearly least cost take at points.
+
+        For each point and output: the interval of the values f_t(x) of all networks f that interpolate the data (for a fit:
+        of all networks) and whose cost (for a fit: objective) is at most 1 + excess times the solution's. Outer ends are
+        proved by dual arrays, inner ends attained by networks. Where the minimiser is unique the width falls like the root
+        of the excess, or faster.
+
+        Parameters
+        ----------
+        points : array-like, shape (n, d)
+            Anywhere, outside of the data's hull as well; repeated points are searched once.
+        excess : float
+            Finite and not negative. Ends cannot be told from the solution's value where it is far below the solution's gap.
+        outputs : int or sequence of int, optional
+            By default all.
+        progress : callable, optional
+            Called after each point with the number of points done and the number of all points.
+
+        Returns
+        -------
+        Band
+
+        Raises
+        ------
+        ValueError
+            For points that are not finite numbers (n, d); an excess that is negative or not finite; outputs that the
+            solution does not have.
+        """
+        from vvnorm.results.band_search import as_band_points, as_excess, as_outputs, make_band
+
+        level, chosen = as_excess(excess), as_outputs(outputs, self.Y.shape[1])
+        x = as_band_points(counted_from(points, self.origin), self.X.shape[1])
+        about = self if self.within is None or not self.skip else self.within
+        return make_band(about._band_problem(), x, chosen, level, progress, self.subspace if about is not self else None)
+
+    def _band_problem(self) -> BandProblem:
+        weights = None if self.weights is None else np.broadcast_to(self.weights, self.Y.shape)
+        known = np.any(~np.isnan(self.Y) & (True if weights is None else weights > 0), axis=1)
+        weights = None if weights is None else weights[known]
+        return BandProblem(
+            network=self.network, dual=self.dual[known], X=self.X[known], Y=self.Y[known], tol=self.tol, lam=self.lam,
+            losses=self.losses, weights=weights, skip=self.skip, penalise_bias=self.penalise_bias, value=self.value,
+        )  # fmt: skip
 
     # --- values ---
 
@@ -223,11 +275,3 @@ class MultivariateSolution(Solution):
 
 def _size(record: Mapping[str, Any]) -> str:
     return ", ".join(count(record[f"{noun}s"], noun) for noun in ("point", "input", "output"))
-
-
-def in_space(f: ReLUNetwork, subspace: Subspace) -> ReLUNetwork:
-    """Convert a network of subspace coordinates (x - centre) axes to a network of x."""
-    W, A = f.W @ subspace.axes.T, f.A @ subspace.axes.T
-    # Biases are rounded once, however far the centre is.
-    (b,), (c,) = (affine(-subspace.centre[None], *line)[0] for line in ((W, f.b), (A, f.c)))
-    return ReLUNetwork(W, b, f.V, A, c)

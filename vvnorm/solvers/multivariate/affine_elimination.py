@@ -188,6 +188,12 @@ class Reduction:
         other.__dict__.update(label_unit=self.label_unit, weight_unit=self.weight_unit, _output_groups=self._output_groups)
         return other
 
+    def with_labels(self, labels: Array, output_groups: list[ReducedGroup]) -> "Reduction":
+        """The same for other labels (N, T) in the same unit, whose groups are known."""
+        other = replace(self, labels=labels)
+        other.__dict__.update(label_unit=self.label_unit, weight_unit=self.weight_unit, _output_groups=output_groups)
+        return other
+
     @cached_property
     def present(self) -> NDArray[np.bool_]:
         """Where there are labels."""

@@ -75,7 +75,7 @@ def solve_interpolation(
         )
         return replace(inside, space=points)
     level = levels(Y)
-    weights, labels = _merged_labels(points, Y)
+    weights, labels = merged_labels(points, Y)
     labels = np.where(weights > 0, labels - level, 0.0)
     reduction = Reduction(points, weights, labels, 0.0)
     reduced_problem = reduction.reduced_problem
@@ -93,14 +93,11 @@ def solve_interpolation(
             optimum = generate(reduced_problem, wanted, max_iter=max_iter, **options)
             network = reduction.network(optimum.neurons, feasible_weights(reduced_problem, optimum))
         at_points, history, facts = reduction.dual(optimum.duals), optimum.history, provenance_of(optimum)
-    present = 1.0 - np.isnan(Y)
-    share = present / np.maximum(points.summed(present), 1.0)[points.group]  # equal inputs share their point's dual
-    dual = at_points[points.group] * share
     unit = reduction.objective_unit
     facts["seconds"] = time.perf_counter() - began
     return PointsSolution(
         network=network.raised(level),
-        dual=dual,
+        dual=dual_by_rows(points, at_points, Y),
         X=X,
         history=[(upper * unit, lower * unit) for upper, lower in history],
         provenance=facts,
@@ -119,7 +116,7 @@ def in_doubt(provenance: Mapping[str, Any], tol: float, points: Inputs) -> bool:
     return bool(unsure and provenance["status"].startswith(REACHED))
 
 
-def _merged_labels(points: Inputs, Y: Array) -> tuple[Array, Array]:
+def merged_labels(points: Inputs, Y: Array) -> tuple[Array, Array]:
     """Presence (1 or 0) and labels at distinct points.
 
     Raises
@@ -134,6 +131,13 @@ def _merged_labels(points: Inputs, Y: Array) -> tuple[Array, Array]:
     np.maximum.at(high, points.group, np.where(np.isnan(Y), -np.inf, Y))
     present = high >= low
     return present.astype(np.float64), np.where(present, low, 0.0)
+
+
+def dual_by_rows(points: Inputs, at_points: Array, Y: Array) -> Array:
+    """A dual array at distinct points by rows of labels Y (N, T), NaN = missing: equal inputs share their point's."""
+    present = 1.0 - np.isnan(Y)
+    share: Array = present / np.maximum(points.summed(present), 1.0)[points.group]
+    return at_points[points.group] * share
 
 
 def provenance_of(optimum: Optimum | None) -> dict[str, Any]:

@@ -185,6 +185,15 @@ class NeuronSearch:
         if len(i) > each * len(self._bases):
             some = np.sort(self._rng.choice(len(i), each * len(self._bases), replace=False))
             i, j = i[some], j[some]
+        return self._kinks(i, j)
+
+    def through_point(self, point: int) -> Neurons:
+        """Neurons on anchored points in the plane whose kinks pass through one point and any other."""
+        others = self._bases[self._bases != point]
+        return self._kinks(np.full(len(others), point), others)
+
+    def _kinks(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Neurons:
+        """Neurons whose kinks pass through points i and j (K,), on either side where that matters."""
         step = self.P[j] - self.P[i]
         w = np.column_stack([-step[:, 1], step[:, 0]]) / row_norms(step)[:, None]
         neurons = Neurons(w, i, j[:, None])

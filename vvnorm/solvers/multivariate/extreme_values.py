@@ -1,0 +1,436 @@
+"""How far one output may move at one point while the cost stays below a budget. Nothing here is proved.
+
+Let phi(s) be the least cost (of a fit: the least objective) of networks with f_t(x) = s that solve the given problem
+otherwise. phi is convex, so {s : phi(s) <= budget} is an interval. Each trial solves a problem with one more point: for
+interpolation x has the label s; for fits it has a label far away, with a weight that pulls. Either way a trial yields a
+network, hence a point on or above the graph of phi, and a dual array, hence a function below phi:
+
+- interpolation: phi(s) >= <Lambda, Y> + Lambda_x s for all s, an affine function;
+- fits: phi(s) >= L - w loss(s, y) for all s, where L bounds the objective with the further label y of weight w.
+
+Where the lower function meets the budget is an outer end. Mixtures of a network below the budget and one above attain the
+inner end: the cost of a mixture is at most the mean of the costs. Trials move along the power law through the last ones.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvnorm._internal.threads import one_blas_thread
+from vvnorm.losses import Loss
+from vvnorm.network import ReLUNetwork
+from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
+from vvnorm.solvers.multivariate.column_generation import ReducedGroup, WarmStart, feasible_weights, generate
+from vvnorm.solvers.multivariate.convex_losses import cost
+from vvnorm.solvers.multivariate.fits import FitProblem
+from vvnorm.solvers.multivariate.interpolation import dual_by_rows, merged_labels
+from vvnorm.solvers.multivariate.neuron_search import Neurons
+from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes
+from vvnorm.validation import Array, levels
+
+_TRIALS = 12  # most trials for an end
+_TIGHT = 0.03  # inner and outer end are near enough, relative to the outer end's distance from the solution
+_ACCURACY = 0.04  # gap of a trial, relative to what the budget leaves
+_FINEST, _COARSEST = 1e-10, 1e-5  # relative gaps that are asked for, at least and at most
+_LESS = 1 - 1e-9  # mixtures stay within the budget after rounding
+_BEYOND = 1.01  # trials aim at so much more than the budget leaves, so that both ends follow from one
+_FURTHEST = 8.0  # factor from one trial to the next, at most
+_USUAL = 0.3  # first step, in standard deviations of labels, for an excess of `_AT`
+_AT = 1e-3
+_LEAST_EXCESS = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """The solution of a problem with one more label.
+
+    Attributes
+    ----------
+    step : float
+        What the search varies: how far the label is from the solution's value; for fits the label's weight.
+    value : float
+        f_t(x).
+    cost : float
+        Cost or objective of the network, without the further label's loss.
+    outer : float
+        No network within the budget has a value beyond, as the solver sees it.
+    network : ReLUNetwork
+    dual : (N + 1, T) array
+        By rows of the data, then the further point.
+    label, weight : float
+        Of the further point; the weight is 1 for interpolation.
+    """
+
+    step: float
+    value: float
+    cost: float
+    outer: float
+    network: ReLUNetwork
+    dual: Array
+    label: float
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class Extreme:
+    """One end of the interval: below `part` of `high` and the rest of `low` attains the inner end.
+
+    Attributes
+    ----------
+    low, high : ReLUNetwork
+    part : float
+        Weight of `high`, from 0 to 1.
+    outer : Trial or None
+        The trial with the best outer end; None if none has any.
+    trials : int
+    step : float
+        The last step: a first one for a similar search.
+    """
+
+    low: ReLUNetwork
+    high: ReLUNetwork
+    part: float
+    outer: Trial | None
+    trials: int
+    step: float
+
+
+class Base(NamedTuple):
+    """A solution without a further point, its cost or objective, and what similar problems start from."""
+
+    network: ReLUNetwork
+    cost: float
+    start: WarmStart | None
+
+
+class ValueSearch(ABC):
+    """Ends of the interval of one output at one point.
+
+    Parameters
+    ----------
+    network : ReLUNetwork
+        The solution.
+    value, cost, budget : float
+        Its value at the point, its cost or objective, and what the cost may be.
+    """
+
+    def __init__(self, network: ReLUNetwork, value: float, cost: float, budget: float) -> None:
+        self.network, self.value, self.cost, self.budget = network, value, cost, budget
+        self.start: WarmStart | None = None
+
+    @abstractmethod
+    def trial(self, step: float, side: int) -> Trial:
+        """Solve the problem with one more label, above (side 1) or below (side -1) the solution's value."""
+
+    @abstractmethod
+    def first_step(self, excess: float) -> float:
+        """Return a first step of usual size for a relative excess."""
+
+    def end(self, side: int, first: float) -> Extreme:
+        """Search for an end; `first` is the first step."""
+        left = self.budget - self.cost
+        inside, inner, outside, best = (0.0, 0.0), (self.network, self.network, 0.0), math.inf, None
+        reach, step, trials, last = 0.0, first, 0, None
+        low = self.network, 0.0, self.cost
+        while True:
+            trials += 1
+            trial = self.trial(step, side)
+            away, excess = side * (trial.value - self.value), trial.cost - self.cost
+            if side * (trial.outer - self.value) < (math.inf if best is None else side * (best.outer - self.value)):
+                best = trial
+            if excess <= left:
+                if away >= reach:
+                    reach, inner = away, (trial.network, trial.network, 0.0)
+                if away >= low[1]:
+                    low, inside = (trial.network, away, trial.cost), (step, excess)
+            else:
+                outside = min(outside, step)
+                part = _LESS * (self.budget - low[2]) / (trial.cost - low[2])
+                if low[1] + part * (away - low[1]) > reach:
+                    reach, inner = low[1] + part * (away - low[1]), (low[0], trial.network, part)
+            furthest = math.inf if best is None else side * (best.outer - self.value)
+            if furthest - reach <= _TIGHT * furthest or left <= 0 or trials == _TRIALS:
+                break
+            step, last = self._next(step, excess, left, last, inside[0], outside), (step, excess)
+        return Extreme(*inner, best, trials, step)
+
+    @staticmethod
+    def _next(
+        step: float, excess: float, left: float, last: tuple[float, float] | None, inside: float, outside: float
+    ) -> float:
+        """Next step, from the power law through the last two trials; between the steps that bracket the end."""
+        power = 2.0
+        if last is not None and excess > 0 and last[1] > 0 and step != last[0] and excess != last[1]:
+            power = min(max(math.log(excess / last[1]) / math.log(step / last[0]), 1.0), 4.0)
+        factor = _FURTHEST if excess <= 0 else (_BEYOND * left / excess) ** (1 / power)
+        ahead = step * min(max(factor, 1 / _FURTHEST), _FURTHEST)
+        if inside < ahead < outside:
+            return ahead
+        return math.sqrt(inside * outside) if inside > 0 else outside / 2
+
+
+def accuracy(left: float, total: float) -> float:
+    """Relative gap to ask for: a small part of what the budget leaves, of a total."""
+    return min(max(_ACCURACY * left / total, _FINEST), _COARSEST) if total > 0 else _COARSEST
+
+
+def usual_distance(labels: Array, excess: float) -> float:
+    """How far an output with these labels, NaN = missing, usually moves for a relative excess."""
+    spread = float(np.nanstd(labels)) or float(np.nanmax(np.abs(labels))) or 1.0
+    return _USUAL * spread * math.sqrt(max(excess, _LEAST_EXCESS) / _AT)
+
+
+# --- interpolation ----------------------------------------------------------------------------------------------------
+
+
+class FurtherPoint:
+    """Data and one more point, at which one output at a time has a label.
+
+    Parameters
+    ----------
+    X, Y : (N, d) and (N, T) arrays
+        NaN = missing; each point has a label.
+    x : (d,) array
+    convention : Convention
+    """
+
+    def __init__(self, X: Array, Y: Array, x: Array, convention: Convention) -> None:
+        self.X, self.Y = np.vstack([X, x]), np.vstack([Y, np.full(Y.shape[1], np.nan)])
+        self.points = Inputs(self.X, convention)
+        self.level = levels(Y)
+        self._slopes: dict[bytes, Slopes] = {}
+
+    @property
+    def place(self) -> int:
+        """Index of the point among distinct points."""
+        return int(self.points.group[-1])
+
+    def rows(self, output: int) -> NDArray[np.intp]:
+        """Distinct points at which the output has a label, the further one included."""
+        present = self.points.summed(1.0 - np.isnan(self.Y[:, output]))
+        present[self.place] = 1.0
+        return np.flatnonzero(present)
+
+    def slopes(self, output: int) -> Slopes:
+        """Slopes between these points."""
+        rows = self.rows(output)
+        if rows.tobytes() not in self._slopes:
+            self._slopes[rows.tobytes()] = Slopes.of(self.points.P[rows], self.points.affine[rows, 1:])
+        return self._slopes[rows.tobytes()]
+
+    def effect(self, output: int) -> Array:
+        """What a label 1 at the point leaves after affine functions, (n, 1)."""
+        return self.slopes(output).reduced((self.rows(output) == self.place)[:, None].astype(np.float64))
+
+
+class InterpolantValues(ValueSearch):
+    """Ends for interpolants: see `ValueSearch`.
+
+    Parameters
+    ----------
+    point : FurtherPoint
+    output : int
+    network, value, cost, budget
+        As for `ValueSearch`.
+    start : WarmStart, optional
+        Of the problem without the point.
+    """
+
+    def __init__(
+        self,
+        point: FurtherPoint,
+        output: int,
+        network: ReLUNetwork,
+        value: float,
+        cost: float,
+        budget: float,
+        start: WarmStart | None,
+    ) -> None:
+        super().__init__(network, value, cost, budget)
+        self.point, self.output = point, output
+        self._effect = point.effect(output)
+        self.start = None if start is None else started(start, point.points)
+
+    @cached_property
+    def _reduction(self) -> Reduction:
+        """The problem at the solution's value. The output's weight differs, so that it is a group of its own."""
+        point, t = self.point, self.output
+        Y = point.Y.copy()
+        Y[-1, t] = self.value
+        weights, labels = merged_labels(point.points, Y)
+        labels = np.where(weights > 0, labels - point.level, 0.0)
+        weights[:, t] *= 2.0
+        return Reduction(point.points, weights, labels, 0.0)
+
+    @cached_property
+    def _groups(self) -> tuple[list[ReducedGroup], ReducedGroup]:
+        """The other outputs, and this one at the solution's value; it stays, even if its labels are affine there."""
+        base, t = self._reduction, self.output
+        others = [group for group in base.reduced_problem.output_groups if t not in group.outputs]
+        rows, slopes = self.point.rows(t), self.point.slopes(t)
+        Z = slopes.reduced(base.labels[rows, t : t + 1] / base.label_unit)
+        own = ReducedGroup(rows, np.array([t]), slopes.basis, Z, np.eye(1), np.empty((len(Z), 0)), slopes)
+        return others, own
+
+    def first_step(self, excess: float) -> float:
+        """Return the distance that is usual."""
+        return usual_distance(self.point.Y[:, self.output], excess)
+
+    def _at(self, value: float) -> Reduction:
+        base, (others, own) = self._reduction, self._groups
+        labels = base.labels.copy()
+        labels[self.point.place, self.output] += value - self.value
+        moved = own._replace(Z=own.Z + (value - self.value) / base.label_unit * self._effect)
+        return base.with_labels(labels, [*others, moved])
+
+    def trial(self, step: float, side: int) -> Trial:
+        """Solve with the label at a distance `step`."""
+        point, value = self.point, self.value + side * step
+        reduction = self._at(value)
+        problem = reduction.reduced_problem
+        with one_blas_thread():
+            optimum = generate(problem, accuracy(self.budget - self.cost, self.budget), start=self.start)
+        self.start = optimum.start
+        network = reduction.network(optimum.neurons, feasible_weights(problem, optimum)).raised(point.level)
+        Y = point.Y.copy()
+        Y[-1, self.output] = value
+        dual = dual_by_rows(point.points, reduction.dual(optimum.duals), Y)
+        paid = cost(network, point.points.convention)
+        lower, slope = optimum.lower * reduction.objective_unit, side * dual[-1, self.output] / point.points.unit
+        outer = value + side * (self.budget - lower) / slope if slope > 0 else side * math.inf
+        return Trial(step, value, paid, outer, network, dual, value, 1.0)
+
+
+def started(neurons: WarmStart, points: Inputs) -> WarmStart | None:
+    """Neurons of a problem without the last point, and kinks through that point; None if coordinates differ."""
+    search, K = points.neuron_search, len(neurons.neurons)
+    if neurons.neurons.w.shape[1] != points.P.shape[1]:
+        return None
+    planar = search.anchored and search.dimension == 2
+    new = search.through_point(int(points.group[-1])) if planar else search.random(1)
+    eta = neurons.eta[:K]
+    small = 1e-3 * float(eta.mean())
+    return WarmStart(Neurons.joined([neurons.neurons, new]), np.append(eta, np.full(len(new), small)), neurons.duals)
+
+
+def base_interpolant(X: Array, Y: Array, convention: Convention, tol: float) -> Base | None:
+    """Solve the problem without a further point; None where labels are affine, or the points lie in a subspace."""
+    points = Inputs(X, convention)
+    if points.flat:
+        return None
+    weights, labels = merged_labels(points, Y)
+    reduction = Reduction(points, weights, np.where(weights > 0, labels - levels(Y), 0.0), 0.0)
+    if reduction.reduced_problem.affine:
+        return None
+    with one_blas_thread():
+        optimum = generate(reduction.reduced_problem, tol)
+    network = reduction.network(optimum.neurons, feasible_weights(reduction.reduced_problem, optimum)).raised(levels(Y))
+    return Base(network, cost(network, convention), optimum.start)
+
+
+# --- fits -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class FitData:
+    """A fit's problem: data (N, d), (N, T), weights (N, T), losses, lam and convention."""
+
+    X: Array
+    Y: Array
+    weights: Array
+    losses: tuple[Loss, ...]
+    lam: float
+    convention: Convention
+
+    def objective(self, network: ReLUNetwork) -> float:
+        """Losses of a network, plus lam times its cost."""
+        U, present = network(self.X), self.weights > 0
+        columns = zip(self.losses, self.weights.T, U.T, np.nan_to_num(self.Y).T, present.T, strict=True)
+        lost = sum(float(w[on] @ loss.value(u[on], y[on])) for loss, w, u, y, on in columns)
+        return lost + self.lam * cost(network, self.convention)
+
+    def base(self, tol: float) -> "Base":
+        """Solve it."""
+        network, _, _, start = self.solve(tol, None)
+        return Base(network, self.objective(network), start)
+
+    def with_label(self, x: Array, output: int, label: float, weight: float) -> "FitData":
+        """The data and one more point, with a label in one output."""
+        Y, weights = np.full((2, 1, self.Y.shape[1]), np.nan)
+        Y[0, output], weights[0] = label, 0.0
+        weights[0, output] = weight
+        X = np.vstack([self.X, x])
+        return replace(self, X=X, Y=np.vstack([self.Y, Y]), weights=np.vstack([self.weights, weights]))
+
+    def solve(self, tol: float, start: WarmStart | None) -> tuple[ReLUNetwork, Array, float, WarmStart | None]:
+        """Return a network, a dual array, the solver's lower bound on the objective, and a start."""
+        problem = FitProblem(self.X, self.Y, self.weights, self.losses, self.convention)
+        solved, start = problem.solve(self.lam, tol, start=start)
+        return solved.network, solved.dual, solved.history[-1][1] if solved.history else 0.0, start
+
+
+class FitValues(ValueSearch):
+    """Ends for fits: see `ValueSearch`; the further label is far away and has a weight that pulls."""
+
+    def __init__(
+        self,
+        data: FitData,
+        x: Array,
+        output: int,
+        network: ReLUNetwork,
+        value: float,
+        cost: float,
+        budget: float,
+        start: WarmStart | None,
+    ) -> None:
+        super().__init__(network, value, cost, budget)
+        self.data, self.x, self.output, self.start = data, x, output, start
+        self.loss = data.losses[output]
+
+    def first_step(self, excess: float) -> float:
+        """Return the weight that pulls the output over the usual distance, if the objective is quadratic."""
+        away = 1.0 if self.loss.name == "logistic" else abs(self.label(1) - self.value)
+        pull = min(away, self.loss.parameter) if self.loss.name == "huber" else away
+        known = np.where(self.data.weights[:, self.output] > 0, self.data.Y[:, self.output], np.nan)
+        return 2 * max(self.budget - self.cost, _FINEST * self.budget) / (pull * usual_distance(known, excess))
+
+    def label(self, side: int) -> float:
+        """The further label on a side: a class, or a label farther away than the labels' range."""
+        if self.loss.name == "logistic":
+            return float(side > 0)
+        known = self.data.Y[self.data.weights[:, self.output] > 0, self.output]
+        return self.value + side * (float(np.ptp(known)) + float(np.max(np.abs(known - self.value))) or 1.0)
+
+    def trial(self, step: float, side: int) -> Trial:
+        """Solve with a further label of weight `step`."""
+        label = self.label(side)
+        data = self.data.with_label(self.x, self.output, label, step)
+        total = self.budget + step * self._lost(self.value, label)
+        network, dual, lower, self.start = data.solve(accuracy(self.budget - self.cost, total), self.start)
+        value = float(network(self.x[None])[0, self.output])
+        outer = self._outer((lower - self.budget) / step, label, side)
+        return Trial(step, value, self.data.objective(network), outer, network, dual, label, step)
+
+    def _lost(self, value: float, label: float) -> float:
+        return float(self.loss.value(np.array([value]), np.array([label]))[0])
+
+    def _outer(self, lost: float, label: float, side: int) -> float:
+        return outer_value(self.loss, lost, label, side)
+
+
+def outer_value(loss: Loss, lost: float, label: float, side: int) -> float:
+    """The value below a label (above it for side -1) at which the loss is `lost`; infinite where it is not so large."""
+    if not lost > 0:
+        return side * math.inf
+    if loss.name == "squared":
+        return label - side * math.sqrt(2 * lost)
+    if loss.name == "huber":
+        delta = loss.parameter
+        return label - side * (math.sqrt(2 * lost) if lost <= delta * delta / 2 else lost / delta + delta / 2)
+    # log(1 + exp(-side s)) = lost
+    return -side * (lost + math.log(-math.expm1(-lost)))
