@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from vvnorm.multitask.tasks import Standardisation, Task
     from vvnorm.network import ReLUNetwork
     from vvnorm.piecewise import PiecewiseLinear
+    from vvnorm.results.band import Band
     from vvnorm.results.infinite_auxiliary import InfiniteAuxiliary
     from vvnorm.results.interpolant import Interpolant
     from vvnorm.results.multivariate import MultivariateSolution
@@ -63,6 +64,7 @@ _HOMES = {
     "results.univariate_fit": ("Fit",),
     "results.multivariate": ("MultivariateSolution",),
     "results.path": ("FitPath",),
+    "results.band": ("Band",),
     "results.infinite_auxiliary": ("InfiniteAuxiliary",),
     "api.interpolation": ("interpolate",),
     "api.fits": ("fit", "fit_path", "lambda_max"),
@@ -111,6 +113,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Ball",
+    "Band",
     "Bounds",
     "Box",
     "Certificate",

@@ -25,6 +25,7 @@ Progress = Callable[[int, int], object]
 """Called after each point with the number of points done and the number of all points."""
 
 _PADS = (1e-7, 1e-5, 1e-3, 1e-1, 1.0, 10.0)  # of an outer end's distance: how far it may be moved until it is proved
+_ROUNDING = 64 * EPS * 1e7  # the first pad then covers some roundings of labels
 
 
 def as_outputs(outputs: int | Sequence[int] | None, T: int) -> tuple[int, ...]:
@@ -161,9 +162,9 @@ class _Maker:
             lost = (bound - self.budget - 8 * EPS * bound) / trial.weight * (1 - 64 * EPS)
             end = self._solver.outer_value(problem.losses[output], lost, trial.label, side)
             return end + side * 8 * EPS * (abs(end) + abs(trial.label)) if math.isfinite(end) else side * math.inf
-        scale = abs(trial.outer - value) + EPS * (abs(value) + float(np.nanmax(np.abs(problem.Y[:, output]))))
+        distance, size = abs(trial.outer - value), abs(value) + float(np.nanmax(np.abs(problem.Y[:, output])))
         for pad in _PADS:
-            end = trial.outer + side * pad * scale
+            end = trial.outer + side * pad * (distance + _ROUNDING * size)
             if problem.bound(x, output, end, 1.0, trial.dual) > self.budget:
                 return end
         return side * math.inf

@@ -31,6 +31,7 @@ from vvnorm.solvers.multivariate.fits import FitProblem
 from vvnorm.solvers.multivariate.interpolation import dual_by_rows, merged_labels
 from vvnorm.solvers.multivariate.neuron_search import Neurons
 from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes
+from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, levels
 
 _TRIALS = 12  # most trials for an end
@@ -39,10 +40,13 @@ _ACCURACY = 0.04  # gap of a trial, relative to what the budget leaves
 _FINEST, _COARSEST = 1e-10, 1e-5  # relative gaps that are asked for, at least and at most
 _LESS = 1 - 1e-9  # mixtures stay within the budget after rounding
 _BEYOND = 1.01  # trials aim at so much more than the budget leaves, so that both ends follow from one
+_LEAST_LEFT = 1e-9  # of the budget: a smaller excess is the solver's rounding
 _FURTHEST = 8.0  # factor from one trial to the next, at most
 _USUAL = 0.3  # first step, in standard deviations of labels, for an excess of `_AT`
 _AT = 1e-3
+_ROUNDING = 16 * EPS  # of costs: minimisers may differ by that
 _LEAST_EXCESS = 1e-12
+_STEEPEST = 30.0  # fitted values beyond are no further apart as classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +127,8 @@ class ValueSearch(ABC):
         self.network, self.value, self.cost, self.budget = network, value, cost, budget
         self.start: WarmStart | None = None
 
+    steps_are_distances = False
+
     @abstractmethod
     def trial(self, step: float, side: int) -> Trial:
         """Solve the problem with one more label, above (side 1) or below (side -1) the solution's value."""
@@ -133,8 +139,8 @@ class ValueSearch(ABC):
 
     def end(self, side: int, first: float) -> Extreme:
         """Search for an end; `first` is the first step."""
-        left = self.budget - self.cost
-        inside, inner, outside, best = (0.0, 0.0), (self.network, self.network, 0.0), math.inf, None
+        left = max(self.budget - self.cost, _LEAST_LEFT * self.budget)
+        inside, inner, outside, best = 0.0, (self.network, self.network, 0.0), math.inf, None
         reach, step, trials, last = 0.0, first, 0, None
         low = self.network, 0.0, self.cost
         while True:
@@ -143,20 +149,22 @@ class ValueSearch(ABC):
             away, excess = side * (trial.value - self.value), trial.cost - self.cost
             if side * (trial.outer - self.value) < (math.inf if best is None else side * (best.outer - self.value)):
                 best = trial
-            if excess <= left:
+            if trial.cost <= self.budget * (1 + _ROUNDING):
                 if away >= reach:
                     reach, inner = away, (trial.network, trial.network, 0.0)
                 if away >= low[1]:
-                    low, inside = (trial.network, away, trial.cost), (step, excess)
+                    low = trial.network, away, trial.cost
             else:
-                outside = min(outside, step)
                 part = _LESS * (self.budget - low[2]) / (trial.cost - low[2])
                 if low[1] + part * (away - low[1]) > reach:
                     reach, inner = low[1] + part * (away - low[1]), (low[0], trial.network, part)
+            inside, outside = (max(inside, step), outside) if excess <= left else (inside, min(outside, step))
             furthest = math.inf if best is None else side * (best.outer - self.value)
-            if furthest - reach <= _TIGHT * furthest or left <= 0 or trials == _TRIALS:
+            if reach >= (1 - _TIGHT) * furthest or left <= 0 or trials == _TRIALS:
                 break
-            step, last = self._next(step, excess, left, last, inside[0], outside), (step, excess)
+            # Where steps are distances, none need go beyond the outer end: at it, excess and budget nearly agree.
+            most = min(outside, furthest) if self.steps_are_distances else outside
+            step, last = self._next(step, excess, left, last, inside, most), (step, excess)
         return Extreme(*inner, best, trials, step)
 
     @staticmethod
@@ -171,6 +179,8 @@ class ValueSearch(ABC):
         ahead = step * min(max(factor, 1 / _FURTHEST), _FURTHEST)
         if inside < ahead < outside:
             return ahead
+        if inside < outside < step:
+            return outside
         return math.sqrt(inside * outside) if inside > 0 else outside / 2
 
 
@@ -240,6 +250,8 @@ class InterpolantValues(ValueSearch):
     start : WarmStart, optional
         Of the problem without the point.
     """
+
+    steps_are_distances = True
 
     def __init__(
         self,
@@ -394,7 +406,9 @@ class FitValues(ValueSearch):
 
     def first_step(self, excess: float) -> float:
         """Return the weight that pulls the output over the usual distance, if the objective is quadratic."""
-        away = 1.0 if self.loss.name == "logistic" else abs(self.label(1) - self.value)
+        away = abs(self.label(1) - self.value)
+        if self.loss.name == "logistic":  # the slope of the loss
+            away = 1 / (1 + math.exp(min(abs(self.value), _STEEPEST)))
         pull = min(away, self.loss.parameter) if self.loss.name == "huber" else away
         known = np.where(self.data.weights[:, self.output] > 0, self.data.Y[:, self.output], np.nan)
         return 2 * max(self.budget - self.cost, _FINEST * self.budget) / (pull * usual_distance(known, excess))
