@@ -20,18 +20,15 @@ data set in rational arithmetic, from the numbers that float64 holds.
 """
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
 from proofs_checks.rational import Interval, as_line
-from proofs_checks.support import aligned_neighbours, exact_curvatures, rechecked
+from proofs_checks.support import aligned_neighbours, exact_curvatures, exact_dot, interpolant_of
 from proofs_checks.trust import EXACT, FORMAL, files
-from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
-from vvnorm.results.interpolant import Interpolant
 from vvnorm.validation import Array
 
 CLAIMED = (0.0, 0.0)
@@ -71,8 +68,7 @@ def _has_density(instance: Instance) -> bool:
 
 def check(instance: Instance) -> Result:
     """Count the data sets with several minimisers; those that rounding leaves open count as either."""
-    solutions = [interpolate(instance["x"], Y) for Y in instance["Y"]]
-    unique = [solution.unique for solution in solutions if isinstance(solution, Interpolant)]
+    unique = [interpolant_of(instance["x"], Y).unique for Y in instance["Y"]]
     lower, upper = unique.count(False) / len(unique), (len(unique) - unique.count(True)) / len(unique)
     angles = np.array([_least_angle(instance["x"], Y) for Y in instance["Y"]])
     return conclude(CLAIMED, lower, upper, {"angle": angles}, method="closed form")
@@ -112,17 +108,12 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 def _rational_angle(x: Array, Y: Array) -> float:
     """Least angle between neighbouring curvatures, from their exact inner products."""
-    delta = list(exact_curvatures(x, Y))
     least = math.pi
-    for u, v in pairwise(delta):
-        uu, vv, uv = _product(u, u), _product(v, v), _product(u, v)
+    for u, v in pairwise(exact_curvatures(x, Y)):
+        uu, vv, uv = exact_dot(u, u), exact_dot(v, v), exact_dot(u, v)
         if uu and vv:
             least = min(least, math.atan2(math.sqrt((uu * vv - uv * uv) / (uu * vv)), float(uv) / math.sqrt(uu * vv)))
     return least
-
-
-def _product(u: Sequence[Fraction], v: Sequence[Fraction]) -> Fraction:
-    return sum((p * q for p, q in zip(u, v, strict=True)), Fraction(0))
 
 
 CLAIM = Claim(
@@ -150,7 +141,7 @@ CLAIM = Claim(
         "density": (Verdict.VIOLATED, "on a grid two curvatures are parallel with positive probability"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=50,
     quick_draws=5,
     exact=exact,

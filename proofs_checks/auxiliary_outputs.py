@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import mean_interval, minimal, optimal, pack_all, unpack_all
+from proofs_checks.support import ABOUT_AVERAGES, all_optimal, mean_interval, solve_all, unpack_all
+from proofs_checks.trust import AUXILIARY, MEASURES, NEURON_BOUND, SPACE, STATISTICS, files
 from vvnorm.analysis import measures
-from vvnorm.api.interpolation import interpolate
-from vvnorm.claims import Instance, Result, conclude, interval_complaints
+from vvnorm.claims import Claim, Instance, Result, Rung, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array
 
@@ -67,6 +67,11 @@ def is_random(X: Array, Y: Array) -> bool:
     return bool(np.mean((Y - nearest) ** 2) >= _RANDOM * 2 * np.mean(np.var(Y, axis=1)))
 
 
+def first_labels_are_noise(instance: Instance) -> bool:
+    """Whether the labels of the first output are random."""
+    return is_random(instance["X"], instance["Y"][:, :, :1])
+
+
 def smaller(draw: Callable[[np.random.Generator, int], Instance], sample: int) -> Callable[[np.random.Generator], Instance]:
     """Return the same draw with a number of data sets that is stated for quick runs.
 
@@ -108,21 +113,21 @@ class Comparison:
         certificate: dict[str, Any] = {}
         certified = True
         for T in instance["outputs"].tolist():
-            solutions = [interpolate(X, Y[:, :T], tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
-            certificate |= pack_all(f"outputs{T}", [solution.network for solution in solutions])
-            certificate[f"dual{T}"] = np.stack([solution.dual for solution in solutions])
-            certified &= all(map(minimal, solutions))
+            arrays, minimal, provenance = solve_all(f"outputs{T}", instance["X"], instance["Y"][:, :, :T], _SOLVED)
+            certificate |= arrays
+            certified &= minimal
         logs = self._log_ratios(instance, certificate, self.measure) if certified else None
         numbers: dict[str, Any] = (
             {} if logs is None else {"ratio": math.exp(np.mean(logs)), "deviation": float(np.std(logs, ddof=1))}
         )
-        numbers |= solutions[0].provenance
+        numbers |= provenance
         return conclude(self.claimed, *self._interval(instance, logs), certificate, statistical=True, **numbers)
 
     def recheck(self, instance: Instance, result: Result) -> list[str]:
         """Certify every network again, and measure in another way."""
-        if not self._all_optimal(instance, result.certificate):
-            return ["a network is not certified"]
+        for T in instance["outputs"].tolist():
+            if not all_optimal(f"outputs{T}", result.certificate, instance["X"], instance["Y"][:, :, :T]):
+                return ["a network is not certified"]
         lower, upper = self._interval(instance, self._log_ratios(instance, result.certificate, self.measure_again))
         complaints = interval_complaints(result, lower, upper, self.rounding * upper if math.isfinite(upper) else 0.0)
         return complaints + self._measure_complaints(instance, result.certificate)
@@ -137,15 +142,6 @@ class Comparison:
             else [f"the measure is {measured!r}; computed again, {again!r}"]
         )
 
-    def _all_optimal(self, instance: Instance, arrays: Mapping[str, Any]) -> bool:
-        """Whether the verifier certifies every network."""
-        for T in instance["outputs"].tolist():
-            networks = unpack_all(f"outputs{T}", arrays)
-            cases = zip(networks, instance["X"], instance["Y"][:, :, :T], arrays[f"dual{T}"], strict=True)
-            if not all(optimal(*case) for case in cases):
-                return False
-        return True
-
     def _log_ratios(self, instance: Instance, arrays: Mapping[str, Any], measure: Measure) -> Array:
         """Logarithms of the ratios by data sets."""
         networks_of = [unpack_all(f"outputs{T}", arrays) for T in instance["outputs"].tolist()]
@@ -159,6 +155,22 @@ class Comparison:
             return 0.0, np.inf
         lower, upper = mean_interval(logs, int(instance.get("planned", self.sample)))
         return math.exp(lower), math.exp(upper)
+
+
+def claim_about_averages(name: str, comparison: Comparison, **stated: Any) -> Claim:
+    """Return the claim that an experiment tests; `stated` are the fields of `Claim` that such claims do not share."""
+    return Claim(
+        id=name,
+        kind="statistical",
+        claimed=comparison.claimed,
+        check=comparison.check,
+        recheck=comparison.recheck,
+        draws=3,
+        quick_draws=1,
+        not_exact=ABOUT_AVERAGES,
+        trusted={Rung.STATISTICAL: files(name, AUXILIARY, SPACE, NEURON_BOUND, MEASURES, STATISTICS)},
+        **stated,
+    )
 
 
 # --- measures, twice --------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from proofs_checks.rational import Interval, as_line, least_cost, needs_skip, relative_difference
-from proofs_checks.support import generic_data, pack, real_instances, rechecked, total_curvature, unpack
+from proofs_checks.support import generic_data, pack, real_instances, total_curvature, unpack
 from proofs_checks.trust import DUAL, EXACT, FORMAL, LINE, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
@@ -150,7 +150,7 @@ CLAIM = Claim(
         "skip_connection": (Verdict.VIOLATED, "neurons must provide the trend, which costs"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=lambda: {name: {**data, "skip": True} for name, data in real_instances().items()},
     draws=200,
     quick_draws=20,

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import pack, rechecked, unpack
+from proofs_checks.support import pack, unpack
 from proofs_checks.trust import files
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
@@ -159,7 +159,7 @@ CLAIM = Claim(
         "no_skip_connection": (Verdict.VIOLATED, "the skip connection provides the slopes at infinity"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=200,
     quick_draws=20,
     not_exact="its bounds are sums of the instance's own numbers in floating point; nobody has written them in rationals",

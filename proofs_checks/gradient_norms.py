@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import pack, rechecked, unpack
+from proofs_checks.support import pack, unpack
 from proofs_checks.trust import LINE, MEASURES, files
 from vvnorm.analysis.measures import max_gradient_norm, mean_gradient_norm
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
@@ -153,7 +153,7 @@ CLAIM = Claim(
         )
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=200,
     quick_draws=20,
     not_exact="it compares numbers that functions of the library compute in float64",

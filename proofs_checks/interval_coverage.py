@@ -22,7 +22,7 @@ import numpy as np
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
-from proofs_checks.support import CONFIDENCE, rechecked
+from proofs_checks.support import CONFIDENCE
 from proofs_checks.trust import STATISTICS, files
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.studies.statistics import paired_ratio
@@ -108,7 +108,7 @@ CLAIM = Claim(
         )
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=5,
     quick_draws=1,
     not_exact="coverage is a frequency in simulations",

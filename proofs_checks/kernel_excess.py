@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from proofs_checks.support import pack, planar_instances, rechecked, unpack
+from proofs_checks.support import pack, planar_instances, unpack
 from proofs_checks.trust import SPACE_FIT, files
 from vvnorm.analysis.feature_kernels import kernel_solution
 from vvnorm.api.fits import fit, lambda_max
@@ -319,7 +319,7 @@ CLAIM = Claim(
         "learned_weights": (Verdict.VIOLATED, "equal weights make another model, whose excess is above the bound"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=60,
     quick_draws=10,

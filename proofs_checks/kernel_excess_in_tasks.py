@@ -36,7 +36,7 @@ from proofs_checks.kernel_excess import (
     task_problem,
 )
 from proofs_checks.many_tasks import are_comparable, draw_many_tasks, with_dominant_task
-from proofs_checks.support import mean_interval, pack_all, rechecked, unpack_all
+from proofs_checks.support import ABOUT_AVERAGES, mean_interval, pack_all, unpack_all
 from proofs_checks.trust import EXCESS, SPACE_FIT, STATISTICS, files
 from vvnorm.api.fits import fit
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
@@ -172,9 +172,9 @@ CLAIM = Claim(
         "comparable_tasks": (Verdict.NOT_SUPPORTED, "the large task has larger weights than all others together")
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=3,
     quick_draws=1,
-    not_exact="it is about averages over random instances; there is nothing to decide on one of them",
+    not_exact=ABOUT_AVERAGES,
     trusted={Rung.STATISTICAL: files("kernel_excess_in_tasks", EXCESS, SPACE_FIT, STATISTICS)},
 )

@@ -27,7 +27,6 @@ from proofs_checks.support import (
     optimal,
     pack_all,
     planar_instances,
-    rechecked,
     unpack_all,
     weights_of_others,
 )
@@ -156,7 +155,7 @@ CLAIM = Claim(
         )
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=50,
     quick_draws=10,

@@ -28,19 +28,17 @@ import numpy as np
 
 from proofs_checks.many_tasks import are_comparable, draw_many_tasks, with_dominant_task
 from proofs_checks.support import (
+    ABOUT_AVERAGES,
+    all_optimal,
     hull_points,
     kernel_interpolant,
     mean_interval,
-    minimal,
-    optimal,
-    pack_all,
-    rechecked,
+    solve_all,
     unpack_all,
     weights_of_others,
 )
 from proofs_checks.trust import MEASURES, NEURON_BOUND, SPACE, STATISTICS, files
 from vvnorm.analysis.feature_kernels import kernel_solution
-from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array
@@ -73,35 +71,25 @@ def check(instance: Instance) -> Result:
     certificate: dict[str, Any] = {}
     certified = True
     for T in TASKS:
-        solutions = [interpolate(X, Y[:, :T], tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
-        certificate |= pack_all(f"tasks{T}", [solution.network for solution in solutions])
-        certificate[f"dual{T}"] = np.stack([solution.dual for solution in solutions])
-        certified &= all(map(minimal, solutions))
+        arrays, minimal, provenance = solve_all(f"tasks{T}", instance["X"], instance["Y"][:, :, :T], _SOLVED)
+        certificate |= arrays
+        certified &= minimal
     distances = _distances(instance, certificate, kernel_solution) if certified else _UNKNOWN
     medians = np.median(distances, axis=1).tolist()
     interval = _interval(distances)
-    return conclude(CLAIMED, *interval, certificate, statistical=True, **solutions[0].provenance, median_distances=medians)
-
-
-def _cases(instance: Instance, arrays: Mapping[str, Any]) -> list[tuple[ReLUNetwork, Array, Array, Array]]:
-    """Networks for each number of tasks and data set, with their points, labels and dual arrays."""
-    return [
-        (network, X, Y[:, :T], dual)
-        for T in TASKS
-        for network, X, Y, dual in zip(
-            unpack_all(f"tasks{T}", arrays), instance["X"], instance["Y"], arrays[f"dual{T}"], strict=True
-        )
-    ]
+    return conclude(CLAIMED, *interval, certificate, statistical=True, **provenance, median_distances=medians)
 
 
 def _distances(
     instance: Instance, arrays: Mapping[str, Any], solve: Callable[[ReLUNetwork, Array, Array], ReLUNetwork]
 ) -> Array:
     """Distances (numbers of tasks, sample) to the kernel solutions of `solve`."""
-    points = [hull_points(X) for X in instance["X"]] * len(TASKS)
-    everything = zip(_cases(instance, arrays), points, strict=True)
-    off = [f(at)[:, 0] - solve(f, X, Y[:, 0])(at)[:, 0] for (f, X, Y, _), at in everything]
-    distances: Array = np.sqrt(np.mean(np.square(off), axis=1)).reshape(len(TASKS), -1)
+    data = [(X, Y[:, 0], hull_points(X)) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
+    off = []
+    for T in TASKS:
+        cases = zip(unpack_all(f"tasks{T}", arrays), data, strict=True)
+        off.append([f(at)[:, 0] - solve(f, X, y)(at)[:, 0] for f, (X, y, at) in cases])
+    distances: Array = np.sqrt(np.mean(np.square(off), axis=2))
     return distances
 
 
@@ -117,8 +105,9 @@ def _interval(distances: Array) -> tuple[float, float]:
 
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Certify every network again, and compute every kernel solution again."""
-    if not all(optimal(*case) for case in _cases(instance, result.certificate)):
-        return ["a network is not certified"]
+    for T in TASKS:
+        if not all_optimal(f"tasks{T}", result.certificate, instance["X"], instance["Y"][:, :, :T]):
+            return ["a network is not certified"]
     distances = _distances(
         instance, result.certificate, lambda f, X, y: kernel_interpolant(f, X, y, weights_of_others(f))
     )  # fmt: skip
@@ -145,10 +134,10 @@ CLAIM = Claim(
         "comparable_tasks": (Verdict.NOT_SUPPORTED, "most neurons serve the large task more than all others together")
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=4,
     quick_draws=1,
-    not_exact="it is about averages over random instances; there is nothing to decide on one of them",
+    not_exact=ABOUT_AVERAGES,
     trusted={
         Rung.STATISTICAL: files("kernel_regime", SPACE, NEURON_BOUND, MEASURES, STATISTICS),
     },

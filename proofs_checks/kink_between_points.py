@@ -26,11 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import rechecked
+from proofs_checks.support import exact_dot, fractions
 from proofs_checks.trust import files
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array
 
 CLAIMED = (math.ulp(0.0), math.inf)
 
@@ -79,18 +78,14 @@ def draw_other(rng: np.random.Generator) -> Instance:
 # --- hypotheses -------------------------------------------------------------------------------------------------------
 
 
-def _rational(values: Array) -> list[list[Fraction]]:
-    return [[Fraction(value) for value in row] for row in values.tolist()]
-
-
 def _same_function(instance: Instance) -> bool:
-    first, middle, last = _rational(instance["jumps"])
+    first, middle, last = fractions(instance["jumps"])
     tau = Fraction(instance["tau"])
     expected = [
         [p + (1 - tau) * q for p, q in zip(first, middle, strict=True)],
         [tau * q + r for q, r in zip(middle, last, strict=True)],
     ]
-    return _rational(instance["chord"]) == expected
+    return fractions(instance["chord"]) == expected
 
 
 def _has_kink(instance: Instance) -> bool:
@@ -98,11 +93,11 @@ def _has_kink(instance: Instance) -> bool:
 
 
 def _not_aligned(instance: Instance) -> bool:
-    rows = [row for row in _rational(instance["jumps"]) if any(row)]
+    rows = [row for row in fractions(instance["jumps"]) if any(row)]
     for u in rows:
         for v in rows:
             parallel = all(u[s] * v[t] == u[t] * v[s] for s in range(len(u)) for t in range(s))
-            if not parallel or sum(p * q for p, q in zip(u, v, strict=True)) < 0:
+            if not parallel or exact_dot(u, v) < 0:
                 return True
     return False
 
@@ -136,7 +131,7 @@ def exact(instance: Instance) -> tuple[Fraction, Fraction]:
     """Enclose the saving by integer square roots."""
     if _is_free(instance):
         return Fraction(0), Fraction(0)
-    roots = [_root(sum((p * p for p in row), Fraction(0))) for row in _rows(instance)]
+    roots = [_root(exact_dot(row, row)) for row in _rows(instance)]
     more_low, less_low = sum(roots[:3], Fraction(0)), sum(roots[3:], Fraction(0))
     largest: Fraction = max([Fraction(1), *(abs(p) for row in _rows(instance) for p in row)])
     slack = Fraction(4, 2**_BITS) * largest
@@ -146,7 +141,7 @@ def exact(instance: Instance) -> tuple[Fraction, Fraction]:
 
 
 def _rows(instance: Instance) -> list[list[Fraction]]:
-    return _rational(instance["jumps"]) + _rational(instance["chord"])
+    return fractions(instance["jumps"]) + fractions(instance["chord"])
 
 
 def _root(square: Fraction) -> Fraction:
@@ -193,7 +188,7 @@ CLAIM = Claim(
         "not_aligned": (Verdict.VIOLATED, "aligned kinks can be merged and split at no cost: the saving is exactly 0"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=200,
     quick_draws=40,
     exact=exact,

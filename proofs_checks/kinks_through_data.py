@@ -26,9 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import mean_interval, minimal, optimal, pack_all, rechecked, unpack_all
+from proofs_checks.support import ABOUT_AVERAGES, all_optimal, mean_interval, solve_all, unpack_all
 from proofs_checks.trust import NEURON_BOUND, SPACE, STATISTICS, files
-from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array
@@ -67,22 +66,16 @@ def _gaussian(rng: np.random.Generator, n: int, T: int) -> Instance:
 
 def check(instance: Instance) -> Result:
     """Solve for every data set, and measure the share of the cost in neurons whose kinks pass through two points."""
-    solutions = [interpolate(X, Y, tol=_SOLVED) for X, Y in zip(instance["X"], instance["Y"], strict=True)]
-    networks = [solution.network for solution in solutions]
-    certificate = pack_all("network", networks) | {"dual": np.stack([solution.dual for solution in solutions])}
+    certificate, certified, provenance = solve_all("network", instance["X"], instance["Y"], _SOLVED)
+    networks = unpack_all("network", certificate)
     numbers = {"neurons": sum(f.n_neurons for f in networks), "neurons_through_two": 0}
-    if all(map(minimal, solutions)):
+    if certified:
         through = [_through_two(f, X) for f, X in zip(networks, instance["X"], strict=True)]
         numbers["neurons_through_two"] = sum(int(np.sum(two)) for two in through)
         lower, upper = mean_interval(np.array([_share(f, two) for f, two in zip(networks, through, strict=True)]), SAMPLE)
     else:
         lower, upper = 0.0, 1.0
-    return conclude(CLAIMED, lower, upper, certificate, statistical=True, **solutions[0].provenance, **numbers)
-
-
-def _all_optimal(instance: Instance, arrays: Any) -> bool:
-    cases = zip(unpack_all("network", arrays), instance["X"], instance["Y"], arrays["dual"], strict=True)
-    return all(optimal(*case) for case in cases)
+    return conclude(CLAIMED, lower, upper, certificate, statistical=True, **provenance, **numbers)
 
 
 def _through_two(f: ReLUNetwork, X: Array) -> Any:
@@ -98,7 +91,7 @@ def _share(f: ReLUNetwork, two: Any) -> float:
 
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Certify every network again, and add up the costs of its kinks one by one, with exact sums."""
-    if not _all_optimal(instance, result.certificate):
+    if not all_optimal("network", result.certificate, instance["X"], instance["Y"]):
         return ["a network is not certified"]
     shares = []
     for network, X in zip(unpack_all("network", result.certificate), instance["X"].tolist(), strict=True):
@@ -140,10 +133,10 @@ CLAIM = Claim(
         "many_points": (Verdict.NOT_SUPPORTED, "with few points the arcs between the directions of their pairs are wide"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=4,
     quick_draws=1,
-    not_exact="it is about averages over random instances; there is nothing to decide on one of them",
+    not_exact=ABOUT_AVERAGES,
     trusted={
         Rung.STATISTICAL: files("kinks_through_data", SPACE, NEURON_BOUND, STATISTICS),
     },

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from proofs_checks.rational import Interval, less, needs_skip, rational
-from proofs_checks.support import planar_instances, real_instances, rechecked
+from proofs_checks.support import planar_instances, real_instances
 from proofs_checks.trust import DUAL, EXACT, NEURON_BOUND, PLANE, files
 from vvnorm.api.fits import lambda_max
 from vvnorm.claims import Claim, Instance, Result, Rung, Undecided, Verdict, conclude, interval_complaints
@@ -188,7 +188,7 @@ CLAIM = Claim(
     violate={"skip_connection": draw_without_skip},
     on_violation={"skip_connection": (Verdict.VIOLATED, "neurons must provide the trend as well")},
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=100,
     quick_draws=15,

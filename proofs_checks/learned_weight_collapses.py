@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofs_checks.regularised import domain_complaints, lam_max, losses_by_output, mixed_losses, solve
-from proofs_checks.support import real_instances, rechecked, total_curvature
+from proofs_checks.support import real_instances, total_curvature
 from proofs_checks.trust import LINE_FIT, REGULARISED, files
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
@@ -226,7 +226,7 @@ CLAIM = Claim(
         "plain_objective": (Verdict.VIOLATED, "small weights cost log s_t, so that every collapse has a larger objective"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=60,
     quick_draws=10,

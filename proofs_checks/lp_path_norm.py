@@ -28,14 +28,12 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.path_norms import from_curvatures, gains, least_by_enumeration, path_norm, two_neuron_data
-from proofs_checks.support import pack, rechecked, unpack
+from proofs_checks.support import interpolant_of, pack, unpack
 from proofs_checks.trust import LINE, PATH_NORMS, files
 from vvnorm.api.certification import certify
-from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
 from vvnorm.network import ReLUNetwork
-from vvnorm.results.interpolant import Interpolant
 from vvnorm.solvers.univariate.interpolation import matching_weights
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
@@ -72,7 +70,7 @@ def draw_convex(rng: np.random.Generator) -> Instance:
     """Draw integer data with a curvature, and p > 1; the other network has all neurons of connect-the-dots twice."""
     while True:
         instance = draw(rng)
-        solution = interpolate(instance["x"], instance["Y"])
+        solution = interpolant_of(instance["x"], instance["Y"])
         if solution.value > 0:
             break
     f = solution.network
@@ -83,8 +81,7 @@ def draw_convex(rng: np.random.Generator) -> Instance:
 def check(instance: Instance) -> Result:
     """Bound the network's l^p path norm minus the least one of all interpolants, relative to the former."""
     x, Y, p = instance["x"], instance["Y"], float(instance["p"])
-    solution = interpolate(x, Y)
-    assert isinstance(solution, Interpolant)
+    solution = interpolant_of(x, Y)
     certificate: dict[str, Any]
     if _bounded(Y, p):
         network = solution.lp_minimiser(p)
@@ -171,7 +168,7 @@ CLAIM = Claim(
         "p_below_1": (Verdict.VIOLATED, "two equal halves of a neuron cost less than the neuron"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=100,
     quick_draws=10,
     not_exact="sums of p-th powers are not rational; 60 decimal digits of them are used",

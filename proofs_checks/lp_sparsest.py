@@ -20,19 +20,25 @@ next to each other and of one sign. Jumps of kinks span the curvatures, so their
 Where a hypothesis is broken, an `other` interpolant with fewer neurons.
 """
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from proofs_checks.path_norms import from_curvatures, gains, two_neuron_data
-from proofs_checks.support import aligned_neighbours, exact_curvatures, exact_rank, pack, rechecked, unpack
+from proofs_checks.support import (
+    aligned_neighbours,
+    exact_curvatures,
+    exact_rank,
+    independence_complaints,
+    independent_points,
+    interpolant_of,
+    pack,
+    unpack,
+)
 from proofs_checks.trust import LINE, PATH_NORMS, files
 from vvnorm.api.certification import certify
-from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
-from vvnorm.results.interpolant import Interpolant
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
 
@@ -43,7 +49,7 @@ def draw(rng: np.random.Generator) -> Instance:
     """Draw integer curvatures of one output, in runs of up to six, and p from 0 to the critical one."""
     while True:
         data = from_curvatures(*_curvatures(rng), rng.integers(-3, 4, 1).astype(float))
-        low, _ = _solution(data).critical_exponent()
+        low, _ = interpolant_of(data["x"], data["Y"]).critical_exponent()
         if low > 0.02:  # decimal powers of smaller p differ too little to be compared in 50 digits
             return {**data, "p": float(rng.uniform(0.01, 0.99) * low)}
 
@@ -60,7 +66,7 @@ def draw_above(rng: np.random.Generator) -> Instance:
     size = float(rng.integers(10, 40))
     curvatures = np.array([[1.0], [size], [size], [1.0]])
     data = from_curvatures(np.cumsum(rng.integers(1, 4, 6)).astype(np.float64), curvatures, [float(rng.integers(-3, 4))])
-    _, high = _solution(data).critical_exponent()
+    _, high = interpolant_of(data["x"], data["Y"]).critical_exponent()
     return {**data, "p": float(high + rng.uniform(0.2, 0.9) * (1 - high))}
 
 
@@ -70,16 +76,10 @@ def draw_two_outputs(rng: np.random.Generator) -> Instance:
     return {**data, "p": float(rng.uniform(0.05, 0.95)), **pack("other", other)}
 
 
-def _solution(data: Instance) -> Interpolant:
-    solution = interpolate(data["x"], data["Y"])
-    assert isinstance(solution, Interpolant)
-    return solution
-
-
 def check(instance: Instance) -> Result:
     """Count the neurons of the l^p minimiser beyond the fewest of all interpolants."""
     x, Y, p = instance["x"], instance["Y"], float(instance["p"])
-    solution = _solution(instance)
+    solution = interpolant_of(x, Y)
     network = solution.lp_minimiser(p)
     certificate: dict[str, Any] = {**pack("network", network), "witnesses": _witnesses(x, Y)}
     if "other.W" in instance:
@@ -90,13 +90,8 @@ def check(instance: Instance) -> Result:
 
 
 def _witnesses(x: Array, Y: Array) -> Any:
-    """Every second point of each run of one sign; none for several outputs, where one kink may serve any two neighbours."""
-    delta, aligned = exact_curvatures(x, Y), [False, *aligned_neighbours(x, Y)]
-    chosen: list[int] = []
-    for i, is_kink in enumerate(any(row) for row in delta):
-        if is_kink and not (aligned[i] and chosen and chosen[-1] == i - 1):
-            chosen.append(i)
-    return np.array(chosen if Y.shape[1] == 1 else [], dtype=np.int64)
+    """Points of which no two can share a kink; none for several outputs, where one kink may serve any two neighbours."""
+    return independent_points(x, Y) if Y.shape[1] == 1 else np.empty(0, dtype=np.int64)
 
 
 def _interval(x: Array, Y: Array, arrays: Any) -> tuple[float, float]:
@@ -118,11 +113,9 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         other = unpack("other", arrays)
         if not (certify(other, x, Y).relative_residual <= TOLERANCE and _counts(other)):
             return ["the other network does not interpolate"]
-    delta, aligned = exact_curvatures(x, Y), aligned_neighbours(x, Y)
-    if not all(any(delta[i]) for i in witnesses):
-        return ["a witness has no curvature"]
-    if any(j - i < 1 or (j - i == 1 and aligned[i]) for i, j in pairwise(witnesses)):
-        return ["one kink could serve two witnesses"]
+    if complaints := independence_complaints(x, Y, witnesses):
+        return complaints
+    aligned = aligned_neighbours(x, Y)
     if any(j > 0 and aligned[j - 1] and j - 2 not in witnesses for j in witnesses):
         return ["a witness is neither the first point of a run nor two points after another witness"]
     if Y.shape[1] > 1 and len(witnesses):
@@ -161,6 +154,10 @@ def _matchings(values: list[Any]) -> list[tuple[Any, int]]:
     return _matchings(values[1:]) + joined
 
 
+def _below_critical(instance: Instance) -> bool:
+    return bool(instance["p"] < interpolant_of(instance["x"], instance["Y"]).critical_exponent()[0])
+
+
 CLAIM = Claim(
     id="lp_sparsest",
     statement=(
@@ -175,7 +172,7 @@ CLAIM = Claim(
     claimed=CLAIMED,
     hypotheses={
         "one_output": lambda instance: instance["Y"].shape[1] == 1,
-        "p_below_critical": lambda instance: instance["p"] < _solution(instance).critical_exponent()[0],
+        "p_below_critical": _below_critical,
     },
     draw=draw,
     violate={"one_output": draw_two_outputs, "p_below_critical": draw_above},
@@ -184,7 +181,7 @@ CLAIM = Claim(
         "p_below_critical": (Verdict.VIOLATED, "small curvatures at the ends of a run stay alone"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=100,
     quick_draws=10,
     not_exact="the critical p is a root of sums of powers, which are not rational",

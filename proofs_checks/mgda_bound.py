@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs_checks.support import pack_all, rechecked, unpack_all
+from proofs_checks.support import pack_all, unpack_all
 from proofs_checks.task_gradients import (
     ROUNDING,
     Gradients,
@@ -190,7 +190,7 @@ CLAIM = Claim(
         "same_batch": (Verdict.VIOLATED, "the gradient of a fitted batch says nothing about that of another batch"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=60,
     quick_draws=4,

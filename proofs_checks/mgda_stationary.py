@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs_checks.support import exact_rank, pack_all, rechecked, unpack_all
+from proofs_checks.support import exact_dot, exact_rank, fractions, pack_all, unpack_all
 from proofs_checks.task_gradients import (
     ROUNDING,
     autograd_gradients,
@@ -151,14 +151,10 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     vectors, weights = arrays["gradients"], arrays["weights"]
     complaints, hidden = _gradient_complaints(instance, arrays)
     complaints += _weight_complaints(instance, weights, hidden)
-    rows = [[Fraction(value) for value in row] for row in vectors.tolist()]
-    point = [
-        sum((Fraction(a) * value for a, value in zip(weights.tolist(), column, strict=True)), Fraction(0))
-        for column in zip(*rows, strict=True)
-    ]
-    products = [sum((p * q for p, q in zip(row, point, strict=True)), Fraction(0)) for row in rows]
-    squares = [sum((p * p for p in row), Fraction(0)) for row in rows]
-    square = sum((p * p for p in point), Fraction(0))
+    rows, shares = fractions(vectors), list(map(Fraction, weights.tolist()))
+    point = [exact_dot(shares, column) for column in zip(*rows, strict=True)]
+    products, squares = [exact_dot(row, point) for row in rows], [exact_dot(row, row) for row in rows]
+    square = exact_dot(point, point)
     unit = float(min(squares)) ** 0.5 * float(max(squares)) ** 0.5
     shortfall = float(square - min(products)) / unit
     if not result.lower <= shortfall <= result.upper:
@@ -176,10 +172,8 @@ def _gradient_complaints(instance: Instance, arrays: Mapping[str, Any]) -> tuple
     """Return complaints, and the gradients from whose inner products the weights come."""
     vectors = arrays["gradients"]
     if "gradients" in instance:
-        complaints = (
-            [] if np.array_equal(vectors, instance["gradients"]) else ["the gradients are not those of the instance"]
-        )
-        return complaints, vectors
+        same = np.array_equal(vectors, instance["gradients"])
+        return [] if same else ["the gradients are not those of the instance"], vectors
     (network,) = unpack_all("network", arrays)
     data = (instance["X"], instance["Y"], instance["losses"])
     expected, sizes = autograd_gradients(network, *data), gradient_sizes(network, *data).shared
@@ -234,7 +228,7 @@ CLAIM = Claim(
         ),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=60,
     quick_draws=10,

@@ -23,11 +23,10 @@ that x is the point of least norm.
 """
 
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import exact_rank, rechecked
+from proofs_checks.support import exact_dot, exact_rank, fractions
 from proofs_checks.task_gradients import least_norm_complaints
 from proofs_checks.trust import GRADIENTS, files
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
@@ -87,9 +86,9 @@ def _apart(instance: Instance) -> bool:
 
 
 def _unequal(instance: Instance) -> bool:
-    gram = [[_dot(u, v) for v in _rational(instance["jacobian"])] for u in _rational(instance["jacobian"])]
-    m = range(len(gram))
-    return any(gram[i][j] != (gram[0][0] if i == j else 0) for i in m for j in m)
+    rows = fractions(instance["jacobian"])
+    size = exact_dot(rows[0], rows[0])
+    return any(exact_dot(u, v) != (size if u is v else 0) for u in rows for v in rows)
 
 
 # --- checking ---------------------------------------------------------------------------------------------------------
@@ -117,26 +116,18 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     complaints = least_norm_complaints(weights, instance["gradients"])
     if complaints:
         return complaints
-    rows, jacobian = _rational(instance["gradients"]), _rational(instance["jacobian"])
+    rows, jacobian = fractions(instance["gradients"]), fractions(instance["jacobian"])
     if exact_rank(instance["jacobian"]) < len(jacobian):
         complaints.append("the Jacobian does not have full row rank")
     shares = [Fraction(value) for value in weights.tolist()]
-    x = [_dot(shares, column) for column in zip(*rows, strict=True)]
-    moved = [_dot(x, column) for column in zip(*jacobian, strict=True)]
-    products = [_dot([_dot(row, column) for column in zip(*jacobian, strict=True)], moved) for row in rows]
+    x = [exact_dot(shares, column) for column in zip(*rows, strict=True)]
+    moved = [exact_dot(x, column) for column in zip(*jacobian, strict=True)]
+    products = [exact_dot([exact_dot(row, column) for column in zip(*jacobian, strict=True)], moved) for row in rows]
     if result.verdict is Verdict.HOLDS and not min(products) < 0:
         complaints.append("no loss rises")
     if result.verdict is Verdict.VIOLATED and not min(products) > 0:
         complaints.append("some loss does not fall")
     return complaints + interval_complaints(result, *_interval(instance, weights), 1e-9)
-
-
-def _rational(values: Array) -> list[list[Fraction]]:
-    return [[Fraction(value) for value in row] for row in values.tolist()]
-
-
-def _dot(u: Any, v: Any) -> Fraction:
-    return sum((p * q for p, q in zip(u, v, strict=True)), Fraction(0))
 
 
 def _examples() -> dict[str, Instance]:
@@ -163,7 +154,7 @@ CLAIM = Claim(
         "unequal_gains": (Verdict.VIOLATED, "J J' = c I gives g_t'J J'x = c g_t'x >= c ||x||^2 > 0"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=60,
     quick_draws=20,

@@ -39,7 +39,7 @@ from proofs_checks.regularised import (
     uncut_losses,
     with_gaps,
 )
-from proofs_checks.support import real_instances, rechecked, total_curvature
+from proofs_checks.support import real_instances, total_curvature
 from proofs_checks.trust import LINE_FIT, REGULARISED, files
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
@@ -211,7 +211,7 @@ CLAIM = Claim(
         ),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=60,
     quick_draws=10,

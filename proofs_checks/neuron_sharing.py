@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import evaluation_complaints, optimal, pack_evaluated, planar_instances, rechecked, unpack
+from proofs_checks.support import evaluation_complaints, optimal, pack_evaluated, planar_instances, unpack
 from proofs_checks.trust import SPACE, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
@@ -173,7 +173,7 @@ CLAIM = Claim(
         "coordinates_entangled": (Verdict.VIOLATED, "each output needs kinks across its own coordinate only"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=lambda: {name: {**data, "together": True} for name, data in planar_instances().items()},
     draws=100,
     quick_draws=8,

@@ -49,24 +49,30 @@ def kinks_between(network: ReLUNetwork, x: Array) -> Array:
 
 
 def risk_by_formula(x: Array, y: Array, q: int) -> float:
-    """Mean |f|^q, q = 1 or 2, over [x_1, x_N] for the sparsest minimiser f of one output, from signs of second differences.
+    """Mean |f|^q, q = 1 or 2, over [x_1, x_N] for the sparsest minimiser f of one output.
 
-    This shares no code with the solver: every second gap of a run of one sign gets a tent, the chords beside it extended.
+    This shares no code with the solver: it takes the signs of the curvatures, and in every second gap of a run of one sign
+    it extends the two neighbouring chords until they cross.
     """
     h = np.diff(x)
     slopes = np.diff(y) / h
-    bends = np.diff(slopes)
-    same = np.sign(bends[1:]) * np.sign(bends[:-1]) > 0
-    # Gaps since the last one without a common sign: the first, third, .. of each run get a tent.
+    curvatures = np.diff(slopes)
+    same = np.sign(curvatures[1:]) * np.sign(curvatures[:-1]) > 0
+    # The place of each gap in its run, from 1; the first, third, .. gap of a run has a kink in place of those at its ends.
     gaps = np.arange(len(same))
-    since = gaps - np.maximum.accumulate(np.where(same, -1, gaps))
-    tent = np.concatenate([[False], same & (since % 2 == 1), [False]])
-    left, right = np.append(0.0, np.abs(bends)), np.append(np.abs(bends), 0.0)
+    place = gaps - np.maximum.accumulate(np.where(same, -1, gaps))
+    tent = np.concatenate([[False], same & (place % 2 == 1), [False]])
+    left, right = np.append(0.0, np.abs(curvatures)), np.append(np.abs(curvatures), 0.0)
     share = np.divide(right, left + right, out=np.zeros_like(h), where=tent)
     apex = y[:-1] + np.append(0.0, slopes[:-1]) * share * h
     whole = _piece(y[:-1], y[1:], q)
     parts = share * _piece(y[:-1], apex, q) + (1 - share) * _piece(apex, y[1:], q)
     return float(np.sum(h * np.where(tent, parts, whole)) / (x[-1] - x[0]))
+
+
+def risk_of_dots(x: Array, y: Array) -> float:
+    """Mean f_D^2 over [x_1, x_N] for connect-the-dots of labels y (N,)."""
+    return float(np.diff(x) @ _piece(y[:-1], y[1:], 2) / (x[-1] - x[0]))
 
 
 def _piece(a: Array, b: Array, q: int) -> Array:

@@ -22,7 +22,7 @@ claimed then, so no size of the effect is claimed. For a ratio of 0.90 the inter
 100 experiments. In a quick run experiments without noise have 40 data sets, those with few outputs 24.
 
 Certificate. Each network with the dual array that proves its cost minimal. For one output solutions need not be unique: the
-claim is about those that were found.
+claim is about the solutions that the solver returns.
 """
 
 import numpy as np
@@ -30,7 +30,8 @@ import numpy as np
 from proofs_checks.auxiliary_outputs import (
     TEST_POINTS,
     Comparison,
-    is_random,
+    claim_about_averages,
+    first_labels_are_noise,
     output_distance,
     output_distance_again,
     points,
@@ -38,9 +39,7 @@ from proofs_checks.auxiliary_outputs import (
     sparse_networks,
     with_gaussian,
 )
-from proofs_checks.support import rechecked
-from proofs_checks.trust import AUXILIARY, MEASURES, NEURON_BOUND, SPACE, STATISTICS, files
-from vvnorm.claims import Claim, Instance, Quick, Rung, Verdict
+from vvnorm.claims import Instance, Quick, Verdict
 from vvnorm.validation import Array
 
 SAMPLE, LEAST = 100, 16
@@ -77,8 +76,9 @@ def _experiment(rng: np.random.Generator, X: Array, y: Array, m: int, sigma: flo
     }
 
 
-CLAIM = Claim(
-    id="output_distance",
+CLAIM = claim_about_averages(
+    "output_distance",
+    COMPARISON,
     statement=(
         "With two inputs and noise as labels, 64 Gaussian auxiliary outputs bring outputs at test points nearer to those "
         "at the nearest training points, on average."
@@ -89,11 +89,9 @@ CLAIM = Claim(
         r"f_1^{(0)}(x_{\mathrm{train}})|} < 1"
     ),
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), in general; here for noise and many outputs",
-    kind="statistical",
     quantity="ratio of the mean of |f_1(x_test) - f_1(x_train)| to that of f_1 alone, geometric mean over 100 data sets",
-    claimed=COMPARISON.claimed,
     hypotheses={
-        "noise": lambda instance: is_random(instance["X"], instance["Y"][:, :, :1]),
+        "noise": first_labels_are_noise,
         "many_outputs": lambda instance: int(instance["outputs"][1]) > LEAST,
     },
     draw=draw,
@@ -102,13 +100,5 @@ CLAIM = Claim(
         "noise": (Verdict.NOT_SUPPORTED, "the neuron that made the labels is recovered with and without auxiliary outputs"),
         "many_outputs": (Verdict.NOT_SUPPORTED, "the first output has kinks where the large auxiliary output has them"),
     },
-    check=COMPARISON.check,
-    recheck=rechecked(COMPARISON.recheck),
-    draws=3,
-    quick_draws=1,
     quick=Quick(violate={"noise": smaller(draw_sparse, 40), "many_outputs": smaller(draw_one_large, 24)}),
-    not_exact="it is about averages over random instances; there is nothing to decide on one of them",
-    trusted={
-        Rung.STATISTICAL: files("output_distance", AUXILIARY, SPACE, NEURON_BOUND, MEASURES, STATISTICS),
-    },
 )

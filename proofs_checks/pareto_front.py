@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.regularised import domain_complaints, losses_by_output, mixed_losses, solve
-from proofs_checks.support import rechecked, total_curvature
+from proofs_checks.support import total_curvature
 from proofs_checks.trust import LINE_FIT, REGULARISED, files
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.multitask.pareto import pareto_front
@@ -141,7 +141,7 @@ CLAIM = Claim(
     violate={"within_budget": draw_dear},
     on_violation={"within_budget": (Verdict.VIOLATED, "networks of larger VV norm have smaller losses")},
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=50,
     quick_draws=8,
     not_exact="it compares fits under many weights and losses; exact proofs cover one fit under the squared loss",

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import aligned_neighbours, pack, rechecked, unpack
+from proofs_checks.support import aligned_neighbours, pack, unpack
 from proofs_checks.trust import LINE, files
 from vvnorm.api.certification import certify
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
@@ -113,7 +113,7 @@ CLAIM = Claim(
         "biases_penalised": (Verdict.VIOLATED, "both interpolants cost R(D)"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=200,
     quick_draws=20,
     not_exact="costs are sums of square roots",

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from proofs_checks.support import pack, rechecked, total_curvature, unpack
+from proofs_checks.support import pack, total_curvature, unpack
 from proofs_checks.trust import LINE_FIT, files
 from vvnorm.api.fits import fit
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
@@ -405,7 +405,7 @@ CLAIM = Claim(
         "skip_connection": (Verdict.VIOLATED, "the finite problem counts the trend as free, while neurons must provide it"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=100,
     quick_draws=15,

@@ -23,7 +23,8 @@ experiments. (The maximum over test points in place of the mean: 0.94, standard 
 it.)
 
 Certificate. Each network with the dual array that proves its cost minimal. Activations are those of balanced neurons, as
-weight decay leaves them. For one output solutions need not be unique: the claim is about those that were found.
+weight decay leaves them. For one output solutions need not be unique: the claim is about the
+solutions that the solver returns.
 """
 
 import numpy as np
@@ -31,6 +32,7 @@ import numpy as np
 from proofs_checks.auxiliary_outputs import (
     TEST_POINTS,
     Comparison,
+    claim_about_averages,
     is_random,
     points,
     representation_distance,
@@ -38,9 +40,7 @@ from proofs_checks.auxiliary_outputs import (
     sparse_networks,
     with_gaussian,
 )
-from proofs_checks.support import rechecked
-from proofs_checks.trust import AUXILIARY, MEASURES, NEURON_BOUND, SPACE, STATISTICS, files
-from vvnorm.claims import Claim, Instance, Rung, Verdict
+from vvnorm.claims import Instance, Verdict
 from vvnorm.validation import Array
 
 SAMPLE = 48
@@ -66,8 +66,9 @@ def _experiment(rng: np.random.Generator, X: Array, Y: Array) -> Instance:
     return {"X": X, "Y": Y, "outputs": np.array([1, Y.shape[2]]), "X_test": points(rng, SAMPLE, TEST_POINTS)}
 
 
-CLAIM = Claim(
-    id="representation_distance",
+CLAIM = claim_about_averages(
+    "representation_distance",
+    COMPARISON,
     statement=(
         "With two inputs and noise as labels, 16 Gaussian auxiliary outputs do not bring test points nearer to training "
         "points in the hidden layer (by more than 5 %)."
@@ -78,11 +79,9 @@ CLAIM = Claim(
         r"\rVert} \ge 0.95"
     ),
     source="new; contradicts one reading of Nakhleh, Shenouda and Nowak (arXiv 2410.21696)",
-    kind="statistical",
     quantity=(
         "ratio to one output of the relative distance of hidden activations to the nearest training point's, 48 data sets"
     ),
-    claimed=COMPARISON.claimed,
     hypotheses={"random_auxiliary": lambda instance: is_random(instance["X"], instance["Y"][:, :, 1:])},
     draw=draw,
     violate={"random_auxiliary": draw_shared},
@@ -91,13 +90,5 @@ CLAIM = Claim(
             Verdict.NOT_SUPPORTED,
             "a large output of one neuron leaves a hidden layer that is nearly one number",
         )
-    },
-    check=COMPARISON.check,
-    recheck=rechecked(COMPARISON.recheck),
-    draws=3,
-    quick_draws=1,
-    not_exact="it is about averages over random instances; there is nothing to decide on one of them",
-    trusted={
-        Rung.STATISTICAL: files("representation_distance", AUXILIARY, SPACE, NEURON_BOUND, MEASURES, STATISTICS),
     },
 )

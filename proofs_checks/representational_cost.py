@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.rational import Interval, as_line, least_cost, needs_skip, norm, rational, relative_difference
-from proofs_checks.support import pack, real_instances, rechecked, unpack
+from proofs_checks.support import pack, real_instances, unpack
 from proofs_checks.trust import DUAL, EXACT, FORMAL, LINE, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
@@ -183,7 +183,7 @@ CLAIM = Claim(
         "skip_connection": (Verdict.VIOLATED, "neurons must provide the slope on the left"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=200,
     quick_draws=20,

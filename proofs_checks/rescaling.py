@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofs_checks.rational import Interval, rational
-from proofs_checks.support import real_instances, rechecked
+from proofs_checks.support import real_instances
 from proofs_checks.trust import EXACT, FORMAL, files
 from vvnorm.claims import Claim, Instance, Result, Rung, Undecided, Verdict, conclude, interval_complaints
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
@@ -203,7 +203,7 @@ CLAIM = Claim(
         ),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=200,
     quick_draws=20,

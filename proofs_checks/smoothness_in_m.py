@@ -26,7 +26,8 @@ import numpy as np
 
 from proofs_checks.auxiliary_outputs import (
     Comparison,
-    is_random,
+    claim_about_averages,
+    first_labels_are_noise,
     mean_gradient,
     mean_gradient_along_lines,
     points,
@@ -34,9 +35,7 @@ from proofs_checks.auxiliary_outputs import (
     sparse_networks,
     with_gaussian,
 )
-from proofs_checks.support import rechecked
-from proofs_checks.trust import AUXILIARY, MEASURES, NEURON_BOUND, SPACE, STATISTICS, files
-from vvnorm.claims import Claim, Instance, Quick, Rung, Verdict
+from vvnorm.claims import Instance, Quick, Verdict
 
 SAMPLE, FEW = 64, 4
 COMPARISON = Comparison((0.0, 0.95), SAMPLE, mean_gradient, mean_gradient_along_lines, rounding=1e-9)
@@ -68,8 +67,9 @@ def _experiment(rng: np.random.Generator, X: np.ndarray, y: np.ndarray, few: int
     return {"X": X, "Y": with_gaussian(rng, y, many, 1.0), "outputs": np.array([1 + few, 1 + many])}
 
 
-CLAIM = Claim(
-    id="smoothness_in_m",
+CLAIM = claim_about_averages(
+    "smoothness_in_m",
+    COMPARISON,
     statement=(
         "With two inputs and noise as labels, the minimal-VV-norm interpolant is smoother with 64 Gaussian auxiliary "
         "outputs than with one, by 5 % or more."
@@ -79,11 +79,9 @@ CLAIM = Claim(
         r"\rVert} \le 0.95"
     ),
     source="Nakhleh, Shenouda and Nowak (arXiv 2410.21696), in general; here for noise",
-    kind="statistical",
     quantity="ratio of the mean of ||grad f_1|| over the hull, 64 auxiliary outputs to 1, geometric mean over 64 data sets",
-    claimed=COMPARISON.claimed,
     hypotheses={
-        "noise": lambda instance: is_random(instance["X"], instance["Y"][:, :, :1]),
+        "noise": first_labels_are_noise,
         "few_to_begin_with": lambda instance: int(instance["outputs"][0]) <= 1 + FEW,
     },
     draw=draw,
@@ -95,13 +93,5 @@ CLAIM = Claim(
         ),
         "few_to_begin_with": (Verdict.NOT_SUPPORTED, "32 outputs are already near the limit of infinitely many"),
     },
-    check=COMPARISON.check,
-    recheck=rechecked(COMPARISON.recheck),
-    draws=3,
-    quick_draws=1,
     quick=Quick(violate={"noise": smaller(draw_sparse, 32), "few_to_begin_with": smaller(draw_many, 32)}),
-    not_exact="it is about averages over random instances; there is nothing to decide on one of them",
-    trusted={
-        Rung.STATISTICAL: files("smoothness_in_m", AUXILIARY, SPACE, NEURON_BOUND, MEASURES, STATISTICS),
-    },
 )

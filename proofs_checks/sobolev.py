@@ -21,7 +21,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from proofs_checks.rational import Interval, as_line, less, network, rational_kinks, spread
-from proofs_checks.support import pack, real_instances, rechecked, unpack
+from proofs_checks.support import pack, real_instances, unpack, with_hinges
 from proofs_checks.trust import EXACT, LINE, files
 from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Rung, Undecided, Verdict, conclude, interval_complaints
@@ -50,8 +50,7 @@ def instance_of(x: Array, Y: Array, rng: np.random.Generator) -> Instance:
     height = 0.1 * np.ptp(Y, axis=0).max() * rng.standard_normal((len(middle), Y.shape[1]))
     steep = height / (np.diff(x) / 2)[:, None]
     knots = np.concatenate([x[:-1], middle, x[1:]])
-    V = np.vstack([steep, -2 * steep, steep])
-    rival = ReLUNetwork(np.ones((f.n_neurons + len(knots), 1)), np.append(f.b, -knots), np.hstack([f.V, V.T]), f.A, f.c)
+    rival = with_hinges(f, knots, np.vstack([steep, -2 * steep, steep]))
     return {"x": x, "Y": Y, "kernel": "first-order", **pack("rival", rival)}
 
 
@@ -176,7 +175,7 @@ CLAIM = Claim(
     violate={"first_order_kernel": draw_gaussian_kernel},
     on_violation={"first_order_kernel": (Verdict.VIOLATED, "a smooth kernel gives a curved interpolant")},
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=200,
     quick_draws=20,

@@ -22,15 +22,23 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.rational import Interval, as_line, network, rational_kinks, require_minimiser, spread
-from proofs_checks.support import exact_curvatures, pack, real_instances, rechecked, same_direction, unpack
+from proofs_checks.support import (
+    costs_least,
+    exact_curvatures,
+    interpolant_of,
+    interpolates,
+    pack,
+    real_instances,
+    same_direction,
+    unpack,
+    with_tent,
+)
 from proofs_checks.trust import EXACT, LINE, MEASURES, files
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.api.certification import certify
-from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
 from vvnorm.network import ReLUNetwork
-from vvnorm.results.interpolant import Interpolant
 from vvnorm.solvers.univariate.interpolation import connect_the_dots
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
@@ -49,8 +57,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 def _instance(x: Array, Y: Array, rng: np.random.Generator) -> dict[str, Any]:
     """Take as candidate the one of several random minimisers that is furthest from f_D, and a point in a gap of a run."""
-    solution = interpolate(x, Y)
-    assert isinstance(solution, Interpolant)
+    solution = interpolant_of(x, Y)
     gap = 1 + int(np.flatnonzero(solution.dots.aligned)[0])
     t = x[gap] + rng.uniform(0.1, 0.9) * (x[gap + 1] - x[gap])
     candidates = solution.sample(_CANDIDATES, rng)
@@ -69,7 +76,8 @@ def draw_costly(rng: np.random.Generator) -> Instance:
     """Let the candidate interpolate at a larger cost: it has a tent in an end piece, where the band has no width."""
     instance = draw(rng)
     x, Y = instance["x"], instance["Y"]
-    return {**instance, **pack("candidate", _with_tent(unpack("candidate", instance), x, Y))}
+    slope = 0.2 * np.ptp(Y, axis=0).max() / (x[1] - x[0])
+    return {**instance, **pack("candidate", with_tent(unpack("candidate", instance), x[0], x[1], slope))}
 
 
 def draw_missing(rng: np.random.Generator) -> Instance:
@@ -80,19 +88,10 @@ def draw_missing(rng: np.random.Generator) -> Instance:
     return {**instance, **pack("candidate", ReLUNetwork(f.W, f.b, f.V, f.A, f.c + shift))}
 
 
-def _with_tent(f: ReLUNetwork, x: Array, Y: Array) -> ReLUNetwork:
-    """Add a function that vanishes at the data: a tent of a tenth of the labels' range in the first piece."""
-    knots = np.array([x[0], (x[0] + x[1]) / 2, x[1]])
-    steep = 0.2 * np.ptp(Y, axis=0).max() / (x[1] - x[0])
-    V = np.hstack([f.V, np.outer(np.ones(f.n_outputs), [steep, -2 * steep, steep])])
-    return ReLUNetwork(np.vstack([f.W, np.ones((3, 1))]), np.append(f.b, -knots), V, f.A, f.c)
-
-
 def check(instance: Instance) -> Result:
     """Measure how far the candidate leaves the band, and how far the witness misses the band's end at t."""
     x, Y, t = instance["x"], instance["Y"], float(instance["t"])
-    solution = interpolate(x, Y)
-    assert isinstance(solution, Interpolant)
+    solution = interpolant_of(x, Y)
     candidate = unpack("candidate", instance)
     spread = float(np.ptp(Y, axis=0).max())
     inner = candidate.kinks[0]
@@ -183,15 +182,8 @@ def exact(instance: Instance) -> Interval:
     return error / spread(line), error / spread(line)
 
 
-def _interpolates(instance: Instance) -> bool:
-    f = unpack("candidate", instance)
-    return bool(np.max(np.abs(f(instance["x"]) - instance["Y"])) <= TOLERANCE * np.ptp(instance["Y"], axis=0).max())
-
-
-def _is_minimal(instance: Instance) -> bool:
-    delta = np.array(exact_curvatures(instance["x"], instance["Y"]), dtype=float)
-    cost = float(np.sum(np.linalg.norm(delta, axis=1)))
-    return bool(unpack("candidate", instance).vv_norm <= cost * (1 + TOLERANCE))
+def _candidate(instance: Instance) -> tuple[ReLUNetwork, Array, Array]:
+    return unpack("candidate", instance), instance["x"], instance["Y"]
 
 
 CLAIM = Claim(
@@ -210,7 +202,10 @@ CLAIM = Claim(
         "distance by which the candidate leaves the band or the witness misses its end, relative to the range of the labels"
     ),
     claimed=CLAIMED,
-    hypotheses={"candidate_interpolates": _interpolates, "candidate_minimal": _is_minimal},
+    hypotheses={
+        "candidate_interpolates": lambda instance: interpolates(*_candidate(instance)),
+        "candidate_minimal": lambda instance: costs_least(*_candidate(instance)),
+    },
     draw=draw,
     violate={"candidate_interpolates": draw_missing, "candidate_minimal": draw_costly},
     on_violation={
@@ -218,7 +213,7 @@ CLAIM = Claim(
         "candidate_minimal": (Verdict.VIOLATED, "with additional cost a candidate may leave the band anywhere"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=200,
     quick_draws=20,

@@ -15,28 +15,27 @@ whose curvatures are aligned, so there are at least as many kinks as witnesses. 
 """
 
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 
 from proofs_checks.rational import Interval, as_line, needs_skip, require_minimiser
 from proofs_checks.support import (
-    aligned_neighbours,
-    exact_curvatures,
     generic_data,
+    independence_complaints,
+    independent_points,
+    interpolant_of,
     pack,
     real_instances,
-    rechecked,
+    run_lengths,
     unpack,
 )
 from proofs_checks.trust import EXACT, LINE, files
 from vvnorm.api.certification import certify
-from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset, collinear_dataset
 from vvnorm.network import ReLUNetwork
-from vvnorm.results.interpolant import Interpolant
 from vvnorm.tolerances import CLAIM as TOLERANCE
+from vvnorm.validation import Array
 
 CLAIMED = (0.0, 0.0)
 
@@ -61,10 +60,9 @@ def draw_without_skip(rng: np.random.Generator) -> Instance:
 def check(instance: Instance) -> Result:
     """Compare the neurons of the sparsest solution, and the witnesses, with the formula."""
     x, Y = instance["x"], instance["Y"]
-    solution = interpolate(x, Y)
-    assert isinstance(solution, Interpolant)
+    solution = interpolant_of(x, Y)
     if instance["skip"]:
-        network, witnesses = solution.sparsest(), _witnesses(x, Y)
+        network, witnesses = solution.sparsest(), independent_points(x, Y)
         fewest = len(witnesses)
     else:
         # The line itself, as one neuron that is active at all data. A constant is not enough, since the labels vary.
@@ -76,28 +74,9 @@ def check(instance: Instance) -> Result:
     return conclude(CLAIMED, fewest - formula, network.n_neurons - formula, certificate, **solution.provenance)
 
 
-def _witnesses(x: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Every second point of each aligned run, in exact arithmetic."""
-    bends = [any(delta) for delta in exact_curvatures(x, Y)]
-    aligned = [False, *aligned_neighbours(x, Y)]
-    chosen: list[int] = []
-    for i, is_kink in enumerate(bends):
-        if is_kink and not (aligned[i] and chosen and chosen[-1] == i - 1):
-            chosen.append(i)
-    return np.array(chosen, dtype=np.int64)
-
-
-def _formula(x: np.ndarray, Y: np.ndarray) -> int:
+def _formula(x: Array, Y: Array) -> int:
     """Sum over runs of ceil(m / 2)."""
-    bends = [any(delta) for delta in exact_curvatures(x, Y)]
-    aligned = [False, *aligned_neighbours(x, Y)]
-    lengths: list[int] = []
-    for i, is_kink in enumerate(bends):
-        if is_kink and aligned[i]:
-            lengths[-1] += 1
-        elif is_kink:
-            lengths.append(1)
-    return sum((length + 1) // 2 for length in lengths)
+    return sum((length + 1) // 2 for length in run_lengths(x, Y))
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
@@ -112,11 +91,8 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     if instance["skip"]:
         if judged.shortcomings(TOLERANCE):
             return [f"the network is not a minimiser: relative gap {judged.gap:.3g}"]
-        delta, aligned = exact_curvatures(x, Y), aligned_neighbours(x, Y)
-        if not all(any(delta[i]) for i in witnesses):
-            return ["a witness has no curvature"]
-        if any(j - i < 1 or (j - i == 1 and aligned[i]) for i, j in pairwise(witnesses)):
-            return ["one kink could serve two witnesses"]
+        if complaints := independence_complaints(x, Y, witnesses):
+            return complaints
         fewest = len(witnesses)
     else:
         if network.A.any():
@@ -160,7 +136,7 @@ CLAIM = Claim(
     violate={"skip_connection": draw_without_skip},
     on_violation={"skip_connection": (Verdict.VIOLATED, "a sloping line needs a neuron")},
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=lambda: {name: {**data, "skip": True} for name, data in real_instances().items()},
     draws=200,
     quick_draws=20,

@@ -23,14 +23,11 @@ from itertools import pairwise
 import numpy as np
 
 from proofs_checks.rational import Interval, as_line, less, network, norm, rational_kinks, spread
-from proofs_checks.support import pack, real_instances, rechecked, total_curvature, unpack
+from proofs_checks.support import interpolant_of, interpolates, pack, real_instances, total_curvature, unpack, with_hinges
 from proofs_checks.trust import EXACT, FORMAL, LINE, files
 from vvnorm.api.certification import certify
-from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Rung, Undecided, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
-from vvnorm.results.interpolant import Interpolant
-from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.validation import Array
 from vvnorm.verifier.exact.rationals import Vector, dot, norm_squared, root_bounds
 
@@ -54,40 +51,33 @@ def draw(rng: np.random.Generator) -> Instance:
 def draw_missing(rng: np.random.Generator) -> Instance:
     """Shift f_D by a tenth of the labels' range, which does not change its cost."""
     instance = draw(rng)
-    f = interpolate(instance["x"], instance["Y"]).network
+    f = interpolant_of(instance["x"], instance["Y"]).network
     shift = 0.1 * np.ptp(instance["Y"], axis=0).max() * np.ones(f.n_outputs)
     return {**instance, **pack("network", ReLUNetwork(f.W, f.b, f.V, f.A, f.c + shift))}
 
 
-def _moved(f: ReLUNetwork, knots: list[float], jumps: Array) -> ReLUNetwork:
-    """Add hinges with the given jumps, and merge those that coincide with a kink of f."""
-    W = np.vstack([f.W, np.ones((len(knots), 1))])
-    moved = ReLUNetwork(W, np.append(f.b, [-k for k in knots]), np.hstack([f.V, jumps.T]), f.A, f.c)
-    return moved.simplified(tol=0.0)
-
-
 def _tightest(x: Array, Y: Array, gap: int, t: float, size: float) -> ReLUNetwork:
     """Move curvature along eta(t) from both ends of the gap to t, which attains the bound to first order in `size`."""
-    dots = interpolate(x, Y)
-    assert isinstance(dots, Interpolant)
+    dots = interpolant_of(x, Y)
     delta = dots.dots.curvatures(gap - 1, gap + 1)
     unit = delta / np.linalg.norm(delta, axis=1)[:, None]
     tau = (t - x[gap]) / (x[gap + 1] - x[gap])
     eta = (1 - tau) * unit[0] + tau * unit[1]
     v = (size * np.linalg.norm(delta, axis=1).min() / np.linalg.norm(eta)) * eta
-    return _moved(dots.network, [x[gap], t, x[gap + 1]], np.array([-(1 - tau) * v, v, -tau * v]))
+    knots = np.array([x[gap], t, x[gap + 1]])
+    return with_hinges(dots.network, knots, np.array([-(1 - tau) * v, v, -tau * v])).simplified(tol=0.0)
 
 
 def _with_tents(x: Array, Y: Array, size: float, rng: np.random.Generator) -> ReLUNetwork:
     """Add a tent of random direction in about every third piece."""
-    f = interpolate(x, Y).network
+    f = interpolant_of(x, Y).network
     cost = total_curvature(x, Y)
     for i in np.flatnonzero(rng.random(len(x) - 1) < 0.35).tolist() or [0]:
         tau = rng.uniform(0.1, 0.9)
         v = rng.standard_normal(Y.shape[1])
         v *= size * cost / float(np.linalg.norm(v))
         t = x[i] + tau * (x[i + 1] - x[i])
-        f = _moved(f, [x[i], t, x[i + 1]], np.array([-(1 - tau) * v, v, -tau * v]))
+        f = with_hinges(f, np.array([x[i], t, x[i + 1]]), np.array([-(1 - tau) * v, v, -tau * v])).simplified(tol=0.0)
     return f
 
 
@@ -95,8 +85,7 @@ def check(instance: Instance) -> Result:
     """Divide the distance to f_D by the bound at the network's kinks and at midpoints, and take the largest ratio."""
     x, Y = instance["x"], instance["Y"]
     f = unpack("network", instance)
-    solution = interpolate(x, Y)
-    assert isinstance(solution, Interpolant)
+    solution = interpolant_of(x, Y)
     points = _probes(f, x)
     distance = np.linalg.norm(f(points) - solution(points), axis=1)
     excess = max(f.vv_norm - solution.dots.value, 0.0)
@@ -184,11 +173,6 @@ def _certificate_complaints(f: ReLUNetwork, x: Array, Y: Array, constant: float)
     ]
 
 
-def _interpolates(instance: Instance) -> bool:
-    f = unpack("network", instance)
-    return bool(np.max(np.abs(f(instance["x"]) - instance["Y"])) <= TOLERANCE * np.ptp(instance["Y"], axis=0).max())
-
-
 def _examples() -> dict[str, Instance]:
     """Real data of several outputs, standardised, and an interpolant as far away as possible in the widest gap."""
     instances: dict[str, Instance] = {}
@@ -253,12 +237,12 @@ CLAIM = Claim(
     kind="bound",
     quantity="largest ratio of distance to bound",
     claimed=CLAIMED,
-    hypotheses={"interpolates": _interpolates},
+    hypotheses={"interpolates": lambda instance: interpolates(unpack("network", instance), instance["x"], instance["Y"])},
     draw=draw,
     violate={"interpolates": draw_missing},
     on_violation={"interpolates": (Verdict.VIOLATED, "a shifted f_D has the cost R(D) and is far away")},
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=200,
     quick_draws=20,

@@ -1,9 +1,10 @@
 """Shared by several claims: real data, exact arithmetic, networks in certificates, kernel solutions, statistics."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,22 @@ from scipy.stats.qmc import Sobol
 from vvnorm._internal.words import count
 from vvnorm.analysis.regions import Hull
 from vvnorm.api.certification import certify
-from vvnorm.claims import Instance, Result
+from vvnorm.api.interpolation import interpolate
+from vvnorm.claims import Instance
 from vvnorm.datasets import Dataset, Spacing, builtin_dataset, gaussian_auxiliary, random_dataset
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.interpolant import Interpolant
 from vvnorm.results.multivariate import MultivariateSolution
 from vvnorm.studies import statistics
+from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import Array, sorted_univariate
 
 CONFIDENCE = 0.99
 """Confidence level of the intervals of statistical claims."""
+
+ABOUT_AVERAGES = "it is about averages or medians over random instances; there is nothing to decide on one of them"
+"""Why a statistical claim is not decided exactly."""
 
 _SPACINGS: tuple[Spacing, ...] = ("uniform", "normal", "regular")
 
@@ -89,13 +95,29 @@ def planar_instances() -> dict[str, Instance]:
     return {"linnerud (weight and waist to three exercises)": {"X": X[keep], "Y": Y[keep]}}
 
 
+def interpolant_of(x: Array, Y: Array) -> Interpolant:
+    """Return the minimal-VV-norm interpolant of complete labels (N, T) at inputs x (N,), from the closed form."""
+    solution = interpolate(x, Y)
+    assert isinstance(solution, Interpolant)
+    return solution
+
+
 # --- exact arithmetic -------------------------------------------------------------------------------------------------
+
+
+def fractions(values: Array) -> list[list[Fraction]]:
+    """Read the rows of a matrix of floating-point numbers exactly."""
+    return [[Fraction(value) for value in row] for row in values.tolist()]
+
+
+def exact_dot(u: Iterable[Fraction], v: Iterable[Fraction]) -> Fraction:
+    """Return the inner product of two rational vectors."""
+    return sum((p * q for p, q in zip(u, v, strict=True)), Fraction(0))
 
 
 def exact_curvatures(x: Array, Y: Array) -> list[list[Fraction]]:
     """Curvatures delta_2 .. delta_{N-1} of the floating-point data, in rational arithmetic."""
-    points = [Fraction(float(value)) for value in x]
-    labels = [[Fraction(float(value)) for value in row] for row in Y]
+    points, labels = [Fraction(float(value)) for value in x], fractions(Y)
     slopes = [
         [(b - a) / (points[i + 1] - points[i]) for a, b in zip(labels[i], labels[i + 1], strict=True)]
         for i in range(len(points) - 1)
@@ -114,18 +136,49 @@ def same_direction(u: list[Fraction], v: list[Fraction]) -> bool:
 def aligned_neighbours(x: Array, Y: Array) -> list[bool]:
     """Whether the curvatures of each two neighbouring inner points have exactly the same direction."""
     delta = exact_curvatures(x, Y)
-    return [same_direction(delta[i], delta[i + 1]) for i in range(len(delta) - 1)]
+    return [same_direction(u, v) for u, v in pairwise(delta)]
+
+
+def run_lengths(x: Array, Y: Array) -> list[int]:
+    """Lengths of the maximal runs of neighbouring curvatures that point the same way; zero curvatures are in no run."""
+    lengths: list[int] = []
+    for delta, continues in zip(exact_curvatures(x, Y), [False, *aligned_neighbours(x, Y)], strict=True):
+        if continues:
+            lengths[-1] += 1
+        elif any(delta):
+            lengths.append(1)
+    return lengths
+
+
+def independent_points(x: Array, Y: Array) -> NDArray[np.int64]:
+    """Every second point of each aligned run: inner points of which no two can share a kink of a minimiser."""
+    aligned = [False, *aligned_neighbours(x, Y)]
+    chosen: list[int] = []
+    for i, delta in enumerate(exact_curvatures(x, Y)):
+        if any(delta) and not (aligned[i] and chosen and chosen[-1] == i - 1):
+            chosen.append(i)
+    return np.array(chosen, dtype=np.int64)
+
+
+def independence_complaints(x: Array, Y: Array, points: NDArray[np.int64]) -> list[str]:
+    """Check that inner points have curvatures, and that no two of them can share a kink of a minimiser."""
+    delta, aligned = exact_curvatures(x, Y), aligned_neighbours(x, Y)
+    if not all(any(delta[i]) for i in points.tolist()):
+        return ["a witness has no curvature"]
+    if any(j - i < 1 or (j - i == 1 and aligned[i]) for i, j in pairwise(points.tolist())):
+        return ["one kink could serve two witnesses"]
+    return []
 
 
 def total_curvature(x: Array, Y: Array) -> float:
     """R(D) = sum_i ||delta_i||, with exact curvatures; norms and sum are in float64."""
-    delta = np.array([[float(value) for value in row] for row in exact_curvatures(x, Y)]).reshape(-1, Y.shape[1])
+    delta = np.array(exact_curvatures(x, Y), dtype=float).reshape(-1, Y.shape[1])
     return float(np.sum(np.linalg.norm(delta, axis=1)))
 
 
 def exact_rank(columns: Array) -> int:
     """Rank of a matrix of floating-point numbers, in rational arithmetic."""
-    rows = [[Fraction(value) for value in row] for row in columns.tolist()]
+    rows = fractions(columns)
     rank = 0
     for column in range(columns.shape[1]):
         pivot = next((row for row in rows[rank:] if row[column]), None)
@@ -138,6 +191,31 @@ def exact_rank(columns: Array) -> int:
         rows.insert(rank, pivot)
         rank += 1
     return rank
+
+
+# --- networks of one input --------------------------------------------------------------------------------------------
+
+
+def interpolates(network: ReLUNetwork, x: Array, Y: Array) -> bool:
+    """Whether a network passes through the labels, up to the tolerance of claims, relative to their range."""
+    return bool(np.max(np.abs(network(x) - Y)) <= TOLERANCE * np.ptp(Y, axis=0).max())
+
+
+def costs_least(network: ReLUNetwork, x: Array, Y: Array) -> bool:
+    """Whether the VV norm of a network is at most R(D), up to the tolerance of claims."""
+    return bool(network.vv_norm <= total_curvature(x, Y) * (1 + TOLERANCE))
+
+
+def with_hinges(network: ReLUNetwork, knots: Array, jumps: Array) -> ReLUNetwork:
+    """Add jumps[m] relu(x - knots[m]) for each m; knots (M,), jumps (M, T)."""
+    W = np.vstack([network.W, np.ones((len(knots), 1))])
+    return ReLUNetwork(W, np.append(network.b, -knots), np.hstack([network.V, jumps.T]), network.A, network.c)
+
+
+def with_tent(network: ReLUNetwork, left: float, right: float, slope: float) -> ReLUNetwork:
+    """Add to every output a function that rises with this slope from `left` to the middle, and falls to 0 at `right`."""
+    knots = np.array([left, (left + right) / 2, right])
+    return with_hinges(network, knots, np.outer([slope, -2 * slope, slope], np.ones(network.n_outputs)))
 
 
 # --- networks in certificates -----------------------------------------------------------------------------------------
@@ -194,6 +272,41 @@ def optimal(network: ReLUNetwork, X: Array, Y: Array, dual: Array | None, *, ski
     return not certify(network, X, Y, dual=dual, skip=skip).shortcomings(GAP) and (skip or not network.A.any())
 
 
+def solve_all(
+    name: str, X: Sequence[Array], Y: Sequence[Array], tol: float
+) -> tuple[dict[str, NDArray[Any]], bool, Mapping[str, Any]]:
+    """Solve for the minimal-VV-norm interpolant of each data set.
+
+    Parameters
+    ----------
+    name : str
+        Name of the networks in the certificate.
+    X, Y : sequences of (N, d) and (N, T) arrays
+        The data sets.
+    tol : float
+        Relative gap that the solver is asked for.
+
+    Returns
+    -------
+    arrays : dict
+        The networks, from `pack_all`, and the dual arrays as `<name>.dual`, for `all_optimal`.
+    certified : bool
+        Whether each certificate shows that the VV norm is minimal.
+    provenance : mapping
+        That of the first solution.
+    """
+    solutions = [interpolate(points, labels, tol=tol) for points, labels in zip(X, Y, strict=True)]
+    arrays = pack_all(name, [solution.network for solution in solutions])
+    arrays[f"{name}.dual"] = np.stack([solution.dual for solution in solutions])
+    return arrays, all(map(minimal, solutions)), solutions[0].provenance
+
+
+def all_optimal(name: str, arrays: Mapping[str, Any], X: Sequence[Array], Y: Sequence[Array]) -> bool:
+    """Whether the verifier certifies every network that `solve_all` returned."""
+    cases = zip(unpack_all(name, arrays), X, Y, arrays[f"{name}.dual"], strict=True)
+    return all(optimal(*case) for case in cases)
+
+
 def pack_evaluated(network: ReLUNetwork, X: Array) -> dict[str, NDArray[Any]]:
     """Arrays of a network, of its pre-activations at the points X, (N, K), and of its values there, (N, T)."""
     return pack("network", network) | {"inputs_of_neurons": X @ network.W.T + network.b, "values": network(X)}
@@ -225,18 +338,6 @@ def evaluation_complaints(arrays: Mapping[str, Any], X: Array) -> list[str]:
         for name, complaints, scale in expected
         if arrays[name].shape != complaints.shape or not np.all(np.abs(arrays[name] - complaints) <= 1e3 * EPS * scale)
     ]
-
-
-def rechecked(recheck: Callable[[Instance, Result], list[str]]) -> Callable[[Instance, Result], list[str]]:
-    """Turn errors that a damaged certificate raises in a recheck into complaints."""
-
-    def guarded(instance: Instance, result: Result) -> list[str]:
-        try:
-            return recheck(instance, result)
-        except (KeyError, ValueError, TypeError, IndexError) as error:
-            return [f"the certificate is damaged: {error}"]
-
-    return guarded
 
 
 # --- kernel solutions -------------------------------------------------------------------------------------------------

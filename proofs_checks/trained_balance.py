@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from proofs_checks.support import evaluation_complaints, pack_evaluated, real_instances, rechecked, unpack
+from proofs_checks.support import evaluation_complaints, pack_evaluated, real_instances, unpack
 from proofs_checks.trust import LINE, files
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.network import ReLUNetwork
@@ -131,7 +131,7 @@ CLAIM = Claim(
     violate={"decay_on_both_layers": draw_output_only},
     on_violation={"decay_on_both_layers": (Verdict.VIOLATED, "the output weights shrink, and the input weights grow")},
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=6,
     quick_draws=1,

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import pack, real_instances, rechecked, unpack
+from proofs_checks.support import pack, real_instances, unpack
 from proofs_checks.trust import LINE, MEASURES, files
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.api.certification import certify
@@ -157,7 +157,7 @@ CLAIM = Claim(
     violate={"curvatures_apart": draw_aligned},
     on_violation={"curvatures_apart": (Verdict.VIOLATED, "minimisers differ, and different seeds find different ones")},
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=8,
     quick_draws=1,

@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.support import (
+    all_optimal,
     kernel_interpolant,
     minimal,
     optimal,
     pack,
-    pack_all,
-    rechecked,
+    solve_all,
     unpack,
     unpack_all,
     weights_of_others,
@@ -96,14 +96,11 @@ def check(instance: Instance) -> Result:
     """Find two minimisers of one output, and one minimiser for every seed, and compare them."""
     X, Y = instance["X"], instance["Y"]
     single = interpolate(X, Y[0, :, :1], tol=_SOLVED).sparsify()
-    solutions = [interpolate(X, labels, tol=_SOLVED) for labels in Y]
+    seeds, certified, provenance = solve_all("seeds", [X] * len(Y), Y, _SOLVED)
     certificate = pack("first", single.network) | pack("second", _turned(single.network))
-    certificate |= pack_all("seeds", [solution.network for solution in solutions])
-    certificate |= {"single_dual": single.dual, "dual": np.stack([solution.dual for solution in solutions])}
-    certified = all(map(minimal, [single, *solutions]))
-    measured = _distances(instance, certificate, kernel_solution) if certified else {}
-    lower, upper = _interval(measured)
-    return conclude(CLAIMED, lower, upper, certificate, **solutions[0].provenance, distances=measured)
+    certificate |= seeds | {"single_dual": single.dual}
+    measured = _distances(instance, certificate, kernel_solution) if certified and minimal(single) else {}
+    return conclude(CLAIMED, *_interval(measured), certificate, **provenance, distances=measured)
 
 
 def _turned(f: ReLUNetwork) -> ReLUNetwork:
@@ -114,9 +111,8 @@ def _turned(f: ReLUNetwork) -> ReLUNetwork:
 def _certified(instance: Instance, arrays: Any) -> bool:
     """Whether all costs but that of the second network are minimal."""
     X, Y = instance["X"], instance["Y"]
-    seeds = unpack_all("seeds", arrays)
     single = optimal(unpack("first", arrays), X, Y[0, :, :1], arrays["single_dual"])
-    return single and all(optimal(*case) for case in zip(seeds, [X] * len(Y), Y, arrays["dual"], strict=True))
+    return single and all_optimal("seeds", arrays, [X] * len(Y), Y)
 
 
 def _distances(
@@ -201,7 +197,7 @@ CLAIM = Claim(
         ),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     draws=20,
     quick_draws=3,
     not_exact="minimisers of several inputs are known in floating point only: exact proofs enclose their cost alone",

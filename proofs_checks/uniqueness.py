@@ -23,21 +23,19 @@ from proofs_checks.rational import Interval, as_line, less, norm, require_minimi
 from proofs_checks.support import (
     aligned_neighbours,
     generic_data,
+    interpolant_of,
     nearly_aligned_data,
     pack,
     real_instances,
-    rechecked,
     unpack,
 )
 from proofs_checks.trust import EXACT, FORMAL, LINE, MEASURES, files
 from vvnorm.analysis.measures import sup_distance
 from vvnorm.api.certification import certify
-from vvnorm.api.interpolation import interpolate
 from vvnorm.claims import Claim, Instance, Result, Rung, Verdict, conclude, interval_complaints
 from vvnorm.datasets import aligned_dataset
 from vvnorm.float64 import as_rows
 from vvnorm.network import ReLUNetwork
-from vvnorm.results.interpolant import Interpolant
 from vvnorm.tolerances import CLAIM as TOLERANCE
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
@@ -47,7 +45,7 @@ _ROUNDING = 1e5 * EPS  # of evaluating two networks, relative to the labels
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Labels with a density and two outputs or more (probability 1); curvatures nearly aligned; or of alternating sign."""
+    """Draw labels with a density of two outputs or more, nearly aligned curvatures, or curvatures of alternating sign."""
     kind = rng.random()
     if kind < 0.6:
         return generic_data(rng)
@@ -69,8 +67,7 @@ def draw_aligned(rng: np.random.Generator) -> Instance:
 def check(instance: Instance) -> Result:
     """Bound the diameter of the set of minimisers: largest distance, relative to the range of the labels."""
     x, Y = instance["x"], instance["Y"]
-    solution = interpolate(x, Y)
-    assert isinstance(solution, Interpolant)
+    solution = interpolant_of(x, Y)
     certificate = {**pack("network", solution.network), "dual": as_rows(solution.certificate.dual)}
     if solution.unique:
         # The directions must differ by more than their rounding.
@@ -149,7 +146,7 @@ CLAIM = Claim(
         "no_aligned_neighbours": (Verdict.VIOLATED, "curvature of an aligned run can move into its gaps at equal cost")
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=real_instances,
     draws=200,
     quick_draws=20,

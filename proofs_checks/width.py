@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.support import exact_rank, optimal, pack, planar_instances, rechecked, unpack
+from proofs_checks.support import exact_rank, optimal, pack, planar_instances, unpack
 from proofs_checks.trust import NEURON_BOUND, SPACE, files
 from vvnorm.api.certification import certify
 from vvnorm.api.interpolation import interpolate
@@ -136,7 +136,7 @@ CLAIM = Claim(
         "points_span": (Verdict.VIOLATED, "fewer affine functions differ on the points, and the labels' rank is larger"),
     },
     check=check,
-    recheck=rechecked(recheck),
+    recheck=recheck,
     examples=_examples,
     draws=100,
     quick_draws=15,

@@ -220,13 +220,20 @@ class Claim:
         return [name for name, holds in self.hypotheses.items() if not holds(instance)]
 
     def verify(self, instance: Instance, result: Result) -> Verification:
-        """Check that the verdict follows from the interval, and the interval from the certificate."""
+        """Check that the verdict follows from the interval, and the interval from the certificate.
+
+        An error that a damaged certificate raises in `recheck` is a problem of the result, too.
+        """
         if math.isnan(result.lower) or math.isnan(result.upper) or result.lower > result.upper:
             return Verification((f"[{result.lower}, {result.upper}] is not an interval",))
         problems = []
         if result.verdict is not decide(result.lower, result.upper, self.claimed, statistical=self.statistical):
             problems.append(f"verdict {result.verdict} does not follow from [{result.lower}, {result.upper}]")
-        return Verification((*problems, *self.recheck(instance, result)))
+        try:
+            problems += self.recheck(instance, result)
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            problems.append(f"the certificate is damaged: {error}")
+        return Verification(tuple(problems))
 
 
 def conclude(
