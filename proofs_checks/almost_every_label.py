@@ -6,17 +6,17 @@ none of many random data sets has more than one.
 Hypotheses. There are two or more outputs. The labels have a density: they are not drawn from a grid.
 
 Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Theorem 3.1, last part. There are several minimisers exactly if two
-neighbouring curvatures are parallel and point the same way: equations that hold for labels of measure zero.
+neighbouring curvatures are parallel and point the same way. Labels that satisfy these equations have measure zero.
 
-What breaks. With one output two curvatures are parallel always, and point the same way for half of the data sets or more.
-On a grid parallel curvatures have a positive probability.
+What breaks. With one output any two curvatures are parallel. In half of the data sets or more, two neighbours point the
+same way. On a grid, parallel curvatures have a positive probability.
 
-How near a miss is. The least angle between neighbouring curvatures is below eps with a probability of order eps^(T - 1).
-Of 20,000 data sets with 8 evenly spaced points (seed 0), an angle below 0.1, 0.01, 0.001 occurred in 3.9, 0.31, 0.04 % for
-T = 2, and in 0.18, 0.005, 0 % for T = 3. The bound of the claim `stability` is loose for such data.
+Near misses. The least angle between neighbouring curvatures is below eps with a probability of order eps^(T - 1). Of 20,000
+data sets with 8 evenly spaced points (seed 0), an angle below 0.1, 0.01, 0.001 occurred in 3.9, 0.31, 0.04 % for T = 2, and
+in 0.18, 0.005, 0 % for T = 3. The bound of the claim `stability` is loose for such data.
 
-Certificate. For each data set the least `angle` between neighbouring curvatures. The recheck decides uniqueness of each
-data set in rational arithmetic, from the numbers that float64 holds.
+Certificate. The least `angle` between neighbouring curvatures of each data set. The recheck decides in rational arithmetic
+whether the minimiser of each data set is unique; it reads the float64 numbers exactly.
 """
 
 import math
@@ -67,7 +67,7 @@ def _has_density(instance: Instance) -> bool:
 
 
 def check(instance: Instance) -> Result:
-    """Count the data sets with several minimisers; those that rounding leaves open count as either."""
+    """Count the data sets with several minimisers; the interval covers data sets that rounding leaves undecided."""
     unique = [interpolant_of(instance["x"], Y).unique for Y in instance["Y"]]
     lower, upper = unique.count(False) / len(unique), (len(unique) - unique.count(True)) / len(unique)
     angles = np.array([_least_angle(instance["x"], Y) for Y in instance["Y"]])
@@ -102,7 +102,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         return [*complaints, f"there are {len(sets)} data sets, but angles of shape {angles.shape}"]
     again = np.array([_rational_angle(x, Y) for Y in sets])
     if not np.all(np.abs(angles - again) <= _SAME):
-        complaints.append("an angle is not that of neighbouring curvatures")
+        complaints.append("an angle differs from the least angle between neighbouring curvatures")
     return complaints
 
 

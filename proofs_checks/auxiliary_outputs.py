@@ -1,9 +1,9 @@
 """Shared by the claims about auxiliary outputs in the plane: data sets, pairs of certified networks, measures, ratios.
 
-An instance is an experiment with several data sets (`sample` of them): points `X` (sample, n, 2) and labels `Y`
-(sample, n, 1 + m), the first of which is the one of interest. `outputs` holds two numbers T: the networks for the first T
-columns of Y are compared. Claims about test points have `X_test` (sample, n', 2) and, if there is one, the `truth`
-(sample, n'). An experiment of another size than the claim states has the number of data sets it was `planned` with.
+An instance is an experiment with several data sets: points `X` (sample, n, 2) and labels `Y` (sample, n, 1 + m). The first
+output is the one of interest. `outputs` holds two numbers T: the networks for the first T columns of Y are compared. Claims
+about test points have `X_test` (sample, n', 2) and, if there is a true function, its values `truth` (sample, n'). `planned`
+is the number of data sets of an experiment whose size differs from the size that the claim states.
 """
 
 import math
@@ -73,12 +73,12 @@ def first_labels_are_noise(instance: Instance) -> bool:
 
 
 def smaller(draw: Callable[[np.random.Generator, int], Instance], sample: int) -> Callable[[np.random.Generator], Instance]:
-    """Return the same draw with a number of data sets that is stated for quick runs.
+    """Return the same draw with a smaller number of data sets, for quick runs.
 
-    These break a hypothesis, and the effect is clearer than what is claimed. By the normal approximation the interval lies
-    outside the claimed one in 97 of 100 experiments of (4.6 s / g)^2 data sets, where s is the standard deviation of the
-    log-ratio in a full run and g the distance of its mean from the claimed bound. The numbers are such ones or larger. The
-    approximation is poor for a dozen data sets of sparse networks, some of which are recovered exactly and others not.
+    These draws break a hypothesis, and their effect is larger than the claimed one. Let s be the standard deviation of the
+    log-ratio in a full run, and g the distance of its mean from the claimed bound. By the normal approximation the interval
+    of (4.6 s / g)^2 data sets lies outside the claimed interval in 97 of 100 experiments. Claims state that number of data
+    sets or more. The approximation is poor for a dozen data sets of sparse networks, since only some are recovered exactly.
     """
     return lambda rng: {**draw(rng, sample), "planned": np.array(sample)}
 
@@ -133,7 +133,7 @@ class Comparison:
         return complaints + self._measure_complaints(instance, result.certificate)
 
     def _measure_complaints(self, instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
-        """Compare both implementations of the measure on the first data set: in ratios a wrong factor would cancel."""
+        """Compare both implementations of the measure on the first data set; a wrong factor would cancel in ratios."""
         network = unpack_all(f"outputs{instance['outputs'][0]}", arrays)[0]
         measured, again = (measure(network, instance, 0) for measure in (self.measure, self.measure_again))
         return (
@@ -182,10 +182,10 @@ def mean_gradient(f: ReLUNetwork, instance: Instance, index: int) -> float:
 
 
 def mean_gradient_along_lines(f: ReLUNetwork, instance: Instance, index: int) -> float:
-    """Compute the same along horizontal lines through the hull, on which the gradient is constant between kinks.
+    """Compute the same mean along horizontal lines through the hull. Between kinks the gradient is constant on a line.
 
-    Cut the hull into horizontal strips inside which no two kinks cross, no kink leaves the hull and no edge ends. Within a
-    strip the lengths of the pieces are linear in the height, so the line in its middle gives the integral exactly.
+    The hull is cut into horizontal strips. Inside a strip no two kinks cross, no kink leaves the hull and no edge ends. So
+    the lengths of the pieces are linear in the height, and the line in the middle of the strip gives the integral exactly.
     """
     edges = _edges(instance["X"][index])
     breaks = _breaks(f, edges)
@@ -194,7 +194,7 @@ def mean_gradient_along_lines(f: ReLUNetwork, instance: Instance, index: int) ->
     jumps = f.V[0][:, None] * f.W
     with np.errstate(divide="ignore", invalid="ignore"):
         at = np.nan_to_num(-(np.outer(height, f.W[:, 1]) + f.b) / f.W[:, 0], nan=np.inf)
-    at = np.clip(at, left[:, None], right[:, None])
+    at = np.clip(at, left[:, None], right[:, None])  # kinks on each line
     order = np.argsort(at, axis=1)
     ends = np.column_stack([left, np.take_along_axis(at, order, axis=1), right])
     # A neuron is active at the left end of a line if it is active on the whole line, or up to its kink.
@@ -213,8 +213,8 @@ def _edges(X: Array) -> tuple[Array, Array]:
     i, j = np.nonzero(X[:, None, 1] < X[None, :, 1])
     step, away = X[j] - X[i], X[None] - X[i][:, None]
     side = step[:, :1] * away[..., 1] - step[:, 1:] * away[..., 0]
-    none = _ON_LINE * np.abs(side).max()
-    outermost = (side <= none).all(axis=1) | (side >= -none).all(axis=1)
+    rounding = _ON_LINE * np.abs(side).max()
+    outermost = (side <= rounding).all(axis=1) | (side >= -rounding).all(axis=1)
     return X[i[outermost]], X[j[outermost]]
 
 
@@ -247,7 +247,7 @@ def output_distance(f: ReLUNetwork, instance: Instance, index: int) -> float:
 
 
 def output_distance_again(f: ReLUNetwork, instance: Instance, index: int) -> float:
-    """The same by the formulas."""
+    """Compute the same from its definition."""
     test, near = instance["X_test"][index], _nearest(instance, index)
     return float(np.mean(np.abs(_values(f, test) - _values(f, near))))
 
@@ -261,7 +261,7 @@ def representation_distance(f: ReLUNetwork, instance: Instance, index: int) -> f
 
 
 def representation_distance_again(f: ReLUNetwork, instance: Instance, index: int) -> float:
-    """The same by the formulas, over all pairs of training points."""
+    """Compute the same from its definition, over all pairs of training points."""
     X, test, near = instance["X"][index], instance["X_test"][index], _nearest(instance, index)
     size = np.linalg.norm(f.W, axis=1)
     weight = size * np.linalg.norm(f.V, axis=0)
@@ -280,7 +280,7 @@ def error_at_test_points(f: ReLUNetwork, instance: Instance, index: int) -> floa
 
 
 def error_at_test_points_again(f: ReLUNetwork, instance: Instance, index: int) -> float:
-    """The same by the formulas."""
+    """Compute the same from its definition."""
     return float(np.mean(np.abs(_values(f, instance["X_test"][index]) - instance["truth"][index])))
 
 

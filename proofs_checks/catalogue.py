@@ -33,7 +33,10 @@ statement only, that is said. Files named here rest on Python, and from floating
 and the processor.
 """
 
-_HEADS = r"^(Claim|Hypothes[ie]s|Source|Proof|Check|What breaks|Experiment|Certificate)\."
+_HEADS = (
+    r"^(Claim|Hypothes[ie]s|Source|Vector form|Why|What holds|What breaks|Near misses|Experiment|Certificate"
+    r"|Why matchings suffice)\."
+)
 
 
 def catalogue() -> str:

@@ -6,25 +6,25 @@ the sparsest minimal-VV-norm interpolant is more than 1.5 times as large with 20
 Hypotheses. There is one output. The inputs are random. The risk is an L_q risk with q >= 2.
 
 Source. Joshi, Vardi and Srebro, "Noisy interpolation learning with shallow univariate ReLU networks" (arXiv 2307.15396):
-minimal-norm interpolants are tempered in L1 and can be catastrophic in L2. There the norm has one minimiser; with free
-biases, as here, the set of minimisers holds both connect-the-dots, which is tempered, and the sparsest one. The form here
-is new.
+minimal-norm interpolants are tempered in L1 and can be catastrophic in L2. Their norm has one minimiser. Here biases are
+free, and the set of minimisers contains connect-the-dots, which is tempered, and the sparsest minimiser. The form is new.
 
-Why. In a gap of length h between gaps of length a and b the overshoot is about sigma h / max(a, b). That it is above s has
-probability of order s^-2, so its q-th power has an infinite mean exactly if q >= 2; for q = 2 the risk grows like log N.
+Why. In a gap of length h between gaps of length a and b the overshoot is about sigma h / max(a, b). The overshoot exceeds s
+with a probability of order s^-2. So its q-th power has an infinite mean exactly if q >= 2. For q = 2 the risk grows like
+log N.
 
 What breaks. With a Gaussian auxiliary output the only minimiser is connect-the-dots (claim `tempered_overfitting`). With
 equal gaps overshoots are bounded. In L1 the mean of the overshoot is finite: the risk tends to about 1.02 sigma
 (connect-the-dots: 0.65 sigma).
 
 Experiment. 100 pairs of independent data sets, of 20 and of 2000 points. The interval is the 99 % interval of the median
-ratio of risks, from order statistics. Effect and sample were set after a pilot of 1500 other pairs: in 200 samples of 100
-the lower end was never below 1.75, and where a hypothesis is broken the upper end never above 1.48. In the same pilot:
-medians of the L2 risk 0.9, 2.0, 3.6, 5.4, 5.8, 8.4 for N = 10, 100, .. 1e6 (connect-the-dots 0.67 from 100 on); of the L1
-risk 0.76, 0.91, 1.00, 1.01, 1.01, 1.02; on a regular grid the L2 risk stays at 0.77.
+ratio of risks, from order statistics. The effect and the sample size were set after a pilot of 1500 other pairs. In 200
+samples of 100 pairs the lower end was never below 1.75; where a hypothesis is broken, the upper end was never above 1.48.
+The pilot also found medians of the L2 risk 0.9, 2.0, 3.6, 5.4, 5.8, 8.4 for N = 10, 100, .. 1e6 (connect-the-dots 0.67 from
+100 on); of the L1 risk 0.76, 0.91, 1.00, 1.01, 1.01, 1.02; on a regular grid the L2 risk stays at 0.77.
 
-Certificate. `risks`, pair by pair, recomputed from the seeds by a formula that shares no code with the solver; and the
-`network` of the first data set, certified as a minimiser.
+Certificate. The `risks` of each pair, which the recheck computes from the seeds by a formula that shares no code with the
+solver; and the `network` of the first data set, certified as a minimiser.
 """
 
 from typing import Any

@@ -6,12 +6,12 @@ largest norm is that of some cell. Rotating the rectangle with the network chang
 
 Hypothesis. The kinks are parallel to the sides of the rectangle.
 
-Source. The definitions. The claim is a control of the measures on which the claims about smoothness rely.
+Source. The definitions. The claim tests the measures on which the claims about smoothness rely.
 
 What breaks. Kinks in other directions cut these cells into parts with different gradients.
 
-Certificate. What the measures found: `mean`, `largest` (lower and upper bound), and `sampled`, the interval by quasi-Monte
-Carlo.
+Certificate. The measured `mean`; `largest`, a lower and an upper bound of the largest norm; and `sampled`, the interval of
+the mean by quasi-Monte Carlo.
 """
 
 from typing import Any

@@ -4,10 +4,10 @@ Claim. Of 95 % intervals from 12 data sets with normally distributed log-ratios,
 
 Hypothesis. The data sets are independent.
 
-Source. Student, "The probable error of a mean" (Biometrika 6, 1908). The claim is a control of `vvnorm.studies.statistics`,
-which decides claims about averages and studies.
+Source. Student, "The probable error of a mean" (Biometrika 6, 1908). The claim tests `vvnorm.studies.statistics`, which
+decides claims about averages and studies.
 
-What breaks. Data sets that repeat each other are counted several times, and intervals are too short.
+What breaks. Repeated data sets are counted as independent ones, and intervals are too short.
 
 Certificate. Both `ends` of the interval of each of 4000 studies. The recheck counts the misses again; the interval of their
 rate is that of Clopper and Pearson (Biometrika 26, 1934).
@@ -78,9 +78,9 @@ def _ends(logs: list[float]) -> tuple[float, float]:
     deviation = statistics.stdev(logs)
     skewness = sum((value - mean) ** 3 for value in logs) / deviation**3 * n / ((n - 1) * (n - 2))
     quantile = float(student.ppf((1 + _LEVEL) / 2, n - 1))
-    more = 2 * (2 * quantile**2 + 1) / (6 * math.sqrt(n)) * skewness
+    extension = 2 * (2 * quantile**2 + 1) / (6 * math.sqrt(n)) * skewness
     error = deviation / math.sqrt(n)
-    return mean - error * (quantile + max(-more, 0.0)), mean + error * (quantile + max(more, 0.0))
+    return mean - error * (quantile + max(-extension, 0.0)), mean + error * (quantile + max(extension, 0.0))
 
 
 def _independent(instance: Instance) -> bool:

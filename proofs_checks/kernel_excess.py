@@ -13,11 +13,11 @@ Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Theorem 4.1: the excess 
 new. It follows from b + a^2/(2b) - a^4/(8b^3) <= sqrt(a^2 + b^2) <= b + a^2/(2b), since then J(a') <= H(a') <= H(a*) and
 H(a*) <= J(a*) + lam sum_k (a*_k)^4 / (8 b_k^3).
 
-What breaks. Without other tasks no neuron is shared: the quadratic model forbids all neurons, and the bound is 0. With
-equal weights in place of 1 / b_k the model is another one, and with 48 tasks its excess is above the bound.
+What breaks. Without other tasks no neuron is shared. Then the quadratic model forbids all neurons, and the bound is 0. With
+equal weights in place of 1 / b_k the model changes, and with 48 tasks its excess is above the bound.
 
-Certificate. The `network` of all tasks with the `dual` array of its fit; the weights `own` of task s that minimise J and
-`kernel` that minimise H, each with its free part. Duality proves both minima.
+Certificate. The `network` of all tasks with the `dual` array of its fit; the weights of task s, `own`, that minimise J, and
+the weights `kernel` that minimise H, each with its free part. Duality proves both minima.
 """
 
 import math
@@ -116,7 +116,7 @@ def normalised(network: ReLUNetwork) -> ReLUNetwork:
 
 
 def task_problem(network: ReLUNetwork, X: Array, y: Array, lam: float, *, skip: bool, equal: bool = False) -> TaskProblem:
-    """Return the problem of the first task of a network with ||w_k|| = 1."""
+    """Return the problem of the first task, for a network with ||w_k|| = 1."""
     others = row_norms(network.V[1:].T)
     free = np.column_stack([np.ones(len(X)), X] if skip else [np.ones(len(X))])
     model = np.full_like(others, others.mean()) if equal and others.size else others
@@ -196,7 +196,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     if not skip and np.any(network.A):
         return ["the network has a skip connection"]
     if not np.all(np.abs(row_norms(network.W) - 1) <= 4 * EPS):
-        return ["an input weight has another length than 1"]
+        return ["an input weight does not have norm 1"]
     if not certify_fit(network, X, Y, lam, skip=skip, dual=arrays["dual"]).gap <= GAP:
         return ["the network is not certified"]
     problem = task_problem(network, X, Y[:, 0], lam, skip=skip, equal=instance["model"] == "equal")
@@ -316,7 +316,7 @@ CLAIM = Claim(
     violate={"other_tasks": draw_alone, "learned_weights": draw_equal},
     on_violation={
         "other_tasks": (Verdict.VIOLATED, "no neuron is shared, so the quadratic model forbids all, and the bound is 0"),
-        "learned_weights": (Verdict.VIOLATED, "equal weights make another model, whose excess is above the bound"),
+        "learned_weights": (Verdict.VIOLATED, "with equal weights the excess of the model is above the bound"),
     },
     check=check,
     recheck=recheck,

@@ -54,7 +54,7 @@ def draw(rng: np.random.Generator) -> Instance:
 
 
 def draw_one(rng: np.random.Generator) -> Instance:
-    """Draw the same with one Gaussian auxiliary output."""
+    """Draw the same data with one Gaussian auxiliary output."""
     instance = draw(rng)
     Y = np.hstack([instance["Y"], rng.standard_normal(instance["Y"].shape)])
     return {**instance, "Y": Y, "infinite": False}

@@ -16,7 +16,7 @@ What breaks. A task whose labels are 300 times as large as the others' uses most
 Experiment. 24 data sets of 20 points in the plane. The same points and first labels are used for all T, so that differences
 are paired. d is the root mean square over the points' hull. The interval is the 99 % interval of the mean at the slower of
 the two steps. Effect and sample size were set after a pilot of 16 other data sets and two dozen experiments. The mean slope
-of log d was tried first; it does not exist where d(2) = 0, which happened in one of these.
+of log d was tried first. It does not exist where d(2) = 0, which happened in one experiment.
 
 Certificate. Each network with the dual array that proves its cost minimal.
 """

@@ -11,9 +11,8 @@ three changes J_1, J_2 and J_3 are not all non-negative multiples of one directi
 Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Lemma 3.2. The triangle inequality for J_1 + (1 - tau) J_2 and for
 tau J_2 + J_3 gives <=, and its equality case the condition; the condition is stated here for the function with the knot.
 
-What breaks. Without a kink there is nothing to save. If all three point the same way, the knot costs nothing: it can be
-merged into the two points, and aligned changes at two points can be split to make one. Another function without the knot
-can cost more.
+What breaks. Without a kink there is nothing to save. If all three changes point the same way, the knot costs nothing: its
+change can be moved to the two points. Another function without the knot can cost more.
 
 Certificate. The `norms` of the three changes and of the two. Changes and tau are dyadic numbers, so that sums are exact.
 The check has 120 digits; the recheck encloses square roots of rational numbers by integer square roots.
@@ -185,7 +184,7 @@ CLAIM = Claim(
     on_violation={
         "same_values": (Verdict.VIOLATED, "a function without the kink that takes other values can cost more"),
         "kink": (Verdict.VIOLATED, "without a kink the two functions are the same"),
-        "not_aligned": (Verdict.VIOLATED, "aligned kinks can be merged and split at no cost: the saving is exactly 0"),
+        "not_aligned": (Verdict.VIOLATED, "the changes of aligned kinks can be moved at no cost: the saving is exactly 0"),
     },
     check=check,
     recheck=recheck,

@@ -5,10 +5,10 @@ more carry at least 0.8 of the VV norm of the minimal-VV-norm interpolant, on av
 
 Hypotheses. There are five outputs or more, and twenty points or more.
 
-Source. New. It is a theorem that in some solution each kink passes through a data point: for fixed w the response to the
-dual array is largest at a breakpoint in b. Between the directions of pairs of points its square is a quadratic form w' M w,
-whose maximum may lie inside the arc. The more outputs, the more often it lies at an end of the arc, where the kink passes
-through a second point.
+Source. New. In some solution each kink passes through a data point. This is a theorem: for fixed w the response to the dual
+array is largest at a breakpoint in b. On an arc of directions w between those of two pairs of points the squared response
+is a quadratic form w' M w. Its maximum may lie inside the arc. With more outputs it lies more often at an end of the arc,
+where the kink passes through a second point.
 
 What breaks. With one output M has rank 1, and the maximum lies inside an arc more often. With few points the arcs are wide.
 
@@ -18,7 +18,7 @@ set after a pilot of 60 to 200 other data sets of each kind. The mean is 0.93 fo
 point, relative to the points' extent, counts as passing through it; all other kinks stay 1e-6 away.
 
 Certificate. Each network with the dual array that proves its cost minimal. Solutions need not be unique: the claim is about
-those that were found.
+the solutions that the solver returns.
 """
 
 import math
@@ -79,7 +79,7 @@ def check(instance: Instance) -> Result:
 
 
 def _through_two(f: ReLUNetwork, X: Array) -> Any:
-    """Which neurons have kinks through two points or more, shape (K,)."""
+    """Whether the kink of each neuron passes through two points or more, shape (K,)."""
     distance = np.abs(f.W @ X.T + f.b[:, None]) / np.linalg.norm(f.W, axis=1)[:, None]
     return np.sum(distance <= _THROUGH * np.ptp(X, axis=0).max(), axis=1) >= 2
 

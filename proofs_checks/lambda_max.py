@@ -5,14 +5,14 @@ if lam >= max over ||w|| = 1 and b of ||sum_i R_i relu(w.x_i + b)||.
 
 Hypothesis. Networks have a skip connection.
 
-Source. Optimality conditions of a convex problem; new for several outputs. To first order, a neuron of size s that is added
-to the affine function changes the loss by -s times its response, and costs lam s.
+Source. Optimality conditions of a convex problem; new for several outputs. Add a neuron of size s to the affine function.
+To first order the loss falls by s times the response of the neuron, and the penalty grows by lam s.
 
 What breaks. Without a skip connection only constants are free, and neurons must provide the slope.
 
 Certificate. The `residuals` R, the `neuron` (w, b) of the largest response found, which bounds lambda_max from below, and
 `lambda_max`. The upper bound follows from R: the verifier bounds the response of every neuron. (For one input kinks at data
-points suffice, since responses are convex in between.)
+points suffice, since the response is a convex function of the kink between them.)
 """
 
 import math
@@ -38,7 +38,7 @@ CLAIMED = (-1e-6, 1e-6)
 
 _ROUNDING = 1e-9
 _ANGLES = 720
-_ROOMS = tuple(Fraction(1, 10**k) for k in (12, 10, 8, 7))  # by how much responses may exceed the computed lambda_max
+_MARGINS = tuple(Fraction(1, 10**k) for k in (12, 10, 8, 7))  # relative margins above the computed lambda_max
 
 
 def draw(rng: np.random.Generator) -> Instance:
@@ -82,27 +82,27 @@ def _response(X: Array, residuals: Array, w: Array) -> tuple[float, float]:
     along = X @ w
     hidden = np.maximum(along[:, None] - along, 0.0)
     sizes = np.linalg.norm(hidden.T @ residuals, axis=1)
-    most = int(np.argmax(sizes))
-    return float(sizes[most]), float(-along[most])
+    largest = int(np.argmax(sizes))
+    return float(sizes[largest]), float(-along[largest])
 
 
 def _neuron(X: Array, residuals: Array) -> Array:
-    """Search for the neuron (w, b) of largest response: in the plane over a grid of angles, the best of them refined."""
+    """Search for the neuron (w, b) of largest response; in the plane, refine the best directions of a grid."""
     if X.shape[1] == 1:
         return np.array([1.0, _response(X, residuals, np.ones(1))[1]])
 
-    def at(angle: float) -> Array:
+    def direction(angle: float) -> Array:
         return np.array([math.cos(angle), math.sin(angle)])
 
-    def less(angle: float) -> float:
-        return -_response(X, residuals, at(angle))[0]
+    def loss(angle: float) -> float:
+        return -_response(X, residuals, direction(angle))[0]
 
     grid, step = np.linspace(0, 2 * np.pi, _ANGLES, endpoint=False), 2 * np.pi / _ANGLES
-    tries = []
-    for angle in grid[np.argsort([less(angle) for angle in grid])[:8]]:
-        optimum = minimize_scalar(less, bounds=(angle - step, angle + step), method="bounded", options={"xatol": 1e-12})
-        tries.append((optimum.fun, optimum.x))
-    w = at(min(tries)[1])
+    optima = []
+    for angle in grid[np.argsort([loss(angle) for angle in grid])[:8]]:
+        optimum = minimize_scalar(loss, bounds=(angle - step, angle + step), method="bounded", options={"xatol": 1e-12})
+        optima.append((optimum.fun, optimum.x))
+    w = direction(min(optima)[1])
     return np.append(w, _response(X, residuals, w)[1])
 
 
@@ -122,15 +122,15 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         complaints.append("the neuron's input weight does not have norm 1")
     free = np.column_stack([X / np.abs(X).max(), np.ones(len(X))])
     fitted, size = Y - residuals, _ROUNDING * np.linalg.norm(Y)
-    straight = free @ (np.linalg.pinv(free) @ fitted)
-    if np.abs(free.T @ residuals).max() > size or np.abs(fitted - straight).max() > size:
+    affine = free @ (np.linalg.pinv(free) @ fitted)
+    if np.abs(free.T @ residuals).max() > size or np.abs(fitted - affine).max() > size:
         complaints.append("the residuals are not those of the least-squares affine function")
     if X.shape[1] == 1:
-        most = max(math.hypot(*_sums_beyond(X[:, 0], residuals, t)) for t in X[:, 0].tolist())
+        largest = max(math.hypot(*_sums_beyond(X[:, 0], residuals, t)) for t in X[:, 0].tolist())
         w, b = arrays["neuron"]
-        seen = np.linalg.norm(np.maximum(w * X[:, 0] + b, 0.0) @ residuals) / abs(w)
-        if not abs(seen - most) <= _ROUNDING * most:
-            complaints.append(f"the neuron's response is {seen!r}; the largest is {most!r}")
+        response = np.linalg.norm(np.maximum(w * X[:, 0] + b, 0.0) @ residuals) / abs(w)
+        if not abs(response - largest) <= _ROUNDING * largest:
+            complaints.append(f"the neuron's response is {response!r}; the largest is {largest!r}")
     return complaints + interval_complaints(result, *_interval(instance, arrays), _ROUNDING)
 
 
@@ -157,11 +157,11 @@ def exact(instance: Instance) -> Interval:
         return computed / high - 1, computed / low - 1
     *w, b = rational(_neuron(instance["X"], np.array([[to_float(value) for value in row] for row in residuals])))
     active = [max(dot(w, x) + b, Fraction(0)) for x in X]
-    seen = norm_squared([dot(active, column) for column in zip(*residuals, strict=True)]) / norm_squared(w)
-    for margin in _ROOMS:
+    square = norm_squared([dot(active, column) for column in zip(*residuals, strict=True)]) / norm_squared(w)
+    for margin in _MARGINS:
         if point_above(X, residuals, computed * (1 + margin)) is None:
-            return 1 / (1 + margin) - 1, computed / root_bounds(seen)[0] - 1
-    return Fraction(-1), computed / root_bounds(seen)[0] - 1
+            return 1 / (1 + margin) - 1, computed / root_bounds(square)[0] - 1
+    return Fraction(-1), computed / root_bounds(square)[0] - 1
 
 
 def _examples() -> dict[str, Instance]:

@@ -1,10 +1,10 @@
 """Task weights that are learned by plain minimisation collapse to one task.
 
 Claim. Let v(a) = min_f sum_t a_t L_t(f) + lam VV(f) for weights a on the simplex. As a minimum of functions that are linear
-in a, v is concave, so its least value is at a vertex. Whoever minimises over f and a together gives all weight to one task,
-the one of least v(e_t), and ignores the others. At weights inside the simplex v is larger; certified bounds say by how
-much: lower bounds of fits at random weights, upper bounds of fits of each task alone. Concavity does not depend on the
-class of networks, and gradient descent follows it (figure `weights`).
+in a, v is concave, so its least value is at a vertex. Minimising over f and a together therefore gives all weight to the
+task of least v(e_t), and ignores the others. At weights inside the simplex v is larger. Certified bounds say by how much:
+lower bounds of fits at random weights, and upper bounds of fits of each task alone. Concavity does not depend on the class
+of networks, and gradient descent ends at a vertex, too (figure `weights`).
 
 Hypothesis. Nothing but the weighted sum is minimised.
 
@@ -140,19 +140,20 @@ def _least_losses(instance: Instance) -> Array:
 def _uncertainty_interval(instance: Instance, noise: Array, arrays: Mapping[str, NDArray[Any]]) -> tuple[float, float]:
     """Interval of (least objective without collapse) - (least objective of collapsed weights).
 
-    Collapse to task t means a_u <= a_t / 1e6 for all other tasks u. The lower bound uses the least possible log s_u,
-    L_u >= 0, L_t >= P_t and VV >= 0; its minimum over a_t is at a_t = T / (2 P_t). The upper bound uses the fit's losses.
+    Weights have collapsed to task t if a_u <= a_t / 1e6 for all other tasks u. The lower bound on their objective uses the
+    least possible log s_u, L_u >= 0, L_t >= P_t and VV >= 0. Its minimum over a_t is at a_t = T / (2 P_t). The upper bound
+    uses the losses of the fit.
     """
     losses, cost = arrays["losses"], instance["lam"] * float(arrays["vv_norm"][0])
     T = len(noise)
     if not (noise.min() > 0 and losses.max() < _COLLAPSED * losses.min()):
         return -np.inf, np.inf
-    paid = (T - 1) / 2 * math.log(_COLLAPSED)
+    logarithms = (T - 1) / 2 * math.log(_COLLAPSED)  # of the s_u of the other tasks, relative to s_t
     at_most = np.sum(1 + np.log(losses)) / 2 + cost
     at_least = np.sum(1 + np.log(noise)) / 2
     others = losses + (losses.sum() - losses) / _COLLAPSED
-    collapsed_at_most = np.min(T / 2 + T / 2 * np.log(others / T)) + paid + cost
-    collapsed_at_least = np.min(T / 2 + T / 2 * np.log(noise / T)) + paid
+    collapsed_at_most = np.min(T / 2 + T / 2 * np.log(others / T)) + logarithms + cost
+    collapsed_at_least = np.min(T / 2 + T / 2 * np.log(noise / T)) + logarithms
     return float(at_least - collapsed_at_most) - _ROUNDING, float(at_most - collapsed_at_least) + _ROUNDING
 
 

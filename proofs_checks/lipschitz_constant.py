@@ -5,12 +5,12 @@ Claim. Let f be a minimal-VV-norm interpolant, of any number of outputs. On the 
 
 Hypothesis. The candidate f has the cost R(D).
 
-Source. Hanin (arXiv 2109.12960), for one output: from it follows that minimal-norm interpolants learn Lipschitz functions
-at the best rate. Also Nakhleh and Nowak (arXiv 2505.21791), Corollary 3.1.2. The vector form is new: between two points of
+Source. Hanin (arXiv 2109.12960), for one output; there it follows that minimal-norm interpolants learn Lipschitz functions
+at the best rate. Also Nakhleh and Nowak (arXiv 2505.21791), Corollary 3.1.2. The vector form is new. Between two points of
 an aligned run, f' lies on the segment between the slopes of neighbouring chords, and a norm is largest at an end of a
 segment.
 
-What breaks. An interpolant of larger cost may have a tent between two data points, as steep as one likes.
+What breaks. An interpolant of larger cost may have a tent of any steepness between two data points.
 
 Certificate. `slopes`, f' on every piece of the candidate, recomputed as the sum over the neurons that are on in the piece.
 The candidate's cost and residual are certified anew.
@@ -54,7 +54,7 @@ def draw_costly(rng: np.random.Generator) -> Instance:
 def check(instance: Instance) -> Result:
     """Compare the steepest piece of the candidate with the steepest chord."""
     kinks, _, slopes = unpack("candidate", instance).kinks
-    slopes = slopes[np.concatenate([[True], np.diff(kinks) > 0, [True]])]  # of pieces that are longer than 0
+    slopes = slopes[np.concatenate([[True], np.diff(kinks) > 0, [True]])]  # of pieces of positive length
     return conclude(CLAIMED, *_interval(instance, slopes), {"slopes": slopes}, method="all pieces")
 
 
@@ -82,7 +82,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
         return [f"there are {len(sums)} pieces, not {len(slopes)}"]
     size = _steepest_chord(instance) + np.abs(sums).max()
     if not np.max(np.abs(slopes - sums)) <= _ROUNDING * size:
-        return ["the slopes of the pieces are others"]
+        return ["the slopes of the pieces do not match the network"]
     return interval_complaints(result, *_interval(instance, slopes), _ROUNDING)
 
 
@@ -106,7 +106,7 @@ CLAIM = Claim(
     },
     draw=draw,
     violate={"candidate_minimal": draw_costly},
-    on_violation={"candidate_minimal": (Verdict.VIOLATED, "a tent between two points may be as steep as one likes")},
+    on_violation={"candidate_minimal": (Verdict.VIOLATED, "a tent between two points may have any steepness")},
     check=check,
     recheck=recheck,
     examples=_examples,

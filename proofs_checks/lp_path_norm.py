@@ -1,25 +1,26 @@
 """For one output, some minimal-VV-norm interpolant has the least l^p path norm of all interpolants, for every 0 < p < 1.
 
 Claim. The l^p path norm of a network is sum_k (||w_k|| ||v_k||)^p. For one input and one output, no interpolating network
-with a skip connection has a smaller one than the minimal-VV-norm interpolant in which certain neighbours of one sign share
-a kink: a matching of most gain, where joining curvatures a and b gains |a|^p + |b|^p - |a + b|^p.
+with a skip connection has a smaller one than a minimal-VV-norm interpolant in which certain neighbours of one sign share a
+kink. These neighbours are the pairs of a matching of largest gain: joining curvatures a and b gains
+|a|^p + |b|^p - |a + b|^p.
 
 Hypotheses. There is one output. 0 < p < 1.
 
 Source. Nakhleh and Nowak (arXiv 2505.21791), univariate part; that the minimiser is a matching, found in O(N) with a dual
 certificate, and the counterexamples for two outputs are new.
 
-What breaks. With two outputs four points are enough: curvatures (a, 0) and (a, e) with small e have one minimal-VV-norm
-interpolant, of two neurons, but a kink of jump (2 a, 0) between the points and one of jump (0, e) at the second cost less.
-With three points the statement holds for any number of outputs, so four is the smallest. Curvatures (a, 0), (a, b), (0, b)
-are met by two neurons in place of three. For p > 1 it pays to split a neuron into two equal ones.
+What breaks. With two outputs there are counterexamples with four points. Curvatures (a, 0) and (a, e) with small e have one
+minimal-VV-norm interpolant, of two neurons. A kink of jump (2 a, 0) between the points and a kink of jump (0, e) at the
+second point cost less. With three points the statement holds for any number of outputs, so four is the smallest number.
+Curvatures (a, 0), (a, b), (0, b) need two neurons in place of three. For p > 1 two equal halves of a neuron cost less.
 
-Certificate. The `network`, and `weights` z >= 0 of the inner points with z_k + z_{k+1} at least the gain of joining k and k
-+ 1. No matching gains more than sum_k z_k, so the least l^p path norm is at least sum_k |delta_k|^p - sum_k z_k. Where a
+Certificate. The `network`, and `weights` z >= 0 of the inner points. z_k + z_{k+1} is at least the gain of joining k and k
++ 1. So no matching gains more than sum_k z_k, so the least l^p path norm is at least sum_k |delta_k|^p - sum_k z_k. Where a
 hypothesis is broken, an `other` interpolant of smaller l^p path norm.
 
-Why matchings suffice: see `vvnorm.solvers.univariate.interpolation.path_norm`. With at most seven points the recheck goes
-through all interpolants whose slopes at points are those of chords, by the definition of the cost.
+Why matchings suffice: see `vvnorm.solvers.univariate.interpolation.path_norm`. With at most seven points the recheck lists
+all interpolants whose slopes at points are slopes of chords, and takes their cost from its definition.
 """
 
 from decimal import Decimal

@@ -1,23 +1,24 @@
 """For one output and p below a critical p*, the l^p path norm is least where the neurons are fewest.
 
-Claim. For one input and one output, p* depends on the data. For all 0 < p < p* the interpolant of least l^p path norm sum_k
-|w_k v_k|^p has as few neurons as any interpolant, of least VV norm or not: sum over runs of one sign of ceil(m / 2).
+Claim. Data of one input and one output have a p* > 0 such that for all 0 < p < p* the interpolant of least l^p path norm
+sum_k |w_k v_k|^p has the fewest neurons of all interpolants, of least VV norm or not. That number is the sum of ceil(m / 2)
+over runs of m curvatures of one sign.
 
 Hypotheses. There is one output. p < p*, in the bounds that `Interpolant.critical_exponent` gives.
 
 Source. Nakhleh and Nowak (arXiv 2505.21791), univariate part; bounds of p* from intervals of p, and the counterexample for
 two outputs, are new.
 
-What breaks. Above p* the best matching need not join as many points as it can: curvatures e, 1, 1, e with small e leave
-both ends alone. With two outputs the curvatures (a, 0), (a, b), (0, b) at x = 1, 2, 3 need three neurons in a minimal-VV-
-norm interpolant, but two neurons interpolate, with kinks at 3/2 and 5/2. Among minimal-VV-norm interpolants the claim
-`sparsest` holds for any number of outputs. The smallest such data have five points: with four, two curvatures that are not
-aligned cannot be met by one kink.
+What breaks. Above p* the best matching need not join as many points as possible: of the curvatures e, 1, 1, e with small e
+it leaves both ends single. With two outputs the curvatures (a, 0), (a, b), (0, b) at x = 1, 2, 3 need three neurons in a
+minimal-VV- norm interpolant, but two neurons interpolate, with kinks at 3/2 and 5/2. Among minimal-VV-norm interpolants the
+claim `sparsest` holds for any number of outputs. The smallest such data have five points: with four, two curvatures that
+are not aligned cannot be met by one kink.
 
-Certificate. The `network`, and `witnesses`, points of which no two can be served by one kink of any interpolant of one
-output. A curvature needs a kink of its sign between the neighbours of its point, so one kink serves at most two points,
-next to each other and of one sign. Jumps of kinks span the curvatures, so their rank is a bound for any number of outputs.
-Where a hypothesis is broken, an `other` interpolant with fewer neurons.
+Certificate. The `network`, and `witnesses`: points of which no two can share a kink of an interpolant of one output. A
+curvature needs a kink of its sign between the neighbours of its point. So a kink serves at most two points, which are
+neighbours of one sign. The jumps of the kinks span the curvatures, so the rank of the curvatures is a bound for any number
+of outputs. Where a hypothesis is broken, an `other` interpolant with fewer neurons.
 """
 
 from typing import Any
@@ -178,7 +179,7 @@ CLAIM = Claim(
     violate={"one_output": draw_two_outputs, "p_below_critical": draw_above},
     on_violation={
         "one_output": (Verdict.VIOLATED, "two neurons may serve three points, each two of them"),
-        "p_below_critical": (Verdict.VIOLATED, "small curvatures at the ends of a run stay alone"),
+        "p_below_critical": (Verdict.VIOLATED, "small curvatures at the ends of a run are not joined"),
     },
     check=check,
     recheck=recheck,

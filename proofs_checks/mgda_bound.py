@@ -3,9 +3,9 @@
 Claim. Let theta = (W, b) be the shared parameters of a network with one hidden layer, H its hidden values at a batch, and a
 >= 0 weights of the tasks. Then ||sum_t a_t grad_theta L_t||^2 <= ||dH/dtheta||^2 ||sum_t a_t grad_H L_t||^2. The Jacobian
 is block diagonal over neurons: the block of neuron k has the rows (x_i, 1) of the samples where it is active. ||dH/dtheta||
-is the largest singular value of any block. So a small weighted gradient in H, which costs one backward pass for all tasks
-down to the heads, implies a small one in theta. Tested are random weights and those of MGDA-UB, on random networks and on
-networks that MGDA-UB trained.
+is the largest singular value of any block. So a small weighted gradient in H implies a small weighted gradient in theta.
+The gradient in H costs one backward pass for all tasks, down to the heads. The claim is tested with random weights and with
+the weights of MGDA-UB, on random networks and on networks that MGDA-UB trained.
 
 Hypotheses. theta acts through H only. Both gradients are taken at the same samples.
 

@@ -1,11 +1,11 @@
 """The point of least norm in the hull of the tasks' gradients is 0, or a step against it lowers every loss.
 
 Claim. Let x = sum_t a_t g_t be the point of least norm in the convex hull of the tasks' gradients. Then <g_t, x> >= ||x||^2
-for every task. So either x = 0, and no direction lowers all losses to first order (Pareto stationarity), or -x lowers every
-loss. The tested quantity is by how much an inequality fails, relative to the product of the norms of the shortest and the
-longest gradient. Up to 1e-12 of that, a point counts as stationary if ||x|| is at most 1e-6 of the geometric mean of the
-two norms. The gradients are random ones of up to 40 tasks, with and without 0 in their hull, and those of networks, random
-and trained by MGDA.
+for every task. So either x = 0, and no direction lowers all losses to first order (Pareto stationarity), or a step along -x
+lowers every loss. The tested quantity is the largest violation of an inequality, relative to the product of the norms of
+the shortest and the longest gradient. It may be up to 1e-12. Accordingly a point counts as stationary if ||x|| is at most
+1e-6 times the geometric mean of the two norms. Instances are random gradients of up to 40 tasks, with and without 0 in
+their hull, and gradients of networks, random or trained by MGDA.
 
 Hypotheses. The weights are those of the point of least norm. Every task's gradient is in the hull. The inner products are
 those of the gradients in the parameters that are moved.
@@ -13,10 +13,11 @@ those of the gradients in the parameters that are moved.
 Source. Desideri, "Multiple-gradient descent algorithm" (Comptes Rendus Mathematique 350, 2012); Sener and Koltun (arXiv
 1810.04650).
 
-What breaks. Under equal weights, or for a task that was left out, some loss rises. So it does with the weights of MGDA-UB,
-whose inner products are those of gradients in the hidden layer's values, even if the Jacobian of these values has full row
-rank: then sum_t a_t grad_theta L_t is 0 only at Pareto stationary points, but need not be a direction in which every loss
-falls. The verifier accepts a violation only if some <g_t, x> is negative in exact arithmetic.
+What breaks. Under equal weights some loss rises, and so does the loss of a task that was left out. MGDA-UB takes its
+weights from inner products of gradients in the hidden layer's values. With these weights some loss may rise, even if the
+Jacobian of the hidden values has full row rank: then sum_t a_t grad_theta L_t is 0 only at Pareto stationary points, but a
+step against it need not lower every loss. The verifier accepts a violation only if some <g_t, x> is negative in exact
+arithmetic.
 
 Certificate. The `gradients` and the `weights`; for networks, the `network` too.
 """
@@ -162,7 +163,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     complaints += interval_complaints(result, *_interval(arrays), 1e-3 * CLAIMED[1])
     stationary = square * square <= _STATIONARY**4 * min(squares) * max(squares)
     if result.verdict is Verdict.HOLDS and not (min(products) > 0 or stationary):
-        complaints.append("the point is not 0, and yet some loss does not fall")
+        complaints.append("the point is not 0, but some loss does not fall")
     if result.verdict is Verdict.VIOLATED and not min(products) < 0:
         complaints.append("no loss rises")
     return complaints

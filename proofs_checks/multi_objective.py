@@ -7,15 +7,16 @@ infinite weights.)
 
 Hypotheses. Every task has a convex loss. Networks may have any width, and have a skip connection.
 
-Source. Sener and Koltun (arXiv 1810.04650) object to weighted sums (scalarisation) that tasks compete, so that the Pareto
-front need not be convex, and weighted sums then miss its dents. The answer is new here, and standard for convex problems:
-every L_t, and the least VV norm R(U), are convex in the network's values U at the data. So the multipliers of the bounds
-e_t are such weights. The objection applies to parameters, and to losses that are not convex.
+Source. Sener and Koltun (arXiv 1810.04650) object to weighted sums (scalarisation): tasks compete, so the Pareto front need
+not be convex, and weighted sums miss its non-convex parts. The answer is new here, and standard for convex problems. Every
+L_t and the least VV norm R(U) are convex in the network's values U at the data. So the multipliers of the bounds e_t are
+such weights. The objection applies to parameters, and to losses that are not convex.
 
-What breaks. Take squared losses that are cut off at c^2 / 2, and labels on a straight line but for one outlier in each
-task. Lines have VV norm 0 and L_t little above c^2 / 2; the interpolant has L_t = 0 and all the VV norm. Pareto points with
-e_t below c^2 / 2 follow the outliers and have nearly all the VV norm. A mixture of the two objective vectors is smaller
-than theirs in every entry. So for every choice of weights, lines or the interpolant have a smaller weighted sum.
+What breaks. Take squared losses that are cut off at c^2 / 2, and labels on a straight line except for one outlier in each
+task. Lines have VV norm 0 and L_t slightly above c^2 / 2. The interpolant has L_t = 0 and the largest VV norm. Pareto
+points with e_t below c^2 / 2 follow the outliers, so their VV norm is nearly that of the interpolant. Some mixture of the
+objective vectors of lines and interpolant is smaller in every entry. So for every choice of weights, lines or the
+interpolant have a smaller weighted sum.
 
 Certificate. The weights mu (`weights`) and the `dual` array prove that no network whose losses are at most those of
 connect-the-dots of `values` has less VV norm. For losses that are not convex: values of two `rivals`, the `shares` of their
@@ -101,12 +102,12 @@ def check(instance: Instance) -> Result:
 
 
 def _dent(instance: Instance, arrays: Mapping[str, Any]) -> dict[str, Array]:
-    """Find the lines through all labels but the outliers, the interpolant, and the mixture of both that is lowest."""
+    """Find the lines through all labels except outliers, the interpolant, and the lowest mixture of their objectives."""
     x, Y = instance["x"], instance["Y"]
     far = np.abs(lines(instance)(x) - Y)
     straight = lines({**instance, "Y": np.where(far < far.max(axis=0), Y, np.nan)})(x)
     rivals = np.stack([straight, Y])
-    # Lines have VV norm 0 and the interpolant has loss 0: with the share of lines one objective grows and the other falls.
+    # Lines have VV norm 0, and the interpolant has loss 0. As the share of lines grows, losses grow and the VV norm falls.
     least = _least_objectives(instance, arrays, _proof(instance, arrays))
     worst_loss, cost = np.max(_objectives(instance, straight)[:-1] / least[:-1]), _objectives(instance, Y)[-1] / least[-1]
     share = cost / (worst_loss + cost)
@@ -138,9 +139,9 @@ def _least_objectives(instance: Instance, arrays: Mapping[str, Any], proof: FitC
 def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, float]:
     """Interval of the tested quantity.
 
-    For convex losses the upper end follows from the weights that were found; the lower end is 0, since the point itself
-    competes. Otherwise the lower end holds for all weights at once: a mixture of two objective vectors that is below the
-    point's in every entry is below it in every weighted sum, and one of the two is at least as low as the mixture.
+    For convex losses the upper end follows from the computed weights; the lower end is 0, since the point itself competes.
+    Otherwise the lower end holds for all weights at once. If a mixture of two objective vectors is below the point's vector
+    in every entry, its weighted sum is lower for all weights; and one of the two vectors is at least as low as the mixture.
     """
     proof = _proof(instance, arrays)
     if is_convex(instance):

@@ -1,20 +1,21 @@
 """In a minimal-VV-norm network of several outputs, each neuron serves all outputs or none.
 
-Claim. For generic labels the output weights v_k of a minimal-VV-norm interpolant are zero or have no zero entry: since the
-penalty is ||v_k||_2, a neuron that one output pays for is nearly free for the others. In terms of the dual array Lambda,
-v_k has the direction of the response sum_j Lambda_j relu(w_k.x_j + b_k), whose entries vanish for exceptional labels only.
+Claim. For generic labels the output weights v_k of a minimal-VV-norm interpolant are zero or have no zero entry. The
+penalty is ||v_k||_2, so a small weight for another output adds little to the cost of a neuron. In terms of the dual array
+Lambda, v_k has the direction of the response sum_j Lambda_j relu(w_k.x_j + b_k), whose entries vanish for exceptional
+labels only.
 
 Hypotheses. The outputs are solved together, with one norm over all of them. The labels are generic: no output is an affine
 function of the inputs, and the data are not a grid with an output that depends on one coordinate only.
 
 Source. Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534), neuron sharing.
 
-What breaks. Solutions for each output alone, stacked into one network, share nothing. An affine output needs no neuron. On
-a grid, outputs that depend on one coordinate each are two problems with one input: the network of least cost has separate
-neurons for them.
+What breaks. Solutions for each output alone, stacked into one network, share no neuron. An affine output needs no neuron.
+On a grid, outputs that depend on one coordinate each are two problems with one input, and the network of least cost has
+separate neurons for them.
 
-Certificate. The network and the `dual` array that proves its cost minimal (the cost of each output, if they are solved
-alone).
+Certificate. The network and the `dual` array that proves its cost minimal (or the cost of each output, if outputs are
+solved alone).
 """
 
 import math

@@ -6,12 +6,12 @@ norm C or less has a smaller a.L than f, up to the gap.
 Hypothesis. The point itself costs C or less.
 
 Source. Lagrangian duality: a fit at any lam > 0 proves a.L >= (its objective) - lam C for all these networks. The setting
-is that of Sener and Koltun (arXiv 1810.04650).
+is taken from Sener and Koltun (arXiv 1810.04650).
 
 What breaks. Points that cost more have smaller losses: the front for twice the budget lies below.
 
-Certificate. For each of the `mixtures` a that an instance states: `values` of the point at the inputs, its `losses` and
-`vv_norms`, and values of a `rival`, the front's point for C (the same if the hypothesis is met). The `duals` of fits at
+Certificate. For each of the instance's `mixtures` a: `values` of the point at the inputs, its `losses` and `vv_norms`, and
+the values of a rival in `rivals`, the front's point for C (the same point if the hypothesis is met). The `duals` of fits at
 `lams` prove the `bounds`. Losses are computed by their formulas, costs from exact curvatures.
 """
 
@@ -50,7 +50,7 @@ def draw(rng: np.random.Generator) -> Instance:
     return {"x": x, "Y": Y, "weights": weights, "losses": losses, "mixtures": mixtures, "budget": budget, "spent": 1.0}
 
 
-def draw_dear(rng: np.random.Generator) -> Instance:
+def draw_costly(rng: np.random.Generator) -> Instance:
     """Draw the same with squared losses, and take the front's points for twice the budget."""
     instance = draw(rng)
     Y = rng.standard_normal(instance["Y"].shape)
@@ -138,7 +138,7 @@ CLAIM = Claim(
     claimed=CLAIMED,
     hypotheses={"within_budget": lambda instance: bool(instance["spent"] <= 1)},
     draw=draw,
-    violate={"within_budget": draw_dear},
+    violate={"within_budget": draw_costly},
     on_violation={"within_budget": (Verdict.VIOLATED, "networks of larger VV norm have smaller losses")},
     check=check,
     recheck=recheck,

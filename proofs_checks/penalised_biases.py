@@ -7,12 +7,11 @@ interpolant costs strictly less than connect-the-dots, so that connect-the-dots 
 Hypotheses. Some neighbouring curvatures are aligned. Biases count.
 
 Source. Boursier and Flammarion, "Penalising the biases in norm regularisation enforces sparsity" (arXiv 2303.01353), for
-one output, where the minimiser is unique. That joining aligned neighbours pays for any number of outputs is new.
+one output, where the minimiser is unique. For several outputs the statement is new.
 
-Why. A pair of aligned curvatures moves to its centre of mass, and sqrt(1 + t^2) is strictly convex. For one output the sum
-of two curvatures of one sign is all there is to join. For several outputs, curvatures that are not aligned are not joined:
-then the sparsest minimal-VV-norm interpolant is connect-the-dots. (Whether it is a minimiser of this cost is not claimed:
-the kinks of several outputs may move where no two are aligned.)
+Why. A pair of aligned curvatures is replaced by one kink at its centre of mass, and sqrt(1 + t^2) is strictly convex. Where
+no two neighbours are aligned, the sparsest minimal-VV-norm interpolant is connect-the-dots. (The claim does not say whether
+it is then a minimiser of this cost: kinks of several outputs may move where no two are aligned.)
 
 What breaks. Without aligned neighbours there is nothing to join. If biases are free both interpolants cost R(D).
 

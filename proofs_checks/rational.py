@@ -22,7 +22,7 @@ def as_line(x: Any, Y: Any) -> ExactLine:
 
 
 def network(name: str, instance: Mapping[str, Any]) -> RationalNetwork:
-    """Network of an instance, its float64 weights read exactly."""
+    """Return a network of an instance with its float64 weights read exactly."""
     return RationalNetwork.of(unpack(name, instance))
 
 
@@ -43,7 +43,7 @@ def least_cost(line: ExactLine) -> Interval:
 
 
 def require_minimiser(minimiser: RationalNetwork, line: ExactLine) -> None:
-    """Check that a network interpolates exactly and costs no more than connect-the-dots, to the last digit that is kept."""
+    """Check that a network interpolates exactly, and that the bounds on its cost do not exceed those of R(D)."""
     if any(map(any, minimiser.misfits(tuple((x,) for x in line.inputs), line.labels))):
         raise ArithmeticError("the network does not interpolate")
     if minimiser.cost_bounds[0] > line.bounds[1]:

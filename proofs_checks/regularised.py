@@ -15,9 +15,9 @@ neuron with |w| = 1 responds by more than lam, and with sum_i <R_i, u_i> = lam s
 their tangents, so every network f' has sum_i loss(f'(x_i)) + lam VV(f') >= F(U) + lam VV(f') - sum_i <R_i, f'(x_i)> >=
 F(U).
 
-What breaks. With a loss that is not convex, networks still reduce to values, but the optimality conditions also hold at
-local minima: with the squared loss cut off at c^2 / 2, fits of two groups of labels are local minima, and the fit of the
-smaller group is worse. Without a skip connection F counts a steep trend as free, while networks must provide it.
+What breaks. With a loss that is not convex, networks still reduce to their values, but the optimality conditions also hold
+at local minima. With the squared loss cut off at c^2 / 2 the fits of two groups of labels are local minima, and the fit of
+the smaller group is worse. Without a skip connection F counts a steep trend as free, while neurons must provide it.
 
 Certificate. `values` U, and the `dual` array R, which proves that no values (near U, if the loss is not convex) make F
 smaller. If the loss is not convex, the values of a `better` network. Without a skip connection, the best `network`, and the
@@ -167,7 +167,7 @@ def uncut_losses(instance: Instance) -> list[str]:
 
 
 def lines(instance: Instance) -> ReLUNetwork:
-    """Weighted least-squares lines through the present labels: a network without neurons."""
+    """Return the weighted least-squares lines through the present labels, as a network without neurons."""
     x, w = instance["x"], np.where(np.isnan(instance["Y"]), 0.0, instance["weights"])
     centre, reach = x.mean(), np.ptp(x)
     design = np.column_stack([(x - centre) / reach, np.ones_like(x)])
@@ -241,10 +241,11 @@ def check(instance: Instance) -> Result:
     return conclude(CLAIMED, *_interval(instance, certificate), certificate, **provenance)
 
 
-Found = tuple[ReLUNetwork, Array, Mapping[str, Any]]
+FittedNetwork = tuple[ReLUNetwork, Array, Mapping[str, Any]]
+"""A network, its dual array and the provenance of both."""
 
 
-def _optimum(instance: Instance) -> Found:
+def _optimum(instance: Instance) -> FittedNetwork:
     """The best network with a skip connection, and its dual array: from lam_max on least-squares lines."""
     if set(instance["losses"]) == {"squared"} and instance["lam"] >= lam_max(instance):
         network = lines(instance)
@@ -252,7 +253,7 @@ def _optimum(instance: Instance) -> Found:
     return solve({**instance, "skip": True})
 
 
-def solve(instance: Instance) -> Found:
+def solve(instance: Instance) -> FittedNetwork:
     """Fit with the losses without cuts. If the certificate has no dual array, it is minus the gradient of the loss."""
     losses, weights = uncut_losses(instance), instance["weights"]
     solution = fit(
@@ -266,7 +267,7 @@ def solve(instance: Instance) -> Found:
     )
 
 
-def _local_minima(instance: Instance) -> list[Found]:
+def _local_minima(instance: Instance) -> list[FittedNetwork]:
     """Find local minima under truncated losses: fits of the labels in the lower and in the upper half of their range.
 
     Labels that a fit cuts off are left out of the next fit, until the set of labels does not change any more.
@@ -311,14 +312,14 @@ def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, flo
     own = connect_the_dots(points, U)
     near = certify_fit(own, x, labels, lam, loss=losses, weights=weights, dual=arrays["dual"])
     if not is_convex(instance):
-        floor, reached = 0.0, _objective(instance, connect_the_dots(points, arrays["better"]))
+        best_bound, best_objective = 0.0, _objective(instance, connect_the_dots(points, arrays["better"]))
     elif skip:
-        floor, reached = near.lower_bound, near.objective
+        best_bound, best_objective = near.lower_bound, near.objective
     else:
         best = unpack("network", arrays)
         again = certify_fit(best, x, Y, lam, loss=losses, weights=weights, skip=False, dual=arrays["bound"])
-        floor, reached = again.lower_bound, again.objective
-    lower, upper = near.lower_bound + constant - reached, at_most - floor
+        best_bound, best_objective = again.lower_bound, again.objective
+    lower, upper = near.lower_bound + constant - best_objective, at_most - best_bound
     return lower / at_most - _ROUNDING, upper / at_most + _ROUNDING
 
 
@@ -336,7 +337,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 
 def _worse_complaints(instance: Instance, arrays: Mapping[str, Any]) -> list[str]:
-    """Certify a worse function, far from these values: its objective, its gap and the library's losses must show it."""
+    """Certify a function far from these values, and compare its objective, gap and losses with their formulas."""
     points, place = np.unique(instance["x"], return_inverse=True)
     U = arrays["values"] + np.ptp(arrays["values"], axis=0) + 1
     losses, weights = uncut_losses(instance), instance["weights"]

@@ -8,9 +8,9 @@ does not make it smaller by more than 5 %: the geometric mean of the ratio is at
 Hypothesis. The auxiliary labels are random: they differ between nearest points as much as between any two.
 
 Source. New. It contradicts the second of three readings of Nakhleh, Shenouda and Nowak (arXiv 2410.21696), who say that
-smooth solutions "tend to have smaller average and maximum distance between test and training data points". Distances that
-are not relative grow: activations have a factor sqrt(||v_k||) for the outputs of all tasks (2.7 in the pilot), whatever f_1
-does.
+smooth solutions "tend to have smaller average and maximum distance between test and training data points". Absolute
+distances grow (by a factor of 2.7 in the pilot): activations have a factor sqrt(||v_k||), where v_k has the output weights
+of all tasks, whatever f_1 does.
 
 What breaks. One auxiliary output that a single neuron computes, 100000 times as large as the first, leaves a hidden layer
 that is nearly one number: relative distances fall by 10 to 26 % (1000 times: 3 to 18 %, which the bound leaves open).
@@ -23,8 +23,8 @@ experiments. (The maximum over test points in place of the mean: 0.94, standard 
 it.)
 
 Certificate. Each network with the dual array that proves its cost minimal. Activations are those of balanced neurons, as
-weight decay leaves them. For one output solutions need not be unique: the claim is about the
-solutions that the solver returns.
+weight decay leaves them. For one output solutions need not be unique: the claim is about the solutions that the solver
+returns.
 """
 
 import numpy as np

@@ -11,7 +11,7 @@ Certified optima support less, which both hypotheses express.
 
 What breaks. Labels of a ReLU network of four neurons are interpolated by nearly that network in both cases: the ratio is
 0.98. A single auxiliary output with 10 times the standard deviation makes the first output rougher, by about 15 %: the
-first output bends where the large one does (claim `smoothness_in_sigma`).
+first output has kinks where the large output has them (claim `smoothness_in_sigma`).
 
 Experiment. 32 data sets; points are uniform in a square. The same points and first labels are used with and without
 auxiliary outputs. The interval is the 99 % interval of the mean log-ratio. Effect and sample size were set after a pilot of

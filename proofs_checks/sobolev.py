@@ -119,8 +119,8 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 def exact(instance: Instance) -> Interval:
     """Solve for the kernel's weights exactly, evaluate both interpolants at points and midpoints, and compare energies.
 
-    Kernel interpolants are unique, and the slopes of 1 + min(s, t) give their weights: with x in units of the mean gap, the
-    slope before point j less that after it, and the first weight so that the value at x_1 is right.
+    The kernel interpolant is unique, and its slopes give its weights. With x in units of the mean gap, the weight of point
+    j > 1 is the slope before the point minus the slope after it. The first weight makes the value at x_1 right.
     """
     if instance["kernel"] != "first-order":
         raise Undecided("the kernel's values are not rational")
@@ -132,9 +132,9 @@ def exact(instance: Instance) -> Interval:
     first = tuple(y - sum(column, Fraction(0)) for y, column in zip(line.labels[0], zip(*rest, strict=True), strict=True))
     middle = tuple(((a + b) / 2,) for a, b in pairwise(x))
     kernel = _kernel_network(x, unit, (first, *rest))
-    wanted = zip(line.labels, kernel.values(tuple((t,) for t in x)), strict=True)
+    at_points = zip(line.labels, kernel.values(tuple((t,) for t in x)), strict=True)
     between = zip(line.network.values(middle), kernel.values(middle), strict=True)
-    apart = max(abs(entry) for pair in (*wanted, *between) for entry in less(*pair))
+    apart = max(abs(entry) for pair in (*at_points, *between) for entry in less(*pair))
     energy = sum((h * norm_squared(s) for h, s in zip(line.gaps, line.slopes, strict=True)), Fraction(0))
     knots = sorted({*x, *rational_kinks(rival, x[0], x[-1])})
     pieces = pairwise(zip(knots, rival.values(tuple((t,) for t in knots)), strict=True))

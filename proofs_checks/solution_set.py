@@ -12,8 +12,8 @@ is new.
 What breaks. A shifted candidate leaves the band at the data points, where the band has no width. A candidate of larger cost
 may leave it anywhere.
 
-Certificate. A minimiser (`witness`) that attains the end of the band at the instance's point t. The check of the candidate
-is exact: it is linear between its kinks, and the band's ends are linear or convex there, so kinks and data points suffice.
+Certificate. A minimiser (`witness`) that attains the end of the band at the instance's point t. It suffices to test the
+candidate at its kinks and at data points: in between it is linear, and the ends of the band are linear or convex.
 """
 
 from fractions import Fraction
@@ -104,8 +104,8 @@ def check(instance: Instance) -> Result:
     end_low, end_high = solution.band([t])
     dots = solution([t])
     end = np.where(np.abs(end_low - dots) > np.abs(end_high - dots), end_low, end_high)
-    short = float(np.max(np.abs(witness([t]) - end)))
-    error = max(outside, short) / spread
+    missed = float(np.max(np.abs(witness([t]) - end)))
+    error = max(outside, missed) / spread
     return conclude(
         CLAIMED,
         max(error - _ROUNDING, 0.0),
@@ -167,7 +167,7 @@ def _ends(x: Array, Y: Array, t: float) -> tuple[Array, Array]:
 
 
 def exact(instance: Instance) -> Interval:
-    """Compute how far candidate and witness are from where they should be; every number is rational."""
+    """Measure how far the candidate leaves the band and how far the witness misses its end, in rational numbers."""
     line, candidate = as_line(instance["x"], instance["Y"]), network("candidate", instance)
     t = as_rational(instance["t"])
     require_minimiser(witness := line.lowest(t), line)

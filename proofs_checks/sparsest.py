@@ -65,7 +65,7 @@ def check(instance: Instance) -> Result:
         network, witnesses = solution.sparsest(), independent_points(x, Y)
         fewest = len(witnesses)
     else:
-        # The line itself, as one neuron that is active at all data. A constant is not enough, since the labels vary.
+        # The line itself, as one neuron that is active at all data. A constant does not suffice, since the labels vary.
         slope = (Y[-1] - Y[0]) / (x[-1] - x[0])
         network = ReLUNetwork(np.ones((1, 1)), -x[:1], slope[:, None], c=Y[0])
         witnesses, fewest = np.empty(0, dtype=np.int64), 1
@@ -109,12 +109,12 @@ def exact(instance: Instance) -> Interval:
     needs_skip(instance)
     line = as_line(instance["x"], instance["Y"])
     require_minimiser(fewest := line.sparsest, line)
-    apart = last = 0  # the points, and the place of the last one
+    chosen = last = 0  # the number of such points, and the place of the last one
     for i, (delta, ratio) in enumerate(zip(line.curvatures, (None, *line.ratios), strict=False), 1):
         if any(delta) and not (ratio is not None and last == i - 1):
-            apart, last = apart + 1, i
+            chosen, last = chosen + 1, i
     formula = sum((length + 1) // 2 for length in line.runs)
-    return Fraction(apart - formula), Fraction(len(fewest.neurons) - formula)
+    return Fraction(chosen - formula), Fraction(len(fewest.neurons) - formula)
 
 
 CLAIM = Claim(

@@ -10,7 +10,7 @@ applies the bound to those and adds the residual.)
 
 Source. New. It is tested on interpolants that come as close to the bound as they can.
 
-What breaks. A shifted f_D has the cost R(D) and is far from f_D.
+What breaks. A shifted f_D costs R(D), but is far from f_D.
 
 Certificate. The `points` at which distances are measured (kinks and midpoints), and `distance` and `bound` at each.
 """
@@ -146,7 +146,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     if not np.all((claimed >= 0) & (np.abs(claimed - bounds) <= _SLACK / 4 * bounds + noise)):
         complaints.append("bounds do not match")
     if any(fine > (1 + 1e-9) * rough for fine, rough in zip(constants, coarse, strict=True)):
-        complaints.append("the pointwise bound exceeds that of the theory")
+        complaints.append("the pointwise bound exceeds excess * h / (1 - cos theta)")
     ratio = _largest_ratio(np.array(distances), bounds, Y)
     complaints += interval_complaints(result, ratio * (1 - _SLACK / 2), ratio * (1 + _SLACK / 2), _SLACK * max(ratio, 1e-3))
     return complaints + _certificate_complaints(f, x, Y, max(coarse))
@@ -240,7 +240,7 @@ CLAIM = Claim(
     hypotheses={"interpolates": lambda instance: interpolates(unpack("network", instance), instance["x"], instance["Y"])},
     draw=draw,
     violate={"interpolates": draw_missing},
-    on_violation={"interpolates": (Verdict.VIOLATED, "a shifted f_D has the cost R(D) and is far away")},
+    on_violation={"interpolates": (Verdict.VIOLATED, "a shifted f_D costs R(D), but is far away")},
     check=check,
     recheck=recheck,
     examples=_examples,

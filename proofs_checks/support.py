@@ -234,8 +234,8 @@ def unpack(name: str, arrays: Mapping[str, Any]) -> ReLUNetwork:
 def pack_all(name: str, networks: Sequence[ReLUNetwork]) -> dict[str, NDArray[Any]]:
     """Arrays of several networks with equal numbers of inputs and outputs, joined, with numbers of neurons and checksums.
 
-    A checksum is the sum of the magnitudes in an array. Without it, changes of neurons that hardly matter would not be
-    noticed.
+    A checksum is the sum of the magnitudes in an array. Without it, changes of neurons that hardly contribute would go
+    unnoticed.
     """
     axes = {"W": 0, "b": 0, "V": 1, "A": 0, "c": 0}
     joined = {f"{name}.{part}": np.concatenate([getattr(f, part) for f in networks], axis) for part, axis in axes.items()}
@@ -346,7 +346,8 @@ def evaluation_complaints(arrays: Mapping[str, Any], X: Array) -> list[str]:
 def kernel_interpolant(f: ReLUNetwork, X: Array, y: Array, weights: Array) -> ReLUNetwork:
     """Interpolate y (N,) with the kernel of the neurons of f, w_k scaled to length 1, and a free affine part.
 
-    This shares no code with `analysis.feature_kernels`: the shortest solution of the equations beside affine ones.
+    This shares no code with `analysis.feature_kernels`: it takes the least-norm solution of the equations, projected to the
+    complement of affine functions.
 
     Raises
     ------
@@ -358,15 +359,15 @@ def kernel_interpolant(f: ReLUNetwork, X: Array, y: Array, weights: Array) -> Re
     features, free = np.maximum(X @ W.T + b, 0.0) * root, np.column_stack([X, np.ones(len(X))])
     rest = np.linalg.qr(free, mode="complete")[0][:, free.shape[1] :].T
     u = np.linalg.lstsq(rest @ features, rest @ y, rcond=None)[0]
-    straight = np.linalg.lstsq(free, y - features @ u, rcond=None)[0]
-    g = ReLUNetwork(W, b, (root * u)[None], straight[None, :-1], straight[-1:])
+    affine = np.linalg.lstsq(free, y - features @ u, rcond=None)[0]
+    g = ReLUNetwork(W, b, (root * u)[None], affine[None, :-1], affine[-1:])
     if not np.max(np.abs(g(X)[:, 0] - y)) <= GAP * np.ptp(y) / 2:
         raise ValueError("the kernel does not interpolate")
     return g
 
 
 def weights_of_others(f: ReLUNetwork, output: int = 0) -> Array:
-    """||w_k|| ||v_{k,-s}||, the weights of the neurons in the kernel for output s, from the other outputs."""
+    """Weights ||w_k|| ||v_{k,-s}|| of the neurons in the kernel for output s, where v_{k,-s} has the other outputs."""
     weights: Array = np.linalg.norm(f.W, axis=1) * np.linalg.norm(np.delete(f.V, output, axis=0), axis=0)
     return weights
 

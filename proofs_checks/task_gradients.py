@@ -142,7 +142,7 @@ def library_gradients(network: ReLUNetwork, X: Array, Y: Array, losses: Sequence
 
 
 def autograd_gradients(network: ReLUNetwork, X: Array, Y: Array, losses: Sequence[str]) -> Gradients:
-    """Compute the same by automatic differentiation of torch's own losses."""
+    """Compute the gradients by automatic differentiation of torch's own losses."""
     import torch
 
     if (X.shape[1], Y.shape[1]) != (network.n_inputs, network.n_outputs):
@@ -178,7 +178,7 @@ def _torch_loss(loss: str, u: Any, y: Any) -> Any:
 
 
 def gradient_sizes(network: ReLUNetwork, X: Array, Y: Array, losses: Sequence[str]) -> Gradients:
-    """Magnitudes of the terms that the gradients are sums of, to which their rounding is relative."""
+    """Sums of the magnitudes of the terms of the gradients; the rounding of the gradients is relative to these sums."""
     W, b, V, A, c = (np.abs(part) for part in _parts(network))
     inputs = np.column_stack([np.abs(X), np.ones(len(X))])
     hidden = np.abs(X) @ W.T + b

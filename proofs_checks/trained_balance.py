@@ -11,7 +11,7 @@ Source. Yang et al., "PathProx" (arXiv 2210.03069), Section 3; Shenouda, Parhi, 
 
 What breaks. With decay on the output weights only, these shrink and the input weights grow.
 
-Certificate. The network, the inputs of its neurons and its values at the data.
+Certificate. The network, the pre-activations of its neurons and its values at the data.
 """
 
 import math

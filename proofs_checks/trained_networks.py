@@ -5,12 +5,12 @@ neighbouring curvatures are nearly aligned, all of them end within 3 % of connec
 
 Hypothesis. Neighbouring curvatures are apart: 1 - cos of their angle is at least 1/2. (By the claim `stability` the
 distance is bounded in proportion to the inverse of this number and to the excess cost, which grows with the number of
-points. A smaller threshold would do in the limit of long training.)
+points. In the limit of long training a smaller threshold would suffice.)
 
-Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 3, there judged by eye. Here each network has an exact bound
-on the cost and the exact largest distance to connect-the-dots.
+Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Section 3, where it is judged by eye. Here each network has an exact
+bound on the cost and the exact largest distance to connect-the-dots.
 
-What breaks. With one output and aligned curvatures, networks end at the same cost and apart from each other.
+What breaks. With one output and aligned curvatures, networks end at the same cost, but differ from each other.
 
 Certificate. The network of each seed.
 """

@@ -1,6 +1,6 @@
 """What has to be trusted for the verdicts of claims, by file: groups of files that several claims share.
 
-`tests/claims/test_rungs.py` lets rechecks and exact decisions run and compares the files whose code they enter with these.
+`tests/claims/test_rungs.py` runs rechecks and exact decisions, and compares the files whose code they enter with these.
 """
 
 from typing import Final
@@ -53,7 +53,7 @@ STATISTICS: Final = ("vvnorm/studies/statistics.py",)
 MEASURES: Final = ("vvnorm/analysis/measures.py", "vvnorm/analysis/regions.py", "vvnorm/float64.py", "vvnorm/network.py")
 
 FORMAL: Final = ("proofs_checks/formal/Statement.v", "proofs_checks/formal/check.py")
-"""Machine-checked theorems: that the statements say what is meant, and that nothing else is assumed. And Coq's kernel."""
+"""Machine-checked theorems: the statements must say what is meant, and nothing else may be assumed. Coq's kernel, too."""
 
 EXACT: Final = (
     "proofs_checks/rational.py",

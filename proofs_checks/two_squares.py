@@ -6,17 +6,17 @@ are minimal-VV-norm interpolants of this output that differ by the labels' whole
 solution: the largest of these distances is at most 0.1 of the distance between two minimisers of the one output (root mean
 squares over the outer square).
 
-Hypotheses. There are more than fifty auxiliary outputs. Labels do not change under a quarter turn, so that a minimiser and
-the same turned are two minimisers.
+Hypotheses. There are more than fifty auxiliary outputs. Labels do not change under a quarter turn, so a rotated minimiser
+is a minimiser, too.
 
-Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Figure 4, there judged by eye.
+Source. Nakhleh, Shenouda and Nowak (arXiv 2410.21696), Figure 4, where it is judged by eye.
 
-What breaks. With one auxiliary output, seeds give quite different functions. With other labels the turned network does not
-interpolate, and no second minimiser is shown.
+What breaks. With one auxiliary output, different seeds give different functions. With other labels the rotated network does
+not interpolate, and no second minimiser is shown.
 
-Certificate. The `first` minimiser of one output and the `second`, the first one turned, with the dual array of the first;
-the networks of all seeds with the dual arrays that prove their costs minimal. Minimisers for a seed need not be unique: the
-claim is about those that were found.
+Certificate. The `first` minimiser of one output with its dual array, and the `second`, the first one rotated; the networks
+of all seeds with the dual arrays that prove their costs minimal. Minimisers for a seed need not be unique: the claim is
+about the solutions that the solver returns.
 """
 
 from collections.abc import Callable
@@ -97,14 +97,14 @@ def check(instance: Instance) -> Result:
     X, Y = instance["X"], instance["Y"]
     single = interpolate(X, Y[0, :, :1], tol=_SOLVED).sparsify()
     seeds, certified, provenance = solve_all("seeds", [X] * len(Y), Y, _SOLVED)
-    certificate = pack("first", single.network) | pack("second", _turned(single.network))
+    certificate = pack("first", single.network) | pack("second", _rotated(single.network))
     certificate |= seeds | {"single_dual": single.dual}
     measured = _distances(instance, certificate, kernel_solution) if certified and minimal(single) else {}
     return conclude(CLAIMED, *_interval(measured), certificate, **provenance, distances=measured)
 
 
-def _turned(f: ReLUNetwork) -> ReLUNetwork:
-    """The network x -> f(turn x)."""
+def _rotated(f: ReLUNetwork) -> ReLUNetwork:
+    """Return the network of the function x -> f(R x), where R is a quarter turn."""
     return ReLUNetwork(f.W @ _TURN, f.b, f.V, f.A @ _TURN, f.c)
 
 
@@ -152,13 +152,13 @@ def _rms_on_grid(f: ReLUNetwork, g: ReLUNetwork) -> float:
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
-    """Certify all networks again, turn the first one again, and compute the kernel solutions again."""
+    """Certify all networks again, rotate the first one again, and compute the kernel solutions again."""
     arrays = result.certificate
     if not _certified(instance, arrays):
         return ["a network is not certified"]
-    again = pack("second", _turned(unpack("first", arrays)))
+    again = pack("second", _rotated(unpack("first", arrays)))
     if not all(np.array_equal(again[name], arrays[name]) for name in again):
-        return ["the second network is not the first one turned"]
+        return ["the second network is not the first one rotated"]
     if len({f.W.tobytes() for f in unpack_all("seeds", arrays)}) < SEEDS:
         return ["two seeds gave the same network"]
     measured = _distances(instance, arrays, lambda f, X, y: kernel_interpolant(f, X, y, weights_of_others(f)))
@@ -193,7 +193,7 @@ CLAIM = Claim(
         "many_auxiliary_outputs": (Verdict.VIOLATED, "each draw of a single auxiliary output selects another function"),
         "quarter_turn": (
             Verdict.INCONCLUSIVE,
-            "the turned network does not interpolate, so that only one minimiser is shown",
+            "the rotated network does not interpolate, so that only one minimiser is shown",
         ),
     },
     check=check,

@@ -117,11 +117,13 @@ def exact(instance: Instance) -> Interval:
     if line.unique:
         return Fraction(0), Fraction(0)
     pieces = [(piece, ratio) for piece, ratio in enumerate(line.ratios, 1) if ratio is not None]
-    tips = [(line.inputs[k] + ratio * line.inputs[k + 1]) / (1 + ratio) for k, ratio in pieces]  # extended chords meet
-    widths = [norm(less(point.upper, point.lower)) for point in line.band(tips)]
+    crossings = [
+        (line.inputs[k] + ratio * line.inputs[k + 1]) / (1 + ratio) for k, ratio in pieces
+    ]  # of the extended chords
+    widths = [norm(less(point.upper, point.lower)) for point in line.band(crossings)]
     widest = max(range(len(widths)), key=widths.__getitem__)
-    require_minimiser(other := line.lowest(tips[widest]), line)
-    low, _ = norm(less(other((tips[widest],)), line.network((tips[widest],))))
+    require_minimiser(other := line.lowest(crossings[widest]), line)
+    low, _ = norm(less(other((crossings[widest],)), line.network((crossings[widest],))))
     return low / spread(line), max(high for _, high in widths) / spread(line)
 
 

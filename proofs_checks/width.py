@@ -6,17 +6,18 @@ neurons, n = N - 1 - d, and so fewer than N^2. With one output that is N - 1 - d
 Hypotheses. Networks have a skip connection. The points span R^d: they lie in no hyperplane.
 
 Source. Shenouda, Parhi, Lee and Nowak (arXiv 2305.16534), the bound N^2. The sharper count is new, by Caratheodory's
-theorem: scale w_k to length 1, and fix the directions of the v_k of some solution. Let b_k be the n values of neuron k
-beside affine functions. The lengths of the v_k must satisfy that sum_k b_k v_k' equals the labels beside affine functions.
-These are linear equations in a space of dimension n min(T, n), and the cost is linear too, so a vertex has at most that
-many positive lengths.
+theorem. Scale w_k to norm 1, and fix the directions of the v_k of some solution. Project values at the data to the
+complement of affine functions, a space of dimension n; let b_k be the projected values of neuron k. The norms of the v_k
+must satisfy that sum_k b_k v_k' equals the projected labels. These are linear equations in a space of dimension n min(T,
+n), and the cost is linear in the norms, too. So a vertex has at most n min(T, n) positive norms.
 
-What breaks. If fewer affine functions are free, n is larger than N - 1 - d. Without a skip connection only the constants
-are free; on points of a line only two of the d + 1 affine functions differ. With few points and several outputs no network
-at all then has as few as n min(T, n) neurons: sum_k b_k v_k' has at most rank K, and the labels' rank is larger.
+What breaks. If fewer affine functions are free, the complement has more than N - 1 - d dimensions. Without a skip
+connection only the constants are free. On points of a line only two of the d + 1 affine functions are independent. With few
+points and several outputs no network has as few as n min(T, n) neurons: sum_k b_k v_k' has at most rank K, and the rank of
+the labels is larger.
 
-Certificate. The `network`, and the `dual` array that proves its cost minimal. The lower end of the interval is the labels'
-rank beside the free functions, in exact arithmetic; it holds for all interpolating networks.
+Certificate. The `network`, and the `dual` array that proves its cost minimal. The lower end of the interval is the rank of
+the projected labels, in exact arithmetic. It holds for all interpolating networks.
 """
 
 import math
@@ -34,16 +35,17 @@ from vvnorm.validation import Array
 
 CLAIMED = (0.0, 1.0)
 
-_SOLVED = GAP / 10  # relative gap that the solver is asked for; the rest is for leaving neurons out
+_SOLVED = GAP / 10  # relative gap that the solver is asked for; the rest of the gap is left for removing neurons
 
 
 # --- instances --------------------------------------------------------------------------------------------------------
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """2 or 3 inputs, 1 to 6 outputs, up to 13 points more than affine functions: in no hyperplane with probability 1.
+    """Draw 2 or 3 inputs, 1 to 6 outputs and up to 13 more points than there are independent affine functions.
 
-    With more inputs the verifier's bound on all neurons is not always tight to 1e-6.
+    With probability 1 the points lie in no hyperplane. With more inputs the verifier's bound on all neurons is not always
+    tight to 1e-6.
     """
     d, T = int(rng.choice([2, 2, 2, 3])), int(rng.integers(1, 7))
     N = d + 1 + int(rng.integers(1, 14 if d == 2 else 8))
