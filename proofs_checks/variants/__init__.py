@@ -1,5 +1,5 @@
 """Claims in a form that is decided exactly, and variants of claims: one module per claim, named after it.
 
-Each module has a variant per statement, registered in `pyproject.toml` under `vvnorm.variants`. `EXACT` is the claim.
-False variants are what one might believe; a search must refute them. True ones must survive it.
+Each module has a variant for each statement, registered in `pyproject.toml` under `vvnorm.variants`. `EXACT` is the claim
+itself. False variants are plausible statements that a search must refute. True variants must survive the search.
 """

@@ -16,13 +16,13 @@ from vvnorm.falsification import Decision, LineSpace, Shell, Variant
 from vvnorm.falsification.data import Data, rationals
 from vvnorm.falsification.statement import exactly
 from vvnorm.verifier.exact import ExactLine
-from vvnorm.verifier.exact.rationals import Matrix, Vector, norm_squared, root_bounds
+from vvnorm.verifier.exact.rationals import Matrix, Vector, dot, norm_squared, root_bounds
 
 LARGEST = "lambda_max"
 
 
 def residuals(x: Vector, Y: Matrix, skip: bool = True) -> Matrix:
-    """Labels minus the best affine function of x, or minus their mean."""
+    """Return the labels minus the best affine function of x, or minus their mean without a skip connection."""
     mean_x = sum(x, Fraction(0)) / len(x)
     spread = sum(((t - mean_x) ** 2 for t in x), Fraction(0))
     columns = []
@@ -35,16 +35,13 @@ def residuals(x: Vector, Y: Matrix, skip: bool = True) -> Matrix:
 
 
 def responses(x: Vector, R: Matrix, sign: int = 1) -> Matrix:
-    """sum_i R_i relu(sign (x_i - t)) for each data point t."""
-    found = []
-    for t in x:
-        hidden = [max(sign * (at - t), Fraction(0)) for at in x]
-        found.append(tuple(sum(map(Fraction.__mul__, hidden, column), Fraction(0)) for column in zip(*R, strict=True)))
-    return tuple(found)
+    """Return sum_i R_i relu(sign (x_i - t)) for each data point t."""
+    hidden = [[max(sign * (at - t), Fraction(0)) for at in x] for t in x]
+    return tuple(tuple(dot(row, column) for column in zip(*R, strict=True)) for row in hidden)
 
 
 def largest_square(x: Vector, Y: Matrix, skip: bool = True) -> Fraction:
-    """lambda_max^2: with a skip connection neurons of either sign respond alike."""
+    """Return lambda_max^2. With a skip connection, neurons of both signs have the same responses."""
     R = residuals(x, Y, skip)
     both = [*responses(x, R), *responses(x, R, -1)]
     return max(map(norm_squared, both))
@@ -107,32 +104,32 @@ def _largest_norm(vectors: Matrix) -> Bounds:
 
 HALVED = _variant(
     "lambda_max_halved",
-    "The fit is affine from half of the largest response on.",
+    "The fit is affine for every lam of at least half the largest response.",
     lambda line, R: times(Fraction(1, 2), _largest_norm(responses(line.inputs, R))),
 )
 LARGEST_RESIDUAL = _variant(
     "lambda_max_is_largest_residual",
-    "The fit is affine from the norm of the largest residual of the affine function on.",
+    "The fit is affine for every lam of at least the largest norm of a residual of the affine function.",
     lambda line, R: _largest_norm(R),
 )
 L1_RESPONSE = _variant(
     "lambda_max_adds_outputs",
-    "The fit is affine from the largest sum over outputs of the magnitudes of a neuron's responses on.",
+    "The fit is affine for every lam of at least the largest 1-norm of a neuron's response.",
     lambda line, R: exact_bounds(max(sum(map(abs, row), Fraction(0)) for row in responses(line.inputs, R))),
 )
 WORST_OUTPUT = _variant(
     "lambda_max_is_that_of_the_worst_output",
-    "The fit for several outputs is affine from the largest lambda_max of an output alone on.",
+    "The fit for several outputs is affine for every lam of at least the largest lambda_max of a single output.",
     lambda line, R: exact_bounds(max(abs(entry) for row in responses(line.inputs, R) for entry in row)),
 )
 TO_LABELS = _variant(
     "lambda_max_is_response_to_labels",
-    "The fit is affine from the largest response of a neuron to the labels, less their mean, on.",
+    "The fit is affine for every lam of at least the largest response of a neuron to the labels minus their mean.",
     lambda line, R: _largest_norm(responses(line.inputs, residuals(line.inputs, line.labels, skip=False))),
 )
 LEAST_COST = _variant(
     "lambda_max_is_cost_of_data",
-    "The fit is affine from R(D), the cost of connect-the-dots, on.",
+    "The fit is affine for every lam of at least R(D), the cost of connect-the-dots.",
     lambda line, R: line.bounds,
 )
 FIRST_HALF = _variant(
@@ -148,7 +145,7 @@ def _midpoints(line: ExactLine) -> Decision:
     largest = largest_square(line.inputs, line.labels)
     for a, b in pairwise(line.inputs):
         hidden = [max(at - (a + b) / 2, Fraction(0)) for at in line.inputs]
-        response = [sum(map(Fraction.__mul__, hidden, column), Fraction(0)) for column in zip(*R, strict=True)]
+        response = [dot(hidden, column) for column in zip(*R, strict=True)]
         if norm_squared(response) > largest:
             return exactly(False, f"a kink at {(a + b) / 2} has a larger response")
     return exactly(True, "kinks in the middle of gaps have no larger responses")

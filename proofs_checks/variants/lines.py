@@ -1,7 +1,7 @@
-"""Shared by variants about one input: what is decided of data x, Y in rational arithmetic, each time with a witness.
+"""Shared by variants about one input: decisions about data x, Y in rational arithmetic, each with a witness.
 
-With x_1 < .. < x_N, slopes s_i and curvatures delta_i are rational; sums of norms are enclosed between rationals. A
-comparison that such an enclosure does not decide counts for nothing.
+For x_1 < .. < x_N, slopes s_i and curvatures delta_i are rational; sums of norms are enclosed between rationals. A
+comparison that such an enclosure leaves open is undecided.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ Bounds = tuple[Fraction, Fraction]
 """An enclosure: lower and upper end."""
 
 UNDECIDED = Fraction(1, 2**100)
-"""Enclosures whose ends are nearer than this, relative to 1, are taken for equal; they have 128 binary digits."""
+"""Two numbers count as equal if their enclosures, of 128 binary digits, are closer than this, relative to the numbers."""
 
 
 def line_of(data: Data) -> ExactLine:
@@ -33,8 +33,13 @@ def with_skip(data: Data) -> Iterator[Data]:
         yield {**data, "skip": skip}
 
 
+def single_output(line: ExactLine, output: int) -> ExactLine:
+    """Return the data of one of the outputs."""
+    return ExactLine(line.inputs, tuple((row[output],) for row in line.labels))
+
+
 def n_outputs(*allowed: int) -> Predicate:
-    """Return the hypothesis that the number of outputs is one of these."""
+    """Return the hypothesis that the number of outputs is one of the given numbers."""
     return lambda data: data["Y"].shape[1] in allowed
 
 
@@ -63,7 +68,7 @@ def at_most(bounds: Bounds, other: Bounds, what: str, than: str) -> Decision:
 
 
 def shown(bounds: Bounds) -> str:
-    """Return an enclosed number as people write it."""
+    """Return an enclosed number as text: exactly if that is short, else rounded."""
     return str(bounds[0]) if bounds[0] == bounds[1] and len(str(bounds[0])) < 16 else f"{float(bounds[0]):.9g}"
 
 
@@ -87,7 +92,7 @@ def times(factor: Fraction, bounds: Bounds) -> Bounds:
 
 
 def network_of(line: ExactLine, knots: Iterable[tuple[Fraction, Vector]]) -> RationalNetwork:
-    """Return the network that begins like connect-the-dots and bends by these vectors at these knots."""
+    """Return the network that starts like connect-the-dots and has the given knots and jumps of the slope."""
     neurons = tuple(Neuron((Fraction(1),), -t, jump) for t, jump in knots if any(jump))
     start, slope = line.labels[0], line.slopes[0]
     offset = tuple(y - s * line.inputs[0] for y, s in zip(start, slope, strict=True))
@@ -96,8 +101,7 @@ def network_of(line: ExactLine, knots: Iterable[tuple[Fraction, Vector]]) -> Rat
 
 def interpolates(network: RationalNetwork, line: ExactLine) -> bool:
     """Whether a network passes through all data, exactly."""
-    inputs = tuple((x,) for x in line.inputs)
-    return not any(off for row in network.misfits(inputs, line.labels) for off in row)
+    return not any(map(any, network.misfits(tuple((x,) for x in line.inputs), line.labels)))
 
 
 def scaled(vector: Vector, factor: Fraction) -> Vector:
@@ -106,14 +110,15 @@ def scaled(vector: Vector, factor: Fraction) -> Vector:
 
 
 def merged_pairs(line: ExactLine, pairs: Iterable[int]) -> RationalNetwork:
-    """Return connect-the-dots with one kink for each of the given pairs of aligned curvatures i, i + 1, at equal cost.
+    """Merge the kinks of connect-the-dots at the given pairs of aligned curvatures i, i + 1; the cost does not change.
 
-    With delta_{i+1} = c delta_i the kink lies at the fraction c / (1 + c) of the gap, and bends by (1 + c) delta_i.
+    If delta_{i+1} = c delta_i, the merged kink lies at the fraction c / (1 + c) of the gap, and its jump is (1 + c)
+    delta_i.
 
     Raises
     ------
     AssertionError
-        If the network does not interpolate, or a pair is not aligned, so that the cost is another one.
+        If the network does not interpolate, or a pair is not aligned, so that the cost changes.
     """
     first = set(pairs)
     knots: list[tuple[Fraction, Vector]] = []
@@ -132,24 +137,15 @@ def merged_pairs(line: ExactLine, pairs: Iterable[int]) -> RationalNetwork:
 
 
 def merged_knot(line: ExactLine, i: int) -> Fraction:
-    """Where one kink replaces those of the aligned curvatures i, i + 1."""
+    """Return the place of the kink that replaces those of the aligned curvatures i, i + 1."""
     ratio = line.ratios[i]
     assert ratio is not None
     return line.inputs[i + 1] + line.gaps[i + 1] * ratio / (1 + ratio)
 
 
 def first_aligned(line: ExactLine) -> int | None:
-    """The first pair of aligned curvatures, if there is one."""
+    """Return the index of the first pair of aligned curvatures, if there is one."""
     return next((i for i, ratio in enumerate(line.ratios) if ratio is not None), None)
-
-
-def sparsest_network(line: ExactLine) -> RationalNetwork:
-    """Return a minimiser with the fewest neurons: from the left, each run is merged in pairs."""
-    pairs: list[int] = []
-    for i, ratio in enumerate(line.ratios):
-        if ratio is not None and (not pairs or pairs[-1] != i - 1):
-            pairs.append(i)
-    return merged_pairs(line, pairs)
 
 
 def uniqueness_of(line: ExactLine) -> tuple[bool, str]:

@@ -1,6 +1,7 @@
 """Variants of the claim that a step against the point of least norm in the hull of the gradients lowers every loss.
 
-Gradients are rows of small integers, so that the point of least norm is rational and is found exactly, face by face.
+Gradients are rows of small integers. So the point of least norm is rational, and a search over the faces of the convex hull
+finds it exactly.
 """
 
 from collections.abc import Iterator
@@ -10,23 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.variants.sobolev import solved
 from vvnorm.falsification import Decision, ListedSpace, Variant
 from vvnorm.falsification.data import Data, rationals
 from vvnorm.falsification.spaces import small_vectors
 from vvnorm.falsification.statement import exactly
+from vvnorm.verifier.exact.corrected import independent, solved
 from vvnorm.verifier.exact.rationals import Matrix, Vector, dot, norm_squared
 
 _MOST_TASKS = 4
 
 
 def combined(weights: Vector, rows: Matrix) -> Vector:
-    """Add rows times their weights."""
+    """Return the weighted sum of rows."""
     return tuple(dot(weights, column) for column in zip(*rows, strict=True))
 
 
 def least_norm_weights(gradients: Matrix) -> Vector:
-    """Weights of the point of least norm in the convex hull: the best of the faces whose own least point is inside."""
+    """Return the weights of the point of least norm in the convex hull.
+
+    On the affine hull of each face take the point of least norm. The best of those that lie in their face is the solution.
+    """
     tasks, best = range(len(gradients)), None
     for size in range(1, len(gradients) + 1):
         for face in combinations(tasks, size):
@@ -40,12 +44,11 @@ def least_norm_weights(gradients: Matrix) -> Vector:
 
 
 def _on_face(rows: list[Vector]) -> Vector | None:
-    """Weights of sum 1 that make the norm least, of any sign; None if they are not determined."""
+    """Return weights of any sign, with sum 1, that minimise the norm; None if they are not unique."""
     n = len(rows)
     gram = [[dot(a, b) for b in rows] + [Fraction(1)] for a in rows]
-    system = tuple(map(tuple, [*gram, [Fraction(1)] * n + [Fraction(0)]]))
-    right = tuple([(Fraction(0),)] * n + [(Fraction(1),)])
-    solution = solved(system, right)
+    system = [*gram, [Fraction(1)] * n + [Fraction(0)]]
+    solution = solved(system, [[Fraction(0)]] * n + [[Fraction(1)]])
     return None if solution is None else tuple(row[0] for row in solution[:n])
 
 
@@ -107,7 +110,7 @@ EVERY_TASK = _variant(
 )
 EQUALLY = _variant(
     "least_norm_direction_lowers_losses_equally",
-    "A small step against the point of least norm lowers all losses at one rate.",
+    "A small step against the point of least norm lowers all losses at the same rate.",
     lambda gradients: exactly(
         len({dot(g, combined(least_norm_weights(gradients), gradients)) for g in gradients}) == 1,
         f"the point is ({', '.join(map(str, combined(least_norm_weights(gradients), gradients)))})",
@@ -142,8 +145,7 @@ def _hidden_family() -> Iterator[Data]:
 
 
 def _full_rank(data: Data) -> bool:
-    rows = tuple(map(tuple, data["jacobian"].tolist()))
-    return solved(rows, tuple((Fraction(0),) for _ in rows)) is not None
+    return independent(data["jacobian"].tolist())
 
 
 HIDDEN_SPACE = ListedSpace(

@@ -8,7 +8,7 @@ from vvnorm.verifier.exact import ExactLine
 
 
 def _all_or_none(line: ExactLine) -> Decision:
-    """Look at the neurons of connect-the-dots, which is a minimiser whatever the labels."""
+    """Test the neurons of connect-the-dots, which is a minimiser for any labels."""
     for neuron in line.network.neurons:
         if not all(neuron.v):
             return exactly(
@@ -17,7 +17,7 @@ def _all_or_none(line: ExactLine) -> Decision:
     return exactly(True, "every neuron serves all outputs")
 
 
-def _curved(data: Data) -> bool:
+def _not_constant(data: Data) -> bool:
     return all(len(set(column.tolist())) > 1 for column in data["Y"].T)
 
 
@@ -26,7 +26,7 @@ ANY_LABELS = line_variant(
     "neurons_are_shared_for_any_labels",
     "For two or more outputs, none of them constant, each neuron of connect-the-dots serves all outputs.",
     _all_or_none,
-    hypotheses={"several_outputs": several_outputs, "no_constant_output": _curved},
+    hypotheses={"several_outputs": several_outputs, "no_constant_output": _not_constant},
     claim_draws=False,
     outputs=(2,),
     points=(3, 6),

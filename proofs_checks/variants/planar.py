@@ -29,7 +29,7 @@ def proof_of(data: Data, output: int | None = None) -> Proof:
 
 
 def _points(n: int, side: int) -> Iterator[np.ndarray]:
-    """Sets of n points of a grid that are not all on a line, with points on both axes: one of each set of translates."""
+    """Yield one set of n grid points of each class of translates, with points on both axes and not all on a line."""
     for chosen in combinations(product(range(side + 1), repeat=2), n):
         points = np.array(chosen)
         if points.min(axis=0).tolist() == [0, 0] and np.linalg.matrix_rank(points - points[0]) == 2:
@@ -70,7 +70,7 @@ def planar_space(outputs: int, sizes: tuple[tuple[int, int], ...] = ((4, 1), (5,
 
 
 def _fits(data: Data) -> bool:
-    """Whether points are distinct, fill the plane, and no output is affine in them."""
+    """Whether there are four or more distinct points that do not lie on a line."""
     X = np.array(data["X"].tolist(), dtype=float)
     if X.ndim != 2 or X.shape[1:] != (2,) or len(X) < 4 or data["Y"].size == 0:
         return False

@@ -7,29 +7,29 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from proofs_checks.variants.lines import line_variant, n_outputs
-from proofs_checks.variants.three_points import ThreePoints, fitted_curvature, residuals, three_points
+from proofs_checks.variants.lines import line_variant
+from proofs_checks.variants.three_points import (
+    ONE_OUTPUT_AT_THREE_POINTS,
+    ThreePoints,
+    fitted_curvature,
+    residuals,
+    three_points,
+)
 from vvnorm.falsification import Decision, Variant
-from vvnorm.falsification.data import Data
 from vvnorm.falsification.statement import exactly
 from vvnorm.verifier.exact import ExactLine
-from vvnorm.verifier.exact.rationals import norm_squared
+from vvnorm.verifier.exact.rationals import dot, norm_squared
 
 LAM = Fraction(1, 10)
 """The strength of regularisation of all variants below."""
-
-
-def _not_affine(data: Data) -> bool:
-    points = three_points(ExactLine(tuple(data["x"].tolist()), tuple(map(tuple, data["Y"].tolist()))))
-    return fitted_curvature(points, LAM) > 0
 
 
 def _variant(name: str, statement: str, decide: Callable[[ExactLine, ThreePoints], Decision], **more: Any) -> Variant:
     def of_line(line: ExactLine) -> Decision:
         points = three_points(line)
         off = residuals(points, LAM)
-        # Optimality is checked, not assumed: the curvature of U, and the multiplier z that the residuals stand for.
-        curvature = points.delta[0] - sum(map(Fraction.__mul__, points.row, off), Fraction(0))
+        # Check optimality: the curvature of U, and the multiplier z that belongs to the residuals.
+        curvature = points.delta[0] - dot(points.row, off)
         z = off[0] / points.row[0]
         assert abs(curvature) == fitted_curvature(points, LAM)
         assert z * curvature == LAM * abs(curvature)
@@ -38,7 +38,7 @@ def _variant(name: str, statement: str, decide: Callable[[ExactLine, ThreePoints
 
     return line_variant(
         "regularised", name, statement, of_line, claim_draws=False, outputs=(1,), points=(3, 3),
-        **{"hypotheses": {"one_output": n_outputs(1), "three_points": lambda data: len(data["x"]) == 3}, **more},
+        hypotheses=ONE_OUTPUT_AT_THREE_POINTS, **more,
     )  # fmt: skip
 
 
@@ -56,7 +56,7 @@ INTERPOLATES = _variant(
 )
 CURVATURE_LESS_LAM = _variant(
     "fit_shrinks_curvature_by_lam",
-    "With the squared loss the curvature of the fit is that of the labels less lam, or 0.",
+    "With the squared loss the curvature of the fit is the curvature of the labels minus lam, or 0.",
     lambda line, points: exactly(
         fitted_curvature(points, LAM) == max(abs(points.delta[0]) - LAM, Fraction(0)),
         f"the curvature is {abs(points.delta[0])} before and {fitted_curvature(points, LAM)} after",
@@ -84,10 +84,9 @@ COST_OF_DATA = _variant(
 )
 MOMENTS = _variant(
     "residuals_have_no_affine_part",
-    "With the squared loss the residuals of the fit add up to 0, and so do their products with the inputs.",
+    "With the squared loss the residuals of the fit sum to 0, and so do their products with the inputs.",
     lambda line, points: exactly(
-        sum(residuals(points, LAM)) == 0
-        and sum(map(Fraction.__mul__, residuals(points, LAM), line.inputs), Fraction(0)) == 0,
+        sum(residuals(points, LAM)) == 0 and dot(residuals(points, LAM), line.inputs) == 0,
         f"the residuals are {_shown(residuals(points, LAM))}",
     ),
     false=False,

@@ -10,7 +10,7 @@ import numpy as np
 from proofs_checks.variants.lines import Bounds, decided_by, exact_bounds, norms, shown
 from vvnorm.falsification import Basis, Decision, ListedSpace, Variant
 from vvnorm.falsification.data import Data, rationals
-from vvnorm.falsification.statement import Predicate, exactly
+from vvnorm.falsification.statement import exactly
 from vvnorm.verifier.exact.rationals import Vector, norm_squared, root_bounds
 
 LEAST = "the least VV norm of a network for the function"
@@ -45,7 +45,7 @@ def _space(skips: tuple[bool, ...]) -> ListedSpace:
 
 
 def _total_jumps(data: Data) -> dict[Fraction, Vector]:
-    """The jump of the derivative at each knot: those listed for one knot add up."""
+    """Return the jump of the derivative at each knot, the sum of the jumps that are listed for it."""
     totals: dict[Fraction, Vector] = {}
     for knot, jump in zip(data["knots"].tolist(), data["jumps"].tolist(), strict=True):
         before = totals.get(knot, (Fraction(0),) * len(jump))
@@ -54,7 +54,7 @@ def _total_jumps(data: Data) -> dict[Fraction, Vector]:
 
 
 def _cost(data: Data) -> Bounds:
-    """Bounds on the least VV norm: one neuron per knot, below by telescoping; without a skip connection by steepness."""
+    """Bound the least VV norm: exactly with a skip connection, without one from below by the largest slope."""
     totals, slope = _total_jumps(data), tuple(data["slope"].tolist())
     if data["skip"]:
         return norms(totals.values())
@@ -69,7 +69,7 @@ def _compared(data: Data, formula: Bounds) -> Decision:
     cost = _cost(data)
     if data["skip"]:
         return decided_by(cost, formula, LEAST, "the formula")
-    # Without a skip connection the lower bound is not tight: only what lies outside is refuted.
+    # Without a skip connection the lower bound is not tight: a formula is refuted only if it lies outside the bounds.
     ends = [shown(exact_bounds(end)) for end in cost]
     said = f"{LEAST} lies between {ends[0]} and {ends[1]}, the formula is {shown(formula)}"
     outside = formula[1] < cost[0] or formula[0] > cost[1]
@@ -93,15 +93,10 @@ EXACT = Variant(
     space=_space((True, False)),
 )
 
-_DISTINCT: dict[str, Predicate] = {
-    "distinct_knots": EXACT.hypotheses["distinct_knots"],
-    "skip_connection": EXACT.hypotheses["skip_connection"],
-}
-
 
 def _variant(name: str, statement: str, formula: Callable[[Data], Bounds], false: bool = True) -> Variant:
     return Variant(
-        name, "representational_cost", statement, false, _DISTINCT, lambda data: _compared(data, formula(data)),
+        name, "representational_cost", statement, false, EXACT.hypotheses, lambda data: _compared(data, formula(data)),
         _space((True,)),
     )  # fmt: skip
 

@@ -74,7 +74,7 @@ def _is_network(data: Data) -> bool:
 def _values(data: Data, a: list[Fraction], bias: list[Fraction], out: list[Fraction]) -> list[Bounds]:
     """Enclose the outputs at all points, with input weights, biases and output weights times these factors."""
     act = ACTIVATIONS[data["activation"]]
-    found = []
+    values = []
     for point in data["X"].tolist():
         heights = [
             act(factor * sum(map(Fraction.__mul__, w, point)) + shift * b)
@@ -82,12 +82,12 @@ def _values(data: Data, a: list[Fraction], bias: list[Fraction], out: list[Fract
         ]
         for row in data["V"].tolist():
             terms = [sorted((v * k * low, v * k * high)) for v, k, (low, high) in zip(row, out, heights, strict=True)]
-            found.append((sum(low for low, _ in terms), sum(high for _, high in terms)))
-    return found
+            values.append((sum(low for low, _ in terms), sum(high for _, high in terms)))
+    return values
 
 
 def _changed(data: Data, *factors: list[Fraction]) -> Decision:
-    """Compare the function before and after, up to the tolerance of the claim for draws that are not exact."""
+    """Compare the function before and after, up to the tolerance of the claim, since draws are not exact."""
     ones = [Fraction(1)] * len(data["a"])
     before, after = _values(data, ones, ones, ones), _values(data, *factors)
     size = max(max(abs(low), abs(high)) for low, high in (*before, *after)) * Fraction(TOLERANCE)
@@ -171,7 +171,7 @@ def _same_penalty(data: Data) -> Decision:
 
 
 def _unit_inputs(data: Data) -> Decision:
-    """Compare the penalty at ||w|| = 1 with the given one: at ||w|| = 1 it would have to be least."""
+    """Compare the penalty at ||w|| = 1 with the penalty at the given scale."""
     for w, v, a in zip(data["W"].tolist(), data["V"].T.tolist(), data["a"].tolist(), strict=True):
         here, cost = a * a * norm_squared(w), norm_squared(w) * norm_squared(v)
         penalty, unit = (here + cost / here) / 2, (1 + cost) / 2
@@ -181,7 +181,7 @@ def _unit_inputs(data: Data) -> Decision:
 
 
 WITHOUT_BIAS = _relu_variant(
-    "rescaling_leaves_bias", "Rescaling (a w, b, v / a), a > 0, with the bias left as it is, does not change the function.",
+    "rescaling_leaves_bias", "Rescaling (a w, b, v / a), a > 0, with the same bias, does not change the function.",
     _without_bias,
 )  # fmt: skip
 SAME_PENALTY = _relu_variant(
@@ -189,7 +189,7 @@ SAME_PENALTY = _relu_variant(
 )
 UNIT_INPUTS = _relu_variant(
     "penalty_least_at_unit_input_weights",
-    "Of all rescaled neurons that with ||w|| = 1 has the least penalty.",
+    "Among all rescalings of a neuron, the one with ||w|| = 1 has the least penalty.",
     _unit_inputs,
 )
 BOTH_LAYERS = _relu_variant(

@@ -3,44 +3,22 @@
 from collections.abc import Callable, Iterator
 from decimal import Context, Decimal
 from fractions import Fraction
+from itertools import pairwise
+from typing import Any
 
-from proofs_checks.variants.lines import Bounds, line_of, line_variant
+import numpy as np
+
+from proofs_checks.support import exact_rank
+from proofs_checks.variants.lines import Bounds, line_of, line_variant, n_outputs
 from vvnorm.falsification import Basis, Decision, LineSpace, Variant
 from vvnorm.falsification.data import Data
 from vvnorm.falsification.statement import exactly
 from vvnorm.verifier.exact import ExactLine
-from vvnorm.verifier.exact.rationals import Matrix, Vector, dot
+from vvnorm.verifier.exact.corrected import solved
+from vvnorm.verifier.exact.rationals import Vector, dot
 
 Kernel = Callable[[Fraction, Fraction], Fraction]
 _DIGITS = 40
-
-
-def rank(rows: Matrix) -> int:
-    """Rank of a matrix, by elimination."""
-    left, found = [list(row) for row in rows], 0
-    for k in range(len(rows[0])):
-        pivot = next((row for row in left if row[k]), None)
-        if pivot is not None:
-            left.remove(pivot)
-            left = [[a - b * row[k] / pivot[k] for a, b in zip(row, pivot, strict=True)] for row in left]
-            found += 1
-    return found
-
-
-def solved(gram: Matrix, labels: Matrix) -> Matrix | None:
-    """Solve for the weights (N, T) of a kernel interpolant by elimination; None if the matrix is singular."""
-    rows = [[*left, *right] for left, right in zip(gram, labels, strict=True)]
-    for k in range(len(rows)):
-        pivot = next((i for i in range(k, len(rows)) if rows[i][k]), None)
-        if pivot is None:
-            return None
-        rows[k], rows[pivot] = rows[pivot], rows[k]
-        rows[k] = [entry / rows[k][k] for entry in rows[k]]
-        for i in range(len(rows)):
-            if i != k and rows[i][k]:
-                factor = rows[i][k]
-                rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]
-    return tuple(tuple(row[len(rows) :]) for row in rows)
 
 
 NO_SOLUTION = "no combination of the kernel's functions has these labels"
@@ -50,11 +28,12 @@ def _interpolant(line: ExactLine, kernel: Kernel) -> Callable[[Fraction], Vector
     """Return the kernel interpolant, or why there is none; inputs are measured from the first, in units of the mean gap."""
     start, unit = line.inputs[0], (line.inputs[-1] - line.inputs[0]) / len(line.gaps)
     places = [(x - start) / unit for x in line.inputs]
-    gram = tuple(tuple(kernel(s, t) for t in places) for s in places)
-    weights = solved(gram, line.labels)
+    gram = [[kernel(s, t) for t in places] for s in places]
+    weights = solved(gram, [list(row) for row in line.labels])
     if weights is None:
-        joined = tuple((*left, *right) for left, right in zip(gram, line.labels, strict=True))
-        return NO_SOLUTION if rank(joined) > rank(gram) else "the kernel interpolant is not unique"
+        matrix: Any = np.array(gram, dtype=object)
+        joined = np.hstack([matrix, np.array(line.labels, dtype=object)])
+        return NO_SOLUTION if exact_rank(joined) > exact_rank(matrix) else "the kernel interpolant is not unique"
 
     def values(t: Fraction) -> Vector:
         row = [kernel((t - start) / unit, place) for place in places]
@@ -76,7 +55,7 @@ def _compared(line: ExactLine, kernel: Kernel, points: list[Fraction]) -> Decisi
 
 
 def _points(line: ExactLine) -> list[Fraction]:
-    middles = [(a + b) / 2 for a, b in zip(line.inputs, line.inputs[1:], strict=False)]
+    middles = [(a + b) / 2 for a, b in pairwise(line.inputs)]
     return [*line.inputs, *middles]
 
 
@@ -156,13 +135,13 @@ def _beyond(line: ExactLine) -> Decision:
 WHOLE_LINE = line_variant(
     "sobolev",
     "kernel_interpolation_beyond_the_data",
-    "Beyond the last point, too, connect-the-dots equals kernel interpolation with 1 + min(s, t) - x_1.",
+    "Connect-the-dots equals kernel interpolation with 1 + min(s, t) - x_1 beyond the last point, too.",
     _beyond,
 )
 
 
 def _only_gentlest(line: ExactLine) -> Decision:
-    """Look for a piece that is not the steepest: there another interpolant may bend without being steeper."""
+    """Find a piece that is not the steepest: there another interpolant has a kink without a larger slope."""
     slopes = [abs(slope[0]) for slope in line.slopes]
     i = min(range(len(slopes)), key=slopes.__getitem__)
     if slopes[i] == max(slopes):
@@ -178,6 +157,6 @@ GENTLEST = line_variant(
     "only_interpolant_of_least_steepness",
     "For one output connect-the-dots is the only interpolant whose largest slope on [x_1, x_N] is least.",
     _only_gentlest,
-    hypotheses={"one_output": lambda data: data["Y"].shape[1] == 1},
+    hypotheses={"one_output": n_outputs(1)},
     outputs=(1,),
 )

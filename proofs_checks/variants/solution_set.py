@@ -1,6 +1,6 @@
 """Variants of the claim that minimisers fill a band along aligned runs, and equal connect-the-dots elsewhere.
 
-Some minimiser passes through a point (t, v) exactly if the data with that point added have the same least cost R.
+Some minimiser passes through a point (t, v) exactly if adding this point to the data does not change the least cost.
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from proofs_checks.rational import spread
 from proofs_checks.variants.lines import (
     decided_by,
     first_aligned,
+    interpolates,
     line_of,
     line_variant,
     merged_knot,
@@ -20,6 +22,8 @@ from proofs_checks.variants.lines import (
     n_outputs,
     network_of,
     scaled,
+    several_outputs,
+    single_output,
 )
 from vvnorm.falsification import Basis, Decision, LineSpace, Variant
 from vvnorm.falsification.data import Data, rationals
@@ -49,9 +53,14 @@ def unpacked(name: str, data: Data) -> RationalNetwork:
     return RationalNetwork(tuple(n for n in neurons if any(n.w) and any(n.v)), tuple(map(tuple, A)), tuple(c))
 
 
+def shifted(network: RationalNetwork) -> RationalNetwork:
+    """Return the network plus 1 in each output."""
+    return RationalNetwork(network.neurons, network.A, tuple(entry + 1 for entry in network.c))
+
+
 def label_range(line: ExactLine) -> Fraction:
-    """The largest range of an output, at least 1 if nothing varies."""
-    return max(max(column) - min(column) for column in zip(*line.labels, strict=True)) or Fraction(1)
+    """Return the largest range of an output, or 1 if no output varies."""
+    return spread(line) or Fraction(1)
 
 
 def network_interpolates(data: Data, name: str) -> bool:
@@ -80,29 +89,25 @@ def _in_band(data: Data) -> Decision:
 
 
 def _candidates(data: Data) -> Iterator[Data]:
-    """Candidates: connect-the-dots; a pair of kinks merged; a shifted one; and one with a tent in the first gap."""
+    """Yield connect-the-dots, a minimiser with merged kinks, a shifted minimiser, and one with a tent in the first gap."""
     line = line_of(data)
     pair = first_aligned(line)
     networks = [line.network] if pair is None else [line.network, merged_pairs(line, [pair])]
     base = networks[-1]
-    one = (Fraction(1),) * line.n_outputs
-    networks.append(RationalNetwork(base.neurons, base.A, tuple(entry + 1 for entry in base.c)))
+    ones = (Fraction(1),) * line.n_outputs
+    networks.append(shifted(base))
     knots = (line.inputs[0], line.inputs[0] + line.gaps[0] / 2, line.inputs[1])
-    tent = tuple(Neuron((Fraction(1),), -t, scaled(one, Fraction(f))) for t, f in zip(knots, (1, -2, 1), strict=True))
+    tent = tuple(Neuron((Fraction(1),), -t, scaled(ones, Fraction(f))) for t, f in zip(knots, (1, -2, 1), strict=True))
     networks.append(RationalNetwork((*base.neurons, *tent), base.A, base.c))
     for network in networks:
         yield {**data, **packed("candidate", network)}
 
 
-_AXES = {
-    "x": "n",
-    "Y": "nt",
-    "candidate.W": "kd",
-    "candidate.b": "k",
-    "candidate.V": "tk",
-    "candidate.A": "td",
-    "candidate.c": "t",
-}
+def axes_with(name: str) -> dict[str, str]:
+    """Return the axes of data that hold a network under a name; see `vvnorm.falsification.DataSpace`."""
+    parts = {"W": "kd", "b": "k", "V": "tk", "A": "td", "c": "t"}
+    return {"x": "n", "Y": "nt"} | {f"{name}.{part}": letters for part, letters in parts.items()}
+
 
 EXACT = Variant(
     id="solution_set",
@@ -114,7 +119,7 @@ EXACT = Variant(
         "candidate_minimal": _minimal,
     },
     decide=_in_band,
-    space=LineSpace(points=(3, 5), more=_candidates, axes=_AXES),
+    space=LineSpace(points=(3, 5), more=_candidates, axes=axes_with("candidate")),
 )
 
 
@@ -145,7 +150,7 @@ KINKS_AT_DATA = line_variant(
 
 def _each_output(line: ExactLine) -> Decision:
     for t in range(line.n_outputs):
-        alone = ExactLine(line.inputs, tuple((row[t],) for row in line.labels))
+        alone = single_output(line, t)
         for gap, (joint, single) in enumerate(zip(line.ratios, alone.ratios, strict=True), 1):
             if single is not None and joint is None:
                 middle = (line.inputs[gap] + line.inputs[gap + 1]) / 2
@@ -159,16 +164,16 @@ def _each_output(line: ExactLine) -> Decision:
 EACH_OUTPUT = line_variant(
     "solution_set",
     "band_is_that_of_each_output",
-    "Minimisers for several outputs reach all that the minimisers for each output alone reach.",
+    "In each output, joint minimisers take all values that minimisers of this output alone take.",
     _each_output,
-    hypotheses={"several_outputs": lambda data: data["Y"].shape[1] >= 2},
+    hypotheses={"several_outputs": several_outputs},
     outputs=(2,),
     points=(3, 6),
 )
 
 
 def _both_ends(line: ExactLine) -> Decision:
-    """Join the lower ends of all gaps of runs: the function bends at the data and at one point in each aligned gap."""
+    """Join the ends of the band in all gaps of runs; the function has kinks at the data and at one point in each gap."""
     lowest = line
     for i, ratio in enumerate(line.ratios):
         if ratio is not None:
@@ -176,7 +181,7 @@ def _both_ends(line: ExactLine) -> Decision:
             slope = line.slopes[i]
             value = tuple(y + s * (knot - line.inputs[i + 1]) for y, s in zip(line.labels[i + 1], slope, strict=True))
             lowest = with_point(lowest, knot, value)
-    return decided_by(lowest.bounds, line.bounds, "the cost of what follows the band's end in all gaps", "R(D)")
+    return decided_by(lowest.bounds, line.bounds, "the cost of following the end of the band in all gaps", "R(D)")
 
 
 BOTH_ENDS = line_variant(
@@ -189,7 +194,7 @@ BOTH_ENDS = line_variant(
 
 
 def _through_at(line: ExactLine, share: Fraction) -> Decision:
-    """Ask whether a minimiser passes the middle of a gap below the chord, at a share of the way to the farther chord."""
+    """Test whether a minimiser passes through the middle of a gap, at a share of the way to the farther chord."""
     for i, ratio in enumerate(line.ratios):
         if ratio is None:
             continue
@@ -222,7 +227,7 @@ ABOVE_CHORD = line_variant(
 
 
 def _moved_middle(line: ExactLine, gaps: list[int]) -> Decision:
-    """Ask whether a minimiser passes the middle of one of these gaps beside the chord."""
+    """Test whether a minimiser passes through the middle of one of these gaps, off the chord."""
     for i in gaps:
         middle = (line.inputs[i] + line.inputs[i + 1]) / 2
         for direction in (*line.curvatures, (Fraction(1),) * line.n_outputs):
@@ -231,7 +236,7 @@ def _moved_middle(line: ExactLine, gaps: list[int]) -> Decision:
                 value = tuple(c + share * d for c, d in zip(chord, direction, strict=True))
                 if any(direction) and with_point(line, middle, value).bounds[0] <= line.bounds[1]:
                     return Decision(None, Basis.EXACT, f"{value} at {middle} may cost no more")
-    return exactly(True, "every value that was tried beside the chord costs more")
+    return exactly(True, "every tested value off the chord costs more")
 
 
 END_PIECES = line_variant(
@@ -244,7 +249,7 @@ END_PIECES = line_variant(
 
 
 def _convex_network(line: ExactLine) -> Decision:
-    """Compare with an interpolant that bends by all curvatures at one point, if one output is convex."""
+    """For convex data of one output, put the sum of all curvatures into one kink, and test whether it interpolates."""
     kinds = {delta[0] > 0 for delta in line.curvatures if delta[0]}
     if len(kinds) != 1 or line.n_outputs != 1:
         return exactly(True, "the data are not convex")
@@ -253,10 +258,8 @@ def _convex_network(line: ExactLine) -> Decision:
         return exactly(True, "the first and the last chord do not cross inside")
     total = sum((delta[0] for delta in line.curvatures), Fraction(0))
     network = network_of(line, [(crossing, (total,))])
-    misses = any(off for row in network.misfits(tuple((x,) for x in line.inputs), line.labels) for off in row)
-    return exactly(
-        not misses, f"the chords cross at {crossing}, but a kink there {'misses' if misses else 'meets'} the data"
-    )
+    meets = interpolates(network, line)
+    return exactly(meets, f"the chords cross at {crossing}, and a kink there {'meets' if meets else 'misses'} the data")
 
 
 def _crossing(line: ExactLine) -> Fraction | None:

@@ -5,12 +5,13 @@ from itertools import pairwise
 from typing import Any
 
 from proofs_checks.variants.lines import (
+    interpolates,
     line_of,
     line_variant,
     merged_pairs,
     n_outputs,
     several_outputs,
-    sparsest_network,
+    single_output,
     with_skip,
 )
 from vvnorm.falsification import Decision, LineSpace, Variant
@@ -20,13 +21,13 @@ from vvnorm.verifier.exact import ExactLine
 
 
 def fewest_neurons(line: ExactLine) -> tuple[int, str]:
-    """The fewest neurons of a minimiser, shown by a network, and by as many points of which no kink serves two."""
-    network = sparsest_network(line)
-    bends = [i for i, delta in enumerate(line.curvatures) if any(delta)]
+    """Return the fewest neurons of a minimiser, and the reason: as many points need a kink each."""
+    network = line.sparsest
     witnesses: list[int] = []
-    for i in bends:
-        if not (witnesses and witnesses[-1] == i - 1 and line.ratios[i - 1] is not None):
+    for i, delta in enumerate(line.curvatures):
+        if any(delta) and not (witnesses and witnesses[-1] == i - 1 and line.ratios[i - 1] is not None):
             witnesses.append(i)
+    assert interpolates(network, line)
     assert len(witnesses) == len(network.neurons)
     knots = ", ".join(str(-neuron.b) for neuron in network.neurons)
     kinks = f"kinks at {knots}" if knots else "no kink"
@@ -60,7 +61,7 @@ def _variant(name: str, statement: str, formula: Callable[[ExactLine], int], **m
     def decide(line: ExactLine) -> Decision:
         said = formula(line)
         if said == line.fewest_neurons:
-            return exactly(True, f"the variant says {said}, and so it is")
+            return exactly(True, f"the variant says {said}, which is right")
         fewest, why = fewest_neurons(line)
         return exactly(said == fewest, f"the variant says {said}; {why}")
 
@@ -95,7 +96,7 @@ ONE_PER_RUN = _variant(
 
 
 def _two_sparsest(line: ExactLine) -> Decision:
-    """Compare the network that merges pairs of a run from the left with others that merge as many."""
+    """Compare the network that merges pairs from the left with others that merge as many pairs."""
     if line.unique:
         return exactly(True, "there is one minimiser")
     fewest, _ = fewest_neurons(line)
@@ -106,8 +107,8 @@ def _two_sparsest(line: ExactLine) -> Decision:
             if all(abs(i - other) > 1 for other in chosen):
                 chosen.append(i)
         network = merged_pairs(line, chosen)
-        if len(network.neurons) == fewest and network != sparsest_network(line):
-            kinks = [", ".join(str(-n.b) for n in f.neurons) for f in (sparsest_network(line), network)]
+        if len(network.neurons) == fewest and network != line.sparsest:
+            kinks = [", ".join(str(-n.b) for n in f.neurons) for f in (line.sparsest, network)]
             return exactly(False, f"kinks at {kinks[0]}, and kinks at {kinks[1]}, give two sparsest minimisers")
     return exactly(True, "all ways to merge pairs give one network")
 
@@ -118,13 +119,12 @@ UNIQUE = line_variant(
 
 
 def _among_all(line: ExactLine) -> Decision:
-    """Compare with the interpolant that is sparsest for each output alone, whose kinks serve one output each."""
-    alone = [ExactLine(line.inputs, tuple((row[t],) for row in line.labels)) for t in range(line.n_outputs)]
-    knots = {-neuron.b for one in alone for neuron in sparsest_network(one).neurons}
+    """Compare with the interpolant that takes the sparsest minimiser of each single output."""
+    knots = {-neuron.b for t in range(line.n_outputs) for neuron in single_output(line, t).sparsest.neurons}
     if len(knots) >= line.fewest_neurons:
-        return exactly(True, "the outputs, each as sparse as it can be, have as many kinks together")
+        return exactly(True, "the sparsest minimisers of the single outputs have as many kinks together")
     fewest, why = fewest_neurons(line)
-    said = f"minimisers: {why}; the outputs, each as sparse as it can be, have {len(knots)} kinks together"
+    said = f"minimisers: {why}; the sparsest minimisers of the single outputs have {len(knots)} kinks together"
     return exactly(len(knots) >= fewest, f"{said}: {', '.join(map(str, sorted(knots)))}")
 
 

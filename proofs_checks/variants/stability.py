@@ -1,7 +1,7 @@
 """Variants of the claim that nearly minimal interpolants are near connect-the-dots, by excess * h / (1 - cos theta).
 
-For given data the worst interpolant is made: curvature moves from both ends of a gap to its middle, along the dual
-certificate there. Its excess and its distance to connect-the-dots are enclosed between rationals.
+For given data these variants construct the worst interpolant: curvature moves from both ends of a gap to its middle, along
+the dual certificate. Its excess and its distance to connect-the-dots are enclosed between rationals.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,15 @@ from proofs_checks.variants.lines import (
     scaled,
     times,
 )
-from proofs_checks.variants.solution_set import HALF, label_range, network_interpolates, packed, unpacked
+from proofs_checks.variants.solution_set import (
+    HALF,
+    axes_with,
+    label_range,
+    network_interpolates,
+    packed,
+    shifted,
+    unpacked,
+)
 from vvnorm.falsification import Basis, Decision, LineSpace, Variant
 from vvnorm.falsification.data import Data
 from vvnorm.falsification.statement import exactly
@@ -51,13 +59,10 @@ def _exact(data: Data) -> Decision:
 
 
 def _networks(data: Data) -> Iterator[Data]:
-    """Connect-the-dots, it shifted by 1, and the worst interpolants."""
+    """Yield connect-the-dots, a shifted copy, and the worst interpolants."""
     line = line_of(data)
-    base = line.network
-    yield {**data, **packed("network", base)}
-    yield {**data, **packed("network", RationalNetwork(base.neurons, base.A, tuple(entry + 1 for entry in base.c)))}
-    for moved in _moved(line):
-        yield {**data, **packed("network", moved.network)}
+    for network in (line.network, shifted(line.network), *(moved.network for moved in _moved(line))):
+        yield {**data, **packed("network", network)}
 
 
 EXACT = Variant(
@@ -70,21 +75,13 @@ EXACT = Variant(
     space=LineSpace(
         points=(3, 5),
         more=_networks,
-        axes={
-            "x": "n",
-            "Y": "nt",
-            "network.W": "kd",
-            "network.b": "k",
-            "network.V": "tk",
-            "network.A": "td",
-            "network.c": "t",
-        },
+        axes=axes_with("network"),
     ),
 )
 
 
 class Moved(NamedTuple):
-    """An interpolant whose curvature has moved into the middle of a gap, and what it costs and how far it is."""
+    """An interpolant with curvature moved into the middle of a gap; its distance to connect-the-dots, and its excess."""
 
     network: RationalNetwork
     gap: int
@@ -94,7 +91,7 @@ class Moved(NamedTuple):
 
 
 def _moved(line: ExactLine) -> Iterator[Moved]:
-    """Make, for each gap between two curvatures that do not point the same way, interpolants near the worst."""
+    """Yield nearly worst interpolants for each gap between two curvatures that do not point the same way."""
     for i in range(len(line.ratios)):
         left, right = line.curvatures[i], line.curvatures[i + 1]
         if line.ratios[i] is not None or not any(left) or not any(right):
@@ -106,7 +103,7 @@ def _moved(line: ExactLine) -> Iterator[Moved]:
 
 
 def _moved_along(line: ExactLine, i: int, v: Vector) -> Moved:
-    """Bend by v at the middle of the gap after inner point i, and by v / 2 less at its ends."""
+    """Add a kink of jump v in the middle of the gap after inner point i, and take v / 2 off the jumps at its ends."""
     left, right, h = line.inputs[i + 1], line.inputs[i + 2], line.gaps[i + 1]
     jumps = [list(delta) for delta in line.curvatures]
     for place in (i, i + 1):
@@ -134,7 +131,7 @@ def _judged(
             decision = at_most(measured, bound, f"with curvature moved to {middle}, {what}", "the bound")
             if decision.refutes:
                 return decision
-        return exactly(True, "no interpolant that was made exceeds the bound")
+        return exactly(True, "no constructed interpolant exceeds the bound")
 
     return line_variant("stability", name, statement, decide, **{"points": (4, 6), "outputs": (1, 2), **more})
 
@@ -171,16 +168,16 @@ SLOPES = _judged(
 )
 AS_CLAIMED = _variant(
     "stability_on_worst_interpolants",
-    "Interpolants of VV norm R(D) + excess that are as far away as can be differ by at most excess * h / (1 - cos theta).",
+    "The worst interpolants of VV norm R(D) + excess differ from connect-the-dots by at most excess * h / (1 - cos theta).",
     lambda line, moved: _claimed(line, moved, Fraction(1)),
     false=False,
 )
 
 
 def _claimed(line: ExactLine, moved: Moved, factor: Fraction) -> Bounds:
-    """The bound of the claim times a factor, taken at its upper end, which makes refuting it harder."""
+    """Return the upper end of the claim's bound, times a factor."""
     bound = line.stability(factor * moved.excess[1])[moved.gap + 1]
-    assert bound is not None  # gaps of aligned curvatures are left out
+    assert bound is not None  # the curvatures at the ends of the gap are not aligned
     return bound, bound
 
 

@@ -1,16 +1,22 @@
 """Fits of three points with one or two outputs, exactly: shared by variants about fits.
 
-With the squared loss and delta the only curvature, the fit is U = Y - D'z with z = lam delta / ||delta||, as long as lam is
-below lambda_max = ||delta|| / g, g = ||D||^2; from there on it is affine. (D has one row: delta(U) = D U.) With one output
-||delta|| is rational; with two it is enclosed.
+Three points have one curvature delta(U) = D U, where D has one row. Let g = ||D||^2. With the squared loss and lam below
+lambda_max = ||delta|| / g, the fit is U = Y - D'z with z = lam delta / ||delta||. For larger lam the fit is affine. With
+one output ||delta|| is rational; with two outputs it is enclosed.
 """
 
 from fractions import Fraction
 from typing import NamedTuple
 
-from proofs_checks.variants.lines import Bounds, times
+from proofs_checks.variants.lines import Bounds, n_outputs, times
+from vvnorm.falsification.statement import Predicate
 from vvnorm.verifier.exact import ExactLine
 from vvnorm.verifier.exact.rationals import Vector, norm_squared, root_bounds
+
+ONE_OUTPUT_AT_THREE_POINTS: dict[str, Predicate] = {
+    "one_output": n_outputs(1),
+    "three_points": lambda data: len(data["x"]) == 3,
+}
 
 
 class ThreePoints(NamedTuple):
@@ -23,7 +29,7 @@ class ThreePoints(NamedTuple):
 
 
 def three_points(line: ExactLine) -> ThreePoints:
-    """Return what the fits of three points depend on."""
+    """Return the numbers that determine the fits of three points."""
     assert len(line.inputs) == 3
     first, second = (1 / h for h in line.gaps)
     row = (first, -first - second, second)
@@ -38,15 +44,14 @@ def fitted_curvature(points: ThreePoints, lam: Fraction) -> Fraction:
 
 def residuals(points: ThreePoints, lam: Fraction) -> Vector:
     """Labels minus fitted values of one output: D'z."""
-    left = abs(points.delta[0])
-    z = min(lam, left / points.g) * (1 if points.delta[0] > 0 else -1)
+    z = min(lam, abs(points.delta[0]) / points.g) * (1 if points.delta[0] > 0 else -1)
     return tuple(z * entry for entry in points.row)
 
 
 def loss_at(points: ThreePoints, budget: Fraction) -> Fraction:
     """Least squared loss, halved, of one output at a cost of at most a budget."""
-    left = max(abs(points.delta[0]) - budget, Fraction(0))
-    return left * left / (2 * points.g)
+    excess = max(abs(points.delta[0]) - budget, Fraction(0))
+    return excess * excess / (2 * points.g)
 
 
 def lambda_max(points: ThreePoints) -> Bounds:

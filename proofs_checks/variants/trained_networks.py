@@ -1,4 +1,4 @@
-"""Variants of the claim that trained networks end near connect-the-dots, decided by what no network can do."""
+"""Variants of the claim that trained networks end near connect-the-dots, decided by the neurons that data need."""
 
 from itertools import pairwise
 

@@ -1,11 +1,11 @@
-"""Variants of claims about two inputs: uniqueness, the cost of several outputs, and what the plane adds to the line."""
+"""Variants of claims about two inputs: uniqueness, the cost of several outputs, and the use of a second input."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from proofs_checks.variants.lines import Bounds, at_most
+from proofs_checks.variants.lines import Bounds, at_most, line_of, n_outputs
 from proofs_checks.variants.planar import GAP, planar_space, proof_of, solve
 from vvnorm.falsification import Basis, Decision, Variant
 from vvnorm.falsification.data import Data, float_data
@@ -18,7 +18,7 @@ _SYMMETRIES: tuple[tuple[str, np.ndarray], ...] = (
     ("(x, y) to (-y, x)", np.array([[0.0, 1.0], [-1.0, 0.0]])),
 )
 _APART = 0.05
-"""Minimisers differ if they do by this share of the labels' range: far more than the gap explains."""
+"""Minimisers count as different from this share of the labels' range on; their gap explains far less."""
 
 
 def _bounds(proof: Proof) -> Bounds:
@@ -26,13 +26,13 @@ def _bounds(proof: Proof) -> Bounds:
 
 
 def _unique(data: Data) -> Decision:
-    """Turn or mirror a minimiser by a symmetry of the data: the result is a minimiser, too."""
+    """Rotate or reflect a minimiser by a symmetry of the data; the image is a minimiser, too."""
     floats = float_data(data)
     X, Y = floats["X"], floats["Y"]
     centre = (X.max(axis=0) + X.min(axis=0)) / 2
     levels = Y.max(axis=0) + Y.min(axis=0)
-    turned = [(name, M, sign) for name, M in _SYMMETRIES for sign in (1, -1)]
-    symmetries = [(name, M, sign) for name, M, sign in turned if _is_symmetry(X - centre, 2 * Y - levels, M, sign)]
+    candidates = [(name, M, sign) for name, M in _SYMMETRIES for sign in (1, -1)]
+    symmetries = [(name, M, sign) for name, M, sign in candidates if _is_symmetry(X - centre, 2 * Y - levels, M, sign)]
     if not symmetries:
         return Decision(None, Basis.CERTIFIED, "the data have no symmetry")
     solution = solve(data).sparsify(GAP)
@@ -80,7 +80,7 @@ def _proved(data: Data, compared: Callable[[list[Proof]], tuple[Bounds, Bounds]]
 
 def _two_outputs(name: str, statement: str, compared: Any, what: str, than: str, false: bool = True) -> Variant:
     return Variant(
-        name, "two_squares", statement, false, {"two_outputs": lambda data: data["Y"].shape[1] == 2},
+        name, "two_squares", statement, false, {"two_outputs": n_outputs(2)},
         lambda data: _proved(data, compared, what, than), planar_space(2, ((4, 1), (5, 2))), claim_draws=False,
     )  # fmt: skip
 
@@ -92,32 +92,30 @@ def _sum(proofs: list[Proof]) -> Bounds:
 
 WORST_OUTPUT = _two_outputs(
     "planar_cost_is_that_of_the_worst_output",
-    "For two inputs and two outputs the least VV norm is at most the larger of those of the outputs alone.",
+    "For two inputs and two outputs the least VV norm is at most the larger least VV norm of a single output.",
     lambda proofs: (_bounds(proofs[0]), max(map(_bounds, proofs[1:]))),
     "the least VV norm for both outputs",
-    "the larger for one",
+    "the larger for a single output",
 )
 ADDS_UP = _two_outputs(
     "planar_cost_adds_up_over_outputs",
-    "For two inputs and two outputs the least VV norm is at least the sum of those of the outputs alone.",
+    "For two inputs and two outputs the least VV norm is at least the sum of the least VV norms of the single outputs.",
     lambda proofs: (_sum(proofs), _bounds(proofs[0])),
-    "the sum for the outputs alone",
+    "the sum for the single outputs",
     "the least VV norm for both",
 )
 AT_MOST_SUM = _two_outputs(
     "planar_cost_is_at_most_sum_over_outputs",
-    "For two inputs and two outputs the least VV norm is at most the sum of those of the outputs alone.",
+    "For two inputs and two outputs the least VV norm is at most the sum of the least VV norms of the single outputs.",
     lambda proofs: (_bounds(proofs[0]), _sum(proofs)),
     "the least VV norm for both outputs",
-    "the sum for the outputs alone",
+    "the sum for the single outputs",
     false=False,
 )
 
 
 def _coordinatewise(data: Data) -> Decision:
-    """Compare with the least cost of the same labels over the first coordinate alone, where its values differ."""
-    from proofs_checks.variants.lines import line_of
-
+    """Compare with the least cost of the same labels over the first coordinate alone."""
     order = sorted(range(len(data["X"])), key=lambda i: data["X"][i, 0])
     line = line_of({"x": data["X"][order, 0], "Y": data["Y"][order]})
     proof = proof_of(data)
@@ -129,7 +127,7 @@ def _coordinatewise(data: Data) -> Decision:
 ONE_COORDINATE = Variant(
     id="second_input_does_not_help",
     claim="two_squares",
-    statement="A second input does not lower the least VV norm of data that the first tells apart.",
+    statement="A second input does not lower the least VV norm of data with distinct first inputs.",
     false=True,
     hypotheses={"first_tells_apart": lambda data: len(set(data["X"][:, 0].tolist())) == len(data["X"])},
     decide=_coordinatewise,

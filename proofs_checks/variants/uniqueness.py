@@ -1,9 +1,10 @@
 """Variants of the claim that connect-the-dots is the only minimiser unless neighbouring curvatures point the same way."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
-from proofs_checks.variants.lines import line_of, line_variant, n_outputs, several_outputs, uniqueness_of
+from proofs_checks.variants.lines import line_of, line_variant, n_outputs, several_outputs, single_output, uniqueness_of
 from vvnorm.falsification import Decision, LineSpace, Variant
 from vvnorm.falsification.data import Data
 from vvnorm.falsification.statement import exactly
@@ -27,12 +28,12 @@ EXACT = Variant(
 
 
 def _variant(name: str, statement: str, says: Callable[[ExactLine], bool | None], **more: Any) -> Variant:
-    """Return the variant that says whether the minimiser is the only one; None: it says nothing about these data."""
+    """Return a variant. `says` tells whether there is only one minimiser, or returns None if the variant does not apply."""
 
     def decide(line: ExactLine) -> Decision:
         said = says(line)
         if said is None or said is line.unique:
-            return exactly(True, f"the variant says {_words(said)}, and so it is")
+            return exactly(True, f"the variant says {_words(said)}, which is right")
         unique, why = uniqueness_of(line)
         return exactly(said is unique, f"the variant says {_words(said)}; {why}")
 
@@ -65,17 +66,12 @@ UNLESS_ALL_ALIGNED = _variant(
 PARALLEL = _variant(
     "several_if_parallel",
     "Connect-the-dots is the only minimiser exactly if no two neighbouring curvatures are parallel or opposite.",
-    lambda line: (
-        not any(
-            dot(a, b) ** 2 == norm_squared(a) * norm_squared(b) != 0
-            for a, b in zip(line.curvatures, line.curvatures[1:], strict=False)
-        )
-    ),
+    lambda line: not any(dot(a, b) ** 2 == norm_squared(a) * norm_squared(b) != 0 for a, b in pairwise(line.curvatures)),
 )
 ACUTE = _variant(
     "several_if_acute",
     "There are several minimisers where two neighbouring curvatures enclose an acute angle.",
-    lambda line: False if any(dot(a, b) > 0 for a, b in zip(line.curvatures, line.curvatures[1:], strict=False)) else None,
+    lambda line: False if any(dot(a, b) > 0 for a, b in pairwise(line.curvatures)) else None,
 )
 ZERO_CURVATURE = _variant(
     "several_if_a_curvature_is_zero",
@@ -89,14 +85,14 @@ FAR_NEIGHBOURS = _variant(
 )
 EACH_OUTPUT = _variant(
     "unique_only_if_for_an_output",
-    "If connect-the-dots is the only minimiser for several outputs, it is for one of them alone.",
-    lambda line: None if any(_alone(line, t).unique for t in range(line.n_outputs)) else False,
+    "If connect-the-dots is the only minimiser for several outputs, it is also the only one for some single output.",
+    lambda line: None if any(single_output(line, t).unique for t in range(line.n_outputs)) else False,
     outputs=(2,),
 )
 ONE_IS_ENOUGH = _variant(
     "unique_if_for_first_output",
-    "If connect-the-dots is the only minimiser for the first output alone, it is for all outputs together.",
-    lambda line: True if _alone(line, 0).unique else None,
+    "If connect-the-dots is the only minimiser for the first output, it is also the only one for all outputs together.",
+    lambda line: True if single_output(line, 0).unique else None,
     outputs=(2,),
 )
 FOUR_POINTS = _variant(
@@ -119,15 +115,7 @@ ALTERNATING = _variant(
     false=False,
     hypotheses={
         "one_output": n_outputs(1),
-        "opposite_signs": lambda data: all(a[0] * b[0] < 0 for a, b in _neighbours(line_of(data))),
+        "opposite_signs": lambda data: all(a[0] * b[0] < 0 for a, b in pairwise(line_of(data).curvatures)),
     },
     outputs=(1,),
 )
-
-
-def _neighbours(line: ExactLine) -> list[tuple[Any, Any]]:
-    return list(zip(line.curvatures, line.curvatures[1:], strict=False))
-
-
-def _alone(line: ExactLine, output: int) -> ExactLine:
-    return ExactLine(line.inputs, tuple((row[output],) for row in line.labels))

@@ -1,4 +1,4 @@
-"""Variants of the claim about the number of neurons that suffice, decided on data with one input.
+"""Variants of the claim about the width of minimisers, decided on data with one input.
 
 For one input the fewest neurons of a minimiser are known exactly: the sum of ceil(m / 2) over aligned runs of m points.
 """

@@ -23,6 +23,7 @@ from vvnorm.falsification import (
     falsify,
     load_counterexample,
     load_variant,
+    variant_names,
 )
 from vvnorm.falsification.data import exact_data, float_data, from_json, rationals, to_json
 from vvnorm.falsification.discovery import variants_by_claim
@@ -52,6 +53,8 @@ def test_every_counterexample_of_the_repository_still_refutes(path: Path) -> Non
     assert decision.refutes
     assert decision.basis is kept.basis
     assert path.name == kept.file_name
+    stated = load_variant(kept.statement) if kept.statement in variant_names() else load_claim(kept.claim)
+    assert kept.text == stated.statement
 
 
 def test_false_variants_of_many_claims_are_listed_and_have_counterexamples() -> None:
