@@ -7,7 +7,7 @@ from typing import Any
 from proofs_checks.support import unpack
 from vvnorm.claims import Undecided
 from vvnorm.verifier.exact import ExactLine, RationalNetwork, as_rational
-from vvnorm.verifier.exact.dual_arrays import pairing, point_above, stray
+from vvnorm.verifier.exact.dual_arrays import moments, pairing, point_above
 from vvnorm.verifier.exact.rationals import Vector, norm_squared, root_bounds
 
 Interval = tuple[Fraction, Fraction]
@@ -35,7 +35,7 @@ def needs_skip(instance: Mapping[str, Any]) -> None:
 def least_cost(line: ExactLine) -> Interval:
     """Enclose the least VV norm of an interpolant: by a dual array from below, by connect-the-dots from above."""
     points, dual, dots = tuple((x,) for x in line.inputs), line.dual, line.network
-    if any(map(any, stray(dual, points))) or point_above(points, dual) is not None:
+    if any(map(any, moments(dual, points))) or point_above(points, dual) is not None:
         raise ArithmeticError("the dual array proves no bound")
     if any(map(any, dots.misfits(points, line.labels))):
         raise ArithmeticError("connect-the-dots does not interpolate")

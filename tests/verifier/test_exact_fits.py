@@ -13,7 +13,7 @@ import pytest
 
 from vvnorm import ReLUNetwork, fit, interpolate
 from vvnorm.verifier.exact import ExactCertificate, Proof, load_exact_certificate, prove, save_exact_certificate
-from vvnorm.verifier.exact.dual_arrays import fit_bound, largest_response, line_responses, point_above, stray
+from vvnorm.verifier.exact.dual_arrays import fit_bound, largest_response, line_responses, moments, point_above
 from vvnorm.verifier.exact.plane import cones
 from vvnorm.verifier.exact.rationals import Matrix, norm_squared
 
@@ -69,7 +69,7 @@ def test_bounds_follow_from_their_definitions(proof: Proof) -> None:
     assert squares / 2 + lam * low <= certificate.upper == squares / 2 + lam * high
     pairs = [(a, y) for row, labels in zip(dual, certificate.labels, strict=True) for a, y in zip(row, labels, strict=True)]
     assert certificate.lower == sum(a * y - a * a / 2 for a, y in pairs)
-    assert not any(map(any, stray(dual, certificate.inputs)))
+    assert not any(map(any, moments(dual, certificate.inputs)))
 
 
 def test_no_random_neuron_responds_above_lam(proof: Proof) -> None:

@@ -9,7 +9,7 @@ import pytest
 from vvnorm import ReLUNetwork, interpolate
 from vvnorm.verifier.exact import RationalNetwork, prove
 from vvnorm.verifier.exact.corrected import affine_basis, affine_through, interpolating
-from vvnorm.verifier.exact.dual_arrays import feasible_dual, orthogonal, pairing, point_above, stray
+from vvnorm.verifier.exact.dual_arrays import feasible_dual, moments, orthogonal, pairing, point_above
 from vvnorm.verifier.exact.plane import cones
 from vvnorm.verifier.exact.rationals import Matrix, as_matrix, norm_squared
 from vvnorm.verifier.neuron_bound import neuron_bound
@@ -28,7 +28,7 @@ def orthogonal_array(seed: int, n: int, outputs: int) -> tuple[Matrix, Matrix]:
 @pytest.mark.parametrize("seed", range(8))
 def test_the_largest_response_is_that_of_the_float_path(seed: int) -> None:
     X, dual = orthogonal_array(seed, 4 + 2 * seed, 1 + seed % 3)
-    assert not any(any(row) for row in stray(dual, X))
+    assert not any(any(row) for row in moments(dual, X))
     largest = max(cone.largest for cone in cones(X, dual))
     bound = neuron_bound([[float(v) for v in x] for x in X], [[float(v) for v in row] for row in dual])
     assert largest == pytest.approx(bound, rel=1e-9)

@@ -245,7 +245,10 @@ def test_of_a_certificate_about_coordinates_the_command_says_what_it_is(
     np.savez("inside.npz", **arrays)
     refused = run("certify", "net.npz", *data, "--certificate", "inside.npz")
     assert refused.code == 1
-    assert "affine subspace of 2 dimensions up to rounding: a certificate about coordinates there" in refused.out
+    assert (
+        "affine subspace of 2 dimensions up to rounding: solutions for such points have certificates about coordinates"
+        in refused.out
+    )
 
 
 @pytest.mark.parametrize(

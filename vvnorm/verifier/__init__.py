@@ -1,10 +1,10 @@
 """Proofs of how close to optimal a network is, and the code that checks them. No solver is imported.
 
-Every proof is weak duality: a dual array pairs with the values of any network at the data to at most its VV norm, provided
-that no neuron of norm 1 responds to the array with more than 1. So the pairing with the labels bounds the cost of all
-interpolants from below, and with the conjugates of the losses it bounds the objective of all fits.
+Every proof is weak duality. Let no neuron of norm 1 respond to a dual array by more than 1. Then the pairing of the array
+with the values of any network at the data is at most the VV norm of the network. So the pairing with the labels bounds the
+cost of all interpolants from below. Together with the conjugates of the losses it bounds the objective of all fits.
 
-- `check`: the entrance. Judges networks, and checks, saves and loads certificates.
+- `check`: the entry point. Judges networks, and checks, saves and loads certificates.
 - `line`, `line_fit`: the bounds for one input, interpolants and regularised fits, with their compiled passes `line_kernels`
   and `line_fit_kernels`.
 - `space`, `space_fit`: the same for several inputs.

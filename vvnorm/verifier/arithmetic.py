@@ -7,7 +7,7 @@ import numpy as np
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.validation import Array
 
-_BLOCK = 1 << 15  # output weights looked at together
+_BLOCK = 1 << 15  # output weights per block
 _SAFE = 2.0**200  # magnitudes beyond this, or below its inverse, are scaled so that no product leaves float64
 _SPLIT = 2.0**27 + 1  # splits a number in two of 26 digits
 
@@ -32,7 +32,7 @@ def scaled(values: Array, up: float, down: float) -> Array:
 
 
 def fixed(array: Array) -> Array:
-    """Return a contiguous read-only view: compiled passes then meet one kind of array only."""
+    """Return a contiguous read-only view, so that compiled passes are compiled for one kind of array only."""
     view = np.ascontiguousarray(array).view()
     view.setflags(write=False)
     return view
@@ -53,14 +53,14 @@ def vv_norm(network: ReLUNetwork, penalise_bias: bool = False) -> float:
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """Return a + b, rounded, and what the rounding left, exactly (Knuth, The Art of Computer Programming 2, 4.2.2)."""
+    """Return a + b, rounded, and the exact rounding error (Knuth, The Art of Computer Programming 2, 4.2.2)."""
     s = a + b
     z = s - a
     return s, (a - (s - z)) + (b - z)
 
 
 def two_product(a: Array, b: Array) -> tuple[Array, Array]:
-    """Return a b, rounded, and what the rounding left, exactly unless numbers leave float64 (Dekker, Numer. Math. 18)."""
+    """Return a b, rounded, and the rounding error, exact unless numbers leave float64 (Dekker, Numer. Math. 18, 1971)."""
     p = a * b
     (a_high, a_low), (b_high, b_low) = _halves(a), _halves(b)
     return p, a_low * b_low - (((p - a_high * b_high) - a_low * b_high) - a_high * b_low)

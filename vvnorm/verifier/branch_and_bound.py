@@ -1,16 +1,16 @@
-"""A bound on the largest response of one neuron where the cells of the sphere are too many: branch and bound over caps.
+"""A bound on the largest response of one neuron if the sphere has too many cells: branch and bound over caps.
 
-On the cap of unit vectors within an angle a of a centre, each relu(t) is replaced by a linear function alpha t with alpha
-in [0, 1]: 0 or 1 where the sign of t = w.(x_j - x_i) is the same on the whole cap. The rest, relu(t) - alpha t, is never
-negative. So it only raises the bound where Lambda_j points against the response (a concave kink), and there alpha is free:
-it is chosen to make the response stationary at the centre. Hence the bound is exact up to O(a^2) where it matters, at
-maxima, whether they are smooth or at kinks.
+Take the cap of unit vectors within an angle a of a centre. Each relu(t), t = w.(x_j - x_i), is replaced by a linear
+function alpha t with alpha in [0, 1]. If t has one sign on the whole cap, alpha is 0 or 1, and the replacement is exact.
+Otherwise relu(t) - alpha t is never negative. It raises the bound only if Lambda_j points against the response (a concave
+kink). There alpha is free, and is chosen to make the response stationary at the centre. Hence the bound is exact up to
+O(a^2) near maxima, whether they are smooth or at kinks.
 
-*What it gives.* For standard normal inputs with d = 4, N = 90 and two outputs, going through all cells takes 6e10
-additions, more than the default budget. Branch and bound proves fits at 0.9 and 0.5 lambda_max there optimal up to 0.3 %
-and 10 %, in a minute; the closed form alone (`_closed_form`) is 19 times the maximum. At dual arrays of interpolants, which
-respond alike in many directions, it proves little: 1.2 times the maximum for d = 4, N = 40, and twice the maximum for
-d = 5, N = 25, where all cells are gone through anyway.
+*Where it is needed.* For standard normal inputs with d = 4, N = 90 and two outputs, the enumeration of all cells takes 6e10
+additions, more than the default budget. There branch and bound proves fits at 0.9 and 0.5 lambda_max optimal up to 0.3 %
+and 10 %, in a minute; the closed form alone (`_closed_form`) is 19 times the maximum. Dual arrays of interpolants respond
+alike in many directions, and branch and bound proves little for them: 1.2 times the maximum for d = 4, N = 40, and twice
+the maximum for d = 5, N = 25, where all cells are enumerated anyway.
 """
 
 import heapq
@@ -28,12 +28,12 @@ WORK: Final = 1e9
 """Additions of numbers that branch and bound makes at most: seconds."""
 
 CELLS: Final = 2_000_000
-"""Most cells that branch and bound looks at, whatever the budget; one costs about 3 N T d additions."""
+"""Largest number of cells that branch and bound examines, whatever the budget; a cell costs about 3 N T d additions."""
 
 TOLERANCE: Final = 1e-7
-"""Relative distance from the maximum at which branch and bound stops if the cells have not run out before."""
+"""Relative distance from the maximum at which branch and bound stops, unless it reaches its number of cells before."""
 
-_STRAY = 1e-9  # of ||Lambda' X|| relative to its terms, up to which w and -w are looked at together
+_ODD = 1e-9  # of ||Lambda' X|| relative to its terms, up to which w and -w are examined together
 
 
 def response_bound(X: Array, bases: Array, L: Array, sizes: Array, budget: float | None) -> float:
@@ -50,31 +50,32 @@ def response_bound(X: Array, bases: Array, L: Array, sizes: Array, budget: float
     """
     (N, d), T = X.shape, L.shape[1]
     cells = min(CELLS, int((WORK if budget is None else budget) / (3 * X.size * T)))
-    caps, strays = np.array([_closed_form(X - base, L, sizes) for base in bases]).T.copy()
+    caps, odd_parts = np.array([_closed_form(X - base, L, sizes) for base in bases]).T.copy()
     slack = 32 * (N + T + d) * EPS
     spectral = float(np.linalg.norm(L, 2))
-    antipodal = strays <= _STRAY * caps
+    antipodal = odd_parts <= _ODD * caps
     bound = search(X, bases, L, sizes, spectral, caps, antipodal, slack, TOLERANCE, cells)
-    # By symmetry only one of w and -w was looked at where ||Lambda' P|| is nearly 0: their responses differ by that.
-    return float(bound + np.max(strays, where=antipodal, initial=0.0)) * (1 + slack)
+    # Only one of w and -w was examined where ||Lambda' P|| is nearly 0: their responses differ by that norm.
+    return float(bound + np.max(odd_parts, where=antipodal, initial=0.0)) * (1 + slack)
 
 
 def _closed_form(P: Array, L: Array, sizes: Array) -> tuple[float, float]:
-    """A bound on ||sum_j L_j relu(w.p_j)|| for all ||w|| = 1, and ||L' P||.
+    """Return a bound on ||sum_j L_j relu(w.p_j)|| for all ||w|| = 1, and ||L' P||.
 
-    Since 2 relu(t) = t + |t| and || |P w| || = ||P w||, it is (||L' P|| + ||D L|| ||D^-1 P||) / 2 for any diagonal D > 0,
-    in spectral norms; D = 1 and the D that makes rows of both matrices equally long are tried.
+    Since 2 relu(t) = t + |t| and || |P w| || = ||P w||, the response is at most (||L' P|| + ||D L|| ||D^-1 P||) / 2 for any
+    diagonal D > 0, in spectral norms. The bound is the better one of D = 1 and the D that makes the rows of both matrices
+    equally long.
     """
     lengths = row_norms(P)
     away = (lengths > 0) & (sizes > 0)
     if not away.any():
         return 0.0, 0.0
     P, L, lengths, sizes = P[away], L[away], lengths[away], sizes[away]
-    stray = float(np.linalg.norm(L.T @ P))
+    odd_part = float(np.linalg.norm(L.T @ P))
     root = np.sqrt(lengths / sizes)[:, None]
     pairs = ((L, P), (L * root, P / root))
     spectral = [float(np.linalg.norm(left, 2) * np.linalg.norm(right, 2)) for left, right in pairs]
-    return min((stray + min(spectral)) / 2, float(sizes @ lengths)), stray
+    return min((odd_part + min(spectral)) / 2, float(sizes @ lengths)), odd_part
 
 
 @kernel()
@@ -84,9 +85,9 @@ def search(
 ) -> float:  # fmt: skip
     """Best-first branch and bound over cells of the sphere of directions, for all base points at once.
 
-    A cell is the cone over a box on the surface of the cube [-1, 1]^d: its centre u, the half-widths of its edges (0 along
-    its face) and its base point. Cells are bisected along the longest edge. The bound after any number of cells is the
-    largest one left, which can only fall: a cell never gets a larger bound than the one it is part of.
+    A cell is the cone over a box on the surface of the cube [-1, 1]^d. It has a centre u, half-widths of its edges (0 along
+    its face) and a base point. Cells are bisected along the longest edge. The result after any number of cells is the
+    largest bound of the remaining cells. It can only fall: no cell gets a larger bound than its parent.
 
     Parameters
     ----------
@@ -95,13 +96,13 @@ def search(
     spectral : float
         Spectral norm of L.
     caps, antipodal : (M,) arrays
-        A bound for each base point, and whether w and -w need not be told apart there.
+        A bound for each base point, and whether w and -w have the same response there.
     slack : float
         Relative rounding error of squared norms.
     tolerance : float
         Relative distance between bound and incumbent at which to stop.
     budget : int
-        Number of cells that may be looked at.
+        Number of cells that may be examined.
     """
     (N, d), M = X.shape, len(bases)
     centres, widths = np.zeros((M + budget, d)), np.zeros((M + budget, d))
@@ -116,8 +117,8 @@ def search(
     while len(heap) > 0:
         bound, cell = heap[0]
         bound = -bound
-        whole = _dot(widths[cell], widths[cell]) == 0.0
-        children = (d if antipodal[places[cell]] else 2 * d) if whole else 2
+        undivided = _dot(widths[cell], widths[cell]) == 0.0
+        children = (d if antipodal[places[cell]] else 2 * d) if undivided else 2
         if bound <= best * (1.0 + tolerance) or cells + children > budget:
             return max(bound, settled)
         heapq.heappop(heap)
@@ -132,8 +133,8 @@ def search(
             cells += 1
             places[place] = base
             for k in range(d):
-                centres[place, k], widths[place, k] = u[k], 1.0 if whole else width[k]
-            if whole:
+                centres[place, k], widths[place, k] = u[k], 1.0 if undivided else width[k]
+            if undivided:
                 centres[place, child % d] = 1.0 if child < d else -1.0
                 widths[place, child % d] = 0.0
             else:
@@ -195,7 +196,7 @@ def _remove(v: Any, w: Any) -> None:
 def bound_on_cell(
     P: Any, lengths: Any, L: Any, sizes: Any, spectral: float, u: Any, width: Any, slack: float
 ) -> tuple[float, float]:  # fmt: skip
-    """Bound the response on one cell from above, and find a value that is attained (in the cell or near it).
+    """Bound the response on one cell from above, and find a value that is attained in the cell or near it.
 
     P (N, d) holds the differences to the base point and `lengths` their norms; `spectral` is the spectral norm of L.
     """
@@ -240,9 +241,9 @@ def _with_rest(R: Any, L: Any, sizes: Any, spectral: float, slopes: Any, drift: 
     """Bound ||C v + e||^2 given ||C v||^2 <= top, where e = sum_j r_j Lambda_j is any sum with 0 <= r_j <= R_j."""
     middle, size = np.empty(L.shape[1]), min(_dot(R, sizes), math.sqrt(_dot(R, R)) * spectral)
     _combine(R, L, middle)
-    # Half of the largest rest is known, and only the deviation from it is bounded.
+    # e is half of sum_j R_j Lambda_j, which is known, plus a deviation, which is bounded.
     apart = math.sqrt(top) + min(size, 0.5 * (size + math.sqrt(_dot(middle, middle))))
-    # Else term by term: ||C v||^2 + sum_j r_j (2 <Lambda_j, C v> + <Lambda_j, e>), and C v is near the response.
+    # Or term by term: ||C v||^2 + sum_j r_j (2 <Lambda_j, C v> + <Lambda_j, e>), where C v is near the response.
     square = top
     for j in range(len(R)):
         square += R[j] * max(0.0, 2.0 * (slopes[j] + drift * sizes[j]) + sizes[j] * size)
@@ -251,7 +252,7 @@ def _with_rest(R: Any, L: Any, sizes: Any, spectral: float, slopes: Any, drift: 
 
 @inner()
 def _respond(alpha: Any, s: Any, L: Any, response: Any, slopes: Any) -> None:
-    """Set `response` to sum_j alpha_j s_j Lambda_j, and `pull` to its products with the Lambda_j."""
+    """Set `response` to sum_j alpha_j s_j Lambda_j, and `slopes` to its products with the Lambda_j."""
     response[:] = 0.0
     for j in range(len(s)):
         if alpha[j] != 0.0:
@@ -262,7 +263,7 @@ def _respond(alpha: Any, s: Any, L: Any, response: Any, slopes: Any) -> None:
 
 @inner()
 def _radius(u: Any, width: Any) -> float:
-    """Return an angle that no direction of the cell is further away from its centre."""
+    """Return a bound on the angle between the centre of the cell and its directions."""
     size, half, along = math.sqrt(_dot(u, u)), math.sqrt(_dot(width, width)), 0.0
     for k in range(len(u)):
         along += abs(u[k]) * width[k] / size
@@ -276,7 +277,7 @@ def _radius(u: Any, width: Any) -> float:
 def _make_stationary(
     P: Any, lengths: Any, s: Any, w: Any, above: Any, below: Any, slopes: Any, alpha: Any
 ) -> bool:  # fmt: skip
-    """Choose `alpha` at concave kinks in the cell so that the tangential gradient is small; return if any changed."""
+    """Choose `alpha` at concave kinks in the cell so that the tangential gradient is small; return whether any changed."""
     d, changed = len(w), False
     gradient = np.empty(d)
     _combine(alpha * slopes, P, gradient)
@@ -303,7 +304,7 @@ def _make_stationary(
 
 @inner()
 def _value_at_kinks(P: Any, L: Any, w: Any, alpha: Any) -> float:
-    """Response at the direction nearest to w that lies on (the first d - 1 of) the kinks with 0 < alpha < 1."""
+    """Return the response at the direction nearest to w that lies on the first d - 1 kinks with 0 < alpha < 1."""
     d, count = len(w), 0
     basis, v = np.empty((d, d)), w.copy()
     for j in range(len(alpha)):
@@ -324,7 +325,7 @@ def _value_at_kinks(P: Any, L: Any, w: Any, alpha: Any) -> float:
 
 @inner()
 def _local_search(P: Any, L: Any, start: Any, steps: int) -> float:
-    """Largest response met in so many steps of the power method, the direction `start` being the first."""
+    """Return the largest response in some steps of the power method, the first of them at the direction `start`."""
     N, T = L.shape
     w, s, active, response, slopes = start.copy(), np.empty(N), np.empty(N), np.empty(T), np.empty(N)
     best = 0.0

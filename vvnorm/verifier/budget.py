@@ -1,7 +1,7 @@
-"""How much work a proof may take, in additions of numbers, so that the same proof can be repeated on any machine.
+"""Limits on the work of a proof, in additions of numbers, so that any machine can repeat the same proof.
 
-A limit in seconds would make a proof depend on the machine. A certificate therefore records the number of additions that
-the bound of a neuron's response was allowed (`Certificate.additions`), and checking it again allows the same number.
+With a limit in seconds, a proof would depend on the machine. So a certificate records how many additions the bound of a
+neuron's response was allowed (`Certificate.additions`), and a later check allows the same number.
 """
 
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from contextvars import ContextVar
 from typing import Final
 
 EXACT_WORK: Final = 3e10
-"""Additions of numbers, estimated, up to which all cells of the sphere are gone through: half a minute."""
+"""Estimated additions up to which all cells of the sphere are enumerated: half a minute."""
 
 PACE: Final = 5e8
-"""Additions per second that a limit of time is converted by; one core makes more."""
+"""Additions per second by which a time limit is converted; a core makes more."""
 
 _most: ContextVar[int | None] = ContextVar("additions", default=None)
 

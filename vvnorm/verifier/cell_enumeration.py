@@ -1,30 +1,32 @@
 """The largest response of one neuron to a dual array in three dimensions or more, cell by cell of the sphere of directions.
 
 For one base point and vectors p_j in R^d it is the maximum over ||w|| = 1 of ||sum_j L_j relu(w.p_j)||. The hyperplanes
-w.p_j = 0 cut the sphere into convex cells, and on the cone over each cell the vector is C w with one matrix C. So the
-maximum lies on a hyperplane, or inside a cell, at the top right-singular vector of its C.
+w.p_j = 0 cut the sphere into convex cells. On the cone over a cell the sum is C w with one matrix C. So the maximum lies on
+a hyperplane, or inside a cell, at the top right-singular vector of its C.
 
-*On a hyperplane* w.p_j = 0 it is the same problem in d - 1 dimensions: each p_k counts with its part orthogonal to p_j
-only. So it goes on down to two dimensions, the circles of `verifier.planar_response`. The vectors of each subspace are
-made from those of the one before and rounded once; what is rounded is the data of a problem that is then solved exactly.
-Hyperplanes and base points come in pairs: w.p_j = 0 seen from x_i is the same one as seen from x_j. In general a subspace
-is looked at once, in whichever order it is reached, if rounding moves it by next to nothing in both.
+*On a hyperplane* w.p_j = 0 the problem has d - 1 dimensions: each p_k is replaced by its part orthogonal to p_j. The
+recursion ends in two dimensions, on the circles of `verifier.planar_response`. The vectors of a subspace are computed from
+those of the subspace before it, and rounded once. The rounded vectors are the data of a problem that is then solved
+exactly. The hyperplane of the points x_i and x_j is the same for both as base points. In general the same subspace is
+reached in several orders of its points; it is searched once, unless rounding moves it noticeably.
 
-*Inside the cells.* It does not matter if the cells that are gone through include some that do not exist: the singular
-vector must have the signs of its cell to count, and a value that counts is attained. It does not matter either if a cell
-is missed whose maximum u lies within an angle h of a hyperplane: the quadratic |C w|^2 falls by a factor cos^2(h) at most
-on the way to that hyperplane, where all was looked at. In every other cell take the part where |w.p_j| >= sin(h) |p_j|
-for all j; it holds u. Some d - 2 of these conditions are equalities at some point of it: as long as fewer are, either
-another one becomes an equality somewhere, or all stay strict however far one goes, and then every curve lies in the cell.
-So every such cell is met by one of the curves {w : w.p_j = +-sin(h) |p_j| for j in S}, |S| = d - 2, and there all other
-hyperplanes are at height h or more. No sign that is used is in doubt by rounding, wherever the points lie and however
-many hyperplanes meet in one place. A cell is met by many curves; a table of signs tells if it is new.
+*Inside the cells.* Two kinds of errors in the enumeration are harmless. First, it may list cells that do not exist: a
+singular vector counts only if it has the signs of its cell, and then its value is attained. Second, it may miss a cell
+whose maximum u lies within an angle h of a hyperplane: on the way from u to that hyperplane |C w|^2 falls by a factor of
+cos^2(h) at most, and the hyperplane itself is searched. In every other cell take the part where |w.p_j| >= sin(h) |p_j| for
+all j; it contains u. At some point of this part, d - 2 of these conditions are equalities. Proof: as long as fewer
+conditions are equalities, move along them. Either another condition becomes an equality, or all others stay strict however
+far one moves; then the part contains whole curves. So every such cell meets one of the curves {w : w.p_j = +-sin(h) |p_j|
+for j in S}, |S| = d - 2, at a point where all other hyperplanes are at height h or more. Rounding decides none of the signs
+that are used, wherever the points lie and however many hyperplanes meet in one place. Many curves meet the same cell; a
+table of signs tells whether it is new.
 
-*Curves that rounding moves.* The hyperplanes of S may be nearly dependent. If of a unit normal less than h/8 is
-orthogonal to the others of S, it changes by h/4 at most on all that those leave, so it stays on its side and S does
-without it. Hence the unit normals of an S that is needed span a volume of (h/8)^(|S| - 1) or more; half of that is asked
-for. Where it is 2^-32 or more, rounding moves the curve by less than h/4. In up to five dimensions nothing is in between.
-Beyond, if a set is found in between, nothing is claimed: the answer is infinity.
+*Nearly dependent hyperplanes.* Let the part of a unit normal that is orthogonal to the other normals of S be shorter than
+h/8. Then the product of w with this normal varies by h/4 at most where the other conditions of S hold. So its sign is
+constant there, and S does not need it. Hence the unit normals of a set S that is needed span a volume of (h/8)^(|S| - 1) or
+more. Sets of half that volume are still used. If the volume is 2^-32 or more, rounding moves the curve by less than h/4. In
+up to five dimensions every set meets one of the two conditions. In more dimensions some set may meet neither; then the
+result is infinity.
 """
 
 import math
@@ -40,20 +42,20 @@ from vvnorm.validation import Array
 from vvnorm.verifier.planar_response import max_response_on_circle
 
 HEIGHTS: Final = {3: 2.0**-20, 4: 2.0**-13}
-"""Height h of the curves by dimension, far above rounding; what they may miss, 1 / cos(h) - 1, is at most 3e-8."""
+"""Height h of the curves by dimension, far above rounding. They may miss a share 1 / cos(h) - 1 of at most 3e-8."""
 
 _HEIGHT = 2.0**-12  # in more dimensions
 _SURE = 2.0**-32  # volume from which a curve is known to 1e-5
-_NOTHING = 64 * float(EPS)  # part of a vector, below which what is left of it is rounding
-_SAME = 2.0**-10  # volume from which subspaces made in two ways differ by 1e-12 at most
+_NOTHING = 64 * float(EPS)  # an orthogonal part below this share of a vector is rounding
+_SAME = 2.0**-10  # volume from which subspaces computed in two orders differ by 1e-12 at most
 _ROUNDING = 1e-12  # of the trace: more than rounding in a matrix and its eigenvalues
-_TABLE = 1 << 24  # entries of the table of cells at most; those that find no place are looked at more than once
+_TABLE = 1 << 24  # largest number of entries in the table of cells; cells without an entry may be examined again
 _ATTEMPTS = 16
-_TURNS = 20  # cycles of rotations: convergence is quadratic, six suffice
+_CYCLES = 20  # of rotations: convergence is quadratic, and six suffice
 
 
 def height(dimension: int) -> float:
-    """Height of the curves in so many dimensions."""
+    """Return the height of the curves in a number of dimensions."""
     return HEIGHTS.get(dimension, _HEIGHT)
 
 
@@ -61,7 +63,7 @@ def work(N: int, d: int, T: int, *, mutual: bool) -> float:
     """Estimate how long `largest_response` takes, in additions of float64 numbers (nanoseconds, roughly)."""
     total = 0.0
     for m in range(2, d + 1):
-        given = d - m + 1 if mutual else d - m  # points that a subspace of m dimensions goes through
+        given = d - m + 1 if mutual else d - m  # points on a subspace of m dimensions
         rest = max(N - given, 0)
         arcs = 2 * rest * (1 if m == 2 else math.comb(rest, m - 2) * 2 ** (m - 3))
         total += math.comb(N, given) * (7e4 + arcs * (250.0 + m * T))
@@ -78,7 +80,7 @@ def largest_response(X: Array, bases: Array, L: Array, *, mutual: bool, antipoda
     mutual : bool
         Whether the base points are the points.
     antipodal : bool
-        Whether w and -w need not be told apart.
+        Whether w and -w have the same response.
 
     Returns
     -------
@@ -86,33 +88,43 @@ def largest_response(X: Array, bases: Array, L: Array, *, mutual: bool, antipoda
         Too small by rounding only: 2N + 32 roundings of sum_j ||L_j|| ||x_j - base||, and 1e-11 (d - 3) times this sum.
         Infinite if rounding leaves cells in doubt.
     """
-    best, missed, d = 0.0, 1.0, X.shape[1]
-    for m in range(2, d + 1):  # the smallest first: they tell what need not be looked at closely in the others
-        cells, known = _Cells(L, m, antipodal, best), set[frozenset[int]]()
+    best, factor, d = 0.0, 1.0, X.shape[1]  # the curves may miss the maximum by this factor
+    for m in range(2, d + 1):  # small subspaces first: cells of others are skipped if their bound is below the best value
+        cells, visited = _Cells(L, m, antipodal, best), set[frozenset[int]]()
         for i, base in enumerate(bases):
             P = X - base
-            cells.raise_on_flats(P, row_norms(P), frozenset({i}) if mutual else frozenset(), 1.0, known)
+            cells.search_subspaces(P, row_norms(P), frozenset({i}) if mutual else frozenset(), 1.0, visited)
         best = cells.best
-        missed *= 1.0 / math.cos(height(m)) if m > 2 else 1.0
-    return best * missed
+        factor *= 1.0 / math.cos(height(m)) if m > 2 else 1.0
+    return best * factor
 
 
 @dataclass(eq=False)
 class _Cells:
-    """The largest response so far; it is raised to the maxima inside cells of m dimensions."""
+    """The largest response so far, and the search for larger ones inside cells of m dimensions."""
 
     L: Array
     m: int
     antipodal: bool
     best: float
 
-    def raise_on_flats(
-        self, Q: Array, lengths: Array, through: frozenset[int], volume: float, known: set[frozenset[int]]
+    def search_subspaces(
+        self, Q: Array, lengths: Array, points: frozenset[int], volume: float, visited: set[frozenset[int]]
     ) -> None:
-        """Look into the subspaces of m dimensions of the present one, which is `through` some points.
+        """Search the subspaces of m dimensions of a subspace.
 
-        Q (N, d) are the vectors in the present subspace, and `lengths` those of the differences that they are parts of;
-        `volume` is that of the unit normals. What is `known` was looked at, or will have been.
+        Parameters
+        ----------
+        Q : (N, d) array
+            The parts of the vectors in the subspace.
+        lengths : (N,) array
+            Norms of the vectors.
+        points : frozenset of int
+            Points on the subspace, as seen from the base point.
+        volume : float
+            Volume that the unit normals of the subspace span.
+        visited : set
+            Points of the subspaces whose search has begun.
         """
         if Q.shape[1] == self.m:
             if self.m == 2:
@@ -125,18 +137,18 @@ class _Cells:
         for j, left in enumerate(row_norms(Q).tolist()):
             if left == 0:
                 continue
-            points, part = through | {j}, volume * left / float(lengths[j])
-            # In any other order of the points it is the same subspace, but rounded in another way.
-            if part >= _SAME:
-                if points in known:
+            inner_points, inner_volume = points | {j}, volume * left / float(lengths[j])
+            # Other orders of the points lead to the same subspace, up to rounding.
+            if inner_volume >= _SAME:
+                if inner_points in visited:
                     continue
-                known.add(points)
-            self.raise_on_flats(_orthogonal_parts(Q, lengths, j), lengths, points, part, known)
+                visited.add(inner_points)
+            self.search_subspaces(_orthogonal_parts(Q, lengths, j), lengths, inner_points, inner_volume, visited)
 
 
 @kernel()
 def _orthogonal_parts(Q: Any, lengths: Any, j: int) -> Any:
-    """Parts of all rows orthogonal to row j, in one coordinate less (by a reflection); what is only rounding is 0."""
+    """Return the parts of all rows orthogonal to row j, with one coordinate less (by a reflection); rounding becomes 0."""
     N, m = Q.shape
     v, parts = Q[j] / math.sqrt(_dot(Q[j], Q[j])), np.empty((N, m - 1))
     sign = math.copysign(1.0, v[m - 1])
@@ -168,8 +180,8 @@ def _dot(u: Any, v: Any) -> float:
 def inside_cells(Q: Any, L: Any, height: float, antipodal: bool, best: float) -> float:
     """Raise `best` to the largest maximum inside a cell; Q (N, m) with m >= 3, no row 0.
 
-    Goes through the sets S by index, and for each through the sides of its hyperplanes. It takes one of two opposite ones:
-    the cells opposite to those that a curve meets are looked at along with them.
+    Goes through the sets S by index, and through the sides of their hyperplanes. Of two opposite curves it takes one, and
+    examines the cells on this curve together with the opposite cells.
     """
     (N, m), depth = Q.shape, Q.shape[1] - 2
     rest, normals, along = np.empty((depth + 1, N, m)), np.empty((m, m)), np.empty((N, depth))
@@ -202,7 +214,7 @@ def inside_cells(Q: Any, L: Any, height: float, antipodal: bool, best: float) ->
             if given < depth:
                 if _crossed(rest[given], along, heights, level, radius):
                     continue
-                radius = 0.0  # all that is left lies in one cell
+                radius = 0.0  # the rest lies in one cell
             best = _along_curve(Q, L, normals, heights, radius, chosen[:given], pattern, antipodal, seen, space, best)
         if level < depth - 1:
             level += 1
@@ -212,7 +224,7 @@ def inside_cells(Q: Any, L: Any, height: float, antipodal: bool, best: float) ->
 
 @inner()
 def _add_normal(rest: Any, normals: Any, along: Any, level: int, k: int) -> None:
-    """Extend the orthonormal `normals` by vector k; set components `along` it, and what it leaves of each unit vector."""
+    """Extend the orthonormal `normals` by vector k; set components `along` it, and the rest of each unit vector."""
     N, m = rest.shape[1:]
     n = normals[level]
     for i in range(m):
@@ -226,7 +238,7 @@ def _add_normal(rest: Any, normals: Any, along: Any, level: int, k: int) -> None
 
 @inner()
 def _orthonormalise(frame: Any, row: int) -> float:
-    """Make a row orthogonal to those before, and a unit vector; return how much of it was left."""
+    """Make a row orthogonal to those before, and a unit vector; return the share of its norm that was left."""
     v = frame[row]
     size = math.sqrt(_dot(v, v))
     for _ in range(2):
@@ -245,7 +257,7 @@ def _complete(frame: Any) -> None:
     """Set the last two rows so that all are orthonormal."""
     m = len(frame)
     for row in range(m - 2, m):
-        # The axis of which the rows so far hold the least.
+        # The axis with the smallest part in the span of the rows so far.
         best, least = 0, math.inf
         for i in range(m):
             held = 0.0
@@ -260,7 +272,7 @@ def _complete(frame: Any) -> None:
 
 @inner()
 def _heights(along: Any, chosen: Any, level: int, pattern: int, height: float, heights: Any) -> float:
-    """Solve for the components along the normals on a curve, the first side positive; return 1 less their squares."""
+    """Solve for the components along the normals on a curve, the first side positive; return 1 minus their squares."""
     left = 1.0
     for i in range(level + 1):
         k = chosen[i]
@@ -274,7 +286,7 @@ def _heights(along: Any, chosen: Any, level: int, pattern: int, height: float, h
 
 @inner()
 def _crossed(rest: Any, along: Any, heights: Any, level: int, radius: float) -> bool:
-    """Whether a hyperplane crosses the sphere of this radius at these heights over the normals."""
+    """Whether a hyperplane crosses the sphere of this radius around the point with these components along the normals."""
     for k in range(len(rest)):
         offset = 0.0
         for i in range(level + 1):
@@ -289,26 +301,26 @@ def _along_curve(
     Q: Any, L: Any, frame: Any, heights: Any, radius: float, chosen: Any, pattern: int, antipodal: bool, seen: Any,
     space: Any, best: float,
 ) -> float:  # fmt: skip
-    """Look into all cells along a curve, and into those opposite to them.
+    """Examine all cells along a curve, and the cells opposite to them.
 
     The curve is w(t) = sum_i heights_i n_i + radius (cos(t) e1 + sin(t) e2); the n_i, e1 and e2 are the rows of `frame`.
-    On it w.q_k is a cos(t - phi) + c, positive where |t - phi| < acos(-c / a). With radius 0 it is a point, and stands for
-    the one cell in which it is.
+    On it w.q_k is a cos(t - phi) + c, positive where |t - phi| < acos(-c / a). With radius 0 the curve is a point, which
+    lies in one cell.
     """
     (N, m), T = Q.shape, L.shape[1]
     at, row, count = np.empty(2 * N), np.empty(2 * N, np.int64), 0
-    active, own = np.empty(N, np.bool_), np.zeros(N, np.int64)
-    here, there, point = np.zeros((m, T)), np.zeros((m, T)), np.zeros(m)
+    active, sides = np.empty(N, np.bool_), np.zeros(N, np.int64)
+    C, opposite, point = np.zeros((m, T)), np.zeros((m, T)), np.zeros(m)
     for i in range(len(chosen)):
-        own[chosen[i]] = -1 if i > 0 and (pattern >> (i - 1)) & 1 else 1
+        sides[chosen[i]] = -1 if i > 0 and (pattern >> (i - 1)) & 1 else 1
         for other in range(m):
             point[other] += heights[i] * frame[i, other]
     for k in range(N):
         x, y, c = radius * _dot(frame[m - 2], Q[k]), radius * _dot(frame[m - 1], Q[k]), _dot(point, Q[k])
         a = math.hypot(x, y)
         active[k] = c > 0.0
-        if own[k] != 0:
-            active[k] = own[k] > 0
+        if sides[k] != 0:
+            active[k] = sides[k] > 0
         elif abs(c) < a and abs(c / a) < 1.0:
             phi, half = math.atan2(y, x), math.acos(-c / a)
             for turn in (-half, half):
@@ -316,30 +328,30 @@ def _along_curve(
                 at[count] = t + 2.0 * math.pi if t < -math.pi else (t - 2.0 * math.pi if t >= math.pi else t)
                 row[count] = k
                 count += 1
-            active[k] = at[count - 1] < at[count - 2]  # at t = -pi, if it goes off before it goes on
+            active[k] = at[count - 1] < at[count - 2]  # at t = -pi, if it is switched off before it is switched on
         if active[k] or not antipodal:
-            _add(here if active[k] else there, L[k], Q[k], 1.0)
+            _add(C if active[k] else opposite, L[k], Q[k], 1.0)
     order, word = np.argsort(at[:count]), _signs(active)
     for place in range(-1, count):
         if place >= 0:
             k = row[order[place]]
             sign = -1.0 if active[k] else 1.0
-            _add(here, L[k], Q[k], sign)
+            _add(C, L[k], Q[k], sign)
             if not antipodal:
-                _add(there, L[k], Q[k], -sign)
+                _add(opposite, L[k], Q[k], -sign)
             active[k] = not active[k]
             word[k >> 6] ^= np.uint64(1) << np.uint64(k & 63)
         if _is_new(seen, word, N):
-            best = _inside(Q, active, here, there, antipodal, space, best)
+            best = _inside(Q, active, C, opposite, antipodal, space, best)
     return best
 
 
-# --- cells that were looked at ----------------------------------------------------------------------------------------
+# --- table of examined cells -------------------------------------------------------------------------------------------
 
 
 @inner()
 def _table_size(N: int, m: int) -> int:
-    """Twice the number of pairs of opposite cells at most, up to a power of two."""
+    """Return a power of two of at least twice the number of pairs of opposite cells, within limits."""
     cells, term = 0.0, 1.0
     for k in range(m):
         cells += term
@@ -362,9 +374,9 @@ def _signs(active: Any) -> Any:
 
 @inner()
 def _is_new(seen: Any, word: Any, N: int) -> bool:
-    """Whether a cell, or the one opposite, is not in the hash table yet; then it is put there, unless it is hard to place.
+    """Whether neither a cell nor the opposite cell is in the hash table. If so, it is added, unless it finds no place.
 
-    The one of which vector 0 is on the positive side stands for both; so no entry in use is all 0.
+    Both are represented by the cell on the positive side of vector 0, so no entry in use is all 0.
     """
     unit, key = np.uint64(1), np.uint64(0)
     flip = np.uint64(0) if word[0] & unit else ~np.uint64(0)
@@ -399,14 +411,14 @@ def _add(C: Any, vector: Any, q: Any, sign: float) -> None:
 
 
 @inner()
-def _inside(Q: Any, active: Any, here: Any, there: Any, antipodal: bool, space: Any, best: float) -> float:
-    """Raise `best` to the maximum of a cell, and of the one opposite, if it is larger and inside.
+def _inside(Q: Any, active: Any, C: Any, opposite: Any, antipodal: bool, space: Any, best: float) -> float:
+    """Raise `best` to the maximum of a cell and of the opposite cell, if it is larger and lies inside.
 
     `space` holds three matrices that are overwritten.
     """
     G = space[0]
     for side in range(1 if antipodal else 2):
-        _gram(here if side == 0 else there, G)
+        _gram(C if side == 0 else opposite, G)
         if _exceeds(G, best * best, space[1]):
             top = _top_eigenvector(G, space[1], space[2, 0])
             if top > best * best and _belongs(Q, active, space[2, 0]):
@@ -427,7 +439,7 @@ def _gram(C: Any, G: Any) -> None:
 
 @inner()
 def _exceeds(G: Any, level: float, factor: Any) -> bool:
-    """Whether the largest eigenvalue of G may exceed a level: unless level - G has a Cholesky factor."""
+    """Whether the largest eigenvalue of G may exceed a level; it does not if level - G has a Cholesky factor."""
     m, trace = len(G), 0.0
     for k in range(m):
         trace += G[k, k]
@@ -456,7 +468,7 @@ def _top_eigenvector(G: Any, V: Any, w: Any) -> float:
     for i in range(m):
         for k in range(m):
             V[i, k] = 1.0 if i == k else 0.0
-    for _ in range(_TURNS):
+    for _ in range(_CYCLES):
         rotated = False
         for p in range(m - 1):
             for q in range(p + 1, m):

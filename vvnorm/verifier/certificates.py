@@ -1,7 +1,7 @@
-"""What is recorded about a network on a data set: plain data. `vvnorm.verifier.check` makes, checks and saves it.
+"""Records about a network on a data set, as plain data. `vvnorm.verifier.check` makes, checks and saves them.
 
-The records know their numbers, how these are printed, and which of them fall short of optimality. They do not know the
-verifiers, which return them.
+A record holds numbers, prints them, and says which of them fall short of optimality. It does not import the verifiers,
+which return records.
 """
 
 import math
@@ -18,7 +18,7 @@ from vvnorm.verifier.flat_inputs import Subspace
 
 @dataclass(frozen=True, eq=False)
 class InterpolantRecord(Displayed):
-    """What is proved about one network on one data set.
+    """Facts that are proved about one network on one data set.
 
     Attributes
     ----------
@@ -32,11 +32,11 @@ class InterpolantRecord(Displayed):
     lower_bound : float
         No network that interpolates the labels costs less; rounding errors are subtracted.
     gap : float
-        (vv_norm - lower_bound) / vv_norm, rounding of the cost included. Negative if the network costs less than
-        interpolation allows: then it misses the labels by more than their rounding explains.
+        (vv_norm - lower_bound) / vv_norm, rounding of the cost included. It is negative if the network costs less than any
+        interpolant: then it misses the labels by more than their rounding explains.
     excess : float
-        How far above the least cost of its own values at the data the network can be: vv_norm minus the bound that the
-        same dual certificate proves for networks with these values. Never negative.
+        Bound on vv_norm minus the least cost of networks with the same values at the data: vv_norm minus the bound that the
+        same dual certificate proves for these values. Never negative.
     distance : float
         sup over [x_1, x_N] of ||f(x) - f_D(x)||_2, the distance to connect-the-dots; exact, since it is reached at a data
         point or at a kink. NaN where labels are missing, and for several inputs.
@@ -55,8 +55,8 @@ class InterpolantRecord(Displayed):
         Most additions that the bound of a neuron's response may take, for several inputs (`vvnorm.verifier.budget`);
         None means the default.
     subspace : Subspace or None
-        If the points lie in an affine subspace up to rounding: the subspace that the bound is about
-        (`vvnorm.verifier.flat_inputs`). All else is about the points as they are; if None, the bound is, too.
+        If the points lie in an affine subspace up to rounding: the subspace to which the bound refers
+        (`vvnorm.verifier.flat_inputs`). All other numbers refer to the points themselves; if None, so does the bound.
     assumptions : tuple of str
         How a torch module was read, and which networks it is compared with; empty for other networks. Not saved.
     """
@@ -119,7 +119,7 @@ class InterpolantRecord(Displayed):
 
 @dataclass(frozen=True, eq=False)
 class FitRecord(Displayed):
-    """What is proved about one regularised fit.
+    """Facts that are proved about one regularised fit.
 
     Attributes
     ----------
@@ -132,8 +132,8 @@ class FitRecord(Displayed):
     lower_bound : float
         No network has a smaller objective; rounding errors are subtracted.
     gap : float
-        (objective - lower_bound) / objective, computed without that cancellation: at an optimum it is far below the
-        rounding of either number. 0 for 0 / 0, and for an objective that is nothing but rounding of the labels.
+        (objective - lower_bound) / objective, computed without cancellation: at an optimum it is far below the rounding of
+        either number. It is 0 for 0 / 0, and for an objective that is at most the rounding of the labels.
     lam : float
         The regularisation.
     losses : tuple of T Loss
@@ -148,8 +148,8 @@ class FitRecord(Displayed):
         Most additions that the bound of a neuron's response may take, for several inputs (`vvnorm.verifier.budget`);
         None means the default.
     subspace : Subspace or None
-        If the points lie in an affine subspace up to rounding: the subspace that the bound is about
-        (`vvnorm.verifier.flat_inputs`). All else is about the points as they are; if None, the bound is, too.
+        If the points lie in an affine subspace up to rounding: the subspace to which the bound refers
+        (`vvnorm.verifier.flat_inputs`). All other numbers refer to the points themselves; if None, so does the bound.
     assumptions : tuple of str
         How a torch module was read, and which networks it is compared with; empty for other networks. Not saved.
     """
@@ -196,11 +196,11 @@ class FitRecord(Displayed):
 
 
 def about(subspace: Subspace | None) -> list[str]:
-    """Say what a bound is about if that is not the points as they are."""
+    """Say that a bound refers to points in a subspace, if it does."""
     if subspace is None:
         return []
     size = count(subspace.axes.shape[1], "dimension")
-    return [f"the bound is about the points in an affine subspace of {size} that X lies in up to rounding"]
+    return [f"the bound refers to the points next to X in an affine subspace of {size}; X lies in it up to rounding"]
 
 
 def differences(recorded: InterpolantRecord | FitRecord, actual: InterpolantRecord | FitRecord) -> list[str]:

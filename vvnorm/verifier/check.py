@@ -1,4 +1,4 @@
-"""The verifier: judge a network, or check a certificate again. No solver is asked, and none is imported.
+"""The verifier: judge a network, or check a certificate again. No solver is imported.
 
 Each kind of problem has a module of its own, which states the bound and verifies it:
 
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class Certificate(InterpolantRecord):  # noqa: D101  # `help` shows what the record says
+class Certificate(InterpolantRecord):  # noqa: D101  # `help` shows the text of the record
     __doc__ = InterpolantRecord.__doc__
 
     def complaints(self, network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, *, tol: float = GAP) -> list[str]:
-        """Recompute everything from network, data and dual; say what does not hold. An empty list is acceptance.
+        """Recompute everything from network, data and dual, and list what does not hold. An empty list is acceptance.
 
         Parameters
         ----------
         network : ReLUNetwork
-            The network that the certificate is about.
+            The network to which the certificate refers.
         X, Y : array-like
             The data it was made for.
         tol : float
@@ -120,12 +120,12 @@ class FitCertificate(FitRecord):  # noqa: D101
         weights: ArrayLike | None = None,
         tol: float = GAP,
     ) -> list[str]:
-        """Recompute everything from function, data and dual; say what does not hold. An empty list is acceptance.
+        """Recompute everything from function, data and dual, and list what does not hold. An empty list is acceptance.
 
         Parameters
         ----------
         function : ReLUNetwork or PiecewiseLinear
-            What the certificate is about.
+            The function to which the certificate refers.
         X, Y, weights : array-like
             The data it was made for.
         tol : float
@@ -234,7 +234,7 @@ def judge(
     dual : (N, T) array-like, optional
         A dual certificate; any array gives a valid bound. By default the verifier makes its own.
     subspace : Subspace, optional
-        A subspace that the points lie in up to rounding: the bound is about the points next to them there
+        A subspace in which the points lie up to rounding. The bound refers to the nearest points in it
         (`vvnorm.verifier.flat_inputs`).
 
     Returns
@@ -294,7 +294,7 @@ def certify_fit(
     penalise_bias: bool = False,
     subspace: Subspace | None = None,
 ) -> FitCertificate:
-    """Say how close a function is to the least regularised objective, with proof.
+    """Prove how close the objective of a function is to the least one of a regularised fit.
 
     Parameters
     ----------
@@ -313,12 +313,12 @@ def certify_fit(
     skip : bool
         Whether networks with a skip connection compete.
     dual : (N, T) array-like, optional
-        A dual array R in the order of X; any array gives a valid bound. The default serves smooth losses; at an optimum of
-        `hinge` or `one_class` many fitted values lie on the corner of the loss, and only the solver knows R there.
+        A dual array R in the order of X; any array gives a valid bound. The default suits smooth losses. At an optimum of
+        `hinge` or `one_class` many fitted values lie on the corner of the loss, where the function does not determine R.
     penalise_bias : bool
         Whether the cost is sum_k ||(w_k, b_k)|| ||v_k|| instead of sum_k ||w_k|| ||v_k||; for networks only.
     subspace : Subspace, optional
-        For networks of points that lie in it up to rounding: the bound is about the points next to them there.
+        A subspace in which the points lie up to rounding; for networks only. The bound refers to the nearest points in it.
 
     Returns
     -------
@@ -352,7 +352,7 @@ def output_losses(
     loss: str | Loss | Sequence[str | Loss] = "squared",
     weights: ArrayLike | None = None,
 ) -> tuple[Array, Array]:
-    """Weighted sums of losses of each output, as the verifier sees them.
+    """Return the weighted sum of losses of each output, as the verifier computes it.
 
     Parameters
     ----------
@@ -385,7 +385,7 @@ def _has_skip(function: ReLUNetwork | PiecewiseLinear) -> bool:
 
 
 def _if_flat(X: ArrayLike, subspace: Subspace | None) -> list[str]:
-    """Say what a rejected certificate may be about if the points lie in a subspace up to rounding."""
+    """Explain a rejected certificate whose points lie in a subspace up to rounding."""
     if subspace is not None:
         return []
     x = as_inputs(X)
@@ -398,6 +398,6 @@ def _if_flat(X: ArrayLike, subspace: Subspace | None) -> list[str]:
     except ValueError:
         return []
     return [
-        f"X lies in an affine subspace of {dimensions} dimensions up to rounding: a certificate about coordinates there, "
-        "as solutions for such points have, is not about X, of which rounding is a part; have another made for X"
+        f"X lies in an affine subspace of {dimensions} dimensions up to rounding: solutions for such points have "
+        "certificates about coordinates in the subspace, which do not hold for X itself; make a certificate for X"
     ]

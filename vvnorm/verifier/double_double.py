@@ -1,6 +1,6 @@
-"""Numbers of twice the digits of float64, in compiled code: each is a sum of two, high + low.
+"""Numbers of twice the digits of float64, in compiled code: each is the sum high + low of two float64 numbers.
 
-Sums and products of two float64 numbers are returned with what rounding leaves of them, exactly (D. E. Knuth, The Art of
+Sums and products of two float64 numbers are returned with their exact rounding errors (D. E. Knuth, The Art of
 Computer Programming 2, 4.2.2; T. J. Dekker, Numer. Math. 18, 1971). Arrays of such numbers have a first axis of length 2.
 """
 
@@ -14,7 +14,7 @@ from vvnorm._internal.jit import inner
 
 @inner()
 def two_sum(a: float, b: float) -> tuple[float, float]:
-    """Return a + b, rounded, and what the rounding left."""
+    """Return a + b, rounded, and the exact rounding error."""
     s = a + b
     z = s - a
     return s, (a - (s - z)) + (b - z)
@@ -32,7 +32,7 @@ def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
 
 @inner()
 def two_product(a: float, b: float) -> tuple[float, float]:
-    """Return a b, rounded, and what the rounding left."""
+    """Return a b, rounded, and the exact rounding error."""
     p = a * b
     return p, fma(a, b, -p)
 

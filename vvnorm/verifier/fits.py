@@ -1,4 +1,4 @@
-"""What the verifiers of regularised fits share, whatever the number of inputs: labels and dual arrays as they read them."""
+"""Shared by the verifiers of regularised fits for one and for several inputs: reading of labels and dual arrays."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,13 +15,13 @@ from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_labels, as_weights, counted_entries
 
 MARGIN_USED: Final = 0.9
-"""Part of its margin inside the domain that an entry of a dual array may be moved by."""
+"""Share of its margin inside the domain by which an entry of a dual array may be moved."""
 
 DRIFT_ALLOWED: Final = 2.0**-20
-"""Part of its margin that an entry may still have to be moved by, unknown in which direction."""
+"""Share of its margin by which exact arithmetic may still move an entry, in an unknown direction."""
 
 INSIDE: Final = 1 - 2.0**-50
-"""Scale that keeps a dual array off the far end of its domain."""
+"""Factor that keeps a dual array away from the end of its domain."""
 
 
 def read_labels(
@@ -53,7 +53,7 @@ def dual_of_shape(dual: Rows | ArrayLike, shape: tuple[int, ...]) -> Rows:
 def is_label_rounding(
     losses: Sequence[Loss], outputs: Array, penalty: float, low: Array, high: Array, total: Array
 ) -> bool:
-    """Say whether an objective is nothing but rounding of the labels; `vvnorm.verifier.line_fit` says what that means.
+    """Whether an objective is at most the rounding of the labels, as `vvnorm.verifier.line_fit` defines it.
 
     Parameters
     ----------

@@ -1,19 +1,19 @@
 """Points that lie in an affine subspace up to rounding, and their coordinates in it.
 
-In exact arithmetic such points X seldom lie in the subspace: their rounding spans the rest of the space, and networks may
-bend along it. But they are next to points that do,
+In exact arithmetic such points X seldom lie in the subspace: their rounding errors span the rest of the space, and networks
+may have kinks along it. But nearby points do lie in the subspace,
 
     X' = origin + P axes',        P = (X - centre) axes,
 
-and a bound can be about X'. A network f of the space, restricted to the subspace, is g(p) = f(origin + axes p), with the
+and a bound can refer to X'. A network f of the space, restricted to the subspace, is g(p) = f(origin + axes p), with the
 weights axes' w_k. It has the same values, and VV(g) <= ||axes|| VV(f). So from a bound B(lam) on the networks of the
 coordinates P follow, with s = ||axes|| (spectral norm, about 1),
 
     VV(f) >= B / s                                         for interpolants, and
     loss(f) + lam VV(f) >= loss(g) + (lam / s) VV(g) >= B(lam) / s        for fits if s >= 1,
 
-the latter as the least objective is concave in lam and not negative at 0. Residuals, losses and costs of a network are
-never about P: they are those of the network itself at X, as it stands.
+the latter since the least objective is concave in lam and not negative at 0. Residuals, losses and costs of a network are
+always those of the network itself at X.
 """
 
 import math
@@ -64,10 +64,10 @@ class Subspace:
         skew = float(np.linalg.norm(self.axes.T @ self.axes - np.eye(r))) + (d + 4) * r * EPS
         return (1 + skew) * (1 + 4 * EPS)
 
-    def _beside_a_central_point(self, x: Array) -> tuple[Array, Array]:
-        """Distances (n,) of points from the parallel subspace through a central one, and distances they compare with.
+    def _distances_from_central_point(self, x: Array) -> tuple[Array, Array]:
+        """Distances (n,) of points from the parallel subspace through a central point, and distances to compare them with.
 
-        The latter are those from the central point, or their median if that is larger.
+        The latter are the distances from the central point itself, or their median if that is larger.
         """
         central = x[np.argmin(row_norms(x - np.median(x, axis=0)))]
         away = x - central
@@ -76,9 +76,9 @@ class Subspace:
         return row_norms(rest), np.maximum(reach, np.median(reach[reach > 0]) if np.any(reach > 0) else 0.0)
 
     def coordinates(self, x: Array, present: NDArray[np.bool_]) -> Array:
-        """Coordinates P (N, r) of points x (N, d), of which those with labels, as `present` (N, T), lie in the subspace.
+        """Return coordinates P (N, r) of points x (N, d); points with labels, `present` (N, T), must lie in the subspace.
 
-        Others have no part in the bound: their rows of the dual array are 0.
+        Points without labels do not affect the bound: their rows of the dual array are 0.
 
         Raises
         ------
@@ -98,8 +98,8 @@ class Subspace:
         far = float(np.max(row_norms(off))) * size
         if not np.linalg.norm(off) <= part * np.linalg.norm(spread):
             raise ValueError(f"X does not lie in the subspace: a point is {far:.3g} away from it")
-        # One point far out makes the others' distances from each other small beside the spread, but not rounding.
-        off, reach = self._beside_a_central_point(x[labelled])
+        # One distant point makes the distances between the others small relative to the spread, but not to rounding.
+        off, reach = self._distances_from_central_point(x[labelled])
         if not np.all(off <= part * reach):
             far = float(np.max(off[off > part * reach]))
             raise ValueError(f"X does not lie in the subspace: a point is {far:.3g} away from it, seen from its neighbours")

@@ -1,7 +1,7 @@
 """The verifier of Pareto fronts: data of several tasks, witnesses of bounds, and the check of one point.
 
-`vvnorm.multitask.pareto` defines points and gaps, and finds them; no solver is imported here. Losses, costs and bounds are
-recomputed from networks, data and dual arrays by `vvnorm.verifier.check`, and all recorded values are compared with them.
+`vvnorm.multitask.pareto` defines points and gaps, and computes them; no solver is imported here. `vvnorm.verifier.check`
+recomputes losses, costs and bounds from networks, data and dual arrays, and all recorded values are compared with them.
 """
 
 import math
@@ -25,8 +25,8 @@ from vvnorm.verifier.check import FitCertificate, certify_fit, output_losses
 from vvnorm.verifier.flat_inputs import Subspace
 
 ROUNDING = 1e-12  # relative rounding error of sums of losses and of costs
-_STRAIGHT = 1e-8  # part of a constant's loss; where the infimum of a loss is not attained, fits end at about 1e-10
-_SMALL = 1e-4  # part of a constant's loss; smaller losses are squares of differences that have lost digits
+_STRAIGHT = 1e-8  # share of the loss of a constant; if the infimum of a loss is not attained, fits end at about 1e-10
+_SMALL = 1e-4  # share of the loss of a constant; smaller losses are squares of differences that have lost digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,27 +85,27 @@ class FrontData:
 
     @cached_property
     def rounding(self) -> Array:
-        """The largest loss of each output that rounding of the labels explains, (T,): `vvnorm.losses.rounding_losses`."""
+        """Losses of each output that rounding of the labels explains, (T,): `vvnorm.losses.rounding_losses`."""
         known = np.where(self.entry_weights > 0, self.Y, np.nan)
         ends = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
         return rounding_losses(self.kinds, *ends, self.entry_weights.sum(axis=0))
 
     def fitted_by(self, line: ReLUNetwork) -> NDArray[np.bool_]:
-        """Return which tasks a function without neurons fits: its loss is negligible beside a constant's; (tasks,)."""
+        """Whether a function without neurons fits each task, with a loss far below that of a constant; (tasks,)."""
         if line.n_neurons or (line.A.any() and not self.skip):
-            raise ValueError("the affine function that gaps are measured by has neurons, or a skip connection")
+            raise ValueError("the affine reference function has neurons, or a skip connection")
         return np.asarray(self.task_losses(line) <= _STRAIGHT * self.constant_losses)
 
     def price(self, task_weights: Array, lam: float, budget: float, value: float, straight: NDArray[np.bool_]) -> float:
-        """Return what the budget C adds to the denominator of a gap: lam C, but at most the best affine function's loss.
+        """Return the term of the budget C in the denominator of a gap: lam C, but at most the best affine function's loss.
 
-        That loss is bounded from below by a proved bound `value` on a.L + lam VV, whatever lam is, since the affine
-        function costs nothing. Where all tasks with a weight are `straight`, the loss of a constant takes its place.
+        The affine function costs nothing, so a proved bound `value` on a.L + lam VV bounds its loss from below for every
+        lam. If all tasks with a weight are `straight`, the loss of a constant takes its place.
         """
-        stake = max(value, 0.0)
+        affine_loss = max(value, 0.0)
         if straight[task_weights > 0].all():
-            stake = max(stake, float(task_weights @ self.constant_losses))
-        return min(lam * budget, stake)
+            affine_loss = max(affine_loss, float(task_weights @ self.constant_losses))
+        return min(lam * budget, affine_loss)
 
     def gap(self, task_weights: Array, network: ReLUNetwork, bound: float, price: float) -> float:
         """Return the gap of a network of loss a.L, for a proved lower bound on a.L and the `price` of the budget."""
@@ -126,12 +126,12 @@ class FrontData:
         options = {"loss": tuple(self.kinds[t] for t in outputs), "skip": self.skip}
         return outputs, options | {"weights": self.entry_weights[:, outputs] * shares[outputs]}
 
-    def certify(self, task_weights: Array, support: "DualWitness") -> FitCertificate:
+    def certify(self, task_weights: Array, witness: "DualWitness") -> FitCertificate:
         """Certify a witness for the weighted sum of losses, over the outputs whose tasks have a positive weight."""
         outputs, options = self.weighted(task_weights)
-        with within_additions(support.additions):
+        with within_additions(witness.additions):
             return certify_fit(
-                support.function, self.X, self.Y[:, outputs], support.lam, dual=support.dual, subspace=support.subspace,
+                witness.function, self.X, self.Y[:, outputs], witness.lam, dual=witness.dual, subspace=witness.subspace,
                 **options,
             )  # fmt: skip
 
@@ -139,7 +139,7 @@ class FrontData:
         """Return an upper bound on the least lam whose fit of the weighted losses is affine.
 
         At the best affine function the response of a neuron is at most the diameter of the points times the sum of
-        |weight * loss'|. For squared and Huber losses that sum is bounded by means of the loss of the best constant.
+        |weight * loss'|. For squared and Huber losses the loss of the best constant bounds that sum.
         """
         outputs, options = self.weighted(task_weights)
         total = 0.0
@@ -166,7 +166,7 @@ class DualWitness:
     function : ReLUNetwork or PiecewiseLinear
         A fit at this lam, of the outputs whose tasks have a positive weight.
     dual : (N, T') array or None
-        The dual array, in the order of the data; None for the one that follows from the function (`certify_fit`).
+        The dual array, in the order of the data; if None, `certify_fit` derives it from the function.
     additions, subspace
         As in `FitCertificate`.
     """
@@ -188,7 +188,7 @@ def point_complaints(
     budget: float,
     task_weights: Array,
     network: ReLUNetwork,
-    support: DualWitness,
+    witness: DualWitness,
     straight: NDArray[np.bool_],
     recorded: Mapping[str, Any],
     tol: float,
@@ -202,7 +202,7 @@ def point_complaints(
         The largest VV norm C that networks may have.
     task_weights : (tasks,) array
     network : ReLUNetwork
-    support : DualWitness
+    witness : DualWitness
     straight : (tasks,) array of bool
         From `FrontData.fitted_by`.
     recorded : mapping
@@ -212,14 +212,14 @@ def point_complaints(
     """
     try:
         losses = data.task_losses(network)
-        proof = data.certify(task_weights, support)
+        proof = data.certify(task_weights, witness)
     except (TypeError, ValueError) as error:
         return [str(error)]
     if not np.isfinite(losses).all():
         return ["the network's losses leave the range of float64"]
     loss, cost = float(task_weights @ losses), vv_norm(network)
-    price = data.price(task_weights, support.lam, budget, proof.lower_bound, straight)
-    bound = bound_at(budget, support.lam, proof.lower_bound)
+    price = data.price(task_weights, witness.lam, budget, proof.lower_bound, straight)
+    bound = bound_at(budget, witness.lam, proof.lower_bound)
     gap = data.gap(task_weights, network, bound, price)
     rounding = data.by_task(data.rounding) / ROUNDING
     sizes = np.maximum(np.maximum(losses, _SMALL * data.constant_losses), rounding)

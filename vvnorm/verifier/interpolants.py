@@ -1,4 +1,4 @@
-"""What the verifiers of interpolants share, whatever the number of inputs: relative misfits, relative gaps, dual arrays."""
+"""Shared by the verifiers of interpolants for one and for several inputs: relative misfits, relative gaps, dual arrays."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from vvnorm.losses import label_units
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array
 
-_SMALLEST = 2.0**-1000  # differences of labels below this, in units of the largest label, leave no digits for misfits
+_SMALLEST = 2.0**-1000  # smaller differences of labels, in units of the largest label, leave no digits for misfits
 
 
 def relative_misfit(worst: Array, low: Array, high: Array) -> float:
@@ -31,7 +31,7 @@ def relative_misfit(worst: Array, low: Array, high: Array) -> float:
 
 
 def unresolved_outputs(low: Array, high: Array, unit: float) -> NDArray[np.bool_]:
-    """Say which outputs have labels that differ by so little, in units of the largest, that float64 cannot hold misfits."""
+    """Whether the labels of each output differ too little, relative to the largest label, for misfits in float64."""
     return np.asarray((high > low) & (high / unit / 2 - low / unit / 2 < _SMALLEST))
 
 

@@ -11,7 +11,7 @@ and for an interpolating network the right side depends on the labels only. Wher
 is taken linear across the point, so that the label does not enter. Without a skip connection eta need not vanish at x_1,
 but ||eta - eta(x_1)|| <= 1 is required as well (neurons that open to the left).
 
-The network is followed through the data by compiled passes with arithmetic of their own (`vvnorm.verifier.line_kernels`).
+Compiled passes with their own arithmetic follow the network through the data (`vvnorm.verifier.line_kernels`).
 """
 
 import math
@@ -156,7 +156,7 @@ def _follow(
 def _rounding_cost(eta: Rows, x: Array, Y: Array, off: Array) -> float:
     """Bound how much changes of the labels by `off` (T,) change the bound: sum of |Lambda_it| off_t over present labels.
 
-    It is 0 where that leaves float64, so that it excuses nothing.
+    The bound is 0 if it leaves float64; then rounding excuses nothing.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         rise = np.diff(dual_rows(eta, slice(0, len(x))), axis=0) / np.diff(x)[:, None]
@@ -180,14 +180,14 @@ def _own_dual(x: Array, Y: Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         slope = np.diff(Y, axis=0) / np.diff(x)[:, None]
         delta = np.diff(slope, axis=0)
-    delta[~np.isfinite(delta).all(axis=1)] = 0.0  # any eta is valid; slopes beyond float64 have no direction
+    delta[~np.isfinite(delta).all(axis=1)] = 0.0  # slopes beyond float64 have no direction; any eta is valid
     size = row_norms(delta)
     np.divide(delta, size[:, None], out=eta[1:-1], where=size[:, None] > 0)
     return eta
 
 
 def _checked_dual(dual: Rows, Y: Array, x: Array, missing: bool, skip: bool) -> Rows:
-    """Refuse a dual certificate of the wrong shape; force what weak duality needs of it."""
+    """Refuse a dual certificate of the wrong shape, and change it so that it meets the conditions of weak duality."""
     if tuple(dual.shape) != Y.shape:
         raise ValueError(f"dual has shape {tuple(dual.shape)}; sorted and merged, the labels have shape {Y.shape}")
     if not missing and skip:
@@ -200,7 +200,7 @@ def _checked_dual(dual: Rows, Y: Array, x: Array, missing: bool, skip: bool) -> 
         if skip:
             eta[present[0], t] = 0.0
         eta[present[-1], t] = 0.0
-        # np.interp keeps the end values beyond the present labels, as weak duality wants.
+        # np.interp keeps the end values beyond the present labels, as weak duality requires.
         eta[:, t] = np.interp(x, x[present], eta[present, t])
     return eta
 

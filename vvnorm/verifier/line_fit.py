@@ -24,19 +24,20 @@ losses are not negative.
 R - phi (alpha' + beta' x), where alpha' and beta' are never computed; `drift` bounds |alpha' + beta' x| over the data. The
 largest effect of drift on Z and on the gap is added to the gap, and so are all other rounding errors.
 
-*Objectives that are nothing but rounding.* Labels on a line lie there only up to rounding. The objective of the line is
-then a sum of squared rounding errors: no digit of it is known, nor of a gap relative to it. Let
+*Objectives that are at most rounding.* Labels on a line lie there only up to rounding. Then the objective of the line is a
+sum of squared rounding errors. No digit of it is known, and no digit of a gap relative to it. Let
 
     F_t = sum_i omega_it max loss_t(y_it + e, y_it) over |e| <= rounding of output t's labels
 
-(`vvnorm.losses.rounding_losses`; it depends on labels, weights and losses alone). This is what output t of an exact affine
-function can lose because the labels next to it were rounded. If in each output f loses F_t or less, lam VV(f) included,
+(`vvnorm.losses.rounding_losses`; it depends on labels, weights and losses alone). This is the largest loss of output t of
+an exact affine function if only rounding separates the labels from it. If the loss of f in each output, plus lam VV(f), is
+at most F_t,
 
     sum_i omega_it loss_t(f_t(x_i), y_it) + lam VV(f) <= F_t    for all t,
 
 then the gap is set to 0. This proves 0 <= P(g) for all networks g and P(f) <= sum F_t: no network is better than f by more
-than an exact affine function can lose by the rounding of its labels. Each output has its own F_t, so the labels of an
-output cannot excuse another. In all other cases F_t plays no part.
+than rounding of the labels explains. Each output has its own F_t, so large labels of one output do not excuse another
+output. In all other cases F_t plays no part.
 """
 
 import math
@@ -235,7 +236,7 @@ class _Fit:
         self.parameters = np.array([loss.parameter for loss in losses])
         self.regression = np.array([float(loss.name not in ("logistic", "hinge")) for loss in losses])
         self.bounded = np.array([loss.name != "squared" for loss in losses])
-        # An affine function above this would move the dual array out of its domain.
+        # A larger affine function would move the dual array out of its domain.
         self.steepest = np.array([{"huber": loss.parameter, "squared": np.inf}.get(loss.name, 1.0) for loss in losses])
         self.limit = MARGIN_USED * self.steepest
         if isinstance(function, ReLUNetwork):
@@ -276,7 +277,7 @@ class _Fit:
         self.curve = kernel.Curve(fixed(np.empty(0)), fixed(knots), fixed(values), fixed(at))
         self.begin = self._blank()
         kernel.begin_pieces(self.curve, data.x[0], self.reach, self.begin)
-        self.scaled_norm = float(kernel.turning(self.curve))
+        self.scaled_norm = float(kernel.slope_variation(self.curve))
         self.vv_norm = float(scaled(np.array(self.scaled_norm), data.units.y, data.units.x))
 
     def _blank(self) -> Any:
@@ -286,7 +287,7 @@ class _Fit:
         return kernel.Line(np.zeros(2), np.zeros((2, T)), np.zeros((2, T)), np.zeros(T))
 
     def _walk(
-        self, step: int, spec: Any, *, theta: float = 1.0, hard: bool = False, opening: Array | None = None
+        self, step: int, spec: Any, *, theta: float = 1.0, hard: bool = False, first: Array | None = None
     ) -> tuple[Any, Any]:
         """Follow the function through the data; return the sums, and the piece at the end."""
         from vvnorm.verifier import line_fit_kernels as kernel
@@ -305,13 +306,13 @@ class _Fit:
             total=np.zeros((2, 2, T)),
             powers=np.zeros((3, 2, 1 if self.plain and self.data.uniform else T)),
             support=np.repeat([[np.inf], [-np.inf]], T, axis=1),
-            opening=np.empty(0) if opening is None else opening,
+            first=np.empty(0) if first is None else first,
             last=np.array([self.data.x[0], self.begin.place[1]]),
             S=np.zeros((2, T)),
             Z=np.zeros((2, T)),
             size=np.zeros(T),
             paired=np.zeros(5),
-            open=np.zeros((7, T)),
+            gap=np.zeros((7, T)),
         )
         frame = kernel.Frame(self.plain, hard, 1.0 if hard else self.shrink, self.reach, self.centre)
         for rows in self.data.blocks():
@@ -326,25 +327,25 @@ class _Fit:
         If an output's dual array became 0, or moved far, the closest orthogonal array is tried as well. It is made a little
         smaller, to keep a margin at the far ends of its domain.
         """
-        nowhere = np.zeros((2, self.data.shape[1]))
+        no_shift = np.zeros((2, self.data.shape[1]))
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow proves nothing
-            judged, uneasy = self._judge(nowhere)
-            if uneasy.any():
-                shift = self._nudge(uneasy)
+            judged, improvable = self._judge(no_shift)
+            if improvable.any():
+                shift = self._nudge(improvable)
                 self.shrink = _SHRINK
                 judged = min(judged, self._judge(shift)[0], key=lambda judgement: judgement.gap)
         return judged
 
     def is_rounding(self, judged: _Judged) -> bool:
-        """Whether the objective is 0, or nothing but rounding of the labels: see the top of this module."""
+        """Whether the objective is 0, or at most the rounding of the labels, as the module's docstring defines it."""
         if judged.loss + judged.penalty == 0:
             return True
         size, total, sums = self.data.largest, self.data.total, (self.losses, judged.outputs, judged.penalty)
-        # Ranges are read from the labels only if the largest labels do not rule it out, which costs nothing.
+        # Ranges are read from the labels only if the largest labels, which are known, do not rule it out.
         return is_label_rounding(*sums, -size, size, total) and is_label_rounding(*sums, *self.data.ranges(), total)
 
     def _judge(self, shift: Array) -> tuple[_Judged, NDArray[np.bool_]]:
-        """Judge the dual array minus `shift`; return which outputs are bounded by 0, or perhaps not as well as possible."""
+        """Judge the dual array minus `shift`; return also for which outputs the closest array may give a better bound."""
         from vvnorm.verifier import line_fit_kernels as kernel
 
         T = self.data.shape[1]
@@ -370,22 +371,22 @@ class _Fit:
             totals[4] += projection.gram[0] * largest
             totals[5], totals[6] = totals[4], projection.gram[0]
         else:
-            totals = self._walk(kernel.GAPS, spec, theta=theta)[0].open
+            totals = self._walk(kernel.GAPS, spec, theta=theta)[0].gap
         loss = math.fsum(totals[:2].ravel())
         penalty = self.lam * self.scaled_norm
-        off = self._value_doubt(piece)
+        off = self._value_error(piece)
         # Where u is off by e, a loss and what theta R leaves open are off by at most (slope + min(e, steepest)) e.
         slack = float(totals[5] @ off + 4 * self.data.total @ (off * np.minimum(off, self.steepest)))
         slack += (float(self.data.total.sum()) + self.data.Y.size) * _LOST
         drifted = float(totals[4] @ drift + 16 * totals[6] @ drift**2)
-        open_entries = math.fsum(totals[2:4].ravel()) * (1 + 2.0**-42) + slack + drifted + 2.0**-60 * (loss + penalty)
+        entry_gaps = math.fsum(totals[2:4].ravel()) * (1 + 2.0**-42) + slack + drifted + 2.0**-60 * (loss + penalty)
         paired = theta * pairing
-        open_kinks = penalty * (1 + (T + 64) * EPS) - paired + 4 * EPS * abs(paired)
+        kink_gaps = penalty * (1 + (T + 64) * EPS) - paired + 4 * EPS * abs(paired)
         moved = largest > 1e-6 * self.limit if self.data.dual is not None else np.zeros(T, dtype=np.bool_)
         outputs = self._losses_at_most(totals, off)
-        return _Judged(loss, penalty, open_entries + open_kinks, slack, outputs), self.bounded & ((keep == 0) | moved)
+        return _Judged(loss, penalty, entry_gaps + kink_gaps, slack, outputs), self.bounded & ((keep == 0) | moved)
 
-    def _value_doubt(self, piece: Any) -> Array:
+    def _value_error(self, piece: Any) -> Array:
         """Bound how far computed values of the function are off, (T,); `piece` is the last one."""
         sizes = piece.size + self.data.largest + (1 - self.regression)
         doubt: Array = (4 * len(self.curve.b) + 64) * _TINY * sizes + _LOST
@@ -406,7 +407,7 @@ class _Fit:
         blank = _Projection(zero, zero, zero, zero, np.zeros((3, len(zero))), zero > 0, zero, zero)
         with np.errstate(over="ignore", invalid="ignore"):
             sums, piece = self._walk(kernel.GAPS, self._spec(np.zeros((2, len(zero))), blank, zero), theta=0.0)
-            return sums.open[0] + sums.open[1], self._losses_at_most(sums.open, self._value_doubt(piece))
+            return sums.gap[0] + sums.gap[1], self._losses_at_most(sums.gap, self._value_error(piece))
 
     def _affine_part(self, projection: _Projection, theta: float, largest: Array) -> Array:
         """Bound the sum of (1 - theta) R a + theta omega a^2 / 2, a = alpha + beta (x - centre), |a| <= `largest`."""
@@ -475,14 +476,14 @@ class _Fit:
         ]
         alpha, beta, first, mean, *gram = np.array(parts).T.copy()
         moments = sums.total.sum(axis=1)
-        return _Projection(alpha, beta, first * (not self.skip), mean, np.array(gram), single, moments, sums.open)
+        return _Projection(alpha, beta, first * (not self.skip), mean, np.array(gram), single, moments, sums.gap)
 
-    def _pairing(self, spec: Any, projection: _Projection, opening: Array) -> tuple[float, float, Array, Any]:
+    def _pairing(self, spec: Any, projection: _Projection, given: Array) -> tuple[float, float, Array, Any]:
         """Return a lower bound on <R, function>, upper bounds on ||Z|| and drift, (T,), and the last piece."""
         from vvnorm.verifier import line_fit_kernels as kernel
 
         n, T = self.data.shape
-        sums, line = self._walk(kernel.PAIRINGS, spec, opening=None if self.skip else opening)
+        sums, line = self._walk(kernel.PAIRINGS, spec, first=None if self.skip else given)
         S, Z, size, totals = sums.S, sums.Z, sums.size, sums.paired
         error = (n + 16) * (_TINY * size + _LOST)
         first = -Z.sum(axis=0) if not self.skip else np.zeros(T)
@@ -493,7 +494,7 @@ class _Fit:
             # Products may have underflowed.
             norm = math.sqrt(max(totals[0], totals[1]) + T * _LOST) * (1 + (T + 4) * EPS) + unsure
             if not self.skip:
-                norm += float(np.linalg.norm(first - opening)) + 4 * EPS * float(np.linalg.norm(opening))
+                norm += float(np.linalg.norm(first - given)) + 4 * EPS * float(np.linalg.norm(given))
             slope = line.slope.sum(axis=0)
             rounding = (T + 16) * EPS * (totals[4] + float(np.abs(first) @ np.abs(slope)))
             rounding += unsure * (

@@ -1,10 +1,9 @@
 """The compiled passes behind `vvnorm.verifier.line_fit`: sorted univariate data, any function, any loss.
 
-Rows are passed up to three times by `walk`. Each time `_respond` follows the function from data point to data point in
-double-double arithmetic and sets up the dual array; then come `_moments` (how far it is from orthogonal to affine
-functions), `_pairings` (the response Z of neurons to it) or `_gaps` (what it leaves open, entry by entry; squared losses
-without a given dual array need only sums for that, which `_moments` has). The formulas of losses and conjugates stand in
-`vvnorm.verifier.losses`.
+`walk` passes over the rows up to three times. Each time `_respond` follows the function from data point to data point in
+double-double arithmetic and sets up the dual array. Then `_moments` sums its products with affine functions, `_pairings`
+computes the response Z of neurons to it, or `_gaps` adds up the duality gap entry by entry (for squared losses without a
+given dual array the sums of `_moments` give that gap). `vvnorm.verifier.losses` has the formulas of losses and conjugates.
 
 A row of the dual array is R = omega r, with r per unit of weight. Per entry, off = u - y (off = u for classes).
 """
@@ -18,7 +17,7 @@ from vvnorm.verifier.double_double import add, add_product, affine, fma, times, 
 from vvnorm.verifier.losses import entry_gap, entry_minus_slope, into_domain, scaled_entry
 
 MOMENTS, PAIRINGS, GAPS = range(3)
-_NOTHING = 2.0**-50  # of a domain: after a shift, entries of classes that are closer to 0 are told from it by rounding only
+_NOTHING = 2.0**-50  # of a domain: after a shift, entries of classes closer to 0 differ from 0 by rounding only
 _outer, _inner = plain(), part()
 
 
@@ -36,7 +35,7 @@ class Curve(NamedTuple):
 
 
 class Line(NamedTuple):
-    """The piece of the function that the pass has reached.
+    """The linear piece of the function that the pass has reached.
 
     place : (2,), where `value` is taken, and the next kink; value, slope : (2, T), double-double; size : (T,), the largest
     magnitudes met on the way, which bound the rounding errors.
@@ -89,34 +88,34 @@ class Frame(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What is added up on the way.
+    """Sums over the rows.
 
     total : (2, 2, T), sum R and sum R (x - centre), double-double.
     powers : (3, 2, P), sum phi (x - centre)^j with phi = omega margin, double-double; P = T, or 1 if outputs agree.
     support : (2, T), least and largest x where R or phi is not 0.
-    opening : (T,) or (0,), about sum R x: without a skip connection ||Z + opening|| is bounded, too.
+    first : (T,) or (0,), an approximation of sum R x: without a skip connection ||Z + first|| is bounded, too.
     last : (2,), x of the row before and its next kink; at first those of the first row.
     S, Z : (2, T), sums of R and of R_j relu(x - x_j), double-double.
     size : (T,), sum |R|.
-    paired : (5,), the largest ||Z||^2 and ||Z + opening||^2, the sum of pairings, its low part, and its sum of magnitudes.
-    open : (7, T), sum omega loss and its low part; sum omega (loss + loss*(-theta r) + theta r u) and its low part; its
+    paired : (5,), the largest ||Z||^2 and ||Z + first||^2, the sum of pairings, its low part, and its sum of magnitudes.
+    gap : (7, T), sum omega loss and its low part; sum omega (loss + loss*(-theta r) + theta r u) and its low part; its
     sensitivity to R and to u, in units of omega; sum phi.
     """
 
     total: Any
     powers: Any
     support: Any
-    opening: Any
+    first: Any
     last: Any
     S: Any
     Z: Any
     size: Any
     paired: Any
-    open: Any
+    gap: Any
 
 
 class Block(NamedTuple):
-    """What is known of a few rows; arrays may be longer than need be.
+    """Values at a block of rows; arrays may be longer than the block.
 
     off, r : (2, n, T), double-double; omega, and margin, how far r may move : (n, T); passed : (n,), the next kink.
     """
@@ -208,8 +207,8 @@ def _jump(curve: Any, k: int, t: int) -> float:
 
 
 @_outer
-def turning(curve: Any) -> float:
-    """Sum of norms of jumps of the slope, for functions given by values."""
+def slope_variation(curve: Any) -> float:
+    """Return the total variation of the slope, for functions given by values."""
     total, low = 0.0, 0.0
     for k in range(1, len(curve.b) - 1):
         square = 0.0
@@ -277,12 +276,12 @@ def _follow(rows: Any, line: Any, regression: Any, start: int, stop: int, off: A
 @_inner
 def _respond(rows: Any, curve: Any, line: Any, spec: Any, frame: Any, block: Any) -> None:
     """Follow the function over a few rows, and set up the dual array there."""
-    # Loop after loop, each over few arrays: with more, the compiler gives up checking that they do not overlap, and goes
-    # entry by entry. For the same reason high and low parts have blocks of their own, one behind the other.
+    # Separate loops, each over few arrays: with more arrays the compiler no longer checks that they do not overlap, and
+    # does not vectorise. For the same reason high and low parts are stored in separate blocks.
     xs, at, passed, reach, centre = rows.x, curve.at, block.passed, frame.reach, frame.centre
     n, k, stop = len(xs), int(line.place[1]), 0
     for start in range(n):
-        if start < stop:  # done with the rows before, on the same piece
+        if start < stop:  # this row lies on the piece of the rows before, and is done
             continue
         while xs[start] >= at[k] and _is_passed(curve, k, xs[start]):
             _pass(curve, line, reach)
@@ -353,7 +352,7 @@ def _choose(rows: Any, spec: Any, frame: Any, off: Any, omega: Any, r: Any, marg
 
 @_outer
 def walk(step: int, rows: Any, curve: Any, line: Any, spec: Any, frame: Any, theta: float, block: Any, sums: Any) -> None:
-    """Follow the function over rows, as many at once as `block` has space for, and take one of three steps there."""
+    """Follow the function over rows, in blocks of the size of `block`, and take one of the three steps on each block."""
     size = len(block.passed)
     for start in range(0, len(rows.x), size):
         stop = min(start + size, len(rows.x))
@@ -364,13 +363,13 @@ def walk(step: int, rows: Any, curve: Any, line: Any, spec: Any, frame: Any, the
         elif step == PAIRINGS:
             _pairings(part.x, block, curve, sums)
         else:
-            _gaps(part.Y, block, spec, theta, sums.open)
+            _gaps(part.Y, block, spec, theta, sums.gap)
 
 
 @_inner
 def _moments(x: Any, block: Any, frame: Any, sums: Any) -> None:
     """Add up the dual array and its margin against 1, x - centre, and the latter's square; squared losses if `plain`."""
-    powers, support, opened = sums.powers, sums.support, sums.open
+    powers, support, gap = sums.powers, sums.support, sums.gap
     total, torque = sums.total[0], sums.total[1]
     for i in range(len(x)):
         omega, margin, off, r, r_low = block.omega[i], block.margin[i], block.off[0, i], block.r[0, i], block.r[1, i]
@@ -379,10 +378,10 @@ def _moments(x: Any, block: Any, frame: Any, sums: Any) -> None:
         _add_products(omega, d, d_low, r, r_low, torque)
         if frame.plain:
             for t in range(len(omega)):
-                opened[0, t], e = two_sum(opened[0, t], omega[t] * (0.5 * off[t] * off[t]))
-                opened[1, t] += e
+                gap[0, t], e = two_sum(gap[0, t], omega[t] * (0.5 * off[t] * off[t]))
+                gap[1, t] += e
             for t in range(len(omega)):
-                opened[4, t] += 2.0 * omega[t] * abs(off[t])
+                gap[4, t] += 2.0 * omega[t] * abs(off[t])
         for t in range(powers.shape[2]):
             a, a_low = omega[t] * margin[t], 0.0
             if a != 0.0 or (omega[t] > 0.0 and r[t] != 0.0):
@@ -407,7 +406,7 @@ def _add_products(omega: Any, a: float, a_low: float, r: Any, r_low: Any, total:
 @_inner
 def _pairings(x: Any, block: Any, curve: Any, sums: Any) -> None:
     """Follow S = sum of R up to x and Z = sum_j R_j relu(x - x_j); pair each kink's jump of slope with Z at the kink."""
-    last, opening, S, Z, size, totals = sums.last, sums.opening, sums.S, sums.Z, sums.size, sums.paired
+    last, first, S, Z, size, totals = sums.last, sums.gaping, sums.S, sums.Z, sums.size, sums.paired
     for i in range(len(x)):
         if x[i] > last[0]:
             for k in range(int(last[1]), block.passed[i]):
@@ -422,8 +421,8 @@ def _pairings(x: Any, block: Any, curve: Any, sums: Any) -> None:
                 square += Z[0, t] * Z[0, t]
             totals[0] = max(totals[0], square)
         square = 0.0
-        for t in range(len(opening)):
-            square += (Z[0, t] + opening[t]) ** 2
+        for t in range(len(first)):
+            square += (Z[0, t] + first[t]) ** 2
         totals[1] = max(totals[1], square)
         last[0], last[1] = x[i], block.passed[i]
         omega, r, r_low = block.omega[i], block.r[0, i], block.r[1, i]
@@ -456,7 +455,7 @@ def _pair(curve: Any, k: int, x: float, S: Any, Z: Any, totals: Any) -> None:
 
 @_inner
 def _gaps(Y: Any, block: Any, spec: Any, theta: float, totals: Any) -> None:
-    """Add up, per output, the losses and what theta R leaves open."""
+    """Add up the losses and the duality gap of theta R, for each output."""
     for i in range(len(Y)):
         off, r, omega, margin = block.off, block.r, block.omega[i], block.margin[i]
         for t in range(len(omega)):

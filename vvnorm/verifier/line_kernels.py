@@ -1,8 +1,8 @@
 """The compiled sweep behind `vvnorm.verifier.line`: one pass over sorted univariate data and the kinks of any network.
 
-It follows the network from data point to data point in double-double arithmetic (about 32 digits), so that what it says
-of a network's fit is not blurred by the same rounding that the network's maker may have suffered. It knows nothing of how
-networks or dual certificates are made, and imports no solver.
+It follows the network from data point to data point in double-double arithmetic (about 32 digits), so that its own rounding
+is negligible beside that of the solver. It imports no solver, and does not depend on how networks or dual certificates are
+made.
 """
 
 from typing import Any
@@ -166,7 +166,7 @@ def _advance(line: Any, slope: Any, h: float, h_low: float, value: Any, rise: An
 
 @inner(fastmath={"reassoc"})
 def _dot(u: Any, v: Any) -> float:
-    """Sum of products in any order, which lets it be computed several terms at a time; likewise below."""
+    """Sum products in any order, so that the compiler can vectorise the loop; likewise below."""
     total = 0.0
     for t in range(len(u)):
         total += u[t] * v[t]

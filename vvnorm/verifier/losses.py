@@ -1,7 +1,7 @@
 """The losses as the verifier computes them, in formulas of its own.
 
 Let f(u) be the loss of a fitted value u with label y. By the inequality of Fenchel and Young f(u) + f*(-r) + r u >= 0 for
-every dual value r, with equality if r = -f'(u): this sum is what an entry leaves open of the duality gap.
+every dual value r, with equality if r = -f'(u). This sum is the contribution of an entry to the duality gap.
 
 ==========  =======================================  ==============  ===============================  =====================
 loss        value f(u)                               f''(u)          conjugate f*(-r)                 domain of r
@@ -69,7 +69,7 @@ def minus_slopes(loss: Loss, u: Array, y: Array) -> Array:
 
 
 def steepest(loss: Loss, u: Array, y: Array, rounding: Array) -> Array:
-    """Bound |loss'| at all that is no further than `rounding` from u."""
+    """Bound |loss'| within a distance `rounding` of u."""
     if loss.name == "hinge":
         return np.ones_like(u)
     if loss.name == "one_class":
@@ -93,7 +93,7 @@ def highest(loss: Loss, y: Array) -> Array:
 
 
 def domain_margins(loss: Loss, r: Array, low: Array, high: Array) -> Array:
-    """Return how far entries may move: with these times an affine function below 1 added, they stay in their domain."""
+    """Return margins: entries plus their margin times an affine function below 1 stay in their domain."""
     if loss.name == "squared":
         return np.ones_like(r)
     margin: Array = (r - low) * (high - r) if loss.name == "logistic" else np.minimum(r - low, high - r)
@@ -120,7 +120,7 @@ def entry_minus_slope(code: int, parameter: float, sign: float, off: float, low:
 def into_domain(code: int, parameter: float, sign: float, r: float, low: float) -> tuple[float, float, float]:
     """Return the nearest point of the domain of r, and its margin.
 
-    With the margin times an affine function below 1 (huber: delta) added, it stays in the domain.
+    The point plus its margin times an affine function below 1 (huber: delta) stays in the domain.
     """
     if code == SQUARED:
         return r, low, 1.0
@@ -163,7 +163,7 @@ def entry_gap(
         return 0.5 * off * off, 0.5 * left * left, abs(off) + abs(r), abs(off) + abs(r)
     share, share_low = scaled_entry(theta, r, r_low)
     if code == HUBER:
-        # Not what is left of |off| without what is beyond: that has no digit of `parameter` where |off| is far larger.
+        # Not |off| - beyond: if |off| is far larger than `parameter`, that difference has no correct digit.
         near, toward = min(abs(off), parameter), 1.0 if off > 0.0 else -1.0
         beyond = max((abs(off) - parameter) + toward * low, 0.0)
         margin = (parameter + toward * share) + toward * share_low
@@ -198,7 +198,7 @@ def scaled_entry(theta: float, r: float, low: float) -> tuple[float, float]:
 
 @_inner
 def _logistic_gap(margin: float, low: float, s: float, s_low: float) -> tuple[float, float, float, float]:
-    """Divergence of (s, 1 - s) from the probabilities of being wrong and right, at a margin; rounding errors included."""
+    """Return the divergence of (s, 1 - s) from the class probabilities at a margin, rounding errors included."""
     wrong, right = 1.0 / (1.0 + math.exp(margin)), 1.0 / (1.0 + math.exp(-margin))
     rest = (1.0 - s) - s_low
     tail = math.log1p(math.exp(-abs(margin)))

@@ -12,11 +12,11 @@ Where the bias is part of the norm, neurons are relu(w.p) with p = (x, 1) and ||
 
 How the maximum over the directions w is bounded depends on the dimension of the space that the points span:
 
-- one or two: exact up to rounding, arc by arc of the circle (`vvnorm.verifier.planar_response`), in twice the digits where
-  large terms cancel because points are close to each other (`vvnorm.verifier.planar_response_precise`);
-- more: exact up to 3e-8 per dimension, cell by cell of the sphere (`vvnorm.verifier.cell_enumeration`); there are about N^d
-  cells for all base points together;
-- more, where the cells are too many: branch and bound (`vvnorm.verifier.branch_and_bound`).
+- one or two dimensions: exact up to rounding, arc by arc of the circle (`vvnorm.verifier.planar_response`); in twice the
+  digits if large terms cancel because points are close to each other (`vvnorm.verifier.planar_response_precise`);
+- more dimensions: exact up to 3e-8 per dimension, cell by cell of the sphere (`vvnorm.verifier.cell_enumeration`), with
+  about N^d cells for all base points together;
+- more dimensions and too many cells: branch and bound (`vvnorm.verifier.branch_and_bound`).
 """
 
 import math
@@ -32,8 +32,8 @@ from vvnorm.verifier.budget import EXACT_WORK, most_additions
 
 _UNDERFLOW = 1e-150  # squares below float64 are lost; in units in which inputs and Lambda are about 1
 _SUBSPACES = 1e-11  # error per dimension of a response in a subspace that is known up to rounding (`cell_enumeration`)
-_NOTICEABLE = 1e-9  # of the bound: rounding above which sums are made again, in twice the digits
-_AT_ONCE = 1 << 16  # distances between points that are held at once
+_NOTICEABLE = 1e-9  # of the bound: above this rounding, sums are computed again in twice the digits
+_AT_ONCE = 1 << 16  # distances between points per block
 
 
 def neuron_bound(X: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) -> float:
@@ -46,16 +46,16 @@ def neuron_bound(X: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) 
     Lambda : array-like, shape (N,) or (N, T)
         One vector per point.
     budget : int, optional
-        Three inputs or more: how many additions of numbers may be made, as estimated beforehand. Fewer give the same or a
-        larger bound. By default all cells are gone through where that takes no more than `EXACT_WORK`; else
-        `branch_and_bound.WORK` are made.
+        Three inputs or more: the allowed number of additions, as estimated beforehand. Fewer additions give the same or a
+        larger bound. By default all cells are enumerated if that takes no more than `EXACT_WORK` additions; otherwise
+        branch and bound makes `branch_and_bound.WORK` additions.
 
     Returns
     -------
     float
-        In units of Lambda times units of X; rounding errors are added. It exceeds the maximum by rounding only up to three
-        inputs (or points in a space of three dimensions), beyond by at most `branch_and_bound.TOLERANCE` unless the budget
-        is too small.
+        In units of Lambda times units of X; rounding errors are added. For up to three inputs (or points in a space of
+        three dimensions) it exceeds the maximum by rounding only. For more inputs it exceeds the maximum by a share of at
+        most `branch_and_bound.TOLERANCE`, unless the budget is too small.
 
     Raises
     ------
@@ -112,11 +112,11 @@ def _bound(X: Array, bases: Array, L: Array, budget: int | None) -> float:
     if Z.shape[1] == 1:
         Z, origins = (np.pad(values, ((0, 0), (0, 1))) for values in (Z, origins))
     (N, d), T = Z.shape, L.shape[1]
-    if T > N and d > 2:  # the outputs may be rotated: what counts are the products <Lambda_j, Lambda_k>
+    if T > N and d > 2:  # the response depends on the products <Lambda_j, Lambda_k> only, so outputs may be rotated
         L = np.asarray(np.linalg.qr(L.T, mode="r")).T
     Z, origins, L = (np.ascontiguousarray(values) for values in (Z, origins, L))
     bound = planar_response.largest_response(Z, origins, L) if d == 2 else _in_space(Z, origins, L, sizes, budget)
-    # Sums of up to 2N terms of that size, each a product that carries a few roundings; norms of T entries.
+    # Sums of up to 2N terms, each a product with a few roundings; norms of T entries.
     terms = _most_terms(Z, origins, sizes)
     rounding = (2 * N + 64) * EPS * terms
     if d == 2 and rounding > _NOTICEABLE * bound:  # large terms cancel: points are close to each other
@@ -127,7 +127,7 @@ def _bound(X: Array, bases: Array, L: Array, budget: int | None) -> float:
 
 
 def _most_terms(X: Array, bases: Array, sizes: Array) -> float:
-    """The largest sum_j sizes_j ||x_j - z|| over the base points z, some at a time so that NumPy does the loops."""
+    """Return the largest sum_j sizes_j ||x_j - z|| over the base points z, computed in blocks of base points."""
     step, most = max(1, _AT_ONCE // len(X)), 0.0
     for first in range(0, len(bases), step):
         away = X - bases[first : first + step, None]
@@ -141,17 +141,17 @@ def _in_space(X: Array, bases: Array, L: Array, sizes: Array, budget: float | No
     (N, d), T, mutual = X.shape, L.shape[1], len(bases) > 1
     terms = [float(sizes @ row_norms(X - base)) for base in bases]
     if cell_enumeration.work(N, d, T, mutual=mutual) <= (EXACT_WORK if budget is None else budget):
-        stray = max(float(np.linalg.norm(L.T @ (X - base))) for base in bases)
-        antipodal = stray <= 1e-13 * max(terms)
-        # Where w and -w were not told apart, their responses differ by that.
-        bound = cell_enumeration.largest_response(X, bases, L, mutual=mutual, antipodal=antipodal) + antipodal * stray
+        odd_part = max(float(np.linalg.norm(L.T @ (X - base))) for base in bases)
+        antipodal = odd_part <= 1e-13 * max(terms)
+        # If only one of w and -w was examined, their responses differ by the odd part.
+        bound = cell_enumeration.largest_response(X, bases, L, mutual=mutual, antipodal=antipodal) + antipodal * odd_part
         if math.isfinite(bound):
             return bound + (d - 3) * _SUBSPACES * max(terms)
     return branch_and_bound.response_bound(X, bases, L, sizes, budget)
 
 
 def _own_dimensions(X: Array, bases: Array) -> tuple[Array, Array, float]:
-    """Coordinates of points and base points within their affine hull, and by how much at most differences have moved."""
+    """Return coordinates of points and base points in their affine hull, and a bound on the change of differences."""
     centre = bases.mean(axis=0)
     centred = X - centre
     _, s, axes = np.linalg.svd(centred, full_matrices=False)

@@ -38,7 +38,7 @@ def max_response_on_circle(P: Any, L: Any, antipodal: bool) -> float:
     L : (N, T) array
         The vectors of the dual array.
     antipodal : bool
-        Whether w and -w have the same response, so that one half of the circle is enough.
+        Whether w and -w have the same response, so that half of the circle suffices.
     """
     N, T = L.shape
     theta, Q, rows = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
@@ -48,7 +48,7 @@ def max_response_on_circle(P: Any, L: Any, antipodal: bool) -> float:
         x, y = P[j, 0], P[j, 1]
         if x == 0.0 and y == 0.0:
             continue
-        # Active just before the angle 0, or turned round: then the angle at which it switches is in [0, pi).
+        # Vectors that are not active just before the angle 0 are negated: then all switch at angles in [0, pi).
         active = x > 0.0 or (x == 0.0 and y < 0.0)
         sign = 1.0 if active else -1.0
         Q[count, 0], Q[count, 1], rows[count] = sign * x, sign * y, j
@@ -68,7 +68,7 @@ def max_response_on_circle(P: Any, L: Any, antipodal: bool) -> float:
         if not antipodal:
             best = max(best, _largest_on_arc(there, low, high, wx, wy))
         if k < count:
-            # What was active switches off on this side and on at the opposite one, or the other way round.
+            # The vector switches off for w and on for -w, or the other way round.
             _add(here, L[rows[order[k]]], -q[0], -q[1])
             _add(there, L[rows[order[k]]], q[0], q[1])
         low = high

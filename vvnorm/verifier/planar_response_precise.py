@@ -1,20 +1,20 @@
 """The largest response of one neuron in the plane where points are close to each other, in twice the digits.
 
-Two points at a distance h may have vectors of size 1 / h in a dual array, in nearly opposite directions. Their difference
-counts, and the rounding errors of `vvnorm.verifier.planar_response` grow with their size. Here the same steps use
-numbers a + b, |b| <= EPS |a|, of twice the digits, wherever terms cancel:
+Two points at a distance h may have vectors of size 1 / h in a dual array, in nearly opposite directions. Only the
+difference of the vectors matters, but the rounding errors of `vvnorm.verifier.planar_response` grow with their size. This
+module takes the same steps in numbers a + b, |b| <= EPS |a|, of twice the digits, wherever terms cancel:
 
-- Differences of points are exact: the rounded difference and what the rounding left (Knuth).
+- Differences of points are exact: the rounded difference and its rounding error (Knuth).
 - The order in which points are switched is that of exact angles: sorted in float64, and neighbours then exchanged by the
-  sign of their cross product, which is known to 16 EPS^2 of their sizes. Points between which this cannot decide are on one
-  line through the base point but for so much.
+  sign of their cross product, which is known to 16 EPS^2 of their sizes. If this does not decide the order of two points,
+  they lie on one line through the base point up to that error.
 - C is a sum of products with remainders (Dekker). Each of up to 2N terms that are added rounds by 4 EPS^2 of the sum of
   all their sizes at most.
 - At the end of an arc w is at a right angle to a point q of the data, and w C is made from C and q before it is rounded.
 
 On an arc ||w C||^2 = a + r cos 2 (t - peak), so it is largest at an end unless the peak is on the arc. C, rounded, yields
-a, r and peak up to 4 EPS a, 4 EPS a and D = 4 EPS a / r. If that misses a peak by more than the 1e-14 allowed, r < a / 10.
-What is lost is at most 2 r D^2 and at most 2 r, so at most 8 EPS a, where an end has 0.9 a.
+a, r and peak up to 4 EPS a, 4 EPS a and D = 4 EPS a / r. If the peak is off by more than the allowed 1e-14, r < a / 10.
+Then the loss is at most 2 r D^2 and at most 2 r, so at most 8 EPS a, while the value at an end is at least 0.9 a.
 
 So the result, times 1 + (T + 16) EPS, is too small by (8N + 64) EPS^2 sum_j ||Lambda_j|| ||x_j - x_i|| at most.
 """
@@ -50,7 +50,7 @@ def _max_response_on_circle(P: Any, R: Any, L: Any) -> float:
         x, y = P[j, 0], P[j, 1]
         if x == 0.0 and y == 0.0:
             continue
-        # Active just before the angle 0, or turned round: then the angle at which it switches is in [0, pi).
+        # Vectors that are not active just before the angle 0 are negated: then all switch at angles in [0, pi).
         active = x > 0.0 or (x == 0.0 and y < 0.0)
         _add(here if active else there, P, R, L, j, 1.0)
         if not active:
@@ -66,8 +66,8 @@ def _max_response_on_circle(P: Any, R: Any, L: Any) -> float:
         high = theta[order[k]] if k < count else math.pi
         best = max(best, _largest_on_arc(here, low, high, P, R, j), _largest_on_arc(there, low, high, P, R, j))
         if k < count:
-            # What was active switches off on this side and on at the opposite one, or the other way round; either way
-            # the turned point goes off here, and on there.
+            # The vector switches off for w and on for -w, or the other way round; in both cases the negated vector is
+            # subtracted for w and added for -w.
             _add(here, P, R, L, j, -1.0)
             _add(there, P, R, L, j, 1.0)
         low = high
@@ -76,7 +76,7 @@ def _max_response_on_circle(P: Any, R: Any, L: Any) -> float:
 
 @inner()
 def _settle(order: Any, rows: Any, P: Any, R: Any) -> None:
-    """Put what is nearly sorted by angle in order, by the signs of cross products."""
+    """Sort rows that are nearly sorted by angle, by the signs of cross products."""
     for k in range(1, len(order)):
         m = k
         while m > 0 and _cross(P, R, rows[order[m]], rows[order[m - 1]]) > 0.0:

@@ -1,7 +1,7 @@
 """Certificates on disk: `.npz` files of plain arrays, never pickles, written whole or not at all.
 
-A file says what was claimed; nothing in it is trusted. Whoever loads a certificate hands it the network and the data again
-and asks for its complaints.
+A file records claims, and none of them is trusted. After loading a certificate, call its `complaints` with the network and
+the data.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Offsets of inputs and labels, subtracted exactly.
 
-Biases are free, so a constant added to the inputs, or to the labels of an output, changes neither what a network costs nor
-how well it fits. In float64 it does: next to 2^30, numbers of size 1 keep 23 binary digits only, and bounds on rounding
-grow. So the constant is taken off again where that rounds no entry. The network f becomes
+Biases are free, so a constant that is added to the inputs, or to the labels of an output, changes neither the cost of a
+network nor its fit. In float64 it does: next to 2^30, numbers of size 1 keep only 23 binary digits, and bounds on rounding
+grow. So the constant is subtracted again, if no entry is rounded. The network f becomes
 
     f(x + offset) - level = sum_k v_k relu(w_k.x + (b_k + w_k.offset)) + A x + (c + A offset - level),
 
@@ -22,10 +22,9 @@ from vvnorm.verifier.arithmetic import two_product, two_sum
 
 
 def offsets(values: Array) -> Array:
-    """Return what can be taken off each column of (N, k) values without rounding any; shape (k,). NaN is passed over.
+    """Return a number for each column of (N, k) values that can be subtracted without rounding; shape (k,). NaN is ignored.
 
-    It is the column's entry of least magnitude if all others are nearer to it than to 0, as numbers far from 0 are, and 0
-    otherwise.
+    It is the entry of least magnitude if all others are nearer to it than to 0. Otherwise it is 0.
     """
     offsets_of_columns = np.zeros(values.shape[1])
     for k, column in enumerate(values.T):
@@ -42,14 +41,14 @@ def offsets(values: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Shifted:
-    """A network as a function of inputs x - offset, less a level.
+    """A network as a function of inputs x - offset, minus a level.
 
     Attributes
     ----------
     network : ReLUNetwork
         With the new biases b and c, rounded.
     b_error, c_error : (K,) and (T,) arrays
-        Bounds on how far these are off.
+        Bounds on the errors of b and c.
     """
 
     network: ReLUNetwork
@@ -92,7 +91,7 @@ def affine(x: Array, A: Array, c: Array) -> tuple[Array, Array]:
     Returns
     -------
     values, error : (n, T) arrays
-        And bounds on how far these are off.
+        The values, and bounds on their errors.
     """
     high, low, error = affine_in_parts(x, A, c)
     values = high + low
@@ -100,7 +99,7 @@ def affine(x: Array, A: Array, c: Array) -> tuple[Array, Array]:
 
 
 def affine_in_parts(x: Array, A: Array, c: Array) -> tuple[Array, Array, Array]:
-    """Evaluate A x + c as high + low, (n, T) each, and bound how far that is off; arguments are those of `affine`."""
+    """Evaluate A x + c as high + low, (n, T) each, and bound the error; arguments are those of `affine`."""
     high, low = np.tile(c, (len(x), 1)), np.zeros((len(x), len(c)))
     size = np.abs(high)
     for k in range(x.shape[1]):
@@ -115,8 +114,8 @@ def affine_in_parts(x: Array, A: Array, c: Array) -> tuple[Array, Array, Array]:
 def misfits(network: ReLUNetwork, x: Array, y: Array) -> Array:
     """Bound |f(x) - y| from above, (n, T), with hardly more than the rounding of the result.
 
-    The neurons' inputs z and the sum over neurons are double-doubles: high and low parts. Of the product of two only that
-    of low z and low weights is left out, and weights have no low part. relu moves no further than z does.
+    The pre-activations z and the sum over neurons are double-doubles. Products with weights are complete, since weights
+    have no low part. relu changes by at most as much as z.
     """
     z, z_low, z_error = affine_in_parts(x, network.W, network.b)
     on = z > 0

@@ -8,11 +8,11 @@ constants only, where networks have no skip connection), then pairing it with th
 with g from `verifier.neuron_bound`. So an interpolating network costs at least <Lambda, Y> / g. With the biases inside
 the norm, sum_k ||(w_k, b_k)|| ||v_k||, neurons are relu((w, b).(x, 1)) and g is that of `ray_bound`.
 
-An array of floats is never exactly orthogonal, but there is an orthogonal one near it. The basis of the affine functions
-in `OutputGroup` comes from exact arithmetic and is the identity on some of the points. Subtracting there the products of
-the basis with Lambda, which are sums of exact products, makes it orthogonal. What that does to <Lambda, Y> is known, and
-what it can do to g is added to it. Products with Y are exact as well: points at a distance h may have vectors of size
-1 / h in opposite directions, and what is left of them counts.
+A float64 array is never exactly orthogonal, but a nearby array is. The basis of the affine functions in `OutputGroup` comes
+from exact arithmetic and is the identity on some of the points. At these points the products of the basis with Lambda are
+subtracted, which makes the array orthogonal; the products are sums of exact products. The change of <Lambda, Y> is known,
+and a bound on the change of g is added to g. Products with Y are exact as well: points at a distance h may have vectors of
+size 1 / h in opposite directions, of which only the difference matters.
 """
 
 import math
@@ -36,9 +36,9 @@ from vvnorm.verifier.interpolants import finite_dual, relative_gap, relative_mis
 from vvnorm.verifier.neuron_bound import neuron_bound, ray_bound
 from vvnorm.verifier.shifts import Shifted, affine, misfits, offsets, shifted
 
-_NEGLIGIBLE = 1e-9  # part of an output's label unit: misfits that are rounded by less need no more digits
-_BLOCK = 1 << 20  # entries of a hidden layer held at once
-_LEAST_ROOM = 1e-9  # of the largest row: rows smaller than that are changed no more easily
+_NEGLIGIBLE = 1e-9  # of the label unit of an output: misfits with less rounding need no more digits
+_BLOCK = 1 << 20  # entries of a hidden layer per block
+_LEAST_WEIGHT = 1e-9  # of the largest row: smaller rows get this weight in corrections
 _UNDERFLOW = 1e-290  # more than a product of entries may lose there, in units in which they are about 1
 
 
@@ -54,7 +54,7 @@ def judge_interpolant(
 ) -> InterpolantRecord:
     """Judge an interpolant of any number of inputs; see `vvnorm.verifier.check.judge`.
 
-    With a `subspace` the bound is about the points next to X that lie in it (`vvnorm.verifier.flat_inputs`).
+    With a `subspace` the bound refers to the nearest points in it (`vvnorm.verifier.flat_inputs`).
     """
     x, y = points_and_labels(network, X, Y)
     refuse_conflicts(x, y)
@@ -74,7 +74,7 @@ def judge_interpolant(
     if np.any(np.where(free.present, rounding, 0.0) > _NEGLIGIBLE * label_units(*ends) / y_unit):
         off = np.where(free.present, _misfits(network, X, labels, y_unit), 0.0)
     residual = float(np.max(row_norms(off))) if np.isfinite(off).all() else math.inf
-    if not skip or subspace is not None:  # what is affine in X is not quite so in coordinates
+    if not skip or subspace is not None:  # an affine function of X is not exactly affine in coordinates
         bent = bent + straight - moved.network.c / y_unit
     at_least = np.array([bound.value(y), bound.value(bent, rounding)]) / (1.0 if subspace is None else subspace.stretch)
     lower, fit = (max(0.0, value) for value in scaled(at_least, y_unit, unit).tolist())
@@ -193,23 +193,23 @@ class OutputGroup:
         rounding = (len(part) + 4) * EPS * float(np.linalg.norm(np.abs(self.basis).T @ np.abs(part)))
         return float(np.linalg.norm(self.basis.T @ part)), rounding
 
-    def excess(self, part: Array) -> tuple[Array, Array]:
-        """Return what to subtract at the pivots to make the part orthogonal, (r, t), and a bound on the rounding in it."""
+    def correction(self, part: Array) -> tuple[Array, Array]:
+        """Return the numbers (r, t) to subtract at the pivots to make the part orthogonal, and bounds on their rounding."""
         products = exact_products(self.functions, part)
         rounding = (len(self.change) + 4) * EPS * (np.abs(self.change).T @ np.abs(products))
         return self.change.T @ products, rounding
 
-    def settled(self, part: Array) -> Array:
-        """Make a part that is orthogonal up to rounding more so, by changes to the rows that round least."""
-        excess = self.excess(part)[0]
-        while excess.any():
+    def refined(self, part: Array) -> Array:
+        """Reduce the rounding in the orthogonality of a part, by changes to the rows with the smallest rounding."""
+        correction = self.correction(part)[0]
+        while correction.any():
             size = row_norms(part)
-            scales = 1 / np.maximum(size + _LEAST_ROOM * float(size.max()), _UNDERFLOW)[:, None]
-            trial = part - scales * np.linalg.lstsq(self.basis.T * scales.T, excess, rcond=None)[0]
-            left = self.excess(trial)[0]
-            if not np.linalg.norm(left) < 0.5 * np.linalg.norm(excess):
+            scales = 1 / np.maximum(size + _LEAST_WEIGHT * float(size.max()), _UNDERFLOW)[:, None]
+            trial = part - scales * np.linalg.lstsq(self.basis.T * scales.T, correction, rcond=None)[0]
+            rest = self.correction(trial)[0]
+            if not np.linalg.norm(rest) < 0.5 * np.linalg.norm(correction):
                 break
-            part, excess = trial, left
+            part, correction = trial, rest
         return part
 
 
@@ -231,7 +231,7 @@ class AffineFunctions:
     def orthogonal(self, array: Array) -> Array:
         """Make an array orthogonal up to rounding, 0 where labels are missing, its largest entry between 1/2 and 1.
 
-        What it returns it leaves as it is, bit for bit.
+        An array that it returned before stays the same, bit for bit.
         """
         array = _unit_size(np.where(self.present, array, 0.0))
         for group in self.groups:
@@ -242,8 +242,8 @@ class AffineFunctions:
                 if stray <= 8 * rounding:
                     break
                 part = part - group.basis @ (group.inverse @ part)
-            # What rounding leaves of an array that was affine differs with the kernels in use, and is no dual array.
-            array[group.place] = group.settled(part) if np.max(np.abs(part), initial=0.0) > nothing else 0.0
+            # The rounding errors of an affine array depend on the BLAS kernels in use, and are no dual array.
+            array[group.place] = group.refined(part) if np.max(np.abs(part), initial=0.0) > nothing else 0.0
         return _unit_size(array)
 
     def remainder(self, values: Array) -> tuple[Array, Array]:
@@ -265,7 +265,7 @@ class AffineFunctions:
         return remainder, rounding
 
     def polar_factor(self, labels: Array) -> Array:
-        """Polar factor U V' of the labels without their affine part: pairing it with them gives their nuclear norm."""
+        """Return the polar factor U V' of the labels without affine part; its pairing with them is their nuclear norm."""
         remainder, rounding = self.remainder(labels)
         U, s, Vt = np.linalg.svd(remainder, full_matrices=False)
         kept = s > np.linalg.norm(rounding)
@@ -306,7 +306,7 @@ def exact_basis(functions: Array) -> tuple[Array, NDArray[np.intp], Array]:
 
 
 def _integers(column: list[float]) -> tuple[list[int], int]:
-    """Multiply floats by the least power of two that makes them all integers; return that, too."""
+    """Multiply floats by the least power of two that makes all of them integers; return that power, too."""
     ratios = [value.as_integer_ratio() for value in column]
     unit = max(denominator for _, denominator in ratios)
     return [numerator * (unit // denominator) for numerator, denominator in ratios], unit
@@ -316,13 +316,14 @@ def _integers(column: list[float]) -> tuple[list[int], int]:
 
 
 class _Bound:
-    """What Lambda (N, T) from `AffineFunctions.orthogonal` proves about networks with given values at the points."""
+    """Bounds that Lambda (N, T) from `AffineFunctions.orthogonal` proves for networks with given values at the points."""
 
     def __init__(self, affine: AffineFunctions, Lambda: Array, x: Array, penalise_bias: bool, x_unit: float) -> None:
         self._affine, self._Lambda = affine, Lambda
-        self._excess = [group.excess(Lambda[group.place]) for group in affine.groups]
-        # Subtracting the excess moves the response by at most the sum of its rows times ||x_j - x_i||.
-        moved = math.hypot(*(float(np.sum(row_norms(np.abs(excess) + error))) for excess, error in self._excess))
+        self._corrections = [group.correction(Lambda[group.place]) for group in affine.groups]
+        # Subtracting the corrections moves the response by at most the sum of their rows times ||x_j - x_i||.
+        rows = [row_norms(np.abs(correction) + error) for correction, error in self._corrections]
+        moved = math.hypot(*(float(np.sum(norms)) for norms in rows))
         self._response = largest_response(x, Lambda, penalise_bias, x_unit) + 1.01 * reach(x, penalise_bias, x_unit) * moved
 
     def value(self, values: Array, error: Array | float = 0.0) -> float:
@@ -334,11 +335,11 @@ class _Bound:
             error = np.where(self._affine.present, error, 0.0)
             terms = list(two_product(self._Lambda, values))
             doubt = float(np.sum(np.abs(self._Lambda) * error)) + self._Lambda.size * _UNDERFLOW
-            for group, (excess, rounding) in zip(self._affine.groups, self._excess, strict=True):
+            for group, (correction, rounding) in zip(self._affine.groups, self._corrections, strict=True):
                 at = values[group.place][group.pivots], error[group.place][group.pivots]
-                terms.append(-excess * at[0])
-                doubt += float(np.sum((rounding + 4 * EPS * np.abs(excess)) * np.abs(at[0])))
-                doubt += float(np.sum((rounding + np.abs(excess)) * at[1]))
+                terms.append(-correction * at[0])
+                doubt += float(np.sum((rounding + 4 * EPS * np.abs(correction)) * np.abs(at[0])))
+                doubt += float(np.sum((rounding + np.abs(correction)) * at[1]))
             if not (math.isfinite(doubt) and all(np.isfinite(part).all() for part in terms)):
                 return 0.0
             total = math.fsum(np.concatenate([part.ravel() for part in terms]).tolist())
@@ -346,10 +347,10 @@ class _Bound:
         return value - 4 * EPS * abs(value)
 
     def rounding(self, off: Array, y_unit: float, x_unit: float) -> float:
-        """Bound how much changes of the values by `off` (T,) change the bound; both in the caller's units."""
+        """Bound the change of the bound if the values change by `off` (T,); both in the caller's units."""
         Lambda = np.abs(self._Lambda)
-        for group, (excess, _) in zip(self._affine.groups, self._excess, strict=True):
-            Lambda[np.ix_(group.rows[group.pivots], group.outputs)] += np.abs(excess)
+        for group, (correction, _) in zip(self._affine.groups, self._corrections, strict=True):
+            Lambda[np.ix_(group.rows[group.pivots], group.outputs)] += np.abs(correction)
         if self._response == 0:
             return 0.0
         cost = float(scaled(np.array(np.sum(Lambda * (off / y_unit)) / self._response), y_unit, x_unit))
@@ -394,13 +395,13 @@ def _remembered(
     penalise_bias: bool,
     additions: int | None,
 ) -> float:
-    """Remember the bound of the last few duals: many networks are judged by one, and it may take seconds."""
+    """Bound the response, and remember the last bounds: they may take seconds, and many networks share a dual array."""
     bound = ray_bound if penalise_bias else neuron_bound
     return bound(np.frombuffer(points).reshape(points_shape), np.frombuffer(Lambda).reshape(shape), budget=additions)
 
 
 def evaluate(moved: Shifted, x: Array, x_unit: float, y_unit: float) -> tuple[Array, Array, Array]:
-    """Values (N, T) at x_unit * x in units of y: of the neurons, of the rest, and a bound on their rounding errors."""
+    """Return values (N, T) at x_unit * x in units of y: of the neurons and of the rest; and bounds on their rounding."""
     network = moved.network
     W, b, V = network.W.T, network.b / x_unit, scaled(network.V.T, x_unit, y_unit)
     A, c, b_error = scaled(network.A, x_unit, y_unit), network.c / y_unit, moved.b_error / x_unit

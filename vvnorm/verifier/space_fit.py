@@ -21,7 +21,7 @@ not negative.
 *Rounding.* The computed R is orthogonal up to rounding only. The bound is about R - omega phi a', where the affine function
 a' is never computed, but bounded on the data by `drift`. The largest effect of a' is subtracted from the bound. Constants
 are subtracted from inputs and labels where that is exact (`vvnorm.verifier.shifts`). An objective that is at most the
-rounding of the labels has the gap 0, as explained in `vvnorm.verifier.line_fit`.
+rounding of the labels has the gap 0, as `vvnorm.verifier.line_fit` explains.
 """
 
 import math
@@ -57,9 +57,9 @@ from vvnorm.verifier.space import (
 )
 from vvnorm.verifier.units import SAFE, Units
 
-_SHRINKS = (1 - 2.0**-30, 1 - 2.0**-24)  # the second if nearly all entries are at an end: rounding needs more margin
-_MOVED = 1e-6  # an output whose dual array was moved by a larger part of its margin is bounded once more in another way
-_NEXT_TO_ZERO = 1e-7  # entries up to this part of their domain may be set to 0 where a dual array cannot be kept otherwise
+_SHRINKS = (1 - 2.0**-30, 1 - 2.0**-24)  # the second one for arrays with nearly all entries at an end of their domain
+_MOVED = 1e-6  # outputs whose dual array was moved by a larger share of its margin are bounded in a second way, too
+_NEXT_TO_ZERO = 1e-7  # smaller entries, relative to their domain, may be set to 0 to keep a dual array feasible
 _NUDGES = 60
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -141,7 +141,7 @@ def output_losses(
 
 @dataclass(frozen=True, eq=False)
 class _Points:
-    """A network and data, checked; `offset` (d,) and `level` (T,) are what `moved` has been shifted by."""
+    """A network and data, checked. `moved` is the network shifted by `offset` (d,) and `level` (T,)."""
 
     network: ReLUNetwork
     x: Array
@@ -153,7 +153,7 @@ class _Points:
     moved: Shifted
 
     def entries(self, points: Array, lam: float | None, skip: bool) -> "_Entries":
-        """The labels less their level at some points, in units."""
+        """Return the labels minus their level at some points, in units."""
         return _Entries(points, self.labels - self.level, self.shares, self.losses, lam, skip)
 
 
@@ -187,18 +187,18 @@ class _Feasible:
         The array, and how far its entries can move inside their domains.
     drift : (T,) array
         The array is orthogonal after subtracting margin times an affine function of at most this size.
-    uneasy : (T,) array of bool
-        Outputs whose r is 0, or was moved far from the given array.
+    improvable : (T,) array of bool
+        Outputs for which the closest array may give a better bound: r is 0, or was moved far from the given array.
     """
 
     r: Array
     margin: Array
     drift: Array
-    uneasy: NDArray[np.bool_]
+    improvable: NDArray[np.bool_]
 
 
 class _Entries:
-    """Labels, weights and losses, in units of powers of two in which no product leaves float64; nil where missing."""
+    """Labels, weights and losses, in units of powers of two in which no product leaves float64; 0 where missing."""
 
     def __init__(
         self, x: Array, Y: Array, weights: Array | None, losses: Sequence[Loss], lam: float | None, skip: bool
@@ -253,7 +253,7 @@ class _Entries:
         return terms, float(doubts.sum()) * (1 + 1e-9), outputs
 
     def is_rounding(self, outputs: Array, penalty: float, labels: Array) -> bool:
-        """Whether the objective is nothing but rounding of the labels: see `vvnorm.verifier.line_fit`.
+        """Whether the objective is at most the rounding of the labels, as `vvnorm.verifier.line_fit` defines it.
 
         `labels` (N, T) are in the caller's units, as they are; `outputs` (T,) bound the losses.
         """
@@ -281,10 +281,10 @@ class _Entries:
         """Return a lower bound on the objective of every network from a dual array per unit of weight; not negative."""
         feasible = self._feasible(r, 1.0)
         best = self._value(feasible, penalise_bias)
-        if feasible.uneasy.any():
+        if feasible.improvable.any():
             nudged = r.copy()
             for group in self.affine.groups:
-                for t in group.outputs[feasible.uneasy[group.outputs]]:
+                for t in group.outputs[feasible.improvable[group.outputs]]:
                     nudged[group.rows, t] = self._nudged(group, r[group.rows, t], t)
             for shrink in _SHRINKS:
                 best = max(best, self._value(self._feasible(nudged, shrink), penalise_bias))
@@ -316,10 +316,10 @@ class _Entries:
         )
 
     def _on_support(self, r: Array, t: int) -> tuple[Array, Array, float, float]:
-        """Make an output orthogonal where it is not 0, entries next to 0 being taken for 0.
+        """Set entries next to 0 to 0, and make an output orthogonal on the remaining points.
 
-        As those of separated classes are. Affine functions may have fewer dimensions on the points that are left, as on one
-        that repeats, and what is to be taken is told from these points alone.
+        Separated classes have such entries. On the remaining points affine functions may span fewer dimensions, for example
+        on one repeated point, so the correction is computed from these points alone.
 
         Returns
         -------
@@ -340,9 +340,9 @@ class _Entries:
         return r, margin, float(moved[0]), float(drift[0])
 
     def _nudged(self, group: OutputGroup, r: Array, t: int) -> Array:
-        """Find the closest array that is orthogonal and in its domain, of one output: damped Newton steps.
+        """Find the closest array of one output that is orthogonal and in its domain, by damped Newton steps.
 
-        It is r less an affine function, cut off at the ends of its domain; the function is what is sought.
+        It is r minus an affine function, clipped to the domain; the steps find the function.
         """
         B, omega = group.basis, self.omega[group.rows, t]
         low, high = self.low[group.rows, t], self.high[group.rows, t]
@@ -380,7 +380,7 @@ class _Entries:
         most = min(most, self.lam / response) if response > 0 else min(most, 1.0)
         target = _Target(self, feasible)
         theta = _maximum(lambda theta: target.value(theta)[0], most)
-        value, doubt = target.value(theta, sure=True)
+        value, doubt = target.value(theta, with_error=True)
         return value - doubt if math.isfinite(value - doubt) else 0.0
 
 
@@ -409,20 +409,20 @@ class _Target:
         self._weight = omega[:, logistic]
         self._drift = feasible.drift[logistic]
 
-    def value(self, theta: float, *, sure: bool = False) -> tuple[float, float]:
-        """Return D(theta) and, if `sure`, a bound on its rounding."""
+    def value(self, theta: float, *, with_error: bool = False) -> tuple[float, float]:
+        """Return D(theta) and, if `with_error`, a bound on its rounding."""
         parts, doubt = [theta * self._line, -theta * theta * self._square], 0.0
         if self._wrong.size:
             s = theta * self._wrong
             with np.errstate(divide="ignore", invalid="ignore"):
                 rest = np.where(s < 1, -np.log1p(-s), 0.0)
                 entropy = np.where(s > 0, -s * np.log(s), 0.0) + (1 - s) * rest
-            parts.append(_sum(self._weight * entropy) if sure else float(np.sum(self._weight * entropy)))
-            # An entry moves by its margin times drift, 10 s (1 - s) drift at most since it was moved before, and s is off
-            # by a few of its roundings. The slope of the entropy is |log(s / (1 - s))|, on the way more by less than 1e-4,
-            # since drift is below 1e-6; s (1 - s) times it is at most the entropy, and so is s (1 - s) itself.
+            parts.append(_sum(self._weight * entropy) if with_error else float(np.sum(self._weight * entropy)))
+            # An entry moves by at most its margin times drift, which is at most 10 s (1 - s) drift, and s has an error of a
+            # few roundings. The slope of the entropy is |log(s / (1 - s))|; it grows by less than 1e-4 on the way, since
+            # drift is below 1e-6. s (1 - s) times the slope is at most the entropy, and so is s (1 - s) itself.
             doubt = float(np.sum(self._weight * (11 * self._drift * entropy + 16 * EPS * (entropy + s * rest))))
-        if sure:
+        if with_error:
             doubt += theta * self._line_doubt + theta * theta * self._square_doubt
             doubt += 16 * EPS * sum(abs(part) for part in parts)
         return math.fsum(parts), doubt * (1 + 1e-9)
@@ -439,7 +439,7 @@ def _maximum(value: Callable[[float], float], most: float) -> float:
         while value(2 * most) > value(most) and most < 1e100:
             most *= 2
         most *= 2
-    # Where the response is nothing but rounding, the largest theta is far beyond the maximiser.
+    # If the response is at most rounding, the largest theta is far beyond the maximiser.
     while value(most / 4) >= value(most / 2) and most > 1e-100:
         most /= 2
     if value(most) >= value(most * (1 - 1e-6)):
@@ -460,13 +460,13 @@ def _maximum(value: Callable[[float], float], most: float) -> float:
 
 
 def _orthogonal(B: Array, r: Array, omega: Array, margin: Array, bounded: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
-    """Take margin times a function in the span of B (n, width) from each output, to make omega r orthogonal to these.
+    """Subtract margin times a function in the span of B (n, width) from each output, so that omega r is orthogonal to B.
 
     Returns
     -------
     r : (n, T) array
     moved : (T,) array
-        Largest value of the function; infinite if there is none, or it is larger than the margin of a bounded entry.
+        Largest value of the function; infinite if there is none, or if it exceeds the margin of a bounded entry.
     drift : (T,) array
         Bound on the largest value of the function that exact arithmetic would still subtract.
     """

@@ -14,7 +14,7 @@ from vvnorm.verifier.arithmetic import exponent
 SAFE: Final = 2.0**100
 """Magnitudes beyond this, or below its inverse, need a unit: squares of products must not leave float64 either."""
 
-_LEAST = 2.0**-1000  # strengths and parameters below this, in these units, have no room left for products
+_LEAST = 2.0**-1000  # products with smaller strengths and parameters, in these units, may leave float64
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,6 @@ class Units:
                 delta = float(np.ldexp(loss.parameter, -exponent(self.y)))
             if delta < _LEAST:
                 raise ValueError(f"delta = {loss.parameter!r} of loss 'huber' is too far from the scale of Y for float64")
-            # No misfit whose loss is a number of float64 reaches the delta that the largest one stands for.
+            # A delta beyond float64 becomes the largest number; no misfit with a finite loss reaches it.
             scaled.append(Loss("huber", min(delta, np.finfo(np.float64).max)))
         return tuple(scaled)

@@ -1,4 +1,4 @@
-"""What `verify()` returns."""
+"""The answer of `verify()`."""
 
 from dataclasses import dataclass
 from typing import Final

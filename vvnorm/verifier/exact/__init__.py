@@ -1,4 +1,4 @@
-"""Exact proofs: "certified to 1e-6" becomes "proved for this data set", in rational arithmetic, for one and two inputs.
+"""Exact proofs in rational arithmetic, for one and two inputs: bounds that are proved, not certified up to 1e-6.
 
 `prove` takes a solution, or data, and returns a `Proof`: rational bounds L <= optimum <= U on the least VV norm of an
 interpolant, and a certificate that `check_certificate.py` checks with nothing but Python's standard library. The format is

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from vvnorm._internal.files import atomic_write
-from vvnorm.verifier.exact.dual_arrays import fit_bound, pairing, point_above, stray
+from vvnorm.verifier.exact.dual_arrays import fit_bound, moments, pairing, point_above
 from vvnorm.verifier.exact.line import BandPoint, ExactLine
 from vvnorm.verifier.exact.rational_network import Neuron, RationalNetwork
 from vvnorm.verifier.exact.rationals import MOST_DIGITS, Matrix, Vector, to_float
 
 FORMAT: Final = "vvnorm exact certificate"
 INTERPOLATION, FITS = 1, 2
-"""Versions of the format: files about interpolants are as they were before there were those about fits."""
+"""Versions of the format, for interpolants and for fits."""
 
 _RATIONAL = re.compile(r"(-?[1-9][0-9]*|0)(/[1-9][0-9]*)?")
 _LARGEST_FILE: Final = 1 << 28  # bytes
@@ -30,7 +30,7 @@ _LARGEST_FILE: Final = 1 << 28  # bytes
 
 @dataclass(frozen=True)
 class ExactCertificate:
-    """What is proved about one data set: lower <= least VV norm of an interpolant, or least objective of a fit <= upper.
+    """A proof for one data set: lower <= the least VV norm of an interpolant, or the least objective of a fit, <= upper.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class ExactCertificate:
         An interpolant of cost at most `upper`, or a fit of objective at most `upper`.
     lower, upper : Fraction
     dual : N rows of T Fraction, or None
-        Two inputs, and fits: a dual array that proves `lower`. None for interpolants of one input, where the data do.
+        Two inputs, and fits: a dual array that proves `lower`. None for interpolants of one input: there the data prove it.
     unique : bool or None
         One input: whether there is no other minimal-VV-norm interpolant.
     unique_outputs : tuple of T bool, or None
@@ -48,9 +48,9 @@ class ExactCertificate:
     fewest_neurons : int or None
         One input: the fewest neurons of such an interpolant.
     band : tuple of BandPoint
-        One input: the range of their values at some points.
+        One input: the range of the values of minimal-VV-norm interpolants at some points.
     lam : Fraction or None
-        Fits: the weight of the VV norm beside half the sum of squared residuals; no facts about minimisers go with it.
+        Fits: the weight of the VV norm, next to half the sum of squared residuals. Fits have no facts about minimisers.
     """
 
     inputs: Matrix = field(repr=False)
@@ -76,7 +76,7 @@ class ExactCertificate:
         return (self.upper - self.lower) / self.upper if self.upper else Fraction(0)
 
     def problems(self) -> list[str]:
-        """Derive everything again from the data; an empty list means that all of it is proved."""
+        """Derive everything again from the data; an empty list means that everything is proved."""
         return self._shapes() or [*self._primal(), *(self._by_curvatures() if self._has_facts else self._by_dual())]
 
     @property
@@ -85,7 +85,7 @@ class ExactCertificate:
         return self.n_inputs == 1 and self.lam is None
 
     def _shapes(self) -> list[str]:
-        """What keeps the parts from fitting together."""
+        """List what is wrong with the shapes of the parts."""
         problems = []
         N, d, T = len(self.inputs), len(self.inputs[0]), len(self.labels[0])
         if d not in (1, 2):
@@ -149,7 +149,7 @@ class ExactCertificate:
         problems = []
         if (self.unique, self.unique_outputs, self.fewest_neurons, self.band) != (None, None, None, ()):
             problems.append("unique, unique_outputs, fewest_neurons, band: are for interpolants of one input")
-        if any(any(row) for row in stray(self.dual, self.inputs)):
+        if any(any(row) for row in moments(self.dual, self.inputs)):
             problems.append("dual: it is not orthogonal to affine functions")
         elif (point := point_above(self.inputs, self.dual, self.lam or Fraction(1))) is not None:
             limit = "1" if self.lam is None else "lam"
@@ -216,9 +216,9 @@ def load_exact_certificate(path: str | os.PathLike[str]) -> ExactCertificate:
 
 
 def digest(content: dict[str, Any]) -> str:
-    """Return the SHA-256 of everything but itself, as text without spaces and with keys in order.
+    """Return the SHA-256 of all other fields, as text without spaces and with keys in order.
 
-    It tells a damaged file from a whole one and proves nothing.
+    It detects damaged files and proves nothing.
     """
     rest = {key: value for key, value in content.items() if key != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,12 +1,12 @@
-"""From a network of floats that nearly interpolates to a rational one that does, at next to no cost.
+"""Turn a float64 network that nearly interpolates into a rational network that interpolates, at almost the same cost.
 
-The output weights are corrected on a basis: columns relu(w.x + b) of neurons, and the affine functions, that together span
-all values at the points. A system of equations for the corrections is solved in floating point, the misfit is computed
-exactly, and this is repeated until the misfit is far below the rounding of float64. What is left then is taken off exactly
-by connect-the-dots along one direction u, a function of u.x, whose cost is of the size of what is left. An exact solution
-of the system would do the same with weights of thousands of digits.
+The output weights are corrected on a basis: columns relu(w.x + b) of neurons, and the affine functions, which together span
+all values at the points. A linear system for the corrections is solved in floating point, the misfit is computed exactly,
+and both steps are repeated until the misfit is far below the rounding of float64. Then connect-the-dots along a direction
+u, a function of u.x, removes the rest of the misfit exactly; its cost is of the size of this rest. An exact solution of the
+system would do the same, but its weights would have thousands of digits.
 
-Floating point chooses and proposes here; the result is judged by its exact values and its exact cost alone.
+Floating point only makes proposals here. The exact values and the exact cost of the result are what counts.
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ from vvnorm.verifier.exact.rational_network import Neuron, RationalNetwork
 from vvnorm.verifier.exact.rationals import Matrix, Vector, as_rational, dot, to_float
 
 _STEPS: Final = 4
-"""Corrections: each makes the misfit smaller by a factor of 1e10 or so."""
+"""Number of corrections; each reduces the misfit by a factor of about 1e10."""
 
 _INDEPENDENT: Final = 1e-3
-"""Part of a column's norm that must be left beside the columns chosen before, for it to be preferred over new neurons."""
+"""A neuron of the network is used if this share of its column's norm is orthogonal to the columns chosen before."""
 
 _BITS: Final = 60
-"""Binary digits, below the size of the misfit, to which corrections are rounded: beyond what float64 knows of them."""
+"""Binary digits, relative to the misfit, to which corrections are rounded; float64 determines fewer of them."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Column:
 
 
 def interpolating(network: RationalNetwork, X: Matrix, Y: Matrix) -> RationalNetwork:
-    """Return a network near the given one that interpolates exactly; it is near that at the points.
+    """Return a network that interpolates exactly, and that is near the given one at the points.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def interpolating(network: RationalNetwork, X: Matrix, Y: Matrix) -> RationalNet
         step = _solved(matrix, misfits)
         if step is None:
             break
-        after = _less(misfits, columns, step)
+        after = _remaining(misfits, columns, step)
         if _size(after) >= _size(misfits):
             break
         weights = [[a + b for a, b in zip(*rows, strict=True)] for rows in zip(weights, step, strict=True)]
@@ -91,7 +91,7 @@ def affine_through(X: Matrix, Y: Matrix) -> RationalNetwork | None:
 
 
 def affine_basis(X: Matrix) -> list[int]:
-    """Return points, at most d + 1, that determine affine functions on all of X, and lie far apart."""
+    """Return at most d + 1 points, far apart, whose values determine affine functions on all of X."""
     rows = np.array([[1.0, *map(to_float, x)] for x in X])
     rows[:, 1:] -= rows[:, 1:].mean(axis=0)
     rows[:, 1:] /= np.abs(rows[:, 1:]).max() or 1.0
@@ -115,7 +115,7 @@ def independent(rows: Sequence[Sequence[Fraction]]) -> bool:
 
 
 def solved(rows: list[list[Fraction]], right: list[list[Fraction]]) -> list[list[Fraction]] | None:
-    """Solve linear equations exactly, as many as unknowns or fewer; unknowns that are not determined are zero.
+    """Solve linear equations exactly; there may be fewer equations than unknowns, and free unknowns are zero.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def solved(rows: list[list[Fraction]], right: list[list[Fraction]]) -> list[list
 
 
 def _trimmed(network: RationalNetwork, X: Matrix) -> RationalNetwork:
-    """Drop neurons that are off at all points, and make affine functions of those that are on at all of them."""
+    """Remove neurons that are inactive at all points, and make neurons that are active at all points affine functions."""
     neurons: list[Neuron] = []
     A, c = [list(row) for row in network.A], list(network.c)
     for neuron in network.neurons:
@@ -167,7 +167,7 @@ def _basis(network: RationalNetwork, X: Matrix) -> list[_Column]:
     affine.insert(0, _Column((unity * 0,) * d, unity, (unity,) * len(X), True))
     own = [_neuron(neuron.w, neuron.b, X) for neuron in network.neurons]
     chosen: list[_Column] = []
-    left = np.eye(len(X))  # projection on what the chosen columns leave
+    rest = np.eye(len(X))  # projection to the complement of the chosen columns
     for columns, least in ((affine, 1e-12), (own, _INDEPENDENT), (_candidates(X), 0.0)):
         if len(chosen) == len(X):
             break
@@ -175,14 +175,14 @@ def _basis(network: RationalNetwork, X: Matrix) -> list[_Column]:
             continue
         values = _normalised(columns)
         for _ in range(len(X) - len(chosen)):
-            sizes = np.linalg.norm(left @ values, axis=0)
+            sizes = np.linalg.norm(rest @ values, axis=0)
             k = int(np.argmax(sizes))
             if sizes[k] <= least:
                 break
-            unit = left @ values[:, k] / sizes[k]
-            unit = left @ unit
+            unit = rest @ values[:, k] / sizes[k]
+            unit = rest @ unit
             unit /= np.linalg.norm(unit)
-            left = left - np.outer(unit, unit)
+            rest = rest - np.outer(unit, unit)
             chosen.append(columns[k])
     return chosen
 
@@ -224,8 +224,8 @@ def _solved(matrix: Array, misfits: Matrix) -> list[list[Fraction]] | None:
     return [[round(size * as_rational(value) / grid) * grid for value in row] for row in solution.tolist()]
 
 
-def _less(misfits: Matrix, columns: Sequence[_Column], step: Sequence[Sequence[Fraction]]) -> Matrix:
-    """Take what corrections change off the misfits."""
+def _remaining(misfits: Matrix, columns: Sequence[_Column], step: Sequence[Sequence[Fraction]]) -> Matrix:
+    """Return the misfits after corrections."""
     remaining = [list(row) for row in misfits]
     for column, weights in zip(columns, step, strict=True):
         for row, value in zip(remaining, column.values, strict=True):
@@ -260,7 +260,7 @@ def _changed(
 
 
 def _remainder(X: Matrix, misfits: Matrix) -> RationalNetwork:
-    """Interpolate small values exactly: connect-the-dots along the direction in which that costs least."""
+    """Interpolate small values exactly, by connect-the-dots along the cheapest of some directions."""
     best: tuple[float, RationalNetwork] | None = None
     k = 1
     while best is None:
@@ -278,7 +278,7 @@ def _remainder(X: Matrix, misfits: Matrix) -> RationalNetwork:
 
 
 def _far_directions(d: int, k: int) -> list[Vector]:
-    """Directions to try in round k: only finitely many directions project two of the points on one."""
+    """Directions to try in round k; only finitely many directions project two points to the same number."""
     if d == 1:
         return [(Fraction(1),)]
     return [(Fraction(1), *(Fraction(k * j, 7) for _ in range(d - 1))) for j in (1, 3, 5, 11, 13, 17)]

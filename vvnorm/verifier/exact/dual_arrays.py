@@ -22,14 +22,14 @@ from vvnorm.verifier.exact.plane import cones
 from vvnorm.verifier.exact.rationals import Matrix, Vector, as_rational, dot, norm_squared, to_float
 
 _MARGINS: Final = (2.0**-44, 2.0**-40, 2.0**-34, 2.0**-27, 2.0**-20, 2.0**-10)
-"""By how much the largest response, as computed in floating point, is kept below the limit: the first that suffices."""
+"""Relative margins between the computed largest response and the limit; the first that suffices is used."""
 
 _DIGITS: Final = 72
-"""Binary digits to which dual arrays are rounded, beside their largest entry."""
+"""Binary digits to which dual arrays are rounded, relative to their largest entry."""
 
 
 def feasible_dual(dual: Sequence[Sequence[Any]], X: Matrix, lam: Fraction | None = None) -> Matrix:
-    """Make a dual array rational, orthogonal to affine functions, and so small that responses keep to their limit.
+    """Make a dual array rational and orthogonal to affine functions, and scale it so that no response exceeds its limit.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def feasible_dual(dual: Sequence[Sequence[Any]], X: Matrix, lam: Fraction | None
     X : N rows of 1 or 2 Fraction
         Two or more of them distinct.
     lam : Fraction, optional
-        Of a fit: the limit, and arrays of smaller responses are kept. By default the limit is 1, and arrays of smaller
-        responses are scaled up to it.
+        The limit for a fit; arrays with smaller responses are not scaled. By default the limit is 1, and arrays with
+        smaller responses are scaled up to it.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def feasible_dual(dual: Sequence[Sequence[Any]], X: Matrix, lam: Fraction | None
     basis = affine_basis(X)
     bits = _DIGITS + size.denominator.bit_length() - size.numerator.bit_length()
     draft = orthogonal(_scaled(entries, 1.0, bits), X, basis)
-    response = largest_response(X, _over(draft, limit))
+    response = largest_response(X, _divided(draft, limit))
     if lam is None and not (0 < response < math.inf):
         raise ValueError("the responses of neurons to the dual array leave the range of float64; rescale the data")
     if lam is not None and response < 1 and point_above(X, draft, limit) is None:
@@ -67,11 +67,11 @@ def feasible_dual(dual: Sequence[Sequence[Any]], X: Matrix, lam: Fraction | None
 
 
 def point_above(X: Matrix, dual: Matrix, limit: Fraction = Fraction(1)) -> int | None:
-    """Return a point through which the kink of a neuron passes that responds above the limit, or None."""
+    """Return the index of a point on the kink of a neuron whose response exceeds the limit; None if there is none."""
     if len(X[0]) == 1:
         square = limit * limit
         return next((i for i, row in enumerate(line_responses(X, dual)) if norm_squared(row) > square), None)
-    return next((cone.point for cone in cones(X, _over(dual, limit)) if not cone.within_one), None)
+    return next((cone.point for cone in cones(X, _divided(dual, limit)) if not cone.within_one), None)
 
 
 def largest_response(X: Matrix, dual: Matrix) -> float:
@@ -85,7 +85,7 @@ def line_responses(X: Matrix, dual: Matrix) -> Matrix:
     """Return sum_j Lambda_j max(x_j - x_i, 0) for each point i of one input: N rows of T."""
     order = sorted(range(len(X)), key=lambda i: X[i], reverse=True)
     responses: list[Vector] = [()] * len(X)
-    response = total = (Fraction(0),) * len(dual[0])  # of the points beyond: sums of Lambda_j (x_j - x) and of Lambda_j
+    response = total = (Fraction(0),) * len(dual[0])  # over points beyond x: sums of Lambda_j (x_j - x) and of Lambda_j
     before = X[order[0]][0]
     for i in order:
         step, before = before - X[i][0], X[i][0]
@@ -103,7 +103,7 @@ def orthogonal(dual: Matrix, X: Matrix, basis: Sequence[int]) -> Matrix:
     basis : sequence of int
         Affinely independent points whose affine span holds all others (`affine_basis`).
     """
-    off = stray(dual, X)
+    off = moments(dual, X)
     kept = _independent_columns([X[i] for i in basis])
     rows = [[Fraction(1) if column == 0 else X[i][column - 1] for i in basis] for column in kept]
     change = solved(rows, [[-value for value in off[column]] for column in kept])
@@ -114,8 +114,8 @@ def orthogonal(dual: Matrix, X: Matrix, basis: Sequence[int]) -> Matrix:
     return tuple(projected)
 
 
-def stray(dual: Matrix, X: Matrix) -> Matrix:
-    """Return Lambda'1 and Lambda'X, d + 1 rows of T numbers."""
+def moments(dual: Matrix, X: Matrix) -> Matrix:
+    """Return the moments Lambda'1 and Lambda'X of a dual array, d + 1 rows of T numbers."""
     columns = [(Fraction(1),) * len(X), *zip(*X, strict=True)]
     outputs = list(zip(*dual, strict=True))
     return tuple(tuple(dot(column, output) for output in outputs) for column in columns)
@@ -127,7 +127,7 @@ def pairing(dual: Matrix, Y: Matrix) -> Fraction:
 
 
 def fit_bound(dual: Matrix, Y: Matrix) -> Fraction:
-    """Return <Lambda, Y> - ||Lambda||^2 / 2, which bounds the objective of fits from below if responses keep to lam."""
+    """Return <Lambda, Y> - ||Lambda||^2 / 2, which bounds the objective of fits from below if no response exceeds lam."""
     return pairing(dual, Y) - sum((norm_squared(row) for row in dual), Fraction(0)) / 2
 
 
@@ -138,7 +138,7 @@ def _scaled(entries: Sequence[Vector] | Sequence[Sequence[Fraction]], factor: fl
 
 
 def _independent_columns(points: Sequence[Vector]) -> list[int]:
-    """Columns of [1, X] that determine the others at some affinely independent points, as many as there are points."""
+    """Return linearly independent columns of [1, X] at affinely independent points, as many as there are points."""
     columns = [[Fraction(1)] * len(points), *map(list, zip(*points, strict=True))]
     kept: list[int] = []
     for k in range(len(columns)):
@@ -148,6 +148,6 @@ def _independent_columns(points: Sequence[Vector]) -> list[int]:
     return kept
 
 
-def _over(dual: Matrix, limit: Fraction) -> Matrix:
-    """Divide by a limit, which then becomes 1."""
+def _divided(dual: Matrix, limit: Fraction) -> Matrix:
+    """Divide a dual array by a limit, so that the limit becomes 1."""
     return dual if limit == 1 else tuple(tuple(value / limit for value in row) for row in dual)

@@ -1,8 +1,8 @@
 """Fits with the squared loss: bounds on their least objective, in rational numbers.
 
-The objective of a network f is sum_i ||f(x_i) - y_i||^2 / 2 + lam VV(f). That of a given network is bounded above, by
-integer square roots. A dual array whose responses keep to lam bounds that of every network below
-(`vvnorm.verifier.exact.dual_arrays`); at the optimum it consists of the residuals Y - f(X).
+The objective of a network f is sum_i ||f(x_i) - y_i||^2 / 2 + lam VV(f). Integer square roots bound the objective of a
+given network from above. A dual array whose responses are at most lam bounds the objective of every network from below
+(`vvnorm.verifier.exact.dual_arrays`). At the optimum this array consists of the residuals Y - f(X).
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def fit_certificate(
     Parameters
     ----------
     network : RationalNetwork
-        As it is: nothing has to be corrected.
+        Any network; it needs no correction.
     X, Y : N rows of 1 or 2, and of T Fraction
         In any order; inputs may repeat, with other labels or the same.
     lam : Fraction

@@ -1,9 +1,10 @@
-"""One input: everything about minimal-VV-norm interpolation, decided in rational numbers.
+"""Minimal-VV-norm interpolation of one input, decided in rational numbers.
 
 With x_1 < .. < x_N, slopes s_i = (y_{i+1} - y_i) / (x_{i+1} - x_i) and curvatures delta_i = s_i - s_{i-1} at the inner
-points, the least VV norm of an interpolant is R(D) = sum_i ||delta_i||, and connect-the-dots attains it. It is the only one
-that does unless two neighbouring curvatures point the same way (Nakhleh, Shenouda, Nowak, arXiv 2410.21696, Theorem 3.1).
-Slopes, curvatures and their directions' equality are rational; only the norms are not, and these are enclosed.
+points, the least VV norm of an interpolant is R(D) = sum_i ||delta_i||, and connect-the-dots attains it. No other
+interpolant attains it unless two neighbouring curvatures point the same way (Nakhleh, Shenouda, Nowak, arXiv 2410.21696,
+Theorem 3.1). Slopes and curvatures are rational, so equality of directions is decided exactly. Norms are enclosed between
+rationals.
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from vvnorm.verifier.exact.rationals import Matrix, Vector, as_matrix, as_ration
 
 
 class BandPoint(NamedTuple):
-    """The range of the values that minimal-VV-norm interpolants take at a point, output by output; both ends are taken."""
+    """The range of the values of minimal-VV-norm interpolants at a point, for each output; both ends are attained."""
 
     at: Fraction
     lower: Vector
@@ -26,7 +27,7 @@ class BandPoint(NamedTuple):
 
 @dataclass(frozen=True)
 class ExactLine:
-    """Data of one input, with all that follows from them.
+    """Data of one input, and facts that follow from them.
 
     Attributes
     ----------
@@ -109,7 +110,7 @@ class ExactLine:
 
     @cached_property
     def runs(self) -> tuple[int, ...]:
-        """Lengths of the maximal runs of neighbouring curvatures that point one way; zero curvatures are in none."""
+        """Lengths of the maximal runs of neighbouring curvatures that point the same way; zero curvatures are in no run."""
         lengths: list[int] = []
         for delta, ratio in zip(self.curvatures, (None, *self.ratios), strict=False):
             if ratio is not None:
@@ -124,7 +125,7 @@ class ExactLine:
         return sum((length + 1) // 2 for length in self.runs)
 
     def band(self, points: Iterable[Any]) -> tuple[BandPoint, ...]:
-        """Return the range of the values that minimal-VV-norm interpolants take at points, anywhere, in their order."""
+        """Return the range of the values of minimal-VV-norm interpolants at each of the points, which may lie anywhere."""
         return tuple(self._band_at(as_rational(point, "band points")) for point in points)
 
     def _band_at(self, t: Fraction) -> BandPoint:
@@ -166,7 +167,7 @@ class ExactLine:
         ratios, joined = (*self.ratios, None), False
         for x, after, delta, ratio in zip(self.inputs[1:], self.inputs[2:], self.curvatures, ratios, strict=False):
             if joined or not any(delta):
-                joined = False  # served by the neuron before, or no kink
+                joined = False  # the neuron before serves this point, or it has no kink
             elif ratio is None:
                 neurons.append(Neuron(weight, -x, delta))
             else:
@@ -177,9 +178,9 @@ class ExactLine:
         return RationalNetwork(tuple(neurons), dots.A, dots.c)
 
     def lowest(self, t: Fraction) -> RationalNetwork:
-        """Return a minimal-VV-norm interpolant that is at the end of the band at t that is not connect-the-dots.
+        """Return a minimal-VV-norm interpolant that attains at t the end of the band that differs from connect-the-dots.
 
-        Curvature moves from the ends of the piece into a kink at t, until one end has none left.
+        Curvature moves from the ends of the piece into a kink at t, until one end has no curvature left.
         """
         dots, piece = self.network, self._piece(t)
         ratio = self.ratios[piece - 1] if 1 <= piece <= len(self.inputs) - 3 else None

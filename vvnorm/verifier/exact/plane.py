@@ -10,8 +10,8 @@ condition w'Kw <= 0 for all a, b >= 0 reads
 
     p = -r1'K r1 >= 0,   q = -r2'K r2 >= 0,   and s = -r1'K r2 >= 0 or s^2 <= p q.
 
-No square root is needed. All numbers are multiplied by their common denominators, so that the arithmetic is that of
-integers. The axes are added to the directions: they change nothing and keep every cone below a half plane.
+No square root is needed. All numbers are multiplied by their common denominators, so the arithmetic is in integers. The
+axes are added to the directions: this changes nothing and makes every cone smaller than a half plane.
 """
 
 import math
@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 from vvnorm.verifier.exact.rationals import Matrix, integers
 
 _ROOT: Final = 64
-"""Binary digits behind the point of the root of an integer."""
+"""Fractional binary digits of the square root of an integer."""
 
 _AXES: Final = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
@@ -30,12 +30,12 @@ Direction = tuple[int, int]
 
 
 class Cone(NamedTuple):
-    """A cone of directions w, seen from one point, on which the response of neurons is linear.
+    """A cone of directions w on which the response of neurons with a kink through one point is linear.
 
     Attributes
     ----------
     point : int
-        The point i that the kinks go through.
+        Index i of the point on the kinks.
     first, second : pair of int
         The edges, counter-clockwise.
     C : T rows of two int
@@ -68,8 +68,8 @@ class Cone(NamedTuple):
     def largest(self) -> float:
         """The largest response, rounded.
 
-        Within a right angle, the squared response has a maximum inside just if it rises from both edges inwards; that is
-        the largest eigenvalue of C'C. All is exact up to the last divisions and the roots, so that nothing cancels.
+        Within a right angle, the squared response has a maximum inside exactly if it increases from both edges inwards. The
+        maximum is the largest eigenvalue of C'C. Only the last divisions and the roots are rounded, so nothing cancels.
         """
         a, b, c = self._gram
         edges = (self.first, self.second)
@@ -103,7 +103,7 @@ def _ratio(numerator: int, denominator: int) -> float:
 
 
 def cones(X: Matrix, dual: Matrix) -> Iterator[Cone]:
-    """Go through all cones, for kinks through each of the points."""
+    """Yield all cones, for kinks through each of the points."""
     points, unit_x = integers(X)
     weights, unit_dual = integers(dual)
     for i, (x, y) in enumerate(points):

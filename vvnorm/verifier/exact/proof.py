@@ -19,7 +19,7 @@ from vvnorm.verifier.exact.rationals import Matrix, as_matrix, as_rational, to_f
 
 
 class HasProof(Protocol):
-    """What `prove` reads of a solution, such as `vvnorm.interpolate` returns."""
+    """The parts of a solution that `prove` reads; `vvnorm.interpolate` returns such solutions."""
 
     @property
     def network(self) -> ReLUNetwork:
@@ -45,14 +45,14 @@ class Proof:
     Attributes
     ----------
     certificate : ExactCertificate
-        Data, network, dual array and bounds, in rational numbers; all of it has been derived again.
+        Data, network, dual array and bounds in rational numbers, all of which were derived again.
     problems : tuple of str
-        What fails; empty if the optimum is proved to lie within `tol` of the network's cost, and the network that was given
-        misses no label by more than that part of half its output's range. The certificate's bounds hold even if it does.
+        What fails. It is empty if the optimum is proved to lie within `tol` of the network's cost, and the given network
+        misses no label by more than `tol` times half the range of the output. The certificate's bounds hold in any case.
     tol : Fraction
         Relative gap up to which bounds count as a proof of optimality.
     misfit : float
-        How far the given network was from a label, at most: what its correction took off. 0 if it interpolated exactly.
+        The largest distance of the given network from a label, which its correction removed; 0 if it interpolated exactly.
     line : ExactLine or None
         One input: curvatures, band and stability bounds of the data.
     """
@@ -112,7 +112,7 @@ def prove(
     tol: float | Fraction = GAP,
     band_at: Iterable[Any] = (),
 ) -> Proof:
-    """Prove in rational arithmetic how small the VV norm of an interpolant, or the objective of a fit, can be.
+    """Bound the least VV norm of an interpolant, or the least objective of a fit, in rational arithmetic.
 
     The objective of a fit is sum_i ||f(x_i) - y_i||^2 / 2 + lam VV(f).
 
@@ -123,18 +123,18 @@ def prove(
         `dual` for two inputs; an interpolant may miss the labels a little, and is corrected until it interpolates. None,
         for one input: connect-the-dots.
     X : list or array, shape (N,) or (N, d), d = 1 or 2
-        Numbers that are taken exactly: floats as the rationals that they are, text as the decimal numbers it shows.
+        Numbers, read exactly: a float as its rational value, text as a decimal number.
     Y : list or array, shape (N,) or (N, T)
         Labels, none missing.
     dual : array, shape (N, T)
-        Lambda, by rows of X. For two inputs; it need not be exact. Fits do without, if the network is nearly the best.
+        Lambda, by rows of X, for two inputs; it need not be exact. Fits do not need it if the network is nearly optimal.
     lam : number or text, optional
-        Judge the network as a fit with the squared loss, and with this weight of the VV norm, taken exactly.
+        Judge the network as a fit with the squared loss, and with this weight of the VV norm, read exactly.
     tol : float or Fraction
-        Relative gap up to which the bounds count as a proof of optimality; also what part of half the range of each output
-        a given network may miss its labels by.
+        Relative gap up to which the bounds count as a proof of optimality. A given network may miss labels by this share of
+        half the range of their output.
     band_at : iterable of numbers
-        One input: where the certificate also says what minimal-VV-norm interpolants can be.
+        One input: points at which the certificate also states the range of minimal-VV-norm interpolants.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def prove(
         X, Y, network = subject.X, subject.Y, subject.network
         dual, lam = _dual_and_lam(subject)
         if len(X[0]) == 1 and lam is None:
-            network = None  # connect-the-dots, which it is in floating point, is made anew
+            network = None  # it is connect-the-dots in floating point, which is computed again in rational numbers
     if X is None or Y is None:
         raise ValueError("X and Y are needed where no solution is given")
     if network is not None and not isinstance(network, ReLUNetwork):
@@ -225,7 +225,7 @@ def _prove_in_the_plane(inputs: Matrix, labels: Matrix, network: ReLUNetwork, du
 
 
 def _interpolant(network: ReLUNetwork, inputs: Matrix, labels: Matrix) -> tuple[RationalNetwork, list[Fraction]]:
-    """A rational interpolant near a network, and how far that was from the labels of each output."""
+    """Return a rational interpolant near a network, and the largest misfit of the network in each output."""
     given = RationalNetwork.of(network)
     misfits = [max(map(abs, column)) for column in zip(*given.misfits(inputs, labels), strict=True)]
     return interpolating(given, inputs, labels), misfits
@@ -247,10 +247,10 @@ def _judged(
 
 
 def _label_sizes(labels: Matrix) -> list[Fraction]:
-    """Half the range of each output.
+    """Return half the range of each output.
 
-    Where an output does not vary: its label's size, but at most half the largest range of the others if any varies, which
-    also takes the place of 0.
+    For a constant output it is the size of its label, but at most half the largest range of the other outputs, if any of
+    them varies. Half the largest range also replaces 0.
     """
     columns = list(zip(*labels, strict=True))
     halves = [(max(column) - min(column)) / 2 for column in columns]

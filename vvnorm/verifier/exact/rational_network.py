@@ -59,8 +59,8 @@ class RationalNetwork:
     def values(self, X: Matrix) -> Matrix:
         """Evaluate the network at points, (N, d): (N, T).
 
-        Sums over neurons are made in integers, multiples of one common denominator: quicker than with fractions, whose
-        denominators grow with every term. With one input, points and kinks are gone through in order instead.
+        Sums over neurons are computed in integers, with one common denominator. This is quicker than with fractions, whose
+        denominators grow with every term. For one input the evaluation passes over points and kinks in order instead.
         """
         if len(X[0]) == 1:
             return self._along_line([x for (x,) in X])
@@ -82,8 +82,8 @@ class RationalNetwork:
     def _along_line(self, points: Sequence[Fraction]) -> Matrix:
         """Evaluate a network of one input from left to right, with the slope between kinks.
 
-        A neuron with w < 0 is its mirror image at the kink, plus an affine function: relu(z) = relu(-z) + z. One with w = 0
-        is a constant.
+        A neuron with w < 0 is its mirror image at the kink, plus an affine function: relu(z) = relu(-z) + z. A neuron with
+        w = 0 is a constant.
         """
         slope, value = [entry for (entry,) in self.A], list(self.c)
         kinks = []

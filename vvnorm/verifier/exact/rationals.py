@@ -1,4 +1,4 @@
-"""Rational numbers: read exactly from what users have, and square roots enclosed between rationals.
+"""Rational numbers: exact reading of floats and text, and square roots enclosed between rationals.
 
 Every float64 is a rational number, and so is every decimal number; neither is rounded here. Square roots are enclosed by
 integer square roots, so their bounds hold without any assumption on floating-point arithmetic.
@@ -20,7 +20,7 @@ ROOT_BITS: Final = 128
 """Binary digits of a square root, at least: bounds on costs are then 38 decimal digits apart."""
 
 MOST_DIGITS: Final = 4000
-"""Longest integer that is read or written, in digits; Python itself refuses those of more than 4300."""
+"""Most digits of an integer that is read or written; Python itself refuses more than 4300."""
 
 _LARGEST_EXPONENT: Final = 1100  # float64 ends at 2^1024, and decimal exponents at 308
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?")
@@ -33,9 +33,9 @@ def as_rational(value: Any, name: str = "value") -> Fraction:
     Parameters
     ----------
     value : int, float, NumPy number, Fraction, Decimal, or str
-        A float stands for the rational number that it is, text for the decimal number or ratio p/q that it shows.
+        A float is read as its rational value, text as a decimal number or a ratio p/q.
     name : str
-        What the number is called in messages.
+        Name of the number in messages.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def as_rational(value: Any, name: str = "value") -> Fraction:
 
 
 def _from_text(text: str, name: str) -> Fraction:
-    """Read a decimal number or a ratio, refusing those that would fill the memory."""
+    """Read a decimal number or a ratio; refuse numbers that would fill the memory."""
     text = text.strip()
     shown = text if len(text) <= 40 else f"{text[:20]}... ({len(text)} characters)"
     if len(text) > MOST_DIGITS:
@@ -100,7 +100,7 @@ def as_matrix(values: Any, name: str) -> Matrix:
 
 
 def dot(left: Iterable[Fraction], right: Iterable[Fraction]) -> Fraction:
-    """Multiply entry by entry and add."""
+    """Return the inner product of two vectors."""
     return sum((a * b for a, b in zip(left, right, strict=True)), Fraction(0))
 
 
@@ -110,7 +110,7 @@ def norm_squared(vector: Sequence[Fraction]) -> Fraction:
 
 
 def integers(rows: Sequence[Sequence[Fraction]]) -> tuple[list[tuple[int, ...]], int]:
-    """Multiply all numbers by their least common denominator, and return that, too."""
+    """Multiply all numbers by their least common denominator; return that denominator, too."""
     unit = math.lcm(*(value.denominator for row in rows for value in row))
     return [tuple(value.numerator * (unit // value.denominator) for value in row) for row in rows], unit
 
