@@ -725,6 +725,7 @@ def test_a_file_that_is_absent_a_folder_or_not_whole_is_refused_by_name(run: Com
         (("verify", "--draws", 1.5), ("--draws",)),
         (("claims", "--show", "nothing"), ("'nothing'", "uniqueness")),
         (("figures", "nothing"), ("'nothing'", "neuron")),
+        (("figures", "neuron", "--style", "nature"), ("'nature'", "icml")),
         (("figures", "neuron", "nothing", "--out", "folder"), ("'nothing'",)),
         (("figures", "neuron", "--out", "data.csv"), ("data.csv",)),
         (("figures", "neuron", "--out", "data.csv/below"), ("data.csv/below",)),

@@ -327,3 +327,35 @@ def mean_slope(mesh: np.ndarray, heights: np.ndarray) -> float:
     rises = np.stack([heights[triangles[:, k]] - heights[triangles[:, 0]] for k in (1, 2)], axis=1)
     slopes = np.linalg.norm(np.linalg.solve(sides[proper], rises[proper][..., None])[..., 0], axis=1)
     return float(areas[proper] @ slopes / areas[proper].sum())
+
+
+# --- styles -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("look", plotting.STYLES)
+@pytest.mark.parametrize(("width", "place"), [(3.0, "column"), (6.4, "text")])
+def test_a_paper_sets_width_and_font_of_its_figures(tmp_path: Path, look: str, width: float, place: str) -> None:
+    made: list[Figure] = []
+
+    def plot(values) -> Figure:
+        made.append(plotting.new_figure(width, width / 2))
+        with plotting.style():  # drawing functions ask for a style themselves
+            axes = made[0].subplots()
+        axes.plot(values["t"], -values["t"])
+        axes.set_ylabel("$-t$, minus a time")
+        return made[0]
+
+    draw_figure(toy(plot=plot), tmp_path, look=look)
+    expected = getattr(plotting.STYLES[look], place) or width
+    np.testing.assert_allclose(made[0].get_size_inches(), [expected, expected / 2])
+    label = made[0].axes[0].yaxis.label
+    assert label.get_size() == (9 if look == "screen" else 8)
+    assert label.get_family() == (["sans-serif"] if look == "screen" else ["serif"])
+    assert plotting.new_figure(3.0, 1.0).get_size_inches()[0] == 3.0  # the style has ended
+    assert {file.suffix for file in tmp_path.iterdir()} == set(plotting.FIGURE_FILES)
+
+
+def test_an_unknown_style_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"style must be one of screen, paper, .*, ieee; got 'nature'"):
+        draw_figure(toy(), tmp_path, look="nature")
+    assert list(tmp_path.iterdir()) == []

@@ -27,6 +27,9 @@ def figures(
         Path | None,
         typer.Option(metavar="FILE.json", help="Write statements and verdicts of the figures drawn.", show_default=False),
     ] = None,
+    style: Annotated[
+        str, typer.Option(metavar="NAME", help="Look: screen; or paper, neurips, iclr, icml, aistats, jmlr, ieee.")
+    ] = "screen",
 ) -> int:
     """Compute, verify and draw the figures."""
     from contextlib import ExitStack
@@ -34,9 +37,11 @@ def figures(
     from vvnorm._internal.environment import environment
     from vvnorm._internal.files import write_json
     from vvnorm.plotting import figure_names, load_figure
+    from vvnorm.plotting.canvas import as_style
     from vvnorm.plotting.runner import draw_figures
 
     check_outputs(json)
+    as_style(style)
     scripts, unusable = load_usable(load_figure, names or figure_names())
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -53,12 +58,14 @@ def figures(
         where = execution(stack, len(scripts), jobs, None)
         progress = stack.enter_context(Progress()).counted("figures")
         try:
-            drawings = draw_figures(scripts, out, seed=seed, quick=quick, progress=progress, ended=show, **where)
+            drawings = draw_figures(
+                scripts, out, seed=seed, quick=quick, look=style, progress=progress, ended=show, **where
+            )
         except KeyboardInterrupt:
             return INTERRUPTED
     if json:
         in_order = sorted(drawings, key=lambda drawn: [script.id for script in scripts].index(drawn.figure))
-        made = {"seed": seed, "quick": quick, "environment": environment()}
+        made = {"seed": seed, "quick": quick, "style": style, "environment": environment()}
         write_json(json, {**made, "figures": [drawn.to_json() for drawn in in_order]})
     if any(drawn.complaints for drawn in drawings):
         return NOT_CERTIFIED

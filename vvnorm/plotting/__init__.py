@@ -7,7 +7,7 @@
 - `runner`: many figures at once.
 """
 
-from vvnorm.plotting.canvas import COLOURS, FORMATS, check_plot_path, new_figure, save, style
+from vvnorm.plotting.canvas import COLOURS, FORMATS, STYLES, check_plot_path, new_figure, save, style
 from vvnorm.plotting.scripts import (
     FIGURE_FILES,
     GROUP,
@@ -37,6 +37,7 @@ __all__ = [
     "FIGURE_FILES",
     "FORMATS",
     "GROUP",
+    "STYLES",
     "FigureData",
     "FigureScript",
     "caption",

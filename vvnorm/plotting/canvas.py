@@ -5,10 +5,12 @@ Figures are made without pyplot, so that no window system, backend or global sta
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vvnorm._internal.files import atomic_write
 
@@ -47,20 +49,92 @@ _STYLE = {
 }
 
 
+_TIMES = {
+    "font.family": "serif",
+    "font.serif": ["Times New Roman", "Times", "Nimbus Roman", "STIXGeneral"],  # matplotlib brings the last
+    "mathtext.fontset": "stix",
+}
+_COMPUTER_MODERN = {
+    "font.family": "serif",
+    "font.serif": ["CMU Serif", "Latin Modern Roman", "cmr10"],
+    "mathtext.fontset": "cm",
+    "axes.formatter.use_mathtext": True,  # cmr10 has no minus sign
+}
+_PRINT = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.0,
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    """The look of figures.
+
+    Attributes
+    ----------
+    column, text : float or None
+        Width of a column and of the text, in inches; a figure takes one of the two. None: as wide as its script says.
+    settings : mapping
+        matplotlib's, over those of the screen.
+    """
+
+    column: float | None
+    text: float | None
+    settings: Mapping[str, Any]
+
+
+STYLES: Mapping[str, Style] = {
+    "screen": Style(None, None, {}),
+    "paper": Style(5.5, 5.5, _PRINT | _TIMES),
+    "neurips": Style(5.5, 5.5, _PRINT | _TIMES),
+    "iclr": Style(5.5, 5.5, _PRINT | _TIMES),
+    "icml": Style(3.25, 6.75, _PRINT | _TIMES),
+    "aistats": Style(3.25, 6.75, _PRINT | _TIMES),
+    "jmlr": Style(6.0, 6.0, _PRINT | _COMPUTER_MODERN),
+    "ieee": Style(3.5, 7.16, _PRINT | _TIMES),
+}
+"""Looks by name: of the screen, and of papers; widths are those of the venues' LaTeX classes."""
+
+_NARROW = 5.0  # inches on the screen; narrower figures fit into one column
+
+_CURRENT: ContextVar[Style] = ContextVar("style", default=STYLES["screen"])
+
+
+def as_style(name: str) -> Style:
+    """Return the look of a name; ValueError lists the names if there is none of that name."""
+    if name not in STYLES:
+        raise ValueError(f"style must be one of {', '.join(STYLES)}; got {name!r}")
+    return STYLES[name]
+
+
 @contextmanager
-def style() -> Iterator[None]:
-    """Draw in the toolkit's style inside this context."""
+def style(name: str | None = None) -> Iterator[None]:
+    """Draw in the toolkit's style inside this context; without a name in that of the context outside, or the screen's."""
     import matplotlib
 
-    with matplotlib.rc_context(_STYLE):
-        yield
+    look = _CURRENT.get() if name is None else as_style(name)
+    token = _CURRENT.set(look)
+    try:
+        with matplotlib.rc_context({**_STYLE, **look.settings}):
+            yield
+    finally:
+        _CURRENT.reset(token)
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure of a size in inches."""
+    """Return an empty figure of a size in inches; the style of a paper makes it as wide as a column or the text."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    look = _CURRENT.get()
+    given = look.column if width < _NARROW else look.text
+    scale = 1.0 if given is None else given / width
+    return Figure(figsize=(scale * width, scale * height), layout="constrained")
 
 
 def check_plot_path(path: str | os.PathLike[str]) -> Path:

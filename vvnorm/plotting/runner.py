@@ -20,6 +20,7 @@ class FigureJob:
     folder: Path
     seed: int
     quick: bool
+    look: str = "screen"
 
     def key(self, code: str) -> str:
         """Return the name of the figure."""
@@ -73,7 +74,7 @@ class Drawn:
 def draw_job(job: FigureJob) -> Drawn:
     """Draw one figure in this process."""
     script = plotting.load_figure(job.figure)
-    data = plotting.draw_figure(script, job.folder, seed=job.seed, quick=job.quick)
+    data = plotting.draw_figure(script, job.folder, seed=job.seed, quick=job.quick, look=job.look)
     expected = script.expected_quick if job.quick else script.expected
     return Drawn(job.figure, script.statement, script.caption, data.verdict, expected, data.complaints)
 
@@ -107,10 +108,11 @@ def draw_figures(
     *,
     seed: int = 0,
     quick: bool = False,
+    look: str = "screen",
     ended: Callable[[Drawn], None] = lambda drawn: None,
     **where: Any,
 ) -> list[Drawn]:
     """Draw figures as `vvnorm.plotting.draw_figure` does; `where` has options of `vvnorm.studies.execute.run_jobs`."""
     ledger = FigureLedger(ended)
-    run_jobs([FigureJob(script.id, folder, seed, quick) for script in scripts], ledger, perform=draw_job, **where)
+    run_jobs([FigureJob(script.id, folder, seed, quick, look) for script in scripts], ledger, perform=draw_job, **where)
     return ledger.drawn

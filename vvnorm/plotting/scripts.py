@@ -88,11 +88,22 @@ def load_figure(name: str) -> FigureScript:
     return plugins.load(GROUP, name, FigureScript, "vvnorm.plotting.FigureScript")
 
 
-def draw_figure(script: FigureScript, folder: Path, *, seed: int = 0, quick: bool = False) -> FigureData:
+def draw_figure(
+    script: FigureScript, folder: Path, *, seed: int = 0, quick: bool = False, look: str = "screen"
+) -> FigureData:
     """Compute a figure's data and, if they are verified, write the figure and its numbers to `folder`.
 
     The files are named after the figure: `.pdf`, `.svg` and `.png`; `.csv` with the numbers drawn; `.tex` with a caption
     that ends with the verdict.
+
+    Parameters
+    ----------
+    script : FigureScript
+    folder : Path
+    seed, quick
+        For the script.
+    look : str
+        A name of `vvnorm.plotting.STYLES`: of the screen, or of a venue, whose column or text the figure is as wide as.
 
     Raises
     ------
@@ -101,7 +112,7 @@ def draw_figure(script: FigureScript, folder: Path, *, seed: int = 0, quick: boo
     """
     data = script.compute(seed, quick)
     if not data.complaints:
-        with style():
+        with style(look):
             figure = script.plot(data.values)
             for suffix in PICTURES:
                 save(figure, folder / f"{script.id}{suffix}")
