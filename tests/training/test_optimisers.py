@@ -9,6 +9,7 @@ import torch
 
 from vvnorm import fit, interpolate, train
 from vvnorm.solvers.reference import dictionary_program
+from vvnorm.training.optimisers import Adam
 from vvnorm.training.placement import as_placement
 from vvnorm.training.regression_model import RegressionModel, dense_metric, plain_metric, sampled_metric
 from vvnorm.training.regression_objective import Recipe, RegressionObjective
@@ -391,3 +392,21 @@ def test_adam_remembers_gradients_over_the_whole_run_in_the_whitened_metric_only
     for options, second in (({}, 1 - 1 / 40), ({"schedule": "constant"}, 0.999)):
         settings = train(*TENT, lam=1e-3, steps=40, progress=False, **options).settings
         assert settings["betas"] == [0.9, second]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_adam_takes_the_steps_of_torchs_own_class(dtype):
+    generator = torch.Generator().manual_seed(0)
+    start = [torch.randn(shape, dtype=dtype, generator=generator) for shape in ((3, 8), (5,))]
+    ours, theirs = ([tensor.clone() for tensor in start] for _ in range(2))
+    adam, own = Adam(ours, betas=(0.8, 0.99), eps=1e-4), torch.optim.Adam(theirs, betas=(0.8, 0.99), eps=1e-4, fused=True)
+    for lr in (0.1, 0.03, 0.01):
+        gradients = [torch.randn(tensor.shape, dtype=dtype, generator=generator) for tensor in start]
+        adam.step(gradients, lr)
+        own.param_groups[0]["lr"] = lr
+        for tensor, gradient in zip(theirs, gradients, strict=True):
+            tensor.grad = gradient
+        own.step()
+    for tensor, expected, before in zip(ours, theirs, start, strict=True):
+        torch.testing.assert_close(tensor, expected, rtol=0, atol=0)
+        assert not torch.equal(tensor, before)

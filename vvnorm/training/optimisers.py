@@ -14,10 +14,12 @@ Sources:
   (Foundations of Computational Mathematics 15, 2015).
 """
 
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
 from vvnorm.training.regression_model import RegressionModel, RegressionParameters
 from vvnorm.training.schedule import Schedule
@@ -72,27 +74,22 @@ def make_stepper(name: Optimiser, flat: torch.Tensor, schedule: Schedule) -> Ste
 
 
 class _Torch:
-    """Adam or SGD with momentum from torch: one parameter group per learning rate."""
+    """Adam or SGD with momentum from torch: one for the runs of each learning rate."""
 
     def __init__(self, name: Optimiser, flat: torch.Tensor, schedule: Schedule) -> None:
         self.flat, self.gradient = flat, torch.zeros_like(flat)
         change = (np.diff(schedule.lr) != 0) | (np.diff(schedule.last_lr) != 0)
         self.first = [0, *(np.flatnonzero(change) + 1).tolist()]
-        groups = []
-        for start, stop in zip(self.first, [*self.first[1:], len(flat)], strict=True):
-            part = flat[start:stop]
-            part.grad = self.gradient[start:stop]
-            groups.append({"params": [part], "lr": float(schedule.lr[start])})
-        if name == "adam":
-            self.optimiser: torch.optim.Optimizer = make_adam(groups, betas=adam_betas(schedule), eps=ADAM_EPS)
-        else:
-            self.optimiser = torch.optim.SGD(groups, momentum=MOMENTUM)
+        self.parts = [slice(*ends) for ends in zip(self.first, [*self.first[1:], len(flat)], strict=True)]
+        self.optimisers = [
+            Adam([flat[part]], betas=adam_betas(schedule), eps=ADAM_EPS) if name == "adam" else _Momentum(flat[part])
+            for part in self.parts
+        ]
 
     def step(self, landscape: Landscape, rates: np.ndarray) -> None:
         landscape.evaluate(self.flat, self.gradient)
-        for group, start in zip(self.optimiser.param_groups, self.first, strict=True):
-            group["lr"] = float(rates[start])
-        self.optimiser.step()
+        for optimiser, part in zip(self.optimisers, self.parts, strict=True):
+            optimiser.step([self.gradient[part]], float(rates[part.start]))
 
     def forget(self) -> None:
         pass  # the memory consists of averages over past gradients, which remain useful
@@ -100,17 +97,15 @@ class _Torch:
     def state(self) -> dict[str, torch.Tensor]:
         return {
             f"{index}.{name}": value
-            for index, group in enumerate(self.optimiser.param_groups)
-            for name, value in self.optimiser.state[group["params"][0]].items()
-            if isinstance(value, torch.Tensor)
+            for index, optimiser in enumerate(self.optimisers)
+            for name, (value,) in optimiser.memory.items()
         }
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
-        for index, group in enumerate(self.optimiser.param_groups):
-            memory = self.optimiser.state[group["params"][0]]
+        for index, optimiser in enumerate(self.optimisers):
             for name, value in state.items():
                 if name.startswith(f"{index}."):
-                    memory[name.partition(".")[2]] = value
+                    optimiser.memory[name.partition(".")[2]] = [value]
 
 
 def adam_betas(schedule: Schedule) -> tuple[float, float]:
@@ -118,12 +113,76 @@ def adam_betas(schedule: Schedule) -> tuple[float, float]:
     return 0.9, (1 - 1 / schedule.steps if schedule.whitened else 0.999)
 
 
-def make_adam(parameters: list[Any], **options: Any) -> torch.optim.Adam:
-    """Return torch's Adam for tensors or groups of them, in the fused form where torch has one."""
+class Adam:
+    """torch's Adam in its functional form, fused where torch has that; the tensors are moved in place.
+
+    `torch.optim.Adam` takes the same steps. But the first optimiser object of a process loads torch's compiler, which takes
+    3 s and is never used.
+    """
+
+    def __init__(
+        self, tensors: list[torch.Tensor], *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+    ) -> None:
+        self.tensors, self.betas, self.eps = tensors, betas, eps
+        self.fused = _has_fused_adam(tensors[0])
+        # The fused form counts steps where the tensors are, the other one in the processor's memory.
+        device = tensors[0].device if self.fused else torch.device("cpu")
+        self.memory = {
+            "step": [torch.zeros((), dtype=torch.float32, device=device) for _ in tensors],
+            "exp_avg": [torch.zeros_like(tensor) for tensor in tensors],
+            "exp_avg_sq": [torch.zeros_like(tensor) for tensor in tensors],
+        }
+
+    def step(self, gradients: list[torch.Tensor], lr: float) -> None:
+        """Take a step of a learning rate."""
+        averages, squares, counts = (self.memory[name] for name in ("exp_avg", "exp_avg_sq", "step"))
+        _adam(self.tensors, gradients, averages, squares, counts, self.fused, lr=lr, betas=self.betas, eps=self.eps)
+
+
+def _adam(
+    tensors: list[torch.Tensor],
+    gradients: list[torch.Tensor],
+    averages: list[torch.Tensor],
+    squares: list[torch.Tensor],
+    counts: list[torch.Tensor],
+    fused: bool,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+) -> None:
+    adam(
+        tensors, gradients, averages, squares, [], counts, fused=fused or None, amsgrad=False, lr=lr, beta1=betas[0],
+        beta2=betas[1], weight_decay=0.0, eps=eps, maximize=False,
+    )  # fmt: skip
+
+
+def _has_fused_adam(like: torch.Tensor) -> bool:
+    """Whether torch has a fused form for tensors of this type and device: some devices have none."""
+    zeros = [[torch.zeros_like(like[:1])] for _ in range(4)]
+    count = [torch.zeros((), dtype=torch.float32, device=like.device)]
     try:
-        return torch.optim.Adam(parameters, fused=True, **options)
+        _adam(*zeros, count, True, lr=1.0, betas=(0.9, 0.999), eps=1.0)
     except RuntimeError:
-        return torch.optim.Adam(parameters, **options)
+        return False
+    return True
+
+
+class _Momentum:
+    """torch's SGD with momentum in its functional form, for the reason that `Adam` has."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+        self.memory: dict[str, list[torch.Tensor]] = {}  # empty before the first step
+
+    def step(self, gradients: list[torch.Tensor], lr: float) -> None:
+        """Take a step of a learning rate."""
+        buffers: list[torch.Tensor | None] = [*self.memory.get("momentum_buffer", [None])]
+        sgd(
+            [self.tensor], gradients, buffers, weight_decay=0.0, momentum=MOMENTUM, lr=lr, dampening=0.0, nesterov=False,
+            maximize=False,
+        )  # fmt: skip
+        self.memory["momentum_buffer"] = [buffer for buffer in buffers if buffer is not None]
 
 
 class _LBFGS:

@@ -18,7 +18,7 @@ from vvnorm.multitask.tasks import Task
 from vvnorm.network import ReLUNetwork
 from vvnorm.training.batches import Batches
 from vvnorm.training.loop import Record, TrainingObjective, run_loop
-from vvnorm.training.optimisers import make_adam
+from vvnorm.training.optimisers import Adam
 from vvnorm.training.placement import Placement, as_array
 from vvnorm.training.regression_problem import Initialisation
 from vvnorm.training.task_model import Coordinates, TaskModel, TaskParameters, initial_neurons
@@ -166,7 +166,7 @@ class TaskObjective(TrainingObjective):
         self.unit = self._on_all_samples()[0].sum(1).clamp_min(np.finfo(np.float32).tiny)
         self.rule = _rule_of(weightings, len(tasks))
         optimisers = len(tasks) if isinstance(self.weighting, Alternating) else 1
-        self.optimisers = [make_adam(self.at.tensors, lr=plan.lr) for _ in range(optimisers)]
+        self.optimisers = [Adam(self.at.tensors) for _ in range(optimisers)]
         self.longest: Array | None = None  # squared length of the longest gradient at the start
         self.used: list[Array] = []  # weights of the tasks since the last record
 
@@ -189,11 +189,8 @@ class TaskObjective(TrainingObjective):
             by_V = by_V * (self.model.owner == turn)[:, None]
         gradients[0] += self.plan.lam * by_W
         gradients[2] += self.plan.lam * by_V
-        optimiser = self.optimisers[turn]
-        for tensor, gradient in zip(self.at.tensors, gradients, strict=True):
-            tensor.grad = gradient / self.unit.reshape(-1, *[1] * (gradient.ndim - 1))
-        optimiser.param_groups[0]["lr"] = self.plan.rate(step)
-        optimiser.step()
+        scaled = [gradient / self.unit.reshape(-1, *[1] * (gradient.ndim - 1)) for gradient in gradients]
+        self.optimisers[turn].step(scaled, self.plan.rate(step))
 
     def _batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the samples of a step; their weights are scaled to stand for all samples."""
