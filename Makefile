@@ -6,6 +6,9 @@ OUT    ?= out
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Container images often set it: every process would compile the whole package from its sources.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: verify papers report test test-portable test-browser docs lint compile bench formal clean
 
 verify: $(READY)

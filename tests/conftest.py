@@ -1,7 +1,12 @@
 """Settings that every test shares."""
 
 import os
+import sys
 from collections.abc import Iterator
+
+# Modules and asserts that pytest has rewritten are compiled once. Container images often forbid it; then each test process
+# rewrites 4000 asserts, and each of the hundred processes that tests begin compiles the whole package.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: threads of each would wait for each other
@@ -12,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+sys.dont_write_bytecode = False
 # Derandomised: a failure on one machine is a failure on all. More examples: HYPOTHESIS_PROFILE=thorough pytest ...
 settings.register_profile(
     "quick", derandomize=True, deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]

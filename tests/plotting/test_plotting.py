@@ -272,12 +272,13 @@ def test_what_another_package_registers_wrongly_is_named_with_its_place(
     monkeypatch: pytest.MonkeyPatch, place: str, problem: str
 ) -> None:
     wrong = EntryPoint("wrong", place, "vvnorm.figures")
-    monkeypatch.setattr("vvnorm._internal.plugins.entry_points", lambda group: [wrong])
+    monkeypatch.setattr("vvnorm._internal.plugins._entries", lambda group: {"wrong": [wrong]})
     with pytest.raises(ValueError, match=rf"figure 'wrong' \({re.escape(place)}\) {problem}"):
         load_figure("wrong")
 
 
-def test_the_neuron_figure_has_the_same_bytes_twice(tmp_path: Path) -> None:
+def test_the_neuron_figure_has_the_same_bytes_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vvnorm.plotting.scripts.PICTURES", (".pdf", ".png"))
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
         folder.mkdir()

@@ -1,5 +1,8 @@
 """Plug-ins: claims and figures, which packages register by name in an entry-point group."""
 
+import os
+import sys
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
@@ -63,7 +66,21 @@ def module(group: str, name: str) -> str | None:
 
 def _entries(group: str) -> dict[str, list[EntryPoint]]:
     """Entry points by name; equal entry points (of an installed and of a source copy) count once."""
+    return _entries_of(group, tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+@lru_cache(maxsize=8)
+def _entries_of(group: str, folders: tuple[tuple[str, int], ...]) -> dict[str, list[EntryPoint]]:
+    """Read the metadata of all packages; this takes 20 ms, so it is repeated only after a folder has changed."""
     entries: dict[str, dict[str, EntryPoint]] = {}
     for entry in entry_points(group=group):
         entries.setdefault(entry.name, {})[entry.value] = entry
     return {name: list(places.values()) for name, places in entries.items()}
+
+
+def _changed(folder: str) -> int:
+    """Return when a package was last installed into a folder or removed from it, in nanoseconds; 0 without a folder."""
+    try:
+        return os.stat(folder or os.curdir).st_mtime_ns
+    except OSError:
+        return 0
