@@ -51,7 +51,9 @@ def data_for(estimator: BaseEstimator):
 
 
 # On up to 200 points in 10 dimensions; a wide gap and few rounds, for the sake of time.
+BRIEF_CLASSIFIER = VVNormClassifier(tol=1e-2, max_iter=2)  # for the check that fits 300 points of three classes
 QUICK = [
+    BRIEF_CLASSIFIER,
     VVNormRegressorCV([20.0, 10.0], cv=2, tol=1e-2, max_iter=2),
     VVNormInterpolator(tol=0.1, max_iter=2),
 ]
@@ -61,6 +63,7 @@ LONG = {
     "check_positive_only_tag_during_fit",
     "check_regressor_data_not_an_array",
     "check_regressors_train",
+    "check_classifiers_train",
 }
 
 
@@ -69,7 +72,11 @@ def own_checks() -> Iterator[Any]:
         for estimator in estimators:
             for instance, check in estimator_checks_generator(estimator):
                 function, of = check.func.__name__, type(estimator).__name__
-                slow = function in LONG or (estimators is AS_THEY_ARE and not isinstance(estimator, SOON_DONE))
+                if estimator is BRIEF_CLASSIFIER and function != "check_classifiers_train":
+                    continue
+                slow = (function in LONG and estimator is not BRIEF_CLASSIFIER) or (
+                    estimators is AS_THEY_ARE and not isinstance(estimator, SOON_DONE)
+                )
                 marks = [pytest.mark.slow] if slow else []
                 yield pytest.param(instance, check, id=f"{name}-{of}-{function}", marks=marks)
 

@@ -43,7 +43,7 @@ def test_fits_of_one_input(T: int, loss: str) -> None:
 def test_several_inputs(d: int, T: int, loss: str) -> None:
     X, Y = exact_data(d, T, 14 if d == 2 else 8)
     # Inputs less far: neurons point in any direction, so that their biases are rounded by a part of the shift.
-    for x_shift, y_shift in ((0, 2.0**30), (2.0**20, 0), (2.0**20, -(2.0**30))):
+    for x_shift, y_shift in ((0, 2.0**30), (2.0**20, -(2.0**30))):
         x, y, within = X + x_shift, Y + y_shift, 1e-8 if loss == "huber:0.25" else 1e-9
         if loss == "interpolation":
             here, there = vvnorm.interpolate(X, Y), vvnorm.interpolate(x, y)

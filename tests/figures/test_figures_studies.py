@@ -1,6 +1,7 @@
 """Figures about studies are drawn from lines that hold what they say, and from no others."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,7 +41,10 @@ def test_every_study_is_valid_and_its_summary_is_of_its_runs(study: str) -> None
 
 
 @pytest.mark.parametrize("figure", [gradient_norm, distances])
-def test_the_full_figure_is_drawn_from_the_summaries(figure: Any, tmp_path: Any) -> None:
+def test_the_full_figure_is_drawn_from_the_summaries(
+    figure: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr("vvnorm.plotting.scripts.PICTURES", (".pdf",))
     data = draw_figure(figure.FIGURE, tmp_path)
     assert data.complaints == []
     assert data.verdict is Verdict.SUPPORTED

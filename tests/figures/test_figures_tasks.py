@@ -5,10 +5,11 @@ from figure_files import drawn_by_command
 
 from figures import joint_or_separate, weights
 from vvnorm import Verdict
-from vvnorm.training.comparison import JOINT, SAME_WIDTH
+from vvnorm.training.comparison import JOINT, SAME_WIDTH, compare
 
 
 def test_the_figure_of_weights_is_drawn_from_shares(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "compare", lambda data, **options: compare(data, **{**options, "steps": 300}))
     data = drawn_by_command("weights", tmp_path, monkeypatch, "--quick")
     for shares in data.values["shares"].values():
         np.testing.assert_allclose(shares.sum(axis=2), 1)

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from functools import cache
 
 import cvxpy as cp
 import numpy as np
@@ -211,12 +212,16 @@ def test_a_fit_that_failed_is_no_end_of_a_bracket(front, monkeypatch):
     np.testing.assert_allclose(traced.losses, front.losses[5:8], rtol=1e-3)
 
 
+@cache
+def small_front():
+    x, Y, weights = problem(n=8)
+    return pareto_front(x, Y, 1.5, weights=weights, mixtures=3)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**16), st.floats(0.1, 10))
 def test_no_network_of_the_budget_is_below_a_bound(seed, spread):
-    rng = np.random.default_rng(seed)
-    x, Y, weights = problem(n=8)
-    traced = pareto_front(x, Y, 1.5, weights=weights, mixtures=3)
+    rng, traced = np.random.default_rng(seed), small_front()
     V = rng.standard_normal((2, 5))
     W, b = rng.standard_normal((5, 1)), spread * rng.standard_normal(5)
     f = ReLUNetwork(W, b, V, rng.standard_normal((2, 1)), rng.standard_normal(2))

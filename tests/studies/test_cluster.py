@@ -72,6 +72,15 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def kept_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster of one worker for tests that leave it as it is."""
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    made.add_worker()
+    yield made
+    made.stop()
+
+
 def command(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", COMMAND, "sweep", folder / "study.toml", *options],
@@ -163,20 +172,18 @@ def test_lost_scheduler_ends_with_one_line_and_keeps_what_is_done(tmp_path: Path
     assert go(tmp_path, what)[0].done == 60
 
 
-def test_command_on_a_cluster(tmp_path: Path, cluster: Cluster) -> None:
-    cluster.add_worker()
+def test_command_on_a_cluster(tmp_path: Path, kept_cluster: Cluster) -> None:
     specify(tmp_path)
-    done = command(tmp_path, "--scheduler", cluster.address)
+    done = command(tmp_path, "--scheduler", kept_cluster.address)
     assert (done.returncode, done.stdout, done.stderr) == (0, "16 of 16 runs done in example.sqlite\n", "")
     assert {row["worker"].rpartition(":")[2] for row in load_rows(tmp_path / "example.sqlite")} == {
-        str(cluster.workers[0].pid)
+        str(kept_cluster.workers[0].pid)
     }
 
 
-def test_claims_on_a_cluster(tmp_path: Path, cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
-    cluster.add_worker()
+def test_claims_on_a_cluster(tmp_path: Path, kept_cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     outcomes = {}
-    for name, options in {"there": ("--scheduler", cluster.address), "here": ("--jobs", "1")}.items():
+    for name, options in {"there": ("--scheduler", kept_cluster.address), "here": ("--jobs", "1")}.items():
         done = runner(capsys)("verify", "rescaling", "--draws", 3, "--json", tmp_path / f"{name}.json", *options)
         assert (done.code, done.err) == (0, "")
         outcomes[name] = load_outcomes(tmp_path / f"{name}.certificates.sqlite")["rescaling"]

@@ -247,12 +247,13 @@ def test_interrupted_study_says_how_far_it_is_and_goes_on(tmp_path: Path, number
     assert {row["key"] for row in load_rows(tmp_path / "example.sqlite")} == {run.key(code_version()) for run in what.runs}
 
 
-def test_killed_study_goes_on_and_leaves_no_workers_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
+def test_killed_study_goes_on_and_leaves_no_workers_behind(kills: int, tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     what = study(tmp_path, seconds=0.02, seeds=60, marks=marks)
     chance = Random(7)
     before: set[str] = set()
-    for _ in range(4):
+    for _ in range(kills):
         process = sweep(tmp_path, "--resume")
         wait_for_rows(tmp_path, len(before) + 1)
         time.sleep(chance.uniform(0, 0.2))

@@ -143,7 +143,7 @@ def test_history_tells_the_truth_about_the_networks():
 def test_every_weighting_lowers_the_losses(weighting):
     X, Y = mixed_data()
     entry = mean_weights(Y, TASKS)
-    result = train_tasks(X, Y, TASKS, weights=entry, weighting=weighting, lam=1e-3, seeds=2, **QUICK | {"steps": 400})
+    result = train_tasks(X, Y, TASKS, weights=entry, weighting=weighting, lam=1e-3, seeds=2, **QUICK | {"steps": 200})
     first, last = result.history["losses"][0].sum(axis=1), result.losses.sum(axis=1)
     assert np.all(last < 0.9 * first)
     assert result.notes == ()

@@ -134,6 +134,7 @@ def plain_run(skip=True, penalise_bias=False):
     return train(*jittered(10, 2), lam=1e-3, seeds=3, steps=150, skip=skip, penalise_bias=penalise_bias, progress=False)
 
 
+@cache
 def finished(skip=True, penalise_bias=False, **options):
     return train(
         *jittered(10, 2), lam=1e-3, seeds=3, steps=150, skip=skip, penalise_bias=penalise_bias, progress=False, **options

@@ -84,9 +84,9 @@ def vertices(P: Array, L: Array) -> float:
 @pytest.mark.parametrize("skip", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_the_largest_response_that_a_search_finds(kind: str, skip: bool) -> None:
-    for seed in range(4):
-        X, L = cloud(kind, 7, 1 + seed, seed, skip=skip)
-        largest = max(search(X - x, L) for x in X)
+    for seed in range(2):
+        X, L = cloud(kind, 7, 1 + 2 * seed, seed, skip=skip)
+        largest = max(search(X - x, L, 20) for x in X)
         terms = max(float(np.linalg.norm(L, axis=1) @ np.linalg.norm(X - x, axis=1)) for x in X)
         assert largest * (1 - 1e-13) <= neuron_bound(X, L) <= largest * (1 + 1e-9) + 1e-12 * terms
         largest = search(X, L)
@@ -98,7 +98,7 @@ def test_it_is_the_largest_response_that_a_search_finds(kind: str, skip: bool) -
 @pytest.mark.parametrize("d", [4, 5])
 def test_beyond_three_dimensions_as_well(d: int, kind: str, skip: bool) -> None:
     X, L = cloud(kind, 7, 2, d, d=d, skip=skip)
-    for largest, bound in ((max(search(X - x, L, 30) for x in X), neuron_bound(X, L)), (search(X, L, 60), ray_bound(X, L))):
+    for largest, bound in ((max(search(X - x, L, 10) for x in X), neuron_bound(X, L)), (search(X, L, 30), ray_bound(X, L))):
         terms = float(np.linalg.norm(L, axis=1).sum()) * float(np.abs(X).max()) * 2 * d
         # Ascent slows down where two singular values nearly coincide.
         assert largest * (1 - 1e-13) <= bound <= largest * (1 + 1e-5) + 1e-10 * terms

@@ -172,7 +172,7 @@ def test_the_logistic_gap_is_accurate_next_to_the_optimum(margin, step):
 
 @pytest.mark.parametrize("skip", [True, False])
 @given(networks(inputs=1, outputs=5, orders=2), networks(inputs=1, outputs=5, orders=2), seeds, st.floats(1e-3, 30))
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_no_network_beats_a_bound(skip, first, second, seed, lam):
     x, Y, weights = problem(seed, n=15, names=LOSSES, missing=0.2)
     if not skip:
@@ -287,7 +287,7 @@ def random_network(seed, T, K=8):
 
 @pytest.mark.parametrize("skip", [True, False])
 @given(seeds)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_weight_two_is_an_entry_twice_and_zero_is_a_missing_one_and_order_is_nothing(skip, seed):
     x, Y, weights = problem(seed, n=14, names=LOSSES, missing=0.2, repeats=True)
     rng = np.random.default_rng(seed)
