@@ -311,7 +311,7 @@ def test_ctrl_c_in_the_last_step_loses_nothing(monkeypatch, tmp_path):
 @cache
 def uninterrupted():
     x, Y = jittered(9, 2)
-    return train(x, Y, seeds=3, steps=200, progress=False)
+    return train(x, Y, seeds=3, steps=600, progress=False)
 
 
 CHILD = """
@@ -319,7 +319,7 @@ import numpy as np, sys
 from vvnorm import train
 rng = np.random.default_rng(0)
 x = (np.arange(9) + rng.uniform(-0.3, 0.3, 9)) / 8
-train(x, rng.standard_normal((9, 2)), seeds=3, steps=200, checkpoint=sys.argv[1], checkpoint_seconds=0, progress=False)
+train(x, rng.standard_normal((9, 2)), seeds=3, steps=600, checkpoint=sys.argv[1], checkpoint_seconds=0, progress=False)
 """
 
 
@@ -337,9 +337,9 @@ def test_a_process_ended_by_a_signal_goes_on_to_the_same_networks(number, tmp_pa
         child.wait()
     assert child.returncode == -number, error
     assert ("KeyboardInterrupt" in error) == (number == signal.SIGINT)
-    assert 10 <= read_npz(path)["step"] < 200  # whole, whenever the signal came
+    assert 10 <= read_npz(path)["step"] < 600  # whole, whenever the signal came
     x, Y = jittered(9, 2)
-    assert_same_results(train(x, Y, seeds=3, steps=200, checkpoint=path, progress=False), uninterrupted())
+    assert_same_results(train(x, Y, seeds=3, steps=600, checkpoint=path, progress=False), uninterrupted())
 
 
 def test_a_finished_run_comes_back_at_once(monkeypatch, tmp_path):
