@@ -19,8 +19,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
-from scipy.stats import t as student
 
 from proofs_checks.support import CONFIDENCE
 from proofs_checks.trust import STATISTICS, files
@@ -56,6 +54,8 @@ def check(instance: Instance) -> Result:
 
 def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, float]:
     """Confidence interval of the rate of misses."""
+    from scipy.stats import binomtest
+
     low, high = arrays["ends"].T
     missed = int(np.sum(~((low <= instance["mean"]) & (instance["mean"] <= high))))
     interval = binomtest(missed, _STUDIES).proportion_ci(CONFIDENCE)
@@ -64,22 +64,24 @@ def _interval(instance: Instance, arrays: Mapping[str, Any]) -> tuple[float, flo
 
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Count the misses again, and compute every interval again by the formula."""
+    from scipy.stats import t as student
+
     ends: Array = result.certificate["ends"]
     complaints = interval_complaints(result, *_interval(instance, result.certificate), _SAME)
     if complaints:
         return complaints
-    again = np.array([_ends(logs) for logs in instance["logs"].tolist()])
+    quantile = float(student.ppf((1 + _LEVEL) / 2, _SAMPLE - 1))
+    again = np.array([_ends(logs, quantile) for logs in instance["logs"].tolist()])
     if ends.shape != again.shape or not np.allclose(ends, again, rtol=_SAME, atol=_SAME):
         return ["an interval does not follow from its study's data"]
     return []
 
 
-def _ends(logs: list[float]) -> tuple[float, float]:
+def _ends(logs: list[float], quantile: float) -> tuple[float, float]:
     """Student's interval of the mean, extended on the side of the longer tail: the formula of `studies.statistics`."""
     n, mean = len(logs), statistics.fmean(logs)
     deviation = statistics.stdev(logs)
     skewness = sum((value - mean) ** 3 for value in logs) / deviation**3 * n / ((n - 1) * (n - 2))
-    quantile = float(student.ppf((1 + _LEVEL) / 2, n - 1))
     extension = 2 * (2 * quantile**2 + 1) / (6 * math.sqrt(n)) * skewness
     error = deviation / math.sqrt(n)
     return mean - error * (quantile + max(-extension, 0.0)), mean + error * (quantile + max(extension, 0.0))

@@ -8,7 +8,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
 
 from proofs_checks.support import CONFIDENCE
 from vvnorm.network import ReLUNetwork
@@ -88,6 +87,8 @@ def _piece(a: Array, b: Array, q: int) -> Array:
 
 def median_interval(values: Array, sample: int) -> tuple[float, float]:
     """Confidence interval of the median from order statistics, whatever the distribution; infinite for too few values."""
+    from scipy.stats import binom
+
     n = len(values)
     k = int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))
     if n < sample or k < 1 or not np.all(np.isfinite(values)):

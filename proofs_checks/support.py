@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats.qmc import Sobol
 
 from vvnorm._internal.words import count
 from vvnorm.analysis.regions import Hull
@@ -375,6 +374,8 @@ def weights_of_others(f: ReLUNetwork, output: int = 0) -> Array:
 def hull_points(X: Array) -> Array:
     """256 points spread evenly over the convex hull of the rows of X (N, d), the same for the same X."""
     hull = Hull(X)
+    from scipy.stats.qmc import Sobol  # takes longer to import than most claims take to check
+
     uniforms = Sobol(hull.n_uniforms, scramble=True, seed=0).random_base2(8)
     return hull.points(np.clip(uniforms, EPS, 1 - EPS))
 
