@@ -159,10 +159,10 @@ def _adam(
 
 def _has_fused_adam(like: torch.Tensor) -> bool:
     """Whether torch has a fused form for tensors of this type and device: some devices have none."""
-    zeros = [[torch.zeros_like(like[:1])] for _ in range(4)]
+    tensor, gradient, average, square = ([torch.zeros_like(like[:1])] for _ in range(4))
     count = [torch.zeros((), dtype=torch.float32, device=like.device)]
     try:
-        _adam(*zeros, count, True, lr=1.0, betas=(0.9, 0.999), eps=1.0)
+        _adam(tensor, gradient, average, square, count, True, lr=1.0, betas=(0.9, 0.999), eps=1.0)
     except RuntimeError:
         return False
     return True
