@@ -406,7 +406,7 @@ def _add_products(omega: Any, a: float, a_low: float, r: Any, r_low: Any, total:
 @_inner
 def _pairings(x: Any, block: Any, curve: Any, sums: Any) -> None:
     """Follow S = sum of R up to x and Z = sum_j R_j relu(x - x_j); pair each kink's jump of slope with Z at the kink."""
-    last, first, S, Z, size, totals = sums.last, sums.gaping, sums.S, sums.Z, sums.size, sums.paired
+    last, first, S, Z, size, totals = sums.last, sums.first, sums.S, sums.Z, sums.size, sums.paired
     for i in range(len(x)):
         if x[i] > last[0]:
             for k in range(int(last[1]), block.passed[i]):
