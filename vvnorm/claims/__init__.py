@@ -1,9 +1,9 @@
 """Claims of the theory, their checks and their verdicts.
 
 - `contract`: what a claim is (`Claim`) and what its check returns (`Result`);
-- `rungs`: what a claim stands on, from machine-checked to statistical;
+- `rungs`: the kinds of evidence for a claim, from machine-checked to statistical;
 - `verdict`: where the verdict on an instance is decided (`decide`);
-- `case`: the instances of a run by name, drawn anew wherever they are needed;
+- `case`: the instances of a run by name; each process draws them again;
 - `check`: one case, or a whole claim, in this process;
 - `report`: outcomes of all cases, and where the verdict on the whole claim is decided (`Report.verdict`);
 - `runner`: many claims, over processes or a cluster;

@@ -18,16 +18,16 @@ class Case:
     Attributes
     ----------
     claim, label : str
-        Of the claim, and of the instance: "draw 3", "without skip_connection 0", or the name of real data.
+        Id of the claim; name of the instance: "draw 3", "without skip_connection 0", or the name of real data.
     expected : Verdict
     hypothesis : int
-        0: it meets all hypotheses; k: it breaks the k-th; -1: real data.
+        0: it meets all hypotheses; k: it breaks the k-th hypothesis; -1: real data.
     index : int
-        Among those alike.
+        Number among the cases of the same kind.
     seed : int
-        Of the run.
+        Seed of the run.
     quick : bool
-        Whether it is one of the shorter instances that a claim states for quick runs (`vvnorm.claims.Quick`).
+        Whether it is one of the claim's shorter instances for quick runs (`vvnorm.claims.Quick`).
     """
 
     claim: str
@@ -42,8 +42,8 @@ class Case:
 def cases(claim: Claim, draws: int, seed: int, quick: bool = False) -> list[Case]:
     """List the instances of a run: draws, a tenth as many (at least one) that break each hypothesis, and real data.
 
-    Draw i depends on the seed, the claim's name and i only, so that a longer run repeats a shorter one. Only the shorter
-    instances that a claim states for quick runs (`vvnorm.claims.Quick`) are others.
+    Draw i depends on the seed, the claim's name and i only, so a longer run repeats a shorter one. The claim's shorter
+    instances for quick runs (`vvnorm.claims.Quick`) are the only exception.
     """
     shorter = quick and claim.quick.draw is not None
     cases_of_claim = [Case(claim.id, f"draw {i}", claim.confirmed, 0, i, seed, shorter) for i in range(draws)]
@@ -54,7 +54,7 @@ def cases(claim: Claim, draws: int, seed: int, quick: bool = False) -> list[Case
         cases_of_claim += [Case(claim.id, label, expected, k, i, seed, shorter) for i, label in enumerate(labels)]
     try:
         examples = _examples(claim).items()
-    except Exception as error:  # whatever a claim of somebody else raises
+    except Exception as error:  # claims of other packages may raise any error
         raise Unusable(f"claim {claim.id!r} has no real data: {type(error).__name__}: {error}") from error
     for i, (label, instance) in enumerate(examples):
         if quick and claim.quick.examples is not None and label not in claim.quick.examples:
@@ -70,13 +70,13 @@ def instance_of(claim: Claim, case: Case) -> Instance:
     """Draw the instance of a case, or take it from real data."""
     if case.hypothesis < 0:
         return _examples(claim)[case.label]
-    place = [case.seed, *map(ord, claim.id), case.index]
+    key = [case.seed, *map(ord, claim.id), case.index]
     if case.hypothesis == 0:
         draw = claim.quick.draw if case.quick and claim.quick.draw else claim.draw
-        return draw(np.random.default_rng(place))
+        return draw(np.random.default_rng(key))
     hypothesis = list(claim.violate)[case.hypothesis - 1]
     violate = (claim.quick.violate if case.quick else claim.violate)[hypothesis]
-    return violate(np.random.default_rng([*place, case.hypothesis]))
+    return violate(np.random.default_rng([*key, case.hypothesis]))
 
 
 def instances(claim: Claim, draws: int, seed: int) -> Iterator[tuple[str, Verdict, Instance]]:

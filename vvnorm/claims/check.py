@@ -38,8 +38,8 @@ def decide_exactly(claim: Claim, instance: Instance) -> dict[str, Any]:
     Returns
     -------
     dict
-        `verdict`, decided from the rational interval; that interval as `lower` and `upper`, rounded outwards to float64; or
-        `undecided`: why there is no such interval.
+        `verdict`, decided from the rational interval, and `lower` and `upper`, the interval rounded outwards to float64; or
+        `undecided`, the reason why there is no such interval.
     """
     if claim.exact is None:
         return {"undecided": claim.not_exact or "the claim has no exact check"}
@@ -54,10 +54,11 @@ def decide_exactly(claim: Claim, instance: Instance) -> dict[str, Any]:
 
 
 def control_complaints(claim: Claim, instance: Instance, result: Result, turn: int) -> list[str]:
-    """Change a certificate, and complain if the verifier accepts it: a verifier that accepts everything proves nothing.
+    """Change a certificate, and complain if the verifier accepts the change.
 
-    Instances take turns in which array of the certificate is changed: by the factor -3/2, from 0 to the largest number in
-    any array, integers by 1000. A smaller change may leave a certificate that proves as much, and is accepted rightly.
+    `turn` selects the array that is changed, so instances take turns. The array is multiplied by -3/2; integers are
+    increased by 1000, and zeros are set to the largest number of any array. After a smaller change a certificate may still
+    prove the same, so the verifier may rightly accept it.
     """
     arrays = [name for name, array in result.certificate.items() if array.size]
     if not arrays:
@@ -99,9 +100,9 @@ def run_claim(
     seed : int
         Seed of all draws.
     exact : bool
-        Decide each instance in rational arithmetic, too; `CaseOutcome.exact` holds what that says.
+        Decide each instance in rational arithmetic, too; `CaseOutcome.exact` holds the outcome.
     callback : callable
-        Told the label of each instance when it is done, for a progress bar.
+        Called with the label of each instance when it is done, for a progress bar.
     """
     began = time.perf_counter()
     outcomes = []

@@ -1,4 +1,4 @@
-"""The contract: what a claim states, how it is tested, and what the check of one instance returns.
+"""The contract of claims: a claim states, draws, checks and rechecks instances of one statement.
 
 A claim is one module (of `proofs_checks`, or of a user's package) with a `CLAIM`. It draws instances that meet all its
 hypotheses, and instances that violate exactly one. It checks an instance: the result is a certified interval of one tested
@@ -24,7 +24,7 @@ from vvnorm.claims.verdict import Verdict, decide
 from vvnorm.verifier.verification import Verification
 
 Instance = Mapping[str, Any]
-"""One case of a claim: arrays, numbers and words by name."""
+"""One instance of a claim: arrays, numbers and words by name."""
 
 
 KINDS = ("equality", "bound", "existence", "uniqueness", "for all seeds", "statistical", "counterexample")
@@ -38,11 +38,11 @@ class Result:
     Attributes
     ----------
     verdict : Verdict
-        Of this interval against the claimed one.
+        Verdict on the interval, compared with the claimed one.
     lower, upper : float
         Certified interval of the tested quantity; a confidence interval if the claim is statistical.
     certificate : mapping of str to array
-        Proof of the interval; enough for `Claim.verify`.
+        Proof of the interval, which `Claim.verify` checks.
     provenance : mapping
         Solver, versions, options, status, seconds.
     """
@@ -82,7 +82,7 @@ def _no_instances() -> Mapping[str, Instance]:
 
 @dataclass(frozen=True)
 class Quick:
-    """What takes the place of a claim's long instances in a quick run.
+    """Shorter instances that replace the long instances of a claim in a quick run.
 
     Attributes
     ----------
@@ -138,9 +138,9 @@ class Claim:
     exact : instance -> (lower, upper), optional
         Enclose the tested quantity in rational arithmetic. Raises `vvnorm.claims.Undecided` where it cannot.
     not_exact : str
-        Without `exact`: why there is none.
+        Without `exact`: the reason why there is no exact check.
     theorems : mapping of str to str
-        Names of machine-checked theorems, and what part of the claim each proves.
+        Names of machine-checked theorems, and the part of the claim that each proves.
     trusted : mapping of Rung to tuple of str
         For each rung that the claim stands on, the files whose code or statements have to be trusted.
     """
@@ -190,7 +190,7 @@ class Claim:
         return tuple(rung for rung, there in stands.items() if there)
 
     def belief(self) -> dict[str, str]:
-        """Return for each rung, by its name, what it rests on, and the files that have to be trusted for it."""
+        """Return for each rung, by its name, the evidence and the files that have to be trusted."""
         said = {
             Rung.MACHINE_CHECKED: "; ".join(f"theorem {name}: {part}" for name, part in self.theorems.items()),
             Rung.PROVED: "`vvnorm verify --exact` encloses the tested quantity in rational arithmetic",

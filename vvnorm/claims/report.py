@@ -22,7 +22,7 @@ class CaseOutcome:
     expected : Verdict
     result : Result
     complaints : list of str
-        The verifier's; a result with complaints counts for nothing.
+        Complaints of the verifier; a result with complaints does not count.
     """
 
     label: str
@@ -37,7 +37,7 @@ class CaseOutcome:
 
     @property
     def exact(self) -> Mapping[str, Any]:
-        """What exact arithmetic says: `verdict`, `lower` and `upper`, or `undecided` (why); empty if it was not asked."""
+        """Outcome in exact arithmetic: `verdict`, `lower` and `upper`, or the reason `undecided`; empty if not computed."""
         return self.result.provenance.get("exact", {})
 
     @property
@@ -88,7 +88,7 @@ class Report:
     def worst_margin(self) -> float:
         """Least distance of a certified interval from the end of the claimed one, relative to that end where it is not 0.
 
-        Near 1: no deviation is visible. 0: on the edge, which for integers is equality. Negative: not inside.
+        A value near 1 means no visible deviation, 0 means on the edge (equality for integers), a negative value outside.
         """
         return min((_margin(o.result, self.claim.claimed) for o in self.tested), default=math.nan)
 
@@ -119,7 +119,7 @@ class Report:
         }
 
     def _exact(self) -> dict[str, Any]:
-        """What JSON says of the exact decisions, if they were asked for."""
+        """Fields about exact decisions for JSON, if they were computed."""
         if not any(outcome.exact for outcome in self.outcomes):
             return {}
         return {"proved": len(self.proved), "not_exact": self.claim.not_exact}

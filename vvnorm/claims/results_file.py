@@ -43,7 +43,7 @@ class Results(Database):
             self._insert("results", {"key": key, **row})
 
     def keep_only(self, keys: Iterable[str]) -> None:
-        """Forget all other results."""
+        """Delete all other results."""
         others = [(key,) for key in self.finished().keys() - set(keys)]
         with self._understood(), self._transaction():
             self._connection.executemany("DELETE FROM results WHERE key = ?", others)
@@ -51,7 +51,7 @@ class Results(Database):
     def finish(self, path: Path) -> None:
         """Close the file and give it its final name."""
         with self._understood():
-            self._connection.execute("PRAGMA journal_mode = DELETE")  # so that it is one file, and read without writing
+            self._connection.execute("PRAGMA journal_mode = DELETE")  # one file, which can be read without writing
         self.close()
         os.replace(self.path, path)
         Path(f"{self.path}-lock").unlink(missing_ok=True)
@@ -62,7 +62,7 @@ class Results(Database):
 
 
 def kept_beside(path: Path) -> tuple[Path, Path]:
-    """Names of the files of results that belong to a JSON file: while they are found, and in the end."""
+    """Return the names of the files of results that belong to a JSON file: during the run, and after it."""
     return path.with_suffix(".part.sqlite"), path.with_suffix(".certificates.sqlite")
 
 

@@ -1,4 +1,4 @@
-"""What a claim stands on: rungs, from a proof that a machine checked down to a statistical experiment."""
+"""Rungs: the kinds of evidence for a claim, from a machine-checked proof down to a statistical experiment."""
 
 import math
 from enum import StrEnum

@@ -1,7 +1,7 @@
-"""Runs many claims: spreads their cases over processes or a cluster, and keeps each result as it comes.
+"""Runs many claims: distributes their cases over processes or a cluster, and keeps each result as it arrives.
 
-Workers get the name of a case (`vvnorm.claims.Case`); they draw its instance, check it and verify the result. With a file,
-results are written to it with their certificates, so that an interrupted run goes on.
+Workers get the name of a case (`vvnorm.claims.Case`); they draw its instance, check it and verify the result. Results can
+be written to a file with their certificates, so that an interrupted run can be resumed.
 """
 
 import json
@@ -29,7 +29,7 @@ from vvnorm.studies.store import code_version, sources
 
 @dataclass(frozen=True)
 class CaseJob:
-    """A case to check, the version of the package that its claim comes from, and whether it is decided exactly, too."""
+    """A case to check, the version of its claim's package, and whether it is also decided exactly."""
 
     case: Case
     sources: str
@@ -68,7 +68,7 @@ def check_job(job: CaseJob, keep: bool) -> Row:
 
 @cache
 def sources_of(claim: str) -> str:
-    """Hash of the sources of the package that a claim is registered by."""
+    """Return the hash of the sources of the package that registers a claim."""
     module = plugins.module(claims.GROUP, claim)
     spec = None if module is None else find_spec(module.partition(".")[0])
     if spec is None:
@@ -136,21 +136,21 @@ def run_claims(
     progress: Callable[[Tally], None] | None = None,
     ended: Callable[[Report], None] = lambda report: None,
 ) -> list[Report]:
-    """Check claims on their instances; what is found depends on neither executor, nor number of workers, nor order.
+    """Check claims on their instances. The outcome does not depend on the executor, the number of workers or the order.
 
     Parameters
     ----------
     plan : sequence of (Claim, sequence of Case)
-        From `vvnorm.claims.cases`; claims of few instances are begun first, since these take long.
+        From `vvnorm.claims.cases`; claims of few instances are started first, since their instances take long.
     exact : bool
         Decide each instance in rational arithmetic, too, where its claim can (`Claim.exact`). A contradiction to the
         floating-point verdict is a complaint about the instance.
     results : Results, optional
-        Where results are kept, and those that are there already are taken from. Those of other runs are forgotten.
+        File of results. Results that it already holds are used; results of other runs are deleted.
     executor, workers, progress
         See `vvnorm.studies.execute.run_study`.
     ended : callable
-        Told the report of each claim when its last instance is done.
+        Called with the report of each claim when its last instance is done.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where a verdict is decided: a certified interval of the tested quantity is compared with the claimed interval."""
+"""Verdicts: a certified interval of the tested quantity is compared with the claimed interval."""
 
 from enum import StrEnum
 from fractions import Fraction

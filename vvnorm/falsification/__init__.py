@@ -1,17 +1,17 @@
 """Falsification: the search for counterexamples to claims, to claims without a hypothesis, and to variants of claims.
 
 - `data`: data in rational numbers, and their form in JSON;
-- `statement`: what is searched (`Statement`), what a search decides (`Decision`), and variants of claims (`Variant`);
-- `spaces`: small data, listed exhaustively, and random data;
+- `statement`: statements to refute (`Statement`), decisions on single data (`Decision`), variants of claims (`Variant`);
+- `spaces`: small data, which are enumerated, and random data;
 - `strategies`: data drawn through Hypothesis, where it is installed;
 - `shrinking`: the smallest readable counterexample;
 - `counterexample`: counterexamples as files that are read and decided again;
 - `discovery`: variants that installed packages register;
 - `search`: `falsify`;
-- `audit`: everything at once.
+- `audit`: the search for all claims, hypotheses and variants.
 
-A counterexample counts only if the hypotheses are met (but for one that is left out), and the conclusion is decided to
-fail: in rational arithmetic, by a certified interval that an independent recheck accepts, or by a confidence interval.
+A counterexample meets the hypotheses (except for a dropped one), and the conclusion is decided to fail: in rational
+arithmetic, by a certified interval that an independent recheck accepts, or by a confidence interval.
 """
 
 from vvnorm.falsification.audit import AuditRow, audit_rows, run_audit

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from vvnorm.claims import claim_names, load_claim
 from vvnorm.falsification.counterexample import Counterexample
+from vvnorm.falsification.data import to_json
 from vvnorm.falsification.discovery import variants_by_claim
 from vvnorm.falsification.search import Falsification, falsify
 from vvnorm.studies.execute import Tally, run_jobs
@@ -15,13 +16,13 @@ from vvnorm.studies.store import code_version
 Kind = Literal["claim", "hypothesis", "variant"]
 
 SECONDS = {False: 10.0, True: 0.3}
-"""Seconds of a search for a counterexample that is not expected, in an audit and in a quick one."""
+"""Seconds of a search for a counterexample that is not expected, in a full and in a quick audit."""
 
 SECONDS_OF_CHECKS = {False: 10.0, True: 2.0}
-"""Seconds of a search for a counterexample that is expected, by the claim's own check; shrinking takes up to half of it."""
+"""Seconds of a search for an expected counterexample by the claim's own check; shrinking takes up to half of them."""
 
 SECONDS_OF_VARIANTS = {False: 60.0, True: 20.0}
-"""The same where data are decided one by one; most such searches end within a second."""
+"""Seconds of a search for an expected counterexample where single data are decided; most end within a second."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,11 @@ class AuditRow:
     ----------
     kind : "claim", "hypothesis" or "variant"
     claim, name : str
-        The claim; the hypothesis that is dropped or the variant, or the claim again.
+        Id of the claim; name of the dropped hypothesis or of the variant, or the claim's id again.
     false : bool
         Whether a counterexample is expected.
     seconds : float
-        Time for the search; 0: it is not searched.
+        Time for the search; 0 if it is not searched.
     seed : int
     """
 
@@ -60,14 +61,14 @@ class AuditOutcome:
     ----------
     row : AuditRow
     verdict : str
-        For people; see `verdict_on`.
+        In words; see `verdict_on`.
     as_expected : bool
-        Whether a statement that is known to be false is refuted, or another is not.
+        Whether a statement is refuted exactly if it is known to be false.
     counterexample : Counterexample or None
     effort : str
-        How hard the search looked, or why there was none.
+        Effort of the search, or the reason why there was none.
     seconds : float
-        Of the search.
+        Duration of the search.
     """
 
     row: AuditRow
@@ -79,32 +80,32 @@ class AuditOutcome:
 
     @property
     def explanation(self) -> str:
-        """The reason of the counterexample, or how hard the search looked."""
+        """The reason of the counterexample, or the effort of the search."""
         return self.counterexample.reason if self.counterexample else self.effort
 
 
 def audit_rows(claims: Sequence[str] | None = None, *, quick: bool = False, seed: int = 0) -> list[AuditRow]:
-    """List what an audit searches: each claim, each of its hypotheses, and its variants.
+    """List the rows of an audit: each claim, the claim without each hypothesis, and its variants.
 
-    A quick audit does not search claims of which one instance is a whole experiment.
+    A quick audit does not search claims whose instances are whole experiments.
     """
-    found, variants = [], variants_by_claim()
+    rows, variants = [], variants_by_claim()
     for claim in map(load_claim, claim_names() if claims is None else claims):
         exact = any(variant.id == claim.id for variant in variants.get(claim.id, ()))
         unsearched = quick and claim.quick_draws == 1 and not exact  # one instance is a whole experiment
         without = (SECONDS_OF_VARIANTS if exact else SECONDS_OF_CHECKS)[quick]
-        found.append(AuditRow("claim", claim.id, claim.id, False, 0.0 if unsearched else SECONDS[quick], seed))
+        rows.append(AuditRow("claim", claim.id, claim.id, False, 0.0 if unsearched else SECONDS[quick], seed))
         dropped = 0.0 if unsearched else without
-        found += [AuditRow("hypothesis", claim.id, name, True, dropped, seed) for name in claim.hypotheses]
+        rows += [AuditRow("hypothesis", claim.id, name, True, dropped, seed) for name in claim.hypotheses]
         for variant in variants.get(claim.id, ()):
             if variant.id != claim.id:
                 seconds = (SECONDS_OF_VARIANTS if variant.false else SECONDS)[quick]
-                found.append(AuditRow("variant", claim.id, variant.id, variant.false, seconds, seed))
-    return found
+                rows.append(AuditRow("variant", claim.id, variant.id, variant.false, seconds, seed))
+    return rows
 
 
 def search_row(row: AuditRow) -> Falsification | None:
-    """Do the search of a row, in any process; None if it is not searched."""
+    """Run the search of a row, in any process; return None if it is not searched."""
     if not row.seconds:
         return None
     drop = row.name if row.kind == "hypothesis" else None
@@ -123,7 +124,7 @@ def verdict_on(row: AuditRow, refuted: bool) -> str:
 
 @dataclass
 class _AuditLedger:
-    """Ledger of the rows of an audit: passes on each outcome as it comes."""
+    """Ledger of the rows of an audit; it passes on each outcome as it arrives."""
 
     ended: Callable[[AuditOutcome], None]
     code: str = field(default_factory=code_version)
@@ -131,7 +132,7 @@ class _AuditLedger:
     outcomes: list[AuditOutcome] = field(default_factory=list)
 
     def finished(self) -> frozenset[str]:
-        """No row is done beforehand."""
+        """Return no rows: none is done beforehand."""
         return frozenset()
 
     def add(self, job: AuditRow, outcome: Any, seconds: float, worker: str) -> None:
@@ -146,7 +147,7 @@ class _AuditLedger:
         self._pass(AuditOutcome(job, verdict, expected, search.counterexample, str(search.effort), seconds))
 
     def add_failure(self, job: AuditRow, error: str, traceback: str, seconds: float, worker: str) -> None:
-        """Pass on that a search failed."""
+        """Pass on a failed search."""
         self._pass(AuditOutcome(job, "FAILED", False, None, error, seconds))
 
     def _pass(self, outcome: AuditOutcome) -> None:
@@ -155,7 +156,7 @@ class _AuditLedger:
 
 
 def perform_row(row: AuditRow) -> tuple[Falsification | None]:
-    """Do the search of a row in a worker; a tuple, since None stands for a failure there."""
+    """Run the search of a row in a worker; return a tuple, since None stands for a failure there."""
     return (search_row(row),)
 
 
@@ -176,7 +177,7 @@ def run_audit(
     executor, workers, progress
         See `run_study`.
     ended : callable
-        Told each outcome as it comes.
+        Called with each outcome as it arrives.
 
     Returns
     -------
@@ -184,7 +185,7 @@ def run_audit(
         In the order of the rows.
     """
     ledger = _AuditLedger(ended)
-    # Rows that are expected to take all their time are begun first, so that no worker ends long after the others.
+    # Rows that are expected to take all their time are started first, so that no worker ends long after the others.
     in_order = sorted(rows, key=lambda row: (row.false, -row.seconds))
     run_jobs(in_order, ledger, perform=perform_row, executor=executor, workers=workers, progress=progress)
     place = {row: i for i, row in enumerate(rows)}
@@ -193,11 +194,9 @@ def run_audit(
 
 def outcome_record(outcome: AuditOutcome) -> dict[str, Any]:
     """Return an outcome in plain values for JSON; a counterexample by its file name, data and reason."""
-    from vvnorm.falsification.data import to_json
-
-    found = outcome.counterexample
-    shown = None if found is None else {
-        "file": found.file_name, "basis": str(found.basis), "reason": found.reason, "data": to_json(found.data),
-    }  # fmt: skip
+    shown: dict[str, Any] | None = None
+    if example := outcome.counterexample:
+        shown = {"file": example.file_name, "basis": str(example.basis), "reason": example.reason}
+        shown["data"] = to_json(example.data)
     rest = {"verdict": outcome.verdict, "as_expected": outcome.as_expected, "effort": outcome.effort}
     return {**asdict(outcome.row), **rest, "spent": outcome.seconds, "counterexample": shown}

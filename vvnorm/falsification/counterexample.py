@@ -24,12 +24,12 @@ class Counterexample:
     Attributes
     ----------
     claim, statement, dropped, text : str
-        The claim; the statement's id: a variant's, or that of the claim; the hypothesis that is left out, or None; what the
-        statement says.
+        Id of the claim; id of the statement, a variant or the claim itself; the dropped hypothesis, or None; the statement
+        in words.
     data : mapping
         In rational numbers; see `vvnorm.falsification.data`.
     basis, reason : Basis, str
-        How it was decided that the conclusion fails.
+        On what the decision rests that the conclusion fails, and the reason.
     """
 
     claim: str
@@ -68,7 +68,7 @@ class Counterexample:
         variant = exact_form(self.claim) if self.statement == self.claim else load_variant(self.statement)
         statement: Statement = statement_of(claim, variant, self.dropped)
         if not statement.admits(self.data):
-            raise ValueError(f"the data are none that {self.name} is about: they do not meet its hypotheses")
+            raise ValueError(f"the data do not meet the hypotheses of {self.name}")
         return statement.decide(self.data)
 
     def save(self, path: str | os.PathLike[str]) -> None:

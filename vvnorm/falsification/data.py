@@ -1,4 +1,4 @@
-"""Data in rational numbers: every float64 is one, so that nothing is lost, and JSON that shows them to people.
+"""Data in rational numbers, and their form in JSON. Every float64 is rational, so nothing is lost.
 
 Data are a mapping of names to values. Arrays of floats become object arrays of `Fraction`, with None for a missing number;
 floats become `Fraction`. Integers, truth values, words, tuples of words, and arrays of integers or truth values stay.
@@ -39,7 +39,7 @@ def exact_data(instance: Instance) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        For infinite numbers, and for values that are none of those that the module names.
+        For infinite numbers, and for values of other kinds than the module names.
     """
     return {name: _exact_value(name, value) for name, value in instance.items()}
 
@@ -155,7 +155,7 @@ def _restored_array(name: str, value: list[Any]) -> np.ndarray:
 
 
 def shown(data: Data) -> list[str]:
-    """Return a line for each name, for people; columns of labels are shown as rows."""
+    """Return a line of text for each name; columns of labels are shown as rows."""
     lines = []
     for name, value in data.items():
         if isinstance(value, np.ndarray) and value.ndim == 2:

@@ -1,4 +1,4 @@
-"""Variants that installed packages register; unknown names are answered with the nearest."""
+"""Variants that installed packages register; the error for an unknown name gives the nearest name."""
 
 from vvnorm._internal import plugins
 from vvnorm.claims import Claim, claim_names, load_claim
@@ -27,11 +27,11 @@ def nearest_claim(name: str) -> Claim:
 
 def variants_by_claim() -> dict[str, list[Variant]]:
     """All variants, by the claim that they vary and by id; exact forms of claims are among them."""
-    found: dict[str, list[Variant]] = {}
+    variants: dict[str, list[Variant]] = {}
     for name in sorted(variant_names()):
         variant = plugins.load(GROUP, name, Variant, "vvnorm.falsification.Variant")
-        found.setdefault(variant.claim, []).append(variant)
-    return found
+        variants.setdefault(variant.claim, []).append(variant)
+    return variants
 
 
 def exact_form(claim: str) -> Variant | None:

@@ -1,4 +1,4 @@
-"""The search for a counterexample: small data exhaustively, smallest first; then draws; then shrinking."""
+"""The search for a counterexample: it enumerates small data, smallest first, then tries draws, then shrinks."""
 
 import time
 from collections.abc import Callable
@@ -16,26 +16,26 @@ from vvnorm.falsification.strategies import INSTALL, SearchEnded, hypothesis_ins
 from vvnorm.validation import as_count, as_positive
 
 SHARE_OF_SMALL_DATA = 0.6
-"""Part of the time for small data, if there are draws as well."""
+"""Share of the time for small data, if there are draws as well."""
 
-_HOPELESS = {"small": 50_000, "drawn": 2_000}
-"""After so many data of which none is admitted a phase ends: the hypotheses admit none, or hardly any."""
+_MOST_REJECTED = {"small": 50_000, "drawn": 2_000}
+"""A phase ends after this number of data if none is admitted: then the hypotheses admit none, or hardly any."""
 
 
 @dataclass
 class Effort:
-    """How hard a search looked.
+    """The effort of a search.
 
     Attributes
     ----------
     covered : list of str
-        Families of small data of which every member was examined.
+        Families of small data whose members were all examined.
     small, drawn : int
-        Small data, and draws, that were examined.
+        Numbers of small data and of draws that were examined.
     admitted : int
-        Those of them that met the hypotheses.
+        Number of these that met the hypotheses.
     undecided : int
-        Those of the admitted for which the conclusion could not be decided.
+        Number of admitted data for which the conclusion could not be decided.
     seconds : float
         Computing time.
     """
@@ -65,10 +65,10 @@ class Falsification:
     claim, statement, dropped, text : str
         See `Counterexample`.
     counterexample : Counterexample or None
-        Shrunk; None if none was seen.
+        Shrunk; None if there is none.
     effort : Effort
     notes : tuple of str
-        What would have helped.
+        Hints, such as a package to install.
     """
 
     claim: str
@@ -109,36 +109,36 @@ def falsify(
     Parameters
     ----------
     claim : str or Claim
-        A registered claim, or one at hand.
+        Id of a registered claim, or a claim.
     drop : str, optional
         Leave out this hypothesis: a counterexample then violates it, meets all others, and shows that it is needed.
     variant : str or Variant, optional
         Search this variant of the claim instead.
     seconds : float
-        How long to search, in seconds of computing time, so that what is seen does not depend on what else the computer
-        does. Shrinking may take half as long again, and a single check of a claim is not interrupted.
+        Length of the search in seconds of computing time, so that the outcome does not depend on other programs. Shrinking
+        may take half as long again, and a single check of a claim is not interrupted.
     seed : int
         Seed of the draws.
     callback : callable
-        Told each family of small data that is complete.
+        Called with the description of each family of small data that is complete.
     progress : bool
         Whether to show a progress bar, in interactive terminals and notebooks only.
 
     Returns
     -------
     Falsification
-        With a counterexample, or how hard the search looked.
+        With a counterexample, or the effort of the search.
 
     Raises
     ------
     ValueError
-        If there is no such claim, hypothesis or variant, the variant is one of another claim, or it contradicts itself.
+        If there is no such claim, hypothesis or variant, the variant belongs to another claim, or it contradicts itself.
 
     Examples
     --------
     >>> import vvnorm
-    >>> found = vvnorm.falsify("uniqueness", drop="no_aligned_neighbours")
-    >>> found.counterexample.basis, len(found.counterexample.data["x"])
+    >>> example = vvnorm.falsify("uniqueness", drop="no_aligned_neighbours").counterexample
+    >>> example.basis, len(example.data["x"])
     (<Basis.EXACT: 'exact rationals'>, 4)
     """
     limit, seed = as_positive(seconds, "seconds"), as_count(seed, "seed")
@@ -158,7 +158,7 @@ def falsify(
 
 
 class _Search:
-    """One search: what it has seen, and the simplest counterexample."""
+    """One search: its effort, and the simplest counterexample so far."""
 
     def __init__(self, statement: Statement, seconds: float, seed: int, callback: Callable[[str], object]) -> None:
         self.statement, self.seconds, self.seed, self.callback = statement, seconds, seed, callback
@@ -167,12 +167,12 @@ class _Search:
         self.began = time.process_time()
 
     @property
-    def axes(self) -> "dict[str, str] | None":
+    def axes(self) -> dict[str, str] | None:
         space = self.statement.space
         return None if space is None else dict(space.axes)
 
     def run(self) -> None:
-        """Search until a counterexample is seen and shrunk, or time is up."""
+        """Search until there is a shrunk counterexample, or time is up."""
         space, draws = self.statement.space, self.statement.draws
         if space is not None:
             draws = (*draws, space.draw)
@@ -190,22 +190,22 @@ class _Search:
         for shell in self.statement.space.shells():
             for data in shell.members:
                 self.effort.small += 1
-                if self._refutes(data) or time.process_time() > until or self._hopeless("small"):
+                if self._refutes(data) or time.process_time() > until or self._admits_nothing("small"):
                     return
             self.effort.covered.append(shell.description)
             self.callback(shell.description)
 
-    def _hopeless(self, phase: str) -> bool:
-        return not self.effort.admitted and getattr(self.effort, phase) >= _HOPELESS[phase]
+    def _admits_nothing(self, phase: str) -> bool:
+        return not self.effort.admitted and getattr(self.effort, phase) >= _MOST_REJECTED[phase]
 
     def _refuted_by_draw(self, data: Data) -> bool:
         self.effort.drawn += 1
-        if self._hopeless("drawn"):
+        if self._admits_nothing("drawn"):
             raise SearchEnded
         return self._refutes(data)
 
     def _refutes(self, data: Data) -> bool:
-        """Examine data, and remember the simplest that refute."""
+        """Examine data, and keep the simplest data that refute."""
         if not self.statement.admits(data):
             return False
         self.effort.admitted += 1
@@ -219,9 +219,9 @@ class _Search:
         return self.statement.refuted_by(data) is not None
 
     def outcome(self) -> Falsification:
-        """Return what was seen."""
-        made, counterexample = self.statement, None
-        words = (made.claim, made.id, made.dropped, made.text)
+        """Return the outcome of the search."""
+        statement, counterexample = self.statement, None
+        words = (statement.claim, statement.id, statement.dropped, statement.text)
         if self.refuting is not None:
             data, decision = self.refuting
             counterexample = Counterexample(*words, data, decision.basis, decision.reason)

@@ -15,11 +15,11 @@ import numpy as np
 from vvnorm.falsification.data import Data
 
 Size = tuple[int, int, int]
-"""Number of entries, binary digits that they take to write, and their total magnitude, rounded up."""
+"""Number of entries, their total number of binary digits, and their total magnitude, rounded up."""
 
 
 def size_of(data: Data) -> Size:
-    """Return how large data are to a reader: fewer entries come first, then simpler numbers."""
+    """Return the size of data for a reader: fewer entries come first, then simpler numbers."""
     entries = [entry for value in data.values() for entry in (value.ravel().tolist() if _is_array(value) else [value])]
     return len(entries), sum(_weight(entry)[0] for entry in entries), sum(_weight(entry)[1] for entry in entries)
 
@@ -29,7 +29,7 @@ def _is_array(value: Any) -> bool:
 
 
 def _weight(value: Any) -> tuple[int, int]:
-    """Binary digits of an entry, those of a denominator and a sign counted more; and its magnitude."""
+    """Return the binary digits of an entry, with a larger weight for a denominator and a sign, and its magnitude."""
     if not isinstance(value, Fraction):
         return 1, 0
     digits = 2 * abs(value.numerator).bit_length() + 3 * (value.denominator.bit_length() - 1) + (value < 0)
@@ -55,7 +55,7 @@ def shrink(
     Returns
     -------
     Data
-        The simplest that was reached.
+        The simplest data of the search.
     """
     smallest, improved = data, True
     while improved:
@@ -72,7 +72,7 @@ def shrink(
 def _still(refutes: Callable[[Data], bool], data: Data) -> bool:
     try:
         return refutes(data)
-    except Exception:  # whatever a claim raises for data that it never draws: then they show nothing
+    except Exception:  # a claim may raise any error for data that it never draws; such data show nothing
         return False
 
 
@@ -95,14 +95,14 @@ def _shorter(data: Data, axes: Mapping[str, str] | None) -> Iterator[Data]:
 
 
 def _groups(data: Data, axes: Mapping[str, str] | None) -> list[tuple[dict[str, list[int]], int]]:
-    """Axes that are shortened together: for each array their numbers, and their length; the longest first."""
-    found: dict[Any, dict[str, list[int]]] = {}
+    """Return the groups of axes that are shortened together, longest first: axis numbers of each array, and the length."""
+    groups: dict[Any, dict[str, list[int]]] = {}
     for name, value in data.items():
         if _is_array(value):
             letters = tuple(axes.get(name, "")) if axes is not None else value.shape
             for axis, letter in enumerate(letters):
-                found.setdefault(letter, {}).setdefault(name, []).append(axis)
-    sized = [(places, _length_of(data, places)) for places in found.values()]
+                groups.setdefault(letter, {}).setdefault(name, []).append(axis)
+    sized = [(places, _length_of(data, places)) for places in groups.values()]
     return sorted(sized, key=lambda group: -group[1])
 
 

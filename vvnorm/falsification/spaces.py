@@ -1,6 +1,6 @@
 """Spaces of data: small data are listed exhaustively, smallest first, and random data are drawn.
 
-Small data come in shells: finite families that have no member in common. A search that ends a shell has covered it.
+Small data come in shells: finite families without common members. A search that ends a shell has examined all its members.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ import numpy as np
 from vvnorm.falsification.data import Data, rationals
 
 MOST_IN_A_SHELL = 2_000_000
-"""Larger families of small data are not begun: no search would end them."""
+"""Larger families of small data are left out: no search would end them."""
 
 
 class Shell(NamedTuple):
@@ -25,14 +25,14 @@ class Shell(NamedTuple):
 
 
 class DataSpace(Protocol):
-    """What `falsify` asks of a space of data."""
+    """The methods of a space of data that `falsify` uses."""
 
     @property
     def axes(self) -> Mapping[str, str]:
-        """For each array, a letter for each of its axes: axes of one letter are shortened together."""
+        """A letter for each axis of each array; axes with the same letter are shortened together."""
 
     def contains(self, data: Data) -> bool:
-        """Whether data are of the kind that the space is about, such as with inputs that increase."""
+        """Whether data belong to the space, for example whether inputs increase."""
 
     def shells(self) -> Iterator[Shell]:
         """Yield families of small data, smallest first."""
@@ -49,8 +49,8 @@ def _unchanged(data: Data) -> Iterable[Data]:
 class LineSpace:
     """Data of one input: `x` (N,), increasing from 0, and `Y` (N, T), with small integers.
 
-    Data that a translation, a reflection of x, or an order of the outputs turns into each other are listed once; the least
-    label of each output is 0.
+    Data that differ only by a translation, a reflection of x, or the order of the outputs are listed once. The least label
+    of each output is 0.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class LineSpace:
     missing : bool
         Whether labels may be missing.
     more : data -> iterable of data
-        What each data set is made into, if it holds more than x and Y: for example with and without a skip connection.
+        Complete each data set if data hold more than x and Y, for example with and without a skip connection.
     random_points : int
         Largest N of random data.
     """
@@ -110,7 +110,7 @@ class LineSpace:
                 yield from self.more({"x": x, "Y": rationals(np.array(chosen, dtype=object).T)})
 
     def draw(self, rng: np.random.Generator) -> Data:
-        """Draw integer labels at integer points, of random sizes; of small ones more often than not."""
+        """Draw integer labels at integer points, of random and mostly small sizes."""
         n = int(rng.integers(self.points[0], self.random_points + 1))
         T = int(rng.choice(self.outputs))
         top, widest = (int(rng.choice([2, 3, 5, 10, 100])) for _ in range(2))
@@ -135,7 +135,7 @@ def _most(column: Sequence[int | None]) -> int:
 
 
 def _multisets(columns: Sequence[Any], T: int, start: int = 0) -> Iterator[tuple[Any, ...]]:
-    """Choices of T columns whatever their order, with repetitions."""
+    """Yield all choices of T columns with repetitions, each in one order."""
     if T == 0:
         yield ()
         return
@@ -145,7 +145,7 @@ def _multisets(columns: Sequence[Any], T: int, start: int = 0) -> Iterator[tuple
 
 
 def _order(columns: Sequence[Any], reverse: bool = False) -> list[list[int]]:
-    """A form of the outputs that does not depend on their order; -1 stands for a missing label."""
+    """Return the outputs in sorted order; -1 stands for a missing label."""
     plain = [[-1 if value is None else value for value in column] for column in columns]
     return sorted(column[::-1] for column in plain) if reverse else sorted(plain)
 
@@ -162,7 +162,7 @@ class ListedSpace:
     axes : mapping of str to str
         See `DataSpace`.
     fits : data -> bool
-        Whether data are of the kind that the space is about.
+        Whether data belong to the space.
     """
 
     sizes: Sequence[tuple[str, Callable[[], Iterator[Data]]]]
@@ -171,7 +171,7 @@ class ListedSpace:
     fits: Callable[[Data], bool] = lambda data: True
 
     def contains(self, data: Data) -> bool:
-        """Whether data are of the kind that the space is about."""
+        """Whether data belong to the space."""
         return self.fits(data)
 
     def shells(self) -> Iterator[Shell]:

@@ -32,10 +32,10 @@ class Decision:
     Attributes
     ----------
     holds : bool or None
-        None if it could not be decided; such data count for nothing.
+        None if it could not be decided; such data do not count.
     basis : Basis
     reason : str
-        One sentence: what was compared, and what came out.
+        One sentence: the comparison and its outcome.
     """
 
     holds: bool | None
@@ -68,7 +68,7 @@ class Variant:
     claim : str
         The claim that it varies.
     statement : str
-        What it says, in one sentence.
+        The statement, in one sentence.
     false : bool
         Whether it is known to be false, so that a search should refute it.
     hypotheses : mapping of str to predicate
@@ -96,15 +96,15 @@ class Variant:
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """What a search tries to refute.
+    """A statement that a search tries to refute.
 
     Attributes
     ----------
     id, claim, text : str
-        Of the claim or variant; the claim that it belongs to; what it says.
+        Id of the claim or variant; id of its claim; the statement in words.
     hypotheses : mapping of str to predicate
     dropped : str or None
-        The hypothesis that is left out: only data that violate it, and no other, are admitted.
+        The dropped hypothesis: only data that violate it, and meet all others, are admitted.
     decide : data -> Decision
     space : DataSpace or None
         None: the data are those of the draws only.
@@ -130,7 +130,7 @@ class Statement:
             if self.space is not None and not (self.space.axes.keys() <= data.keys() and self.space.contains(data)):
                 return False
             return all(bool(met(data)) is (name != self.dropped) for name, met in self.hypotheses.items())
-        except ValueError:  # data of which a hypothesis makes no sense
+        except ValueError:  # a hypothesis is not defined for the data
             return False
 
     def refuted_by(self, data: Data) -> Decision | None:
@@ -172,7 +172,7 @@ def statement_of(claim: Claim, variant: Variant | None = None, drop: str | None 
 
 
 def _draws(claim: Claim, variant: Variant | None, drop: str | None) -> tuple[Draw, ...]:
-    """Draws of the claim that may be admitted: those that violate a hypothesis only where that is asked for."""
+    """Return the draws of the claim that may be admitted; draws that violate a hypothesis only for a dropped one."""
     if variant is not None and not variant.claim_draws:
         return ()
     if drop is not None and drop in claim.violate and (variant is None or variant.id == claim.id):
@@ -201,7 +201,7 @@ def _by_check(claim: Claim) -> Callable[[Data], Decision]:
             with np.errstate(divide="raise", invalid="raise"):  # data that divide by zero are degenerate and show nothing
                 result = claim.check(instance)
                 problems = claim.verify(instance, result).problems
-        except Exception as error:  # whatever a claim raises for data that it never draws
+        except Exception as error:  # a claim may raise any error for data that it never draws
             return Decision(None, basis, f"the check failed: {type(error).__name__}: {error}")
         said = f"{claim.quantity}: [{result.lower:.6g}, {result.upper:.6g}]"
         said += f", claimed to lie in [{claim.claimed[0]:.6g}, {claim.claimed[1]:.6g}]"

@@ -1,7 +1,7 @@
-"""Data drawn by Hypothesis, which shrinks them, from the draws of a claim; and without it by a generator alone.
+"""Data from the draws of a claim. Hypothesis chooses and shrinks them; without it a generator chooses them.
 
-A datum is made of a draw function, a seed for it, a number of digits to which its numbers are rounded, and the points that
-are kept. Rounded data with few points are where coincidences happen, which refute more than generic data do.
+A recipe for data has a draw function, its seed, a number of digits to which numbers are rounded, and the points that are
+kept. Coincidences are common in rounded data with few points, and refute more statements than generic data do.
 """
 
 import random
@@ -39,7 +39,7 @@ def search_draws(
     seed: int,
     until: float,
 ) -> None:
-    """Draw data until some refute, and then shrink; `refutes` remembers what it is shown.
+    """Draw data until some refute, and then shrink them; `refutes` keeps the data that it is called with.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def _by_hypothesis(draws: Any, axes: Any, refutes: Callable[[Data], bool], seed:
     def condition(recipe: tuple[int, int, int, int]) -> bool:
         if time.process_time() > until:
             raise SearchEnded
-        return refutes(_made(draws, axes, *recipe))
+        return refutes(_drawn(draws, axes, *recipe))
 
     options = settings(
         database=None, deadline=None, max_examples=10**6, phases=(Phase.generate, Phase.shrink),
@@ -89,10 +89,10 @@ def _by_generator(draws: Sequence[Draw], axes: Any, seed: int) -> Iterator[Data]
     rng = np.random.default_rng(seed)
     while True:
         which, keep = int(rng.integers(len(draws))), int(rng.integers(_SEEDS))
-        yield _made(draws, axes, which, int(rng.integers(_SEEDS)), int(rng.integers(_MOST_DIGITS + 2)), keep)
+        yield _drawn(draws, axes, which, int(rng.integers(_SEEDS)), int(rng.integers(_MOST_DIGITS + 2)), keep)
 
 
-def _made(draws: Sequence[Draw], axes: Mapping[str, str] | None, which: int, seed: int, digits: int, keep: int) -> Data:
+def _drawn(draws: Sequence[Draw], axes: Mapping[str, str] | None, which: int, seed: int, digits: int, keep: int) -> Data:
     """Draw data; round them and keep a part of their points, unless `digits` is 0."""
     data = draws[which](np.random.default_rng(seed))
     if not digits:

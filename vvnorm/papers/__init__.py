@@ -1,6 +1,6 @@
 """Papers: a row for each statement and figure of a paper, and the claims and figures that test it.
 
-- `contract`: what a paper and a row are, and where the verdict on a row is decided (`verdict_on`);
+- `contract`: papers, rows, and the decision on a row (`verdict_on`);
 - `toml_file`: rows are data, read from one TOML file for each paper;
 - `discovery`: papers that installed packages register, and rows by name;
 - `runner`: the claims and figures of some rows, each run once;

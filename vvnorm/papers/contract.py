@@ -1,4 +1,4 @@
-"""What a paper and its rows are, and where the verdict on a row is decided.
+"""Papers, their rows, and the decision on a row.
 
 A row is one statement, figure or experiment of a paper. Its verdict is never written down: it follows from the verdicts of
 the claims and figures that test it. A claim may state what the paper states, or contradict it.
@@ -26,15 +26,15 @@ class Row:
     Attributes
     ----------
     id, name : str
-        "theorem-3.1", and what the paper calls it.
+        Such as "theorem-3.1"; the name in the paper.
     says : str
-        What it says, in our own words.
+        The statement, in our own words.
     claims, figures : tuple of str
         Claims and figures that state the same, or the part of it that can be tested.
     contradicted_by : tuple of str
         Claims that state the contrary: if one is confirmed, the row is refuted.
     differs : str
-        What differs from the paper's setting, and why.
+        Differences from the paper's setting, and their reasons.
     reason : str
         Why nothing tests it; empty if something does.
     verified : bool
@@ -68,7 +68,7 @@ class Paper:
     title, authors, arxiv : str
         The arXiv number with the version that was read.
     source : str
-        What the rows were written from.
+        The texts from which the rows were written.
     rows : tuple of Row
         In the order of the paper.
     """
@@ -124,9 +124,9 @@ class RowOutcome:
 def verdict_on(agreeing: Iterable[Verdict], opposed: Iterable[Verdict]) -> Verdict | None:
     """Return the verdict on a statement from the verdicts of claims that state it, and of claims that contradict it.
 
-    One that refutes it decides, proofs before experiments. A contradicting claim that is itself refuted or undecided proves
-    nothing. Without a refutation every verdict has to confirm the statement, and one experiment among proofs makes it
-    SUPPORTED. None if there are no verdicts.
+    A refutation by a proof decides first, then a refutation by an experiment. A contradicting claim that is itself refuted
+    or undecided proves nothing. Without a refutation every verdict has to confirm the statement; then it is SUPPORTED if
+    one verdict comes from an experiment, and HOLDS otherwise. None if there are no verdicts.
     """
     verdicts = {*agreeing, *(_OPPOSITE.get(verdict, Verdict.INCONCLUSIVE) for verdict in opposed)}
     if not verdicts:

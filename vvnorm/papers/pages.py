@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,7 +34,7 @@ def write_pages(outcomes: Sequence[RowOutcome], folder: Path, figures: Path, *, 
     folder, figures : Path
         Where the pages go, and where the figures' files lie.
     seed, quick
-        What the outcomes were computed with; pages say so.
+        Seed and length of the runs, which the pages state.
 
     Raises
     ------
@@ -119,14 +120,10 @@ def _module(claim: str, folder: Path) -> str:
 
 
 def _counts(rows: Iterable[RowOutcome]) -> dict[str, int]:
-    """How many rows have each verdict, in the order in which verdicts come first."""
-    counts: dict[str, int] = {}
-    for outcome in rows:
-        name = "not tested" if outcome.verdict is None else str(outcome.verdict)
-        counts[name] = counts.get(name, 0) + 1
-    return counts
+    """Count the rows with each verdict, in the order of first appearance."""
+    return Counter("not tested" if outcome.verdict is None else str(outcome.verdict) for outcome in rows)
 
 
 def _cell(text: str) -> str:
-    """Escape what a Markdown table would not print as it stands."""
+    """Escape characters with a meaning in Markdown tables."""
     return re.sub(r"([\\|*_<>`\[\]])", r"\\\1", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""Runs the claims and figures of some rows, each once however many rows it tests."""
+"""Runs the claims and figures of some rows; each runs once, even if it tests several rows."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ class PaperRun:
     quick : bool
         Draw few instances and small figures.
     ended : callable
-        Told the outcome of each row when the last of its claims and figures has ended; rows without a test come first.
+        Called with the outcome of each row when its last claim or figure has ended; rows without a test come first.
     """
 
     def __init__(self, chosen: Sequence[Chosen], *, seed: int, quick: bool, ended: Callable[[RowOutcome], None]) -> None:

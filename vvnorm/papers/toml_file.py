@@ -1,4 +1,4 @@
-"""Rows are data: one TOML file for each paper, checked when it is read."""
+"""Papers as data: one TOML file for each paper, checked when it is read."""
 
 import os
 import re

@@ -32,7 +32,7 @@ class DataReport:
     ----------
     title : str
     sentences : list of str
-        What was found, for a reader who does not know the package.
+        The results, for a reader who does not know the package.
     verification : Verification
         The independent verifier's answer.
     facts : list of (name, words)
@@ -40,9 +40,9 @@ class DataReport:
     picture, training_picture : bytes or None
         SVG; None where nothing can be drawn.
     training : list of mapping
-        What is certified of each trained network; empty if none was trained.
+        Certified numbers of each trained network; empty if none was trained.
     notes : list of str
-        Of the data, and of training.
+        Notes on the data and on training.
     environment : mapping
     """
 
@@ -61,13 +61,13 @@ def data_report(
     data: Dataset, name: str, *, lam: float | None = None, seeds: int = 4, steps: int = 5000, seed: int = 0,
     time_limit: float | None = None,
 ) -> DataReport:  # fmt: skip
-    """Solve, verify and train on a data set, and say in sentences what was found.
+    """Solve, verify and train on a data set, and describe the results in sentences.
 
     Parameters
     ----------
     data : Dataset
     name : str
-        What the data are called in the title.
+        Name of the data in the title.
     lam : float, optional
         Fit with the squared loss plus lam times the VV norm; by default interpolate.
     seeds, steps : int
@@ -130,15 +130,16 @@ def _others(solution: Solution, data: Dataset) -> list[str]:
     if solution.unique:
         return ["No other function has this VV norm and interpolates the labels.", fewest]
     if solution.unique is None:
-        return ["Whether there are others cannot be told: rounding of the data decides.", fewest]
+        return ["Rounding of the data leaves open whether other functions do so, too.", fewest]
     t = positions(solution.X[:, 0], solution.Y)
     low, high = solution.band(t)
     place, output = np.unravel_index(np.argmax(high - low), high.shape)
-    names = [name for name, one_only in zip(data.y_names, solution.unique_outputs, strict=True) if not one_only]
+    names = [name for name, unique in zip(data.y_names, solution.unique_outputs, strict=True) if not unique]
     where = f"at {data.x_names[0]} = {t[place]:.6g} the values of {data.y_names[output]} range"
     return [
         f"Infinitely many functions have this VV norm and interpolate the labels. They differ in {_list(names)}: {where} "
-        f"from {low[place, output]:.6g} to {high[place, output]:.6g}. An auxiliary output of random labels leaves one.",
+        f"from {low[place, output]:.6g} to {high[place, output]:.6g}. "
+        "With an auxiliary output of random labels only one function remains.",
         fewest,
     ]
 
@@ -147,7 +148,7 @@ def _trained(data: Dataset, lam: float | None, seeds: int, steps: int, seed: int
     from vvnorm.training import train
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # the result has them as notes
+        warnings.simplefilter("ignore", RuntimeWarning)  # the result holds the warnings as notes
         return train(data.X, data.Y, lam=lam, seeds=range(seed, seed + seeds), steps=steps)
 
 
@@ -157,7 +158,7 @@ def _certified(trained: "TrainingResult | TaskTraining") -> list[Mapping[str, An
 
 
 def _ended(rows: Sequence[Mapping[str, Any]], steps: int) -> list[str]:
-    """Say how far trained networks ended from the proved lower bound; negative gaps are due to labels that are missed."""
+    """Say how far trained networks ended from the proved lower bound; negative gaps come from missed labels."""
     if not rows:
         return []
     trained = f"{count(len(rows), 'network')} trained by Adam for {count(steps, 'step')} ended"

@@ -1,4 +1,4 @@
-"""Formulas: LaTeX, as claims and figures state it, becomes MathML, which browsers show without any script or font."""
+"""Formulas: the LaTeX of claims and figures becomes MathML, which browsers show without scripts or fonts."""
 
 from functools import cache
 
@@ -22,6 +22,6 @@ def formula(latex: str, *, block: bool = False) -> Markup:
 
 
 def with_formulas(text: str) -> Markup:
-    """Return text as HTML, with what stands between dollar signs as formulas."""
+    """Return text as HTML; text between dollar signs becomes formulas."""
     parts = text.split("$")
     return Markup("").join(formula(part) if place % 2 else escape(part) for place, part in enumerate(parts))

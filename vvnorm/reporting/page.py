@@ -1,4 +1,4 @@
-"""Pages: a content and a template become one HTML file that refers to nothing outside itself."""
+"""Pages: a template renders a content as one HTML file without references to other files."""
 
 import base64
 from pathlib import Path
@@ -18,7 +18,7 @@ def render(template: str, content: Any) -> str:
     template : str
         Name of a file in `templates/`.
     content : dataclass
-        What the template shows.
+        The values that the template shows.
 
     Raises
     ------
@@ -52,5 +52,5 @@ def number(value: float | str | None, digits: int = 3) -> str:
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """Return a file's content as an address that a page can use in place of the file's."""
+    """Return a file's content as a data URI."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

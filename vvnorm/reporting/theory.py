@@ -25,7 +25,7 @@ _LARGEST_TABLE = 500_000  # bytes; longer tables of numbers would make the page 
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """A claim with what a run showed.
+    """A claim with the outcome of a run.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class ClaimRow:
     record : mapping
         The claim's entry in the file of `vvnorm verify --json`.
     hypotheses : list of (name, expected verdict, why, as expected, of)
-        For each hypothesis, how many instances that violate it had the verdict that is expected of them.
+        For each hypothesis, how many instances that violate it had the expected verdict.
     real_data : list of (name, verdict, as expected)
         Outcomes on real data.
     """
@@ -50,7 +50,7 @@ class ClaimRow:
 
     @property
     def confirmed(self) -> bool:
-        """Whether the verdict is the one that the claim is expected to have."""
+        """Whether the verdict confirms the claim."""
         return bool(self.record["verdict"] == str(self.claim.confirmed))
 
 
@@ -64,7 +64,7 @@ class FigureCard:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the known one; a verdict that confirms, where none is known."""
+        """Whether the verdict is the expected one; where none is stated, whether it confirms."""
         expected = self.record["expected"]
         known = self.record["verdict"] in map(str, CONFIRMED) if expected is None else self.record["verdict"] == expected
         return bool(known and not self.record["complaints"])
@@ -142,7 +142,7 @@ def theory_report(folder: Path) -> TheoryReport:
     claims = [_claim_row(record) for record in verification["claims"]]
     shown = {row.claim.id for row in claims}
     return TheoryReport(
-        title="What holds of minimal-norm ReLU networks",
+        title="What holds for minimal-norm ReLU networks",
         verification=verification,
         drawing=drawing,
         claims=claims,
@@ -183,7 +183,7 @@ def _as_expected(outcome: Mapping[str, Any]) -> bool:
 
 
 def _figure_card(record: Mapping[str, Any], folder: Path) -> FigureCard:
-    load_figure(record["figure"])  # a name that is a figure's is also the name of its files
+    load_figure(record["figure"])  # refuse names that are not those of a figure: they become file names
 
     def content(suffix: str) -> bytes | None:
         path = folder / f"{record['figure']}{suffix}"
