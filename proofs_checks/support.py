@@ -36,12 +36,12 @@ _SPACINGS: tuple[Spacing, ...] = ("uniform", "normal", "regular")
 # --- instances --------------------------------------------------------------------------------------------------------
 
 
-def generic_data(rng: np.random.Generator, *, outputs: int | None = None, most: int = 30) -> dict[str, Any]:
+def generic_data(rng: np.random.Generator, *, outputs: int | None = None) -> dict[str, Any]:
     """Draw data with one input whose labels have a density, at any scale: x and Y, sorted.
 
     With two outputs or more the probability that neighbouring curvatures are aligned is 0.
     """
-    n = int(rng.integers(4, most + 1))
+    n = int(rng.integers(4, 31))
     T = int(rng.integers(2, 6)) if outputs is None else outputs
     spacing = _SPACINGS[int(rng.integers(len(_SPACINGS)))]
     x_scale, y_scale = 10.0 ** rng.uniform(-10, 10, 2)
@@ -365,9 +365,9 @@ def kernel_interpolant(f: ReLUNetwork, X: Array, y: Array, weights: Array) -> Re
     return g
 
 
-def weights_of_others(f: ReLUNetwork, output: int = 0) -> Array:
-    """Weights ||w_k|| ||v_{k,-s}|| of the neurons in the kernel for output s, where v_{k,-s} has the other outputs."""
-    weights: Array = np.linalg.norm(f.W, axis=1) * np.linalg.norm(np.delete(f.V, output, axis=0), axis=0)
+def weights_of_others(f: ReLUNetwork) -> Array:
+    """Weights ||w_k|| ||v_{k,-1}|| of the neurons in the kernel for the first output; v_{k,-1} has the other outputs."""
+    weights: Array = np.linalg.norm(f.W, axis=1) * np.linalg.norm(f.V[1:], axis=0)
     return weights
 
 

@@ -36,23 +36,21 @@ def _points(n: int, side: int) -> Iterator[np.ndarray]:
             yield points
 
 
-def _members(n: int, T: int, side: int, top: int) -> Iterator[Data]:
+def _members(n: int, T: int, side: int) -> Iterator[Data]:
     for points in _points(n, side):
-        for labels in product(range(top + 1), repeat=n * T):
+        for labels in product((0, 1), repeat=n * T):
             Y = np.array(labels, dtype=object).reshape(n, T)
             if all(len(set(column)) > 1 for column in Y.T.tolist()):
                 yield {"X": rationals(points), "Y": rationals(Y)}
 
 
-def planar_space(outputs: int, sizes: tuple[tuple[int, int], ...] = ((4, 1), (5, 2), (6, 2)), top: int = 1) -> ListedSpace:
-    """Return the space of data with integer points in squares and integer labels.
+def planar_space(outputs: int, sizes: tuple[tuple[int, int], ...] = ((4, 1), (5, 2), (6, 2))) -> ListedSpace:
+    """Return the space of data with integer points in squares and labels 0 or 1.
 
     Parameters
     ----------
     outputs : int
     sizes : tuple of (number of points, side of the square)
-    top : int
-        Largest label.
     """
 
     def random(rng: np.random.Generator) -> Data:
@@ -62,8 +60,8 @@ def planar_space(outputs: int, sizes: tuple[tuple[int, int], ...] = ((4, 1), (5,
         return {"X": rationals(points), "Y": rationals(rng.integers(0, 4, (n, outputs)).astype(object))}
 
     families = [
-        (f"N = {n}, T = {outputs}, points in a square of side {side}, labels up to {top}",
-         lambda n=n, side=side: _members(n, outputs, side, top))
+        (f"N = {n}, T = {outputs}, points in a square of side {side}, labels 0 or 1",
+         lambda n=n, side=side: _members(n, outputs, side))
         for n, side in sizes
     ]  # fmt: skip
     return ListedSpace(families, random, {"X": "nd", "Y": "nt"}, _fits)

@@ -248,7 +248,7 @@ def test_data_that_do_not_meet_the_hypotheses_are_refused(tmp_path: Path) -> Non
     kept = one()
     other = Counterexample(kept.claim, kept.statement, None, kept.text, {"x": kept.data["x"][::-1], "Y": kept.data["Y"]},
                            kept.basis, kept.reason)  # fmt: skip
-    with pytest.raises(ValueError, match="do not meet its hypotheses"):
+    with pytest.raises(ValueError, match="do not meet the hypotheses of"):
         other.replay()
 
 

@@ -1,8 +1,8 @@
 """Variants that installed packages register; the error for an unknown name gives the nearest name."""
 
 from vvnorm._internal import plugins
+from vvnorm._internal.names import refuse_unknown
 from vvnorm.claims import Claim, claim_names, load_claim
-from vvnorm.falsification.names import refuse_unknown
 from vvnorm.falsification.statement import Variant
 
 GROUP = "vvnorm.variants"

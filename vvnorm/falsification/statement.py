@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from vvnorm._internal.names import refuse_unknown
 from vvnorm._internal.words import lines
 from vvnorm.claims import Claim, Verdict
 from vvnorm.falsification.data import Data, exact_data, float_data
-from vvnorm.falsification.names import refuse_unknown
 from vvnorm.falsification.spaces import DataSpace
 
 Predicate = Callable[[Data], bool]
@@ -141,15 +141,15 @@ class Statement:
         return decision if decision.refutes else None
 
 
-def statement_of(claim: Claim, variant: Variant | None = None, drop: str | None = None) -> Statement:
+def statement_of(claim: Claim, variant: Variant | None, drop: str | None) -> Statement:
     """Return the statement of a claim or of a variant, with a hypothesis dropped.
 
     Parameters
     ----------
     claim : Claim
-    variant : Variant, optional
-        Of the claim; the claim's exact form, if there is one, for the claim itself.
-    drop : str, optional
+    variant : Variant or None
+        A variant of the claim; for the claim itself, its exact form, if there is one.
+    drop : str or None
         Name of the hypothesis to drop.
 
     Raises

@@ -1,10 +1,10 @@
 """Papers that installed packages register in the entry-point group `vvnorm.papers`, and rows by name."""
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from vvnorm._internal import plugins
+from vvnorm._internal.names import refuse_unknown
 from vvnorm.papers.contract import Paper, Row
 
 GROUP = "vvnorm.papers"
@@ -24,7 +24,7 @@ def paper_names() -> list[str]:
 
 def load_paper(name: str) -> Paper:
     """Load one paper; ValueError names the nearest if there is none of that name."""
-    _refuse_unknown("paper", name, paper_names())
+    refuse_unknown("paper", name, paper_names())
     return plugins.load(GROUP, name, Paper, "vvnorm.papers.Paper")
 
 
@@ -44,15 +44,6 @@ def choose(names: Sequence[str] = ()) -> list[Chosen]:
         paper = load_paper(short)
         rows = [each for each in paper.rows if ":" not in name or f"{each.id}-".startswith(f"{row}-")]
         if not rows:
-            _refuse_unknown(f"row of {short}", row, [each.id for each in paper.rows])
+            refuse_unknown("row", row, [each.id for each in paper.rows], f"of {short}")
         chosen |= {(paper.id, each.id): Chosen(paper, each) for each in rows}
     return list(chosen.values())
-
-
-def _refuse_unknown(what: str, name: str, known: Iterable[str]) -> None:
-    by_small = {each.lower(): each for each in known}
-    if name in by_small.values():
-        return
-    near = get_close_matches(name.lower(), by_small, n=1, cutoff=0.0)
-    advice = f"; the nearest is {by_small[near[0]]!r}" if near else ""
-    raise ValueError(f"there is no {what} {name!r}{advice}")
