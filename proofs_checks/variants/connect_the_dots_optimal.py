@@ -48,7 +48,7 @@ def _exact(data: Data) -> Decision:
 def _without_skip(line: ExactLine) -> Decision:
     lower, upper = cost_without_skip(line)
     if lower > line.bounds[1]:
-        return decided_by((lower, upper), line.bounds, f"{LEAST} without a skip connection, at least,", "R(D)")
+        return decided_by((lower, upper), line.bounds, f"a lower bound of {LEAST} without a skip connection", "R(D)")
     return Decision(None, Basis.EXACT, "steepness proves no bound above R(D)")
 
 
@@ -68,7 +68,7 @@ def _with_missing_labels(data: Data) -> Decision:
                 filled[place] = Fraction(float(proposed[place])).limit_denominator(largest)
         together = line_of({"x": data["x"], "Y": filled})
         labels = "; ".join(" ".join(map(str, column)) for column in filled.T)
-        said = f"connecting each output's points costs {float(apart[0]):.9g}; "
+        said = f"connect-the-dots through the known labels of each output costs {float(apart[0]):.9g}; "
         said += f"with the labels {labels} connect-the-dots costs {float(together.bounds[1]):.9g}"
         if together.bounds[1] < apart[0]:
             return exactly(False, said)
@@ -161,7 +161,7 @@ def _penalised(line: ExactLine) -> Decision:
     x, Y = [float(t) for t in line.inputs], [[float(y) for y in row] for row in line.labels]
     solution = interpolate(np.array(x), np.array(Y), penalise_bias=True)
     lower, cost = solution.lower_bound, float(line.bounds[1])
-    said = f"with biases inside the norm interpolants cost {lower:.6g} at least, certified; R(D) is {cost:.6g}"
+    said = f"with penalised biases every interpolant costs at least {lower:.6g}; R(D) is {cost:.6g}"
     if not solution.verify():
         return Decision(None, Basis.CERTIFIED, f"{said}; refused")
     return Decision(False if lower > cost * (1 + 1e-6) else None, Basis.CERTIFIED, said)
@@ -221,7 +221,7 @@ SUBADDITIVE = line_variant(
 def _halved(line: ExactLine) -> Decision:
     """Compare with the cost of the data whose inputs are twice as far apart."""
     wide = ExactLine(scaled(line.inputs, Fraction(2)), line.labels)
-    return decided_by(wide.bounds, line.bounds, "the least with inputs twice as far apart", LEAST)
+    return decided_by(wide.bounds, line.bounds, "the least VV norm for inputs twice as far apart", LEAST)
 
 
 SCALE_FREE = line_variant(

@@ -93,7 +93,7 @@ EXACT = Variant(
 def _variant(name: str, statement: str, formula: Callable[[ExactLine, Matrix], Bounds], **more: Any) -> Variant:
     def decide(line: ExactLine) -> Decision:
         actual = root_bounds(largest_square(line.inputs, line.labels))
-        return decided_by(actual, formula(line, residuals(line.inputs, line.labels)), LARGEST, "the variant's")
+        return decided_by(actual, formula(line, residuals(line.inputs, line.labels)), LARGEST, "the variant's value")
 
     return line_variant("lambda_max", name, statement, decide, claim_draws=False, **{"points": (3, 6), **more})
 

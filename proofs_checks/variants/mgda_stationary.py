@@ -113,7 +113,7 @@ EQUALLY = _variant(
     "A small step against the point of least norm lowers all losses at the same rate.",
     lambda gradients: exactly(
         len({dot(g, combined(least_norm_weights(gradients), gradients)) for g in gradients}) == 1,
-        f"the point is ({', '.join(map(str, combined(least_norm_weights(gradients), gradients)))})",
+        f"the point of least norm is ({', '.join(map(str, combined(least_norm_weights(gradients), gradients)))})",
     ),
 )
 SIGNS = _variant(

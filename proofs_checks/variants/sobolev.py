@@ -148,7 +148,7 @@ def _only_gentlest(line: ExactLine) -> Decision:
         return exactly(True, "all pieces are equally steep")
     left, h, s, steepest = line.inputs[i], line.gaps[i], line.slopes[i][0], max(slopes)
     rise = h / 2 * min(steepest - s, steepest + s)
-    said = f"through {float(line.labels[i][0] + h / 2 * s + rise):.6g} at {left + h / 2} an interpolant is as steep at most"
+    said = f"through {float(line.labels[i][0] + h / 2 * s + rise):.6g} at {left + h / 2} an interpolant is at most as steep"
     return exactly(False, said)
 
 

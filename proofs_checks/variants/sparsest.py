@@ -14,6 +14,7 @@ from proofs_checks.variants.lines import (
     single_output,
     with_skip,
 )
+from vvnorm._internal.words import count
 from vvnorm.falsification import Decision, LineSpace, Variant
 from vvnorm.falsification.data import Data
 from vvnorm.falsification.statement import exactly
@@ -31,7 +32,7 @@ def fewest_neurons(line: ExactLine) -> tuple[int, str]:
     assert len(witnesses) == len(network.neurons)
     knots = ", ".join(str(-neuron.b) for neuron in network.neurons)
     kinks = f"kinks at {knots}" if knots else "no kink"
-    return len(witnesses), f"{len(witnesses)} suffice, with {kinks}, and no fewer do"
+    return len(witnesses), f"the least number of neurons is {len(witnesses)}, with {kinks}"
 
 
 def _exact(data: Data) -> Decision:
@@ -39,11 +40,13 @@ def _exact(data: Data) -> Decision:
     formula = sum((length + 1) // 2 for length in line.runs)
     if data["skip"]:
         fewest, why = fewest_neurons(line)
-        return exactly(fewest == formula, f"the formula says {formula}; {why}")
+        return exactly(fewest == formula, f"the formula gives {count(formula, 'neuron')}; {why}")
     varies = any(row != line.labels[0] for row in line.labels)
     if formula == 0 and varies:
-        return exactly(False, "the formula says 0 neurons, but without a skip connection they give constants only")
-    return exactly(True, f"the formula says {formula}, which nothing here contradicts")
+        return exactly(
+            False, "the formula gives 0 neurons, but without a skip connection 0 neurons give constant functions only"
+        )
+    return exactly(True, f"the formula gives {count(formula, 'neuron')}, which nothing here contradicts")
 
 
 EXACT = Variant(
@@ -59,11 +62,8 @@ EXACT = Variant(
 
 def _variant(name: str, statement: str, formula: Callable[[ExactLine], int], **more: Any) -> Variant:
     def decide(line: ExactLine) -> Decision:
-        said = formula(line)
-        if said == line.fewest_neurons:
-            return exactly(True, f"the variant says {said}, which is right")
         fewest, why = fewest_neurons(line)
-        return exactly(said == fewest, f"the variant says {said}; {why}")
+        return exactly(formula(line) == fewest, f"the variant gives {count(formula(line), 'neuron')}; {why}")
 
     return line_variant("sparsest", name, statement, decide, **more)
 

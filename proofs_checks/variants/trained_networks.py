@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from proofs_checks.variants.lines import line_variant, n_outputs
+from vvnorm._internal.words import count
 from vvnorm.falsification import Decision
 from vvnorm.falsification.statement import exactly
 from vvnorm.verifier.exact import ExactLine
@@ -15,7 +16,10 @@ def _kinks_needed(line: ExactLine) -> int:
 
 def _narrow(line: ExactLine) -> Decision:
     allowed, needed = max(len(line.inputs) - 3, 0), _kinks_needed(line)
-    return exactly(needed <= allowed, f"the slope changes its sign {needed} times, and {allowed} neurons are allowed")
+    return exactly(
+        needed <= allowed,
+        f"an interpolant needs at least {count(needed, 'kink')}; the variant allows {count(allowed, 'neuron')}",
+    )
 
 
 NARROW = line_variant(

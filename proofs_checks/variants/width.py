@@ -8,6 +8,7 @@ from typing import Any
 
 from proofs_checks.variants.lines import line_variant
 from proofs_checks.variants.sparsest import fewest_neurons
+from vvnorm._internal.words import count
 from vvnorm.falsification import Decision, Variant
 from vvnorm.falsification.statement import exactly
 from vvnorm.verifier.exact import ExactLine
@@ -17,7 +18,7 @@ def _variant(name: str, statement: str, bound: Callable[[ExactLine], int], **mor
     def decide(line: ExactLine) -> Decision:
         if line.fewest_neurons <= bound(line):
             return exactly(True, f"{bound(line)} neurons suffice")
-        return exactly(False, f"the variant says {bound(line)} suffice; {fewest_neurons(line)[1]}")
+        return exactly(False, f"the variant gives {count(bound(line), 'neuron')}; {fewest_neurons(line)[1]}")
 
     return line_variant("width", name, statement, decide, claim_draws=False, **more)
 
