@@ -188,7 +188,7 @@ class OutputGroup:
         """Index of these points and outputs in an (N, T) array."""
         return np.ix_(self.rows, self.outputs)
 
-    def stray(self, part: Array) -> tuple[float, float]:
+    def moment_norm(self, part: Array) -> tuple[float, float]:
         """Return the norm of the part's products with the basis, and their rounding error."""
         rounding = (len(part) + 4) * EPS * float(np.linalg.norm(np.abs(self.basis).T @ np.abs(part)))
         return float(np.linalg.norm(self.basis.T @ part)), rounding
@@ -238,8 +238,8 @@ class AffineFunctions:
             part = array[group.place]
             nothing = 8 * (len(part) + 4) * EPS * float(np.max(np.abs(part), initial=0.0))
             for _ in range(5):
-                stray, rounding = group.stray(part)
-                if stray <= 8 * rounding:
+                norm, rounding = group.moment_norm(part)
+                if norm <= 8 * rounding:
                     break
                 part = part - group.basis @ (group.inverse @ part)
             # The rounding errors of an affine array depend on the BLAS kernels in use, and are no dual array.

@@ -475,18 +475,18 @@ def _orthogonal(B: Array, r: Array, omega: Array, margin: Array, bounded: NDArra
     scales, axes = np.linalg.eigh(gram)
     least = scales[:, 0] - (n + width + 16) * EPS * np.einsum("nt,n->t", omega * margin, (B * B).sum(axis=1))
     far = float(np.max(row_norms(B)))
-    taken, stray = np.zeros((width, r.shape[1])), np.zeros(r.shape[1])
+    taken, moments = np.zeros((width, r.shape[1])), np.zeros(r.shape[1])
     for _ in range(5):
         now = r - margin * (B @ taken)
         residual = B.T @ (omega * now)
         rounding = (n + 8) * EPS * np.linalg.norm(np.abs(B).T @ (omega * np.abs(now)), axis=0)
-        stray = np.linalg.norm(residual, axis=0) + rounding
-        if np.all((stray <= 8 * rounding) | (least <= 0)):
+        moments = np.linalg.norm(residual, axis=0) + rounding
+        if np.all((moments <= 8 * rounding) | (least <= 0)):
             break
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             step = np.einsum("tij,tj,tkj,kt->it", axes, 1 / scales, axes, residual)
         taken = taken + np.where((least > 0) & np.isfinite(step).all(axis=0), step, 0.0)
         taken = np.where(bounded & (np.abs(B @ taken).max(axis=0) > 1), 0.0, taken)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        drift = np.where(stray == 0, 0.0, np.where(least > 0, 1.01 * far * stray / least, np.inf))
+        drift = np.where(moments == 0, 0.0, np.where(least > 0, 1.01 * far * moments / least, np.inf))
     return r - margin * (B @ taken), np.abs(B @ taken).max(axis=0), drift
