@@ -25,6 +25,7 @@ import torch
 from torchjd.aggregation import MGDA, Aggregator, MGDAWeighting, UPGrad
 from torchjd.autojac import jac_to_grad, mtl_backward
 
+from vvnorm._internal.threads import single_threaded
 from vvnorm.multitask.least_norm import minimum_norm
 from vvnorm.multitask.tasks import Task
 from vvnorm.training.loop import TrainingLoop
@@ -249,12 +250,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure(size: Size) -> tuple[dict[str, float], dict[int, float], dict[tuple[str, int], float]]:
     """Print everything, measured on one thread; return ratios, gaps and differences."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with single_threaded():
         return steps(size), least_norm(size), against_torchjd(size)
-    finally:
-        torch.set_num_threads(threads)
 
 
 if __name__ == "__main__":

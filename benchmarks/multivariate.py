@@ -23,25 +23,21 @@ the best of several, after a first call that compiles. CPU time is printed besid
 """
 
 import argparse
-import json
-import os
-import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from benchmarks.trend import progress
+from benchmarks.measuring import conclude, progress
 from vvnorm import certify, fit, fit_path, interpolate, lambda_max, train
-from vvnorm._internal.threads import one_blas_thread
+from vvnorm._internal.environment import environment
+from vvnorm._internal.threads import single_threaded
 from vvnorm.network import row_norms
 from vvnorm.solvers.reference import dictionary_program, plane_dictionary
 from vvnorm.validation import Array
@@ -389,12 +385,7 @@ def say_reliability(record: Record) -> str:
 
 
 def machine() -> Record:
-    packages = ("vvnorm", "numpy", "scipy", "numba", "torch", "cvxpy", "clarabel")
-    return {
-        "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "processor": platform.machine()},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "tol": TOL,
-    }
+    return {"environment": environment(), "tol": TOL}
 
 
 def sections(rows: Sequence[str], effort: Effort) -> Iterator[tuple[str, Callable[[], Record], Callable[[Record], str]]]:
@@ -462,18 +453,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     effort = BRIEF if options.quick else FULL
     if options.instances is not None:
         effort = Effort(**{**asdict(effort), "instances": options.instances})
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        with one_blas_thread():
-            result = run(options.rows if options.rows is not None else QUICK if options.quick else ROWS, effort)
-    finally:
-        torch.set_num_threads(threads)
-    met = [record["met"] for record in result["rows"] if record["met"] is not None]
-    if met:
-        print(f"goals met: {sum(met)} of {len(met)}")
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    with single_threaded():
+        result = run(options.rows if options.rows is not None else QUICK if options.quick else ROWS, effort)
+    conclude(result, options.json)
 
 
 if __name__ == "__main__":

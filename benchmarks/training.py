@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.measuring import timed
 from vvnorm import ReLUNetwork, certify, interpolate, train
 from vvnorm.solvers.reference import dictionary_program, plane_dictionary
 from vvnorm.training.reoptimisation import polish
@@ -113,12 +114,6 @@ def tasks(seed: int) -> list[Task]:
         line(20, 5, seed, (0.02, np.inf, 0.002, np.inf)),
         plane(20, 5, seed, (0.03, np.inf, 0.005, np.inf)),
     ]
-
-
-def timed(task: Callable[[], Any]) -> tuple[float, Any]:
-    began = time.perf_counter()
-    result = task()
-    return time.perf_counter() - began, result
 
 
 # --- peers ------------------------------------------------------------------------------------------------------------

@@ -24,29 +24,26 @@ them out.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from benchmarks.measuring import conclude, progress, timed
 from vvnorm import fit, fit_path, lambda_max
-from vvnorm._internal.threads import one_blas_thread
+from vvnorm._internal.environment import environment
+from vvnorm._internal.threads import single_threaded
 from vvnorm.losses import as_losses
 from vvnorm.results.univariate_fit import Fit
 from vvnorm.tolerances import GAP
@@ -79,20 +76,6 @@ GRIDS = ("uniform", "regular", "heavy tails", "repeated", "clustered", "decades"
 Record = dict[str, Any]
 
 
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Limit ours and the libraries to one thread."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        with one_blas_thread():
-            yield
-    finally:
-        del os.environ["OMP_NUM_THREADS"]
-        if before is not None:
-            os.environ["OMP_NUM_THREADS"] = before
-
-
 @dataclass(frozen=True)
 class Effort:
     """How long to measure."""
@@ -104,12 +87,6 @@ class Effort:
 
 
 FULL, BRIEF = Effort(1.0, 5e5, 5e4, 5), Effort(0.1, 5e4, 5e3, 1)
-
-
-def timed(task: Callable[[], Any]) -> tuple[float, Any]:
-    began = time.perf_counter()
-    result = task()
-    return time.perf_counter() - began, result
 
 
 # --- data -------------------------------------------------------------------------------------------------------------
@@ -468,36 +445,12 @@ def say_reliability(record: Record) -> str:
 
 
 def machine(threads: int, regular: bool) -> Record:
-    packages = ("vvnorm", "numpy", "scipy", "numba", "cvxpy", "clarabel")
     return {
-        "machine": {
-            "cpus": os.cpu_count(),
-            "platform": platform.platform(),
-            "processor": platform.processor() or platform.machine(),
-        },
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "environment": environment(),
         "threads": threads,
         "grid": "regular" if regular else "i.i.d. uniform",
         "tol": TOL,
     }
-
-
-@contextmanager
-def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on standard error, on terminals only, which changes between measurements only."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    hidden, redirected = not console.is_terminal, sys.stdout.isatty()
-    bar = Progress(
-        *columns, console=console, transient=True, auto_refresh=False, disable=hidden, redirect_stdout=redirected
-    )
-    with bar:
-        number = bar.add_task("", total=total)
-
-        def advance(label: str) -> None:
-            bar.update(number, advance=1, description=label, refresh=True)
-
-        yield advance
 
 
 def run(rows: Sequence[str], runs: int, effort: Effort, threads: int, regular: bool) -> Record:
@@ -566,13 +519,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     rows = options.rows if options.rows is not None else QUICK if options.quick else ROWS
     runs = options.reliability if options.reliability is not None else 40 if options.quick else 400
-    with one_thread_each() if options.threads else nullcontext():
+    with single_threaded() if options.threads else nullcontext():
         result = run(rows, runs, BRIEF if options.quick else FULL, options.threads, options.regular)
-    met = Counter(record["met"] for record in result["rows"] if record.get("met") is not None)
-    if met:
-        print(f"goals met: {met[True]} of {met.total()}")
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    conclude(result, options.json)
 
 
 if __name__ == "__main__":

@@ -7,21 +7,13 @@ sides.
 
 import argparse
 import statistics
-import time
 import tracemalloc
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from benchmarks.measuring import timed
 from vvnorm import interpolate
 from vvnorm.solvers.reference import dictionary_interpolation
-
-
-def timed(task: Callable[[], Any]) -> tuple[float, Any]:
-    began = time.perf_counter()
-    result = task()
-    return time.perf_counter() - began, result
 
 
 def against_differences(N: int, T: int, rounds: int) -> None:

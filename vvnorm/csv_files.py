@@ -303,10 +303,10 @@ def _checked(path: Path, names: Sequence[str], rows: Iterator[_Row], header: boo
             marks = marks or marked
             yield line, row
             continue
-        told = f"{path}: line {line} has {len(row)} fields, {'the header' if header else 'the first row'} has {len(names)}"
+        text = f"{path}: line {line} has {len(row)} fields, {'the header' if header else 'the first row'} has {len(names)}"
         if not marked:
-            raise ValueError(told)
-        comment = comment or told
+            raise ValueError(text)
+        comment = comment or text
     if comment and marks:
         raise ValueError(comment)
 

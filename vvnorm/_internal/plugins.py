@@ -41,15 +41,15 @@ def load(group: str, name: str, kind: type[Kind], public: str) -> Kind:
     entries = _entries(group)
     if name not in entries:
         raise ValueError(f"there is no {what} named {name!r}; there are: {', '.join(entries)}")
-    first, *others = entries[name]
-    if others:
+    first, *duplicates = entries[name]
+    if duplicates:
         places = ", ".join(entry.value for entry in entries[name])
         raise Unusable(f"{what} {name!r} is registered more than once: {places}")
     try:
         loaded = first.load()
     except (Exception, SystemExit) as error:  # a module of another package may raise anything
-        said = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
-        raise Unusable(f"{what} {name!r} ({first.value}) cannot be loaded: {said}{error}") from error
+        prefix = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+        raise Unusable(f"{what} {name!r} ({first.value}) cannot be loaded: {prefix}{error}") from error
     if not isinstance(loaded, kind):
         raise Unusable(f"{what} {name!r} ({first.value}) is a {type(loaded).__name__}, not a {public}")
     own = getattr(loaded, "id", name)

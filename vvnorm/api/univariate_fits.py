@@ -167,8 +167,9 @@ def _combine(first: Fit | None, second: Fit) -> Fit:
     if first is None:
         return second
     best = min(first, second, key=lambda fit: fit.value)
-    sure = max(first, second, key=lambda fit: fit.lower_bound)
-    return best if best is sure else replace(best, knot_solution=replace(best.knot_solution, dual=sure.knot_solution.dual))
+    tighter = max(first, second, key=lambda fit: fit.lower_bound)
+    dual = tighter.knot_solution.dual
+    return best if best is tighter else replace(best, knot_solution=replace(best.knot_solution, dual=dual))
 
 
 def _constant_fit(problem: Problem, lam: float, tol: float, status: str) -> Fit:

@@ -48,11 +48,11 @@ def audit(
 
     def show(outcome: "AuditOutcome") -> None:
         seen.append(outcome)
-        row, found = outcome.row, outcome.counterexample
+        row, counterexample = outcome.row, outcome.counterexample
         searched = {"claim": "the claim", "hypothesis": f"without {row.name}", "variant": f"variant {row.name}"}[row.kind]
         table.row(row.claim, searched, outcome.verdict, outcome.explanation)
-        if save and found:
-            found.save(save / found.file_name)
+        if save and counterexample:
+            counterexample.save(save / counterexample.file_name)
         if json:
             write_json(json, {"seed": seed, "complete": len(seen) == len(rows), "rows": list(map(outcome_record, seen))})
 

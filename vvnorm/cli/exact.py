@@ -29,8 +29,8 @@ ExactOption = Annotated[
 
 def check_exact(exact: bool, losses: "Sequence[str]", skip: bool, penalise_bias: bool, auxiliary: bool = False) -> None:
     """Refuse options that exact proofs do not cover; `losses` are the texts of `--loss`."""
-    others = {"--no-skip": not skip, "--penalise-bias": penalise_bias, "--auxiliary": auxiliary}
-    for option, given in others.items():
+    uncovered = {"--no-skip": not skip, "--penalise-bias": penalise_bias, "--auxiliary": auxiliary}
+    for option, given in uncovered.items():
         if exact and given:
             raise ValueError(f"--exact does not go with {option}, which exact proofs do not cover")
     for loss in losses:

@@ -36,7 +36,7 @@ def falsify_claim(
     with Progress() as progress:
         advance = progress.rounds("families of small data")
         rounds = iter(range(10**9))
-        found = falsify(
+        result = falsify(
             claim,
             drop=drop,
             variant=variant,
@@ -44,10 +44,10 @@ def falsify_claim(
             seed=seed,
             callback=lambda _: advance(next(rounds), 0.0, 0.0),
         )
-    say(found.text)
-    say(str(found))
-    if found.counterexample is None:
+    say(result.text)
+    say(str(result))
+    if result.counterexample is None:
         return INCONCLUSIVE
     if save:
-        found.counterexample.save(save)
+        result.counterexample.save(save)
     return NOT_CERTIFIED

@@ -392,7 +392,7 @@ def pareto_front(
         gaps=np.array([point.gap for point in points]),
         tol=tol,
         line=search.line,
-        status=TIME_LIMIT if any(point.hurried for point in points) else "all mixtures searched",
+        status=TIME_LIMIT if any(point.timed_out for point in points) else "all mixtures searched",
     )
 
 
@@ -431,14 +431,14 @@ class _Trial:
 
 @dataclass(frozen=True, eq=False)
 class _Point:
-    """The point of the front for one mixture; `hurried` says that the time limit ended its search."""
+    """The point of the front for one mixture; `timed_out` says that the time limit ended its search."""
 
     network: ReLUNetwork
     losses: Array
     bound: float
     support: DualWitness
     gap: float
-    hurried: bool
+    timed_out: bool
 
 
 class _Search:
@@ -496,10 +496,10 @@ class _Search:
         under = _Trial(most, loss, 0.0, _outputs(self.line, outputs), None, -math.inf)
         over: _Trial | None = None
         best, last, start, lam = under, under, None, most * (guess if self.budget > 0 else 1.0)
-        chosen, asked, same, failed, hurried = self._complete(under.network, outputs), False, 0, 0, False
+        chosen, floor_tried, same, failed, timed_out = self._complete(under.network, outputs), False, 0, 0, False
         for _ in range(_TRIALS):
             if self.deadline.passed:
-                hurried = True
+                timed_out = True
                 break
             solution, start = fit_next(lam, start, self.deadline.left)
             new, gap = self._trial(solution, lam, task_weights, outputs)
@@ -519,14 +519,14 @@ class _Search:
             lam = _next_lam(under, over, self.budget, last, same)
             if lam < _LEAST * most or not (over is None or over.lam < lam < under.lam):
                 break
-            if over is None and self.budget > 0 and lam < _FLAT * most and not asked:
-                asked = True
+            if over is None and self.budget > 0 and lam < _FLAT * most and not floor_tried:
+                floor_tried = True
                 if (floor := self._floor(task_weights, outputs)) is not None:
                     best = self._better(floor, best)
                     # The next mixture begins where fits are accurate.
                     network = self._complete(floor.network, outputs)
                     return self._finished(task_weights, network, self._proved(best, task_weights)), under.lam / most
-        point = self._finished(task_weights, chosen, self._proved(best, task_weights), hurried=hurried)
+        point = self._finished(task_weights, chosen, self._proved(best, task_weights), timed_out=timed_out)
         return point, min(best.lam / most, 1.0)
 
     def _trial(self, solution: Any, lam: float, task_weights: Array, outputs: NDArray[np.intp]) -> tuple[_Trial, float]:
@@ -562,10 +562,10 @@ class _Search:
     def _loss(self, task_weights: Array, network: ReLUNetwork) -> float:
         return float(task_weights @ self.data.task_losses(network))
 
-    def _finished(self, task_weights: Array, network: ReLUNetwork, best: _Trial, *, hurried: bool = False) -> _Point:
+    def _finished(self, task_weights: Array, network: ReLUNetwork, best: _Trial, *, timed_out: bool = False) -> _Point:
         assert best.support is not None
         losses, gap = self.data.task_losses(network), self._gap(task_weights, network, best)
-        return _Point(network, losses, best.bound(self.budget), best.support, gap, hurried and gap > self.tol)
+        return _Point(network, losses, best.bound(self.budget), best.support, gap, timed_out and gap > self.tol)
 
     # --- networks ---
 

@@ -105,8 +105,8 @@ class Database:
             yield
         except sqlite3.OperationalError as error:
             full = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
-            said = "the disk is full" if full else str(error)
-            raise OSError(f"cannot write {str(self.path)!r}: {said}; finished runs are kept, --resume goes on") from None
+            reason = "the disk is full" if full else str(error)
+            raise OSError(f"cannot write {str(self.path)!r}: {reason}; finished runs are kept, --resume goes on") from None
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
                 raise ValueError(f"{str(self.path)!r} is not {self.kind}") from None
