@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from vvnorm.network import ReLUNetwork
     from vvnorm.piecewise import PiecewiseLinear
     from vvnorm.results.band import Band
+    from vvnorm.results.contacts import Contacts
     from vvnorm.results.infinite_auxiliary import InfiniteAuxiliary
     from vvnorm.results.interpolant import Interpolant
     from vvnorm.results.multivariate import MultivariateSolution
@@ -65,6 +66,7 @@ _HOMES = {
     "results.multivariate": ("MultivariateSolution",),
     "results.path": ("FitPath",),
     "results.band": ("Band",),
+    "results.contacts": ("Contacts",),
     "results.infinite_auxiliary": ("InfiniteAuxiliary",),
     "api.interpolation": ("interpolate",),
     "api.fits": ("fit", "fit_path", "lambda_max"),
@@ -118,6 +120,7 @@ __all__ = [
     "Box",
     "Certificate",
     "Claim",
+    "Contacts",
     "Dataset",
     "Distance",
     "Estimate",

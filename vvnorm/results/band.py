@@ -12,7 +12,7 @@ networks within a budget form an interval. Its ends are enclosed:
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -57,6 +57,17 @@ class BandProblem:
     skip: bool
     penalise_bias: bool
     value: float
+    labels: Array | None = None
+    """Labels of the fit, where `Y` are its fitted values."""
+
+    @property
+    def given(self) -> Array:
+        """Labels as they were given."""
+        return self.Y if self.labels is None else self.labels
+
+    def fitted(self, values: Array) -> "BandProblem":
+        """Return the problem of interpolating a fit's values (N, T); NaN = missing."""
+        return replace(self, Y=values, labels=self.Y)
 
     @cached_property
     def shares(self) -> Array:

@@ -104,7 +104,7 @@ class _Maker:
             base: Any = self._data.base(tol)
         else:
             base = solver.base_interpolant(problem.X, problem.Y, self._convention, tol)
-        own = solver.Base(problem.network, problem.value, None if base is None else base.start)
+        own = solver.Base(problem.network, problem.value, problem.dual, None if base is None else base.start)
         self._base = base if base is not None and base.cost < problem.value else own
         self._point: Any = None
         self._steps: dict[int, float] = {}

@@ -13,6 +13,7 @@ from vvnorm.float64 import Origin, counted_from
 from vvnorm.losses import Loss, all_separated
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.band import Band, BandProblem
+from vvnorm.results.contacts import Contacts, make_contacts
 from vvnorm.results.coordinates import in_space, judged_dual
 from vvnorm.results.solution import Solution, losses_in_words
 from vvnorm.tolerances import GAP
@@ -184,6 +185,20 @@ class MultivariateSolution(Solution):
         x = as_band_points(counted_from(points, self.origin), self.X.shape[1])
         about = self if self.within is None or not self.skip else self.within
         return make_band(about._band_problem(), x, chosen, level, progress, self.subspace if about is not self else None)
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        """The neurons that minimisers can have, and whether there is one minimiser; for one or two dimensions.
+
+        Solves the problem once more, to a tighter tolerance.
+
+        Raises
+        ------
+        ValueError
+            For more inputs, without a skip connection, with penalised biases, and for fits with Huber losses.
+        """
+        about = self if self.within is None else self.within
+        return make_contacts(about._band_problem(), self.subspace)
 
     def _band_problem(self) -> BandProblem:
         weights = None if self.weights is None else np.broadcast_to(self.weights, self.Y.shape)

@@ -105,10 +105,11 @@ class Extreme:
 
 
 class Base(NamedTuple):
-    """A solution without a further point, its cost or objective, and what similar problems start from."""
+    """A solution without a further point, its cost or objective, its dual array, and what similar problems start from."""
 
     network: ReLUNetwork
     cost: float
+    dual: Array
     start: WarmStart | None
 
 
@@ -342,7 +343,8 @@ def base_interpolant(X: Array, Y: Array, convention: Convention, tol: float) -> 
     with one_blas_thread():
         optimum = generate(reduction.reduced_problem, tol)
     network = reduction.network(optimum.neurons, feasible_weights(reduction.reduced_problem, optimum)).raised(levels(Y))
-    return Base(network, cost(network, convention), optimum.start)
+    dual = dual_by_rows(points, reduction.dual(optimum.duals), Y) / points.unit
+    return Base(network, cost(network, convention), dual, optimum.start)
 
 
 # --- fits -------------------------------------------------------------------------------------------------------------
@@ -368,8 +370,8 @@ class FitData:
 
     def base(self, tol: float) -> "Base":
         """Solve it."""
-        network, _, _, start = self.solve(tol, None)
-        return Base(network, self.objective(network), start)
+        network, dual, _, start = self.solve(tol, None)
+        return Base(network, self.objective(network), dual, start)
 
     def with_label(self, x: Array, output: int, label: float, weight: float) -> "FitData":
         """The data and one more point, with a label in one output."""
