@@ -342,9 +342,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _fault(
         "weights_of_fits_ignored_by_verifier",
-        "verifier.line_fit",
-        "as_weights(weights, labels.shape), given, losses)",
-        "None, given, losses)",
+        "verifier.fits",
+        "fit_labels(labels, loss, weights)",
+        "fit_labels(labels, loss, None)",
         *_FITS,
     ),
     # --- the verifiers for several inputs ---

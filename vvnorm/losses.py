@@ -33,12 +33,12 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count
 from vvnorm.float64 import without_mask
 from vvnorm.tolerances import LABEL_ROUNDING, LAST_DIGITS, STRAIGHTENING
-from vvnorm.validation import Array
+from vvnorm.validation import Array, as_weights, counted_entries
 
 NAMES: Final = ("squared", "logistic", "hinge", "huber", "one_class")
 SQUARED, LOGISTIC, HINGE, HUBER, ONE_CLASS = range(5)
@@ -440,6 +440,34 @@ def is_rounding(losses: Sequence[Loss], Y: Array, weights: Array | None, lost: A
     counts = np.where(shares > 0, Y, np.nan)
     ends = np.nanmin(counts, axis=0), np.nanmax(counts, axis=0)
     return bool(np.all(lost <= rounding_losses(losses, *ends, shares.sum(axis=0))))
+
+
+def fit_labels(Y: Array, loss: LossLike, weights: ArrayLike | None) -> tuple[Array, Array | None, tuple[Loss, ...]]:
+    """Return labels as the losses need them, the weights, and the loss of each output.
+
+    Parameters
+    ----------
+    Y : (N, T) array
+        Labels; NaN = missing.
+    loss : str, Loss, or sequence of T
+    weights : array-like or None
+
+    Returns
+    -------
+    labels : (N, T) array
+        As of `canonical_labels`; NaN where the weight is 0.
+    weights : (N, 1) or (N, T) array, or None
+        0 where the label is missing.
+    losses : tuple of T Loss
+
+    Raises
+    ------
+    ValueError
+        For an unknown loss, wrong weights or unknown classes.
+    """
+    losses = as_losses(loss, Y.shape[1])
+    labels, shares = counted_entries(Y, as_weights(weights, Y.shape))
+    return canonical_labels(labels, losses), shares, losses
 
 
 def canonical_labels(Y: Array, losses: Sequence[Loss]) -> Array:

@@ -313,7 +313,7 @@ def test_networks_trained_on_missing_labels_are_judged_by_the_labels_there_are()
         assert all(
             "not proved optimal" in complaint for complaint in judged.complaints(network, x, Y, weights=result.weights)
         )
-    with pytest.raises(ValueError, match="weighting 'uncertainty' moved during training"):
+    with pytest.raises(ValueError, match="weighting 'uncertainty' changed during training"):
         train(x, Y, lam=0.05, weighting="uncertainty", steps=2, progress=False).certificates()
     with pytest.raises(ValueError, match="lam is 0"):
         train_tasks(x, Y, lam=0, steps=2, progress=False).certificates()

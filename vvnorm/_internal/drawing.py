@@ -1,7 +1,7 @@
-"""How results draw themselves, though the layer that draws lies above them.
+"""Pictures of results, drawn by a module that results may not import.
 
-Results may not import `vvnorm.plotting`. They ask for a figure here, and the module that is registered as the artist draws
-it: the root of the package registers `vvnorm.plotting.objects`. It is imported with the first figure.
+Results may not import `vvnorm.plotting`, which lies above them. They ask for a picture here, and the registered module
+draws it. The root of the package registers `vvnorm.plotting.objects`, which is imported with the first picture.
 """
 
 from importlib import import_module
@@ -14,19 +14,19 @@ _ARTIST: list[str] = []
 
 
 def register_artist(module: str) -> None:
-    """Name the module that draws: it has the functions `draw_on(thing, axes, **options)` and `as_html(thing)`."""
+    """Name the module that draws; it has the functions `draw_on(result, axes, **options)` and `as_html(result)`."""
     _ARTIST[:] = [module]
 
 
-def draw_on(thing: object, axes: "Axes | None", **options: Any) -> "Axes":
+def draw_on(result: object, axes: "Axes | None", **options: Any) -> "Axes":
     """Draw a result on axes, or on those of a new pyplot figure; return the axes."""
-    return import_module(_ARTIST[0]).draw_on(thing, axes, **options)
+    return import_module(_ARTIST[0]).draw_on(result, axes, **options)
 
 
 class Displayed:
     """Base class of results that notebooks show with a small picture."""
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the words of `repr`, and a small picture where one can be drawn."""
+        """Return what a notebook shows: the text of `repr` and, if it can be drawn, a small picture."""
         html: str = import_module(_ARTIST[0]).as_html(self)
         return html

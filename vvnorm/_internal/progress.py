@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def bar_if_watched(wanted: bool) -> "Progress":
-    """Return a bar that is drawn if wanted, and if somebody watches."""
+    """Return a bar that is drawn if it is wanted and standard error is a terminal or a notebook."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -22,7 +22,7 @@ def bar_if_watched(wanted: bool) -> "Progress":
 
 @contextmanager
 def rounds_shown(name: str, callback: RoundCallback | None, wanted: bool) -> Iterator[RoundCallback | None]:
-    """Yield what a solver is to call after each round: `callback`, and a bar with the gap if one is wanted."""
+    """Yield the function that a solver calls after each round: it calls `callback` and updates a bar with the gap."""
     if not wanted:
         yield callback
         return
@@ -41,21 +41,21 @@ def rounds_shown(name: str, callback: RoundCallback | None, wanted: bool) -> Ite
 def steps_shown(
     name: str, total: int | None, callback: Callable[..., object] | None, wanted: bool
 ) -> Iterator[Callable[..., object]]:
-    """Yield what to call after each step: `callback` with the same arguments, and a bar if one is wanted."""
-    tell: Callable[..., object] = callback or (lambda *what: None)
+    """Yield the function to call after each step: it passes its arguments to `callback` and advances a bar."""
+    after: Callable[..., object] = callback or (lambda *args: None)
     if not wanted:
-        yield tell
+        yield after
         return
     with bar_if_watched(wanted) as shown:
         task = shown.add_task(name, total=total)
 
-        def ended(*what: Any) -> None:
+        def ended(*args: Any) -> None:
             shown.update(task, advance=1)
-            tell(*what)
+            after(*args)
 
         yield ended
 
 
 def relative_gap(upper: float, lower: float) -> float:
-    """Return the relative gap between two bounds of what is minimised; 0 where nothing is left to lose."""
+    """Return the relative gap between bounds of an objective; 0 if the upper bound is 0."""
     return (upper - lower) / upper if upper > 0 else 0.0

@@ -16,7 +16,7 @@ from vvnorm._internal.words import count, lines
 from vvnorm.analysis.measures import single_output
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS, GAP
-from vvnorm.validation import Array, as_inputs, as_labels, as_points, as_positive, is_empty
+from vvnorm.validation import Array, as_inputs, as_labels, as_non_negative, as_points, is_empty
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,7 @@ def kernel_solution(
     labels = as_labels(y, len(inputs), "y")
     if labels.shape[1] != 1:
         raise ValueError(f"y must be one column, got shape {labels.shape}")
-    strength = 0.0 if lam == 0 and not isinstance(lam, bool) else as_positive(lam)
+    strength = as_non_negative(lam, "lam")
     # In units of the largest weight the penalty is lam / largest; so weights of any size do no harm.
     largest = float(kernel.weights.max(initial=0.0)) or 1.0
     scaled = FeatureKernel(kernel.W, kernel.b, kernel.weights / largest)

@@ -17,10 +17,10 @@ from vvnorm._internal.progress import rounds_shown
 from vvnorm._internal.words import count
 from vvnorm.api.limits import MAX_POINTS, MAX_PROGRAM_LABELS
 from vvnorm.float64 import Rows
-from vvnorm.losses import LossLike, as_losses, canonical_labels
+from vvnorm.losses import LossLike, fit_labels
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
-from vvnorm.validation import Array, as_inputs, as_labels, as_positive, as_weights, counted_entries, has_missing
+from vvnorm.validation import Array, as_inputs, as_labels, as_positive, has_missing
 from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.check import Certificate, FitCertificate, judge
 
@@ -279,7 +279,6 @@ def _in_space(
         return None
     if lam == 0:
         return interpolate_points(inputs, labels, convention, _TOL, **effort).dual
-    losses = as_losses(loss, labels.shape[1])
-    labels, shares = counted_entries(labels, as_weights(weights, labels.shape))
-    problem = FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention)
+    labels, shares, losses = fit_labels(labels, loss, weights)
+    problem = FitProblem(inputs, labels, shares, losses, convention)
     return problem.solve(as_positive(lam), _TOL, **effort)[0].dual

@@ -20,7 +20,7 @@ from vvnorm._internal.progress import rounds_shown, steps_shown
 from vvnorm.api.fit_data import Data, has_several_inputs, opened, read_problem, without_origin
 from vvnorm.api.univariate_fits import fit_line
 from vvnorm.float64 import Origin
-from vvnorm.losses import LossLike, as_losses, canonical_labels
+from vvnorm.losses import LossLike, fit_labels
 from vvnorm.results.path import FitPath
 from vvnorm.results.univariate_fit import Fit
 from vvnorm.solvers.univariate.fits.dispatch import critical_lam
@@ -34,9 +34,7 @@ from vvnorm.validation import (
     as_positive,
     as_rounds,
     as_tolerance,
-    as_weights,
     column_names,
-    counted_entries,
 )
 
 if TYPE_CHECKING:
@@ -277,10 +275,9 @@ def _read_points(
 
     inputs = as_inputs(X)
     labels = as_labels(Y, len(inputs), allow_missing=True)
-    losses = as_losses(loss, labels.shape[1])
-    labels, shares = counted_entries(labels, as_weights(weights, labels.shape))
+    labels, shares, losses = fit_labels(labels, loss, weights)
     convention = Convention(bool(skip), bool(penalise_bias))
-    return FitProblem(inputs, canonical_labels(labels, losses), shares, losses, convention, seed, local_search=local_search)
+    return FitProblem(inputs, labels, shares, losses, convention, seed, local_search=local_search)
 
 
 def _with_origin(origin: Origin | None, solution: Any) -> Any:

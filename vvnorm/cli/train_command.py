@@ -220,14 +220,12 @@ def _show_certificates(
     certificates = result.certificates(time_limit=time_limit)
     rows = [{"seed": seed, **certificate.numbers()} for seed, certificate in zip(result.seeds, certificates, strict=True)]
     best = certificates[result.best_run]
-    columns = ["vv_norm", "lower_bound", "gap"]
-    excesses = {"relative gap": best.gap}
     if isinstance(best, FitCertificate):
-        columns = ["objective", "loss", *columns]
+        columns = ["objective", "loss", "vv_norm", "lower_bound", "gap"]
         judged = f"judged as fits: the sum of losses plus {best.lam:.6g} times the VV norm"
     else:
-        columns += ["relative_residual", *(["distance", "distance_bound"] if result.X.shape[1] == 1 else [])]
-        excesses["relative residual"] = best.relative_residual
+        columns = ["vv_norm", "lower_bound", "gap", "relative_residual"]
+        columns += ["distance", "distance_bound"] if result.X.shape[1] == 1 else []
         judged = f"judged as interpolants of least VV norm; lam was {result.lam:.3g}"
     table = TextTable("seed", *(name_of(name) for name in columns))
     for row in rows:
@@ -235,8 +233,4 @@ def _show_certificates(
     table.show()
     say(judged)
     seed = result.seeds[result.best_run]
-    return rows, [
-        f"{name} {value:.3g} of the best network, of seed {seed}, exceeds {tol:g}"
-        for name, value in excesses.items()
-        if not value <= tol
-    ] + ([f"the best network, of seed {seed}, costs less than the labels allow"] if best.gap < -tol else [])
+    return rows, [f"{complaint} (the best network, of seed {seed})" for complaint in best.shortcomings(tol)]

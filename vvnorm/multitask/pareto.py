@@ -57,7 +57,7 @@ from vvnorm._internal.words import count, lines
 from vvnorm.api.fits import warm_fits
 from vvnorm.api.interpolation import interpolate
 from vvnorm.float64 import as_float64
-from vvnorm.losses import LossLike, canonical_labels
+from vvnorm.losses import LossLike, fit_labels
 from vvnorm.multitask.tasks import TaskLike, as_tasks
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.univariate_fit import Fit
@@ -70,8 +70,6 @@ from vvnorm.validation import (
     as_labels,
     as_non_negative,
     as_tolerance,
-    as_weights,
-    counted_entries,
 )
 from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.front import ROUNDING, DualWitness, FrontData, bound_at, point_complaints, without_neurons
@@ -671,10 +669,8 @@ def _task_data(
         raise ValueError(f"task {multiclass[0]!r}: the verifier does not know the loss 'softmax'; use 'logistic'")
     kinds = dict(pair for task in chosen for pair in zip(task.outputs, task.losses, strict=True))
     losses = tuple(kinds[t] for t in range(labels.shape[1]))
-    labels, shares = counted_entries(labels, as_weights(weights, labels.shape))
-    return FrontData(
-        inputs, canonical_labels(labels, losses), shares, losses, tuple(task.outputs for task in chosen), bool(skip)
-    )
+    labels, shares, _ = fit_labels(labels, losses, weights)
+    return FrontData(inputs, labels, shares, losses, tuple(task.outputs for task in chosen), bool(skip))
 
 
 def _as_mixtures(mixtures: Any, units: Array) -> Array:

@@ -79,9 +79,9 @@ class Style:
     Attributes
     ----------
     column, text : float or None
-        Width of a column and of the text, in inches; a figure takes one of the two. None: as wide as its script says.
+        Width of a column and of the text, in inches; a figure takes one of the two. None: the width that its script sets.
     settings : mapping
-        matplotlib's, over those of the screen.
+        Settings of matplotlib that differ from those of the screen.
     """
 
     column: float | None

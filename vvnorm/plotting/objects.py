@@ -1,4 +1,4 @@
-"""How results draw themselves: `solution.plot(ax)`, and the small pictures that notebooks show.
+"""Pictures of results: `solution.plot(ax)`, and the small pictures that notebooks show.
 
 `vvnorm._internal.drawing` calls this module, which the root of the package registers there.
 """
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LINES = ("blue", "orange", "green", "purple", "sky", "red")
-_SMALL = (3.2, 2.2)  # inches, of a picture in a notebook
-_MOST = 200_000  # labels; with more of them a notebook shows words only
+_SMALL = (3.2, 2.2)  # size of a picture in a notebook, inches
+_MOST = 200_000  # a notebook shows no picture of solutions with more labels than this
 
 
-def draw_on(thing: object, axes: "Axes | None", **options: Any) -> "Axes":
+def draw_on(result: object, axes: "Axes | None", **options: Any) -> "Axes":
     """Draw a result on axes, or on those of a new pyplot figure; return the axes.
 
     Raises
@@ -46,11 +46,11 @@ def draw_on(thing: object, axes: "Axes | None", **options: Any) -> "Axes":
     TypeError
         If the axes are no axes.
     ValueError
-        For what cannot be drawn.
+        If the result cannot be drawn.
     """
     if axes is not None and not hasattr(axes, "add_patch"):
         raise TypeError(f"ax must be matplotlib Axes, got {type(axes).__name__}")
-    drawing = _prepared(thing, **options)  # whatever is refused leaves no empty figure behind
+    drawing = _prepared(result, **options)  # errors come before a figure is made
     with style():
         if axes is None:
             from matplotlib import pyplot
@@ -60,26 +60,26 @@ def draw_on(thing: object, axes: "Axes | None", **options: Any) -> "Axes":
     return axes
 
 
-def as_html(thing: object) -> str:
-    """Return the words of `repr` and, where the result can be drawn and is not large, a small picture, as HTML."""
-    head, *rest = (escape(line.strip()) for line in repr(thing).splitlines())
+def as_html(result: object) -> str:
+    """Return the text of `repr` and, if the result can be drawn and is not large, a small picture, as HTML."""
+    head, *rest = (escape(line.strip()) for line in repr(result).splitlines())
     words = f"<p><b>{head}</b><br/>{'<br/>'.join(rest)}</p>"
-    if isinstance(thing, Solution) and thing.Y.size > _MOST:
+    if isinstance(result, Solution) and result.Y.size > _MOST:
         return f"<div>{words}</div>"
     try:
         with style():
             figure = new_figure(*_SMALL)
-            _prepared(thing)(figure.subplots())
+            _prepared(result)(figure.subplots())
             picture = file_content(figure, ".svg").decode()
-    except ValueError:  # too many inputs for paper, or numbers too large for axes
+    except ValueError:  # more inputs than a picture has axes, or numbers too large for axes
         return f"<div>{words}</div>"
     return f"<div>{words}{picture[picture.index('<svg') :]}</div>"
 
 
 @singledispatch
-def _prepared(thing: object, **options: Any) -> Any:
-    """Return the function that draws a thing on axes, once all that can be refused is known to be good."""
-    raise TypeError(f"a {type(thing).__name__} cannot be drawn")
+def _prepared(result: object, **options: Any) -> Any:
+    """Check a result and options; return the function that draws the result on axes."""
+    raise TypeError(f"a {type(result).__name__} cannot be drawn")
 
 
 @_prepared.register
@@ -177,7 +177,7 @@ def _(front: ParetoFront, *, tasks: tuple[int, int] = (0, 1)) -> Any:
 
 
 def _draw_impossible(axes: "Axes", mixtures: Any, bounds: Any, points: Any) -> None:
-    """Fill where the half-spaces prove that no network of this VV norm can be."""
+    """Fill the region in which, by the half-spaces, no network of this VV norm has its losses."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     first = np.union1d(np.linspace(left, right, 501), points[:, 0])
     inner = mixtures[:, 1] > 0

@@ -1,6 +1,6 @@
-"""What a dual array says of neurons, as a curve: optimal neurons are where the response reaches its bound.
+"""Responses of neurons to a dual array, as a curve: at the neurons of an optimal network they reach their bound.
 
-A picture only: `vvnorm.verifier` proves the bound.
+The curve is a picture, not a proof; `vvnorm.verifier` proves the bound.
 """
 
 import numpy as np
@@ -10,12 +10,12 @@ from vvnorm.network import row_norms
 from vvnorm.validation import Array
 from vvnorm.verifier.certificates import FitRecord, InterpolantRecord
 
-_ANGLES = 721  # of half a degree
-_WORK = 2**22  # pairs of points whose responses are computed together
+_ANGLES = 721  # every half degree
+_WORK = 2**22  # entries of an array of responses that is computed at once
 
 
 def responses(certificate: InterpolantRecord | FitRecord, X: Array, given: Rows | None) -> tuple[Array, Array, float]:
-    """Return where neurons are, the norm of their response to the dual array over outputs, and its bound.
+    """Return places of neurons, the norms over outputs of their responses to the dual array, and the bound.
 
     Parameters
     ----------

@@ -1,7 +1,12 @@
-"""Figures of interpolants and fits: over one or two inputs, and fitted values against labels for more."""
+"""Figures of interpolants and fits: over one or two inputs, and fitted values against labels for more.
+
+The functions `plot_...` return a figure. They write it to `path` if one is given (`.pdf`, `.svg` or `.png`), and raise
+ValueError if the file cannot be written or numbers are too large to be drawn.
+"""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +31,9 @@ if TYPE_CHECKING:
 
 
 _MANY = 5000  # more points than this are rasterised inside the vector file
-
-
 _PIXELS = 200  # along each side of a surface
-
-
-_INVISIBLE = 1e-9  # of the range of a curve
-
-
-_FAINT = 0.15  # least opacity of a kink; those of large weight are opaque
+_INVISIBLE = 1e-9  # changes below this share of a curve's range cannot be seen
+_FAINT = 0.15  # least opacity of a kink; kinks of large weight are opaque
 
 
 def draw(
@@ -47,7 +46,7 @@ def draw(
     solution : Solution
         From `vvnorm.interpolate` or `vvnorm.fit`.
     x_names, y_names : sequence of str
-        What inputs and outputs are called.
+        Names of inputs and outputs.
     path : path-like, optional
         `.pdf`, `.svg` or `.png`, to write the figure there.
 
@@ -86,9 +85,9 @@ class Curve:
     t, values : (n,) arrays
         The curve.
     band : pair of (n,) arrays, or None
-        Between which all solutions lie, where they are several and known.
+        Lower and upper ends of the values of all solutions, if there are several and the ends are known.
     knots : pair of (K,) arrays, or None
-        Where it bends, and its values there; None for interpolants, which bend at the data.
+        The knots and the values there; None for interpolants, whose knots are data points.
     """
 
     x: Array
@@ -125,11 +124,11 @@ def draw_curve(axes: "Axes", curve: Curve, label: str, colour: str = "blue", *, 
     axes : matplotlib Axes
     curve : Curve
     label : str
-        What the legend calls the curve.
+        Name of the curve in the legend.
     colour : str
-        Of the curve: a name of `COLOURS`.
+        Colour of the curve: a name of `COLOURS`.
     data : str, optional
-        Colour of the data; by default black, and grey where there are residuals.
+        Colour of the data; by default black, and grey for fits.
     """
     dots: dict[str, Any] = {"ms": 3, "color": COLOURS[data or "black"]}
     if curve.knots is not None:
@@ -148,7 +147,7 @@ def draw_curve(axes: "Axes", curve: Curve, label: str, colour: str = "blue", *, 
 
 
 def _corners(t: Array, *sides: Array) -> NDArray[np.bool_]:
-    """Where curves over t that are linear in pieces bend so much that a figure shows it, and their ends."""
+    """Mark the ends of piecewise linear curves over t, and the points where a figure shows a change of slope."""
     corners = np.ones(len(t), dtype=bool)
     share = (t[1:-1] - t[:-2]) / (t[2:] - t[:-2])
     straight = [
@@ -158,74 +157,50 @@ def _corners(t: Array, *sides: Array) -> NDArray[np.bool_]:
     return corners
 
 
+@contextmanager
+def _panels(
+    solution: "Solution", path: str | os.PathLike[str] | None, width: float, heights: tuple[float, float], columns: int = 1,
+    **layout: Any,
+) -> Iterator[tuple["Figure", NDArray[Any]]]:  # fmt: skip
+    """Yield a new figure and its axes, a row per output; in the end write the figure, if there is a path.
+
+    `heights` are those of the margins and of a row, in inches.
+    """
+    target = None if path is None else check_plot_path(path)
+    shown = min(solution.Y.shape[1], MOST_OUTPUTS)
+    with style():
+        figure = new_figure(width, heights[0] + heights[1] * shown)
+        yield figure, figure.subplots(shown, columns, squeeze=False, **layout)
+        if target:
+            save(figure, target)
+
+
 def plot_solution(
     solution: "Interpolant", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str] | None = None
 ) -> "Figure":
-    """Draw an interpolant, one panel per output: data, interpolant, knots and, if known, the band of all solutions.
-
-    Parameters
-    ----------
-    solution : Interpolant
-        One input.
-    x_name, y_names : str, sequence of str
-        What the axes are called.
-    path : path-like, optional
-        `.pdf`, `.svg` or `.png`, to write the figure there.
-
-    Returns
-    -------
-    matplotlib Figure
-    """
-    target = None if path is None else check_plot_path(path)
-    Y = solution.Y
-    shown = min(Y.shape[1], MOST_OUTPUTS)
-    with style():
-        figure = new_figure(6.4, 0.6 + 1.9 * shown)
-        axes = figure.subplots(shown, 1, sharex=True, squeeze=False)[:, 0]
+    """Draw an interpolant of one input, one panel per output: data, curve and, if known, the band of all solutions."""
+    with _panels(solution, path, 6.4, (0.6, 1.9), sharex=True) as (figure, rows):
+        axes, outputs = rows[:, 0], solution.Y.shape[1]
         for axis, curve, name in zip(axes, curves(solution), y_names, strict=False):
             draw_curve(axis, curve, "interpolant of least VV norm")
             axis.set_ylabel(literal(name))
         axes[-1].set_xlabel(literal(x_name))
         axes[0].legend(loc="best")
-        if shown < Y.shape[1]:
-            axes[0].set_title(f"first {shown} of {count(Y.shape[1], 'output')}")
-        if target:
-            save(figure, target)
+        if len(axes) < outputs:
+            axes[0].set_title(f"first {len(axes)} of {count(outputs, 'output')}")
     return figure
 
 
 def plot_fit(
     fit: "Fit | MultivariateSolution", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str] | None = None
 ) -> "Figure":
-    """Draw a fit, one row per output: left data, fit and knots, right residuals.
+    """Draw a fit of one input, one row per output: left data, fit and knots, right residuals.
 
     Logistic outputs are drawn as probabilities.
-
-    Parameters
-    ----------
-    fit : Fit or MultivariateSolution
-        From `vvnorm.fit`; one input.
-    x_name, y_names : str, sequence of str
-        What the axes are called.
-    path : path-like, optional
-        `.pdf`, `.svg` or `.png`, to write the figure there.
-
-    Returns
-    -------
-    matplotlib Figure
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written, or numbers are too large to be drawn.
     """
-    target = None if path is None else check_plot_path(path)
     x, Y = fit.X[:, 0], fit.Y
     at_data = _probabilities(fit, x)
-    shown = min(Y.shape[1], MOST_OUTPUTS)
-    with style():
-        figure = new_figure(7.2, 0.6 + 2.1 * shown)
-        rows = figure.subplots(shown, 2, sharex=True, squeeze=False, width_ratios=(3, 2))
+    with _panels(fit, path, 7.2, (0.6, 2.1), 2, sharex=True, width_ratios=(3, 2)) as (figure, rows):
         for output, ((left, right), curve, name) in enumerate(zip(rows, curves(fit), y_names, strict=False)):
             draw_curve(left, curve, "fit")
             dots = {"ms": 2.5, "color": COLOURS["grey"], "rasterized": len(x) > _MANY}
@@ -237,8 +212,6 @@ def plot_fit(
             axis.set_xlabel(literal(x_name))
         rows[0, 0].legend(loc="best")
         rows[0, 0].set_title(_title(fit))
-        if target:
-            save(figure, target)
     return figure
 
 
@@ -252,38 +225,14 @@ def plot_surface(
 
     Dots have the colours of their labels; those of an interpolant therefore show only their edges. The fainter a line, the
     smaller the change of slope across it. Logistic outputs are drawn as probabilities.
-
-    Parameters
-    ----------
-    solution : MultivariateSolution
-        From `vvnorm.interpolate` or `vvnorm.fit`; two inputs.
-    x_names, y_names : sequence of str
-        What inputs and outputs are called.
-    path : path-like, optional
-        `.pdf`, `.svg` or `.png`, to write the figure there.
-
-    Returns
-    -------
-    matplotlib Figure
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written, or numbers are too large to be drawn.
     """
-    target = None if path is None else check_plot_path(path)
     surfaces = Surfaces(solution)
-    shown = min(solution.Y.shape[1], MOST_OUTPUTS)
-    with style():
-        figure = new_figure(4.6, 0.4 + 3.6 * shown)
-        panels = figure.subplots(shown, 1, squeeze=False)[:, 0]
-        for output, (axes, name) in enumerate(zip(panels, y_names, strict=False)):
+    with _panels(solution, path, 4.6, (0.4, 3.6)) as (figure, rows):
+        for output, (axes, name) in enumerate(zip(rows[:, 0], y_names, strict=False)):
             colours = surfaces.draw(axes, output)
             axes.set(xlabel=literal(x_names[0]), ylabel=literal(x_names[1]))
             figure.colorbar(colours, ax=axes, label=literal(name))
-        panels[0].set_title(_title(solution))
-        if target:
-            save(figure, target)
+        rows[0, 0].set_title(_title(solution))
     return figure
 
 
@@ -347,32 +296,10 @@ def plot_points(
     """Draw a fit of any number of inputs, one row per output: fitted values, and residuals, against labels.
 
     Logistic outputs are drawn as probabilities.
-
-    Parameters
-    ----------
-    fit : MultivariateSolution
-        From `vvnorm.fit`.
-    x_names, y_names : sequence of str
-        What inputs and outputs are called.
-    path : path-like, optional
-        `.pdf`, `.svg` or `.png`, to write the figure there.
-
-    Returns
-    -------
-    matplotlib Figure
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be written, or numbers are too large to be drawn.
     """
-    target = None if path is None else check_plot_path(path)
     refuse_huge(fit.X, fit.Y)
     fitted, Y = _probabilities(fit, fit.X), fit.Y
-    shown = min(Y.shape[1], MOST_OUTPUTS)
-    with style():
-        figure = new_figure(7.2, 0.6 + 2.8 * shown)
-        rows = figure.subplots(shown, 2, squeeze=False)
+    with _panels(fit, path, 7.2, (0.6, 2.8), 2) as (figure, rows):
         for output, ((left, right), name) in enumerate(zip(rows, y_names, strict=False)):
             labels, values = Y[:, output], fitted[:, output]
             dots: dict[str, Any] = {"ms": 2.5, "color": COLOURS["grey"], "rasterized": len(Y) > _MANY}
@@ -382,8 +309,6 @@ def plot_points(
             right.axhline(0, color=COLOURS["blue"], lw=0.9)
             right.set(xlabel=literal(name), ylabel="label - fit")
         rows[0, 0].set_title(f"{count(len(x_names), 'input')}, {_title(fit)}")
-        if target:
-            save(figure, target)
     return figure
 
 
@@ -396,16 +321,7 @@ def draw_fitted(axes: "Axes", labels: Array, values: Array) -> None:
 def plot_path(fits: "Sequence[Fit] | Sequence[MultivariateSolution]", x_name: str, path: str | os.PathLike[str]) -> None:
     """Draw a path of fits against lam: their knots, and their loss and VV norm.
 
-    With several inputs the number of neurons takes the place of the knots.
-
-    Parameters
-    ----------
-    fits : sequence of Fit or of MultivariateSolution
-        From `vvnorm.fit_path`; at least one.
-    x_name : str
-        What the input is called.
-    path : path-like
-        `.pdf`, `.svg` or `.png`.
+    With several inputs the number of neurons takes the place of the knots. `fits` holds at least one.
     """
     target = check_plot_path(path)
     with style():
@@ -418,7 +334,7 @@ def plot_path(fits: "Sequence[Fit] | Sequence[MultivariateSolution]", x_name: st
 
 
 def draw_effort(axes: "Axes", fits: "Sequence[Fit] | Sequence[MultivariateSolution]", x_name: str) -> None:
-    """Draw where fits bend against lam; with several inputs, how many neurons they have."""
+    """Draw the knots of fits against lam; with several inputs, the number of their neurons."""
     lams = np.array([fit.lam for fit in fits])
     if fits[0].X.shape[1] == 1:
         draw_knots(axes, lams, [_knots(fit) for fit in fits])

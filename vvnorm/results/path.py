@@ -36,7 +36,7 @@ class FitPath(Displayed, list[Any]):
         ax : matplotlib Axes, optional
             By default those of a new pyplot figure.
         what : str
-            'knots': where the fits bend (with several inputs, how many neurons they have); 'trade-off': loss and VV norm,
+            'knots': the knots of the fits (with several inputs, their numbers of neurons); 'trade-off': loss and VV norm,
             each relative to its largest value.
 
         Returns

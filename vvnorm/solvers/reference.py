@@ -34,7 +34,7 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm._internal.deadline import TIME_LIMIT
 from vvnorm._internal.words import count
 from vvnorm.float64 import as_float64
-from vvnorm.losses import Loss, as_losses, canonical_labels
+from vvnorm.losses import Loss, fit_labels
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solvers.univariate.interpolation.closed_form import ConnectTheDots, connect_sorted
 from vvnorm.validation import (
@@ -45,8 +45,6 @@ from vvnorm.validation import (
     as_labels,
     as_non_negative,
     as_positive,
-    as_weights,
-    counted_entries,
     sorted_univariate,
 )
 
@@ -553,9 +551,7 @@ class _FitProgram:
             )
         labels = as_labels(Y, len(inputs), allow_missing=True)
         self.outputs, self.skip = labels.shape[1], skip
-        kinds = as_losses(loss, self.outputs)
-        labels, checked = counted_entries(labels, as_weights(weights, labels.shape))
-        labels = canonical_labels(labels, kinds)
+        labels, checked, kinds = fit_labels(labels, loss, weights)
         factors = np.ones_like(labels) if checked is None else np.broadcast_to(checked, labels.shape)
         self.heaviest = float(factors.max())
         self.x, place = np.unique(inputs[:, 0], return_inverse=True)

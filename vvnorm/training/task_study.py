@@ -1,9 +1,8 @@
 """The study of joint and separate networks on built-in data: settings fixed beforehand, lines of results, verdicts.
 
-It asks three questions. Does summing losses hurt, that is, is a task's test result worse in a joint network than in a
-network of its own, at equal total width and at equal cost of inference? Does the weighting matter, that is, is any
-weighting better than the plain sum? Does sharing save steps to a common target, or VV norm, compared with the sum over the
-separate networks?
+It asks three questions. Does summing losses harm a task: is its test result worse in a joint network than in a network of
+its own, at equal total width and at equal cost of inference? Is any weighting better than the plain sum? Does the joint
+network need fewer steps to a common target, or a smaller VV norm, than the separate networks together?
 
 A line's verdict is on its gain, the metric's paired difference to separate networks of the same total width: "better" or
 "worse" if the simultaneous interval has one sign, else "undecided". Ten seeds show a gain of about 1.5 standard deviations
@@ -60,7 +59,7 @@ def run_study(
 ) -> list[dict[str, Any]]:
     """Run the study on all data sets, each in its own process, at most `workers` at once.
 
-    `callback` is told the name and the lines of each data set as it is done; lines come back in the order of `DATA`.
+    `callback` gets the name and the lines of each data set when it is done. The lines returned are in the order of `DATA`.
     """
     results = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=one_thread) as executor:

@@ -29,6 +29,7 @@ from vvnorm.validation import (
     as_count,
     as_inputs,
     as_labels,
+    as_non_negative,
     as_positive,
     as_weights,
     counted_entries,
@@ -104,7 +105,7 @@ class TaskTraining:
         """
         if not isinstance(self.weighting, Equal | Fixed):
             raise ValueError(
-                f"weighting {self.weighting.name!r} moved during training: there is no one objective to judge by"
+                f"weighting {self.weighting.name!r} changed during training, so no single objective can be certified"
             )
         if self.lam == 0 or any(task.is_multiclass for task in self.tasks):
             raise ValueError("lam is 0" if self.lam == 0 else "the verifier does not know the loss 'softmax'")
@@ -249,7 +250,7 @@ def train_tasks(
     placement = as_placement(dtype, device)
     width, steps = as_count(_WIDTH if width is None else width, "width", 1), as_count(steps, "steps", 1)
     numbers = as_seeds(seeds)
-    lam = _default_lam(label_weights, chosen) if lam is None else _strength(lam)
+    lam = _default_lam(label_weights, chosen) if lam is None else as_non_negative(lam, "lam")
     batch = _batch(batch_size, len(inputs))
     lr = as_positive(_RATE if lr is None else lr, "lr")
     plan = TaskPlan(steps, lr, lam, batch, width, placement, penalty, initialisation, bool(skip))
@@ -281,7 +282,3 @@ def _batch(batch_size: int | None, n: int) -> int | None:
         return _BATCH if n > _FULL_BATCH else None
     size = as_count(batch_size, "batch_size", 1)
     return size if size < n else None
-
-
-def _strength(lam: Any) -> float:
-    return 0.0 if isinstance(lam, int | float) and not isinstance(lam, bool) and lam == 0 else as_positive(lam)

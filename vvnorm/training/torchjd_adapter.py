@@ -1,4 +1,4 @@
-"""The bridge to torchjd (extra `multitask`): its UPGrad for `train_tasks`, and the exact point of least norm for its users.
+"""Connection to torchjd (extra `multitask`): UPGrad for `train_tasks`, and an exact MGDA for users of torchjd.
 
 No other file imports torchjd. The MGDA of torchjd is the Frank-Wolfe method with 100 steps, which is inexact for more than
 two tasks; `ExactMGDA` can be used in its place. UPGrad (P. Quinton, V. Rey, arXiv 2406.16232) adds 1e-4 times the trace to

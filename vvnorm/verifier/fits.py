@@ -8,11 +8,11 @@ from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import count
 from vvnorm.float64 import Rows, read_dual
-from vvnorm.losses import Loss, as_losses, canonical_labels, rounding_losses
+from vvnorm.losses import Loss, fit_labels, rounding_losses
 from vvnorm.network import ReLUNetwork
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_labels, as_weights, counted_entries
+from vvnorm.validation import Array, as_labels
 
 MARGIN_USED: Final = 0.9
 """Share of its margin inside the domain by which an entry of a dual array may be moved."""
@@ -35,9 +35,7 @@ def read_labels(
     labels = as_labels(Y, n, allow_missing=True)
     if labels.shape[1] != function.n_outputs:
         raise ValueError(f"Y has {count(labels.shape[1], 'output')}, the function has {function.n_outputs}")
-    losses = as_losses(loss, labels.shape[1])
-    labels, shares = counted_entries(labels, as_weights(weights, labels.shape))
-    return canonical_labels(labels, losses), shares, losses
+    return fit_labels(labels, loss, weights)
 
 
 def dual_of_shape(dual: Rows | ArrayLike, shape: tuple[int, ...]) -> Rows:

@@ -32,11 +32,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm.float64 import Rows, dual_rows
-from vvnorm.losses import Loss, as_losses, canonical_labels, label_power
+from vvnorm.losses import Loss, fit_labels, label_power
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_positive, as_weights, counted_entries
+from vvnorm.validation import Array, as_positive
 from vvnorm.verifier.arithmetic import power_of_two, scaled, vv_norm
 from vvnorm.verifier.budget import most_additions
 from vvnorm.verifier.certificates import FitRecord
@@ -169,9 +169,7 @@ def _read(
     if not isinstance(network, ReLUNetwork):
         raise TypeError(f"fits of several inputs, or with the bias inside the norm, are ReLUNetworks; got {network!r}")
     x, labels = points_and_labels(network, X, Y)
-    losses = as_losses(loss, labels.shape[1])
-    labels, shares = counted_entries(labels, as_weights(weights, labels.shape))
-    labels = canonical_labels(labels, losses)
+    labels, shares, losses = fit_labels(labels, loss, weights)
     known = labels.copy()  # classes are not shifted
     known[:, [loss.name in CLASSES for loss in losses]] = np.nan
     return _Points(network, x, labels, shares, losses, *centred(network, x, known, penalise_bias))
