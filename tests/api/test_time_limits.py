@@ -226,3 +226,22 @@ def test_a_front_in_five_inputs_is_found_where_its_bound_is_out_of_reach(monkeyp
         best = (other.certificate.loss + 2 * lam * other.vv_norm) / 2
         assert loss + lam * 0.5 >= best * (1 - 2e-3)
         assert factor != 1 or loss + lam * 0.5 == pytest.approx(best, rel=5e-3)
+
+
+def test_too_many_points_for_the_time_are_fitted_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network is no worse than an affine one, and the bound, from some rows, holds for all."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((90, 2))
+    Y = np.column_stack([np.abs(X[:, 0]), X[:, 1] ** 2]) + 0.05 * rng.standard_normal((90, 2))
+    Y[rng.random(Y.shape) < 0.3], weights = np.nan, 10 ** rng.uniform(-1, 1, (90, 1))
+    options: dict[str, Any] = {"loss": ["huber:0.1", "squared"], "weights": weights}
+    whole, line = fit(X, Y, 0.5, **options), fit(X, Y, 1e6, **options)
+    monkeypatch.setattr("vvnorm.solvers.multivariate.fits._RATE", 1.0)
+    part = fit(X, Y, 0.5, time_limit=30, **options)
+    assert part.provenance["status"] == "time limit"
+    assert "there was no time for all points: 50 of 90 were fitted" in part.notes
+    assert whole.value <= part.value <= line.value * (1 + 1e-9)
+    assert 0.2 * whole.value < part.lower_bound <= whole.value
+    assert part.gap > part.tol
+    assert not part.verify()
+    assert part.history[-1] == pytest.approx((part.value, part.lower_bound), rel=1e-5)

@@ -379,9 +379,15 @@ def _with_one(x: Array, x_unit: float) -> Array:
 
 
 def largest_response(x: Array, Lambda: Array, penalise_bias: bool, x_unit: float) -> float:
-    """Bound the response of a neuron of ||w|| = 1, or of ||(w, b)|| = 1, at the points x_unit * x; in units x_unit."""
-    if not Lambda.any():
+    """Bound the response of a neuron of ||w|| = 1, or of ||(w, b)|| = 1, at the points x_unit * x; in units x_unit.
+
+    Points where Lambda is 0 add nothing to any response, and are left out.
+    """
+    used = Lambda.any(axis=1)
+    if not used.any():
         return 0.0
+    if not used.all():
+        x, Lambda = x[used], Lambda[used]
     points = _with_one(x, x_unit) if penalise_bias else x
     return _remembered(points.tobytes(), points.shape, Lambda.tobytes(), Lambda.shape, penalise_bias, most_additions())
 

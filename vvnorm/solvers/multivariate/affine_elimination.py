@@ -82,7 +82,8 @@ class Inputs:
             vectors = self.X - self.centre
         self.unit = power_of_two_above(float(np.max(np.abs(vectors), initial=0.0)))
         vectors = vectors / self.unit
-        _, s, axes = np.linalg.svd(vectors - (0.0 if self.convention.penalise_bias else vectors.mean(axis=0)))
+        middle = 0.0 if self.convention.penalise_bias else vectors.mean(axis=0)
+        _, s, axes = np.linalg.svd(vectors - middle, full_matrices=len(vectors) < vectors.shape[1])
         rank = max(1, int(np.sum(s > FLAT * len(vectors) * s[0])))
         while not self.convention.penalise_bias and rank < vectors.shape[1] and not _near(self.X, axes[:rank]):
             rank += 1

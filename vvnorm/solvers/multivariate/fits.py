@@ -9,19 +9,31 @@ from typing import Any
 import numpy as np
 
 from vvnorm._internal.callbacks import RoundCallback
+from vvnorm._internal.deadline import TIME_LIMIT
 from vvnorm._internal.threads import one_blas_thread
 from vvnorm._internal.units import unit
 from vvnorm.losses import Loss, is_rounding, separation_notes, solvable
 from vvnorm.network import ReLUNetwork
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs
 from vvnorm.solvers.multivariate.column_generation import WarmStart, in_units
-from vvnorm.solvers.multivariate.convex_losses import SMOOTH, Data, Fitted, best_affine, fit_losses, largest_response
+from vvnorm.solvers.multivariate.convex_losses import (
+    SMOOTH,
+    Data,
+    Fitted,
+    best_affine,
+    cost,
+    fit_losses,
+    largest_response,
+)
 from vvnorm.solvers.multivariate.interpolation import PointsSolution, deadline_after, in_doubt, provenance_of, target_gap
 from vvnorm.validation import Array, levels
 
 _FOR_LAM_MAX = 0.1  # part of a time limit for lam_max
 _FAR = 1e30  # lam further than this factor from lam_max is replaced by the limit: float64 cannot tell the fits apart
 _STRAIGHT = 1e3  # relative to lam_max; for larger lam the affine fit is returned at once
+_RATE = 1e8  # cubes of numbers of points per second: matrices of all pairs are decomposed
+_LEAST_POINTS = 50  # of a part of the data
+_MIXTURES = np.linspace(0.0, 1.0, 9)  # of the best affine function and a network
 _NEGLIGIBLE = 1e-30  # a loss below this part of an output's largest weight changes no digit
 
 
@@ -65,7 +77,7 @@ class FitProblem:
         for loss in losses:
             if loss.name not in SMOOTH:
                 raise ValueError(f"loss {loss.name!r} has a corner; with several inputs there are {', '.join(SMOOTH)}")
-        self.losses, self.weights = losses, weights
+        self.losses, self.weights, self._seed = losses, weights, seed
         losses, shares = solvable(losses, Y, weights)
         options = {"merge": all(loss.name != "huber" for loss in losses), "local_search": local_search}
         points = Inputs(X, convention, seed, **options)
@@ -136,7 +148,23 @@ class FitProblem:
         time_limit: float | None = None,
         callback: RoundCallback | None = None,
     ) -> tuple[PointsSolution, WarmStart | None]:
-        """Return the fit, and a start for a fit with a similar lam."""
+        """Return the fit, and a start for a fit with a similar lam; if time is short for all points, fit some of them."""
+        effort: dict[str, Any] = {"max_iter": max_iter, "time_limit": time_limit, "callback": callback}
+        most = len(self.X) if time_limit is None else max(_LEAST_POINTS, int((_RATE * time_limit) ** (1 / 3)))
+        if len(self.X) > most and not self._is_affine:
+            return self._solve_in_part(lam, tol, most, effort), None
+        return self._solve_whole(lam, tol, start=start, **effort)
+
+    def _solve_whole(
+        self,
+        lam: float,
+        tol: float,
+        *,
+        start: WarmStart | None = None,
+        max_iter: int | None,
+        time_limit: float | None,
+        callback: RoundCallback | None,
+    ) -> tuple[PointsSolution, WarmStart | None]:
         began, deadline = time.perf_counter(), deadline_after(time_limit)
         with one_blas_thread():
             objective_unit = self._w_unit * self._y_unit * self._y_unit
@@ -172,6 +200,45 @@ class FitProblem:
             space=self._outside,
         )
         return solved, fitted.start
+
+    def _solve_in_part(self, lam: float, tol: float, most: int, effort: dict[str, Any]) -> PointsSolution:
+        """Fit as many rows as there is time for, and return the best mixture of that fit with the affine one.
+
+        Losses are not negative, so a bound on the objective of some rows holds for all: its dual array is 0 elsewhere.
+        """
+        began = time.perf_counter()
+        rows = np.sort(np.random.default_rng(self._seed).choice(len(self.X), most, replace=False))
+        for t in np.flatnonzero(np.isnan(self.Y[rows]).all(axis=0)):  # every output has a label
+            rows = np.union1d(rows, np.flatnonzero(~np.isnan(self.Y[:, t]))[:1])
+        weights = None if self.weights is None else np.broadcast_to(self.weights, self.Y.shape)[rows]
+        part = FitProblem(self.X[rows], self.Y[rows], weights, self.losses, self.convention, self._seed)
+        solved, _ = part._solve_whole(lam, tol, **effort)
+        network, unit = solved.network, self._y_unit
+        line = best_affine(self.data, self._in_units(lam, 0.0)).network
+        A, c = line.A * unit, line.c * unit + self._level
+
+        def mixed(share: float) -> ReLUNetwork:
+            some = slice(None) if share else slice(0)
+            hidden = network.W[some], network.b[some], share * network.V[:, some]
+            return ReLUNetwork(*hidden, share * network.A + (1 - share) * A, share * network.c + (1 - share) * c)
+
+        shares = _MIXTURES if solved.space is None else _MIXTURES[:1]
+        best = min((mixed(share) for share in shares), key=lambda f: self._objective(f, lam))
+        dual = np.zeros(self.Y.shape)
+        dual[rows] = solved.dual
+        upper, lower = self._objective(best, lam), solved.history[-1][1] if solved.history else 0.0
+        note = f"there was no time for all points: {len(rows)} of {len(self.X)} were fitted"
+        facts = {**solved.provenance, "status": TIME_LIMIT, "notes": [*solved.provenance["notes"], note]}
+        facts["seconds"] = time.perf_counter() - began
+        history = [*solved.history[:-1], (upper, min(lower, upper))]
+        return PointsSolution(best, dual, self.X, history, facts, in_doubt=False, space=self._outside)
+
+    def _objective(self, network: ReLUNetwork, lam: float) -> float:
+        """Objective of a network, in the caller's units."""
+        values, shares = network(self.X), np.broadcast_to(1.0 if self.weights is None else self.weights, self.Y.shape)
+        with np.errstate(invalid="ignore", over="ignore"):
+            each = [loss.value(u, y) for loss, u, y in zip(self.losses, values.T, self.Y.T, strict=True)]
+            return float(np.nansum(shares * np.column_stack(each))) + lam * cost(network, self.convention)
 
     def _in_units(self, lam: float, critical: float) -> float:
         """Convert a caller's lam to the units of `data`; an extremely large or small lam is replaced by one within float64.
