@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 # Container images often set it: every process would compile the whole package from its sources.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: verify papers report test test-portable test-browser docs lint compile bench formal clean
+.PHONY: verify papers report test test-portable test-browser docs lint compile bench benchmark formal clean
 
 verify: $(READY)
 	mkdir -p $(OUT)
@@ -56,6 +56,12 @@ lint: $(READY)
 
 compile: $(READY)
 	$(BIN)/vvnorm compile
+
+# What other programs can do on the same problems.
+benchmark: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
+	mkdir -p $(OUT)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.comparison --write $(OUT)/comparison.md
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.univariate_interpolation

@@ -78,7 +78,7 @@ class _Reporter(event.Listener):
     def on_start(self, event: Any) -> None:
         """Log the compilation that starts, unless it is part of another one."""
         self._depth += 1
-        module = event.data["dispatcher"].__module__
+        module = event.data["dispatcher"].__module__ or ""  # constructors of compiled classes, of other packages, have none
         name, seconds = next((_PARTS[start] for start in _PARTS if module.startswith(start)), ("", 0))
         self.count += bool(name)
         if self._depth == 1 and name and name not in self._said:
