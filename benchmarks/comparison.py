@@ -2,7 +2,7 @@
 
 Run with `make benchmark`, or `python -m benchmarks.comparison [--write FILE.md]`. Programs that are not installed
 are listed as such (extra `benchmark`). Every program returns a function; the objective of each is computed by
-`vvnorm.certify_fit`, and the excess is relative to the certified lower bound on the optimum. Times are processor time on one
+`vvnorm.certify_fit`; the excess is over the certified lower bound on the optimum. Times are processor time on one
 thread, the least of up to three runs, so that other work on the machine matters little.
 """
 
