@@ -29,6 +29,7 @@ from vvnorm._internal.threads import single_threaded
 from vvnorm.multitask.least_norm import minimum_norm
 from vvnorm.multitask.tasks import Task
 from vvnorm.training.loop import TrainingLoop
+from vvnorm.training.optimisers import Adam
 from vvnorm.training.placement import as_placement
 from vvnorm.training.task_objective import TaskObjective, TaskPlan, TaskSamples
 from vvnorm.training.weighting import as_weighting
@@ -200,16 +201,29 @@ class Peer:
         self.adam.step()
 
 
+class Recording(Adam):
+    """Adam that keeps the gradients of its last step."""
+
+    gradients: list[torch.Tensor]
+
+    def step(self, gradients: list[torch.Tensor], lr: float) -> None:
+        """Make a step."""
+        self.gradients = gradients
+        super().step(gradients, lr)
+
+
 def difference(size: Size, weighting: str, aggregator: Aggregator, tasks: int) -> float:
     """Largest relative difference of the shared gradients along our training."""
     ours = loop(size, weighting, tasks)
     peer, worst = Peer(ours, aggregator), 0.0
+    recording = Recording(peer.of.at.tensors)
+    peer.of.optimisers = [recording]
     for _ in range(5 * size.steps):
         peer.take()
         peer.gradient()
         ours.advance()
         # Our weights sum to the number of tasks, and gradients are in units of the first loss.
-        mine = [tensor.grad[0] * peer.of.unit / tasks for tensor in (peer.of.at.W, peer.of.at.b)]
+        mine = [gradient[0] * peer.of.unit / tasks for gradient in recording.gradients[:2]]
         theirs = [part.grad for part in peer.shared]
         off, whole = (sum(float(part.square().sum()) for part in parts) for parts in (_minus(mine, theirs), theirs))
         worst = max(worst, (off / whole) ** 0.5)

@@ -24,9 +24,11 @@ def comparison() -> Any:
 
 MAKERS: dict[str, Callable[[], Any]] = {
     "Ball": lambda: vvnorm.Ball(np.zeros(50), 1.0),
+    "Band": lambda: vvnorm.interpolate(X2[:6], X2[:6, 0] ** 2).band([[0.0, 0.1]], 1e-2),
     "Bounds": lambda: vvnorm.max_gradient_norm(NETWORK, vvnorm.Box([0, 0], [1, 1]), n=64),
     "Box": lambda: vvnorm.Box(np.zeros(50), np.ones(50)),
     "Certificate": lambda: vvnorm.interpolate(X1, Y1).certificate,
+    "Contacts": lambda: vvnorm.interpolate(X2[:6], X2[:6, 0] ** 2).contacts,
     "Claim": lambda: vvnorm.claims.load_claim("uniqueness"),
     "TaskComparison": comparison,
     "Dataset": lambda: vvnorm.builtin_dataset("diabetes"),
@@ -35,6 +37,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "Falsification": lambda: vvnorm.falsify("uniqueness", drop="no_aligned_neighbours", seconds=5),
     "FeatureKernel": lambda: vvnorm.feature_kernel(NETWORK),
     "Fit": lambda: vvnorm.fit(X1, Y1, 0.1, loss=["squared", "huber:1", "one_class:0.1"]),
+    "FitPath": lambda: vvnorm.fit_path(X1, Y1, lams=[0.1, 1.0]),
     "FitCertificate": lambda: vvnorm.fit(X1, Y1, 0.1).certificate,
     "Hull": lambda: vvnorm.Hull(X2),
     "InfiniteAuxiliary": lambda: vvnorm.interpolate(X2, X2[:, 0] ** 2, auxiliary="infinite"),

@@ -872,7 +872,7 @@ def interrupt(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("target", "command"),
     [
-        ("vvnorm.csv_files.read_table", ("solve", "data.csv", *XY, *OUTPUTS)),
+        ("vvnorm.datasets.read_table", ("solve", "data.csv", *XY, *OUTPUTS)),
         ("vvnorm.api.interpolation.interpolate", ("solve", "data.csv", *XY, *OUTPUTS)),
         ("vvnorm.training.train", ("train", "data.csv", *XY, *OUTPUTS)),
         ("vvnorm.claims.run_case", ("verify", "rescaling", "--json", "all.json", "--jobs", "1")),

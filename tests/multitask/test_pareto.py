@@ -519,9 +519,7 @@ def test_what_gaps_are_measured_by_is_judged_as_well(front):
     steep = ReLUNetwork(front.line.W, front.line.b, front.line.V, front.line.A + 1, front.line.c)
     assert replace(front, line=steep).verify()  # it fits no task, so that it plays no part
     with_neurons = replace(front, line=front.networks[4])
-    assert with_neurons.verify().problems == (
-        "the affine function that gaps are measured by has neurons, or a skip connection",
-    )
+    assert with_neurons.verify().problems == ("the affine reference function has neurons, or a skip connection",)
     assert replace(front, mixtures=2 * front.mixtures).verify().problems == ("the weights of a mixture do not sum to 1",)
 
 

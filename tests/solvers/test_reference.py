@@ -153,7 +153,7 @@ def test_a_solution_with_missing_labels_says_that_it_has_no_closed_form() -> Non
     assert "labels are missing" in solution.provenance["method"]
     assert "unique" not in solution.record()
     for ask in (lambda: solution.unique, lambda: solution.band([0.5]), solution.sparsest, lambda: solution.sample(1, 0)):
-        with pytest.raises(ValueError, match="closed form only"):
+        with pytest.raises(ValueError, match="closed forms only"):
             ask()
 
 

@@ -232,7 +232,10 @@ def test_of_a_certificate_about_coordinates_the_command_says_what_it_is(
     assert run("solve", *data, *fit, "--save-certificate", "inside.npz", "--out", "net.npz").code == 0
     checked = run("certify", "net.npz", *data, "--certificate", "inside.npz")
     assert checked.code == 0
-    assert "the bound is about the points in an affine subspace of 2 dimensions that X lies in" in checked.out
+    assert (
+        "the bound refers to the points next to X in an affine subspace of 2 dimensions; X lies in it up to rounding"
+        in checked.out
+    )
     # One that is made for X as it stands is accepted for what it says: its bound is lower.
     made = run("certify", "net.npz", *data, *fit, "--save-certificate", "proof.npz", "--tol", "0.9")
     assert made.code == 0
