@@ -315,8 +315,9 @@ def uninterrupted():
 
 
 CHILD = """
-import numpy as np, sys
+import numpy as np, signal, sys
 from vvnorm import train
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background hands down that it is ignored
 rng = np.random.default_rng(0)
 x = (np.arange(9) + rng.uniform(-0.3, 0.3, 9)) / 8
 train(x, rng.standard_normal((9, 2)), seeds=3, steps=600, checkpoint=sys.argv[1], checkpoint_seconds=0, progress=False)
