@@ -141,7 +141,9 @@ def aligned_neighbours(x: Array, Y: Array) -> list[bool]:
 def run_lengths(x: Array, Y: Array) -> list[int]:
     """Lengths of the maximal runs of neighbouring curvatures that point the same way; zero curvatures are in no run."""
     lengths: list[int] = []
-    for delta, continues in zip(exact_curvatures(x, Y), [False, *aligned_neighbours(x, Y)], strict=True):
+    curvatures = exact_curvatures(x, Y)
+    aligned = [False, *aligned_neighbours(x, Y)][: len(curvatures)]  # two points have no curvature
+    for delta, continues in zip(curvatures, aligned, strict=True):
         if continues:
             lengths[-1] += 1
         elif any(delta):
