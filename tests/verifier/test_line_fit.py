@@ -475,3 +475,35 @@ def test_one_distinct_input_bounds_every_function(loss: str, skip: bool) -> None
             assert certificate.gap > 1e-3
     bent = ReLUNetwork([[1.0]], [-2.0], [[1.0]], A=[[0.0]], c=[best - 1])
     assert certify_fit(bent, np.full(5, 3.0), Y, 0.5, loss=loss, skip=skip).objective == pytest.approx(least + 0.5)
+
+
+ENDS = [
+    ("huber:0.5", [10.0, -10.0, -10.0, 10.0], 0.5),
+    ("hinge", [1.0, -1.0, -1.0, 1.0], 1.0),
+    ("logistic", [1.0, -1.0, -1.0, 1.0], 0.5),
+    ("one_class:0.5", [1.0, -1.0, -1.0, 1.0], 0.5),
+]
+"""Losses, labels at 0, 1, 2, 3 whose best constant is 0, and sizes of their dual values, whose signs are the labels'."""
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize(("loss", "labels", "size"), ENDS)
+def test_arrays_at_the_ends_of_the_domain_are_accepted(loss, labels, size, skip, outputs):
+    x, Y, options = np.arange(4.0), np.outer(labels, [1, -1][:outputs]), {"loss": loss, "skip": skip}
+    dual = size * np.sign(Y)
+    best = vvnorm.fit(x, Y, 20.0, **options)
+    assert best.gap <= 1e-8, "the fit's own array"
+    assert best.verify()
+    nothing = PiecewiseLinear(x[[0, -1]], np.zeros((2, outputs)))
+    assert certify_fit(nothing, x[:, None], Y, 20.0, dual=dual, **options).gap <= 1e-8, "a given array"
+    # One entry of the other sign is not orthogonal to constants: what it would prove is false.
+    dual[0] = -dual[0]
+    forged = certify_fit(nothing, x[:, None], Y, 20.0, dual=dual, **options)
+    assert forged.lower_bound <= best.value * (1 + 1e-12)
+
+
+def test_two_points_beyond_the_domain_of_huber_without_a_skip_connection():
+    best = vvnorm.fit([0, 1], [0.756, -0.808], 1.0, loss="huber:0.5", skip=False)
+    assert best.value == pytest.approx(0.532, rel=1e-9)
+    assert best.gap <= 1e-8

@@ -20,6 +20,12 @@ phi (alpha + beta x) is subtracted to make it orthogonal to affine functions, wh
 inside its domain. R is scaled until ||Z|| <= lam. Where an output would leave its domain, its R is 0, which proves that its
 losses are not negative.
 
+*Arrays at the ends of their domain.* phi is 0 where an entry lies at an end of its domain. If all entries do, as those of
+Huber's loss do where no label is within delta of the function, nothing can absorb a rounding error of the sums that must
+vanish, even if they vanish exactly. Then R is replaced by s R with s = 1 - 2^-30. Domains are intervals that contain 0, so
+s R lies in them, at a distance from every end but 0 of 2^-30 of its entry. The constraints are linear and homogeneous, so
+s R meets them where R does, up to rounding that phi > 0 absorbs as above. It costs 2^-30 of the bound at most.
+
 *Rounding.* Sums with cancellation are double-doubles. So the computed R is orthogonal up to about 1e-30. The bound is about
 R - phi (alpha' + beta' x), where alpha' and beta' are never computed; `drift` bounds |alpha' + beta' x| over the data. The
 largest effect of drift on Z and on the gap is added to the gap, and so are all other rounding errors.
@@ -329,9 +335,9 @@ class _Fit:
         """
         no_shift = np.zeros((2, self.data.shape[1]))
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow proves nothing
-            judged, improvable = self._judge(no_shift)
+            judged, improvable, single = self._judge(no_shift)
             if improvable.any():
-                shift = self._nudge(improvable)
+                shift = self._nudge(improvable, single)
                 self.shrink = _SHRINK
                 judged = min(judged, self._judge(shift)[0], key=lambda judgement: judgement.gap)
         return judged
@@ -344,8 +350,11 @@ class _Fit:
         # Ranges are read from the labels only if the largest labels, which are known, do not rule it out.
         return is_label_rounding(*sums, -size, size, total) and is_label_rounding(*sums, *self.data.ranges(), total)
 
-    def _judge(self, shift: Array) -> tuple[_Judged, NDArray[np.bool_]]:
-        """Judge the dual array minus `shift`; return also for which outputs the closest array may give a better bound."""
+    def _judge(self, shift: Array) -> tuple[_Judged, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Judge the dual array minus `shift`.
+
+        Return also for which outputs the closest array may give a better bound, and which have a single x.
+        """
         from vvnorm.verifier import line_fit_kernels as kernel
 
         T = self.data.shape[1]
@@ -384,7 +393,8 @@ class _Fit:
         kink_gaps = penalty * (1 + (T + 64) * EPS) - paired + 4 * EPS * abs(paired)
         moved = largest > 1e-6 * self.limit if self.data.dual is not None else np.zeros(T, dtype=np.bool_)
         outputs = self._losses_at_most(totals, off)
-        return _Judged(loss, penalty, entry_gaps + kink_gaps, slack, outputs), self.bounded & ((keep == 0) | moved)
+        improvable = self.bounded & ((keep == 0) | moved)
+        return _Judged(loss, penalty, entry_gaps + kink_gaps, slack, outputs), improvable, projection.single
 
     def _value_error(self, piece: Any) -> Array:
         """Bound how far computed values of the function are off, (T,); `piece` is the last one."""
@@ -420,9 +430,10 @@ class _Fit:
         bound: Array = (1.0 - theta) * paired + 0.5 * theta * square
         return bound + 16 * EPS * p * largest * largest
 
-    def _nudge(self, wanted: NDArray[np.bool_]) -> Array:
+    def _nudge(self, wanted: NDArray[np.bool_], single: NDArray[np.bool_]) -> Array:
         """Return, for some outputs, the shift after which the clipped dual array is orthogonal to affine functions.
 
+        Without a skip connection, or for outputs with a `single` x, it is orthogonal to constants, and the shift is one.
         It is the projection to the closest such array, by damped Newton steps in two variables. Entries at the ends of
         their domains, which `_projection` cannot move, may leave these ends.
         """
@@ -438,6 +449,7 @@ class _Fit:
         for _ in range(_NUDGES):
             sums = self._walk(kernel.MOMENTS, self._spec(trial, blank, np.ones(len(wanted))), hard=True)[0]
             force = sums.total.sum(axis=1)
+            force[1, single | (not self.skip)] = 0.0
             size = (force * force / metric).sum(axis=0)
             better = wanted & (size < least)
             shift = np.where(better, trial, shift)
@@ -447,7 +459,8 @@ class _Fit:
             wanted = wanted & (damping < 1e4) & (least > 0)
             if not wanted.any():
                 break
-            a, b, c = curvature[0] + damping * metric[0], curvature[1], curvature[2] + damping * metric[1]
+            a, c = curvature[0] + damping * metric[0], curvature[2] + damping * metric[1]
+            b = np.where(single | (not self.skip), 0.0, curvature[1])
             with np.errstate(invalid="ignore", over="ignore"):
                 step = np.array([c * slope[0] - b * slope[1], a * slope[1] - b * slope[0]]) / (a * c - b * b)
             trial = np.where(wanted, shift + step, shift)
