@@ -143,10 +143,8 @@ def test_fits(loss: str) -> None:
 
 def test_labels_free_points_and_repeats() -> None:
     X, Y = data(6, 2, 2)
-    calls: list[tuple[int, int]] = []
     points = [X[2], [0.2, 0.1], [0.2, 0.1]]
-    band = vvnorm.interpolate(X, Y).band(points, 1e-5, outputs=[1], progress=lambda *done: calls.append(done))
-    assert calls == [(1, 3), (2, 3), (3, 3)]
+    band = vvnorm.interpolate(X, Y).band(points, 1e-5, outputs=[1])
     assert np.all(band.inner[0] == Y[2, 1])
     assert np.all(band.outer[0] == Y[2, 1])
     assert np.array_equal(band.outer[1], band.outer[2])
@@ -158,6 +156,23 @@ def test_labels_free_points_and_repeats() -> None:
     assert free.record()["outer"] == [[[None, None]]]
     with pytest.raises(ValueError, match="output 0 is free at point 0"):
         free.network(0, 0, 1)
+
+
+def test_processes_share_the_points_and_a_bar_advances(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solution = vvnorm.interpolate(*data(5, 2, 2))
+    points = [[0.2, 0.1], [5.0, 1.0], [0.2, 0.1]]
+    alone = solution.band(points, 1e-4)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    shared = solution.band(points, 1e-4, jobs=2, progress=True)
+    assert "searching the band" in capsys.readouterr().err
+    reverse = solution.band(points[::-1], 1e-4)
+    for name in ("inner", "outer", "values"):
+        assert np.array_equal(getattr(alone, name), getattr(shared, name))
+        assert np.array_equal(getattr(alone, name), getattr(reverse, name)[::-1])
+    assert shared.verify()
 
 
 def test_tampering_is_noticed() -> None:
@@ -193,3 +208,5 @@ def test_bad_arguments(arguments: Any, message: str) -> None:
     solution = vvnorm.interpolate(*data(5, 2, 2))
     with pytest.raises(ValueError, match=message):
         solution.band(*arguments)
+    with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
+        solution.band([[0, 0]], jobs=0)

@@ -15,11 +15,11 @@ from commands import Command, runner, strict
 from figure_files import drawn_by_command
 
 from vvnorm import Verdict, claims
+from vvnorm._internal.executors import InProcess
 from vvnorm.claims import cases, claim_names, instance_of, load_claim, load_outcomes
 from vvnorm.claims.runner import run_claims
 from vvnorm.plotting import figure_names
 from vvnorm.studies.execute import Tally
-from vvnorm.studies.executors import InProcess
 
 PLUGIN = """
 import os, time

@@ -19,8 +19,8 @@ import pytest
 import stand_in
 from sweeps import COMMAND, ENVIRONMENT, bare, go, study, wait_for_rows
 
+from vvnorm._internal.executors import WorkerProcesses
 from vvnorm.studies.execute import Tally, run_study
-from vvnorm.studies.executors import WorkerProcesses
 from vvnorm.studies.store import Store, code_version, load_rows
 
 # --- the same rows, whoever does them ---------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from vvnorm import claims
 from vvnorm._internal import plugins
+from vvnorm._internal.executors import worker_name
 from vvnorm._internal.files import plain
 from vvnorm.claims.case import Case
 from vvnorm.claims.contract import Claim, Result
@@ -22,7 +23,6 @@ from vvnorm.claims.report import CaseOutcome, Report
 from vvnorm.claims.results_file import Results, Row, outcome_of, packed
 from vvnorm.claims.verdict import Verdict
 from vvnorm.studies.execute import OtherCode, Tally, run_jobs
-from vvnorm.studies.executors import worker_name
 from vvnorm.studies.run import fingerprint
 from vvnorm.studies.store import code_version, sources
 

@@ -24,8 +24,8 @@ def load_usable(load: "Callable[[str], Any]", names: list[str]) -> tuple[list[An
 
 def execution(stack: "ExitStack", count: int, jobs: int | None, scheduler: str | None) -> dict[str, Any]:
     """Return options of `run_jobs` for this many jobs: a cluster, a number of processes, or this process."""
+    from vvnorm._internal.executors import InProcess
     from vvnorm._internal.threads import single_threaded, usable_cores
-    from vvnorm.studies.executors import InProcess
     from vvnorm.studies.store import code_version
 
     if scheduler:

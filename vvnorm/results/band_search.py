@@ -1,28 +1,29 @@
 """Search for the ends of a band, and proofs of them: see `vvnorm.results.band`.
 
-The solver proposes networks and dual arrays; outer ends count only where the verifier confirms them.
+The solver proposes networks and dual arrays; outer ends count only where the verifier confirms them. The ends at a point
+depend on this point alone, so that processes can share the points.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vvnorm._internal.executors import WorkerProcesses
+from vvnorm._internal.progress import steps_shown
 from vvnorm._internal.words import count
 from vvnorm.network import ReLUNetwork
 from vvnorm.results.band import SIDES, Band, BandEnd, BandProblem, coordinates_in
 from vvnorm.results.coordinates import in_space
+from vvnorm.solvers.multivariate import extreme_values as solver
+from vvnorm.solvers.multivariate.affine_elimination import Convention
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_inputs
 from vvnorm.verifier.flat_inputs import Subspace
-
-if TYPE_CHECKING:
-    from vvnorm.solvers.multivariate.extreme_values import Trial, ValueSearch
-
-Progress = Callable[[int, int], object]
-"""Called after each point with the number of points done and the number of all points."""
 
 _PADS = (1e-7, 1e-5, 1e-3, 1e-1, 1.0, 10.0)  # of an outer end's distance: how far it may be moved until it is proved
 _ROUNDING = 64 * EPS * 1e7  # the first pad then covers some roundings of labels
@@ -57,45 +58,71 @@ def as_band_points(points: ArrayLike, d: int) -> Array:
     return x
 
 
+class _Place(NamedTuple):
+    """A point in coordinates of the problem, and whether it lies in the subspace of the data."""
+
+    x: Array
+    inside: bool
+
+
+class _Intervals(NamedTuple):
+    """What is known at one point: inner and outer ends (m, 2), and the evidence by output and side."""
+
+    inner: Array
+    outer: Array
+    ends: list[BandEnd]
+
+
 def make_band(
     problem: BandProblem,
     points: Array,
     outputs: tuple[int, ...],
     excess: float,
-    progress: Progress | None,
     subspace: Subspace | None,
+    *,
+    progress: bool = False,
+    jobs: int = 1,
 ) -> Band:
     """Search for the ends and prove them; arguments are validated. Points that repeat are searched once."""
-    maker = _Maker(problem, excess)
+    maker = _Maker(problem, excess, outputs)
     where, inside = coordinates_in(subspace, points, problem.X)
-    shape = (len(points), len(outputs), 2)
-    inner, outer, ends = np.empty(shape), np.empty(shape), list[BandEnd]()
-    seen: dict[bytes, int] = {}
-    values = problem.network(where)[:, list(outputs)]
-    for k, x in enumerate(where):
-        same = seen.setdefault(points[k].tobytes(), k)
-        if same < k:
-            inner[k], outer[k] = inner[same], outer[same]
-            ends += ends[same * 2 * len(outputs) : (same + 1) * 2 * len(outputs)]
-        else:
-            for j, t in enumerate(outputs):
-                inner[k, j], outer[k, j], pair = maker.interval(x, t, bool(inside[k]))
-                ends += pair
-        if progress:
-            progress(k + 1, len(where))
-    if subspace is not None:
-        values = in_space(problem.network, subspace)(points)[:, list(outputs)]
-    return Band(points, outputs, excess, maker.budget, values, inner, outer, problem, tuple(ends), subspace)
+    places = {x.tobytes(): _Place(*place) for x, *place in zip(points, where, inside.tolist(), strict=True)}
+    made: dict[bytes, _Intervals] = {}
+    with steps_shown("searching the band", len(places), None, progress) as ended:
+        for x, intervals in _each(maker, places, jobs):
+            made[x] = intervals
+            ended()
+    by_point = [made[x.tobytes()] for x in points]
+    inner, outer = (np.array([ends[side] for ends in by_point]) for side in (0, 1))
+    values = (problem.network(where) if subspace is None else in_space(problem.network, subspace)(points))[:, list(outputs)]
+    evidence = tuple(end for intervals in by_point for end in intervals.ends)
+    return Band(points, outputs, excess, maker.budget, values, inner, outer, problem, evidence, subspace)
+
+
+def _each(maker: "_Maker", places: dict[bytes, _Place], jobs: int) -> Iterator[tuple[bytes, _Intervals]]:
+    """Yield what is known at each place, in the order in which the searches end."""
+    if min(jobs, len(places)) == 1:
+        yield from ((x, maker.at(place)) for x, place in places.items())
+        return
+    waiting, running = deque(places.items()), dict[Future[_Intervals], bytes]()
+    with WorkerProcesses(min(jobs, len(places))) as processes:
+        try:
+            while waiting or running:
+                while waiting and len(running) < processes.slots:
+                    x, place = waiting.popleft()
+                    running[processes.submit(maker.at, place)] = x
+                for call in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(call), call.result()
+        except BaseException:
+            processes.stop()
+            raise
 
 
 class _Maker:
-    """Makes intervals; keeps what the searches share."""
+    """Makes intervals; holds what all points share."""
 
-    def __init__(self, problem: BandProblem, excess: float) -> None:
-        from vvnorm.solvers.multivariate import extreme_values as solver
-        from vvnorm.solvers.multivariate.affine_elimination import Convention
-
-        self.problem, self.excess, self._solver = problem, excess, solver
+    def __init__(self, problem: BandProblem, excess: float, outputs: tuple[int, ...]) -> None:
+        self.problem, self.excess, self.outputs = problem, excess, outputs
         self.budget = (1 + excess) * problem.value
         self._convention = Convention(problem.skip, problem.penalise_bias)
         tol = solver.accuracy(max(excess, problem.tol) * problem.value, problem.value)
@@ -106,24 +133,40 @@ class _Maker:
             base = solver.base_interpolant(problem.X, problem.Y, self._convention, tol)
         own = solver.Base(problem.network, problem.value, problem.dual, None if base is None else base.start)
         self._base = base if base is not None and base.cost < problem.value else own
-        self._point: Any = None
-        self._steps: dict[int, float] = {}
 
-    def interval(self, x: Array, output: int, inside: bool) -> tuple[Array, Array, list[BandEnd]]:
-        """Inner ends, outer ends, and the evidence for both."""
-        problem, nothing = self.problem, BandEnd(self.problem.network, None, math.nan, math.nan)
-        label = problem.label(x, output)
-        if not math.isnan(label):
-            return np.full(2, label), np.full(2, label), [nothing, nothing]
-        infinite = np.array([-math.inf, math.inf])
-        if not inside or problem.free(x, output):
-            return infinite, infinite, [nothing, nothing]
-        search = self._search(x, output)
-        inner, outer, ends = np.empty(2), infinite.copy(), []
+    def at(self, place: _Place) -> _Intervals:
+        """Search the intervals of all outputs at a point."""
+        x, problem = place.x, self.problem
+        inner, outer, ends = np.empty((len(self.outputs), 2)), np.empty((len(self.outputs), 2)), list[BandEnd]()
+        nothing = BandEnd(problem.network, None, math.nan, math.nan)
+        point: solver.FurtherPoint | None = None
+        factor = 1.0  # of usual first steps: labels near the point restrain all outputs alike
+        for j, t in enumerate(self.outputs):
+            label = problem.label(x, t)
+            if not math.isnan(label):
+                inner[j] = outer[j] = label
+                ends += [nothing, nothing]
+            elif not place.inside or problem.free(x, t):
+                inner[j] = outer[j] = -math.inf, math.inf
+                ends += [nothing, nothing]
+            else:
+                if point is None and problem.lam == 0:
+                    point = solver.FurtherPoint(problem.X, problem.Y, x, self._convention)
+                search = self._search(x, t, point)
+                inner[j], outer[j], pair, factor = self._interval(search, x, t, factor)
+                ends += pair
+        return _Intervals(inner, outer, ends)
+
+    def _interval(
+        self, search: solver.ValueSearch, x: Array, output: int, factor: float
+    ) -> tuple[Array, Array, list[BandEnd], float]:
+        """Inner ends, outer ends, the evidence for both, and the last step in units of the usual first one."""
+        usual = search.first_step(max(self.excess, self.problem.tol))
+        inner, outer, ends = np.empty(2), np.array([-math.inf, math.inf]), []
         for place, side in enumerate(SIDES):
-            extreme = search.end(side, self._steps[output])
+            extreme = search.end(side, factor * usual)
             if extreme.step > 0:
-                self._steps[output] = extreme.step
+                factor = extreme.step / usual
             network = mixture(extreme.low, extreme.high, extreme.part)
             inner[place] = network(x[None])[0, output]
             end = BandEnd(network, None, math.nan, math.nan)
@@ -133,34 +176,27 @@ class _Maker:
                 if math.isfinite(outer[place]):
                     end = end._replace(dual=trial.dual, label=trial.label, weight=trial.weight)
             ends.append(end)
-        own = float(problem.network(x[None])[0, output])
+        own = float(self.problem.network(x[None])[0, output])
         for place, side in enumerate(SIDES):
             if side * (own - inner[place]) > 0:
-                inner[place], ends[place] = own, ends[place]._replace(network=problem.network)
-        return inner, outer, ends
+                inner[place], ends[place] = own, ends[place]._replace(network=self.problem.network)
+        return inner, outer, ends, factor
 
-    def _search(self, x: Array, output: int) -> "ValueSearch":
-        base, problem, solver = self._base, self.problem, self._solver
+    def _search(self, x: Array, output: int, point: solver.FurtherPoint | None) -> solver.ValueSearch:
+        base = self._base
         value = float(base.network(x[None])[0, output])
         known: dict[str, Any] = {"network": base.network, "value": value, "cost": base.cost, "budget": self.budget}
-        search: ValueSearch
-        if problem.lam > 0:
-            search = solver.FitValues(self._data, x, output, start=base.start, **known)
-        else:
-            if self._point is None or not np.array_equal(self._point.X[-1], x):
-                self._point = solver.FurtherPoint(problem.X, problem.Y, x, self._convention)
-            search = solver.InterpolantValues(self._point, output, start=base.start, **known)
-        if output not in self._steps:
-            self._steps[output] = search.first_step(max(self.excess, problem.tol))
-        return search
+        if point is None:
+            return solver.FitValues(self._data, x, output, start=base.start, **known)
+        return solver.InterpolantValues(point, output, start=base.start, **known)
 
-    def _proved(self, x: Array, output: int, side: int, value: float, trial: "Trial") -> float:
+    def _proved(self, x: Array, output: int, side: int, value: float, trial: solver.Trial) -> float:
         """Return an outer end that the verifier confirms, next to the solver's; infinite if there is none."""
         problem = self.problem
         if problem.lam > 0:
             bound = problem.bound(x, output, trial.label, trial.weight, trial.dual)
             lost = (bound - self.budget - 8 * EPS * bound) / trial.weight * (1 - 64 * EPS)
-            end = self._solver.outer_value(problem.losses[output], lost, trial.label, side)
+            end = solver.outer_value(problem.losses[output], lost, trial.label, side)
             return end + side * 8 * EPS * (abs(end) + abs(trial.label)) if math.isfinite(end) else side * math.inf
         distance, size = abs(trial.outer - value), abs(value) + float(np.nanmax(np.abs(problem.Y[:, output])))
         for pad in _PADS:

@@ -25,7 +25,6 @@ from scipy.optimize import linprog, nnls
 from vvnorm._internal.words import count, lines
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.band import BandProblem
-from vvnorm.results.band_search import make_band
 from vvnorm.results.coordinates import in_space, judged_dual
 from vvnorm.validation import Array, as_count, as_generator
 from vvnorm.verifier.check import certify_fit, judge
@@ -184,11 +183,13 @@ class Contacts:
         first, second = self._inside(self._member(goal)), self._inside(self._member(-goal))
         if not any(True for f in (first, second) for _ in self._complaints(f)):
             return first, second
+        from vvnorm.results.band_search import make_band
+
         apart = np.abs(first(self._centres) - second(self._centres))
         k, t = (int(place) for place in np.unravel_index(np.argmax(apart), apart.shape))
         about = replace(self.problem, lam=0.0, weights=None, network=self.solver_network, dual=self.dual)
         about = replace(about, value=about.judged(self.solver_network)[0])
-        band = make_band(about, self._centres[k : k + 1], (t,), self.problem.tol / 2, None, None)
+        band = make_band(about, self._centres[k : k + 1], (t,), self.problem.tol / 2, None)
         return band.network(0, t, -1), band.network(0, t, 1)
 
     @cached_property

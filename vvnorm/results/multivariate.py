@@ -1,6 +1,6 @@
 """Interpolants and fits of several inputs, or with biases inside the norm."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -17,7 +17,7 @@ from vvnorm.results.contacts import Contacts, make_contacts
 from vvnorm.results.coordinates import in_space, judged_dual
 from vvnorm.results.solution import Solution, losses_in_words
 from vvnorm.tolerances import GAP
-from vvnorm.validation import Array, as_tolerance, is_empty
+from vvnorm.validation import Array, as_count, as_tolerance, is_empty
 from vvnorm.verifier.check import Certificate, FitCertificate, judge
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.verification import Verification
@@ -149,7 +149,8 @@ class MultivariateSolution(Solution):
         excess: float = GAP,
         outputs: int | Sequence[int] | None = None,
         *,
-        progress: Callable[[int, int], object] | None = None,
+        progress: bool = False,
+        jobs: int = 1,
     ) -> Band:
         """Enclose the values that networks of nearly least cost take at points.
 
@@ -166,8 +167,11 @@ class MultivariateSolution(Solution):
             Finite and not negative. Ends cannot be told from the solution's value where it is far below the solution's gap.
         outputs : int or sequence of int, optional
             By default all.
-        progress : callable, optional
-            Called after each point with the number of points done and the number of all points.
+        progress : bool
+            Whether to show a progress bar, in interactive terminals and notebooks only.
+        jobs : int
+            Number of processes that share the points; the numbers do not depend on it. With more than one, a script needs
+            `if __name__ == "__main__":` around its calls, as `multiprocessing` says.
 
         Returns
         -------
@@ -177,14 +181,15 @@ class MultivariateSolution(Solution):
         ------
         ValueError
             For points that are not finite numbers (n, d); an excess that is negative or not finite; outputs that the
-            solution does not have.
+            solution does not have; less than one process.
         """
         from vvnorm.results.band_search import as_band_points, as_excess, as_outputs, make_band
 
-        level, chosen = as_excess(excess), as_outputs(outputs, self.Y.shape[1])
+        level, chosen, jobs = as_excess(excess), as_outputs(outputs, self.Y.shape[1]), as_count(jobs, "jobs", 1)
         x = as_band_points(counted_from(points, self.origin), self.X.shape[1])
         about = self if self.within is None or not self.skip else self.within
-        return make_band(about._band_problem(), x, chosen, level, progress, self.subspace if about is not self else None)
+        subspace = self.subspace if about is not self else None
+        return make_band(about._band_problem(), x, chosen, level, subspace, progress=progress, jobs=jobs)
 
     @cached_property
     def contacts(self) -> Contacts:

@@ -2,7 +2,7 @@
 
 - `study`: reads a specification and lists its runs; `recorded` has specifications and tables that come with the package;
 - `run`, `targets`, `experiment`: the configuration of one run, its data, and what it does;
-- `execute`, `executors`, `cluster`: runs that a store lacks, on processes of this machine or on a Dask cluster;
+- `execute`, `cluster`: runs that a store lacks, on processes of this machine or on a Dask cluster;
 - `database`, `store`: finished runs on disk;
 - `summary`, `statistics`: ratios, trends, intervals and verdicts;
 - `time_estimate`: how long a study will take.

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+from vvnorm._internal.executors import InProcess, WorkerProcesses, worker_name
 from vvnorm._internal.threads import one_blas_thread, one_thread, usable_cores
-from vvnorm.studies.executors import InProcess, WorkerProcesses, worker_name
 from vvnorm.studies.run import Run
 from vvnorm.studies.store import RESERVED, RunOutcome, Store, code_version
 from vvnorm.studies.study import Study

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import NamedTuple
 
+from vvnorm._internal.executors import WorkerProcesses
 from vvnorm.studies.execute import Perform, perform_job
-from vvnorm.studies.executors import WorkerProcesses
 from vvnorm.studies.run import Run
 from vvnorm.studies.store import Row, code_version
 from vvnorm.studies.study import Study
