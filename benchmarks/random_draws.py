@@ -19,7 +19,9 @@ loss of a constant if that is larger: with separated classes objectives fall to 
 With `--resume` the draws are those that `benchmarks/recorded/random_draws.csv` lacks, up to `--goal` for each family, those
 with the fewest draws first, one input before several. The table has a line for each family and version of the library, with
 the numbers of draws that were counted as something. It is written after every few seconds of work, so that an interruption
-loses no more. The report adds up all versions, and bounds each rate from above at 95 % (Clopper and Pearson).
+loses no more. The report adds up all versions, and bounds each rate from above at 95 % (Clopper and Pearson). A second
+table counts the same draws by property: number of inputs, loss, missing labels, weights and conventions. A draw with
+several properties is in several of its rows.
 """
 
 import argparse
@@ -92,9 +94,14 @@ class Judged:
     words: str
 
 
+def problem(name: str, seed: int, index: int) -> Draw:
+    """Draw a problem of a family: the same for the same arguments."""
+    return FAMILIES[name](np.random.default_rng([seed, zlib.crc32(name.encode()), index]))
+
+
 def judge(name: str, seed: int, index: int) -> Judged:
     """Draw a problem of a family, solve it twice, and compare."""
-    draw = FAMILIES[name](np.random.default_rng([seed, zlib.crc32(name.encode()), index]))
+    draw = problem(name, seed, index)
     try:
         reference = program(draw)
     except ProgramError as error:
@@ -172,6 +179,23 @@ class Ledger:
         lacking = [name for name in names if self.draws(name) < goal]
         return min(lacking, key=lambda name: (not name.startswith("line"), self.draws(name)), default=None)
 
+    def by_property(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Counts of the draws of some families by property, over all versions and seeds; each problem is drawn again."""
+        counts: dict[str, dict[str, Any]] = {}
+        for row in self.rows:
+            if row["family"] not in names:
+                continue
+            events = dict(reversed(noted.split(":")) for noted in row["noted"].split())
+            for index in range(row["first"], row["first"] + row["draws"]):
+                kinds = events.get(str(index), "").split("+")
+                for name in problem(row["family"], row["seed"], index).properties:
+                    line = counts.setdefault(name, dict.fromkeys(("draws", *KINDS), 0))
+                    line["draws"] += 1
+                    for kind in kinds:
+                        if kind:
+                            line[kind] += 1
+        return dict(sorted(counts.items()))
+
     def totals(self, name: str) -> dict[str, Any]:
         """Counts of a family over all versions and seeds."""
         own = [row for row in self.rows if row["family"] == name]
@@ -197,13 +221,14 @@ def highest_rate(events: int, draws: int, confidence: float = 0.95) -> float:
     return float(beta.ppf(confidence, events + 1, draws - events)) if events < draws else 1.0
 
 
-def report(lines: dict[str, dict[str, Any]]) -> Table:
+def report(lines: dict[str, dict[str, Any]], first: str = "family") -> Table:
     """Return the table of counts, with upper bounds of the rates of draws that are worse, and open."""
-    table = Table("family", "draws", *KINDS, "largest gap", "worse, at most", "open, at most")
+    table = Table(first, "draws", *KINDS, "largest gap", "worse, at most", "open, at most")
     for name, line in lines.items():
         judged = line["draws"] - line["unknown"] - line["failed"]
         bounds = [f"{highest_rate(line[kind], judged):.2g}" if judged else "" for kind in ("worse", "open")]
-        table.add_row(name, str(line["draws"]), *(str(line[k]) for k in KINDS), f"{line['largest_gap']:.1e}", *bounds)
+        gap = f"{line['largest_gap']:.1e}" if "largest_gap" in line else "-"
+        table.add_row(name, str(line["draws"]), *(str(line[k]) for k in KINDS), gap, *bounds)
     return table
 
 
@@ -233,9 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         extend(ledger, names, options.goal, options.minutes, options.jobs)
     except KeyboardInterrupt:
         print("interrupted; what was counted is recorded")
-    Console(width=max(160, os.get_terminal_size().columns) if os.isatty(1) else 160).print(
-        report({name: ledger.totals(name) for name in names})
-    )
+    console = Console(width=max(160, os.get_terminal_size().columns) if os.isatty(1) else 160)
+    console.print(report({name: ledger.totals(name) for name in names}))
+    console.print(report(ledger.by_property(names), "property"))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from vvnorm.validation import Array
 
 Rng = np.random.Generator
 
+DIMENSIONS = {1: "one input", 2: "two inputs", 3: "three inputs"}
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -29,6 +31,20 @@ class Draw:
         given = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in self.options.items()}
         words = ", ".join(f"{key}={value!r}" for key, value in given.items())
         return f"{name}({self.X.tolist()}, {self.Y.tolist()}, {words})"
+
+    @property
+    def properties(self) -> set[str]:
+        """What kind of problem it is: number of inputs, losses, and whatever makes it harder."""
+        losses = self.options.get("loss", "squared") if "lam" in self.options else "interpolation"
+        names = {losses} if isinstance(losses, str) else set(losses)
+        others = {
+            "labels missing": bool(np.isnan(self.Y).any()),
+            "weights": "weights" in self.options,
+            "no skip connection": not self.options.get("skip", True),
+            "biases in the norm": self.options.get("penalise_bias", False),
+        }
+        dimension = 1 if self.X.ndim == 1 else self.X.shape[1]
+        return {DIMENSIONS[dimension], *(name.split(":")[0] for name in names), *(name for name in others if others[name])}
 
     def answer(self) -> Any:
         """Solve it with the toolkit."""

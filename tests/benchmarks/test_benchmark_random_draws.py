@@ -186,6 +186,21 @@ def test_versions_are_counted_apart_and_added_up(tmp_path: Path) -> None:
     assert later.totals("line_fit_hinge") == {"draws": 3, **dict.fromkeys(KINDS, 0), "worse": 1, "largest_gap": 1e-5}
 
 
+def test_draws_are_counted_by_property_too(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.csv", "v1")
+    ledger.add("plane_fit_huber", [Judged(0, (), 1e-6, ""), Judged(1, ("open", "refused"), 1e-3, "")])
+    ledger.add("line_interpolate_no_skip", [Judged(0, ("unknown",), 0.0, "")])
+    nothing = dict.fromkeys(KINDS, 0)
+    assert ledger.by_property(list(FAMILIES)) == {
+        "huber": {"draws": 2, **nothing, "open": 1, "refused": 1},
+        "interpolation": {"draws": 1, **nothing, "unknown": 1},
+        "no skip connection": {"draws": 1, **nothing, "unknown": 1},
+        "one input": {"draws": 1, **nothing, "unknown": 1},
+        "two inputs": {"draws": 2, **nothing, "open": 1, "refused": 1},
+    }
+    assert set(ledger.by_property(["plane_fit_huber"])) == {"huber", "two inputs"}
+
+
 def test_no_event_in_n_draws_bounds_the_rate_by_three_over_n() -> None:
     assert highest_rate(0, 20_000) == pytest.approx(3 / 20_000, rel=2e-3)
     assert highest_rate(1, 20_000) == pytest.approx(4.74 / 20_000, rel=1e-2)
