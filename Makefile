@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 # Container images often set it: every process would compile the whole package from its sources.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: verify papers report test test-portable test-browser docs lint compile bench benchmark formal clean
+.PHONY: verify papers report test test-portable test-browser test-versions docs lint compile bench benchmark formal clean
 
 verify: $(READY)
 	mkdir -p $(OUT)
@@ -42,6 +42,10 @@ test-browser: $(READY)
 # about five times as long. `tests/portable.py --resume` goes on where a call was interrupted.
 test-portable: $(READY)
 	$(BIN)/python tests/portable.py
+
+# The built package in new environments: each Python from 3.11 to 3.13 that is here, and the lowest allowed dependencies.
+test-versions:
+	$(PYTHON) tests/versions.py --write docs/versions.md
 
 # The documentation as a site that loads nothing from elsewhere: out/site/index.html; its search needs a server such as
 # `python -m http.server -d out/site`. A warning is an error.
