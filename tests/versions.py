@@ -133,19 +133,24 @@ def attempt(environment: Environment, wheel: Path, folder: Path) -> Outcome:
     return Outcome(environment.name, wheel.name, str(date.today()), time.monotonic() - began, versions, trouble)
 
 
+INTRODUCTION = (
+    "# Tested versions",
+    "",
+    "`make test-versions` builds the source distribution and, from it, the wheel. It installs the wheel without extras in",
+    "new environments and runs a short tour of the installed copy there (`tests/installed_copy.py`): solutions,",
+    "certificates, training, estimators, pictures and the command line. `3.11` and so on have the newest versions that pip",
+    "chooses, `lowest` has the lower bounds of `pyproject.toml`. A warning that vvnorm's own code causes is a failure.",
+    "",
+)
+
+
 def page(outcomes: Sequence[Outcome]) -> str:
     """Return the page about the outcomes in Markdown."""
     packages = list(dict.fromkeys(name for outcome in outcomes for name in outcome.versions))
     heads = [f"{outcome.name} ({outcome.when})" for outcome in outcomes]
     missing = [version for version in PYTHONS if version not in {outcome.name for outcome in outcomes}]
     lines = [
-        "# Tested versions",
-        "",
-        "`make test-versions` builds the source distribution and, from it, the wheel. It installs the wheel without extras in new",
-        "environments and runs a short tour of the installed copy there (`tests/installed_copy.py`): solutions, certificates,",
-        "training, estimators, pictures and the command line. `3.11` and so on have the newest versions that pip chooses, `lowest`",
-        "has the lower bounds of `pyproject.toml`. A warning that vvnorm's own code causes counts as a failure.",
-        "",
+        *INTRODUCTION,
         f"Measured on {platform.system()}, {platform.machine()}.",
         "",
         "| | " + " | ".join(heads) + " |",
@@ -154,7 +159,8 @@ def page(outcomes: Sequence[Outcome]) -> str:
     ]
     for package in packages:
         lines.append(f"| {package} | " + " | ".join(outcome.versions.get(package, "") for outcome in outcomes) + " |")
-    lines.append("| installed and run, minutes | " + " | ".join(f"{outcome.seconds / 60:.1f}" for outcome in outcomes) + " |")
+    minutes = (f"{outcome.seconds / 60:.1f}" for outcome in outcomes)
+    lines.append("| minutes, installation and tour | " + " | ".join(minutes) + " |")
     if missing:
         lines += ["", f"Not tried, since this machine lacks the interpreter: {', '.join(missing)}."]
     return "\n".join(lines) + "\n"

@@ -195,6 +195,7 @@ def column_names(given: str | Sequence[str], existing: Sequence[str]) -> list[st
 
     Examples
     --------
+    >>> from vvnorm.csv_files import column_names
     >>> column_names(["a,b", 'c,"d,e"'], ["a,b", "c", "d,e"])
     ['a,b', 'c', 'd,e']
     """

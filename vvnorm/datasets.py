@@ -124,13 +124,28 @@ def gaussian_auxiliary(Y: ArrayLike, m: int, sigma: float, rng: np.random.Genera
     Returns
     -------
     (N, T + m) array.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> x, y = [0, 1, 2, 3, 4], [0, 1, 1.5, 1, 0]
+    >>> labels = vvnorm.gaussian_auxiliary(y, m=1, sigma=1.0, rng=0)
+    >>> vvnorm.interpolate(x, y).unique, vvnorm.interpolate(x, labels).unique
+    (False, True)
     """
     labels, scale = as_labels(Y, allow_missing=True), as_positive(sigma, "sigma")
     return np.hstack([labels, scale * as_generator(rng).standard_normal((len(labels), as_count(m, "m")))])
 
 
 def bernoulli_auxiliary(Y: ArrayLike, m: int, rng: np.random.Generator | int) -> Array:
-    """Append m independent fair-coin outputs (0 or 1) to the labels; see `gaussian_auxiliary`."""
+    """Append m independent fair-coin outputs (0 or 1) to the labels; see `gaussian_auxiliary`.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> vvnorm.bernoulli_auxiliary([0.5, 1.5, 2.5], m=2, rng=0).shape
+    (3, 3)
+    """
     labels = as_labels(Y, allow_missing=True)
     coins = as_generator(rng).integers(0, 2, (len(labels), as_count(m, "m")))
     return np.hstack([labels, coins.astype(np.float64)])
@@ -162,6 +177,13 @@ def random_dataset(
         Distribution of the inputs; "clustered" draws gaps over six orders of magnitude.
     x_scale, y_scale : float
         Factors on inputs and labels, for data sets at any scale.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> data = vvnorm.random_dataset(n=5, outputs=2, rng=0)
+    >>> data.X.shape, data.Y.shape
+    ((5, 1), (5, 2))
     """
     generator = as_generator(rng)
     n, outputs = as_count(n, "n", 2), as_count(outputs, "outputs", 1)
@@ -177,7 +199,15 @@ def random_dataset(
 
 
 def collinear_dataset(n: int, outputs: int, rng: np.random.Generator | int) -> Dataset:
-    """Draw points on one line per output, exactly: all numbers are small integers, so every curvature is zero."""
+    """Draw points on one line per output, exactly: all numbers are small integers, so every curvature is zero.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> data = vvnorm.collinear_dataset(n=5, outputs=2, rng=0)
+    >>> vvnorm.interpolate(data.X, data.Y).value
+    0.0
+    """
     generator = as_generator(rng)
     x = np.cumsum(generator.integers(1, 9, as_count(n, "n", 2))).astype(np.float64)
     slope, offset = generator.integers(-8, 9, (2, as_count(outputs, "outputs", 1)))
@@ -201,6 +231,13 @@ def aligned_dataset(n: int, outputs: int, rng: np.random.Generator | int, *, run
     Notes
     -----
     Neighbouring runs have directions that differ, so the runs are maximal. All labels are integers well below 2^53.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> data = vvnorm.aligned_dataset(n=6, outputs=2, rng=0, runs=[2])
+    >>> vvnorm.interpolate(data.X, data.Y).unique
+    False
     """
     generator = as_generator(rng)
     n, outputs = as_count(n, "n", 2), as_count(outputs, "outputs", 1)
@@ -237,6 +274,13 @@ def two_squares(m: int = 0, rng: np.random.Generator | int = 0) -> Dataset:
     The outer square has side 2 and labels 0, the inner square has side 1 and labels 1. The data are those of figure 4 in
     J. Nakhleh, J. Shenouda, R. Nowak, "The Effects of Multi-Task Learning on ReLU Neural Network Functions", 2024,
     arXiv 2410.21696.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> data = vvnorm.two_squares(m=3)
+    >>> data.X.shape, data.Y.shape
+    ((8, 2), (8, 4))
     """
     corners = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
     labels = np.repeat([[0.0], [1.0]], 4, axis=0)
@@ -261,6 +305,12 @@ def builtin_dataset(name: str) -> Dataset:
     -------
     Dataset
         Repeated inputs are kept; `Dataset.merged` merges them.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> vvnorm.builtin_dataset("linnerud").Y.shape
+    (20, 3)
     """
     if name not in _BUILTIN:
         raise ValueError(f"name must be one of {', '.join(_BUILTIN)}, got {name!r}")
@@ -363,6 +413,14 @@ def load_dataset(
     ValueError
         If the file cannot be read or is damaged, a column is missing or named twice, or a field is not a number. The
         message names the file and, where possible, line (from 1, with header and comments) and column.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> import numpy as np
+    >>> np.savez("trial.npz", dose=[0, 1, 2], response=[1.0, 2.5, 2.0])
+    >>> vvnorm.load_dataset("trial.npz", x="dose", y="response").Y[:, 0]
+    array([1. , 2.5, 2. ])
     """
     if not len(x) or not len(y):
         raise ValueError(_NO_COLUMN)

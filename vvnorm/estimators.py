@@ -243,6 +243,13 @@ class VVNormRegressor(_Regressor):
         The proved relative gap, and the lower bound on the objective.
     n_features_in_ : int
         Number of features.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> model = vvnorm.VVNormRegressor(lam=0.1).fit([[0], [1], [2], [3]], [0, 1, 0, 1])
+    >>> model.predict([[0.5]]).round(2), model.gap_ < 1e-6
+    (array([0.4]), True)
     """
 
     def __init__(
@@ -317,6 +324,15 @@ class VVNormRegressorCV(_Regressor):
     Each fold is fitted from its largest lam to its smallest. Each fit starts from the neurons of its predecessor. With
     three or more features these fits use a local search for neurons, so their gaps are estimates. The fit to all data is
     the same as that of `VVNormRegressor`.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> import numpy as np
+    >>> x = np.linspace(0, 1, 20)[:, None]
+    >>> model = vvnorm.VVNormRegressorCV(lams=5).fit(x, np.abs(x[:, 0] - 0.5))
+    >>> len(model.lams_), model.cv_errors_.shape
+    (5, (5, 5))
     """
 
     def __init__(
@@ -417,6 +433,13 @@ class VVNormInterpolator(_Regressor):
     Notes
     -----
     Samples with equal features must have equal labels. `VVNormRegressor` has no such condition.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> model = vvnorm.VVNormInterpolator().fit([[0], [1], [2], [3]], [0, 1, 0, 1])
+    >>> model.predict([[0.5], [3]])
+    array([0.5, 1. ])
     """
 
     def __init__(
@@ -466,6 +489,13 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
         The proved relative gap, and the lower bound on the objective.
     n_features_in_ : int
         Number of features.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> model = vvnorm.VVNormClassifier(lam=0.1).fit([[0], [1], [2], [3]], ["no", "yes", "no", "yes"])
+    >>> model.predict([[-1], [4]])
+    array(['no', 'yes'], dtype='<U3')
     """
 
     def __init__(

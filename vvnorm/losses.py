@@ -235,6 +235,14 @@ class Loss:
         One of `NAMES`.
     parameter : float
         delta > 0 of `huber`, in label units (1 by default); nu in (0, 1] of `one_class` (0.1 by default); 0 for others.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> vvnorm.Loss("huber", 0.5)
+    Loss(name='huber', parameter=0.5)
+    >>> vvnorm.fit([0, 1, 2], [0, 9, 0], lam=0.1, loss="huber:0.5").losses
+    (Loss(name='huber', parameter=0.5),)
     """
 
     name: str

@@ -46,6 +46,13 @@ class ReLUNetwork:
     Notes
     -----
     Arrays are float64 and read-only; the network keeps its own copies.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> hat = vvnorm.ReLUNetwork(W=[[1.0], [1.0], [1.0]], b=[0.0, -1.0, -2.0], V=[[1.0, -2.0, 1.0]])
+    >>> hat([0.5, 1.0, 3.0])[:, 0], hat.vv_norm
+    (array([0.5, 1. , 0. ]), 4.0)
     """
 
     W: Array

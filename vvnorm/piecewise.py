@@ -34,6 +34,13 @@ class PiecewiseLinear:
     Notes
     -----
     Arrays are float64 and read-only; the function keeps its own copies.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> hat = vvnorm.PiecewiseLinear([0, 1, 2], [0, 1, 0])
+    >>> hat([0.5, 1.0, 3.0])[:, 0]
+    array([ 0.5,  1. , -1. ])
     """
 
     knots: Array

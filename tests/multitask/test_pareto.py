@@ -148,6 +148,16 @@ def test_from_the_interpolants_norm_on_all_losses_are_nil():
     assert below.bounds[1] > 1e-6
 
 
+@pytest.mark.parametrize("scale", [1.0, 100.0, 1e100])
+def test_one_task_that_the_budget_interpolates_exactly(scale):
+    """Its loss is 0 to the last bit, and no multiple of it is a lam."""
+    Y = np.array([[0.0, 1.0], [1.0, 0.0], [1.5, 2.0], [1.0, 0.0], [0.0, 1.0]])
+    front = pareto_front(scale * np.arange(5.0), Y, 4.0 / scale, mixtures=[[1, 0], [1, 1]])
+    assert front.losses[0, 0] == 0
+    assert front.gaps[0] == 0
+    assert front.verify()
+
+
 @pytest.mark.parametrize(
     ("names", "d"),
     [

@@ -84,6 +84,13 @@ def feature_kernel(f: ReLUNetwork, output: int = 0, *, weights: ArrayLike | None
     ------
     TypeError, ValueError
         If an argument has a wrong type or value, or no weights are given and there is no other output.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> network = vvnorm.interpolate([0, 1, 2, 3], [[0, 0], [1, 2], [0, 1], [1, 3]]).network
+    >>> vvnorm.feature_kernel(network, output=0)
+    FeatureKernel: 2 neurons, 1 input, weights that add up to 6
     """
     single_output(f, output)  # or raise
     size = row_norms(f.W)
@@ -150,6 +157,15 @@ def kernel_solution(
     -----
     The free part is eliminated by projection and the weights come from the singular value decomposition of the projected
     features; the kernel matrix, whose condition number is the square of theirs, is never formed. O(N K min(N, K)).
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> x, labels = [0, 1, 2, 3], [[0, 0], [1, 2], [0, 1], [1, 3]]
+    >>> joint = vvnorm.interpolate(x, labels).network
+    >>> alone = vvnorm.kernel_solution(joint, x, [0, 1, 0, 1], output=0)
+    >>> round(vvnorm.sup_distance(alone, vvnorm.interpolate(x, [0, 1, 0, 1]).network, 0, 3), 9)
+    0.0
     """
     kernel = feature_kernel(f, output, weights=weights)
     inputs = as_points(X, f.n_inputs, "the network")

@@ -153,6 +153,13 @@ def mean_gradient_norm(
     The points are 16 independent scramblings of a Sobol sequence. The interval is Student's for the mean of their 16 means.
     These are close to normal unless the gradient is large only where few points fall. The interval covers the sampling,
     not the rounding (about 1e-15 relative).
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> network = vvnorm.ReLUNetwork(W=[[3.0, 4.0]], b=[0.0], V=[[1.0]])
+    >>> vvnorm.mean_gradient_norm(network, vvnorm.Box([-1, -1], [1, 1]), exact=True)
+    Estimate: 2.5 in [2.5, 2.5], n = 0, exact
     """
     single, area = single_output(f, output), as_region(region, _network(f).n_inputs)
     level = as_tolerance(confidence, "confidence")
@@ -216,6 +223,13 @@ def max_gradient_norm(
     its norm is at most ||g_0 + sum_k g_k / 2|| + max over unit u of sum_k |u.g_k| / 2, and by Cauchy-Schwarz the
     last sum is at most sqrt(sum_k ||g_k||) times the largest singular value of the rows g_k / sqrt(||g_k||). That never
     exceeds sum_k ||g_k||.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> network = vvnorm.ReLUNetwork(W=[[3.0, 4.0]], b=[0.0], V=[[1.0]])
+    >>> vvnorm.max_gradient_norm(network, vvnorm.Ball([0, 0], 1.0)).high
+    5.0
     """
     single, area = single_output(f, output), as_region(region, _network(f).n_inputs)
     count, generator = as_count(n, "n", 1), as_generator(rng)
@@ -291,6 +305,13 @@ def function_distance(
     See Also
     --------
     sup_distance : exact, for one input.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> f, g = (vvnorm.interpolate([0, 1, 2], labels).network for labels in ([0, 1, 0], [0, 2, 0]))
+    >>> vvnorm.function_distance(f, g, region=[[0.0], [2.0]]).rms
+    Estimate: 0.577354 in [0.577346, 0.577361], n = 4096, quasi-Monte Carlo
     """
     if _network(f).n_inputs != _network(g, "g").n_inputs:
         raise ValueError(f"f has {count(f.n_inputs, 'input')} and g has {g.n_inputs}")
@@ -353,6 +374,13 @@ def test_train_distances(
     and turning a neuron round, relu(z) = relu(-z) + z, does change the representation.
 
     pytest takes any function called `test_*` in a test module for a test: import the module there, not this name.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> network = vvnorm.interpolate([0, 1, 2], [0, 1, 0]).network
+    >>> vvnorm.test_train_distances(network, [0, 1, 2], [0.25, 1.5])["output"]
+    {'mean': 0.375, 'max': 0.5}
     """
     single = single_output(f, output)
     train, test = (as_points(X, f.n_inputs, "the network", name) for X, name in ((X_train, "X_train"), (X_test, "X_test")))
@@ -415,6 +443,13 @@ def sup_distance(f: ReLUNetwork, g: ReLUNetwork, low: float, high: float) -> flo
     ------
     ValueError
         If the networks do not fit each other or the interval is empty.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> f, g = (vvnorm.interpolate([0, 1, 2], labels).network for labels in ([0, 1, 0], [0, 2, 0]))
+    >>> vvnorm.sup_distance(f, g, 0.0, 2.0)
+    1.0
     """
     if f.n_inputs != 1 or g.n_inputs != 1 or f.n_outputs != g.n_outputs:
         raise ValueError(

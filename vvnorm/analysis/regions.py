@@ -86,6 +86,13 @@ class Box(Region):
     ------
     TypeError, ValueError
         If shapes disagree, an entry is not a finite real number, or low > high.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> square = vvnorm.Box([-1, -1], [1, 1])
+    >>> square.n_inputs
+    2
     """
 
     low: Array
@@ -151,6 +158,13 @@ class Ball(Region):
     ------
     TypeError, ValueError
         If an entry is not a finite real number or the radius is negative.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> disc = vvnorm.Ball([0, 0], 2.0)
+    >>> disc.dimension
+    2
     """
 
     centre: Array
@@ -206,6 +220,13 @@ class Hull(Region):
     -----
     Points that lie in an affine subspace up to rounding are taken to lie in it. Sampling is exact: the hull is divided into
     simplices with one inner point and a facet (Qhull) each. Sampling a hull of more than 7 dimensions raises ValueError.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> segment = vvnorm.Hull([[0, 0], [1, 1], [2, 2]])
+    >>> segment.n_inputs, segment.dimension
+    (2, 1)
     """
 
     X: Array

@@ -122,6 +122,14 @@ def certify(
     ------
     TypeError, ValueError
         If the data are invalid, or network and data disagree in inputs or outputs.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> network = vvnorm.ReLUNetwork(W=[[1.0], [1.0]], b=[0.0, -1.0], V=[[1.0, -2.0]])
+    >>> certificate = vvnorm.certify(network, [0, 1, 2], [0, 1, 0])
+    >>> certificate.vv_norm, round(certificate.lower_bound, 6), round(certificate.gap, 6)
+    (3.0, 2.0, 0.333333)
     """
     read = network if isinstance(network, PiecewiseLinear) else as_network(network)
     options: dict[str, Any] = {"lam": lam, "loss": loss, "weights": weights, "skip": skip, "penalise_bias": penalise_bias}

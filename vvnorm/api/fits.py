@@ -111,8 +111,9 @@ def fit(
 
     Examples
     --------
-    >>> line = fit([0, 1, 2, 3], [0, 1, 0, 1], lam=10.0)
-    >>> bent = fit([0, 1, 2, 3], [0, 1, 0, 1], lam=0.1)
+    >>> import vvnorm
+    >>> line = vvnorm.fit([0, 1, 2, 3], [0, 1, 0, 1], lam=10.0)
+    >>> bent = vvnorm.fit([0, 1, 2, 3], [0, 1, 0, 1], lam=0.1)
     >>> len(line.knots), len(bent.knots), bool(bent.verify())
     (0, 2, True)
     """
@@ -168,6 +169,13 @@ def fit_path(
     -------
     FitPath
         A list of Fit, or of MultivariateSolution, in the order of `lams`, that can be drawn.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> path = vvnorm.fit_path([0, 1, 2, 3], [0, 1, 0, 1], lams=[1.0, 0.1, 0.01])
+    >>> [len(fit.knots) for fit in path]
+    [0, 2, 2]
     """
     strengths = as_lams(lams)
     limits: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit, "seed": seed}
@@ -251,6 +259,13 @@ def lambda_max(
     ------
     TimeoutError
         For one input, if the best affine function is not computed within `time_limit`: then there is no bound.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> largest = vvnorm.lambda_max([0, 1, 2, 3], [0, 1, 0, 1])
+    >>> [len(vvnorm.fit([0, 1, 2, 3], [0, 1, 0, 1], lam=part * largest).knots) for part in (1.01, 0.99)]
+    [0, 2]
     """
     deadline = Deadline(as_time_limit(time_limit))
     (X, _), Y = without_origin(X, penalise_bias), opened(Y, "Y")

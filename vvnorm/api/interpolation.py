@@ -164,7 +164,8 @@ def interpolate(
 
     Examples
     --------
-    >>> solution = interpolate([0, 1, 2, 3], [0, 1, 0, 1])
+    >>> import vvnorm
+    >>> solution = vvnorm.interpolate([0, 1, 2, 3], [0, 1, 0, 1])
     >>> solution.value, solution.unique, bool(solution.verify())
     (4.0, True, True)
     """

@@ -65,6 +65,7 @@ def minimum_norm(gram: ArrayLike) -> MinimumNorm:
 
     Examples
     --------
+    >>> from vvnorm.multitask.least_norm import minimum_norm
     >>> minimum_norm([[1.0, 0.0], [0.0, 4.0]]).weights
     array([0.8, 0.2])
     """

@@ -239,7 +239,8 @@ class ParetoFront(Displayed):
 
         Examples
         --------
-        >>> front = pareto_front([0, 1, 2, 3], [[0, 1], [1, 1], [0, 0], [1, 2]], 2.0, mixtures=5)
+        >>> import vvnorm
+        >>> front = vvnorm.pareto_front([0, 1, 2, 3], [[0, 1], [1, 1], [0, 0], [1, 2]], 2.0, mixtures=5)
         >>> lower, upper = front.excess(2 * front.losses[2])
         >>> round(float(lower[0]), 3), round(float(upper[0]), 3)
         (0.5, 0.5)
@@ -362,7 +363,8 @@ def pareto_front(
 
     Examples
     --------
-    >>> front = pareto_front([0, 1, 2, 3], [[0, 1], [1, 1], [0, 0], [1, 2]], 2.0, mixtures=5)
+    >>> import vvnorm
+    >>> front = vvnorm.pareto_front([0, 1, 2, 3], [[0, 1], [1, 1], [0, 0], [1, 2]], 2.0, mixtures=5)
     >>> front.losses.shape, bool(front.verify())
     ((5, 2), True)
     """
@@ -624,7 +626,7 @@ class _Search:
         if network.vv_norm > self.budget * (1 + ROUNDING):
             return None
         loss = self._loss(task_weights, self._complete(network, outputs))
-        lam = max(self.limits["tol"] * loss / self.budget, np.finfo(float).tiny)
+        lam = self.limits["tol"] * loss / self.budget or np.finfo(float).eps * self.data.largest_lam(task_weights)
         support = DualWitness(lam, network, dual)
         certificate = self.data.certify(task_weights, support)
         return _Trial(lam, certificate.loss, network.vv_norm, network, support, certificate.lower_bound)

@@ -209,6 +209,13 @@ def builtin_task_data(name: str, seed: int = 0) -> TaskData:
         "linnerud": three exercises of 20 people to their weight, waist and pulse (`squared`).
     seed : int
         Seed of the pairs of digits; the other data do not depend on it.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> data = vvnorm.builtin_task_data("linnerud")
+    >>> [task.name for task in data.tasks]
+    ['weight', 'waist', 'pulse']
     """
     if name not in BUILTIN:
         raise ValueError(f"name must be one of {', '.join(BUILTIN)}, got {name!r}")
@@ -328,6 +335,15 @@ def load_task_data(
     ------
     ValueError
         If the file cannot be read, or a task cannot be trained on; the message names the task, or line and column.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> import numpy as np
+    >>> np.savetxt("study.csv", [[0, 0, 70], [1, 1, 68], [2, 1, 71]], "%d", ",", header="dose,cured,weight", comments="")
+    >>> data = vvnorm.load_task_data("study.csv", ["health=logistic:cured", "size=squared:weight"])
+    >>> [(task.name, task.outputs) for task in data.tasks]
+    [('health', (0,)), ('size', (1,))]
     """
     if isinstance(specs, str) or not specs:
         raise ValueError(f"at least one task must be given, {GRAMMAR}")

@@ -47,6 +47,13 @@ class Task:
     loss : Loss, tuple of Loss, or "softmax"
         The loss of each of its outputs; a tuple if they differ; or "softmax" for all outputs together. Losses may be given
         by name.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> tasks = [vvnorm.Task("sick", (0,), "logistic"), vvnorm.Task("weights", (1, 2), "squared")]
+    >>> [task.outputs for task in tasks]
+    [(0,), (1, 2)]
     """
 
     name: str
@@ -247,6 +254,15 @@ class Standardisation:
         Means, in the units of x.
     scale : (d,) array
         Standard deviations; 1 for a feature that is constant.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 200.0], [3.0, 400.0]])
+    >>> vvnorm.Standardisation.of(X)(X)
+    array([[-1., -1.],
+           [ 1.,  1.]])
     """
 
     mean: Array

@@ -124,7 +124,16 @@ class Interpolant(Solution):
         return univariate.doubtful(self._known())
 
     def band(self, t: ArrayLike) -> tuple[Array, Array]:
-        """Return the least and the largest values of minimal-VV-norm interpolants at t, shape (n,): two arrays (n, T)."""
+        """Return the least and the largest values of minimal-VV-norm interpolants at t, shape (n,): two arrays (n, T).
+
+        Examples
+        --------
+        >>> import vvnorm
+        >>> solution = vvnorm.interpolate([0, 1, 2, 3], [0, 0, 1, 3])
+        >>> lower, upper = solution.band([0.5, 1.5])
+        >>> lower[:, 0], upper[:, 0]
+        (array([0., 0.]), array([0. , 0.5]))
+        """
         return univariate.band(self._known(), one_column(counted_from(t, self.origin), "t"))
 
     def sample(self, n: int, rng: np.random.Generator | int) -> list[ReLUNetwork]:

@@ -182,6 +182,14 @@ class MultivariateSolution(Solution):
         ValueError
             For points that are not finite numbers (n, d); an excess that is negative or not finite; outputs that the
             solution does not have; less than one process.
+
+        Examples
+        --------
+        >>> import vvnorm
+        >>> corners = [[0, 0], [0, 1], [1, 0], [1, 1]]
+        >>> band = vvnorm.interpolate(corners, [0, 1, 1, 0]).band([[0.5, 0.5]])
+        >>> band.values.round(3), bool(band.inner_width > 0.9), bool(band.verify())
+        (array([[0.5]]), True, True)
         """
         from vvnorm.results.band_search import as_band_points, as_excess, as_outputs, make_band
 
@@ -201,6 +209,14 @@ class MultivariateSolution(Solution):
         ------
         ValueError
             For more inputs, without a skip connection, with penalised biases, and for fits with Huber losses.
+
+        Examples
+        --------
+        >>> import vvnorm
+        >>> corners = [[0, 0], [0, 1], [1, 0], [1, 1]]
+        >>> contacts = vvnorm.interpolate(corners, [0, 1, 1, 0]).contacts
+        >>> len(contacts), contacts.independent
+        (2, False)
         """
         about = self if self.within is None else self.within
         return make_contacts(about._band_problem(), self.subspace)

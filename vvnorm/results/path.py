@@ -14,8 +14,8 @@ class FitPath(Displayed, list[Any]):
 
     Examples
     --------
-    >>> from vvnorm import fit_path
-    >>> fit_path([0, 1, 2, 3], [0, 1, 0, 1], [10.0, 0.1])
+    >>> import vvnorm
+    >>> vvnorm.fit_path([0, 1, 2, 3], [0, 1, 0, 1], [10.0, 0.1])
     FitPath: 2 fits, 4 points, 1 input, 1 output
         lam 0.1 to 10
     """

@@ -235,6 +235,14 @@ def train_tasks(
     -----
     RuntimeWarning
         If a run diverged; its last good state is kept.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> labels = [[0, 1], [1, 0], [0, 1], [1, 0]]
+    >>> training = vvnorm.train_tasks([0, 1, 2, 3], labels, seeds=2, steps=50, progress=False)
+    >>> training.losses.shape  # networks, tasks
+    (2, 2)
     """
     began = time.perf_counter()
     inputs = as_inputs(X)

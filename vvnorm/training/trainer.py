@@ -175,7 +175,8 @@ def train(
 
     Examples
     --------
-    >>> result = train([0, 1, 2, 3], [0, 1, 0, 1], seeds=4, progress=False)
+    >>> import vvnorm
+    >>> result = vvnorm.train([0, 1, 2, 3], [0, 1, 0, 1], seeds=4, steps=1000, progress=False)
     >>> round(result.best.vv_norm, 2)
     4.0
     """

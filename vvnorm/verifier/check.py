@@ -328,6 +328,16 @@ def certify_fit(
     ------
     TypeError, ValueError
         For bad data, naming it; if function and data disagree in outputs.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> zero = vvnorm.PiecewiseLinear([0, 1], [0, 0])
+    >>> vvnorm.certify_fit(zero, [0, 1, 2], [0, 1, 0], lam=0.1)
+    FitCertificate: lam 0.1, squared
+        objective 0.5, lower bound 0.17, relative gap 0.66
+        loss 0.5, VV norm 0
+        complaints(function, X, Y) checks it again
     """
     if not isinstance(function, ReLUNetwork | PiecewiseLinear):
         raise TypeError(f"function must be a ReLUNetwork or a PiecewiseLinear, got {type(function).__name__}")

@@ -19,11 +19,11 @@ class Verification:
 
     Examples
     --------
-    >>> from vvnorm import interpolate
-    >>> solution = interpolate([0, 1, 2], [0, 1, 0])
+    >>> import vvnorm
+    >>> solution = vvnorm.interpolate([0, 1, 2], [0, 1, 0])
     >>> solution.verify()
     Verification: accepted
-    >>> Verification(("relative residual 2 exceeds 1e-06: it does not interpolate",))
+    >>> vvnorm.Verification(("relative residual 2 exceeds 1e-06: it does not interpolate",))
     Verification: not accepted
         relative residual 2 exceeds 1e-06: it does not interpolate
     """

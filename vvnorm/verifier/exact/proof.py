@@ -150,6 +150,7 @@ def prove(
 
     Examples
     --------
+    >>> from vvnorm.verifier.exact import prove
     >>> proof = prove(None, ["0", "1", "2", "3"], ["0", "0.1", "0", "0.1"])
     >>> proof.proved, proof.certificate.unique
     (True, True)

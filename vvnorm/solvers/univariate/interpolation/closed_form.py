@@ -370,5 +370,12 @@ def connect_the_dots(x: ArrayLike, Y: ArrayLike) -> ReLUNetwork:
     ------
     TypeError, ValueError
         As `connect`.
+
+    Examples
+    --------
+    >>> import vvnorm
+    >>> network = vvnorm.connect_the_dots([0, 1, 2, 3], [0, 1, 0, 1])
+    >>> network.n_neurons, network.vv_norm
+    (2, 4.0)
     """
     return connect(x, Y).network
