@@ -148,7 +148,7 @@ def test_from_the_interpolants_norm_on_all_losses_are_nil():
     assert below.bounds[1] > 1e-6
 
 
-@pytest.mark.parametrize("scale", [1.0, 100.0, 1e100])
+@pytest.mark.parametrize("scale", [1.0, 64.0, 2.0**300])
 def test_one_task_that_the_budget_interpolates_exactly(scale):
     """Its loss is 0 to the last bit, and no multiple of it is a lam."""
     Y = np.array([[0.0, 1.0], [1.0, 0.0], [1.5, 2.0], [1.0, 0.0], [0.0, 1.0]])
