@@ -43,6 +43,9 @@ SPACE_FIT: Final = (
 )
 """Fits of several inputs, certified in floating point."""
 
+NETWORKS: Final = ("vvnorm/float64.py", "vvnorm/network.py", "vvnorm/validation.py")
+"""Evaluation of networks, and their cost."""
+
 EXCESS: Final = ("proofs_checks/kernel_excess.py",)
 NOISE_RISKS: Final = ("proofs_checks/noise_risks.py",)
 PATH_NORMS: Final = ("proofs_checks/path_norms.py",)

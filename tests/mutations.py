@@ -786,6 +786,20 @@ MUTATIONS: tuple[Mutation, ...] = (
         "more, less = sum(norms[:3], Decimal(0)), sum(norms[3:], norms[1] / 99)",
         ("kink_between_points",),
     ),
+    Mutation(
+        "smaller_neuron_activates_points",
+        "proofs_checks.single_neuron_teacher",
+        "t = min([1.0, *(-z[z <= 0][rises] / rates[rises])])",
+        "t = 1.0",
+        ("single_neuron_teacher",),
+    ),
+    Mutation(
+        "teachers_count_as_beaten",
+        "proofs_checks.recovered_teachers",
+        "return network.vv_norm < CHEAPER and",
+        "return network.vv_norm < 2 and",
+        ("recovered_teachers",),
+    ),
     # --- data ---
     _fault(
         "auxiliary_outputs_repeat_the_first",
