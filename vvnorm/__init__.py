@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from vvnorm.results.contacts import Contacts
     from vvnorm.results.infinite_auxiliary import InfiniteAuxiliary
     from vvnorm.results.interpolant import Interpolant
+    from vvnorm.results.minimiser_distance import MinimiserDistance
     from vvnorm.results.multivariate import MultivariateSolution
     from vvnorm.results.path import FitPath
     from vvnorm.results.solution import Solution
@@ -67,6 +68,7 @@ _HOMES = {
     "results.path": ("FitPath",),
     "results.band": ("Band",),
     "results.contacts": ("Contacts",),
+    "results.minimiser_distance": ("MinimiserDistance",),
     "results.infinite_auxiliary": ("InfiniteAuxiliary",),
     "api.interpolation": ("interpolate",),
     "api.fits": ("fit", "fit_path", "lambda_max"),
@@ -133,6 +135,7 @@ __all__ = [
     "InfiniteAuxiliary",
     "Interpolant",
     "Loss",
+    "MinimiserDistance",
     "MultivariateSolution",
     "ParetoFront",
     "PiecewiseLinear",

@@ -128,6 +128,94 @@ def test_fits_of_three_inputs_are_drawn_and_interpolants_refused_before_any_work
     assert Path("plot.pdf").read_bytes().startswith(b"%PDF")
 
 
+# --- bands and distances ----------------------------------------------------------------------------------------------
+
+
+def points(text: str = "b,a\n0.3,0.1\n-0.2,2\n") -> str:
+    """Write a file of points, its columns in another order than the data's."""
+    Path("points.csv").write_text(text)
+    return "points.csv"
+
+
+@pytest.mark.parametrize("lam", [None, 0.1])
+def test_solve_writes_the_band(run: Command, lam: float | None) -> None:
+    strength = () if lam is None else ("--lam", lam)
+    done = run("solve", "data.csv", *TWO, *strength, "--band", points(), "--excess", 1e-3, "--json", "all.json")
+    assert (done.code, done.err) == (0, "")
+    X, Y = data(y="y,z")
+    solution = interpolate(X, Y) if lam is None else fit(X, Y, lam)
+    expected = solution.band([[0.1, 0.3], [2, -0.2]], 1e-3).record()
+    assert strict("all.json")["band"] == expected
+    rows = csv_rows(done.out, "a\tb\toutput\tvalue\tlower\tupper\tattained from\tto")
+    assert [row[:3] for row in rows] == [["0.1", "0.3", "y"], ["0.1", "0.3", "z"], ["2", "-0.2", "y"], ["2", "-0.2", "z"]]
+    assert [float(row[5]) for row in rows] == pytest.approx(np.ravel(expected["outer"])[1::2], rel=1e-5)
+
+
+def csv_rows(text: str, header: str) -> list[list[str]]:
+    """Return the cells of the rows below a header."""
+    lines = text.splitlines()
+    below = lines[lines.index(header) + 1 :]
+    return [line.split("\t") for line in below if "\t" in line]
+
+
+def test_one_input_has_the_band_of_all_minimisers(run: Command) -> None:
+    one = ("--x", "a", "--y", "y")
+    at = points("a\n0.1\n0.5\n")
+    assert run("solve", "data.csv", *one, "--band", at, "--json", "all.json", "--out", "net.npz").code == 0
+    band = strict("all.json")["band"]
+    low, high = interpolate(*data("a")).band([0.1, 0.5])
+    assert band["outer"] == band["inner"] == np.stack([low, high], axis=2).tolist()
+    assert run("certify", "net.npz", "data.csv", *one, "--distance", at).code == 0
+
+
+def test_certify_bounds_the_distance_to_minimisers(run: Command) -> None:
+    X, Y = data()
+    solution = interpolate(X, Y)
+    solution.band([[0.1, 0.3]], 1e-2).network(0, 0, 1).save("near.npz")
+    done = run("certify", "near.npz", "data.csv", *COLUMNS, "--distance", points(), "--json", "all.json")
+    assert done.code == 1  # not optimal
+    record = strict("all.json")["distance_to_minimisers"]
+    expected = solution.distance_to_minimisers([[0.1, 0.3], [2, -0.2]], ReLUNetwork.load("near.npz"))
+    assert record == expected.record()
+    rows = csv_rows(done.out, "a\tb\toutput\tvalue\tat least\tat most")
+    assert [float(row[5]) for row in rows] == pytest.approx(expected.upper.ravel(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("solve", "--band", "none.csv"), ("cannot read 'none.csv'",)),
+        (("solve", "--band", "other.csv"), ("other.csv: no column named 'b'; there are: a, c",)),
+        (("solve", "--band", "gap.csv"), ("gap.csv: line 2, column 'b': an input is missing",)),
+        (("solve", "--band", "points.csv", "--excess", -1), ("excess must be a non-negative finite number, got -1",)),
+        (("solve", "--excess", 1e-3), ("--excess needs --band POINTS.csv",)),
+        (("solve", "--jobs", 2), ("--jobs needs --band POINTS.csv",)),
+        (("solve", "--band", "points.csv", "--auxiliary", "infinite"), ("--band does not go with --auxiliary",)),
+        (("certify", "--jobs", 2), ("--jobs needs --distance POINTS.csv",)),
+        (("certify", "--distance", "other.csv"), ("other.csv: no column named 'b'",)),
+    ],
+)
+def test_bad_points_are_one_line(run: Command, command: tuple[object, ...], words: tuple[str, ...]) -> None:
+    points()
+    Path("other.csv").write_text("a,c\n0,0\n")
+    Path("gap.csv").write_text("a,b\n0,\n")
+    f = interpolate(*data()).network
+    f.save("net.npz")
+    files = ("net.npz", "data.csv") if command[0] == "certify" else ("data.csv",)
+    before = sorted(Path().iterdir())
+    done = run(command[0], *files, *COLUMNS, *command[1:], "--json", "all.json")
+    assert_refused(done, *words, silent=True)
+    assert sorted(Path().iterdir()) == before
+
+
+def test_bands_of_one_input_fits_are_refused(run: Command) -> None:
+    one = ("--x", "a", "--y", "y", "--lam", 0.1)
+    done = run("solve", "data.csv", *one, "--band", points())
+    assert_refused(done, "--band is for interpolants, and for fits of several inputs", silent=True)
+    done = run("solve", "data.csv", *one[:-2], "--band", points(), "--excess", 1e-3)
+    assert_refused(done, "--excess is for several inputs", silent=True)
+
+
 # --- path -------------------------------------------------------------------------------------------------------------
 
 

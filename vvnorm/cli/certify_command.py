@@ -14,6 +14,7 @@ from vvnorm.cli.options import (
     DecimalOption,
     EncodingOption,
     HeaderOption,
+    JobsOption,
     JsonOption,
     LimitOption,
     LossOption,
@@ -29,11 +30,14 @@ from vvnorm.cli.options import (
     YOption,
 )
 from vvnorm.cli.output import Progress, conclude, say, say_labels
+from vvnorm.cli.points import DistanceOption, distance_from, read_points, refuse_line_fits, show_distance
 from vvnorm.csv_files import CsvFormat
 
 if TYPE_CHECKING:
     from vvnorm.datasets import Dataset
     from vvnorm.network import ReLUNetwork
+    from vvnorm.results.solution import Solution
+    from vvnorm.validation import Array
     from vvnorm.verifier.check import Certificate, FitCertificate
     from vvnorm.verifier.exact import Proof
 
@@ -67,6 +71,8 @@ def certify(
     time_limit: LimitOption = None,
     json: JsonOption = None,
     exact: ExactOption = False,
+    distance: DistanceOption = None,
+    jobs: JobsOption = None,
 ) -> int:
     """Certify how far a saved network is from the interpolant of least VV norm or the best fit, or check a certificate."""
     from vvnorm._internal.files import write_json
@@ -79,7 +85,7 @@ def certify(
     check_exact(exact, loss or (), skip, penalise_bias)
     if not 0 < tol < 1:
         raise ValueError(f"--tol must lie between 0 and 1, got {tol!r}")
-    if certificate and (lam is not None or loss or penalise_bias or not skip or save_certificate or time_limit):
+    if certificate and (lam is not None or loss or penalise_bias or not skip or save_certificate or time_limit or distance):
         raise ValueError(
             "--certificate FILE states what is proved; it does not go with options that make another certificate"
         )
@@ -90,6 +96,7 @@ def certify(
     csv = CsvFormat(sep, decimal, encoding, header)
     dataset = load_data(data, x, y, csv, aux, sigma, seed, repeats, loss, fit=fit)
     check_exact_data(exact, dataset)
+    points = _points(distance, jobs, dataset, csv, lam, penalise_bias)
     if judged is None:
         losses = losses_of(loss, dataset.y_names)
         if lam is not None and relative:
@@ -110,10 +117,15 @@ def certify(
         as_given = is_as_given(aux, repeats)
         proof = prove_exactly(saved, judged.dual, data, dataset, csv, as_given=as_given, tol=tol, lam=strength)
         complaints += proof.problems
+    extra = {"exact": exact_record(proof)} if proof else {}
+    if points is not None:
+        solution = _solved(dataset, lam, losses, skip, penalise_bias, tol)
+        extra["distance_to_minimisers"], problems = show_distance(distance_from(solution, saved, points, jobs), dataset)
+        complaints += problems
     if save_certificate and not (proof and proof.problems):
         (proof or judged).save(save_certificate)
     if json:
-        write_json(json, {**numbers, "neurons": saved.n_neurons, "complaints": complaints, **_exact(proof)})
+        write_json(json, {**numbers, "neurons": saved.n_neurons, "complaints": complaints, **extra})
     return conclude(complaints)
 
 
@@ -124,9 +136,31 @@ def _check_fit(lam: float | None, loss: list[str] | None, relative: bool) -> Non
         raise ValueError(f"{option} needs --lam; without it the network is judged as an interpolant")
 
 
-def _exact(proof: "Proof | None") -> dict[str, Any]:
-    """Return the entry for JSON on an exact proof; empty if there is none."""
-    return {"exact": exact_record(proof)} if proof else {}
+def _points(
+    distance: Path | None, jobs: int | None, dataset: "Dataset", csv: CsvFormat, lam: float | None, penalise_bias: bool
+) -> "Array | None":
+    """Read the points of `--distance`; None without the option."""
+    if distance is None:
+        if jobs is not None:
+            raise ValueError("--jobs needs --distance POINTS.csv")
+        return None
+    refuse_line_fits("--distance", dataset.X.shape[1], lam is not None, penalise_bias)
+    return read_points(distance, dataset, csv)
+
+
+def _solved(
+    dataset: "Dataset", lam: float | None, losses: list[str], skip: bool, penalise_bias: bool, tol: float
+) -> "Solution":  # fmt: skip
+    """Solve the problem for which the network is judged."""
+    from vvnorm.api.fits import fit
+    from vvnorm.api.interpolation import interpolate
+
+    options: dict[str, Any] = {"skip": skip, "penalise_bias": penalise_bias, "tol": tol}
+    with Progress() as progress:
+        options["callback"] = progress.rounds("solving for the minimisers")
+        if lam is None:
+            return interpolate(dataset.X, dataset.Y, **options)
+        return fit(dataset.X, dataset.Y, lam, loss=losses, **options)
 
 
 def _judge(

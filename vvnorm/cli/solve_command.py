@@ -15,6 +15,7 @@ from vvnorm.cli.options import (
     DecimalOption,
     EncodingOption,
     HeaderOption,
+    JobsOption,
     JsonOption,
     LimitOption,
     LossOption,
@@ -32,6 +33,7 @@ from vvnorm.cli.options import (
     YOption,
 )
 from vvnorm.cli.output import Progress, conclude, say, say_labels
+from vvnorm.cli.points import BandOption, ExcessOption, check_band, read_points, show_band
 from vvnorm.csv_files import CsvFormat
 
 if TYPE_CHECKING:
@@ -72,16 +74,21 @@ def solve(
     json: JsonOption = None,
     save_certificate: SaveOption = None,
     exact: ExactOption = False,
+    band: BandOption = None,
+    excess: ExcessOption = None,
+    jobs: JobsOption = None,
 ) -> int:
     """Find the interpolant of least VV norm, or with --lam the best fit, with a proof."""
     from vvnorm.verifier.budget import additions_in, within_additions
 
     check_outputs(json, out, plot, save_certificate, certificate_type=".json" if exact else ".npz")
     check_exact(exact, loss or (), skip, penalise_bias, bool(auxiliary))
-    _check_combination(lam, loss, relative, auxiliary, sparse, save_certificate)
+    _check_combination(lam, loss, relative, auxiliary, sparse, save_certificate, band)
     csv = CsvFormat(sep, decimal, encoding, header)
     dataset = load_data(data, x, y, csv, aux, sigma, seed, repeats, loss, fit=lam is not None)
     check_exact_data(exact, dataset)
+    check_band(band, excess, jobs, dataset.X.shape[1], lam is not None, penalise_bias)
+    points = None if band is None else read_points(band, dataset, csv)
     if plot:
         from vvnorm.plotting import refuse_undrawable
 
@@ -99,6 +106,10 @@ def solve(
         say(f"{name:>18}  {text}")
     proof = _proved(solution, data, dataset, csv, is_as_given(aux, repeats), tol, relative) if exact else None
     complaints += proof.problems if proof else ()
+    extra: dict[str, Any] = {"exact": exact_record(proof)} if proof else {}
+    if points is not None:
+        extra["band"], problems = show_band(solution, points, excess, jobs, dataset)
+        complaints += problems
     if save_certificate and not (proof and proof.problems):
         (proof or solution.certificate).save(save_certificate)
     if out:
@@ -108,7 +119,7 @@ def solve(
 
         draw(solution, dataset.x_names, dataset.y_names, plot)
     if json:
-        _write(json, solution, dataset, complaints, proof)
+        _write(json, solution, dataset, complaints, extra)
     return conclude(complaints)
 
 
@@ -125,13 +136,12 @@ def _proved(
 
 
 def _write(
-    path: Path, solution: "Solution", dataset: "Dataset", complaints: list[str], proof: "Proof | None"
+    path: Path, solution: "Solution", dataset: "Dataset", complaints: list[str], extra: dict[str, Any]
 ) -> None:  # fmt: skip
     from vvnorm._internal.files import write_json
 
-    extra: dict[str, Any] = {"source": dataset.source, "y_names": dataset.y_names, "labels": dataset.notes}
-    extra |= {"complaints": complaints} | ({"exact": exact_record(proof)} if proof else {})
-    write_json(path, solution.record() | extra)
+    about: dict[str, Any] = {"source": dataset.source, "y_names": dataset.y_names, "labels": dataset.notes}
+    write_json(path, solution.record() | about | {"complaints": complaints} | extra)
 
 
 def _check_combination(
@@ -141,12 +151,15 @@ def _check_combination(
     auxiliary: AuxiliaryName | None,
     sparse: bool,
     save_certificate: Path | None,
+    band: Path | None,
 ) -> None:
     """Refuse options of `solve` that do not go together."""
     if lam is None and (loss or relative):
         raise ValueError(f"{'--loss' if loss else '--relative'} needs --lam; without it the labels are interpolated")
     if auxiliary and lam is not None:
         raise ValueError("--auxiliary is for interpolation; it does not go with --lam")
+    if auxiliary and band:
+        raise ValueError("--band does not go with --auxiliary, whose solution is a limit of minimisers")
     if auxiliary and (sparse or save_certificate):
         option = "--sparse" if sparse else "--save-certificate"
         raise ValueError(f"{option} does not go with --auxiliary, whose proof is about infinitely many outputs")

@@ -34,6 +34,19 @@ SIDES: Final = (-1, 1)
 """The lower and the upper end."""
 
 
+def as_outputs(outputs: int | Sequence[int] | None, T: int) -> tuple[int, ...]:
+    """Validate outputs: None for all, one, or several distinct ones."""
+    if outputs is None:
+        return tuple(range(T))
+    chosen = [outputs] if isinstance(outputs, int | np.integer) else list(outputs)
+    for t in chosen:
+        if isinstance(t, bool) or not isinstance(t, int | np.integer) or not 0 <= t < T:
+            raise ValueError(f"outputs must be numbers from 0 to {T - 1}, got {t!r}")
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ValueError(f"outputs must be one or more distinct numbers, got {outputs!r}")
+    return tuple(int(t) for t in chosen)
+
+
 @dataclass(frozen=True, eq=False)
 class BandProblem:
     """What the band is about: a solution, its data and its cost.
@@ -98,8 +111,8 @@ class BandProblem:
         if self.lam > 0:
             options |= {"loss": self.losses, "weights": self.weights, "dual": self.dual}
             return certify_fit(network, self.X, self.Y, self.lam, **options).objective, 0.0
-        dual = judged_dual(self.X, self.dual, self.penalise_bias)
-        record: Any = judge(network, self.X, self.Y, dual=dual, **options)
+        nothing = np.zeros(self.Y.shape)  # its bound, which is not asked for, takes no time
+        record: Any = judge(network, self.X, self.Y, dual=nothing, **options)
         return record.vv_norm, record.relative_residual
 
     def bound(self, x: Array, output: int, label: float, weight: float, dual: Array) -> float:
@@ -292,13 +305,15 @@ class Band:
             "points": self.points.tolist(),
             "outputs": list(self.outputs),
             "values": self.values.tolist(),
-            "inner": _finite(self.inner),
-            "outer": _finite(self.outer),
+            "inner": null_for_infinite(self.inner),
+            "outer": null_for_infinite(self.outer),
         }
 
 
-def _finite(ends: Array) -> list[list[list[float | None]]]:
-    return [[[v if math.isfinite(v) else None for v in pair] for pair in row] for row in ends.tolist()]
+def null_for_infinite(array: Array) -> list[Any]:
+    """Return numbers as nested lists with None where they are infinite: for JSON."""
+    entries: list[Any] = np.where(np.isfinite(array), array.astype(object), np.array(None)).tolist()
+    return entries
 
 
 def coordinates_in(subspace: Subspace | None, points: Array, X: Array) -> tuple[Array, NDArray[np.bool_]]:

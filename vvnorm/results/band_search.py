@@ -6,7 +6,7 @@ depend on this point alone, so that processes can share the points.
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, NamedTuple
 
@@ -27,19 +27,6 @@ from vvnorm.verifier.flat_inputs import Subspace
 
 _PADS = (1e-7, 1e-5, 1e-3, 1e-1, 1.0, 10.0)  # of an outer end's distance: how far it may be moved until it is proved
 _ROUNDING = 64 * EPS * 1e7  # the first pad then covers some roundings of labels
-
-
-def as_outputs(outputs: int | Sequence[int] | None, T: int) -> tuple[int, ...]:
-    """Validate outputs: None for all, one, or several distinct ones."""
-    if outputs is None:
-        return tuple(range(T))
-    chosen = [outputs] if isinstance(outputs, int | np.integer) else list(outputs)
-    for t in chosen:
-        if isinstance(t, bool) or not isinstance(t, int | np.integer) or not 0 <= t < T:
-            raise ValueError(f"outputs must be numbers from 0 to {T - 1}, got {t!r}")
-    if not chosen or len(set(chosen)) < len(chosen):
-        raise ValueError(f"outputs must be one or more distinct numbers, got {outputs!r}")
-    return tuple(int(t) for t in chosen)
 
 
 def as_excess(excess: float) -> float:

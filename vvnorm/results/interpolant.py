@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count, proof
 from vvnorm.float64 import Origin, as_rows, counted_from
-from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.network import ReLUNetwork, as_network, row_norms
+from vvnorm.results.band import as_outputs
+from vvnorm.results.minimiser_distance import MinimiserDistance, check_sizes, measured
 from vvnorm.results.solution import Solution, one_column
 from vvnorm.solvers.univariate import interpolation as univariate
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_count, as_generator, as_non_negative, as_tolerance
+from vvnorm.validation import Array, as_count, as_generator, as_inputs, as_non_negative, as_tolerance
 from vvnorm.verifier.check import Certificate, certify_sorted
 from vvnorm.verifier.verification import Verification
 
@@ -177,9 +179,8 @@ class Interpolant(Solution):
     def sparsify(self, gap: float | None = None) -> Self:
         """Return the solution with the network of `sparsest`, certified again; its gap is the same: `gap` has no effect."""
         del gap
-        network, made = self.sparsest(), self.certificate
-        certificate = certify_sorted(network, self.X[:, 0], self.Y, dual=made.dual, skip=made.skip)
-        return replace(self, network=network, certificate=certificate)
+        network = self.sparsest()
+        return replace(self, network=network, certificate=self._judge(network))
 
     def distance_bound(self, t: ArrayLike, excess: float) -> Array:
         """Bound the distance at t, shape (n,), of any interpolant with VV norm at most R(D) + excess; shape (n,).
@@ -190,6 +191,44 @@ class Interpolant(Solution):
         return univariate.distance_bound(
             self._known(), one_column(counted_from(t, self.origin), "t"), as_non_negative(excess, "excess")
         )
+
+    def distance_to_minimisers(
+        self, t: ArrayLike, network: ReLUNetwork | None = None, outputs: int | Sequence[int] | None = None
+    ) -> MinimiserDistance:
+        """Bound how far a network is from every minimal-VV-norm interpolant at t, shape (n,); the bound is attained.
+
+        Parameters
+        ----------
+        t : array-like, shape (n,)
+        network : ReLUNetwork or torch module, optional
+            Any network, such as a trained one; it need not meet the labels. By default the solution's own.
+        outputs : int or sequence of int, optional
+            By default all.
+
+        Returns
+        -------
+        MinimiserDistance
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the solution set is not known in closed form; for points that are not finite numbers, outputs that the
+            solution does not have, and a network of other numbers of inputs or outputs.
+        """
+        chosen = self.network if network is None else as_network(network)
+        check_sizes(chosen, 1, self.Y.shape[1])
+        selected, x = as_outputs(outputs, self.Y.shape[1]), as_inputs(counted_from(t, self.origin), "t")
+        ends = self._ends(one_column(x, "t")[:, None])
+        return measured(chosen, x, selected, ends[:, list(selected)], self, self._judge, enclose=self._ends)
+
+    def _ends(self, x: Array) -> Array:
+        """Least and largest values of minimisers at x, (n, 1); (n, T, 2)."""
+        return np.stack(univariate.band(self._known(), x[:, 0]), axis=2)
+
+    def _judge(self, network: ReLUNetwork) -> Certificate:
+        """Certify a network with the solution's dual array."""
+        made = self.certificate
+        return certify_sorted(network, self.X[:, 0], self.Y, dual=made.dual, skip=made.skip)
 
     def _known(self) -> univariate.ConnectTheDots:
         if not self.closed_form:

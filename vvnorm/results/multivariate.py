@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike
 from vvnorm._internal.words import convention_in_words, count, proof
 from vvnorm.float64 import Origin, counted_from
 from vvnorm.losses import Loss, all_separated
-from vvnorm.network import ReLUNetwork
-from vvnorm.results.band import Band, BandProblem
+from vvnorm.network import ReLUNetwork, as_network
+from vvnorm.results.band import Band, BandProblem, as_outputs
 from vvnorm.results.contacts import Contacts, make_contacts
 from vvnorm.results.coordinates import in_space, judged_dual
+from vvnorm.results.minimiser_distance import MinimiserDistance, check_sizes, measured
 from vvnorm.results.solution import Solution, losses_in_words
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array, as_count, as_tolerance, is_empty
@@ -80,16 +81,19 @@ class MultivariateSolution(Solution):
     @cached_property
     def certificate(self) -> Certificate | FitCertificate:
         """Primal and dual side of the proof."""
-        options: dict[str, Any] = {"dual": self._judged_dual, "skip": self.skip, "penalise_bias": self.penalise_bias}
-        options["subspace"] = self.subspace
-        if self.lam > 0:
-            options |= {"lam": self.lam, "loss": self.losses, "weights": self.weights}
-        from_solver = judge(self.network, self.X, self.Y, **options)
+        from_solver = self._judge(self.network)
         if self.lam == 0 or from_solver.gap <= self.tol:
             return from_solver
         # Where classes are separated, the verifier's own dual array may be better than the solver's.
-        own = judge(self.network, self.X, self.Y, **{**options, "dual": None})
+        own = self._judge(self.network, own=True)
         return min(from_solver, own, key=lambda certificate: certificate.gap)
+
+    def _judge(self, network: ReLUNetwork, own: bool = False) -> Certificate | FitCertificate:
+        """Certify a network with the solution's dual array, or with the verifier's own."""
+        options: dict[str, Any] = {"skip": self.skip, "penalise_bias": self.penalise_bias, "subspace": self.subspace}
+        if self.lam > 0:
+            options |= {"lam": self.lam, "loss": self.losses, "weights": self.weights}
+        return judge(network, self.X, self.Y, dual=None if own else self._judged_dual, **options)
 
     @property
     def _judged_dual(self) -> Array:
@@ -191,13 +195,50 @@ class MultivariateSolution(Solution):
         >>> band.values.round(3), bool(band.inner_width > 0.9), bool(band.verify())
         (array([[0.5]]), True, True)
         """
-        from vvnorm.results.band_search import as_band_points, as_excess, as_outputs, make_band
+        from vvnorm.results.band_search import as_band_points, as_excess, make_band
 
         level, chosen, jobs = as_excess(excess), as_outputs(outputs, self.Y.shape[1]), as_count(jobs, "jobs", 1)
         x = as_band_points(counted_from(points, self.origin), self.X.shape[1])
         about = self if self.within is None or not self.skip else self.within
         subspace = self.subspace if about is not self else None
         return make_band(about._band_problem(), x, chosen, level, subspace, progress=progress, jobs=jobs)
+
+    def distance_to_minimisers(
+        self,
+        points: ArrayLike,
+        network: ReLUNetwork | None = None,
+        outputs: int | Sequence[int] | None = None,
+        *,
+        progress: bool = False,
+        jobs: int = 1,
+    ) -> MinimiserDistance:
+        """Bound how far a network is from every minimiser at points.
+
+        Minimisers lie in the band of excess `tol`: a smaller `tol` of the solution encloses them more closely.
+
+        Parameters
+        ----------
+        points : array-like, shape (n, d)
+            Anywhere, outside of the data's hull as well.
+        network : ReLUNetwork or torch module, optional
+            Any network, such as a trained one; it need not meet the labels. By default the solution's own: then the bound
+            says how far minimisers can be from the solution.
+        outputs, progress, jobs
+            As for `band`.
+
+        Returns
+        -------
+        MinimiserDistance
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `band`; for a network of other numbers of inputs or outputs.
+        """
+        chosen = self.network if network is None else as_network(network)
+        check_sizes(chosen, self.X.shape[1], self.Y.shape[1])
+        band = self.band(points, self.tol, outputs, progress=progress, jobs=jobs)
+        return measured(chosen, band.points, band.outputs, band.outer, self, self._judge, band=band)
 
     @cached_property
     def contacts(self) -> Contacts:

@@ -1,19 +1,25 @@
 """The result of training with the plain squared loss."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.deadline import Deadline, as_time_limit
 from vvnorm._internal.words import count, lines
 from vvnorm.api.certification import best_certificate, optimal_dual
+from vvnorm.api.fits import fit
+from vvnorm.api.interpolation import interpolate
 from vvnorm.float64 import Rows
 from vvnorm.network import ReLUNetwork, row_norms
+from vvnorm.results.interpolant import Interpolant
+from vvnorm.results.minimiser_distance import MinimiserDistance
+from vvnorm.results.multivariate import MultivariateSolution
 from vvnorm.training.execution import certification_bar
 from vvnorm.training.reoptimisation import cost_of, polish
 from vvnorm.validation import Array
@@ -137,7 +143,7 @@ class TrainingResult:
             For interpolants, if there is one distinct input only.
         """
         convention = {"skip": self.settings["skip"], "penalise_bias": self.settings["penalise_bias"]}
-        lams = (self.lams if self.settings["judged_as"] == "fit" else np.zeros(len(self.lams))).tolist()
+        lams = self._judged_lams
         seconds, duals, judged = as_time_limit(time_limit), dict[float, Rows | None](), list[Certificate | FitCertificate]()
         share = None if seconds is None else seconds / 2 / len(set(lams))
 
@@ -152,6 +158,51 @@ class TrainingResult:
                 judged.append(best_certificate(network, self.X, self.Y, partial(propose, lam), lam=lam, **convention))
                 ended()
         return judged
+
+    def distances_to_minimisers(
+        self,
+        points: ArrayLike,
+        outputs: int | Sequence[int] | None = None,
+        *,
+        progress: bool = False,
+        jobs: int = 1,
+    ) -> list[MinimiserDistance]:
+        """Bound how far every network is from every minimiser, at points; minimisers are those of `certificates`.
+
+        The problem is solved, and the minimisers are enclosed, once for each lam.
+
+        Parameters
+        ----------
+        points : array-like, shape (n,) or (n, d)
+        outputs, progress, jobs
+            As for `MultivariateSolution.band`; `progress` and `jobs` have no effect for one input, whose minimisers are
+            known in closed form.
+
+        Raises
+        ------
+        ValueError
+            For one input: if networks are judged as fits, or labels are missing.
+        """
+        convention = {"skip": self.settings["skip"], "penalise_bias": self.settings["penalise_bias"]}
+        known: dict[float, MinimiserDistance] = {}
+        made = []
+        for network, lam in zip(self.networks, self._judged_lams, strict=True):
+            if lam not in known:
+                solution = fit(self.X, self.Y, lam, **convention) if lam else interpolate(self.X, self.Y, **convention)
+                if isinstance(solution, Interpolant):
+                    known[lam] = solution.distance_to_minimisers(points, network, outputs)
+                elif isinstance(solution, MultivariateSolution):
+                    known[lam] = solution.distance_to_minimisers(points, network, outputs, progress=progress, jobs=jobs)
+                else:
+                    raise ValueError("distances to minimisers are not known for fits of one input; train with lam=None")
+            made.append(known[lam].of(network))
+        return made
+
+    @property
+    def _judged_lams(self) -> list[float]:
+        """The lam that each network is judged with: 0 for interpolants."""
+        lams: list[float] = (self.lams if self.settings["judged_as"] == "fit" else np.zeros(len(self.lams))).tolist()
+        return lams
 
     def _dual(self, lam: float, seconds: float | None, callback: RoundCallback) -> Rows | None:
         """Return the dual array of the optimum or, if computing it would take long, one from the networks' kinks."""
