@@ -1,5 +1,6 @@
 """Huber losses from the absolute loss to the squared one: deltas far below and far beyond the labels."""
 
+import cvxpy as cp
 import numpy as np
 import pytest
 from commands import XY, runner
@@ -112,3 +113,21 @@ def test_below_all_misfits_fits_are_those_of_absolute_losses(d):
         solution = fit(X, y, 0.02 * delta, loss=f"huber:{delta}")
         assert solution.gap <= (1e-6 if delta >= 1e-17 else 1e-3), delta
         assert solution.value / delta == pytest.approx(other.value / 1e-9, rel=2e-6), delta
+
+
+@pytest.mark.parametrize("delta", [1e-6, 1e-2, 0.1, 0.5, 3.0])
+@pytest.mark.parametrize("skip", [True, False])
+def test_a_fit_above_lam_max_is_the_affine_function_that_a_conic_program_finds(delta, skip):
+    """Huber's loss is the least (y - u - e)^2 / 2 + delta |e|; the minimiser's residuals show that it is one."""
+    rng = np.random.default_rng(3)
+    X, Y, weights = rng.standard_normal((14, 2)), rng.standard_normal((14, 2)), 10 ** rng.uniform(-1, 1, (14, 2))
+    solution = fit(X, Y, 1e6, loss=f"huber:{delta}", weights=weights, skip=skip)
+    u = cp.Variable((3 if skip else 1, 2))
+    free = np.column_stack([np.ones(14), X])[:, : u.shape[0]]
+    problem = cp.Problem(cp.Minimize(cp.sum(cp.multiply(weights, cp.huber(Y - free @ u, delta))) / 2))
+    problem.solve(solver="CLARABEL")
+    assert solution.vv_norm == 0
+    assert solution.value == pytest.approx(problem.value, rel=1e-7)
+    slopes = weights * np.clip(Y - solution.network(X), -delta, delta)
+    rounding = 1e-15 * np.sum(weights)  # of values near 1
+    assert np.max(np.abs(free.T @ slopes)) <= 1e-12 * np.max(np.abs(slopes)) + rounding

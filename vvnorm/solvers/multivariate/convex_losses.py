@@ -115,6 +115,12 @@ class Data:
         """The best affine fit."""
         return fit_affine(self)
 
+    def with_inside(self, inside: Array) -> "Data":
+        """The same data with a dual array inside the domains; the affine fit, which does not depend on it, is kept."""
+        data = replace(self, inside=inside)
+        data.__dict__["affine_fit"] = self.affine_fit
+        return data
+
     def fitted(self, network: ReLUNetwork) -> Array:
         """Values (N, T) of a network."""
         return network(self.points.X)[self.points.group]
@@ -177,7 +183,7 @@ def fit_losses(
         affine = _affine_network(data)
         objective = _objective(data, lam, affine)
         return trial if trial.objective <= objective else replace(trial, network=affine, objective=objective)
-    data = replace(data, inside=_inside(data, lam, options.get("deadline", np.inf)))
+    data = data.with_inside(_inside(data, lam, options.get("deadline", np.inf)))
     best, accuracy, part, rounds = _affine_start(data, lam), _INNER, 1.0, 0
     for step in range(1, _STEPS + 1):
         options["max_iter"] = None if max_iter is None else max_iter - rounds
@@ -218,7 +224,8 @@ def fit_affine(data: Data) -> AffineFit:
 
     Huber losses start with a delta so large that they are squared losses; delta then decreases to its value. Their
     parabolas are upper bounds, so that no line search is needed, for which differences of losses would have too few
-    digits. A delta far below the labels' digits gives the absolute loss.
+    digits. Steps with them converge slowly, but soon have the minimiser's set of labels within delta. Then
+    `_huber_minimiser` ends the search. A delta far below the labels' digits gives the absolute loss.
     """
     coefficients = np.zeros((data.points.affine.shape[1], data.Y.shape[1]))
     values = np.zeros(data.Y.shape)
@@ -233,6 +240,11 @@ def fit_affine(data: Data) -> AffineFit:
             curvature, targets = _parabolas(level, values)
             coefficients_ahead = level.reduction(0.0, curvature, targets).best_affine()
             ahead = (data.points.affine @ coefficients_ahead)[data.points.group]
+            for t in np.flatnonzero(np.isfinite(narrow)).tolist():
+                minimiser = _huber_minimiser(level, ahead[:, t], t)
+                if minimiser is not None:
+                    coefficients_ahead[:, t] = minimiser
+                    ahead[:, t] = data.points.affine[data.points.group] @ minimiser
             part = np.array([_part_of_output(level, values, ahead, t) if curved[t] else 1.0 for t in range(len(curved))])
             change = np.max(np.abs(part * (ahead - values)), axis=0)
             coefficients = coefficients + part * (coefficients_ahead - coefficients)
@@ -248,6 +260,31 @@ def fit_affine(data: Data) -> AffineFit:
             dual[:, t] = _corrected(level, dual[:, t], inside & (data.weights[:, t] > 0), t)
             dual[:, t] *= loss.parameter / level.losses[t].parameter
     return AffineFit(coefficients, values, dual)
+
+
+def _huber_minimiser(data: Data, values: Array, t: int) -> Array | None:
+    """Return the coefficients (q,) of the best affine function of a Huber output, if values (N,) are close to its values.
+
+    The loss is minimised as if the labels that are within delta of the values remained so, and the others remained on
+    their sides: a linear problem. If they do remain so at its solution, this is a minimiser of the loss; else None. Also
+    None if the labels within delta do not determine an affine function.
+    """
+    counts = data.weights[:, t] > 0
+    free, y = data.points.affine[data.points.group][counts], data.Y[counts, t]
+    omega, delta = data.weights[counts, t], data.losses[t].parameter
+    side = np.where(np.abs(y - values[counts]) < delta, 0.0, np.sign(y - values[counts]))
+    inside = side == 0
+    if inside.sum() < free.shape[1]:
+        return None
+    root, middle = np.sqrt(omega[inside])[:, None], y[inside].mean()
+    matrix, outer = root * free[inside], (delta * omega * side) @ free
+    shift = np.linalg.lstsq(matrix.T, outer, rcond=None)[0]
+    minimiser, _, rank, _ = np.linalg.lstsq(matrix, root[:, 0] * (y[inside] - middle) + shift, rcond=None)
+    minimiser[0] += middle
+    off = y - free @ minimiser
+    if rank < free.shape[1] or not np.array_equal(np.where(np.abs(off) < delta, 0.0, np.sign(off)), side):
+        return None
+    return np.asarray(minimiser)
 
 
 def best_affine(data: Data, lam: float) -> Fitted:
