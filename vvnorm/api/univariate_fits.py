@@ -20,6 +20,7 @@ from vvnorm.solvers.univariate.fits.constant_fit import fit_constant
 from vvnorm.solvers.univariate.fits.dispatch import (
     KnotSolution,
     Problem,
+    dual_values,
     known_critical_lam,
     solve,
     with_constants,
@@ -37,7 +38,10 @@ _EXPONENTS = (1.0, 0.5, 0.0)
 _PROGRAM = "convex program (there is no skip connection)"
 _AFTERWARDS = "convex program (knot generation had stopped)"
 _ASCENT = 0.1  # seconds, at least, for improving the bound of a fit that hit its time limit
+_LOOSE = 1e-2  # relative gap above which fits of parts of the data may give a better bound
+_ASCENT_AFTERWARDS = 5.0  # the same for fits that ended by themselves: 6000 labels take 2 s
 _POSED = 2000  # most labels of a fit that is retried as a convex program
+_POSED_IF_LOOSE = 10_000  # the same, if the gap is above `_LOOSE`: 3000 labels take 5 to 20 s, and end at 4e-5 to 7e-2
 _SINGLE = "constant (one distinct input)"
 
 
@@ -51,8 +55,9 @@ def fit_line(
     callback: RoundCallback | None = None,
 ) -> Fit:
     """Fit one input by knot generation; call other solvers if it ends above `tol`, or without a skip connection."""
+    deadline = deadline or Deadline()
     if not (skip or problem.is_single):
-        return _fit_without_skip(problem, lam, tol, deadline or Deadline())
+        return _with_local_dual(_fit_without_skip(problem, lam, tol, deadline), problem, lam, deadline)
     knots = solve(problem, lam, tol=tol, start=start, deadline=deadline, callback=callback)
     stopped = TIME_LIMIT if knots.limited else f"stopped at a relative gap of {knots.gap:.2g}"
     solver = {
@@ -68,17 +73,21 @@ def fit_line(
     fit = Fit(
         _network_of(knots), **_fields(problem, tol, lam), skip=skip, lam_max=lam_max, knot_solution=knots, solver=solver
     )
-    if knots.limited:
-        return _with_local_dual(fit, problem, lam)
-    if knots.gap <= tol or problem.is_single or problem.Y.size > _POSED:
+    if problem.is_single or knots.gap <= tol:
         return fit
-    return _retry_as_program(fit, problem, lam, tol, deadline or Deadline())
+    if not knots.limited and (problem.Y.size <= _POSED or (knots.gap > _LOOSE and problem.Y.size <= _POSED_IF_LOOSE)):
+        fit = _retry_as_program(fit, problem, lam, tol, deadline)
+    return _with_local_dual(fit, problem, lam, deadline) if knots.limited or knots.gap > _LOOSE else fit
 
 
-def _with_local_dual(fit: Fit, problem: Problem, lam: float) -> Fit:
-    """Bound a fit that hit its time limit by fits of parts of the data, if that bound is better."""
+def _with_local_dual(fit: Fit, problem: Problem, lam: float, deadline: Deadline) -> Fit:
+    """Bound a fit that time ended, or that has a large gap, by fits of parts of the data, if that bound is better."""
     knots = fit.knot_solution
-    dual = local_dual(problem, lam, max(knots.seconds / 2, _ASCENT))
+    if not knots.limited and (fit.gap <= _LOOSE or fit.value < DIVERGING * problem.Y.size):
+        return fit
+    left = _ASCENT_AFTERWARDS if deadline.left is None else deadline.left  # 0 if the limit ended the search
+    seconds = max(knots.seconds / 2, _ASCENT, min(_ASCENT_AFTERWARDS, left))
+    dual = local_dual(problem, lam, seconds, dual_values(problem, knots))
     if dual is None:
         return fit
     other = replace(fit, knot_solution=replace(knots, dual=dual))
@@ -87,7 +96,7 @@ def _with_local_dual(fit: Fit, problem: Problem, lam: float) -> Fit:
 
 def _retry_as_program(fit: Fit, problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
     """Retry as a convex program where knot generation ends above `tol`, unless classes are separated."""
-    for exponent in _EXPONENTS:
+    for exponent in _EXPONENTS[: None if problem.Y.size <= _POSED else 1]:
         if fit.gap <= tol or fit.value < DIVERGING * problem.Y.size or deadline.left == 0:
             break
         began = time.perf_counter()

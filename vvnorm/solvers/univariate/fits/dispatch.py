@@ -32,7 +32,7 @@ from vvnorm.solvers.univariate.fits.squared_loss import SquaredRounds
 from vvnorm.tolerances import GAP
 from vvnorm.validation import Array
 
-__all__ = ["KnotSolution", "Problem", "critical_lam", "known_critical_lam", "solve", "with_constants"]
+__all__ = ["KnotSolution", "Problem", "critical_lam", "dual_values", "known_critical_lam", "solve", "with_constants"]
 
 
 def _rounds(problem: Problem) -> SquaredRounds | GeneralRounds:
@@ -122,8 +122,8 @@ def with_constants(problem: Problem, solution: KnotSolution) -> KnotSolution:
     constant, dual = fit_constant(solved.part(alone)), None
     if constant.dual is not None or solution.dual is not None:
         dual = np.empty(solved.Y.shape)
-        dual[:, ~alone] = _dual(problem.several.solved, solution) if solution.dual is None else solution.dual
-        dual[:, alone] = _dual(solved.part(alone), constant) if constant.dual is None else constant.dual
+        dual[:, ~alone] = dual_values(problem.several.solved, solution)
+        dual[:, alone] = dual_values(solved.part(alone), constant)
 
     def both(others: Array, values: Array | float) -> Array:
         every = np.empty((*others.shape[:-1], len(alone)))
@@ -140,7 +140,9 @@ def with_constants(problem: Problem, solution: KnotSolution) -> KnotSolution:
     )
 
 
-def _dual(problem: Problem, solution: KnotSolution) -> Array:
-    """Dual values (N, T) of a function whose losses have no corners, from its fitted values."""
+def dual_values(problem: Problem, solution: KnotSolution) -> Array:
+    """Return the dual array (N, T) of a solution; for losses without corners it follows from the fitted values."""
+    if solution.dual is not None:
+        return solution.dual
     fitted = PiecewiseLinear(solution.knots, solution.values)(problem.x) if len(solution.knots) > 1 else solution.values
     return neg_gradients(problem.losses, fitted, problem.Y, problem.weights)
