@@ -11,6 +11,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 import vvnorm
+from vvnorm.claims import load_claim
 
 X = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
 CONVEX = np.array([0.0, 0.0, 1.0, 3.0, 6.0])
@@ -194,6 +195,49 @@ def test_notebooks_show_value_gap_verdict_and_a_small_picture(front: vvnorm.Pare
     assert "VV norm 3, lower bound 3, relative gap" in solution._repr_html_()
     assert "certified to 1e-06" in solution._repr_html_()
     assert pyplot.get_fignums() == []
+
+
+def test_notebooks_show_training_by_its_curves() -> None:
+    options: dict[str, Any] = {"seeds": 2, "steps": 30, "progress": False}
+    trained, tasks = vvnorm.train(X, CONVEX, **options), vvnorm.train_tasks(X, PAIR, lam=0.1, **options)
+    for thing in (trained, tasks):
+        html = thing._repr_html_()
+        ET.fromstring(html)
+        assert html.count("<svg") == 1
+    axes = trained.plot()
+    assert (axes.get_ylabel(), len(axes.lines)) == ("relative gap", 2)
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), trained.history["gap"][:, 1])
+    axes = tasks.plot()
+    assert labels(axes) == [task.name for task in tasks.tasks]
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), tasks.history["losses"][:, tasks.best_run, 0])
+    bare = vvnorm.train(np.column_stack([X, X**2]), CONVEX, skip=False, **options)
+    course = bare.course()
+    assert course.name in ("relative gap", "objective")
+    np.testing.assert_allclose(
+        bare.history["loss"][-1] + bare.lams * bare.history["vv_norm"][-1], bare.objectives, rtol=1e-3
+    )
+
+
+def test_notebooks_show_a_band_by_its_intervals() -> None:
+    band = vvnorm.interpolate(PLANE[:4], [0.0, 1.0, 1.0, 0.0]).band([[0.1, 0.2], [0.3, 0.3]])
+    html = band._repr_html_()
+    ET.fromstring(html)
+    assert html.count("<svg") == np.isfinite(band.outer).all()
+    assert "Band: 2 points" in html
+
+
+def test_notebooks_show_verdicts_in_words() -> None:
+    result = vvnorm.Result(vvnorm.Verdict.HOLDS, 0.0, 1e-9)
+    for thing, words in (
+        (vvnorm.Verification(), "Verification: accepted"),
+        (vvnorm.Verification(("x < y",)), "x &lt; y"),
+        (result, "HOLDS, [0, 1e-09]"),
+        (load_claim("uniqueness"), "Claim uniqueness"),
+    ):
+        html = thing._repr_html_()
+        ET.fromstring(html)
+        assert words in html
+        assert "<svg" not in html
 
 
 @pytest.mark.parametrize(

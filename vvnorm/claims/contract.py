@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vvnorm._internal.drawing import Displayed
 from vvnorm._internal.files import plain
 from vvnorm._internal.words import file_list, lines
 from vvnorm.claims.rungs import Rung
@@ -32,7 +33,7 @@ KINDS = ("equality", "bound", "existence", "uniqueness", "for all seeds", "stati
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class Result(Displayed):
     """The outcome of checking one instance.
 
     Attributes
@@ -100,7 +101,7 @@ class Quick:
 
 
 @dataclass(frozen=True, eq=False)
-class Claim:
+class Claim(Displayed):
     """One claim of the theory, with the code that tests it and shows why its hypotheses are needed.
 
     Attributes

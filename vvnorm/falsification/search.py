@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from vvnorm._internal.drawing import Displayed
 from vvnorm._internal.progress import steps_shown
 from vvnorm._internal.words import count, lines
 from vvnorm.claims import Claim
@@ -57,7 +58,7 @@ class Effort:
 
 
 @dataclass(frozen=True, eq=False)
-class Falsification:
+class Falsification(Displayed):
     """The outcome of a search.
 
     Attributes

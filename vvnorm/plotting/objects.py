@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vvnorm._internal.drawing import Trained
 from vvnorm.float64 import Rows
 from vvnorm.multitask.pareto import ParetoFront
 from vvnorm.plotting.canvas import COLOURS, file_content, literal, new_figure, style
@@ -25,6 +26,7 @@ from vvnorm.plotting.solutions import (
     draw_trade_off,
     refuse_undrawable,
 )
+from vvnorm.results.band import Band
 from vvnorm.results.path import FitPath
 from vvnorm.results.solution import Solution
 from vvnorm.validation import as_inputs
@@ -64,7 +66,8 @@ def as_html(result: object) -> str:
     """Return the text of `repr` and, if the result can be drawn and is not large, a small picture, as HTML."""
     head, *rest = (escape(line.strip()) for line in repr(result).splitlines())
     words = f"<p><b>{head}</b><br/>{'<br/>'.join(rest)}</p>"
-    if isinstance(result, Solution) and result.Y.size > _MOST:
+    undrawn = _prepared.dispatch(type(result)) is _prepared.dispatch(object)
+    if undrawn or (isinstance(result, Solution) and result.Y.size > _MOST):
         return f"<div>{words}</div>"
     try:
         with style():
@@ -174,6 +177,40 @@ def _(front: ParetoFront, *, tasks: tuple[int, int] = (0, 1)) -> Any:
         axes.legend(loc="best")
 
     return draw
+
+
+@_prepared.register
+def _(trained: Trained) -> Any:
+    name, steps, values, labels = trained.course()
+    positive = np.where(values > 0, values, np.nan)
+    if len(steps) < 2 or not np.isfinite(positive).any():
+        raise ValueError("training recorded nothing to draw")
+
+    def draw_course(axes: "Axes") -> None:
+        for k, curve in enumerate(positive.T):
+            colour = COLOURS[_LINES[k % len(_LINES) if labels else 0]]
+            axes.plot(steps, curve, lw=1, color=colour, label=literal(labels[k]) if labels else None)
+        axes.set(yscale="log", xlabel="step", ylabel=name)
+        if labels:
+            axes.legend(loc="best")
+
+    return draw_course
+
+
+@_prepared.register
+def _(band: Band) -> Any:
+    if not np.isfinite(band.outer).all():
+        raise ValueError("a band with an infinite end cannot be drawn")
+
+    def draw_intervals(axes: "Axes") -> None:
+        for j, t in enumerate(band.outputs[:MOST_OUTPUTS]):
+            shift = 0.2 * j / len(band.outputs)
+            for ends, width in ((band.outer, 1), (band.inner, 4)):
+                axes.vlines(np.arange(len(ends)) + shift, *ends[:, j].T, lw=width, color=COLOURS[_LINES[j]])
+            axes.plot(np.arange(len(band.values)) + shift, band.values[:, j], ".", color="black", label=f"y{t}")
+        axes.set(xlabel="point", ylabel="values within the excess")
+
+    return draw_intervals
 
 
 def _draw_impossible(axes: "Axes", mixtures: Any, bounds: Any, points: Any) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vvnorm._internal.drawing import Displayed
 from vvnorm._internal.words import count, lines
 from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork
@@ -148,7 +149,7 @@ class BandEnd(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Band:
+class Band(Displayed):
     """The values that networks within a budget take at points: intervals with outer ends proved and inner ends attained.
 
     The budget is (1 + excess) times the solution's cost (for fits: its objective). All networks that solve the problem

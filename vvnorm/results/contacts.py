@@ -22,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.optimize import linprog, nnls
 
+from vvnorm._internal.drawing import Displayed
 from vvnorm._internal.words import count, lines
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.band import BandProblem
@@ -49,7 +50,7 @@ _MOVES = 1e-6  # relative to the cost: a coefficient that moves by less has one 
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Contacts:
+class Contacts(Displayed):
     """The neurons of all minimisers, and the polytope of their coefficients.
 
     Attributes

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.deadline import Deadline, as_time_limit
+from vvnorm._internal.drawing import Course, Trained
 from vvnorm._internal.words import count, lines
 from vvnorm.api.certification import best_certificate, optimal_dual
 from vvnorm.api.fits import fit
@@ -32,7 +33,7 @@ _MOST_POOLED = 600  # neurons; the time of the convex problem grows with the cub
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingResult:
+class TrainingResult(Trained):
     """S networks trained on one data set: one for each learning rate, lam and seed, in this order, seeds fastest.
 
     Attributes
@@ -85,6 +86,13 @@ class TrainingResult:
             f"relative gap {gap:.2g} while it trained; not certified yet: certificates() judges {kept['judged_as']}s",
             f"{count(len(self.notes), 'note')}: {self.notes[0]}" if self.notes else "",
         )
+
+    def course(self) -> Course:
+        """Return the relative gaps that training recorded, or, where there are none, the objectives."""
+        gaps = self.history["gap"]
+        if np.isfinite(gaps).any():
+            return Course("relative gap", self.history["step"], gaps)
+        return Course("objective", self.history["step"], self.history["loss"] + self.lams * self.history["vv_norm"])
 
     @property
     def lam(self) -> float:

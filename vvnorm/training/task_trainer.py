@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from vvnorm._internal.drawing import Course, Trained
 from vvnorm._internal.words import count, lines
 from vvnorm.api.certification import certify
 from vvnorm.losses import Loss, LossLike
@@ -44,7 +45,7 @@ _LAM = 1e-3  # default lam, relative to the sum of the weights of a task's label
 
 
 @dataclass(frozen=True, eq=False)
-class TaskTraining:
+class TaskTraining(Trained):
     """S networks trained on the same tasks, one for each seed; what `train_tasks` returns.
 
     Attributes
@@ -134,6 +135,11 @@ class TaskTraining:
             f"its losses: {values}",
             f"{count(len(self.notes), 'note')}: {self.notes[0]}" if self.notes else "",
         )
+
+    def course(self) -> Course:
+        """Return the losses of the best network's tasks."""
+        names = tuple(task.name for task in self.tasks)
+        return Course("loss", self.history["step"], self.history["losses"][:, self.best_run], names)
 
     @property
     def losses(self) -> Array:

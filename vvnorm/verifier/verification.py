@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Final
 
+from vvnorm._internal.drawing import Displayed
 from vvnorm._internal.words import lines
 
 _SHOWN: Final = 3
 
 
 @dataclass(frozen=True, repr=False)
-class Verification:
+class Verification(Displayed):
     """The verifier's answer about a result: it is true if the result is accepted.
 
     Attributes
