@@ -113,6 +113,9 @@ _HOMES = {
 # Results draw themselves by this module; they lie below it and do not import it.
 register_artist("vvnorm.plotting.objects")
 
+# IPython calls them for `%load_ext vvnorm` and `%unload_ext vvnorm`.
+_HOOKS = {"load_ipython_extension": "load", "unload_ipython_extension": "unload"}
+
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -186,6 +189,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _HOOKS:
+        return getattr(import_module("vvnorm._internal.notebooks"), _HOOKS[name])
     if name not in _HOME:
         raise AttributeError(f"module 'vvnorm' has no attribute {name!r}")
     return getattr(import_module(f"vvnorm.{_HOME[name]}"), name)
