@@ -1,5 +1,7 @@
 """Training of several tasks: gradients, objectives and weightings against independent computations, and bad input."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -317,3 +319,25 @@ def test_networks_trained_on_missing_labels_are_judged_by_the_labels_there_are()
         train(x, Y, lam=0.05, weighting="uncertainty", steps=2, progress=False).certificates()
     with pytest.raises(ValueError, match="lam is 0"):
         train_tasks(x, Y, lam=0, steps=2, progress=False).certificates()
+
+
+@pytest.mark.parametrize(
+    ("lam", "weighting", "words"),
+    [
+        (0.0, "equal", "misses a label by"),
+        (1e-12, [1.0, 2.0], "times higher than that of vvnorm.fit"),
+        (0.0, "uncertainty", "misses a label by"),
+        (1e-12, "uncertainty", None),  # the weights change: there is no objective to compare with
+    ],
+)
+def test_nearly_equal_inputs_that_training_cannot_separate_are_said(
+    lam: float, weighting: str | list[float], words: str | None
+) -> None:
+    x, y = np.array([0, 1, 1 + 1e-9, 2, 3, 4]), np.array([0, 1, 1.5, 0, 2, 1])
+    options = {"lam": lam, "weighting": weighting, "width": 16, "steps": 50, "progress": False}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        training = train_tasks(x, np.column_stack([y, -y]), **options)
+    assert training.notes == tuple(str(warning.message) for warning in caught)
+    assert len(training.notes) == (words is not None)
+    assert all(words in note and "where inputs nearly coincide" in note for note in training.notes)

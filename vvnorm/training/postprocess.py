@@ -64,10 +64,10 @@ def _mended(
     At such inputs large weights of opposite signs cancel, so a network may lose accuracy to rounding, or training may end
     far from the optimum. The docstring of `vvnorm.train` says what counts as a miss.
     """
-    if not _nearly_coincide(X):
+    if not nearly_coincide(X):
         return list(networks), []
     current, notes = list(networks), []
-    misses = _interpolation_miss if interpolate else _affine_miss(X, Y, convention["skip"])
+    misses = interpolation_miss if interpolate else _affine_miss(X, Y, convention["skip"])
     for index, network in enumerate(networks):
         if not (miss := misses(network, X, Y)):
             continue
@@ -85,7 +85,7 @@ def _mended(
     return current, notes
 
 
-def _nearly_coincide(X: Array) -> bool:
+def nearly_coincide(X: Array) -> bool:
     """Return whether two different points are much closer than neighbours on a grid of as many points."""
     from scipy.spatial import cKDTree
 
@@ -98,7 +98,7 @@ def _nearly_coincide(X: Array) -> bool:
     return bool(np.min(nearest) < _NEAR * spacing)
 
 
-def _interpolation_miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
+def interpolation_miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
     """Return by how much a network misses labels that it was to interpolate; an empty text if within `TRAINED`."""
     with np.errstate(over="ignore", invalid="ignore"):
         off = relative_misfit(np.nanmax(np.abs(network(X) - Y), axis=0), np.nanmin(Y, axis=0), np.nanmax(Y, axis=0))

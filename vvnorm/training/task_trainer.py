@@ -14,13 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from vvnorm._internal.drawing import Course, Trained
 from vvnorm._internal.words import count, lines
 from vvnorm.api.certification import certify
+from vvnorm.api.fits import fit
 from vvnorm.losses import Loss, LossLike
 from vvnorm.multitask.tasks import Task, TaskLike, as_tasks, task_labels
 from vvnorm.network import ReLUNetwork
+from vvnorm.tolerances import TRAINED
 from vvnorm.training.arguments import as_seeds, check_choice
 from vvnorm.training.cross_validation import choose_weights
 from vvnorm.training.execution import certification_bar
 from vvnorm.training.placement import as_placement
+from vvnorm.training.postprocess import interpolation_miss, nearly_coincide
 from vvnorm.training.regression_problem import Initialisation
 from vvnorm.training.task_objective import TaskPlan, TaskSamples, check_batches, train_side_by_side
 from vvnorm.training.torch_formulas import Penalty
@@ -41,6 +44,7 @@ from vvnorm.verifier.check import FitCertificate
 _WIDTH = 64  # number of neurons by default
 _FULL_BATCH, _BATCH = 2000, 256  # up to 2000 samples every step uses all; beyond, 256
 _RATE = 0.01  # first learning rate of Adam by default
+_FIT_SECONDS = 10.0  # for an exact fit, where inputs nearly coincide
 _LAM = 1e-3  # default lam, relative to the sum of the weights of a task's labels
 
 
@@ -110,11 +114,7 @@ class TaskTraining(Trained):
             )
         if self.lam == 0 or any(task.is_multiclass for task in self.tasks):
             raise ValueError("lam is 0" if self.lam == 0 else "the verifier does not know the loss 'softmax'")
-        shares, losses = np.ones(self.Y.shape[1]), [Loss("squared")] * self.Y.shape[1]
-        for number, task in enumerate(self.tasks):
-            for output, own in zip(task.outputs, task.losses, strict=True):
-                losses[output] = own
-                shares[output] = self.weighting.weights[number] if isinstance(self.weighting, Fixed) else 1.0
+        losses, shares = _of_outputs(self.tasks, self.weighting, self.Y.shape[1])
         options: dict[str, Any] = {"loss": losses, "weights": self.weights * shares, "skip": self.settings["skip"]}
         judged = []
         with certification_bar(len(self.networks), progress) as (solving, ended):
@@ -240,7 +240,10 @@ def train_tasks(
     Warns
     -----
     RuntimeWarning
-        If a run diverged; its last good state is kept.
+        If a run diverged; its last good state is kept. Where two inputs are closer than 3e-5 of the spacing of a grid of as
+        many points, which Adam cannot separate: if a network misses labels of a squared loss by more than
+        `vvnorm.tolerances.TRAINED` of half their range (lam = 0), or if its objective exceeds that of `vvnorm.fit` by more
+        than this part (lam > 0, weightings `Equal` and `Fixed`). `notes` has the same texts.
 
     Examples
     --------
@@ -274,6 +277,10 @@ def train_tasks(
         rule, choice = choose_weights(samples, chosen, rule, plan, numbers[0], progress=progress)
     runs = len(numbers)
     networks, history, notes = train_side_by_side([samples] * runs, chosen, [rule] * runs, numbers, plan, progress=progress)
+    comparable = lam == 0 or (isinstance(rule, Equal | Fixed) and not any(task.is_multiclass for task in chosen))
+    if comparable and nearly_coincide(inputs):
+        ends = (history["losses"][-1], history["vv_norm"][-1])
+        notes += _misses(networks, ends, TaskSamples(inputs, raw, label_weights), chosen, rule, lam, bool(skip))
     for note in notes:
         warnings.warn(note, RuntimeWarning, stacklevel=2)
     settings = {
@@ -285,6 +292,48 @@ def train_tasks(
     return TaskTraining(
         networks, chosen, rule, numbers, lam, history, choice, notes, settings, inputs, raw, label_weights
     )  # fmt: skip
+
+
+def _of_outputs(tasks: Sequence[Task], weighting: Weighting, outputs: int) -> tuple[list[Loss], Array]:
+    """Return the loss of each output, and the weight of its task."""
+    losses, shares = [Loss("squared")] * outputs, np.ones(outputs)
+    for number, task in enumerate(tasks):
+        for output, own in zip(task.outputs, task.losses, strict=True):
+            losses[output] = own
+            shares[output] = weighting.weights[number] if isinstance(weighting, Fixed) else 1.0
+    return losses, shares
+
+
+def _misses(
+    networks: Sequence[ReLUNetwork],
+    ends: tuple[Array, Array],
+    samples: TaskSamples,
+    tasks: Sequence[Task],
+    weighting: Weighting,
+    lam: float,
+    skip: bool,
+) -> tuple[str, ...]:
+    """Say which networks end far from their aim; `ends` are the losses of the tasks, (S, tasks), and VV norms, (S,)."""
+    losses, shares = _of_outputs(tasks, weighting, samples.Y.shape[1])
+    where = "where inputs nearly coincide"
+    if lam == 0:
+        values = np.array([loss.name == "squared" for loss in losses])
+        values[[output for task in tasks if task.is_multiclass for output in task.outputs]] = False
+        if not values.any():
+            return ()
+        parts = [ReLUNetwork.trusted(f.W, f.b, f.V[values], f.A[values], f.c[values]) for f in networks]
+        missed = [interpolation_miss(part, samples.X, samples.Y[:, values]) for part in parts]
+        advice = "vvnorm.interpolate needs no training"
+        return tuple(f"network {index} {miss}, {where}; {advice}" for index, miss in enumerate(missed) if miss)
+    own = [weighting.weights[number] if isinstance(weighting, Fixed) else 1.0 for number in range(len(tasks))]
+    options: dict[str, Any] = {"loss": losses, "weights": samples.weights * shares, "skip": skip}
+    least = fit(samples.X, samples.Y, lam, time_limit=_FIT_SECONDS, **options).value
+    more = (ends[0] @ np.array(own) + lam * ends[1]) / max(least, np.finfo(float).tiny) - 1
+    return tuple(
+        f"network {index} has an objective {excess:.2g} times higher than that of vvnorm.fit, {where}"
+        for index, excess in enumerate(more.tolist())
+        if excess > TRAINED
+    )
 
 
 def _default_lam(weights: Array, tasks: Sequence[Task]) -> float:
