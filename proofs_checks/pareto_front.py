@@ -143,7 +143,7 @@ CLAIM = Claim(
     check=check,
     recheck=recheck,
     draws=50,
-    quick_draws=8,
+    quick_draws=3,
     not_exact="it compares fits under many weights and losses; exact proofs cover one fit under the squared loss",
     trusted={
         Rung.CERTIFIED: files("pareto_front", LINE_FIT, REGULARISED),

@@ -3,7 +3,8 @@
 Claim. At a stationary point of loss + (lam / 2) sum_k (||w_k||^2 + ||v_k||^2) every neuron is balanced: the rescaling (a w,
 a b, v / a) changes no function, so the penalty alone must be stationary along it (claim `rescaling`). This is tested on
 networks that torch trained from its own unbalanced initialisation, with free biases: the penalty exceeds the VV norm by at
-most 1 %. Adam takes 3000 steps. In a quick run 1500 steps show that networks with decay on one layer are not balanced.
+most 1 %. Adam takes 3000 steps; in a quick run and on real data 2000, and in a quick run 1000 with decay on one layer. (A
+pilot of 7 networks: an excess of at most 0.4 % after 1500 steps, and of 74 % after 1000 with decay on one layer.)
 
 Hypothesis. Weight decay is applied to both layers.
 
@@ -28,7 +29,7 @@ from vvnorm.validation import Array
 
 CLAIMED = (-np.inf, 0.01)
 
-_WIDTH, _STEPS, _FEW_STEPS, _RATE = 12, 3000, 1500, 0.02
+_WIDTH, _STEPS, _FEW_STEPS, _FEWEST_STEPS, _RATE = 12, 3000, 2000, 1000, 0.02
 _DECAY = 0.1  # lam, for labels and inputs of unit size; neurons that are active at all data take 1 / lam steps to vanish
 _USED = 0.1  # training must lower the loss of the best affine fit by at least this share, so that neurons are in use
 _ROUNDING = 1e3 * EPS
@@ -59,21 +60,21 @@ def _train(instance: Instance) -> ReLUNetwork:
     import torch
 
     from vvnorm.training import ReLUModule, to_network
+    from vvnorm.training.optimisers import Adam  # torch's own in functional form: its optimiser objects load a compiler
 
     X, Y = torch.from_numpy(instance["X"]), torch.from_numpy(instance["Y"])
     first, second = (float(part) * _DECAY / 2 for part in instance["decay"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(instance["seed"])
         module = ReLUModule(X.shape[1], _WIDTH, Y.shape[1])
-    adam = torch.optim.Adam(module.parameters(), lr=_RATE, fused=True)  # all parameters in one call
-    fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam, instance["steps"])
-    for _ in range(instance["steps"]):
-        adam.zero_grad()
+    parameters = list(module.parameters())
+    adam = Adam(parameters)
+    for rate in _RATE * (1 + np.cos(np.pi * np.arange(instance["steps"]) / instance["steps"])) / 2:
         loss = (module(X) - Y).square().sum() / 2
         penalty = first * module.hidden.weight.square().sum() + second * module.output.weight.square().sum()
-        (loss + penalty).backward()
-        adam.step()
-        fall.step()
+        gradients = list(torch.autograd.grad(loss + penalty, parameters))
+        with torch.no_grad():
+            adam.step(gradients, float(rate))
     return to_network(module)
 
 
@@ -110,7 +111,9 @@ def _examples() -> dict[str, Instance]:
     """Real data of three outputs, standardised."""
     (data,) = real_instances(outputs=lambda T: T == 3).values()
     X, Y = ((Z - Z.mean(axis=0)) / Z.std(axis=0) for Z in (data["x"][:, None], data["Y"]))
-    return {"linnerud (sit-ups to 3 outputs)": {"X": X, "Y": Y, "decay": np.array([1.0, 1.0]), "seed": 0, "steps": _STEPS}}
+    return {
+        "linnerud (sit-ups to 3 outputs)": {"X": X, "Y": Y, "decay": np.array([1.0, 1.0]), "seed": 0, "steps": _FEW_STEPS}
+    }
 
 
 CLAIM = Claim(
@@ -136,7 +139,10 @@ CLAIM = Claim(
     examples=_examples,
     draws=6,
     quick_draws=1,
-    quick=Quick(violate={"decay_on_both_layers": partial(draw_output_only, steps=_FEW_STEPS)}),
+    quick=Quick(
+        draw=partial(draw, steps=_FEW_STEPS),
+        violate={"decay_on_both_layers": partial(draw_output_only, steps=_FEWEST_STEPS)},
+    ),
     not_exact="training is a floating-point computation",
     trusted={
         Rung.CERTIFIED: files("trained_balance", LINE),

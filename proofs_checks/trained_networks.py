@@ -33,7 +33,11 @@ COST = 0.01
 """Networks with a relative distance to R(D), or a relative residual, above this make the result inconclusive."""
 
 _SEEDS = 8
-_EFFORT: tuple[tuple[int, dict[str, Any]], ...] = ((12, {"steps": 2000, "lr": 0.02}), (30, {"steps": 5000}))
+_EFFORT: tuple[tuple[int, dict[str, Any]], ...] = (
+    (12, {"steps": 1200, "lr": 0.02}),
+    (16, {"steps": 2500}),
+    (30, {"steps": 5000}),
+)
 _MOST_EFFORT: dict[str, Any] = {"steps": 10_000}
 """Training options for up to so many points, and beyond; the learning rate is the default if none is given."""
 
