@@ -800,6 +800,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "return network.vv_norm < 2 and",
         ("recovered_teachers",),
     ),
+    Mutation(
+        "vertex_of_lasso_too_large",
+        "proofs_checks.lasso_width",
+        "moved[:, candidates] = u[:, candidates] * solution.x",
+        "moved[:, candidates] = u[:, candidates] * solution.x * 1.01",
+        ("lasso_width",),
+    ),
     # --- data ---
     _fault(
         "auxiliary_outputs_repeat_the_first",
