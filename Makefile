@@ -61,11 +61,10 @@ lint: $(READY)
 compile: $(READY)
 	$(BIN)/vvnorm compile
 
-# What other programs can do on the same problems.
+# What other programs can do on the same problems: writes docs/comparison.md, in at most a quarter of an hour.
 benchmark: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
-	mkdir -p $(OUT)
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.comparison --write $(OUT)/comparison.md
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.comparison --write docs/comparison.md
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.univariate_interpolation

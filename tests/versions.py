@@ -124,7 +124,7 @@ def attempt(environment: Environment, wheel: Path, folder: Path) -> Outcome:
     shutil.copy(ROOT / "tests" / "installed_copy.py", empty)
     try:
         python = make(environment.python, place)
-        run(python, "-m", "pip", "install", "--quiet", wheel, *environment.pins, folder=empty)
+        run(python, "-m", "pip", "install", "--quiet", "--no-compile", wheel, *environment.pins, folder=empty)
         versions = json.loads(run(python, "installed_copy.py", folder=empty).splitlines()[-1])
     except (RuntimeError, subprocess.TimeoutExpired) as error:
         trouble = str(error)

@@ -99,7 +99,16 @@ STYLES: Mapping[str, Style] = {
     "jmlr": Style(6.0, 6.0, _PRINT | _COMPUTER_MODERN),
     "ieee": Style(3.5, 7.16, _PRINT | _TIMES),
 }
-"""Looks by name: of the screen, and of papers; widths are those of the venues' LaTeX classes."""
+"""Looks by name: of the screen, and of papers. Widths of column and text, and the text's font, in inches:
+
+- NeurIPS and ICLR: one column of 5.5, Times (`neurips_2025.sty`, `iclr2026_conference.sty`). `paper` is the same.
+- ICML and AISTATS: text of 6.75 with columns 0.25 apart, so 3.25 each, Times (`icml2025.sty`, `aistats2025.sty`).
+- JMLR: one column of 6.0, Computer Modern (`jmlr2e.sty`, which leaves LaTeX's font as it is).
+- IEEE: 3.5 and 7.16, Times: the sizes of figures that IEEE asks for. `IEEEtran.cls` sets columns of 21 pc = 3.49 and
+  text of 43 pc = 7.14.
+
+Sizes of 7 and 8 pt are those of footnotes and captions beside text of 10 pt.
+"""
 
 _NARROW = 5.0  # inches on the screen; narrower figures fit into one column
 
