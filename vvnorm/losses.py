@@ -325,13 +325,18 @@ LossLike = str | Loss | Sequence[str | Loss]
 
 def as_losses(loss: LossLike, outputs: int) -> tuple[Loss, ...]:
     """Read one loss for all outputs, or a sequence with one for each; a tuple of length `outputs`."""
+    return tuple(as_loss(name_or_loss) for name_or_loss in loss_by_output(loss, outputs))
+
+
+def loss_by_output(loss: LossLike, outputs: int) -> list[str | Loss]:
+    """Return the loss of each output as it was given; names are not read yet."""
     if isinstance(loss, str | Loss):
-        return (as_loss(loss),) * outputs
+        return [loss] * outputs
     if not isinstance(loss, Sequence):
         raise TypeError(f"loss must be a name, a Loss, or a sequence with one per output, got {loss!r}")
     if len(loss) != outputs:
-        raise ValueError(f"loss names {count(len(loss), 'loss', 'losses')} but Y has {count(outputs, 'output')}")
-    return tuple(as_loss(name_or_loss) for name_or_loss in loss)
+        raise ValueError(f"loss has {count(len(loss), 'entry', 'entries')}, but Y has {count(outputs, 'output')}")
+    return list(loss)
 
 
 def label_power(losses: Sequence[Loss]) -> int:

@@ -313,7 +313,7 @@ class ReLUNetwork:
         W, b = unit.W * sign[:, None], unit.b * sign
         A = unit.A + unit.V[:, turn] @ unit.W[turn]
         c = unit.c + unit.V[:, turn] @ unit.b[turn]
-        n_groups, group = _groups(W, b, tol)
+        n_groups, group = _groups_of_equal_kinks(W, b, tol)
         V = np.zeros((n_groups, unit.n_outputs))
         np.add.at(V, group, unit.V.T)
         # Each group keeps the kink of its heaviest neuron, which changes the function least.
@@ -402,7 +402,7 @@ def as_network(network: Any) -> ReLUNetwork:
     raise TypeError(f"network must be a ReLUNetwork or a torch module, got {type(network).__name__}")
 
 
-def _groups(W: Array, b: Array, tol: float) -> tuple[int, NDArray[np.intp]]:
+def _groups_of_equal_kinks(W: Array, b: Array, tol: float) -> tuple[int, NDArray[np.intp]]:
     """Return the number of groups of kinks that are equal up to tol (b relative to the largest), and the group of each."""
     if tol == 0:
         _, group = np.unique(np.column_stack([W, b]), axis=0, return_inverse=True)

@@ -421,7 +421,7 @@ X, Y = [0.0, 1.0, 2.0], [0.0, 1.0, 0.0]
         (X, Y, {"tol": 0}, ValueError, "tol must lie between 0 and 1"),
         (X, Y, {"loss": "cubic"}, ValueError, "loss 'cubic' is unknown; there are squared"),
         (X, Y, {"loss": 3}, TypeError, "loss must be"),
-        (X, Y, {"loss": ["squared"] * 2}, ValueError, "loss names 2 losses but Y has 1 output"),
+        (X, Y, {"loss": ["squared"] * 2}, ValueError, "loss has 2 entries, but Y has 1 output"),
         (X, Y, {"loss": "huber:-1"}, ValueError, "delta"),
         (X, [0, 2, 1], {"loss": "logistic"}, ValueError, "output 0 has the label 2.0"),
         (X, [0, -1, 1], {"loss": "hinge"}, ValueError, "labels -1 and 0"),

@@ -110,10 +110,10 @@ def test_estimate_takes_the_times_that_a_store_has(run: Command, tmp_path: Path)
 
 def test_recorded_study_is_found_by_its_name(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vvnorm.studies, "experiment", import_module("vvnorm.studies.experiment"))
-    foreseen: list[Study] = []
-    monkeypatch.setattr("vvnorm.cli.sweep_command.foresee", lambda study, *_: foreseen.append(study) or 0)
+    estimated: list[Study] = []
+    monkeypatch.setattr("vvnorm.cli.sweep_command.say_estimate", lambda study, *_: estimated.append(study) or 0)
     assert run("sweep", "certified_2d", "--dry-run").code == 0
-    assert [study.name for study in foreseen] == ["certified_2d"]
+    assert [study.name for study in estimated] == ["certified_2d"]
 
 
 def test_what_is_left_out_is_said(run: Command, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_outputs_and_groups_of_outputs_are_short_for_tasks():
 @pytest.mark.parametrize(
     ("tasks", "loss", "message"),
     [
-        (None, ["squared"], "loss names 1 loss but Y has 3 outputs"),
+        (None, ["squared"], "loss has 1 entry, but Y has 3 outputs"),
         (None, "softmax", "give tasks="),
         ([Task("a", (0, 1))], "squared", "tasks leaves out output 2"),
         ([Task("a", (0, 1)), Task("b", (1, 2))], "squared", "tasks names output 1 more than once"),

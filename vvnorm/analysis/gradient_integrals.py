@@ -91,7 +91,7 @@ class GradientSteps:
         base = self.base + self.jumps[kinks & (self.offsets > 0)].sum(axis=0)
         return GradientSteps(base, self.jumps[~kinks], self.normals[~kinks], self.offsets[~kinks])
 
-    def merged(self) -> "GradientSteps":
+    def with_merged_kinks(self) -> "GradientSteps":
         """Return the gradient with kinks that are equal up to the tolerance `KINK` merged into the one of largest jump.
 
         Rounding would make cells between such kinks and would order the kinks differently for each pair, so that the sums
@@ -317,4 +317,4 @@ def max_norm(f: ReLUNetwork, region: Region) -> float:
 
 def _all_sides(f: ReLUNetwork, region: Region) -> Iterator[Sides]:
     steps = GradientSteps.of(f, region)
-    return steps.without(np.abs(steps.offsets) > _REACH).merged().sides(region)
+    return steps.without(np.abs(steps.offsets) > _REACH).with_merged_kinks().sides(region)

@@ -77,7 +77,7 @@ def prove_exactly(
     X: Any = dataset.X
     Y: Any = dataset.Y
     if as_given and not is_builtin(data) and Path(data).suffix != ".npz":
-        X, Y = _decimals(Path(data), dataset, csv)
+        X, Y = _read_as_decimals(Path(data), dataset, csv)
     proof = prove(network, X, Y, dual=dual, lam=lam, tol=tol)
     lower, upper = float(proof.lower), float(proof.upper)
     say(f"{'exact bounds':>18}  {lower:.15g} <= least {'VV norm' if lam is None else 'objective'} <= {upper:.15g}")
@@ -100,7 +100,7 @@ def exact_record(proof: "Proof") -> dict[str, Any]:
     return {"lower": str(proof.lower), "upper": str(proof.upper), "problems": list(proof.problems)}
 
 
-def _decimals(path: Path, dataset: "Dataset", csv: "CsvFormat") -> tuple[list[list[str]], list[list[str]]]:
+def _read_as_decimals(path: Path, dataset: "Dataset", csv: "CsvFormat") -> tuple[list[list[str]], list[list[str]]]:
     """Read the fields of a CSV file as text, with decimal points: rows of inputs and of labels."""
     from vvnorm.csv_files import read_table
 

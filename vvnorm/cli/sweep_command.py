@@ -54,7 +54,7 @@ def sweep(
     for note in study.notes:
         say(note)
     if dry_run:
-        return foresee(study, path, workers or usable_cores())
+        return say_estimate(study, path, workers or usable_cores())
     with ExitStack() as stack:
         kept = stack.enter_context(Store(path, study, resume=resume))
         executor = None
@@ -81,7 +81,7 @@ def sweep(
     return NOT_CERTIFIED if failures else OK
 
 
-def foresee(study: "Study", path: Path, workers: int) -> int:
+def say_estimate(study: "Study", path: Path, workers: int) -> int:
     """Print the number of runs of each kind, and an estimate of their time."""
     from collections import Counter
 

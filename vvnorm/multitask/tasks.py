@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from vvnorm._internal.words import count, lines
 from vvnorm.float64 import as_float64, without_mask
-from vvnorm.losses import Loss, LossLike, as_losses, canonical_labels
+from vvnorm.losses import Loss, LossLike, as_losses, canonical_labels, loss_by_output
 from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array, as_count, as_generator, as_inputs, as_labels
 
@@ -118,23 +118,12 @@ def as_tasks(tasks: Sequence[TaskLike] | None, loss: LossLike, outputs: int) -> 
             raise ValueError(f"loss must be left out where tasks are given, which have their own; got {loss!r}")
         chosen: list[Task] = list(tasks)  # type: ignore[arg-type]  # all are tasks
     else:
-        names = _losses_of_outputs(loss, outputs)
+        names = loss_by_output(loss, outputs)  # "softmax" is a name here
         chosen = [task if isinstance(task, Task) else _as_task(task, names) for task in tasks]
     _check_partition([column for task in chosen for column in task.outputs], outputs)
     if len({task.name for task in chosen}) < len(chosen):
         raise ValueError(f"tasks must have different names, got {', '.join(task.name for task in chosen)}")
     return tuple(chosen)
-
-
-def _losses_of_outputs(loss: LossLike, outputs: int) -> list[str | Loss]:
-    """Return the loss of each output unread; "softmax" is allowed."""
-    if isinstance(loss, str | Loss):
-        return [loss] * outputs
-    if not isinstance(loss, Sequence):
-        raise TypeError(f"loss must be a name, a Loss, or a sequence with one per output, got {loss!r}")
-    if len(loss) != outputs:
-        raise ValueError(f"loss names {count(len(loss), 'loss', 'losses')} but Y has {count(outputs, 'output')}")
-    return list(loss)
 
 
 def _as_task(members: Any, losses: Sequence[str | Loss]) -> Task:

@@ -5,18 +5,18 @@ The result of each job is written as it ends.
 
 import math
 import signal
-import threading
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from vvnorm._internal.executors import InProcess, WorkerProcesses, worker_name
+from vvnorm._internal.interrupts import held_signals
 from vvnorm._internal.threads import one_blas_thread, one_thread, usable_cores
 from vvnorm.studies.run import Run
 from vvnorm.studies.store import RESERVED, RunOutcome, Store, code_version
@@ -199,7 +199,7 @@ class _Session:
         last_result = time.monotonic()
         here = isinstance(executor, InProcess)
         # A call in this process is interrupted at once; calls elsewhere finish first.
-        with _signals(ignored=here) as caught:
+        with held_signals(not here, (signal.SIGINT, signal.SIGTERM)) as caught:
             try:
                 while self.pending or submitted:
                     self._submit(executor, slots, submitted)
@@ -329,28 +329,6 @@ def _checked(outcome: RunOutcome) -> dict[str, Any]:
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise ValueError(f"outcome {name!r} has more than 64 bits")
     return {name: float(value) if isinstance(value, float) else value for name, value in outcome.items()}
-
-
-@contextmanager
-def _signals(ignored: bool = False) -> Iterator[list[int]]:
-    """Collect the first SIGINT or SIGTERM, unless `ignored`; the second one has its usual effect."""
-    caught: list[int] = []
-    if ignored or threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-
-    def catch(number: int, _: Any) -> None:
-        caught.append(number)
-        signal.signal(number, before[signal.Signals(number)])
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, catch)
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _is_death(error: BaseException) -> bool:

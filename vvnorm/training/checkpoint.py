@@ -4,11 +4,8 @@ import hashlib
 import json
 import math
 import os
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,21 +70,3 @@ class Checkpoint:
             np.savez(stream, **{"owner": np.array(self.owner), **state})  # type: ignore[arg-type]  # names are not options
         self.last = time.monotonic()
         self.seconds = max(self.seconds, _SHARE * (self.last - began))
-
-
-@contextmanager
-def held_interrupts(wanted: bool) -> Iterator[list[int]]:
-    """Collect Ctrl-C (SIGINT) in a list instead of raising KeyboardInterrupt, so that each step is completed.
-
-    Only the main thread can do this. In other threads, or if not wanted, the list stays empty and interrupts are raised as
-    usual.
-    """
-    asked: list[int] = []
-    if not wanted or threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)

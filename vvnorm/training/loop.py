@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vvnorm.training.checkpoint import Checkpoint, held_interrupts
+from vvnorm._internal.interrupts import held_signals
+from vvnorm.training.checkpoint import Checkpoint
 from vvnorm.training.execution import Report, progress_bar, threads_for
 from vvnorm.training.placement import as_array
 
@@ -157,7 +158,7 @@ class TrainingLoop:
 
     def run(self, report: Report, checkpoint: Checkpoint) -> None:
         """Continue from the checkpoint, if there is one, to the end or to an interruption."""
-        with held_interrupts(checkpoint.path is not None) as interrupts:
+        with held_signals(checkpoint.path is not None) as interrupts:
             self.restore(checkpoint.load())
             while not self.done and not interrupts:
                 if self.step in self.records or self.step % _CHECK == 0:
