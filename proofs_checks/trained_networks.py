@@ -12,7 +12,7 @@ bound on the cost and the exact largest distance to connect-the-dots.
 
 What breaks. With one output and aligned curvatures, networks end at the same cost, but differ from each other.
 
-Certificate. The network of each seed.
+Certificate. The network of each seed, and its `values` at the inputs.
 """
 
 from typing import Any
@@ -92,8 +92,14 @@ def check(instance: Instance) -> Result:
     certificate: dict[str, Any] = {}
     for seed, network in zip(trained.seeds, trained.networks, strict=True):
         certificate |= pack(f"seed{seed}", network)
+    certificate["values"] = _values(trained.networks, x)
     lower, upper = _interval(trained.networks, x, Y)
     return conclude(CLAIMED, lower, upper, certificate, lam=trained.lam, training=trained.settings)
+
+
+def _values(networks: list[ReLUNetwork], x: Array) -> Array:
+    """Values of the networks at the inputs, (seeds, N, T)."""
+    return np.stack([network(x) for network in networks])
 
 
 def _interval(networks: list[ReLUNetwork], x: Array, Y: Array) -> tuple[float, float]:
@@ -111,6 +117,11 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     networks = [unpack(f"seed{seed}", result.certificate) for seed in range(_SEEDS)]
     if any(np.array_equal(f.W, g.W) for i, f in enumerate(networks) for g in networks[:i]):
         return ["two seeds gave the same network"]
+    recorded, values = result.certificate["values"], _values(networks, instance["x"])
+    if recorded.shape != values.shape or np.any(
+        np.abs(recorded - values) > _ROUNDING * np.ptp(instance["Y"], axis=0).max()
+    ):
+        return ["the values do not match the networks"]
     return interval_complaints(result, *_interval(networks, instance["x"], instance["Y"]), _ROUNDING)
 
 
