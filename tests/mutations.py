@@ -636,6 +636,34 @@ MUTATIONS: tuple[Mutation, ...] = (
         "return ((s / (s**2 + 2 * lam)) * (left.T @ target)) @ right",
         "kernel_excess",
     ),
+    _fault(
+        "budget_of_bands_with_half_the_excess",
+        "results.band_search",
+        "self.budget = (1 + excess) * problem.value",
+        "self.budget = (1 + excess / 2) * problem.value",
+        "multivariate_stability",
+    ),
+    _fault(
+        "ends_of_bands_without_a_proof",
+        "results.band_search",
+        "distance, size = abs(trial.outer - value),",
+        "return value + 0.9 * (trial.outer - value)\n        distance, size = abs(trial.outer - value),",
+        "multivariate_stability",
+    ),
+    _fault(
+        "contacts_of_a_rough_dual_array",
+        "results.contacts",
+        "_SOLVED = 1e-10",
+        "_SOLVED = 1e-2",
+        "multivariate_uniqueness",
+    ),
+    _fault(
+        "every_second_contact_left_out",
+        "results.contacts",
+        "    W, b = _with_middles(W, b, X, merged)\n",
+        "    W, b = _with_middles(W[::2], b[::2], X, merged)\n",
+        "multivariate_uniqueness",
+    ),
     # --- measures ---
     _fault(
         "mean_gradient_times_1.5",

@@ -34,7 +34,8 @@ CLAIMS = claim_names()
 DRAWS = 3
 SLOW = {
     "trained_networks", "trained_balance", "kernel_regime", "kernel_excess_in_tasks", "kinks_through_data", "two_squares",
-    "interval_coverage", "catastrophic_overfitting", "recovered_teachers",
+    "interval_coverage", "catastrophic_overfitting", "recovered_teachers", "multivariate_stability",
+    "multivariate_uniqueness",
 }  # fmt: skip
 """Claims that take seconds per draw: one draw of a quick run is enough; a full run is made with `pytest -m slow`."""
 SEED = {"trained_networks": 9, "solution_set": 4}

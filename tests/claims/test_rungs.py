@@ -26,7 +26,7 @@ EXACT = [name for name in CLAIMS if load_claim(name).exact]
 SLOW = {
     "trained_networks", "trained_balance", "kernel_regime", "kinks_through_data", "error_at_test_points", "output_distance",
     "representation_distance", "smoothness_in_m", "smoothness_in_sigma", "smoothness_mean_gradient", "interval_coverage",
-    "mgda_bound", "two_squares", "recovered_teachers",
+    "mgda_bound", "two_squares", "recovered_teachers", "multivariate_uniqueness",
 }  # fmt: skip
 PROPOSES = ("vvnorm/_internal/", "vvnorm/api/", "vvnorm/results/", "vvnorm/solvers/", "vvnorm/claims/rungs.py")
 """Code whose results are checked by other code, so that it need not be trusted; but `certify` passes them on."""
