@@ -21,6 +21,6 @@ lower, upper = front.excess(losses)
 assert 0.3 < lower[0] <= upper[0] < 0.7
 
 axes = front.plot()
-axes.plot(*losses, "s", color="red", label=f"could lose {lower[0]:.0%} less in both tasks")
+axes.plot(*losses, "s", color="red", label=f"both losses could be {lower[0]:.0%} lower")
 axes.legend()
 plt.show()

@@ -112,7 +112,7 @@ class BandProblem:
         if self.lam > 0:
             options |= {"loss": self.losses, "weights": self.weights, "dual": self.dual}
             return certify_fit(network, self.X, self.Y, self.lam, **options).objective, 0.0
-        nothing = np.zeros(self.Y.shape)  # its bound, which is not asked for, takes no time
+        nothing = np.zeros(self.Y.shape)  # the bound is not used, and this dual array makes it quick
         record: Any = judge(network, self.X, self.Y, dual=nothing, **options)
         return record.vv_norm, record.relative_residual
 
@@ -161,7 +161,7 @@ class Band(Displayed):
     outputs : tuple of m int
     excess : float
     budget : float
-        What networks may cost.
+        Largest cost (objective) allowed.
     values : (n, m) array
         The solution's own values.
     inner, outer : (n, m, 2) arrays
@@ -267,14 +267,14 @@ class Band(Displayed):
         return self.ends[first : first + 2]
 
     def _inner_complaints(self, end: BandEnd, x: Array, output: int, inner: float) -> Iterator[str]:
-        paid, residual = self.problem.judged(end.network)
+        cost, residual = self.problem.judged(end.network)
         value = float(end.network(x[None])[0, output])
         if not abs(value - inner) <= CLAIM * (abs(inner) + float(np.nanmax(np.abs(self.problem.Y[:, output])))):
             yield f"the network has the value {value!r}, not the inner end {inner!r}"
         if not residual <= self.problem.tol:
             yield f"the network of the inner end {inner!r} misses the labels by {residual:.3g}"
-        if not paid <= self.budget * (1 + 64 * EPS):
-            yield f"the network of the inner end {inner!r} costs {paid!r}, more than the budget {self.budget!r}"
+        if not cost <= self.budget * (1 + 64 * EPS):
+            yield f"the network of the inner end {inner!r} costs {cost!r}, more than the budget {self.budget!r}"
 
     def _excluded(self, end: BandEnd, x: Array, output: int, side: int, value: float) -> bool:
         """Whether the dual array proves that no network within the budget has this value, or one beyond."""

@@ -9,8 +9,8 @@ where column k of B is u_k (x) Q' phi_k, phi_k are the neuron's values at the po
 the columns are linearly independent, there is one minimiser. Otherwise the minimisers are a polytope in c. B, z and the
 contacts are known in float64; the tolerances below say what is decided. Two minimisers that are exhibited are certified.
 
-Where two contacts with one direction w, one response and no point between their kinks respond alike, so do all kinks in
-between: the one half-way is listed as well.
+Two parallel contacts may have the same response and no data point between their kinks. Then every kink between them is a
+contact, too; the one half-way is listed.
 """
 
 import math
@@ -41,12 +41,11 @@ APART: Final = 1e-5
 RANK: Final = 1e-5
 """Columns of B of norm 1 are dependent if their least singular value is below this part of the largest one."""
 
-_LISTED = 0.5  # local maxima below are not looked at
 _SOLVED = 1e-10  # relative gap that the solver is asked for
-_SAME = 1e-7  # responses and directions closer than this are one
-_MISSED = 1e-3  # relative distance of z from B c: kinks that pass through one point are known to the root of the gap
+_SAME = 1e-7  # responses and directions that are closer count as equal
+_MISSED = 1e-3  # relative distance of z from B c: a kink through one point only is known up to the root of the gap
 _DIFFER = 0.02  # of the labels' range: networks of a gap of 1e-6 may differ by less where the minimiser is unique
-_MOVES = 1e-6  # relative to the cost: a coefficient that moves by less has one value
+_MOVES = 1e-6  # relative to the cost: coefficients with a smaller range count as fixed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,7 +98,7 @@ class Contacts(Displayed):
 
     @property
     def clear(self) -> bool:
-        """Whether contacts are told from other maxima, and explain the labels."""
+        """Whether contacts are separated from all other maxima, and reproduce the labels."""
         missed = float(np.linalg.norm(self.B @ self.coefficients - self.z))
         return self.margin > APART and missed <= _MISSED * float(np.linalg.norm(self.z))
 
@@ -176,8 +175,8 @@ class Contacts(Displayed):
     def _pair(self) -> tuple[ReLUNetwork, ReLUNetwork]:
         """Members between which the coefficient that moves most is least and largest, or networks like these.
 
-        Kinks that pass through one point are known to the root of the gap only, so that members may miss the labels. Then
-        the pair are networks at the ends of the band where the members differ most, of half the solution's tolerance.
+        A kink through one point only is known up to the root of the gap, so members may miss the labels. Then the pair are
+        the networks at both ends of the band, for half the solution's tolerance, where the members differ most.
         """
         goal = np.zeros(len(self))
         goal[int(np.argmax(np.ptp(self.ranges, axis=1)))] = 1.0

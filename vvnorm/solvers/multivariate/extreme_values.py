@@ -1,8 +1,8 @@
-"""How far one output may move at one point while the cost stays below a budget. Nothing here is proved.
+"""The interval of values that one output takes at one point while the cost stays within a budget. Nothing is proved here.
 
 Let phi(s) be the least cost (of a fit: the least objective) of networks with f_t(x) = s that solve the given problem
 otherwise. phi is convex, so {s : phi(s) <= budget} is an interval. Each trial solves a problem with one more point: for
-interpolation x has the label s; for fits it has a label far away, with a weight that pulls. Either way a trial yields a
+interpolation x has the label s; for fits it has a label beyond all others, and the weight w. Either way a trial yields a
 network, hence a point on or above the graph of phi, and a dual array, hence a function below phi:
 
 - interpolation: phi(s) >= <Lambda, Y> + Lambda_x s for all s, an affine function;
@@ -35,18 +35,18 @@ from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, levels
 
 _TRIALS = 12  # most trials for an end
-_TIGHT = 0.03  # inner and outer end are near enough, relative to the outer end's distance from the solution
-_ACCURACY = 0.04  # gap of a trial, relative to what the budget leaves
-_FINEST, _COARSEST = 1e-10, 1e-5  # relative gaps that are asked for, at least and at most
-_LESS = 1 - 1e-9  # mixtures stay within the budget after rounding
-_BEYOND = 1.01  # trials aim at so much more than the budget leaves, so that both ends follow from one
-_LEAST_LEFT = 1e-9  # of the budget: a smaller excess is the solver's rounding
+_TIGHT = 0.03  # the search ends when inner and outer end differ by less, relative to the outer end's distance
+_ACCURACY = 0.04  # gap of a trial, relative to the budget less the solution's cost
+_FINEST, _COARSEST = 1e-10, 1e-5  # bounds on the relative gap of a trial
+_SHRINK = 1 - 1e-9  # of mixtures: they stay within the budget after rounding
+_BEYOND = 1.01  # trials aim at an excess slightly over the budget: then one trial gives both ends
+_LEAST_EXCESS_OF_BUDGET = 1e-9  # a smaller one is the solver's rounding
 _FURTHEST = 8.0  # factor from one trial to the next, at most
 _USUAL = 0.3  # first step, in standard deviations of labels, for an excess of `_AT`
 _AT = 1e-3
-_ROUNDING = 16 * EPS  # of costs: minimisers may differ by that
+_ROUNDING = 16 * EPS  # of costs, relative
 _LEAST_EXCESS = 1e-12
-_STEEPEST = 30.0  # fitted values beyond are no further apart as classes
+_STEEPEST = 30.0  # logistic loss: larger fitted values count as this one
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Trial:
     Attributes
     ----------
     step : float
-        What the search varies: how far the label is from the solution's value; for fits the label's weight.
+        What the search varies: the distance of the label from the solution's value; for fits the label's weight.
     value : float
         f_t(x).
     cost : float
@@ -121,7 +121,7 @@ class ValueSearch(ABC):
     network : ReLUNetwork
         The solution.
     value, cost, budget : float
-        Its value at the point, its cost or objective, and what the cost may be.
+        Its value at the point, its cost or objective, and the largest cost allowed.
     """
 
     def __init__(self, network: ReLUNetwork, value: float, cost: float, budget: float) -> None:
@@ -140,7 +140,7 @@ class ValueSearch(ABC):
 
     def end(self, side: int, first: float) -> Extreme:
         """Search for an end; `first` is the first step."""
-        left = max(self.budget - self.cost, _LEAST_LEFT * self.budget)
+        spare = max(self.budget - self.cost, _LEAST_EXCESS_OF_BUDGET * self.budget)
         inside, inner, outside, best = 0.0, (self.network, self.network, 0.0), math.inf, None
         reach, step, trials, last = 0.0, first, 0, None
         low = self.network, 0.0, self.cost
@@ -156,27 +156,27 @@ class ValueSearch(ABC):
                 if away >= low[1]:
                     low = trial.network, away, trial.cost
             else:
-                part = _LESS * (self.budget - low[2]) / (trial.cost - low[2])
+                part = _SHRINK * (self.budget - low[2]) / (trial.cost - low[2])
                 if low[1] + part * (away - low[1]) > reach:
                     reach, inner = low[1] + part * (away - low[1]), (low[0], trial.network, part)
-            inside, outside = (max(inside, step), outside) if excess <= left else (inside, min(outside, step))
+            inside, outside = (max(inside, step), outside) if excess <= spare else (inside, min(outside, step))
             furthest = math.inf if best is None else side * (best.outer - self.value)
-            if reach >= (1 - _TIGHT) * furthest or left <= 0 or trials == _TRIALS:
+            if reach >= (1 - _TIGHT) * furthest or spare <= 0 or trials == _TRIALS:
                 break
             # Where steps are distances, none need go beyond the outer end: at it, excess and budget nearly agree.
             most = min(outside, furthest) if self.steps_are_distances else outside
-            step, last = self._next(step, excess, left, last, inside, most), (step, excess)
+            step, last = self._next(step, excess, spare, last, inside, most), (step, excess)
         return Extreme(*inner, best, trials, step)
 
     @staticmethod
     def _next(
-        step: float, excess: float, left: float, last: tuple[float, float] | None, inside: float, outside: float
+        step: float, excess: float, spare: float, last: tuple[float, float] | None, inside: float, outside: float
     ) -> float:
         """Next step, from the power law through the last two trials; between the steps that bracket the end."""
         power = 2.0
         if last is not None and excess > 0 and last[1] > 0 and step != last[0] and excess != last[1]:
             power = min(max(math.log(excess / last[1]) / math.log(step / last[0]), 1.0), 4.0)
-        factor = _FURTHEST if excess <= 0 else (_BEYOND * left / excess) ** (1 / power)
+        factor = _FURTHEST if excess <= 0 else (_BEYOND * spare / excess) ** (1 / power)
         ahead = step * min(max(factor, 1 / _FURTHEST), _FURTHEST)
         if inside < ahead < outside:
             return ahead
@@ -185,13 +185,13 @@ class ValueSearch(ABC):
         return math.sqrt(inside * outside) if inside > 0 else outside / 2
 
 
-def accuracy(left: float, total: float) -> float:
-    """Relative gap to ask for: a small part of what the budget leaves, of a total."""
-    return min(max(_ACCURACY * left / total, _FINEST), _COARSEST) if total > 0 else _COARSEST
+def accuracy(spare: float, total: float) -> float:
+    """Return the relative gap to ask for: a small part of the cost to spare, relative to a total."""
+    return min(max(_ACCURACY * spare / total, _FINEST), _COARSEST) if total > 0 else _COARSEST
 
 
 def usual_distance(labels: Array, excess: float) -> float:
-    """How far an output with these labels, NaN = missing, usually moves for a relative excess."""
+    """Return a usual change of an output with these labels (NaN = missing) for a relative excess."""
     spread = float(np.nanstd(labels)) or float(np.nanmax(np.abs(labels))) or 1.0
     return _USUAL * spread * math.sqrt(max(excess, _LEAST_EXCESS) / _AT)
 
@@ -235,7 +235,7 @@ class FurtherPoint:
         return self._slopes[rows.tobytes()]
 
     def effect(self, output: int) -> Array:
-        """What a label 1 at the point leaves after affine functions, (n, 1)."""
+        """Return the label 1 at the point less its best affine function, (n, 1)."""
         return self.slopes(output).reduced((self.rows(output) == self.place)[:, None].astype(np.float64))
 
 
@@ -291,7 +291,7 @@ class InterpolantValues(ValueSearch):
         return others, own
 
     def first_step(self, excess: float) -> float:
-        """Return the distance that is usual."""
+        """Return the usual distance."""
         return usual_distance(self.point.Y[:, self.output], excess)
 
     def _at(self, value: float) -> Reduction:
@@ -313,10 +313,10 @@ class InterpolantValues(ValueSearch):
         Y = point.Y.copy()
         Y[-1, self.output] = value
         dual = dual_by_rows(point.points, reduction.dual(optimum.duals), Y)
-        paid = cost(network, point.points.convention)
+        own_cost = cost(network, point.points.convention)
         lower, slope = optimum.lower * reduction.objective_unit, side * dual[-1, self.output] / point.points.unit
         outer = value + side * (self.budget - lower) / slope if slope > 0 else side * math.inf
-        return Trial(step, value, paid, outer, network, dual, value, 1.0)
+        return Trial(step, value, own_cost, outer, network, dual, value, 1.0)
 
 
 def started(neurons: WarmStart, points: Inputs) -> WarmStart | None:
@@ -389,7 +389,7 @@ class FitData:
 
 
 class FitValues(ValueSearch):
-    """Ends for fits: see `ValueSearch`; the further label is far away and has a weight that pulls."""
+    """Ends for fits: see `ValueSearch`; the further label is beyond all others, and its weight is varied."""
 
     def __init__(
         self,
@@ -407,16 +407,17 @@ class FitValues(ValueSearch):
         self.loss = data.losses[output]
 
     def first_step(self, excess: float) -> float:
-        """Return the weight that pulls the output over the usual distance, if the objective is quadratic."""
-        away = abs(self.label(1) - self.value)
-        if self.loss.name == "logistic":  # the slope of the loss
-            away = 1 / (1 + math.exp(min(abs(self.value), _STEEPEST)))
-        pull = min(away, self.loss.parameter) if self.loss.name == "huber" else away
+        """Return the weight that moves the output by the usual distance, if the objective is quadratic."""
+        slope = abs(self.label(1) - self.value)
+        if self.loss.name == "logistic":
+            slope = 1 / (1 + math.exp(min(abs(self.value), _STEEPEST)))
+        elif self.loss.name == "huber":
+            slope = min(slope, self.loss.parameter)
         known = np.where(self.data.weights[:, self.output] > 0, self.data.Y[:, self.output], np.nan)
-        return 2 * max(self.budget - self.cost, _FINEST * self.budget) / (pull * usual_distance(known, excess))
+        return 2 * max(self.budget - self.cost, _FINEST * self.budget) / (slope * usual_distance(known, excess))
 
     def label(self, side: int) -> float:
-        """The further label on a side: a class, or a label farther away than the labels' range."""
+        """Return the further label on a side: a class, or a label that is beyond all others."""
         if self.loss.name == "logistic":
             return float(side > 0)
         known = self.data.Y[self.data.weights[:, self.output] > 0, self.output]
@@ -429,14 +430,11 @@ class FitValues(ValueSearch):
         total = self.budget + step * self._lost(self.value, label)
         network, dual, lower, self.start = data.solve(accuracy(self.budget - self.cost, total), self.start)
         value = float(network(self.x[None])[0, self.output])
-        outer = self._outer((lower - self.budget) / step, label, side)
+        outer = outer_value(self.loss, (lower - self.budget) / step, label, side)
         return Trial(step, value, self.data.objective(network), outer, network, dual, label, step)
 
     def _lost(self, value: float, label: float) -> float:
         return float(self.loss.value(np.array([value]), np.array([label]))[0])
-
-    def _outer(self, lost: float, label: float, side: int) -> float:
-        return outer_value(self.loss, lost, label, side)
 
 
 def outer_value(loss: Loss, lost: float, label: float, side: int) -> float:
