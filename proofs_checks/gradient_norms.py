@@ -34,10 +34,9 @@ _SURE = 1 - 1e-6  # confidence of the sampled interval: it misses in one of a mi
 def draw(rng: np.random.Generator) -> Instance:
     """Draw a rectangle of any size, rotated by any angle, and up to 12 neurons with kinks parallel to its sides."""
     K = int(rng.integers(2, 13))
-    sides, angle = 10.0 ** rng.uniform(-3, 3, 2), rng.uniform(0, 2 * np.pi)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    sides, angle = 10.0 ** rng.uniform(-3, 3, 2), rng.uniform(0, 2 * np.pi, 1)
     along = np.eye(2)[rng.integers(0, 2, K)] * rng.choice([-1.0, 1.0], (K, 1)) / sides
-    return _instance(along, rng.uniform(-1, 1, K), turn, sides, rng)
+    return _instance(along, rng.uniform(-1, 1, K), angle, sides, rng)
 
 
 def draw_oblique(rng: np.random.Generator) -> Instance:
@@ -45,14 +44,20 @@ def draw_oblique(rng: np.random.Generator) -> Instance:
     instance = draw(rng)
     K, angles = len(instance["network.b"]), rng.uniform(0.2, np.pi / 2 - 0.2, len(instance["network.b"]))
     oblique = np.column_stack([np.cos(angles), np.sin(angles)]) / instance["sides"]
-    return _instance(oblique, 0.2 * rng.uniform(-1, 1, K), instance["turn"], instance["sides"], rng)
+    return _instance(oblique, 0.2 * rng.uniform(-1, 1, K), instance["angle"], instance["sides"], rng)
 
 
-def _instance(W: Array, b: Array, turn: Array, sides: Array, rng: np.random.Generator) -> dict[str, Any]:
+def _instance(W: Array, b: Array, angle: Array, sides: Array, rng: np.random.Generator) -> dict[str, Any]:
     """Take weights W (K, 2), b (K,) in coordinates along the sides of the rectangle [-sides, sides]; rotate everything."""
-    V, A = rng.standard_normal((1, len(b))), rng.standard_normal((1, 2)) / sides
+    V, A, turn = rng.standard_normal((1, len(b))), rng.standard_normal((1, 2)) / sides, _rotation(angle)
     network = ReLUNetwork(W @ turn.T, b, V, A @ turn.T, np.zeros(1))
-    return {**pack("network", network), "turn": turn, "sides": sides}
+    return {**pack("network", network), "angle": angle, "sides": sides}
+
+
+def _rotation(angle: Array) -> Array:
+    """Rotation by an angle (1,)."""
+    cos, sin = np.cos(angle[0]), np.sin(angle[0])
+    return np.array([[cos, -sin], [sin, cos]])
 
 
 def check(instance: Instance) -> Result:
@@ -75,13 +80,13 @@ def _sampled(instance: Instance) -> Array:
 
 def _corners(instance: Instance) -> Array:
     signs = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]])
-    corners: Array = signs * instance["sides"] @ instance["turn"].T
+    corners: Array = signs * instance["sides"] @ _rotation(instance["angle"]).T
     return corners
 
 
 def _by_cells(instance: Instance) -> tuple[float, float]:
     """Mean and largest ||grad f||, computed cell by cell between the kinks that are parallel to a side."""
-    f, turn, sides = unpack("network", instance), instance["turn"], instance["sides"]
+    f, turn, sides = unpack("network", instance), _rotation(instance["angle"]), instance["sides"]
     W, A = f.W @ turn * sides, f.A @ turn * sides  # of the square [-1, 1]^2
     cuts = []
     for side in range(2):
@@ -128,7 +133,7 @@ def _is_curved(instance: Instance) -> bool:
 
 
 def _parallel(instance: Instance) -> bool:
-    W = instance["network.W"] @ instance["turn"] * instance["sides"]
+    W = instance["network.W"] @ _rotation(instance["angle"]) * instance["sides"]
     return bool(np.all(np.abs(W).min(axis=1) <= 1e-9 * np.abs(W).max(axis=1)))
 
 

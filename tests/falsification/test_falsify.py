@@ -171,6 +171,16 @@ def test_a_claim_of_a_user_is_searched_by_its_own_draws_and_shrunk() -> None:
     assert not falsify(coin(), seconds=0.2).refuted
 
 
+def test_data_for_which_a_hypothesis_is_not_defined_are_not_admitted() -> None:
+    """Draws are reduced to small numbers, so that a hypothesis that divides by a drawn number meets 0."""
+    claim = coin()
+    hypotheses = {**claim.hypotheses, "small": lambda instance: 1 / Fraction(float(instance["value"])) >= 1}
+    assert not falsify(replace(claim, hypotheses=hypotheses), seconds=0.3).refuted
+    found = falsify(replace(claim, hypotheses=hypotheses), drop="small", seconds=2).counterexample
+    assert found is not None
+    assert found.data["value"] == 2
+
+
 def test_what_the_recheck_refuses_is_no_counterexample() -> None:
     found = falsify(coin(recheck=lambda instance, result: ["no"]), drop="small", seconds=0.3)
     assert not found.refuted

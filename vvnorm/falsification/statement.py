@@ -130,7 +130,7 @@ class Statement:
             if self.space is not None and not (self.space.axes.keys() <= data.keys() and self.space.contains(data)):
                 return False
             return all(bool(met(data)) is (name != self.dropped) for name, met in self.hypotheses.items())
-        except ValueError:  # a hypothesis is not defined for the data
+        except Exception:  # a hypothesis may raise any error for data that the claim never draws: it is not defined there
             return False
 
     def refuted_by(self, data: Data) -> Decision | None:
