@@ -61,8 +61,8 @@ class _Columns(LineSpace):
 
     def contains(self, data: Data) -> bool:
         """Whether there is one input, with two distinct values or more, and complete labels."""
-        one = data["X"].ndim == 2 and data["X"].shape[1] == 1
-        return one and len(set(data["X"].ravel().tolist())) > 1 and data["Y"].size > 0
+        is_column = data["X"].ndim == 2 and data["X"].shape[1] == 1
+        return is_column and len(set(data["X"].ravel().tolist())) > 1 and data["Y"].size > 0
 
     def shells(self) -> Iterator[Shell]:
         """Yield the data sets of `LineSpace`, with their inputs as a matrix."""

@@ -127,7 +127,7 @@ def line_of(text: str, place: tuple[str | int, ...]) -> int:
     for count in range(1, len(lines) + 1):
         for closing in ("", "\n]"):
             try:
-                _found(tomllib.loads("\n".join(lines[:count]) + closing), place)
+                _entry(tomllib.loads("\n".join(lines[:count]) + closing), place)
             except (tomllib.TOMLDecodeError, LookupError, TypeError):
                 continue
             return count
@@ -182,7 +182,7 @@ class _Specification:
         return {**default, **{key: self.setting((solver, key), default[key]) for key in given}}
 
     def setting(self, place: Place, default: Any) -> Any:
-        value = _found(self.document, place)
+        value = _entry(self.document, place)
         if isinstance(default, float) and type(value) is int:
             value = float(value)
         if not isinstance(value, bool | int | float | str) or (default is not None and type(value) is not type(default)):
@@ -194,11 +194,11 @@ class _Specification:
     def axes(self, place: Place) -> dict[str, list[Any]]:
         """Read the values of each axis of a grid: a list, or a single one."""
         self.check_keys(place, (*AXES, "seeds", "first_seed"), required=REQUIRED)
-        grid = _found(self.document, place)
+        grid = _entry(self.document, place)
         return {axis: self.axis((*place, axis)) if axis in grid else [OPTIONAL[axis]] for axis in AXES}
 
     def axis(self, place: Place) -> list[Any]:
-        given = _found(self.document, place)
+        given = _entry(self.document, place)
         if place[-1] == "solver" and given == BOTH:
             return list(self.experiment.SETTINGS)
         places = [(*place, index) for index in range(len(given))] if isinstance(given, list) else [place]
@@ -213,7 +213,7 @@ class _Specification:
         return values
 
     def value(self, place: Place, axis: str) -> Any:
-        value = _found(self.document, place)
+        value = _entry(self.document, place)
         known = {"target": self.experiment.TARGETS, "labels": LABELS, "solver": self.experiment.SETTINGS}
         if axis in known:
             if not isinstance(value, str) or value not in known[axis]:
@@ -229,12 +229,12 @@ class _Specification:
         return self.whole(place, 1)
 
     def seeds(self, place: Place) -> range:
-        grid = _found(self.document, place)
+        grid = _entry(self.document, place)
         first = self.whole((*place, "first_seed"), 0) if "first_seed" in grid else OPTIONAL["first_seed"]
         return range(first, first + self.whole((*place, "seeds"), 1))
 
     def whole(self, place: Place, least: int, other: str = "") -> int:
-        value = _found(self.document, place)
+        value = _entry(self.document, place)
         if type(value) is not int or not least <= value <= LARGEST:
             self.refuse(place, f"must be a whole number from {least} to {LARGEST}{other}")
         return value
@@ -259,7 +259,7 @@ class _Specification:
             self.refuse((*place, "seeds"), f"{count} runs are more than a study may have, {MOST_RUNS}")
 
     def check_keys(self, place: Place, known: Iterable[str], required: Iterable[str] = ()) -> None:
-        table = _found(self.document, place)
+        table = _entry(self.document, place)
         for key in table:
             if key not in known:
                 self.refuse((*place, key), f"unknown; there are: {', '.join(known)}")
@@ -268,12 +268,12 @@ class _Specification:
                 self.fail(place, f"{_dotted((*place, key))} is missing")
 
     def refuse_entry(self, place: Place, index: int, why: str) -> NoReturn:
-        self.refuse((*place, index) if isinstance(_found(self.document, place), list) else place, why)
+        self.refuse((*place, index) if isinstance(_entry(self.document, place), list) else place, why)
 
     def refuse(self, place: Place, why: str) -> NoReturn:
         """Raise the error about a key and its value, or about an entry of a list."""
         verb = "has" if isinstance(place[-1], int) else "="
-        self.fail(place, f"{_dotted(place)} {verb} {_toml(_found(self.document, place))}: {why}")
+        self.fail(place, f"{_dotted(place)} {verb} {_toml(_entry(self.document, place))}: {why}")
 
     def fail(self, place: Place, why: str) -> NoReturn:
         raise ValueError(f"{self.path}, line {self.line(place)}: {why}")
@@ -291,7 +291,7 @@ def _product(axes: dict[str, list[Any]], seeds: range, settings: dict[str, dict[
             yield Run(target, inputs, points, auxiliary, sigma, labels, solver, seed, settings[solver])
 
 
-def _found(document: Any, place: Place) -> Any:
+def _entry(document: Any, place: Place) -> Any:
     for step in place:
         document = document[step]
     return document

@@ -157,10 +157,10 @@ def _adam(
     )  # fmt: skip
 
 
-def _has_fused_adam(like: torch.Tensor) -> bool:
+def _has_fused_adam(sample: torch.Tensor) -> bool:
     """Whether torch has a fused form for tensors of this type and device: some devices have none."""
-    tensor, gradient, average, square = ([torch.zeros_like(like[:1])] for _ in range(4))
-    count = [torch.zeros((), dtype=torch.float32, device=like.device)]
+    tensor, gradient, average, square = ([torch.zeros_like(sample[:1])] for _ in range(4))
+    count = [torch.zeros((), dtype=torch.float32, device=sample.device)]
     try:
         _adam(tensor, gradient, average, square, count, True, lr=1.0, betas=(0.9, 0.999), eps=1.0)
     except RuntimeError:

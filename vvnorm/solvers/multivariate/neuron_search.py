@@ -271,7 +271,7 @@ class NeuronSearch:
                 raise OutOfTime
             slot = base if self.anchored else -1
             exact_search.search_all(self._seen_from(base), L, self.antipodal, self.close, base, slot, values, w, through)
-        return self._found(values, w, through)
+        return self._to_neurons(values, w, through)
 
     def _local_search(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
         """Search locally from random neurons and from hints of large response, until enough neurons exceed `bar`."""
@@ -294,7 +294,7 @@ class NeuronSearch:
         N, D = self.P.shape
         return np.zeros(N), np.zeros((N, D)), np.full((N, D - 1), -1)
 
-    def _found(self, values: Array, w: Array, through: NDArray[np.int64]) -> Neurons:
+    def _to_neurons(self, values: Array, w: Array, through: NDArray[np.int64]) -> Neurons:
         rows = np.flatnonzero(values > 0)
         anchor = rows if self.anchored else np.full(len(rows), -1)
         return Neurons(w[rows], anchor, through[rows])
