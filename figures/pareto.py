@@ -44,7 +44,7 @@ def trained_networks(front: ParetoFront, weighting: str, seed: int, quick: bool)
     from vvnorm.training import train_tasks
 
     support = pareto_front(front.data.X, front.data.Y, front.vv_norm, mixtures=[[0.5, 0.5]]).supports[0]
-    steps, seeds = (1000, 2) if quick else (5000, _SEEDS)
+    steps, seeds = (500, 2) if quick else (5000, _SEEDS)
     chosen = [seed * _SEEDS + k for k in range(seeds)]
     means = mean_weights(front.data.Y, as_tasks(None, "squared", 2))
     options: dict[str, Any] = {"lam": 2 * support.lam / len(means), "seeds": chosen, "steps": steps, "progress": False}

@@ -53,7 +53,7 @@ def _trained(X: Array, Y: Array, quick: bool) -> tuple[ReLUNetwork, float, bool,
     from figures.trained import interpolant_certificates
     from vvnorm.training import train
 
-    result = train(X, Y, seeds=4, steps=1000 if quick else 4000, polish=True, exact=True, progress=False)
+    result = train(X, Y, seeds=2 if quick else 4, steps=600 if quick else 4000, polish=True, exact=True, progress=False)
     pairs = zip(result.networks, interpolant_certificates(result), strict=True)
     network, certificate = min(pairs, key=lambda pair: pair[1].gap)
     fits = certificate.relative_residual <= _FIT

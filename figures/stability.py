@@ -22,7 +22,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     from vvnorm.training import train
 
     rng = np.random.default_rng(seed)
-    lengths = (100, 300, 600) if quick else (100, 200, 400, 800, 1600, 3200)
+    lengths = (100, 300) if quick else (100, 200, 400, 800, 1600, 3200)
     points, complaints = [], []
     for outputs in _OUTPUTS:
         for _ in range(1 if quick else 3):

@@ -48,7 +48,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     complaints: list[str] = []
     near = True
     for name, (_, options, _, _) in _WAYS.items():
-        result = train(x, Y, seeds=_SEEDS, steps=1000 if quick else 5000, progress=False, **options)
+        result = train(x, Y, seeds=_SEEDS, steps=600 if quick else 5000, progress=False, **options)
         certificates = interpolant_certificates(result)
         polished = [polish(network, x, Y, result.lam).network for network in result.networks]
         if name != "constant":

@@ -49,7 +49,7 @@ def compute(seed: int, quick: bool) -> FigureData:
         complaints.append("the first problem should have many solutions and the second one only")
     distances = {}
     for name, solution in (("single", single), ("double", double)):
-        values[name], distances[name], problems = _trained(solution, t, 2000 if quick else 5000)
+        values[name], distances[name], problems = _trained(solution, t, 1000 if quick else 5000)
         complaints += problems
     as_claimed = max(distances["double"]) <= _NEAR < max(distances["single"])
     return FigureData(values, Verdict.HOLDS if as_claimed else Verdict.INCONCLUSIVE, complaints)

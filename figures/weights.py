@@ -26,10 +26,10 @@ _COLLAPSED = 0.9  # share of one task
 def compute(seed: int, quick: bool) -> FigureData:
     """Train joint networks under each weighting."""
     data = builtin_task_data("breast_cancer")
-    count, steps = (2, 600) if quick else (5, 2000)
+    count, steps, width = (2, 600, 16) if quick else (5, 2000, 64)
     chosen = [count * seed + k for k in range(count)]
     rules = tuple(_WEIGHTINGS)
-    comparison = compare(data, weightings=rules, seeds=chosen, steps=steps, batch_size=128, separate=False)
+    comparison = compare(data, weightings=rules, seeds=chosen, steps=steps, width=width, batch_size=128, separate=False)
     shares = {}
     for name, history in comparison.histories.items():
         weights = history["weights"]

@@ -44,6 +44,7 @@ ALL_WEIGHTINGS = ("equal", "grid", "learned", "uncertainty", "alternating", "gra
 
 _SPLITS = 50  # attempts to find a split in which every task has labels to learn and to test
 _LAM = 1e-3
+_APART = 5  # steps between two records, at least: a record takes as long as several steps
 _POINTS = 4  # points of the grid of shares, at least: 4 shares of two tasks, 6 of three, 4 of four
 
 
@@ -220,7 +221,8 @@ def compare(
     rules = [_named(weighting, len(tasks)) for weighting in weightings]
     width = as_count(width, "width", len(tasks))
     steps, lr, lam = as_count(steps, "steps", 1), as_positive(lr, "lr"), as_non_negative(lam, "lam")
-    plan = TaskPlan(steps, lr, lam, _part(batch_size), width, as_placement("float64", device))
+    records = min(100, max(20, steps // _APART))
+    plan = TaskPlan(steps, lr, lam, _part(batch_size), width, as_placement("float64", device), records=records)
     as_tolerance(test_share, "test_share")
     splits = [split(data, seed, test_share, standardise) for seed in numbers]
     trials = _Trials(data, numbers, splits, plan, target)
