@@ -1,9 +1,13 @@
 """Figures about the certified optimum in several dimensions: what they state is computed again from their data."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from figure_files import drawn_by_command
 
-from figures import gap, kinks, two_squares
+from figures import band_2d, gap, kinks, two_squares
+from vvnorm.api.interpolation import interpolate
 from vvnorm.datasets import two_squares as squares
 from vvnorm.network import ReLUNetwork
 
@@ -19,6 +23,18 @@ def test_the_squares_surfaces_go_through_the_points_and_differ_as_stated(seed):
     assert values["costs"][:3] == pytest.approx([4] * 3, rel=1e-6)
     np.testing.assert_allclose(surfaces[2], (surfaces[0] + surfaces[1]) / 2, atol=1e-12)
     assert values["together"].max() < 0.05
+
+
+def test_the_map_of_the_band_has_the_widths_of_the_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(band_2d, "_QUICK_SIDE", 1)  # one cell for each problem
+    values = drawn_by_command("band_2d", tmp_path, monkeypatch, "--quick").values
+    width = [(high - low).item() for low, high in zip(values["lower"], values["upper"], strict=True)]
+    data, centre = squares(), [[0.0, 0.0]]
+    assert values["centres"][0].tolist() == centre
+    assert width[0] == pytest.approx(1, abs=1e-3)
+    assert max(width[1:3]) < 0.02
+    limit = interpolate(data.X, data.Y, auxiliary="infinite", tol=1e-8)
+    assert values["lower"][2] - 1e-6 <= limit(centre)[0, 0] <= values["upper"][2] + 1e-6
 
 
 def test_a_kernel_solution_that_is_not_of_least_norm_is_found():
