@@ -13,6 +13,7 @@ import vvnorm.api.fit_data
 import vvnorm.api.fits
 import vvnorm.results.univariate_fit
 from vvnorm import Fit, Loss, ReLUNetwork, builtin_dataset, fit, fit_path, interpolate, lambda_max
+from vvnorm._internal import memory
 from vvnorm.solvers.reference import curvature_fit, dictionary_program
 
 Array = NDArray[np.float64]
@@ -289,10 +290,10 @@ def test_large_labels_may_be_missing_but_not_all_of_an_output(monkeypatch: pytes
 def test_files_too_large_to_be_copied_are_refused_with_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     x, Y = sample(5000, 25, "logistic")
     np.save(tmp_path / "y.npy", Y)
-    monkeypatch.setattr(vvnorm.api.fit_data, "_available_memory", lambda: 2e6)
+    monkeypatch.setattr(memory, "available", lambda: 2e6)
     with pytest.raises(ValueError, match=r"X is not sorted, and Y is a file of 0\.001 GB.*sort the file"):
         fit(x[::-1], tmp_path / "y.npy", 0.1)
-    monkeypatch.setattr(vvnorm.api.fit_data, "_available_memory", lambda: 5e5)
+    monkeypatch.setattr(memory, "available", lambda: 5e5)
     for labels, loss, why in (
         (Y.astype(np.float32), "squared", "converted to C-contiguous float64"),
         (np.asfortranarray(Y), "squared", "converted to C-contiguous float64"),

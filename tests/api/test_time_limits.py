@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from vvnorm import ReLUNetwork, certify, fit, fit_path, interpolate, lambda_max, pareto_front
+from vvnorm._internal import memory
 from vvnorm._internal.deadline import OUT_OF_TIME, Deadline
 from vvnorm.solvers.multivariate.fits import FitProblem
 from vvnorm.solvers.reference import curvature_fit
@@ -245,3 +246,22 @@ def test_too_many_points_for_the_time_are_fitted_in_part(monkeypatch: pytest.Mon
     assert part.gap > part.tol
     assert not part.verify()
     assert part.history[-1] == pytest.approx((part.value, part.lower_bound), rel=1e-5)
+
+
+def test_points_whose_matrices_exceed_the_memory_are_refused_or_fitted_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """24 matrices of all pairs of 90 points take 1.56 MB, those of 60 points 0.7 MB."""
+    rng = np.random.default_rng(0)
+    X, options = rng.standard_normal((90, 2)), {"tol": 1e-3}
+    y = np.abs(X[:, 0]) + 0.05 * rng.standard_normal(90)
+    monkeypatch.setattr(memory, "available", lambda: 0.7e6)
+    words = "90 points of several inputs take about 0.00156 GB, and 0.0007 GB of memory are available"
+    with pytest.raises(MemoryError, match=words + "; with a time_limit a random part of them is fitted"):
+        fit(X, y, 0.5, **options)
+    with pytest.raises(MemoryError, match=words):
+        interpolate(X, y, **options)
+    part = fit(X, y, 0.5, time_limit=30, **options)
+    assert "there was no memory for all points: 60 of 90 were fitted" in part.notes
+    assert fit(X, X @ [1.0, 2.0], 0.5, **options).value == pytest.approx(0, abs=1e-20), "a plane needs no matrices"
+    monkeypatch.setattr(memory, "available", lambda: 1.6e6)
+    whole = fit(X, y, 0.5, **options)
+    assert part.lower_bound <= whole.value <= part.value

@@ -4,15 +4,13 @@ If the inputs are sorted, labels in C-contiguous float64, in memory or mapped fr
 copied.
 """
 
-import math
 import os
-import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vvnorm._internal import memory
 from vvnorm.float64 import Origin, shifted_integers
 from vvnorm.losses import Loss, LossLike, as_losses, canonical_labels
 from vvnorm.solvers.array_kernels import fixed, is_sorted
@@ -44,9 +42,9 @@ def read_problem(X: Data, Y: Data, loss: LossLike, weights: ArrayLike | None) ->
         _check_room(labels.size, "copied without labels of weight 0")
     labels, shares = counted_entries(labels, shares)
     if not in_order:
-        if isinstance(given, np.memmap) and labels.nbytes > _available_memory() / 4:
+        if isinstance(given, np.memmap) and labels.nbytes > memory.available() / 4:
             raise ValueError(
-                f"X is not sorted, and Y is a file of {_size(labels.nbytes)}, too large to be sorted in memory; "
+                f"X is not sorted, and Y is a file of {memory.size(labels.nbytes)}, too large to be sorted in memory; "
                 "sort the file by X, or pass fewer rows"
             )
         _check_room(labels.size, "sorted")
@@ -108,28 +106,15 @@ def _has_no_mask(array: Any) -> bool:
 def _recoded(labels: Array, losses: tuple[Loss, ...]) -> Array:
     foreign = {"logistic": -1.0, "hinge": 0.0}
     for t, loss in enumerate(losses):
-        if loss.name in foreign and labels.nbytes > _available_memory() and np.any(labels[:, t] == foreign[loss.name]):
+        if loss.name in foreign and labels.nbytes > memory.available() and np.any(labels[:, t] == foreign[loss.name]):
             _check_room(labels.size, f"recoded for loss {loss.name!r}")
     return canonical_labels(labels, losses)
 
 
 def _check_room(entries: int, why: str) -> None:
-    needed, available = 8 * entries, _available_memory()
+    needed, available = 8 * entries, memory.available()
     if needed > available:
         raise MemoryError(
-            f"Y would take {_size(needed)} when {why}, and {_size(available)} of memory are available; a file of sorted "
-            "C-contiguous float64 labels (.npy) is mapped into memory and read in place"
+            f"Y would take {memory.size(needed)} when {why}, and {memory.size(available)} of memory are available; a file "
+            "of sorted C-contiguous float64 labels (.npy) is mapped into memory and read in place"
         )
-
-
-def _size(number: float) -> str:
-    return f"{number / 1e9:.3g} GB"
-
-
-def _available_memory() -> float:
-    """Return the bytes of memory available; infinite if the system does not report them."""
-    try:
-        match = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
-    except OSError:
-        match = None
-    return 1024 * float(match[1]) if match else math.inf

@@ -25,7 +25,15 @@ from vvnorm.solvers.multivariate.convex_losses import (
     fit_losses,
     largest_response,
 )
-from vvnorm.solvers.multivariate.interpolation import PointsSolution, deadline_after, in_doubt, provenance_of, target_gap
+from vvnorm.solvers.multivariate.interpolation import (
+    PointsSolution,
+    check_memory,
+    deadline_after,
+    in_doubt,
+    most_points_in_memory,
+    provenance_of,
+    target_gap,
+)
 from vvnorm.validation import Array, levels
 
 _FOR_LAM_MAX = 0.1  # part of a time limit for lam_max
@@ -148,11 +156,22 @@ class FitProblem:
         time_limit: float | None = None,
         callback: RoundCallback | None = None,
     ) -> tuple[PointsSolution, WarmStart | None]:
-        """Return the fit, and a start for a fit with a similar lam; if time is short for all points, fit some of them."""
+        """Return the fit, and a start for a fit with a similar lam; if time is short for all points, fit some of them.
+
+        Raises
+        ------
+        MemoryError
+            Without a time limit, if the matrices of all pairs of points do not fit into memory.
+        """
         effort: dict[str, Any] = {"max_iter": max_iter, "time_limit": time_limit, "callback": callback}
-        most = len(self.X) if time_limit is None else max(_LEAST_POINTS, int((_RATE * time_limit) ** (1 / 3)))
+        most, short_of = len(self.X), "time"
+        if time_limit is not None:
+            in_time, in_memory = int((_RATE * time_limit) ** (1 / 3)), most_points_in_memory()
+            most, short_of = max(_LEAST_POINTS, min(in_time, in_memory)), "time" if in_time <= in_memory else "memory"
+        elif not self._is_affine:
+            check_memory(len(self.data.points), "; with a time_limit a random part of them is fitted, with a bound for all")
         if len(self.X) > most and not self._is_affine:
-            return self._solve_in_part(lam, tol, most, effort), None
+            return self._solve_in_part(lam, tol, most, short_of, effort), None
         return self._solve_whole(lam, tol, start=start, **effort)
 
     def _solve_whole(
@@ -201,8 +220,8 @@ class FitProblem:
         )
         return solved, fitted.start
 
-    def _solve_in_part(self, lam: float, tol: float, most: int, effort: dict[str, Any]) -> PointsSolution:
-        """Fit as many rows as there is time for, and return the best mixture of that fit with the affine one.
+    def _solve_in_part(self, lam: float, tol: float, most: int, short_of: str, effort: dict[str, Any]) -> PointsSolution:
+        """Fit as many rows as there is time and memory for, and return the best mixture of that fit with the affine one.
 
         Losses are not negative, so a bound on the objective of some rows holds for all: its dual array is 0 elsewhere.
         """
@@ -227,7 +246,7 @@ class FitProblem:
         dual = np.zeros(self.Y.shape)
         dual[rows] = solved.dual
         upper, lower = self._objective(best, lam), solved.history[-1][1] if solved.history else 0.0
-        note = f"there was no time for all points: {len(rows)} of {len(self.X)} were fitted"
+        note = f"there was no {short_of} for all points: {len(rows)} of {len(self.X)} were fitted"
         facts = {**solved.provenance, "status": TIME_LIMIT, "notes": [*solved.provenance["notes"], note]}
         facts["seconds"] = time.perf_counter() - began
         history = [*solved.history[:-1], (upper, min(lower, upper))]

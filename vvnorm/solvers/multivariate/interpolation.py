@@ -1,6 +1,8 @@
 """Interpolants of several inputs by column generation, from validated arrays; results are not certified here."""
 
+import math
 import platform
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from vvnorm._internal import memory
 from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.threads import one_blas_thread
 from vvnorm.network import ReLUNetwork
@@ -18,6 +21,7 @@ from vvnorm.validation import Array, levels, refuse_conflicts
 REACHED: Final = "tolerance reached"
 
 _METHOD = "column generation"
+_MATRICES = 24  # N x N matrices that the solver holds at once: 6000 points take 7 GB
 _LOOSER = 4e-8  # `vvnorm.verifier.neuron_bound` says 3e-8
 
 
@@ -74,6 +78,7 @@ def solve_interpolation(
             points.coordinates, Y, convention, tol, max_iter=max_iter, time_limit=time_limit, seed=seed, callback=callback
         )
         return replace(inside, space=points)
+    check_memory(len(points), "")
     level = levels(Y)
     weights, labels = merged_labels(points, Y)
     labels = np.where(weights > 0, labels - level, 0.0)
@@ -103,6 +108,22 @@ def solve_interpolation(
         provenance=facts,
         in_doubt=in_doubt(facts, tol, points),
     )
+
+
+def check_memory(n: int, advice: str) -> None:
+    """Raise MemoryError if the matrices of all pairs of n points do not fit into memory, before any is made."""
+    needed, available = _MATRICES * 8.0 * n * n, memory.available()
+    if needed > available:
+        has = f"{memory.size(available)} of memory are available"
+        raise MemoryError(
+            f"matrices of all pairs of {n} points of several inputs take about {memory.size(needed)}, and {has}{advice}"
+        )
+
+
+def most_points_in_memory() -> int:
+    """Return for how many points `check_memory` does not raise."""
+    available = memory.available()
+    return int(math.sqrt(available / (_MATRICES * 8.0))) if math.isfinite(available) else sys.maxsize
 
 
 def target_gap(tol: float, points: Inputs) -> float:
