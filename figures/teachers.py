@@ -20,8 +20,8 @@ from vvnorm.validation import Array
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_SETTING = {True: (2, 10, 6, 1), False: (5, 20, 25, 4)}  # quick or not: inputs, points, teachers, teachers trained alone
-_TRAINING = {True: (60, 1000), False: (200, 4000)}  # neurons and steps
+_SETTING = {True: (2, 10, 6, 1), False: (5, 20, 25, 2)}  # quick or not: inputs, points, teachers, teachers trained alone
+_TRAINING = {True: (60, 1000), False: (150, 3000)}  # neurons and steps
 _GAP = 1e-3  # relative gap of optima
 _CHEAPER = 0.999  # a network that costs less than this is cheaper than the teacher
 _RESIDUAL = 1e-3  # largest relative residual of a trained network that counts as an interpolant

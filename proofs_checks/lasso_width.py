@@ -84,11 +84,11 @@ def check(instance: Instance) -> Result:
     return conclude(CLAIMED, *_interval(instance, certificate), certificate, method="coordinate descent, linear program")
 
 
-def solve_lasso(features: Array, targets: Array, lam: float) -> Array:
-    """Solve the lasso by scikit-learn's coordinate descent; V (T, K)."""
+def solve_lasso(features: Array, targets: Array, lam: float, tol: float = 1e-14) -> Array:
+    """Solve the lasso by scikit-learn's coordinate descent, up to a gap of tol ||Y||^2; V (T, K)."""
     from sklearn.linear_model import MultiTaskLasso
 
-    model = MultiTaskLasso(alpha=lam / len(features), fit_intercept=False, tol=1e-14, max_iter=200_000)
+    model = MultiTaskLasso(alpha=lam / len(features), fit_intercept=False, tol=tol, max_iter=200_000)
     V: Array = model.fit(features, targets).coef_
     return V
 

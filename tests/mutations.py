@@ -835,6 +835,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "moved[:, candidates] = u[:, candidates] * solution.x * 1.01",
         ("lasso_width",),
     ),
+    Mutation(
+        "distance_of_sampled_neurons_too_small",
+        "proofs_checks.approximation_rate",
+        "np.mean([np.sum(f**2) / _POINTS for f in apart])",
+        "np.mean([np.sum(f**2) / (2 * _POINTS) for f in apart])",
+        ("approximation_rate",),
+    ),
     # --- data ---
     _fault(
         "auxiliary_outputs_repeat_the_first",

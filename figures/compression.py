@@ -1,0 +1,132 @@
+"""A network for scikit-learn's digits, each hidden layer re-solved as a multi-task lasso: width and accuracy.
+
+Source: Shenouda, Parhi, Lee and Nowak, "Variation Spaces for Multi-Output Neural Networks" (arXiv 2305.16534), the
+compression of pretrained image networks; claim `lasso_width`. A layer's activations Phi are the features, and what they
+feed into the next layer is the target: Y = Phi V'. The lasso min ||Phi U' - Y||^2 / 2 + lam sum_k ||u_k|| replaces V by a
+matrix U with fewer columns other than 0; the other neurons are left out. Layers are treated in order, each with the
+activations of the compressed network and the targets of the original one.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from proofs_checks.lasso_width import active, lasso_gap, solve_lasso
+from vvnorm.claims import Verdict
+from vvnorm.network import row_norms
+from vvnorm.plotting import COLOURS, FigureData, FigureScript, new_figure, rows
+from vvnorm.validation import Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SETTING = {True: (400, 64, 60), False: (1300, 64, 150)}  # quick or not: training images, neurons of a layer, epochs
+_IMAGES = 600  # most training images of which activations are features of a lasso
+_SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)  # of the least lam whose solution is 0
+_QUICK_SHARES = (0.005, 0.02)
+
+Layer = tuple[Array, Array]
+"""Weights (inputs, outputs) and biases (outputs,)."""
+
+_TOLERANCE = 1e-5  # of the lasso's solver
+_GAP = 1e-2  # relative gap of a lasso above which the figure is not drawn
+_LOSS, _SHORTER = 0.01, 0.25  # compressed: accuracy falls by at most the first, and the second of the neurons are left out
+
+
+def compute(seed: int, quick: bool) -> FigureData:
+    """Train, compress with each lam, and measure the accuracy on images that were not used."""
+    from sklearn.datasets import load_digits
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    images, width, epochs = _SETTING[quick]
+    X, labels = load_digits(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(X))
+    train, test = order[:images], order[-450:]
+    X = X / 16
+    model = MLPClassifier((width, width), alpha=1e-2, max_iter=epochs, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is fixed
+        model.fit(X[train], labels[train])
+    layers = list(zip(model.coefs_, model.intercepts_, strict=True))
+    before = _accuracy(layers, X[test], labels[test])
+    shares = _QUICK_SHARES if quick else _SHARES
+    widths, accuracies = np.zeros((len(shares), 2), dtype=int), np.zeros(len(shares))
+    complaints: list[str] = []
+    for i, share in enumerate(shares):
+        smaller, widths[i], gap = compress(layers, X[train][:_IMAGES], share)
+        accuracies[i] = _accuracy(smaller, X[test], labels[test])
+        if gap > _GAP:
+            complaints.append(f"lam = {share} lam_max: gap {gap:.1e}")
+    values = {"shares": np.array(shares), "widths": widths, "accuracies": accuracies, "width": width, "accuracy": before}
+    enough = (accuracies >= before - _LOSS) & (widths.sum(axis=1) <= (1 - _SHORTER) * 2 * width)
+    return FigureData(values, Verdict.SUPPORTED if enough.any() else Verdict.NOT_SUPPORTED, complaints)
+
+
+def compress(layers: Sequence[Layer], X: Array, share: float) -> tuple[list[Layer], list[int], float]:
+    """Re-solve every layer but the first; return the layers, the widths of the hidden ones, and the largest gap."""
+    original, smaller, widths, largest = X, [layers[0]], [], 0.0
+    for here, (coefficients, bias) in pairwise(layers):
+        original = np.maximum(original @ here[0] + here[1], 0.0)
+        features, targets = _hidden(smaller, X), original @ coefficients
+        lam = share * float(row_norms(features.T @ targets).max())
+        U = solve_lasso(features, targets, lam, _TOLERANCE)
+        largest = max(largest, lasso_gap(features, targets, lam, U))
+        kept = np.flatnonzero(row_norms(U.T) > 0)
+        smaller[-1] = (smaller[-1][0][:, kept], smaller[-1][1][kept])
+        smaller.append((U.T[kept], bias))
+        widths.append(active(U))
+    return smaller, widths, largest
+
+
+def _hidden(layers: Sequence[Layer], X: Array) -> Array:
+    for coefficients, bias in layers:
+        X = np.maximum(X @ coefficients + bias, 0.0)
+    return X
+
+
+def _accuracy(layers: Sequence[Layer], X: Array, labels: Array) -> float:
+    coefficients, bias = layers[-1]
+    scores = _hidden(layers[:-1], X) @ coefficients + bias
+    return float(np.mean(np.argmax(scores, axis=1) == labels))
+
+
+def plot(values: Mapping[str, Any]) -> "Figure":
+    """Draw the widths on the left, the accuracy on the right, against lam."""
+    figure = new_figure(6.0, 2.4)
+    width, accuracy = figure.subplots(1, 2)
+    for layer, colour in enumerate(("blue", "red")):
+        width.plot(
+            values["shares"], values["widths"][:, layer], "o-", ms=3, color=COLOURS[colour], label=f"layer {layer + 1}"
+        )
+    width.axhline(values["width"], color=COLOURS["grey"], ls=":")
+    accuracy.plot(values["shares"], values["accuracies"], "o-", ms=3, color=COLOURS["black"])
+    accuracy.axhline(values["accuracy"], color=COLOURS["grey"], ls=":")
+    width.set(xscale="log", xlabel=r"$\lambda / \lambda_{\max}$", ylabel="neurons")
+    accuracy.set(xscale="log", xlabel=r"$\lambda / \lambda_{\max}$", ylabel="accuracy")
+    width.legend(fontsize="small")
+    return figure
+
+
+def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return widths and accuracy; the first row is the network as it was trained."""
+    return rows(
+        share_of_lam_max=np.append(0.0, values["shares"]),
+        layer_1=np.append(values["width"], values["widths"][:, 0]),
+        layer_2=np.append(values["width"], values["widths"][:, 1]),
+        accuracy=np.append(values["accuracy"], values["accuracies"]),
+    )
+
+
+FIGURE = FigureScript(
+    "compression",
+    "hidden layers of a network for digits, re-solved as multi-task lassos, lose many neurons and little accuracy",
+    compute,
+    plot,
+    table,
+    "Neurons of the two hidden layers, and accuracy on 450 images that were not used for training. Dotted: the network as "
+    "it was trained.",
+)
