@@ -77,9 +77,10 @@ def test_networks_attain_the_inner_ends() -> None:
         assert network(band.points[k : k + 1])[0, t] == pytest.approx(band.inner[k, t, (side + 1) // 2], abs=1e-9)
 
 
-def test_one_input_as_two_columns() -> None:
+@pytest.mark.parametrize("sets", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_one_input_as_two_columns(sets: int) -> None:
     rng = np.random.default_rng(3)
-    for trial in range(4):
+    for trial in range(sets):
         t, y = np.cumsum(rng.uniform(0.2, 1, 6)), rng.standard_normal(6)
         at = rng.uniform(t[0], t[-1], 2)
         exact = np.column_stack(vvnorm.interpolate(t, y).band(at))
@@ -139,6 +140,43 @@ def test_fits(loss: str) -> None:
     band = solution.band([X[2] + 0.1], 1e-2, outputs=[1])
     well_formed(band)
     assert np.isfinite(band.outer).all()
+
+
+def random_problem(rng: np.random.Generator) -> tuple[vvnorm.MultivariateSolution, Array]:
+    """A small interpolant or fit of any convention, and two points, inside or outside of the hull."""
+    N, T = int(rng.integers(3, 8)), int(rng.integers(1, 4))
+    X, Y = rng.standard_normal((N, 2)), rng.standard_normal((N, T))
+    if rng.random() < 0.3:
+        X = np.round(X)  # repeated and collinear points
+        _, first = np.unique(X, axis=0, return_index=True)
+        X, Y = X[first], Y[first]
+    Y[rng.random(Y.shape) < 0.1] = np.nan
+    Y[:2] = rng.standard_normal((2, T))
+    options = {"skip": bool(rng.random() < 0.8), "penalise_bias": bool(rng.random() < 0.2)}
+    fitted = vvnorm.fit(X, Y, 0.1, **options) if rng.random() < 0.3 else vvnorm.interpolate(X, Y, **options)
+    assert isinstance(fitted, vvnorm.MultivariateSolution)
+    return fitted, rng.standard_normal((2, 2)) * 2
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 60))])
+def test_inner_ends_are_inside_outer_ends_and_both_are_verified(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    solution, points = random_problem(rng)
+    band = solution.band(points, float(10.0 ** rng.uniform(-6, -1)), outputs=0)
+    well_formed(band, 0.0)
+    more = solution.band(points, 2 * band.excess, outputs=0)
+    assert np.all((more.inner_width >= 0.9 * band.inner_width) | np.isinf(band.inner_width))
+
+
+def test_points_outside_of_the_hull_are_told() -> None:
+    X, Y = data(6, 2, 1)
+    band = vvnorm.interpolate(X, Y).band([X.mean(axis=0), [9.0, 9.0], X[3], X[:2].mean(axis=0)])
+    assert band.outside.tolist() == [False, True, False, False]
+    assert "1 point lies outside of the data's hull" in repr(band)
+    assert band.record()["outside_of_hull"] == band.outside.tolist()
+    line = vvnorm.interpolate(X[:, :1] * [1.0, 2.0], Y).band([[0.0, 0.0], [0.0, 1.0]])
+    assert line.outside.tolist() == [False, True]
+    assert "outside" not in repr(vvnorm.interpolate(X, Y).band(X[:1]))
 
 
 def test_labels_free_points_and_repeats() -> None:

@@ -142,6 +142,7 @@ def test_solve_writes_the_band(run: Command, lam: float | None) -> None:
     strength = () if lam is None else ("--lam", lam)
     done = run("solve", "data.csv", *TWO, *strength, "--band", points(), "--excess", 1e-3, "--json", "all.json")
     assert (done.code, done.err) == (0, "")
+    assert "note  1 point lies outside of the data's hull" in done.out
     X, Y = data(y="y,z")
     solution = interpolate(X, Y) if lam is None else fit(X, Y, lam)
     expected = solution.band([[0.1, 0.3], [2, -0.2]], 1e-3).record()

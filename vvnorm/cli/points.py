@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vvnorm.cli.output import TextTable
+from vvnorm.cli.output import TextTable, say
 from vvnorm.csv_files import CsvFormat, read_inputs, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vvnorm.datasets import Dataset
+    from vvnorm.results.band import Band
     from vvnorm.results.minimiser_distance import MinimiserDistance
     from vvnorm.results.solution import Solution
     from vvnorm.validation import Array
@@ -91,6 +92,7 @@ def show_band(
         chosen: dict[str, Any] = {} if excess is None else {"excess": excess}
         made = solution.band(points, **chosen, progress=True, jobs=_processes(jobs, len(points)))
         record, problems = made.record(), made.verify().problems
+        say_outside(made)
     table = TextTable(*dataset.x_names, "output", "value", "lower", "upper", "attained from", "to")
     for k, x in enumerate(record["points"]):
         for j, name in enumerate(_names(dataset, record)):
@@ -114,12 +116,22 @@ def distance_from(solution: "Solution", network: Any, points: "Array", jobs: int
 def show_distance(distance: "MinimiserDistance", dataset: "Dataset") -> tuple[dict[str, Any], tuple[str, ...]]:
     """Print the distances at points; return their record, and what the verifier does not accept."""
     record = distance.record()
+    if distance.band is not None:
+        say_outside(distance.band)
     table = TextTable(*dataset.x_names, "output", "value", "at least", "at most")
     for k, x in enumerate(record["points"]):
         for j, name in enumerate(_names(dataset, record)):
             table.row(*_cells(x), name, *_cells([record[part][k][j] for part in ("values", "lower", "upper")]))
     table.show()
     return record, distance.verify().problems
+
+
+def say_outside(band: "Band") -> None:
+    """Print how many points lie outside of the data's hull, if any does."""
+    from vvnorm.results.band import outside_in_words
+
+    if words := outside_in_words(int(band.outside.sum())):
+        say(f"{'note':>18}  {words}")
 
 
 def _names(dataset: "Dataset", record: dict[str, Any]) -> list[str]:

@@ -31,6 +31,8 @@ from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.space import exact_basis
 from vvnorm.verifier.verification import Verification
 
+_HULL: Final = 1e-9  # of the points' spread: how far a point of the hull may be from it
+
 SIDES: Final = (-1, 1)
 """The lower and the upper end."""
 
@@ -198,6 +200,12 @@ class Band(Displayed):
         width: Array = ends[..., 1] - ends[..., 0]
         return width
 
+    @cached_property
+    def outside(self) -> NDArray[np.bool_]:
+        """Which of the points lie outside of the hull of the points with labels, (n,), up to 1e-9 of their spread."""
+        where, inside = self._coordinates()
+        return np.array([not (on and in_hull(x, self.problem.X)) for x, on in zip(where, inside, strict=True)])
+
     def network(self, point: int, output: int, side: int) -> ReLUNetwork:
         """Return the network that attains an inner end.
 
@@ -295,6 +303,7 @@ class Band(Displayed):
             f"Band: {count(n, 'point')}, {count(m, 'output')}, excess {self.excess:.3g}, budget {self.budget:.6g}",
             f"widths {np.min(self.width):.3g} to {np.max(self.width):.3g}, attained {np.min(self.inner_width):.3g} to "
             f"{np.max(self.inner_width):.3g}",
+            outside_in_words(int(self.outside.sum())),
             "verify() checks it again",
         )
 
@@ -308,7 +317,23 @@ class Band(Displayed):
             "values": self.values.tolist(),
             "inner": null_for_infinite(self.inner),
             "outer": null_for_infinite(self.outer),
+            "outside_of_hull": self.outside.tolist(),
         }
+
+
+def outside_in_words(number: int) -> str:
+    """Say how many points lie outside of the data's hull; empty if none does."""
+    return f"{count(number, 'point lies', 'points lie')} outside of the data's hull" if number else ""
+
+
+def in_hull(x: Array, X: Array) -> bool:
+    """Whether a point (d,) is a mixture of the rows of X, by the least distance from their hull."""
+    from scipy.optimize import nnls
+
+    away = (X - x) / (float(np.max(np.ptp(X, axis=0))) or 1.0)
+    # A mixture with weights c >= 0: away' c = 0 and sum c = 1; the residual is small only if x is next to the hull.
+    missed = nnls(np.vstack([away.T, np.ones(len(X))]), np.append(np.zeros(X.shape[1]), 1.0), maxiter=30 * len(X) + 100)[1]
+    return bool(missed <= _HULL)
 
 
 def null_for_infinite(array: Array) -> list[Any]:
