@@ -203,3 +203,19 @@ def test_a_time_limit_is_kept_and_its_gap_is_honest(d: int) -> None:
     assert solution.provenance["status"] == "time limit"
     assert 0 <= solution.lower_bound <= solution.value
     assert solution.gap > solution.tol
+
+
+@pytest.mark.parametrize("distance", [pytest.param(1e-5, marks=pytest.mark.slow), 1e-9])
+@pytest.mark.parametrize("penalise_bias", [False, True])
+def test_bounds_of_cut_searches_in_three_inputs_agree(penalise_bias: bool, distance: float) -> None:
+    """25 normal points and 5 copies."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((25, 3))
+    X = np.vstack([X, X[:5] + distance * rng.standard_normal((5, 3))])
+    Y = np.sin(X.sum(axis=1)) + X[:, 0] ** 2
+    cut = [vvnorm.interpolate(X, Y, time_limit=0.5, penalise_bias=penalise_bias, seed=seed) for seed in (0, 1)]
+    assert max(solution.lower_bound for solution in cut) <= min(solution.value for solution in cut)
+    for solution in cut:
+        assert solution.certificate.relative_residual < 1e-12
+        assert solution.gap == pytest.approx(1 - solution.lower_bound / solution.value, abs=1e-9)
+        assert bool(solution.verify()) == (solution.gap <= solution.tol)
