@@ -74,8 +74,12 @@ def own_checks() -> Iterator[Any]:
                 function, of = check.func.__name__, type(estimator).__name__
                 if estimator is BRIEF_CLASSIFIER and function != "check_classifiers_train":
                     continue
-                slow = (function in LONG and estimator is not BRIEF_CLASSIFIER) or (
-                    estimators is AS_THEY_ARE and not isinstance(estimator, SOON_DONE)
+                # The same check on read-only arrays and in float32, which shorter checks of all estimators use, too.
+                repeated = function in LONG and bool(check.keywords)
+                slow = (
+                    repeated
+                    or (function in LONG and estimator is not BRIEF_CLASSIFIER)
+                    or (estimators is AS_THEY_ARE and not isinstance(estimator, SOON_DONE))
                 )
                 marks = [pytest.mark.slow] if slow else []
                 yield pytest.param(instance, check, id=f"{name}-{of}-{function}", marks=marks)
