@@ -159,8 +159,6 @@ def page(outcomes: Sequence[Outcome]) -> str:
     ]
     for package in packages:
         lines.append(f"| {package} | " + " | ".join(outcome.versions.get(package, "") for outcome in outcomes) + " |")
-    minutes = (f"{outcome.seconds / 60:.1f}" for outcome in outcomes)
-    lines.append("| minutes, installation and tour | " + " | ".join(minutes) + " |")
     if missing:
         lines += ["", f"Not tried, since this machine lacks the interpreter: {', '.join(missing)}."]
     return "\n".join(lines) + "\n"
