@@ -178,13 +178,13 @@ def levels(Y: Array) -> Array:
     return levels_of_outputs
 
 
-def as_generator(rng: np.random.Generator | int | None, name: str = "rng") -> np.random.Generator:
+def as_generator(rng: np.random.Generator | int | None) -> np.random.Generator:
     """Turn a seed into a generator; a generator passes through. None is refused: randomness is always stated."""
     if isinstance(rng, np.random.Generator):
         return rng
     if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
         return np.random.default_rng(int(rng))
-    raise TypeError(f"{name} must be a numpy.random.Generator or a non-negative integer seed, got {rng!r}")
+    raise TypeError(f"rng must be a numpy.random.Generator or a non-negative integer seed, got {rng!r}")
 
 
 def as_count(value: int, name: str, minimum: int = 0) -> int:
@@ -219,7 +219,7 @@ def as_number(value: float, name: str) -> float:
     return float(value)
 
 
-def as_weights(weights: ArrayLike | None, shape: tuple[int, int], name: str = "weights") -> Array | None:
+def as_weights(weights: ArrayLike | None, shape: tuple[int, int]) -> Array | None:
     """Validate weights of samples or of entries.
 
     Parameters
@@ -228,8 +228,6 @@ def as_weights(weights: ArrayLike | None, shape: tuple[int, int], name: str = "w
         Finite and not negative; None stands for 1 everywhere.
     shape : (N, T)
         Shape of the labels.
-    name : str
-        Name of the argument in errors.
 
     Returns
     -------
@@ -242,15 +240,15 @@ def as_weights(weights: ArrayLike | None, shape: tuple[int, int], name: str = "w
     """
     if weights is None:
         return None
-    values = as_matrix(weights, name)
+    values = as_matrix(weights, "weights")
     if values.shape not in (shape, (shape[0], 1)):
-        raise ValueError(f"{name} has shape {values.shape}; labels of shape {shape} need {shape[:1]} or {shape}")
-    _reject_nonfinite(values, name, allow_nan=False)
+        raise ValueError(f"weights has shape {values.shape}; labels of shape {shape} need {shape[:1]} or {shape}")
+    _reject_nonfinite(values, "weights", allow_nan=False)
     if values.min() < 0:
         row, column = np.unravel_index(int(np.argmin(values)), values.shape)
-        raise ValueError(f"{name} holds {values[row, column]} at row {row}, column {column}; it must not be negative")
+        raise ValueError(f"weights holds {values[row, column]} at row {row}, column {column}; it must not be negative")
     for t in np.flatnonzero(values.max(axis=0) == 0):
-        raise ValueError(f"{name} are all 0" + (f" for output {t}" if values.shape[1] > 1 else ""))
+        raise ValueError("weights are all 0" + (f" for output {t}" if values.shape[1] > 1 else ""))
     return values
 
 
