@@ -195,6 +195,7 @@ def test_claims_on_a_cluster(tmp_path: Path, kept_cluster: Cluster, capsys: pyte
             assert array.tobytes() == other.certificate[part].tobytes()
 
 
+@pytest.mark.slow  # the study of `test_lost_scheduler_ends_with_one_line`, and a command that prints its error
 def test_command_whose_scheduler_is_lost(tmp_path: Path, cluster: Cluster) -> None:
     cluster.add_worker()
     specify(tmp_path, seeds=100, seconds=0.1)

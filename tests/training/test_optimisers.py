@@ -348,7 +348,8 @@ def test_the_least_norm_is_reached(optimizer):
         ("proximal", "path_norm", {"steps": 800}),
         ("lbfgs", "path_norm", {"steps": 500, "schedule": "constant"}),
         ("lbfgs", "weight_decay", {"steps": 400, "schedule": "constant"}),
-        ("sgd", "path_norm", {"steps": 1500, "schedule": "constant"}),
+        # The penalties differ in the gradient alone, which Adam and L-BFGS follow as well.
+        pytest.param("sgd", "path_norm", {"steps": 1500, "schedule": "constant"}, marks=pytest.mark.slow),
         ("sgd", "weight_decay", {"steps": 1500, "schedule": "constant"}),
     ],
 )

@@ -93,9 +93,11 @@ def test_it_is_the_largest_response_that_a_search_finds(kind: str, skip: bool) -
         assert largest * (1 - 1e-13) <= ray_bound(X, L) <= largest * (1 + 1e-9) + 1e-12 * terms
 
 
-@pytest.mark.parametrize("skip", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("d", [4, 5])
+@pytest.mark.parametrize(
+    ("d", "skip"),
+    [(4, True), (4, False), (5, True), pytest.param(5, False, marks=pytest.mark.slow)],  # 5 inputs: nothing is new but time
+)
 def test_beyond_three_dimensions_as_well(d: int, kind: str, skip: bool) -> None:
     X, L = cloud(kind, 7, 2, d, d=d, skip=skip)
     for largest, bound in ((max(search(X - x, L, 10) for x in X), neuron_bound(X, L)), (search(X, L, 30), ray_bound(X, L))):
