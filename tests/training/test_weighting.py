@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vvnorm.training.weighting import MGDAUB, NAMES, Fixed, GradNorm, Grid, Learned, Uncertainty, as_weighting
+from vvnorm.training.weighting import MGDA, MGDAUB, NAMES, Fixed, GradNorm, Grid, Learned, Uncertainty, as_weighting
 
 LOSSES = np.array([[1.0, 2.0, 0.5], [4.0, 1.0, 1.0]])
 
@@ -58,6 +58,36 @@ def test_a_step_along_the_direction_lowers_every_loss(name):
     assert np.all(direction > 0)
 
 
+@pytest.mark.parametrize("name", ["mgda:l2", "mgda:loss", "mgda_ub:loss+"])
+def test_a_step_along_a_normalised_direction_lowers_every_loss(name):
+    gram = gram_of(5)
+    weights = run(as_weighting(name, 3), 1, gram=gram)[0]
+    assert np.all(np.einsum("stu,su->st", gram, weights) > 0)
+    np.testing.assert_allclose(weights.sum(axis=1), 3)
+
+
+@pytest.mark.parametrize(
+    ("option", "invariant"), [("none", False), ("l2", True), ("loss", True), ("loss+", False)]
+)  # fmt: skip
+def test_some_normalisations_do_not_depend_on_the_units_of_losses(option, invariant):
+    gram, units = gram_of(5), np.array([100.0, 1.0, 0.1])
+    plain, scaled = (
+        run(MGDA(option), 1, LOSSES * u, gram * u[:, None] * u)[0] * u for u in (np.ones(3), units)
+    )  # fmt: skip
+    shares = [weights / weights.sum(axis=1, keepdims=True) for weights in (plain, scaled)]
+    assert np.allclose(*shares, rtol=1e-9) is invariant
+
+
+def test_normalised_losses_fall_at_equal_rates():
+    losses, norms = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
+    gram = norms[:, :, None] * norms[:, None, :] * np.array([[1.0, -0.5], [-0.5, 1.0]])
+    for option, sizes in (("l2", norms), ("loss", losses), ("loss+", losses * norms)):
+        weights = run(MGDA(option), 1, losses, gram)[0]
+        assert np.all(weights > 0)
+        falls = np.einsum("stu,su->st", gram, weights) / sizes
+        assert falls[0, 0] == pytest.approx(falls[0, 1])
+
+
 def test_grid_shares_are_a_lattice_of_the_simplex():
     assert Grid(3).shares(2) == pytest.approx(np.array([[1, 3], [2, 2], [3, 1]]) / 4)
     shares = Grid(4).shares(3)
@@ -68,6 +98,8 @@ def test_grid_shares_are_a_lattice_of_the_simplex():
 
 def test_names_and_numbers_are_read():
     assert as_weighting("mgda-ub", 2) == MGDAUB()
+    assert as_weighting("mgda-ub:loss+", 2) == MGDAUB("loss+")
+    assert as_weighting("mgda:l2", 2).name == "mgda:l2"
     assert as_weighting([1, 2.0], 2) == Fixed((1.0, 2.0))
     assert [as_weighting(name, 2).name for name in NAMES if name != "fixed"] == [name for name in NAMES if name != "fixed"]
 
@@ -80,6 +112,9 @@ def test_names_and_numbers_are_read():
         ([0.0, 0.0], ValueError, "must not all be 0"),
         ([1.0], ValueError, "got 1 for 2 tasks"),
         (3, TypeError, "weighting must be a name"),
+        ("mgda:l1", ValueError, "normalisation of gradients must be one of none, l2, loss, loss[+], got 'l1'"),
+        ("equal:l2", ValueError, "weighting 'equal' has no option 'l2'"),
+        ("fixed:1", ValueError, "weighting 'fixed:1' is unknown"),
     ],
 )
 def test_bad_weightings_are_named(weighting, error, message):

@@ -55,8 +55,8 @@ WeightingOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Of the losses: equal, grid, learned, uncertainty, alternating, gradnorm, mgda, mgda_ub, upgrad, or one "
-        "number per task, as 1,2,0.5; repeatable.",
+        help="Of the losses: equal, grid, learned, uncertainty, alternating, gradnorm, mgda, mgda_ub (with gradients "
+        "normalised: mgda:l2, mgda:loss, mgda:loss+), upgrad, or one number per task, as 1,2,0.5; repeatable.",
         show_default="equal, uncertainty, mgda_ub",
     ),
 ]
@@ -286,7 +286,7 @@ def _save_joint(comparison: "TaskComparison", out: Path) -> dict[str, dict[str, 
     saved = {}
     for weighting, networks in comparison.networks.items():
         best = comparison.best_joint(weighting)
-        path = out if out.suffix == ".npz" else out / f"{weighting}.npz"
+        path = out if out.suffix == ".npz" else out / f"{weighting.replace(':', '_')}.npz"
         networks[best].save(path)
         saved[weighting] = {"file": str(path), "seed": comparison.settings["seeds"][best]}
         say(f"{path}: joint network, {weighting}, seed {saved[weighting]['seed']}; it takes inputs as they come")

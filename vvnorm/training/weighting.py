@@ -14,7 +14,8 @@ Sources:
   balancing in deep multitask networks", ICML 2018, arXiv 1711.02257.
 - `MGDA`: J.-A. Desideri, "Multiple-gradient descent algorithm (MGDA) for multiobjective optimization", Comptes Rendus
   Mathematique 350, 2012.
-- `MGDAUB`: O. Sener, V. Koltun, "Multi-task learning as multi-objective optimization", NeurIPS 2018, arXiv 1810.04650.
+- `MGDAUB`, and the normalisations of gradients: O. Sener, V. Koltun, "Multi-task learning as multi-objective optimization",
+  NeurIPS 2018, arXiv 1810.04650.
 - `UPGrad`: P. Quinton, V. Rey, "Jacobian descent for multi-objective optimization", 2024, arXiv 2406.16232.
 """
 
@@ -22,7 +23,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast, get_args
 
 import numpy as np
 
@@ -32,6 +33,8 @@ from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_count, as_non_negative, as_positive
 
 Gradients = Literal["none", "representation", "parameters"]
+
+Normalisation = Literal["none", "l2", "loss", "loss+"]
 
 WeightingRule = Callable[[int, Array, Array | None], Array]
 """Takes the step, losses (S, T), and inner products of the tasks' gradients (S, T, T) or None; returns weights (S, T)."""
@@ -56,6 +59,19 @@ class Weighting:
     def name(self) -> str:
         """The name that `as_weighting` reads."""
         return next(name for name, kind in NAMES.items() if kind is type(self))
+
+    @classmethod
+    def read(cls, option: str | None) -> "Weighting":
+        """Make the weighting from what follows a colon after its name, or with its defaults.
+
+        Raises
+        ------
+        ValueError
+            If the weighting has no options.
+        """
+        if option is not None:
+            raise ValueError(f"weighting {cls().name!r} has no option {option!r}; mgda and mgda_ub have")
+        return cls()
 
     def check(self, tasks: int) -> None:
         """Raise ValueError if the weighting is impossible for this number of tasks."""
@@ -255,33 +271,78 @@ class GradNorm(Weighting):
 
 
 @dataclass(frozen=True)
-class MGDA(Weighting):
-    """Weights of the point of least norm in the convex hull of the tasks' shared gradients.
+class _LeastNorm(Weighting):
+    """Weights of the point of least norm in the convex hull of the tasks' gradients, each divided by a size c_t.
+
+    A small step against that point lowers every loss, unless it is 0, since c_t > 0. The weights are a_t = alpha_t / c_t
+    for the shares alpha_t of the point, scaled to sum to T.
+
+    Attributes
+    ----------
+    normalisation : {"none", "l2", "loss", "loss+"}
+        c_t = 1, ||g_t||, L_t, or L_t ||g_t||. Without it the shortest gradient has most of the weight, so that the units
+        of the losses matter. With "l2" or "loss" the direction does not depend on these units. With "l2" all losses fall
+        by the same part of ||g_t||, wherever all tasks have a share; with "loss" by the same part of L_t.
+    """
+
+    normalisation: Normalisation = "none"
+    own_losses: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.normalisation not in get_args(Normalisation):
+            names = ", ".join(get_args(Normalisation))
+            raise ValueError(f"normalisation of gradients must be one of {names}, got {self.normalisation!r}")
+
+    @property
+    def name(self) -> str:
+        """The name that `as_weighting` reads: "mgda", "mgda:l2"."""
+        return super().name + ("" if self.normalisation == "none" else f":{self.normalisation}")
+
+    @classmethod
+    def read(cls, option: str | None) -> "Weighting":
+        """Read the normalisation."""
+        return cls("none" if option is None else cast(Normalisation, option))
+
+    def start(self, runs: int, tasks: int) -> WeightingRule:
+        """Return the rule that finds the point of least norm exactly (`vvnorm.multitask.least_norm`)."""
+        if self.normalisation == "none":
+            return _least_norm
+
+        def rule(step: int, losses: Array, gram: Array | None) -> Array:
+            assert gram is not None
+            sizes = self._sizes(losses, np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 0.0)))
+            shares = minimum_norm_weights(gram / (sizes[:, :, None] * sizes[:, None, :])) / sizes
+            weights: Array = tasks * shares / shares.sum(axis=1, keepdims=True)
+            return weights
+
+        return rule
+
+    def _sizes(self, losses: Array, norms: Array) -> Array:
+        """The c_t relative to the largest; those that are 0 up to rounding count as rounding."""
+        sizes = {"l2": norms, "loss": losses, "loss+": losses * norms}[self.normalisation]
+        largest = sizes.max(axis=1, keepdims=True)
+        relative: Array = np.maximum(sizes / np.where(largest > 0, largest, 1.0), EPS)
+        return relative
+
+
+@dataclass(frozen=True)
+class MGDA(_LeastNorm):
+    """Weights of the point of least norm in the convex hull of the tasks' shared gradients; see `normalisation`.
 
     A small step against that point lowers every loss, unless it is 0.
     """
 
     gradients: ClassVar[Gradients] = "parameters"
-    own_losses: ClassVar[bool] = True
-
-    def start(self, runs: int, tasks: int) -> WeightingRule:
-        """Return the rule that finds the point of least norm exactly (`vvnorm.multitask.least_norm`)."""
-        return _least_norm
 
 
 @dataclass(frozen=True)
-class MGDAUB(Weighting):
+class MGDAUB(_LeastNorm):
     """MGDA with the gradients in the values of the hidden layer in place of the shared gradients.
 
     The least norm of these bounds that of the shared gradients up to a factor (claim `mgda_bound`), and they cost less.
     """
 
     gradients: ClassVar[Gradients] = "representation"
-    own_losses: ClassVar[bool] = True
-
-    def start(self, runs: int, tasks: int) -> WeightingRule:
-        """Return the rule that finds the point of least norm exactly (`vvnorm.multitask.least_norm`)."""
-        return _least_norm
 
 
 @dataclass(frozen=True)
@@ -308,7 +369,7 @@ class UPGrad(Weighting):
         return rule
 
 
-NAMES = {
+NAMES: dict[str, type[Weighting]] = {
     "equal": Equal,
     "fixed": Fixed,
     "grid": Grid,
@@ -334,11 +395,12 @@ def as_weighting(weighting: "str | Weighting | Sequence[float]", tasks: int) -> 
         If it needs a package that is not installed.
     """
     if isinstance(weighting, str):
-        kind = NAMES.get(weighting.replace("-", "_"))
+        name, colon, option = weighting.partition(":")
+        kind = NAMES.get(name.replace("-", "_"))
         if kind is None or kind is Fixed:
             known = ", ".join(name for name in NAMES if name != "fixed")
             raise ValueError(f"weighting {weighting!r} is unknown; there are {known}, or one number per task")
-        chosen: Weighting = kind()
+        chosen: Weighting = kind.read(option if colon else None)
     elif isinstance(weighting, Weighting):
         chosen = weighting
     elif isinstance(weighting, Sequence | np.ndarray):
