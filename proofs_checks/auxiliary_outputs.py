@@ -126,6 +126,8 @@ class Comparison:
     def recheck(self, instance: Instance, result: Result) -> list[str]:
         """Certify every network again, and measure in another way."""
         for T in instance["outputs"].tolist():
+            unpack_all(f"outputs{T}", result.certificate)  # raises if one is damaged, before time is spent on others
+        for T in instance["outputs"].tolist():
             if not all_optimal(f"outputs{T}", result.certificate, instance["X"], instance["Y"][:, :, :T]):
                 return ["a network is not certified"]
         lower, upper = self._interval(instance, self._log_ratios(instance, result.certificate, self.measure_again))

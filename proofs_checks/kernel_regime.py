@@ -106,6 +106,8 @@ def _interval(distances: Array) -> tuple[float, float]:
 def recheck(instance: Instance, result: Result) -> list[str]:
     """Certify every network again, and compute every kernel solution again."""
     for T in TASKS:
+        unpack_all(f"tasks{T}", result.certificate)  # raises if one is damaged, before time is spent on others
+    for T in TASKS:
         if not all_optimal(f"tasks{T}", result.certificate, instance["X"], instance["Y"][:, :, :T]):
             return ["a network is not certified"]
     distances = _distances(
