@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _SETTING = {True: (2, 10, 6, 1), False: (5, 20, 25, 2)}  # quick or not: inputs, points, teachers, teachers trained alone
 _TRAINING = {True: (60, 1000), False: (150, 3000)}  # neurons and steps
 _GAP = 1e-3  # relative gap of optima
-_CHEAPER = 0.999  # a network that costs less than this is cheaper than the teacher
 _RESIDUAL = 1e-3  # largest relative residual of a trained network that counts as an interpolant
 _TEST_POINTS = 4000
 _STEP = 0.1  # distance of the points between which gradients are compared; neighbouring kinks count as one
@@ -86,11 +85,6 @@ def _measures(network: ReLUNetwork, output: int, w: Array, test: Array) -> tuple
 def _gradients(network: ReLUNetwork, output: int, X: Array) -> Array:
     gradients: Array = ((X @ network.W.T + network.b > 0) * network.V[output]) @ network.W
     return gradients
-
-
-def shares(costs: Array) -> tuple[int, int]:
-    """Number of teachers of least norm up to 1e-3, and of teachers that a cheaper network beats, from bounds (T, 2)."""
-    return int(np.sum(costs[:, 0] >= _CHEAPER)), int(np.sum(costs[:, 1] < _CHEAPER))
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
