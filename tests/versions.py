@@ -148,7 +148,7 @@ def page(outcomes: Sequence[Outcome]) -> str:
     """Return the page about the outcomes in Markdown."""
     packages = list(dict.fromkeys(name for outcome in outcomes for name in outcome.versions))
     heads = [f"{outcome.name} ({outcome.when})" for outcome in outcomes]
-    missing = [version for version in PYTHONS if version not in {outcome.name for outcome in outcomes}]
+    missing = [name for name in (*PYTHONS, "lowest") if name not in {outcome.name for outcome in outcomes}]
     lines = [
         *INTRODUCTION,
         f"Measured on {platform.system()}, {platform.machine()}.",
@@ -160,7 +160,7 @@ def page(outcomes: Sequence[Outcome]) -> str:
     for package in packages:
         lines.append(f"| {package} | " + " | ".join(outcome.versions.get(package, "") for outcome in outcomes) + " |")
     if missing:
-        lines += ["", f"Not tried, since this machine lacks the interpreter: {', '.join(missing)}."]
+        lines += ["", f"Not run to the end so far, or without an interpreter here: {', '.join(missing)}."]
     return "\n".join(lines) + "\n"
 
 
