@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import vvnorm
+from vvnorm._internal.executors import InProcess
 from vvnorm.results.band import Band
 
 Array = np.ndarray
@@ -196,9 +197,12 @@ def test_labels_free_points_and_repeats() -> None:
         free.network(0, 0, 1)
 
 
+@pytest.mark.parametrize("processes", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_processes_share_the_points_and_a_bar_advances(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    processes: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not processes:  # the same calls without processes, which take seconds to start
+        monkeypatch.setattr("vvnorm.results.band_search.WorkerProcesses", lambda slots: InProcess())
     solution = vvnorm.interpolate(*data(5, 2, 2))
     points = [[0.2, 0.1], [5.0, 1.0], [0.2, 0.1]]
     alone = solution.band(points, 1e-4)
