@@ -68,11 +68,11 @@ def known_optimum(skip, penalise_bias):
 @pytest.mark.parametrize(
     ("options", "skip", "penalise_bias"),
     [
-        (PROXIMAL, True, True),
         *((ADAM, *convention) for convention in CONVENTIONS),
         *((DECAY, *convention) for convention in CONVENTIONS[:1] + CONVENTIONS[-1:]),  # the two that differ most
         *(pytest.param(DECAY, *convention, marks=pytest.mark.slow) for convention in CONVENTIONS[1:-1]),
-        *(pytest.param(PROXIMAL, *convention, marks=pytest.mark.slow) for convention in CONVENTIONS[1:]),
+        # In the default convention `test_optimisers` has the proximal method, too.
+        *(pytest.param(PROXIMAL, *convention, marks=pytest.mark.slow) for convention in CONVENTIONS),
     ],
 )
 def test_the_convex_optimum_is_reached_in_every_convention(options, skip, penalise_bias):

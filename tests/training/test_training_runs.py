@@ -246,8 +246,10 @@ def kill():
     ({}, 0), ({}, 50), ({}, 100), ({"penalty": "weight_decay"}, 88), ({"penalty": "weight_decay"}, 100),
     ({"seeds": [5]}, 50), ({"lr": [0.02, 0.01], "lam": [1e-4, 1e-2], "seeds": 1}, 100), ({"dtype": "float32"}, 50),
     ({"optimizer": "sgd"}, 50),
-    ({"optimizer": "lbfgs"}, 50), ({"optimizer": "lbfgs"}, 100), ({"optimizer": "proximal"}, 50),
-    ({"optimizer": "proximal"}, 100), ({"batch_size": 4}, 50), ({"optimizer": "sgd", "batch_size": 3}, 50),
+    ({"optimizer": "lbfgs"}, 100), ({"optimizer": "proximal"}, 100),
+    ({"batch_size": 4}, 50), ({"optimizer": "sgd", "batch_size": 3}, 50),
+    # The second phase, above, has all that the first has.
+    *(pytest.param({"optimizer": name}, 50, marks=pytest.mark.slow) for name in ("lbfgs", "proximal")),
     ({"optimizer": "lbfgs", "schedule": [(0, 1e-2), (50, 1e-4)]}, 50),
 ])  # fmt: skip
 def test_a_killed_run_goes_on_to_the_same_networks(options, at, monkeypatch, tmp_path):

@@ -24,7 +24,7 @@ def verify(
     claims: Annotated[list[str] | None, typer.Argument(metavar="[CLAIM]...", help="Claims; all by default.")] = None,
     draws: Annotated[int | None, typer.Option(min=1, help="Instances per claim.", show_default=False)] = None,
     seed: SeedOption = 0,
-    quick: Annotated[bool, typer.Option("--quick", help="Few instances: about three minutes on two cores.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Few instances: one to two minutes on two cores.")] = False,
     json: Annotated[
         Path | None,
         typer.Option(
