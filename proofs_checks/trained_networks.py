@@ -35,7 +35,7 @@ COST = 0.01
 _SEEDS = 8
 _EFFORT: tuple[tuple[int, dict[str, Any]], ...] = (
     (12, {"steps": 1200, "lr": 0.02}),
-    (16, {"steps": 2500}),
+    (16, {"steps": 3500}),
     (30, {"steps": 5000}),
 )
 _MOST_EFFORT: dict[str, Any] = {"steps": 10_000}
