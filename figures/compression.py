@@ -5,6 +5,9 @@ compression of pretrained image networks; claim `lasso_width`. A layer's activat
 feed into the next layer is the target: Y = Phi V'. The lasso min ||Phi U' - Y||^2 / 2 + lam sum_k ||u_k|| replaces V by a
 matrix U with fewer columns other than 0; the other neurons are left out. Layers are treated in order, each with the
 activations of the compressed network and the targets of the original one.
+
+"Many" is a quarter of the neurons here, and "little" is one percent. The statement is not supported for this network: the
+lam that keeps the accuracy leaves out an eighth of the neurons, since it also shrinks the weights of those that remain.
 """
 
 import warnings
@@ -23,7 +26,8 @@ from vvnorm.validation import Array
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_SETTING = {True: (400, 64, 60), False: (1300, 64, 150)}  # quick or not: training images, neurons of a layer, epochs
+_SETTING = {True: (400, 64, 60), False: (1100, 64, 150)}  # quick or not: training images, neurons of a layer, epochs
+_TEST, _VALIDATION = 450, 200  # images; lam is chosen by the latter
 _IMAGES = 600  # most training images of which activations are features of a lasso
 _SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)  # of the least lam whose solution is 0
 _QUICK_SHARES = (0.005, 0.02)
@@ -37,7 +41,10 @@ _LOSS, _SHORTER = 0.01, 0.25  # compressed: accuracy falls by at most the first,
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Train, compress with each lam, and measure the accuracy on images that were not used."""
+    """Train, compress with each lam, choose the largest lam that costs little accuracy on validation images, and test it.
+
+    The verdict is that of the chosen network, on images that neither training nor the choice has used.
+    """
     from sklearn.datasets import load_digits
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
@@ -45,25 +52,29 @@ def compute(seed: int, quick: bool) -> FigureData:
     images, width, epochs = _SETTING[quick]
     X, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(seed).permutation(len(X))
-    train, test = order[:images], order[-450:]
+    train, validation, test = order[:images], order[-_TEST - _VALIDATION : -_TEST], order[-_TEST:]
     X = X / 16
     model = MLPClassifier((width, width), alpha=1e-2, max_iter=epochs, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is fixed
         model.fit(X[train], labels[train])
     layers = list(zip(model.coefs_, model.intercepts_, strict=True))
-    before = _accuracy(layers, X[test], labels[test])
+    before = [_accuracy(layers, X[part], labels[part]) for part in (validation, test)]
     shares = _QUICK_SHARES if quick else _SHARES
-    widths, accuracies = np.zeros((len(shares), 2), dtype=int), np.zeros(len(shares))
+    widths, accuracies = np.zeros((len(shares), 2), dtype=int), np.zeros((len(shares), 2))
     complaints: list[str] = []
     for i, share in enumerate(shares):
         smaller, widths[i], gap = compress(layers, X[train][:_IMAGES], share)
-        accuracies[i] = _accuracy(smaller, X[test], labels[test])
+        accuracies[i] = [_accuracy(smaller, X[part], labels[part]) for part in (validation, test)]
         if gap > _GAP:
             complaints.append(f"lam = {share} lam_max: gap {gap:.1e}")
-    values = {"shares": np.array(shares), "widths": widths, "accuracies": accuracies, "width": width, "accuracy": before}
-    enough = (accuracies >= before - _LOSS) & (widths.sum(axis=1) <= (1 - _SHORTER) * 2 * width)
-    return FigureData(values, Verdict.SUPPORTED if enough.any() else Verdict.NOT_SUPPORTED, complaints)
+    allowed = np.flatnonzero(accuracies[:, 0] >= before[0] - _LOSS)
+    chosen = int(allowed[-1]) if len(allowed) else 0
+    values = {"shares": np.array(shares), "widths": widths, "accuracies": accuracies[:, 1], "chosen": chosen}
+    values |= {"width": width, "accuracy": before[1]}
+    kept_accuracy = accuracies[chosen, 1] >= before[1] - _LOSS
+    smaller_network = widths[chosen].sum() <= (1 - _SHORTER) * 2 * width
+    return FigureData(values, Verdict.SUPPORTED if kept_accuracy and smaller_network else Verdict.NOT_SUPPORTED, complaints)
 
 
 def compress(layers: Sequence[Layer], X: Array, share: float) -> tuple[list[Layer], list[int], float]:
@@ -104,6 +115,9 @@ def plot(values: Mapping[str, Any]) -> "Figure":
         )
     width.axhline(values["width"], color=COLOURS["grey"], ls=":")
     accuracy.plot(values["shares"], values["accuracies"], "o-", ms=3, color=COLOURS["black"])
+    accuracy.plot(
+        *(values[name][values["chosen"]] for name in ("shares", "accuracies")), "o", ms=7, mfc="none", color=COLOURS["red"]
+    )
     accuracy.axhline(values["accuracy"], color=COLOURS["grey"], ls=":")
     width.set(xscale="log", xlabel=r"$\lambda / \lambda_{\max}$", ylabel="neurons")
     accuracy.set(xscale="log", xlabel=r"$\lambda / \lambda_{\max}$", ylabel="accuracy")
@@ -128,5 +142,7 @@ FIGURE = FigureScript(
     plot,
     table,
     "Neurons of the two hidden layers, and accuracy on 450 images that were not used for training. Dotted: the network as "
-    "it was trained.",
+    "it was trained. Ring: the lam that 200 further images choose.",
+    expected=Verdict.NOT_SUPPORTED,
+    expected_quick=Verdict.NOT_SUPPORTED,
 )
