@@ -20,7 +20,7 @@ for seed in range(12):
 alone, joint = np.array(norms).T
 ratio = paired_ratio(joint, alone)
 print(ratio)
-assert ratio.low < ratio.ratio < ratio.high
+assert ratio.low < np.exp(np.mean(np.log(joint / alone))) < ratio.high
 
 # %%
 # Each dot is a data set.

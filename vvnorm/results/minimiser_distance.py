@@ -160,9 +160,9 @@ def _excess(certificate: Certificate | FitCertificate, tol: float) -> float:
     if isinstance(certificate, Certificate):
         if not certificate.relative_residual <= tol:
             return math.nan
-        paid = certificate.vv_norm
+        cost = certificate.vv_norm
     else:
-        paid = certificate.objective
+        cost = certificate.objective
     if certificate.lower_bound > 0:
-        return max(paid / certificate.lower_bound - 1, 0.0)
-    return 0.0 if paid == 0 else math.inf
+        return max(cost / certificate.lower_bound - 1, 0.0)
+    return 0.0 if cost == 0 else math.inf
