@@ -89,9 +89,10 @@ def check(instance: Instance) -> Result:
     X, Y, x = instance["X"], instance["Y"], instance["point"]
     solution = interpolate(X, Y, tol=_SOLVED)
     assert isinstance(solution, MultivariateSolution)
-    budget = _budget(unpack("network", instance), solution.network)
+    network = solution.network.balanced()  # so that the largest weight is that of a neuron that matters
+    budget = _budget(unpack("network", instance), network)
     band = solution.band(x[None], budget / solution.value - 1, outputs=0)
-    certificate = pack("solution", solution.network) | {"dual": solution.dual, "ends": band.outer[0, 0]}
+    certificate = pack("solution", network) | {"dual": solution.dual, "ends": band.outer[0, 0]}
     blank = np.zeros((len(X) + 1, Y.shape[1]))  # proves nothing: where the search has no end
     certificate["arrays"] = np.stack([blank if end.dual is None else end.dual for end in band.ends])
     return conclude(CLAIMED, *_interval(instance, certificate), certificate, **solution.provenance, excess=band.excess)

@@ -19,8 +19,8 @@ MODULES = sorted(
 )
 RESULTS = {
     "Band", "Bounds", "Certificate", "Claim", "Contacts", "Dataset", "Distance", "Estimate", "Falsification", "Fit",
-    "FeatureKernel", "FitCertificate", "InfiniteAuxiliary", "Interpolant", "MultivariateSolution", "ParetoFront", "Result",
-    "Solution", "TaskData", "TaskTraining", "TrainingResult", "Verdict",
+    "FeatureKernel", "FitCertificate", "InfiniteAuxiliary", "Interpolant", "MinimiserDistance", "MultivariateSolution",
+    "ParetoFront", "Result", "Solution", "TaskData", "TaskTraining", "TrainingResult", "Verdict",
 }  # fmt: skip
 """Classes that calls return; the functions have the examples."""
 

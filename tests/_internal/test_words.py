@@ -43,6 +43,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "InfiniteAuxiliary": lambda: vvnorm.interpolate(X2, X2[:, 0] ** 2, auxiliary="infinite"),
     "Interpolant": lambda: vvnorm.interpolate(X1, Y1),
     "Loss": lambda: vvnorm.Loss("huber", 0.3),
+    "MinimiserDistance": lambda: vvnorm.interpolate(X1, Y1).distance_to_minimisers(X1[:9] + 0.5),
     "MultivariateSolution": lambda: vvnorm.fit(X2, X2[:, 0] ** 2, 0.1),
     "ParetoFront": lambda: vvnorm.pareto_front(X1[:9], Y1[:9], 1.0, mixtures=5),
     "PiecewiseLinear": lambda: vvnorm.PiecewiseLinear(np.arange(900.0), RNG.standard_normal((900, 2))),

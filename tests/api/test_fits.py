@@ -1,6 +1,5 @@
 """`fit`, `fit_path` and `lambda_max` from the caller's side: against a convex program, and with whatever callers pass."""
 
-import doctest
 import json
 import pickle
 from pathlib import Path
@@ -197,14 +196,6 @@ def test_separated_classes_are_noted_once_their_values_run_away() -> None:
 def test_a_fit_can_be_pickled() -> None:
     solution = fit(*sample(20, 2), 0.1)
     assert_same(pickle.loads(pickle.dumps(solution)), solution)
-
-
-def test_the_docstring_example_holds() -> None:
-    tests = doctest.DocTestFinder(recurse=False).find(fit, "fit", globs=vars(vvnorm.api.fits).copy())
-    runner = doctest.DocTestRunner(verbose=False)
-    for test in tests:
-        runner.run(test)
-    assert runner.summarize(verbose=False) == (0, 3)
 
 
 # --- data as they come ------------------------------------------------------------------------------------------------

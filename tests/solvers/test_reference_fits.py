@@ -314,7 +314,7 @@ def test_a_lam_that_is_not_positive_is_named(lam: float) -> None:
         (([0, 1], [[0, np.nan], [1, np.nan]], 1), {}, "no label at all"),
         (([0, 1], [0, 2], 1), {"loss": "hinge"}, "label 2"),
         (([0, 1], [0, 2], 1), {"loss": "cauchy"}, "cauchy"),
-        (([0, 1], [0, 2], 1), {"loss": ["squared", "huber"]}, "2 losses"),
+        (([0, 1], [0, 2], 1), {"loss": ["squared", "huber"]}, "loss has 2 entries, but Y has 1 output"),
         (([0, 1], [0, 2], 1), {"weights": [1, 2, 3]}, "weights"),
         (([0, 1], [0, 2], 1), {"weights": [1, -1]}, "weights"),
         (([0, 1], [0, 2], 1), {"weights": [1, np.nan]}, "weights"),

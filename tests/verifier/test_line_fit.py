@@ -421,7 +421,7 @@ X3, Y3 = [0, 1, 2], [0, 0, 1]
         ((NET, X3, Y3, 1), {"weights": [0, 0, 0]}, ValueError, "weights are all 0"),
         ((NET, X3, [np.nan, 1, 2], 1), {"weights": [1, 0, 0]}, ValueError, "every label of output 0 has weight 0"),
         ((NET, X3, Y3, 1), {"loss": "absolute"}, ValueError, "absolute"),
-        ((NET, X3, Y3, 1), {"loss": ["squared"] * 2}, ValueError, "2 losses"),
+        ((NET, X3, Y3, 1), {"loss": ["squared"] * 2}, ValueError, "loss has 2 entries, but Y has 1 output"),
         ((NET, X3, [0, 1, 3], 1), {"loss": "logistic"}, ValueError, r"label 3\.0"),
         ((NET, X3, [0, 1, -1], 1), {"loss": "hinge"}, ValueError, "-1 and 0"),
         ((NET, X3, Y3, 1), {"dual": [1, 2]}, ValueError, "dual has shape"),
