@@ -65,10 +65,11 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     figure = new_figure(6.4, 2.4)
     for axes, rank in zip(figure.subplots(1, len(ranks), squeeze=False)[0], ranks, strict=True):
         chosen = settings[:, 1] == rank
-        axes.hist(reduced[chosen].ravel(), bins=10, color=COLOURS["blue"])
+        counts = reduced[chosen].ravel()
+        axes.hist(counts, bins=np.arange(counts.min(), counts.max() + 2) - 0.5, color=COLOURS["blue"])
         axes.axvline(values["bounds"][chosen].max(), color=COLOURS["red"], ls="--")
         axes.set_title(f"rank {rank}", loc="left")
-        axes.set_xlabel("active neurons")
+        axes.set(xlabel="active neurons", xlim=(0, None))
     return figure
 
 

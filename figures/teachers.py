@@ -93,11 +93,11 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     least, smooth, pattern = figure.subplots(1, 3)
     order = np.argsort(values["costs"][:, 1])
     for name, colour, marker in (("alone", "blue", "o"), ("together", "red", "s")):
-        least.plot(values["costs"][:, 1], values[name][:, 0], marker, ms=3, color=COLOURS[colour], label=name)
+        least.plot(1e3 * (values["costs"][:, 1] - 1), values[name][:, 0], marker, ms=3, color=COLOURS[colour], label=name)
         smooth.plot(values[name][order, 2], values[name][order, 1], marker, ms=3, color=COLOURS[colour])
-    least.axvline(1.0, color=COLOURS["grey"], ls=":", lw=0.8)
-    least.set(xlabel="least cost of the task alone", ylabel="mean distance to the teacher")
-    least.legend(fontsize="small")
+    least.axvline(0.0, color=COLOURS["grey"], ls=":", lw=0.8)
+    least.set(xlabel=r"1000 (least cost alone $-$ 1)", ylabel="mean distance to the teacher")
+    least.legend(fontsize="small", loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, columnspacing=1.0)
     smooth.plot(1.0, values["teacher_gradient"], "*", ms=8, color=COLOURS["black"])
     smooth.set(xlabel="largest change of gradient", ylabel="mean length of the gradient")
     pattern.imshow(values["pattern"], aspect="auto", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
@@ -121,8 +121,8 @@ FIGURE = FigureScript(
     compute,
     plot,
     table,
-    "Left: certified least cost of each task alone (a teacher costs 1) against the mean distance of the optimum to the "
-    "teacher, alone and in the optimum of all tasks. Middle: largest change of the gradient over a step of 0.1 along the "
-    "teacher's weight, and mean length of the gradient, at Gaussian points; the star is a teacher. Right: output weights "
-    "of a network trained on all tasks, each column divided by its norm.",
+    "Left: certified upper bound on the least cost of each task alone (a teacher costs 1) against the mean distance "
+    "of the optimum to the teacher, alone and in the optimum of all tasks. Middle: largest change of the gradient "
+    "over a step of 0.1 along the teacher's weight, and mean length of the gradient, at Gaussian points; the star is "
+    "a teacher. Right: output weights of a network trained on all tasks, each column divided by its norm.",
 )
