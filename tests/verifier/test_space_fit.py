@@ -18,6 +18,7 @@ from vvnorm.losses import Loss, as_losses
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.solvers.reference import plane_dictionary
 from vvnorm.verifier.check import FitCertificate, certify_fit
+from vvnorm.verifier.space import is_orthogonal
 from vvnorm.verifier.space_fit import judge_fit
 
 Array = NDArray[np.float64]
@@ -344,3 +345,48 @@ def test_where_the_best_fit_is_affine_the_bound_is_its_objective(scale: float) -
     none = ReLUNetwork(np.zeros((0, 1)), np.zeros(0), np.zeros((1, 0)), np.zeros((1, 1)), np.ones(1))
     certificate = judge_fit(none, [[1.0], [1.0], [1.0]], [0.0, 1.0, 2.0], 0.1, penalise_bias=True)
     assert 0 <= certificate.gap <= 1e-12
+
+
+SIGNS = np.array([1.0, 1.0, -1.0, -1.0])  # orthogonal to affine functions at the points below
+ENDS = [("huber:0.5", 0.5, 7.0), ("huber:1e-40", 1e-40, 7.0), ("hinge", 1.0, 1.0), ("one_class:0.5", 0.5, 3.0)]
+
+
+@pytest.mark.parametrize(("X", "least"), [([[0, 0], [1, 1], [0, 1], [1, 0]], 1e-12), ([[0], [3], [1], [2]], 1e-8)])
+@pytest.mark.parametrize(("loss", "end", "label"), ENDS)
+def test_arrays_at_the_ends_of_their_domain_lose_nothing(X, least, loss, end, label):
+    """Every dual value is at an end of its domain, or next to it: zero is optimal for a large lam."""
+    x, d = np.array(X, dtype=np.float64), len(X[0])
+    zero = ReLUNetwork(np.zeros((0, d)), np.zeros(0), np.zeros((1, 0)), np.zeros((1, d)), np.zeros(1))
+    for moved in (0.0, 2.0**-53, 1e-12, 1e-9):
+        dual = end * SIGNS * (1 - moved * np.arange(4))
+        judged = certify_fit(zero, x, label * SIGNS, lam=10 * end, loss=loss, dual=dual)
+        assert 0 <= judged.gap < least
+
+
+def test_only_exact_orthogonality_needs_no_margin():
+    """A point moved by an ulp: the same dual array is orthogonal up to rounding only, and pays for it."""
+    x = np.array([[0, 0], [1, 1], [0, 1], [1, 0]], dtype=np.float64)
+    zero = ReLUNetwork(np.zeros((0, 2)), np.zeros(0), np.zeros((1, 0)), np.zeros((1, 2)), np.zeros(1))
+    moved = x.copy()
+    moved[1, 0] = np.nextafter(1, 2)
+    exact, other = (certify_fit(zero, X, 7 * SIGNS, lam=5, loss="huber:0.5", dual=0.5 * SIGNS) for X in (x, moved))
+    assert exact.gap < 1e-12
+    assert 1e-10 < other.gap < 1e-6
+    assert other.lower_bound < exact.lower_bound <= exact.objective
+
+
+def test_orthogonality_is_decided_without_rounding():
+    line, tiny = np.array([[1.0], [1.0]]), np.array([[2.0**-600], [0.0]])
+    assert is_orthogonal(line, np.array([1.0, -1.0]))
+    assert not is_orthogonal(line, np.array([1.0, np.nextafter(-1, 0)]))
+    assert not is_orthogonal(np.ones((3, 1)), np.array([1e300, 1.0, -1e300]))
+    assert not is_orthogonal(tiny, np.array([2.0**-600, 1.0]))  # the product leaves float64
+
+
+def test_a_fit_with_nearly_all_dual_values_at_an_end_is_certified():
+    """From the random draws: one output's dual values are +-1/2 but one, which is 0."""
+    X = [[1, 0], [3, 3], [2, -3], [0, -3], [-1, 0]]
+    Y = [[-3, 0, -1], [-1, -2, -1], [3, 0, 0], [-1, -3, -2], [3, -1, -3]]
+    solution = fit(X, Y, 0.99, loss="huber:0.5")
+    assert solution.gap < 1e-9
+    assert solution.verify()

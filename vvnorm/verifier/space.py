@@ -17,6 +17,7 @@ size 1 / h in opposite directions, of which only the difference matters.
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
@@ -364,6 +365,14 @@ def exact_products(A: Array, B: Array) -> Array:
         parts = np.concatenate(two_product(column[:, None], B))
         products[q] = [math.fsum(terms) for terms in parts.T.tolist()]
     return products
+
+
+def is_orthogonal(A: Array, b: Array) -> bool:
+    """Whether a vector (n,) is orthogonal to each column of an array (n, q), in rational arithmetic."""
+    if exact_products(A, b[:, None]).any():
+        return False  # most vectors are not, and this is quick; products that leave float64 make it say 0 too often
+    entries = [(Fraction(value), row) for value, row in zip(b.tolist(), A.tolist(), strict=True) if value]
+    return not any(sum(value * Fraction(row[q]) for value, row in entries) for q in range(A.shape[1]))
 
 
 def reach(x: Array, penalise_bias: bool, x_unit: float) -> float:

@@ -19,9 +19,15 @@ closest array that is orthogonal after clipping. If that fails, it is replaced b
 not negative.
 
 *Rounding.* The computed R is orthogonal up to rounding only. The bound is about R - omega phi a', where the affine function
-a' is never computed, but bounded on the data by `drift`. The largest effect of a' is subtracted from the bound. Constants
-are subtracted from inputs and labels where that is exact (`vvnorm.verifier.shifts`). An objective that is at most the
-rounding of the labels has the gap 0, as `vvnorm.verifier.line_fit` explains.
+a' is never computed, but bounded on the data by `drift`, and in the root of sum omega phi a'^2 by `energy`. The second
+bound is the sharper one where a' is large only at entries with a small phi. The largest effect of a' is subtracted from
+the bound. Constants are subtracted from inputs and labels where that is exact (`vvnorm.verifier.shifts`). An objective that
+is at most the rounding of the labels has the gap 0, as `vvnorm.verifier.line_fit` explains.
+
+*Arrays at the ends of their domain.* phi is 0 at an end, so an array with nearly all entries there cannot be made
+orthogonal. If R is exactly orthogonal once entries next to 0 or to an end are set to it, which rational arithmetic decides,
+then it is used as it is: there is no a'. Otherwise R is replaced by s R with s slightly below 1, which makes phi positive
+where R is not 0.
 """
 
 import math
@@ -51,6 +57,7 @@ from vvnorm.verifier.space import (
     evaluate,
     exact_basis,
     flat_points,
+    is_orthogonal,
     largest_response,
     points_and_labels,
     reach,
@@ -59,9 +66,11 @@ from vvnorm.verifier.units import SAFE, Units
 
 _SHRINKS = (1 - 2.0**-30, 1 - 2.0**-24)  # the second one for arrays with nearly all entries at an end of their domain
 _MOVED = 1e-6  # outputs whose dual array was moved by a larger share of its margin are bounded in a second way, too
-_NEXT_TO_ZERO = 1e-7  # smaller entries, relative to their domain, may be set to 0 to keep a dual array feasible
+_NEXT_TO = 1e-7  # entries nearer to 0 or an end, relative to their domain, may be set to it to keep a dual array feasible
 _NUDGES = 60
 _GOLDEN = (math.sqrt(5) - 1) / 2
+
+_Column = tuple[Array, Array, float, float, float]  # one output's r and margin, (N,) each; moved, drift and energy
 
 
 def judge_fit(
@@ -184,7 +193,9 @@ class _Feasible:
     r, margin : (N, T) arrays
         The array, and how far its entries can move inside their domains.
     drift : (T,) array
-        The array is orthogonal after subtracting margin times an affine function of at most this size.
+        The array is orthogonal after subtracting margin times an affine function a' of at most this size.
+    energy : (T,) array
+        Bound on the root of sum omega margin a'^2.
     improvable : (T,) array of bool
         Outputs for which the closest array may give a better bound: r is 0, or was moved far from the given array.
     """
@@ -192,7 +203,19 @@ class _Feasible:
     r: Array
     margin: Array
     drift: Array
+    energy: Array
     improvable: NDArray[np.bool_]
+
+    def movements(self, omega: Array) -> Array:
+        """Bound omega margin |a'|, (N, T): how far an entry of omega r is from that of an orthogonal array."""
+        share = np.sqrt(omega * self.margin)
+        return share * np.minimum(share * self.drift, self.energy)
+
+    def total_movement(self, omega: Array) -> Array:
+        """Bound the sums of the movements, (T,); those of squares are bounded by the energy (Cauchy and Schwarz)."""
+        share = np.sqrt((omega * self.margin).sum(axis=0))
+        moved: Array = share * np.minimum(share * self.drift, self.energy) * (1 + len(omega) * EPS)
+        return moved
 
 
 class _Entries:
@@ -293,19 +316,21 @@ class _Entries:
         before = r
         r = np.clip(np.clip(r, self.low, self.high) * np.where(self.bounded, shrink, 1.0), self.low, self.high)
         margin = self._by_loss(domain_margins, r, self.low, self.high)
-        moved, drift = np.zeros((2, r.shape[1]))
+        moved, drift, energy = np.zeros((3, r.shape[1]))
         for group in self.affine.groups:
             outputs = group.outputs
-            r[group.place], moved[outputs], drift[outputs] = _orthogonal(
+            r[group.place], moved[outputs], drift[outputs], energy[outputs] = _orthogonal(
                 group.basis, r[group.place], self.omega[group.place], margin[group.place], self.bounded[outputs]
             )
+            lost = self._lost(moved, drift) & r.any(axis=0)
+            for t in outputs[lost[outputs]].tolist():
+                given = np.clip(before[:, t], self.low[:, t], self.high[:, t])
+                exact = self._at_ends(group, given, t)
+                r[:, t], margin[:, t], moved[t], drift[t], energy[t] = exact or self._on_support(given, t)
         lost = self._lost(moved, drift) & r.any(axis=0)
-        for t in np.flatnonzero(lost).tolist():
-            given = np.clip(before[:, t], self.low[:, t], self.high[:, t])
-            r[:, t], margin[:, t], moved[t], drift[t] = self._on_support(given, t)
-        lost = self._lost(moved, drift) & r.any(axis=0)
-        r, drift = np.where(lost, 0.0, r), np.where(lost | ~r.any(axis=0), 0.0, drift)
-        return _Feasible(r, margin, drift, self.bounded & (lost | (moved > _MOVED)))
+        nothing = lost | ~r.any(axis=0)
+        r, drift, energy = (np.where(nothing, 0.0, part) for part in (r, drift, energy))
+        return _Feasible(r, margin, drift, energy, self.bounded & (lost | (moved > _MOVED)))
 
     def _lost(self, moved: Array, drift: Array) -> NDArray[np.bool_]:
         """Whether each output lacks the margin for what was, or may still have to be, subtracted."""
@@ -313,7 +338,24 @@ class _Entries:
             (drift <= np.where(self.bounded, DRIFT_ALLOWED, 1e300)) & (moved <= np.where(self.bounded, MARGIN_USED, 1e300))
         )
 
-    def _on_support(self, r: Array, t: int) -> tuple[Array, Array, float, float]:
+    def _next_to(self, t: int) -> Array:
+        """Return how near to 0 or to an end of their domain an output's entries may be set to it, (N,)."""
+        largest = np.maximum(np.abs(self.low[:, t]), np.abs(self.high[:, t]))
+        return _NEXT_TO * np.where(self.bounded[t], largest, 0.0)
+
+    def _at_ends(self, group: OutputGroup, r: Array, t: int) -> _Column | None:
+        """Set entries next to 0 or to an end of their domain to it, and return the array if it is orthogonal exactly.
+
+        The array that must be orthogonal is omega r, rounded: `_value` uses it, and keeps it inside the domain.
+        """
+        near = self._next_to(t)
+        for end in (np.zeros_like(r), self.low[:, t], self.high[:, t]):
+            r = np.where(np.abs(r - end) <= near, end, r)
+        if not is_orthogonal(group.functions, (self.omega[:, t] * r)[group.rows]):
+            return None
+        return r, np.zeros_like(r), 0.0, 0.0, 0.0
+
+    def _on_support(self, r: Array, t: int) -> _Column:
         """Set entries next to 0 to 0, and make an output orthogonal on the remaining points.
 
         Separated classes have such entries. On the remaining points affine functions may span fewer dimensions, for example
@@ -322,20 +364,22 @@ class _Entries:
         Returns
         -------
         r, margin : (N,) arrays
-        moved, drift : float
+        moved, drift, energy : float
             As `_orthogonal` has them.
         """
         loss, columns = self.losses[t], slice(t, t + 1)
-        r = np.where(np.abs(r) <= _NEXT_TO_ZERO, 0.0, r)
+        near = self._next_to(t)
+        r = np.where(np.abs(r) <= near, 0.0, r)
         margin = np.where(r == 0, 0.0, domain_margins(loss, r, self.low[:, t], self.high[:, t]))
         rows = np.flatnonzero(r)
         if not len(rows):
-            return r, margin, 0.0, 0.0
+            return r, margin, 0.0, 0.0, 0.0
         functions = np.column_stack([np.ones(len(rows)), self.x[rows]] if self.skip else [np.ones(len(rows))])
         basis, omega = exact_basis(functions)[0], self.omega[rows, columns]
-        taken, moved, drift = _orthogonal(basis, r[rows, None], omega, margin[rows, None], self.bounded[columns])
+        taken, *sizes = _orthogonal(basis, r[rows, None], omega, margin[rows, None], self.bounded[columns])
         r[rows] = taken[:, 0]
-        return r, margin, float(moved[0]), float(drift[0])
+        moved, drift, energy = (float(size[0]) for size in sizes)
+        return r, margin, moved, drift, energy
 
     def _nudged(self, group: OutputGroup, r: Array, t: int) -> Array:
         """Find the closest array of one output that is orthogonal and in its domain, by damped Newton steps.
@@ -370,7 +414,7 @@ class _Entries:
         R = self.omega * feasible.r
         if not R.any():
             return 0.0
-        moving = float(np.linalg.norm(feasible.drift * (self.omega * feasible.margin).sum(axis=0)))
+        moving = float(np.linalg.norm(feasible.total_movement(self.omega)))
         response = largest_response(self.x, R, penalise_bias, self.units.x)
         response += 1.01 * reach(self.x, penalise_bias, self.units.x) * moving
         response += response * 8 * EPS
@@ -391,7 +435,7 @@ class _Target:
         with np.errstate(over="ignore", invalid="ignore"):
             rest, error = entries.affine.remainder(entries.y)
         logistic, hinge = names == "logistic", names == "hinge"
-        R, play = omega * feasible.r, omega * feasible.margin * feasible.drift
+        R, play = omega * feasible.r, feasible.movements(omega)
         line = R * rest
         line_doubt = np.abs(R) * error + play * (np.abs(rest) + error) + 8 * EPS * np.abs(line)
         line[:, hinge], line_doubt[:, hinge] = np.abs(R[:, hinge]), (play + 8 * EPS * np.abs(R))[:, hinge]
@@ -457,7 +501,9 @@ def _maximum(value: Callable[[float], float], most: float) -> float:
     return left if at_left >= at_right else right
 
 
-def _orthogonal(B: Array, r: Array, omega: Array, margin: Array, bounded: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+def _orthogonal(
+    B: Array, r: Array, omega: Array, margin: Array, bounded: NDArray[np.bool_]
+) -> tuple[Array, Array, Array, Array]:
     """Subtract margin times a function in the span of B (n, width) from each output, so that omega r is orthogonal to B.
 
     Returns
@@ -466,7 +512,10 @@ def _orthogonal(B: Array, r: Array, omega: Array, margin: Array, bounded: NDArra
     moved : (T,) array
         Largest value of the function; infinite if there is none, or if it exceeds the margin of a bounded entry.
     drift : (T,) array
-        Bound on the largest value of the function that exact arithmetic would still subtract.
+        Bound on the largest value of the function a' that exact arithmetic would still subtract.
+    energy : (T,) array
+        Bound on the root of sum omega margin a'^2. In the basis a' has the coefficients G^-1 m, where m are the moments and
+        G is the Gram matrix; so the sum is m' G^-1 m, at most the square of m over the least eigenvalue of G.
     """
     n, width = B.shape
     gram = np.einsum("ni,nt,nj->tij", B, omega * margin, B)
@@ -487,4 +536,5 @@ def _orthogonal(B: Array, r: Array, omega: Array, margin: Array, bounded: NDArra
         taken = np.where(bounded & (np.abs(B @ taken).max(axis=0) > 1), 0.0, taken)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         drift = np.where(moments == 0, 0.0, np.where(least > 0, 1.01 * far * moments / least, np.inf))
-    return r - margin * (B @ taken), np.abs(B @ taken).max(axis=0), drift
+        energy = np.where(moments == 0, 0.0, np.where(least > 0, 1.01 * moments / np.sqrt(least), np.inf))
+    return r - margin * (B @ taken), np.abs(B @ taken).max(axis=0), drift, energy
