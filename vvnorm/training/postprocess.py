@@ -6,6 +6,7 @@ import numpy as np
 
 from vvnorm.network import ReLUNetwork
 from vvnorm.tolerances import TRAINED
+from vvnorm.training.near_inputs import nearly_coincide
 from vvnorm.training.pruning import pruned
 from vvnorm.training.reoptimisation import MOST_POINTS, cost_of, exact_fit
 from vvnorm.training.reoptimisation import polish as polished
@@ -85,19 +86,6 @@ def _mended(
     return current, notes
 
 
-def nearly_coincide(X: Array) -> bool:
-    """Return whether two different points are much closer than neighbours on a grid of as many points."""
-    from scipy.spatial import cKDTree
-
-    points = np.unique(X, axis=0)
-    if len(points) < 3:
-        return False
-    points = points - points.mean(axis=0)
-    nearest = cKDTree(points).query(points, k=2)[0][:, 1]
-    spacing = np.max(np.ptp(points, axis=0)) / len(points) ** (1 / X.shape[1])
-    return bool(np.min(nearest) < _NEAR * spacing)
-
-
 def interpolation_miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
     """Return by how much a network misses labels that it was to interpolate; an empty text if within `TRAINED`."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -125,7 +113,6 @@ def _affine_misfit(free: Array, column: Array) -> float:
     return float(np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2))
 
 
-_NEAR = 3e-5  # at 1e-5 training sometimes ends far from the labels; random points are seldom as close
 _WORSE = 2.0  # relative to the best affine function's sum of squares
 _ROUNDING = 1e-9  # misfits below this part of the labels are ignored
 _IN_WORDS = {"polished": "polished", "pruned": "pruned", "exact": "made to fit exactly"}

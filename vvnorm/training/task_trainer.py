@@ -22,8 +22,9 @@ from vvnorm.tolerances import TRAINED
 from vvnorm.training.arguments import as_seeds, check_choice
 from vvnorm.training.cross_validation import choose_weights
 from vvnorm.training.execution import certification_bar
+from vvnorm.training.near_inputs import merge_near, nearly_coincide
 from vvnorm.training.placement import as_placement
-from vvnorm.training.postprocess import interpolation_miss, nearly_coincide
+from vvnorm.training.postprocess import interpolation_miss
 from vvnorm.training.regression_problem import Initialisation
 from vvnorm.training.task_objective import TaskPlan, TaskSamples, check_batches, train_side_by_side
 from vvnorm.training.torch_formulas import Penalty
@@ -241,9 +242,11 @@ def train_tasks(
     -----
     RuntimeWarning
         If a run diverged; its last good state is kept. Where two inputs are closer than 3e-5 of the spacing of a grid of as
-        many points, which Adam cannot separate: if a network misses labels of a squared loss by more than
-        `vvnorm.tolerances.TRAINED` of half their range (lam = 0), or if its objective exceeds that of `vvnorm.fit` by more
-        than this part (lam > 0, weightings `Equal` and `Fixed`). `notes` has the same texts.
+        many points, which Adam cannot separate: if they were merged, since their labels agree to 1e-6 of half their range
+        (weights are added, and a label that only one of them has is kept); where labels do not agree, if a network misses
+        labels of a squared loss by more than `vvnorm.tolerances.TRAINED` of half their range (lam = 0), or if its objective
+        exceeds that of `vvnorm.fit` by more than this part (lam > 0, weightings `Equal` and `Fixed`). `notes` has the same
+        texts.
 
     Examples
     --------
@@ -270,15 +273,20 @@ def train_tasks(
     lam = _default_lam(label_weights, chosen) if lam is None else as_non_negative(lam, "lam")
     batch = _batch(batch_size, len(inputs))
     lr = as_positive(_RATE if lr is None else lr, "lr")
-    plan = TaskPlan(steps, lr, lam, batch, width, placement, penalty, initialisation, bool(skip))
     samples, choice = TaskSamples(inputs, labels, label_weights), dict[str, Array]()
+    merged: tuple[str, ...] = ()
+    if nearly_coincide(inputs):
+        samples, merged = _merged(samples)
+        batch = None if batch is not None and batch >= len(samples.X) else batch
+    plan = TaskPlan(steps, lr, lam, batch, width, placement, penalty, initialisation, bool(skip))
     if isinstance(rule, Grid):
-        check_batches(label_weights, chosen, plan, numbers)
+        check_batches(samples.weights, chosen, plan, numbers)
         rule, choice = choose_weights(samples, chosen, rule, plan, numbers[0], progress=progress)
     runs = len(numbers)
     networks, history, notes = train_side_by_side([samples] * runs, chosen, [rule] * runs, numbers, plan, progress=progress)
     comparable = lam == 0 or (isinstance(rule, Equal | Fixed) and not any(task.is_multiclass for task in chosen))
-    if comparable and nearly_coincide(inputs):
+    notes = merged + notes
+    if comparable and nearly_coincide(samples.X):
         ends = (history["losses"][-1], history["vv_norm"][-1])
         notes += _misses(networks, ends, TaskSamples(inputs, raw, label_weights), chosen, rule, lam, bool(skip))
     for note in notes:
@@ -292,6 +300,16 @@ def train_tasks(
     return TaskTraining(
         networks, chosen, rule, numbers, lam, history, choice, notes, settings, inputs, raw, label_weights
     )  # fmt: skip
+
+
+def _merged(samples: TaskSamples) -> tuple[TaskSamples, tuple[str, ...]]:
+    """Merge inputs that nearly coincide where their labels agree, and say how many."""
+    merged = TaskSamples(*merge_near(*samples))
+    fewer = len(samples.X) - len(merged.X)
+    if not fewer:
+        return samples, ()
+    words = f"{count(len(samples.X), 'sample')} were trained as {len(merged.X)}"
+    return merged, (f"inputs that nearly coincide and whose labels agree were merged: {words}",)
 
 
 def _of_outputs(tasks: Sequence[Task], weighting: Weighting, outputs: int) -> tuple[list[Loss], Array]:
