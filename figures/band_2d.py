@@ -1,14 +1,14 @@
-"""Maps of the band of two inputs: how far networks of nearly least cost can differ, by point.
+"""Maps of the band for two inputs: how far the values of networks of nearly least cost can differ at each point.
 
 At each point of a grid two dual arrays prove how far output 1 can move while the cost stays within 1 + 1e-6 times that of
 the solution (`MultivariateSolution.band`): all minimisers lie inside. Upper row: the eight vertices of two squares
 (Nakhleh, Shenouda and Nowak, arXiv 2410.21696, Figure 4), with label 0 on the outer and 1 on the inner one. Lower row:
 eight Gaussian points and labels. Columns: the label alone; with four Gaussian auxiliary outputs; and in the limit of
-infinitely many. By rotation invariance this limit is the problem of an orthonormal basis of all labels, of which the first
-vector is the label without its affine part.
+infinitely many. By rotation invariance this limit is the problem whose labels are an orthonormal basis of all labels. The
+first basis vector is the label without its affine part, divided by its norm.
 
-The verdict is whether on the squares the label alone leaves a band as wide as the range of the labels somewhere, and the
-limit leaves one of at most a tenth of it everywhere.
+The verdict is about the squares: with the label alone the band must be as wide as the range of the labels somewhere, and
+in the limit it must be at most a tenth as wide everywhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,8 +31,8 @@ _POINTS = 8
 _SIDE, _QUICK_SIDE = 9, 3  # cells along each side of the map
 _CLOSER = 0.1
 _DATA = ("two squares", "random points")
-_PROBLEMS = ("one output", f"{_AUXILIARY} auxiliary ones", "infinitely many")
-_LEAST = 1e-4  # widths below have the darkest colour
+_PROBLEMS = ("one output", f"{_AUXILIARY} auxiliary outputs", "infinitely many")
+_LEAST = 1e-4  # smaller widths have the darkest colour
 
 
 def compute(seed: int, quick: bool) -> FigureData:
@@ -49,14 +49,14 @@ def compute(seed: int, quick: bool) -> FigureData:
         values["edges"].append(edges)
         values["centres"].append(centres)
         spread = float(np.ptp(y))
-        for labels, unit, (level, *slopes) in _problems(X, y, rng):
+        for labels, factor, (level, *slopes) in _problems(X, y, rng):
             solution = interpolate(X, labels)
             assert isinstance(solution, MultivariateSolution)
             band = solution.band(centres, outputs=0)
             complaints += [*solution.verify().problems, *band.verify().problems]
-            ends = band.outer[:, 0] * unit + (level + centres @ np.array(slopes))[:, None]
-            for place, side in enumerate(("lower", "upper")):
-                values[side].append(ends[:, place] / spread)
+            ends = band.outer[:, 0] * factor + (level + centres @ np.array(slopes))[:, None]
+            values["lower"].append(ends[:, 0] / spread)
+            values["upper"].append(ends[:, 1] / spread)
     widest = [float(np.max(high - low)) for low, high in zip(values["lower"], values["upper"], strict=True)]
     values["widest"] = np.array(widest)
     holds = widest[0] >= 1 and widest[2] <= _CLOSER
@@ -64,16 +64,16 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _problems(X: Array, y: Array, rng: np.random.Generator) -> list[tuple[Array, float, Array]]:
-    """Labels (N, T) of the three problems, and unit and affine part (3,) that lead from output 1 to the label."""
-    with_others = np.column_stack([y, gaussian_auxiliary(y, _AUXILIARY, _SIGMA * float(np.ptp(y)), rng)[:, 1:]])
+    """Return labels (N, T), factor and coefficients (3,) of each problem: label = factor * output 1 + affine function."""
+    with_auxiliary = np.column_stack([y, gaussian_auxiliary(y, _AUXILIARY, _SIGMA * float(np.ptp(y)), rng)[:, 1:]])
     affine = np.column_stack([np.ones(len(X)), X])
-    part = np.linalg.lstsq(affine, y, rcond=None)[0]
-    rest = y - affine @ part
-    others = rng.standard_normal((len(X), len(X) - affine.shape[1] - 1))
-    basis, triangle = np.linalg.qr(np.column_stack([affine, rest, others]))
-    unit = float(triangle[affine.shape[1], affine.shape[1]])  # negative where the basis has the opposite direction
-    own = (y[:, None], 1.0, np.zeros(affine.shape[1]))
-    return [own, (with_others, *own[1:]), (basis[:, affine.shape[1] :] * np.sign(unit), abs(unit), part)]
+    coefficients = np.linalg.lstsq(affine, y, rcond=None)[0]
+    gaussian = rng.standard_normal((len(X), len(X) - affine.shape[1] - 1))
+    Q, R = np.linalg.qr(np.column_stack([affine, y - affine @ coefficients, gaussian]))
+    factor = float(R[affine.shape[1], affine.shape[1]])  # negative where the basis vector has the opposite direction
+    no_change = 1.0, np.zeros(affine.shape[1])
+    limit = Q[:, affine.shape[1] :] * np.sign(factor), abs(factor), coefficients
+    return [(y[:, None], *no_change), (with_auxiliary, *no_change), limit]
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
@@ -95,7 +95,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Return the points, and both ends of the band in units of the labels' range at each centre of a cell, by panel."""
+    """Return the points, and by panel both ends of the band at each cell's centre, divided by the labels' range."""
     lines: list[Mapping[str, Any]] = []
     for name, X in zip(_DATA, values["X"], strict=True):
         lines += rows(panel=f"points of {name}", x_1=X[:, 0], x_2=X[:, 1])
@@ -111,8 +111,8 @@ FIGURE = FigureScript(
     compute,
     plot,
     table,
-    "Width of the band of output 1 at an excess of 1e-6, proved by two dual arrays at the centre of each cell, over the "
-    "range of the labels. (a) to (c): two squares. (d) to (f): random points. Beside output 1 there are none, four or "
-    "infinitely many Gaussian auxiliary outputs. The excess is relative to the cost of all outputs, so that output 1 may "
-    "move more beside others where its own minimiser is unique.",
+    "Width of the band of output 1 at an excess of 1e-6, divided by the range of the labels. Two dual arrays prove it at "
+    "the centre of each cell. (a) to (c): two squares. (d) to (f): random points. Columns: no, four and infinitely many "
+    "Gaussian auxiliary outputs. The excess is relative to the cost of all outputs. Therefore, where output 1 alone has a "
+    "unique minimiser, it may move more with auxiliary outputs.",
 )

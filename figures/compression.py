@@ -1,13 +1,13 @@
 """A network for scikit-learn's digits, each hidden layer re-solved as a multi-task lasso: width and accuracy.
 
 Source: Shenouda, Parhi, Lee and Nowak, "Variation Spaces for Multi-Output Neural Networks" (arXiv 2305.16534), the
-compression of pretrained image networks; claim `lasso_width`. A layer's activations Phi are the features, and what they
-feed into the next layer is the target: Y = Phi V'. The lasso min ||Phi U' - Y||^2 / 2 + lam sum_k ||u_k|| replaces V by a
-matrix U with fewer columns other than 0; the other neurons are left out. Layers are treated in order, each with the
-activations of the compressed network and the targets of the original one.
+compression of pretrained image networks; claim `lasso_width`. A layer's activations Phi are the features, and the inputs
+Y = Phi V' of the next layer are the targets. The lasso min ||Phi U' - Y||^2 / 2 + lam sum_k ||u_k|| replaces V by a matrix
+U with fewer nonzero columns, and neurons with a zero column are removed. Layers are compressed in order; features come from
+the compressed network and targets from the original network.
 
-"Many" is a quarter of the neurons here, and "little" is one percent. The statement is not supported for this network: the
-lam that keeps the accuracy leaves out an eighth of the neurons, since it also shrinks the weights of those that remain.
+"Many" neurons are a quarter of them here, and "little" accuracy is one percent. The statement is not supported for this
+network: the lam that keeps the accuracy removes only an eighth of the neurons, since it also shrinks the other weights.
 """
 
 import warnings
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SETTING = {True: (400, 64, 60), False: (1100, 64, 150)}  # quick or not: training images, neurons of a layer, epochs
-_TEST, _VALIDATION = 450, 200  # images; lam is chosen by the latter
-_IMAGES = 600  # most training images of which activations are features of a lasso
-_SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)  # of the least lam whose solution is 0
+_TEST, _VALIDATION = 450, 200  # images; lam is chosen on the validation images
+_IMAGES = 600  # largest number of training images in a lasso
+_SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)  # lam / lam_max; from lam_max on the lasso's solution is 0
 _QUICK_SHARES = (0.005, 0.02)
 
 Layer = tuple[Array, Array]
@@ -37,13 +37,13 @@ Layer = tuple[Array, Array]
 
 _TOLERANCE = 1e-5  # of the lasso's solver
 _GAP = 1e-2  # relative gap of a lasso above which the figure is not drawn
-_LOSS, _SHORTER = 0.01, 0.25  # compressed: accuracy falls by at most the first, and the second of the neurons are left out
+_LITTLE, _MANY = 0.01, 0.25  # loss of accuracy that counts as little, and share of neurons that counts as many
 
 
 def compute(seed: int, quick: bool) -> FigureData:
     """Train, compress with each lam, choose the largest lam that costs little accuracy on validation images, and test it.
 
-    The verdict is that of the chosen network, on images that neither training nor the choice has used.
+    The verdict is about the chosen network, on images that were used neither for training nor for the choice.
     """
     from sklearn.datasets import load_digits
     from sklearn.exceptions import ConvergenceWarning
@@ -68,20 +68,20 @@ def compute(seed: int, quick: bool) -> FigureData:
         accuracies[i] = [_accuracy(smaller, X[part], labels[part]) for part in (validation, test)]
         if gap > _GAP:
             complaints.append(f"lam = {share} lam_max: gap {gap:.1e}")
-    allowed = np.flatnonzero(accuracies[:, 0] >= before[0] - _LOSS)
+    allowed = np.flatnonzero(accuracies[:, 0] >= before[0] - _LITTLE)
     chosen = int(allowed[-1]) if len(allowed) else 0
     values = {"shares": np.array(shares), "widths": widths, "accuracies": accuracies[:, 1], "chosen": chosen}
     values |= {"width": width, "accuracy": before[1]}
-    kept_accuracy = accuracies[chosen, 1] >= before[1] - _LOSS
-    smaller_network = widths[chosen].sum() <= (1 - _SHORTER) * 2 * width
+    kept_accuracy = accuracies[chosen, 1] >= before[1] - _LITTLE
+    smaller_network = widths[chosen].sum() <= (1 - _MANY) * 2 * width
     return FigureData(values, Verdict.SUPPORTED if kept_accuracy and smaller_network else Verdict.NOT_SUPPORTED, complaints)
 
 
 def compress(layers: Sequence[Layer], X: Array, share: float) -> tuple[list[Layer], list[int], float]:
     """Re-solve every layer but the first; return the layers, the widths of the hidden ones, and the largest gap."""
     original, smaller, widths, largest = X, [layers[0]], [], 0.0
-    for here, (coefficients, bias) in pairwise(layers):
-        original = np.maximum(original @ here[0] + here[1], 0.0)
+    for layer, (coefficients, bias) in pairwise(layers):
+        original = _hidden([layer], original)
         features, targets = _hidden(smaller, X), original @ coefficients
         lam = share * float(row_norms(features.T @ targets).max())
         U = solve_lasso(features, targets, lam, _TOLERANCE)
@@ -142,7 +142,7 @@ FIGURE = FigureScript(
     plot,
     table,
     "Neurons of the two hidden layers, and accuracy on 450 images that were not used for training. Dotted: the network as "
-    "it was trained. Ring: the lam that 200 further images choose.",
+    "it was trained. Ring: the lam chosen on 200 further images.",
     expected=Verdict.NOT_SUPPORTED,
     expected_quick=Verdict.NOT_SUPPORTED,
 )

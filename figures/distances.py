@@ -1,12 +1,12 @@
-"""Distances between test and training points, with auxiliary outputs over without, in three readings.
+"""Three readings of the distance between test and training points, each as a ratio: with auxiliary outputs to without.
 
-The networks are certified minimal-VV-norm interpolants in the plane, from the studies `noise_2d` and `certified_2d`, with
-auxiliary outputs of the size of the first. The three readings use the same pairs of a test point and the nearest training
-point: the distance between values of the first output; the distance between hidden activations, relative to the
-root-mean-square distance between training points, since activations grow with the number of outputs; and the test error,
-which is not defined for noise. The upper row shows means over test points, the lower row maxima.
+The networks are certified minimal-VV-norm interpolants in the plane, from the studies `noise_2d` and `certified_2d`.
+Auxiliary outputs have the standard deviation of output 1. Each test point is paired with the nearest training point. The
+first reading is the distance between the two values of output 1. The second is the distance between hidden activations,
+relative to the root-mean-square distance between training points, since activations grow with the number of outputs. The
+third is the test error, which is not defined for noise. The upper row shows means over test points, the lower row maxima.
 
-A quick figure does a few runs of its own, which are too few to decide.
+The quick figure does a few runs itself, too few for a verdict.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ _STATED = {
     ("relative_representation_distance_mean", "noise"): Verdict.NOT_SUPPORTED,
     ("test_error_mean", "smooth"): Verdict.NOT_SUPPORTED,
 }
-"""Verdicts that the statement asserts about 'this measure falls by 2 % or more with sixteen Gaussian outputs'."""
+"""The figure's statement asserts these verdicts on 'the measure falls by 2 % or more with sixteen Gaussian outputs'."""
 _BRIEF = (3, 12)  # data sets and points of a quick figure
 
 
@@ -49,8 +49,9 @@ def compute(seed: int, quick: bool) -> FigureData:
         complaints = [complaint for line in lines for complaint in complaints_about(line)]
     else:
         noise, complaints = recorded("noise_2d")
-        others, more = recorded("certified_2d")
-        lines, complaints = [*noise, *(line for line in others if line["target"] != "noise")], complaints + more
+        all_targets, other_complaints = recorded("certified_2d")
+        lines = [*noise, *(line for line in all_targets if line["target"] != "noise")]
+        complaints += other_complaints
     shown = [
         line
         for line in select(lines, kind="ratio", labels="gaussian")
@@ -60,7 +61,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _verdict(lines: Sequence[Line]) -> Verdict:
-    """Whether all three parts of the statement are as asserted."""
+    """Decide whether the study's verdicts are the asserted ones."""
     verdicts = set()
     for (measure, target), verdict in _STATED.items():
         (line,) = select(lines, measure=measure, target=target, auxiliary=16)
@@ -79,7 +80,7 @@ def _brief_runs(seed: int) -> Iterable[Run]:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """A column for each reading, a line for each target."""
+    """Draw a column for each reading, and a line for each target."""
     figure = new_figure(6.8, 4.6)
     grid = figure.subplots(2, 3, sharex=True)
     for row, kind in zip(grid, _KINDS, strict=True):
@@ -111,13 +112,13 @@ def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 FIGURE = FigureScript(
     "distances",
-    "for noise, sixteen Gaussian auxiliary outputs bring outputs at test points nearer to those at training points, by "
-    "2 % or more in the mean; they neither bring activations nearer nor lower the test error of a smooth target by as much",
+    "for noise, sixteen Gaussian auxiliary outputs lower the mean distance between outputs at test and training points by "
+    "2 % or more; they lower neither the distance between activations nor the test error of a smooth target by as much",
     compute,
     plot,
     table,
-    "Certified interpolants in the plane: each measure with $m$ Gaussian outputs over the same measure without, "
-    "geometric means of paired ratios over data sets with simultaneous intervals. Top: means over test points; "
+    "Certified interpolants in the plane: ratio of each measure with $m$ Gaussian outputs to the same measure without, "
+    "as geometric means over data sets with simultaneous intervals. Top: means over test points; "
     "bottom: maxima.",
     expected_quick=Verdict.INCONCLUSIVE,
 )

@@ -1,9 +1,9 @@
-"""How the bounds on the least VV norm close, round by round of column generation.
+"""The gap between the bounds on the least VV norm, after each round of column generation.
 
 Each round adds neurons, which lowers the cost of the best interpolant. It also bounds the responses of all neurons to the
-dual array, which raises the lower bound. The figure shows the solver's own bounds, in each round the best so far. The
-verifier confirms the last one, and all must agree with it: no lower bound exceeds the certified network's cost, and no
-upper bound is below the certified lower bound.
+dual array, which raises the lower bound. The figure shows the solver's best bounds up to each round. The verifier certifies
+the last network. Every bound must agree with the certificate: no lower bound may exceed the certified network's cost, and
+no upper bound may be below the certified lower bound.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,6 +89,6 @@ FIGURE = FigureScript(
     compute,
     plot,
     table,
-    "Points uniform in the cube, Gaussian labels. Top: cost of the best interpolant found and best lower bound, over the "
-    "certified cost. Bottom: the relative gap between the two; stars are the gaps that the verifier confirms.",
+    "Points uniform in the cube, Gaussian labels. Top: cost of the best interpolant so far and best lower bound, divided "
+    "by the certified cost. Bottom: the relative gap between the two; stars are the gaps that the verifier confirms.",
 )

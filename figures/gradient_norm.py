@@ -1,4 +1,4 @@
-"""Mean gradient norm of output 1 with auxiliary outputs, over that without: by their number and standard deviation.
+"""Mean gradient norm of output 1 as a ratio: with auxiliary outputs to without, by their number and standard deviation.
 
 Filled markers are certified minimal-VV-norm interpolants in the plane, from the studies `noise_2d` and `certified_2d`:
 geometric means of paired ratios over data sets, with simultaneous intervals. The limit of infinitely many outputs is solved
@@ -7,7 +7,7 @@ for, not extrapolated. Open markers are trained networks, in the plane on the fi
 column generation found by local search (`searched_10d`, `searched_real`, `searched_digits`): no useful bound can be proved,
 and gaps are estimates. Their open markers are from `trained_10d`.
 
-A quick figure does a few runs of its own, for one target.
+The quick figure does a few runs itself, for one target.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,13 +41,13 @@ _REAL = {  # study and target with many inputs
     ("searched_digits", "digits"): "digits, d = 32",
 }
 _LOOKS = {0.1: ("sky", "s", ":"), 1.0: ("blue", "o", "-"), 10.0: ("orange", "^", "--")}
-_LIMIT_AT = 256  # where the limit stands on the axis of m
+_LIMIT_AT = 256  # position of the limit m = inf on the axis of m
 _STATED = {"target": "noise", "auxiliary": 16, "sigma": 1.0, "labels": "gaussian"}
 _BRIEF = (8, 12)  # data sets and points of a quick figure
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Read the recorded studies, or do a small one."""
+    """Read the recorded studies, or do a small study."""
     panels: list[dict[str, Any]] = []
     complaints: list[str] = []
     if quick:
@@ -57,9 +57,9 @@ def compute(seed: int, quick: bool) -> FigureData:
     else:
         ratios = {}
         for study in _STUDIES:
-            everything, wrong = recorded(study)
-            ratios[study] = select(everything, measure=MEASURE, kind="ratio", labels="gaussian")
-            complaints += wrong
+            lines, objections = recorded(study)
+            ratios[study] = select(lines, measure=MEASURE, kind="ratio", labels="gaussian")
+            complaints += objections
         for target, title in _TARGETS.items():
             trained = select([*ratios["trained_2d"], *ratios["trained_real_2d"]], target=target, solver="trained")
             certified = select(ratios["noise_2d" if target == "noise" else "certified_2d"], target=target)
@@ -81,7 +81,7 @@ def _brief_runs(seed: int) -> Iterable[Run]:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """One panel for each target, three in a row."""
+    """Draw a panel for each target, three in a row."""
     panels = values["panels"]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
@@ -105,7 +105,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
         lowest.set_xlabel("auxiliary outputs $m$")
         lowest.tick_params(labelbottom=True)
     for axes in grid[:, 0]:
-        axes.set_ylabel("mean $\\|\\nabla f_1\\|$ over\nthat for $m = 0$")
+        axes.set_ylabel("mean $\\|\\nabla f_1\\|$,\nratio to $m = 0$")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     kinds = {"filled: minimiser": "o", r"$m = \infty$, solved for": "*"}
     if any(panel["trained"] for panel in panels):
@@ -118,19 +118,19 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     return figure
 
 
-def draw_ratios(axes: "Axes", lines: Iterable[Line], aside: float = 1.0, **look: Any) -> None:
-    """Draw ratios with their intervals against m, times a factor `aside`; a line joins all but the limit."""
+def draw_ratios(axes: "Axes", lines: Iterable[Line], shift: float = 1.0, **look: Any) -> None:
+    """Draw ratios with their intervals against m times the factor `shift`; a line joins all but the limit."""
     ordered = sorted(lines, key=lambda line: line["auxiliary"])
     finite, limits = ([line for line in ordered if (line["auxiliary"] < INFINITE) is part] for part in (True, False))
     for part, changed in ((finite, {}), (limits, {"ls": ""} | ({"label": None} if finite else {}))):
         if part:
-            at = [min(line["auxiliary"], _LIMIT_AT) * aside for line in part]
+            at = [min(line["auxiliary"], _LIMIT_AT) * shift for line in part]
             spread = [[line["ratio"] - line["low"] for line in part], [line["high"] - line["ratio"] for line in part]]
             axes.errorbar(at, [line["ratio"] for line in part], spread, elinewidth=0.8, **(look | changed))
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The studies' lines that are drawn, by panel."""
+    """Return the lines of the studies that are drawn, by panel."""
     return [
         {"panel": panel["title"], "networks": "trained" if kind == "trained" else "minimisers", **line}
         for panel in values["panels"]
@@ -141,12 +141,13 @@ def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 FIGURE = FigureScript(
     "gradient_norm",
-    "sixteen Gaussian outputs of its own size make noisy labels' interpolant smoother by 2 % or more in the mean",
+    "for noise, sixteen Gaussian auxiliary outputs of the same size make the interpolant smoother by 2 % or more in the "
+    "mean",
     compute,
     plot,
     table,
-    r"The mean of $\|\nabla f_1\|$ over the hull of the data beside $m$ Gaussian outputs of standard deviation "
-    r"$\sigma$ (in those of output 1), over the same mean without any: geometric means of paired ratios over data "
-    "sets, with simultaneous intervals. Filled markers: minimisers, certified in the plane; for ten and more inputs "
+    r"Ratio of the mean of $\|\nabla f_1\|$ over the hull of the data with $m$ Gaussian outputs of standard deviation "
+    r"$\sigma$ (relative to output 1) to the same mean without: geometric means over data sets, "
+    "with simultaneous intervals. Filled markers: minimisers, certified in the plane; for ten and more inputs "
     "found by local search, with estimated gaps. Stars: infinitely many outputs. Open markers: trained networks.",
 )

@@ -1,15 +1,15 @@
-"""One network for all tasks against one network per task: the gain in each task's test metric, for every weighting.
+"""One network for all tasks against one network per task: gains in each task's test metric, for every weighting.
 
 The networks were trained on four built-in data sets, with ten splits and starts each (`vvnorm.training.task_study`). For
-each task the figure shows the paired difference of its test metric (area under the ROC curve, accuracy, or root-mean-square
-error) to that of a network of its own, relative to the mean of the latter. The separate networks together have the width of
-the joint one. Right of 0 the joint network is better. Intervals are simultaneous for all gains of a data set. The lowest
-row shows separate networks with the inference cost of the joint one.
+each task the figure compares its test metric (area under the ROC curve, accuracy, or root-mean-square error) in the joint
+network and in a network of its own. It shows the paired difference, relative to the mean of the separate network's metric.
+The separate networks together have the width of the joint network. Right of 0 the joint network is better. Intervals are
+simultaneous for all gains of a data set. The lowest row shows separate networks with the inference cost of the joint one.
 
-The statement is about the plain sum of losses. It is supported if all intervals lie at 0 or above, and not supported if one
-lies below 0. The recorded study does not decide it: ten splits leave twelve of its thirteen gains open (table `tasks` of
-`vvnorm.studies.recorded`, `docs/multitask.md`). A quick figure does a small study of one data set, which can refute the
-statement but not support it.
+The statement is about the plain sum of losses. It is supported if all intervals lie at 0 or above, and not supported if an
+interval lies below 0. The recorded study does not decide it: with ten splits, twelve of its thirteen gains are open (table
+`tasks` of `vvnorm.studies.recorded`, `docs/multitask.md`). The quick figure does a small study of one data set, which can
+refute the statement but not support it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _OUTPUTS, _NEURONS = 10, 500
 _POINTS, _RANKS, _SAMPLE = (10, 20, 40), (2, 5, 10, 20), 12
 _QUICK_POINTS, _QUICK_RANKS, _QUICK_SAMPLE = (10, 20), (2, 5), 2
-_SHRINK = 0.05
+_SHRINK = 0.05  # lam / lam_max
 
 
 def compute(seed: int, quick: bool) -> FigureData:
@@ -52,7 +52,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _problem(rng: np.random.Generator, n: int, rank: int) -> tuple[Array, Array]:
-    """Features (n, 500) and targets (n, 10) of this rank, or of the largest that is possible."""
+    """Draw features (n, 500) and targets (n, 10) of this rank, or of the largest possible rank."""
     features = rng.standard_normal((n, rank)) @ rng.standard_normal((rank, _NEURONS))
     inner = min(rank, _OUTPUTS)
     return features, rng.standard_normal((n, inner)) @ rng.standard_normal((inner, _OUTPUTS))

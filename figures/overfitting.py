@@ -1,4 +1,4 @@
-"""Minimisers of noise: the sparsest overfits more and more in L2, and one Gaussian auxiliary output prevents it.
+"""Minimisers for noise labels: the sparsest overfits in L2 the more, the larger N; a Gaussian auxiliary output prevents it.
 
 Source: Joshi, Vardi and Srebro, "Noisy interpolation learning with shallow univariate ReLU networks" (arXiv 2307.15396),
 for another norm; claims `tempered_overfitting` and `catastrophic_overfitting`.
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _LIMIT = 2 / 3
 _TEMPERED, _L1_BOUND, _GROWTH = 0.1, 1.25, 2.0
-_AGREE = 1e-9  # of risks by formula and by the functions' values
-_MOST_SAMPLED = 10_000  # points up to which random minimisers are drawn: weights of closer points lose digits
+_AGREE = 1e-9  # largest relative difference between a risk by formula and from the function's values
+_MOST_SAMPLED = 10_000  # random minimisers are drawn for at most so many points: weights of closer points lose digits
 CURVES = {
     "connect-the-dots": "blue",
     "with auxiliary output": "black",
@@ -55,12 +55,12 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _sample(n: int, quick: bool) -> int:
-    """Number of data sets: many small ones, few large ones."""
+    """Return the number of data sets of n points: many of few points, few of many points."""
     return int(np.clip((40_000 if quick else 400_000) // n, 1 if n > 100_000 else 5, 100 if quick else 400))
 
 
 def _risks(n: int, rng: np.random.Generator, complaints: list[str]) -> Array:
-    """L1 and L2 risks of output 1 of the five interpolants of one data set; shape (2, 5)."""
+    """Return the L1 and L2 risks of output 1 of the five interpolants of a random data set, shape (2, 5)."""
     x, Y = noise_data(rng, n, RANDOM, 2)
     single, double = connect(x, Y[:, :1]), connect(x, Y)
     functions = [
@@ -81,7 +81,7 @@ def _risks(n: int, rng: np.random.Generator, complaints: list[str]) -> Array:
 
 
 def _all_tents(dots: ConnectTheDots) -> ReLUNetwork:
-    """Kinks at which the band is deepest, in every gap where it has a width; only their places are used."""
+    """Return a network with a kink in every gap where minimisers differ, where the band is widest; only kinks are used."""
     gap = np.flatnonzero(dots.aligned)
     share = dots.norms[gap + 1] / (dots.norms[gap] + dots.norms[gap + 1])
     kinks = dots.x[gap + 1] + share * (dots.x[gap + 2] - dots.x[gap + 1])
@@ -89,7 +89,7 @@ def _all_tents(dots: ConnectTheDots) -> ReLUNetwork:
 
 
 def _random(dots: ConnectTheDots, rng: np.random.Generator) -> PiecewiseLinear:
-    """A random minimiser by its values at data points and kinks."""
+    """Draw a random minimiser, given by its values at data points and kinks."""
     x = dots.x
     network = sample_minimisers(dots, 1, rng)[0]
     inside = kinks_between(network, x)
@@ -118,7 +118,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 
 
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Return the medians and how many data sets they are of."""
+    """Return the medians and the numbers of data sets."""
     lines: list[dict[str, Any]] = []
     for q, medians in enumerate(values["medians"], 1):
         for name, line in zip(CURVES, medians, strict=True):
@@ -133,6 +133,7 @@ FIGURE = FigureScript(
     plot,
     table,
     "Labels are standard Gaussian noise at uniformly random inputs. Left: mean absolute error; right: mean squared error. "
-    "Risks are exact integrals, medians over data sets. In the end of the band gaps are as deep as minimisers can make "
-    "them. With one Gaussian auxiliary output the only minimiser is connect-the-dots, whose $L_2$ risk is 2/3 (dotted).",
+    "Risks are exact integrals; lines are medians over data sets. The end of the band is, in each gap, as far from "
+    "connect-the-dots as a minimiser can be. With one Gaussian auxiliary output the only minimiser is connect-the-dots, "
+    "whose $L_2$ risk is 2/3 (dotted).",
 )

@@ -1,9 +1,9 @@
 """The Pareto front of two tasks at one VV norm, on real data, and trained networks beside it.
 
-Each point of the front minimises a mixture of the two losses within the budget, with a proof. Each proof is a line below
-which no network of that VV norm lies. So the true front runs between the polygon of the points and the envelope of the
-lines. Networks trained under each weighting are drawn over it; each is judged at the budget, or at its own VV norm if that
-is larger.
+Each point of the front minimises a weighted sum of the two losses within the budget, with a proof. Each proof is a line
+below which no network of that VV norm lies. So the true front runs between the polygon of the points and the envelope of
+the lines. Networks trained under each weighting are drawn over it. Each is compared with the front at the budget, or at its
+own VV norm if that is larger.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TASKS = ("waist", "pulse")
-_BUDGET = 6.0  # in standard deviations of labels per one of the input
+_BUDGET = 6.0  # standard deviations of the labels per standard deviation of the input
 _TOL = 1e-6
 _SEEDS = 5
 _CONVEX = 1e-4  # relative: slopes of chords may decrease by this, since points are on the front up to the gap only
@@ -39,7 +39,7 @@ WEIGHTINGS = {
 
 
 def trained_networks(front: ParetoFront, weighting: str, seed: int, quick: bool) -> Sequence[ReLUNetwork]:
-    """Train under a weighting of mean losses, at the lam whose best network for the plain sum costs the budget."""
+    """Train under a weighting of mean losses, at the lam for which the minimiser of the plain sum costs the budget."""
     from vvnorm.multitask.tasks import as_tasks, mean_weights
     from vvnorm.training import train_tasks
 
@@ -58,7 +58,9 @@ def compute(seed: int, quick: bool) -> FigureData:
     x, Y = _standardised(data.X), _standardised(data.Y[:, columns])
     front = pareto_front(x, Y, _BUDGET, mixtures=9 if quick else 41, tol=_TOL)
     complaints = list(front.verify().problems)
-    trained = {label: landing(front, trained_networks(front, name, seed, quick)) for name, label in WEIGHTINGS.items()}
+    trained = {
+        label: judge_networks(front, trained_networks(front, name, seed, quick)) for name, label in WEIGHTINGS.items()
+    }
     values = {
         "mixtures": front.mixtures,
         "losses": front.losses,
@@ -70,7 +72,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     return FigureData(values, Verdict.HOLDS if _is_front(front) else Verdict.VIOLATED, complaints)
 
 
-def landing(front: ParetoFront, networks: Sequence[ReLUNetwork]) -> dict[str, Array]:
+def judge_networks(front: ParetoFront, networks: Sequence[ReLUNetwork]) -> dict[str, Array]:
     """Return the losses of networks (`points`, (n, 2)), their `vv_norms` (n,), and their certified `excess` (n, 2)."""
     points = np.array([front.data.task_losses(network) for network in networks])
     costs = np.array([network.vv_norm for network in networks])
@@ -82,7 +84,7 @@ def _standardised(values: Array) -> Array:
 
 
 def _is_front(front: ParetoFront) -> bool:
-    """Whether all points are certified, decreasing and convex, but for the ends, which may be weakly Pareto only."""
+    """Whether all points are certified, decreasing and convex; the end points may be only weakly Pareto optimal."""
     first, second = front.losses[1:-1].T
     slopes = np.diff(second) / np.diff(first)
     falls = np.all(np.diff(first) > 0) and np.all(np.diff(second) < 0)
@@ -90,7 +92,7 @@ def _is_front(front: ParetoFront) -> bool:
 
 
 def envelope(mixtures: Array, bounds: Array, first: Array) -> Array:
-    """Least loss of the second task that the proofs allow at the given losses of the first; inf if they allow none."""
+    """Return the least loss of task 2 that the proofs allow at given losses of task 1; inf if they allow none."""
     inner = mixtures[:, 1] > 0
     lines = (bounds[inner, None] - mixtures[inner, :1] * first) / mixtures[inner, 1:]
     ends = bounds[~inner] / mixtures[~inner, 0]
@@ -98,9 +100,9 @@ def envelope(mixtures: Array, bounds: Array, first: Array) -> Array:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Draw the losses of both tasks over those of a line: the impossible region, the front, and trained networks."""
+    """Draw the impossible region, the front and trained networks; losses are divided by those of the best lines."""
     losses = values["losses"]
-    unit = np.array([losses[-1, 0], losses[0, 1]])  # at either end the other task has its best line
+    unit = np.array([losses[-1, 0], losses[0, 1]])  # at each end of the front one task is fitted by its best line
     figure = new_figure(4.8, 5.4)
     axes = figure.subplots()
     low, high = _ends(values, unit)
@@ -118,14 +120,14 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     if any(np.any(networks["vv_norms"] > values["vv_norm"]) for networks in values["trained"].values()):
         label = f"open markers: VV norm above {values['vv_norm']:g}; the grey region does not apply to these"
         axes.plot([], [], "o", ls="", ms=5, mfc="none", color=COLOURS["grey"], label=label)
-    names = [f"loss on {name} / that of a line" for name in _TASKS]
+    names = [f"loss on {name} / loss of a line" for name in _TASKS]
     axes.set(xlabel=names[0], ylabel=names[1], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     figure.legend(loc="outside lower center", fontsize="small")
     return figure
 
 
 def _ends(values: Mapping[str, Any], unit: Array) -> tuple[Array, Array]:
-    """Limits of the axes: around the front, the losses of a line, and trained networks."""
+    """Return the limits of the axes, which enclose the front, the losses of the lines, and trained networks."""
     shown = [values["losses"], *(networks["points"] for networks in values["trained"].values())]
     reached = np.vstack([np.ones((1, 2)), *(points / unit for points in shown)])
     return reached.min(axis=0) - 0.03, reached.max(axis=0) + 0.03
@@ -166,7 +168,8 @@ FIGURE = FigureScript(
     compute,
     plot,
     table,
-    "Losses on two tasks (linnerud data), each over that of the best line. Grey: proved impossible for networks within the "
-    "budget of VV norm. Markers: networks trained under each weighting of the losses, as far above the front as the legend "
-    "says (median); open where their VV norm exceeds the budget, so that the grey region does not apply to them.",
+    "Losses on two tasks (linnerud data), each divided by the loss of the best line. Grey: proved impossible for networks "
+    "within the budget of VV norm. Markers: networks trained under each weighting of the losses; the legend gives the "
+    "median of their excess above the front. Open markers: VV norm above the budget, so that the grey region does not "
+    "apply.",
 )

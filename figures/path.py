@@ -1,4 +1,4 @@
-"""Where a fit has its knots as lam falls, on real data; every fit on the path is proved optimal (claim `regularised`)."""
+"""The knots of fits of real data as lam falls; every fit on the path is proved optimal (claim `regularised`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Results of studies for figures: lines of recorded summaries, which are checked, or of a small study run now."""
+"""Results of studies for figures: the checked lines of a recorded summary, or those of a small study that runs now."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,12 +12,12 @@ from vvnorm.studies.summary import CLAIMED_RATIO, CLAIMED_TREND, read_rows, summ
 
 Line = Mapping[str, Any]
 
-_MOST_LEFT_OUT = 0.1  # share of the pairs: if more are left out, the rest is not a fair sample
+_MOST_LEFT_OUT = 0.1  # share of the pairs; if more are left out, the others are not a fair sample
 _ROUNDING = 1e-9  # relative difference of two computations from the same moments
 
 
 def recorded(study: str) -> tuple[Sequence[Line], list[str]]:
-    """Read the recorded summary of a study, and check its lines.
+    """Read the recorded summary of a study; return its lines and complaints about them.
 
     Raises
     ------
@@ -36,18 +36,20 @@ def complaints_about(line: Line) -> list[str]:
     complaints = []
     if not 0 < line["low"] <= line["ratio"] <= line["high"]:
         complaints.append(f"{name}: ratio {line['ratio']} is not inside [{line['low']}, {line['high']}]")
-    again = _interval_again(line)
-    if not all(math.isclose(line[end], getattr(again, end), rel_tol=_ROUNDING) for end in ("low", "high")):
-        complaints.append(f"{name}: its moments give [{again.low}, {again.high}], not [{line['low']}, {line['high']}]")
+    recomputed = _recomputed(line)
+    if not all(math.isclose(line[end], getattr(recomputed, end), rel_tol=_ROUNDING) for end in ("low", "high")):
+        interval = f"[{recomputed.low}, {recomputed.high}]"
+        complaints.append(f"{name}: its moments give {interval}, not [{line['low']}, {line['high']}]")
     claimed = CLAIMED_TREND if line["kind"] == "trend" else CLAIMED_RATIO
     if line["verdict"] != decide(line["low"], line["high"], claimed, statistical=True):
         complaints.append(f"{name}: verdict {line['verdict']} does not follow from [{line['low']}, {line['high']}]")
     if line["left_out"] > _MOST_LEFT_OUT * (line["n"] + line["left_out"]):
-        complaints.append(f"{name}: {line['left_out']} pairs are left out and {line['n']} are not")
+        complaints.append(f"{name}: {line['left_out']} of {line['n'] + line['left_out']} pairs are left out")
     return complaints
 
 
-def _interval_again(line: Line) -> Ratio:
+def _recomputed(line: Line) -> Ratio:
+    """Compute a line's ratio and interval from its recorded moments."""
     n, ratio = line["n"], line["ratio"]
     deviation = line["standard_error"] / ratio * math.sqrt(n)
     return ratio_from_moments(n, math.log(ratio), deviation, line["skewness"], line["confidence"])
@@ -57,8 +59,9 @@ def small_study(runs: Iterable[Run]) -> Sequence[Line]:
     """Do the runs one after the other, and summarise them."""
     from vvnorm.studies.experiment import perform
 
-    known = ((run, {"auxiliary": run.auxiliary, "settings": ""}) for run in runs)
-    return summarise([{**run.configuration(), **given, **perform(run)} for run, given in known])
+    return summarise(
+        [run.configuration() | {"auxiliary": run.auxiliary, "settings": ""} | dict(perform(run)) for run in runs]
+    )
 
 
 def select(lines: Iterable[Line], **wanted: Any) -> Sequence[Line]:

@@ -1,8 +1,8 @@
-"""Two inputs, noise as labels: output 1 alone, with Gaussian outputs, and in the limit of infinitely many of them.
+"""Two inputs and noise labels: output 1 alone, with Gaussian auxiliary outputs, and in the limit of infinitely many.
 
 All three networks are certified minimal-VV-norm interpolants of the same labels, drawn as in the studies
-(`vvnorm.studies.targets`). Means of the gradient's norm over the points' hull are exact, and the hull is what is shown.
-This is one data set; the figure `gradient_norm` shows averages.
+(`vvnorm.studies.targets`). Means of the gradient's norm over the points' hull are exact, and the panels show this hull.
+This is a single data set; the figure `gradient_norm` shows averages.
 """
 
 from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ _OUTPUTS = {2: ("blue", "o"), 3: ("orange", "s"), 5: ("green", "^")}
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Train for few and many steps on random data of 2, 3 and 5 outputs, and certify every network, twice."""
+    """Train for few and many steps on random data of 2, 3 and 5 outputs, certify every network, check each certificate."""
     from figures.trained import interpolant_certificates
     from vvnorm.training import train
 

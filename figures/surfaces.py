@@ -34,17 +34,17 @@ def outline(X: Array) -> Array:
 
 
 def hull_mesh(X: Array) -> Array:
-    """Return the points (n, 2) at which a function is drawn over the hull of X: a grid inside, and points on the edges.
+    """Return the points (n, 2) at which a function is drawn over the hull of X: a grid inside, and points on its edges.
 
-    Nothing is drawn outside the hull, since means of the gradient are over the hull.
+    Nothing is drawn outside the hull, since the gradient is averaged over the hull.
     """
     edge = outline(X)
     along = np.linspace(0, 1, _EDGE)[:-1, None]
     border = (edge[:-1, None] + along * np.diff(edge, axis=0)[:, None]).reshape(-1, 2)
     sides = [np.linspace(low, high, _SIDE) for low, high in zip(X.min(axis=0), X.max(axis=0), strict=True)]
     grid = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
-    to, off = np.diff(edge, axis=0), grid[:, None] - edge[:-1]
-    inside = np.all(to[:, 0] * off[..., 1] - to[:, 1] * off[..., 0] > 1e-9, axis=1)
+    sides_of_hull, offsets = np.diff(edge, axis=0), grid[:, None] - edge[:-1]
+    inside = np.all(sides_of_hull[:, 0] * offsets[..., 1] - sides_of_hull[:, 1] * offsets[..., 0] > 1e-9, axis=1)
     return np.vstack([grid[inside], border])
 
 
@@ -86,7 +86,7 @@ def draw_map(axes: "Axes", mesh: Array, heights: Array, X: Array, levels: Array,
 def surface_rows(
     mesh: Array, surfaces: Mapping[str, Array], X: Array, y: Array, **others: Any
 ) -> Sequence[Mapping[str, Any]]:
-    """Make rows of a table: the surfaces by name, each with its entries of the other columns, and the points."""
+    """Return the rows of a table: the points, and the surfaces by name, each with its entry of the other columns."""
     lines = rows(surface="points", x_1=X[:, 0], x_2=X[:, 1], output_1=y)
     for k, (name, heights) in enumerate(surfaces.items()):
         own = {column: entries[k] for column, entries in others.items()}

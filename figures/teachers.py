@@ -55,7 +55,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     if joint.certificate.gap > 2 * _GAP:
         complaints.append(f"all teachers: gap {joint.certificate.gap:.1e}")
     if certificate.relative_residual > _RESIDUAL:
-        complaints.append(f"the network that was trained on all teachers has residual {certificate.relative_residual:.1e}")
+        complaints.append(f"the network trained on all teachers has residual {certificate.relative_residual:.1e}")
     values = {
         "costs": costs, "alone": alone, "together": together, "trained": trained, "teacher_gradient": 0.5,
         "joint_cost": np.array([joint.certificate.lower_bound, joint.value, together_trained.vv_norm]),
@@ -75,7 +75,7 @@ def _train(X: Array, Y: Array, quick: bool, seed: int) -> ReLUNetwork:
 
 
 def _measures(network: ReLUNetwork, output: int, w: Array, test: Array) -> tuple[float, float, float]:
-    """Mean distance to the teacher, mean length of the gradient, and its largest change over a step, at Gaussian points."""
+    """Return the mean distance to the teacher, the gradient's mean length and its largest change, at Gaussian points."""
     distance = float(np.mean(np.abs(network(test)[:, output] - np.maximum(test @ w, 0.0))))
     before, after = (_gradients(network, output, at) for at in (test, test + _STEP * w))
     lengths, changes = np.linalg.norm(before, axis=1), np.linalg.norm(after - before, axis=1)
@@ -88,7 +88,7 @@ def _gradients(network: ReLUNetwork, output: int, X: Array) -> Array:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Draw least costs and distances to teachers, largest kinks and gradients, and the pattern of output weights."""
+    """Draw least costs and distances to teachers, changes and lengths of gradients, and the pattern of output weights."""
     figure = new_figure(7.0, 2.6)
     least, smooth, pattern = figure.subplots(1, 3)
     order = np.argsort(values["costs"][:, 1])

@@ -10,7 +10,7 @@ def interpolant_certificates(result: TrainingResult | TaskTraining) -> list[Cert
     Raises
     ------
     TypeError
-        If the networks were trained as fits, at a lam that was given.
+        If the networks were trained as fits with a given lam.
     """
     certificates = result.certificates()
     interpolants = [certificate for certificate in certificates if isinstance(certificate, Certificate)]

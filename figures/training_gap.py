@@ -1,8 +1,8 @@
-"""With constant lam training stops far above the least VV norm; with lam lowered gradually it ends there.
+"""Training with constant lam stops far above the least VV norm; training with lam lowered gradually reaches it.
 
-The proximal method with lam lowered gradually ends there, too. With one input, the excess of a network over the least VV
-norm of its own values at the data is known exactly at every step, whether the network fits the labels yet or not. Once the
-residual is negligible this is the excess over the least VV norm of an interpolant.
+So does the proximal method with lam lowered gradually. With one input, the least VV norm of a network with given values at
+the data is known exactly. So the excess of the trained network over it is exact at every step, whether or not the network
+fits the labels yet. Once the residual is negligible, this is the excess over the least VV norm of an interpolant.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _POINTS, _OUTPUTS, _SEEDS = 12, 3, 6
 _COST, _FIT = 0.01, 1e-3  # largest relative gap and residual of a network that counts as a minimal-norm interpolant here
 _FLOOR = 1e-15  # least excess drawn: rounding
-_WAYS: dict[str, tuple[str, dict[str, Any], str, Any]] = {
+_METHODS: dict[str, tuple[str, dict[str, Any], str, Any]] = {
     "constant": ("constant $\\lambda$", {"schedule": "constant"}, "orange", "--"),
     "continuation": ("$\\lambda$ lowered gradually", {}, "blue", "-"),
     "proximal": ("the same, proximal", {"optimizer": "proximal"}, "green", (0, (4, 1, 1, 1))),
@@ -31,10 +31,10 @@ _WAYS: dict[str, tuple[str, dict[str, Any], str, Any]] = {
 
 
 def compute(seed: int, quick: bool) -> FigureData:
-    """Train in three ways from the same kinks, polish, and certify every network, twice.
+    """Train by three methods from the same kinks, polish, certify every network, and check each certificate.
 
-    Networks trained at constant lam need not interpolate, since some lose kinks that interpolation needs. Their excess is
-    over the least cost of their own values at the data, which the closed form certifies.
+    Networks trained at constant lam need not interpolate, since some lose kinks that interpolation needs. Their excess
+    refers to the least cost of their own values at the data, which the closed form certifies.
     """
     from figures.trained import interpolant_certificates
     from vvnorm.training import train
@@ -47,7 +47,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     ends: dict[str, Array] = {}
     complaints: list[str] = []
     near = True
-    for name, (_, options, _, _) in _WAYS.items():
+    for name, (_, options, _, _) in _METHODS.items():
         result = train(x, Y, seeds=_SEEDS, steps=600 if quick else 5000, progress=False, **options)
         certificates = interpolant_certificates(result)
         polished = [polish(network, x, Y, result.lam).network for network in result.networks]
@@ -62,10 +62,10 @@ def compute(seed: int, quick: bool) -> FigureData:
         values[f"{name} excess"] = result.history["excess"]
         values[f"{name} residual"] = np.sqrt(2 * result.history["loss"] / Y.size) / np.ptp(Y)
         ends[name], problems = _excess(result.networks, x)
-        values[f"{name} polished"], also = _excess(polished, x)
-        complaints += [f"{name}, {complaint}" for complaint in problems + also]
-    ours = np.append(ends["continuation"], ends["proximal"])
-    holds = near and bool(np.max(ours) < np.min(ends["constant"]))
+        values[f"{name} polished"], polished_problems = _excess(polished, x)
+        complaints += [f"{name}, {complaint}" for complaint in problems + polished_problems]
+    gradual = np.append(ends["continuation"], ends["proximal"])
+    holds = near and bool(np.max(gradual) < np.min(ends["constant"]))
     return FigureData(values, Verdict.HOLDS if holds else Verdict.INCONCLUSIVE, complaints)
 
 
@@ -81,13 +81,13 @@ def _excess(networks: list[ReLUNetwork], x: Array) -> tuple[Array, list[str]]:
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
-    """Draw the excess of the VV norm above and the residual below, against steps; diamonds are after polish."""
+    """Draw the excess of the VV norm above and the residual below, against steps; diamonds are polished networks."""
     figure = new_figure(5.6, 4.8)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     steps = values["steps"]
-    for k, (name, (label, _, colour, dashes)) in enumerate(_WAYS.items()):
-        for axes, what in ((top, "excess"), (bottom, "residual")):
-            curves = np.maximum(values[f"{name} {what}"], _FLOOR)
+    for k, (name, (label, _, colour, dashes)) in enumerate(_METHODS.items()):
+        for axes, quantity in ((top, "excess"), (bottom, "residual")):
+            curves = np.maximum(values[f"{name} {quantity}"], _FLOOR)
             axes.fill_between(steps, curves.min(axis=1), curves.max(axis=1), color=COLOURS[colour], alpha=0.25, lw=0)
             axes.plot(steps, np.median(curves, axis=1), color=COLOURS[colour], ls=dashes, label=label)
         gaps = np.maximum(values[f"{name} polished"], _FLOOR)
@@ -107,7 +107,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
 def table(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return excess and residual of every seed at every recorded step, and the excess after polishing."""
     lines: list[Mapping[str, Any]] = []
-    for name in _WAYS:
+    for name in _METHODS:
         excess, seeds = values[f"{name} excess"], np.arange(_SEEDS)
         lines += rows(
             training=name, seed=seeds, step=np.asarray(values["steps"])[:, None], excess=excess,
@@ -124,6 +124,6 @@ FIGURE = FigureScript(
     plot,
     table,
     "Lines are medians over six seeds, bands reach from the least to the greatest. Top: the relative excess of the VV norm "
-    "over the least one for the network's own values at the data; diamonds: after polishing the output weights. "
+    "over the least VV norm for the network's own values at the data; diamonds: after polishing the output weights. "
     "Bottom: how well the labels are fitted.",
 )

@@ -1,12 +1,12 @@
 """Two squares: one output leaves several solutions; auxiliary outputs select the kernel solution.
 
 The example is Figure 4 of Nakhleh, Shenouda and Nowak (arXiv 2410.21696): the eight vertices of two centred squares, with
-labels 0 on the outer one and 1 on the inner one. The upper row shows interpolants of least VV norm of this label alone. The
-set of solutions is convex, and symmetries of the squares map it to itself. So a solution, the same after a quarter turn,
-and the mean of both are solutions; each is certified separately. The lower row shows output 1 of the solution with 100 fair
-coins as further labels, for two draws of the coins, and the kernel solution, with the kernel that the network of the first
-draw has learned. The verdict is whether the three functions of the lower row differ by at most a tenth of the least
-distance between two of the upper row.
+labels 0 on the outer and 1 on the inner square. The upper row shows interpolants of least VV norm of this label alone. The
+set of solutions is convex, and symmetries of the squares map it to itself. So a solution, its quarter turn, and the mean of
+both are solutions; each is certified separately. The lower row shows output 1 of the solution with 100 fair coins as
+further labels, for two draws of the coins. Its last panel is the kernel solution, for the kernel that the network of the
+first draw has learned. The verdict is whether the functions of the lower row differ from each other by at most a tenth of
+the least distance between two functions of the upper row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ def compute(seed: int, quick: bool) -> FigureData:
         "side": side,
         "surfaces": [surface.reshape(_SHOWN, _SHOWN) for surface in surfaces],
         "neurons": [f.n_neurons for f in (*above, *below)],
-        "costs": [_cost(f) for f in (*above, *below)],
+        "costs": [f.vv_norm for f in (*above, *below)],
         "apart": apart,
         "together": together,
         "coins": _COINS,
@@ -62,7 +62,7 @@ def compute(seed: int, quick: bool) -> FigureData:
 
 
 def _alone(X: Array, y: Array, seed: int) -> tuple[list[ReLUNetwork], list[str]]:
-    """Find three solutions of the one label, and complaints about them."""
+    """Return three solutions for the single label, and complaints about them."""
     solution = interpolate(X, y, seed=seed)
     f = solution.sparsify().network
     turned = ReLUNetwork(f.W @ _QUARTER, f.b, f.V, f.A @ _QUARTER, f.c)
@@ -78,7 +78,7 @@ def _alone(X: Array, y: Array, seed: int) -> tuple[list[ReLUNetwork], list[str]]
 
 
 def _with_coins(X: Array, y: Array, seed: int) -> tuple[list[ReLUNetwork], list[str]]:
-    """Find output 1 of two solutions with coins, the kernel solution of the first, and complaints about them."""
+    """Return output 1 of two solutions with coins, the kernel solution for the first, and complaints about them."""
     networks, complaints = [], []
     for draw in (2 * seed, 2 * seed + 1):
         data = two_squares(_COINS, draw)
@@ -92,16 +92,16 @@ def _with_coins(X: Array, y: Array, seed: int) -> tuple[list[ReLUNetwork], list[
 
 
 def _kernel_complaints(g: ReLUNetwork, f: ReLUNetwork, X: Array, y: Array) -> list[str]:
-    """Check that g interpolates with the least sum_k v_k^2 / weights_k.
+    """Check that g interpolates and that sum_k v_k^2 / weights_k is least.
 
-    It does if and only if v_k = weights_k sum_i alpha_i relu(w_k.x_i + b_k) for multipliers alpha orthogonal to affine
+    It is least if and only if v_k = weights_k sum_i alpha_i relu(w_k.x_i + b_k) for multipliers alpha orthogonal to affine
     functions.
     """
     weights = feature_kernel(f).weights
     hidden = np.maximum(X @ g.W.T + g.b, 0.0)
-    free = np.column_stack([np.ones(len(X)), X])
-    equations = np.vstack([(hidden * np.sqrt(weights)).T, free.T])
-    target = np.append(g.V[0] / np.sqrt(weights), np.zeros(free.shape[1]))
+    affine = np.column_stack([np.ones(len(X)), X])
+    equations = np.vstack([(hidden * np.sqrt(weights)).T, affine.T])
+    target = np.append(g.V[0] / np.sqrt(weights), np.zeros(affine.shape[1]))
     alpha = np.linalg.lstsq(equations, target, rcond=None)[0]
     complaints = []
     if np.max(np.abs(g(X) - y)) > GAP:
@@ -114,10 +114,6 @@ def _kernel_complaints(g: ReLUNetwork, f: ReLUNetwork, X: Array, y: Array) -> li
 def _distances(surfaces: Sequence[Array]) -> Array:
     """Largest differences on the grid between surfaces 0 and 1, 0 and 2, and 1 and 2."""
     return np.array([np.max(np.abs(surfaces[i] - surfaces[j])) for i, j in ((0, 1), (0, 2), (1, 2))])
-
-
-def _cost(f: ReLUNetwork) -> float:
-    return float(f.vv_norm)
 
 
 def plot(values: Mapping[str, Any]) -> "Figure":
@@ -173,7 +169,7 @@ FIGURE = FigureScript(
     compute,
     plot,
     table,
-    "(a) to (c): three interpolants of one label, all of least VV norm. (d) and (e): output 1 with 100 fair coins, "
+    "(a) to (c): three interpolants of the label alone, all of least VV norm. (d) and (e): output 1 with 100 fair coins, "
     "for two draws of them. (f): interpolation with the kernel of the features that (d) has learned. Distances are "
     "the largest on the grid shown.",
 )

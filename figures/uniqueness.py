@@ -46,7 +46,7 @@ def compute(seed: int, quick: bool) -> FigureData:
     values["sparsest"] = single.sparsest()(t)[:, 0]
     complaints = [*single.verify().problems, *double.verify().problems]
     if single.unique or not double.unique:
-        complaints.append("the first problem should have many solutions and the second one only")
+        complaints.append("the first problem should have many solutions, and the second a single solution")
     distances = {}
     for name, solution in (("single", single), ("double", double)):
         values[name], distances[name], problems = _trained(solution, t, 1000 if quick else 5000)
@@ -113,7 +113,7 @@ FIGURE = FigureScript(
     compute,
     plot,
     table,
-    "Top: one output. All interpolants of least VV norm lie in the band, six trained networks among them. "
+    "Top: one output. All interpolants of least VV norm lie in the band; thin lines are six trained networks. "
     "Bottom: the same output with one Gaussian auxiliary output, drawn so that neighbouring curvatures are not nearly "
     "aligned.",
 )

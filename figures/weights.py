@@ -1,8 +1,9 @@
-"""Learned task weights over time: shares of the tasks under weightings that change them, on the breast cancer data.
+"""Task weights during training, under weightings that change them, on the breast cancer data.
 
-One network learns whether a sample is malignant, what benign samples look like, and the radius of the nuclei. Lines are
-means over seeds of each task's share of the weights; bands reach from the least to the greatest. Weights that are learned
-by plain minimisation end at the task of least loss, as the claim `learned_weight_collapses` predicts; the others do not.
+One network learns to classify samples as malignant or not, a one-class model of benign samples, and the radius of the
+nuclei. Lines are means over seeds of each task's share of the weights; bands reach from the least to the greatest. Plain
+minimisation over the weights ends at the task of least loss, as the claim `learned_weight_collapses` predicts; other
+weightings do not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,13 +36,13 @@ def compute(seed: int, quick: bool) -> FigureData:
         weights = history["weights"]
         shares[name] = weights / weights.sum(axis=2, keepdims=True)
     last, losses = shares["learned"][-1], comparison.histories["learned"]["losses"][-1]
-    at_least = last[np.arange(count), losses.argmin(axis=1)]
+    share_of_least_loss = last[np.arange(count), losses.argmin(axis=1)]
     values = {
         "steps": comparison.histories["learned"]["step"],
         "shares": shares,
         "tasks": [task.name for task in data.tasks],
     }
-    return FigureData(values, _verdict(at_least), [])
+    return FigureData(values, _verdict(share_of_least_loss), [])
 
 
 def _verdict(share: Any) -> Verdict:

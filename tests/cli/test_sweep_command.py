@@ -79,7 +79,7 @@ def test_dry_run_counts_and_estimates_and_writes_nothing(run: Command, tmp_path:
 
 
 def test_dry_run_says_so_where_it_only_knows_a_bound(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vvnorm.studies.time_estimate.PATIENCE", 0.1)
+    monkeypatch.setattr("vvnorm.studies.time_estimate.LIMIT", 0.1)
     done = run("sweep", specify(tmp_path, seconds=1), "--dry-run", "--workers", 1)
     assert re.search(r"^16 runs: at least \S+ s on 1 process$", done.out, re.M), done.out
 
@@ -87,7 +87,7 @@ def test_dry_run_says_so_where_it_only_knows_a_bound(run: Command, tmp_path: Pat
 def test_time_to_load_and_compile_is_no_bound_on_a_run(
     run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vvnorm.studies.time_estimate.FIRST_PATIENCE", 0.5)
+    monkeypatch.setattr("vvnorm.studies.time_estimate.FIRST_LIMIT", 0.5)
     done = run("sweep", specify(tmp_path, seconds=30), "--dry-run", "--workers", 1)
     assert [row["seconds"] for row in done.rows] == ["?"]
     assert re.search(r"^16 runs: .* took too long to tell; try again$", done.out, re.M), done.out

@@ -56,12 +56,12 @@ def test_the_front_in_the_figure_is_that_of_the_data(front, monkeypatch):
 
 
 def test_networks_land_where_they_should(front):
-    best, worse = pareto.landing(front, networks(front)), pareto.landing(front, networks(front, 0.5))
+    best, worse = pareto.judge_networks(front, networks(front)), pareto.judge_networks(front, networks(front, 0.5))
     np.testing.assert_array_equal(best["points"], front.losses[2:7])
     np.testing.assert_allclose(best["excess"], 0, atol=1e-5)
     assert np.all(worse["excess"][:, 0] > 0.01)
     np.testing.assert_allclose(worse["vv_norms"], 3.0)
-    richer = pareto.landing(front, [fit(front.data.X, front.data.Y, 0.05).network])
+    richer = pareto.judge_networks(front, [fit(front.data.X, front.data.Y, 0.05).network])
     assert richer["vv_norms"][0] > 6.0
     assert richer["excess"][0, 0] == 0
 

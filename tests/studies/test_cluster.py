@@ -134,7 +134,7 @@ def test_run_that_kills_its_workers_is_given_up(tmp_path: Path, monkeypatch: pyt
 def test_cluster_without_workers_is_given_up(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("vvnorm.studies.execute.DESERTED_SECONDS", 2)
+    monkeypatch.setattr("vvnorm.studies.execute.NO_WORKERS_SECONDS", 2)
     cluster.add_worker()
     what = study(tmp_path, seeds=30, seconds=0.1)
 
@@ -244,14 +244,14 @@ def test_worker_with_other_code_that_comes_later_ends_the_study(tmp_path: Path, 
 
 
 def test_scheduler_without_workers_is_refused(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vvnorm.studies.cluster.PATIENCE", 1)
+    monkeypatch.setattr("vvnorm.studies.cluster.CONNECT_SECONDS", 1)
     with pytest.raises(ValueError, match="has no workers"), cluster_executor(cluster.address, code_version()):
         pass
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", "127.0.0.1:99999"])
 def test_no_scheduler_is_one_line(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vvnorm.studies.cluster.PATIENCE", 1)
+    monkeypatch.setattr("vvnorm.studies.cluster.CONNECT_SECONDS", 1)
     with pytest.raises(ValueError, match="no scheduler answers at") as error:
         cluster_executor(address, code_version()).__enter__()
     assert "\n" not in str(error.value)

@@ -135,7 +135,7 @@ BAD = {
     "settings that are no table": ("[certified]\ntol = 1e-5", "certified = 3", 4, "certified = 3: must be a table"),
     "unknown target": ('"smooth"]', '"rough"]', 8, 'grid.target has "rough": there are: noise, smooth'),
     "number for a target": ('["noise", "smooth"]', "7", 8, "grid.target = 7: there are"),
-    "repeated target": ('"smooth"]', '"noise"]', 8, 'grid.target has "noise": stands there twice'),
+    "repeated target": ('"smooth"]', '"noise"]', 8, 'grid.target has "noise": occurs twice'),
     "fractional inputs": ("    3]", "    2.5]", 10, "grid.inputs has 2.5: must be a whole number from 1"),
     "no inputs": ("[2,\n    3]", "0", 9, "grid.inputs = 0: must be a whole number from 1"),
     "truth for inputs": ("[2,\n    3]", "true", 9, "grid.inputs = true: must be a whole number"),
@@ -145,14 +145,14 @@ BAD = {
     "fractional auxiliary": ("    4,", "    4.5,", 15, 'grid.auxiliary has 4.5: must be a whole number from 0 to'),
     "infinity spelt otherwise": ("    4,", "    inf,", 15, "grid.auxiliary has Infinity: must be"),
     "text for auxiliary": ("    4,", '    "many",', 15, 'grid.auxiliary has "many": must be'),
-    "auxiliary twice": ("    4,", "    4,\n    1,", 16, "grid.auxiliary has 1: stands there twice"),
-    "no baseline": ("    0,  # the baseline\n", "", 12, "0 is missing: paired comparison needs the baseline"),
+    "auxiliary twice": ("    4,", "    4,\n    1,", 16, "grid.auxiliary has 1: occurs twice"),
+    "no baseline": ("    0,  # the baseline\n", "", 12, "0 is missing: paired comparisons need the baseline"),
     "no baseline in the second": ("[0, 8]", "[8]", 27, "grid.auxiliary = [8]: 0 is missing"),
     "empty list": ("[0, 8]", "[]", 27, "grid.auxiliary = []: at least one value"),
     "negative sigma": ("sigma = [0.1, 1]", "sigma = [0.1,\n\n  -1]", 20, "grid.sigma has -1: must be a positive number"),
     "zero sigma": ("sigma = 0.5", "sigma = 0.0", 28, "grid.sigma = 0.0: must be a positive number"),
     "sigma that is no number": ("sigma = 0.5", "sigma = nan", 28, "grid.sigma = NaN: must be a positive number"),
-    "sigma twice": ("sigma = [0.1, 1]", "sigma = [0.1, 1, 1.0]", 18, "grid.sigma has 1.0: stands there twice"),
+    "sigma twice": ("sigma = [0.1, 1]", "sigma = [0.1, 1, 1.0]", 18, "grid.sigma has 1.0: occurs twice"),
     "nested list": ("sigma = [0.1, 1]", "sigma = [[0.1], 1]", 18, "grid.sigma has [0.1]: must be a positive number"),
     "unknown labels": ('"bernoulli"]', '"uniform"]', 19, 'grid.labels has "uniform": there are: gaussian, bernoulli'),
     "unknown solver": ('["trained"]', '["adam"]', 29, 'grid.solver has "adam": there are: certified, trained'),
@@ -196,7 +196,7 @@ def test_run_that_two_grids_ask_for_is_refused(spec: Path) -> None:
     second = '[[grid]]\ntarget = "noise"\ninputs = 2\npoints = 25\nauxiliary = [0, 4]\nsigma = 1\n'
     second += 'solver = "certified"\nseeds = 9\n'
     with pytest.raises(
-        ValueError, match=r"line 23: this grid repeats runs of the one on line 7, such as Run\(target='noise'"
+        ValueError, match=r"line 23: this grid repeats runs of the grid on line 7, such as Run\(target='noise'"
     ):
         load(spec, GOOD[: GOOD.rindex("[[grid]]")] + second)
 

@@ -130,7 +130,7 @@ def test_the_same_rows_in_any_order_give_the_same_lines() -> None:
 
 def test_rows_that_are_incomplete_or_there_twice_are_refused() -> None:
     rows = study()
-    with pytest.raises(ValueError, match="a run is there twice"):
+    with pytest.raises(ValueError, match="a run occurs twice"):
         summarise([*rows, rows[0]])
     with pytest.raises(ValueError, match="a run has no 'accepted'"):
         summarise([{**rows[0], "accepted": None}])
@@ -153,7 +153,7 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot read"):
         read_rows(tmp_path / "missing.csv")
     (tmp_path / "short.csv").write_text("a,b\n1,2\n3\n")
-    with pytest.raises(ValueError, match="row 2 has not as many fields"):
+    with pytest.raises(ValueError, match="row 2 does not have as many fields"):
         read_rows(tmp_path / "short.csv")
     with pytest.raises(ValueError, match="lines is empty"):
         write_lines(tmp_path / "none.csv", [], code="x")

@@ -39,18 +39,18 @@ class Results(Database):
 
     def add(self, key: str, row: Row) -> None:
         """Write a result."""
-        with self._understood(), self._transaction():
+        with self._named_errors(), self._transaction():
             self._insert("results", {"key": key, **row})
 
     def keep_only(self, keys: Iterable[str]) -> None:
         """Delete all other results."""
         others = [(key,) for key in self.finished().keys() - set(keys)]
-        with self._understood(), self._transaction():
+        with self._named_errors(), self._transaction():
             self._connection.executemany("DELETE FROM results WHERE key = ?", others)
 
     def finish(self, path: Path) -> None:
         """Close the file and give it its final name."""
-        with self._understood():
+        with self._named_errors():
             self._connection.execute("PRAGMA journal_mode = DELETE")  # one file, which can be read without writing
         self.close()
         os.replace(self.path, path)

@@ -8,7 +8,7 @@ from typing import Any
 
 from vvnorm.studies.store import code_version
 
-PATIENCE = 10
+CONNECT_SECONDS = 10
 """Seconds to wait for a scheduler and its first worker."""
 
 
@@ -16,7 +16,8 @@ PATIENCE = 10
 def cluster_executor(address: str, code: str) -> Iterator[Executor]:
     """Connect to a scheduler and check its workers.
 
-    If a worker dies, the others do its runs. Workers that come later help, but no more runs are sent ahead for them.
+    If a worker dies, the others do its runs. Workers that join later do runs, too, but the queue of submitted runs does not
+    grow with them.
 
     Parameters
     ----------
@@ -34,11 +35,11 @@ def cluster_executor(address: str, code: str) -> Iterator[Executor]:
         from distributed import Client
     except ImportError:
         raise ValueError("--scheduler needs dask.distributed: pip install 'vvnorm[cluster]'") from None
-    # Dask logs a lost connection in several places; the error that follows says the same.
+    # Dask logs a lost connection in several places; the error below says the same.
     for part in ("distributed", "distributed.client"):
         logging.getLogger(part).setLevel(logging.CRITICAL)
     try:
-        client = Client(address, timeout=PATIENCE)
+        client = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise ValueError(f"no scheduler answers at {address!r}: {error}") from None
     try:
@@ -53,7 +54,7 @@ def cluster_executor(address: str, code: str) -> Iterator[Executor]:
 
 def _check_workers(client: Any, address: str, code: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=PATIENCE)
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
     except TimeoutError:
         raise ValueError(f"the scheduler at {address!r} has no workers") from None
     try:
@@ -63,5 +64,5 @@ def _check_workers(client: Any, address: str, code: str) -> None:
     for worker, version in sorted(versions.items()):
         if version != code:
             raise ValueError(
-                f"worker {worker} has code {version}, this is {code}: their runs are not mixed, install the same"
+                f"worker {worker} has code {version}, this is {code}: their runs are not mixed, install the same version"
             )

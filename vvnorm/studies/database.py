@@ -1,4 +1,4 @@
-"""SQLite files of finished work that survive being killed at any moment, each open for writing in one process."""
+"""SQLite files of finished work: a process may be killed at any moment, and only one process at a time writes a file."""
 
 import os
 import sqlite3
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 
 class Database:
-    """A file of rows, each of which is on disk once it is written; use it in a `with` statement.
+    """A file of rows, to be used in a `with` statement; a row is on disk once it is written.
 
     An empty file with the suffix `-lock` beside it keeps other processes out.
 
@@ -25,11 +25,11 @@ class Database:
     """
 
     kind: ClassVar[str]
-    """Description of the file, for messages."""
+    """Noun phrase for such a file, for messages."""
     application: ClassVar[int]
     """SQLite application id of such files; it changes with their tables."""
     purpose: ClassVar[str]
-    """Description of the work of the process that has it open, for messages."""
+    """What a process does that has such a file open, for messages."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -37,12 +37,12 @@ class Database:
             raise ValueError(f"cannot write {str(self.path)!r}: the folder does not exist")
         if self.path.is_dir():
             raise ValueError(f"cannot write {str(self.path)!r}: it is a folder")
-        self._lock = self._locked()
+        self._lock = self._acquire_lock()
         try:
-            with self._understood():
+            with self._named_errors():
                 self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
             try:
-                with self._understood():
+                with self._named_errors():
                     self._open()
             except BaseException:
                 self._connection.close()
@@ -58,7 +58,7 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Close the file; what is in it stays."""
+        """Close the file; its rows stay."""
         self._connection.close()
         self._lock.close()
 
@@ -99,8 +99,8 @@ class Database:
             raise
 
     @contextmanager
-    def _understood(self) -> Iterator[None]:
-        """Turn errors of SQLite into errors that name the file and say how to go on."""
+    def _named_errors(self) -> Iterator[None]:
+        """Turn errors of SQLite into errors that name the file and say how to resume."""
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -112,11 +112,10 @@ class Database:
                 raise ValueError(f"{str(self.path)!r} is not {self.kind}") from None
             raise OSError(f"cannot use {str(self.path)!r}: {error}") from None
 
-    def _locked(self) -> sqlite3.Connection:
-        """Keep other processes out until this one ends, however it ends.
+    def _acquire_lock(self) -> sqlite3.Connection:
+        """Keep other processes out until this process ends, even if it is killed.
 
-        A second database serves as the lock: this works wherever SQLite works, and the locks of the first database stay
-        free for readers.
+        The lock is a second database: this works wherever SQLite works, and the first database stays free for readers.
         """
         try:
             lock = sqlite3.connect(f"{self.path}-lock", timeout=0, isolation_level=None)

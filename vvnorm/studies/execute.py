@@ -1,6 +1,6 @@
-"""Runs the unfinished jobs of a ledger, such as the runs of a study, on any `concurrent.futures.Executor`.
+"""Does the unfinished jobs of a ledger, such as the runs of a study, on any `concurrent.futures.Executor`.
 
-The result of each job is written as it ends.
+The result of each job is written when the job ends.
 """
 
 import math
@@ -51,10 +51,10 @@ class Ledger(Protocol):
         """Write that a job failed."""
 
 
-STRIKES = 3
-"""A job is given up when its worker has died this often."""
-DESERTED_SECONDS = 60.0
-"""A cluster without workers is given up after this time without a result."""
+MOST_DEATHS = 3
+"""A job fails once its workers have died this often."""
+NO_WORKERS_SECONDS = 60.0
+"""After this time without a result and without workers, the session ends with an error."""
 _POLL_SECONDS = 0.2
 
 
@@ -67,7 +67,7 @@ class Tally:
     total, done, failed : int
         Runs of the study; finished runs in the store, of all sessions; runs that failed in this session.
     fresh : int
-        Runs that were finished or failed in this session.
+        Runs of this session that finished or failed.
     seconds : float
         Time since the session began.
     """
@@ -93,7 +93,7 @@ class Tally:
         return f"{self.done} of {self.total} runs done{failed}"
 
 
-class Ended(NamedTuple):
+class JobResult(NamedTuple):
     """The result of one job: an outcome, or an error and its traceback."""
 
     outcome: Any
@@ -104,7 +104,7 @@ class Ended(NamedTuple):
 
 
 class OtherCode(Exception):
-    """A worker runs other code than the study's."""
+    """A worker has another version of the code than the study."""
 
 
 def run_study(
@@ -118,13 +118,13 @@ def run_study(
 ) -> Tally:
     """Do the unfinished runs of a study.
 
-    Runs that fail are recorded and do not stop the others. The outcome of a run depends on its configuration alone, not on
-    executor, number of workers or order.
+    Runs that fail are recorded and do not stop the others. The outcome of a run depends only on its configuration, not on
+    the executor, the number of workers or the order.
 
     Parameters
     ----------
     study, store
-        The runs, and their store: each result is written in a transaction of its own as soon as it arrives.
+        The runs, and their store. Each result is written in a transaction of its own as soon as it arrives.
     perform : callable
         Does one run and returns its outcomes by name: numbers, text or None. Any picklable function.
     executor : concurrent.futures.Executor, optional
@@ -146,8 +146,8 @@ def run_study(
     OSError
         If the disk is full, or the executor is lost.
     """
-    kept = partial(_perform_and_check, perform)
-    return run_jobs(study.runs, store, perform=kept, executor=executor, workers=workers, progress=progress)
+    checked = partial(_perform_and_check, perform)
+    return run_jobs(study.runs, store, perform=checked, executor=executor, workers=workers, progress=progress)
 
 
 def _perform_and_check(perform: Perform, run: Run) -> dict[str, Any]:
@@ -167,16 +167,16 @@ def run_jobs(
     workers = usable_cores() if workers is None else workers
     session = _Session(jobs, ledger, perform, progress)
     if executor is not None:
-        # One more job waits for each worker, so that no worker idles.
-        session.go(executor, getattr(executor, "slots", 2 * workers))
+        # A second job waits at each worker, so that no worker idles.
+        session.run(executor, getattr(executor, "slots", 2 * workers))
     elif session.pending:
         with WorkerProcesses(min(workers, len(session.pending))) as processes:
-            session.go(processes, processes.slots)
+            session.run(processes, processes.slots)
     return session.tally
 
 
 class _Session:
-    """One session of work on a list of jobs: pending jobs, submitted jobs, and how often each job lost its worker."""
+    """A session of work on a list of jobs: the pending jobs, the progress, and how often each job's worker died."""
 
     def __init__(
         self,
@@ -188,27 +188,27 @@ class _Session:
         finished = ledger.finished()
         self.ledger, self.perform, self.progress = ledger, perform, progress
         self.pending = deque(job for job in jobs if job.key(ledger.code) not in finished)
-        self.strikes: Counter[str] = Counter()
+        self.deaths: Counter[str] = Counter()
         self.tally = Tally(len(jobs), len(jobs) - len(self.pending))
         self.began = time.monotonic()
         self._report()
 
-    def go(self, executor: Executor, slots: int) -> None:
-        """Submit, collect and write until nothing is left."""
-        submitted: dict[Future[Ended], Job] = {}
+    def run(self, executor: Executor, slots: int) -> None:
+        """Submit jobs, collect and write their results, until no job is left."""
+        submitted: dict[Future[JobResult], Job] = {}
         last_result = time.monotonic()
-        here = isinstance(executor, InProcess)
-        # A call in this process is interrupted at once; calls elsewhere finish first.
-        with held_signals(not here, (signal.SIGINT, signal.SIGTERM)) as caught:
+        in_process = isinstance(executor, InProcess)
+        # A job in this process is interrupted at once; jobs elsewhere may end first.
+        with held_signals(not in_process, (signal.SIGINT, signal.SIGTERM)) as caught:
             try:
                 while self.pending or submitted:
                     self._submit(executor, slots, submitted)
                     done = wait(submitted, _POLL_SECONDS, FIRST_COMPLETED).done
-                    last_result = time.monotonic() if done else self._look_after(executor, last_result)
-                    back = [(future, submitted.pop(future)) for future in done]
-                    if not caught and not here:  # workers get their next job before the last one is written
+                    last_result = time.monotonic() if done else self._check_workers(executor, last_result)
+                    arrived = [(future, submitted.pop(future)) for future in done]
+                    if not caught and not in_process:  # workers get their next job before the results are written
                         self._submit(executor, slots, submitted)
-                    for future, job in back:
+                    for future, job in arrived:
                         self._collect(future, job)
                     if caught:
                         raise KeyboardInterrupt
@@ -221,7 +221,7 @@ class _Session:
                     raise KeyboardInterrupt(f"{self.tally}{self.ledger.advice}") from None
                 raise
 
-    def _submit(self, executor: Executor, slots: int, submitted: dict[Future[Ended], Job]) -> None:
+    def _submit(self, executor: Executor, slots: int, submitted: dict[Future[JobResult], Job]) -> None:
         while len(submitted) < slots and self.pending:
             job = self.pending.popleft()
             try:
@@ -230,9 +230,9 @@ class _Session:
                 raise self._lost(f"the executor is broken ({error})") from None
             submitted[future] = job
 
-    def _look_after(self, executor: Executor, last_result: float) -> float:
-        """Check that workers are left if no result has arrived for long; return the time from which to wait on."""
-        if time.monotonic() - last_result < DESERTED_SECONDS:
+    def _check_workers(self, executor: Executor, last_result: float) -> float:
+        """Check that there are workers if no result has arrived for long; return the start of the next waiting time."""
+        if time.monotonic() - last_result < NO_WORKERS_SECONDS:
             return last_result
         if not getattr(executor, "has_workers", lambda: True)():
             raise self._lost("all workers are gone")
@@ -242,7 +242,7 @@ class _Session:
         """Return the error that ends the session: the reason, the progress, and how to resume."""
         return OSError(f"{why}; {self.tally}{self.ledger.advice}")
 
-    def _collect(self, future: Future[Ended], job: Job) -> None:
+    def _collect(self, future: Future[JobResult], job: Job) -> None:
         """Write the result of a job, or decide whether to try a lost job again."""
         if future.cancelled():
             raise self._lost("the scheduler is lost, or has cancelled runs")
@@ -252,21 +252,21 @@ class _Session:
         elif isinstance(error, OtherCode):
             raise self._lost(str(error))
         elif _is_death(error):
-            self._strike(job, error)
+            self._count_death(job, error)
         else:
             raise self._lost(f"workers cannot do runs ({type(error).__name__}: {error})") from error
 
-    def _strike(self, job: Job, error: BaseException) -> None:
-        """Try a job again whose worker died, at most `STRIKES` times."""
+    def _count_death(self, job: Job, error: BaseException) -> None:
+        """Submit a job again whose worker died; after `MOST_DEATHS` deaths write a failure."""
         key = job.key(self.ledger.code)
-        self.strikes[key] += 1
-        if self.strikes[key] < STRIKES:
+        self.deaths[key] += 1
+        if self.deaths[key] < MOST_DEATHS:
             self.pending.appendleft(job)
         else:
-            said = f"its worker died each of {STRIKES} times, without a traceback"
-            self._write(job, Ended(None, said, f"{type(error).__name__}: {error}", 0.0, ""))
+            message = f"its worker died each of {MOST_DEATHS} times, without a traceback"
+            self._write(job, JobResult(None, message, f"{type(error).__name__}: {error}", 0.0, ""))
 
-    def _write(self, job: Job, ended: Ended) -> None:
+    def _write(self, job: Job, ended: JobResult) -> None:
         ok = ended.outcome is not None
         if ok:
             self.ledger.add(job, ended.outcome, ended.seconds, ended.worker)
@@ -286,33 +286,35 @@ class _Session:
             self.progress(self.tally)
 
 
-def perform_job(perform: Callable[[Any], Any], job: Job, code: str, parent: str) -> Ended:
+def perform_job(perform: Callable[[Any], Any], job: Job, code: str, parent: str) -> JobResult:
     """Do a job in a worker; an error that it raises is part of the result.
 
     Raises
     ------
     OtherCode
-        If the worker has other code than `code`, that of the process named `parent`, which asks.
+        If the worker has another version of the code than `code`, the version of the process named `parent` that asks.
     """
     if code_version() != code:
-        raise OtherCode(f"worker {worker_name()} has code {code_version()}, this study runs {code}: install the same")
-    inside = worker_name() == parent  # in the process that runs the study, whose thread settings must not change
-    if not inside:
+        raise OtherCode(
+            f"worker {worker_name()} has code {code_version()}, this study runs {code}: install the same version"
+        )
+    in_parent = worker_name() == parent  # the process that runs the study; its thread settings must not change
+    if not in_parent:
         one_thread()
     began = time.perf_counter()
     try:
-        with one_blas_thread() if inside else nullcontext():
+        with one_blas_thread() if in_parent else nullcontext():
             outcome, error, trace = perform(job), "", ""
     except OtherCode:
         raise
     except (Exception, SystemExit) as raised:
         outcome, trace = None, traceback.format_exc()
         error = " ".join(f"{type(raised).__name__}: {raised}".split())
-    return Ended(outcome, error, trace, time.perf_counter() - began, worker_name())
+    return JobResult(outcome, error, trace, time.perf_counter() - began, worker_name())
 
 
 def _checked(outcome: RunOutcome) -> dict[str, Any]:
-    """Return the outcomes if a database row can hold them; refuse them otherwise."""
+    """Return the outcomes; raise an error if a database row cannot hold them."""
     if not isinstance(outcome, Mapping):
         raise TypeError(f"a run returns a mapping of outcomes, got {type(outcome).__name__}")
     names = [name.lower() if isinstance(name, str) else name for name in outcome]

@@ -1,8 +1,8 @@
 """One run of a study: draws its data, solves or trains, certifies, and measures.
 
 Runs that differ only in their auxiliary outputs share the data of the first output. Auxiliary labels come from one array of
-standard Gaussian draws per data set: m outputs take its first m columns, times sigma (Bernoulli labels: the signs of these,
-times sigma). So runs are also paired over m, sigma and the kind of label.
+standard Gaussian draws per data set: m Gaussian outputs are its first m columns, times sigma; m Bernoulli outputs are the
+signs of these columns, times sigma. So runs are also paired over m, sigma and the kind of label.
 """
 
 import math
@@ -47,15 +47,16 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 tol : relative gap, and relative residual, up to which a run is accepted; for `certified` also the solver's tolerance.
 prove : whether to make a certificate. In four or more dimensions it takes up to half a minute and proves little. Without
     a certificate a run is not accepted, and has only the solver's own estimate of its gap.
-optimum_tol : tolerance of the solver whose lower bound a trained network is compared with. Reported gaps are too large by
-    at most this much. A larger value suffices where many inputs make the solver slow.
-time_limit : seconds after which the solver returns its best network so far. Only many points or inputs take that long.
+optimum_tol : a trained network is compared with the lower bound of the solver at this tolerance. Reported gaps are too
+    large by at most this much. Choose a larger value where many inputs make the solver slow.
+time_limit : seconds after which the solver returns its best network so far. Only problems with many points or inputs take
+    so long.
 width, steps, penalty, polish, exact : as for `vvnorm.train`.
 lam : strength of the regularisation, in units of `vvnorm.lambda_max`.
 """
 
-_EXACT_INPUTS = 2  # up to which averages over regions are exact
-_HULL_INPUTS = 7  # up to which hulls can be sampled
+_EXACT_INPUTS = 2  # largest input dimension for exact averages over regions
+_HULL_INPUTS = 7  # largest input dimension for sampling from hulls
 _NORMAL = 1.96  # standard deviations on each side of the mean of a test sample: 95 %
 
 
@@ -65,7 +66,8 @@ def perform(run: Run) -> dict[str, Any]:
     Returns
     -------
     dict
-        Numbers, texts and None (not applicable or unknown) by name, for the first output unless all outputs are named.
+        Numbers, texts and None (not applicable or unknown) by name. They are about the first output unless they say that
+        they are about all outputs.
 
         accepted : whether the verifier accepts the network as a minimal-VV-norm interpolant of all outputs, up to `tol`.
         certified_gap : relative gap that the verifier proves, None without a certificate. In two and three dimensions it
@@ -75,10 +77,10 @@ def perform(run: Run) -> dict[str, Any]:
             From four on it relies on neurons from a local search, and is an estimate; a negative value shows that it
             failed.
         residual : largest distance between values and labels, all outputs, relative to half the labels' largest range.
-        excess : upper bound on the avoidable part of the cost of all outputs, among networks with the same values.
+        excess : upper bound on the relative excess of the cost of all outputs over the least cost of the same values.
         value, vv_norm : the objective, and the network's cost. In the limit of infinitely many outputs `value` is the cost
             of the auxiliary outputs per unit of their standard deviation, and the network has the first output only.
-        first_vv_norm : part of the network's cost that the first output would have alone, sum_k ||w_k|| |v_1k|.
+        first_vv_norm : cost of the network's first output alone, sum_k ||w_k|| |v_1k|.
         neurons : number of neurons.
         region, mean_gradient, mean_gradient_low, mean_gradient_high : mean of ||grad f_1|| over the training points' hull
             (over the domain beyond seven dimensions) with its 95 % interval from sampling; exact in two dimensions.
@@ -88,12 +90,12 @@ def perform(run: Run) -> dict[str, Any]:
             data's test error is against labels.
         relative_representation_distance_* : representation distances divided by the root mean square distance between
             two training points in the same representation. Without that they grow with the cost of all outputs.
-        cpu_seconds : of processor time.
+        cpu_seconds : seconds of processor time.
 
     Raises
     ------
     ValueError
-        If the configuration names nothing that there is, or is out of range.
+        If the configuration has an unknown name, or a number out of range.
     """
     began = time.process_time()
     if run.target not in TARGETS:
@@ -125,7 +127,7 @@ def auxiliary_labels(run: Run) -> Array:
     if m:
         as_positive(run.sigma, "sigma")
     rng = TARGETS[run.target].generator(run.inputs, run.points, run.seed, "auxiliary")
-    units = rng.standard_normal((int(m), run.points)).T  # output by output: the first ones are the same for any m
+    units = rng.standard_normal((int(m), run.points)).T  # drawn output by output: the first outputs are the same for any m
     return run.sigma * (np.sign(units) if run.labels == "bernoulli" else units)
 
 
@@ -144,7 +146,7 @@ def _settings(run: Run) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class _MeasuredNetwork:
-    """The network whose first output is measured, the network whose neurons represent inputs, and facts for the row."""
+    """The network whose first output is measured, the network whose neurons represent inputs, and entries of the row."""
 
     network: ReLUNetwork
     features: ReLUNetwork
@@ -158,13 +160,13 @@ def _solved(run: Run, settings: Mapping[str, Any], sample: Sample) -> _MeasuredN
     Y = np.hstack([sample.y, auxiliary_labels(run)])
     options = {name: settings[name] for name in ("tol", "time_limit")}
     solution = interpolate(sample.X, Y, auxiliary="infinite" if limit else None, **options)
-    whole = solution.design if isinstance(solution, InfiniteAuxiliary) else solution
+    finite = solution.design if isinstance(solution, InfiniteAuxiliary) else solution
     certificate: Any = None
     accepted = False
     if settings["prove"]:
-        certificate, accepted = whole.certificate, bool(solution.verify())
-    facts = _judged(whole.network, whole.X, whole.Y, certificate, _solvers_bound(whole))
-    return _MeasuredNetwork(solution.network, whole.network, {"accepted": accepted, **facts, **_costs(solution.network)})
+        certificate, accepted = finite.certificate, bool(solution.verify())
+    facts = _judged(finite.network, finite.X, finite.Y, certificate, _solvers_bound(finite))
+    return _MeasuredNetwork(solution.network, finite.network, {"accepted": accepted, **facts, **_costs(solution.network)})
 
 
 def _trained(run: Run, settings: Mapping[str, Any], sample: Sample) -> _MeasuredNetwork:
@@ -188,7 +190,7 @@ def _trained(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Measured
 
 
 def _solvers_bound(solution: Solution) -> float:
-    """Return the solver's own lower bound on the cost; an estimate where neurons are found by local search."""
+    """Return the solver's own lower bound on the cost; an estimate if the solver finds neurons by local search."""
     if not isinstance(solution, MultivariateSolution):
         return solution.lower_bound  # one input: a closed form
     return solution.history[-1][1] if solution.history else 0.0
@@ -249,7 +251,7 @@ def _interval(name: str, estimate: Estimate) -> dict[str, float]:
 
 
 def _distances(measured: _MeasuredNetwork, sample: Sample) -> dict[str, Any]:
-    """The three readings of the distance between test and training points."""
+    """Return the distances between test and training points in three readings, and the test errors."""
     outputs = test_train_distances(measured.network, sample.X, sample.X_test, truth=sample.truth)
     represented = test_train_distances(measured.features, sample.X, sample.X_test)["representation"]
     spread = _representation_spread(measured.features, sample.X)
@@ -263,7 +265,7 @@ def _distances(measured: _MeasuredNetwork, sample: Sample) -> dict[str, Any]:
 
 
 def _representation_spread(network: ReLUNetwork, X: Array) -> float:
-    """Root mean square distance between two different training points' hidden activations."""
+    """Return the root mean square distance between the hidden activations of two different training points."""
     f = network.balanced()
     hidden = np.maximum(X @ f.W.T + f.b, 0.0)
     return float(np.sqrt(2 * np.sum(np.var(hidden, axis=0)) * len(X) / (len(X) - 1)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 INFINITE = math.inf
-"""Number of auxiliary outputs that stands for the limit; the limit is computed, not extrapolated."""
+"""Stands for the limit of infinitely many auxiliary outputs; the limit is computed, not extrapolated."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class Run:
     auxiliary : float
         Number m of auxiliary outputs, a whole number or `INFINITE`.
     sigma : float
-        Standard deviation of the auxiliary labels, in units of the standard deviation of the first output's labels; 0
-        where `auxiliary` is 0 or infinite, since it has no meaning there.
+        Standard deviation of the auxiliary labels, in units of the standard deviation of the first output's labels. It is
+        0 if `auxiliary` is 0 or infinite, since it has no meaning then.
     labels : str
-        Distribution of the auxiliary labels: gaussian or bernoulli (values -sigma and sigma with equal probability);
-        gaussian where `auxiliary` is 0 or infinite.
+        Distribution of the auxiliary labels: gaussian, or bernoulli (values -sigma and sigma with equal probability). It is
+        gaussian if `auxiliary` is 0 or infinite.
     solver : str
         certified or trained.
     seed : int
-        Seed of data, auxiliary labels and training. Data depend on no other random choice, so that runs of one seed are
-        paired.
+        Seed of data, auxiliary labels and training. Data depend on no other random choice, so that runs with the same seed
+        are paired.
     settings : mapping of str to number, str or bool
         Options of the solver.
     """
@@ -52,11 +52,11 @@ class Run:
 
     @property
     def size(self) -> tuple[str, int, int, float]:
-        """Solver, inputs, points and auxiliary outputs: runs that agree in these take about equally long."""
+        """Solver, inputs, points and auxiliary outputs; runs that agree in these take about the same time."""
         return self.solver, self.inputs, self.points, float(self.auxiliary)
 
     def configuration(self) -> dict[str, Any]:
-        """Return what determines the outcome besides the code, in plain values of one form each: 4, not 4.0, outputs."""
+        """Return what determines the outcome besides the code, as plain values in canonical form (4 outputs, not 4.0)."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         values["auxiliary"] = "infinite" if math.isinf(self.auxiliary) else int(self.auxiliary)
         return values | {"sigma": float(self.sigma), "settings": dict(self.settings)}

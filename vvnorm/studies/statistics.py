@@ -4,26 +4,26 @@ Ratios are geometric means: differences of logarithms are averaged over data set
 any scale, and a ratio and its inverse are treated alike. The interval of the mean is Student's, extended on the side of
 the longer tail of the data (`mean_interval`). It needs only the number of data sets and three moments, as in summaries.
 
-The method was chosen by simulation (`benchmarks.coverage`; the table is in `docs/intervals.md`). The following shares of
-95 % intervals miss the truth, for 12 data sets with normal, exponential, Student-t (3 degrees of freedom) and contaminated
-normal log-ratios:
+The method was chosen by simulation (`benchmarks.coverage`; the table is in `docs/intervals.md`). Log-ratios of 12 data sets
+were normal, exponential, Student-t (3 degrees of freedom) or contaminated normal. For these four distributions, the
+following shares of 95 % intervals miss the truth:
 
-- BCa bootstrap intervals (Efron, 1987, "Better bootstrap confidence intervals", J. Amer. Statist. Assoc. 82), which were
-  used before: 10, 11, 13, 14 %;
+- BCa bootstrap intervals (Efron, 1987, "Better bootstrap confidence intervals", J. Amer. Statist. Assoc. 82): 10, 11, 13,
+  14 %;
 - Student's intervals: 5, 9, 4, 4 %;
 - bootstrap-t intervals: 6, 6, 7, 7 %;
 - the intervals of this module: 4, 5, 4, 3 %.
 
-These still miss more often than stated where data are few and very skewed. At 95 %, 8 data sets miss in 6 % (exponential
-log-ratios, skewness 2) and 10 % (log-normal, skewness 6), and 12 log-normal ones in 8 %. At 99.75 %, exponential log-ratios
-miss in 1.0 % (n = 8) and 0.7 % (n = 12). For normal data the intervals are longer than Student's by 18 % (n = 8), 12 % (12)
-and 3 % (50). A test by random signs is no better: it errs as Student's interval does, and eight signs cannot reach a level
-of 0.25 %.
+The intervals of this module still miss more often than stated for few and very skewed data. Intervals at 95 % from 8 data
+sets miss in 6 % (exponential log-ratios, skewness 2) and 10 % (log-normal, skewness 6); from 12 log-normal data sets they
+miss in 8 %. Intervals at 99.75 % miss in 1.0 % (n = 8) and 0.7 % (n = 12) for exponential log-ratios. For normal data the
+intervals are longer than Student's by 18 % (n = 8), 12 % (n = 12) and 3 % (n = 50). A test by random signs is no better: it
+errs as Student's interval does, and eight signs cannot reach a level of 0.25 %.
 
-Several comparisons that are read together get simultaneous intervals by Bonferroni's inequality: each of k intervals has
-level 1 - (1 - confidence) / k. So an interval and the verdict that follows from it never disagree. The chance that any of
-the k intervals misses is at most 1 - confidence, whatever their dependence, if each has the coverage stated. With 20
-independent lines of 12 data sets, one or more miss in 4 % of studies for normal log-ratios, in 13 % for exponential ones.
+Comparisons that are read together get simultaneous intervals by Bonferroni's inequality: each of k intervals has level
+1 - (1 - confidence) / k. If each interval has its stated coverage, the probability that any of the k intervals misses is at
+most 1 - confidence, whatever their dependence. Verdicts follow from these intervals. With 20 independent lines of 12 data
+sets, at least one line misses in 4 % of studies for normal log-ratios, and in 13 % for exponential log-ratios.
 """
 
 import math
@@ -40,8 +40,8 @@ from vvnorm.validation import Array, as_count, as_number, as_positive, as_tolera
 __all__ = ["Ratio", "mean_interval", "needed_sample", "paired_ratio", "ratio_from_moments", "trend_ratio"]
 
 _TAIL = 2.0
-"""Multiple of the first-order effect of skewness by which the side of the longer tail is extended: small samples of a
-skewed distribution show about half of its skewness (12 exponential data on average 1.1 of 2)."""
+"""The side of the longer tail is extended by this multiple of the first-order effect of skewness, since small samples of a
+skewed distribution show about half of its skewness (12 exponential draws show 1.1 of 2 on average)."""
 _MOST_DATA_SETS = 1_000_000
 
 
@@ -146,17 +146,17 @@ def trend_ratio(
     TypeError, ValueError
         If an argument has a wrong type or value.
     """
-    logs, at = _logarithms(values, "values", 2), _logarithms(levels, "levels", 1) / math.log(2)
-    if logs.shape[1] != len(at):
-        raise ValueError(f"values has {logs.shape[1]} columns and there are {len(at)} levels")
-    if len(np.unique(at)) < len(at):
+    logs, log_levels = _logarithms(values, "values", 2), _logarithms(levels, "levels", 1) / math.log(2)
+    if logs.shape[1] != len(log_levels):
+        raise ValueError(f"values has {logs.shape[1]} columns and there are {len(log_levels)} levels")
+    if len(np.unique(log_levels)) < len(log_levels):
         raise ValueError(f"levels must be different, got {np.asarray(levels).tolist()}")
-    centred = at - at.mean()
+    centred = log_levels - log_levels.mean()
     return _geometric_mean(logs @ centred / (centred @ centred), confidence, comparisons)
 
 
 def needed_sample(deviation: float, effect: float, *, confidence: float = 0.95, power: float = 0.9) -> int:
-    """Return the number of data sets that are needed to show an effect.
+    """Return the least number of data sets that shows an effect with the given power.
 
     Parameters
     ----------
@@ -172,8 +172,8 @@ def needed_sample(deviation: float, effect: float, *, confidence: float = 0.95, 
     Returns
     -------
     int
-        The number for Student's interval and normal log-ratios. The intervals of this module are longer, so that their
-        power is lower by 0.02 to 0.05 for samples of 20 to 50.
+        For Student's interval and normal log-ratios. The intervals of this module are longer; for samples of 20 to 50 their
+        power is lower by 0.02 to 0.05.
 
     Raises
     ------
@@ -185,11 +185,11 @@ def needed_sample(deviation: float, effect: float, *, confidence: float = 0.95, 
     as_positive(deviation, "deviation")
     if not 0 < abs(as_number(effect, "effect")) < math.inf:
         raise ValueError(f"effect must be finite and not 0, got {effect!r}")
-    level, wanted = as_tolerance(confidence, "confidence"), as_tolerance(power, "power")
+    level, least_power = as_tolerance(confidence, "confidence"), as_tolerance(power, "power")
 
     def reaches(n: int) -> bool:
         quantile = float(t.ppf((1 + level) / 2, n - 1))
-        return bool(nct.sf(quantile, n - 1, abs(effect) / deviation * math.sqrt(n)) >= wanted)
+        return bool(nct.sf(quantile, n - 1, abs(effect) / deviation * math.sqrt(n)) >= least_power)
 
     high = 2
     while not reaches(high):
@@ -293,12 +293,12 @@ def _moments(values: Array) -> tuple[Array, Array, Array]:
     """Return mean, standard deviation (with n - 1) and skewness G1 of rows (..., n); skewness 0 for n = 2."""
     n = values.shape[-1]
     mean = values.mean(axis=-1)
-    off = values - mean[..., None]
-    largest = np.abs(off).max(axis=-1)
+    deviations = values - mean[..., None]
+    largest = np.abs(deviations).max(axis=-1)
     unit = np.where(largest > 0, largest, 1.0)  # so that no power overflows or vanishes
-    off = off / unit[..., None]
-    square = (off**2).mean(axis=-1)
-    skewness = (off**3).mean(axis=-1) / np.where(square > 0, square, 1.0) ** 1.5
+    deviations = deviations / unit[..., None]
+    square = (deviations**2).mean(axis=-1)
+    skewness = (deviations**3).mean(axis=-1) / np.where(square > 0, square, 1.0) ** 1.5
     factor = math.sqrt(n * (n - 1)) / (n - 2) if n > 2 else 0.0
     return mean, unit * np.sqrt(square * n / (n - 1)), factor * skewness
 
@@ -308,17 +308,17 @@ def _reaches(n: int, skewness: Array, level: float) -> tuple[Array, Array]:
     from scipy.special import stdtrit
 
     quantile = float(stdtrit(n - 1, (1 + level) / 2))
-    more = _TAIL * (2 * quantile**2 + 1) / (6 * math.sqrt(n)) * skewness
-    return quantile + np.maximum(-more, 0.0), quantile + np.maximum(more, 0.0)
+    extension = _TAIL * (2 * quantile**2 + 1) / (6 * math.sqrt(n)) * skewness
+    return quantile + np.maximum(-extension, 0.0), quantile + np.maximum(extension, 0.0)
 
 
 def _exp(value: float) -> float:
-    """Return the exponential; infinity beyond float64."""
+    """Return the exponential, or infinity where it exceeds float64."""
     return math.exp(value) if value < 709 else math.inf
 
 
 def _logarithms(numbers: ArrayLike, name: str, dimensions: int) -> Array:
-    """Return logarithms of positive numbers, in an array of so many dimensions with at least two entries along each."""
+    """Return logarithms of positive numbers, in an array of the given dimensions with at least two entries along each."""
     try:
         array = as_float64(numbers, name)
     except (TypeError, ValueError) as error:

@@ -1,9 +1,10 @@
-"""The store of a study: one SQLite file of finished runs that survives being killed at any moment.
+"""The store of a study: an SQLite file of its finished runs, which stay if the study is killed at any moment.
 
-Tables: `study` (one row: name, fingerprint and code version), `runs` (one row for each finished run, under its key, with a
-column for each part of its configuration and for each outcome) and `failures` (runs that raised, until a later try
-succeeds). `sqlite3 FILE.sqlite 'SELECT auxiliary, count(*) FROM runs GROUP BY auxiliary'` and the like work at any time,
-also while a study runs. Infinitely many auxiliary outputs are an infinite number, which SQL writes 9e999.
+The table `study` has one row: name, fingerprint and code version. The table `runs` has a row for each finished run, under
+its key, with a column for each part of its configuration and for each outcome. The table `failures` has the runs that
+raised an error, until a later attempt succeeds. Queries such as
+`sqlite3 FILE.sqlite 'SELECT auxiliary, count(*) FROM runs GROUP BY auxiliary'` work at any time, also while a study runs.
+Infinitely many auxiliary outputs are the infinite number, which SQL writes 9e999.
 """
 
 import hashlib
@@ -35,13 +36,13 @@ _CONFIGURATION = {
 }  # fmt: skip
 _CIRCUMSTANCES = {"seconds": "REAL", "worker": "TEXT", "finished": "TEXT"}
 RESERVED = frozenset({"key", *_CONFIGURATION, *_CIRCUMSTANCES})
-"""Names of columns; outcomes must not have them."""
+"""Names of columns that no outcome may have."""
 _ORDER = "target, inputs, points, solver, settings, labels, auxiliary, sigma, seed, key"
 
 
 @cache
 def code_version() -> str:
-    """Return the version of the package with a hash of its sources; runs of different versions are never mixed."""
+    """Return the version of the package with a hash of its sources; runs of different code versions are never mixed."""
     return f"{__version__}+{sources(PACKAGE)}"
 
 
@@ -66,7 +67,7 @@ class Store(Database):
     resume : bool
         Whether the file may have runs already.
     code : str, optional
-        Code version, that of the running code by default.
+        Code version; by default the version of the running code.
 
     Raises
     ------
@@ -97,10 +98,10 @@ class Store(Database):
             If the disk is full or fails.
         """
         row = self._row(run, seconds, worker) | dict(outcome)
-        with self._understood(), self._transaction():
-            have = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(runs)")}
+        with self._named_errors(), self._transaction():
+            columns = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(runs)")}
             for name in outcome:
-                if name not in have:
+                if name not in columns:
                     self._connection.execute(f"ALTER TABLE runs ADD COLUMN {quoted(name)}")
             self._insert("runs", row)
             self._connection.execute("DELETE FROM failures WHERE key = ?", (row["key"],))
@@ -108,7 +109,7 @@ class Store(Database):
     def add_failure(self, run: Run, error: str, traceback: str, seconds: float, worker: str) -> None:
         """Write that a run failed; this replaces an earlier failure of it."""
         row = self._row(run, seconds, worker) | {"error": error, "traceback": traceback}
-        with self._understood(), self._transaction():
+        with self._named_errors(), self._transaction():
             self._connection.execute("DELETE FROM failures WHERE key = ?", (row["key"],))
             self._insert("failures", row)
 
@@ -117,7 +118,7 @@ class Store(Database):
         return _rows(self._connection, "runs")
 
     def failures(self) -> list[Row]:
-        """Runs whose last try failed, with `error` and `traceback`, in the order of `rows`."""
+        """Runs whose last attempt failed, with `error` and `traceback`, in the order of `rows`."""
         return _rows(self._connection, "failures")
 
     def export(self, path: str | os.PathLike[str]) -> None:
@@ -125,15 +126,15 @@ class Store(Database):
         export_rows(self.rows(), path)
 
     @property
-    def _mine(self) -> Row:
+    def _description(self) -> Row:
         return {"name": self.study.name, "fingerprint": self.study.fingerprint, "code": self.code}
 
     def _open(self) -> None:
         super()._open()
-        (theirs,) = _rows(self._connection, "study")
-        if theirs != self._mine:
+        (recorded,) = _rows(self._connection, "study")
+        if recorded != self._description:
             raise ValueError(
-                f"{str(self.path)!r} is the store of {_signature(theirs)}; this is {_signature(self._mine)}: "
+                f"{str(self.path)!r} is the store of {_signature(recorded)}; this is {_signature(self._description)}: "
                 "their runs are not mixed, choose another --store"
             )
         count = "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM failures)"
@@ -146,7 +147,7 @@ class Store(Database):
         execute("CREATE TABLE study (name TEXT NOT NULL, fingerprint TEXT NOT NULL, code TEXT NOT NULL)")
         execute(f"CREATE TABLE runs (key TEXT PRIMARY KEY, {columns})")
         execute(f"CREATE TABLE failures (key TEXT PRIMARY KEY, {columns}, error TEXT NOT NULL, traceback TEXT NOT NULL)")
-        self._insert("study", self._mine)
+        self._insert("study", self._description)
 
     def _row(self, run: Run, seconds: float, worker: str) -> Row:
         configuration = run.configuration()
@@ -199,7 +200,7 @@ def export_rows(rows: list[Row], path: str | os.PathLike[str]) -> None:
 
 
 def check_export_path(path: str | os.PathLike[str]) -> None:
-    """Raise the errors of `export_rows` before any run is done."""
+    """Raise the errors that `export_rows` would raise for this file name."""
     suffix = Path(path).suffix
     if suffix not in (".csv", ".parquet"):
         raise ValueError(f"runs are exported to .csv or .parquet, got {os.fspath(path)!r}")
@@ -219,7 +220,7 @@ def _parquet_content(rows: list[Row]) -> bytes:
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
-    """Rows as mappings: configuration, outcomes, circumstances, key."""
+    """Return rows as mappings: configuration, outcomes, circumstances, key."""
     order = "" if table == "study" else f" ORDER BY {_ORDER}"
     cursor = connection.execute(f"SELECT * FROM {table}{order}")
     names = [name for name, *_ in cursor.description]

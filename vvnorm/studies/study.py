@@ -1,10 +1,10 @@
-"""Specifications of studies: TOML files, which are checked completely before the first run.
+"""Specifications of studies: TOML files, checked completely before the first run.
 
 An example::
 
     name = "smoothness"
 
-    [certified]                     # settings of a solver, where they are not the default ones
+    [certified]                     # settings of a solver that differ from the defaults
     tol = 1e-6
 
     [[grid]]                        # all combinations; several grids share one store
@@ -15,7 +15,7 @@ An example::
     sigma = [0.1, 1.0, 10.0]        # in units of the standard deviation of the first output's labels
     labels = ["gaussian", "bernoulli"]
     solver = "certified"            # or "trained", or "both"
-    seeds = 50                      # how many: first_seed (0 by default), first_seed + 1, ...
+    seeds = 50                      # number of seeds: first_seed (0 by default), first_seed + 1, ...
 """
 
 import itertools
@@ -39,7 +39,7 @@ REQUIRED = ("target", "inputs", "points", "auxiliary", "solver", "seeds")
 AXES = ("target", "inputs", "points", "auxiliary", "sigma", "labels", "solver")
 OPTIONAL: Mapping[str, Any] = {"sigma": 1.0, "labels": "gaussian", "first_seed": 0}
 LARGEST = 10**9
-"""Upper limit of whole numbers: larger ones are taken for typing errors."""
+"""Upper limit of whole numbers; larger numbers count as typing errors."""
 MOST_RUNS = 10**6
 """Limit of runs in a study, since they are listed in memory."""
 
@@ -79,7 +79,7 @@ class Study:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 hash of name and runs: specifications of the same runs in any order are the same study."""
+        """SHA-256 hash of name and runs; specifications of the same runs in any order are the same study."""
         return fingerprint({"name": self.name, "runs": sorted(run.key("") for run in self.runs)})
 
 
@@ -96,7 +96,7 @@ def load_study(path: str | os.PathLike[str], experiment: Experiment | None = Non
     Raises
     ------
     ValueError
-        If anything in it is unknown, impossible or missing: the message names file, line, key and value.
+        If a part of it is unknown, impossible or missing; the message names file, line, key and value.
     """
     if experiment is None:
         from vvnorm.studies import experiment as standard
@@ -118,10 +118,10 @@ def load_study(path: str | os.PathLike[str], experiment: Experiment | None = Non
 
 
 def line_of(text: str, place: tuple[str | int, ...]) -> int:
-    """Return the line, from 1, on which a part of a TOML text begins.
+    """Return the number, from 1, of the line on which a part of a TOML text begins.
 
-    tomllib does not report the lines of keys. Take the shortest prefix of lines that is valid TOML (after closing an
-    unfinished array) and has the part; the part begins on its last line.
+    tomllib does not report the lines of keys. This is the last line of the shortest prefix of lines that is valid TOML
+    (after closing an unfinished array) and has the part.
     """
     lines = text.split("\n")
     for count in range(1, len(lines) + 1):
@@ -145,9 +145,9 @@ class _Specification:
         self.check_keys((), ("name", "grid", *solvers), required=("name", "grid"))
         name = self.document["name"]
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
-            self.refuse(("name",), "must be letters, digits and . _ -, since the store is called after it")
+            self.refuse(("name",), "must be letters, digits and . _ -, since it names the store")
         settings = {solver: self.settings(solver) for solver in solvers}
-        belongs: dict[Run, Place] = {}
+        grid_of: dict[Run, Place] = {}
         notes: list[str] = []
         for place in self.grids():
             axes, seeds = self.axes(place), self.seeds(place)
@@ -155,11 +155,11 @@ class _Specification:
             self.check_count(place, axes, seeds)
             for run in _product(axes, seeds, settings):
                 # Grids may share baselines and limits; other runs must not occur in two grids.
-                if belongs.setdefault(run, place) != place and run.auxiliary not in (0, INFINITE):
-                    self.fail(place, f"this grid repeats runs of the one on line {self.line(belongs[run])}, such as {run}")
+                if grid_of.setdefault(run, place) != place and run.auxiliary not in (0, INFINITE):
+                    self.fail(place, f"this grid repeats runs of the grid on line {self.line(grid_of[run])}, such as {run}")
             if "trained" in axes["solver"] and INFINITE in axes["auxiliary"]:
                 notes.append(f"{self.path}, line {self.line(place)}: the limit of infinitely many outputs is not trained")
-        return Study(name, tuple(sorted(belongs, key=lambda run: run.seed)), tuple(notes))
+        return Study(name, tuple(sorted(grid_of, key=lambda run: run.seed)), tuple(notes))
 
     def grids(self) -> list[Place]:
         """Return the places of the grids: one table, or an array of tables."""
@@ -192,7 +192,7 @@ class _Specification:
         return value
 
     def axes(self, place: Place) -> dict[str, list[Any]]:
-        """Read the values of each axis of a grid: a list, or a single one."""
+        """Read the values of each axis of a grid: a list, or a single value."""
         self.check_keys(place, (*AXES, "seeds", "first_seed"), required=REQUIRED)
         grid = _entry(self.document, place)
         return {axis: self.axis((*place, axis)) if axis in grid else [OPTIONAL[axis]] for axis in AXES}
@@ -208,7 +208,7 @@ class _Specification:
         for at in places:
             value = self.value(at, str(place[-1]))
             if value in values:
-                self.refuse(at, "stands there twice")
+                self.refuse(at, "occurs twice")
             values.append(value)
         return values
 
@@ -242,7 +242,7 @@ class _Specification:
     def check_cells(self, place: Place, axes: dict[str, list[Any]]) -> None:
         """Refuse cells that cannot be run, or that have no baseline."""
         if 0 not in axes["auxiliary"]:
-            self.refuse((*place, "auxiliary"), "0 is missing: paired comparison needs the baseline")
+            self.refuse((*place, "auxiliary"), "0 is missing: paired comparisons need the baseline")
         for name in axes["target"]:
             target = self.experiment.TARGETS[name]
             for axis, most, what in (("inputs", target.inputs, "features"), ("points", target.points, "samples")):
@@ -271,7 +271,7 @@ class _Specification:
         self.refuse((*place, index) if isinstance(_entry(self.document, place), list) else place, why)
 
     def refuse(self, place: Place, why: str) -> NoReturn:
-        """Raise the error about a key and its value, or about an entry of a list."""
+        """Raise an error about a key and its value, or about an entry of a list."""
         verb = "has" if isinstance(place[-1], int) else "="
         self.fail(place, f"{_dotted(place)} {verb} {_toml(_entry(self.document, place))}: {why}")
 
@@ -283,7 +283,7 @@ class _Specification:
 
 
 def _product(axes: dict[str, list[Any]], seeds: range, settings: dict[str, dict[str, Any]]) -> Iterator[Run]:
-    """Yield the runs of a grid; runs without auxiliary outputs, and the limit, recur for each sigma and kind of labels."""
+    """Yield the runs of a grid; runs with no or infinitely many auxiliary outputs recur for each sigma and label kind."""
     for seed, target, inputs, points, auxiliary, sigma, labels, solver in itertools.product(seeds, *axes.values()):
         if auxiliary in (0, INFINITE):
             sigma, labels = 0.0, "gaussian"

@@ -3,13 +3,14 @@
 The rules are the same for every study, and were written before any data:
 
 - A run counts if its certificate was accepted. Where nothing can be proved, `estimated` admits runs by the solver's own
-  estimate of their gap instead; every line says whether it rests on certificates or on estimates.
+  estimate of their gap instead. Every line says whether it rests on certificates or on estimates.
 - A ratio compares a run with the run of the same data set without auxiliary outputs; both must count. Ratios over data sets
   are averaged as geometric means (`vvnorm.studies.statistics`).
-- A trend is the factor per doubling of the number m of auxiliary outputs, over all m >= 1 that the study has (the limit
-  apart), from data sets whose runs for all of them count.
-- The claim about a measure is a decrease of relevant size: a ratio of at most 0.98, and at most 0.995 per doubling (0.97
-  from m = 1 to m = 64).
+- A trend is the factor per doubling of the number m of auxiliary outputs. It uses all finite m >= 1 of the study, and the
+  data sets for which the runs of all these m count.
+- The claim about a measure is a decrease of relevant size: a ratio of at most 0.98, or a trend of at most 0.995 per
+doubling
+  (0.97 from m = 1 to m = 64).
 - Intervals are simultaneous at 95 % over all lines of one measure for one target, inputs, points, solver and settings.
 """
 
@@ -62,7 +63,7 @@ def summarise(
     rows : iterable of mappings
         Configuration and outcomes of each run, as `vvnorm.studies.experiment.perform` names them.
     measures : sequence of str
-        Outcomes to compare. A measure that has no value, or 0, in a run is left out for it.
+        Outcomes to compare. A run in which a measure has no value, or is 0, is left out for that measure.
     estimated : float, optional
         Count runs, accepted or not, whose estimated gap (in absolute value) and residual are at most this.
 
@@ -81,7 +82,7 @@ def summarise(
     Raises
     ------
     ValueError
-        If a row lacks part of its configuration, or a run is there twice.
+        If a row lacks part of its configuration, or a run occurs twice.
     """
     lines: list[dict[str, Any]] = []
     for studied, runs in _grouped(rows).items():
@@ -108,7 +109,7 @@ def _grouped(rows: Iterable[Row]) -> dict[tuple[Any, ...], dict[_Key, Row]]:
         runs = groups.setdefault(tuple(row.get(name) for name in _STUDIED), {})
         key = (str(row["labels"]), float(row["sigma"]), float(row["auxiliary"]), int(row["seed"]))
         if key in runs:
-            raise ValueError(f"a run is there twice: {dict(row)!r}")
+            raise ValueError(f"a run occurs twice: {dict(row)!r}")
         runs[key] = row
     return groups
 
@@ -213,7 +214,7 @@ def read_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     Raises
     ------
     ValueError
-        If the file cannot be read or a line is not as long as the header.
+        If the file cannot be read, or a row does not have as many fields as the header.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8") as stream:
@@ -224,7 +225,7 @@ def read_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         raise ValueError(f"{os.fspath(path)!r} is not valid CSV: {error}") from None
     for number, row in enumerate(rows, start=1):
         if None in row or None in row.values():
-            raise ValueError(f"{os.fspath(path)!r}: row {number} has not as many fields as the header")
+            raise ValueError(f"{os.fspath(path)!r}: row {number} does not have as many fields as the header")
     return [{name: _parsed(text) for name, text in row.items()} for row in rows]
 
 

@@ -2,15 +2,15 @@
 
 Draws depend only on the target's name, the numbers of inputs and points, and the seed.
 Labels have mean 0 and standard deviation 1 over the training points, so that the standard deviation of auxiliary labels is
-relative; truths are in the same units.
+relative; true values are in the same units.
 
-*Synthetic targets* have inputs uniform in the cube [-1, 1]^d. With a cube, in contrast to a Gaussian distribution, the
-points' hull fills most of the domain, so that averages over hull and domain nearly agree.
+*Synthetic targets* have inputs uniform in the cube [-1, 1]^d. In contrast to a Gaussian distribution, the points' hull
+fills most of the domain, so that averages over hull and domain nearly agree.
 
 *Real data* are represented by the d leading principal components of their standardised features, in units of the first
-component. A random choice of d features would not do: features differ in relevance and some take only two values, so that
-data sets would differ more by their features than by their rows, and rows would repeat. Of samples that agree in all
-components the first is kept. Training and test rows are drawn without replacement.
+component. A random choice of d features would not do: features differ in relevance, so that data sets would differ more by
+their features than by their rows; and some features take only two values, so that rows would repeat. Of samples that agree
+in all components the first is kept. Training and test rows are drawn without replacement.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ from vvnorm.analysis.regions import Box
 from vvnorm.validation import Array, as_count
 
 TEST_POINTS = 512
-"""Test points of a synthetic target, and at most of real data."""
+"""Number of test points of a synthetic target; the most for real data."""
 
 _WAVES, _FREQUENCY = 4, 3.0  # the argument of a cosine varies over the cube with standard deviation sqrt(3)
 _TEACHER_NEURONS = 4
@@ -45,7 +45,7 @@ class Sample:
     truth : (n,) array or None
         The true first output at X_test: the target's value, or the label of real data. None for noise.
     domain : Box or None
-        The region over which inputs are uniform; None for real data.
+        The region in which inputs are uniform; None for real data.
     """
 
     X: Array
@@ -64,7 +64,7 @@ class Target:
     name : str
     description : str
     inputs, points : int or None
-        The most inputs, and the number of different samples, that real data have; None for synthetic targets.
+        Largest number of inputs and number of different samples of real data; None for synthetic targets.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Target:
     draw_raw: Callable[[np.random.Generator, int, int], tuple[Any, ...]] = field(repr=False, kw_only=True)
 
     def draw(self, inputs: int, points: int, seed: int) -> Sample:
-        """Draw a data set; the same arguments give the same one.
+        """Draw a data set; the same arguments give the same data set.
 
         Raises
         ------
@@ -148,7 +148,7 @@ def _real(load: Callable[[], tuple[Array, Array]]) -> Callable[[np.random.Genera
 
 
 def _components(features: Array, y: Array, d: int) -> tuple[Array, Array]:
-    """The d leading principal components of different samples, and their labels."""
+    """Return the d leading principal components of different samples, and their labels."""
     spread = features.std(axis=0)
     standard = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)  # blank pixels stay 0
     _, sizes, axes = np.linalg.svd(standard, full_matrices=False)

@@ -15,28 +15,28 @@ from vvnorm.studies.study import Study
 Size = tuple[str, int, int, float]
 """The size of a run, `Run.size`."""
 
-FIRST_PATIENCE, PATIENCE = 120.0, 3.0
-"""Seconds for the first run of a solver, which loads and compiles (half a minute on idle cores, where nothing is compiled
-yet), and for all others of that solver together."""
+FIRST_LIMIT, LIMIT = 120.0, 3.0
+"""Most seconds for the first run of a solver, which loads and compiles (half a minute on idle cores if nothing is compiled
+yet), and for all other runs of that solver together."""
 
 
 class TimeEstimate(NamedTuple):
-    """Seconds that a run of each size takes (NaN if unknown), and the sizes for which this is only a lower bound."""
+    """Seconds of a run of each size (NaN if unknown), and the sizes for which this is only a lower bound."""
 
     seconds: Mapping[Size, float]
     at_least: frozenset[Size]
 
 
 def estimate_time(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> TimeEstimate:
-    """Time one run of each size without rows in the store, the smallest first, for a few seconds in total.
+    """Time one run of each size that has no rows in the store, the smallest first, for a few seconds in total.
 
-    Sizes for which no time is left are estimated by the slowest known size of their solver. If the first run of a solver
-    does not end in time, its times stay unknown: most of the time may be for loading and compiling.
+    When no time is left, the other sizes are estimated by the slowest known size of their solver. If the first run of a
+    solver does not end in time, its times stay unknown: loading and compiling may have taken most of the time.
 
     Parameters
     ----------
     study, perform
-        What to do; see `vvnorm.studies.execute.run_study`.
+        As for `vvnorm.studies.execute.run_study`.
     rows : iterable of dict
         Finished runs, as of `vvnorm.studies.store.load_rows`.
     """
@@ -60,18 +60,18 @@ def estimate_time(study: Study, perform: Perform, rows: Iterable[Row] = ()) -> T
 
 
 def _measure(runs: Mapping[Size, Run], perform: Perform) -> tuple[dict[Size, float], list[float]]:
-    """Time runs in one process while time is left; also return the seconds of a run that was cut short, if there is one."""
+    """Time runs in one process while time is left; also return the seconds of a run that was stopped, if any."""
     measured: dict[Size, float] = {}
-    patience = FIRST_PATIENCE
+    limit = FIRST_LIMIT
     with WorkerProcesses(1) as process:
         # The smallest run comes twice, since the first call loads and compiles.
         for number, (size, run) in enumerate([*list(runs.items())[:1], *runs.items()]):
             began = time.monotonic()
             call = process.submit(perform_job, perform, run, code_version(), "")
             try:
-                measured[size] = call.result(timeout=max(0.0, patience)).seconds
+                measured[size] = call.result(timeout=max(0.0, limit)).seconds
             except TimeoutError:
                 process.stop()
                 return measured, [time.monotonic() - began] if number else []
-            patience = PATIENCE if number == 0 else patience - (time.monotonic() - began)
+            limit = LIMIT if number == 0 else limit - (time.monotonic() - began)
     return measured, []
