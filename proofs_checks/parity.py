@@ -12,7 +12,7 @@ statement is about rates, d for the least cost and d^(3/2) in one direction. The
 - In one direction the least cost is 2 (d - 1) sqrt(d). Flip signs of coordinates until w >= 0, ||w|| = 1. No w_i is 0, as
   labels of corners that differ in x_i only differ. Flip the coordinates from -1 to 1 in some order: w.x rises by 2 w_i at
   each step, and labels alternate, so slopes are +-1/w_i, and the curvature between two steps is 1/w_i + 1/w_j. The mean
-  over all orders of the total is 2 (1 - 1/d) sum_i 1/w_i, at least 2 (d - 1) sqrt(d). The direction of equal w_i attains it.
+  over all orders of the total is 2 (1 - 1/d) sum_i 1/w_i, at least 2 (d - 1) sqrt(d). Equal w_i attain it.
 - The mean over all sign vectors s of prod(s) relu((s.x - t) / sqrt(d)), t = 0 or -1 with the parity of d, is a multiple of
   parity on the corners. Scaled to the labels it costs 2^(d-1) sqrt(d) / binom(d - 2, floor(d/2) - 1). For d = 2 to 5
   certificates show that no network costs less. So the ratio of both costs is 1, 1, 2/3 and 2/3. It is 8/15 for d = 6 and 7.
@@ -115,9 +115,7 @@ def recheck(instance: Instance, result: Result) -> list[str]:
 
 def _examples() -> dict[str, Instance]:
     """Cubes of side 2 around 0."""
-    return {
-        f"parity of {d} bits": {"centre": np.zeros(d), "side": 2.0, "size": 1.0, "bounded": True} for d in (2, 3, 4, 5)
-    }
+    return {f"parity of {d} bits": {"centre": np.zeros(d), "side": 2.0, "size": 1.0, "bounded": True} for d in (2, 3, 4, 5)}
 
 
 CLAIM = Claim(

@@ -47,6 +47,7 @@ NETWORKS: Final = ("vvnorm/float64.py", "vvnorm/network.py", "vvnorm/validation.
 """Evaluation of networks, and their cost."""
 
 EXCESS: Final = ("proofs_checks/kernel_excess.py",)
+GATED: Final = ("proofs_checks/gated_programs.py", "vvnorm/float64.py", "vvnorm/network.py", "vvnorm/validation.py")
 NOISE_RISKS: Final = ("proofs_checks/noise_risks.py",)
 PATH_NORMS: Final = ("proofs_checks/path_norms.py",)
 REGULARISED: Final = ("proofs_checks/regularised.py",)

@@ -460,6 +460,41 @@ MUTATIONS: tuple[Mutation, ...] = (
         "D = 0.5 * share[:, None] * S",
         ("cost_without_skip",),
     ),
+    Mutation(
+        "parity_of_odd_dimensions_without_threshold",
+        "proofs_checks.parity",
+        "threshold = -float(X.shape[1] % 2)",
+        "threshold = 0.0",
+        ("parity",),
+    ),
+    Mutation(
+        "denoisers_too_flat",
+        "proofs_checks.denoisers",
+        "slope = gap / (gap - 2 * rho)",
+        "slope = gap / (gap - rho)",
+        ("denoisers",),
+    ),
+    Mutation(
+        "cones_ignored_in_bounds",
+        "proofs_checks.gated_programs",
+        "gradient = gradient + cone.T @ np.maximum(nnls(cone.T, -gradient)[0], 0.0)",
+        "gradient = gradient + 0.0 * cone[0]",
+        ("sign_patterns", "gated_relaxation"),
+    ),
+    Mutation(
+        "networks_of_patterns_without_constant",
+        "proofs_checks.gated_programs",
+        "return self._centred(self.y - hidden[0] + hidden[1])",
+        "return self.y - hidden[0] + hidden[1]",
+        ("sign_patterns",),
+    ),
+    Mutation(
+        "random_gates_of_few_directions",
+        "proofs_checks.gated_relaxation",
+        'gates = (rng.standard_normal((instance["gates"], _INPUTS)) @ features.T > 0)',
+        'gates = (rng.standard_normal((1, _INPUTS)).repeat(instance["gates"], axis=0) @ features.T > 0)',
+        ("gated_relaxation",),
+    ),
     # --- networks ---
     _fault(
         "biases_do_not_count",

@@ -55,7 +55,7 @@ breaks this hypothesis, or none. All the rest is checked with `pytest -m slow`. 
 LONG_EXAMPLES = {
     "diabetes by age with one Gaussian output", "diabetes by age with four Gaussian outputs", "parity of 5 bits",
 }  # fmt: skip
-"""Data on which networks are trained for longest, or that take longest to certify; a claim's other data are checked by default."""
+"""Data on which networks are trained for longest, or that take longest to certify; others are checked by default."""
 
 
 def draw(claim: Claim, seed: int) -> Instance:
@@ -440,6 +440,7 @@ def test_every_claim_module_is_registered_under_its_file_name() -> None:
 
     shared = {
         "__init__", "catalogue", "support", "auxiliary_outputs", "task_gradients", "path_norms", "noise_risks", "rational",
+        "gated_programs",
         "trust", "many_tasks",
     }  # fmt: skip
     modules = {path.stem for path in Path(proofs_checks.__file__).parent.glob("*.py")} - shared
