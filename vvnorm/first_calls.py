@@ -43,7 +43,7 @@ def _interpolants() -> None:
 
 def _fits() -> None:
     from vvnorm.api.certification import certify
-    from vvnorm.api.fits import fit
+    from vvnorm.api.fits import fit, lambda_max
     from vvnorm.piecewise import PiecewiseLinear
 
     x, Y = _waves(40)
@@ -51,7 +51,7 @@ def _fits() -> None:
     x, Y = _waves(1000)
     fit(x, Y[:, :1], 1e-6, tol=1e-3)  # many knots
     x, Y = _waves(9000)
-    fit(x, Y, 1e6)  # many blocks
+    fit(x, Y, 0.5 * lambda_max(x, Y)).verify()  # many blocks
     x, Y = _waves(5)
     certify(PiecewiseLinear(x, Y), x, Y, lam=0.3)
 

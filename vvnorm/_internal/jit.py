@@ -29,6 +29,7 @@ _PARTS = {
     "vvnorm.verifier.double_double": ("arithmetic of the verifier", 1),
     "vvnorm.verifier.line_kernels": ("verifier of interpolants", 3),
     "vvnorm.verifier.line_fit_kernels": ("verifier of fits", 7),
+    "vvnorm.verifier.line_fit_block_kernels": ("verifier of large fits", 6),
     "vvnorm.verifier.losses": ("verifier of fits", 7),
     "vvnorm.solvers.multivariate.planar_search": ("solver for two inputs", 4),
     "vvnorm.solvers.multivariate": ("solver for more inputs", 14),

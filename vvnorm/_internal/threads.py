@@ -3,9 +3,11 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from itertools import pairwise
 
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
@@ -83,3 +85,15 @@ def usable_threads() -> int:
 @cache
 def _controller() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+def share(work: Callable[[int, int], None], count: int) -> None:
+    """Divide the numbers below `count` among all threads that may be used; `work(first, last)` must release the lock.
+
+    A result of each number that does not depend on the others does not depend on the number of threads either.
+    """
+    threads = max(min(usable_threads(), count), 1)
+    ends = [count * k // threads for k in range(threads + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        for future in [pool.submit(work, first, last) for first, last in pairwise(ends)]:
+            future.result()

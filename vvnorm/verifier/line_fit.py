@@ -55,6 +55,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vvnorm._internal.threads import share
 from vvnorm.float64 import Rows, as_rows, dual_rows
 from vvnorm.losses import Loss, label_power
 from vvnorm.network import ReLUNetwork
@@ -64,15 +65,19 @@ from vvnorm.validation import Array, as_positive
 from vvnorm.verifier.arithmetic import fixed, power_of_two, scaled, vv_norm
 from vvnorm.verifier.certificates import FitRecord
 from vvnorm.verifier.fits import DRIFT_ALLOWED, INSIDE, MARGIN_USED, dual_of_shape, is_label_rounding, read_labels
+from vvnorm.verifier.line_fit_blocks import BlockSums, Response, are_worth_it
 from vvnorm.verifier.units import SAFE, Units
 
 _BLOCK = 1 << 18  # label entries handed to compiled code at once
+_LANES = 32  # labels whose magnitudes are compared at once
 _FOLLOWED = 1 << 10  # entries that compiled code follows at once: they stay in the fastest cache
 _TINY = 2.0**-100  # a few roundings of a double-double
 _LOST = 2.0**-1060  # bound on the sum of all products that underflow, in units of about 1
 _NUDGES = 40
 _SHRINK = 1 - 2.0**-30
 _DAMPING = 1e-12
+_SAFE_IN_BLOCKS = SAFE / 2**7  # the largest labels are known up to a factor of 64
+_CLEAR, _SHARE_OF_GAP = 2.0**-42, 2.0**-10  # shares of objective and gap up to which rounding of block sums is accepted
 
 
 def judge_fit(
@@ -90,9 +95,8 @@ def judge_fit(
     labels, shares, losses = read_labels(function, Y, len(inputs), loss, weights)
     strength = as_positive(lam)
     given = None if dual is None else dual_of_shape(dual, labels.shape)
-    data = _Data(inputs[:, 0], labels, shares, given, losses)
-    fit = _Fit(function, data, strength, losses, skip)
-    judged = fit.judge()
+    fit, judged = _judged(function, inputs[:, 0], labels, shares, strength, losses, skip, given)
+    data = fit.data
     objective = judged.loss + judged.penalty
     lower = max(0.0, objective * (1 - (labels.shape[1] + 64) * EPS) - judged.slack - judged.gap)
     value = data.units.objective(objective)
@@ -111,6 +115,30 @@ def judge_fit(
     )
 
 
+def _judged(
+    function: ReLUNetwork | PiecewiseLinear,
+    x: Array,
+    labels: Array,
+    shares: Array | None,
+    lam: float,
+    losses: tuple[Loss, ...],
+    skip: bool,
+    given: Rows | None,
+) -> "tuple[_Fit, _Judged]":
+    """Judge by sums over blocks if the data allow it, and their rounding is negligible; else entry by entry."""
+    plain = bool(skip) and shares is None and given is None and all(loss.name == "squared" for loss in losses)
+    kinks = function.n_neurons if isinstance(function, ReLUNetwork) else len(function.knots)
+    if plain and are_worth_it(x, labels, kinks):
+        fit = _Fit(function, _Data(x, labels, None, None, losses, surveyed=False), lam, losses, skip)
+        judged = fit.judge_in_blocks() if fit.data.order is None and fit.reach > 0 else None
+        if judged is not None:
+            clear = max(_CLEAR * (judged.loss + judged.penalty), _SHARE_OF_GAP * judged.gap)
+            if judged.rounding <= clear < math.inf:
+                return fit, judged
+    fit = _Fit(function, _Data(x, labels, shares, given, losses), lam, losses, skip)
+    return fit, fit.judge()
+
+
 def output_losses(
     function: ReLUNetwork | PiecewiseLinear,
     inputs: Array,
@@ -127,22 +155,27 @@ def output_losses(
 
 
 class _Data:
-    """Rows in the order of x, block by block, in units of powers of two in which no product leaves float64."""
+    """Rows in the order of x, block by block, in units of powers of two in which no product leaves float64.
 
-    def __init__(self, x: Array, Y: Array, weights: Array | None, dual: Rows | None, losses: Sequence[Loss]) -> None:
-        from vvnorm.verifier import line_fit_kernels as kernel
+    If they are not `surveyed`, no label is read, and the labels are taken as complete and of a safe size.
+    """
 
+    def __init__(
+        self,
+        x: Array,
+        Y: Array,
+        weights: Array | None,
+        dual: Rows | None,
+        losses: Sequence[Loss],
+        surveyed: bool = True,
+    ) -> None:
         self.order = None if bool(np.all(x[1:] >= x[:-1])) else np.argsort(x, kind="stable")
         self.x = x if self.order is None else x[self.order]
         self.Y, self.weights, self.shape = Y, weights, Y.shape
         self.block_rows = min(len(x), max(16, _BLOCK // Y.shape[1]))
         self.dual: Any = dual if dual is None or self.order is None else as_rows(dual)
-        self.units = Units(1.0, 1.0, 1.0, 0)  # `blocks` reads them
-        self.largest, self.total = np.zeros(Y.shape[1]), np.zeros(Y.shape[1])
-        complete = True
-        for rows in self.blocks():
-            complete &= kernel.survey(rows.Y, rows.weights, self.largest, self.total)
-        self.uniform = complete and weights is None  # all outputs have the same weights
+        self.largest, missing = self._survey() if surveyed else (np.zeros(Y.shape[1]), np.zeros(Y.shape[1]))
+        self.uniform = not missing.any() and weights is None  # all outputs have the same weights
         power = label_power(losses)
         self.units = Units(
             x=power_of_two(float(max(self.x[-1], -self.x[0])), SAFE),
@@ -151,7 +184,30 @@ class _Data:
             power=power,
         )
         self.x = self.x / self.units.x if self.units.x != 1 else self.x
-        self.largest, self.total = self.largest / self.units.y, self.total / self.units.w
+        self.largest = self.largest / self.units.y
+        self.total = len(x) - missing if weights is None else self._total_weights()
+
+    def _survey(self) -> tuple[Array, Array]:
+        """Return the largest |label| of each output, and the number of its missing labels, (T,) each."""
+        from vvnorm.verifier import line_fit_kernels as kernel
+
+        T, parts = self.shape[1], -(-self.shape[0] // self.block_rows)
+        lanes = T * max(1, _LANES // T)  # compiled code uses vectors across several rows if there are few outputs
+        largest, missing = np.zeros((parts, lanes)), np.zeros((parts, lanes))
+
+        def some(first: int, last: int) -> None:
+            for k in range(first, last):
+                rows = fixed(self.Y[k * self.block_rows : (k + 1) * self.block_rows])
+                kernel.survey(rows.reshape(-1), largest[k], missing[k])
+
+        share(some, parts)
+        return largest.reshape(-1, T).max(axis=0), missing.reshape(-1, T).sum(axis=0)
+
+    def _total_weights(self) -> Array:
+        total = np.zeros(self.shape[1])
+        for rows in self.blocks():
+            total += np.sum(np.where(np.isnan(rows.Y), 0.0, rows.weights), axis=0)
+        return total
 
     def blocks(self) -> Iterator[Any]:
         """Blocks of rows for the kernel."""
@@ -184,13 +240,15 @@ class _Data:
 class _Judged:
     """Parts of an objective, its gap, and its rounding, in the data's units.
 
-    `outputs` (T,) are bounds from above on the losses of each output.
+    `outputs` (T,) are bounds from above on the losses of each output. `rounding` is the part of the gap that more exact
+    sums would make smaller.
     """
 
     loss: float
     penalty: float
     gap: float
     slack: float
+    rounding: float
     outputs: Array
 
 
@@ -226,6 +284,16 @@ class _Projection:
     totals: Array
 
 
+@dataclass(frozen=True)
+class _Pairing:
+    """A lower bound on <R, function>, upper bounds on ||Z|| and on drift, (T,), and the rounding in the bound on ||Z||."""
+
+    value: float
+    norm: float
+    drift: Array
+    unsure: float
+
+
 class _Fit:
     """A function on a data set, and the passes over its rows."""
 
@@ -238,6 +306,7 @@ class _Fit:
         self.lam = math.nan if lam is None else data.units.strength(lam)
         self.losses = losses = data.units.losses(losses)
         self.plain = data.dual is None and all(loss.name == "squared" for loss in losses)
+        self.blocks: BlockSums | None = None
         self.codes = np.array([loss.code for loss in losses])
         self.parameters = np.array([loss.parameter for loss in losses])
         self.regression = np.array([float(loss.name not in ("logistic", "hinge")) for loss in losses])
@@ -292,6 +361,11 @@ class _Fit:
         T = self.data.shape[1]
         return kernel.Line(np.zeros(2), np.zeros((2, T)), np.zeros((2, T)), np.zeros(T))
 
+    def _first_piece(self) -> Any:
+        from vvnorm.verifier import line_fit_kernels as kernel
+
+        return kernel.Line(*(part.copy() for part in self.begin))
+
     def _walk(
         self, step: int, spec: Any, *, theta: float = 1.0, hard: bool = False, first: Array | None = None
     ) -> tuple[Any, Any]:
@@ -300,7 +374,7 @@ class _Fit:
 
         T = self.data.shape[1]
         size = min(self.data.block_rows, max(4, _FOLLOWED // T))
-        line = kernel.Line(*(part.copy() for part in self.begin))
+        line = self._first_piece()
         block = kernel.Block(
             np.empty((2, size, T)),
             np.empty((2, size, T)),
@@ -326,6 +400,19 @@ class _Fit:
         return sums, line
 
     # --- the passes ---
+
+    def judge_in_blocks(self) -> _Judged | None:
+        """Judge with one pass over blocks of rows; None if a label is missing, or too large or small.
+
+        Of functions of squared losses, with a skip connection. See `vvnorm.verifier.line_fit_blocks`.
+        """
+        data = self.data
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.blocks = BlockSums(data.x, data.Y, self.curve, self._first_piece(), self.centre)
+            data.largest = self.blocks.largest
+            if not (np.isfinite(self.blocks.total).all() and 1 / _SAFE_IN_BLOCKS < data.largest.max() < _SAFE_IN_BLOCKS):
+                return None
+            return self._judge(np.zeros((2, data.shape[1])))[0]
 
     def judge(self) -> _Judged:
         """Make the dual array, scale it until it is feasible, and sum its gap.
@@ -364,7 +451,10 @@ class _Fit:
         keep = (largest <= self.limit).astype(np.float64)
         while True:
             spec = self._spec(shift, projection, keep)
-            pairing, norm, drift, piece = self._pairing(spec, projection, projection.first * keep)
+            given = projection.first * keep
+            response, piece = self._response(spec, projection, given)
+            pairing = self._pairing(response, projection, given, piece.slope.sum(axis=0))
+            drift, norm = pairing.drift, pairing.norm
             lost = ~(drift <= np.where(self.bounded, DRIFT_ALLOWED * self.limit, np.finfo(float).max)) & (keep > 0)
             if not lost.any():
                 break
@@ -383,18 +473,19 @@ class _Fit:
             totals = self._walk(kernel.GAPS, spec, theta=theta)[0].gap
         loss = math.fsum(totals[:2].ravel())
         penalty = self.lam * self.scaled_norm
-        off = self._value_error(piece)
+        off = self._value_error(piece) + response.value_error
         # Where u is off by e, a loss and what theta R leaves open are off by at most (slope + min(e, steepest)) e.
         slack = float(totals[5] @ off + 4 * self.data.total @ (off * np.minimum(off, self.steepest)))
         slack += (float(self.data.total.sum()) + self.data.Y.size) * _LOST
         drifted = float(totals[4] @ drift + 16 * totals[6] @ drift**2)
         entry_gaps = math.fsum(totals[2:4].ravel()) * (1 + 2.0**-42) + slack + drifted + 2.0**-60 * (loss + penalty)
-        paired = theta * pairing
+        paired = theta * pairing.value
         kink_gaps = penalty * (1 + (T + 64) * EPS) - paired + 4 * EPS * abs(paired)
         moved = largest > 1e-6 * self.limit if self.data.dual is not None else np.zeros(T, dtype=np.bool_)
         outputs = self._losses_at_most(totals, off)
         improvable = self.bounded & ((keep == 0) | moved)
-        return _Judged(loss, penalty, entry_gaps + kink_gaps, slack, outputs), improvable, projection.single
+        rounding = slack + drifted + 2 * pairing.unsure * self.scaled_norm
+        return _Judged(loss, penalty, entry_gaps + kink_gaps, slack, rounding, outputs), improvable, projection.single
 
     def _value_error(self, piece: Any) -> Array:
         """Bound how far computed values of the function are off, (T,); `piece` is the last one."""
@@ -477,44 +568,57 @@ class _Fit:
 
         T, zero = self.data.shape[1], np.zeros(self.data.shape[1])
         blank = _Projection(zero, zero, zero, zero, np.zeros((3, T)), zero > 0, zero, zero)
-        sums, _ = self._walk(kernel.MOMENTS, self._spec(shift, blank, np.ones(T)))
+        sums: Any = self.blocks or self._walk(kernel.MOMENTS, self._spec(shift, blank, np.ones(T)))[0]
         if not (np.isfinite(sums.total).all() and np.isfinite(sums.powers).all()):
             raise ValueError("the function's values leave the range of float64; rescale X, Y or weights")
         shared = self.plain and self.data.uniform
-        powers, support = np.broadcast_to(sums.powers, (3, 2, T)), sums.support
-        single = np.full(T, self.reach == 0) if shared else ~(support[0] < support[1])
+        powers = np.broadcast_to(sums.powers, (3, 2, T))
+        single = np.full(T, self.reach == 0) if shared else ~(sums.support[0] < sums.support[1])
         least = (self.data.shape[0] + 16) * 2.0**-90 * self.reach * self.reach
-        parts = [
-            _solve(sums.total[:, :, t], powers[:, :, t], self.centre, self.skip and not single[t], least) for t in range(T)
-        ]
+        spreads = [_spread(powers[:, :, t], self.centre) for t in range(1 if shared else T)]
+        spreads *= T // len(spreads)
+        parts = [_solve(sums.total[:, :, t], spreads[t], self.skip and not single[t], least) for t in range(T)]
         alpha, beta, first, mean, *gram = np.array(parts).T.copy()
         moments = sums.total.sum(axis=1)
         return _Projection(alpha, beta, first * (not self.skip), mean, np.array(gram), single, moments, sums.gap)
 
-    def _pairing(self, spec: Any, projection: _Projection, given: Array) -> tuple[float, float, Array, Any]:
-        """Return a lower bound on <R, function>, upper bounds on ||Z|| and drift, (T,), and the last piece."""
+    def _response(self, spec: Any, projection: _Projection, given: Array) -> tuple[Response, Any]:
+        """Return the response of neurons to the dual array, and the function's last piece."""
         from vvnorm.verifier import line_fit_kernels as kernel
 
-        n, T = self.data.shape
+        if self.blocks is not None:
+            return self.blocks.respond(projection.alpha, projection.beta, self.lam), self.blocks.line
         sums, line = self._walk(kernel.PAIRINGS, spec, first=None if self.skip else given)
-        S, Z, size, totals = sums.S, sums.Z, sums.size, sums.paired
-        error = (n + 16) * (_TINY * size + _LOST)
-        first = -Z.sum(axis=0) if not self.skip else np.zeros(T)
-        drift = self._drift(projection, S.sum(axis=0), Z.sum(axis=0), error)
-        drift[size == 0] = 0.0
+        n, T = self.data.shape
+        response = Response(
+            S=sums.S.sum(axis=0),
+            Z=sums.Z.sum(axis=0),
+            size=sums.size,
+            error=(n + 16) * (_TINY * sums.size + _LOST),
+            value_error=np.zeros(T),
+            # Products may have underflowed.
+            norm=math.sqrt(max(sums.paired[0], sums.paired[1]) + T * _LOST) * (1 + (T + 4) * EPS),
+            paired=sums.paired,
+        )
+        return response, line
+
+    def _pairing(self, response: Response, projection: _Projection, given: Array, slope: Array) -> _Pairing:
+        """Bound the pairing of the function with R; `slope` (T,) is that of its last piece."""
+        T, totals, error = self.data.shape[1], response.paired, response.error
+        first = -response.Z if not self.skip else np.zeros(T)
+        drift = self._drift(projection, response.S, response.Z, error)
+        drift[response.size == 0] = 0.0
         with np.errstate(invalid="ignore", over="ignore"):
             unsure = float(np.linalg.norm(error * self.reach + drift * projection.gram[0] * self.reach))
-            # Products may have underflowed.
-            norm = math.sqrt(max(totals[0], totals[1]) + T * _LOST) * (1 + (T + 4) * EPS) + unsure
+            norm = response.norm + unsure
             if not self.skip:
                 norm += float(np.linalg.norm(first - given)) + 4 * EPS * float(np.linalg.norm(given))
-            slope = line.slope.sum(axis=0)
             rounding = (T + 16) * EPS * (totals[4] + float(np.abs(first) @ np.abs(slope)))
             rounding += unsure * (
                 self.scaled_norm * (1 + (T + 64) * EPS) + (0 if self.skip else float(np.linalg.norm(slope)))
             )
             rounding += (self.scaled_norm + len(self.curve.b) * T) * _LOST
-        return float(totals[2] + totals[3] + first @ slope) - rounding, norm, drift, line
+        return _Pairing(float(totals[2] + totals[3] + first @ slope) - rounding, norm, drift, unsure)
 
     def _drift(self, projection: _Projection, S: Array, Z: Array, error: Array) -> Array:
         """Bound |alpha' + beta' x| over the data, the affine function that exact arithmetic would still subtract."""
@@ -533,16 +637,35 @@ class _Fit:
         return 1.001 * np.where(projection.single, constant, both)
 
 
-def _solve(sums: Array, powers: Array, centre: float, linear: bool, least: float) -> tuple[float, ...]:
+@dataclass(frozen=True)
+class _Spread:
+    """Exact sums of phi (x - centre)^j, j = 0, 1, 2, `centre`, and the sums of phi (x - mean)^j, j = 1, 2, mean rounded."""
+
+    p: Fraction
+    px: Fraction
+    pxx: Fraction
+    centre: float
+    mean: float
+    cross: Fraction
+    square: Fraction
+
+
+def _spread(powers: Array, centre: float) -> _Spread:
+    """Read sums of phi (x - centre)^j, (3, 2), double-double."""
+    p, px, pxx = (Fraction(high) + Fraction(low) for high, low in powers.tolist())
+    mean = centre + float(px / p) if p > 0 else centre
+    d = Fraction(mean) - Fraction(centre)
+    return _Spread(p, px, pxx, centre, mean, px - d * p, pxx - 2 * d * px + d * d * p)
+
+
+def _solve(sums: Array, spread: _Spread, linear: bool, least: float) -> tuple[float, ...]:
     """Find alpha and beta with R - phi (alpha + beta (x - centre)) orthogonal to 1 and, if `linear`, to x.
 
     Parameters
     ----------
     sums : (2, 2) array
         sum R and sum R (x - centre), double-double.
-    powers : (3, 2) array
-        sum phi (x - centre)^j.
-    centre : float
+    spread : _Spread
     linear : bool
     least : float
         A variance of x below it is rounding.
@@ -552,15 +675,12 @@ def _solve(sums: Array, powers: Array, centre: float, linear: bool, least: float
     alpha, beta, sum R x afterwards, mean of x, and sums of phi (x - mean)^j for j = 0, 1, 2.
     """
     r, rx = (Fraction(high) + Fraction(low) for high, low in sums.tolist())
-    p, px, pxx = (Fraction(high) + Fraction(low) for high, low in powers.tolist())
+    p, px, pxx = spread.p, spread.px, spread.pxx
     if p <= 0:
-        return 0.0, 0.0, float(rx), centre, 0.0, 0.0, 0.0
-    mean = centre + float(px / p)
-    d = Fraction(mean) - Fraction(centre)
-    cross, square = px - d * p, pxx - 2 * d * px + d * d * p
+        return 0.0, 0.0, float(rx), spread.mean, 0.0, 0.0, 0.0
     beta = Fraction(0)
-    if linear and square > least * p:
+    if linear and spread.square > least * p:
         beta = (p * rx - px * r) / (p * pxx - px * px)
     alpha = (r - px * beta) / p
     first = rx - alpha * px - beta * pxx
-    return float(alpha), float(beta), float(first), mean, float(p), float(cross), float(square)
+    return float(alpha), float(beta), float(first), spread.mean, float(p), float(spread.cross), float(spread.square)

@@ -128,18 +128,16 @@ class Block(NamedTuple):
 
 
 @_outer
-def survey(Y: Any, weights: Any, largest: Any, total: Any) -> bool:
-    """Raise `largest` (T,) to the largest |label|, add weights of present ones to `total` (T,); whether all are present."""
-    complete = True
-    for i in range(Y.shape[0]):
-        for t in range(Y.shape[1]):
-            y = Y[i, t]
-            if y == y:
-                largest[t] = max(largest[t], abs(y))
-                total[t] += weights[i, t if weights.shape[1] > 1 else 0]
-            else:
-                complete = False
-    return complete
+def survey(labels: Any, largest: Any, missing: Any) -> None:
+    """Raise `largest` (L,) to the largest |label|, and add to `missing` (L,) how many are missing.
+
+    `labels` are the rows of Y, one behind the other; L is a multiple of the number of outputs.
+    """
+    for start in range(0, len(labels), len(largest)):
+        for j in range(min(len(largest), len(labels) - start)):
+            size = abs(labels[start + j])
+            largest[j] = size if size > largest[j] else largest[j]
+            missing[j] += 1.0 if size != size else 0.0
 
 
 # --- the function -----------------------------------------------------------------------------------------------------
@@ -220,7 +218,7 @@ def slope_variation(curve: Any) -> float:
 
 
 @_inner
-def _is_passed(curve: Any, k: int, x: float) -> bool:
+def is_passed(curve: Any, k: int, x: float) -> bool:
     """Whether kink k lies to the left of x, which is not to the left of the rounded kink."""
     if x > curve.at[k] or len(curve.w) == 0:
         return x > curve.at[k]
@@ -229,7 +227,7 @@ def _is_passed(curve: Any, k: int, x: float) -> bool:
 
 
 @_inner
-def _pass(curve: Any, line: Any, reach: float) -> None:
+def pass_kink(curve: Any, line: Any, reach: float) -> None:
     """Go on to the piece behind the next kink."""
     k = int(line.place[1])
     if len(curve.w) == 0:
@@ -283,11 +281,11 @@ def _respond(rows: Any, curve: Any, line: Any, spec: Any, frame: Any, block: Any
     for start in range(n):
         if start < stop:  # this row lies on the piece of the rows before, and is done
             continue
-        while xs[start] >= at[k] and _is_passed(curve, k, xs[start]):
-            _pass(curve, line, reach)
+        while xs[start] >= at[k] and is_passed(curve, k, xs[start]):
+            pass_kink(curve, line, reach)
             k += 1
         stop = start
-        while stop < n and not (xs[stop] >= at[k] and _is_passed(curve, k, xs[stop])):
+        while stop < n and not (xs[stop] >= at[k] and is_passed(curve, k, xs[stop])):
             passed[stop] = k
             stop += 1
         _follow(rows, line, spec.regression, start, stop, block.off, block.omega)
@@ -410,7 +408,7 @@ def _pairings(x: Any, block: Any, curve: Any, sums: Any) -> None:
     for i in range(len(x)):
         if x[i] > last[0]:
             for k in range(int(last[1]), block.passed[i]):
-                _pair(curve, k, last[0], S, Z, totals)
+                pair_kink(curve, k, last[0], S, Z, totals)
             h, h_low = two_sum(x[i], -last[0])
             for t in range(len(size)):
                 p = S[0, t] * h
@@ -432,7 +430,7 @@ def _pairings(x: Any, block: Any, curve: Any, sums: Any) -> None:
 
 
 @_inner
-def _pair(curve: Any, k: int, x: float, S: Any, Z: Any, totals: Any) -> None:
+def pair_kink(curve: Any, k: int, x: float, S: Any, Z: Any, totals: Any) -> None:
     """Add the pairing of kink k, at or behind the data point x and before the next, with Z there."""
     if len(curve.w):
         a, sign = abs(curve.w[k]), -1.0 if curve.w[k] > 0.0 else 1.0
