@@ -390,3 +390,15 @@ def test_a_fit_with_nearly_all_dual_values_at_an_end_is_certified():
     solution = fit(X, Y, 0.99, loss="huber:0.5")
     assert solution.gap < 1e-9
     assert solution.verify()
+
+
+def test_network_outside_the_class_is_not_called_unproved():
+    """A network with a skip connection may have a smaller objective than all networks without one."""
+    network = ReLUNetwork([[1.0, 0.0]], [-2.0], [[0.5]], [[1.0, 0.0]], [0.0])
+    X = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
+    Y = network(X)
+    judged = certify_fit(network, X, Y, 0.1, skip=False, dual=0.1 * (Y - Y.mean()))
+    assert judged.gap < -1e-6
+    gap, reason = judged.complaints(network, X, Y)
+    assert "no function that competes" in gap
+    assert "skip connection" in reason

@@ -97,7 +97,8 @@ def certify(
         verifier's own array is the polar factor of the labels without their affine part.
         With lam > 0: R in the order of X; see `vvnorm.certify_fit`.
     skip : bool
-        Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0.
+        Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0. A network
+        with A != 0 does not compete then: it may cost less than the bound, and `complaints` says so.
     penalise_bias : bool
         Whether the cost is sum_k ||(w_k, b_k)|| ||v_k|| instead of sum_k ||w_k|| ||v_k||; `dual` then has the form for
         several inputs, also for one input.

@@ -188,7 +188,11 @@ class FitRecord(Displayed):
 
     def shortcomings(self, tol: float) -> list[str]:
         """Say why the numbers are not those of an optimal fit, up to a relative gap."""
-        return [] if abs(self.gap) <= tol else [f"relative gap {self.gap:.3g} exceeds {tol:.3g}: not proved optimal"]
+        if not self.gap <= tol:
+            return [f"relative gap {self.gap:.3g} exceeds {tol:.3g}: not proved optimal"]
+        if self.gap < -tol:
+            return [f"relative gap {self.gap:.3g} is below {-tol:.3g}: no function that competes has so small an objective"]
+        return []
 
     def scale_of(self, name: str) -> float:
         """Return the scale relative to which two computations of a number are compared."""
