@@ -126,7 +126,7 @@ def by_torch(problem: Problem) -> Any:
 
 
 def by_proximal(problem: Problem) -> Any:
-    """PathProx-style training: `vvnorm.train` with the proximal optimizer, 100 neurons, its default schedule of lam."""
+    """`vvnorm.train` with its proximal optimizer, 100 neurons, 5000 steps; PathProx itself is not a package."""
     trained = vvnorm.train(
         problem.X, problem.Y, lam=problem.lam, width=100, optimizer="proximal", progress=False, **problem.convention
     )
@@ -319,7 +319,8 @@ CONVENTION = {
 
 def page() -> str:
     """Return the page in Markdown."""
-    versions = [f"{package} {_missing(package) or version(package)}" for _, package, _, _ in PROGRAMS]
+    packages = dict.fromkeys(package for _, package, _, _ in PROGRAMS)
+    versions = [f"{package} {_missing(package) or version(package)}" for package in packages]
     head = [
         "# Beside other programs",
         "",
@@ -335,7 +336,6 @@ def page() -> str:
         notes.append(f"- **{name}**: {(solve.__doc__ or '').strip()}")
     notes += [
         "- **statsmodels** has no penalty that groups outputs by neuron; it poses none of these problems.",
-        "- **PathProx** is not a package; [training.md](training.md) describes the proximal step of `vvnorm.train`.",
         "",
         "In the plane a program over a fixed dictionary only approaches the optimum over all neurons, and does not know",
         "how far it is.",
