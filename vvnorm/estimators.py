@@ -1,14 +1,14 @@
-"""scikit-learn estimators: regression with lam given or cross-validated, classification, and interpolation.
+"""scikit-learn estimators: regression with given or cross-validated lam, classification, and interpolation.
 
 They call `vvnorm.fit` and `vvnorm.interpolate`, for any number of features. All outputs share their kinks. `solution_`
 holds the solution with its certificate, which is made on first access.
 
-Samples are sorted, and samples of weight 0 are dropped, before they are fitted. So a fit depends neither on the order of
-the samples nor on whether a sample is repeated or has twice the weight.
+Before fitting, samples are sorted, and samples of weight 0 are dropped. So a fit depends neither on the order of the
+samples nor on whether a sample is repeated or has twice the weight.
 
 Labels may be missing: NaN in y (for regression also in single outputs), None among classes that are not numbers, or a mask.
-A missing label has no loss. Samples without any label are dropped, and scores count the present labels only. `fit` warns
-where a solver stops before the proved gap is at most `tol`.
+A missing label has no loss. Samples without any label are dropped, and scores count only the present labels. `fit` warns if
+a solver stops before the proved gap is at most `tol`.
 """
 
 import os
@@ -49,15 +49,15 @@ if TYPE_CHECKING:
 
     from vvnorm.results.multivariate import MultivariateSolution
 
-_LAMS = 30  # lams tried by default
-_LAMS_SEVERAL = 10  # with several features
+_LAMS = 30  # default number of lams
+_LAMS_SEVERAL = 10  # default number of lams with several features
 _SMALLEST = 1e-4  # smallest lam tried by default, relative to lam_max
-_ANY = 1.0  # lam, where all lams give the same fit
-_FOLDS = 1e-2  # relative gap of fits that only choose lam (several features), whose neighbours differ by a factor of 2.8
-_CLIMBING = 10  # default number of rounds of local search: some seconds for 200 samples
-_CLIMBING_ON_PATHS = 2  # the same for each of many lams: a fit starts from the neurons of its predecessor
+_ANY_LAM = 1.0  # the lam if all lams give the same fit
+_FOLD_GAP = 1e-2  # relative gap of fits that only choose lam (several features): lams differ by factors of 2.8
+_LOCAL_ROUNDS = 10  # default number of rounds of local search: some seconds for 200 samples
+_LOCAL_ROUNDS_ON_PATHS = 2  # default for each lam of a path, where a fit starts from the neurons of its predecessor
 _REACHED = "tolerance reached"  # status of a solver that has closed the gap by exact searches
-_LIMITS = {"round limit": "max_iter", "time limit": "time_limit"}  # the parameter to raise, by the status of the solver
+_LIMITS = {"round limit": "max_iter", "time limit": "time_limit"}  # the parameter to raise, by the solver's status
 
 
 class _Estimator(BaseEstimator):
@@ -68,10 +68,10 @@ class _Estimator(BaseEstimator):
     max_iter: int | None
     time_limit: float | None
 
-    def _effort(self, x: Array, labels: Array, climbing: int = _CLIMBING) -> dict[str, Any]:
-        """Return the solver's limits: few rounds where it searches locally and no limit is given."""
+    def _limits(self, x: Array, labels: Array, local_rounds: int = _LOCAL_ROUNDS) -> dict[str, Any]:
+        """Return the solver's tolerance and limits: few rounds if it searches locally and no limit is given."""
         limited = self.max_iter is not None or self.time_limit is not None
-        max_iter = self.max_iter if limited or not _climbs(x, labels) else climbing
+        max_iter = self.max_iter if limited or not _searches_locally(x, labels) else local_rounds
         return {"tol": self.tol, "max_iter": max_iter, "time_limit": self.time_limit}
 
     def _samples(
@@ -94,20 +94,20 @@ class _Estimator(BaseEstimator):
         return inputs, labels, weights
 
     def _given_labels(self, y: Any) -> Any:
-        """Return the labels with NaN where they are masked; refuse labels that are not numbers held by float64."""
+        """Return the labels with NaN where they are masked; raise an error if float64 cannot hold them."""
         return check_held(without_mask(y, "y", allow_missing=True), "y")
 
     def _checked(self) -> Self:
         """Warn unless the solution is proved optimal to a relative gap of at most `tol`.
 
-        The certificate may take long. It is made only where the solver has not closed the gap itself.
+        The certificate may take long. It is made only if the solver has not closed the gap itself.
         """
         solution = self.solution_ = self.solution_.named(self._input_names(), self._output_names())
         status = solution.status
         if status == _REACHED or self._is_rounding():
             return self
         if status == UNATTAINED:
-            words = "an affine function separates all classes, and larger multiples of it lose ever less"
+            words = "an affine function separates all classes, and its multiples have arbitrarily small loss"
             warnings.warn(f"{type(self).__name__} has no optimum: {words}", ConvergenceWarning, stacklevel=3)
         elif not solution.gap <= self.tol:
             other = "tol or lam" if hasattr(self, "lam") else "tol"
@@ -124,7 +124,7 @@ class _Estimator(BaseEstimator):
         return self
 
     def _is_rounding(self) -> bool:
-        """Whether the objective of a fit is at most the rounding of the labels."""
+        """Whether the objective of a fit is as small as the rounding error of the labels."""
         if not getattr(self.solution_, "lam", 0.0):
             return False
         weights = getattr(self.solution_, "weights", None)
@@ -156,7 +156,7 @@ class _Estimator(BaseEstimator):
         return self.solution_.gap
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
-        """Draw the solution; write the figure to `path` (`.pdf`, `.svg`, `.png`) if one is given.
+        """Draw the solution; write the figure to `path` (`.pdf`, `.svg`, `.png`) if it is given.
 
         With one feature: data, fit, knots and residuals. With two: the fitted surface with its kinks and the data. With
         more: fitted values and residuals against labels.
@@ -273,7 +273,7 @@ class VVNormRegressor(_Regressor):
         """Fit to X, shape (n, d), and y, shape (n,) or (n, T), with weights (n,) of the samples' losses."""
         x, labels, weights = _in_order(*self._data(X, y, sample_weight))
         self.solution_ = fit(
-            x, labels, self.lam, loss=self.loss, weights=weights, skip=self.skip, **self._effort(x, labels)
+            x, labels, self.lam, loss=self.loss, weights=weights, skip=self.skip, **self._limits(x, labels)
         )
         return self._checked()
 
@@ -284,14 +284,15 @@ class VVNormRegressorCV(_Regressor):
     Parameters
     ----------
     lams : None, int or sequence of float
-        Values of lam for the whole data, or how many to try between lam_max and 1e-4 lam_max: by default 30, or 10 with
-        several features.
+        Values of lam for the whole data, or the number of values between lam_max and 1e-4 lam_max; by default 30, or 10
+        with several features.
     cv : None, int or splitter
         Folds, as everywhere in scikit-learn.
     loss : str, Loss or sequence of them
-        The loss that is minimised, and measured on the samples left out.
+        The loss that is minimised, and that is measured on the samples left out.
     tol : float
-        Relative gap of the fit to all data. The fits that choose lam have at least 1e-2, for several features.
+        Relative gap of the fit to all data. With several features the fits that choose lam have a tolerance of at least
+        1e-2.
     max_iter : int, optional
         Most rounds of each fit of several features. Without `max_iter` and `time_limit`, where an exact search over all
         neurons is too expensive: 10, and 2 for each lam and fold; else as in `vvnorm.fit`.
@@ -301,11 +302,11 @@ class VVNormRegressorCV(_Regressor):
     Attributes
     ----------
     lams_ : (L,) array
-        The lams, decreasing. It is [1.0] if none are given and the best fit is affine for every lam.
+        The lams, decreasing; [1.0] if no values are given and the best fit is affine for every lam.
     cv_errors_ : (L, folds) array
         Mean loss per left-out label.
     lam_ : float
-        The lam of least mean error over the folds; the largest one where several tie.
+        The lam of least mean error over the folds; the largest such lam if there are several.
     solution_ : Fit or MultivariateSolution
         The fit to all data at `lam_`, with its certificate.
     network_ : ReLUNetwork
@@ -319,11 +320,12 @@ class VVNormRegressorCV(_Regressor):
 
     Notes
     -----
-    Losses are summed. A fold with a share s of the weight is fitted with s * lam: loss and norm stay in balance.
+    Losses are summed. Training data with a share s of the weight are fitted with s * lam, so that loss and norm keep their
+    proportion.
 
-    Each fold is fitted from its largest lam to its smallest. Each fit starts from the neurons of its predecessor. With
-    three or more features these fits use a local search for neurons, so their gaps are estimates. The fit to all data is
-    the same as that of `VVNormRegressor`.
+    Each fold is fitted from the largest lam to the smallest, and each fit starts from the neurons of its predecessor. With
+    three or more features these fits find neurons by local search, so that their gaps are estimates. The fit to all data is
+    the fit of `VVNormRegressor`.
 
     Examples
     --------
@@ -361,37 +363,37 @@ class VVNormRegressorCV(_Regressor):
         folds = check_cv(self.cv).split(x, labels)
         self.cv_errors_ = np.column_stack([self._errors(x, labels, shares, *fold) for fold in folds])
         self.lam_ = float(self.lams_[np.argmin(self.cv_errors_.mean(axis=1))])
-        self.solution_ = fit(*whole[:2], self.lam_, loss=self.loss, weights=whole[2], **self._effort(*whole[:2]))
+        self.solution_ = fit(*whole[:2], self.lam_, loss=self.loss, weights=whole[2], **self._limits(*whole[:2]))
         return self._checked()
 
     def _grid(self, x: Array, labels: Array, weights: Array | None) -> Array:
         if self.lams is not None and not isinstance(self.lams, int | np.integer):
             return np.array(sorted(as_lams(self.lams), reverse=True))
-        usual = _LAMS if x.shape[1] == 1 else _LAMS_SEVERAL
-        count = usual if self.lams is None else as_count(self.lams, "lams", 1)
+        default = _LAMS if x.shape[1] == 1 else _LAMS_SEVERAL
+        count = default if self.lams is None else as_count(self.lams, "lams", 1)
         largest = lambda_max(x, labels, loss=self.loss, weights=weights)
         if largest == 0:  # nothing to choose
-            return np.array([_ANY])
+            return np.array([_ANY_LAM])
         return largest * np.geomspace(1.0, _SMALLEST, count)
 
     def _errors(self, x: Array, labels: Array, weights: Array, train: NDArray[np.intp], test: NDArray[np.intp]) -> Array:
         """Return, per lam, the weighted mean loss on the samples `test` of the fit to the samples `train`.
 
-        Outputs that have no label among `train`, or none among `test`, are left out.
+        Outputs without a label in `train` or in `test` are left out.
         """
         mass = np.where(np.isnan(labels), 0.0, weights[:, None])
         outputs = mass[train].any(axis=0) & mass[test].any(axis=0)
         if not (weights[train].any() and weights[test].any()):
             raise ValueError("sample_weight is 0 for all samples that a fold fits or leaves out")
         if not outputs.any():
-            raise ValueError("y: in a fold no output has labels both among the samples fitted and among those left out")
+            raise ValueError("y: in a fold no output has labels both in the samples fitted and in the samples left out")
         lams = self.lams_ * (mass[train].sum() / mass.sum())
         losses = np.array(as_losses(self.loss, labels.shape[1]))[outputs].tolist()
         given, known, shares = _in_order(x[train], labels[np.ix_(train, outputs)], weights[train])
-        effort = self._effort(given, known, _CLIMBING_ON_PATHS)
+        limits = self._limits(given, known, _LOCAL_ROUNDS_ON_PATHS)
         if x.shape[1] > 1:
-            effort["tol"] = max(self.tol, _FOLDS)
-        fit_next = warm_fits(given, known, loss=losses, weights=shares, local_search=True, **effort)
+            limits["tol"] = max(self.tol, _FOLD_GAP)
+        fit_next = warm_fits(given, known, loss=losses, weights=shares, local_search=True, **limits)
         left_out, mass = canonical_labels(labels[:, outputs], tuple(losses))[test], mass[np.ix_(test, outputs)]
         errors, start = [], None
         for lam in lams:
@@ -453,14 +455,14 @@ class VVNormInterpolator(_Regressor):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Interpolate y, shape (n,) or (n, T), at X, shape (n, d)."""
         x, labels, _ = _in_order(*self._data(X, y))
-        self.solution_ = interpolate(x, labels, skip=self.skip, **self._effort(x, labels))
+        self.solution_ = interpolate(x, labels, skip=self.skip, **self._limits(x, labels))
         return self._checked()
 
 
 class VVNormClassifier(ClassifierMixin, _Estimator):
     """Classification: logistic loss plus lam times the VV norm.
 
-    With more than two classes there is one output per class, which separates the class from all others. The outputs share
+    With more than two classes there is one output per class, which separates this class from all others. The outputs share
     their kinks. Probabilities are normalised over the classes.
 
     Parameters
@@ -522,7 +524,7 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
             raise ValueError(f"y has one class only, {self.classes_[0]!r}; a classifier needs two or more")
         targets = place.astype(np.float64)[:, None] if len(self.classes_) == 2 else np.eye(len(self.classes_))[place]
         x, targets, weights = _in_order(x, targets, weights)
-        self.solution_ = fit(x, targets, self.lam, loss="logistic", weights=weights, **self._effort(x, targets))
+        self.solution_ = fit(x, targets, self.lam, loss="logistic", weights=weights, **self._limits(x, targets))
         return self._checked()
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -566,7 +568,7 @@ class VVNormClassifier(ClassifierMixin, _Estimator):
         return [f"is {name}" for name in names]
 
 
-def _climbs(x: Array, labels: Array) -> bool:
+def _searches_locally(x: Array, labels: Array) -> bool:
     """Whether an exact search over all neurons is too expensive, so that neurons come from a local search."""
     if x.shape[1] == 1:
         return False

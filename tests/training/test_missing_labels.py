@@ -103,7 +103,7 @@ def test_a_checkpoint_goes_on_where_labels_are_missing(tmp_path: Path) -> None:
     first = train(X, Y, **options).best
     again = train(X, Y, **options).best  # from the end
     np.testing.assert_array_equal(first.V, again.V)
-    with pytest.raises(ValueError, match="belongs to other data"):
+    with pytest.raises(ValueError, match="is of other data"):
         train(X, np.where(np.isnan(Y), 0.0, Y), **options)
 
 

@@ -145,7 +145,7 @@ def test_repeated_inputs() -> None:
 @pytest.mark.parametrize("function", [polish, exact_fit])
 def test_kinks_that_cannot_interpolate_are_refused(function) -> None:  # type: ignore[no-untyped-def]
     X, Y = data(12, 2, 1)
-    with pytest.raises(ValueError, match=r"5 neurons cannot interpolate .* rank \d, where rank 9"):
+    with pytest.raises(ValueError, match=r"5 neurons cannot interpolate .* rank \d, but rank 9"):
         function(some_network(X, 1, 5), X, Y)
     with pytest.raises(ValueError, match="0 neurons"):
         function(ReLUNetwork(np.zeros((0, 2)), [], np.zeros((1, 0))), X, Y)

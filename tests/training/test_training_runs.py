@@ -361,7 +361,7 @@ def test_checkpoints_are_of_one_run_only(tmp_path):
     options = {"seeds": 2, "steps": 10, "lam": 1e-3, "checkpoint": tmp_path / "state.npz", "progress": False}
     train(x, Y, **options)
     before = options["checkpoint"].read_bytes()
-    message = r"checkpoint '.*state.npz' belongs to other data or settings; delete it or name another"
+    message = r"checkpoint '.*state.npz' is of other data or settings; delete it or name another file"
     for change in (
         {"seeds": 3}, {"seeds": [0, 2]}, {"steps": 11}, {"lam": 2e-3}, {"lr": 0.01}, {"width": 7}, {"optimizer": "sgd"},
         {"penalty": "weight_decay"}, {"initialisation": "torch"}, {"schedule": "constant"}, {"lam_start": 0.1},
@@ -376,7 +376,7 @@ def test_checkpoints_are_of_one_run_only(tmp_path):
     assert options["checkpoint"].read_bytes() == before
     pairs = {"lam": None, "checkpoint": tmp_path / "pairs.npz", "schedule": [(0, 1e-2), (5, 1e-3)]}
     train(x, Y, **(options | pairs))
-    with pytest.raises(ValueError, match="belongs to other data or settings"):
+    with pytest.raises(ValueError, match="is of other data or settings"):
         train(x, Y, **(options | pairs | {"schedule": [(0, 1e-2), (6, 1e-3)]}))
 
 
@@ -392,7 +392,7 @@ def test_damaged_checkpoints_are_refused(tmp_path):
             train(x, Y, **options)
         assert path.read_bytes() == damaged
     np.savez(path, step=3)
-    with pytest.raises(ValueError, match="belongs to other data or settings"):
+    with pytest.raises(ValueError, match="is of other data or settings"):
         train(x, Y, **options)
     path.unlink()
     path.mkdir()

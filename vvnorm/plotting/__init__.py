@@ -1,9 +1,12 @@
-"""Figures: of solutions, of trained networks, and the scripts whose figures `vvnorm figures` draws.
+"""Figures of solutions and of trained networks, and the figure scripts that `vvnorm figures` runs.
 
 - `canvas`: style, empty figures, files;
 - `solutions`: interpolants, fits and paths of fits;
 - `training`: trained networks;
-- `scripts`: figure scripts and the files written of each;
+- `objects`: `solution.plot(ax)`, and small pictures for notebooks;
+- `responses`: responses of neurons to a dual array;
+- `extent`: ranges of axes, and the largest numbers that can be drawn;
+- `scripts`: figure scripts, and the files written for each;
 - `runner`: many figures at once.
 """
 

@@ -1,6 +1,6 @@
-"""Empty figures in one style, readable in print and for colour-blind readers, and their files.
+"""Empty figures in the toolkit's style, readable in print and for colour-blind readers, and their files.
 
-Figures are made without pyplot, so that no window system, backend or global state is touched.
+Figures are made without pyplot, which would need a window system or a backend and has global state.
 """
 
 import io
@@ -31,7 +31,7 @@ COLOURS = {
     "purple": "#CC79A7",
     "grey": "#7F7F7F",
 }
-"""Okabe and Ito's palette, told apart with any common colour vision, and grey."""
+"""Okabe and Ito's palette, whose colours differ for all common forms of colour vision, and grey."""
 
 
 _STYLE = {
@@ -43,7 +43,7 @@ _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "lines.linewidth": 1.4,
-    "pdf.fonttype": 42,  # text stays text
+    "pdf.fonttype": 42,  # text is stored as text
     "svg.fonttype": "none",
     "svg.hashsalt": "vvnorm",  # the same figure gives the same file
 }
@@ -99,7 +99,7 @@ STYLES: Mapping[str, Style] = {
     "jmlr": Style(6.0, 6.0, _PRINT | _COMPUTER_MODERN),
     "ieee": Style(3.5, 7.16, _PRINT | _TIMES),
 }
-"""Looks by name: of the screen, and of papers. Widths of column and text, and the text's font, in inches:
+"""Looks by name: for the screen and for papers. Widths of columns and of the text are in inches; fonts are the papers':
 
 - NeurIPS and ICLR: one column of 5.5, Times (`neurips_2025.sty`, `iclr2026_conference.sty`). `paper` is the same.
 - ICML and AISTATS: text of 6.75 with columns 0.25 apart, so 3.25 each, Times (`icml2025.sty`, `aistats2025.sty`).
@@ -107,7 +107,7 @@ STYLES: Mapping[str, Style] = {
 - IEEE: 3.5 and 7.16, Times: the sizes of figures that IEEE asks for. `IEEEtran.cls` sets columns of 21 pc = 3.49 and
   text of 43 pc = 7.14.
 
-Sizes of 7 and 8 pt are those of footnotes and captions beside text of 10 pt.
+Text of 7 and 8 pt has the size of footnotes and captions in a paper of 10 pt.
 """
 
 _NARROW = 5.0  # inches on the screen; narrower figures fit into one column
@@ -116,7 +116,7 @@ _CURRENT: ContextVar[Style] = ContextVar("style", default=STYLES["screen"])
 
 
 def as_style(name: str) -> Style:
-    """Return the look of a name; ValueError lists the names if there is none of that name."""
+    """Return the look of this name; ValueError lists the names if it is unknown."""
     if name not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}; got {name!r}")
     return STYLES[name]
@@ -124,7 +124,7 @@ def as_style(name: str) -> Style:
 
 @contextmanager
 def style(name: str | None = None) -> Iterator[None]:
-    """Draw in the toolkit's style inside this context; without a name in that of the context outside, or the screen's."""
+    """Draw in a style inside this context; the default is the style of the enclosing context, or of the screen."""
     import matplotlib
 
     look = _CURRENT.get() if name is None else as_style(name)
@@ -137,7 +137,7 @@ def style(name: str | None = None) -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure of a size in inches; the style of a paper makes it as wide as a column or the text."""
+    """Return an empty figure of this size in inches; in the style of a paper it is as wide as a column or the text."""
     from matplotlib.figure import Figure
 
     look = _CURRENT.get()

@@ -1,6 +1,6 @@
 """Pictures of results: `solution.plot(ax)`, and the small pictures that notebooks show.
 
-`vvnorm._internal.drawing` calls this module, which the root of the package registers there.
+`vvnorm/__init__.py` registers this module with `vvnorm._internal.drawing`, which calls it.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _LINES = ("blue", "orange", "green", "purple", "sky", "red")
 _SMALL = (3.2, 2.2)  # size of a picture in a notebook, inches
-_MOST = 200_000  # a notebook shows no picture of solutions with more labels than this
+_MOST = 200_000  # labels; a notebook shows no picture of a solution with more
 
 
 def draw_on(result: object, axes: "Axes | None", **options: Any) -> "Axes":
@@ -46,7 +46,7 @@ def draw_on(result: object, axes: "Axes | None", **options: Any) -> "Axes":
     Raises
     ------
     TypeError
-        If the axes are no axes.
+        If `axes` is not a matplotlib Axes.
     ValueError
         If the result cannot be drawn.
     """
@@ -117,7 +117,7 @@ def _(solution: Solution, *, output: int | str | None = None) -> Any:
 
 
 def _outputs(solution: Solution, output: int | str | None) -> tuple[list[int], list[str]]:
-    """Numbers and names of the outputs to draw."""
+    """Return the numbers and the names of the outputs to draw."""
     T = solution.Y.shape[1]
     names = list(solution.y_names) or (["y"] if T == 1 else [f"y{t}" for t in range(T)])
     if output is None:
@@ -171,7 +171,7 @@ def _(front: ParetoFront, *, tasks: tuple[int, int] = (0, 1)) -> Any:
     def draw(axes: "Axes") -> None:
         points = front.losses[:, [a, b]]
         axes.plot(*points.T, "-" if count == 2 else "", lw=1, marker=".", ms=5, color=COLOURS["blue"], label="front")
-        if count == 2:  # only then do the half-spaces bound the two losses
+        if count == 2:  # with more tasks the half-spaces do not bound these two losses alone
             _draw_impossible(axes, front.mixtures[:, [a, b]], front.bounds, points)
         axes.set(xlabel=f"loss of task {a}", ylabel=f"loss of task {b}")
         axes.legend(loc="best")
@@ -184,7 +184,7 @@ def _(trained: Trained) -> Any:
     name, steps, values, labels = trained.course()
     positive = np.where(values > 0, values, np.nan)
     if len(steps) < 2 or not np.isfinite(positive).any():
-        raise ValueError("training recorded nothing to draw")
+        raise ValueError("the training history has nothing to draw")
 
     def draw_course(axes: "Axes") -> None:
         for k, curve in enumerate(positive.T):
@@ -214,7 +214,7 @@ def _(band: Band) -> Any:
 
 
 def _draw_impossible(axes: "Axes", mixtures: Any, bounds: Any, points: Any) -> None:
-    """Fill the region in which, by the half-spaces, no network of this VV norm has its losses."""
+    """Fill the region of losses that, by the half-spaces, no network of this VV norm has."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     first = np.union1d(np.linspace(left, right, 501), points[:, 0])
     inner = mixtures[:, 1] > 0
@@ -230,11 +230,11 @@ def _draw_impossible(axes: "Axes", mixtures: Any, bounds: Any, points: Any) -> N
 def _(certificate: InterpolantRecord | FitRecord, *, X: ArrayLike | None = None, dual: Rows | None = None) -> Any:
     if X is not None:
         inputs = as_inputs(X)
-        places, sizes, bound = responses(certificate, inputs, certificate.dual if dual is None else dual)
+        neurons, sizes, bound = responses(certificate, inputs, certificate.dual if dual is None else dual)
         name = "knot of the neuron" if inputs.shape[1] == 1 else "angle of the neuron's weights, degrees"
 
         def draw_response(axes: "Axes") -> None:
-            axes.plot(places, sizes, color=COLOURS["blue"], label="response to the dual array")
+            axes.plot(neurons, sizes, color=COLOURS["blue"], label="response to the dual array")
             axes.axhline(bound, color=COLOURS["red"], ls="--", label="bound: optimal neurons reach it")
             axes.set(xlabel=name, ylabel="norm over outputs")
             axes.legend(loc="best")

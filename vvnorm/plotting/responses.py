@@ -1,6 +1,6 @@
-"""Responses of neurons to a dual array, as a curve: at the neurons of an optimal network they reach their bound.
+"""Curves of the responses of neurons to a dual array; the neurons of an optimal network reach the bound.
 
-The curve is a picture, not a proof; `vvnorm.verifier` proves the bound.
+A curve is a picture, not a proof; `vvnorm.verifier` proves the bound.
 """
 
 import numpy as np
@@ -15,29 +15,29 @@ _WORK = 2**22  # entries of an array of responses that is computed at once
 
 
 def responses(certificate: InterpolantRecord | FitRecord, X: Array, given: Rows | None) -> tuple[Array, Array, float]:
-    """Return places of neurons, the norms over outputs of their responses to the dual array, and the bound.
+    """Return neurons, the norms over outputs of their responses to the dual array, and the bound.
 
     Parameters
     ----------
     certificate : certificate
-        Of an interpolant or a fit.
+        The certificate of an interpolant or of a fit.
     X : (N, d) array
-        The inputs that it was made for, in the caller's order; one or two columns.
+        The inputs of the certified problem, in the caller's order; one or two columns.
     given : (N, T) array-like or None
         The dual array.
 
     Returns
     -------
-    places, sizes : (n,) arrays
-        One input: knots, and the norm of the response there; it is convex in between. Two inputs: angles of the weights in
-        degrees, and the largest norm over all biases.
+    neurons, sizes : (n,) arrays
+        For one input, knots and the norms of their responses, which are convex in between. For two inputs, angles of the
+        weights in degrees, and the largest norms over all biases.
     bound : float
         1 for interpolants, lam for fits.
 
     Raises
     ------
     ValueError
-        For other numbers of inputs, penalised biases, inputs that the certificate is not about, or no dual array.
+        For more inputs, penalised biases, inputs of another problem, or no dual array.
     """
     if given is None:
         raise ValueError("the certificate holds no dual array, since it follows from the function: pass `dual`")

@@ -29,7 +29,7 @@ class FigureJob:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The outcome of a figure.
+    """The outcome of a figure script.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Drawn:
     expected : Verdict or None
         None: any verdict that confirms the figure's statement.
     complaints : list of str
-        Reasons why it was not drawn; empty if it was.
+        Reasons why the figure was not drawn; empty if it was drawn.
     seconds : float
         Computing time.
     """
@@ -58,7 +58,7 @@ class Drawn:
 
     @property
     def counts_as(self) -> Verdict:
-        """The verdict; where one is expected, SUPPORTED if the verdict is that one and NOT_SUPPORTED if not."""
+        """The verdict. If a verdict is expected: SUPPORTED if the verdict is as expected, else NOT_SUPPORTED."""
         if self.expected is None:
             return self.verdict
         return Verdict.SUPPORTED if self.verdict is self.expected else Verdict.NOT_SUPPORTED
@@ -89,7 +89,7 @@ class FigureLedger:
         self.drawn: list[Drawn] = []
 
     def finished(self) -> Sequence[str]:
-        """Nothing: figures are always drawn anew."""
+        """Return no names: figures are always drawn anew."""
         return ()
 
     def add(self, job: FigureJob, outcome: Drawn, seconds: float, worker: str) -> None:
@@ -98,7 +98,7 @@ class FigureLedger:
         self.ended(self.drawn[-1])
 
     def add_failure(self, job: FigureJob, error: str, traceback: str, seconds: float, worker: str) -> None:
-        """Count a figure that raised as inconclusive."""
+        """Count a figure whose script raised an error as inconclusive."""
         self.add(job, Drawn(job.figure, "", "", Verdict.INCONCLUSIVE, None, [f"it failed: {error}"]), seconds, worker)
 
 

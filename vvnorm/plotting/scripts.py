@@ -1,4 +1,4 @@
-"""Figure scripts: their contract, the scripts that packages register, and the files that are written for each."""
+"""Figure scripts: their contract, the registered scripts, and the files that are written for each."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -49,12 +49,12 @@ class FigureData:
 
 @dataclass(frozen=True, eq=False)
 class FigureScript:
-    """One figure of the paper: how its data are computed and how they are drawn.
+    """A figure: how its data are computed and how they are drawn.
 
     Attributes
     ----------
     id, statement : str
-        Name, and a sentence on what the figure shows; formulas between dollar signs, as LaTeX and matplotlib read them.
+        Name, and a sentence that the figure shows; formulas are between dollar signs, as in LaTeX and matplotlib.
     compute : (seed, quick) -> FigureData
         All computation, verified.
     plot : values -> matplotlib Figure
@@ -64,8 +64,8 @@ class FigureScript:
     caption : str
         Description of panels, lines, markers and bands; it follows the statement in the caption.
     expected, expected_quick : Verdict, optional
-        The known verdict of the full and of the quick figure; another verdict is an error. By default any verdict that
-        confirms the statement.
+        The known verdicts of the full and of the quick figure; another verdict is an error. By default, every verdict that
+        confirms the statement is expected.
     """
 
     id: str
@@ -84,7 +84,7 @@ def figure_names() -> list[str]:
 
 
 def load_figure(name: str) -> FigureScript:
-    """Load one figure script; ValueError lists the names if there is none of that name."""
+    """Load the figure script of this name; ValueError lists the names if it is unknown."""
     return plugins.load(GROUP, name, FigureScript, "vvnorm.plotting.FigureScript")
 
 
@@ -93,17 +93,17 @@ def draw_figure(
 ) -> FigureData:
     """Compute a figure's data and, if they are verified, write the figure and its numbers to `folder`.
 
-    The files are named after the figure: `.pdf`, `.svg` and `.png`; `.csv` with the numbers drawn; `.tex` with a caption
-    that ends with the verdict.
+    The files have the figure's name: `.pdf`, `.svg` and `.png`; `.csv` with the numbers drawn; `.tex` with a caption that
+    ends with the verdict.
 
     Parameters
     ----------
     script : FigureScript
     folder : Path
     seed, quick
-        For the script.
+        Arguments of the script's `compute`.
     look : str
-        A name of `vvnorm.plotting.STYLES`: of the screen, or of a venue, whose column or text the figure is as wide as.
+        A name in `vvnorm.plotting.STYLES`: the screen, or a venue, which sets the figure's width.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def draw_figure(
 
 
 def rows(**columns: Any) -> list[dict[str, Any]]:
-    """Rows of a table from its columns: arrays of one shape, and single values that all rows share.
+    """Return the rows of a table from its columns, which are broadcast against each other.
 
     Columns of several dimensions are read in C order. A surface over a grid, say, is `rows(x_1=across, x_2=up, value=f)`.
     """
@@ -134,8 +134,8 @@ def rows(**columns: Any) -> list[dict[str, Any]]:
 def caption(script: FigureScript, verdict: Verdict, *, seed: int, quick: bool) -> str:
     """Return a figure's caption for LaTeX: statement, description, verdict, version and seed."""
     statement = script.statement[0].upper() + script.statement[1:]
-    made = f"Verdict: {verdict}. Made by vvnorm {__version__}, seed {seed}{', quick' if quick else ''}."
-    return _latex(f"{statement}. {script.caption} {made}") + "\n"
+    provenance = f"Verdict: {verdict}. Made by vvnorm {__version__}, seed {seed}{', quick' if quick else ''}."
+    return _latex(f"{statement}. {script.caption} {provenance}") + "\n"
 
 
 def _latex(text: str) -> str:

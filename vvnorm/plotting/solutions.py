@@ -1,4 +1,4 @@
-"""Figures of interpolants and fits: over one or two inputs, and fitted values against labels for more.
+"""Figures of interpolants and fits: as functions of one or two inputs, and fitted values against labels for more.
 
 The functions `plot_...` return a figure. They write it to `path` if one is given (`.pdf`, `.svg` or `.png`), and raise
 ValueError if the file cannot be written or numbers are too large to be drawn.
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from vvnorm.results.univariate_fit import Fit
 
 
-_MANY = 5000  # more points than this are rasterised inside the vector file
-_PIXELS = 200  # along each side of a surface
-_INVISIBLE = 1e-9  # changes below this share of a curve's range cannot be seen
-_FAINT = 0.15  # least opacity of a kink; kinks of large weight are opaque
+_MANY = 5000  # more points are rasterised inside the vector file
+_PIXELS = 200  # number of pixels along each side of a surface
+_INVISIBLE = 1e-9  # smaller changes, relative to a curve's range, cannot be seen
+_FAINT = 0.15  # least opacity of a kink; the largest kink is opaque
 
 
 def draw(
     given: "Solution", x_names: Sequence[str], y_names: Sequence[str], path: str | os.PathLike[str] | None = None
 ) -> "Figure":
-    """Draw a solution in the way that suits its kind and number of inputs: see the functions below.
+    """Draw a solution by the function of this module for its kind and number of inputs.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ def draw(
 
 
 def refuse_undrawable(inputs: int, fit: bool) -> None:
-    """Refuse interpolants of more than two inputs: they have neither a surface to draw nor residuals."""
+    """Raise ValueError for interpolants of more than two inputs: they have neither a surface to draw nor residuals."""
     if inputs > 2 and not fit:
         raise ValueError(f"an interpolant of {count(inputs, 'input')} cannot be drawn, only one of 1 or 2; a fit can")
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One output of a solution of one input, as it is drawn.
+    """The drawing of one output of a solution of one input.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Curve:
     t, values : (n,) arrays
         The curve.
     band : pair of (n,) arrays, or None
-        Lower and upper ends of the values of all solutions, if there are several and the ends are known.
+        Least and largest values of all solutions, if there are several and the values are known.
     knots : pair of (K,) arrays, or None
         The knots and the values there; None for interpolants, whose knots are data points.
     """
@@ -99,8 +99,8 @@ class Curve:
 
 
 def curves(given: "Solution") -> list[Curve]:
-    """Return the outputs of a solution of one input, as they are drawn; ValueError if numbers are too large for axes."""
-    solution: Any = _counted(given)
+    """Return the curves of all outputs of a solution of one input; ValueError if numbers are too large for axes."""
+    solution: Any = _without_origin(given)
     x, Y = solution.X[:, 0], solution.Y
     t = positions(x, Y)
     values, T = _probabilities(solution, t), range(Y.shape[1])
@@ -147,7 +147,7 @@ def draw_curve(axes: "Axes", curve: Curve, label: str, colour: str = "blue", *, 
 
 
 def _corners(t: Array, *sides: Array) -> NDArray[np.bool_]:
-    """Mark the ends of piecewise linear curves over t, and the points where a figure shows a change of slope."""
+    """Mark the ends of piecewise linear curves over t, and the points at which a change of slope is visible."""
     corners = np.ones(len(t), dtype=bool)
     share = (t[1:-1] - t[:-2]) / (t[2:] - t[:-2])
     straight = [
@@ -162,9 +162,9 @@ def _panels(
     solution: "Solution", path: str | os.PathLike[str] | None, width: float, heights: tuple[float, float], columns: int = 1,
     **layout: Any,
 ) -> Iterator[tuple["Figure", NDArray[Any]]]:  # fmt: skip
-    """Yield a new figure and its axes, a row per output; in the end write the figure, if there is a path.
+    """Yield a new figure and its axes, a row per output; at the end write the figure, if there is a path.
 
-    `heights` are those of the margins and of a row, in inches.
+    `heights` are the heights of the margins and of a row, in inches.
     """
     target = None if path is None else check_plot_path(path)
     shown = min(solution.Y.shape[1], MOST_OUTPUTS)
@@ -194,7 +194,7 @@ def plot_solution(
 def plot_fit(
     fit: "Fit | MultivariateSolution", x_name: str, y_names: Sequence[str], path: str | os.PathLike[str] | None = None
 ) -> "Figure":
-    """Draw a fit of one input, one row per output: left data, fit and knots, right residuals.
+    """Draw a fit of one input, one row per output: data, fit and knots on the left, residuals on the right.
 
     Logistic outputs are drawn as probabilities.
     """
@@ -223,8 +223,8 @@ def plot_surface(
 ) -> "Figure":
     """Draw a function of two inputs, one panel per output: its values as colours, its kinks as lines, the data as dots.
 
-    Dots have the colours of their labels; those of an interpolant therefore show only their edges. The fainter a line, the
-    smaller the change of slope across it. Logistic outputs are drawn as probabilities.
+    Dots have the colours of their labels, so that only the edges of an interpolant's dots are visible. The opacity of a
+    line grows with the change of slope across it. Logistic outputs are drawn as probabilities.
     """
     surfaces = Surfaces(solution)
     with _panels(solution, path, 4.6, (0.4, 3.6)) as (figure, rows):
@@ -253,7 +253,7 @@ class Surfaces:
         self.values = _probabilities(solution, grid)
 
     def draw(self, axes: "Axes", output: int) -> "AxesImage":
-        """Draw one output; return the image, for a bar of its colours."""
+        """Draw one output; return the image, for a colour bar."""
         X, labels = self.solution.X, self.solution.Y[:, output]
         panel: Any = axes  # keywords of a dictionary
         surface = self.values[:, output].reshape(_PIXELS, _PIXELS)
@@ -274,15 +274,15 @@ def draw_kinks(axes: "Axes", network: "ReLUNetwork", output: int) -> None:
     from matplotlib.collections import LineCollection
 
     lengths = np.hypot(*network.W.T)
-    bends = lengths * np.abs(network.V[output])
-    drawn = bends > 0
+    slope_changes = lengths * np.abs(network.V[output])
+    drawn = slope_changes > 0
     if not drawn.any():
         return
-    W, b, bends = network.W[drawn] / lengths[drawn, None], network.b[drawn] / lengths[drawn], bends[drawn]
+    W, b = network.W[drawn] / lengths[drawn, None], network.b[drawn] / lengths[drawn]
     middle = np.array([np.mean(axes.get_xlim()), np.mean(axes.get_ylim())])
     nearest = middle - (W @ middle + b)[:, None] * W
     along = np.column_stack([-W[:, 1], W[:, 0]]) * np.hypot(np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim()))
-    opacity = _FAINT + (1 - _FAINT) * bends / bends.max()
+    opacity = _FAINT + (1 - _FAINT) * slope_changes[drawn] / slope_changes.max()
     lines = np.stack([nearest - along, nearest + along], axis=1)
     axes.add_collection(LineCollection(list(lines), colors=COLOURS["red"], linewidths=0.9, alpha=opacity), autolim=False)
 
@@ -321,7 +321,7 @@ def draw_fitted(axes: "Axes", labels: Array, values: Array) -> None:
 def plot_path(fits: "Sequence[Fit] | Sequence[MultivariateSolution]", x_name: str, path: str | os.PathLike[str]) -> None:
     """Draw a path of fits against lam: their knots, and their loss and VV norm.
 
-    With several inputs the number of neurons takes the place of the knots. `fits` holds at least one.
+    With several inputs the number of neurons replaces the knots. `fits` has at least one fit.
     """
     target = check_plot_path(path)
     with style():
@@ -342,7 +342,7 @@ def draw_effort(axes: "Axes", fits: "Sequence[Fit] | Sequence[MultivariateSoluti
         return
     order = np.argsort(lams)
     axes.plot(lams[order], np.array([fit.network.n_neurons for fit in fits])[order], ".-", color=COLOURS["blue"])
-    _falling(axes, lams)
+    _set_falling_lam(axes, lams)
     axes.set_ylabel("neurons")
 
 
@@ -356,8 +356,8 @@ def draw_trade_off(axes: "Axes", fits: "Sequence[Fit] | Sequence[MultivariateSol
     ):
         largest = max(values) or 1.0
         axes.plot(lams[order], np.array(values)[order] / largest, ls=dashes, color=COLOURS[colour], label=name)
-    axes.set_ylabel("of its largest value")
-    _falling(axes, lams)
+    axes.set_ylabel("share of the largest value")
+    _set_falling_lam(axes, lams)
     axes.legend(loc="best")
 
 
@@ -365,29 +365,29 @@ def draw_knots(axes: "Axes", lams: Array, knots: Sequence[Array]) -> None:
     """Mark the knots of fits, one column of marks per lam; lam is on a logarithmic axis and falls from left to right."""
     at = np.repeat(lams, [len(places) for places in knots])
     axes.plot(at, np.concatenate(knots), ".", ms=2.2, color=COLOURS["blue"])
-    _falling(axes, lams)
+    _set_falling_lam(axes, lams)
 
 
-def _falling(axes: "Axes", lams: Array) -> None:
+def _set_falling_lam(axes: "Axes", lams: Array) -> None:
     axes.set_xscale("log")
     axes.set_xlim(np.max(lams) * 1.1, np.min(lams) / 1.1)
 
 
 def _title(solution: Any) -> str:
-    """Return the title: lam, and the number of outputs drawn if there are more."""
+    """Return the title: lam, and the number of drawn outputs unless all are drawn."""
     outputs, lam = solution.Y.shape[1], getattr(solution, "lam", 0.0)
     what = f"lam = {lam:.4g}" if lam else "interpolant of least VV norm"
     return what + (f", first {MOST_OUTPUTS} of {count(outputs, 'output')}" if outputs > MOST_OUTPUTS else "")
 
 
-def _counted(solution: Any) -> Any:
-    """Return the solution as a function of the inputs that it stores, which are relative to its origin."""
+def _without_origin(solution: Any) -> Any:
+    """Return the solution as a function of its stored inputs, which are relative to its origin."""
     return solution if getattr(solution, "origin", None) is None else replace(solution, origin=None)
 
 
 def _probabilities(fit: Any, x: Array) -> Array:
-    """Values of a solution at x, those of logistic outputs as probabilities; shape (n, T)."""
-    values: Array = _counted(fit)(x)
+    """Return the values of a solution at x, (n, T); logistic outputs become probabilities."""
+    values: Array = _without_origin(fit)(x)
     for output, loss in enumerate(getattr(fit, "losses", ())):
         if loss.name == "logistic":
             values[:, output] = np.exp(-np.logaddexp(0.0, -values[:, output]))

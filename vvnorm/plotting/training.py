@@ -26,7 +26,7 @@ def plot_training(
     result : TrainingResult
         From `vvnorm.train`.
     x_name, y_names : str, sequence of str
-        What the axes are called.
+        Names of the axes.
     path : path-like, optional
         `.pdf`, `.svg` or `.png`, to write the figure there.
 
@@ -64,7 +64,7 @@ def plot_training(
 
 
 def plot_comparison(comparison: "TaskComparison", path: str | os.PathLike[str] | None = None) -> "Figure":
-    """Draw joint and separate networks of several tasks, one panel per task: its test metric, all seeds and their mean.
+    """Draw the test metric of joint and separate networks, one panel per task: all seeds, their mean and its interval.
 
     Parameters
     ----------

@@ -4,23 +4,23 @@
 labels, weights and several tasks it calls `train_tasks` (`task_trainer`). Both check their arguments (`arguments`,
 `placement`), make an objective and give it to the one training loop.
 
-`loop` is that loop: it moves all runs together, keeps records, stops finished runs, restores diverged ones, and saves its
-state (`checkpoint`). It knows a `TrainingObjective` only. There are two:
+The loop (`loop`) moves all runs together, keeps records, stops finished runs, restores diverged runs, and saves its state
+(`checkpoint`). It knows only the interface `TrainingObjective`, which has two implementations:
 
-- `regression_objective`: the squared loss of all runs on one data set. `regression_problem` has the data in training
-  coordinates, `regression_model` the loss with its gradient, `schedule` lam and the learning rates, `optimisers` Adam, SGD,
-  L-BFGS and the proximal method, `bounds` the gaps on which runs stop early.
-- `task_objective`: several tasks, whose losses a `weighting` weighs at each step. `task_model` has losses and gradients.
+- `regression_objective`: the squared loss of all runs on one data set. `regression_problem` holds the data in training
+  coordinates; `regression_model` computes the loss and its gradient; `schedule` gives lam and the learning rates;
+  `optimisers` has Adam, SGD, L-BFGS and the proximal method; `bounds` computes the gaps at which runs stop early.
+- `task_objective`: several tasks, whose weights a `weighting` chooses at each step. `task_model` computes losses and
+  gradients.
 
 Both take mini-batches from `batches` and formulas of losses and penalties from `torch_formulas`.
 
 After training, `postprocess` calls `reoptimisation` (convex programs at the learned kinks) and `pruning`. Results are
-`TrainingResult` (`result`) and `TaskTraining`. `vvnorm.torch_modules` converts
-between `ReLUNetwork` and torch modules.
+`TrainingResult` (`result`) and `TaskTraining`. `vvnorm.torch_modules` converts between `ReLUNetwork` and torch modules.
 
-`comparison` trains joint and separate networks on the same splits; `cross_validation` chooses fixed weights of tasks; and
-`task_study` is the study of both on built-in data. Tasks and their data are in `vvnorm.multitask`, which this package
-imports and which never imports this package.
+`comparison` trains joint and separate networks on the same splits; `cross_validation` chooses fixed weights of tasks;
+`task_study` compares joint and separate networks on built-in data. Tasks and their data are in `vvnorm.multitask`, which
+never imports this package.
 """
 
 from vvnorm.network import ReLUNetwork

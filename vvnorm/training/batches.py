@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 class Batches:
     """Mini-batches without replacement: every epoch goes through the rows in a new random order.
 
-    The order depends on the run's seed and on the epoch alone. Rows that do not fill a batch at the end of an epoch are
-    left out of that epoch.
+    The order depends only on the run's seed and the epoch. Rows at the end of an epoch that do not fill a batch are left
+    out of that epoch.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Batches:
     def __init__(self, n: int, size: int, seeds: Sequence[int]) -> None:
         self.n, self.size, self.seeds = n, size, tuple(seeds)
         self.per_epoch = n // size
-        self._epoch = -1  # the epoch that self._orders belongs to
+        self._epoch = -1  # the epoch of self._orders
         self._orders = np.empty((len(self.seeds), 0), np.int32)
 
     def rows(self, step: int) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Duality gaps of runs during training: how far the objective at the final lam is from its optimum.
+"""Duality gaps of runs during training: bounds on the distance of the objective from its optimum, at the final lam.
 
 For any Lambda (N, T) with Lambda'1 = 0 (and Lambda'z = 0 with a skip connection) and
 ||sum_j Lambda_j relu(w.z_j + b)|| <= 1 for all neurons of size 1, every network has VV >= <Lambda, f>, so
@@ -7,9 +7,9 @@ For any Lambda (N, T) with Lambda'1 = 0 (and Lambda'z = 0 with a skip connection
 
 With one input, Lambda comes from the unit curvatures of the labels or of the fitted values (claim
 `connect_the_dots_optimal`), and the bound is valid up to rounding. With several inputs, Lambda is the residual, divided by
-the largest response over finitely many neurons: random ones and the network's own. Then the bound is an estimate, and the
-gap is mostly too small; it only decides when runs stop. So it is where labels are missing.
-Certificates are made after training, by other code. The best bound so far counts.
+the largest response over finitely many neurons: random neurons and the network's own. Then the bound is an estimate, and
+the gap is mostly too small; it only decides when runs stop. With missing labels the bound is an estimate, too. The gap uses
+the best bound so far. Certificates are made after training, by other code.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ import numpy as np
 from vvnorm.training.regression_problem import RegressionProblem
 from vvnorm.validation import Array
 
-_NEURONS = 1024  # random neurons over which an estimate maximises the response
-_MOST_POINTS = 1000  # distinct points; no estimates are made for more
+_NEURONS = 1024  # random neurons for an estimate of the largest response
+_MOST_POINTS = 1000  # distinct points; for more there are no estimates
 
 
 class GapEstimate:
@@ -47,8 +47,8 @@ class GapEstimate:
             self.neurons = self._neurons()
         self.best = np.zeros(len(lam))
 
-    def gap(self, values: Array, loss: Array, cost: Array, own: Callable[[], Array]) -> Array:
-        """Return the relative gaps, (S,); NaN where they are not known.
+    def gap(self, values: Array, loss: Array, cost: Array, own_neurons: Callable[[], Array]) -> Array:
+        """Return the relative gaps, (S,); NaN if unknown.
 
         Parameters
         ----------
@@ -56,27 +56,26 @@ class GapEstimate:
             Values of the neurons' sum at the points.
         loss, cost : (S,) arrays
             Sum of squares / 2 with the best affine part, and VV norm.
-        own : callable
-            Returns the values of each network's own neurons, scaled to size 1, at the points, (S, N, K).
+        own_neurons : callable
+            Returns the values of each network's neurons, scaled to size 1, at the points, (S, N, K).
         """
         if not self.possible:
             return np.full(len(loss), np.nan)
         if self.proved:
             candidates = [self.from_labels, self._bound(self._from_curvatures(values), np.ones(1))]
         else:
-            residual, neurons = self.problem.y - values, own()
+            residual, neurons = self.problem.y - values, own_neurons()
             duals = [self.problem.projected(residual)]
             if self.whitening is not None:
                 duals.append(applied(self.whitening, residual))
             candidates = [self._bound(dual, self._largest(dual, neurons)) for dual in duals]
         self.best = np.max([self.best, *candidates], axis=0)
-        bound = self.best
         objective = loss + self.lam * cost
-        gap: Array = np.divide(objective - bound, objective, out=np.zeros(len(loss)), where=objective > 0)
+        gap: Array = np.divide(objective - self.best, objective, out=np.zeros(len(loss)), where=objective > 0)
         return gap
 
     def excess(self, values: Array, cost: Array) -> Array:
-        """Return VV / R - 1, (S,), for the least cost R of the values; NaN unless d = 1 with a skip connection."""
+        """Return VV / R - 1, (S,), where R is the least cost of the values; NaN unless d = 1 with a skip connection."""
         if not self.in_closed_form:
             return np.full(len(cost), np.nan)
         least = np.linalg.norm(self._curvatures(values), axis=-1).sum(axis=-1)
@@ -84,7 +83,7 @@ class GapEstimate:
         return excess
 
     def _bound(self, dual: Array, largest: Array) -> Array:
-        """Return the largest lower bound on the objective over all multiples of a dual array, (S,)."""
+        """Return the largest lower bound on the objective among those of all multiples of a dual array, (S,)."""
         linear = np.sum(dual * self.problem.y, axis=(-2, -1))
         square = np.sum(self.problem.per_label(dual**2), axis=(-2, -1))
         scale = np.minimum(self.lam / np.maximum(largest, 1e-300), linear / np.maximum(square, 1e-300))
@@ -98,7 +97,7 @@ class GapEstimate:
         return delta
 
     def _from_curvatures(self, values: Array) -> Array:
-        """Return the transposed curvature map of the unit curvatures, (..., N, T)."""
+        """Apply the transposed curvature map to the unit curvatures of values; shape (..., N, T)."""
         delta = self._curvatures(values)
         norm = np.linalg.norm(delta, axis=-1, keepdims=True)
         h = np.diff(self.problem.z, axis=0)
@@ -113,7 +112,7 @@ class GapEstimate:
         return dual
 
     def _fill_straight_pieces(self, eta: Array) -> None:
-        """Make eta linear where the labels have no curvature: as feasible as 0, with a smaller dual array."""
+        """Interpolate eta linearly where the labels have no curvature: as feasible as 0, with a smaller dual array."""
         z, curved = self.problem.z[:, 0], np.any(eta != 0, axis=1)
         knots = np.concatenate([z[:1], z[1:-1][curved], z[-1:]])
         for output in eta.T:

@@ -1,4 +1,4 @@
-"""Checkpoints: files with the state of a training run, written atomically and read back only by the same training run."""
+"""Checkpoints: files with the state of a training run, written atomically; only the same training run reads them."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vvnorm._internal.files import atomic_write, plain, read_npz
 from vvnorm.validation import Array
 
-_SHARE = 50.0  # least time between two checkpoints, relative to the time that writing one took
+_SHARE = 50.0  # least time between two checkpoints, relative to the time for writing a checkpoint
 
 
 def fingerprint(X: Array, Y: Array, settings: Mapping[str, Any]) -> str:
@@ -49,12 +49,12 @@ class Checkpoint:
         return cls(None, math.inf, "")
 
     def load(self) -> dict[str, NDArray[Any]] | None:
-        """Return the saved state, or None if there is none yet; ValueError if it is damaged or of another training."""
+        """Return the saved state, or None if there is no file; ValueError if it is damaged or of another training run."""
         if self.path is None or not self.path.exists():
             return None
         state = read_npz(self.path)
         if "owner" not in state or str(state.pop("owner")) != self.owner:
-            raise ValueError(f"checkpoint {str(self.path)!r} belongs to other data or settings; delete it or name another")
+            raise ValueError(f"checkpoint {str(self.path)!r} is of other data or settings; delete it or name another file")
         return state
 
     def due(self) -> bool:

@@ -1,4 +1,4 @@
-"""Joint against separate networks: one network for all tasks, under every weighting, or one network for each task.
+"""Comparison of one network for all tasks, under every weighting, with one network for each task.
 
 For each seed the samples are split at random into training and test rows, inputs are standardised by the training rows
 (`Standardisation`), and background samples are drawn for one-class tasks without scores. Losses are means over a task's
@@ -8,13 +8,13 @@ same rows:
 joint
     one network of the given width, under each weighting;
 separate_width
-    one network per task, their widths adding up to the joint one's;
+    one network per task; their widths add up to the width of the joint network;
 separate_cost
-    one network per task, the widest for which all of them together need at most the joint network's multiply-adds.
+    one network per task, all of the largest width at which they together need at most the joint network's multiply-adds.
 
-All seeds of an arrangement are trained side by side. Each row of the outcome is one task of one arrangement and seed.
-Differences are paired by seed, so that the splits add no variance. Networks are compared as trained; how far they are from
-the optimum can be judged by `vvnorm.multitask.pareto`.
+All seeds of an arrangement are trained side by side. Each row of the outcome is about one task, arrangement and seed.
+Differences are paired by seed, so that the splits add no variance. Networks are compared as trained;
+`vvnorm.multitask.pareto` can say how far they are from the optimum.
 """
 
 import math
@@ -42,10 +42,10 @@ JOINT, SAME_WIDTH, SAME_COST = "joint", "separate_width", "separate_cost"
 ALL_WEIGHTINGS = ("equal", "grid", "learned", "uncertainty", "alternating", "gradnorm", "mgda", "mgda_ub", "upgrad")
 """Weightings that are compared by default; `upgrad` only where torchjd is installed."""
 
-_SPLITS = 50  # attempts to find a split in which every task has labels to learn and to test
+_SPLITS = 50  # attempts to find a split in which every task has labels for training and for tests
 _LAM = 1e-3
-_APART = 5  # steps between two records, at least: a record takes as long as several steps
-_POINTS = 4  # points of the grid of shares, at least: 4 shares of two tasks, 6 of three, 4 of four
+_APART = 5  # least number of steps between two records: a record takes as long as several steps
+_POINTS = 4  # least number of points of the grid of shares: 4 shares of two tasks, 6 of three, 4 of four
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Split:
         Standardised training inputs, labels in the coding of the losses, and weights of the labels; background samples are
         at the end.
     X_test, truth : (m, d) and (m, T) arrays
-        Standardised test inputs, and the labels to test against.
+        Standardised test inputs, and their true labels.
     step : Standardisation
         The standardisation of the inputs.
     """
@@ -80,11 +80,12 @@ class TaskComparison:
     data : TaskData
     rows : list of dict
         One per seed, arrangement, weighting and task: 'seed', 'arrangement', 'weighting', 'task', 'metric' (its name),
-        'higher_is_better', 'value' (on test rows), 'loss' (on training rows), 'steps_to_target' (the first record at which
-        the training loss is at most `target` times that of the best constant; None if none is), and of all networks of the
-        arrangement together 'parameters', 'multiply_adds', 'vv_norm' and (joint only) 'stationarity'.
+        'higher_is_better', 'value' (on test rows), 'loss' (on training rows), 'steps_to_target' (the step of the first
+        record whose training loss is at most `target` times the best constant's loss; None if there is no such record).
+        'parameters', 'multiply_adds', 'vv_norm' and (joint only) 'stationarity' belong to all networks of the arrangement
+        together.
     networks : dict of str to list of ReLUNetwork
-        Joint networks by weighting, one per seed, of raw inputs: the standardisation is part of them.
+        Joint networks by weighting, one per seed. They take raw inputs: the standardisation is part of them.
     histories : dict of str to dict of arrays
         Histories of joint training by weighting; see `TaskTraining`.
     settings : dict
@@ -108,9 +109,9 @@ class TaskComparison:
         )
 
     def values(self, arrangement: str, weighting: str, task: str, key: str = "value") -> Array:
-        """Return one entry of the rows of one kind, by seed; NaN where it is None."""
-        wanted = (arrangement, weighting, task)
-        entries = [row[key] for row in self.rows if (row["arrangement"], row["weighting"], row["task"]) == wanted]
+        """Return the entries `key` of the rows of one arrangement, weighting and task, by seed; NaN for None."""
+        kind = (arrangement, weighting, task)
+        entries = [row[key] for row in self.rows if (row["arrangement"], row["weighting"], row["task"]) == kind]
         return np.array([math.nan if value is None else value for value in entries], dtype=np.float64)
 
     def best_joint(self, weighting: str) -> int:
@@ -127,11 +128,12 @@ class TaskComparison:
     def summary(self) -> list[dict[str, Any]]:
         """Return means over seeds with intervals (`interval_of_mean`), one row per arrangement, weighting and task.
 
-        'value', 'low' and 'high' belong to the metric, at 95 %. 'gain', 'gain_low' and 'gain_high' belong to its paired
-        difference to separate networks of the same total width, positive where it is better than theirs; they hold at 95 %
-        for all gains of the table together (Bonferroni). 'gain_deviation' and 'gain_skewness' are those of the difference:
-        the interval follows from them. All others are means; 'steps_to_target' is the mean over the seeds that reached the
-        target, and 'reached' their share.
+        'value', 'low' and 'high' are the mean metric and its 95 % interval. 'gain', 'gain_low' and 'gain_high' are the mean
+        paired difference of the metric to separate networks of the same total width, and its interval; a positive gain is
+        an improvement. The intervals of all gains of the table hold together at 95 % (Bonferroni). 'gain_deviation' and
+        'gain_skewness' are the standard deviation and the skewness of the difference, from which the interval follows.
+        'reached' is the share of seeds that reached the target, and 'steps_to_target' is a mean over these. The other
+        entries are means over all seeds.
         """
         lines = []
         level = 1 - 0.05 / max(1, (len(self.kinds) - 1) * len(self.data.tasks))
@@ -205,8 +207,8 @@ def compare(
     device : str
         A torch device.
     callback : callable
-        Called with the label of each part of the training when it is done; there are `len(weightings) + 2 * tasks`, or
-        `len(weightings)` without separate networks.
+        Called with the label of each part of the training when it is done. There are `len(weightings) + 2 * tasks` parts,
+        or `len(weightings)` without separate networks.
 
     Returns
     -------
@@ -247,7 +249,7 @@ def split(data: TaskData, seed: int, test_share: float, standardise: bool) -> Sp
     Raises
     ------
     ValueError
-        If none of fifty random splits has this property.
+        If fifty random splits do not have this property.
     """
     n = len(data.X)
     for attempt in range(_SPLITS):
@@ -281,8 +283,8 @@ def _prepared(data: TaskData, train: NDArray[np.int64], test: NDArray[np.int64],
     X = step(X)
     inputs, labels = X, Y
     for column in data.background:
-        more, marked = with_background(X, Y, column, np.random.default_rng([seed, column, 4]), n=len(X))
-        inputs, labels = np.vstack([inputs, more[len(X) :]]), np.vstack([labels, marked[len(X) :]])
+        extended, marked = with_background(X, Y, column, np.random.default_rng([seed, column, 4]), n=len(X))
+        inputs, labels = np.vstack([inputs, extended[len(X) :]]), np.vstack([labels, marked[len(X) :]])
     labels = task_labels(labels, data.tasks)
     weights = mean_weights(labels, data.tasks) * ~np.isnan(labels)
     for column in data.background:  # half for the normal samples, half for the background
@@ -370,7 +372,7 @@ class _Trials:
 
 
 def moments(values: Array) -> tuple[float, float, float]:
-    """Return mean, standard deviation (of n - 1) and skewness (G1); NaN if values are too few or equal."""
+    """Return mean, standard deviation (with n - 1) and skewness (G1); NaN if values are too few or equal."""
     from scipy.stats import skew
 
     mean, n, equal = float(np.mean(values)), len(values), np.ptp(values) == 0
@@ -401,13 +403,13 @@ def _part(batch_size: int | None) -> int | None:
 
 
 def _same_width(width: int, tasks: Sequence[Task]) -> list[int]:
-    """Return widths that add up to the joint one."""
+    """Return widths that add up to the joint network's width."""
     T = len(tasks)
     return [width // T + (t < width % T) for t in range(T)]
 
 
 def _same_cost(width: int, tasks: Sequence[Task], d: int) -> list[int]:
-    """Return equal widths, the largest at which all networks together need at most the joint one's multiply-adds."""
+    """Return the largest equal widths at which all networks together need at most the joint network's multiply-adds."""
     outputs = sum(len(task.outputs) for task in tasks)
     return [max(1, width * (d + outputs) // (len(tasks) * d + outputs))] * len(tasks)
 

@@ -10,7 +10,7 @@ from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.progress import bar_if_watched, relative_gap
 
 Report = Callable[[int, Mapping[str, float]], None]
-"""Takes the number of steps done, and means over the runs of 'loss' and 'vv_norm', and of 'excess' and 'gap' if known."""
+"""Takes the number of steps done and means over the runs: 'loss', 'vv_norm' and, if known, 'excess' and 'gap'."""
 
 _PARALLEL_WORK = 1 << 23  # products per step above which several threads are faster than one
 
@@ -19,8 +19,8 @@ _PARALLEL_WORK = 1 << 23  # products per step above which several threads are fa
 def threads_for(work: int) -> Iterator[None]:
     """Run small problems on one thread of torch; restore the number of threads afterwards.
 
-    Several threads wait for each other a few times per step. Below some millions of products per step this costs more than
-    it saves, and 10 to 50 times more when other processes share the cores (measured: 2 s became 90 s).
+    Several threads wait for each other a few times per step. Below some millions of products per step the waiting costs
+    more than the threads save, and 10 to 50 times more if other processes share the cores (measured: 2 s became 90 s).
     """
     threads = torch.get_num_threads()
     try:
@@ -33,7 +33,7 @@ def threads_for(work: int) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(steps: int, wanted: bool) -> Iterator[Report]:
-    """Yield a function that reports progress; it draws a bar if wanted and if somebody watches."""
+    """Yield a function that reports progress; it draws a bar if wanted and if the terminal is interactive."""
     with bar_if_watched(wanted) as bar:
         task = bar.add_task("training", total=steps)
 
@@ -51,7 +51,7 @@ def progress_bar(steps: int, wanted: bool) -> Iterator[Report]:
 
 @contextmanager
 def certification_bar(networks: int, wanted: bool) -> Iterator[tuple[RoundCallback, Callable[[], None]]]:
-    """Yield functions to call after each round of a solver and after each network's proof; draws a bar if wanted."""
+    """Yield two functions that update a progress bar: after a round of a solver, and after a network's proof."""
     with bar_if_watched(wanted) as bar:
         task = bar.add_task("certifying", total=networks)
 

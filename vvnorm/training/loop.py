@@ -1,8 +1,8 @@
-"""The training loop: moves all runs together, keeps records, stops finished runs and restores diverged ones.
+"""The training loop: moves all runs together, keeps records, stops finished runs and restores diverged runs.
 
-What is trained is a `TrainingObjective`: regression with the squared loss (`regression_objective`) or several tasks
-(`task_objective`). The objective knows the networks, their data and how a step moves them. The loop knows nothing of
-networks: it sees parameters with one leading axis for the runs, and records.
+It trains a `TrainingObjective`: regression with the squared loss (`regression_objective`) or several tasks
+(`task_objective`). The objective knows the networks, their data and how a step moves them. The loop knows nothing about
+networks: it sees records, and parameters whose leading axis is the runs.
 """
 
 from abc import ABC, abstractmethod
@@ -19,8 +19,8 @@ from vvnorm.training.checkpoint import Checkpoint
 from vvnorm.training.execution import Report, progress_bar, threads_for
 from vvnorm.training.placement import as_array
 
-_CHECK = 25  # steps between two checks for divergence, at most
-_LARGEST = 1e8  # of a parameter that has not diverged; in training coordinates parameters are of order 1
+_CHECK = 25  # largest number of steps between two checks for divergence
+_LARGEST = 1e8  # a run with a larger parameter has diverged; in training coordinates parameters are of order 1
 _HISTORY, _PARAMETERS, _KEPT = "history.", "parameters.", "kept."  # prefixes of names in a checkpoint
 
 Record = Mapping[str, NDArray[Any]]
@@ -50,7 +50,7 @@ class TrainingObjective(ABC):
         """Return the recorded quantities of the current parameters, before the given step."""
 
     def reached(self, record: Record) -> NDArray[np.bool_]:
-        """Return which runs need no more training, judged by a record; shape (S,). By default none."""
+        """Return which runs need no more training, judged by a record; shape (S,). By default no run."""
         return np.zeros(len(self.parameters[0]), dtype=bool)
 
     @abstractmethod
@@ -76,7 +76,7 @@ class RunLog:
     stopped : (S,) int array
         The step at which the objective called a run finished, or -1.
     diverged : (S,) int array
-        The step at which a parameter was too large or not a number, or -1; the run's last healthy state is kept.
+        The step at which a parameter was too large or not a number, or -1; the run's last good state is kept.
     """
 
     history: dict[str, NDArray[Any]]
@@ -181,7 +181,7 @@ class TrainingLoop:
         self.step += 1
 
     def restore_diverged(self) -> None:
-        """Keep the state of healthy runs; put held and diverged runs back to the state that was kept."""
+        """Save the state of good runs; put stopped and diverged runs back to their saved state."""
         parameters = self.objective.parameters
         sizes = torch.stack([tensor.abs().flatten(1).amax(1) for tensor in parameters]).amax(0)
         healthy = as_array(sizes) < _LARGEST  # False for NaN
@@ -211,7 +211,7 @@ class TrainingLoop:
         return self.objective.progress(measured)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return all that `restore` needs."""
+        """Return the arrays that `restore` reads."""
         parameters = enumerate(zip(self.objective.parameters, self.kept, strict=True))
         arrays: dict[str, NDArray[Any]] = {}
         for index, (tensor, kept) in parameters:

@@ -1,7 +1,7 @@
-"""Optimisers that move S runs at once; each run moves as if it were alone.
+"""Optimisers that move S runs at once; each run moves as it would alone.
 
-Adam and SGD with momentum are torch's own: they work entry by entry. L-BFGS and the proximal method are written here, since
-they need inner products, step sizes and restarts for each run by itself, which torch does not offer.
+Adam and SGD with momentum are torch's: they work entry by entry. L-BFGS and the proximal method are written here, since
+they need inner products, step sizes and restarts of each run separately, which torch does not offer.
 
 Sources:
 
@@ -9,8 +9,8 @@ Sources:
 - L-BFGS: D. C. Liu, J. Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical
   Programming 45, 1989.
 - The proximal method follows L. Yang, J. Zhang, J. Shenouda, D. Papailiopoulos, K. Lee, R. D. Nowak, "PathProx: a proximal
-  gradient algorithm for weight decay regularized deep neural networks", arXiv 2210.03069; its acceleration is that of
-  A. Beck, M. Teboulle (SIAM Journal on Imaging Sciences 2, 2009) with the restarts of B. O'Donoghue, E. Candes
+  gradient algorithm for weight decay regularized deep neural networks", arXiv 2210.03069. The acceleration follows
+  A. Beck, M. Teboulle (SIAM Journal on Imaging Sciences 2, 2009), with the restarts of B. O'Donoghue, E. Candes
   (Foundations of Computational Mathematics 15, 2015).
 """
 
@@ -32,10 +32,10 @@ ADAM_EPS = 1e-5
 
 MOMENTUM = 0.9
 MEMORY = 10
-"""Number of pairs of moves and gradient changes that L-BFGS remembers."""
+"""Number of pairs of a move and a gradient change that L-BFGS remembers."""
 
-_HALVINGS = 12  # of the step in a line search, at most
-_SUFFICIENT = 1e-4  # part of the decrease predicted by the gradient that a step must reach
+_HALVINGS = 12  # largest number of halvings of the step in a line search
+_SUFFICIENT = 1e-4  # Armijo's constant: a step must reach this part of the decrease that the gradient predicts
 _GROW, _SHRINK = 1.1, 0.5  # factors of the proximal step size after an accepted and a refused step
 _ROUNDING = 1e4  # rounding error of a loss, in units of the machine precision, for labels of unit size
 
@@ -51,7 +51,7 @@ class Landscape(Protocol):
 
 
 class Stepper(Protocol):
-    """One optimiser with its memory."""
+    """An optimiser with its memory."""
 
     def step(self, landscape: Landscape, rates: np.ndarray) -> None:
         """Move all runs by one step; rates (S,) are the learning rates."""
@@ -74,7 +74,7 @@ def make_stepper(name: Optimiser, flat: torch.Tensor, schedule: Schedule) -> Ste
 
 
 class _Torch:
-    """Adam or SGD with momentum from torch: one for the runs of each learning rate."""
+    """torch's Adam or SGD with momentum; runs of the same learning rate share an optimiser."""
 
     def __init__(self, name: Optimiser, flat: torch.Tensor, schedule: Schedule) -> None:
         self.flat, self.gradient = flat, torch.zeros_like(flat)
@@ -116,8 +116,8 @@ def adam_betas(schedule: Schedule) -> tuple[float, float]:
 class Adam:
     """torch's Adam in its functional form, fused where torch has that; the tensors are moved in place.
 
-    `torch.optim.Adam` takes the same steps. But the first optimiser object of a process loads torch's compiler, which takes
-    3 s and is never used.
+    `torch.optim.Adam` takes the same steps, but the first optimiser object of a process loads torch's compiler, which takes
+    3 s and is not needed here.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Adam:
     ) -> None:
         self.tensors, self.betas, self.eps = tensors, betas, eps
         self.fused = _has_fused_adam(tensors[0])
-        # The fused form counts steps where the tensors are, the other one in the processor's memory.
+        # The fused form counts steps on the tensors' device, the other form in the processor's memory.
         device = tensors[0].device if self.fused else torch.device("cpu")
         self.memory = {
             "step": [torch.zeros((), dtype=torch.float32, device=device) for _ in tensors],
@@ -134,7 +134,7 @@ class Adam:
         }
 
     def step(self, gradients: list[torch.Tensor], lr: float) -> None:
-        """Take a step of a learning rate."""
+        """Take a step at a learning rate."""
         averages, squares, counts = (self.memory[name] for name in ("exp_avg", "exp_avg_sq", "step"))
         _adam(self.tensors, gradients, averages, squares, counts, self.fused, lr=lr, betas=self.betas, eps=self.eps)
 
@@ -169,14 +169,14 @@ def _has_fused_adam(sample: torch.Tensor) -> bool:
 
 
 class _Momentum:
-    """torch's SGD with momentum in its functional form, for the reason that `Adam` has."""
+    """torch's SGD with momentum in its functional form, for the same reason as `Adam`."""
 
     def __init__(self, tensor: torch.Tensor) -> None:
         self.tensor = tensor
         self.memory: dict[str, list[torch.Tensor]] = {}  # empty before the first step
 
     def step(self, gradients: list[torch.Tensor], lr: float) -> None:
-        """Take a step of a learning rate."""
+        """Take a step at a learning rate."""
         buffers: list[torch.Tensor | None] = [*self.memory.get("momentum_buffer", [None])]
         sgd(
             [self.tensor], gradients, buffers, weight_decay=0.0, momentum=MOMENTUM, lr=lr, dampening=0.0, nesterov=False,
@@ -196,8 +196,8 @@ class _LBFGS:
         S, P = self.flat.shape
         self.moves = self.flat.new_zeros(MEMORY, S, P)
         self.changes = self.flat.new_zeros(MEMORY, S, P)
-        self.inverse = self.flat.new_zeros(MEMORY, S)  # 1 / <move, change>; 0 where there is no pair
-        self.value = self.flat.new_empty(0)  # not known
+        self.inverse = self.flat.new_zeros(MEMORY, S)  # 1 / <move, change>; 0 if there is no pair
+        self.value = self.flat.new_empty(0)  # empty: unknown
         self.gradient = torch.zeros_like(self.flat)
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -225,7 +225,7 @@ class _LBFGS:
         self.gradient, self.value = gradient, value
 
     def _direction(self) -> torch.Tensor:
-        """Two-loop recursion."""
+        """Return the search direction by the two-loop recursion (Liu and Nocedal, 1989)."""
         direction = -self.gradient
         factors = []
         for move, change, inverse in reversed(list(zip(self.moves, self.changes, self.inverse, strict=True))):
@@ -243,7 +243,7 @@ class _LBFGS:
     def _search(
         self, landscape: Landscape, direction: torch.Tensor, slope: torch.Tensor, length: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Halve each run's step until its objective falls enough; runs for which no step does so keep their parameters."""
+        """Halve each run's step until its objective falls sufficiently; if no step does, the run keeps its parameters."""
         reached, value = self.flat.clone(), self.value.clone()
         moved = torch.zeros_like(value, dtype=torch.bool)
         for _ in range(_HALVINGS):
@@ -271,9 +271,9 @@ class _Proximal:
     """Accelerated proximal gradient in the output weights of neurons of size 1, and Adam in their kinks.
 
     PathProx takes a gradient step, normalises the neurons and soft-thresholds ||v_k||. For fixed kinks the problem in V is
-    convex, and smooth apart from the norms. So each run has momentum, which restarts when it points against the step, and a
-    step size of its own, which is halved when the quadratic model is exceeded. For the kinks no step size is safe: the loss
-    bends sharply where a kink meets a data point, and the best kinks are at data points. They take Adam's bounded steps.
+    convex, and smooth apart from the norms. So each run has momentum, which restarts if it points against the step, and its
+    own step size, which is halved if the loss exceeds its quadratic model. The kinks need another rule, since the loss
+    bends sharply where a kink meets a data point, and the best kinks are at data points: they take Adam's bounded steps.
     """
 
     def __init__(self, flat: torch.Tensor, schedule: Schedule) -> None:

@@ -40,7 +40,7 @@ def as_array(values: torch.Tensor) -> Array:
 
 
 def as_placement(dtype: str, device: str) -> Placement:
-    """Return precision and device of the training; ValueError if torch does not offer them together here."""
+    """Return precision and device of the training; ValueError if they are not available together."""
     check_choice(dtype, "dtype", tuple(_DTYPES))
     try:
         return Placement(_DTYPES[dtype], torch.empty(0, dtype=_DTYPES[dtype], device=device).device)

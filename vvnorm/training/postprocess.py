@@ -1,4 +1,4 @@
-"""The stages after gradient training: polishing (a convex program), pruning, and an exact fit."""
+"""The optional stages after gradient training: polishing (a convex program), pruning, and an exact fit."""
 
 from collections.abc import Callable, Sequence
 
@@ -27,15 +27,15 @@ def finish(
     prune: float,
     exact: bool,
 ) -> tuple[list[ReLUNetwork], dict[str, Array], tuple[str, ...]]:
-    """Polish, prune and fit trained networks as asked; `interpolate` says whether they were to fit the labels exactly.
+    """Apply the requested stages to trained networks; `interpolate` says whether they should fit the labels exactly.
 
     Returns
     -------
     networks : list of ReLUNetwork
     costs : dict of (S,) arrays
-        Costs after training ('trained') and after each stage that was asked for, in order.
+        Costs after training ('trained') and after each requested stage, in order.
     notes : tuple of str
-        Networks for which a stage failed, with the reason; the stage leaves them unchanged.
+        Networks for which a stage failed, with the reason; that stage leaves them unchanged.
     """
     convention = {"skip": skip, "penalise_bias": penalise_bias}
     stages: list[tuple[str, Callable[[ReLUNetwork, float], ReLUNetwork]]] = []
@@ -62,8 +62,8 @@ def _mended(
 ) -> tuple[list[ReLUNetwork], list[str]]:
     """Polish networks that miss the labels because inputs nearly coincide.
 
-    At such inputs large weights of opposite signs cancel, so a network may lose accuracy to rounding, or training may end
-    far from the optimum. The docstring of `vvnorm.train` says what counts as a miss.
+    At such inputs large weights of opposite signs cancel. So a network may lose accuracy to rounding, or training may end
+    far from the optimum. The docstring of `vvnorm.train` defines a miss.
     """
     if not nearly_coincide(X):
         return list(networks), []
@@ -72,32 +72,32 @@ def _mended(
     for index, network in enumerate(networks):
         if not (miss := misses(network, X, Y)):
             continue
-        lost = f"network {index} {miss}, where inputs nearly coincide"
+        missed = f"network {index} {miss}, where inputs nearly coincide"
         try:
             if len(X) > MOST_POINTS:
-                raise ValueError("that is for fewer points")
+                raise ValueError(f"this is possible for at most {MOST_POINTS} points")
             current[index] = polished(network, X, Y, float(lams[index]), **convention).network
         except ValueError as error:
-            notes.append(f"{lost}; its output weights could not be solved for again: {error}")
+            notes.append(f"{missed}; its output weights could not be solved for again: {error}")
             continue
-        left = misses(current[index], X, Y)
-        after = f", and still {left}; vvnorm.interpolate and vvnorm.fit need no training" if left else ""
-        notes.append(f"{lost}; its output weights were solved for again (polish){after}")
+        remaining = misses(current[index], X, Y)
+        after = f", and still {remaining}; vvnorm.interpolate and vvnorm.fit need no training" if remaining else ""
+        notes.append(f"{missed}; its output weights were solved for again (polish){after}")
     return current, notes
 
 
 def interpolation_miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
-    """Return by how much a network misses labels that it was to interpolate; an empty text if within `TRAINED`."""
+    """Say by how much a network misses labels that it should interpolate; return an empty text if within `TRAINED`."""
     with np.errstate(over="ignore", invalid="ignore"):
-        off = relative_misfit(np.nanmax(np.abs(network(X) - Y), axis=0), np.nanmin(Y, axis=0), np.nanmax(Y, axis=0))
-    return "" if off <= TRAINED else f"misses a label by {off:.2g} half ranges"
+        misfit = relative_misfit(np.nanmax(np.abs(network(X) - Y), axis=0), np.nanmin(Y, axis=0), np.nanmax(Y, axis=0))
+    return "" if misfit <= TRAINED else f"misses a label by {misfit:.2g} half ranges"
 
 
 def _affine_miss(X: Array, Y: Array, skip: bool) -> Callable[[ReLUNetwork, Array, Array], str]:
     """Return a function that says whether a network fits much worse than the best affine function."""
     free = np.column_stack([np.ones(len(X)), X - X.mean(axis=0)])[:, : None if skip else 1]
-    straight = np.array([_affine_misfit(free[~np.isnan(column)], column[~np.isnan(column)]) for column in Y.T])
-    most = _WORSE * straight + len(X) * (_ROUNDING * np.nanmax(np.abs(Y), axis=0)) ** 2
+    affine_misfits = np.array([_affine_misfit(free[~np.isnan(column)], column[~np.isnan(column)]) for column in Y.T])
+    most = _WORSE * affine_misfits + len(X) * (_ROUNDING * np.nanmax(np.abs(Y), axis=0)) ** 2
 
     def miss(network: ReLUNetwork, X: Array, Y: Array) -> str:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -108,7 +108,7 @@ def _affine_miss(X: Array, Y: Array, skip: bool) -> Callable[[ReLUNetwork, Array
 
 
 def _affine_misfit(free: Array, column: Array) -> float:
-    """Return the least sum of squares that combinations of the columns of `free` leave of labels (n,)."""
+    """Return the residual sum of squares of the least-squares fit of labels (n,) by the columns of `free`."""
     labels = column - column.mean()
     return float(np.sum((labels - free @ np.linalg.lstsq(free, labels, rcond=1e-12)[0]) ** 2))
 

@@ -19,7 +19,7 @@ def pruned(
     ----------
     network : ReLUNetwork
     X, Y : array-like, shapes (N, d) and (N, T)
-        The data: X gives the box, Y the unit.
+        The data: the bounding box is that of X, and units are from Y.
     tol : float
         Largest change ||g(x) - f(x)||_2 of the function in the box, each output in units of half the range of its own
         labels (`vvnorm.losses.label_units`).
@@ -38,12 +38,12 @@ def pruned(
 
     Notes
     -----
-    Every step takes one neuron away and changes the function by at most a bound computed for it; the cheapest step comes
-    first, and bounds add up to tol at most.
+    Every step removes one neuron and changes the function by at most a computed bound. The step of least bound comes first,
+    and the sum of all bounds is at most tol.
 
-    *Removal.* On the box z = w.x + b lies in [lo, hi]. The affine function nearest to relu(z) there is off by
-    -lo hi / (2 (hi - lo)), and by nothing if the kink misses the box; it goes into A and c. Without a skip connection the
-    nearest constant, off by hi / 2, goes into c.
+    *Removal.* On the box z = w.x + b lies in [lo, hi]. The affine function nearest to relu(z) on the box replaces the
+    neuron and is added to A and c. Its error is -lo hi / (2 (hi - lo)), or 0 if the kink does not meet the box. Without a
+    skip connection the nearest constant, of error hi / 2, is added to c.
 
     *Merging.* v_1 relu(z_1) + v_2 relu(z_2) becomes (v_1 + v_2) relu(m_1 z_1 + m_2 z_2) with
     m_i = ||v_i|| / (||v_1|| + ||v_2||). The cost does not rise, by the triangle inequality. With |z_1 - z_2| <= D on the
@@ -51,10 +51,10 @@ def pruned(
 
         D ||v_1|| ||v_2|| / (||v_1|| + ||v_2||) max(1, ||u_1 - u_2||):
 
-    the second entry where both are on; where one is on, the change is linear in (|z_1|, |z_2|) with |z_1| + |z_2| <= D, so
-    that its norm is largest at a corner or where the new neuron switches. (With outputs in units of their own, the norms of
-    u_1, u_2 and u_1 - u_2 in these units are in place of 1 and ||u_1 - u_2||.) With a skip connection neurons of opposite
-    direction are turned round first: relu(z) = relu(-z) + z.
+    the second entry where both neurons are active; where one is active, the change is linear in (|z_1|, |z_2|) with
+    |z_1| + |z_2| <= D, so that its norm is largest at a corner or where the new neuron switches. (If outputs have different
+    units, the norms of u_1, u_2 and u_1 - u_2 in these units replace 1 and ||u_1 - u_2||.) With a skip connection a neuron
+    may be reversed first: relu(z) = relu(-z) + z.
     """
     as_non_negative(tol, "tol")
     inputs, labels = checked_data(network, X, Y)
@@ -69,7 +69,7 @@ def pruned(
 
 
 class _Pruning:
-    """Neurons of a normalised network that are merged and removed one by one."""
+    """The neurons of a normalised network, which are merged and removed one by one."""
 
     def __init__(self, unit: ReLUNetwork, middle: Array, half: Array, units: Array, skip: bool) -> None:
         self.W, self.b, self.V, self.A, self.c = (a.copy() for a in (unit.W, unit.b, unit.V.T, unit.A, unit.c))
@@ -82,7 +82,7 @@ class _Pruning:
             self._assess(i)
 
     def spend(self, budget: float) -> None:
-        """Take steps, the cheapest first, while the sum of their bounds is within the budget."""
+        """Take steps, in the order of their bounds, while the sum of the bounds is within the budget."""
         while self.alive.any():
             i, j = divmod(int(np.argmin(self.bounds)), len(self.b))
             if not self.bounds[i, j] <= budget:
@@ -135,7 +135,7 @@ class _Pruning:
     def _remove(self, i: int) -> None:
         slope, offset, _ = self._affine(i)
         self._add_affine(self.V[i], slope * self.W[i], slope * self.b[i] + offset)
-        self._bury(i)
+        self._delete(i)
 
     def _merge(self, i: int, j: int) -> None:
         if self.opposite[i, j]:
@@ -145,11 +145,11 @@ class _Pruning:
         share /= share.sum()
         w, b = share @ self.W[[i, j]], share @ self.b[[i, j]]
         v = self.V[i] + self.V[j]
-        self._bury(j)
+        self._delete(j)
         size = float(row_norms(w[None])[0])
         if size == 0 or not v.any():
             self._add_affine(v, np.zeros_like(w), max(float(b), 0.0))
-            self._bury(i)
+            self._delete(i)
         else:
             self.W[i], self.b[i], self.V[i] = w / size, b / size, v * size
             self._assess(i)
@@ -158,6 +158,6 @@ class _Pruning:
         self.A += np.outer(v, w)
         self.c += v * b
 
-    def _bury(self, i: int) -> None:
+    def _delete(self, i: int) -> None:
         self.alive[i] = False
         self.bounds[i], self.bounds[:, i] = np.inf, np.inf

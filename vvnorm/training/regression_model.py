@@ -25,7 +25,8 @@ class RegressionParameters:
     """The parameters of S networks as views of one flat tensor (S, P).
 
     They are `W` (S, K, d), `beta` (S, K) and `V` (S, T, K), as in `InitialNeurons`, and, with mini-batches, `A` (S, T, d)
-    and `c` (S, T). Where every step sees all the data, the affine part is eliminated instead. What follows is padding.
+    and `c` (S, T). If every step sees all the data, the affine part is eliminated instead. The end of the tensor is
+    padding.
     """
 
     def __init__(self, flat: torch.Tensor, shape: tuple[int, int, int], *, affine: bool) -> None:
@@ -71,7 +72,7 @@ class RegressionModel:
         parts = [np.stack([getattr(s, name) for s in starts]).reshape(S, -1) for name in ("w", "beta", "V")]
         if affine:
             parts.append(np.zeros((S, self.shape[2] * (self.shape[1] + 1))))
-        # Fused Adam rounds the end of a tensor differently if it does not fill a vector register: that end is padding.
+        # Fused Adam rounds the end of a tensor differently if it does not fill a vector register; so the end is padding.
         parts.append(np.zeros((S, -sum(part.shape[1] for part in parts) % _LANES)))
         self.start = placement.tensor(np.hstack(parts))
 
@@ -86,7 +87,7 @@ class RegressionModel:
         return at.beta * self.h - (at.W * self.p).sum(2)
 
     def sizes(self, at: RegressionParameters) -> torch.Tensor:
-        """Return the sizes of the neurons' input weights that the path norm multiplies with ||v_k||, (S, K)."""
+        """Return the sizes of the neurons' input weights, (S, K), which the path norm multiplies by ||v_k||."""
         if not self.penalise_bias:
             return column_norms(at.W.mT)
         return (at.W.square().sum(2) + self._own_bias(at).square()).sqrt()
@@ -95,11 +96,11 @@ class RegressionModel:
         return at.beta * self.own_h - (at.W * self.own_p).sum(2)
 
     def balance(self, at: RegressionParameters) -> None:
-        """Rescale every neuron until its size equals ||v_k||, which changes no function."""
+        """Rescale every neuron so that its size equals ||v_k||; the function does not change."""
         self._rescale(at, lambda size, v: (v / size).sqrt())
 
     def normalise(self, at: RegressionParameters) -> None:
-        """Rescale every neuron to size 1, which changes no function."""
+        """Rescale every neuron to size 1; the function does not change."""
         self._rescale(at, lambda size, v: 1 / size)
 
     def _rescale(self, at: RegressionParameters, by: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
@@ -144,12 +145,12 @@ class RegressionModel:
         rows: torch.Tensor | None = None,
         gradient: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return loss + lam penalty, (S,), and write its gradient into `gradient` if there is one.
+        """Return loss + lam penalty, (S,), and write its gradient into `gradient` if that is given.
 
         Parameters
         ----------
         flat : (S, P) tensor
-            Where.
+            The parameters.
         metric : Metric
             Metric of the loss, on the points of `rows`.
         lam : (S,) tensor
@@ -157,7 +158,7 @@ class RegressionModel:
         penalty : {"path_norm", "weight_decay"} or None
             None for the loss alone.
         rows : (S, n) tensor, optional
-            Indices of points, for each network its own; all by default.
+            Indices of each network's points; all points by default.
         gradient : (S, P) tensor, optional
             The gradient is written to it.
         """

@@ -1,7 +1,7 @@
 """Regression with the squared loss as an objective of the training loop: all runs on one data set.
 
-In the first phase the loss may be taken in a whitened metric, which is better conditioned (notes of
-`vvnorm.training.trainer.train`); in the second phase it is the objective as stated.
+In the first phase the loss may be in a whitened metric, which is better conditioned (notes of
+`vvnorm.training.trainer.train`). The second phase minimises the objective as stated.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ from vvnorm.training.schedule import Schedule
 from vvnorm.training.torch_formulas import Penalty
 from vvnorm.validation import Array
 
-_RECORDS, _SAMPLED_RECORDS = 200, 20  # of a run; with mini-batches a record costs an extra pass over all data
+_RECORDS, _SAMPLED_RECORDS = 200, 20  # number of records; with mini-batches a record costs an extra pass over all data
 _STEPPER = "stepper."  # prefix of the optimiser's memory in a checkpoint
 
 Neurons = tuple[Array, Array, Array]
@@ -94,7 +94,7 @@ def train_regression(
     """
     single = len(starts) == 1
     if single:
-        # torch computes a batch of one by other routines, whose rounding differs: one run is trained twice, side by side.
+        # torch computes a batch of size 1 by other routines, whose rounding differs: a single run is trained twice.
         schedule, starts, seeds = schedule.twice(), starts * 2, seeds * 2
     objective = RegressionObjective(problem, starts, seeds, schedule, recipe, placement)
     points, (width, d) = recipe.batch_size or len(problem.z), starts[0].w.shape
@@ -125,8 +125,8 @@ class RegressionObjective(TrainingObjective):
         placement: Placement,
     ) -> None:
         self.problem, self.schedule, self.recipe, self.placement = problem, schedule, recipe, placement
-        # The label unit makes y of unit size in the first metric, and both metrics get the same lam_max. So the parameters
-        # and the optimiser's memory remain valid when the plain metric takes over.
+        # The label unit makes y of unit size in the first metric, and both metrics have the same lam_max. So the parameters
+        # and the optimiser's memory stay valid when the plain metric replaces the whitened metric.
         n, S = len(problem.z), len(starts)
         whitening = _for_each(schedule.end, problem.whitening) if schedule.whitened else None
         if whitening is None:
@@ -141,7 +141,7 @@ class RegressionObjective(TrainingObjective):
         self.batches = None if recipe.batch_size is None else Batches(n, recipe.batch_size, seeds)
         self.model = RegressionModel(problem, starts, self.unit, affine=self.batches is not None, placement=placement)
         self.whitened = None if whitening is None else dense_metric(whitening, placement)
-        if self.batches is not None:  # the sum of squares of a batch stands for that of all points
+        if self.batches is not None:  # the sum of squares of a batch is scaled up to all points
             self.weights = placement.tensor(problem.counts)
             self.share = placement.tensor(self.scale * n / self.batches.size)[:, None, None]
         self.plain = plain_metric(problem, self.scale, placement)
@@ -160,7 +160,7 @@ class RegressionObjective(TrainingObjective):
         self.stepper.step(self, self.schedule.rate(step))
 
     def aim(self, step: int) -> None:
-        """Set lam, penalty, metric and mini-batch to those of a step."""
+        """Set lam, penalty, metric and mini-batch for a step."""
         early = step < self.schedule.whitened
         ratio = self.schedule.ratio(step)
         if step in (0, self.schedule.whitened) or self.schedule.jumps(step):
@@ -196,7 +196,7 @@ class RegressionObjective(TrainingObjective):
         }
 
     def reached(self, record: Record) -> NDArray[np.bool_]:
-        """Return which runs have a gap that is small enough to stop."""
+        """Return which runs have a gap of at most `stop_gap`."""
         small: NDArray[np.bool_] = (record["gap"] <= self.recipe.stop_gap) & (self.recipe.stop_gap > 0)
         return small
 

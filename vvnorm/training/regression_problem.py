@@ -1,9 +1,9 @@
 """Regression with the squared loss in training coordinates, and the initial neurons.
 
 Points are centred and divided by their root-mean-square radius, and equal points are merged. The affine part of the
-network costs nothing and is eliminated: for fixed neurons the best A and c solve a least-squares problem. There remains
-the loss <F - y, P (F - y)> / 2 in the values F of the neurons at the points, where the (N, N) matrix P projects the affine
-functions out. Where labels are missing, every output has a P of its own, which is 0 at the points that lack its label.
+network costs nothing and is eliminated: for fixed neurons the best A and c solve a least-squares problem. The remaining
+loss is <F - y, P (F - y)> / 2 in the values F of the neurons at the points, where the (N, N) matrix P projects the affine
+functions out. With missing labels, every output has its own matrix P, which is 0 at the points without its label.
 Everything here is float64 and NumPy.
 
 With the bias inside the penalty, a neuron's size is ||(w, b)|| in the caller's coordinates, times x_unit: the root of
@@ -38,8 +38,8 @@ class InitialNeurons:
     w : (K, d) array
         Input weights.
     beta : (K,) array
-        Bias coordinates: b = h beta - w.p. A change of beta moves the kink by about h beta / ||w||, so one step size is
-        right for close points and for distant ones.
+        Bias coordinates: b = h beta - w.p. A change of beta moves the kink by about h beta / ||w||, so that the same step
+        size suits close points and distant points.
     V : (T, K) array
         Output weights.
     p : (K, d) array
@@ -64,11 +64,11 @@ class RegressionProblem:
     z : (N, d) array
         Distinct points, (x - centre) / x_unit; sorted if d = 1.
     counts : (N, 1) or (N, T) array
-        Number of labels at each distinct point: one column for all outputs if no label is missing, else one for each.
+        Number of labels at each distinct point: one column for all outputs if no label is missing, else one per output.
     y : (N, T) array
         (Mean label - y_centre) / y_unit; 0 where there is no label.
     scatter : float
-        Sum of squares / 2 of the labels around the mean at their point, in squared y_unit: the part of the loss that is the
+        Sum of squares / 2 of the labels around the mean at their point, in squared y_unit; this part of the loss is the
         same for all networks.
     label_rounding : float
         Rounding error of y.
@@ -96,8 +96,8 @@ class RegressionProblem:
     skip: bool
     penalise_bias: bool
     affine: Array = field(init=False, repr=False)
-    """One (N, r) matrix for each column of the counts, orthonormal with these weights: it spans the functions without cost.
-    Matrices of rank below r are filled up with zero columns."""
+    """For each column of the counts an (N, r) matrix, orthonormal with these weights, whose columns span the functions
+    without cost. Matrices of rank below r are filled up with zero columns."""
 
     def __post_init__(self) -> None:
         free, bases = self._free, []
@@ -118,7 +118,7 @@ class RegressionProblem:
         return np.column_stack([self.z, np.ones(len(self.z))]) if self.skip else np.ones((len(self.z), 1))
 
     def without_affine(self, values: Array) -> Array:
-        """Return the residual of values, (..., N, T), after the best affine fit, each row times the root of its count."""
+        """Return the residual of values, (..., N, T), from their best affine fit, each row times the root of its count."""
         rows: Array = np.sqrt(self.counts) * values
         if self.complete:
             basis = self.affine[0]
@@ -143,7 +143,7 @@ class RegressionProblem:
 
     @cached_property
     def lam_max(self) -> float:
-        """The least lam, in these coordinates, whose minimiser is the best affine fit."""
+        """The least lam, in these coordinates, for which the minimiser is the best affine fit."""
         return self.largest_correlation(self.projected(self.y))
 
     def sizes(self, W: Array, b: Array) -> Array:
@@ -157,8 +157,8 @@ class RegressionProblem:
     def largest_correlation(self, residual: Array) -> float:
         """Return the largest ||sum_j r_j relu(w.z_j + b)|| over neurons of size 1, for a residual r, (N, T).
 
-        For fixed w the vector inside the norm is piecewise linear in b with kinks at -w.z_j, so the maximum is at one of
-        these. The value is exact for d = 1. For d > 1, or with the bias inside the size, it is a lower estimate from fixed
+        For fixed w the vector inside the norm is piecewise linear in b with kinks at -w.z_j, so that the maximum is at some
+        kink. The value is exact for d = 1. For d > 1, or with the bias inside the size, it is a lower estimate from fixed
         directions.
         """
         d = self.z.shape[1]
@@ -175,11 +175,11 @@ class RegressionProblem:
         return best
 
     def whitening(self, damping: float) -> Array:
-        """Return (G + damping max(G))^(-1), up to scale, where the affine functions are projected out.
+        """Return (G + damping max(G))^(-1), up to scale, with the affine functions projected out.
 
-        G is the kernel of neurons drawn at random from a fixed seed, max(G) its largest eigenvalue. Without damping the
-        loss in this metric has nearly the same curvature along all functions, where the plain loss has a condition
-        number of order N^4 and worse for close points; with infinite damping it is the plain loss.
+        G is the kernel of neurons drawn at random from a fixed seed, and max(G) its largest eigenvalue. The plain loss has
+        a condition number of order N^4, and worse for close points. In this metric without damping the loss has nearly the
+        same curvature along all functions; with infinite damping it is the plain loss.
 
         Returns
         -------
@@ -201,9 +201,9 @@ class RegressionProblem:
     def start(self, width: int, initialisation: Initialisation, rng: np.random.Generator) -> InitialNeurons:
         """Draw the initial neurons of one network.
 
-        "kinks": unit directions, kinks between neighbouring points, output weights of random directions and one small
-        length. "torch": the uniform distributions of `torch.nn.Linear`, in these coordinates. "balanced": the same, each
-        neuron then rescaled until its size equals that of its output weights.
+        "kinks": unit directions, kinks between neighbouring points, output weights of random directions and the same small
+        length. "torch": the uniform distributions of `torch.nn.Linear`, in these coordinates. "balanced": as "torch", with
+        each neuron rescaled so that its size equals the norm of its output weights.
         """
         d, T = self.z.shape[1], self.y.shape[1]
         if initialisation == "kinks":
@@ -218,11 +218,11 @@ class RegressionProblem:
         return InitialNeurons(w, b, V, np.zeros((width, d)), np.ones(width))
 
     def _draw_kinks(self, width: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-        """Draw hyperplanes w.(z - p) = 0 that pass between neighbouring points, and the distances h of those.
+        """Draw hyperplanes w.(z - p) = 0 that pass between neighbouring points, and the distances h of these points.
 
-        For d = 1 the gaps take turns, each with both orientations. For d > 1 a random hyperplane passes through a random
-        point of the segment from a point (they take turns) to one of its 2d nearest neighbours. Where there are more points
-        than kinks to draw, points are those of a thinned set: kinks are then as far apart as it lets them be.
+        For d = 1 the gaps take turns, each with both orientations. For d > 1 the points take turns, and a random hyperplane
+        passes through a random point of the segment from the point to one of its 2d nearest neighbours. If there are more
+        points than kinks to draw, the points are thinned out first, so that kinks are spread over all the data.
         """
         d = self.z.shape[1]
         points = self._thinned(width // 2 + 2 if d == 1 else max(width, 2 * d + 1))
@@ -252,17 +252,17 @@ class RegressionProblem:
         Parameters
         ----------
         W, b, V : (K, d), (K,) and (T, K) arrays
-            Neurons in training coordinates. Those of cost below rounding are left out: on the data they are affine.
+            Neurons in training coordinates. Neurons of cost below rounding are left out: on the data they are affine.
         """
-        bends = self.sizes(W, b) * np.linalg.norm(V, axis=0) > EPS
-        W, b, V = W[bends], b[bends], V[:, bends]
-        rest, free = self.y - ReLUNetwork(W, b, V)(self.z), self._free
+        used = self.sizes(W, b) * np.linalg.norm(V, axis=0) > EPS
+        W, b, V = W[used], b[used], V[:, used]
+        residual, free = self.y - ReLUNetwork(W, b, V)(self.z), self._free
         coefficients = np.empty((free.shape[1], len(V)))
         for column, root in enumerate(np.sqrt(self.counts).T[:, :, None]):
             outputs = slice(None) if self.complete else slice(column, column + 1)
-            coefficients[:, outputs] = np.linalg.lstsq(root * free, root * rest[:, outputs], rcond=1e-12)[0]
+            coefficients[:, outputs] = np.linalg.lstsq(root * free, root * residual[:, outputs], rcond=1e-12)[0]
         A = coefficients[:-1].T if self.skip else np.zeros((len(V), self.z.shape[1]))
-        # Balanced before the units come in, which are then split evenly: no product leaves float64 that need not.
+        # Neurons are balanced before the units enter, which are then split evenly: this avoids overflow and underflow.
         if self.penalise_bias:
             factor = np.sqrt(np.linalg.norm(V, axis=0) / self.sizes(W, b))
             unit = ReLUNetwork(W * factor[:, None], b * factor, V / factor, A, coefficients[-1])
@@ -307,9 +307,9 @@ def make_problem(X: Array, Y: Array, *, skip: bool, penalise_bias: bool = False)
 
 
 def _centred(rows: Array) -> tuple[Array, Array, float]:
-    """Return the mean row, the rows minus it over a unit, and that unit: the largest entry in magnitude, or 1.
+    """Return the mean row, (rows - mean) / unit, and the unit: the largest deviation in magnitude, or 1 if all are 0.
 
-    Entries that are missing (NaN) do not count, and stay so.
+    Missing entries (NaN) do not count, and stay missing.
     """
     centre = np.nansum(rows / np.sum(~np.isnan(rows), axis=0), axis=0)
     deviation = rows - centre

@@ -41,13 +41,13 @@ from vvnorm.validation import (
 
 LamSchedule = Literal["geometric", "constant"] | Sequence[tuple[int, float]]
 
-_LAM = {"float64": 1e-8, "float32": 1e-6}  # default lam / lam_max; with a smaller one rounding dominates the residual
+_LAM = {"float64": 1e-8, "float32": 1e-6}  # default lam / lam_max; for smaller values rounding dominates the residual
 _LAM_START = 0.3  # lam / lam_max at the start of the default continuation
 _WHITENED = 0.8  # part of the steps in the whitened metric, by default
-_MOST_WHITENED = 1000  # points, N; the metric is an N x N matrix for every run, with missing labels for every output
+_MOST_WHITENED = 1000  # points N; the metric is an N x N matrix for every run, and with missing labels for every output
 _LEVELS = 40  # values of lam for L-BFGS, whose memory belongs to one objective
 _LEAST_WIDTH, _MOST_WIDTH = 64, 512  # of the default
-_FULL_BATCH, _BATCH = 2000, 1024  # up to 2000 points every step uses all; beyond, 1024
+_FULL_BATCH, _BATCH = 2000, 1024  # a step uses all points up to 2000, and 1024 points otherwise
 _LARGEST_LABEL = 1e150
 _SAMPLED_RATE = 1.0  # largest default learning rate, times the width, of SGD with mini-batches
 _CHECKPOINT_FORMAT = 2  # raised when the contents of checkpoints change
@@ -109,13 +109,13 @@ def train_on_squares(X: ArrayLike, Y: ArrayLike, options: RegressionOptions) -> 
         seconds = as_non_negative(options.checkpoint_seconds, "checkpoint_seconds")
         checkpoint = Checkpoint(path, seconds, fingerprint(inputs, labels, owner))
         networks, history, notes = _trained(problem, runs, plan, settings, placement, checkpoint, options.progress)
-    tiny = options.lam is None and isinstance(options.schedule, str)
-    interpolates = (exact or tiny or not run_lams.all()) and _differing_labels(inputs, labels) is None
-    networks, stages, more = finish(
+    default_lam = options.lam is None and isinstance(options.schedule, str)
+    interpolates = (exact or default_lam or not run_lams.all()) and _differing_labels(inputs, labels) is None
+    networks, stages, stage_notes = finish(
         networks, inputs, labels, run_lams, skip, penalise_bias,
         interpolate=interpolates and settings["batch_size"] is None, polish=options.polish, prune=prune, exact=exact,
     )  # fmt: skip
-    notes = (*notes, *more)
+    notes = (*notes, *stage_notes)
     for note in notes:
         warnings.warn(note, RuntimeWarning, stacklevel=3)
     settings |= {"polish": bool(options.polish), "prune": prune, "exact": exact, **_provenance(problem)}
@@ -180,7 +180,7 @@ def _checked_data(X: ArrayLike, Y: ArrayLike, *, exact: bool) -> tuple[Array, Ar
 
 
 def _differing_labels(inputs: Array, labels: Array) -> RepeatedInput | None:
-    """Return the error about labels that differ at one input; None if none do."""
+    """Return the error about labels that differ at an input; None if there are none."""
     try:
         merged_points(inputs, labels, "error")
     except RepeatedInput as error:
@@ -193,7 +193,7 @@ def _default_width(n: int, d: int) -> int:
 
 
 def _as_numbers(values: float | Sequence[float], name: str, check: Callable[[float, str], float]) -> list[float]:
-    """Return one number, or several distinct ones, as a list."""
+    """Return one number, or several distinct numbers, as a list."""
     if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
         return [check(values, name)]
     chosen = [check(value, f"every entry of {name}") for value in values]
@@ -206,7 +206,7 @@ def _as_lams(lam: float | Sequence[float] | None, schedule: LamSchedule, default
     if isinstance(schedule, str):
         lams = [default] if lam is None else _as_numbers(lam, "lam", as_non_negative)
         if len(lams) > 1 and 0.0 in lams:
-            raise ValueError(f"lam = 0 trains in another way than a positive lam: call train for it alone; got {lam!r}")
+            raise ValueError(f"lam = 0 trains in another way than a positive lam: call train for each; got {lam!r}")
         return lams
     if lam is not None:
         raise ValueError(f"lam must be left out when schedule lists the values of lam, got {lam!r}")
@@ -229,8 +229,8 @@ def _as_rates(
     if lr is not None:
         return _as_numbers(lr, "lr", as_positive)
     if optimizer == "sgd":
-        # In mini-batches affine functions are not eliminated: sums of neurons make them, with a curvature that grows
-        # with the width.
+        # With mini-batches affine functions are not eliminated: sums of neurons represent them, with a curvature that
+        # grows with the width.
         return [_RATES["sgd"] if batch is None else min(_RATES["sgd"], _SAMPLED_RATE / width)]
     return [min(50 / steps, _RATES[optimizer])]
 
@@ -241,7 +241,7 @@ def _as_batch(batch_size: int | None, n: int, optimizer: Optimiser) -> int | Non
         return _BATCH if sampling and n > _FULL_BATCH else None
     size = as_count(batch_size, "batch_size", 1)
     if not sampling:
-        raise ValueError(f"batch_size belongs to adam and sgd; {optimizer} needs all points at every step, got {size}")
+        raise ValueError(f"batch_size is for adam and sgd; {optimizer} needs all points at every step, got {size}")
     return size if size < n else None
 
 
@@ -267,7 +267,7 @@ def _as_checkpoint(path: str | os.PathLike[str] | None) -> Path | None:
 def _schedule(
     lams: Array, rates: Array, options: RegressionOptions, settings: dict[str, Any], problem: RegressionProblem
 ) -> Schedule | None:
-    """Return the schedule in multiples of lam_max, or None where lam_max is 0: affine data need no training."""
+    """Return the schedule in multiples of lam_max; None if lam_max is 0, since affine data need no training."""
     lam_start, schedule, optimizer = options.lam_start, options.schedule, options.optimizer
     lam_max, steps = settings["lam_max"], settings["steps"]
     affordable = problem.counts.shape[1] * len(problem.z) ** 2 <= _MOST_WHITENED**2
@@ -277,7 +277,7 @@ def _schedule(
     stated = schedule != "geometric" or 0.0 in lams
     if lam_start is not None:
         if stated:
-            raise ValueError(f"lam_start belongs to the geometric schedule and positive lam, got lam_start = {lam_start!r}")
+            raise ValueError(f"lam_start is for the geometric schedule and positive lam, got lam_start = {lam_start!r}")
         if as_positive(lam_start, "lam_start") < lams.max():
             raise ValueError(f"lam_start must be at least lam = {float(lams.max())!r}, got {lam_start!r}")
     if lam_max == 0:
@@ -289,7 +289,7 @@ def _schedule(
         return Schedule(steps, 0, end, end, rates, rates, pieces)
     if lam_start is not None:
         return Schedule(steps, 0, np.full_like(end, lam_start / lam_max), end, rates, rates, (), levels)
-    # For larger lam the minimisers in both metrics differ more, and the plain problem is better conditioned.
+    # For large lam the minimisers in the two metrics differ more, and the plain problem is better conditioned.
     start = np.maximum(_LAM_START, end)
     if not whitened:
         return Schedule(steps, 0, start, end, rates, rates, (), levels)
@@ -324,7 +324,7 @@ def _trained(
     checkpoint: Checkpoint,
     progress: bool,
 ) -> tuple[list[ReLUNetwork], dict[str, NDArray[Any]], tuple[str, ...]]:
-    """Train all runs; return networks, history and notes, and add to the settings where runs stopped."""
+    """Train all runs; return networks, history and notes, and record in the settings at which steps runs stopped."""
     width, initialisation = settings["width"], settings["initialisation"]
     starts = [problem.start(width, initialisation, np.random.default_rng(run.seed)) for run in runs]
     seeds = [run.seed for run in runs]

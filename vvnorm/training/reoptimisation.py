@@ -4,8 +4,8 @@ For fixed kinks the output weights, A and c solve a convex problem, a group lass
 (`vvnorm.solvers.multivariate.group_lasso_ipm`). A and c are not penalised. They are eliminated by an orthonormal complement
 Q of the affine functions on the data: with B = Q' Phi and Z = Q' Y, for the matrix Phi of the neurons' values, the
 constraint is B V = Z, or the loss ||B V - Z||^2 / 2. A neuron with ||w_k|| = 1 costs ||v_k||, or ||v_k|| ||(w_k, b_k)|| if
-the bias is penalised; then the columns of B are divided by ||(w_k, b_k)||. Where labels are missing, outputs that are
-labelled at the same points have Q, B and Z of their own, and the problem is solved by Newton's method on design weights
+the bias is penalised; then the columns of B are divided by ||(w_k, b_k)||. With missing labels, each group of outputs that
+are labelled at the same points has its own Q, B and Z, and the problem is solved by Newton's method on design weights
 (`vvnorm.solvers.multivariate.group_lasso_newton`).
 
 Nothing here imports torch.
@@ -33,8 +33,8 @@ MOST_POINTS = 4000
 """Most distinct points for which `polish` and `exact_fit` are offered: they hold matrices of N x N."""
 
 _EXACT = 1e-10  # relative residual that counts as interpolation
-_NEGLIGIBLE = 1e-6  # neurons of smaller cost, relative to the most expensive one, are left out if the others suffice
-_FLOORS = (0.0, 1e-6, 1e-3, 1.0)  # least weights of neurons in an exact fit, relative to the mean; tried in turn
+_NEGLIGIBLE = 1e-6  # neurons of smaller cost, relative to the most expensive neuron, are left out if the others suffice
+_FLOORS = (0.0, 1e-6, 1e-3, 1.0)  # least weights of neurons in an exact fit, relative to the mean, in the order tried
 _RANK = 1e-12  # singular values below this part of the largest count as 0
 _WARM_UP = 8  # multiplicative steps eta <- eta ||a|| before Newton's
 
@@ -48,16 +48,17 @@ class ReoptimisedNetwork:
     network : ReLUNetwork
         Balanced (||w_k|| = ||v_k||), in the caller's coordinates.
     value_before, value_after : float
-        For lam > 0 the objective sum of squares / 2 + lam cost, before and after; for lam = 0 the cost alone, in label
-        units per input unit.
+        For lam > 0 the objective, sum of squares / 2 + lam cost, before and after; for lam = 0 the cost, in label units per
+        input unit.
     lower_bound : float
-        No network on these kinks has a smaller value (up to rounding).
+        No network with these kinks has a smaller value (up to rounding).
     dual : (N, T) array
         Lambda with Lambda'1 = 0, Lambda'X = 0 if there is a skip connection, and max over these kinks of
-        ||sum_j Lambda_j relu(w.x_j + b)|| / size = 1 (0 if the labels are affine). For lam = 0, <Lambda, Y> over the
-        same maximum over all neurons is a lower bound on the cost of every interpolating network. 0 at missing labels.
+        ||sum_j Lambda_j relu(w.x_j + b)|| / size = 1 (Lambda = 0 if the labels are affine). For lam = 0, <Lambda, Y>
+        divided by the same maximum over all neurons is a lower bound on the cost of every interpolating network. Entries of
+        missing labels are 0.
     residual : float
-        The largest over outputs t of max_i |f_t(x_i) - y_it| / half the range of its labels (`vvnorm.losses.label_units`).
+        Largest misfit |f_t(x_i) - y_it| relative to half the range of output t's labels (`vvnorm.losses.label_units`).
     kept : bool
         Whether the given network was at least as good, and is returned.
     """
@@ -87,7 +88,7 @@ def polish(
     Parameters
     ----------
     network : ReLUNetwork
-        Its kinks are used, also those of zero output weight.
+        Its kinks are used, also those of neurons with zero output weights.
     X, Y : array-like, shapes (N, d) and (N, T)
         The data, in any order. NaN = missing label.
     lam : float
@@ -106,8 +107,8 @@ def polish(
     -------
     ReoptimisedNetwork
         The given network if its value is no greater (and if it interpolates, for lam = 0). Otherwise neurons that cost less
-        than 1e-6 of the most expensive one are left out, and the problem is solved again for the others, if that raises the
-        value by at most tol, relatively.
+        than 1e-6 of the most expensive neuron are left out, and the problem is solved again for the others, if this raises
+        the value relatively by at most tol.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def polish(
         problem.refuse_differing_labels()
     every = np.ones(len(problem.size), dtype=bool)
     solution = problem.solve(every, lam, tol, deadline)
-    used, best = _without_idle(problem, solution, lam, tol, deadline)
+    used, best = _without_negligible(problem, solution, lam, tol, deadline)
     V = np.zeros_like(problem.V)
     V[used] = best.V
     polished = problem.network(V)
@@ -165,18 +166,18 @@ def exact_fit(
 
     Notes
     -----
-    With cost-normalised weights it minimises sum_k ||change of v_k||^2 / ||v_k||: heavy neurons take the change, neurons of
-    no weight stay so, and to first order the cost hardly rises. If that is not enough to interpolate, weights below a
-    floor count as the floor. A and c are free.
+    For cost-normalised weights the change minimises sum_k ||change of v_k||^2 / ||v_k||. So it is largest for neurons of
+    large weight, neurons of zero weight keep it, and to first order the cost hardly rises. If such a change cannot make the
+    network interpolate, weights below a floor are replaced by the floor. A and c are free.
     """
     problem = _fixed_kinks(network, X, Y, skip, penalise_bias)
     problem.refuse_differing_labels()
-    heavy = row_norms(problem.V)
-    mean = float(np.mean(heavy)) if heavy.any() else 1.0
+    norms = row_norms(problem.V)
+    mean = float(np.mean(norms)) if norms.any() else 1.0
     for floor in _FLOORS:
-        weights = np.maximum(heavy, floor * mean)
+        weights = np.maximum(norms, floor * mean)
         V = problem.V
-        for _ in range(3):  # again for rounding
+        for _ in range(3):  # repeated to reduce rounding errors
             V = V + problem.least_change(V, weights)
         fitted = problem.network(V)
         if problem.is_fitted_by(fitted):
@@ -184,10 +185,10 @@ def exact_fit(
     raise ValueError(problem.cannot_interpolate())
 
 
-def _without_idle(
+def _without_negligible(
     problem: "_FixedKinks", solution: "_BestWeights", lam: float, tol: float, deadline: Deadline
 ) -> tuple[NDArray[np.bool_], "_BestWeights"]:
-    """Leave out neurons of negligible cost if the others do as well; return which are used, and their solution."""
+    """Leave out neurons of negligible cost if this does not raise the value; return which are used, and their solution."""
     cost = row_norms(solution.V)
     used = cost > _NEGLIGIBLE * np.max(cost, initial=0.0)
     try:
@@ -203,7 +204,7 @@ def _without_idle(
 
 
 class _BestWeights(NamedTuple):
-    """Output weights V (K, T), times size, their value, and a dual array (n, t) for each block with its bound."""
+    """Output weights V (K, T), times size, their value, a dual array (n, t) for each block, and the lower bound."""
 
     V: Array
     duals: list[Array]
@@ -240,14 +241,14 @@ class _FixedKinks:
 
     @cached_property
     def units(self) -> Array:
-        """The units of the outputs' misfits, (T,): half the range of the labels, or their size if they are all equal."""
+        """The units of the outputs' misfits, (T,): half the range of the labels, or their size if all are equal."""
         units = label_units(np.nanmin(self.Y, axis=0), np.nanmax(self.Y, axis=0))
         return units if units.any() else np.full(len(units), float(np.nanmax(np.abs(self.Y))) or 1.0)
 
     def misfits(self, network: ReLUNetwork) -> Array:
         """Return the largest relative misfit of each output, (T,)."""
-        off: Array = np.nanmax(np.abs(network(self.X) - self.Y), axis=0) / self.units
-        return off
+        misfits: Array = np.nanmax(np.abs(network(self.X) - self.Y), axis=0) / self.units
+        return misfits
 
     def residual(self, network: ReLUNetwork) -> float:
         """Return the largest relative misfit."""
@@ -264,7 +265,7 @@ class _FixedKinks:
         return cost if lam == 0 else float(np.nansum((network(self.X) - self.Y) ** 2)) / 2 + lam * cost
 
     def solve(self, used: NDArray[np.bool_], lam: float, tol: float, deadline: Deadline) -> _BestWeights:
-        """Solve the convex program on some of the neurons; the solution's V are times size."""
+        """Solve the convex program with some of the neurons."""
         if all(len(block.Z) == 0 for block in self.blocks):  # every data set is affine
             return _BestWeights(np.zeros_like(self.V[used]), [block.Z for block in self.blocks], 0.0, 0.0)
         try:
@@ -278,7 +279,7 @@ class _FixedKinks:
             raise
 
     def least_change(self, V: Array, weights: Array) -> Array:
-        """Return the change of V, (K, T), by which every block comes nearest to its targets, small for small weights."""
+        """Return the least change of V, (K, T), that brings every block nearest to its targets; small for small weights."""
         change = np.zeros_like(V)
         for block in self.blocks:
             change[:, block.outputs] = least_change(block.B, block.Z - block.B @ V[:, block.outputs], weights)
@@ -297,12 +298,12 @@ class _FixedKinks:
         return float(np.max(row_norms(responses), initial=0.0))
 
     def network(self, V: Array) -> ReLUNetwork:
-        """Return the balanced network of output weights V / size, with the best A and c."""
+        """Return the balanced network with output weights V / size and the best A and c."""
         weights = V / self.size[:, None]
-        rest = self.Y - np.maximum(self.X @ self.W.T + self.b, 0.0) @ weights
+        residual = self.Y - np.maximum(self.X @ self.W.T + self.b, 0.0) @ weights
         coefficients = np.empty((self.frame.shape[1], V.shape[1]))
         for block in self.blocks:
-            own = rest[np.ix_(block.rows, block.outputs)]
+            own = residual[np.ix_(block.rows, block.outputs)]
             coefficients[:, block.outputs] = np.linalg.lstsq(self.frame[block.rows], own, rcond=_RANK)[0]
         A = np.zeros((V.shape[1], self.X.shape[1]))
         if self.skip:
@@ -314,7 +315,7 @@ class _FixedKinks:
         try:
             merged_points(self.X, self.Y, "error")
         except RepeatedInput as error:
-            raise ValueError(f"labels differ at one input: {error.fact}; nothing interpolates that") from None
+            raise ValueError(f"labels differ at one input: {error.fact}; no network interpolates them") from None
 
     def cannot_interpolate(self) -> str:
         """Return the reason why these kinks cannot interpolate."""
@@ -323,7 +324,7 @@ class _FixedKinks:
         return (
             f"the network's {count(len(self.b), 'neuron')} cannot interpolate these "
             f"{count(len(worst.rows), 'point')}: beside the affine part "
-            f"their kinks have rank {rank}, where rank {len(worst.Z)} fits any labels; use a greater width"
+            f"their kinks have rank {rank}, but rank {len(worst.Z)} is needed to fit any labels; use a greater width"
         )
 
 
@@ -331,9 +332,9 @@ def _fixed_kinks(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, skip: bool, p
     inputs, labels = checked_data(network, X, Y)
     norm = row_norms(network.W)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        bends = (norm > 0) & np.isfinite(network.b / norm)
-    norm = norm[bends]
-    W, b = network.W[bends] / norm[:, None], network.b[bends] / norm
+        has_kink = (norm > 0) & np.isfinite(network.b / norm)
+    norm = norm[has_kink]
+    W, b = network.W[has_kink] / norm[:, None], network.b[has_kink] / norm
     size = np.hypot(1.0, b) if penalise_bias else np.ones(len(b))
 
     centre = np.mean(inputs, axis=0)
@@ -341,11 +342,11 @@ def _fixed_kinks(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, skip: bool, p
     frame = np.column_stack([np.ones(len(inputs)), (inputs - centre) / radius])[:, : None if skip else 1]
     height = inputs @ W.T + b
     hidden = np.maximum(height, 0.0)
-    if skip:  # relu(z) and relu(-z) differ by an affine function: the smaller loses no digits
+    if skip:  # relu(z) and relu(-z) differ by an affine function; the smaller one loses fewer digits
         hidden = np.where(
             np.sum(hidden, axis=0) <= np.sum(np.maximum(-height, 0.0), axis=0), hidden, np.maximum(-height, 0.0)
         )
-    else:  # neurons that are on at all the data: drop the constant
+    else:  # neurons that are active at all points: drop the constant
         hidden = np.where(np.all(height > 0, axis=0), (inputs - centre) @ W.T, hidden)
     return _FixedKinks(
         X=inputs,
@@ -353,7 +354,7 @@ def _fixed_kinks(network: ReLUNetwork, X: ArrayLike, Y: ArrayLike, skip: bool, p
         W=W,
         b=b,
         size=size,
-        V=network.V.T[bends] * (norm * size)[:, None],
+        V=network.V.T[has_kink] * (norm * size)[:, None],
         blocks=_blocks(frame, hidden / size, labels),
         frame=frame,
         centre=centre,
@@ -379,7 +380,10 @@ def _blocks(frame: Array, columns: Array, labels: Array) -> list[_Block]:
 def _solve_blocks(
     blocks: Sequence[_Block], used: NDArray[np.bool_], lam: float, tol: float, deadline: Deadline
 ) -> _BestWeights:
-    """Solve the convex program of several blocks on some of the neurons; ValueError if lam = 0 and they do not span."""
+    """Solve the convex program of several blocks with some of the neurons.
+
+    ValueError if lam = 0 and the neurons do not span the targets.
+    """
     b_unit = max(float(np.max(row_norms(block.B.T), initial=0.0)) for block in blocks) or 1.0
     z_unit = float(np.sqrt(sum(np.sum(block.Z**2) for block in blocks))) or 1.0
     scaled = [DesignBlock(block.B[:, used] / b_unit, block.Z / z_unit) for block in blocks]

@@ -27,7 +27,7 @@ from vvnorm.validation import Array
 from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.check import Certificate, FitCertificate
 
-_POOLED_COST = 1e-3  # neurons that cost less, relative to the most expensive of their network, are left out
+_POOLED_COST = 1e-3  # neurons of smaller cost, relative to the most expensive neuron of their network, are left out
 _POOLED_TOL = 1e-3  # kinks nearer to each other than this are merged
 _MOST_POOLED = 600  # neurons; the time of the convex problem grows with the cube of their number
 
@@ -44,21 +44,21 @@ class TrainingResult(Trained):
         The seed of each network.
     lams, lrs : (S,) arrays
         For each network, lam of the objective, in label units times input units, and the first learning rate (NaN for
-        optimisers that choose their own).
+        optimisers that choose their own step sizes).
     history : dict of arrays
-        The R records of the run: 'step' (R,); and, each (R, S): 'lam', in the caller's units (in the
-        whitened metric: the lam of equal lam / lam_max); 'loss', sum of squares / 2 in squared label units, with the best
-        affine part; 'vv_norm', in label units per input unit, with the biases if they are penalised; 'gap', relative, of
-        loss + lam VV at the final lam (a bound for one input with a skip connection, else an estimate; NaN if neither);
-        'excess', VV / R - 1 where R is the least cost of the fitted values (only for one input with a skip connection, else
-        NaN).
+        R records. 'step' has shape (R,), and the following have shape (R, S). 'lam': in the caller's units (in the whitened
+        metric, the lam with the same lam / lam_max). 'loss': sum of squares / 2 in squared label units, with the best
+        affine part. 'vv_norm': in label units per input unit, with the biases if they are penalised. 'gap': relative gap of
+        loss + lam VV at the final lam; a bound for one input with a skip connection, else an estimate, or NaN if unknown.
+        'excess': VV / R - 1, where R is the least cost of the fitted values; NaN unless there is one input with a skip
+        connection.
     finish : dict of (S,) arrays
-        VV norms after each stage: 'trained', then 'polished', 'pruned' and 'exact' as far as requested.
+        VV norms after each stage: 'trained', then those requested of 'polished', 'pruned' and 'exact'.
     notes : tuple of str
-        Warnings, such as divergence or an exact fit that is impossible.
+        Warnings, for instance of divergence or an impossible exact fit.
     settings : dict
-        Hyper-parameters, change of coordinates, lam_max, versions and seconds, as plain numbers, words and lists. Under
-        'judged_as', the problem for which `certificates` judges networks: 'interpolant' or 'fit'.
+        Hyper-parameters, change of coordinates, lam_max, versions and seconds, as plain numbers, words and lists. The entry
+        'judged_as' names the problem for which `certificates` certifies networks: 'interpolant' or 'fit'.
     X, Y : (N, d) and (N, T) arrays
         The data; NaN = missing.
     """
@@ -83,12 +83,12 @@ class TrainingResult(Trained):
             f"{count(kept['steps'], 'step')}",
             f"best: seed {self.seeds[run]}, objective {self.objectives[run]:.6g} at lam {self.lams[run]:.6g}, "
             f"VV norm {self.costs[run]:.6g}, {count(self.best.n_neurons, 'neuron')}",
-            f"relative gap {gap:.2g} while it trained; not certified yet: certificates() judges {kept['judged_as']}s",
+            f"relative gap {gap:.2g} during training; not certified yet: certificates() judges {kept['judged_as']}s",
             f"{count(len(self.notes), 'note')}: {self.notes[0]}" if self.notes else "",
         )
 
     def course(self) -> Course:
-        """Return the relative gaps that training recorded, or, where there are none, the objectives."""
+        """Return the relative gaps that training recorded, or the objectives if no gap is known."""
         gaps = self.history["gap"]
         if np.isfinite(gaps).any():
             return Course("relative gap", self.history["step"], gaps)
@@ -129,26 +129,26 @@ class TrainingResult(Trained):
     ) -> list[Certificate | FitCertificate]:  # fmt: skip
         """Certify how far every network is from the optimum that it was trained for.
 
-        If lam was given, this is the best fit at that lam. If lam was left out (and so is tiny), or is 0, or if `exact` was
-        asked for, it is the interpolant of least VV norm. Labels that differ at one input cannot be interpolated; networks
-        are then judged as fits.
+        If lam was given, the optimum is the best fit at that lam. If lam is the default or 0, or if `exact` was requested,
+        the optimum is the interpolant of least VV norm. Labels that differ at an input cannot be interpolated; then
+        networks are judged as fits.
 
-        The dual array is that of the optimum (`vvnorm.certify`). Where computing it would take long, it is the dual
-        array of the convex problem over the kinks of all networks, and the verifier bounds its response over all
-        neurons. For fits the dual array that follows from the network itself is tried, too.
+        The lower bound comes from the dual array of the optimum (`vvnorm.certify`). If its computation would take long, the
+        dual array of the convex problem over the kinks of all networks replaces it, and the verifier bounds its response
+        over all neurons. For fits the dual array that follows from the network itself is tried, too.
 
         Parameters
         ----------
         time_limit : float, optional
-            Approximate limit in seconds for all networks: one half for dual arrays, one for proofs. Bounds stay valid,
-            but may be further from the optimum.
+            Approximate limit in seconds for all networks, half for dual arrays and half for proofs. Bounds stay valid, but
+            may be further from the optimum.
         progress : bool
             Whether to show a progress bar, on interactive terminals only.
 
         Raises
         ------
         ValueError
-            For interpolants, if there is one distinct input only.
+            For interpolants, if there is only one distinct input.
         """
         convention = {"skip": self.settings["skip"], "penalise_bias": self.settings["penalise_bias"]}
         lams = self._judged_lams
@@ -175,9 +175,9 @@ class TrainingResult(Trained):
         progress: bool = False,
         jobs: int = 1,
     ) -> list[MinimiserDistance]:
-        """Bound how far every network is from every minimiser, at points; minimisers are those of `certificates`.
+        """Bound the distance of every network from every minimiser of the problem of `certificates`, at points.
 
-        The problem is solved, and the minimisers are enclosed, once for each lam.
+        The problem is solved, and its minimisers are enclosed, once for each lam.
 
         Parameters
         ----------
@@ -213,7 +213,7 @@ class TrainingResult(Trained):
         return lams
 
     def _dual(self, lam: float, seconds: float | None, callback: RoundCallback) -> Rows | None:
-        """Return the dual array of the optimum or, if computing it would take long, one from the networks' kinks."""
+        """Return the dual array of the optimum, or one from the networks' kinks if the former would take long."""
         skip, penalise_bias = self.settings["skip"], self.settings["penalise_bias"]
         deadline = Deadline(seconds)
         best = optimal_dual(
@@ -237,21 +237,21 @@ class TrainingResult(Trained):
 
 
 def _pooled(networks: list[ReLUNetwork], skip: bool) -> ReLUNetwork | None:
-    """Return a network with the most expensive kinks of all networks; in both orientations without a skip connection."""
+    """Return a network with the most expensive kinks of all networks, in both orientations without a skip connection."""
     kinks, cost = [], []
     for network in networks:
         unit = network.normalised()
         size = row_norms(unit.V.T) / network.vv_norm
-        dear = size > _POOLED_COST * size.max()
-        kinks.append(np.column_stack([unit.W, unit.b])[dear])
-        cost.append(size[dear])
+        expensive = size > _POOLED_COST * size.max()
+        kinks.append(np.column_stack([unit.W, unit.b])[expensive])
+        cost.append(size[expensive])
     if not kinks:
         return None
     Wb, share = np.vstack(kinks), np.concatenate(cost)
     pool = ReLUNetwork(Wb[:, :-1], Wb[:, -1], share[None])
     merged = pool.simplified(_POOLED_TOL)
-    dearest = np.argsort(-merged.V[0], kind="stable")[:_MOST_POOLED]
-    W, b = merged.W[dearest], merged.b[dearest]
+    most_expensive = np.argsort(-merged.V[0], kind="stable")[:_MOST_POOLED]
+    W, b = merged.W[most_expensive], merged.b[most_expensive]
     if not skip:
         W, b = np.vstack([W, -W]), np.append(b, -b)
     return ReLUNetwork(W, b, np.zeros((networks[0].n_outputs, len(b))))

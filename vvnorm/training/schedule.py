@@ -21,17 +21,17 @@ class Schedule:
     steps : int
         Number of steps.
     whitened : int
-        Number of steps, from the start, in the whitened metric with the path norm; may be 0.
+        Number of first steps, in the whitened metric with the path norm; may be 0.
     start, end : (S,) arrays
         First and last lam / lam_max.
     lr, last_lr : (S,) arrays
-        Learning rates at which the first phase and, if the first one is whitened, the second phase begin.
+        Learning rates at the beginning of the first phase and, if the first phase is whitened, of the second phase.
     pieces : tuple of (int, float)
-        Pairs of a step and a lam / lam_max, which is constant from this step to that of the next pair. If there are any,
+        Pairs of a step and a lam / lam_max, which holds from this step to the step of the next pair. If there are pieces,
         start and end are not used.
     levels : int
-        Number of equal steps in log lam by which lam falls, for optimisers whose memory belongs to one objective; 0 means
-        that lam falls at every step.
+        Number of equal decrements of log lam, for optimisers whose memory belongs to one objective; 0 means that lam falls
+        at every step.
     """
 
     steps: int

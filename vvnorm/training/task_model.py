@@ -1,13 +1,13 @@
 """Networks of several tasks during training: their outputs, the gradient of every task's loss, and the penalty.
 
 S networks are trained side by side; every array has a leading axis for them. Inputs are centred and divided by their
-root-mean-square radius. Output t is unit_t (V_t relu(W z + b) + A_t z + c_t) + centre_t, where unit and centre are the
-standard deviation and the mean of labels that are numbers, and 1 and 0 for classes. This is another parametrisation of the
-same networks: the penalty is that of the network in the caller's units.
+root-mean-square radius. Output t is unit_t (V_t relu(W z + b) + A_t z + c_t) + centre_t. For numeric labels, unit and
+centre are their standard deviation and mean; for classes they are 1 and 0. This is another parametrisation of the same
+networks: the penalty is that of the network in the caller's units.
 
 Gradients are written out. The tasks depend on the shared parameters only through the values H = relu(Z) of the hidden
-layer. The gradient of L_t with respect to H is D_t V_t, where D_t holds the slopes of the loss on the batch. So one thin
-matrix product gives everything that a weighting needs about a task.
+layer. The gradient of L_t with respect to H is D_t V_t, where D_t holds the slopes of the loss on the batch. So a weighting
+needs only one thin matrix product per task.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Coordinates:
     x_centre : (d,) array
         Mean input.
     x_unit : float
-        Root-mean-square distance of the inputs from it.
+        Root-mean-square distance of the inputs from x_centre.
     y_centre, y_unit : (T,) arrays
         Centre and unit of each output.
     """
@@ -102,7 +102,7 @@ class TaskModel:
     ----------
     tasks : sequence of Task
     coordinates : list of Coordinates
-        Those of each network's data.
+        The coordinates of each network's data.
     penalty : {"path_norm", "weight_decay"}
         The penalty that lam multiplies.
     skip : bool
@@ -160,7 +160,7 @@ class TaskModel:
         for task, columns in zip(self.tasks, self.columns, strict=True):
             u, y, w = values[..., columns], labels[..., columns], weights[..., columns]
             if task.is_multiclass:
-                w = w[..., :1]  # a sample's weight is that of its first class
+                w = w[..., :1]  # the weight of a sample is the weight of its first class
                 value, slope = softmax_loss(u, y)
             else:
                 value, slope = separate_losses(task.losses, u, y)
@@ -207,7 +207,7 @@ class TaskModel:
     def penalty_gradient(self, at: TaskParameters) -> list[torch.Tensor]:
         """Return the gradients of the penalty, in the caller's units, in W and V.
 
-        Weight decay is taken of W / x_unit and V unit after rescaling every neuron by the root of x_unit, which does not
+        Weight decay applies to W / x_unit and V unit after rescaling every neuron by the root of x_unit, which does not
         change the least value.
         """
         if self.penalty == "path_norm":
@@ -243,7 +243,7 @@ def _of_numbers(task: Task) -> list[int]:
 
 
 def _columns(outputs: tuple[int, ...], device: torch.device) -> slice | torch.Tensor:
-    """Return the index of a task's outputs: a slice, which copies nothing, where the outputs are consecutive."""
+    """Return the index of a task's outputs: a slice, which makes no copy, if the outputs are consecutive."""
     first, last = outputs[0], outputs[-1]
     if outputs == tuple(range(first, last + 1)):
         return slice(first, last + 1)

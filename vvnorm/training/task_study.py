@@ -1,12 +1,12 @@
 """The study of joint and separate networks on built-in data: settings fixed beforehand, lines of results, verdicts.
 
-It asks three questions. Does summing losses harm a task: is its test result worse in a joint network than in a network of
-its own, at equal total width and at equal cost of inference? Is any weighting better than the plain sum? Does the joint
-network need fewer steps to a common target, or a smaller VV norm, than the separate networks together?
+It asks three questions. Is a task's test result worse in a joint network for the sum of losses than in a network of its
+own, at equal total width and at equal cost of inference? Is any weighting better than the plain sum? Does the joint network
+need fewer steps to a common target, or a smaller VV norm, than the separate networks together?
 
-A line's verdict is on its gain, the metric's paired difference to separate networks of the same total width: "better" or
-"worse" if the simultaneous interval has one sign, else "undecided". Ten seeds show a gain of about 1.5 standard deviations
-of the paired differences at the level that twenty comparisons leave to each.
+A line's verdict is about its gain, the metric's paired difference to separate networks of the same total width: "better" or
+"worse" if the simultaneous interval has one sign, else "undecided". With ten seeds and simultaneous intervals for twenty
+comparisons, a gain of about 1.5 standard deviations of the paired differences is shown.
 """
 
 import math
@@ -71,7 +71,7 @@ def run_study(
 
 
 def complaints_about(line: Line) -> list[str]:
-    """Return what is wrong with a recorded line; an empty list if it may be drawn."""
+    """Return complaints about a recorded line; an empty list if it may be drawn."""
     name = f"{line['data']}, {line['arrangement']}, {line['weighting']}, {line['task']}"
     complaints = []
     if not math.isfinite(line["value"]):

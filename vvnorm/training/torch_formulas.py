@@ -1,6 +1,6 @@
-"""Losses and penalties as formulas of torch tensors, with their derivatives: the only place in training that states them.
+"""Losses and penalties of torch tensors, with their derivatives; no other module of training has these formulas.
 
-`vvnorm.losses` defines the same losses for NumPy arrays, and says which labels they take. The runs are the leading axis S.
+`vvnorm.losses` defines the same losses for NumPy arrays, and their labels. The leading axis S is the runs.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ import torch
 from vvnorm.losses import Loss
 
 Penalty = Literal["path_norm", "weight_decay"]
-"""What lam multiplies: sum_k ||w_k|| ||v_k||, or sum_k (||w_k||^2 + ||v_k||^2) / 2."""
+"""The penalty that lam multiplies: sum_k ||w_k|| ||v_k||, or sum_k (||w_k||^2 + ||v_k||^2) / 2."""
 
 
 def separate_losses(losses: Sequence[Loss], u: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the losses of fitted values and their slopes, (S, n, m) each, for m outputs with a loss each."""
+    """Return the losses of fitted values and their slopes, (S, n, m) each, for m outputs and the loss of each."""
     if len(set(losses)) == 1:
         return separate_loss(losses[0], u, y)
     parts = [separate_loss(loss, u[..., [k]], y[..., [k]]) for k, loss in enumerate(losses)]
@@ -23,7 +23,7 @@ def separate_losses(losses: Sequence[Loss], u: torch.Tensor, y: torch.Tensor) ->
 
 
 def separate_loss(loss: Loss, u: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the loss of every fitted value and its slope, for a loss that each output has by itself.
+    """Return the loss of every fitted value and its slope, for a loss of single outputs.
 
     Parameters
     ----------
@@ -31,19 +31,19 @@ def separate_loss(loss: Loss, u: torch.Tensor, y: torch.Tensor) -> tuple[torch.T
     u, y : (S, n, m) tensors
         Fitted values and labels.
     """
-    off = u - y
+    error = u - y
     if loss.name == "squared":
-        return off.square() / 2, off
+        return error.square() / 2, error
     if loss.name == "logistic":
         return torch.nn.functional.softplus((1 - 2 * y) * u, threshold=40), torch.sigmoid(u) - y
     if loss.name == "hinge":
         margin = 1 - y * u
         return margin.relu(), -y * (margin > 0)
     if loss.name == "huber":
-        slope = off.clamp(-loss.parameter, loss.parameter)
-        return slope * (off - slope / 2), slope
+        slope = error.clamp(-loss.parameter, loss.parameter)
+        return slope * (error - slope / 2), slope
     assert loss.name == "one_class"
-    return torch.maximum(-loss.parameter * off, (1 - loss.parameter) * off), (off > 0).to(u) - loss.parameter
+    return torch.maximum(-loss.parameter * error, (1 - loss.parameter) * error), (error > 0).to(u) - loss.parameter
 
 
 def softmax_loss(u: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -4,7 +4,7 @@ At every step the shared parameters (input weights and biases) follow the gradie
 a_t, for each network by itself. The weights sum to the number of tasks T, so that lam has the same meaning under every
 weighting. The exceptions are `Fixed` and `Uncertainty`, whose scale is part of the method. A task's own parameters (its
 rows of V, A and c) follow the gradient of a_t L_t as well. Where the a_t are computed from gradients, these parameters
-follow the gradient of L_t without a weight, as in Sener and Koltun (2018).
+follow the gradient of the unweighted L_t, as in Sener and Koltun (2018).
 
 Sources:
 
@@ -41,15 +41,15 @@ WeightingRule = Callable[[int, Array, Array | None], Array]
 
 
 class Weighting:
-    """Base of all weightings. It is immutable; the state that changes during training is in the rule that `start` returns.
+    """Base class of weightings. They are immutable; the rule that `start` returns holds the state of a training run.
 
     Attributes
     ----------
     gradients : {"none", "representation", "parameters"}
-        The gradients whose inner products the rule needs: none, those in the values of the hidden layer on the batch, or
-        those in the shared parameters.
+        The gradients whose inner products the rule needs: none, the gradients in the values of the hidden layer on the
+        batch, or the gradients in the shared parameters.
     own_losses : bool
-        Whether a task's own parameters follow the gradient of its loss without a weight.
+        Whether a task's own parameters follow the gradient of its unweighted loss.
     """
 
     gradients: ClassVar[Gradients] = "none"
@@ -62,7 +62,7 @@ class Weighting:
 
     @classmethod
     def read(cls, option: str | None) -> "Weighting":
-        """Make the weighting from what follows a colon after its name, or with its defaults.
+        """Make the weighting from the option after the colon in its name, or with its defaults.
 
         Raises
         ------
@@ -130,8 +130,8 @@ class Grid(Weighting):
     Attributes
     ----------
     points : int
-        For two tasks the shares 1 / (points + 1), ..., points / (points + 1) are tried. For T tasks every share is a
-        positive multiple of 1 / (points + 1).
+        For two tasks the candidates are 1 / (points + 1), ..., points / (points + 1). For T tasks every share is a positive
+        multiple of 1 / (points + 1).
     folds : int
         Number of folds of the cross-validation.
     """
@@ -161,7 +161,7 @@ class Grid(Weighting):
 
 @dataclass(frozen=True)
 class Learned(Weighting):
-    """Shares, as softmax of logits, that minimise sum_t a_t L_t as well: they collapse to the task of smallest loss.
+    """Shares, a softmax of logits, that are learned by minimising sum_t a_t L_t: they collapse to the task of least loss.
 
     Attributes
     ----------
@@ -191,7 +191,7 @@ class Learned(Weighting):
 
 @dataclass(frozen=True)
 class Uncertainty(Weighting):
-    """Homoscedastic uncertainty: sum_t L_t / (2 s_t^2) + log s_t is minimised over the s_t as well.
+    """Homoscedastic uncertainty: sum_t L_t / (2 s_t^2) + log s_t is minimised over the s_t, too.
 
     At the optimum s_t^2 = L_t. The objective is then sum_t log L_t / 2 up to a constant, which does not depend on the units
     of the losses.
@@ -222,10 +222,10 @@ class Uncertainty(Weighting):
 
 @dataclass(frozen=True)
 class Alternating(Weighting):
-    """One task per step, in turn; each has its own optimiser state."""
+    """One task per step, in turn; each task has its own optimiser state."""
 
     def start(self, runs: int, tasks: int) -> WeightingRule:
-        """Return the rule that gives one task all the weight."""
+        """Return the rule that gives all the weight to one task."""
         turns = tasks * np.eye(tasks)
         return lambda step, losses, gram: np.tile(turns[step % tasks], (runs, 1))
 
@@ -272,17 +272,17 @@ class GradNorm(Weighting):
 
 @dataclass(frozen=True)
 class _LeastNorm(Weighting):
-    """Weights of the point of least norm in the convex hull of the tasks' gradients, each divided by a size c_t.
+    """Weights of the point of least norm in the convex hull of the tasks' gradients g_t, each divided by a size c_t.
 
-    A small step against that point lowers every loss, unless it is 0, since c_t > 0. The weights are a_t = alpha_t / c_t
-    for the shares alpha_t of the point, scaled to sum to T.
+    Unless the point is 0, a small step against it lowers every loss, since c_t > 0. The weights are a_t = alpha_t / c_t for
+    the convex coefficients alpha_t of the point, scaled to sum to T.
 
     Attributes
     ----------
     normalisation : {"none", "l2", "loss", "loss+"}
-        c_t = 1, ||g_t||, L_t, or L_t ||g_t||. Without it the shortest gradient has most of the weight, so that the units
-        of the losses matter. With "l2" or "loss" the direction does not depend on these units. With "l2" all losses fall
-        by the same part of ||g_t||, wherever all tasks have a share; with "loss" by the same part of L_t.
+        c_t = 1, ||g_t||, L_t, or L_t ||g_t||. With "none" the shortest gradient has most of the weight, so that the units
+        of the losses matter. With "l2" or "loss" the direction does not depend on these units. Where all alpha_t are
+        positive, every loss falls by the same part of ||g_t|| with "l2", and by the same part of L_t with "loss".
     """
 
     normalisation: Normalisation = "none"
@@ -318,7 +318,7 @@ class _LeastNorm(Weighting):
         return rule
 
     def _sizes(self, losses: Array, norms: Array) -> Array:
-        """The c_t relative to the largest; those that are 0 up to rounding count as rounding."""
+        """Return the c_t relative to the largest, at least the machine precision."""
         sizes = {"l2": norms, "loss": losses, "loss+": losses * norms}[self.normalisation]
         largest = sizes.max(axis=1, keepdims=True)
         relative: Array = np.maximum(sizes / np.where(largest > 0, largest, 1.0), EPS)
@@ -327,10 +327,7 @@ class _LeastNorm(Weighting):
 
 @dataclass(frozen=True)
 class MGDA(_LeastNorm):
-    """Weights of the point of least norm in the convex hull of the tasks' shared gradients; see `normalisation`.
-
-    A small step against that point lowers every loss, unless it is 0.
-    """
+    """Weights of the point of least norm in the convex hull of the tasks' shared gradients."""
 
     gradients: ClassVar[Gradients] = "parameters"
 
@@ -339,7 +336,8 @@ class MGDA(_LeastNorm):
 class MGDAUB(_LeastNorm):
     """MGDA with the gradients in the values of the hidden layer in place of the shared gradients.
 
-    The least norm of these bounds that of the shared gradients up to a factor (claim `mgda_bound`), and they cost less.
+    These gradients cost less, and their least norm bounds the least norm of the shared gradients up to a factor (claim
+    `mgda_bound`).
     """
 
     gradients: ClassVar[Gradients] = "representation"
@@ -353,7 +351,7 @@ class UPGrad(Weighting):
     own_losses: ClassVar[bool] = True
 
     def check(self, tasks: int) -> None:
-        """Raise ModuleNotFoundError, which says what to install, if torchjd is missing."""
+        """Raise ModuleNotFoundError with an advice what to install if torchjd is missing."""
         from vvnorm.training.torchjd_adapter import upgrad_weights
 
         upgrad_weights(np.eye(tasks)[None])
@@ -390,7 +388,7 @@ def as_weighting(weighting: "str | Weighting | Sequence[float]", tasks: int) -> 
     Raises
     ------
     TypeError, ValueError
-        If it is anything else; the message names it.
+        If it is anything else; the message shows it.
     ModuleNotFoundError
         If it needs a package that is not installed.
     """
@@ -421,7 +419,7 @@ def _least_norm(step: int, losses: Array, gram: Array | None) -> Array:
 
 
 def _adam(rate: float) -> Callable[[Array, Array], Array]:
-    """Return a function that takes Adam's step, as torch does, and remembers the moments."""
+    """Return a function that takes a step of Adam, as torch does, and remembers the moments."""
     mean: Array | float = 0.0
     square: Array | float = 0.0
     count = 0
