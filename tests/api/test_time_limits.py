@@ -40,6 +40,8 @@ def test_a_flag_is_set_on_time_and_cleared() -> None:
     with Deadline().raises(flag):
         assert flag[0] == 0
     assert (Deadline().left, Deadline(AT_ONCE).left, Deadline().passed) == (None, 0.0, False)
+    assert Deadline().sooner(5).left is None
+    assert 90 < Deadline(100).sooner(5).left <= 95
 
 
 # --- one input --------------------------------------------------------------------------------------------------------
@@ -95,6 +97,22 @@ def test_progress_of_one_input_is_reported_and_changes_nothing(loss: str) -> Non
     assert len(told) >= solution.solver["rounds"] > 1
     assert all(lower <= upper for _, upper, lower in told)
     np.testing.assert_array_equal(solution.knot_solution.values, fit(x, Y, 0.02, loss=loss).knot_solution.values)
+
+
+def test_part_of_the_time_is_kept_for_a_convex_program() -> None:
+    """Uneven inputs and weights, a small lam: knot generation would take minutes, the program half a second."""
+    rng = np.random.default_rng(0)
+    x = np.cumsum(10.0 ** rng.normal(size=400))
+    y = np.sin(7 * x / x[-1]) + 0.2 * rng.normal(size=400) > 0
+    weights, told = 10.0 ** rng.normal(size=400), list[int]()
+    lam = 1e-6 * lambda_max(x, y, loss="hinge", weights=weights)
+    began = time.monotonic()
+    solution = fit(x, y, lam, loss="hinge", weights=weights, time_limit=3, callback=lambda number, *_: told.append(number))
+    assert time.monotonic() - began < 3 + 2  # other processes take their part of the clock's time
+    assert solution.solver["method"] == "convex program (knot generation had stopped)"
+    assert solution.gap < 0.1
+    assert told == list(range(1, len(told) + 1))
+    assert solution.lower_bound <= curvature_fit(x, y, lam, loss="hinge", weights=weights).value * (1 + 1e-6)
 
 
 def test_every_fit_of_a_path_has_its_time() -> None:

@@ -45,6 +45,12 @@ class Deadline:
         """Seconds left, not negative; None for no limit."""
         return None if self.end == math.inf else max(self.end - time.monotonic(), 0.0)
 
+    def sooner(self, seconds: float) -> "Deadline":
+        """Return a deadline that is some seconds earlier; never stays never."""
+        earlier = Deadline()
+        earlier.end = self.end - seconds
+        return earlier
+
     @contextmanager
     def raises(self, flag: Flag) -> Iterator[None]:
         """Set a flag when time is over, and clear it at the end."""

@@ -37,9 +37,12 @@ _EXPONENTS = (1.0, 0.5, 0.0)
 """Exponents of `vvnorm.solvers.reference.curvature_fit`, those that reach the tolerance most often first."""
 _PROGRAM = "convex program (there is no skip connection)"
 _AFTERWARDS = "convex program (knot generation had stopped)"
+_FOR_BOUND = 0.2  # part of a time limit that is kept for bounds from parts of the data, up to `_ASCENT_AFTERWARDS`
+_FOR_PROGRAM = 0.5  # part of the rest that is kept for a convex program, if knot generation is far from the optimum by then
+_PER_LABEL = 5e-4  # seconds; a program that has less time per label ends with nothing of use (3000 labels: 1.5 s)
 _ASCENT = 0.1  # seconds, at least, for improving the bound of a fit that hit its time limit
 _LOOSE = 1e-2  # relative gap above which fits of parts of the data may give a better bound
-_ASCENT_AFTERWARDS = 5.0  # the same for fits that ended by themselves: 6000 labels take 2 s
+_ASCENT_AFTERWARDS = 5.0  # the same, at most: 6000 labels take 2 s
 _POSED = 2000  # most labels of a fit that is retried as a convex program
 _POSED_IF_LOOSE = 10_000  # the same, if the gap is above `_LOOSE`: 3000 labels take 5 to 20 s, and end at 4e-5 to 7e-2
 _SINGLE = "constant (one distinct input)"
@@ -54,11 +57,37 @@ def fit_line(
     deadline: Deadline | None = None,
     callback: RoundCallback | None = None,
 ) -> Fit:
-    """Fit one input by knot generation; call other solvers if it ends above `tol`, or without a skip connection."""
+    """Fit one input by knot generation; call other solvers if it ends above `tol`, or without a skip connection.
+
+    A deadline is kept by all of them together: part of the time is for the bound, and for up to 10,000 labels part of it
+    for a convex program, unless knot generation is near the optimum by then.
+    """
     deadline = deadline or Deadline()
+    before_bound = deadline.sooner(min(_FOR_BOUND * (deadline.left or 0.0), _ASCENT_AFTERWARDS))
     if not (skip or problem.is_single):
-        return _with_local_dual(_fit_without_skip(problem, lam, tol, deadline), problem, lam, deadline)
-    knots = solve(problem, lam, tol=tol, start=start, deadline=deadline, callback=callback)
+        return _with_local_dual(_fit_without_skip(problem, lam, tol, before_bound), problem, lam, deadline)
+    first = before_bound
+    if deadline.left is not None and problem.Y.size <= _POSED_IF_LOOSE:
+        first = before_bound.sooner(_FOR_PROGRAM * (before_bound.left or 0.0))
+    knots = solve(problem, lam, tol=tol, start=start, deadline=first, callback=callback)
+    fit = _fit_of(knots, problem, lam, tol, skip)
+    if problem.is_single or knots.gap <= tol:
+        return fit
+    if problem.Y.size <= _POSED or (knots.gap > _LOOSE and problem.Y.size <= _POSED_IF_LOOSE):
+        fit = _retry_as_program(fit, problem, lam, tol, before_bound)
+    if knots.limited and not before_bound.passed and fit.gap > tol:
+        told = None if callback is None else partial(_numbered_from, callback, knots.rounds)
+        more = solve(problem, lam, tol=tol, start=knots, deadline=before_bound, callback=told)
+        effort = {name: getattr(knots, name) + getattr(more, name) for name in ("rounds", "steps", "seconds")}
+        knots = replace(more, **effort)
+        fit = _combine(fit, _fit_of(knots, problem, lam, tol, skip))
+    if first is not before_bound and fit.gap <= tol:
+        return fit
+    return _with_local_dual(fit, problem, lam, deadline) if knots.limited or knots.gap > _LOOSE else fit
+
+
+def _fit_of(knots: KnotSolution, problem: Problem, lam: float, tol: float, skip: bool) -> Fit:
+    """Return the result of knot generation as a fit."""
     stopped = TIME_LIMIT if knots.limited else f"stopped at a relative gap of {knots.gap:.2g}"
     solver = {
         "method": _SINGLE if problem.is_single else _METHOD,
@@ -70,14 +99,16 @@ def fit_line(
     }
     # The solver has computed lam_max, unless time was over before.
     lam_max = known_critical_lam(problem) if skip else None
-    fit = Fit(
-        _network_of(knots), **_fields(problem, tol, lam), skip=skip, lam_max=lam_max, knot_solution=knots, solver=solver
-    )
-    if problem.is_single or knots.gap <= tol:
-        return fit
-    if not knots.limited and (problem.Y.size <= _POSED or (knots.gap > _LOOSE and problem.Y.size <= _POSED_IF_LOOSE)):
-        fit = _retry_as_program(fit, problem, lam, tol, deadline)
-    return _with_local_dual(fit, problem, lam, deadline) if knots.limited or knots.gap > _LOOSE else fit
+    fields = _fields(problem, tol, lam)
+    return Fit(_network_of(knots), **fields, skip=skip, lam_max=lam_max, knot_solution=knots, solver=solver)
+
+
+def _numbered_from(callback: RoundCallback, before: int, number: int, upper: float, lower: float) -> None:
+    callback(before + number, upper, lower)
+
+
+def _is_time_for_program(problem: Problem, deadline: Deadline) -> bool:
+    return deadline.left is None or deadline.left >= _PER_LABEL * problem.Y.size
 
 
 def _with_local_dual(fit: Fit, problem: Problem, lam: float, deadline: Deadline) -> Fit:
@@ -85,8 +116,7 @@ def _with_local_dual(fit: Fit, problem: Problem, lam: float, deadline: Deadline)
     knots = fit.knot_solution
     if not knots.limited and (fit.gap <= _LOOSE or fit.value < DIVERGING * problem.Y.size):
         return fit
-    left = _ASCENT_AFTERWARDS if deadline.left is None else deadline.left  # 0 if the limit ended the search
-    seconds = max(knots.seconds / 2, _ASCENT, min(_ASCENT_AFTERWARDS, left))
+    seconds = _ASCENT_AFTERWARDS if deadline.left is None else max(_ASCENT, deadline.left)
     dual = local_dual(problem, lam, seconds, dual_values(problem, knots))
     if dual is None:
         return fit
@@ -96,8 +126,12 @@ def _with_local_dual(fit: Fit, problem: Problem, lam: float, deadline: Deadline)
 
 def _retry_as_program(fit: Fit, problem: Problem, lam: float, tol: float, deadline: Deadline) -> Fit:
     """Retry as a convex program where knot generation ends above `tol`, unless classes are separated."""
+    if not _is_time_for_program(problem, deadline):
+        return fit
+    import cvxpy  # noqa: F401  # takes seconds the first time, which must not count as the program's
+
     for exponent in _EXPONENTS[: None if problem.Y.size <= _POSED else 1]:
-        if fit.gap <= tol or fit.value < DIVERGING * problem.Y.size or deadline.left == 0:
+        if fit.gap <= tol or fit.value < DIVERGING * problem.Y.size or not _is_time_for_program(problem, deadline):
             break
         began = time.perf_counter()
         try:

@@ -71,7 +71,7 @@ def local_dual(problem: Problem, lam: float, seconds: float, given: Array | None
     end = time.perf_counter() + seconds
     if problem.Y.size > _MOST:
         return None
-    blocks, dual_unit = _blocks_of(problem.solved, lam)
+    blocks, dual_unit = _blocks_of(problem.solved, lam, end)
     if not 0 < blocks.lam < math.inf:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # what leaves float64 is not returned
@@ -83,13 +83,13 @@ def local_dual(problem: Problem, lam: float, seconds: float, given: Array | None
             for power in _SIZES:
                 size = int(2 ** (round(math.log2(middle)) + power))
                 for part in _OFFSETS:
-                    if size >= _LEAST and time.perf_counter() < end:
+                    if size >= _LEAST and not blocks.is_late:
                         R = blocks.ascended(R, size, size // part if part else 0)
         R = R * dual_unit
     return R if np.isfinite(R).all() else None
 
 
-def _blocks_of(problem: Problem, lam: float) -> "tuple[_Blocks, float]":
+def _blocks_of(problem: Problem, lam: float, end: float) -> "tuple[_Blocks, float]":
     """Return the data in units of about 1, and the unit of dual arrays."""
     present = ~np.isnan(problem.Y)
     w = np.broadcast_to(1.0 if problem.weights is None else problem.weights, problem.Y.shape) * present
@@ -103,14 +103,18 @@ def _blocks_of(problem: Problem, lam: float) -> "tuple[_Blocks, float]":
     losses = [Loss("huber", loss.parameter / y_unit) if loss.name == "huber" else loss for loss in problem.losses]
     with np.errstate(over="ignore", under="ignore"):
         strength = float(np.float64(lam) / w_unit / x_unit / label_unit)
-    blocks = _Blocks((problem.x - problem.x[0]) / x_unit, labels / y_unit, w / w_unit, losses, strength)
+    blocks = _Blocks((problem.x - problem.x[0]) / x_unit, labels / y_unit, w / w_unit, losses, strength, end)
     return blocks, w_unit * label_unit
 
 
 class _Blocks:
-    """Data in units of about 1, and affine fits of blocks of their rows."""
+    """Data in units of about 1, and affine fits of blocks of their rows.
 
-    def __init__(self, x: Array, Y: Array, w: Array, losses: list[Loss], lam: float) -> None:
+    Iterations end at `end`, a value of time.perf_counter(); what they have by then is feasible, too.
+    """
+
+    def __init__(self, x: Array, Y: Array, w: Array, losses: list[Loss], lam: float, end: float) -> None:
+        self.end = end
         self.x, self.Y, self.w, self.lam = x, Y, w, lam * _INSIDE
         self.losses = losses
         self.quadratic = all(loss.name == "squared" for loss in losses)
@@ -121,6 +125,11 @@ class _Blocks:
             self.least, self.most = (np.where(w > 0, w * side, 0.0) for side in (self.low, self.high))
             self.rounding = np.where(np.isfinite(self.high), _ORTHOGONAL * (self.most - self.least), 0.0)
         self.steps = np.append(np.diff(x), 0.0)[:, None]
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time is over."""
+        return time.perf_counter() >= self.end
 
     def value(self, R: Array) -> Array:
         """Return the terms of D(R), (N, T)."""
@@ -144,8 +153,8 @@ class _Blocks:
             better = gain > value
             value, count = np.maximum(gain, value), np.where(better, 1.0, count)
             chosen = np.where(np.repeat(better, rows)[:, None], own, chosen)
-            if len(starts) == 1:
-                return chosen, int(count[0])
+            if len(starts) == 1 or self.is_late:
+                return chosen, int(count.sum())
             size *= 2
 
     def mixed(self, R: Array, other: Array) -> Array:
@@ -216,7 +225,9 @@ class _Blocks:
         u, damping = np.zeros_like(R), np.full(weight.shape, _DAMPING)
         slope, curvature, value = self._respond(u, r)
         lowest = self._sum(w * value, starts)
-        for _ in range(_NEWTON):
+        for step_number in range(_NEWTON):
+            if step_number and self.is_late:
+                break
             force = w * slope - R
             bent = w * curvature
             a, b, c = (self._sum(bent * off**power, starts) for power in range(3))
