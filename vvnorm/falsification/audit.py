@@ -15,10 +15,10 @@ from vvnorm.studies.store import code_version
 
 Kind = Literal["claim", "hypothesis", "variant"]
 
-SECONDS = {False: 10.0, True: 0.3}
+SECONDS = {False: 7.0, True: 0.3}
 """Seconds of a search for a counterexample that is not expected, in a full and in a quick audit."""
 
-SECONDS_OF_CHECKS = {False: 10.0, True: 1.2}
+SECONDS_OF_CHECKS = {False: 8.0, True: 1.2}
 """Seconds of a search for an expected counterexample by the claim's own check; shrinking takes up to half of them."""
 
 SECONDS_OF_HYPOTHESES = {False: 60.0, True: 6.0}
