@@ -70,7 +70,7 @@ def test_pivoting_that_goes_round_in_circles_still_ends_at_the_minimum(guess: in
     rng = np.random.default_rng(guess)
     A = np.abs(rng.standard_normal((12, 3)))
     H, b = A @ A.T + 1e-3 * np.eye(12), rng.standard_normal(12)
-    v = solve_nnqp(H, b, rng.random(12) < 0.5)
+    v, _ = solve_nnqp(H, b, rng.random(12) < 0.5)
     assert v is not None
     slope = H @ v - b
     assert v.min() >= 0
