@@ -45,8 +45,7 @@ _WARM_UP = 8  # multiplicative steps eta <- eta ||a|| at the start
 _HALVING = 4  # the same before the half of the kinks through pairs with least weight is dropped
 _ALMOST_ONE = 1e-3  # relative second singular value of the targets below which they are nearly one output
 _AGAIN = 2  # the same from a similar problem
-_CHEAP = 2e6  # `work` of an exact search below which no local search comes first
-_EARLY = 3  # largest dimension in which every round has an exact search
+_CHEAP = 2e6  # `work` of an exact search up to which every round has one; beyond, only bounds that would end the solve do
 _TRIES = 3  # local searches without a new neuron before the rounds end
 
 
@@ -491,16 +490,11 @@ class _Generation:
 
     def _search(self, dual: Array, deadline: float) -> tuple[Neurons, Array, bool]:
         neuron_search, rank = self.problem.neuron_search, self.problem.rank
-        if self.exact and neuron_search.work(rank) <= _CHEAP:
+        if neuron_search.dimension <= 2 or (self.exact and neuron_search.work(rank) <= _CHEAP):
             return *neuron_search.search(dual, exact=True, deadline=deadline), True
         bar = 1 + _LOOSE * max(self.gap, self.tol)
-        neurons, responses = neuron_search.search(
-            dual, exact=False, hints=self.neurons[self.eta[: len(self.neurons)] > 0], bar=bar
-        )  # fmt: skip
-        beaten = np.max(responses, initial=0.0) > bar
-        if beaten or neuron_search.dimension > _EARLY or not self.exact:
-            return neurons, responses, False
-        return *neuron_search.search(dual, exact=True, deadline=deadline), True
+        hints = self.neurons[self.eta[: len(self.neurons)] > 0]
+        return *neuron_search.search(dual, exact=False, hints=hints, bar=bar), False
 
     # --- neurons come and go ---
 

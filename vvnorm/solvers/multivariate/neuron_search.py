@@ -165,8 +165,8 @@ class NeuronSearch:
         return 3.0 ** (D - 2) * circles * N * (2 * D * outputs + D**3)
 
     def exact(self, outputs: int) -> bool:
-        """Whether an exact search is affordable and not excluded by `local_search`."""
-        return not self._climbs and self.work(outputs) <= _EXACT
+        """Whether an exact search is affordable (always in the plane) and not excluded by `local_search`."""
+        return self.dimension <= 2 or (not self._climbs and self.work(outputs) <= _EXACT)
 
     def random(self, each: int) -> Neurons:
         """Draw random neurons, this many for each base point (or point)."""
