@@ -44,7 +44,8 @@ NAMES: Final = ("squared", "logistic", "hinge", "huber", "one_class")
 SQUARED, LOGISTIC, HINGE, HUBER, ONE_CLASS = range(5)
 _DEFAULTS = {"huber": 1.0, "one_class": 0.1}
 _POWERS = {"squared": 2, "huber": 2, "one_class": 1, "logistic": 0, "hinge": 0}
-_NARROWEST = 1e-12  # of the spread of labels: misfits below it are rounding
+NARROWEST: Final = 1e-12
+"""Part of the spread of labels below which misfits are rounding to a solver that follows the function exactly."""
 
 DIVERGING: Final = 1e-9 * math.log(2)
 """Mean logistic loss below which classes count as separated: margins of about 21, probabilities 0 or 1 to nine digits."""
@@ -345,7 +346,9 @@ def label_power(losses: Sequence[Loss]) -> int:
     return powers.pop() if len(powers) == 1 else 0
 
 
-def solvable(losses: Sequence[Loss], Y: Array, weights: Array | None) -> tuple[tuple[Loss, ...], Array | None]:
+def solvable(
+    losses: Sequence[Loss], Y: Array, weights: Array | None, narrowest: float = NARROWEST
+) -> tuple[tuple[Loss, ...], Array | None]:
     """Return losses and weights that have the same best fits and are accurate in float64 for a very large or small delta.
 
     *Large delta.* With squared losses, the loss of an output of a best fit is at most the loss B of the best constant,
@@ -353,8 +356,8 @@ def solvable(losses: Sequence[Loss], Y: Array, weights: Array | None) -> tuple[t
     value and derivative at the fit, which is therefore best for Huber's loss, too.
 
     *Small delta.* Huber's loss is delta times the absolute loss, except for misfits up to delta. These are rounding if
-    delta is below `_NARROWEST` of the labels' spread. A larger delta below that bound, with a smaller weight, is
-    equivalent.
+    delta is below `narrowest` times half the range of the labels. A larger delta below that bound, with a smaller weight,
+    is equivalent.
 
     Parameters
     ----------
@@ -363,6 +366,8 @@ def solvable(losses: Sequence[Loss], Y: Array, weights: Array | None) -> tuple[t
         Labels; NaN = missing.
     weights : (N, T) or (N, 1) array, or None
         Not negative.
+    narrowest : float
+        As above.
     """
     solved, factors = list(losses), np.ones(len(losses))
     for t, loss in enumerate(losses):
@@ -370,8 +375,8 @@ def solvable(losses: Sequence[Loss], Y: Array, weights: Array | None) -> tuple[t
             half, most = _misfits(Y, weights, t)
             if most <= loss.parameter:
                 solved[t] = Loss("squared")
-            elif loss.parameter < _NARROWEST * half:
-                solved[t], factors[t] = Loss("huber", _NARROWEST * half), loss.parameter / (_NARROWEST * half)
+            elif loss.parameter < narrowest * half:
+                solved[t], factors[t] = Loss("huber", narrowest * half), loss.parameter / (narrowest * half)
     if np.all(factors == 1):
         return tuple(solved), weights
     shares = np.ones((len(Y), 1)) if weights is None else weights

@@ -220,3 +220,27 @@ def test_bad_options_of_interpolation_and_of_calls_are_named() -> None:
             interpolate(X[:, 0], Y, time_limit=limit)
     with pytest.raises(ValueError, match="X has 3 columns; the network has 2 inputs"):
         fit(X, Y, 0.1)([[1.0, 2.0, 3.0]])
+
+
+@pytest.mark.parametrize("delta", [1e-10, 1e-15, 1e-40, 1e-200])
+def test_a_huber_loss_with_a_tiny_delta_is_certified(delta: float) -> None:
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((14, 2))
+    y = np.sin(2 * X[:, :1]) + 0.3 * rng.standard_normal((14, 1))
+    loss = f"huber:{delta!r}"
+    solution = fit(X, y, 0.1 * lambda_max(X, y, loss=loss), loss=loss)
+    assert solution.verify()
+    wide = fit(X, y, 0.1 * lambda_max(X, y, loss="huber:1e-6"), loss="huber:1e-6")
+    assert solution.value / delta == pytest.approx(wide.value / 1e-6, rel=1e-5)
+
+
+def test_labels_too_coarse_for_the_tolerance_are_no_tolerance_reached() -> None:
+    """Labels of range 2 beside 2^48, where float64 has steps of 1/16: the network's constant has this accuracy only."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20, 2))
+    y = np.round(16 * np.sin(2 * X[:, 0])) / 16
+    near, far = (fit(X, y + level, 0.1) for level in (0.0, 2.0**48))
+    assert near.verify()
+    assert far.provenance["status"] == "rounding is the limit"
+    assert near.lower_bound <= far.value <= near.value * 1.05
+    assert near.tol < far.gap < 0.05

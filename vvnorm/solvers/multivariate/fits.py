@@ -42,6 +42,9 @@ _STRAIGHT = 1e3  # relative to lam_max; for larger lam the affine fit is returne
 _RATE = 1e8  # cubes of numbers of points per second: matrices of all pairs are decomposed
 _LEAST_POINTS = 50  # of a part of the data
 _MIXTURES = np.linspace(0.0, 1.0, 9)  # of the best affine function and a network
+_NARROW = 3e-9  # dual values are misfits over delta; for a smaller delta than this part of the labels they are rounding
+_FAR_LABELS = 1e6  # labels further from 0, relative to their spread, may be too coarse for the tolerance
+_VANISHING = 1e-6  # a logistic objective below this part of the weights is that of classes that are nearly separated
 _NEGLIGIBLE = 1e-30  # a loss below this part of an output's largest weight changes no digit
 
 
@@ -86,7 +89,8 @@ class FitProblem:
             if loss.name not in SMOOTH:
                 raise ValueError(f"loss {loss.name!r} has a corner; with several inputs there are {', '.join(SMOOTH)}")
         self.losses, self.weights, self._seed = losses, weights, seed
-        losses, shares = solvable(losses, Y, weights)
+        losses, shares = solvable(losses, Y, weights, _NARROW)
+        replaced = any(loss.name == "huber" and loss != given for loss, given in zip(losses, self.losses, strict=True))
         options = {"merge": all(loss.name != "huber" for loss in losses), "local_search": local_search}
         points = Inputs(X, convention, seed, **options)
         self._outside = points if points.flat else None
@@ -100,6 +104,8 @@ class FitProblem:
         # Units, powers of two, in which losses, squares of labels, do not leave float64.
         self._w_unit, self._y_unit = unit(float(share.max())), 1.0
         self._level = np.where([loss.name == "logistic" for loss in losses], 0.0, levels(Y))
+        spread = np.nanmax(Y, axis=0) / 2 - np.nanmin(Y, axis=0) / 2
+        self._unsure = replaced or bool(np.any(np.abs(self._level) > _FAR_LABELS * spread))
         if all(loss.name in ("squared", "huber") for loss in losses):
             self._y_unit = unit(float(np.max(np.abs(Y - self._level), where=share > 0, initial=0.0)))
             losses = tuple(replace(loss, parameter=loss.parameter / self._y_unit) for loss in losses)
@@ -214,7 +220,7 @@ class FitProblem:
             X=self.X,
             history=history,
             provenance=facts,
-            in_doubt=in_doubt(facts, tol, self.data.points),
+            in_doubt=in_doubt(facts, tol, self.data.points, self._unsure or self._vanishes(fitted)),
             lam_max=lam_max,
             space=self._outside,
         )
@@ -268,6 +274,12 @@ class FitProblem:
             scaled = float(np.float64(lam) / self._y_unit / self._w_unit)
         critical = critical or self.data.points.unit
         return min(max(scaled, critical / _FAR), critical * _FAR)
+
+    def _vanishes(self, result: Fitted) -> bool:
+        """Whether the objective is so small that logistic losses have lost their digits."""
+        classes = [loss.name == "logistic" for loss in self.data.losses]
+        upper = result.history[-1][0] if result.history else math.inf
+        return bool(upper < _VANISHING * self.data.weights[:, classes].sum())
 
     def _separated(self, result: Fitted) -> list[str]:
         """List outputs whose classes are so well separated that fitted values diverge as lam falls."""

@@ -131,9 +131,9 @@ def target_gap(tol: float, points: Inputs) -> float:
     return max(tol - _LOOSER * points.P.shape[1], tol / 2)
 
 
-def in_doubt(provenance: Mapping[str, Any], tol: float, points: Inputs) -> bool:
-    """Whether the status "tolerance reached" needs confirmation by a certificate."""
-    unsure = points.neuron_search.close or target_gap(tol, points) == tol / 2
+def in_doubt(provenance: Mapping[str, Any], tol: float, points: Inputs, unsure: bool = False) -> bool:
+    """Whether the status "tolerance reached" needs confirmation by a certificate; `unsure` are other reasons for it."""
+    unsure = unsure or points.neuron_search.close or target_gap(tol, points) == tol / 2
     return bool(unsure and provenance["status"].startswith(REACHED))
 
 
