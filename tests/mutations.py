@@ -495,6 +495,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         'gates = (rng.standard_normal((1, _INPUTS)).repeat(instance["gates"], axis=0) @ features.T > 0)',
         ("gated_relaxation",),
     ),
+    Mutation(
+        "narrow_networks_all_of_one_kink",
+        "proofs_checks.scalarisation_width",
+        'float(kink), scale)) for kink in instance["x"][1:3])',
+        'float(kink), scale)) for kink in instance["x"][1:3].mean().repeat(2))',
+        ("scalarisation_width",),
+    ),
     # --- networks ---
     _fault(
         "biases_do_not_count",
