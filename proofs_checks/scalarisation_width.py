@@ -146,8 +146,8 @@ CLAIM = Claim(
         "minimises a weighted sum of them."
     ),
     formula=(
-        r"K \ge N - 2: \quad f \text{ Pareto optimal} \;\Rightarrow\; f \in \mathrm{argmin}_{K \text{ neurons}} \sum_t a_t L_t "
-        r"+ \lambda \mathrm{VV} \text{ for some } (a, \lambda) \ge 0"
+        r"K \ge N - 2: \quad f \text{ Pareto optimal} \;\Rightarrow\; f \in \mathrm{argmin}_{K \text{ neurons}} "
+        r"\sum_t a_t L_t + \lambda \mathrm{VV} \text{ for some } (a, \lambda) \ge 0"
     ),
     source="new; the width that Hu, Xian, Wu, Fan, Yin and Zhao (arXiv 2308.13985) find missing in linear networks",
     kind="existence",

@@ -502,6 +502,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         'float(kink), scale)) for kink in instance["x"][1:3].mean().repeat(2))',
         ("scalarisation_width",),
     ),
+    _fault(
+        "merged_neurons_keep_their_sum_of_norms",
+        "network",
+        "np.add.at(V, group, unit.V.T)",
+        "np.add.at(V, group, np.abs(unit.V.T))",
+        "finite_network_cost",
+    ),
     # --- networks ---
     _fault(
         "biases_do_not_count",

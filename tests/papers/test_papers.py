@@ -17,7 +17,7 @@ from vvnorm.plotting.runner import Drawn
 
 HOLDS, VIOLATED, INCONCLUSIVE = Verdict.HOLDS, Verdict.VIOLATED, Verdict.INCONCLUSIVE
 SUPPORTED, NOT_SUPPORTED = Verdict.SUPPORTED, Verdict.NOT_SUPPORTED
-OURS = ("MT", "VV", "SK", "LP", "AHS", "ZOBWS", "PE")
+OURS = ("MT", "VV", "SK", "LP", "AHS", "ZOBWS", "PE", "OWSS", "HX")
 ROWS = [(paper.id, row) for paper in map(load_paper, OURS) for row in paper.rows]
 HEAD = 'id = "XX"\ntitle = "t"\nauthors = "a"\narxiv = "1"\nsource = "s"\n'
 
