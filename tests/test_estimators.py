@@ -239,7 +239,7 @@ def test_a_time_limit_leaves_a_bound_and_a_network() -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-def test_climbing_stops_early_unless_more_is_asked_for() -> None:
+def test_local_search_stops_early_unless_more_is_asked_for() -> None:
     X, y = waves(25, features=10)
     with pytest.warns(ConvergenceWarning, match=r"\(status: round limit\); raise max_iter"):
         model = VVNormInterpolator().fit(X, y)
@@ -256,7 +256,7 @@ def test_climbing_stops_early_unless_more_is_asked_for() -> None:
     assert (len(path.lams_), len(VVNormRegressorCV(cv=2, max_iter=1).fit(*waves(20)).lams_)) == (10, 30)
 
 
-def test_lam_is_chosen_by_climbing_and_what_is_fitted_then_is_proved() -> None:
+def test_lam_is_chosen_by_local_search_and_what_is_fitted_then_is_proved() -> None:
     X, _ = waves(16, features=3)
     y = np.abs(X[:, 0] - X[:, 1])
     model = VVNormRegressorCV(cv=2).fit(X, y)
@@ -284,7 +284,7 @@ def test_diabetes_with_all_its_features_in_a_pipeline() -> None:
     )
     with pytest.warns(ConvergenceWarning, match="proved optimal to a relative gap of"):
         status = search.fit(X, y).best_estimator_[-1].solution_.provenance["status"]
-    assert status == "tolerance reached, as far as climbing finds neurons"  # ten features: no exact search, and it says so
+    assert status == "tolerance reached, estimated by local search"  # ten features: no exact search, and it says so
 
 
 def test_features_with_names() -> None:

@@ -76,11 +76,11 @@ def test_four_inputs_are_certified_where_points_are_few(outputs: int) -> None:
     assert solution.provenance["status"] == "tolerance reached"
 
 
-def test_a_bound_from_climbing_is_no_proof_and_is_not_called_one() -> None:
+def test_a_bound_from_local_search_is_no_proof_and_is_not_called_one() -> None:
     X, Y = points(29, 30, 7, 1)
     solution = vvnorm.interpolate(X, Y, max_iter=300)
     assert solution.provenance["status"] != "tolerance reached"
-    assert "climbing" in solution.provenance["status"]
+    assert "local search" in solution.provenance["status"]
     assert "estimates" in solution.provenance["bounds"]
 
 
@@ -225,15 +225,15 @@ def test_a_tolerance_beyond_float64_returns_the_gap_that_was_reached() -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-def test_more_points_than_an_exact_search_can_take_are_found_by_climbing() -> None:
+def test_more_points_than_an_exact_search_can_take_are_solved_by_local_search() -> None:
     X, Y = points(13, 40, 6, 2)
     solution = vvnorm.interpolate(X, Y)
     assert np.allclose(solution(X), Y)
-    assert any("climbing" in note for note in solution.notes)
+    assert any("local search" in note for note in solution.notes)
     assert 0 < solution.lower_bound <= solution.value
 
 
-def test_a_bound_from_climbing_is_called_an_estimate_and_never_exceeds_the_objective() -> None:
+def test_a_bound_from_local_search_is_called_an_estimate_and_never_exceeds_the_objective() -> None:
     rng = np.random.default_rng(3)
     X = rng.standard_normal((40, 8))
     seen: list[tuple[float, float]] = []
@@ -255,10 +255,10 @@ def test_rounds_can_be_limited() -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-def test_climbing_in_ten_inputs_ends_at_one_value_wherever_it_starts() -> None:
+def test_local_search_in_ten_inputs_ends_at_one_value_wherever_it_starts() -> None:
     X, Y = points(33, 25, 10, 1)
     first, second = (vvnorm.interpolate(X, Y, seed=seed) for seed in (0, 1))
-    assert first.provenance["status"] == "tolerance reached, as far as climbing finds neurons"
+    assert first.provenance["status"] == "tolerance reached, estimated by local search"
     assert first.history[-1][0] == pytest.approx(second.history[-1][0], rel=2e-6)
     rng = np.random.default_rng(0)
     W, base = rng.standard_normal((4000, 10)), rng.integers(0, 25, 4000)
@@ -271,7 +271,7 @@ def test_climbing_in_ten_inputs_ends_at_one_value_wherever_it_starts() -> None:
 @pytest.mark.parametrize("skip", [True, False])
 @pytest.mark.parametrize("penalise_bias", [True, False])
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_climbing_finds_the_neuron_that_an_exact_search_finds(outputs: int, penalise_bias: bool, skip: bool) -> None:
+def test_local_search_finds_the_neuron_that_an_exact_search_finds(outputs: int, penalise_bias: bool, skip: bool) -> None:
     reached = []
     for seed in range(4):
         X, L = points(seed, 10, 3, outputs)
@@ -288,7 +288,7 @@ def test_climbing_finds_the_neuron_that_an_exact_search_finds(outputs: int, pena
 def test_five_inputs_are_found_before_they_are_proved() -> None:
     X, Y = points(32, 20, 5, 1)
     solution = vvnorm.interpolate(X, Y)
-    assert solution.provenance["status"] == "tolerance reached, as far as climbing finds neurons"
+    assert solution.provenance["status"] == "tolerance reached, estimated by local search"
 
 
 def test_progress_is_reported_with_bounds_that_close_in() -> None:

@@ -7,7 +7,7 @@ stationarity.
 The method is that of P. Wolfe, "Finding the nearest point in a polytope", Mathematical Programming 11, 1976. It keeps a set
 of affinely independent vectors and the point x of least norm in their affine hull. It adds the vector with the least inner
 product with x, and drops vectors whose weight would become negative. It ends after finitely many steps, and is exact up to
-rounding. The gap that is returned does not rely on the method: every point p of the hull satisfies
+rounding. The returned gap does not rely on the method: every point p of the hull satisfies
 ||p||^2 >= 2 <p, x> - ||x||^2 >= 2 min_t <g_t, x> - ||x||^2. So the square of the least norm is at most
 2 (||x||^2 - min_t <g_t, x>) below ||x||^2.
 """

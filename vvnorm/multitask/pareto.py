@@ -1,13 +1,13 @@
 """Pareto fronts: the best compromises between tasks that share one network of a given VV norm, with proofs.
 
-A network f has for every task t the loss
+The loss of a network f on task t is
 
     L_t(f) = sum over present labels of the task's outputs of weight * loss(f(x_i), y_i),
 
-and a budget C for its VV norm. All L_t and VV are convex in the function. A network is Pareto optimal if no other one is
-better in one task and no worse in the others. So every Pareto optimal network minimises sum_t a_t L_t subject to VV <= C
-for some weights a >= 0 of the tasks (claim `multi_objective`). `pareto_front` calls such an a a mixture, and finds one
-point of the front for each mixture.
+and its VV norm is at most a budget C. All L_t and VV are convex in the function. A network is Pareto optimal if no other
+network is better in one task and no worse in the others. So every Pareto optimal network minimises sum_t a_t L_t subject to
+VV <= C for some weights a >= 0 of the tasks (claim `multi_objective`). Such weights are called a mixture, and
+`pareto_front` finds a point of the front for each mixture.
 
 *The search.* The multiplier of the budget is a lam at which the fit with task weights a costs C. The cost of fits falls as
 lam grows, so such a lam can be bracketed. The next lam comes in turn from the tangents of the dual function at both ends of
@@ -26,14 +26,14 @@ At V = C this half-space contains the front; its boundary touches the front wher
 
 where `bound` is the bound on a.L, and the denominator is the value of the weighted problem at C. That value is never above
 the loss a.L of the best affine network, and, unlike a.L, it does not vanish where the budget suffices for interpolation.
-(Where an affine function fits all tasks of the mixture, or separates their classes, so that a logistic loss
-falls to 0 without end, the loss of a constant takes its place.) To ensure this, `vvnorm.verifier.front`, which judges
-points, counts lam C only up to what is proved of the affine loss.
+(If an affine function fits all tasks of the mixture, or separates their classes so that the infimum of a logistic loss is
+0, the loss of a constant replaces the affine loss.) To ensure this, `vvnorm.verifier.front` counts lam C only up to the
+proved affine loss.
 
 *Four and more inputs.* There no exact search over all neurons is affordable. The search then relies on the solver's
-estimates, and a bound is proved for the last fit of each mixture only; `gaps` says how far it is from optimal.
+estimates, and a bound is proved only for the last fit of each mixture; `gaps` bounds its distance from the optimum.
 
-*Time limit.* When time is over, the remaining mixtures get the best affine function and bounds of 0.
+*Time limit.* When time is over, the points of the remaining mixtures are the best affine function, with bounds of 0.
 
 *Weakly Pareto optimal points.* Where a_t = 0, every network that is best for the other tasks minimises the weighted sum.
 Here task t gets its best affine function (a constant, without a skip connection), which costs nothing. This is the limit of
@@ -78,15 +78,15 @@ from vvnorm.verifier.verification import Verification
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TRIALS = 60  # fits for one mixture, at most; two to ten are usual
+_TRIALS = 60  # largest number of fits for a mixture; two to ten are usual
 _SHARE = 0.25  # part of the tolerance that the gap of a fit may use
 _FIRST = 0.3  # first lam, relative to the largest possible one
 _FAILED = 1e-3  # a fit with a larger gap is not used as an end of the bracket
 _STEP = 8.0  # lam is divided by this while fits cost less than the budget
-_FLAT = 1e-3  # relative to the largest lam; below it, more VV norm may not lower the losses any more
+_FLAT = 1e-3  # relative to the largest lam; below it, a larger VV norm may not lower the losses further
 _LEAST = 1e-13  # relative to the largest lam; below it, fits are determined by rounding
 _FINEST = 1e-15  # accuracy of the share of two networks in a combination
-_FAR = 1e6  # lam beyond this multiple of the largest useful one need not be tried
+_FAR = 1e6  # lam above this multiple of the largest useful lam is not tried
 _TINIEST = 1e-270  # the first lam lies between this and its inverse, so that smaller ones remain in float64
 _IMPOSSIBLE = 1e-6  # losses further below the proved bounds, relatively, cannot belong to a network of that cost
 
@@ -106,7 +106,7 @@ class ParetoFront(Displayed):
     networks : tuple of M ReLUNetwork
         One for each mixture; their VV norms are at most C.
     losses : (M, tasks) array
-        Losses of the tasks. Where a weight is 0 the point may be weakly Pareto optimal only.
+        Losses of the tasks. If a weight is 0, the point may be only weakly Pareto optimal.
     vv_norms : (M,) array
         VV norms of the networks.
     bounds : (M,) array
@@ -152,12 +152,12 @@ class ParetoFront(Displayed):
         )
 
     def plot(self, ax: "Axes | None" = None, *, tasks: tuple[int, int] = (0, 1)) -> "Axes":
-        """Draw the losses of two tasks along the front and, where there are two only, what is proved impossible.
+        """Draw the losses of two tasks along the front and, if there are only two tasks, the region proved impossible.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            By default those of a new pyplot figure.
+            By default the axes of a new pyplot figure.
         tasks : pair of int
             The tasks on the two axes.
 
@@ -168,7 +168,7 @@ class ParetoFront(Displayed):
         Raises
         ------
         TypeError, ValueError
-            If `ax` is no Axes, or there are no such two tasks.
+            If `ax` is not an Axes, or there are no such tasks.
         """
         return draw_on(self, ax, tasks=tasks)
 
@@ -209,9 +209,9 @@ class ParetoFront(Displayed):
     # --- other networks ---
 
     def excess(self, losses: ArrayLike, vv_norms: ArrayLike | None = None) -> tuple[Array, Array]:
-        """Return by what factor all losses of other networks could be lowered together at the same VV norm.
+        """Return the largest share by which all losses of other networks could be lowered together at the same VV norm.
 
-        That is 1 - s, where s is the least factor for which s times the losses is not strictly below the front.
+        It is 1 - s, where s is the least factor for which s times the losses is not strictly below the front.
 
         Parameters
         ----------
@@ -232,10 +232,9 @@ class ParetoFront(Displayed):
 
         Notes
         -----
-        A network that costs less than the budget is compared with the front at the budget, so the budget that it left
-        unspent counts as excess. One that costs more is compared at its own cost V: the supports hold there too, as
-        a.L >= B - lam V, and the points can be reached with less. But the interval widens with V. For a sharp interval,
-        trace the front at V.
+        A network that costs less than the budget is compared with the front at the budget, so that unspent budget counts as
+        excess. A network of a larger cost V is compared at its own cost: the supports hold there, too, as a.L >= B - lam V,
+        and the points of the front cost less. But the interval widens with V. For a sharp interval, trace the front at V.
 
         Examples
         --------
@@ -354,7 +353,7 @@ def pareto_front(
     Returns
     -------
     ParetoFront
-        A gap above `tol` is not an error: `gaps` has its size, and `verify` does not accept the front.
+        A gap above `tol` is not an error: `gaps` has it, and `verify` does not accept the front.
 
     Raises
     ------
@@ -413,7 +412,7 @@ class _Trial:
     value : float
         Lower bound on a.L + lam VV over all networks; an estimate where there is no proof.
     dual : array or None
-        The dual array from which a proof can be made, where there is none yet.
+        The dual array for a proof, if there is no proof yet.
     """
 
     lam: float

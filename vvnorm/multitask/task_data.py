@@ -1,15 +1,15 @@
-"""Data sets of several tasks, built in or from CSV files, and the metric that each task is tested by.
+"""Data sets of several tasks, built in or from CSV files, and the test metric of each task.
 
 A data set has two arrays of labels: networks are trained on Y and tested against `truth`. They differ only for one-class
-tasks whose normal samples come without scores. There Y marks the normal samples, and `truth` marks the outliers as well,
-which no network sees in training.
+tasks whose normal samples have no scores. There Y marks the normal samples, and `truth` also marks the outliers, which no
+network sees in training.
 
 A task of a CSV file is written NAME=LOSS[:PARAMETER][:COLUMN[=VALUE]]:
 
 ===========================  ==========================================================================================
 rad=squared:COL              numbers in column COL; likewise huber:COL and huber:DELTA:COL
 diag=logistic:COL            two classes, numbers or words; likewise hinge. Of 0 and 1, or -1 and 1, 1 is positive; of
-                             others the one that comes last in order, and `TaskData.notes` says which
+                             other classes the last in order is positive, and `TaskData.notes` says which
 diag=logistic:COL=VALUE      VALUE is positive, everything else negative
 kind=softmax:COL             classes, numbers or words, with an output for each, in order
 normal=one-class:NU:COL      scores of normal samples in COL; NU is 0.1 by default
@@ -17,8 +17,8 @@ normal=one-class:NU:COL=VAL  rows with VAL are normal; others are outliers, used
 normal=one-class:NU          all rows are normal
 ===========================  ==========================================================================================
 
-The first part after the loss is read as a PARAMETER if it is a number; a column whose name is a number must then follow a
-parameter. `vvnorm.csv_files` says which cells are missing labels.
+The first part after the loss is read as a PARAMETER if it is a number. So if the name of a column is a number, a parameter
+must precede it. `vvnorm.csv_files` says which cells are missing labels.
 """
 
 import os
@@ -76,8 +76,8 @@ class TaskData:
     source : str
         Where the data came from.
     background : tuple of int
-        Columns of one-class tasks whose normal samples come without scores (`tasks.with_background`). There Y is 1
-        for normal samples and NaN for others, and the truth 1 for normal samples and -1 for outliers.
+        Columns of one-class tasks whose normal samples have no scores (`tasks.with_background`). There Y is 1 for normal
+        samples and NaN for others, and the truth is 1 for normal samples and -1 for outliers.
     notes : tuple of str
         How labels of classes were coded.
     """
@@ -142,7 +142,7 @@ class Metric(NamedTuple):
 
 
 def metric(task: Task, values: ArrayLike, truth: ArrayLike) -> Metric:
-    """Test the values of a task's outputs against its truth; samples of unknown truth are left out.
+    """Compare the values of a task's outputs with its true labels; samples with unknown labels are left out.
 
     Parameters
     ----------
@@ -156,9 +156,8 @@ def metric(task: Task, values: ArrayLike, truth: ArrayLike) -> Metric:
     Metric
         Accuracy of the largest score for `softmax`; area under the ROC curve (AUC) for `logistic` and `hinge`, and for
         `one_class` where the truth is -1 and 1; root-mean-square error (RMSE), in label units, for `squared` and `huber`;
-        mean pinball loss for `one_class` with scores. Several outputs of one task: the mean of their AUCs, the error over
-        all.
-        NaN without known truth, and for the AUC of one class.
+        mean pinball loss for `one_class` with scores. For several outputs of a task: the mean of their AUCs, or the error
+        over all outputs. NaN if no true label is known, and for the AUC of a single class.
     """
     u, y = as_inputs(values, "values"), as_float64(truth, "truth", allow_missing=True)
     if u.shape != y.shape or u.shape[1] != len(task.outputs):
@@ -198,15 +197,15 @@ def builtin_task_data(name: str, seed: int = 0) -> TaskData:
     Parameters
     ----------
     name : {"breast_cancer", "digits_overlaid", "digits_multilabel", "linnerud"}
-        "breast_cancer": 569 cell samples. Malignant or not (`logistic`); benign or not, learned from benign samples alone
-        (`one_class`); and the mean radius of the nuclei (`squared`). Inputs are the 21 measurements that are not of size:
-        from perimeter or area, or other statistics of the radius, its mean would follow by geometry.
-        "digits_overlaid": 898 pictures of two digits, made as MultiMNIST was: on 10 x 10 pixels an 8 x 8 digit in the upper
-        left corner and one in the lower right, of both the larger grey value, in [0, 1]; tasks are the two digits
-        (`softmax`). Every digit of scikit-learn's 1797 but one is used once, so that no test picture shares a digit with
-        training ones.
-        "digits_multilabel": the same pictures; whether 0, 1, 2, 3, 4 occur, five tasks (`logistic`).
-        "linnerud": three exercises of 20 people to their weight, waist and pulse (`squared`).
+        "breast_cancer": 569 cell samples with three tasks: malignant or not (`logistic`); benign or not, learned from
+        benign samples alone (`one_class`); the mean radius of the nuclei (`squared`). Inputs are the 21 measurements that
+        do not measure size: perimeter, area, or other statistics of the radius would determine its mean by geometry.
+        "digits_overlaid": 898 pictures of two digits, as in MultiMNIST. A picture has 10 x 10 pixels, with an 8 x 8 digit
+        in the upper left corner and another in the lower right; where they overlap, the larger grey value in [0, 1] counts.
+        The tasks are the two digits (`softmax`). All but one of scikit-learn's 1797 digits are used once, so that training
+        and test pictures share no digit. "digits_multilabel": the same pictures; five tasks, whether the digits 0, 1, 2, 3,
+        4 occur (`logistic`). "linnerud": weight, waist and pulse of 20 people from their results in three exercises
+        (`squared`).
     seed : int
         Seed of the pairs of digits; the other data do not depend on it.
 
@@ -327,7 +326,7 @@ def load_task_data(
     specs : sequence of str
         Tasks, in the form that the docstring of this module describes.
     x : sequence of str, or str, optional
-        Columns that are inputs, named as in `vvnorm.load_dataset`; by default all that no task names.
+        Columns that are inputs, named as in `vvnorm.load_dataset`; by default all columns that no task names.
     sep, decimal, encoding, header
         The format of the file, if it cannot be detected; see `vvnorm.csv_files`.
 

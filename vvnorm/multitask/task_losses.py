@@ -1,6 +1,6 @@
-"""Losses of tasks for fitted values, in NumPy, and the losses of the best constants that they are compared with.
+"""Losses of tasks for fitted values, in NumPy, and the losses of the best constants, for comparison.
 
-Training computes losses by formulas of its own, in torch; here those of `vvnorm.losses` are used.
+Training computes losses by its own formulas in torch; this module uses those of `vvnorm.losses`.
 """
 
 import math
@@ -37,7 +37,7 @@ def task_losses(values: Array, labels: Array, weights: Array, tasks: Sequence[Ta
 
 
 def best_constants(labels: Array, weights: Array, tasks: Sequence[Task]) -> Array:
-    """Return the constant value of each output that fits its labels best, (T,); for scores of classes log shares."""
+    """Return the best constant value of each output, (T,); for scores of classes it is the logarithm of their shares."""
     constants = np.zeros(labels.shape[1])
     for task in tasks:
         for k, column in enumerate(task.outputs):

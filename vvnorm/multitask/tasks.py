@@ -7,8 +7,8 @@ for any of the tasks. With the weights of `mean_weights`, L_t is the mean over t
 (`one_hot`). The loss of a sample is log sum_j exp(u_j) - <y, u>. The losses of `vvnorm.fit` are sums over outputs, so there
 the same group of outputs takes `logistic`, each class against the rest; the classes share neurons in the same way.
 
-*One class.* `one_class:nu` (`vvnorm.losses`) fits, for each x, the level below which a share nu of the scores lies. Where
-the normal samples come without scores (`with_background`), they get the score 1, and points drawn around them get -1. The
+*One class.* `one_class:nu` (`vvnorm.losses`) fits, for each x, the level below which a share nu of the scores lies. If the
+normal samples have no scores (`with_background`), their score is 1, and points drawn around them have the score -1. The
 fitted level is 1 where the normal samples are so dense that at most a share nu of all samples is background, and -1
 elsewhere. This is level-set estimation as classification against a reference measure (I. Steinwart, D. Hush, C. Scovel, "A
 classification framework for anomaly detection", JMLR 6, 2005). The one-class problem of B. Schoelkopf et al. (Neural
@@ -31,7 +31,7 @@ from vvnorm.validation import Array, as_count, as_generator, as_inputs, as_label
 SOFTMAX = "softmax"
 """Name of the loss of a multi-class task."""
 
-_BACKGROUND_WIDTH = 0.1  # part of the inputs' range by which the background extends beyond it on either side
+_BACKGROUND_WIDTH = 0.1  # the background extends beyond the inputs' range on either side, by this part of the range
 
 
 @dataclass(frozen=True)
@@ -234,8 +234,8 @@ def mean_weights(Y: Array, tasks: Sequence[Task]) -> Array:
 class Standardisation:
     """Inputs shifted and scaled, feature by feature: z = (x - mean) / scale.
 
-    This changes the problem: the VV norm of a network of z differs from that of the same function of x. So it is never done
-    unless asked for.
+    This changes the problem: the VV norm of a network of z differs from that of the same function of x. So nothing is
+    standardised unless the caller does it.
 
     Attributes
     ----------

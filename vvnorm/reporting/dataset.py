@@ -1,4 +1,4 @@
-"""Content of the report on one data set: its optimum, the proof, all other optima, and trained networks; in sentences."""
+"""Content of the report on a data set, in sentences: its optimum, the proof, other optima, and trained networks."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataReport:
-    """Everything that the page on a data set shows.
+    """Content of the page on a data set.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ def data_report(
     lam : float, optional
         Fit with the squared loss plus lam times the VV norm; by default interpolate.
     seeds, steps : int
-        How many networks are trained, for how many steps; none if `seeds` is 0.
+        Number of trained networks, and of their steps; `seeds` may be 0.
     seed : int
         The first seed of training, and the seed of the solver.
     time_limit : float, optional

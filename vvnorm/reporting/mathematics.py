@@ -1,4 +1,4 @@
-"""Formulas: the LaTeX of claims and figures becomes MathML, which browsers show without scripts or fonts."""
+"""Converts the LaTeX formulas of claims and figures to MathML, which browsers show without scripts or fonts."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ def formula(latex: str, *, block: bool = False) -> Markup:
     latex : str
         Such as ``\lVert v \rVert``.
     block : bool
-        Whether it stands on a line of its own.
+        Whether the formula has its own line.
     """
     from latex2mathml.converter import convert
 

@@ -1,4 +1,4 @@
-"""Pages: a template renders a content as one HTML file without references to other files."""
+"""Renders a content by a template as a single HTML file, without references to other files."""
 
 import base64
 from pathlib import Path
@@ -45,7 +45,7 @@ def write(path: Path, text: str) -> None:
 
 
 def number(value: float | str | None, digits: int = 3) -> str:
-    """Return a number as a table shows it; nothing for None."""
+    """Return a number as the text for a table; an empty text for None."""
     if value is None or value == "":
         return ""
     return f"{float(value):.{digits}g}"

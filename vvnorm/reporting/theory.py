@@ -1,7 +1,7 @@
 """Content of the report on the theory: claims, figures, trained networks and recorded studies.
 
-All numbers are read from files that `vvnorm verify --json`, `vvnorm figures --json` and `vvnorm summary --out` wrote. A
-claim's statement is read from the claim itself, so the claims of the files must be installed.
+All numbers come from files of `vvnorm verify --json`, `vvnorm figures --json` and `vvnorm summary --out`. A claim's
+statement comes from the claim itself, so that the claims in the files must be installed.
 """
 
 import json
@@ -72,13 +72,13 @@ class FigureCard:
 
 @dataclass(frozen=True)
 class TheoryReport:
-    """Everything that the page on the theory shows.
+    """Content of the page on the theory.
 
     Attributes
     ----------
     title : str
     verification, drawing : mapping
-        The files of `verify` and of `figures`, whole: seeds, versions and machine stand there.
+        The whole files of `verify` and of `figures`, with seeds, versions and machine.
     claims : list of ClaimRow
     not_run : list of str
         Claims that are installed but not in the file.

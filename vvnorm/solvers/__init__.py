@@ -8,6 +8,6 @@ package, turns the pair into a certificate. Solvers import neither the verifier 
   and passes over the data that locate missing knots.
 - `multivariate`: several inputs. Column generation: a master problem over finitely many neurons, and an exact or a local
   search over all neurons for those to add.
-- `reference`: the same problems in one input as CVXPY programs, for comparison; slow, and independent of the other solvers.
+- `reference`: the problems as CVXPY programs, for comparison; slow, and independent of the other solvers.
 - `array_kernels`: compiled functions that the univariate solvers share.
 """

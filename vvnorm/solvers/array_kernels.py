@@ -10,17 +10,17 @@ from vvnorm.validation import Array
 __all__ = ["ANY_ORDER", "ZERO", "clear", "copy", "fixed", "is_sorted", "part", "plain"]
 
 ZERO: Any = np.int64(0)
-"""Start value of counters in kernels. The literal 0 has a type of its own, which changes with the first step; numba would
-then infer all types of the function twice."""
+"""Start value of counters in kernels. The literal 0 has its own type, which changes at the first step, so that numba would
+infer all types of the function twice."""
 
 ANY_ORDER = {"reassoc", "contract"}
-"""fastmath flags for sums in any order; NaN and infinity keep their meaning. Sums with these flags are in small functions
-of their own, since reordering would break error-free transformations in the same function."""
+"""fastmath flags for sums in any order; NaN and infinity keep their meaning. Sums with these flags are in separate small
+functions, since reordering would break error-free transformations in the same function."""
 
 
 @part()
 def copy(source: Any, target: Any) -> None:
-    """Copy an array of one dimension; slices do the same, but take seconds to compile."""
+    """Copy a one-dimensional array; assignment to a slice does the same, but takes seconds to compile."""
     for i in range(len(source)):
         target[i] = source[i]
 
@@ -42,7 +42,7 @@ def is_sorted(x: Any) -> bool:
 
 
 def fixed(array: Array) -> Array:
-    """A contiguous read-only view: kernels are then compiled once, and round alike, for files and for arrays."""
+    """Return a contiguous read-only view: then kernels are compiled once, and round alike, for files and for arrays."""
     view = np.ascontiguousarray(array).view()
     view.setflags(write=False)
     return view

@@ -1,7 +1,7 @@
-"""Minimal-VV-norm networks as plain convex programs: an independent reference, and a solver where there is no closed form.
+"""Minimal-VV-norm networks as convex programs: an independent reference, and a solver if there is no closed form.
 
-*Dictionary program.* With the neurons relu(w_k.x + b_k) taken from a fixed dictionary the problem is a second-order cone
-program, for any number of inputs: by homogeneity,
+*Dictionary program.* With neurons relu(w_k.x + b_k) from a fixed dictionary the problem is a second-order cone program, for
+any number of inputs: by homogeneity,
 
     min sum_k ||w_k|| ||v_k||   s.t.   sum_k v_k relu(w_k.x_i + b_k) + A x_i + c = y_i  for every present label.
 
@@ -9,11 +9,11 @@ With one input, kinks at the data points suffice, since the dual constraint is c
 further kinks change nothing. With a skip connection one orientation suffices, since relu(-z) = relu(z) - z. With several
 inputs no finite dictionary is known to suffice; a certificate from the dual array shows whether it does.
 
-*Curvature program.* The same problem in the values at the data: rising and falling kinks P_i + Q_i = delta_i at the inner
-points, a slope a = s_1 + sum_i Q_i left for a neuron that is on over all the data (no skip connection), and values of
-missing labels as unknowns. It is sparse, far better conditioned, and its multipliers are the dual certificate itself.
-The cheapest network through given values is connect-the-dots. So fits with any convex loss, and fits of least VV norm whose
-losses have budgets, are programs in the values as well.
+*Curvature program.* The same problem in the values at the data. Its unknowns are rising and falling kinks
+P_i + Q_i = delta_i at the inner points and the values of missing labels; without a skip connection a neuron that is active
+at all the data has the slope a = s_1 + sum_i Q_i. The program is sparse and far better conditioned, and its multipliers are
+the dual certificate. The cheapest network through given values is connect-the-dots. So fits with any convex loss, and fits
+of least VV norm whose losses have budgets, are programs in the values, too.
 
 CVXPY passes all programs to Clarabel. Solver and status are recorded, but only the certificate is trusted.
 
@@ -51,14 +51,14 @@ from vvnorm.validation import (
 _USABLE = ("optimal", "optimal_inaccurate", "user_limit")
 # Tighter than Clarabel can reach: it then reports an inaccurate optimum, whose gap is far below that of its defaults.
 _STRICT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
-_TOGETHER = (1e-9, 0.0, 1e-6)  # parts of the span within which inputs of a fit share a knot, tried in turn
-_BEND = 1e-8  # curvatures of a fit below this part of their sum are solver noise, and are removed
+_TOGETHER = (1e-9, 0.0, 1e-6)  # inputs of a fit closer than this part of the span share a knot; tried in this order
+_NOISE = 1e-8  # curvatures of a fit below this part of their sum are solver noise, and are removed
 _LEAST_TIME = 1e-3  # least time limit of the solver in seconds, so that it returns a point
 _SNAP = 1e-6  # shares of a curvature closer than this to 0 or 1 are solver noise; either choice interpolates exactly
 
 
 class SpanError(ValueError):
-    """Inputs span more orders of magnitude than a program can represent."""
+    """The inputs span more orders of magnitude than a program can represent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,7 +307,7 @@ def curvature_interpolation(
     skip : bool
         Whether the skip connection A is free; otherwise A = 0. The output bias c is always free.
     time_limit : float, optional
-        Seconds after which the solver ends with what it has.
+        Seconds after which the solver returns its best point so far.
 
     Raises
     ------
@@ -442,7 +442,7 @@ def curvature_fit(
     skip : bool
         Whether the skip connection A is free; otherwise A = 0. The output bias c is always free.
     time_limit : float, optional
-        Seconds after which the solver ends with what it has.
+        Seconds after which the solver returns its best point so far.
     exponent : float
         The solver minimises losses / strength^exponent + strength^(1 - exponent) * cost, with lam in the program's units as
         the strength, if that is below 1: its tolerances are absolute, and a small lam makes the whole objective small.
@@ -456,8 +456,8 @@ def curvature_fit(
 
     Notes
     -----
-    If a line separates the classes of a logistic loss, no network reaches the least objective, since slopes are free; the
-    solver then stops at some point far away.
+    If a line separates the classes of a logistic loss, the infimum of the objective is not attained, since slopes are free;
+    then the solver stops at some point far away.
     """
     import cvxpy as cp
 
@@ -509,8 +509,7 @@ def budgeted_fit(
     TypeError, ValueError
         For bad data, losses, weights or budgets.
     RuntimeError
-        If the solver returns no usable point (there is none if no network keeps to the budgets); the message has its
-        status.
+        If the solver returns no usable point (there is none if no network meets the budgets); the message has its status.
     """
     import cvxpy as cp
 
@@ -620,7 +619,7 @@ def _loss_expression(loss: Loss, fitted: Any, labels: Array, unit: float) -> Any
 def _straightened(x: Array, values: Array) -> Array:
     """Return values (M, T) without curvatures that are solver noise."""
     dots = connect_sorted(x, values)
-    bends = np.concatenate([[True], dots.norms > _BEND * dots.value, [True]])
+    bends = np.concatenate([[True], dots.norms > _NOISE * dots.value, [True]])
     return np.column_stack([np.interp(x, x[bends], column[bends]) for column in values.T])
 
 

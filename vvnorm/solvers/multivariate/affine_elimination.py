@@ -22,7 +22,7 @@ from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes, orthogonal_
 from vvnorm.tolerances import EPS, FLAT, LABEL_ROUNDING
 from vvnorm.validation import Array
 
-_SMALL = 1e-8  # outputs below this part of the largest one would lose their digits in its rounding
+_SMALL = 1e-8  # outputs below this part of the largest output would lose their digits in its rounding
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Inputs:
 
     @property
     def flat(self) -> bool:
-        """Whether the inputs lie in an affine subspace (up to rounding), and one with coordinates of its own."""
+        """Whether the inputs lie in a proper affine subspace (up to rounding), which has its own coordinates."""
         return not self.convention.penalise_bias and len(self) > 1 and self.axes.shape[1] < self.X.shape[1]
 
     @property
@@ -112,7 +112,7 @@ class Inputs:
 
     @cached_property
     def neuron_search(self) -> NeuronSearch:
-        """The vectors, for the search."""
+        """The search for neurons over these inputs."""
         free = self.convention
         rng = np.random.default_rng(self.seed)
         return NeuronSearch(self.P, not free.penalise_bias, free.skip, rng, local_search=self._local_search)
@@ -135,20 +135,20 @@ class Inputs:
         return self.X.min(axis=0) / 2 + self.X.max(axis=0) / 2
 
     def summed(self, rows: Array) -> Array:
-        """Sums over equal inputs of an array (N_all, ...)."""
+        """Return the sums of an array (N_all, ...) over equal inputs."""
         total = np.zeros((len(self), *rows.shape[1:]))
         np.add.at(total, self.group, rows)
         return total
 
     def directions(self, neurons: Neurons) -> tuple[Array, Array]:
-        """W (K, d) and b (K,) in the caller's coordinates; ||w|| = 1, or ||(w, b)|| = 1."""
+        """Return W (K, d) and b (K,) in the caller's coordinates; ||w|| = 1, or ||(w, b)|| = 1."""
         w = neurons.w @ self.axes.T
         if self.convention.penalise_bias:
             return w[:, :-1], w[:, -1]
         return w, -np.einsum("kd,kd->k", w, self.X[neurons.anchor])
 
     def free_part(self, coefficients: Array) -> tuple[Array, Array]:
-        """A (T, d) and c (T,) from coefficients (q, T) of `affine`."""
+        """Return A (T, d) and c (T,) from coefficients (q, T) of `affine`."""
         T, d = coefficients.shape[1], self.X.shape[1]
         if not self.convention.skip:
             return np.zeros((T, d)), coefficients[0]
@@ -190,7 +190,7 @@ class Reduction:
         return other
 
     def with_labels(self, labels: Array, output_groups: list[ReducedGroup]) -> "Reduction":
-        """The same for other labels (N, T) in the same unit, whose groups are known."""
+        """Return the same problem for other labels (N, T) in the same unit, whose groups are known."""
         other = replace(self, labels=labels)
         other.__dict__.update(label_unit=self.label_unit, weight_unit=self.weight_unit, _output_groups=output_groups)
         return other
@@ -214,7 +214,7 @@ class Reduction:
 
     @cached_property
     def objective_unit(self) -> float:
-        """The caller's objective is this times the reduced one."""
+        """The caller's objective divided by the reduced objective."""
         if self.lam == 0:
             return self.label_unit / self.points.unit
         return self.weight_unit * self.label_unit * self.label_unit
@@ -230,7 +230,7 @@ class Reduction:
     def _output_groups(self) -> list[ReducedGroup]:
         limits = np.full(self.labels.shape, np.inf) if self.limits is None else self.limits
         bounded: NDArray[np.bool_] = np.any(np.isfinite(limits), axis=0)
-        # An output with penalised columns of its own is a group of its own.
+        # An output with its own penalised columns is a separate group.
         key = np.vstack([self.weights, np.where(bounded, 1.0 + np.arange(len(bounded)), 0.0)])
         alike, member = np.unique(key, axis=1, return_inverse=True)
         member = member.ravel()
@@ -253,7 +253,7 @@ class Reduction:
         return [group for group in groups if group.Z.shape[1]]
 
     def _spike_scale(self, rows: NDArray[np.intp], outputs: NDArray[np.intp]) -> Array:
-        """Price (m, 1) of an unfitted part of a label, relative to that of a neuron of the same size."""
+        """Return the cost (m, 1) of an unfitted part of a label, relative to the cost of a neuron of the same size."""
         assert self.limits is not None
         return self.limits[np.ix_(rows, outputs)] / (self.weight_unit * self.label_unit * self.reduced_lam)
 
@@ -333,7 +333,7 @@ def _near(X: Array, axes: Array) -> bool:
     """Whether points (n, d) lie near a subspace with axes (r, d), relative to their distances from a central point.
 
     Rounding is relative to a point's distance, or to the median distance. The numerical rank of all points would be
-    relative to the farthest point only.
+    relative only to the farthest point.
     """
     away = X - X[np.argmin(row_norms(X - np.median(X, axis=0)))]
     reach = row_norms(away)

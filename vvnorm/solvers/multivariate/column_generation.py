@@ -25,28 +25,28 @@ from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch, Out
 from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes
 from vvnorm.validation import Array
 
-_PAIRS = 24  # in the plane: kinks through two points, per point, that are tried at the start
-_BEST = 4  # of these, per point, are kept
-_START = 2  # random neurons at the start, per base point
+_PAIRS = 24  # in the plane: number of kinks through two points, per point, that are tried at the start
+_BEST = 4  # number of these, per point, that are kept
+_START = 2  # number of random neurons at the start, per base point
 _MOST = 16  # the same, if fewer do not span the labels
 _ROUNDS = 300
-_CLIMBING = 100  # round limit where the search is local
+_LOCAL_ROUNDS = 100  # round limit if the search is local
 _LOOSE = 0.1  # accuracy of the master problem relative to the gap
 _WARM = 1e-2  # the same in the first round, if it starts from a similar problem
 _TIGHTER = 1e-2  # factor of the accuracy after a round without new neurons
 _TIGHTEST = 1e-4  # product of these factors at which the limit is rounding
-_LITTLE = 1e-8  # small lam for a singular M, relative to the lam that changes the bound by its own size
+_LITTLE = 1e-8  # small lam for a singular M, relative to the lam that changes the bound by 100 %
 _BETWEEN = (0.5, 0.1)  # weights of the master's dual array in combinations with the best feasible one
 _VIOLATED = 1e-9  # excess above which a response counts as above 1
 _IDLE = 0.98  # neurons of weight 0 with smaller responses are dropped
 _WORTH = 0.3  # interior-point method: neurons with eta below this times (1 - ||a||) mean(eta) are dropped
-_MISSED = 1e-12  # relative distance of the targets from the span of the neurons that is rounding
+_MISSED = 1e-12  # largest relative distance of the targets from the span of the neurons that counts as rounding
 _WARM_UP = 8  # multiplicative steps eta <- eta ||a|| at the start
 _HALVING = 4  # the same before the half of the kinks through pairs with least weight is dropped
-_ALMOST_ONE = 1e-3  # relative second singular value of the targets below which they are nearly one output
-_AGAIN = 2  # the same from a similar problem
-_CHEAP = 2e6  # `work` of an exact search up to which every round has one; beyond, only bounds that would end the solve do
-_TRIES = 3  # local searches without a new neuron before the rounds end
+_ALMOST_ONE = 1e-3  # the targets are nearly one output if their second singular value is relatively smaller
+_AGAIN = 2  # multiplicative steps when starting from a similar problem
+_CHEAP = 2e6  # up to this `work` every round has an exact search; beyond, only bounds that would end the solve have one
+_TRIES = 3  # rounds end after this number of local searches without a new neuron
 
 
 class ReducedGroup(NamedTuple):
@@ -87,7 +87,7 @@ class ReducedGroup(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ReducedLeastSquares:
-    """A weighted least-squares (lam > 0) or interpolation (lam = 0) problem over all neurons on a cloud."""
+    """A weighted least-squares (lam > 0) or interpolation (lam = 0) problem over all neurons."""
 
     neuron_search: NeuronSearch
     output_groups: Sequence[ReducedGroup]
@@ -97,7 +97,7 @@ class ReducedLeastSquares:
 
     @property
     def rank(self) -> int:
-        """Outputs after rotation."""
+        """Number of outputs after rotation."""
         return sum(group.Z.shape[1] for group in self.output_groups)
 
     @property
@@ -131,7 +131,7 @@ class ReducedLeastSquares:
         return np.hstack(parts)
 
     def fits(self, duals: Sequence[Array]) -> bool:
-        """Whether dual arrays of another problem have the shapes of this problem's."""
+        """Whether dual arrays of another problem have the shapes of this problem's dual arrays."""
         return [L.shape for L in duals] == [group.Z.shape for group in self.output_groups]
 
     def gain_and_size(self, duals: Sequence[Array]) -> tuple[float, float]:
@@ -249,7 +249,7 @@ def generate(
         affordable.
     """
     generation = _Generation(problem, tol, start)
-    return generation.run(max_iter or (_ROUNDS if generation.exact else _CLIMBING), deadline, callback)
+    return generation.run(max_iter or (_ROUNDS if generation.exact else _LOCAL_ROUNDS), deadline, callback)
 
 
 class _Generation:
@@ -343,7 +343,7 @@ class _Generation:
             if callback:
                 callback(round_, *history[-1])
             if self.gap <= self.tol and (self.proved is not None or not self.exact):
-                status = "tolerance reached" if self.exact else "tolerance reached, as far as climbing finds neurons"
+                status = "tolerance reached" if self.exact else "tolerance reached, estimated by local search"
                 break
             if time.monotonic() > deadline:
                 status = "time limit"
@@ -352,7 +352,7 @@ class _Generation:
                 self.tight *= _TIGHTER
                 silent += 1
                 if self.tight < _TIGHTEST or (not self.exact and silent == _TRIES):
-                    status = "rounding is the limit" if self.exact else "climbing finds no better neuron"
+                    status = "rounding is the limit" if self.exact else "local search finds no better neuron"
                     break
                 continue
             silent, self.tight = 0, 1.0

@@ -3,7 +3,7 @@
 From each base point the directions across the other points cut the half-circle into arcs. On an arc the same points are
 active, and the squared norm of the response is a quadratic form w'C'C w. So a local maximum is at an eigenvector inside an
 arc, or at a direction between two arcs, where the kink passes through two points. Where both eigenvalues agree, the
-response is level along the arc, and some directions stand for it.
+response is constant along the arc, and a few directions represent the arc.
 """
 
 import math
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from vvnorm.solvers.multivariate.neuron_search import Neurons
 from vvnorm.validation import Array
 
-_SAME = 1e-9  # directions to points closer than this are one
+_SAME = 1e-9  # closer directions to points count as equal
 _NEAR = 1e-4  # a maximum so near a kink through two points is that kink: angles are known to the root of the dual's gap
-_LARGEST = 1e-7  # a maximum from one of its points that is so near the largest one counts, whatever others see
-_ON = 1e-10  # of the points' spread: how far points on a kink are from it
-_LEVEL = 1e-6  # eigenvalues that differ by less make a level arc
-_ALONG = 8  # directions that stand for one
+_LARGEST = 1e-7  # a maximum so near the largest maximum counts, even if it is a maximum from only one of its points
+_ON = 1e-10  # largest distance of points on a kink from it, relative to the points' spread
+_LEVEL = 1e-6  # the response is constant along an arc if eigenvalues differ by less
+_ALONG = 8  # number of directions that represent such an arc
 _FALLING = 1e-12  # slopes at a maximum, relative to the squared norm: rounding
 
 
@@ -61,7 +61,7 @@ def peaks(P: Array, dual: Array, least: float) -> Peaks:
 def _once(
     P: Array, w: Array, anchor: NDArray[np.intp], through: NDArray[np.int64], sizes: Array
 ) -> NDArray[np.intp]:  # fmt: skip
-    """Rows of maxima, each once: a kink through several points must be a maximum from each of them, or the largest."""
+    """Return each maximum once: a kink through several points must be a maximum from each point, or the largest maximum."""
     scale = float(np.max(np.ptp(P, axis=0)))
     kept: list[int] = np.flatnonzero(through < 0).tolist()
     seen: dict[bytes, list[int]] = {}

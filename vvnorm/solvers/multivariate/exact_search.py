@@ -66,7 +66,7 @@ def search_all(
 
 @kernel()
 def local_search(P: Any, L: Any, antipodal: bool, bases: Any, values: Any, directions: Any, through: Any) -> None:
-    """Climb from each of K neurons with these base points (-1: none), directions (K, D) and kinks, through (K, D - 1).
+    """Search locally from K neurons with these base points (-1: none), directions (K, D) and kinks, `through` (K, D - 1).
 
     All three are replaced by those of the local maxima, and `values` (K,) is set to the responses.
     """

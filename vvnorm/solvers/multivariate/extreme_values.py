@@ -136,7 +136,7 @@ class ValueSearch(ABC):
 
     @abstractmethod
     def first_step(self, excess: float) -> float:
-        """Return a first step of usual size for a relative excess."""
+        """Return a typical first step for a relative excess."""
 
     def end(self, side: int, first: float) -> Extreme:
         """Search for an end; `first` is the first step."""
@@ -186,12 +186,12 @@ class ValueSearch(ABC):
 
 
 def accuracy(spare: float, total: float) -> float:
-    """Return the relative gap to ask for: a small part of the cost to spare, relative to a total."""
+    """Return the relative gap of a trial: a small part of the spare cost, relative to the total."""
     return min(max(_ACCURACY * spare / total, _FINEST), _COARSEST) if total > 0 else _COARSEST
 
 
 def usual_distance(labels: Array, excess: float) -> float:
-    """Return a usual change of an output with these labels (NaN = missing) for a relative excess."""
+    """Return a typical change of an output with these labels (NaN = missing) for a relative excess."""
     spread = float(np.nanstd(labels)) or float(np.nanmax(np.abs(labels))) or 1.0
     return _USUAL * spread * math.sqrt(max(excess, _LEAST_EXCESS) / _AT)
 
@@ -271,7 +271,7 @@ class InterpolantValues(ValueSearch):
 
     @cached_property
     def _reduction(self) -> Reduction:
-        """The problem at the solution's value. The output's weight differs, so that it is a group of its own."""
+        """Return the problem at the solution's value. The output's weight differs, so that it is a separate group."""
         point, t = self.point, self.output
         Y = point.Y.copy()
         Y[-1, t] = self.value
@@ -282,7 +282,7 @@ class InterpolantValues(ValueSearch):
 
     @cached_property
     def _groups(self) -> tuple[list[ReducedGroup], ReducedGroup]:
-        """The other outputs, and this one at the solution's value; it stays, even if its labels are affine there."""
+        """Return the other outputs, and this output at the solution's value, even if its labels are affine there."""
         base, t = self._reduction, self.output
         others = [group for group in base.reduced_problem.output_groups if t not in group.outputs]
         rows, slopes = self.point.rows(t), self.point.slopes(t)
@@ -438,7 +438,7 @@ class FitValues(ValueSearch):
 
 
 def outer_value(loss: Loss, lost: float, label: float, side: int) -> float:
-    """The value below a label (above it for side -1) at which the loss is `lost`; infinite where it is not so large."""
+    """Return the value below a label (above it for side -1) at which the loss is `lost`; infinite if there is none."""
     if not lost > 0:
         return side * math.inf
     if loss.name == "squared":

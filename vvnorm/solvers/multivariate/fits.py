@@ -49,7 +49,7 @@ _NEGLIGIBLE = 1e-30  # a loss below this part of an output's largest weight chan
 
 
 def searched_exactly(X: Array, outputs: int, convention: Convention | None = None) -> bool:
-    """Whether an exact search over all neurons is affordable for so many outputs at points X (N, d)."""
+    """Whether an exact search over all neurons is affordable for this number of outputs at points X (N, d)."""
     return Inputs(X, convention or Convention()).neuron_search.exact(min(outputs, len(X)))
 
 

@@ -38,13 +38,13 @@ from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_non_negative
 
 _MAX_STEPS = 100
-_PATIENCE = 8  # steps without a better gap after which rounding counts as the limit
+_PATIENCE = 8  # after this number of steps without a smaller gap, rounding counts as the limit
 _TO_BOUNDARY = 0.99  # largest step, as a part of the step to the boundary of eta > 0 and ||a_k|| < 1
-_ROOM = 0.9  # max ||a_k|| at the start
+_FIRST_NORM = 0.9  # max ||a_k|| at the start
 _FLOOR = 0.1  # least eta of a warm start, relative to the mean: closer to the boundary steps may become very short
 _RANKS = (1e-9, 1e-12, 1e-15)  # relative size below which singular values count as 0, tried in turn
-_SETTLED = 0.01  # part of the tolerance to which linear programs are solved; if they end above it, rounding is the limit
-_HOPELESS = 0.1  # gap of a linear program above which its result is not used further
+_SETTLED = 0.01  # linear programs are solved to this part of the tolerance; if they end above, rounding is the limit
+_HOPELESS = 0.1  # a linear program with a larger gap is not used further
 _FEASIBLE = 1e-12  # largest relative distance from Z to the range of B that counts as rounding
 
 
@@ -69,7 +69,7 @@ class MasterSolution:
     iterations : int
         Interior-point steps.
     eta : (K,) array
-        Design weights, in units of V: a warm start for a similar problem. Near zero for neurons of no use.
+        Design weights, in units of V: a warm start for a similar problem. Near zero for unused neurons.
     """
 
     V: Array
@@ -278,7 +278,7 @@ class _GroupLasso:
         R = np.triu(reflections[:rank])
         Q = lapack.dorgqr(reflections[:, :rank], tau)[0]
         diagonal, least = np.einsum("ii->i", R), EPS**2 * float(np.max(np.abs(R)))
-        diagonal[np.abs(diagonal) < least] = least  # zero up to rounding: any small number will do
+        diagonal[np.abs(diagonal) < least] = least  # zero up to rounding: any small number serves
         return _Factors(root, Q[: len(eta)], R)
 
 
@@ -401,12 +401,12 @@ def _followed(problem: _GroupLasso, tol: float, start: Array | None, deadline: f
 
 
 def _start(problem: _GroupLasso, start: Array | None) -> tuple[Array, Array]:
-    """Return eta > 0 and L = M^{-1} Z with max ||a_k|| <= _ROOM, or close to it."""
+    """Return eta > 0 and L = M^{-1} Z with max ||a_k|| <= _FIRST_NORM, or close to it."""
     K = problem.B.shape[1]
     eta = np.ones(K) if start is None or not start.any() else np.maximum(start, _FLOOR * np.mean(start))
     for _ in range(64):
         L = problem.factors(eta).solve(problem.Z)
-        excess = float(np.max(row_norms(problem.B.T @ L))) / _ROOM
+        excess = float(np.max(row_norms(problem.B.T @ L))) / _FIRST_NORM
         if excess <= 1 + EPS**0.5:
             break
         eta = eta * excess

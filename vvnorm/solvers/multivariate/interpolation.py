@@ -121,13 +121,13 @@ def check_memory(n: int, advice: str) -> None:
 
 
 def most_points_in_memory() -> int:
-    """Return for how many points `check_memory` does not raise."""
+    """Return the largest number of points for which `check_memory` does not raise."""
     available = memory.available()
     return int(math.sqrt(available / (_MATRICES * 8.0))) if math.isfinite(available) else sys.maxsize
 
 
 def target_gap(tol: float, points: Inputs) -> float:
-    """Return the solver's gap with which the verifier proves `tol`: its bound on neurons is looser in each dimension."""
+    """Return the gap that the solver must reach so that the verifier, whose bound on neurons is looser, proves `tol`."""
     return max(tol - _LOOSER * points.P.shape[1], tol / 2)
 
 
@@ -155,7 +155,7 @@ def merged_labels(points: Inputs, Y: Array) -> tuple[Array, Array]:
 
 
 def dual_by_rows(points: Inputs, at_points: Array, Y: Array) -> Array:
-    """A dual array at distinct points by rows of labels Y (N, T), NaN = missing: equal inputs share their point's."""
+    """Return a dual array at distinct points by rows of labels Y (N, T), NaN = missing; equal inputs share their entry."""
     present = 1.0 - np.isnan(Y)
     share: Array = present / np.maximum(points.summed(present), 1.0)[points.group]
     return at_points[points.group] * share
@@ -167,13 +167,13 @@ def provenance_of(optimum: Optimum | None) -> dict[str, Any]:
     if optimum is None:
         facts: dict[str, Any] = {"method": "affine function", "status": "labels are affine: the cost is 0", "rounds": 0}
     else:
-        bounds = "proved by exact searches" if optimum.proved else "estimates: no neuron found by climbing refutes them"
+        bounds = "proved by exact searches" if optimum.proved else "estimates: local search refutes none of them"
         facts = {"method": _METHOD, "status": optimum.status, "rounds": optimum.rounds, "bounds": bounds}
         if not optimum.proved:
-            notes.append("an exact search over all neurons would take too long: found by climbing, bounded otherwise")
+            notes.append("an exact search over all neurons would take too long: local search, and bounds by other means")
     return {**facts, "numpy": np.__version__, "python": platform.python_version(), "notes": notes}
 
 
 def deadline_after(time_limit: float | None) -> float:
-    """Return the time, as of time.monotonic(), at which a limit of seconds ends; infinite without a limit."""
+    """Return the value of time.monotonic() at which a limit in seconds ends; infinity without a limit."""
     return np.inf if time_limit is None else time.monotonic() + time_limit

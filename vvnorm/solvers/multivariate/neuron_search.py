@@ -22,8 +22,8 @@ from vvnorm.validation import Array
 
 _APART = 1e-6  # neurons with kinks through the same points are equal if their unit vectors differ by less
 _JITTER = 1e-11  # relative perturbation of points before cells are enumerated, which needs general position
-_EXACT = 1e9  # largest `work` of an affordable exact search: some ten seconds
-_CLIMBS = 1  # local searches from random neurons for each base point, where the search is not exact
+_EXACT = 1e9  # largest `work` of an affordable exact search: about ten seconds
+_LOCAL_STARTS = 1  # number of local searches from random neurons for each base point, if the search is not exact
 _BATCH = 32  # random starts, and as many hints, between two checks of the number of neurons above the threshold
 _ENOUGH = 32  # number of neurons above the threshold at which a local search ends
 _JITTER_BETWEEN = 1e-8  # points are moved by at most this part of the distance to the nearest point
@@ -91,7 +91,7 @@ class NeuronSearch:
     ) -> None:  # fmt: skip
         self.P, self.anchored, self.antipodal, self._rng = np.ascontiguousarray(P), anchored, antipodal, rng
         N, self.dimension = P.shape
-        self._climbs = local_search and self.dimension > 2
+        self._local = local_search and self.dimension > 2
         self._bases = np.sort(np.unique(P, axis=0, return_index=True)[1]) if anchored else np.array([-1])
         self._planar = P if self.dimension == 2 else np.column_stack([P[:, :1], np.zeros(N)])
         far = np.minimum(_JITTER * np.max(np.abs(P), initial=0.0), _JITTER_BETWEEN * self._nearest)
@@ -166,7 +166,7 @@ class NeuronSearch:
 
     def exact(self, outputs: int) -> bool:
         """Whether an exact search is affordable (always in the plane) and not excluded by `local_search`."""
-        return self.dimension <= 2 or (not self._climbs and self.work(outputs) <= _EXACT)
+        return self.dimension <= 2 or (not self._local and self.work(outputs) <= _EXACT)
 
     def random(self, each: int) -> Neurons:
         """Draw random neurons, this many for each base point (or point)."""
@@ -208,14 +208,14 @@ class NeuronSearch:
         bar: float = np.inf,
         deadline: float = np.inf,
     ) -> tuple[Neurons, Array]:
-        """Find neurons that respond much to a dual array.
+        """Find neurons with large responses to a dual array.
 
         Parameters
         ----------
         dual : (N, R) array
             Orthogonal to the free functions.
         exact : bool
-            Whether the best neuron of all must be among them.
+            Whether the neuron of largest response must be among them.
         hints : Neurons, optional
             Neurons with large responses to a similar array, from which local searches start.
         bar : float
@@ -275,7 +275,7 @@ class NeuronSearch:
 
     def _local_search(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
         """Search locally from random neurons and from hints of large response, until enough neurons exceed `bar`."""
-        starts = [self.random(_CLIMBS)]
+        starts = [self.random(_LOCAL_STARTS)]
         if hints is not None:
             most = np.argsort(-row_norms(self.features(hints).T @ L), kind="stable")[: len(starts[0])]
             starts.append(hints[most])

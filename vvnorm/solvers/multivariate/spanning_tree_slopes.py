@@ -1,9 +1,9 @@
 """Slopes along a spanning tree: equations of interpolation that stay independent for points that are close to each other.
 
 Values at two points at distance h differ by h times a slope, for labels and neurons alike. So the equations of two
-close points are nearly equal, and a matrix with these rows loses as many digits as h has zeros (twice as many if it is
-squared). A slope has ordinary size. The tree of least total length joins close points first. The N - 1 slopes along its
-edges, which lie within [-1, 1] for neurons of unit size, determine the N values up to a constant.
+close points are nearly equal, and a matrix with these rows loses about -log10(h) digits (twice as many if it is squared).
+Slopes are of order 1. The tree of least total length joins close points first. The N - 1 slopes along its edges, which lie
+in [-1, 1] for neurons of unit size, determine the N values up to a constant.
 """
 
 from dataclasses import dataclass

@@ -3,8 +3,8 @@
 Fix the directions of the output weights, v_k = m_k u_k with ||u_k|| = 1 and m_k >= 0. The constraint B V = Z on the
 values at the points (without their affine part) is then linear in m, and so is the cost: a vertex of that linear program
 has at most as many neurons as there are equations, n times the number of outputs, and costs no more. With one output and
-a skip connection that is n = N - 1 - d. With several outputs the neurons of least cost are then left out, some at a time,
-as long as the others attain the values within the given cost.
+a skip connection this number is n = N - 1 - d. With several outputs the neurons of least cost are then left out, some at a
+time, while the others attain the values within the given cost.
 """
 
 from typing import Final
@@ -20,7 +20,7 @@ from vvnorm.validation import Array
 
 _SMALLEST: Final = 1e-9  # weights of a vertex below this part of the largest one count as 0
 _ACCURATE: Final = 1e-8  # relative accuracy to which the problem over the neurons left is solved
-_SHARE: Final = 0.25  # part of the neurons that is left out at first
+_SHARE: Final = 0.25  # part of the neurons that is left out first
 
 
 def sparse_network(network: ReLUNetwork, points: Inputs, most: float) -> ReLUNetwork:

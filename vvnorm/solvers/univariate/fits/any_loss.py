@@ -31,7 +31,7 @@ _NEGLIGIBLE = 1e-10  # loss per label below which classes count as separated, so
 
 
 class GeneralRounds(Rounds):
-    """Any losses: each round reads all labels, a few times."""
+    """Rounds for any losses: each round reads all labels a few times."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -72,7 +72,7 @@ class GeneralRounds(Rounds):
         return affine
 
     def _fits(self, line: KnotFunction) -> bool:
-        """Whether a line misses the labels by their rounding only."""
+        """Whether a line fits the labels up to their rounding."""
         values = line.first[0] + (self.x - self.x[0])[:, None] * line.first[1]
         kinds = [Loss(loss.name, size) for loss, size in zip(self.losses, self.data[4].tolist(), strict=True)]
         shares = np.where(np.isnan(self.Y), 0.0, 1.0 if self.weights is None else self.weights)
@@ -169,7 +169,7 @@ class _Descent:
     # --- where it stands ---
 
     def _assess(self, count: int) -> None:
-        """Set the proof of smallest gap, sweep, gap and objective; remember the best state."""
+        """Set the proof of least gap, the sweep, the gap and the objective; keep the best state."""
         rounds, f = self.rounds, self.f
         penalty = self.lam * f.sizes.sum()
         self.objective = self.smooth + self.cornered + penalty

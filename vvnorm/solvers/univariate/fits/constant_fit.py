@@ -1,8 +1,8 @@
 """Fits with one distinct input: a constant per output, in closed form, for every lam.
 
-A line through the single input costs nothing, so the penalty is 0 and every output minimises its weighted sum of losses
-over one number c. Of the functions with these values the constant ones are chosen. A dual array is feasible if it sums
-to 0. All labels that lie in a corner of the loss at c take the same share of the corner's subdifferential.
+A line through the single input costs nothing. So the penalty is 0, and every output minimises its weighted sum of losses
+over its value c there. Of the functions with these values the constants are chosen. A dual array is feasible if it sums to
+0. All labels at a corner of the loss at c take the same share of the corner's subdifferential.
 """
 
 import math

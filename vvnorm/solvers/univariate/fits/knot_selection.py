@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from vvnorm.solvers.array_kernels import ZERO, part, plain
 from vvnorm.validation import Array
 
-_ALL_ROWS = 4000  # largest number of rows that all start as knots, if lam is so small that most of them stay knots
-_ALL_USED = 3.0  # expected knots per row above which most rows stay knots; below, it may be a tenth of them
-_SPACED = 200.0  # otherwise, the largest number of knots to start with
+_ALL_ROWS = 4000  # up to this number all rows start as knots, if lam is so small that most of them stay knots
+_ALL_USED = 3.0  # if more knots per row are expected, most rows stay knots; otherwise it may be a tenth of them
+_SPACED = 200.0  # largest number of first knots otherwise
 EVEN = 5e-5
 """Part of the mean gap between rows; if rows are closer, not all start as knots, and `fits.newton_banded` fails."""
 MOST_FIRST = _ALL_ROWS + 2

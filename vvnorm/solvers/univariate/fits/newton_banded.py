@@ -15,8 +15,7 @@ unknowns, the steps would fail). With the unknowns of each knot side by side, th
 4 T + 3 bands. A step needs only the accuracy of a search direction; state and gap come from the smoother, as for few
 knots.
 
-Measured: 10000 x 4 labels at 1e-6 lam_max, with 2364 knots, take 1.5 s, and took 28 s with dense matrices, for the same
-steps.
+Measured: 10000 x 4 labels at 1e-6 lam_max, with 2364 knots, take 1.5 s; dense matrices took 28 s for the same steps.
 """
 
 import math

@@ -209,7 +209,7 @@ def _hessian(segments: Any, offsets: Any, mu: Any, work: Any, z: Any, used: Any,
 
 @part()
 def _replace_neighbours(h: Any, mu: Any, used: Any, chosen: Any) -> None:
-    """Guess that a new knot that is close to another knot takes its place."""
+    """Guess that a new knot close to another knot replaces it."""
     for j in range(len(used)):
         i = used[j]
         if mu[i] == 0.0:

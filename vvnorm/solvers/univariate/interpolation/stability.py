@@ -49,7 +49,7 @@ def distance_bound(dots: ConnectTheDots, t: Array, excess: float) -> Array:
     joined = (piece >= 1) & (piece < last)
     joined[joined] = dots.aligned[piece[joined] - 1]
     bound[joined] = np.inf
-    bound[(tau == 0) | (tau == 1)] = 0.0  # f interpolates there
+    bound[(tau == 0) | (tau == 1)] = 0.0  # f interpolates at data points
     outside = np.maximum(x[0] - t, t - x[-1])
     bound = np.where(outside > 0, outside, bound)
     return bound * excess if excess > 0 else np.where(np.isinf(bound), np.inf, 0.0)
