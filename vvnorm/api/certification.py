@@ -15,6 +15,7 @@ from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.deadline import as_time_limit
 from vvnorm._internal.progress import rounds_shown
 from vvnorm._internal.words import count
+from vvnorm.api.large_problems import dual_from_singular_values
 from vvnorm.api.limits import MAX_POINTS, MAX_PROGRAM_LABELS
 from vvnorm.float64 import Rows
 from vvnorm.losses import LossLike, fit_labels
@@ -23,6 +24,7 @@ from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.validation import Array, as_inputs, as_labels, as_positive, has_missing
 from vvnorm.verifier.budget import additions_in, within_additions
 from vvnorm.verifier.check import Certificate, FitCertificate, judge
+from vvnorm.verifier.neuron_bound import is_bounded_by_norms
 
 _TOL: Final = 1e-7  # tighter than the tolerance for judging networks
 
@@ -89,7 +91,9 @@ def certify(
         A dual array; any array gives a valid bound. By default a solver computes the optimal dual array, also with missing
         labels, without a skip connection and with any loss. The better of the bounds from it and from the verifier's own
         dual array is used, so the gap is the distance to the global optimum. For many points in several inputs, where the
-        solver would take long, only the verifier's own array is used: its bound is valid, but seldom near the optimum.
+        solver would take long, only the verifier's own array is used: its bound is valid, but seldom near the optimum. For
+        more than 2000 points (two inputs: 10000) an array from singular values of at most 10000 rows is used
+        (`vvnorm.api.large_problems`); its bound is valid, and far from the optimum unless lam is large.
 
         With lam = 0 and one input: eta at the sorted, merged inputs; it is scaled to ||eta|| <= 1. The verifier's own array
         is the unit curvature of the labels, which is optimal when no label is missing and there is a skip connection.
@@ -186,8 +190,8 @@ def best_certificate(
 ) -> Certificate | FitCertificate:
     """Return the better of the certificates from the verifier's own dual array and from a proposed one.
 
-    Interpolants of several inputs are judged with the proposed array alone: the verifier's own array takes as long and is
-    seldom as good.
+    Interpolants of several inputs, and fits of very many points, are judged with the proposed array
+    alone: the verifier's own array takes as long and is seldom as good.
 
     Parameters
     ----------
@@ -202,6 +206,8 @@ def best_certificate(
 
     if lam == 0 and (network.n_inputs != 1 or penalise_bias):
         return judged(propose())
+    if is_bounded_by_norms(*as_inputs(X).shape) and (dual := propose()) is not None:
+        return judged(dual)
     own, dual = judged(None), propose()
     return own if dual is None else min(own, judged(dual), key=lambda certificate: certificate.gap)
 
@@ -284,6 +290,11 @@ def _in_space(
     from vvnorm.solvers.multivariate.fits import FitProblem, searched_exactly
 
     convention = Convention(skip, penalise_bias)
+    if is_bounded_by_norms(*inputs.shape):
+        labels, shares, losses = fit_labels(labels, loss, weights)
+        if any(loss.name != "squared" for loss in losses):
+            return None
+        return dual_from_singular_values(inputs, labels, shares, lam if lam == 0 else as_positive(lam), skip=skip)
     if len(inputs) > MAX_POINTS or not searched_exactly(inputs, labels.shape[1], convention):
         return None
     if lam == 0:

@@ -16,10 +16,17 @@ How the maximum over the directions w is bounded depends on the dimension of the
   digits if large terms cancel because points are close to each other (`vvnorm.verifier.planar_response_precise`);
 - more dimensions: exact up to 3e-8 per dimension, cell by cell of the sphere (`vvnorm.verifier.cell_enumeration`), with
   about N^d cells for all base points together;
-- more dimensions and too many cells: branch and bound (`vvnorm.verifier.branch_and_bound`).
+- more dimensions and too many cells: branch and bound (`vvnorm.verifier.branch_and_bound`);
+- too many points (`is_bounded_by_norms`): by norms. With c_j = x_j - mean and p_j = w.(x_j - x_i),
+  relu(p) = (p + |p|) / 2. The variance of |p_j| is at most that of p_j, so with m the mean of |p_j|
+
+      2 g <= ||Lambda' C|| + ||Lambda||_2 ||C||_2 + 3 max ||c_i|| ||Lambda' 1||,
+
+  by Cauchy and Schwarz for sum_j Lambda_j (|p_j| - m). At an optimum this is larger than g by far; it is quick and valid.
 """
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,6 +41,14 @@ _UNDERFLOW = 1e-150  # squares below float64 are lost; in units in which inputs 
 _SUBSPACES = 1e-11  # error per dimension of a response in a subspace that is known up to rounding (`cell_enumeration`)
 _NOTICEABLE = 1e-9  # of the bound: above this rounding, sums are computed again in twice the digits
 _AT_ONCE = 1 << 16  # distances between points per block
+
+MOST_POINTS: Final = {2: 10_000, 3: 2000}
+"""Most points whose responses are searched, in two dimensions and in three or more."""
+
+
+def is_bounded_by_norms(points: int, dimensions: int) -> bool:
+    """Whether responses at so many points are bounded by norms of inputs and dual array: any search would take minutes."""
+    return dimensions > 1 and points > MOST_POINTS[min(dimensions, 3)]
 
 
 def neuron_bound(X: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) -> float:
@@ -107,6 +122,9 @@ def _response(X: ArrayLike, Lambda: ArrayLike, budget: int | None, *, mutual: bo
 
 def _bound(X: Array, bases: Array, L: Array, budget: int | None) -> float:
     """Do the work of `_response` in units in which X spans about 1 and the largest entry of L is about 1."""
+    mutual = len(bases) > 1
+    if is_bounded_by_norms(len(X), X.shape[1]) and (mutual or X.shape[1] > 2):  # rays in the plane are sorted
+        return _by_norms(X, L, mutual=mutual)
     sizes = row_norms(L)
     Z, origins, lost = (X, bases, 0.0) if X.shape[1] <= 2 else _own_dimensions(X, bases)
     if Z.shape[1] == 1:
@@ -124,6 +142,24 @@ def _bound(X: Array, bases: Array, L: Array, budget: int | None) -> float:
         bound, rounding = (precise, rest) if precise + rest < bound + rounding else (bound, rounding)
     rotated = N * T * EPS if T > N and d > 2 else 0.0
     return bound * (1 + (T + 16) * EPS + rotated) + rounding + lost * float(sizes.sum()) + N * _UNDERFLOW
+
+
+def _by_norms(X: Array, L: Array, *, mutual: bool) -> float:
+    """Bound the response by spectral norms; in the units of `_bound`."""
+    centred = X - X.mean(axis=0) if mutual else X
+    sums = float(np.linalg.norm(L.sum(axis=0))) if mutual else 0.0  # the one base point is 0
+    far = float(np.max(row_norms(centred)))
+    twice = float(np.linalg.norm(L.T @ centred)) + _spectral_norm(L) * _spectral_norm(centred) + 3 * far * sums
+    rounding = (8 * len(X) + 64) * EPS * (float(np.linalg.norm(L)) * float(np.linalg.norm(centred)))
+    rounding += (8 * len(X) + 64) * EPS * (1 + far) * float(row_norms(L).sum())
+    return (twice / 2 + rounding) * (1 + 64 * EPS) + len(X) * _UNDERFLOW
+
+
+def _spectral_norm(A: Array) -> float:
+    """Bound the spectral norm of an array (N, k) from above, by an eigenvalue of the smaller Gram matrix."""
+    gram = A.T @ A if A.shape[1] <= len(A) else A @ A.T
+    rounding = (4 * max(A.shape) + 64) * EPS * float(np.trace(gram))
+    return math.sqrt(max(float(np.linalg.eigvalsh(gram)[-1]), 0.0) + rounding)
 
 
 def _most_terms(X: Array, bases: Array, sizes: Array) -> float:

@@ -13,18 +13,22 @@ from exact arithmetic and is the identity on some of the points. At these points
 subtracted, which makes the array orthogonal; the products are sums of exact products. The change of <Lambda, Y> is known,
 and a bound on the change of g is added to g. Products with Y are exact as well: points at a distance h may have vectors of
 size 1 / h in opposite directions, of which only the difference matters.
+
+If Lambda is 0 in more than half of the rows, these are left out of the bound: who interpolates all labels interpolates the
+others.
 """
 
 import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count
-from vvnorm.float64 import Rows
+from vvnorm.float64 import Rows, dual_rows
 from vvnorm.losses import label_rounding, label_units
 from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS
@@ -66,18 +70,24 @@ def judge_interpolant(
     y_unit = power_of_two(float(np.nanmax(np.abs(y))))
     (x, x_unit), y = in_units(x), y / y_unit
     points, unit = (x, x_unit) if places is None else in_units(places)
-    free = AffineFunctions(points, ~np.isnan(y), skip)
-    Lambda = free.orthogonal(free.polar_factor(y) if dual is None else _checked_dual(dual, y.shape))
-    bound = _Bound(free, Lambda, points, penalise_bias, unit)
+    present, Lambda = ~np.isnan(y), np.zeros_like(y)
+    given = None if dual is None else _checked_dual(dual, y.shape)
+    some = None if given is None else used_rows(given, y)
+    rows: Any = slice(None) if some is None else some
+    free = AffineFunctions(points[rows], present[rows], skip)
+    Lambda[rows] = free.orthogonal(free.polar_factor(y) if given is None else given[rows])
+    bound = _Bound(free, Lambda[rows], points[rows], penalise_bias, unit)
     bent, straight, rounding = evaluate(moved, x, x_unit, y_unit)
-    off = np.where(free.present, np.abs(bent + straight - y), 0.0)
+    off = np.where(present, np.abs(bent + straight - y), 0.0)
     ends = np.nanmin(labels, axis=0), np.nanmax(labels, axis=0)
-    if np.any(np.where(free.present, rounding, 0.0) > _NEGLIGIBLE * label_units(*ends) / y_unit):
-        off = np.where(free.present, _misfits(network, X, labels, y_unit), 0.0)
+    if np.any(np.where(present, rounding, 0.0) > _NEGLIGIBLE * label_units(*ends) / y_unit):
+        off = np.where(present, _misfits(network, X, labels, y_unit), 0.0)
     residual = float(np.max(row_norms(off))) if np.isfinite(off).all() else math.inf
     if not skip or subspace is not None:  # an affine function of X is not exactly affine in coordinates
         bent = bent + straight - moved.network.c / y_unit
-    at_least = np.array([bound.value(y), bound.value(bent, rounding)]) / (1.0 if subspace is None else subspace.stretch)
+    at_least = np.array([bound.value(y[rows]), bound.value(bent[rows], rounding[rows])]) / (
+        1.0 if subspace is None else subspace.stretch
+    )
     lower, fit = (max(0.0, value) for value in scaled(at_least, y_unit, unit).tolist())
     cost = vv_norm(network, penalise_bias)
     at_most = cost * (1 + (network.n_outputs + network.n_inputs + 64) * EPS)
@@ -145,6 +155,14 @@ def centred(network: ReLUNetwork, x: Array, y: Array, penalise_bias: bool) -> tu
         offset, level = np.zeros_like(offset), np.zeros_like(level)
         moved = Shifted(network, np.zeros(network.n_neurons), level)
     return offset, level, moved
+
+
+def used_rows(dual: Rows, labels: Array) -> NDArray[np.intp] | None:
+    """Return the rows in which a dual array (N, T) is not 0, if they are less than half and have labels of all outputs."""
+    rows = np.flatnonzero(np.any(dual_rows(dual, slice(0, len(labels))), axis=1))
+    if not 0 < 2 * len(rows) < len(labels) or np.isnan(labels[rows]).all(axis=0).any():
+        return None
+    return rows
 
 
 def _checked_dual(dual: Rows, shape: tuple[int, ...]) -> Array:

@@ -18,6 +18,9 @@ and phi >= 0 is how far an entry can move inside its domain. If that leaves the 
 closest array that is orthogonal after clipping. If that fails, it is replaced by 0, which proves that losses are
 not negative.
 
+*Rows of zeros.* If R is 0 in more than half of the rows, these are left out of the bound: losses are not negative, so the
+least objective of the other rows is at most that of all.
+
 *Rounding.* The computed R is orthogonal up to rounding only. The bound is about R - omega phi a', where the affine function
 a' is never computed, but bounded on the data by `drift`, and in the root of sum omega phi a'^2 by `energy`. The second
 bound is the sharper one where a' is large only at entries with a small phi. The largest effect of a' is subtracted from
@@ -33,6 +36,7 @@ where R is not 0.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,6 +65,7 @@ from vvnorm.verifier.space import (
     largest_response,
     points_and_labels,
     reach,
+    used_rows,
 )
 from vvnorm.verifier.units import SAFE, Units
 
@@ -104,6 +109,11 @@ def judge_fit(
     entries = bounding = data.entries(data.x - data.offset, strength, skip)
     if subspace is not None:
         bounding = data.entries(flat_points(subspace, data.x, entries.present, penalise_bias), strength, skip)
+    proposed: Rows | None = given
+    if given is not None and subspace is None and (rows := used_rows(given, data.labels)) is not None:
+        part = data.entries(data.x - data.offset, strength, skip, rows)
+        if part.units == entries.units:
+            bounding, proposed = part, dual_rows(given, slice(0, len(data.x)))[rows]
     fitted, rounding = entries.follow(data.moved)
     cost = vv_norm(data.network, penalise_bias)
     losses, slack, outputs = entries.loss(fitted, rounding)
@@ -112,7 +122,9 @@ def judge_fit(
     objective = value + penalty
     if not math.isfinite(entries.units.objective(objective)):
         raise ValueError("the objective leaves the range of float64; rescale X, Y or weights")
-    lower = bounding.lower_bound(entries.minus_slope(fitted) if given is None else entries.read(given), penalise_bias)
+    lower = bounding.lower_bound(
+        entries.minus_slope(fitted) if proposed is None else bounding.read(proposed), penalise_bias
+    )
     lower /= 1.0 if subspace is None else subspace.stretch
     at_most = objective * (1 + (network.n_outputs + network.n_inputs + 64) * EPS) + slack
     nothing = objective == 0 or entries.is_rounding(outputs, penalty, data.labels)
@@ -161,9 +173,13 @@ class _Points:
     level: Array
     moved: Shifted
 
-    def entries(self, points: Array, lam: float | None, skip: bool) -> "_Entries":
-        """Return the labels minus their level at some points, in units."""
-        return _Entries(points, self.labels - self.level, self.shares, self.losses, lam, skip)
+    def entries(self, points: Array, lam: float | None, skip: bool, rows: NDArray[np.intp] | None = None) -> "_Entries":
+        """Return the labels minus their level at some points, in units; of some rows only, if given."""
+        labels, shares = self.labels - self.level, self.shares
+        if rows is not None:
+            points, labels = points[rows], labels[rows]
+            shares = None if shares is None else np.broadcast_to(shares, self.labels.shape)[rows]
+        return _Entries(points, labels, shares, self.losses, lam, skip)
 
 
 def _read(
@@ -240,10 +256,14 @@ class _Entries:
         self.omega = omega / units.w
         self.lam = math.nan if lam is None else units.strength(lam)
         self.losses = losses = units.losses(losses)
-        self.affine = AffineFunctions(self.x, self.present, skip)
         self.columns = {loss: np.array([t for t, other in enumerate(losses) if other == loss]) for loss in losses}
         self.bounded = np.array([loss.name != "squared" for loss in losses])
         self.low, self.high = self._by_loss(lowest, self.y), self._by_loss(highest, self.y)
+
+    @cached_property
+    def affine(self) -> AffineFunctions:
+        """The affine functions at the points."""
+        return AffineFunctions(self.x, self.present, self.skip)
 
     def _by_loss(self, rule: Callable[..., Array], *arrays: Array) -> Array:
         """Apply rule(loss, parts of arrays..) to the outputs of each loss."""
