@@ -1,5 +1,6 @@
 """Distances of networks to every minimiser: bounds hold, agree with one input's, and notice tampering."""
 
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -109,14 +110,64 @@ def test_trained_networks() -> None:
             assert np.abs(network(AT[:1]) - solution(AT[:1])) <= d.upper + 1e-9
             assert d.verify()
     line = vvnorm.train(X[:, 0], Y, lam=0.1, steps=5, seeds=1)
-    with pytest.raises(ValueError, match="distances to minimisers are not known for fits of one input"):
-        line.distances_to_minimisers([0.0])
+    (distance,) = line.distances_to_minimisers([0.0])
+    assert np.abs(line.networks[0]([0.0]) - vvnorm.fit(X[:, 0], Y, 0.1)([0.0])) <= distance.upper
     assert len(vvnorm.train(X[:, 0], Y, steps=5, seeds=2).distances_to_minimisers([0.0])) == 2
+
+
+@pytest.mark.parametrize("kind", ["fit", "huber", "fit without skip", "missing labels", "without skip"])
+def test_one_input_without_closed_form_has_the_band_of_two_columns(kind: str) -> None:
+    t, Y = np.array([0.3, -1.0, 1.4, 0.9, 2.0, -0.2]), data(6, 2)[1]
+    if kind == "missing labels":
+        Y[1, 0] = Y[4, 1] = np.nan
+    options: dict[str, Any] = {"skip": not kind.endswith("skip")}
+    if kind == "huber":
+        options |= {"loss": "huber:0.5", "weights": np.arange(1.0, 7.0)}
+    make: Any = vvnorm.fit if kind in ("fit", "huber", "fit without skip") else vvnorm.interpolate
+    options |= {"lam": 0.1} if make is vvnorm.fit else {}
+    at, unit = np.array([0.1]), np.array([[0.6, 0.8]])
+    solution, columns = make(t, Y, **options), make(t[:, None] * unit, Y, **options)
+    other = vvnorm.ReLUNetwork([[1.0]], [-0.5], [[1.0], [0.5]], [[0.2], [0.1]], [0.3, 0.0])
+    lifted = vvnorm.ReLUNetwork(other.W @ unit, other.b, other.V, other.A @ unit, other.c)
+    distance = solution.distance_to_minimisers(at, other, outputs=[0])
+    general = columns.distance_to_minimisers(at[:, None] * unit, lifted, outputs=[0])
+    assert distance.verify(), distance.verify().problems
+    assert distance.band is not None
+    assert np.abs(distance.upper - general.upper).max() < 1e-2
+    assert np.all(np.abs(other(at) - make(t, Y, tol=1e-9, **options)(at))[:, :1] <= distance.upper)
+    own = distance.of(solution.network)
+    assert own.excess <= 1e-6
+    assert own.upper.max() < 1e-2
+    assert not replace(distance, values=distance.values * (1 + 1e-6)).verify()
+
+
+def test_bands_of_losses_with_a_corner_are_refused() -> None:
+    solution = vvnorm.fit([0, 1, 2, 3], [0, 1, 1, 0], 0.1, loss="hinge")
+    with pytest.raises(ValueError, match="loss 'hinge' has a corner; bands of fits are for squared, logistic, huber"):
+        solution.distance_to_minimisers([0.5])
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_the_last_digits_of_another_processor_are_accepted(columns: int) -> None:
+    X, Y = data(6, 1)
+    solution = vvnorm.interpolate(X[:, :columns], Y)
+    distance = pickle.loads(pickle.dumps(solution.distance_to_minimisers(AT[:1, :columns])))
+    elsewhere = replace(distance, values=distance.values * (1 + 2.0**-50))
+    if columns == 1:  # the closed form is evaluated again; the ends of a band are stored
+        elsewhere = replace(elsewhere, minimisers=distance.minimisers * (1 - 2.0**-50))
+    assert not np.array_equal(elsewhere.values, distance.values)
+    assert elsewhere.verify()
+    assert not replace(distance, values=distance.values * (1 + 1e-6)).verify()
+    assert not replace(distance, minimisers=distance.minimisers * (1 + 1e-6)).verify()
 
 
 def test_tampering_is_noticed() -> None:
     X, Y = data(6, 1)
-    for solution, points in ((vvnorm.interpolate(X, Y), AT[:1]), (vvnorm.interpolate(X[:, 0], Y), [0.1])):
+    for solution, points in (
+        (vvnorm.interpolate(X, Y), AT[:1]),
+        (vvnorm.interpolate(X[:, 0], Y), [0.1]),
+        (vvnorm.fit(X[:, 0], Y, 0.1), [0.1]),
+    ):
         distance = solution.distance_to_minimisers(points)
         assert distance.verify()
         assert not replace(distance, values=distance.values + 1).verify()

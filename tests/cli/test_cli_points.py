@@ -209,12 +209,19 @@ def test_bad_points_are_one_line(run: Command, command: tuple[object, ...], word
     assert sorted(Path().iterdir()) == before
 
 
-def test_bands_of_one_input_fits_are_refused(run: Command) -> None:
-    one = ("--x", "a", "--y", "y", "--lam", 0.1)
-    done = run("solve", "data.csv", *one, "--band", points())
-    assert_refused(done, "--band is for interpolants, and for fits of several inputs", silent=True)
-    done = run("solve", "data.csv", *one[:-2], "--band", points(), "--excess", 1e-3)
-    assert_refused(done, "--excess is for several inputs", silent=True)
+def test_fits_of_one_input_have_a_band_and_distances(run: Command) -> None:
+    one, at = ("--x", "a", "--y", "y"), points("a\n0.1\n")
+    options = (*one, "--lam", 0.1)
+    done = run("solve", "data.csv", *options, "--band", at, "--excess", 1e-3, "--json", "all.json", "--out", "net.npz")
+    assert done.code == 0
+    solution = fit(*data("a"), 0.1)
+    assert strict("all.json")["band"] == solution.band([0.1], 1e-3).record()
+    assert run("certify", "net.npz", "data.csv", *options, "--distance", at, "--json", "all.json").code == 0
+    (((most,),),) = (strict("all.json")["distance_to_minimisers"]["upper"],)
+    assert most == pytest.approx(float(solution.distance_to_minimisers([0.1]).upper[0, 0]))
+    done = run("solve", "data.csv", *one, "--band", at, "--excess", 1e-3)
+    assert_refused(done, "--excess is for fits, and for several inputs", silent=True)
+    assert run("solve", "data.csv", *one, "--no-skip", "--band", at).code == 0
 
 
 # --- path -------------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from vvnorm.cli.options import (
     YOption,
 )
 from vvnorm.cli.output import Progress, conclude, say, say_labels
-from vvnorm.cli.points import DistanceOption, distance_from, read_points, refuse_line_fits, show_distance
+from vvnorm.cli.points import DistanceOption, distance_from, read_points, show_distance
 from vvnorm.csv_files import CsvFormat
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def certify(
     csv = CsvFormat(sep, decimal, encoding, header)
     dataset = load_data(data, x, y, csv, aux, sigma, seed, repeats, loss, fit=fit)
     check_exact_data(exact, dataset)
-    points = _points(distance, jobs, dataset, csv, lam, penalise_bias)
+    points = _points(distance, jobs, dataset, csv)
     if judged is None:
         losses = losses_of(loss, dataset.y_names)
         if lam is not None and relative:
@@ -136,15 +136,12 @@ def _check_fit(lam: float | None, loss: list[str] | None, relative: bool) -> Non
         raise ValueError(f"{option} needs --lam; without it the network is judged as an interpolant")
 
 
-def _points(
-    distance: Path | None, jobs: int | None, dataset: "Dataset", csv: CsvFormat, lam: float | None, penalise_bias: bool
-) -> "Array | None":
+def _points(distance: Path | None, jobs: int | None, dataset: "Dataset", csv: CsvFormat) -> "Array | None":
     """Read the points of `--distance`; None without the option."""
     if distance is None:
         if jobs is not None:
             raise ValueError("--jobs needs --distance POINTS.csv")
         return None
-    refuse_line_fits("--distance", dataset.X.shape[1], lam is not None, penalise_bias)
     return read_points(distance, dataset, csv)
 
 

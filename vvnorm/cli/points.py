@@ -56,16 +56,9 @@ def check_band(band: Path | None, excess: float | None, jobs: int | None, inputs
         raise ValueError(f"{'--excess' if excess is not None else '--jobs'} needs --band POINTS.csv")
     if band is None:
         return
-    refuse_line_fits("--band", inputs, fit, bias)
-    if excess is not None and inputs == 1 and not bias:
-        raise ValueError("--excess is for several inputs; for one input the band is that of all minimisers")
+    if excess is not None and inputs == 1 and not (fit or bias):
+        raise ValueError("--excess is for fits, and for several inputs; here the band is that of all minimisers")
     as_excess(excess or 0.0)
-
-
-def refuse_line_fits(option: str, inputs: int, fit: bool, bias: bool) -> None:
-    """Refuse fits of one input, for which no band is known."""
-    if fit and inputs == 1 and not bias:
-        raise ValueError(f"{option} is for interpolants, and for fits of several inputs")
 
 
 def read_points(path: Path, dataset: "Dataset", csv: CsvFormat) -> "Array":
@@ -81,16 +74,23 @@ def show_band(
     """Print the band at points; return its record, and what the verifier does not accept."""
     from vvnorm.results.interpolant import Interpolant
     from vvnorm.results.multivariate import MultivariateSolution
+    from vvnorm.results.univariate_fit import Fit
 
-    if isinstance(solution, Interpolant):
+    if isinstance(solution, Interpolant) and solution.closed_form:
         known = solution.distance_to_minimisers(points)
         record = {"excess": 0.0, **{name: known.record()[name] for name in ("points", "outputs", "values")}}
         record |= {name: known.record()["minimisers"] for name in ("inner", "outer")}
         problems = known.verify().problems
     else:
-        assert isinstance(solution, MultivariateSolution)
-        chosen: dict[str, Any] = {} if excess is None else {"excess": excess}
-        made = solution.band(points, **chosen, progress=True, jobs=_processes(jobs, len(points)))
+        effort: dict[str, Any] = {"progress": True, "jobs": _processes(jobs, len(points))}
+        if isinstance(solution, Interpolant):
+            enclosed = solution.distance_to_minimisers(points, **effort).band
+            assert enclosed is not None
+            made = enclosed
+        else:
+            assert isinstance(solution, MultivariateSolution | Fit)
+            chosen: dict[str, Any] = {} if excess is None else {"excess": excess}
+            made = solution.band(points, **chosen, **effort)
         record, problems = made.record(), made.verify().problems
         say_outside(made)
     table = TextTable(*dataset.x_names, "output", "value", "lower", "upper", "attained from", "to")
@@ -106,10 +106,9 @@ def distance_from(solution: "Solution", network: Any, points: "Array", jobs: int
     """Return the distances of a network to every minimiser at points."""
     from vvnorm.results.interpolant import Interpolant
     from vvnorm.results.multivariate import MultivariateSolution
+    from vvnorm.results.univariate_fit import Fit
 
-    if isinstance(solution, Interpolant):
-        return solution.distance_to_minimisers(points, network)
-    assert isinstance(solution, MultivariateSolution)
+    assert isinstance(solution, Interpolant | MultivariateSolution | Fit)
     return solution.distance_to_minimisers(points, network, progress=True, jobs=_processes(jobs, len(points)))
 
 

@@ -6,7 +6,7 @@ depend on this point alone, so that processes can share the points.
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, NamedTuple
 
@@ -17,12 +17,12 @@ from vvnorm._internal.executors import WorkerProcesses
 from vvnorm._internal.progress import steps_shown
 from vvnorm._internal.words import count
 from vvnorm.network import ReLUNetwork
-from vvnorm.results.band import SIDES, Band, BandEnd, BandProblem, coordinates_in
+from vvnorm.results.band import SIDES, Band, BandEnd, BandProblem, as_outputs, coordinates_in
 from vvnorm.results.coordinates import in_space
 from vvnorm.solvers.multivariate import extreme_values as solver
 from vvnorm.solvers.multivariate.affine_elimination import Convention
 from vvnorm.tolerances import EPS
-from vvnorm.validation import Array, as_inputs
+from vvnorm.validation import Array, as_count, as_inputs
 from vvnorm.verifier.flat_inputs import Subspace
 
 _PADS = (1e-7, 1e-5, 1e-3, 1e-1, 1.0, 10.0)  # of an outer end's distance: how far it may be moved until it is proved
@@ -43,6 +43,22 @@ def as_band_points(points: ArrayLike, d: int) -> Array:
     if x.shape[1] != d:
         raise ValueError(f"points has {count(x.shape[1], 'column')}; the solution has {count(d, 'input')}")
     return x
+
+
+def band_of(
+    problem: BandProblem,
+    points: ArrayLike,
+    excess: float,
+    outputs: int | Sequence[int] | None,
+    subspace: Subspace | None = None,
+    *,
+    progress: bool,
+    jobs: int,
+) -> Band:
+    """Make the band of a problem at a caller's points (n, d); other arguments are those of `MultivariateSolution.band`."""
+    level, chosen, processes = as_excess(excess), as_outputs(outputs, problem.Y.shape[1]), as_count(jobs, "jobs", 1)
+    x = as_band_points(points, (problem.X if subspace is None else subspace.axes).shape[1 if subspace is None else 0])
+    return make_band(problem, x, chosen, level, subspace, progress=progress, jobs=processes)
 
 
 class _Place(NamedTuple):

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count, proof
 from vvnorm.float64 import Origin, as_rows, counted_from
+from vvnorm.losses import Loss
 from vvnorm.network import ReLUNetwork, as_network, row_norms
-from vvnorm.results.band import as_outputs
-from vvnorm.results.minimiser_distance import MinimiserDistance, check_sizes, measured
+from vvnorm.results.band import BandProblem, as_outputs
+from vvnorm.results.minimiser_distance import MinimiserDistance, check_sizes, distance_by_band, measured
 from vvnorm.results.solution import Solution, one_column
 from vvnorm.solvers.univariate import interpolation as univariate
 from vvnorm.tolerances import EPS
@@ -193,9 +194,18 @@ class Interpolant(Solution):
         )
 
     def distance_to_minimisers(
-        self, t: ArrayLike, network: ReLUNetwork | None = None, outputs: int | Sequence[int] | None = None
+        self,
+        t: ArrayLike,
+        network: ReLUNetwork | None = None,
+        outputs: int | Sequence[int] | None = None,
+        *,
+        progress: bool = False,
+        jobs: int = 1,
     ) -> MinimiserDistance:
-        """Bound how far a network is from every minimal-VV-norm interpolant at t, shape (n,); the bound is attained.
+        """Bound how far a network is from every minimal-VV-norm interpolant at t, shape (n,).
+
+        The bound is attained where the solution set is known in closed form. With missing labels or without a skip
+        connection, minimisers are enclosed by a band of excess `tol`, as for several inputs.
 
         Parameters
         ----------
@@ -204,6 +214,8 @@ class Interpolant(Solution):
             Any network, such as a trained one; it need not meet the labels. By default the solution's own.
         outputs : int or sequence of int, optional
             By default all.
+        progress, jobs
+            As for `MultivariateSolution.band`; without effect for closed forms.
 
         Returns
         -------
@@ -212,14 +224,29 @@ class Interpolant(Solution):
         Raises
         ------
         TypeError, ValueError
-            If the solution set is not known in closed form; for points that are not finite numbers, outputs that the
-            solution does not have, and a network of other numbers of inputs or outputs.
+            For points that are not finite numbers, outputs that the solution does not have, and a network of other numbers
+            of inputs or outputs.
         """
         chosen = self.network if network is None else as_network(network)
         check_sizes(chosen, 1, self.Y.shape[1])
+        if not self.closed_form:
+            from vvnorm.results.band_search import band_of
+
+            x = counted_from(t, self.origin)
+            band = band_of(self._band_problem(), x, self.tol, outputs, progress=progress, jobs=jobs)
+            return distance_by_band(chosen, band, self, self._judge)
         selected, x = as_outputs(outputs, self.Y.shape[1]), as_inputs(counted_from(t, self.origin), "t")
         ends = self._ends(one_column(x, "t")[:, None])
         return measured(chosen, x, selected, ends[:, list(selected)], self, self._judge, enclose=self._ends)
+
+    def _band_problem(self) -> BandProblem:
+        known = ~np.isnan(self.Y).all(axis=1)
+        made = self.certificate
+        return BandProblem(
+            network=self.network, dual=np.zeros(self.Y[known].shape), X=self.X[known], Y=self.Y[known], tol=self.tol,
+            lam=0.0, losses=(Loss("squared"),) * self.Y.shape[1], weights=None, skip=made.skip, penalise_bias=False,
+            value=made.vv_norm,
+        )  # fmt: skip
 
     def _ends(self, x: Array) -> Array:
         """Least and largest values of minimisers at x, (n, 1); (n, T, 2)."""

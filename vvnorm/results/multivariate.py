@@ -12,13 +12,13 @@ from vvnorm._internal.words import convention_in_words, count, proof
 from vvnorm.float64 import Origin, counted_from
 from vvnorm.losses import Loss, all_separated
 from vvnorm.network import ReLUNetwork, as_network
-from vvnorm.results.band import Band, BandProblem, as_outputs
+from vvnorm.results.band import Band, BandProblem
 from vvnorm.results.contacts import Contacts, make_contacts
 from vvnorm.results.coordinates import in_space, judged_dual
-from vvnorm.results.minimiser_distance import MinimiserDistance, check_sizes, measured
+from vvnorm.results.minimiser_distance import MinimiserDistance, check_sizes, distance_by_band
 from vvnorm.results.solution import Solution, losses_in_words
 from vvnorm.tolerances import GAP
-from vvnorm.validation import Array, as_count, as_tolerance, is_empty
+from vvnorm.validation import Array, as_tolerance, is_empty
 from vvnorm.verifier.check import Certificate, FitCertificate, judge
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.verification import Verification
@@ -195,13 +195,12 @@ class MultivariateSolution(Solution):
         >>> band.values.round(3), bool(band.inner_width > 0.9), bool(band.verify())
         (array([[0.5]]), True, True)
         """
-        from vvnorm.results.band_search import as_band_points, as_excess, make_band
+        from vvnorm.results.band_search import band_of
 
-        level, chosen, jobs = as_excess(excess), as_outputs(outputs, self.Y.shape[1]), as_count(jobs, "jobs", 1)
-        x = as_band_points(counted_from(points, self.origin), self.X.shape[1])
         about = self if self.within is None or not self.skip else self.within
         subspace = self.subspace if about is not self else None
-        return make_band(about._band_problem(), x, chosen, level, subspace, progress=progress, jobs=jobs)
+        x = counted_from(points, self.origin)
+        return band_of(about._band_problem(), x, excess, outputs, subspace, progress=progress, jobs=jobs)
 
     def distance_to_minimisers(
         self,
@@ -238,7 +237,7 @@ class MultivariateSolution(Solution):
         chosen = self.network if network is None else as_network(network)
         check_sizes(chosen, self.X.shape[1], self.Y.shape[1])
         band = self.band(points, self.tol, outputs, progress=progress, jobs=jobs)
-        return measured(chosen, band.points, band.outputs, band.outer, self, self._judge, band=band)
+        return distance_by_band(chosen, band, self, self._judge)
 
     @cached_property
     def contacts(self) -> Contacts:

@@ -9,16 +9,19 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from vvnorm._internal.words import count, proof
-from vvnorm.float64 import Origin, Rows, as_rows
+from vvnorm.float64 import Origin, Rows, as_rows, counted_from
 from vvnorm.losses import Loss, all_separated, neg_gradients, separation_notes
-from vvnorm.network import ReLUNetwork
+from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
+from vvnorm.results.band import Band, BandProblem
+from vvnorm.results.minimiser_distance import MinimiserDistance, check_sizes, distance_by_band
 from vvnorm.results.solution import Solution, losses_in_words
+from vvnorm.solvers.multivariate.convex_losses import SMOOTH
 from vvnorm.solvers.univariate.fits.dispatch import KnotSolution
-from vvnorm.tolerances import EPS
+from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import Array
 from vvnorm.verifier.arithmetic import two_product, two_sum
 from vvnorm.verifier.check import FitCertificate, certify_fit
@@ -105,10 +108,15 @@ class Fit(Solution):
 
         It proves a bound on the objective of any network: pass it to `vvnorm.certify` as `dual`.
         """
+        return self._as_given(self._dual_rows)
+
+    @property
+    def _dual_rows(self) -> Rows:
+        """The dual array by rows of X."""
         if self.knot_solution.dual is not None and self._judged[1].dual is not None:
-            return self._as_given(self.knot_solution.dual)
+            return self.knot_solution.dual
         with np.errstate(over="ignore"):
-            return self._as_given(neg_gradients(self.losses, self._at(self.X[:, 0]), self.Y, self.weights))
+            return neg_gradients(self.losses, self._at(self.X[:, 0]), self.Y, self.weights)
 
     def _as_given(self, rows: Rows) -> Array:
         """Put rows in the order of X into the order of the data given."""
@@ -173,6 +181,75 @@ class Fit(Solution):
         steepest = np.abs(f.V) @ np.abs(f.W[:, 0]) + np.abs(f.A[:, 0])
         allowed = active @ np.abs(f.V).T + np.abs(values) + np.abs(affine[0]) + np.abs(x) * steepest
         return bool(np.all(np.abs(self.knot_solution.values - values) <= _ROUNDINGS * EPS * allowed))
+
+    # --- other functions of nearly least objective ---
+
+    def band(
+        self,
+        points: ArrayLike,
+        excess: float = GAP,
+        outputs: int | Sequence[int] | None = None,
+        *,
+        progress: bool = False,
+        jobs: int = 1,
+    ) -> Band:
+        """Enclose the values that networks of nearly least objective take at points, shape (n,).
+
+        The search is that for several inputs: `MultivariateSolution.band` describes it, its arguments and its errors. It is
+        for some hundreds of labels with squared, Huber or logistic losses.
+
+        Raises
+        ------
+        ValueError
+            As there; for losses with a corner (hinge, one-class).
+
+        Examples
+        --------
+        >>> import vvnorm
+        >>> band = vvnorm.fit([0, 1, 2, 3], [0, 1, 1, 0], 0.1).band([1.5])
+        >>> bool(band.width >= band.inner_width), bool(band.verify())
+        (True, True)
+        """
+        from vvnorm.results.band_search import band_of
+
+        for loss in self.losses:
+            if loss.name not in SMOOTH:
+                raise ValueError(f"loss {str(loss)!r} has a corner; bands of fits are for {', '.join(SMOOTH)}")
+        x = counted_from(points, self.origin)
+        return band_of(self._band_problem(), x, excess, outputs, progress=progress, jobs=jobs)
+
+    def distance_to_minimisers(
+        self,
+        points: ArrayLike,
+        network: ReLUNetwork | None = None,
+        outputs: int | Sequence[int] | None = None,
+        *,
+        progress: bool = False,
+        jobs: int = 1,
+    ) -> MinimiserDistance:
+        """Bound how far a network is from every minimiser at points, shape (n,).
+
+        Minimisers lie in the `band` of excess `tol`; arguments and errors are those of
+        `MultivariateSolution.distance_to_minimisers`.
+        """
+        chosen = self.network if network is None else as_network(network)
+        check_sizes(chosen, 1, self.Y.shape[1])
+        band = self.band(points, self.tol, outputs, progress=progress, jobs=jobs)
+        return distance_by_band(chosen, band, self, self._judge)
+
+    def _judge(self, network: ReLUNetwork) -> FitCertificate:
+        """Certify any network with the solution's dual array."""
+        options: dict[str, Any] = {"loss": self.losses, "weights": self.weights, "skip": self.skip}
+        return certify_fit(network, self.X, self.Y, self.lam, dual=self._dual_rows, **options)
+
+    def _band_problem(self) -> BandProblem:
+        weights = None if self.weights is None else np.broadcast_to(self.weights, self.Y.shape)
+        known = np.any(~np.isnan(self.Y) & (True if weights is None else weights > 0), axis=1)
+        return BandProblem(
+            network=self.network, dual=as_rows(self._dual_rows)[known], X=self.X[known], Y=self.Y[known], tol=self.tol,
+            lam=self.lam, losses=self.losses, weights=None if weights is None else weights[known], skip=self.skip,
+            penalise_bias=False, value=self._judge(self.network).objective,
+        )  # fmt: skip
 
     # --- numbers ---
 

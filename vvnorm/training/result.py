@@ -21,6 +21,7 @@ from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.results.interpolant import Interpolant
 from vvnorm.results.minimiser_distance import MinimiserDistance
 from vvnorm.results.multivariate import MultivariateSolution
+from vvnorm.results.univariate_fit import Fit
 from vvnorm.training.execution import certification_bar
 from vvnorm.training.reoptimisation import cost_of, polish
 from vvnorm.validation import Array
@@ -183,13 +184,8 @@ class TrainingResult(Trained):
         ----------
         points : array-like, shape (n,) or (n, d)
         outputs, progress, jobs
-            As for `MultivariateSolution.band`; `progress` and `jobs` have no effect for one input, whose minimisers are
-            known in closed form.
-
-        Raises
-        ------
-        ValueError
-            For one input: if networks are judged as fits, or labels are missing.
+            As for `MultivariateSolution.band`; without effect for interpolants of one input with a skip connection and all
+            labels, whose minimisers are known in closed form.
         """
         convention = {"skip": self.settings["skip"], "penalise_bias": self.settings["penalise_bias"]}
         known: dict[float, MinimiserDistance] = {}
@@ -197,12 +193,8 @@ class TrainingResult(Trained):
         for network, lam in zip(self.networks, self._judged_lams, strict=True):
             if lam not in known:
                 solution = fit(self.X, self.Y, lam, **convention) if lam else interpolate(self.X, self.Y, **convention)
-                if isinstance(solution, Interpolant):
-                    known[lam] = solution.distance_to_minimisers(points, network, outputs)
-                elif isinstance(solution, MultivariateSolution):
-                    known[lam] = solution.distance_to_minimisers(points, network, outputs, progress=progress, jobs=jobs)
-                else:
-                    raise ValueError("distances to minimisers are not known for fits of one input; train with lam=None")
+                assert isinstance(solution, Interpolant | Fit | MultivariateSolution)
+                known[lam] = solution.distance_to_minimisers(points, network, outputs, progress=progress, jobs=jobs)
             made.append(known[lam].of(network))
         return made
 

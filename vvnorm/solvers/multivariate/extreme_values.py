@@ -385,7 +385,12 @@ class FitData:
         """Return a network, a dual array, the solver's lower bound on the objective, and a start."""
         problem = FitProblem(self.X, self.Y, self.weights, self.losses, self.convention)
         solved, start = problem.solve(self.lam, tol, start=start)
-        return solved.network, solved.dual, solved.history[-1][1] if solved.history else 0.0, start
+        network = solved.network
+        if (space := solved.space) is not None:  # the points lie in a subspace, and the network takes coordinates there
+            W, A = network.W @ space.axes.T, network.A @ space.axes.T
+            network = ReLUNetwork(W, network.b - W @ space.centre, network.V, A, network.c - A @ space.centre)
+            start = None
+        return network, solved.dual, solved.history[-1][1] if solved.history else 0.0, start
 
 
 class FitValues(ValueSearch):
