@@ -607,8 +607,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _fault(
         "fit_at_twice_the_lam",
         "api.univariate_fits",
-        "knots = solve(problem, lam, tol=tol, start=start, deadline=deadline, callback=callback)",
-        "knots = solve(problem, 2 * lam, tol=tol, start=start, deadline=deadline, callback=callback)",
+        "knots = solve(problem, lam, tol=tol, start=start, deadline=first, callback=callback)",
+        "knots = solve(problem, 2 * lam, tol=tol, start=start, deadline=first, callback=callback)",
         *_FITS,
     ),
     _fault(
