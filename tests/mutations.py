@@ -509,6 +509,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "np.add.at(V, group, np.abs(unit.V.T))",
         "finite_network_cost",
     ),
+    Mutation(
+        "all_points_are_kept",
+        "proofs_checks.nonconvex_loss",
+        "if (objective := _objective(instance, values)) < least:",
+        "if (objective := _objective(instance, values)) < least and kept.all():",
+        ("nonconvex_loss",),
+    ),
     # --- networks ---
     _fault(
         "biases_do_not_count",
