@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from vvnorm._internal.callbacks import RoundCallback
 from vvnorm.network import row_norms
+from vvnorm.solvers.multivariate import reweighting
 from vvnorm.solvers.multivariate.group_lasso_ipm import group_lasso, least_change
 from vvnorm.solvers.multivariate.group_lasso_newton import DesignBlock, DesignState, evaluate, scaled_bound, solve_design
 from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch, OutOfTime
@@ -26,6 +27,7 @@ from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes
 from vvnorm.validation import Array
 
 _PAIRS = 24  # in the plane: number of kinks through two points, per point, that are tried at the start
+_FEWER_PAIRS = 8  # the same number, if reweighting follows
 _BEST = 4  # number of these, per point, that are kept
 _START = 2  # number of random neurons at the start, per base point
 _MOST = 16  # the same, if fewer do not span the labels
@@ -258,6 +260,8 @@ class _Generation:
     def __init__(self, problem: ReducedLeastSquares, tol: float, start: WarmStart | None) -> None:
         self.problem, self.tol = problem, tol
         self.interior = problem.lam == 0 and problem.much_like_one_output
+        search = problem.neuron_search
+        self.reweighted = start is None and search.anchored and search.dimension == 2 and len(search.P) >= reweighting.MANY
         if start is None:
             self._begin()
         else:
@@ -298,7 +302,8 @@ class _Generation:
     def _begin_with_pairs(self) -> bool:
         """Start with the best of the kinks through two points; return False if these do not span the targets."""
         problem = self.problem
-        neurons, least = problem.neuron_search.through_pairs(_PAIRS), _BEST * len(problem.neuron_search.P)
+        each, least = _FEWER_PAIRS if self.reweighted else _PAIRS, _BEST * len(problem.neuron_search.P)
+        neurons = problem.neuron_search.through_pairs(each)
         self._set(neurons, problem.columns(neurons), np.ones(len(neurons) + problem.spikes[0].shape[1]))
         while len(self.neurons) > least and self._warm_up(_HALVING):
             K = len(self.neurons)
@@ -316,10 +321,33 @@ class _Generation:
             self.eta = self.eta * state.norms
         return True
 
+    def _reweight(self, deadline: float) -> None:
+        """Alternate reweighting with searches (`reweighting`)."""
+        problem = self.problem
+        for search in range(reweighting.SEARCHES + 1):
+            last = search == reweighting.SEARCHES
+            for _ in range(reweighting.LAST if last else reweighting.STEPS):
+                state = evaluate(self._blocks, problem.lam, self.eta)
+                if state is None or time.monotonic() > deadline:
+                    return
+                self.eta = self.eta * state.norms**reweighting.POWER
+                duals, norms = state.duals, state.norms[: len(self.neurons)]
+            eta = self.eta[: len(norms)]
+            if last:
+                self._keep(eta > reweighting.LEAST * float(np.mean(eta)))
+                return
+            self._keep((eta > reweighting.LIGHT * float(np.mean(eta))) | (norms > 1))
+            neurons, responses = problem.neuron_search.search(problem.lifted(duals), exact=True)
+            new = self._fresh(neurons[responses > reweighting.ABOVE])
+            eta = self.eta[: len(self.neurons)]
+            stay, new, weights = reweighting.renewed(self.neurons, eta, new, len(problem.neuron_search.P))
+            self._keep(stay)
+            self._add(new, weights)
+
     @property
     def _blocks(self) -> list[DesignBlock]:
         parts = zip(self.columns, self.problem.spikes, self.problem.output_groups, strict=True)
-        return [DesignBlock(np.hstack([B, S]), group.Z) for B, S, group in parts]
+        return [DesignBlock(np.hstack([B, S]) if S.size else B, group.Z) for B, S, group in parts]
 
     def _set(self, neurons: Neurons, columns: list[Array], eta: Array) -> None:
         self.neurons, self.columns, self.eta = neurons, columns, eta
@@ -331,6 +359,8 @@ class _Generation:
     def run(self, max_iter: int, deadline: float, callback: RoundCallback | None) -> Optimum:
         history: list[tuple[float, float]] = []
         status, silent, round_ = "round limit", 0, 0
+        if self.reweighted:
+            self._reweight(deadline)
         for round_ in range(1, max_iter + 1):
             master = self._master(deadline)
             try:
@@ -357,7 +387,7 @@ class _Generation:
                 continue
             silent, self.tight = 0, 1.0
             self._drop(master)
-            self._add(new_neurons)
+            self._add(new_neurons, np.zeros(len(new_neurons)))
             if not self.exact:
                 self._corrected()
         return self._optimum(round_, history, status)
@@ -509,9 +539,13 @@ class _Generation:
                 return
         else:
             keep = (eta > 0) | (norms > _IDLE)
-        rest = np.append(eta[keep], master.eta[K:])
-        self._set(self.neurons[keep], [B[:, keep] for B in self.columns], rest)
+        self._keep(keep)
         self.dropped_at = self.gap
+
+    def _keep(self, keep: NDArray[np.bool_]) -> None:
+        """Drop the neurons that are not to be kept (K,)."""
+        eta = np.append(self.eta[: len(keep)][keep], self.eta[len(keep) :])
+        self._set(self.neurons[keep], [B[:, keep] for B in self.columns], eta)
 
     def _spans(self, keep: NDArray[np.bool_]) -> bool:
         """Whether the targets of the only group are linear combinations of these neurons."""
@@ -519,9 +553,9 @@ class _Generation:
         missed = Z - B @ np.linalg.lstsq(B, Z, rcond=None)[0]
         return float(np.linalg.norm(missed)) <= _MISSED * float(np.linalg.norm(Z))
 
-    def _add(self, new_neurons: Neurons) -> None:
+    def _add(self, new_neurons: Neurons, weights: Array) -> None:
         columns = [np.hstack(pair) for pair in zip(self.columns, self.problem.columns(new_neurons), strict=True)]
-        eta = np.insert(self.eta, len(self.neurons), np.zeros(len(new_neurons)))
+        eta = np.concatenate([self.eta[: len(self.neurons)], weights, self.eta[len(self.neurons) :]])
         self._set(Neurons.joined([self.neurons, new_neurons]), columns, eta)
 
 

@@ -43,11 +43,13 @@ from vvnorm.validation import Array
 _STEPS = 30
 _HALVINGS = 12
 _PATIENCE = 5  # pivoting steps without progress after which block pivoting is given up
-_ATTEMPTS = (
-    (1e-7, True, False), (1e-7, True, True), (1e-5, True, True), (1e-3, True, True), (1e-3, False, True)
-)  # fmt: skip
+_ATTEMPTS = tuple(
+    (proximal, bold, exact)
+    for exact in (False, True)
+    for proximal, bold in ((1e-7, True), (1e-5, True), (1e-3, True), (1e-3, False))
+)
 """Proximal terms, relative to the variable's curvature; whether the step is Newton's for 1 / ||a_k|| = 1; and whether the
-model's minimiser is needed, even where block pivoting cycles: that takes ten times as long, and most steps do without."""
+model's minimiser is needed even where block pivoting cycles: that takes a hundred times as long, and few steps need it."""
 _FEW = 0.2  # largest change of a set of unknowns, relative to their number, for which the last factor serves again
 _FLATTEST = 1e-12  # least curvature, relative to the largest one
 _RIDGE = 1e-15  # added to M for lam = 0, relative to its trace, so that a Cholesky factor exists
@@ -181,7 +183,7 @@ def solve_design(
 
 def evaluate(blocks: Sequence[DesignBlock], lam: float, eta: Array) -> DesignState | None:
     """The state at eta; None where M is singular."""
-    used = np.flatnonzero(eta > 0)
+    used = slice(None) if np.all(eta > 0) else np.flatnonzero(eta > 0)
     factors, duals, ridges = [], [], []
     for B, Z in blocks:
         root = B[:, used] * np.sqrt(eta[used])
