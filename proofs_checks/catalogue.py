@@ -25,12 +25,15 @@ interpolant; delta_i is its change of slope at point i, and R(D) = sum_i ‖delt
 of neighbouring points whose delta_i are non-zero and point the same way. A *minimiser* is an interpolating network of least
 VV norm.
 
-**What to believe.** Each claim stands on one or more rungs, strongest first, and says which files one has to trust for
-each: a theorem about all instances that Coq has checked (*machine-checked*); an interval of the tested quantity in rational
-arithmetic, instance by instance (*proved per instance*, `vvnorm verify --exact`); such an interval in float64, which other
-code recomputes (*certified in floating point*); a confidence interval (*statistical*). Where a theorem proves a part of the
-statement only, that is said. Files named here rest on Python, and from floating point on on NumPy, SciPy, Numba
-and the processor.
+**What to believe.** Evidence comes in four kinds, here called rungs, strongest first:
+
+- *machine-checked*: Coq has checked a proof for all instances; where it proves a part of the statement only, that is said;
+- *proved per instance* (`vvnorm verify --exact`): rational arithmetic encloses the tested quantity of each instance;
+- *certified in floating point*: float64 encloses the tested quantity, and other code computes the interval again;
+- *statistical*: a confidence interval.
+
+A claim may stand on several rungs. For each it names the files that one has to trust. These files rest on Python; those of
+the last two rungs also rest on NumPy, SciPy, Numba and the processor.
 """
 
 _HEADS = (
