@@ -8,9 +8,10 @@ matrix M. It is largest on some face of the cone, at the top right-singular vect
 So a finite list of neurons suffices, which `Cones` makes from all faces of all cones.
 
 Clarabel solves the program over some neurons (`benchmarks.neuron_programs`). The neurons that respond most to its
-multipliers are added, until the value exceeds the best bound so far by 5e-7 of it at most. That is the dual value of the
-multipliers, scaled down until no neuron responds by more than allowed. Rounds also end where no response exceeds what is
-allowed by more than 1e-7; the excess, which is due to the solver, must be at most 3e-6 then.
+multipliers are added, and the program is solved again. After each round a lower bound is known: the dual value of the
+multipliers, scaled down until every response is within its limit. Rounds end when the value exceeds the largest lower bound
+by at most 5e-7 of the value. They also end when no response exceeds its limit by more than 1e-7; the value may then exceed
+the bound by at most 3e-6 of the value, which is due to Clarabel.
 """
 
 import itertools

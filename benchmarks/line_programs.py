@@ -2,9 +2,10 @@
 
 These neurons suffice, since the dual constraint ||Z(a)|| <= lam is on a function that is linear between data points. With
 biases in the norm the constraint is ||Z(a)|| <= lam sqrt(1 + a^2). Then kinks between data points are added where it is
-violated most, in closed form, until the value exceeds the best bound so far by 5e-7 of it at most. That bound is the dual
-value of the multipliers, scaled down until no neuron violates the constraint. Rounds also end where no violation exceeds
-`_ACCURATE`; the excess, which is due to the solver, must be at most 3e-6 then.
+violated most, in closed form, and the program is solved again. After each round a lower bound is known: the dual value of
+the multipliers, scaled down until no neuron violates the constraint. Rounds end when the value exceeds the largest lower
+bound by at most 5e-7 of the value. They also end when no violation exceeds `_ACCURATE`; the value may then exceed the bound
+by at most 3e-6 of the value, which is due to Clarabel.
 """
 
 import math
