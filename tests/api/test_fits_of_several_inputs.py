@@ -244,3 +244,18 @@ def test_labels_too_coarse_for_the_tolerance_are_no_tolerance_reached() -> None:
     assert far.provenance["status"] == "rounding is the limit"
     assert near.lower_bound <= far.value <= near.value * 1.05
     assert near.tol < far.gap < 0.05
+
+
+@pytest.mark.parametrize("small", [[3e-4, 1e-3, 1e-6, 2e-2, 1e-5], [3e3, 1e-3, 1e-6, 2e5, 1e-5]])
+def test_logistic_fits_with_weights_over_many_decades_keep_their_bound(small: list[float]) -> None:
+    """Two labels at one point contradict each other, and the others are separated: their dual values are next to 0."""
+    X = [[0, 0], [0, 0], [1, 0], [0, 1], [2, 1], [1, 3], [-1, 2]]
+    y, weights = [0, 1, 1, 0, 1, 0, 1], [464, 117, *small]
+    solution = fit(X, y, 1e-6, loss="logistic", weights=weights)
+    share = 464 / 581  # of the class 0 at the repeated point
+    least = -464 * np.log(share) - 117 * np.log(1 - share)
+    assert least <= solution.value <= least * (1 + 1e-4)
+    assert solution.verify()
+    hard = fit(X, y, 1e-5, loss="logistic", weights=weights)
+    assert hard.gap < 1e-4
+    assert (hard.provenance["status"] == "tolerance reached") == (hard.gap <= hard.tol)

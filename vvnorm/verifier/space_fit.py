@@ -345,18 +345,31 @@ class _Entries:
             lost = self._lost(moved, drift) & r.any(axis=0)
             for t in outputs[lost[outputs]].tolist():
                 given = np.clip(before[:, t], self.low[:, t], self.high[:, t])
-                exact = self._at_ends(group, given, t)
-                r[:, t], margin[:, t], moved[t], drift[t], energy[t] = exact or self._on_support(given, t)
+                r[:, t], margin[:, t], moved[t], drift[t], energy[t] = self._restored(group, given, t)
         lost = self._lost(moved, drift) & r.any(axis=0)
         nothing = lost | ~r.any(axis=0)
         r, drift, energy = (np.where(nothing, 0.0, part) for part in (r, drift, energy))
         return _Feasible(r, margin, drift, energy, self.bounded & (lost | (moved > _MOVED)))
 
-    def _lost(self, moved: Array, drift: Array) -> NDArray[np.bool_]:
+    def _lost(self, moved: Array | float, drift: Array | float) -> NDArray[np.bool_]:
         """Whether each output lacks the margin for what was, or may still have to be, subtracted."""
         return ~(
             (drift <= np.where(self.bounded, DRIFT_ALLOWED, 1e300)) & (moved <= np.where(self.bounded, MARGIN_USED, 1e300))
         )
+
+    def _restored(self, group: OutputGroup, r: Array, t: int) -> _Column:
+        """Return a feasible array of one output near r, if there is one: with entries at ends, or on fewer points.
+
+        Points are left out where r is next to 0; if that does not suffice, where omega r is far below its largest value.
+        With weights over many orders of magnitude the others have no margin that counts beside the rounding of that value.
+        """
+        if (exact := self._at_ends(group, r, t)) is not None:
+            return exact
+        column = self._on_support(np.where(np.abs(r) <= self._next_to(t), 0.0, r), t)
+        if not self._lost(column[2], column[3])[t]:
+            return column
+        size = np.abs(self.omega[:, t] * r)
+        return self._on_support(np.where(size <= _NEXT_TO * size.max(), 0.0, r), t)
 
     def _next_to(self, t: int) -> Array:
         """Return how near to 0 or to an end of their domain an output's entries may be set to it, (N,)."""
@@ -376,10 +389,10 @@ class _Entries:
         return r, np.zeros_like(r), 0.0, 0.0, 0.0
 
     def _on_support(self, r: Array, t: int) -> _Column:
-        """Set entries next to 0 to 0, and make an output orthogonal on the remaining points.
+        """Make an output orthogonal on the points where r is not 0.
 
-        Separated classes have such entries. On the remaining points affine functions may span fewer dimensions, for example
-        on one repeated point, so the correction is computed from these points alone.
+        Entries of separated classes are next to 0, and have been set to 0. On the remaining points affine functions may
+        span fewer dimensions, for example on one repeated point, so the correction is computed from these points alone.
 
         Returns
         -------
@@ -388,8 +401,6 @@ class _Entries:
             As `_orthogonal` has them.
         """
         loss, columns = self.losses[t], slice(t, t + 1)
-        near = self._next_to(t)
-        r = np.where(np.abs(r) <= near, 0.0, r)
         margin = np.where(r == 0, 0.0, domain_margins(loss, r, self.low[:, t], self.high[:, t]))
         rows = np.flatnonzero(r)
         if not len(rows):

@@ -44,6 +44,7 @@ _LEAST_POINTS = 50  # of a part of the data
 _MIXTURES = np.linspace(0.0, 1.0, 9)  # of the best affine function and a network
 _NARROW = 3e-9  # dual values are misfits over delta; for a smaller delta than this part of the labels they are rounding
 _FAR_LABELS = 1e6  # labels further from 0, relative to their spread, may be too coarse for the tolerance
+_UNEVEN = 1e6  # ratio of an output's weights beyond which a logistic dual array may lack the room to be made orthogonal
 _VANISHING = 1e-6  # a logistic objective below this part of the weights is that of classes that are nearly separated
 _NEGLIGIBLE = 1e-30  # a loss below this part of an output's largest weight changes no digit
 
@@ -106,6 +107,9 @@ class FitProblem:
         self._level = np.where([loss.name == "logistic" for loss in losses], 0.0, levels(Y))
         spread = np.nanmax(Y, axis=0) / 2 - np.nanmin(Y, axis=0) / 2
         self._unsure = replaced or bool(np.any(np.abs(self._level) > _FAR_LABELS * spread))
+        least = np.min(share, axis=0, where=share > 0, initial=np.inf)
+        uneven = [loss.name == "logistic" for loss in losses] & (share.max(axis=0) > _UNEVEN * least)
+        self._unsure |= bool(np.any(uneven))
         if all(loss.name in ("squared", "huber") for loss in losses):
             self._y_unit = unit(float(np.max(np.abs(Y - self._level), where=share > 0, initial=0.0)))
             losses = tuple(replace(loss, parameter=loss.parameter / self._y_unit) for loss in losses)
