@@ -28,6 +28,7 @@ _SWEEPS = 40  # at most, of Jacobi's eigenvalue method; it takes 5 or 6
 _STEPS = 300  # at most, of a local search from one start; it takes ten or twenty
 _GAIN = 1e-9  # relative gain below which a step is the last one
 _FLAT = 1e-6  # gradients shorter than this part of the response count as 0; they could gain its square
+_EIGENVALUE_ROUNDING = 1e-12  # of the trace: more than rounding in the test whether eigenvalues are below a bar
 _ROUNDING = 1e-9  # relative: a vector with a smaller remainder lies in the span of the others
 
 
@@ -256,12 +257,14 @@ def sweep(
         for k in range(count + 1):
             high = switch[order[k]] if k < count else math.pi
             xx, xy, yy = _form(M, u, u), _form(M, u, v), _form(M, v, v)
-            peak = 0.5 * math.atan2(2.0 * xy, xx - yy)
-            if peak < 0.0:
-                peak += math.pi
-            angle, last = (peak, -1) if low < peak < high else (high, rows[order[k]] if k < count else -1)
-            a, b = math.cos(angle), math.sin(angle)
-            square = xx * a * a + 2.0 * xy * a * b + yy * b * b
+            top, square = 0.5 * (xx + yy) + math.hypot(0.5 * (xx - yy), xy), -1.0
+            if careful or top > values[slot] * values[slot]:
+                peak = 0.5 * math.atan2(2.0 * xy, xx - yy)
+                if peak < 0.0:
+                    peak += math.pi
+                angle, last = (peak, -1) if low < peak < high else (high, rows[order[k]] if k < count else -1)
+                a, b = math.cos(angle), math.sin(angle)
+                square = xx * a * a + 2.0 * xy * a * b + yy * b * b
             if careful:
                 for c in range(D):
                     w[c] = a * u[c] + b * v[c]
@@ -294,7 +297,7 @@ def _faces(
 ) -> None:  # fmt: skip
     """Look for maxima inside the faces next to an arc of the circle: every point of S is on, off or on the kink."""
     D, m = P.shape[1], len(S)
-    state, gram, part = np.zeros(m, np.int64), np.empty((D, D)), np.empty(C.shape)
+    state, gram, part, span = np.zeros(m, np.int64), np.empty((D, D)), np.empty(C.shape), np.empty((D, D))
     total = 1
     for _ in range(m):
         total *= 3
@@ -324,7 +327,7 @@ def _faces(
         trace = 0.0
         for c in range(D):
             trace += gram[c, c]
-        if trace <= bar:
+        if trace <= bar or _below(gram, bar - _EIGENVALUE_ROUNDING * trace, span):
             continue
         square = _top(P, S, state, free, basis, gram, w)
         if square > bar and _belongs(P, S, state, sign, w):
@@ -336,6 +339,21 @@ def _faces(
                 if state[k] == 0:
                     through[slot, place] = S[k]
                     place += 1
+
+
+@inner()
+def _below(gram: Any, bar: float, factor: Any) -> bool:
+    """Whether all eigenvalues of `gram` are below `bar`: then bar - gram has a Cholesky factor, which is overwritten."""
+    D = len(gram)
+    for c in range(D):
+        for e in range(c + 1):
+            rest = (bar if c == e else 0.0) - gram[c, e]
+            for k in range(e):
+                rest -= factor[c, k] * factor[e, k]
+            if c == e and rest <= 0.0:
+                return False
+            factor[c, e] = math.sqrt(rest) if c == e else rest / factor[e, e]
+    return True
 
 
 @inner()

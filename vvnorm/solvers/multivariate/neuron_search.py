@@ -311,25 +311,30 @@ class NeuronSearch:
             across = np.column_stack([-p[:, 1], p[:, 0]])
             w[bent] = across * np.copysign(1 / row_norms(p), np.einsum("kd,kd->k", across, w[bent]))[:, None]
             return Neurons(w, neurons.anchor, through)
-        for k in bent:
-            points = through[k][through[k] >= 0]
-            p = self._along_kink(neurons.anchor[k], points)
-            w[k] -= np.linalg.lstsq(p, p @ w[k], rcond=1e-6)[0]
-            w[k] /= math.sqrt(w[k] @ w[k])
-            missed = np.abs(p @ w[k]) > _NEGLIGIBLE
-            if missed.any():
-                through[k][np.isin(through[k], points[missed])] = -1
+        for pattern in np.unique(through >= 0, axis=0):
+            rows, columns = np.flatnonzero(np.all((through >= 0) == pattern, axis=1)), np.flatnonzero(pattern)
+            if len(columns) == 0:
+                continue
+            points = through[np.ix_(rows, columns)]
+            p = self._along_kink(neurons.anchor[rows], points)
+            along = np.einsum("kmd,kd->km", p, w[rows])
+            straight = w[rows] - np.einsum("kdm,km->kd", np.linalg.pinv(p, rcond=1e-6), along)
+            w[rows] = straight / row_norms(straight)[:, None]
+            missed = np.abs(np.einsum("kmd,kd->km", p, w[rows])) > _NEGLIGIBLE
+            through[np.ix_(rows, columns)] = np.where(missed, -1, points)
         return Neurons(w, neurons.anchor, through)
 
-    def _along_kink(self, anchor: int, points: NDArray[np.int64]) -> Array:
-        """Return unit vectors to the points on a kink, each from the nearest previous point (or from the origin)."""
-        on = [self.P[anchor]] if self.anchored else [np.zeros(self.dimension)]
-        vectors = np.empty((len(points), self.dimension))
-        for k, point in enumerate(points):
-            away = self.P[point] - np.array(on)
-            distance = row_norms(away)
-            vectors[k] = away[np.argmin(distance)] / max(float(np.min(distance)), 1e-300)
-            on.append(self.P[point])
+    def _along_kink(self, anchor: NDArray[np.int64], points: NDArray[np.int64]) -> Array:
+        """Return unit vectors (K, m, D) to the points (K, m) on kinks, each from the nearest previous one (or the origin)."""
+        rows, D = np.arange(len(points)), self.dimension
+        on = [self.P[anchor] if self.anchored else np.zeros((len(points), D))]
+        vectors = np.empty((*points.shape, D))
+        for place, column in enumerate(points.T):
+            away = self.P[column][:, None] - np.stack(on, axis=1)
+            distance = row_norms(away.reshape(-1, D)).reshape(away.shape[:2])
+            nearest = np.argmin(distance, axis=1)
+            vectors[:, place] = away[rows, nearest] / np.maximum(distance[rows, nearest], 1e-300)[:, None]
+            on.append(self.P[column])
         return vectors
 
     def distinct(self, neurons: Neurons) -> Neurons:
