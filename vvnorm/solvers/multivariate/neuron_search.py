@@ -325,7 +325,7 @@ class NeuronSearch:
         return Neurons(w, neurons.anchor, through)
 
     def _along_kink(self, anchor: NDArray[np.int64], points: NDArray[np.int64]) -> Array:
-        """Return unit vectors (K, m, D) to the points (K, m) on kinks, each from the nearest previous one (or the origin)."""
+        """Return unit vectors (K, m, D) to points (K, m) on kinks, each from the nearest previous one (or the origin)."""
         rows, D = np.arange(len(points)), self.dimension
         on = [self.P[anchor] if self.anchored else np.zeros((len(points), D))]
         vectors = np.empty((*points.shape, D))
