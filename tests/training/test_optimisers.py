@@ -9,6 +9,7 @@ import torch
 
 from vvnorm import fit, interpolate, train
 from vvnorm.solvers.reference import dictionary_program
+from vvnorm.training import regression_objective
 from vvnorm.training.optimisers import Adam
 from vvnorm.training.placement import as_placement
 from vvnorm.training.regression_model import RegressionModel, dense_metric, plain_metric, sampled_metric
@@ -411,3 +412,25 @@ def test_adam_takes_the_steps_of_torchs_own_class(dtype):
     for tensor, expected, before in zip(ours, theirs, start, strict=True):
         torch.testing.assert_close(tensor, expected, rtol=0, atol=0)
         assert not torch.equal(tensor, before)
+
+
+@pytest.mark.parametrize("T", [1, 3])
+def test_wide_networks_in_mini_batches_are_trained_apart(T):
+    """One run alone, without a second one beside it, has the weights that it has beside others."""
+    rng = np.random.default_rng(T)
+    X = rng.standard_normal((700, 3))
+    Y = np.sin(X @ rng.standard_normal((3, T)))
+    options = {"width": 1300, "lam": 1.0, "steps": 6, "lr": 1e-4, "batch_size": 256, "progress": False}
+    assert 256 * 1300 * (3 + T) >= regression_objective._APART
+    alone, beside = (train(X, Y, seeds=seeds, **options) for seeds in ([2], [0, 2]))
+    for name in ("W", "b", "V", "A", "c"):
+        np.testing.assert_array_equal(getattr(alone.networks[0], name), getattr(beside.networks[1], name))
+    assert alone.history["loss"][-1, 0] < alone.history["loss"][0, 0]
+
+
+def test_large_records_are_few(monkeypatch):
+    X = np.random.default_rng(0).standard_normal((2500, 2))
+    options = {"width": 700, "lam": 1.0, "steps": 40, "batch_size": 512, "progress": False}
+    assert len(train(X, X[:, :1] ** 2, **options).history["step"]) == 21
+    monkeypatch.setattr(regression_objective, "_LARGE_RECORD", 0)
+    assert len(train(X, X[:, :1] ** 2, **options).history["step"]) == 2

@@ -53,12 +53,22 @@ class RegressionModel:
         Whether A and c are parameters. Otherwise they are eliminated, and metrics must project them out.
     placement : Placement
         Precision and device.
+    apart : bool
+        Whether products of matrices are computed network by network: see `products`.
     """
 
     def __init__(
-        self, problem: RegressionProblem, starts: list[InitialNeurons], units: Array, *, affine: bool, placement: Placement
+        self,
+        problem: RegressionProblem,
+        starts: list[InitialNeurons],
+        units: Array,
+        *,
+        affine: bool,
+        placement: Placement,
+        apart: bool = False,
     ) -> None:
         S = len(starts)
+        self.apart = apart
         self.shape = (*starts[0].w.shape, len(starts[0].V))
         self.affine = affine
         self.points = placement.tensor(problem.z)
@@ -117,6 +127,8 @@ class RegressionModel:
         bias = self.bias(at)[:, None, :]
         if z.shape[2] == 1:
             return torch.addcmul(bias, z, at.W.mT).relu_()
+        if self.apart:
+            return products(z, at.W.mT, apart=True).add_(bias).relu_()
         return torch.baddbmm(bias, z, at.W.mT).relu_()
 
     def values(self, at: RegressionParameters) -> torch.Tensor:
@@ -124,7 +136,7 @@ class RegressionModel:
         S, K = at.beta.shape
         step = max(1, _BLOCK // (S * K))
         blocks = [self.points[i : i + step].expand(S, -1, -1) for i in range(0, len(self.points), step)]
-        return torch.cat([torch.bmm(self.hidden(at, block), at.V.mT) for block in blocks], dim=1)
+        return torch.cat([products(self.hidden(at, block), at.V.mT, apart=self.apart) for block in blocks], dim=1)
 
     def unit_neurons(self, at: RegressionParameters) -> torch.Tensor:
         """Return the values of the neurons at all points, each scaled to size 1, (S, N, K)."""
@@ -165,9 +177,9 @@ class RegressionModel:
         at = self.views(flat)
         z, y = (self.z, self.y) if rows is None else (self.points[rows], self._labels(rows))
         hidden = self.hidden(at, z)
-        residual = torch.bmm(hidden, at.V.mT).sub_(y)
+        residual = products(hidden, at.V.mT, apart=self.apart).sub_(y)
         if at.A is not None and at.c is not None:
-            residual.add_(torch.bmm(z, at.A.mT)).add_(at.c[:, None, :])
+            residual.add_(products(z, at.A.mT, apart=self.apart)).add_(at.c[:, None, :])
         by_values = metric(residual)
         value = (residual * by_values).sum((1, 2)) / 2
         if gradient is not None:
@@ -189,14 +201,14 @@ class RegressionModel:
         by_values: torch.Tensor,
         out: RegressionParameters,
     ) -> None:
-        out.V.copy_(torch.bmm(by_values.mT, hidden))
-        by_input = torch.bmm(by_values, at.V)
+        out.V.copy_(products(by_values.mT, hidden, apart=self.apart))
+        by_input = products(by_values, at.V, apart=self.apart)
         by_input.masked_fill_(hidden == 0, 0.0)
         by_bias = by_input.sum(1)
         torch.mul(by_bias, self.h, out=out.beta)
-        out.W.copy_(torch.bmm(by_input.mT, z)).addcmul_(by_bias[:, :, None], self.p, value=-1)
+        out.W.copy_(products(by_input.mT, z, apart=self.apart)).addcmul_(by_bias[:, :, None], self.p, value=-1)
         if out.A is not None and out.c is not None:
-            out.A.copy_(torch.bmm(by_values.mT, z))
+            out.A.copy_(products(by_values.mT, z, apart=self.apart))
             out.c.copy_(by_values.sum(1))
 
     def _add_penalty_gradient(
@@ -213,6 +225,19 @@ class RegressionModel:
             by_own_bias = self._own_bias(at) * by_w
             out.W.addcmul_(by_own_bias[:, :, None], self.own_p, value=-1)
             out.beta.addcmul_(by_own_bias, self.own_h)
+
+
+def products(a: torch.Tensor, b: torch.Tensor, *, apart: bool) -> torch.Tensor:
+    """Multiply S matrices (S, n, m) with S matrices (S, m, k).
+
+    torch computes a batch of one by other routines than larger batches, with other rounding. If the products are computed
+    `apart`, one by one, those of a network do not depend on the other networks. For small matrices this is slower.
+    """
+    if not apart:
+        return torch.bmm(a, b)
+    if len(a) == 1:
+        return torch.mm(a[0], b[0])[None]
+    return torch.stack([torch.mm(left, right) for left, right in zip(a, b, strict=True)])
 
 
 # --- metrics ----------------------------------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ from vvnorm.training.torch_formulas import Penalty
 from vvnorm.validation import Array
 
 _RECORDS, _SAMPLED_RECORDS = 200, 20  # number of records; with mini-batches a record costs an extra pass over all data
+_APART = 1 << 20  # products of one network in a step with mini-batches, from which it is computed apart from the others
+_LARGE_RECORD = 1 << 30  # products of one network in a record, from which records are counted as work
+_SHARE_OF_RECORDS = 0.15  # of the work of the steps, whose products are three times those of a record of as many rows
 _STEPPER = "stepper."  # prefix of the optimiser's memory in a checkpoint
 
 Neurons = tuple[Array, Array, Array]
@@ -92,17 +95,22 @@ def train_regression(
     log : RunLog
         Its history holds 'step', 'lam', 'loss', 'vv_norm', 'gap' and 'excess', as in `TrainingResult`.
     """
-    single = len(starts) == 1
+    points, (width, d) = recipe.batch_size or len(problem.z), starts[0].w.shape
+    products, alone = width * (d + problem.y.shape[1]), len(starts) == 1
+    apart = recipe.batch_size is not None and points * products >= _APART
+    single = alone and not apart
     if single:
         # torch computes a batch of size 1 by other routines, whose rounding differs: a single run is trained twice.
         schedule, starts, seeds = schedule.twice(), starts * 2, seeds * 2
-    objective = RegressionObjective(problem, starts, seeds, schedule, recipe, placement)
-    points, (width, d) = recipe.batch_size or len(problem.z), starts[0].w.shape
+    objective = RegressionObjective(problem, starts, seeds, schedule, recipe, placement, apart=apart)
+    records = _SAMPLED_RECORDS if recipe.batch_size else _RECORDS
+    if apart and len(problem.z) * products >= _LARGE_RECORD:
+        records = max(1, min(records, int(_SHARE_OF_RECORDS * schedule.steps * points / len(problem.z))))
     log = run_loop(
         objective,
         schedule.steps,
-        records=_SAMPLED_RECORDS if recipe.batch_size else _RECORDS,
-        work=(1 if single else len(starts)) * points * width * (d + problem.y.shape[1]),
+        records=records,
+        work=(1 if alone else len(starts)) * points * products,
         progress=progress,
         checkpoint=checkpoint,
     )
@@ -123,6 +131,8 @@ class RegressionObjective(TrainingObjective):
         schedule: Schedule,
         recipe: Recipe,
         placement: Placement,
+        *,
+        apart: bool = False,
     ) -> None:
         self.problem, self.schedule, self.recipe, self.placement = problem, schedule, recipe, placement
         # The label unit makes y of unit size in the first metric, and both metrics have the same lam_max. So the parameters
@@ -139,7 +149,9 @@ class RegressionObjective(TrainingObjective):
             )
         self.unit, self.scale = np.sqrt(size), self.correlation / problem.lam_max
         self.batches = None if recipe.batch_size is None else Batches(n, recipe.batch_size, seeds)
-        self.model = RegressionModel(problem, starts, self.unit, affine=self.batches is not None, placement=placement)
+        self.model = RegressionModel(
+            problem, starts, self.unit, affine=self.batches is not None, placement=placement, apart=apart
+        )
         self.whitened = None if whitening is None else dense_metric(whitening, placement)
         if self.batches is not None:  # the sum of squares of a batch is scaled up to all points
             self.weights = placement.tensor(problem.counts)

@@ -23,7 +23,8 @@ from vvnorm.validation import Array
 
 Initialisation = Literal["kinks", "balanced", "torch"]
 
-_DIRECTIONS = 256  # number of directions tried for lam_max if d > 1
+_DIRECTIONS = 256  # most directions tried for lam_max if d > 1
+_SORTED = 1 << 25  # labels that are sorted for it, at most: with more labels there are fewer directions
 _KERNEL_NEURONS = 512  # at least; four per point if that is more
 _KERNEL_FLOOR = 1e-13  # least damping; smaller eigenvalues of the kernel are rounding
 _OUTPUT_SIZE = 0.1  # ||v_k|| at the start, where kinks are drawn at the data
@@ -162,7 +163,11 @@ class RegressionProblem:
         directions.
         """
         d = self.z.shape[1]
-        half = np.ones((1, 1)) if d == 1 else np.random.default_rng(0).standard_normal((_DIRECTIONS // 2, d))
+        half = (
+            np.ones((1, 1))
+            if d == 1
+            else np.random.default_rng(0).standard_normal((min(_DIRECTIONS, max(8, _SORTED // residual.size)) // 2, d))
+        )
         half /= np.linalg.norm(half, axis=1, keepdims=True)
         best = 0.0
         for w in np.vstack([half, -half]):
