@@ -7,6 +7,7 @@ Kernels must not return named tuples to Python. The constructor of a named tuple
 numba continues with a null pointer and the process crashes. Named tuples are safe as arguments.
 """
 
+import gc
 import logging
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -14,6 +15,8 @@ from typing import Any
 
 import numba
 from numba.core import event
+
+from vvnorm._internal.pipelines import CalledByKernels, CalledFromPython
 
 __all__ = ["compiled_here", "inner", "kernel", "part", "plain"]
 
@@ -59,11 +62,11 @@ def _say_that_nothing_is_kept() -> None:
     _LOG.warning("compiled code cannot be kept and is made anew by every process; NUMBA_CACHE_DIR may name a folder for it")
 
 
-kernel = partial(_compiled, error_model="numpy", no_cfunc_wrapper=True, nogil=True)
+kernel = partial(_compiled, error_model="numpy", no_cfunc_wrapper=True, nogil=True, pipeline_class=CalledFromPython)
 """For functions that Python calls. They release the global lock, so that progress bars move and time limits take effect."""
 
-inner = partial(kernel, no_cpython_wrapper=True)
-"""For functions that only kernels call: without the wrapper they compile in half the time."""
+inner = partial(kernel, no_cpython_wrapper=True, pipeline_class=CalledByKernels, cache=False)
+"""For functions that only kernels call. They are compiled with the kernel and are not kept on disk by themselves."""
 
 plain, part = partial(kernel, _nrt=False), partial(inner, _nrt=False)
 """For functions of both kinds that allocate nothing: no references are counted. Callers pass workspaces."""
@@ -73,12 +76,15 @@ class _Reporter(event.Listener):
     """Counts compilations, and logs the first one of each part; numba compiles one function at a time."""
 
     def __init__(self) -> None:
-        self.count, self._depth = 0, 0
+        self.count, self._depth, self._collects = 0, 0, False
         self._said: set[str] = set()
 
     def on_start(self, event: Any) -> None:
         """Log the compilation that starts, unless it is part of another one."""
         self._depth += 1
+        if self._depth == 1 and gc.isenabled():  # numba makes millions of objects that stay
+            gc.disable()
+            self._collects = True
         module = event.data["dispatcher"].__module__ or ""  # constructors of compiled classes, of other packages, have none
         name, seconds = next((_PARTS[start] for start in _PARTS if module.startswith(start)), ("", 0))
         self.count += bool(name)
@@ -89,6 +95,8 @@ class _Reporter(event.Listener):
     def on_end(self, event: Any) -> None:
         """Note that a compilation has ended."""
         self._depth -= 1
+        if self._depth == 0 and self._collects:
+            gc.enable()
 
 
 _reporter = _Reporter()

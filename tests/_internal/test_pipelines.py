@@ -1,0 +1,60 @@
+"""What is compiled: machine code is made of kernels only, and sums with fastmath flags keep their order."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numba.core.codegen import JITCodeLibrary
+from numba.core.dispatcher import Dispatcher
+
+import vvnorm
+from vvnorm._internal.jit import inner, kernel
+from vvnorm._internal.pipelines import CalledByKernels, CalledFromPython
+
+ROOT = Path(vvnorm.__file__).parent
+
+
+def _compiled_functions() -> list[Any]:
+    paths = [path for path in ROOT.rglob("*.py") if "jit import" in path.read_text() and path.name != "first_calls.py"]
+    names = [".".join(("vvnorm", *path.relative_to(ROOT).with_suffix("").parts)) for path in paths]
+    values = [value for name in names for value in vars(import_module(name)).values()]
+    return [value for value in values if isinstance(value, Dispatcher)]
+
+
+def test_only_what_python_calls_has_a_wrapper_and_is_kept_on_disk() -> None:
+    functions = _compiled_functions()
+    assert len(functions) > 100
+    for function in functions:
+        options = function.targetoptions
+        from_python = not options.get("no_cpython_wrapper", False)
+        assert options["no_cfunc_wrapper"], function
+        assert function._compiler.pipeline_class is (CalledFromPython if from_python else CalledByKernels), function
+        assert (function.stats.cache_path is not None) == from_python, function
+        # The order of a kernel's own sums would depend on what is optimised when.
+        assert not (from_python and options.get("fastmath")), function
+
+
+@pytest.mark.parametrize("flags", [False, {"reassoc"}])
+def test_machine_code_is_made_of_kernels_only(flags: Any) -> None:
+    @inner(fastmath=flags)
+    def total(values: Any) -> float:
+        result = 0.0
+        for i in range(len(values)):
+            result += values[i]
+        return result
+
+    @kernel(cache=False)
+    def twice(values: Any) -> float:
+        return 2.0 * total(values)
+
+    values = np.random.default_rng(0).random(100)
+    assert twice(values) == pytest.approx(2 * values.sum(), rel=1e-14)
+    (callee,), (caller,) = total.overloads.values(), twice.overloads.values()
+    assert not isinstance(callee.library.codegen, type(caller.library.codegen))  # not known to the engine
+    assert isinstance(caller.library, JITCodeLibrary)
+    assert caller.library.get_pointer_to_function(caller.fndesc.llvm_func_name)
+    assert not callee.library.get_pointer_to_function(callee.fndesc.llvm_func_name)
+    vectors = "vector.body" in callee.library.get_llvm_str()
+    assert vectors == bool(flags)  # optimised by itself only if the order of sums depends on it
