@@ -5,7 +5,7 @@ import pytest
 
 from vvnorm import ReLUNetwork, certify, fit, interpolate
 from vvnorm.api import large_problems
-from vvnorm.verifier import neuron_bound as responses
+from vvnorm.verifier import budget
 from vvnorm.verifier.check import certify_fit, judge
 from vvnorm.verifier.neuron_bound import neuron_bound, ray_bound
 
@@ -25,7 +25,7 @@ def test_the_bound_by_norms_is_above_the_largest_response(monkeypatch, n, d, T, 
     X, L = waves(n, d, T)
     L = L - L.mean(axis=0) if free else L
     exact = bound(X, L)
-    monkeypatch.setattr(responses, "MOST_POINTS", {2: 0, 3: 0})
+    monkeypatch.setattr(budget, "MOST_POINTS", {2: 0, 3: 0})
     coarse = bound(X, L)
     assert exact * (1 - 1e-6) <= coarse
     if d > 2:

@@ -93,6 +93,23 @@ def test_one_input_equals_the_closed_form() -> None:
     assert np.allclose(solution(X[:, :1] + 0.1), closed(X + 0.1), atol=1e-6 * np.abs(Y).max())
 
 
+@pytest.mark.parametrize("h", [1e-300, 1e-17, 1e-16, 1e-15, 1e-14])
+def test_points_that_coordinates_cannot_tell_apart_are_one_point_if_labels_agree(h: float) -> None:
+    """Two of these vanish when the centre of the inputs is subtracted."""
+    X = np.array([[0, 0], [1, 0], [0, 1], [-1, 0], [-1, h]], dtype=np.float64)
+    Y = np.array([[0, 1], [1, 2], [1, 0], [1, np.nan], [1, 3.0]])
+    solution, merged = vvnorm.interpolate(X, Y), vvnorm.interpolate(X[[0, 1, 2, 4]], Y[[0, 1, 2, 4]])
+    assert solution.verify()
+    assert solution.value == pytest.approx(merged.value, rel=1e-6)
+    assert solution.dual.shape == Y.shape
+
+
+def test_different_labels_at_points_that_coordinates_cannot_tell_apart_are_refused() -> None:
+    X = np.array([[0, 0], [1, 0], [0, 1], [-1, 0], [-1, 1e-17]], dtype=np.float64)
+    with pytest.raises(ValueError, match=r"X\[3\] and X\[4\] have different labels, but are too close"):
+        vvnorm.interpolate(X, [0, 1, 1, 1, 2])
+
+
 @pytest.mark.parametrize("skip", [True, False])
 def test_the_search_in_the_plane_begins_at_all_kinks_through_two_points(skip: bool) -> None:
     X, _ = points(3, 9, 2, 1)

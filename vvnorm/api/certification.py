@@ -22,9 +22,8 @@ from vvnorm.losses import LossLike, fit_labels
 from vvnorm.network import ReLUNetwork, as_network
 from vvnorm.piecewise import PiecewiseLinear
 from vvnorm.validation import Array, as_inputs, as_labels, as_positive, has_missing
-from vvnorm.verifier.budget import additions_in, within_additions
+from vvnorm.verifier.budget import additions_in, is_bounded_by_norms, within_additions
 from vvnorm.verifier.check import Certificate, FitCertificate, judge
-from vvnorm.verifier.neuron_bound import is_bounded_by_norms
 
 _TOL: Final = 1e-7  # tighter than the tolerance for judging networks
 

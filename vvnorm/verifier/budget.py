@@ -15,7 +15,15 @@ EXACT_WORK: Final = 3e10
 PACE: Final = 5e8
 """Additions per second by which a time limit is converted; a core makes more."""
 
+MOST_POINTS: Final = {2: 10_000, 3: 2000}
+"""Most points whose responses are searched, in two dimensions and in three or more."""
+
 _most: ContextVar[int | None] = ContextVar("additions", default=None)
+
+
+def is_bounded_by_norms(points: int, dimensions: int) -> bool:
+    """Whether responses at so many points are bounded by norms of inputs and dual array: any search would take minutes."""
+    return dimensions > 1 and points > MOST_POINTS[min(dimensions, 3)]
 
 
 def most_additions() -> int | None:

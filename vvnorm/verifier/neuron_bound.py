@@ -26,7 +26,6 @@ How the maximum over the directions w is bounded depends on the dimension of the
 """
 
 import math
-from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,20 +34,12 @@ from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_count, as_inputs, as_labels
 from vvnorm.verifier import branch_and_bound, cell_enumeration, planar_response, planar_response_precise
-from vvnorm.verifier.budget import EXACT_WORK, most_additions
+from vvnorm.verifier.budget import EXACT_WORK, is_bounded_by_norms, most_additions
 
 _UNDERFLOW = 1e-150  # squares below float64 are lost; in units in which inputs and Lambda are about 1
 _SUBSPACES = 1e-11  # error per dimension of a response in a subspace that is known up to rounding (`cell_enumeration`)
 _NOTICEABLE = 1e-9  # of the bound: above this rounding, sums are computed again in twice the digits
 _AT_ONCE = 1 << 16  # distances between points per block
-
-MOST_POINTS: Final = {2: 10_000, 3: 2000}
-"""Most points whose responses are searched, in two dimensions and in three or more."""
-
-
-def is_bounded_by_norms(points: int, dimensions: int) -> bool:
-    """Whether responses at so many points are bounded by norms of inputs and dual array: any search would take minutes."""
-    return dimensions > 1 and points > MOST_POINTS[min(dimensions, 3)]
 
 
 def neuron_bound(X: ArrayLike, Lambda: ArrayLike, *, budget: int | None = None) -> float:

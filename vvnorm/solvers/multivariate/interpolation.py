@@ -22,6 +22,7 @@ REACHED: Final = "tolerance reached"
 
 _METHOD = "column generation"
 _MATRICES = 24  # N x N matrices that the solver holds at once: 6000 points take 7 GB
+_APART = 2.0**-45  # distance in coordinates of size 1 from which the solver's slopes between two points have digits left
 _LOOSER = 4e-8  # `vvnorm.verifier.neuron_bound` says 3e-8
 
 
@@ -72,7 +73,7 @@ def solve_interpolation(
 ) -> PointsSolution:
     """Find the interpolant of least cost of labels Y (N, T), NaN = missing, at points X (N, d) with a label each."""
     began = time.perf_counter()
-    points = Inputs(X, convention, seed)
+    points = _told_apart(Inputs(X, convention, seed), Y)
     if points.flat:
         inside = solve_interpolation(
             points.coordinates, Y, convention, tol, max_iter=max_iter, time_limit=time_limit, seed=seed, callback=callback
@@ -108,6 +109,37 @@ def solve_interpolation(
         provenance=facts,
         in_doubt=in_doubt(facts, tol, points),
     )
+
+
+def _told_apart(points: Inputs, Y: Array) -> Inputs:
+    """Move points that coordinates cannot tell apart to one place, where their labels agree.
+
+    Raises
+    ------
+    ValueError
+        If labels differ at two points whose coordinates are equal.
+    """
+    from scipy.spatial import cKDTree
+
+    pairs = cKDTree(points.P).query_pairs(_APART, output_type="ndarray")
+    if not len(pairs):
+        return points
+    present, labels = merged_labels(points, Y)
+    leader = np.arange(len(points))
+    for one, other in pairs[np.lexsort(pairs.T[::-1])].tolist():
+        both = (present[one] > 0) & (present[other] > 0)
+        if np.array_equal(labels[one, both], labels[other, both]):
+            if leader[other] == other and leader[one] == one:
+                leader[other] = one
+                labels[one] = np.where(present[one] > 0, labels[one], labels[other])
+                present[one] = np.maximum(present[one], present[other])
+        elif np.array_equal(points.P[one], points.P[other]):
+            first, second = points.first[[one, other]].tolist()
+            raise ValueError(
+                f"X[{first}] and X[{second}] have different labels, but are too close to each other for float64: their "
+                "difference is lost when the centre of the inputs is subtracted"
+            )
+    return Inputs(points.X[leader][points.group], points.convention, points.seed)
 
 
 def check_memory(n: int, advice: str) -> None:
