@@ -163,3 +163,14 @@ def test_commands_end_with_an_answer_or_one_line(rows, options, code, said, tmp_
     assert done.code == code
     assert said in (done.err if code else done.out)
     assert len(done.err.strip().splitlines()) == (1 if code else 0)
+
+
+@pytest.mark.parametrize("lam", [1e-300, 1e-17, 1e-3])
+@pytest.mark.parametrize("labels", [(2, -3, 2, 3, 2), (2, -3.3, 2, 3.1, 2)])
+def test_where_lam_max_is_rounding_the_affine_fit_is_best_for_every_lam(lam: float, labels: tuple[float, ...]) -> None:
+    """The residuals at one place cancel, so that no neuron responds to them."""
+    X = [[3, 3], [-1, 2], [-1, 0], [-1, 2], [-3, -2]]
+    solution = fit(X, labels, lam, loss="huber:1")
+    assert solution.verify()
+    assert solution.network.n_neurons == 0
+    assert solution.value == pytest.approx(labels[3] - labels[1] - 1, rel=1e-9)

@@ -34,10 +34,12 @@ from vvnorm.solvers.multivariate.interpolation import (
     provenance_of,
     target_gap,
 )
+from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, levels
 
 _FOR_LAM_MAX = 0.1  # part of a time limit for lam_max
 _FAR = 1e30  # lam further than this factor from lam_max is replaced by the limit: float64 cannot tell the fits apart
+_CANCELLED = 4 * EPS  # relative to sum |R_ij| times the extent of the inputs: a smaller response is rounding
 _STRAIGHT = 1e3  # relative to lam_max; for larger lam the affine fit is returned at once
 _RATE = 1e8  # cubes of numbers of points per second: matrices of all pairs are decomposed
 _LEAST_POINTS = 50  # of a part of the data
@@ -204,7 +206,7 @@ class FitProblem:
             if self._is_affine:
                 status = "labels are affine but for rounding: the cost is 0"
                 fitted = replace(best_affine(self.data, strength), dual=np.zeros_like(self.data.Y), status=status)
-            elif strength > _STRAIGHT * critical > 0 and self._found is not None:
+            elif self._found is not None and (strength > _STRAIGHT * critical > 0 or self._is_rounding(critical)):
                 fitted = best_affine(self.data, strength)
             else:
                 target = target_gap(tol, self.data.points)
@@ -278,6 +280,11 @@ class FitProblem:
             scaled = float(np.float64(lam) / self._y_unit / self._w_unit)
         critical = critical or self.data.points.unit
         return min(max(scaled, critical / _FAR), critical * _FAR)
+
+    def _is_rounding(self, critical: float) -> bool:
+        """Whether a lam_max is the rounding of the affine fit's dual array: then the affine fit is best for every lam."""
+        size = float(np.abs(self.data.affine_fit.dual).sum()) * self.data.points.unit
+        return critical <= _CANCELLED * size
 
     def _vanishes(self, result: Fitted) -> bool:
         """Whether the objective is so small that logistic losses have lost their digits."""
