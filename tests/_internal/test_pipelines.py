@@ -4,13 +4,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from numba.core.codegen import JITCodeLibrary
 from numba.core.dispatcher import Dispatcher
 
 import vvnorm
-from vvnorm._internal.jit import inner, kernel
+from vvnorm._internal.jit import inner, kernel, steps
 from vvnorm._internal.pipelines import CalledByKernels, CalledFromPython
 
 ROOT = Path(vvnorm.__file__).parent
@@ -58,3 +59,10 @@ def test_machine_code_is_made_of_kernels_only(flags: Any) -> None:
     assert not callee.library.get_pointer_to_function(callee.fndesc.llvm_func_name)
     vectors = "vector.body" in callee.library.get_llvm_str()
     assert vectors == bool(flags)  # optimised by itself only if the order of sums depends on it
+
+
+def test_other_versions_of_numba_compile_by_their_own_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert steps("CalledByKernels") == {"pipeline_class": CalledByKernels}
+    for version in ((0, 59), (0, 69), (1, 0)):
+        monkeypatch.setattr("numba.version_info", numba.version_info._replace(short=version))
+        assert steps("CalledByKernels") == {}

@@ -16,11 +16,12 @@ from typing import Any
 import numba
 from numba.core import event
 
-from vvnorm._internal.pipelines import CalledByKernels, CalledFromPython
-
-__all__ = ["compiled_here", "inner", "kernel", "part", "plain"]
+__all__ = ["compiled_here", "inner", "kernel", "part", "plain", "steps"]
 
 _LOG = logging.getLogger("vvnorm")  # compilations have the level INFO; a cache that cannot be written is a warning
+
+_TRIED = ((0, 60), (0, 68))
+"""First and last version of numba whose steps ours may replace; `make test-versions` tries both."""
 
 _PARTS = {
     "vvnorm.solvers.univariate.interpolation.curvature_scans": ("interpolants of one input", 2),
@@ -62,10 +63,19 @@ def _say_that_nothing_is_kept() -> None:
     _LOG.warning("compiled code cannot be kept and is made anew by every process; NUMBA_CACHE_DIR may name a folder for it")
 
 
-kernel = partial(_compiled, error_model="numpy", no_cfunc_wrapper=True, nogil=True, pipeline_class=CalledFromPython)
+def steps(name: str) -> dict[str, Any]:
+    """Options for steps of `vvnorm._internal.pipelines`; none with versions of numba for which these were not tried."""
+    if not _TRIED[0] <= numba.version_info.short <= _TRIED[1]:
+        return {}
+    from vvnorm._internal import pipelines
+
+    return {"pipeline_class": getattr(pipelines, name)}
+
+
+kernel = partial(_compiled, error_model="numpy", no_cfunc_wrapper=True, nogil=True, **steps("CalledFromPython"))
 """For functions that Python calls. They release the global lock, so that progress bars move and time limits take effect."""
 
-inner = partial(kernel, no_cpython_wrapper=True, pipeline_class=CalledByKernels, cache=False)
+inner = partial(kernel, no_cpython_wrapper=True, cache=False, **steps("CalledByKernels"))
 """For functions that only kernels call. They are compiled with the kernel and are not kept on disk by themselves."""
 
 plain, part = partial(kernel, _nrt=False), partial(inner, _nrt=False)
