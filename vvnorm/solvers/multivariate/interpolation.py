@@ -13,7 +13,7 @@ import numpy as np
 from vvnorm._internal import memory
 from vvnorm._internal.callbacks import RoundCallback
 from vvnorm._internal.threads import one_blas_thread
-from vvnorm.network import ReLUNetwork
+from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.solvers.multivariate.affine_elimination import Convention, Inputs, Reduction
 from vvnorm.solvers.multivariate.column_generation import Optimum, feasible_weights, generate, in_units
 from vvnorm.validation import Array, levels, refuse_conflicts
@@ -22,7 +22,7 @@ REACHED: Final = "tolerance reached"
 
 _METHOD = "column generation"
 _MATRICES = 24  # N x N matrices that the solver holds at once: 6000 points take 7 GB
-_APART = 2.0**-45  # distance in coordinates of size 1 from which the solver's slopes between two points have digits left
+_APART = 2.0**-45  # distance, relative to the spread, from which the solver's slopes between two points have digits left
 _LOOSER = 4e-8  # `vvnorm.verifier.neuron_bound` says 3e-8
 
 
@@ -121,7 +121,9 @@ def _told_apart(points: Inputs, Y: Array) -> Inputs:
     """
     from scipy.spatial import cKDTree
 
-    pairs = cKDTree(points.P).query_pairs(_APART, output_type="ndarray")
+    P = points.P
+    spread = np.median(row_norms(P - np.median(P, axis=0)))  # a point far out does not bring the others together
+    pairs = cKDTree(P).query_pairs(_APART * spread, output_type="ndarray")
     if not len(pairs):
         return points
     present, labels = merged_labels(points, Y)
@@ -133,7 +135,7 @@ def _told_apart(points: Inputs, Y: Array) -> Inputs:
                 leader[other] = one
                 labels[one] = np.where(present[one] > 0, labels[one], labels[other])
                 present[one] = np.maximum(present[one], present[other])
-        elif np.array_equal(points.P[one], points.P[other]):
+        elif np.array_equal(P[one], P[other]):
             first, second = points.first[[one, other]].tolist()
             raise ValueError(
                 f"X[{first}] and X[{second}] have different labels, but are too close to each other for float64: their "
