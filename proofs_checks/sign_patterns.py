@@ -144,8 +144,8 @@ CLAIM = Claim(
     statement="Fits by networks of one output have the least value of a convex program over all sign patterns.",
     formula=(
         r"\min_f \tfrac12 \lVert f(X) - y \rVert^2 + \lambda \sum_k \lVert (w_k, b_k) \rVert |v_k| = \min_{u_i, v_i} "
-        r"\tfrac12 \lVert \sum_i D_i \Phi (u_i - v_i) + c - y \rVert^2 + \lambda \sum_i \lVert u_i \rVert + "
-        r"\lVert v_i \rVert"
+        r"\tfrac12 \lVert \sum_i D_i \Phi (u_i - v_i) + c - y \rVert^2 + \lambda \sum_i (\lVert u_i \rVert + "
+        r"\lVert v_i \rVert)"
     ),
     source="Pilanci and Ergen (arXiv 2002.10553)",
     kind="equality",
