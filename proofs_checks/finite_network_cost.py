@@ -73,8 +73,10 @@ def _formula(instance: Instance) -> float:
 
 
 def _distinct(instance: Instance) -> bool:
-    planes = np.column_stack([instance["W"], instance["b"]])
-    units = planes / row_norms(instance["W"])[:, None]
+    sizes = row_norms(instance["W"])
+    if not sizes.all():  # a constant neuron has no kink
+        return False
+    units = np.column_stack([instance["W"], instance["b"]]) / sizes[:, None]
     alike = [min(np.abs(p - q).max(), np.abs(p + q).max()) for i, p in enumerate(units) for q in units[:i]]
     return min(alike, default=1.0) > TOLERANCE
 
