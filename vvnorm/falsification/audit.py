@@ -15,7 +15,7 @@ from vvnorm.studies.store import code_version
 
 Kind = Literal["claim", "hypothesis", "variant"]
 
-SECONDS = {False: 7.0, True: 0.3}
+SECONDS = {False: 4.0, True: 0.3}
 """Seconds of a search for a counterexample that is not expected, in a full and in a quick audit."""
 
 SECONDS_OF_CHECKS = {False: 8.0, True: 1.2}
