@@ -71,6 +71,9 @@ def check(instance: Instance) -> Result:
     duals, least, best = np.zeros((len(sets), *Y.shape)), math.inf, Y
     for kept, dual in zip(sets, duals, strict=True):
         if not _needed(kept, skip):
+            values = _free_values(x, Y, kept)
+            if (objective := _objective(instance, values)) < least:
+                least, best = objective, values
             continue
         network = fit(x[kept], Y[kept], lam, skip=skip, tol=_SOLVED).network
         dual[kept] = Y[kept] - network(x[kept])  # minus the gradient of the squared loss
@@ -84,6 +87,15 @@ def check(instance: Instance) -> Result:
 def _needed(kept: Any, skip: bool) -> bool:
     """Whether a set has to be fitted: two points lie on a line, which is free with a skip connection."""
     return bool(kept.sum() > (2 if skip else 1))
+
+
+def _free_values(x: Array, Y: Array, kept: Any) -> Array:
+    """Values (n, T) of the line through two kept points, or of a constant: they cost nothing."""
+    if kept.sum() < 2:
+        return np.broadcast_to(Y[kept][0] if kept.any() else Y.mean(axis=0), Y.shape).copy()
+    (x0, x1), (first, last) = x[kept], Y[kept]
+    line: Array = first + np.outer((x - x0) / (x1 - x0), last - first)
+    return line
 
 
 def _objective(instance: Instance, values: Array) -> float:
