@@ -565,12 +565,17 @@ def in_units(callback: RoundCallback | None, unit: float) -> RoundCallback | Non
 
 
 def feasible_weights(problem: ReducedLeastSquares, optimum: Optimum) -> list[Array]:
-    """Return output weights corrected for the small violation of the constraint of lam = 0 by rounding."""
+    """Return output weights corrected for a small violation of the constraint of lam = 0.
+
+    A violation that is rounding is left as it is: nearly dependent neurons would make a large correction of it.
+    """
     if problem.lam > 0:
         return optimum.V
     weights = []
     for V, B, group in zip(optimum.V, problem.columns(optimum.neurons), problem.output_groups, strict=True):
         for _ in range(2):
-            V = V + least_change(B, group.Z - B @ V, optimum.eta[: len(V)])
+            missed = group.Z - B @ V
+            if np.linalg.norm(missed) > _MISSED * np.linalg.norm(group.Z):
+                V = V + least_change(B, missed, optimum.eta[: len(V)])
         weights.append(V)
     return weights
