@@ -33,11 +33,11 @@ from vvnorm.tolerances import EPS, GAP
 from vvnorm.validation import Array
 
 CLAIMED = (0.95, np.inf)
-PART = 1e-6
-"""An output uses a neuron if |v_kt| exceeds this share of ||v_k||. Entries are spread evenly, so that by
-chance one of several is smaller in one neuron of 300000. Entries that are 0 in exact arithmetic come out below 1e-8."""
+USED, UNUSED = 1e-6, 1e-8
+"""An output uses a neuron if |v_kt| exceeds the first share of ||v_k||, and does not use it below the second. Between them
+this is not decided: entries are known to about 1e-7. Entries that are 0 in exact arithmetic come out below 1e-8."""
 
-_SOLVED = 1e-8  # relative gap that the solver is asked for: at 1e-6 entries are known to about 1e-5 only
+_SOLVED = 1e-10  # relative gap that the solver is asked for: at 1e-8 entries are known to about 3e-6 only
 _ROUNDING = 1e3 * EPS
 _AFFINE = 1e-6  # an output whose residual from the best affine function is below this part of its range is affine
 
@@ -130,9 +130,8 @@ def _interval(instance: Instance, network: ReLUNetwork, dual: Array) -> tuple[fl
         return 0.0, 1.0
     v = np.linalg.norm(network.V, axis=0)
     cost = np.linalg.norm(network.W, axis=1) * v
-    serves_all = np.all(np.abs(network.V) > PART * v, axis=0)
-    share = float(cost[serves_all].sum() / cost.sum())
-    return max(share - _ROUNDING, 0.0), min(share + _ROUNDING, 1.0)
+    least, most = (float(cost[np.all(np.abs(network.V) > part * v, axis=0)].sum() / cost.sum()) for part in (USED, UNUSED))
+    return max(least - _ROUNDING, 0.0), min(most + _ROUNDING, 1.0)
 
 
 def recheck(instance: Instance, result: Result) -> list[str]:
@@ -143,13 +142,14 @@ def recheck(instance: Instance, result: Result) -> list[str]:
     complaints = evaluation_complaints(result.certificate, X)
     for f, Y, part in _problems(instance, network, dual):
         complaints += certify(f, X, Y, dual=part).complaints(f, X, Y, tol=GAP)
-    costs, shared = [], []
+    costs, surely, perhaps = [], [0.0], [0.0]
     for w, v in zip(network.W.tolist(), network.V.T.tolist(), strict=True):
         costs.append(math.hypot(*w) * math.hypot(*v))
-        if min(map(abs, v)) > PART * math.hypot(*v):
-            shared.append(costs[-1])
-    share = math.fsum(shared) / (math.fsum(costs) or math.nan)
-    lower, upper = max(share - _ROUNDING, 0.0), min(share + _ROUNDING, 1.0)
+        least = min(map(abs, v)) / (math.hypot(*v) or 1.0)
+        surely.append(costs[-1] * (least > USED))
+        perhaps.append(costs[-1] * (least > UNUSED))
+    total = math.fsum(costs) or math.nan
+    lower, upper = max(math.fsum(surely) / total - _ROUNDING, 0.0), min(math.fsum(perhaps) / total + _ROUNDING, 1.0)
     return complaints + interval_complaints(result, lower, upper, 4 * _ROUNDING)
 
 
