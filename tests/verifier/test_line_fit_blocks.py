@@ -144,3 +144,14 @@ def test_other_data_are_judged_entry_by_entry(case):
     assert numbers == entries(network, x, Y, 0.3, **options).numbers()
     with pytest.raises(AssertionError, match="entry by entry"):
         in_blocks(network, x, Y, 0.3, **options)
+
+
+@pytest.mark.parametrize("offset", [1e8, 1e10])
+def test_a_common_offset_of_many_labels_does_not_loosen_the_bound(offset):
+    """Rounding of rows that are read again grows with the offset; then entries are judged one by one."""
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.random(1 << 14))
+    y = np.sin(7 * x) + 0.1 * rng.standard_normal(len(x)) + offset
+    solution = vvnorm.fit(x, y, 1e-3 * vvnorm.lambda_max(x, y))
+    assert solution.gap <= 1e-6
+    assert solution.verify()

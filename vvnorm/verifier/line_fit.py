@@ -485,6 +485,8 @@ class _Fit:
         outputs = self._losses_at_most(totals, off)
         improvable = self.bounded & ((keep == 0) | moved)
         rounding = slack + drifted + 2 * pairing.unsure * self.scaled_norm
+        if theta < most:  # the dual array had to be scaled down
+            rounding += response.norm_error / self.lam * (penalty + 2 * (1 - theta) * loss)
         return _Judged(loss, penalty, entry_gaps + kink_gaps, slack, rounding, outputs), improvable, projection.single
 
     def _value_error(self, piece: Any) -> Array:
@@ -598,6 +600,7 @@ class _Fit:
             value_error=np.zeros(T),
             # Products may have underflowed.
             norm=math.sqrt(max(sums.paired[0], sums.paired[1]) + T * _LOST) * (1 + (T + 4) * EPS),
+            norm_error=0.0,  # sums in double-doubles
             paired=sums.paired,
         )
         return response, line

@@ -53,6 +53,9 @@ class Response:
         What the rounding of steps adds to the error of the function's values.
     norm : float
         Bound on ||Z||, but for `error`.
+    norm_error : float
+        What `norm` allows for the rounding of rows that were read again. It grows with the size of the labels, also where
+        this is a common offset.
     paired : (5,) array
         See `vvnorm.verifier.line_fit_kernels.Sums`.
     """
@@ -63,6 +66,7 @@ class Response:
     error: Array
     value_error: Array
     norm: float
+    norm_error: float
     paired: Array
 
 
@@ -143,6 +147,7 @@ class BlockSums:
         size = sizes.sum(axis=0) * (1 + 2.0**-40)
         error = 4 * _LOST_BY_SPLITTING * (self.rows @ values) + (2 * len(self.rows) + 16) * _TINY * size
         error += 1.01 * (self.h_error @ sizes) / self.reach + (len(self.x) + 16) * _LOST * (1 + 1 / self.reach)
+        norm, norm_error = self._largest_response(alpha, beta, lam, at, sizes, values)
         steepest = np.max((slope + np.abs(beta)) * self.h_error[:, None], axis=0)
         return Response(
             S=S.sum(axis=0),
@@ -150,12 +155,18 @@ class BlockSums:
             size=size,
             error=error,
             value_error=steepest + 4 * _TINY * moved,
-            norm=self._largest_response(alpha, beta, lam, at, sizes, values),
+            norm=norm,
+            norm_error=norm_error,
             paired=paired,
         )
 
-    def _largest_response(self, alpha: Array, beta: Array, lam: float, at: Array, sizes: Array, values: Array) -> float:
-        """Bound ||Z|| at all rows; `sizes` and `values` (G, T) bound sum |R| of each block and what R is computed from."""
+    def _largest_response(
+        self, alpha: Array, beta: Array, lam: float, at: Array, sizes: Array, values: Array
+    ) -> tuple[float, float]:
+        """Bound ||Z|| at all rows, and its rounding where rows are read again.
+
+        `sizes` and `values` (G, T) bound sum |R| of each block and what R is computed from.
+        """
         from vvnorm.verifier import line_fit_block_kernels as kernel
 
         T, few = len(alpha), 1 + (len(alpha) + 16) * EPS
@@ -167,7 +178,7 @@ class BlockSums:
         chosen = np.flatnonzero(~(bounds <= limit))
         rest = float(np.max(bounds, where=bounds <= limit, initial=largest))
         if not len(chosen):
-            return rest
+            return rest, 0.0
         value = self.blocks.value[0, chosen] + alpha + beta * (self.x[self.blocks.start[chosen], None] - self.centre)
         slope, squares = self.blocks.slope[0, chosen] + beta, np.empty(len(chosen))
         share(
@@ -180,5 +191,5 @@ class BlockSums:
         error = across * (rows * 16 * EPS * (values[chosen] + sizes[chosen])) + 16 * EPS * (
             np.abs(at[1, chosen]) + np.abs(at[0, chosen]) * across
         )
-        read = np.sqrt(squares) * few + np.sqrt(np.sum(error * error, axis=1)) * few
-        return max(rest, float(read.max()))
+        rounding = np.sqrt(np.sum(error * error, axis=1)) * few
+        return max(rest, float((np.sqrt(squares) * few + rounding).max())), float(rounding.max())
