@@ -70,14 +70,12 @@ def check(instance: Instance) -> Result:
     sets = _sets(len(x))
     duals, least, best = np.zeros((len(sets), *Y.shape)), math.inf, Y
     for kept, dual in zip(sets, duals, strict=True):
-        if not _needed(kept, skip):
+        if _needed(kept, skip):
+            network = fit(x[kept], Y[kept], lam, skip=skip, tol=_SOLVED).network
+            dual[kept] = Y[kept] - network(x[kept])  # minus the gradient of the squared loss
+            values = (network if skip else fit(x[kept], Y[kept], lam, tol=_SOLVED).network)(x)
+        else:
             values = _free_values(x, Y, kept)
-            if (objective := _objective(instance, values)) < least:
-                least, best = objective, values
-            continue
-        network = fit(x[kept], Y[kept], lam, skip=skip, tol=_SOLVED).network
-        dual[kept] = Y[kept] - network(x[kept])  # minus the gradient of the squared loss
-        values = (network if skip else fit(x[kept], Y[kept], lam, tol=_SOLVED).network)(x)
         if (objective := _objective(instance, values)) < least:
             least, best = objective, values
     certificate = {"values": best, "duals": duals, "bounds": _bounds(instance, duals), "sizes": _sizes(duals)}
