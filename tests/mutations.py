@@ -110,6 +110,8 @@ def caught_by(mutation: Mutation) -> str | None:
     sys.meta_path.insert(0, _Finder(mutation))
     from vvnorm import claims
 
+    if unknown := set(mutation.claims) - set(claims.claim_names()):
+        raise LookupError(f"{mutation.name}: no claims named {sorted(unknown)} are installed")
     names = list(dict.fromkeys([*mutation.claims, *claims.claim_names()]))
     for name in names:
         try:

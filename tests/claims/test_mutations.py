@@ -1,5 +1,6 @@
 """Deliberate faults: the list is up to date, and the claims notice what they are asked to."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ def test_every_fault_is_in_a_place_that_exists(mutation: Mutation) -> None:
 
 def test_there_are_as_many_as_were_asked_for_and_names_are_unique() -> None:
     assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS) >= 60
+
+
+def test_a_claim_that_is_not_installed_notices_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])  # the fault is put there
+    with pytest.raises(LookupError, match=r"a: no claims named \['nonsense'\] are installed"):
+        mutations.caught_by(Mutation("a", "no.such.module", "", "", ("nonsense",)))
 
 
 def test_a_fault_whose_place_is_gone_is_named() -> None:
