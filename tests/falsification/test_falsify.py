@@ -1,6 +1,7 @@
 """Searches for counterexamples: what they find, what they refuse, and how counterexamples are kept."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -28,6 +29,7 @@ from vvnorm.falsification import (
 from vvnorm.falsification.data import exact_data, float_data, from_json, rationals, to_json
 from vvnorm.falsification.discovery import variants_by_claim
 from vvnorm.falsification.shrinking import shrink, size_of
+from vvnorm.falsification.statement import statement_of
 
 FOLDER = Path(proofs_checks.__file__).parent / "counterexamples"
 FILES = sorted(FOLDER.glob("*.json"))
@@ -185,6 +187,29 @@ def test_what_the_recheck_refuses_is_no_counterexample() -> None:
     found = falsify(coin(recheck=lambda instance, result: ["no"]), drop="small", seconds=0.3)
     assert not found.refuted
     assert found.effort.undecided == found.effort.admitted > 0
+
+
+def test_a_check_longer_than_the_search_is_made_once() -> None:
+    checked = []
+
+    def slow(instance: Instance) -> Result:
+        checked.append(instance)
+        began = time.process_time()
+        while time.process_time() < began + 0.1:
+            pass
+        return coin().check(instance)
+
+    assert falsify(replace(coin(), check=slow), drop="small", seconds=0.05).refuted
+    assert len(checked) == 1
+
+
+def test_what_divides_by_zero_does_not_violate_a_hypothesis() -> None:
+    """0 / 0 is NaN, and NaN is not at most 1."""
+    hypotheses = {"small": lambda instance: np.divide(instance["value"], instance["others"].sum()) <= 1}
+    claim = replace(coin(), hypotheses=hypotheses)
+    statement = statement_of(claim, None, "small")
+    assert not statement.admits({"value": Fraction(0), "others": rationals([0, 0])})
+    assert statement.admits({"value": Fraction(2), "others": rationals([1, 0])})
 
 
 def test_shrinking_keeps_what_matters() -> None:

@@ -165,6 +165,7 @@ class _Search:
         self.statement, self.seconds, self.seed, self.callback = statement, seconds, seed, callback
         self.effort = Effort()
         self.refuting: tuple[Data, Decision] | None = None
+        self.longest = 0.0  # seconds of a decision
         self.began = time.process_time()
 
     @property
@@ -181,9 +182,10 @@ class _Search:
         if self.refuting is None:
             search_draws(draws, self.axes, self._refuted_by_draw, self.seed, self.began + self.seconds)
         if self.refuting is not None:
-            until = time.process_time() + self.seconds / 2
+            until = time.process_time() + self.seconds / 2 - self.longest  # no step begins that would take too long
             smallest = shrink(self.refuting[0], self._still_refutes, self.axes, until)
-            self.refuting = (smallest, self.statement.decide(smallest))
+            if smallest is not self.refuting[0]:
+                self.refuting = (smallest, self.statement.decide(smallest))
         self.effort.seconds = time.process_time() - self.began
 
     def _search_small_data(self, until: float) -> None:
@@ -210,7 +212,9 @@ class _Search:
         if not self.statement.admits(data):
             return False
         self.effort.admitted += 1
+        began = time.process_time()
         decision = self.statement.decide(data)
+        self.longest = max(self.longest, time.process_time() - began)
         self.effort.undecided += decision.holds is None
         if decision.refutes and (self.refuting is None or size_of(data) < size_of(self.refuting[0])):
             self.refuting = (data, decision)

@@ -129,7 +129,8 @@ class Statement:
         try:
             if self.space is not None and not (self.space.axes.keys() <= data.keys() and self.space.contains(data)):
                 return False
-            return all(bool(met(data)) is (name != self.dropped) for name, met in self.hypotheses.items())
+            with np.errstate(divide="raise", invalid="raise"):
+                return all(bool(met(data)) is (name != self.dropped) for name, met in self.hypotheses.items())
         except Exception:  # a hypothesis may raise any error for data that the claim never draws: it is not defined there
             return False
 
