@@ -22,26 +22,27 @@ from vvnorm.network import row_norms
 from vvnorm.validation import Array
 
 _PRECISION = 1e-10
-"""What the conic solver is asked for; bounds do not rely on it."""
+"""Accuracy that the conic solver is asked for; bounds do not rely on it."""
 
 
 def all_patterns(features: Array) -> Array:
     """All patterns of active rows, (P, N) of 0 and 1, for rows in R^3 in general position.
 
-    A region of directions has an edge, which two rows determine. Next to the edge these two rows have any signs.
+    Every region of directions has an edge, which is orthogonal to two rows. The regions at an edge differ in the signs of
+    these two rows, and all four combinations occur.
     """
-    found = set()
+    patterns = set()
     for i, j in combinations(range(len(features)), 2):
         edge = np.sign(features @ np.cross(features[i], features[j]))
         for side in (edge, -edge):
             for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
                 side[[i, j]] = signs
-                found.add(tuple((side > 0).astype(int).tolist()))
-    return np.array(sorted(found), dtype=np.float64)
+                patterns.add(tuple((side > 0).astype(int).tolist()))
+    return np.array(sorted(patterns), dtype=np.float64)
 
 
 def number_of_patterns(n: int, m: int) -> int:
-    """Number of patterns of n rows in general position in R^m (Cover 1965)."""
+    """Number of patterns of n rows in general position in R^m (T. M. Cover, IEEE Trans. Electronic Computers 14, 1965)."""
     return 2 * sum(comb(n - 1, k) for k in range(m))
 
 

@@ -325,7 +325,7 @@ def test_networks_trained_on_missing_labels_are_judged_by_the_labels_there_are()
     ("lam", "weighting", "words"),
     [
         (0.0, "equal", "misses a label by"),
-        (1e-12, [1.0, 2.0], "times higher than that of vvnorm.fit"),
+        (1e-12, [1.0, 2.0], "exceeds the objective of vvnorm.fit by"),
         (0.0, "uncertainty", "misses a label by"),
         (1e-12, "uncertainty", None),  # the weights change: there is no objective to compare with
     ],

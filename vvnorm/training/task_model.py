@@ -5,9 +5,9 @@ root-mean-square radius. Output t is unit_t (V_t relu(W z + b) + A_t z + c_t) + 
 centre are their standard deviation and mean; for classes they are 1 and 0. This is another parametrisation of the same
 networks: the penalty is that of the network in the caller's units.
 
-Gradients are written out. The tasks depend on the shared parameters only through the values H = relu(Z) of the hidden
-layer. The gradient of L_t with respect to H is D_t V_t, where D_t holds the slopes of the loss on the batch. So a weighting
-needs only one thin matrix product per task.
+Gradients are computed by explicit formulas. The losses depend on the shared parameters only through the values H = relu(Z)
+of the hidden layer. The gradient of L_t with respect to H is D_t V_t, where D_t holds the derivatives of the loss on the
+batch. So a weighting needs only one thin matrix product per task.
 """
 
 from collections.abc import Sequence
@@ -186,7 +186,7 @@ class TaskModel:
     def shared(self, z: torch.Tensor, hidden: torch.Tensor, back: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return m gradients in W and b, (S, m, K, d) and (S, m, K), from those in the hidden layer, (S, m, n, K)."""
         masked = back * hidden.sign()[:, None]
-        # This order, and a mask of numbers instead of booleans, save two fifths of the time.
+        # This order of the factors, and a mask of numbers in place of booleans, save two fifths of the time.
         return torch.matmul(z.mT[:, None], masked).mT.contiguous(), masked.sum(2)
 
     def own(self, z: torch.Tensor, hidden: torch.Tensor, slopes: torch.Tensor) -> list[torch.Tensor]:

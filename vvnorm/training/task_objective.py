@@ -121,8 +121,8 @@ def train_side_by_side(
     ValueError
         If a task has no label in some mini-batch.
     """
-    for own, seed in zip(samples, seeds, strict=True):
-        check_batches(own.weights, tasks, plan, [seed])
+    for part, seed in zip(samples, seeds, strict=True):
+        check_batches(part.weights, tasks, plan, [seed])
     objective = TaskObjective(samples, tasks, weightings, seeds, plan)
     n, inputs_and_outputs = len(samples[0].X), samples[0].X.shape[1] + samples[0].Y.shape[1]
     work = len(samples) * (plan.batch_size or n) * plan.width * inputs_and_outputs
@@ -149,14 +149,14 @@ class TaskObjective(TrainingObjective):
         coordinates = [Coordinates.of(X, np.where(weights > 0, Y, np.nan), tasks) for X, Y, weights in samples]
         self.model = TaskModel(tasks, coordinates, plan.penalty, plan.skip, plan.placement)
         self.plan, self.weighting = plan, weightings[0]
-        self.z = self._stacked([(own.X - at.x_centre) / at.x_unit for own, at in zip(samples, coordinates, strict=True)])
-        self.labels = self._stacked([np.nan_to_num(own.Y) for own in samples])
-        self.label_weights = self._stacked([own.weights for own in samples])
+        self.z = self._stacked([(part.X - at.x_centre) / at.x_unit for part, at in zip(samples, coordinates, strict=True)])
+        self.labels = self._stacked([np.nan_to_num(part.Y) for part in samples])
+        self.label_weights = self._stacked([part.weights for part in samples])
         (n, d), outputs = samples[0].X.shape, samples[0].Y.shape[1]
         self.batches = None if plan.batch_size is None else Batches(n, plan.batch_size, seeds)
         starts = [
-            initial_neurons(own.X, outputs, at, plan.width, plan.initialisation, seed)
-            for own, at, seed in zip(samples, coordinates, seeds, strict=True)
+            initial_neurons(part.X, outputs, at, plan.width, plan.initialisation, seed)
+            for part, at, seed in zip(samples, coordinates, seeds, strict=True)
         ]
         W, b, V = (self._stacked(list(part)) for part in zip(*starts, strict=True))
         zeros = plan.placement.zeros
@@ -249,8 +249,8 @@ class TaskObjective(TrainingObjective):
     def _stationarity(self, hidden: torch.Tensor, slopes: torch.Tensor) -> Array:
         """Return the measure of Pareto stationarity, (S,).
 
-        It is the least norm in the convex hull of the gradients of all losses and, if penalised, of VV, divided by the
-        length of the longest gradient at the start.
+        It is the least norm in the convex hull of the gradients of all losses and, if lam > 0, of VV, divided by the norm
+        of the longest gradient at the start.
         """
         model, lam = self.model, self.plan.lam
         shared = model.shared(self.z, hidden, model.representation(self.at, slopes))
@@ -283,16 +283,16 @@ def check_batches(weights: Array, tasks: Sequence[Task], plan: TaskPlan, seeds: 
     n, size = len(weights), plan.batch_size
     if size is None:
         return
-    has = np.stack([(weights[:, list(task.outputs)] > 0).any(axis=1) for task in tasks], axis=1)
+    labelled = np.stack([(weights[:, list(task.outputs)] > 0).any(axis=1) for task in tasks], axis=1)
     batches = Batches(n, size, seeds)
     for seed in seeds:
         for epoch in range(math.ceil(plan.steps / batches.per_epoch)):
-            served = has[batches.epoch_rows(seed, epoch)].any(axis=1)
-            if not served.all():
-                turn, t = np.argwhere(~served)[0]
+            batch_has_label = labelled[batches.epoch_rows(seed, epoch)].any(axis=1)
+            if not batch_has_label.all():
+                batch, t = np.argwhere(~batch_has_label)[0]
                 raise ValueError(
-                    f"task {tasks[t].name!r} has no label in batch {epoch * batches.per_epoch + turn} of seed {seed}; "
-                    f"batch_size {size} is too small for its {np.count_nonzero(has[:, t])} labels among {n} samples"
+                    f"task {tasks[t].name!r} has no label in batch {epoch * batches.per_epoch + batch} of seed {seed}; "
+                    f"batch_size {size} is too small for its {np.count_nonzero(labelled[:, t])} labels among {n} samples"
                 )
 
 

@@ -64,14 +64,14 @@ class TaskTraining(Trained):
     lam : float
         Weight of the VV norm.
     history : dict of arrays
-        Recorded R times: 'step' (R,); each (R, S): 'vv_norm' and 'stationarity'; each (R, S, tasks): 'losses' (unweighted,
-        all samples) and 'weights' (mean over the steps since the record before; the first one's are those of the first
-        step). 'stationarity' is the least norm in the convex hull of the gradients of all losses, and of VV if lam > 0, in
-        all parameters, divided by the norm of the longest gradient at the start: 0 at Pareto stationary points and nowhere
-        else.
+        Recorded R times. 'step' (R,). 'vv_norm' (R, S). 'losses' (R, S, tasks): unweighted, of all samples. 'weights'
+        (R, S, tasks): means over the steps since the previous record; the first record has the weights of the first step.
+        'stationarity' (R, S): the least norm in the convex hull of the gradients of all losses, and of VV if lam > 0, in
+        all parameters, divided by the norm of the longest gradient at the start. It is 0 exactly at Pareto stationary
+        points.
     choice : dict of arrays
-        The shares that `Grid` tried, 'shares' (M, tasks), and their mean validation loss relative to that of constants,
-        'score' (M,). Empty for other weightings.
+        The shares that `Grid` tried, 'shares' (M, tasks), and their 'score' (M,): the mean over folds of the validation
+        loss, divided by the loss of the best constants. Empty for other weightings.
     notes : tuple of str
         What went wrong or is worth knowing.
     settings : dict
@@ -241,12 +241,13 @@ def train_tasks(
     Warns
     -----
     RuntimeWarning
-        If a run diverged; its last good state is kept. Where two inputs are closer than 3e-5 of the spacing of a grid of as
-        many points, which Adam cannot separate: if they were merged, since their labels agree to 1e-6 of half their range
-        (weights are added, and a label that only one of them has is kept); where labels do not agree, if a network misses
-        labels of a squared loss by more than `vvnorm.tolerances.TRAINED` of half their range (lam = 0), or if its objective
-        exceeds that of `vvnorm.fit` by more than this part (lam > 0, weightings `Equal` and `Fixed`). `notes` has the same
-        texts.
+        If a run diverged; its last good state is kept. If two inputs nearly coincide: they are closer than 3e-5 of the
+        spacing of a grid of as many points, which Adam cannot separate. Inputs whose labels agree to 1e-6 of half their
+        range were then merged: weights are added, and a label that only one of them has is kept. Where labels do not agree,
+        a warning names the networks that end far from the optimum. For lam = 0 these are networks that miss labels of a
+        squared loss by more than `vvnorm.tolerances.TRAINED` of half their range. For lam > 0 (weightings `Equal` and
+        `Fixed`) these are networks whose objective exceeds the objective of `vvnorm.fit` by more than this part. `notes`
+        has the same texts.
 
     Examples
     --------
@@ -305,8 +306,7 @@ def train_tasks(
 def _merged(samples: TaskSamples) -> tuple[TaskSamples, tuple[str, ...]]:
     """Merge inputs that nearly coincide where their labels agree, and say how many."""
     merged = TaskSamples(*merge_near(*samples))
-    fewer = len(samples.X) - len(merged.X)
-    if not fewer:
+    if len(merged.X) == len(samples.X):
         return samples, ()
     words = f"{count(len(samples.X), 'sample')} were trained as {len(merged.X)}"
     return merged, (f"inputs that nearly coincide and whose labels agree were merged: {words}",)
@@ -316,8 +316,8 @@ def _of_outputs(tasks: Sequence[Task], weighting: Weighting, outputs: int) -> tu
     """Return the loss of each output, and the weight of its task."""
     losses, shares = [Loss("squared")] * outputs, np.ones(outputs)
     for number, task in enumerate(tasks):
-        for output, own in zip(task.outputs, task.losses, strict=True):
-            losses[output] = own
+        for output, loss in zip(task.outputs, task.losses, strict=True):
+            losses[output] = loss
             shares[output] = weighting.weights[number] if isinstance(weighting, Fixed) else 1.0
     return losses, shares
 
@@ -331,7 +331,7 @@ def _misses(
     lam: float,
     skip: bool,
 ) -> tuple[str, ...]:
-    """Say which networks end far from their aim; `ends` are the losses of the tasks, (S, tasks), and VV norms, (S,)."""
+    """Name the networks that end far from the optimum; `ends` are the losses, (S, tasks), and VV norms, (S,)."""
     losses, shares = _of_outputs(tasks, weighting, samples.Y.shape[1])
     where = "where inputs nearly coincide"
     if lam == 0:
@@ -343,12 +343,12 @@ def _misses(
         missed = [interpolation_miss(part, samples.X, samples.Y[:, values]) for part in parts]
         advice = "vvnorm.interpolate needs no training"
         return tuple(f"network {index} {miss}, {where}; {advice}" for index, miss in enumerate(missed) if miss)
-    own = [weighting.weights[number] if isinstance(weighting, Fixed) else 1.0 for number in range(len(tasks))]
+    task_weights = np.array(weighting.weights if isinstance(weighting, Fixed) else [1.0] * len(tasks))
     options: dict[str, Any] = {"loss": losses, "weights": samples.weights * shares, "skip": skip}
     least = fit(samples.X, samples.Y, lam, time_limit=_FIT_SECONDS, **options).value
-    more = (ends[0] @ np.array(own) + lam * ends[1]) / max(least, np.finfo(float).tiny) - 1
+    more = (ends[0] @ task_weights + lam * ends[1]) / max(least, np.finfo(float).tiny) - 1
     return tuple(
-        f"network {index} has an objective {excess:.2g} times higher than that of vvnorm.fit, {where}"
+        f"the objective of network {index} exceeds the objective of vvnorm.fit by {100 * excess:.2g} %, {where}"
         for index, excess in enumerate(more.tolist())
         if excess > TRAINED
     )

@@ -4,7 +4,7 @@ At every step the shared parameters (input weights and biases) follow the gradie
 a_t, for each network by itself. The weights sum to the number of tasks T, so that lam has the same meaning under every
 weighting. The exceptions are `Fixed` and `Uncertainty`, whose scale is part of the method. A task's own parameters (its
 rows of V, A and c) follow the gradient of a_t L_t as well. Where the a_t are computed from gradients, these parameters
-follow the gradient of the unweighted L_t, as in Sener and Koltun (2018).
+follow the gradient of the unweighted L_t, as in Sener and Koltun (arXiv 1810.04650).
 
 Sources:
 

@@ -1,24 +1,25 @@
 """The master problem of column generation by Newton steps on one design weight per neuron.
 
-For neurons with columns b_k and for blocks g of outputs (those whose labels are present, and weighted, alike) the
-problem
+Neuron k has columns b_gk at the points. A block g holds the outputs with the same present labels and the same weights. The
+problem is
 
-    min  sum_g ||B_g V_g - Z_g||^2 / 2 + lam sum_k ||v_k||          (lam = 0: sum_k ||v_k||  s.t.  B_g V_g = Z_g)
+    min  sum_g ||B_g V_g - Z_g||^2 / 2 + lam sum_k ||v_k||          (lam = 0: sum_k ||v_k||  s.t.  B_g V_g = Z_g).
 
-becomes, since ||v|| = min over eta > 0 of (||v||^2 / eta + eta) / 2, the minimum over eta >= 0 of
+Since ||v|| = min over eta > 0 of (||v||^2 / eta + eta) / 2, its value is (for lam > 0 up to the factor lam) the minimum
+over eta >= 0 of
 
-    F(eta) = (sum_g tr Z_g' M_g^-1 Z_g + sum_k eta_k) / 2,          M_g = B_g diag(eta) B_g' + lam I,
+    F(eta) = (sum_g tr Z_g' M_g^-1 Z_g + sum_k eta_k) / 2,          M_g = B_g diag(eta) B_g' + lam I.
 
-(times lam, if it is not 0), smooth and convex in as many scalars as there are neurons, however many outputs. With L_g =
-M_g^-1 Z_g the best weights are v_k = eta_k a_k, a_k = (b_gk' L_g)_g, and
+F is smooth and convex. It has one variable per neuron, whatever the number of outputs. With L_g = M_g^-1 Z_g the best
+weights are v_k = eta_k a_k, a_k = (b_gk' L_g)_g, and
 
     gradient (1 - ||a_k||^2) / 2,       Hessian  sum_g <a_gk, a_gj> b_gk' M_g^-1 b_gj.
 
-A step minimises the quadratic model under eta >= 0 by block pivoting (Judice and Pires, Computers and Operations
-Research 21, 1994), so that neurons of no use get weight 0 exactly. Its right-hand side is ||a||^2 (||a|| - 1) in place
-of (||a||^2 - 1) / 2: to first order the same near the solution, but Newton's step for 1 / ||a_k|| = 1, and with a
-single neuron 1 / ||a_k|| is linear in eta_k. If F does not fall, the plain Newton step with backtracking is taken. A
-proximal term keeps the model definite; it moves no fixed point.
+A step minimises the quadratic model under eta >= 0 by block pivoting (J. J. Judice and F. M. Pires, Computers and
+Operations Research 21, 1994), so that useless neurons get weight 0 exactly. The right-hand side is that of Newton's method
+for the equations 1 / ||a_k|| = 1: ||a||^2 (||a|| - 1) in place of (||a||^2 - 1) / 2. To first order both are equal near the
+solution, and for a single neuron 1 / ||a_k|| is linear in eta_k, so that one step suffices. If F does not fall, the plain
+Newton step with backtracking is taken. A proximal term keeps the model definite; it moves no fixed point.
 
 With one output the Hessian has rank n, and solutions may form a face; `group_lasso_ipm` has an interior-point method for
 this case. For 2 to 100 outputs this module has the same accuracy and is 3 to 7 times faster.
@@ -44,17 +45,17 @@ _STEPS = 30
 _HALVINGS = 12
 _PATIENCE = 5  # pivoting steps without progress after which block pivoting is given up
 _ATTEMPTS = tuple(
-    (proximal, bold, exact)
+    (proximal, inverse, exact)
     for exact in (False, True)
-    for proximal, bold in ((1e-7, True), (1e-5, True), (1e-3, True), (1e-3, False))
+    for proximal, inverse in ((1e-7, True), (1e-5, True), (1e-3, True), (1e-3, False))
 )
 """Proximal terms, relative to the variable's curvature; whether the step is Newton's for 1 / ||a_k|| = 1; and whether the
-model's minimiser is needed even where block pivoting cycles: that takes a hundred times as long, and few steps need it."""
+model's exact minimiser is computed even if block pivoting cycles. This takes a hundred times as long; few steps need it."""
 _FEW = 0.2  # largest change of a set of unknowns, relative to their number, for which the last factor serves again
 _FLATTEST = 1e-12  # least curvature, relative to the largest one
 _RIDGE = 1e-15  # added to M for lam = 0, relative to its trace, so that a Cholesky factor exists
 _MISSED = 1e-6  # relative residual of the constraint above which neurons do not span the targets
-_ALIKE = 1e-13  # relative change of F that is rounding
+_SAME = 1e-13  # relative change of F that is rounding
 
 
 class DesignBlock(NamedTuple):
@@ -135,7 +136,10 @@ class DesignState:
 
 
 def scaled_bound(gain: float, size: float, largest: float, lam: float) -> tuple[float, float]:
-    """Best lower bound theta L gives, theta * largest <= 1, and theta; gain = <L, Z>, size = ||L||^2."""
+    """Return the best lower bound that multiples theta L with theta * largest <= 1 prove, and its theta.
+
+    `gain` is <L, Z>, `size` is ||L||^2.
+    """
     if gain <= 0 or largest <= 0:
         return 0.0, 0.0
     theta = 1 / largest
@@ -174,15 +178,15 @@ def solve_design(
     for _ in range(_STEPS):
         if _gap(state) <= tol or time.monotonic() > deadline:
             break
-        after = _improved(state)
-        if after is None:
+        improved = _improved(state)
+        if improved is None:
             break
-        state = after
+        state = improved
     return state, _gap(state)
 
 
 def evaluate(blocks: Sequence[DesignBlock], lam: float, eta: Array) -> DesignState | None:
-    """The state at eta; None where M is singular."""
+    """Return the state at eta; None if M is singular."""
     used = slice(None) if np.all(eta > 0) else np.flatnonzero(eta > 0)
     factors, duals, ridges = [], [], []
     for B, Z in blocks:
@@ -208,7 +212,7 @@ def _gap(state: DesignState) -> float:
 
 
 def _improved(state: DesignState) -> DesignState | None:
-    """One Newton step; None if F does not fall."""
+    """Return the state after a Newton step; None if F does not fall."""
     candidates = np.flatnonzero((state.eta > 0) | (state.norms > 1))
     H = _hessian(state, candidates)
     eta, norms = state.eta[candidates], state.norms[candidates]
@@ -216,21 +220,21 @@ def _improved(state: DesignState) -> DesignState | None:
     # unit.
     curvatures, added = np.diagonal(H) + _FLATTEST * float(np.max(np.diagonal(H), initial=0.0)), 0.0
     solved: set[tuple[float, bool]] = set()
-    for proximal, bold, exact in _ATTEMPTS:
-        if (proximal, bold) in solved:
+    for proximal, inverse, exact in _ATTEMPTS:
+        if (proximal, inverse) in solved:
             continue
         H[np.diag_indices(len(H))] += (proximal - added) * curvatures
         added = proximal
-        right = norms**2 * (norms - 1) if bold else (norms**2 - 1) / 2
+        right = norms**2 * (norms - 1) if inverse else (norms**2 - 1) / 2
         guess = (eta > EPS * eta.max()) | (norms > 1)
-        ahead, pivoted = solve_nnqp(H, right + H @ eta, guess, exact=exact)
-        solved |= {(proximal, bold)} if pivoted else set()
-        if ahead is None:
+        minimiser, pivoted = solve_nnqp(H, right + H @ eta, guess, exact=exact)
+        solved |= {(proximal, inverse)} if pivoted else set()
+        if minimiser is None:
             continue
-        for halving in range(1 if bold else _HALVINGS):
-            after = state.eta.copy()
-            after[candidates] = np.maximum(eta + 0.5**halving * (ahead - eta), 0.0)
-            candidate = evaluate(state.blocks, state.lam, after)
+        for halving in range(1 if inverse else _HALVINGS):
+            trial = state.eta.copy()
+            trial[candidates] = np.maximum(eta + 0.5**halving * (minimiser - eta), 0.0)
+            candidate = evaluate(state.blocks, state.lam, trial)
             if candidate is not None and _better(candidate, state):
                 return candidate
     return None
@@ -238,9 +242,9 @@ def _improved(state: DesignState) -> DesignState | None:
 
 def _better(candidate: DesignState, state: DesignState) -> bool:
     """Whether F has fallen; near the minimum, where F is constant up to rounding, whether the gap has."""
-    if candidate.merit < state.merit * (1 - _ALIKE):
+    if candidate.merit < state.merit * (1 - _SAME):
         return True
-    return candidate.merit < state.merit * (1 + _ALIKE) and _gap(candidate) < _gap(state) / 2
+    return candidate.merit < state.merit * (1 + _SAME) and _gap(candidate) < _gap(state) / 2
 
 
 def _hessian(state: DesignState, candidates: NDArray[np.intp]) -> Array:
@@ -263,7 +267,8 @@ def solve_nnqp(H: Array, b: Array, chosen: NDArray[np.bool_], *, exact: bool = T
     Returns
     -------
     v : (m,) array or None
-        None if rounding keeps it from ending. Unless `exact`, if pivoting cycles: some v >= 0 with few wrong signs.
+        None if rounding keeps the active-set method from ending. If pivoting cycles and `exact` is False: a point v >= 0
+        with few wrong signs.
     pivoted : bool
         Whether block pivoting has ended.
     """
@@ -285,11 +290,12 @@ def solve_nnqp(H: Array, b: Array, chosen: NDArray[np.bool_], *, exact: bool = T
 
 
 class _Equations:
-    """Equations H_SS v_S = b_S for sets S that differ in a few places from a first one, whose factor serves all of them.
+    """Equations H_SS v_S = b_S for sets S that differ in a few places from a first set, whose factor serves all of them.
 
-    With U the columns of H that join and the unit vectors of the places that leave, and with D the block of H that joins
-    (0 for those that leave), a solution z of (D - U' H_0^-1 U) z = c - U' H_0^-1 b_0 holds the new unknowns, and
-    H_0^-1 (b_0 - U z) the old ones. One step of refinement removes the rounding of this elimination.
+    U holds the columns of H for the indices that join the set, and unit vectors for the indices that leave it. D is the
+    block of H for the indices that join, and 0 for those that leave. Then the solution z of
+    (D - U' H_0^-1 U) z = c - U' H_0^-1 b_0 holds the new unknowns, and H_0^-1 (b_0 - U z) the old ones. One step of
+    refinement removes the rounding of this elimination.
     """
 
     def __init__(self, H: Array, b: Array, chosen: NDArray[np.bool_]) -> None:
@@ -337,7 +343,7 @@ class _Equations:
     def _solved(
         self, right: Array, changed: NDArray[np.intp], chosen: NDArray[np.bool_], W: Array, schur: Array
     ) -> Array:  # fmt: skip
-        """Solve for one right-hand side (m,)."""
+        """Solve for a right-hand side (m,)."""
         v = np.zeros(len(right))
         half = lapack.dtrtrs(self._factor, right[self._rows], lower=1)[0]
         if len(changed):
@@ -361,7 +367,7 @@ def _by_active_set(H: Array, b: Array) -> Array | None:
 
 
 def _factor(H: Array) -> Array | None:
-    """Lower Cholesky factor of H, with the least ridge that it needs; None for an empty H, or one that is not positive."""
+    """Return the lower Cholesky factor of H, with the least ridge that it needs; None if H is empty or not positive."""
     ridge = 0.0
     while len(H) and ridge <= 1:
         M = H.T.copy(order="F")  # in this order LAPACK makes no copy of its own

@@ -1,32 +1,33 @@
 """A dual array from affine fits of blocks of rows: a bound for fits that stop far from their optimum.
 
-For weights w, an array R (N, T) that is orthogonal to affine functions in each output, and losses with conjugates loss*,
+Let w be weights, R (N, T) an array that is orthogonal to affine functions in each output, and loss* the conjugates of the
+losses. If ||Z|| <= lam for Z(a) = sum_j R_j relu(a - x_j), and every R / w lies in the domain of -loss', then
 
-    min over f of  sum w loss(f, y) + lam VV(f)  >=  D(R) = - sum w loss*(-R / w),
+    min over f of  sum w loss(f, y) + lam VV(f)  >=  D(R) = - sum w loss*(-R / w).
 
-if ||Z|| <= lam for Z(a) = sum_j R_j relu(a - x_j) and every R / w lies where -loss' can lie. For the squared loss D(R) is
-<R, Y> - sum R^2 / (2 w).
+For the squared loss D(R) is <R, Y> - sum R^2 / (2 w).
 
 The array -w loss' of the best affine fit of a block of rows is orthogonal to affine functions, and its Z is 0 outside the
-block. So every block may have a scaling factor of its own, whereas the array of a whole function has one factor, for its
-worst row. Blocks of 4, 8, 16, .. rows are compared, and the best ones chosen from the smallest upwards. If an array of a
-solver is given, the best of a few mixtures with it is the start: D is concave, and mixtures of feasible arrays are
-feasible.
+block. So every block may have a scaling factor of its own. The array of a whole function has a single factor, which its
+worst row determines. Blocks of 4, 8, 16, .. rows are compared, and the best blocks are chosen from the smallest upwards. If
+a solver's array is given, the ascent starts from the best of a few mixtures with it: D is concave, and mixtures of feasible
+arrays are feasible.
 
 Then the bound is raised block by block. The best change of R in a block, C, is orthogonal to affine functions there. By
-duality it is R + C = -w loss'(a) for the affine function a that minimises sum w loss(a, y) + <R, a> over the block. For the
-squared loss C is the weighted residual of Y - R / w; for others Newton steps find a. Losses with linear pieces only
-(hinge, one-class) get the term -C^2 / (2 w) so that one C is best. R gains the multiple of C that keeps it feasible. This
-ascent ends short of the optimum, since the constraint couples the blocks.
+duality R + C = -w loss'(a) for the affine function a that minimises sum w loss(a, y) + <R, a> over the block. For the
+squared loss C is the weighted residual of Y - R / w; for other losses Newton steps compute a. For losses that consist of
+linear pieces (hinge, one-class) the term -C^2 / (2 w) is added, so that the best C is unique. The largest multiple of C, at
+most C itself, that keeps R feasible is added. This ascent ends short of the optimum, since the constraint couples the
+blocks.
 
 Measured on 3000 rows, of which a third are missing, weights over two decades, spacings over six, lam / lam_max of 1e-5 to
-4e-5: gaps of 0.997 (Huber), 0.993 (logistic), 0.43 (hinge) and 0.9998 (one class) that knot generation leaves become 0.22,
-0.23, 0.15 and 0.47, in 0.6 to 1.5 s; most of the rest is the function's. From the function and the array of a convex
-program they become 0.007, 0.009, 4e-5 and 7e-5, where that array alone proves 0.066, 0.052, 4e-5 and 2e-4.
+4e-5. Knot generation leaves gaps of 0.997 (Huber), 0.993 (logistic), 0.43 (hinge) and 0.9998 (one class). They become 0.22,
+0.23, 0.15 and 0.47, in 0.6 to 1.5 s; most of the remaining gap is due to the function. With the function and the array of a
+convex program they become 0.007, 0.009, 4e-5 and 7e-5; this array alone proves 0.066, 0.052, 4e-5 and 2e-4.
 
 Measured on 20,000 noisy labels of a sine with the squared loss, lam / lam_max from 3.5e-5 to 3.5e-10: the bound is 0.9997,
 0.997, 0.98, 0.85, 0.61 of the optimum (0.994, 0.93, 0.75, 0.49, 0.29 before the ascent) after 0.15 s. The residual of the
-function that the solver has after 0.2 to 1 s proves 1e-3 to 0.1 of it.
+function that the solver has after 0.2 to 1 s proves a bound of 1e-3 to 0.1 of the optimum.
 """
 
 import math
@@ -52,11 +53,11 @@ _MIXED = (0.0, 0.25, 0.5, 0.75, 1.0)  # shares of the solver's array in the firs
 _NEWTON = 15  # steps of an affine fit of a block; the projection that follows corrects what they leave
 _DAMPING = 1e-3  # of the first step, relative to a curvature of 1
 _ORTHOGONAL = 1e-12  # relative size of moments, and of distances from the ends of a domain, that count as rounding
-_NIL = 1e-300  # replaces 0 in denominators
+_SMALLEST = 1e-300  # replaces 0 in denominators
 
 
 def local_dual(problem: Problem, lam: float, seconds: float, given: Array | None = None) -> Array | None:
-    """Return a dual array (N, T); None for too many data, or if numbers leave float64.
+    """Return a dual array (N, T); None for more than 5,000,000 labels, or if numbers leave float64.
 
     Parameters
     ----------
@@ -78,13 +79,13 @@ def local_dual(problem: Problem, lam: float, seconds: float, given: Array | None
         R, count = blocks.best()
         if given is not None:
             R = blocks.mixed(R, given / dual_unit)
-        middle = len(problem.x) / count
+        mean_size = len(problem.x) / count
         for _ in range(_CYCLES):
             for power in _SIZES:
-                size = int(2 ** (round(math.log2(middle)) + power))
-                for part in _OFFSETS:
+                size = int(2 ** (round(math.log2(mean_size)) + power))
+                for divisor in _OFFSETS:
                     if size >= _LEAST and not blocks.is_late:
-                        R = blocks.ascended(R, size, size // part if part else 0)
+                        R = blocks.ascended(R, size, size // divisor if divisor else 0)
         R = R * dual_unit
     return R if np.isfinite(R).all() else None
 
@@ -110,7 +111,7 @@ def _blocks_of(problem: Problem, lam: float, end: float) -> "tuple[_Blocks, floa
 class _Blocks:
     """Data in units of about 1, and affine fits of blocks of their rows.
 
-    Iterations end at `end`, a value of time.perf_counter(); what they have by then is feasible, too.
+    Iterations end at `end`, a value of time.perf_counter(); the array reached by then is feasible, too.
     """
 
     def __init__(self, x: Array, Y: Array, w: Array, losses: list[Loss], lam: float, end: float) -> None:
@@ -228,13 +229,13 @@ class _Blocks:
         for step_number in range(_NEWTON):
             if step_number and self.is_late:
                 break
-            force = w * slope - R
-            bent = w * curvature
-            a, b, c = (self._sum(bent * off**power, starts) for power in range(3))
+            neg_gradient = w * slope - R
+            weighted = w * curvature
+            a, b, c = (self._sum(weighted * off**power, starts) for power in range(3))
             a, c = a + damping * weight, c + damping * spread
             c[spread == 0] = 1.0  # there is one distinct input: the slope stays
-            p, q = self._sum(force, starts), self._sum(force * off, starts)
-            det = np.maximum(a * c - b * b, _NIL)
+            p, q = self._sum(neg_gradient, starts), self._sum(neg_gradient * off, starts)
+            det = np.maximum(a * c - b * b, _SMALLEST)
             step = self._to_rows((c * p - b * q) / det, starts) + self._to_rows((a * q - b * p) / det, starts) * off
             trial = u + step
             slope, curvature, value = self._respond(trial, r)
@@ -272,7 +273,9 @@ class _Blocks:
         square, product = np.einsum("nt,nt->n", dZ, dZ), np.einsum("nt,nt->n", Z, dZ)
         left = np.maximum(self.lam**2 - row_norms(Z) ** 2, 0.0)
         root = np.sqrt(product**2 + square * left)
-        to_lam = np.where(product > 0, left / np.maximum(product + root, _NIL), (root - product) / np.maximum(square, _NIL))
+        to_lam = np.where(
+            product > 0, left / np.maximum(product + root, _SMALLEST), (root - product) / np.maximum(square, _SMALLEST)
+        )
         to_lam[square == 0] = 1.0
         factor: Array = np.minimum.reduceat(np.minimum(to_lam, self._to_ends(R, change)), starts)
         return np.clip(factor, 0.0, 1.0)
@@ -282,5 +285,5 @@ class _Blocks:
         ends = np.where(change > 0, self.most, self.least)
         with np.errstate(over="ignore"):
             left = np.abs(ends - R) + self.rounding
-            factor = left / np.maximum(np.abs(change), _NIL)
+            factor = left / np.maximum(np.abs(change), _SMALLEST)
         return np.where(self.w > 0, factor, np.inf).min(axis=1)
