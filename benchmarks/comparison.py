@@ -42,7 +42,7 @@ _GRID = 20_001
 
 
 @dataclass(frozen=True)
-class Problem:
+class PosedProblem:
     """Data, lam, and the convention: without a skip connection biases are penalised, too."""
 
     name: str
@@ -56,7 +56,7 @@ class Problem:
         """Options of `fit` and `certify_fit`."""
         return {"skip": self.skip, "penalise_bias": not self.skip}
 
-    def few(self) -> "Problem":
+    def few(self) -> "PosedProblem":
         """Return the problem of the first few points."""
         return replace(self, X=self.X[:_FEW], Y=self.Y[:_FEW])
 
@@ -65,7 +65,7 @@ class Problem:
         return certify_fit(function, self.X, self.Y, self.lam, **self.convention).objective
 
 
-def problems() -> tuple[Problem, ...]:
+def problems() -> tuple[PosedProblem, ...]:
     """Noisy curves of one input with three outputs; the plane with two; the plane in the convention of scnn."""
     rng = np.random.default_rng(0)
     x = np.sort(rng.uniform(0, 1, 200))[:, None]
@@ -73,21 +73,21 @@ def problems() -> tuple[Problem, ...]:
     X = rng.standard_normal((40, 2))
     Y = np.column_stack([np.sin(2 * X[:, 0]), X[:, 0] * X[:, 1]]) + 0.1 * rng.standard_normal((40, 2))
     return (
-        Problem("one input, 200 points, 3 outputs", x, curves, 0.01 * vvnorm.lambda_max(x, curves)),
-        Problem("two inputs, 40 points, 2 outputs", X, Y, 0.05 * vvnorm.lambda_max(X, Y)),
-        Problem("two inputs, 40 points, 1 output, no skip, biases penalised", X, Y[:, :1], 0.5, skip=False),
+        PosedProblem("one input, 200 points, 3 outputs", x, curves, 0.01 * vvnorm.lambda_max(x, curves)),
+        PosedProblem("two inputs, 40 points, 2 outputs", X, Y, 0.05 * vvnorm.lambda_max(X, Y)),
+        PosedProblem("two inputs, 40 points, 1 output, no skip, biases penalised", X, Y[:, :1], 0.5, skip=False),
     )
 
 
 # --- the programs: each returns a function whose objective is judged --------------------------------------------------
 
 
-def by_vvnorm(problem: Problem) -> Any:
+def by_vvnorm(problem: PosedProblem) -> Any:
     """`vvnorm.fit`: column generation or Newton steps to a certified gap of 1e-6."""
     return vvnorm.fit(problem.X, problem.Y, problem.lam, **problem.convention).network
 
 
-def by_cvxpy(problem: Problem) -> Any:
+def by_cvxpy(problem: PosedProblem) -> Any:
     """CVXPY with Clarabel. One input: the finite program. The plane: over 400 random neurons through data points."""
     import cvxpy as cp
 
@@ -100,7 +100,7 @@ def by_cvxpy(problem: Problem) -> Any:
     return ReLUNetwork(W, b, V.value.T, affine.value[1 : 1 + d].T, affine.value[0])
 
 
-def by_skglm(problem: Problem) -> Any:
+def by_skglm(problem: PosedProblem) -> Any:
     """skglm `MultiTaskLasso` on the same neurons; affine functions are projected out first. At most 50 x 1000 epochs."""
     from skglm import MultiTaskLasso
 
@@ -114,7 +114,7 @@ def by_skglm(problem: Problem) -> Any:
     return ReLUNetwork(W, b, V, affine[1:].T, affine[0])
 
 
-def by_torch(problem: Problem) -> Any:
+def by_torch(problem: PosedProblem) -> Any:
     """Plain PyTorch: Adam on the sum of losses plus weight decay, 100 neurons and a skip connection, 3000 steps."""
     module, X, Y = _module(problem)
     optimiser = torch.optim.Adam(module.parameters(), lr=0.01)
@@ -125,7 +125,7 @@ def by_torch(problem: Problem) -> Any:
     return ReLUNetwork.from_torch(module)
 
 
-def by_proximal(problem: Problem) -> Any:
+def by_proximal(problem: PosedProblem) -> Any:
     """`vvnorm.train` with its proximal optimizer, 100 neurons, 5000 steps; PathProx itself is not a package."""
     trained = vvnorm.train(
         problem.X, problem.Y, lam=problem.lam, width=100, optimizer="proximal", progress=False, **problem.convention
@@ -133,7 +133,7 @@ def by_proximal(problem: Problem) -> Any:
     return trained.networks[0]
 
 
-def by_torchjd(problem: Problem) -> Any:
+def by_torchjd(problem: PosedProblem) -> Any:
     """torchjd: UPGrad combines the gradients of the outputs' losses; a quarter of the steps, each is a program."""
     from torchjd.aggregation import UPGrad
     from torchjd.autojac import backward, jac_to_grad
@@ -150,7 +150,7 @@ def by_torchjd(problem: Problem) -> Any:
     return ReLUNetwork.from_torch(module)
 
 
-def by_kernel_ridge(problem: Problem) -> Any:
+def by_kernel_ridge(problem: PosedProblem) -> Any:
     """scikit-learn `KernelRidge`, RBF kernel: the best of 25 settings by our objective. One input only."""
     from sklearn.kernel_ridge import KernelRidge
 
@@ -163,7 +163,7 @@ def by_kernel_ridge(problem: Problem) -> Any:
     return min(fits, key=problem.objective)
 
 
-def by_scnn(problem: Problem) -> Any:
+def by_scnn(problem: PosedProblem) -> Any:
     """scnn (`pyscnn`), ReLU program with `NeuronGL1` over 300 random gates, float64; see conventions.md for its c."""
     from scnn.metrics import Metrics
     from scnn.models import ConvexReLU
@@ -184,7 +184,7 @@ def by_scnn(problem: Problem) -> Any:
     return ReLUNetwork(first[:, :-1], first[:, -1], second, c=c)
 
 
-def _dictionary(problem: Problem) -> tuple[Array, Array, Array]:
+def _dictionary(problem: PosedProblem) -> tuple[Array, Array, Array]:
     """Features (N, K) of neurons with ||w|| = 1, and their W, b: all that matter for one input, random ones for more."""
     rng = np.random.default_rng(1)
     if problem.X.shape[1] == 1:
@@ -208,7 +208,7 @@ class _Network(torch.nn.Module):
         return self.output(torch.relu(self.hidden(X))) + self.skip(X)
 
 
-def _module(problem: Problem) -> tuple[Any, Any, Any]:
+def _module(problem: PosedProblem) -> tuple[Any, Any, Any]:
     torch.manual_seed(0)
     network = _Network(problem.X.shape[1], problem.Y.shape[1]).double()
     return network, torch.from_numpy(problem.X), torch.from_numpy(problem.Y)
@@ -218,7 +218,7 @@ def _decay(module: Any) -> Any:
     return torch.sum(module.hidden.weight**2) + torch.sum(module.output.weight**2)
 
 
-Solver = Callable[[Problem], Any]
+Solver = Callable[[PosedProblem], Any]
 
 PROGRAMS: tuple[tuple[str, str, Solver, tuple[int, ...]], ...] = (
     ("vvnorm", "vvnorm", by_vvnorm, (0, 1, 2)),
@@ -233,7 +233,7 @@ PROGRAMS: tuple[tuple[str, str, Solver, tuple[int, ...]], ...] = (
 """Name, distribution, function, and the numbers of the problems that it can pose."""
 
 
-def measure(problem: Problem, solve: Solver) -> tuple[float, float]:
+def measure(problem: PosedProblem, solve: Solver) -> tuple[float, float]:
     """Return the least processor time of up to three runs, and the objective."""
     functions: list[Any] = []
     timer = timeit.Timer(lambda: functions.append(solve(problem)), timer=time.process_time)

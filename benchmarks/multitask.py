@@ -153,7 +153,7 @@ def least_norm(size: Size) -> dict[int, float]:
 # --- 3. torchjd's step ------------------------------------------------------------------------------------------------
 
 
-class Peer:
+class TorchjdPeer:
     """One network as torchjd's users write it, with a head for each task, at the weights of a loop."""
 
     def __init__(self, of: TrainingLoop, aggregator: Aggregator) -> None:
@@ -215,7 +215,7 @@ class Recording(Adam):
 def difference(size: Size, weighting: str, aggregator: Aggregator, tasks: int) -> float:
     """Largest relative difference of the shared gradients along our training."""
     ours = loop(size, weighting, tasks)
-    peer, worst = Peer(ours, aggregator), 0.0
+    peer, worst = TorchjdPeer(ours, aggregator), 0.0
     recording = Recording(peer.of.at.tensors)
     peer.of.optimisers = [recording]
     for _ in range(5 * size.steps):
@@ -241,7 +241,7 @@ def against_torchjd(size: Size) -> dict[tuple[str, int], float]:
     for weighting, aggregator in (("mgda", MGDA()), ("upgrad", UPGrad())):
         for tasks in (2, 3):
             ours = loop(size, weighting, tasks)
-            sides = {"ours": ours.advance, "torchjd": Peer(ours, aggregator).step}
+            sides = {"ours": ours.advance, "torchjd": TorchjdPeer(ours, aggregator).step}
             if weighting == "mgda":
                 sides["ours, mgda_ub"] = loop(size, "mgda_ub", tasks).advance
             median = in_turn(sides, size.rounds, size.steps)

@@ -65,7 +65,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Effort:
+class MultivariateEffort:
     """How much to measure."""
 
     seconds: float  # per line, for ours
@@ -76,7 +76,7 @@ class Effort:
     instances: int
 
 
-FULL, BRIEF = Effort(3.0, 2e4, 20, (1, 10, 100), 4, 1000), Effort(0.2, 4e3, 5, (1, 10), 1, 100)
+FULL, BRIEF = MultivariateEffort(3.0, 2e4, 20, (1, 10, 100), 4, 1000), MultivariateEffort(0.2, 4e3, 5, (1, 10), 1, 100)
 
 
 def measured(task: Callable[[], Any]) -> tuple[float, float, Any]:
@@ -96,7 +96,7 @@ def best(task: Callable[[], Any], seconds: float, most: int = 20) -> tuple[float
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class MultivariateTask:
     """A data set."""
 
     name: str
@@ -104,17 +104,17 @@ class Task:
     Y: Array
 
 
-def make(name: str) -> Task:
+def make(name: str) -> MultivariateTask:
     """Make the data set called dxNxT."""
     d, N, T = (int(size) for size in name.split("x"))
     rng = np.random.default_rng([0, d, N, T])
-    return Task(name, rng.uniform(-1, 1, (N, d)), rng.standard_normal((N, T)))
+    return MultivariateTask(name, rng.uniform(-1, 1, (N, d)), rng.standard_normal((N, T)))
 
 
 # --- interpolation ----------------------------------------------------------------------------------------------------
 
 
-def ours(task: Task, seconds: float) -> Record:
+def ours(task: MultivariateTask, seconds: float) -> Record:
     """Time interpolation and its certificate."""
     wall, cpu, solution = best(lambda: interpolate(task.X, task.Y, tol=TOL), seconds)
     proving, _, certificate = best(partial(certify, solution.network, task.X, task.Y, dual=solution.dual), seconds / 5)
@@ -131,7 +131,7 @@ def ours(task: Task, seconds: float) -> Record:
     }
 
 
-def clarabel(task: Task, lower_bound: float, effort: Effort) -> Record:
+def clarabel(task: MultivariateTask, lower_bound: float, effort: MultivariateEffort) -> Record:
     """Time the convex program over a dense dictionary, and judge its network."""
     dictionary = plane_dictionary(task.X, effort.directions, np.random.default_rng(0))
     if len(dictionary[1]) * task.Y.shape[1] > effort.most_weights:
@@ -147,7 +147,7 @@ def clarabel(task: Task, lower_bound: float, effort: Effort) -> Record:
     }
 
 
-def line(task: Task, effort: Effort) -> Record:
+def line(task: MultivariateTask, effort: MultivariateEffort) -> Record:
     (N, d), T = task.X.shape, task.Y.shape[1]
     record = {"name": task.name, "d": d, "N": N, "T": T, **ours(task, effort.seconds)}
     record |= clarabel(task, record["lower_bound"], effort)
@@ -185,7 +185,7 @@ def shown(record: Record) -> str:
 # --- Adam -------------------------------------------------------------------------------------------------------------
 
 
-def adam(name: str, effort: Effort) -> Record:
+def adam(name: str, effort: MultivariateEffort) -> Record:
     """Compare objectives after equal and longer times."""
     task = make(name)
     lam = lambda_max(task.X, task.Y) / 100
@@ -201,7 +201,7 @@ def adam(name: str, effort: Effort) -> Record:
     return {"name": name, "lam": lam, "ours": wall, "cpu": cpu, "gap": solution.gap, "adam": excess}
 
 
-def _plain(task: Task, lam: float, steps: int) -> Any:
+def _plain(task: MultivariateTask, lam: float, steps: int) -> Any:
     """Adam with constant weight decay, 4 seeds."""
     return train(
         task.X, task.Y, lam=lam, schedule="constant", initialisation="torch", seeds=4, steps=steps, lr=0.01, progress=False
@@ -388,7 +388,9 @@ def machine() -> Record:
     return {"environment": environment(), "tol": TOL}
 
 
-def sections(rows: Sequence[str], effort: Effort) -> Iterator[tuple[str, Callable[[], Record], Callable[[Record], str]]]:
+def sections(
+    rows: Sequence[str], effort: MultivariateEffort
+) -> Iterator[tuple[str, Callable[[], Record], Callable[[Record], str]]]:
     """What to measure, by name, and how to say it."""
     for name in rows:
         if name not in OTHER:
@@ -404,7 +406,7 @@ def sections(rows: Sequence[str], effort: Effort) -> Iterator[tuple[str, Callabl
             yield "path", partial(path, name), say_path
 
 
-def run(rows: Sequence[str], effort: Effort) -> Record:
+def run(rows: Sequence[str], effort: MultivariateEffort) -> Record:
     """Measure and print line by line."""
     result: Record = {**machine(), "effort": asdict(effort), **{name: [] for name in ("rows", "adam", "scnn", "path")}}
     parts, instances = list(sections(rows, effort)), effort.instances if "random" in rows else 0
@@ -452,7 +454,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     effort = BRIEF if options.quick else FULL
     if options.instances is not None:
-        effort = Effort(**{**asdict(effort), "instances": options.instances})
+        effort = MultivariateEffort(**{**asdict(effort), "instances": options.instances})
     with single_threaded():
         result = run(options.rows if options.rows is not None else QUICK if options.quick else ROWS, effort)
     conclude(result, options.json)

@@ -134,7 +134,7 @@ def tell(judged: Iterable[Judged]) -> None:
 # --- the recorded run -------------------------------------------------------------------------------------------------
 
 
-class Ledger:
+class DrawLedger:
     """Counts of draws by family and version, in a CSV file; draws of a family have the indices 0, 1, .. and one seed.
 
     Parameters
@@ -203,7 +203,7 @@ class Ledger:
         return {**counts, "largest_gap": max((row["largest_gap"] for row in own), default=0.0)}
 
 
-def extend(ledger: Ledger, names: Sequence[str], goal: int, minutes: float, jobs: int) -> None:
+def extend(ledger: DrawLedger, names: Sequence[str], goal: int, minutes: float, jobs: int) -> None:
     """Draw until the goal is reached or time is over; write the ledger every few seconds."""
     end, pace = time.monotonic() + 60 * minutes, dict.fromkeys(names, 0.1)
     with Parallel(jobs) as parallel:
@@ -253,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             lines[name] = {"draws": options.draws, **counts, "largest_gap": max(draw.gap for draw in judged)}
         Console().print(report(lines))
         return
-    ledger = Ledger(options.ledger, code_version(), options.seed)
+    ledger = DrawLedger(options.ledger, code_version(), options.seed)
     try:
         extend(ledger, names, options.goal, options.minutes, options.jobs)
     except KeyboardInterrupt:

@@ -50,7 +50,7 @@ NONE: Limits = (np.inf,) * 4
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingTask:
     """A data set and what training must reach on it.
 
     `least` is the least cost of interpolating values at its inputs; `slack` is how far, relative, its value for the labels
@@ -77,14 +77,16 @@ class Task:
         return float(np.max(np.abs(network(self.X) - self.Y)) / np.ptp(self.Y))
 
 
-def line(N: int, T: int, seed: int, must: Limits) -> Task:
+def line(N: int, T: int, seed: int, must: Limits) -> TrainingTask:
     """Make Gaussian labels on a jittered grid."""
     rng = np.random.default_rng(seed)
     x = (np.arange(N) + rng.uniform(-0.3, 0.3, N)) / (N - 1)
-    return Task(f"d = 1, N = {N}, T = {T}", x, rng.standard_normal((N, T)), lambda Y: interpolate(x, Y).value, 0.0, must)
+    return TrainingTask(
+        f"d = 1, N = {N}, T = {T}", x, rng.standard_normal((N, T)), lambda Y: interpolate(x, Y).value, 0.0, must
+    )
 
 
-def plane(N: int, T: int, seed: int, must: Limits) -> Task:
+def plane(N: int, T: int, seed: int, must: Limits) -> TrainingTask:
     """Make Gaussian labels at uniform points of a square; the reference is the convex program over lines through points.
 
     Beside the lines through two points there are some through each, in random directions: as many as a small certified gap
@@ -107,10 +109,10 @@ def plane(N: int, T: int, seed: int, must: Limits) -> Task:
         except RuntimeError:  # values far from any data's
             return 0.0
 
-    return Task(f"d = 2, N = {N}, T = {T}", X, Y, least, slack, must)
+    return TrainingTask(f"d = 2, N = {N}, T = {T}", X, Y, least, slack, must)
 
 
-def tasks(seed: int) -> list[Task]:
+def tasks(seed: int) -> list[TrainingTask]:
     return [
         line(12, 3, seed, (0.003, 0.01, 0.0005, 0.002)),
         line(20, 5, seed, (0.02, np.inf, 0.002, np.inf)),
@@ -169,7 +171,7 @@ _NAMES = ("hidden.weight", "hidden.bias", "out.weight", "out.bias", "skip.weight
 Model = Net | Stack
 
 
-def nets(task: Task, width: int, count: int) -> list[Net]:
+def nets(task: TrainingTask, width: int, count: int) -> list[Net]:
     made = []
     for seed in range(count):
         torch.manual_seed(seed)
@@ -178,10 +180,10 @@ def nets(task: Task, width: int, count: int) -> list[Net]:
 
 
 @dataclass(frozen=True)
-class Frame:
+class PeerCoordinates:
     """Coordinates in which a peer trains: inputs and labels minus a centre, over a unit."""
 
-    task: Task
+    task: TrainingTask
     standardised: bool
 
     @property
@@ -210,7 +212,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Peer:
+class TorchPeer:
     """One way to train. `penalty` is the term in the loss, if any; `threshold`: whether PathProx's update follows."""
 
     name: str
@@ -221,7 +223,7 @@ class Peer:
     threshold: bool = False
     standardised: bool = False
 
-    def stepper(self, model: Model, frame: Frame) -> Callable[[], None]:
+    def stepper(self, model: Model, frame: PeerCoordinates) -> Callable[[], None]:
         """Return a function that makes one step."""
         optimiser = self.optimiser(model.parameters())
         (inputs, _, x_unit), (labels, _, y_unit) = frame.inputs, frame.labels
@@ -269,7 +271,7 @@ def throughput(steps: int, peer_steps: int, rounds: int) -> None:
     """Time 64 runs of N = 20, T = 3, width 100."""
     task, runs, width = line(20, 3, 0, NONE), 64, 100
     lam = train(task.X, task.Y, steps=1, progress=False).lam
-    frame = Frame(task, standardised=False)
+    frame = PeerCoordinates(task, standardised=False)
 
     def ours(penalty: str) -> float:
         seconds, _ = timed(
@@ -278,7 +280,7 @@ def throughput(steps: int, peer_steps: int, rounds: int) -> None:
         return seconds / steps
 
     def loop(penalty: str | None, adam: Callable[[Any], torch.optim.Optimizer]) -> float:
-        peer = Peer("", adam, 1e-3, lam, penalty)
+        peer = TorchPeer("", adam, 1e-3, lam, penalty)
         models = nets(task, width, runs)
 
         def train_all() -> None:
@@ -321,7 +323,7 @@ def wide(width: int, steps: int) -> None:
     """Time one wide network in mini-batches of 1024 of 3000 points, ten inputs and outputs, in CPU time."""
     rng, lam = np.random.default_rng(0), 50.0
     X = rng.standard_normal((3000, 10))
-    task = Task("wide", X, np.sin(X @ rng.standard_normal((10, 10))), lambda _: 0.0, 0.0, NONE)
+    task = TrainingTask("wide", X, np.sin(X @ rng.standard_normal((10, 10))), lambda _: 0.0, 0.0, NONE)
     (net,), rows = nets(task, width, 1), torch.Generator().manual_seed(0)
     optimiser, inputs, labels = (
         torch.optim.Adam(net.parameters(), fused=True),
@@ -362,7 +364,7 @@ def wide(width: int, steps: int) -> None:
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """What one method reached."""
 
     name: str
@@ -390,12 +392,12 @@ class Row:
         )
 
 
-def judged(name: str, task: Task, seconds: float, steps: int, networks: Sequence[ReLUNetwork | None]) -> Row:
+def judged(name: str, task: TrainingTask, seconds: float, steps: int, networks: Sequence[ReLUNetwork | None]) -> ResultRow:
     excess, residual = ([np.inf if f is None else of(f) for f in networks] for of in (task.excess, task.residual))
-    return Row(name, seconds, steps, excess, residual)
+    return ResultRow(name, seconds, steps, excess, residual)
 
 
-def better(rows: list[Row]) -> Row:
+def better(rows: list[ResultRow]) -> ResultRow:
     """Return the row of least median excess among those that fit; if none fits, the row of least residual."""
     fitting = [row for row in rows if row.fits]
     if fitting:
@@ -403,7 +405,7 @@ def better(rows: list[Row]) -> Row:
     return min(rows, key=lambda row: statistics.median(row.residual))
 
 
-def equal_time(task: Task, steps: int, longer: float) -> None:
+def equal_time(task: TrainingTask, steps: int, longer: float) -> None:
     """Give every method the time that ours takes, and the peers' best setting also `longer` times that, if not 0."""
     ours = partial(train, task.X, task.Y, seeds=SEEDS, progress=False)
     budget, result = timed(lambda: ours(steps=steps))
@@ -456,26 +458,26 @@ def equal_time(task: Task, steps: int, longer: float) -> None:
     print()
 
 
-def _adam(lr: float, lam: float, times: float, standardised: bool) -> Peer:
+def _adam(lr: float, lam: float, times: float, standardised: bool) -> TorchPeer:
     words = f"Adam, lr {lr:g}" + (f", lam x {times}" if times != 1 else "") + (", standardised" if standardised else "")
     adam = partial(torch.optim.Adam, lr=lr, fused=True)
-    return Peer(words, adam, lr, times * lam, "weight_decay", standardised=standardised)
+    return TorchPeer(words, adam, lr, times * lam, "weight_decay", standardised=standardised)
 
 
-def _pathprox(optimiser: str, lr: float, lam: float, standardised: bool) -> Peer:
+def _pathprox(optimiser: str, lr: float, lam: float, standardised: bool) -> TorchPeer:
     words = f"PathProx with {optimiser}, lr {lr:g}" + (", standardised" if standardised else "")
     make = partial(getattr(torch.optim, optimiser), lr=lr, fused=True)
-    return Peer(words, make, lr, lam, threshold=True, standardised=standardised)
+    return TorchPeer(words, make, lr, lam, threshold=True, standardised=standardised)
 
 
-def in_a_batch(peer: Peer, task: Task, width: int, seconds: float) -> Row:
-    model, frame = Stack(nets(task, width, SEEDS)), Frame(task, peer.standardised)
+def in_a_batch(peer: TorchPeer, task: TrainingTask, width: int, seconds: float) -> ResultRow:
+    model, frame = Stack(nets(task, width, SEEDS)), PeerCoordinates(task, peer.standardised)
     steps = for_seconds(peer.stepper(model, frame), seconds)
     return judged(f"{peer.name}, batched", task, seconds, steps, [frame.back(*parts) for parts in model.parts()])
 
 
-def in_a_loop(peer: Peer, task: Task, width: int, seconds: float) -> Row:
-    models, frame = nets(task, width, SEEDS), Frame(task, peer.standardised)
+def in_a_loop(peer: TorchPeer, task: TrainingTask, width: int, seconds: float) -> ResultRow:
+    models, frame = nets(task, width, SEEDS), PeerCoordinates(task, peer.standardised)
     steps = [for_seconds(peer.stepper(model, frame), seconds / SEEDS) for model in models]
     networks = [frame.back(*parts) for model in models for parts in model.parts()]
     return judged(f"{peer.name}, loop", task, seconds, round(statistics.median(steps)), networks)

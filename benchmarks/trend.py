@@ -77,7 +77,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Effort:
+class FitEffort:
     """How long to measure."""
 
     seconds: float  # per line, for ours
@@ -86,14 +86,14 @@ class Effort:
     path_rounds: int
 
 
-FULL, BRIEF = Effort(1.0, 5e5, 5e4, 5), Effort(0.1, 5e4, 5e3, 1)
+FULL, BRIEF = FitEffort(1.0, 5e5, 5e4, 5), FitEffort(0.1, 5e4, 5e3, 1)
 
 
 # --- data -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class FitTask:
     """A data set and its losses."""
 
     name: str
@@ -116,14 +116,14 @@ class Task:
         return lambda_max(self.x, self.Y, loss=self.losses)
 
 
-def make(name: str, regular: bool = False) -> Task:
+def make(name: str, regular: bool = False) -> FitTask:
     """Make the data set called `mixed`, or NxT."""
     N, T = (2000, 4) if name == "mixed" else (int(float(size)) for size in name.split("x"))
     x, Y = waves(N, T, 0.3, np.random.default_rng(0), regular)
     if name != "mixed":
-        return Task(name, x, Y, ("squared",) * T)
+        return FitTask(name, x, Y, ("squared",) * T)
     Y[:, -1] = Y[:, -1] > 0
-    return Task(name, x, Y, ("squared",) * (T - 1) + ("logistic",))
+    return FitTask(name, x, Y, ("squared",) * (T - 1) + ("logistic",))
 
 
 def waves(N: int, T: int, noise: float, rng: np.random.Generator, regular: bool = False) -> tuple[Array, Array]:
@@ -138,7 +138,7 @@ def waves(N: int, T: int, noise: float, rng: np.random.Generator, regular: bool 
 # --- the sides --------------------------------------------------------------------------------------------------------
 
 
-def ours(task: Task, lam: float, seconds: float) -> Record:
+def ours(task: FitTask, lam: float, seconds: float) -> Record:
     """Time fit, certificate and np.diff in turns."""
     _ = task.fit(lam).certificate  # compile, or load what was compiled
     best, began, rounds = np.full(3, np.inf), time.perf_counter(), 0
@@ -158,7 +158,7 @@ def ours(task: Task, lam: float, seconds: float) -> Record:
     }
 
 
-def clarabel(task: Task, lam: float, lower_bound: float, rounds: int, threads: int) -> Record:
+def clarabel(task: FitTask, lam: float, lower_bound: float, rounds: int, threads: int) -> Record:
     """Time the convex program, and evaluate the objective of its result."""
     for posed in ("D", "slopes"):
         runs = [timed(partial(program, task, lam, threads, posed)) for _ in range(rounds)]
@@ -169,7 +169,7 @@ def clarabel(task: Task, lam: float, lower_bound: float, rounds: int, threads: i
     return {"clarabel": seconds, "solver": solver, "posed": posed, "status": status, "excess": excess}
 
 
-def program(task: Task, lam: float, threads: int, posed: str = "D") -> tuple[str, float | None, Array | None]:
+def program(task: FitTask, lam: float, threads: int, posed: str = "D") -> tuple[str, float | None, Array | None]:
     """Pose and solve it; return status, the solver's seconds and fitted values."""
     (N, T), U, constraints = task.Y.shape, cp.Variable(task.Y.shape), []
     if posed == "D":
@@ -200,7 +200,7 @@ def differences(x: Array) -> sp.csr_array:
     return sp.diags_array(bands, offsets=[0, 1, 2], shape=(len(x) - 2, len(x)), format="csr")
 
 
-def objective(task: Task, lam: float, U: Array) -> float:
+def objective(task: FitTask, lam: float, U: Array) -> float:
     kinds = as_losses(task.losses, len(task.losses))
     loss = sum(float(np.sum(kind.value(u, y))) for kind, u, y in zip(kinds, U.T, task.Y.T, strict=True))
     return loss + lam * float(np.linalg.norm(differences(task.x) @ U, axis=1).sum())
@@ -209,7 +209,7 @@ def objective(task: Task, lam: float, U: Array) -> float:
 # --- lines of the table -----------------------------------------------------------------------------------------------
 
 
-def goal(task: Task) -> tuple[str, float]:
+def goal(task: FitTask) -> tuple[str, float]:
     """Return how much faster than Clarabel a fit should be, or how long it may take in multiples of np.diff."""
     N, T = task.Y.shape
     if task.name == "mixed":
@@ -234,7 +234,7 @@ def judged(record: Record, kind: str, limit: float) -> Record:
     return {"goal": f">= {limit:g}x", "met": None if faster is None else certified and faster >= limit}
 
 
-def line(task: Task, ratio: float, effort: Effort, threads: int) -> Record:
+def line(task: FitTask, ratio: float, effort: FitEffort, threads: int) -> Record:
     lam = ratio * task.lam_max
     record = {"name": task.name, "N": len(task.x), "T": task.Y.shape[1], "ratio": ratio, "lam": lam}
     record |= ours(task, lam, effort.seconds)
@@ -316,7 +316,7 @@ def reliability(runs: int, advance: Callable[[], None]) -> Record:
         rng = np.random.default_rng([seed, 1])
         N, T = round(10 ** rng.uniform(1, 4)), int(rng.choice([1, 2, 3, 5, 12, 40]))
         noise, ratio = float(rng.choice([0.0, 0.01, 0.1, 0.3, 1.0, 10.0])), float(10 ** rng.uniform(-4, 0))
-        task = Task(f"{N}x{T}", *waves(N, T, noise, rng), ("squared",) * T)
+        task = FitTask(f"{N}x{T}", *waves(N, T, noise, rng), ("squared",) * T)
         seconds, fitted = timed(partial(task.fit, ratio * task.lam_max))
         record = {"seed": seed, "N": N, "T": T, "noise": noise, "ratio": ratio, "knots": len(fitted.knots)}
         records.append(record | {"gap": task.gap(fitted), "solver_gap": fitted.knot_solution.gap, "seconds": seconds})
@@ -453,7 +453,7 @@ def machine(threads: int, regular: bool) -> Record:
     }
 
 
-def run(rows: Sequence[str], runs: int, effort: Effort, threads: int, regular: bool) -> Record:
+def run(rows: Sequence[str], runs: int, effort: FitEffort, threads: int, regular: bool) -> Record:
     """Measure and print line by line."""
     result = {**machine(threads, regular), "rows": []}
     tables = [name for name in rows if name not in OTHER]

@@ -55,7 +55,7 @@ _SOLVED = 1e-7  # relative gap that the solver is asked for
 _ROUNDING = 1e-3  # of a share: what a quasi-Newton method leaves
 
 
-class _Place(NamedTuple):
+class _NetworkAndInputs(NamedTuple):
     """A network with ||w_k|| = 1, and the inputs of its data."""
 
     network: ReLUNetwork
@@ -92,7 +92,9 @@ def _data(instance: Instance) -> list[tuple[Array, Array]]:
     return list(zip(instance["X"], instance["Y"], strict=True))
 
 
-def _measures(instance: Instance, arrays: Mapping[str, Any], excess: Callable[[TaskProblem, _Place], float]) -> Array:
+def _measures(
+    instance: Instance, arrays: Mapping[str, Any], excess: Callable[[TaskProblem, _NetworkAndInputs], float]
+) -> Array:
     """Excess, ratio and spread, shape (numbers of tasks, sample, 3); infinite if a network is not certified."""
     measured = np.full((len(TASKS), len(instance["X"]), 3), np.inf)
     for i, T in enumerate(TASKS):
@@ -104,19 +106,19 @@ def _measures(instance: Instance, arrays: Mapping[str, Any], excess: Callable[[T
     return measured
 
 
-def _measure(network: ReLUNetwork, X: Array, y: Array, excess: Callable[[TaskProblem, _Place], float]) -> Array:
+def _measure(network: ReLUNetwork, X: Array, y: Array, excess: Callable[[TaskProblem, _NetworkAndInputs], float]) -> Array:
     problem = task_problem(network, X, y, LAM, skip=False)
     sizes = np.sqrt(np.sum(network.V**2, axis=0) - network.V**2)  # ||v_{k,-s}||, tasks s by neurons k
     spread = np.average(np.ptp(sizes, axis=0) / sizes.mean(axis=0), weights=row_norms(network.V.T))
-    return np.array([excess(problem, _Place(network, X)), np.max(np.abs(network.V[0]) / problem.others), spread])
+    return np.array([excess(problem, _NetworkAndInputs(network, X)), np.max(np.abs(network.V[0]) / problem.others), spread])
 
 
-def _excess(problem: TaskProblem, place: _Place) -> float:
+def _excess(problem: TaskProblem, place: _NetworkAndInputs) -> float:
     own = minimise_alone(problem, place.network.V[0])
     return excess_and_bound(problem, own, minimise_model(problem, place.network, place.X, skip=False))[0]
 
 
-def _excess_again(problem: TaskProblem, place: _Place) -> float:
+def _excess_again(problem: TaskProblem, place: _NetworkAndInputs) -> float:
     """The same from a least-squares problem with penalty rows, a quasi-Newton method, and a difference of objectives."""
     penalty = np.diag(np.sqrt(problem.lam / problem.others))
     nothing = np.zeros((len(penalty), problem.free.shape[1]))

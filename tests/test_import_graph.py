@@ -4,6 +4,7 @@ Imports inside functions count, and those for annotations only, too. The root mo
 """
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -47,9 +48,15 @@ def modules() -> dict[str, Path]:
     return files
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Return all nodes of the syntax tree of a file."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path: Path) -> Iterator[tuple[str, str]]:
     """Yield (module, name) for all that a file imports from this package; the name is empty for `import module`."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             imported = [(node.module or "", alias.name) for alias in node.names]
@@ -109,6 +116,16 @@ def test_no_private_name_is_imported() -> None:
         if name.startswith("_") and not name.startswith("__") and name != "_internal"
     }
     assert private == set()
+
+
+def test_no_class_name_is_used_twice() -> None:
+    counts = Counter(node.name for path in modules().values() for node in nodes(path) if isinstance(node, ast.ClassDef))
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_no_module_is_named_like_a_public_function() -> None:
+    functions = {name for name in vvnorm.__all__ if not isinstance(getattr(vvnorm, name), type)}
+    assert functions & {module.rpartition(".")[2] for module in modules()} == set()
 
 
 def test_the_root_module_is_all_that_is_imported_from_above() -> None:

@@ -60,27 +60,27 @@ Print Assumptions data_set.
 """
 
 
-class Unreadable(ValueError):
+class UnreadableCertificate(ValueError):
     """A file that is not a certificate of version 1 for one input."""
 
 
 def _number(text: Any) -> str:
     """Write a rational of the certificate as Coq does."""
     if not isinstance(text, str) or not _RATIONAL.fullmatch(text):
-        raise Unreadable(f"it holds {str(text)[:30]!r} where a rational belongs, written as text 'p' or 'p/q'")
+        raise UnreadableCertificate(f"it holds {str(text)[:30]!r} where a rational belongs, written as text 'p' or 'p/q'")
     numerator, _, denominator = text.partition("/")
     return f"({numerator}#{denominator or 1})"
 
 
 def _numbers(values: Any, name: str, length: int | None = None) -> list[str]:
     if not isinstance(values, list) or not values or length not in (None, len(values)):
-        raise Unreadable(f"{name} must be a list of {length or 'some'} rationals")
+        raise UnreadableCertificate(f"{name} must be a list of {length or 'some'} rationals")
     return [_number(value) for value in values]
 
 
 def _rows(values: Any, name: str, length: int | None = None, width: int | None = None) -> list[list[str]]:
     if not isinstance(values, list) or length not in (None, len(values)):
-        raise Unreadable(f"{name} must be a list of {length or 'some'} rows")
+        raise UnreadableCertificate(f"{name} must be a list of {length or 'some'} rows")
     return [_numbers(row, name, width) for row in values]
 
 
@@ -93,23 +93,23 @@ def coq_source(content: Any) -> str:
 
     Raises
     ------
-    Unreadable
+    UnreadableCertificate
         If the content is not that of a certificate of version 1 for one input.
     """
     if not isinstance(content, dict) or content.get("format") != "vvnorm exact certificate":
-        raise Unreadable("it is no exact certificate")
+        raise UnreadableCertificate("it is no exact certificate")
     if type(content.get("version")) is not int or content["version"] != 1:
-        raise Unreadable(f"it has version {str(content.get('version'))[:30]}; version 1 can be proved")
+        raise UnreadableCertificate(f"it has version {str(content.get('version'))[:30]}; version 1 can be proved")
     inputs = _rows(content.get("inputs"), "inputs")
     if not inputs or any(len(row) != 1 for row in inputs):
-        raise Unreadable("only certificates for one input can be proved in Coq")
+        raise UnreadableCertificate("only certificates for one input can be proved in Coq")
     outputs = len(_rows(content.get("labels"), "labels", len(inputs))[0])
     labels = _rows(content["labels"], "labels", width=outputs)
     neurons = content.get("neurons")
     if not isinstance(neurons, list) or any(not isinstance(n, dict) or set(n) != {"w", "b", "v"} for n in neurons):
-        raise Unreadable("neurons must be objects with the fields w, b, v")
+        raise UnreadableCertificate("neurons must be objects with the fields w, b, v")
     if not isinstance(content.get("unique"), bool):
-        raise Unreadable("unique must be true or false")
+        raise UnreadableCertificate("unique must be true or false")
     return _TEMPLATE.format(
         rows=";\n  ".join(f"({x}, {_listed(y)})" for (x,), y in zip(inputs, labels, strict=True)),
         neurons=";\n  ".join(
@@ -130,19 +130,19 @@ def read_certificate(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    Unreadable
+    UnreadableCertificate
         If the file cannot be read or holds no JSON.
     """
 
     def refuse(text: str) -> None:
-        raise Unreadable(f"it holds the number {text[:30]}; numbers are written as text, 'p' or 'p/q'")
+        raise UnreadableCertificate(f"it holds the number {text[:30]}; numbers are written as text, 'p' or 'p/q'")
 
     try:
         content: dict[str, Any] = json.loads(path.read_bytes(), parse_float=refuse, parse_constant=refuse)
-    except Unreadable:
+    except UnreadableCertificate:
         raise
     except (OSError, ValueError, RecursionError) as error:
-        raise Unreadable(" ".join(str(error).split())[:200]) from None
+        raise UnreadableCertificate(" ".join(str(error).split())[:200]) from None
     return content
 
 
@@ -195,7 +195,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             content = read_certificate(path)
             sources[path] = coq_source(content), _claim(content)
-        except Unreadable as error:
+        except UnreadableCertificate as error:
             print(f"{path}: unreadable: {error}", file=sys.stderr)
             return UNREADABLE
     if options.save:

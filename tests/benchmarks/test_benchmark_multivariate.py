@@ -22,7 +22,7 @@ def test_a_tiny_run_prints_and_saves_its_numbers(tmp_path, capsys):
 
 
 def test_peers_that_minimise_with_lam_are_not_better_than_the_bound():
-    effort = multivariate.Effort(0.01, 0, 1, (1, 3), 1, 0)
+    effort = multivariate.MultivariateEffort(0.01, 0, 1, (1, 3), 1, 0)
     record = multivariate.adam("2x8x2", effort)
     assert all(run["excess"] >= -1e-9 for run in record["adam"].values())
     assert "Adam's excess" in multivariate.say_adam(record)

@@ -13,7 +13,7 @@ import vvnorm
 from benchmarks import neuron_programs, random_draws
 from benchmarks.cone_programs import cells
 from benchmarks.neuron_programs import Labels, ProgramError, solve_over_neurons
-from benchmarks.random_draws import KINDS, Judged, Ledger, highest_rate, judge, main, program
+from benchmarks.random_draws import KINDS, DrawLedger, Judged, highest_rate, judge, main, program
 from benchmarks.random_problems import FAMILIES, LOSSES, Draw
 from vvnorm.validation import Array
 from vvnorm.verifier.verification import Verification
@@ -160,11 +160,11 @@ def test_a_recorded_run_goes_on_where_it_was_interrupted(
     run = ["--resume", "--ledger", str(path), "--family", "line_interpolate", "--goal", "40", "--minutes", "1"]
     main(run)
     assert "interrupted" in capsys.readouterr().out
-    kept = Ledger(path, "").totals("line_interpolate")["draws"]
+    kept = DrawLedger(path, "").totals("line_interpolate")["draws"]
     assert 0 < kept < 40 * len([name for name in FAMILIES if name.startswith("line_interpolate")])
     main(run)
     names = [name for name in FAMILIES if name.startswith("line_interpolate")]
-    ledger = Ledger(path, "")
+    ledger = DrawLedger(path, "")
     for name in names:
         line = ledger.totals(name)
         assert (line["draws"], line["open"], line["worse"], line["largest_gap"]) == (40, 1, 0, 2e-4)
@@ -175,9 +175,9 @@ def test_a_recorded_run_goes_on_where_it_was_interrupted(
 
 
 def test_versions_are_counted_apart_and_added_up(tmp_path: Path) -> None:
-    first, other = (Ledger(tmp_path / "ledger.csv", "v1"), "v2")
+    first, other = (DrawLedger(tmp_path / "ledger.csv", "v1"), "v2")
     first.add("line_fit_hinge", [Judged(0, (), 1e-6, "")])
-    later = Ledger(first.path, other)
+    later = DrawLedger(first.path, other)
     later.add("line_fit_hinge", [Judged(1, ("worse",), 1e-5, ""), Judged(2, (), 0.0, "")])
     assert [(row["version"], row["first"], row["draws"], row["worse"]) for row in later.rows] == [
         ("v1", 0, 1, 0),
@@ -187,7 +187,7 @@ def test_versions_are_counted_apart_and_added_up(tmp_path: Path) -> None:
 
 
 def test_draws_are_counted_by_property_too(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.csv", "v1")
+    ledger = DrawLedger(tmp_path / "ledger.csv", "v1")
     ledger.add("plane_fit_huber", [Judged(0, (), 1e-6, ""), Judged(1, ("open", "refused"), 1e-3, "")])
     ledger.add("line_interpolate_no_skip", [Judged(0, ("unknown",), 0.0, "")])
     nothing = dict.fromkeys(KINDS, 0)
@@ -217,7 +217,7 @@ def test_no_answer_of_a_family_is_wrong(name: str) -> None:
 
 def test_the_recorded_run_has_no_wrong_answer_and_can_go_on() -> None:
     """Gaps above the tolerance are honest answers, and rare."""
-    ledger = Ledger(random_draws.LEDGER, "")
+    ledger = DrawLedger(random_draws.LEDGER, "")
     lines = [ledger.totals(name) for name in FAMILIES]
     for line in lines:
         assert [line[kind] for kind in ("worse", "unsound", "failed")] == [0, 0, 0]

@@ -54,7 +54,7 @@ def test_mixtures_have_a_corner_and_a_label_of_each_class():
 def test_the_program_of_mixed_losses_agrees(posed):
     x, Y = trend.waves(60, 2, 0.3, np.random.default_rng(0))
     Y[:, 1] = Y[:, 1] > 0
-    task = trend.Task("small", x, Y, ("squared", "logistic"))
+    task = trend.FitTask("small", x, Y, ("squared", "logistic"))
     fit = task.fit(0.3)
     status, _, U = trend.program(task, 0.3, 1, posed)
     assert status == "optimal"

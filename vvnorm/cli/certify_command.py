@@ -5,30 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vvnorm.cli import options as shared
 from vvnorm.cli.exact import ExactOption, check_exact, check_exact_data, exact_lam, exact_record, is_as_given, prove_exactly
 from vvnorm.cli.inputs import check_outputs, lams_from_ratios, load_data, losses_of
-from vvnorm.cli.options import (
-    AuxOption,
-    BiasOption,
-    DataArgument,
-    DecimalOption,
-    EncodingOption,
-    HeaderOption,
-    JobsOption,
-    JsonOption,
-    LimitOption,
-    LossOption,
-    RepeatsOption,
-    RepeatsPolicy,
-    SaveOption,
-    SeedOption,
-    SepOption,
-    SigmaOption,
-    SkipOption,
-    TolOption,
-    XOption,
-    YOption,
-)
 from vvnorm.cli.output import Progress, conclude, say, say_labels
 from vvnorm.cli.points import DistanceOption, distance_from, read_points, show_distance
 from vvnorm.csv_files import CsvFormat
@@ -44,35 +23,35 @@ if TYPE_CHECKING:
 
 def certify(
     network: Annotated[Path, typer.Argument(metavar="NET.npz", help="A saved network.", show_default=False)],
-    data: DataArgument,
-    x: XOption = None,
-    y: YOption = None,
-    sep: SepOption = None,
-    decimal: DecimalOption = None,
-    encoding: EncodingOption = None,
-    header: HeaderOption = True,
+    data: shared.DataArgument,
+    x: shared.XOption = None,
+    y: shared.YOption = None,
+    sep: shared.SepOption = None,
+    decimal: shared.DecimalOption = None,
+    encoding: shared.EncodingOption = None,
+    header: shared.HeaderOption = True,
     lam: Annotated[
         float | None,
         typer.Option(help="Judge as a fit with this weight of the VV norm, not as an interpolant.", show_default=False),
     ] = None,
     relative: Annotated[bool, typer.Option("--relative", help="--lam is in units of lam_max.")] = False,
-    loss: LossOption = None,
-    skip: SkipOption = True,
-    penalise_bias: BiasOption = False,
+    loss: shared.LossOption = None,
+    skip: shared.SkipOption = True,
+    penalise_bias: shared.BiasOption = False,
     certificate: Annotated[
         Path | None, typer.Option(metavar="FILE.npz", help="Check this saved certificate.", show_default=False)
     ] = None,
-    save_certificate: SaveOption = None,
-    aux: AuxOption = 0,
-    sigma: SigmaOption = 1.0,
-    seed: SeedOption = 0,
-    repeats: RepeatsOption = RepeatsPolicy.error,
-    tol: TolOption = 1e-6,
-    time_limit: LimitOption = None,
-    json: JsonOption = None,
+    save_certificate: shared.SaveOption = None,
+    aux: shared.AuxOption = 0,
+    sigma: shared.SigmaOption = 1.0,
+    seed: shared.SeedOption = 0,
+    repeats: shared.RepeatsOption = shared.RepeatsPolicy.error,
+    tol: shared.TolOption = 1e-6,
+    time_limit: shared.LimitOption = None,
+    json: shared.JsonOption = None,
     exact: ExactOption = False,
     distance: DistanceOption = None,
-    jobs: JobsOption = None,
+    jobs: shared.JobsOption = None,
 ) -> int:
     """Certify how far a saved network is from the interpolant of least VV norm or the best fit, or check a certificate."""
     from vvnorm._internal.files import write_json

@@ -4,54 +4,34 @@ from typing import Annotated, Any
 
 import typer
 
+from vvnorm.cli import options as shared
 from vvnorm.cli.inputs import check_outputs, lams_from_ratios, load_data, losses_of
-from vvnorm.cli.options import (
-    AuxOption,
-    BiasOption,
-    DataArgument,
-    DecimalOption,
-    EncodingOption,
-    HeaderOption,
-    JsonOption,
-    LimitOption,
-    LossOption,
-    PlotOption,
-    RepeatsOption,
-    RepeatsPolicy,
-    SeedOption,
-    SepOption,
-    SigmaOption,
-    SkipOption,
-    TolOption,
-    XOption,
-    YOption,
-)
 from vvnorm.cli.output import Progress, TextTable, conclude, say_labels
 from vvnorm.csv_files import CsvFormat
 
 
 def fits_along_path(
-    data: DataArgument,
-    x: XOption = None,
-    y: YOption = None,
-    sep: SepOption = None,
-    decimal: DecimalOption = None,
-    encoding: EncodingOption = None,
-    header: HeaderOption = True,
+    data: shared.DataArgument,
+    x: shared.XOption = None,
+    y: shared.YOption = None,
+    sep: shared.SepOption = None,
+    decimal: shared.DecimalOption = None,
+    encoding: shared.EncodingOption = None,
+    header: shared.HeaderOption = True,
     lams: Annotated[int, typer.Option(min=1, help="Number of fits.")] = 30,
     start: Annotated[float, typer.Option("--from", help="First lam, in units of lam_max.")] = 1.0,
     stop: Annotated[float, typer.Option("--to", help="Last lam, in units of lam_max.")] = 1e-4,
-    loss: LossOption = None,
-    skip: SkipOption = True,
-    penalise_bias: BiasOption = False,
-    aux: AuxOption = 0,
-    sigma: SigmaOption = 1.0,
-    time_limit: LimitOption = None,
-    seed: SeedOption = 0,
-    repeats: RepeatsOption = RepeatsPolicy.error,
-    tol: TolOption = 1e-6,
-    plot: PlotOption = None,
-    json: JsonOption = None,
+    loss: shared.LossOption = None,
+    skip: shared.SkipOption = True,
+    penalise_bias: shared.BiasOption = False,
+    aux: shared.AuxOption = 0,
+    sigma: shared.SigmaOption = 1.0,
+    time_limit: shared.LimitOption = None,
+    seed: shared.SeedOption = 0,
+    repeats: shared.RepeatsOption = shared.RepeatsPolicy.error,
+    tol: shared.TolOption = 1e-6,
+    plot: shared.PlotOption = None,
+    json: shared.JsonOption = None,
 ) -> int:
     """Fit for many values of lam, from lam_max downwards, each with a proof."""
     import numpy as np

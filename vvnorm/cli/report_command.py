@@ -5,24 +5,10 @@ from typing import Annotated
 
 import typer
 
+from vvnorm.cli import options as shared
 from vvnorm.cli.exit_codes import INTERRUPTED, NOT_CERTIFIED, OK
 from vvnorm.cli.figures_command import figures
 from vvnorm.cli.inputs import load_data
-from vvnorm.cli.options import (
-    AuxOption,
-    DecimalOption,
-    EncodingOption,
-    HeaderOption,
-    JobsOption,
-    LimitOption,
-    RepeatsOption,
-    RepeatsPolicy,
-    SeedOption,
-    SepOption,
-    SigmaOption,
-    XOption,
-    YOption,
-)
 from vvnorm.cli.output import file_size, say
 from vvnorm.cli.verify_command import verify
 from vvnorm.csv_files import CsvFormat
@@ -42,23 +28,23 @@ StepsOption = Annotated[int, typer.Option(min=1, help="Steps of training.")]
 
 def report(
     data: DataArgument = None,
-    x: XOption = None,
-    y: YOption = None,
-    sep: SepOption = None,
-    decimal: DecimalOption = None,
-    encoding: EncodingOption = None,
-    header: HeaderOption = True,
+    x: shared.XOption = None,
+    y: shared.YOption = None,
+    sep: shared.SepOption = None,
+    decimal: shared.DecimalOption = None,
+    encoding: shared.EncodingOption = None,
+    header: shared.HeaderOption = True,
     lam: LamOption = None,
-    aux: AuxOption = 0,
-    sigma: SigmaOption = 1.0,
+    aux: shared.AuxOption = 0,
+    sigma: shared.SigmaOption = 1.0,
     seeds: NetworksOption = 4,
     steps: StepsOption = 5000,
-    repeats: RepeatsOption = RepeatsPolicy.error,
-    time_limit: LimitOption = None,
+    repeats: shared.RepeatsOption = shared.RepeatsPolicy.error,
+    time_limit: shared.LimitOption = None,
     results: ResultsOption = Path("out"),
     quick: QuickOption = False,
-    seed: SeedOption = 0,
-    jobs: JobsOption = None,
+    seed: shared.SeedOption = 0,
+    jobs: shared.JobsOption = None,
     out: ReportOption = Path("report.html"),
 ) -> int:
     """Write one HTML file on all claims and figures, or on your own data."""

@@ -5,33 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vvnorm.cli import options as shared
 from vvnorm.cli.exact import ExactOption, check_exact, check_exact_data, exact_lam, exact_record, is_as_given, prove_exactly
 from vvnorm.cli.inputs import check_outputs, lams_from_ratios, load_data, losses_of
-from vvnorm.cli.options import (
-    AuxiliaryName,
-    AuxOption,
-    BiasOption,
-    DataArgument,
-    DecimalOption,
-    EncodingOption,
-    HeaderOption,
-    JobsOption,
-    JsonOption,
-    LimitOption,
-    LossOption,
-    OutOption,
-    PlotOption,
-    RepeatsOption,
-    RepeatsPolicy,
-    SaveOption,
-    SeedOption,
-    SepOption,
-    SigmaOption,
-    SkipOption,
-    TolOption,
-    XOption,
-    YOption,
-)
 from vvnorm.cli.output import Progress, conclude, say, say_labels
 from vvnorm.cli.points import BandOption, ExcessOption, check_band, read_points, show_band
 from vvnorm.csv_files import CsvFormat
@@ -43,40 +19,40 @@ if TYPE_CHECKING:
 
 
 def solve(
-    data: DataArgument,
-    x: XOption = None,
-    y: YOption = None,
-    sep: SepOption = None,
-    decimal: DecimalOption = None,
-    encoding: EncodingOption = None,
-    header: HeaderOption = True,
+    data: shared.DataArgument,
+    x: shared.XOption = None,
+    y: shared.YOption = None,
+    sep: shared.SepOption = None,
+    decimal: shared.DecimalOption = None,
+    encoding: shared.EncodingOption = None,
+    header: shared.HeaderOption = True,
     lam: Annotated[
         float | None,
         typer.Option(help="Fit with a loss plus this times the VV norm; by default interpolate.", show_default=False),
     ] = None,
     relative: Annotated[bool, typer.Option("--relative", help="--lam is in units of lam_max.")] = False,
-    loss: LossOption = None,
-    skip: SkipOption = True,
-    penalise_bias: BiasOption = False,
-    aux: AuxOption = 0,
-    sigma: SigmaOption = 1.0,
+    loss: shared.LossOption = None,
+    skip: shared.SkipOption = True,
+    penalise_bias: shared.BiasOption = False,
+    aux: shared.AuxOption = 0,
+    sigma: shared.SigmaOption = 1.0,
     auxiliary: Annotated[
-        AuxiliaryName | None,
+        shared.AuxiliaryName | None,
         typer.Option(help="Interpolate as with infinitely many auxiliary outputs.", show_default=False),
     ] = None,
     sparse: Annotated[bool, typer.Option("--sparse", help="Among equally good networks, take one of few neurons.")] = False,
-    time_limit: LimitOption = None,
-    seed: SeedOption = 0,
-    repeats: RepeatsOption = RepeatsPolicy.error,
-    tol: TolOption = 1e-6,
-    out: OutOption = None,
-    plot: PlotOption = None,
-    json: JsonOption = None,
-    save_certificate: SaveOption = None,
+    time_limit: shared.LimitOption = None,
+    seed: shared.SeedOption = 0,
+    repeats: shared.RepeatsOption = shared.RepeatsPolicy.error,
+    tol: shared.TolOption = 1e-6,
+    out: shared.OutOption = None,
+    plot: shared.PlotOption = None,
+    json: shared.JsonOption = None,
+    save_certificate: shared.SaveOption = None,
     exact: ExactOption = False,
     band: BandOption = None,
     excess: ExcessOption = None,
-    jobs: JobsOption = None,
+    jobs: shared.JobsOption = None,
 ) -> int:
     """Find the interpolant of least VV norm, or with --lam the best fit, with a proof."""
     from vvnorm.verifier.budget import additions_in, within_additions
@@ -148,7 +124,7 @@ def _check_combination(
     lam: float | None,
     loss: list[str] | None,
     relative: bool,
-    auxiliary: AuxiliaryName | None,
+    auxiliary: shared.AuxiliaryName | None,
     sparse: bool,
     save_certificate: Path | None,
     band: Path | None,
@@ -166,7 +142,7 @@ def _check_combination(
 
 
 def _interpolated(
-    dataset: "Dataset", auxiliary: AuxiliaryName | None, sparse: bool, options: dict[str, Any]
+    dataset: "Dataset", auxiliary: shared.AuxiliaryName | None, sparse: bool, options: dict[str, Any]
 ) -> "Solution":  # fmt: skip
     from vvnorm.api.interpolation import interpolate
 

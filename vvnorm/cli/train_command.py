@@ -7,26 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vvnorm._internal.deadline import as_time_limit
+from vvnorm.cli import options as shared
 from vvnorm.cli.exit_codes import INCONCLUSIVE, NOT_CERTIFIED, OK
 from vvnorm.cli.inputs import check_outputs, load_data
-from vvnorm.cli.options import (
-    AuxOption,
-    BiasOption,
-    DataArgument,
-    DecimalOption,
-    EncodingOption,
-    HeaderOption,
-    JsonOption,
-    OutOption,
-    PlotOption,
-    RepeatsOption,
-    RepeatsPolicy,
-    SeedOption,
-    SepOption,
-    SigmaOption,
-    XOption,
-    YOption,
-)
 from vvnorm.cli.output import TextTable, say
 from vvnorm.csv_files import CsvFormat
 from vvnorm.tolerances import TRAINED
@@ -99,13 +82,13 @@ DeviceOption = Annotated[str, typer.Option(help="A torch device.")]
 
 
 def train(
-    data: DataArgument,
-    x: XOption = None,
-    y: YOption = None,
-    sep: SepOption = None,
-    decimal: DecimalOption = None,
-    encoding: EncodingOption = None,
-    header: HeaderOption = True,
+    data: shared.DataArgument,
+    x: shared.XOption = None,
+    y: shared.YOption = None,
+    sep: shared.SepOption = None,
+    decimal: shared.DecimalOption = None,
+    encoding: shared.EncodingOption = None,
+    header: shared.HeaderOption = True,
     width: WidthOption = None,
     lam: LamOption = None,
     seeds: SeedsOption = 8,
@@ -118,7 +101,7 @@ def train(
     lam_start: LamStartOption = None,
     batch_size: BatchOption = None,
     skip: ConnectionOption = True,
-    penalise_bias: BiasOption = False,
+    penalise_bias: shared.BiasOption = False,
     polish: PolishOption = False,
     prune: PruneOption = 0.0,
     exact: ExactOption = False,
@@ -127,14 +110,14 @@ def train(
     checkpoint: CheckpointOption = None,
     dtype: DtypeOption = "float64",
     device: DeviceOption = "cpu",
-    aux: AuxOption = 0,
-    sigma: SigmaOption = 1.0,
-    seed: SeedOption = 0,
-    repeats: RepeatsOption = RepeatsPolicy.error,
+    aux: shared.AuxOption = 0,
+    sigma: shared.SigmaOption = 1.0,
+    seed: shared.SeedOption = 0,
+    repeats: shared.RepeatsOption = shared.RepeatsPolicy.error,
     time_limit: CertificateLimitOption = None,
-    out: OutOption = None,
-    plot: PlotOption = None,
-    json: JsonOption = None,
+    out: shared.OutOption = None,
+    plot: shared.PlotOption = None,
+    json: shared.JsonOption = None,
 ) -> int:
     """Train networks from several seeds and certify how far each is from the optimum.
 

@@ -149,7 +149,7 @@ def falsify(
         raise ValueError(f"variant {chosen.id!r} varies claim {chosen.claim!r}, not {judged.id!r}")
     statement = statement_of(judged, chosen if chosen is not None else exact_form(judged.id), drop)
     with steps_shown(f"searching for counterexamples to {statement.id}", None, callback, progress) as completed:
-        search = _Search(statement, limit, seed, completed)
+        search = _CounterexampleSearch(statement, limit, seed, completed)
         search.run()
     if chosen is not None and not search.effort.admitted:
         names = ", ".join(statement.hypotheses)
@@ -158,7 +158,7 @@ def falsify(
     return search.outcome()
 
 
-class _Search:
+class _CounterexampleSearch:
     """One search: its effort, and the simplest counterexample so far."""
 
     def __init__(self, statement: Statement, seconds: float, seed: int, callback: Callable[[str], object]) -> None:

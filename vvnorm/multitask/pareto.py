@@ -369,7 +369,7 @@ def pareto_front(
     """
     budget, tol, deadline = as_non_negative(vv_norm, "vv_norm"), as_tolerance(tol), Deadline(as_time_limit(time_limit))
     data = _task_data(X, Y, loss, weights, tasks, skip)
-    search = _Search(data, budget, tol, as_count(seed, "seed"), deadline)
+    search = _FrontSearch(data, budget, tol, as_count(seed, "seed"), deadline)
     table = _as_mixtures(mixtures, search.units)
     points, guess = [], _FIRST
     with steps_shown("tracing the front", len(table), callback, progress) as ended:
@@ -440,7 +440,7 @@ class _Point:
     timed_out: bool
 
 
-class _Search:
+class _FrontSearch:
     """The search for the points of a front: data, budget, tolerance, and the best affine function of every task.
 
     Attributes

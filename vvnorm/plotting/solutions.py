@@ -75,7 +75,7 @@ def refuse_undrawable(inputs: int, fit: bool) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class OutputCurve:
     """The drawing of one output of a solution of one input.
 
     Attributes
@@ -98,7 +98,7 @@ class Curve:
     knots: tuple[Array, Array] | None
 
 
-def curves(given: "Solution") -> list[Curve]:
+def curves(given: "Solution") -> list[OutputCurve]:
     """Return the curves of all outputs of a solution of one input; ValueError if numbers are too large for axes."""
     solution: Any = _without_origin(given)
     x, Y = solution.X[:, 0], solution.Y
@@ -113,16 +113,16 @@ def curves(given: "Solution") -> list[Curve]:
         places = _knots(solution)
         at_knots = _probabilities(solution, places)
         knots = [(places, at_knots[:, k]) for k in T]
-    return [Curve(x, Y[:, k], t, values[:, k], bands[k], knots[k]) for k in T]
+    return [OutputCurve(x, Y[:, k], t, values[:, k], bands[k], knots[k]) for k in T]
 
 
-def draw_curve(axes: "Axes", curve: Curve, label: str, colour: str = "blue", *, data: str | None = None) -> None:
+def draw_curve(axes: "Axes", curve: OutputCurve, label: str, colour: str = "blue", *, data: str | None = None) -> None:
     """Draw one output over its input: data, the curve, and its knots or the band of all solutions.
 
     Parameters
     ----------
     axes : matplotlib Axes
-    curve : Curve
+    curve : OutputCurve
     label : str
         Name of the curve in the legend.
     colour : str
