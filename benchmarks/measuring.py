@@ -1,4 +1,4 @@
-"""What the benchmarks share: a stopwatch, a progress bar, and the JSON file of results."""
+"""Shared by the benchmarks: a stopwatch, a progress bar, and the JSON file of results."""
 
 import json
 import sys

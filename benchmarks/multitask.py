@@ -1,4 +1,4 @@
-"""Several tasks in one network: the cost of a weighting per step, and our point of least norm and steps against torchjd's.
+"""Several tasks in one network: the cost of a step by weighting; our point of least norm and our steps against torchjd's.
 
 Run with `python -m benchmarks.multitask` (a minute or two; `--quick`: fewer repetitions). Everything runs on one thread of
 one process. Timings are of CPU time and alternate between the sides, and each ratio is of medians, so that a drift in the
@@ -43,7 +43,7 @@ COUNTS = (2, 3, 10, 40)
 
 @dataclass(frozen=True)
 class Size:
-    """What is timed: numbers of neurons, samples and features, of repetitions, and of steps in each."""
+    """The sizes that are timed: numbers of neurons, samples and features, of repetitions, and of steps in each."""
 
     width: int
     batch: int

@@ -391,7 +391,7 @@ def machine() -> Record:
 def sections(
     rows: Sequence[str], effort: MultivariateEffort
 ) -> Iterator[tuple[str, Callable[[], Record], Callable[[Record], str]]]:
-    """What to measure, by name, and how to say it."""
+    """Yield what to measure: name, measurement, and the text of its result."""
     for name in rows:
         if name not in OTHER:
             yield "rows", partial(line, make(name), effort), shown

@@ -97,7 +97,7 @@ class Labels:
         return total
 
     def orthogonal(self, multipliers: Array, P: Array) -> Array:
-        """Multipliers (m,) less what is in the span of affine features P (n, p), taken from those that can move."""
+        """Make multipliers (m,) orthogonal to affine features P (n, p); only those inside their domains change."""
         taken = multipliers.copy()
         for t in np.unique(self.outputs):
             own = self.outputs == t
@@ -116,7 +116,7 @@ class Labels:
         return taken
 
     def dual_value(self, multipliers: Array, drift: float) -> float:
-        """Value of multipliers (m,) inside their domains, less `drift`: what may be missing to their orthogonality."""
+        """Value of multipliers (m,) inside their domains, minus `drift`, a bound on the effect of missing orthogonality."""
         if self.losses is None:
             return float(-(multipliers @ self.values)) - drift
         total = 0.0

@@ -1,4 +1,4 @@
-"""Random small problems against independent programs: whether answers are optimal, and whether gaps tell where not.
+"""Random small problems against independent programs: which answers are optimal, and whether gaps show the others.
 
     python -m benchmarks.random_draws --family line --draws 100              # some draws, counted in a table
     python -m benchmarks.random_draws --resume --minutes 60 --jobs 2         # go on with the recorded run
@@ -6,20 +6,21 @@
 `benchmarks.random_problems` has the families. Each draw's answer is compared with that of a program that shares no code
 with the toolkit (`benchmarks.line_programs`, `benchmarks.cone_programs`). It is counted as
 
-- *worse*: the value is more than 1e-5 above the program's, and the gap does not say so;
+- *worse*: the value is more than 1e-5 above the program's, and the gap does not show it;
 - *open*: the relative gap is above 1e-4;
 - *unsound*: the lower bound is above the program's value, which is that of a network;
 - *refused*: `verify` does not accept it, though its gap is not above 1e-4;
 - *failed*: an exception;
 - *unknown*: no comparison, since the program has failed in every setting.
 
-Each such draw is listed with what reproduces it. Values are compared relative to the program's value, or to 1e-8 of the
-loss of a constant if that is larger: with separated classes objectives fall to 0, and no program knows their digits.
+Each such draw is listed with the arguments that reproduce it. Values are compared relative to the program's value, or to
+1e-8 of the loss of a constant if that is larger: with separated classes objectives fall to 0, and no program knows their
+digits.
 
 With `--resume` the draws are those that `benchmarks/recorded/random_draws.csv` lacks, up to `--goal` for each family, those
 with the fewest draws first, one input before several. The table has a line for each family and version of the library, with
-the numbers of draws that were counted as something. It is written after every few seconds of work, so that an interruption
-loses no more. The report adds up all versions, and bounds each rate from above at 95 % (Clopper and Pearson). A second
+the numbers of draws of each kind. It is written every few seconds, so that an interruption loses only the last
+seconds. The report adds up all versions, and bounds each rate from above at 95 % (Clopper and Pearson). A second
 table counts the same draws by property: number of inputs, loss, missing labels, weights and conventions. A draw with
 several properties is in several of its rows.
 """
@@ -57,7 +58,7 @@ _BLOCK = 3.0  # seconds of work between two writes of the ledger
 
 @dataclass(frozen=True)
 class Reference:
-    """What a program found: the value of a network, and the scale of values (`Labels.scale`)."""
+    """A program's solution: the value of a network, and the scale of values (`Labels.scale`)."""
 
     value: float
     scale: float
@@ -125,7 +126,7 @@ def judge(name: str, seed: int, index: int) -> Judged:
 
 
 def tell(judged: Iterable[Judged]) -> None:
-    """Print the draws that count as something."""
+    """Print the draws of a kind other than optimal."""
     for draw in judged:
         if draw.kinds:
             print(", ".join(draw.kinds), draw.words, flush=True)

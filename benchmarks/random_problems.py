@@ -34,7 +34,7 @@ class Draw:
 
     @property
     def properties(self) -> set[str]:
-        """What kind of problem it is: number of inputs, losses, and whatever makes it harder."""
+        """The properties of the problem: number of inputs, losses, and what makes it harder."""
         losses = self.options.get("loss", "squared") if "lam" in self.options else "interpolation"
         names = {losses} if isinstance(losses, str) else set(losses)
         others = {

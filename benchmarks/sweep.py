@@ -1,4 +1,4 @@
-"""What scheduling studies costs, measured with runs that only wait.
+"""The cost of scheduling studies, measured with runs that only wait.
 
 Run with `python -m benchmarks.sweep` (a minute). Runs sleep for a given time, so that other programs on the machine do not
 count as cost. They are kept in a store in a temporary folder, each in a synchronous transaction.

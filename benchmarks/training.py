@@ -124,7 +124,7 @@ def tasks(seed: int) -> list[TrainingTask]:
 
 
 class Net(torch.nn.Module):
-    """One network as it is usually written, with torch's initialisation."""
+    """A network as it is usually written, with torch's initialisation."""
 
     def __init__(self, d: int, width: int, T: int) -> None:
         super().__init__()

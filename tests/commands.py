@@ -59,12 +59,12 @@ def runner(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 def but_for_compiling(err: str) -> str:
-    """Standard error without what is said to whichever test is the first on a new machine."""
+    """Return standard error without the message about compiling, which only the first test on a new machine sees."""
     return re.sub(r"vvnorm: compiling, once: [^\n]*\n", "", err)
 
 
 def strict(path: str | Path) -> Any:
-    """Read JSON that holds none of what only Python calls JSON."""
+    """Read strict JSON, without NaN and infinities."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)

@@ -34,7 +34,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def hasty() -> Iterator[None]:
-    """Of what is not about bounds: in many inputs one takes seconds, however loose it is; here it takes milliseconds."""
+    """Limit the work of bounds, for tests of other things: with many inputs a bound takes seconds otherwise."""
     from vvnorm.verifier.budget import within_additions
 
     with within_additions(1_000_000):

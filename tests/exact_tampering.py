@@ -14,7 +14,7 @@ _HARMLESS = {("neurons", "swapped"), ("band", "swapped"), ("band", "shortened"),
 
 
 def _numbers(text: str) -> Iterator[tuple[str, Any]]:
-    """What a rational number may be replaced by."""
+    """Yield replacements of a rational number."""
     value = Fraction(text)
     yield "nudged up", str(value + Fraction(1, 10**40))
     yield "nudged down", str(value - Fraction(1, 10**40))

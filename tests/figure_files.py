@@ -1,4 +1,4 @@
-"""Figures as the command draws them, and what has to be in a folder then."""
+"""Draw figures by the command, and check the files that it writes."""
 
 import re
 from collections.abc import Collection

@@ -57,7 +57,7 @@ def test_a_sequential_is_read_without_skip(bias):
 
 
 class Net(torch.nn.Module):
-    """As people write it."""
+    """A module with layers in another order, dropout and an optional skip connection."""
 
     def __init__(self, d=3, width=5, outputs=2, skip=False):
         super().__init__()

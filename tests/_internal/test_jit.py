@@ -1,4 +1,4 @@
-"""What compiling tells vvnorm leaves other packages that compile alone."""
+"""vvnorm's messages about compiling ignore other packages that compile."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What is compiled: machine code is made of kernels only, and sums with fastmath flags keep their order."""
+"""Compiling: only kernels become machine code, and sums with fastmath flags keep their order."""
 
 from importlib import import_module
 from pathlib import Path

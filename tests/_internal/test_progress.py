@@ -1,4 +1,4 @@
-"""Progress bars: on standard error if one is wanted and somebody watches; callbacks are told the same either way."""
+"""Progress bars: on standard error, if asked for and on a terminal; callbacks get the same values either way."""
 
 from typing import Any
 

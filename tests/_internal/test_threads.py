@@ -20,7 +20,7 @@ def test_the_environment_may_ask_for_fewer_threads_than_cores(
 
 
 def blas_threads() -> dict[str, int]:
-    """By library; not every one of them obeys a limit above 1."""
+    """Return the number of threads of each library; some libraries ignore limits above 1."""
     return {library["filepath"]: library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
 

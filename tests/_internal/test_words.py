@@ -1,4 +1,4 @@
-"""What objects say of themselves fits on five lines; numbers have one name, and nouns their number."""
+"""The `repr` of objects has at most five lines; numbers have one name everywhere, and nouns their plural."""
 
 from collections.abc import Callable
 from functools import cache

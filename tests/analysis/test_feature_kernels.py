@@ -1,4 +1,4 @@
-"""The learned kernel and its solutions against dense linear algebra, and what must not change them."""
+"""The learned kernel and its solutions against dense linear algebra, and changes that leave them as they are."""
 
 from collections.abc import Callable
 

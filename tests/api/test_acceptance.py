@@ -1,4 +1,4 @@
-"""What is accepted is true of every output and every label: oracles in rational arithmetic, and forgery."""
+"""Accepted certificates are true of every output and label: checks in rational arithmetic, and forged certificates."""
 
 from dataclasses import replace
 from fractions import Fraction

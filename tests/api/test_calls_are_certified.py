@@ -1,4 +1,4 @@
-"""What a solution returns when it is called is part of what `verify` checks, not only its network."""
+"""`verify` checks the values that a call of the solution returns, not only its network."""
 
 from dataclasses import replace
 
@@ -37,9 +37,9 @@ def test_an_interpolant_with_other_values_is_refused() -> None:
         solution = vvnorm.interpolate(X, labels)
         assert solution.verify()
         other = replace(solution, dots=replace(solution.dots, Y=solution.dots.Y + 0.1))
-        assert any("is not that of the data" in words for words in other.verify().problems)
+        assert any("is not connect-the-dots of the data" in words for words in other.verify().problems)
         moved = replace(solution, dots=replace(solution.dots, x=solution.dots.x + 0.1))
-        assert any("is not that of the data" in words for words in moved.verify().problems)
+        assert any("is not connect-the-dots of the data" in words for words in moved.verify().problems)
 
 
 def test_an_interpolant_that_fills_missing_labels_otherwise_is_refused() -> None:

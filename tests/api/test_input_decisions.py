@@ -1,4 +1,4 @@
-"""One behaviour for odd input in every dimension and at every door, and advice in the words of whoever asked."""
+"""Unusual input: the same behaviour in every public function, and errors that name the argument or option of the caller."""
 
 import re
 from pathlib import Path

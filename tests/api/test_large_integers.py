@@ -1,4 +1,4 @@
-"""Numbers that float64 cannot hold: what keeps no origin refuses them by name, and does not merge or round them."""
+"""Numbers that float64 cannot hold: functions without an origin refuse them by name, and never merge or round them."""
 
 from collections.abc import Callable
 from typing import Any

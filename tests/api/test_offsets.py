@@ -1,4 +1,4 @@
-"""Offsets that change nothing: exact shifts of inputs and labels leave values, proofs and gaps as they are."""
+"""Exact shifts of inputs and labels leave values, proofs and gaps as they are."""
 
 from fractions import Fraction
 from typing import Any

@@ -1,4 +1,4 @@
-"""Fits and interpolants of one input where theory leaves something free: labels at one place, few points, conventions."""
+"""Fits and interpolants of one input in degenerate cases: labels at a single input, few points, other conventions."""
 
 import math
 
@@ -38,7 +38,7 @@ def test_labels_at_one_of_two_inputs_are_fitted_by_their_mean() -> None:
 def test_an_output_with_labels_at_one_input_leaves_the_others_alone(
     loss: str, constant: float, lost: float, beside: str
 ) -> None:
-    """The objective is the sum of both: the constant's, by hand, and that of the other output fitted by itself."""
+    """The objective is the constant's loss, by hand, plus the objective of the other output fitted alone."""
     x = np.array([0.0, 1.0, 1.0, 2.0, 3.0])
     other = np.array([0.3, 1.0, 1.0, 0.0, 1.5]) if beside == "squared" else np.array([0.0, 1.0, 1.0, 0.0, 1.0])
     Y = np.column_stack([[nan, 1.0, 2.0, nan, nan], other])
@@ -53,7 +53,7 @@ def test_an_output_with_labels_at_one_input_leaves_the_others_alone(
 
 
 def test_labels_without_a_weight_do_not_count() -> None:
-    """Only the labels at 1 have a weight in output 0: it is their mean everywhere, whatever stands elsewhere."""
+    """Only the labels at 1 have a weight in output 0, so the output is their mean everywhere."""
     weights = [[0, 1], [2, 1], [6, 1], [0, 1]]
     solution = fit([0, 1, 1, 2], [[50, 0], [0, 1], [4, 1], [-9, 3]], 0.2, weights=weights)
     assert solution.verify()
@@ -156,7 +156,7 @@ def test_two_points_with_a_label_missing_cost_nothing_but_a_slope(skip: bool) ->
     ],
 )
 def test_classes_separated_but_for_one_input_are_proved(x: list[float], Y: Array, lam: float, value: float) -> None:
-    """Where all labels but those of one input can be told apart, that input's share is all the loss there is."""
+    """If a line separates all labels but those of one input, the loss at this input is the whole loss."""
     solution = fit(x, Y, lam, loss="logistic", penalise_bias=True)
     assert solution.value == pytest.approx(value, rel=1e-6)
     assert solution.gap < 1e-6

@@ -1,4 +1,4 @@
-"""What must be true of every data set and every network, whatever their sizes and scales."""
+"""Properties of all data sets and networks, whatever their sizes and scales."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Limits of time: they are kept everywhere, what is returned has a valid bound and says so, and progress is reported."""
+"""Time limits: they are kept everywhere, results have a valid bound and mention the limit, and progress is reported."""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The benchmark of scheduling measures what it says; how much that is, is not tested."""
+"""The benchmark of scheduling runs and reports its quantities; their values are not tested."""
 
 from benchmarks.sweep import measure
 

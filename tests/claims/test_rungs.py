@@ -1,4 +1,4 @@
-"""What claims stand on, against reality: theorems that exist, exact decisions that decide, files whose code runs."""
+"""The evidence that claims state is real: theorems exist, exact decisions decide, the trusted files run."""
 
 import json
 import math

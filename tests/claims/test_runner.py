@@ -1,4 +1,4 @@
-"""Many claims and figures at once: the same numbers wherever they are found, kept as they come, and nothing hidden."""
+"""Many claims and figures at once: results do not depend on processes and are kept as they arrive; failures are reported."""
 
 import os
 import signal
@@ -110,7 +110,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 
 
 def bare(path: str) -> Any:
-    """What a run found, without how long it took."""
+    """Return the results of a run without their times."""
     results = strict(path)
     for claim in results["claims"]:
         del claim["seconds"]

@@ -144,7 +144,7 @@ def test_without_hypothesis_the_search_says_what_to_install(monkeypatch: pytest.
 
 
 def coin(recheck: Any = lambda instance, result: []) -> Claim:
-    """A user's claim: a number is at most 1, whatever else is there."""
+    """A user's claim: a number is at most 1; the other entries do not matter."""
 
     def check(instance: Instance) -> Result:
         value = float(instance["value"])
@@ -255,7 +255,7 @@ def test_data_survive_their_file_exactly(tmp_path: Path) -> None:
 
 
 def damaged(text: str) -> Iterator[tuple[str, str]]:
-    """Damaged files, and a word of what is said about each."""
+    """Damaged files, each with a word of its error message."""
     record = json.loads(text)
     yield text[: len(text) // 2], "truncated"
     yield "[1, 2]", "format"

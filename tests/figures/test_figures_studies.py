@@ -1,4 +1,4 @@
-"""Figures about studies are drawn from lines that hold what they say, and from no others."""
+"""Figures about studies are drawn from consistent lines only."""
 
 import math
 from pathlib import Path

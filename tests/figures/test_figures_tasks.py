@@ -1,4 +1,4 @@
-"""Figures about several tasks: what they say follows from what they draw."""
+"""Figures about several tasks: their statements follow from the numbers that they draw."""
 
 import numpy as np
 from figure_files import drawn_by_command

@@ -168,7 +168,7 @@ def test_one_task_that_the_budget_interpolates_exactly(scale):
     ],
 )
 def test_where_repeated_inputs_have_other_labels_no_vv_norm_lowers_the_losses_further(names, d):
-    """Each input by itself says how much is lost; a budget that is left over changes nothing."""
+    """The least loss is attained at each input separately; a larger budget changes nothing."""
     rng = np.random.default_rng(7)
     places = np.arange(9.0) if d == 1 else np.argwhere(np.ones((3, 3))).astype(float)
     X = np.concatenate([places] * 4)

@@ -1,4 +1,4 @@
-"""Figures: files that are whole and reproducible, no global state, nothing drawn that is not verified."""
+"""Figures: files are whole and reproducible, no global state changes, and only verified results are drawn."""
 
 import re
 import subprocess

@@ -86,7 +86,7 @@ def _simpler(data: Data, axes: Mapping[str, str] | None) -> Iterator[Data]:
 
 
 def _shorter(data: Data, axes: Mapping[str, str] | None) -> Iterator[Data]:
-    """Remove half of an axis, or one index of it, from all arrays that share it."""
+    """Remove half of an axis, or a single index, from all arrays with this axis."""
     for places, length in _groups(data, axes):
         halves = [range(length // 2, length), range(length // 2)] if length > 3 else []
         for removed in (*halves, *([i] for i in reversed(range(length)))):

@@ -18,7 +18,7 @@ Draw = Callable[[np.random.Generator], Data]
 
 
 class Basis(StrEnum):
-    """On what a decision rests."""
+    """The basis of a decision."""
 
     EXACT = "exact rationals"
     CERTIFIED = "certified interval"
@@ -125,7 +125,7 @@ class Statement:
         return f"{self.id} without {self.dropped}" if self.dropped else self.id
 
     def admits(self, data: Data) -> bool:
-        """Whether the data meet all hypotheses but the one that is dropped, and violate that one."""
+        """Whether the data meet all hypotheses but the dropped one, and violate that one."""
         try:
             if self.space is not None and not (self.space.axes.keys() <= data.keys() and self.space.contains(data)):
                 return False

@@ -118,7 +118,7 @@ def _rounded(value: Any, digits: int) -> Any:
 
 
 def _part(data: Data, axes: Mapping[str, str], keep: int) -> Data:
-    """Keep the points whose bit in `keep` is set, or all; points are what the first letter of `axes` stands for."""
+    """Keep the points whose bit in `keep` is set, or all; the first letter of `axes` names the axis of points."""
     letter = next(iter(axes.values()))[0]
     lengths = {value.shape[axes[name].index(letter)] for name, value in data.items() if letter in axes.get(name, "")}
     if len(lengths) != 1 or keep % 4 == 0:

@@ -52,7 +52,7 @@ def as_outputs(outputs: int | Sequence[int] | None, T: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class BandProblem:
-    """What the band is about: a solution, its data and its cost.
+    """The problem of a band: a solution, its data and its cost.
 
     Attributes
     ----------
@@ -252,7 +252,7 @@ class Band(Displayed):
         return coordinates_in(self.subspace, self.points, self.problem.X)
 
     def _complaints(self, k: int, j: int, x: Array, inside: bool) -> Iterator[str]:
-        """Say what is wrong with one interval."""
+        """List the problems of an interval."""
         inner, outer, t = self.inner[k, j], self.outer[k, j], self.outputs[j]
         label = self.problem.label(x, t)
         if not math.isnan(label):
@@ -285,7 +285,7 @@ class Band(Displayed):
             yield f"the network of the inner end {inner!r} costs {cost!r}, more than the budget {self.budget!r}"
 
     def _excluded(self, end: BandEnd, x: Array, output: int, side: int, value: float) -> bool:
-        """Whether the dual array proves that no network within the budget has this value, or one beyond."""
+        """Whether the dual array proves that no network within the budget has this value or a value beyond it."""
         if end.dual is None:
             return False
         if self.problem.lam == 0:

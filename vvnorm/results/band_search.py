@@ -69,7 +69,7 @@ class _Place(NamedTuple):
 
 
 class _Intervals(NamedTuple):
-    """What is known at one point: inner and outer ends (m, 2), and the evidence by output and side."""
+    """The results at a point: inner and outer ends (m, 2), and the evidence by output and side."""
 
     inner: Array
     outer: Array
@@ -103,7 +103,7 @@ def make_band(
 
 
 def _each(maker: "_Maker", places: dict[bytes, _Place], jobs: int) -> Iterator[tuple[bytes, _Intervals]]:
-    """Yield what is known at each place, in the order in which the searches end."""
+    """Yield the results at each place, in the order in which the searches end."""
     if min(jobs, len(places)) == 1:
         yield from ((x, maker.at(place)) for x, place in places.items())
         return

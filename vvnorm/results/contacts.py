@@ -378,7 +378,7 @@ def _equations(problem: BandProblem, W: Array, b: Array, u: Array) -> tuple[Arra
 
 
 def _complement(X: Array) -> Array:
-    """Orthonormal basis of what is orthogonal to affine functions at points (n, d)."""
+    """Return an orthonormal basis of the complement of affine functions at points (n, d)."""
     U, s, _ = np.linalg.svd(np.column_stack([np.ones(len(X)), X - X.mean(axis=0)]))
     basis: Array = U[:, int(np.sum(s > 1e-12 * s[0])) :]
     return basis

@@ -81,7 +81,7 @@ class Interpolant(Solution):
         x, values, labels = self.dots.x, self.dots.Y, self.Y
         missing = np.isnan(labels)
         if not np.array_equal(x, self.X[:, 0]) or not np.array_equal(np.where(missing, values, labels), values):
-            return ["connect-the-dots, by which it is evaluated, is not that of the data"]
+            return ["the function by which it is evaluated is not connect-the-dots of the data"]
         if not missing.any():
             return []
         slopes = np.diff(values, axis=0) / np.diff(x)[:, None]

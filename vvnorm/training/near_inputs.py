@@ -30,9 +30,9 @@ def _distance(X: Array) -> float:
 def merge_near(X: Array, Y: Array, weights: Array) -> tuple[Array, Array, Array]:
     """Merge points that nearly coincide, where their labels agree.
 
-    Each merged point lies at one of the points, and all of them are nearer to it than `nearly_coincide` asks. Labels agree
-    if they differ by at most `vvnorm.tolerances.GAP` of half their range (`label_units`). A merged label is the weighted
-    mean of those present, and its weight their sum.
+    A merged point lies at one of the merged points; the others are nearer to it than the distance of `nearly_coincide`.
+    Labels agree if they differ by at most `vvnorm.tolerances.GAP` of half their range (`label_units`). A merged label is
+    the weighted mean of the present labels, and its weight is the sum of their weights.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ def train(
         `loss`.
     weighting : str, Weighting or sequence of float, optional
         How the losses of several tasks are weighted. If `loss`, `weights`, `tasks` or `weighting` is given, `train_tasks`
-        trains, by Adam; it takes only those of the parameters below that it has, with its own defaults.
+        trains, by Adam, with its own defaults. Parameters below that `train_tasks` does not have are then refused.
     width : int, optional
         Number of neurons K. The default is 4 (N - 1) for one input and 24 (N - 1) for several, at least 64 and at most 512.
         With several inputs kinks hardly change their directions, so that training with more neurons ends nearer to the
