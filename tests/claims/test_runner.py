@@ -1,4 +1,4 @@
-"""Many claims and figures at once: results do not depend on processes and are kept as they arrive; failures are reported."""
+"""Many claims and figures at once: results do not depend on processes, are kept as they arrive, and hide no failure."""
 
 import os
 import signal

@@ -117,7 +117,8 @@ def sparsest(dots: ConnectTheDots) -> ReLUNetwork:
     """Return a minimiser with the fewest neurons of all: sum over runs of ceil(m / 2) for a run of m points.
 
     Each pair of neighbouring points of a run becomes one kink between them, where the chords on either side of the pair
-    cross when extended; the last point of an odd run stays (Debarre et al. for one output; the same argument for any T).
+    cross when extended; the last point of an odd run stays (Debarre, Denoyelle, Unser and Fageot for one output;
+    the same argument holds for any T).
     """
     m = dots.norms
     runs = aligned_runs(dots)
