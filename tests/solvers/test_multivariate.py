@@ -311,8 +311,8 @@ def test_local_search_finds_the_neuron_that_an_exact_search_finds(outputs: int, 
     assert min(reached) >= 1 - 1e-9
 
 
-def test_five_inputs_are_found_before_they_are_proved() -> None:
-    X, Y = points(32, 20, 5, 1)
+def test_six_inputs_are_found_before_they_are_proved() -> None:
+    X, Y = points(32, 20, 6, 1)
     solution = vvnorm.interpolate(X, Y)
     assert solution.provenance["status"] == "tolerance reached, estimated by local search"
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from itertools import pairwise
 
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
@@ -92,8 +91,24 @@ def share(work: Callable[[int, int], None], count: int) -> None:
 
     A result of each number that does not depend on the others does not depend on the number of threads either.
     """
-    threads = max(min(usable_threads(), count), 1)
-    ends = [count * k // threads for k in range(threads + 1)]
+    parts = max(min(usable_threads(), count), 1)
+    ends = [count * k // parts for k in range(parts + 1)]
+    each(lambda k: work(ends[k], ends[k + 1]), parts)
+
+
+def each(work: Callable[[int], None], count: int) -> None:
+    """Call `work(k)` for all k below `count` on all threads that may be used; it must release the lock.
+
+    After an error, or Ctrl-C, no further call begins.
+    """
+    threads = min(usable_threads(), count)
+    if threads <= 1:
+        for k in range(count):
+            work(k)
+        return
     with ThreadPoolExecutor(threads) as pool:
-        for future in [pool.submit(work, first, last) for first, last in pairwise(ends)]:
-            future.result()
+        try:
+            for _ in pool.map(work, range(count)):
+                pass
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -30,12 +30,14 @@ result is infinity.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 
 from vvnorm._internal.jit import inner, kernel
+from vvnorm._internal.threads import share
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
@@ -50,6 +52,7 @@ _NOTHING = 64 * float(EPS)  # an orthogonal part below this share of a vector is
 _SAME = 2.0**-10  # volume from which subspaces computed in two orders differ by 1e-12 at most
 _ROUNDING = 1e-12  # of the trace: more than rounding in a matrix and its eigenvalues
 _TABLE = 1 << 24  # largest number of entries in the table of cells; cells without an entry may be examined again
+_BLOCK = 64  # subspaces that threads share, all searched from the best value before them
 _ATTEMPTS = 16
 _CYCLES = 20  # of rotations: convergence is quadratic, and six suffice
 
@@ -89,61 +92,76 @@ def largest_response(X: Array, bases: Array, L: Array, *, mutual: bool, antipoda
         Infinite if rounding leaves cells in doubt.
     """
     best, factor, d = 0.0, 1.0, X.shape[1]  # the curves may miss the maximum by this factor
+    L = np.ascontiguousarray(L)
     for m in range(2, d + 1):  # small subspaces first: cells of others are skipped if their bound is below the best value
-        cells, visited = _Cells(L, m, antipodal, best), set[frozenset[int]]()
-        for i, base in enumerate(bases):
-            P = X - base
-            cells.search_subspaces(P, row_norms(P), frozenset({i}) if mutual else frozenset(), 1.0, visited)
-        best = cells.best
+        subspaces = _all_subspaces(X, bases, m, mutual)
+        while block := list(islice(subspaces, _BLOCK)):
+            best = max(best, float(np.max(_searched(block, L, antipodal, best))))
         factor *= 1.0 / math.cos(height(m)) if m > 2 else 1.0
     return best * factor
 
 
-@dataclass(eq=False)
-class _Cells:
-    """The largest response so far, and the search for larger ones inside cells of m dimensions."""
+def _searched(subspaces: Sequence[Array], L: Array, antipodal: bool, best: float) -> Array:
+    """Search subspaces on all threads, each from the same `best`, so that results do not depend on the number of threads.
 
-    L: Array
-    m: int
-    antipodal: bool
-    best: float
+    Returns the larger one of `best` and the largest response in each subspace.
+    """
+    values = np.empty(len(subspaces))
 
-    def search_subspaces(
-        self, Q: Array, lengths: Array, points: frozenset[int], volume: float, visited: set[frozenset[int]]
-    ) -> None:
-        """Search the subspaces of m dimensions of a subspace.
-
-        Parameters
-        ----------
-        Q : (N, d) array
-            The parts of the vectors in the subspace.
-        lengths : (N,) array
-            Norms of the vectors.
-        points : frozenset of int
-            Points on the subspace, as seen from the base point.
-        volume : float
-            Volume that the unit normals of the subspace span.
-        visited : set
-            Points of the subspaces whose search has begun.
-        """
-        if Q.shape[1] == self.m:
-            if self.m == 2:
-                plane = np.ascontiguousarray(Q), np.ascontiguousarray(self.L)
-                self.best = max(self.best, max_response_on_circle(*plane, self.antipodal))
+    def search(first: int, last: int) -> None:
+        for k in range(first, last):
+            Q = subspaces[k]
+            if (m := Q.shape[1]) == 2:
+                values[k] = max(best, max_response_on_circle(Q, L, antipodal))
             else:
                 kept = Q.any(axis=1)
-                self.best = inside_cells(Q[kept], self.L[kept], height(self.m), self.antipodal, self.best)
-            return
-        for j, left in enumerate(row_norms(Q).tolist()):
-            if left == 0:
+                values[k] = inside_cells(Q[kept], L[kept], height(m), antipodal, best)
+
+    share(search, len(subspaces))
+    return values
+
+
+def _all_subspaces(X: Array, bases: Array, m: int, mutual: bool) -> Iterator[Array]:
+    """Yield the parts (N, m) of all vectors in each subspace of m dimensions, as seen from all base points."""
+    visited = set[frozenset[int]]()
+    for i, base in enumerate(bases):
+        P = X - base
+        yield from _subspaces(P, row_norms(P), m, frozenset({i}) if mutual else frozenset(), 1.0, visited)
+
+
+def _subspaces(
+    Q: Array, lengths: Array, m: int, points: frozenset[int], volume: float, visited: set[frozenset[int]]
+) -> Iterator[Array]:
+    """Yield the parts of the vectors in the subspaces of m dimensions of a subspace.
+
+    Parameters
+    ----------
+    Q : (N, d) array
+        The parts of the vectors in the subspace.
+    lengths : (N,) array
+        Norms of the vectors.
+    m : int
+        Dimensions, at most d.
+    points : frozenset of int
+        Points on the subspace, as seen from the base point.
+    volume : float
+        Volume that the unit normals of the subspace span.
+    visited : set
+        Points of the subspaces whose search has begun.
+    """
+    if Q.shape[1] == m:
+        yield np.ascontiguousarray(Q)
+        return
+    for j, left in enumerate(row_norms(Q).tolist()):
+        if left == 0:
+            continue
+        inner_points, inner_volume = points | {j}, volume * left / float(lengths[j])
+        # Other orders of the points lead to the same subspace, up to rounding.
+        if inner_volume >= _SAME:
+            if inner_points in visited:
                 continue
-            inner_points, inner_volume = points | {j}, volume * left / float(lengths[j])
-            # Other orders of the points lead to the same subspace, up to rounding.
-            if inner_volume >= _SAME:
-                if inner_points in visited:
-                    continue
-                visited.add(inner_points)
-            self.search_subspaces(_orthogonal_parts(Q, lengths, j), lengths, inner_points, inner_volume, visited)
+            visited.add(inner_points)
+        yield from _subspaces(_orthogonal_parts(Q, lengths, j), lengths, m, inner_points, inner_volume, visited)
 
 
 @kernel()

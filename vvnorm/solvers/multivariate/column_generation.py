@@ -500,8 +500,8 @@ class _Generation:
         if self.proved is not None and self.proved[0] >= self.lower:
             return None
         lifted = self.problem.lifted(self.feasible)
-        neurons, responses = self.problem.neuron_search.search(lifted, exact=True, deadline=deadline)
-        bound, theta = self.problem.bound(self.feasible, max(float(np.max(responses, initial=0.0)), 1e-300))
+        neurons, responses = self.problem.neuron_search.search(lifted, exact=True, floor=1.0, deadline=deadline)
+        bound, theta = self.problem.bound(self.feasible, float(np.max(responses, initial=1.0)))
         confirmed = bound, [theta * L for L in self.feasible]
         if self.proved is None or bound > self.proved[0]:
             self.proved = confirmed

@@ -5,8 +5,8 @@ faces. On each face the response sum_j Lambda_j relu(w.p_j) is C'w with one matr
 top eigenvector of C C' on the subspace of the face. For a set S of D - 2 points, the directions with w.p_s = 0 for all
 s in S form a great circle. A sweep along it meets arcs, and each arc is the edge of 3^(D-2) faces: every point of S is
 active, inactive, or on the kink. All circles together meet every face if points are in general position, so the search
-is exact. It takes O(N^D 3^(D-2) T) for all base points. A face is skipped if the trace of C C' is below the square of
-the best value so far.
+is exact. It takes O(N^D 3^(D-2) T) for all base points. Many arcs are edges of the same face: a table of faces tells
+whether one is new. A new face is skipped if C C' has no eigenvalue above the square of the best value so far.
 
 *Local search.* Where an exact search would take too long, ascent steps follow great circles: from the current direction
 along the gradient to the largest response on the whole circle. If that point is a kink of the response, orthogonal to some
@@ -30,6 +30,8 @@ _GAIN = 1e-9  # relative gain below which a step is the last one
 _FLAT = 1e-6  # gradients shorter than this part of the response count as 0; they could gain its square
 _EIGENVALUE_ROUNDING = 1e-12  # of the trace: more than rounding in the test whether eigenvalues are below a bar
 _ROUNDING = 1e-9  # relative: a vector with a smaller remainder lies in the span of the others
+_TABLE = 1 << 21  # largest number of entries in the table of faces; faces without an entry may be examined again
+_ATTEMPTS = 8  # at a place for a face in the table
 
 
 @kernel()
@@ -50,11 +52,12 @@ def search_all(
         if j != base:
             others[count] = j
             count += 1
+    seen, marks = np.zeros(_table_size(count, D, antipodal), np.uint64), _marks(N)
     while True:
         for k in range(D - 2):
             members[k] = others[S[k]]
         slot = slots if slots >= 0 else members[0]
-        sweep(P, L, antipodal, careful, base, members, True, slot, values, directions, through)
+        _sweep(P, L, antipodal, careful, base, members, slot, seen, marks, values, directions, through)
         k = D - 3
         while k >= 0 and S[k] == count - (D - 2) + k:
             k -= 1
@@ -236,11 +239,11 @@ def _switches(P: Any, u: Any, v: Any, base: int, S: Any, x: Any, y: Any, switch:
 
 
 @inner()
-def sweep(
-    P: Any, L: Any, antipodal: bool, careful: bool, base: int, S: Any, faces: bool, slot: int,
+def _sweep(
+    P: Any, L: Any, antipodal: bool, careful: bool, base: int, S: Any, slot: int, seen: Any, marks: Any,
     values: Any, directions: Any, through: Any,
 ) -> None:  # fmt: skip
-    """Sweep the great circle orthogonal to the points S, with or without the faces next to it."""
+    """Sweep the great circle orthogonal to the points S, and the faces next to it."""
     (N, D), T = P.shape, L.shape[1]
     basis = np.empty((D, D))  # rows: an orthonormal basis of span(P_S), then u and v of the circle
     if not _complete(P, S, basis):
@@ -248,12 +251,18 @@ def sweep(
     u, v = basis[D - 2], basis[D - 1]
     x, y, switch, rows = np.empty(N), np.empty(N), np.empty(N), np.empty(N, np.int64)
     count = _switches(P, u, v, base, S, x, y, switch, rows)
+    # A point that lies on the whole circle by chance has no side there, and a face has no mark.
+    marked = count == N - len(S) - (1 if base >= 0 else 0)
+    everything = _mark_of(marks, rows[:count]) ^ _mark_of(marks, S)
     order = np.argsort(switch[:count])
     C, rest, M, w = np.zeros((D, T)), np.zeros((D, T)), np.zeros((D, D)), np.empty(D)
     sign = np.empty(N)
     for side in range(1 if antipodal else 2):
         _begin(P, L, x, y, side, careful, C, rest, M, sign)
-        low = 0.0
+        mark, low = np.uint64(0), 0.0
+        for j in range(N):
+            if sign[j] > 0.0:
+                mark ^= marks[j, 0]
         for k in range(count + 1):
             high = switch[order[k]] if k < count else math.pi
             xx, xy, yy = _form(M, u, u), _form(M, u, v), _form(M, v, v)
@@ -277,10 +286,13 @@ def sweep(
                 for c in range(D - 2):
                     through[slot, c] = S[c]
                 through[slot, D - 2] = last
-            if faces:
-                _faces(P, L, S, basis, C, rest, M, sign, slot, values, directions, through, w)
+            _faces(
+                P, L, S, basis, C, rest, M, sign, antipodal, mark, everything, marked, seen, marks, slot, values,
+                directions, through, w,
+            )  # fmt: skip
             if k < count:
                 j = rows[order[k]]
+                mark ^= marks[j, 0]
                 if careful:
                     sign[j] = -sign[j]
                     _add(P[j], L[j], sign[j], C, rest)
@@ -292,10 +304,13 @@ def sweep(
 
 @inner()
 def _faces(
-    P: Any, L: Any, S: Any, basis: Any, C: Any, rest: Any, M: Any, sign: Any, slot: int,
-    values: Any, directions: Any, through: Any, w: Any,
+    P: Any, L: Any, S: Any, basis: Any, C: Any, rest: Any, M: Any, sign: Any, antipodal: bool, mark: Any, everything: Any,
+    marked: bool, seen: Any, marks: Any, slot: int, values: Any, directions: Any, through: Any, w: Any,
 ) -> None:  # fmt: skip
-    """Look for maxima inside the faces next to an arc of the circle: every point of S is on, off or on the kink."""
+    """Look for maxima inside the faces next to an arc of the circle: every point of S is on, off or on the kink.
+
+    `mark` is that of the points that are on along the arc, and `everything` that of all points.
+    """
     D, m = P.shape[1], len(S)
     state, gram, part, span = np.zeros(m, np.int64), np.empty((D, D)), np.empty(C.shape), np.empty((D, D))
     total = 1
@@ -307,9 +322,17 @@ def _faces(
             state[k] = rest % 3  # 0: on the kink, 1: on, 2: off
             rest //= 3
             free += state[k] > 0
-        on = False
+        on, face, opposite = False, mark, mark ^ everything
         for k in range(m):
             on = on or state[k] == 1
+            if state[k] == 1:
+                face ^= marks[S[k], 0]
+                opposite ^= marks[S[k], 0]
+            elif state[k] == 0:
+                face ^= marks[S[k], 1]
+                opposite ^= marks[S[k], 0] ^ marks[S[k], 1]
+        if marked and not _is_new(seen, min(face, opposite) if antipodal else face):
+            continue
         if on:
             part[:] = C + rest
             for k in range(m):
@@ -339,6 +362,59 @@ def _faces(
                 if state[k] == 0:
                     through[slot, place] = S[k]
                     place += 1
+
+
+@inner()
+def _marks(N: int) -> Any:
+    """Random numbers (N, 2): the mark of a face is the sum, bit by bit, of those of its points that are on, or on the kink.
+
+    That two of a million faces have the same mark, so that one is missed, has a probability of 1e-7; the verifier knows no
+    marks.
+    """
+    marks, state = np.empty((N, 2), np.uint64), np.uint64(0)
+    for j in range(N):
+        for kind in range(2):  # the generator splitmix64 (Steele, Lea and Flood, OOPSLA 2014)
+            state += np.uint64(0x9E3779B97F4A7C15)
+            z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            marks[j, kind] = z ^ (z >> np.uint64(31))
+    return marks
+
+
+@inner()
+def _mark_of(marks: Any, points: Any) -> Any:
+    """Mark of points that are on."""
+    mark = np.uint64(0)
+    for j in points:
+        mark ^= marks[j, 0]
+    return mark
+
+
+@inner()
+def _table_size(n: int, D: int, antipodal: bool) -> int:
+    """Return a power of two above the number of faces around a base point, within limits."""
+    vertices = 1.0 if antipodal else 2.0
+    for k in range(D - 1):
+        vertices *= (n - k) / (k + 1)
+    size = 64
+    while size < vertices * 2.0 ** (D - 1) and size < _TABLE:
+        size *= 2
+    return size
+
+
+@inner()
+def _is_new(seen: Any, mark: Any) -> bool:
+    """Whether a face is not in the table. If so, it is added, unless it finds no place."""
+    unit = np.uint64(1)
+    last = np.uint64(len(seen)) - unit
+    for attempt in range(_ATTEMPTS):
+        place = (mark + np.uint64(attempt)) & last
+        if seen[place] == mark:
+            return False
+        if seen[place] == np.uint64(0):
+            seen[place] = mark
+            return True
+    return True
 
 
 @inner()

@@ -38,6 +38,7 @@ from scipy.linalg import lapack
 from scipy.optimize import nnls
 
 from vvnorm.network import row_norms
+from vvnorm.solvers.multivariate.dense_blocks import cholesky, solve_lower, symmetric_product
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 
@@ -190,12 +191,11 @@ def evaluate(blocks: Sequence[DesignBlock], lam: float, eta: Array) -> DesignSta
     used = slice(None) if np.all(eta > 0) else np.flatnonzero(eta > 0)
     factors, duals, ridges = [], [], []
     for B, Z in blocks:
-        root = B[:, used] * np.sqrt(eta[used])
-        M = root @ root.T
+        M = symmetric_product((B[:, used] * np.sqrt(eta[used])).T)
         ridge = lam if lam > 0 else _RIDGE * max(float(np.trace(M)), 1e-300)
         M[np.diag_indices(len(M))] += ridge
-        factor, failed = lapack.dpotrf(M, lower=1, clean=1, overwrite_a=1)
-        if failed:
+        factor = cholesky(M.T)
+        if factor is None:
             return None
         factors.append(factor)
         duals.append(lapack.dpotrs(factor, Z, lower=1)[0])
@@ -250,10 +250,7 @@ def _better(candidate: DesignState, state: DesignState) -> bool:
 def _hessian(state: DesignState, candidates: NDArray[np.intp]) -> Array:
     H = np.zeros((len(candidates), len(candidates)))
     for block, A, factor in zip(state.blocks, state.A, state.factors, strict=True):
-        half = lapack.dtrtrs(factor, block.B[:, candidates], lower=1)[0]
-        products = half.T @ half
-        products *= A[candidates] @ A[candidates].T
-        H += products
+        H += symmetric_product(solve_lower(factor, block.B[:, candidates]), A[candidates])
     return H
 
 
@@ -372,8 +369,8 @@ def _factor(H: Array) -> Array | None:
     while len(H) and ridge <= 1:
         M = H.T.copy(order="F")  # in this order LAPACK makes no copy of its own
         M[np.diag_indices(len(M))] *= 1 + ridge
-        factor, failed = lapack.dpotrf(M, lower=1, overwrite_a=1)
-        if not failed:
+        factor = cholesky(M)
+        if factor is not None:
             return factor
         ridge = max(10 * ridge, 16 * EPS)
     return None

@@ -10,19 +10,22 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from vvnorm._internal.threads import share
 from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate import exact_search, planar_search, planar_search_compensated
 from vvnorm.validation import Array
 
 _APART = 1e-6  # neurons with kinks through the same points are equal if their unit vectors differ by less
 _JITTER = 1e-11  # relative perturbation of points before cells are enumerated, which needs general position
-_EXACT = 1e9  # largest `work` of an affordable exact search: about ten seconds
+_EXACT = 1e10  # largest `work` of an affordable exact search: some ten seconds
+_SHARED = 1e7  # `work` from which threads share an exact search
+_BLOCK = 16  # base points that they share between two looks at the clock
 _LOCAL_STARTS = 1  # number of local searches from random neurons for each base point, if the search is not exact
 _BATCH = 32  # random starts, and as many hints, between two checks of the number of neurons above the threshold
 _ENOUGH = 32  # number of neurons above the threshold at which a local search ends
@@ -206,6 +209,7 @@ class NeuronSearch:
         exact: bool,
         hints: Neurons | None = None,
         bar: float = np.inf,
+        floor: float = 0.0,
         deadline: float = np.inf,
     ) -> tuple[Neurons, Array]:
         """Find neurons with large responses to a dual array.
@@ -220,6 +224,8 @@ class NeuronSearch:
             Neurons with large responses to a similar array, from which local searches start.
         bar : float
             Threshold: a local search ends early once many neurons have a larger response.
+        floor : float
+            Responses up to this value are of no interest: an exact search in three and more dimensions skips them.
         deadline : float
             Value of time.monotonic() at which an exact search in three and more dimensions ends.
 
@@ -235,7 +241,8 @@ class NeuronSearch:
         L = np.ascontiguousarray(dual)
         if self.dimension <= 2:
             return self._search_plane(L)
-        neurons = self.straightened(self._search_faces(L, deadline) if exact else self._local_search(L, hints, bar))
+        neurons = self._search_faces(L, floor, deadline) if exact else self._local_search(L, hints, bar)
+        neurons = self.straightened(neurons)
         return neurons, row_norms(self.features(neurons).T @ L)
 
     def _search_plane(self, L: Array) -> tuple[Neurons, Array]:
@@ -264,14 +271,26 @@ class NeuronSearch:
         planar_search.prepare(self._planar, angle, order, count)
         return angle, order, count
 
-    def _search_faces(self, L: Array, deadline: float) -> Neurons:
-        values, w, through = self._slots()
-        for base in self._bases:
+    def _search_faces(self, L: Array, floor: float, deadline: float) -> Neurons:
+        N, D = self.P.shape
+        values, w, through = np.full(N, floor), np.zeros((N, D)), np.full((N, D - 1), -1)
+
+        def look(first: int, start: int, stop: int) -> None:
+            for base in self._bases[first + start : first + stop]:  # each writes its own results
+                P, slot = self._seen_from(base), base if self.anchored else -1
+                exact_search.search_all(P, L, self.antipodal, self.close, base, slot, values, w, through)
+
+        for first in range(0, len(self._bases), _BLOCK):
             if time.monotonic() > deadline:
                 raise OutOfTime
-            slot = base if self.anchored else -1
-            exact_search.search_all(self._seen_from(base), L, self.antipodal, self.close, base, slot, values, w, through)
-        return self._to_neurons(values, w, through)
+            size = min(_BLOCK, len(self._bases) - first)
+            if self.work(L.shape[1]) < _SHARED:
+                look(first, 0, size)
+            else:
+                share(partial(look, first), size)
+        rows = np.flatnonzero(values > floor)
+        anchor = rows if self.anchored else np.full(len(rows), -1)
+        return Neurons(w[rows], anchor, through[rows])
 
     def _local_search(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
         """Search locally from random neurons and from hints of large response, until enough neurons exceed `bar`."""
@@ -289,15 +308,6 @@ class NeuronSearch:
             if above >= _ENOUGH:
                 break
         return Neurons.joined(neurons)
-
-    def _slots(self) -> tuple[Array, Array, NDArray[np.int64]]:
-        N, D = self.P.shape
-        return np.zeros(N), np.zeros((N, D)), np.full((N, D - 1), -1)
-
-    def _to_neurons(self, values: Array, w: Array, through: NDArray[np.int64]) -> Neurons:
-        rows = np.flatnonzero(values > 0)
-        anchor = rows if self.anchored else np.full(len(rows), -1)
-        return Neurons(w[rows], anchor, through[rows])
 
     def _seen_from(self, base: int) -> Array:
         return self._moved - self._moved[base] if base >= 0 else self._moved
