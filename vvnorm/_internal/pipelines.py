@@ -8,10 +8,15 @@ arithmetic. Functions with fastmath flags are optimised by themselves as well: t
 The pages "Customizing the Compiler" and "Notes on the Numba pipeline" of numba's manual describe `pipeline_class`.
 """
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from numba.core import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder, Flags
+from numba.core.errors import TypingError
 
 __all__ = ["CalledByKernels", "CalledFromPython"]
 
@@ -44,6 +49,64 @@ class _Options(Flags):
 
     def __eq__(self, other: object) -> bool:
         return self._values == other._values if isinstance(other, _Options) else super().__eq__(other)
+
+
+class _LookUps:
+    """Quick forms of two of numba's look-ups, in place while our functions are compiled; the results are the same.
+
+    numba resolves the types of each call at least three times, by trials of all overloads; here each is resolved once. This
+    holds for implementations that are part of numba: those of `numba.extending.overload` depend on the caller's options.
+    Types are compared by identity, since numba makes each type once; they are kept alive for that.
+
+    numba also looks for new implementations after every failed look-up, such as that of `__array__` at each access to an
+    array; here it does so only if modules have been imported since.
+    """
+
+    def __init__(self) -> None:
+        self._resolved: dict[tuple[int, ...], tuple[Any, ...]] = {}
+        self._modules = 0
+
+    @contextmanager
+    def in_place(self, target: Any) -> Iterator[None]:
+        """Put the quick forms in place. numba compiles one function at a time, with those that it calls."""
+        if "refresh" in vars(target):  # they are in place
+            yield
+            return
+        functions: Any = types.Function
+        resolve, refresh = functions.get_call_type, target.refresh
+        functions.get_call_type = lambda *call: self._resolve(resolve, *call)
+        target.refresh = lambda: self._refresh(refresh)
+        try:
+            yield
+        finally:
+            functions.get_call_type = resolve
+            del target.refresh
+
+    def _resolve(self, resolve: Any, function: Any, context: Any, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        if kws:
+            return resolve(function, context, args, kws)
+        key = (id(function), id(context), *map(id, args))
+        if key not in self._resolved:
+            signature, refusal = None, None
+            try:
+                signature = resolve(function, context, args, kws)
+            except TypingError as error:
+                refusal = error
+            if signature and function.get_impl_key(signature) is not function.typing_key:
+                return signature
+            self._resolved[key] = signature, refusal, function, context, args
+        signature, refusal, *_ = self._resolved[key]
+        if refusal:
+            raise refusal.with_traceback(None)
+        return signature
+
+    def _refresh(self, refresh: Callable[[], None]) -> None:
+        if len(sys.modules) != self._modules:
+            refresh()
+            self._modules = len(sys.modules)
+
+
+_look_ups = _LookUps()
 
 
 class _Callee(JITCodeLibrary):
@@ -87,6 +150,11 @@ class CalledFromPython(Compiler):
         self, typingctx: Any, targetctx: Any, library: Any, args: Any, return_type: Any, flags: Any, locals: Any
     ) -> None:
         super().__init__(typingctx, targetctx, library, args, return_type, _Options(flags), locals)
+
+    def compile_extra(self, func: Any) -> Any:
+        """Compile a function."""
+        with _look_ups.in_place(self.state.targetctx):
+            return super().compile_extra(func)
 
     def library(self) -> Any:
         """Return where the machine code goes."""
