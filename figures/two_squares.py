@@ -87,7 +87,7 @@ def _with_coins(X: Array, y: Array, seed: int) -> tuple[list[ReLUNetwork], list[
         networks.append(solution.network)
     kernel = kernel_solution(networks[0], X, y)
     complaints += _kernel_complaints(kernel, networks[0], X, y)  # the solver is not trusted here either
-    firsts = [ReLUNetwork(f.W, f.b, f.V[:1], f.A[:1], f.c[:1]) for f in networks]
+    firsts = [f.of_outputs(slice(1)) for f in networks]
     return [*firsts, kernel], complaints
 
 

@@ -85,7 +85,7 @@ def _output(instance: Instance, arrays: Any) -> ReLUNetwork:
     """Combine the design's outputs and an affine function into the network for the label of interest."""
     design = unpack_all("design", arrays)[0]
     if not instance["infinite"]:
-        return ReLUNetwork(design.W, design.b, design.V[:1], design.A[:1], design.c[:1])
+        return design.of_outputs(slice(1))
     y, free = instance["Y"][:, 0], _free(instance["X"])
     z = arrays["basis"].T @ y
     slope = np.linalg.lstsq(free, y - arrays["basis"] @ z, rcond=None)[0]

@@ -94,6 +94,10 @@ class ReLUNetwork:
         size = f"{count(self.n_neurons, 'neuron')}, {count(self.n_inputs, 'input')}, {count(self.n_outputs, 'output')}"
         return lines(f"ReLUNetwork: {size}, VV norm {self.vv_norm:.6g}")
 
+    def of_outputs(self, outputs: NDArray[np.intp] | NDArray[np.bool_] | slice) -> "ReLUNetwork":
+        """Return the network of some outputs, given by their numbers, a mask or a slice."""
+        return ReLUNetwork.trusted(self.W, self.b, self.V[outputs], self.A[outputs], self.c[outputs])
+
     def raised(self, level: Array) -> "ReLUNetwork":
         """Return the network with constants (T,) added to its outputs."""
         return self if not level.any() else ReLUNetwork.trusted(self.W, self.b, self.V, self.A, self.c + level)

@@ -1,10 +1,11 @@
 """The kernel of the features that a network has learned, and the solution of one task with that kernel.
 
-Fix the neurons of a multi-task solution, ||w_k|| = 1. Task s alone then pays sum_k sqrt(v_ks^2 + m_k^2) with m_k =
-||v_{k,-s}||, the norm of the other tasks' output weights. Where v_ks is small against m_k this is, up to a constant and
-to second order, sum_k v_ks^2 / (2 m_k): ridge regression on the features sqrt(m_k) relu(w_k.x + b_k), which is kernel
-regression with k(x, x') = sum_k m_k relu(w_k.x + b_k) relu(w_k.x' + b_k). Source: Nakhleh, Shenouda and Nowak, "The
-Effects of Multi-Task Learning on ReLU Neural Network Functions", arXiv 2410.21696, section 4.
+Fix the neurons of a multi-task solution, ||w_k|| = 1. As a function of task s alone the VV norm is
+sum_k sqrt(v_ks^2 + m_k^2), where m_k = ||v_{k,-s}|| is the norm of the other tasks' output weights. Where v_ks is small
+against m_k, this is sum_k v_ks^2 / (2 m_k), up to a constant and to second order. So the problem of task s is ridge
+regression on the features sqrt(m_k) relu(w_k.x + b_k), which is kernel regression with the kernel
+k(x, x') = sum_k m_k relu(w_k.x + b_k) relu(w_k.x' + b_k). Source: Nakhleh, Shenouda and Nowak, "The Effects of Multi-Task
+Learning on ReLU Neural Network Functions", arXiv 2410.21696, section 4.
 """
 
 from dataclasses import dataclass

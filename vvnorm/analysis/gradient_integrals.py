@@ -81,7 +81,7 @@ class GradientSteps:
         bends = np.isfinite(scaled)  # else the neuron is on or off all over the region
         base = base + jumps[~bends & (offsets > 0)].sum(axis=0)
         jumps, normals, offsets = jumps[bends], normals[bends], scaled[bends]
-        # [z > 0] = 1 - [-z > 0] but on the kink.
+        # [z > 0] = 1 - [-z > 0] except on the kink.
         sign = _orientation(normals)
         base = base + jumps[sign < 0].sum(axis=0)
         return cls(base, jumps * sign[:, None], normals * sign[:, None], offsets * sign)
@@ -92,10 +92,10 @@ class GradientSteps:
         return GradientSteps(base, self.jumps[~kinks], self.normals[~kinks], self.offsets[~kinks])
 
     def with_merged_kinks(self) -> "GradientSteps":
-        """Return the gradient with kinks that are equal up to the tolerance `KINK` merged into the one of largest jump.
+        """Merge kinks that are equal up to the tolerance `KINK` into the kink of largest jump.
 
-        Rounding would make cells between such kinks and would order the kinks differently for each pair, so that the sums
-        over sides would be wrong.
+        Otherwise rounding would make cells between such kinks, and would order the kinks differently along each line, so
+        that the sums over sides would be wrong.
         """
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
@@ -105,7 +105,7 @@ class GradientSteps:
         if K == 0:
             return self
         kinks = np.column_stack([self.normals, self.offsets])
-        # Signs may differ: of two almost equal normals near the end of the half-circle one may have been turned.
+        # Signs may differ: near the end of the half-circle, one of two almost equal normals may have been turned.
         pairs = cKDTree(np.vstack([kinks, -kinks])).query_pairs(KINK, output_type="ndarray") % K
         graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(K, K))
         count, group = connected_components(graph, directed=False)

@@ -502,4 +502,4 @@ def single_output(f: ReLUNetwork, output: int) -> ReLUNetwork:
     t = as_count(output, "output")
     if t >= _network(f).n_outputs:
         raise ValueError(f"output must be less than {f.n_outputs}, the number of outputs, got {t}")
-    return ReLUNetwork.trusted(f.W, f.b, f.V[t : t + 1], f.A[t : t + 1], f.c[t : t + 1])
+    return f.of_outputs(slice(t, t + 1))

@@ -492,7 +492,7 @@ class _FrontSearch:
             raise ValueError(
                 f"vv_norm = {self.budget!r} is too far from the scale of X, Y and weights for float64; rescale them"
             )
-        under = _Trial(most, loss, 0.0, _outputs(self.line, outputs), None, -math.inf)
+        under = _Trial(most, loss, 0.0, self.line.of_outputs(outputs), None, -math.inf)
         over: _Trial | None = None
         best, last, start, lam = under, under, None, most * (guess if self.budget > 0 else 1.0)
         chosen, floor_tried, same, failed, timed_out = self._complete(under.network, outputs), False, 0, 0, False
@@ -650,11 +650,6 @@ def _next_lam(under: _Trial, over: _Trial | None, budget: float, last: _Trial, s
 def _ends(losses: Array) -> tuple[list[float], list[float]]:
     """Return the least and the largest loss of each task."""
     return losses.min(axis=0, initial=math.inf).tolist(), losses.max(axis=0, initial=0.0).tolist()
-
-
-def _outputs(network: ReLUNetwork, outputs: NDArray[np.intp]) -> ReLUNetwork:
-    """Return the network of some outputs."""
-    return ReLUNetwork(network.W, network.b, network.V[outputs], network.A[outputs], network.c[outputs])
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------

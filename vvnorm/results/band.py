@@ -1,11 +1,11 @@
-"""The band: what values networks of nearly least cost can take at given points, for any number of inputs.
+"""The band: the values that networks of nearly least cost can take at given points, for any number of inputs.
 
 Let phi(s) be the least cost (of a fit: the least objective) of networks with f_t(x) = s. phi is convex, so the values s of
 networks within a budget form an interval. Its ends are enclosed:
 
 - *Outer ends* come from dual arrays. For interpolation the verifier bounds the cost of all networks that interpolate the
   data and have the label s at x; where that bound exceeds the budget, s is outside of the interval. For a fit it bounds the
-  objective with a further label y of weight w at x: if that is at least L, networks within the budget C have
+  objective with a further label y of weight w at x. If this bound is L, networks within the budget C have
   w loss(f_t(x), y) >= L - C, which excludes the values near y. By convexity all values beyond are excluded as well.
 - *Inner ends* are attained by networks within the budget.
 """

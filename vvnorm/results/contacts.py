@@ -5,12 +5,13 @@ the response u_k. So with the contacts, the neurons (up to sign) at which the no
 
     f = sum_k c_k u_k relu(w_k.x + b_k) + an affine function,     c >= 0,   B c = z,
 
-where column k of B is u_k (x) Q' phi_k, phi_k are the neuron's values at the points, and Q' takes affine functions away. If
-the columns are linearly independent, there is one minimiser. Otherwise the minimisers are a polytope in c. B, z and the
-contacts are known in float64; the tolerances below say what is decided. Two minimisers that are exhibited are certified.
+where column k of B is u_k (x) Q' phi_k, phi_k are the neuron's values at the points, and Q is an orthonormal basis of the
+complement of the affine functions. If the columns are linearly independent, there is one minimiser. Otherwise the
+minimisers are a polytope in c. B, z and the contacts are known in float64, and the tolerances below decide about
+independence. Two different minimisers, where they are returned, are both certified.
 
 Two parallel contacts may have the same response and no data point between their kinks. Then every kink between them is a
-contact, too; the one half-way is listed.
+contact, too; the kink half-way is listed.
 """
 
 import math

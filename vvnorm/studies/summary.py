@@ -9,8 +9,7 @@ The rules are the same for every study, and were written before any data:
 - A trend is the factor per doubling of the number m of auxiliary outputs. It uses all finite m >= 1 of the study, and the
   data sets for which the runs of all these m count.
 - The claim about a measure is a decrease of relevant size: a ratio of at most 0.98, or a trend of at most 0.995 per
-doubling
-  (0.97 from m = 1 to m = 64).
+  doubling (0.97 from m = 1 to m = 64).
 - Intervals are simultaneous at 95 % over all lines of one measure for one target, inputs, points, solver and settings.
 """
 

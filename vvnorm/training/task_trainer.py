@@ -339,8 +339,7 @@ def _misses(
         values[[output for task in tasks if task.is_multiclass for output in task.outputs]] = False
         if not values.any():
             return ()
-        parts = [ReLUNetwork.trusted(f.W, f.b, f.V[values], f.A[values], f.c[values]) for f in networks]
-        missed = [interpolation_miss(part, samples.X, samples.Y[:, values]) for part in parts]
+        missed = [interpolation_miss(f.of_outputs(values), samples.X, samples.Y[:, values]) for f in networks]
         advice = "vvnorm.interpolate needs no training"
         return tuple(f"network {index} {miss}, {where}; {advice}" for index, miss in enumerate(missed) if miss)
     task_weights = np.array(weighting.weights if isinstance(weighting, Fixed) else [1.0] * len(tasks))

@@ -6,14 +6,14 @@ may have kinks along it. But nearby points do lie in the subspace,
     X' = origin + P axes',        P = (X - centre) axes,
 
 and a bound can refer to X'. A network f of the space, restricted to the subspace, is g(p) = f(origin + axes p), with the
-weights axes' w_k. It has the same values, and VV(g) <= ||axes|| VV(f). So from a bound B(lam) on the networks of the
-coordinates P follow, with s = ||axes|| (spectral norm, about 1),
+weights axes' w_k. It has the same values, and VV(g) <= s VV(f) with s = ||axes|| (spectral norm, about 1). So a bound
+B(lam) on the networks of the coordinates P implies
 
-    VV(f) >= B / s                                         for interpolants, and
-    loss(f) + lam VV(f) >= loss(g) + (lam / s) VV(g) >= B(lam) / s        for fits if s >= 1,
+    VV(f) >= B / s                                                        for interpolants, and
+    loss(f) + lam VV(f) >= loss(g) + (lam / s) VV(g) >= B(lam) / s        for fits if s >= 1.
 
-the latter since the least objective is concave in lam and not negative at 0. Residuals, losses and costs of a network are
-always those of the network itself at X.
+The last step holds since the least objective is concave in lam and not negative at 0. Residuals, losses and costs are
+always computed for the network itself at X.
 """
 
 import math

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from vvnorm.float64 import Rows, dual_rows
 from vvnorm.losses import label_units
-from vvnorm.network import ReLUNetwork
 from vvnorm.validation import Array
 
 _SMALLEST = 2.0**-1000  # smaller differences of labels, in units of the largest label, leave no digits for misfits
@@ -33,11 +32,6 @@ def relative_misfit(worst: Array, low: Array, high: Array) -> float:
 def unresolved_outputs(low: Array, high: Array, unit: float) -> NDArray[np.bool_]:
     """Whether the labels of each output differ too little, relative to the largest label, for misfits in float64."""
     return np.asarray((high > low) & (high / unit / 2 - low / unit / 2 < _SMALLEST))
-
-
-def some_outputs(network: ReLUNetwork, outputs: NDArray[np.bool_]) -> ReLUNetwork:
-    """Return the network of some of the outputs."""
-    return ReLUNetwork.trusted(network.W, network.b, network.V[outputs], network.A[outputs], network.c[outputs])
 
 
 def relative_gap(vv_norm: float, at_most: float, lower: float, rounding: Callable[[], float]) -> float:

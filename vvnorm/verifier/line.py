@@ -28,7 +28,7 @@ from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, sorted_univariate
 from vvnorm.verifier.arithmetic import fixed, power_of_two, scaled, vv_norm
 from vvnorm.verifier.certificates import InterpolantRecord
-from vvnorm.verifier.interpolants import finite_dual, relative_gap, relative_misfit, some_outputs, unresolved_outputs
+from vvnorm.verifier.interpolants import finite_dual, relative_gap, relative_misfit, unresolved_outputs
 
 _BLOCK = 1 << 15  # label entries followed at once
 
@@ -68,7 +68,7 @@ def judge_sorted(network: ReLUNetwork, x: Array, Y: Array, *, dual: Rows | None,
     residual = math.sqrt(totals[kernel.RESIDUAL]) * y_unit
     relative = relative_misfit(worst, low / y_unit, high / y_unit)
     if (lost := unresolved_outputs(low, high, y_unit)).any():
-        few = judge_sorted(some_outputs(network, lost), x, Y[:, lost], dual=None, skip=skip)
+        few = judge_sorted(network.of_outputs(lost), x, Y[:, lost], dual=None, skip=skip)
         relative = max(relative, few.relative_residual)
     excess = max(at_most - fit, 0.0)
     distance = bound = math.nan

@@ -20,18 +20,18 @@ phi (alpha + beta x) is subtracted to make it orthogonal to affine functions, wh
 inside its domain. R is scaled until ||Z|| <= lam. Where an output would leave its domain, its R is 0, which proves that its
 losses are not negative.
 
-*Arrays at the ends of their domain.* phi is 0 where an entry lies at an end of its domain. If all entries do, as those of
-Huber's loss do where no label is within delta of the function, nothing can absorb a rounding error of the sums that must
-vanish, even if they vanish exactly. Then R is replaced by s R with s = 1 - 2^-30. Domains are intervals that contain 0, so
-s R lies in them, at a distance from every end but 0 of 2^-30 of its entry. The constraints are linear and homogeneous, so
-s R meets them where R does, up to rounding that phi > 0 absorbs as above. It costs 2^-30 of the bound at most.
+*Arrays at the ends of their domain.* phi is 0 where an entry lies at an end of its domain. All entries may lie there, for
+instance those of Huber's loss if no label is within delta of the function. Then no entry can absorb the rounding errors of
+the sums that must vanish. Therefore R is replaced by s R with s = 1 - 2^-30. Domains are intervals that contain 0, so s R
+lies in them, at a distance of 2^-30 of its entry from every end but 0. The constraints are linear and homogeneous, so s R
+meets them where R does, up to rounding that phi > 0 absorbs as above. It costs 2^-30 of the bound at most.
 
 *Rounding.* Sums with cancellation are double-doubles. So the computed R is orthogonal up to about 1e-30. The bound is about
 R - phi (alpha' + beta' x), where alpha' and beta' are never computed; `drift` bounds |alpha' + beta' x| over the data. The
 largest effect of drift on Z and on the gap is added to the gap, and so are all other rounding errors.
 
 *Objectives that are at most rounding.* Labels on a line lie there only up to rounding. Then the objective of the line is a
-sum of squared rounding errors. No digit of it is known, and no digit of a gap relative to it. Let
+sum of squared rounding errors. No digit of this sum is known, nor of a gap relative to it. Let
 
     F_t = sum_i omega_it max loss_t(y_it + e, y_it) over |e| <= rounding of output t's labels
 

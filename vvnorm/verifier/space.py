@@ -1,12 +1,13 @@
 """Interpolants of several inputs: the bound on their cost, and how it is verified.
 
-A dual certificate is an array Lambda (N, T). If it is orthogonal to every affine function on the present labels (to the
-constants only, where networks have no skip connection), then pairing it with the values of any network leaves the neurons,
+A dual certificate is an array Lambda (N, T) that is orthogonal to every affine function on the present labels (to the
+constants only, where networks have no skip connection). So only the neurons of a network contribute to its pairing with
+Lambda,
 
     sum_i <Lambda_i, f(x_i)> = sum_k <v_k, sum_i Lambda_i relu(w_k.x_i + b_k)> <= g sum_k ||w_k|| ||v_k||,
 
-with g from `verifier.neuron_bound`. So an interpolating network costs at least <Lambda, Y> / g. With the biases inside
-the norm, sum_k ||(w_k, b_k)|| ||v_k||, neurons are relu((w, b).(x, 1)) and g is that of `ray_bound`.
+with g from `verifier.neuron_bound`, and an interpolating network costs at least <Lambda, Y> / g. With the biases inside
+the norm, sum_k ||(w_k, b_k)|| ||v_k||, neurons are relu((w, b).(x, 1)), and `ray_bound` computes g.
 
 A float64 array is never exactly orthogonal, but a nearby array is. The basis of the affine functions in `OutputGroup` comes
 from exact arithmetic and is the identity on some of the points. At these points the products of the basis with Lambda are
@@ -14,8 +15,8 @@ subtracted, which makes the array orthogonal; the products are sums of exact pro
 and a bound on the change of g is added to g. Products with Y are exact as well: points at a distance h may have vectors of
 size 1 / h in opposite directions, of which only the difference matters.
 
-If Lambda is 0 in more than half of the rows, these are left out of the bound: who interpolates all labels interpolates the
-others.
+If Lambda is 0 in more than half of the rows, these rows are left out of the bound: a network that interpolates all labels
+interpolates those of the other rows, too.
 """
 
 import math
@@ -37,7 +38,7 @@ from vvnorm.verifier.arithmetic import power_of_two, scaled, two_product, vv_nor
 from vvnorm.verifier.budget import most_additions
 from vvnorm.verifier.certificates import InterpolantRecord
 from vvnorm.verifier.flat_inputs import Subspace
-from vvnorm.verifier.interpolants import finite_dual, relative_gap, relative_misfit, some_outputs, unresolved_outputs
+from vvnorm.verifier.interpolants import finite_dual, relative_gap, relative_misfit, unresolved_outputs
 from vvnorm.verifier.neuron_bound import neuron_bound, ray_bound
 from vvnorm.verifier.shifts import Shifted, affine, misfits, offsets, shifted
 
@@ -94,7 +95,7 @@ def judge_interpolant(
     relative = relative_misfit(off.max(axis=0), ends[0] / y_unit, ends[1] / y_unit)
     if (lost := unresolved_outputs(*ends, y_unit)).any():
         nothing = np.zeros((len(x), int(lost.sum())))
-        few = judge_interpolant(some_outputs(network, lost), X, labels[:, lost], dual=nothing, penalise_bias=penalise_bias)
+        few = judge_interpolant(network.of_outputs(lost), X, labels[:, lost], dual=nothing, penalise_bias=penalise_bias)
         relative = max(relative, few.relative_residual)
     return InterpolantRecord(
         residual=residual * y_unit,

@@ -19,7 +19,7 @@ closest array that is orthogonal after clipping. If that fails, it is replaced b
 not negative.
 
 *Rows of zeros.* If R is 0 in more than half of the rows, these are left out of the bound: losses are not negative, so the
-least objective of the other rows is at most that of all.
+least objective of the other rows is at most the least objective of all rows.
 
 *Rounding.* The computed R is orthogonal up to rounding only. The bound is about R - omega phi a', where the affine function
 a' is never computed, but bounded on the data by `drift`, and in the root of sum omega phi a'^2 by `energy`. The second
@@ -28,8 +28,8 @@ the bound. Constants are subtracted from inputs and labels where that is exact (
 is at most the rounding of the labels has the gap 0, as `vvnorm.verifier.line_fit` explains.
 
 *Arrays at the ends of their domain.* phi is 0 at an end, so an array with nearly all entries there cannot be made
-orthogonal. If R is exactly orthogonal once entries next to 0 or to an end are set to it, which rational arithmetic decides,
-then it is used as it is: there is no a'. Otherwise R is replaced by s R with s slightly below 1, which makes phi positive
+orthogonal. First, entries next to 0 or to an end are set to it. If R is then exactly orthogonal, which rational arithmetic
+decides, it is used as it is, and a' is 0. Otherwise R is replaced by s R with s slightly below 1, which makes phi positive
 where R is not 0.
 """
 
@@ -223,7 +223,7 @@ class _Feasible:
     improvable: NDArray[np.bool_]
 
     def movements(self, omega: Array) -> Array:
-        """Bound omega margin |a'|, (N, T): how far an entry of omega r is from that of an orthogonal array."""
+        """Bound omega margin |a'|, (N, T): the distance of the entries of omega r from those of an orthogonal array."""
         share = np.sqrt(omega * self.margin)
         return share * np.minimum(share * self.drift, self.energy)
 
@@ -352,7 +352,7 @@ class _Entries:
         return _Feasible(r, margin, drift, energy, self.bounded & (lost | (moved > _MOVED)))
 
     def _lost(self, moved: Array | float, drift: Array | float) -> NDArray[np.bool_]:
-        """Whether each output lacks the margin for what was, or may still have to be, subtracted."""
+        """Whether the margin of each output is too small for the functions subtracted so far and those still to come."""
         return ~(
             (drift <= np.where(self.bounded, DRIFT_ALLOWED, 1e300)) & (moved <= np.where(self.bounded, MARGIN_USED, 1e300))
         )
