@@ -734,8 +734,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _fault(
         "sampled_gradient_times_1.5",
         "analysis.measures",
-        "means.append(row_norms(single.gradient(points)[:, 0]).mean())",
-        "means.append(1.5 * row_norms(single.gradient(points)[:, 0]).mean())",
+        "    means, used = [size.mean() for size in sizes],",
+        "    means, used = [1.5 * size.mean() for size in sizes],",
         "gradient_norms",
     ),
     _fault(

@@ -115,6 +115,24 @@ def test_sampling_agrees_with_the_exact_mean(region: Region, neurons: int) -> No
     assert sampled.low <= sampled.mean <= sampled.high <= sampled.low + 0.02 * sampled.mean
 
 
+@pytest.mark.parametrize("region", regions(2), ids=lambda region: type(region).__name__)
+def test_the_centred_mean_does_not_see_the_affine_part_and_how_neurons_are_turned(region: Region) -> None:
+    f = planar_network(np.random.default_rng(3), 9)
+    exact = mean_gradient_norm(f, region, exact=True, centred=True).mean
+    assert mean_gradient_norm(f, region, n=1 << 14, centred=True).mean == pytest.approx(exact, rel=5e-3)
+    turned = ReLUNetwork(-f.W, -f.b, f.V, f.A + f.V @ f.W + [[7.0, -2.0]], f.c + f.V @ f.b)
+    assert mean_gradient_norm(turned, region, exact=True, centred=True).mean == pytest.approx(exact, rel=1e-9)
+    affine = ReLUNetwork(np.zeros((0, 2)), np.zeros(0), np.zeros((1, 0)), [[3.0, 4.0]], [1.0])
+    assert mean_gradient_norm(affine, region, exact=True).mean == pytest.approx(5.0)
+    assert mean_gradient_norm(affine, region, exact=True, centred=True).mean <= 1e-12
+
+
+def test_the_centred_mean_of_one_neuron_is_known() -> None:
+    """The gradient is w on the share p of the square and 0 elsewhere: the mean of ||g - p w|| is 2 p (1 - p) ||w||."""
+    f = ReLUNetwork([[3.0, 0.0]], [1.5], [[1.0]])  # active for x_1 > -1/2
+    assert mean_gradient_norm(f, Box([-1, -1], [1, 1]), exact=True, centred=True).mean == pytest.approx(2 * 0.75 * 0.25 * 3)
+
+
 @pytest.mark.parametrize("output", [0, 1])
 def test_the_exact_mean_is_the_limit_of_a_grid(output: int) -> None:
     f = planar_network(np.random.default_rng(5), 12, outputs=2)

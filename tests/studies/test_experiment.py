@@ -13,7 +13,7 @@ from vvnorm.studies.experiment import SETTINGS, TARGETS, auxiliary_labels, perfo
 from vvnorm.studies.run import INFINITE, Run
 from vvnorm.studies.targets import TEST_POINTS
 
-REAL = ("diabetes", "digits", "breast_cancer")
+REAL = ("diabetes", "digits", "breast_cancer", "iris", "wine")
 RUN = Run("noise", 2, 12, 2, 0.5, "gaussian", "certified", 3)
 
 
@@ -28,6 +28,7 @@ def same(a: Any, b: Any) -> bool:
 @pytest.mark.parametrize("d", [1, 5])
 def test_a_data_set_is_valid_standardised_and_repeatable(name: str, d: int) -> None:
     target = TARGETS[name]
+    d = min(d, target.inputs or d)
     sample = target.draw(d, 20, 4)
     assert sample.X.shape == (20, d)
     assert sample.y.shape == (20, 1)
@@ -145,6 +146,8 @@ def test_outcomes_are_those_of_the_parts() -> None:
     assert outcome["certified_gap"] == pytest.approx(solution.gap, abs=1e-12)
     assert outcome["neurons"] == f.n_neurons
     assert outcome["mean_gradient"] == pytest.approx(mean_gradient_norm(f, sample.X, exact=True).mean, rel=1e-12)
+    centred = mean_gradient_norm(f, sample.X, exact=True, centred=True)
+    assert outcome["centred_gradient"] == pytest.approx(centred.mean, rel=1e-12)
     box = mean_gradient_norm(f, Box([-1, -1], 1), exact=True)
     assert outcome["mean_gradient_domain"] == pytest.approx(box.mean, rel=1e-12)
     alone = perform(replace(RUN, auxiliary=0, sigma=0.0))
@@ -205,6 +208,7 @@ def test_real_data_of_many_inputs_are_averaged_over_test_points() -> None:
     outcome = perform(replace(RUN, target="breast_cancer", inputs=8, settings={"prove": False}))
     assert outcome["region"] == "domain"
     assert outcome["mean_gradient"] == outcome["mean_gradient_domain"]
+    assert 0 < outcome["centred_gradient"] < 0.9 * outcome["mean_gradient"]  # the affine part does most
     assert outcome["max_gradient_high"] is None
     assert all(type(value) in (bool, int, float, str, type(None)) for value in outcome.values())
 

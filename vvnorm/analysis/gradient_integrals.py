@@ -302,6 +302,15 @@ def mean_norm(f: ReLUNetwork, region: Region) -> float:
     return total / size
 
 
+def mean_gradient(f: ReLUNetwork, region: Region) -> Array:
+    """Return the mean (d,) of the gradient over a region of at most two dimensions (one output)."""
+    total, size = np.zeros(f.n_inputs), 0.0
+    for sides in _all_sides(f, region):
+        total += np.tensordot(sides.weights, sides.gradients, 2)
+        size += float(sides.weights.sum())
+    return total / size
+
+
 def max_norm(f: ReLUNetwork, region: Region) -> float:
     """Return the largest gradient norm over the cells of a region of at most two dimensions (one output).
 

@@ -36,6 +36,8 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         "penalty": "path_norm",
         "polish": False,
         "exact": False,
+        "initialisation": "kinks",
+        "schedule": "geometric",
         "tol": 0.02,
         "prove": True,
         "optimum_tol": 1e-6,
@@ -51,7 +53,7 @@ optimum_tol : a trained network is compared with the lower bound of the solver a
     large by at most this much. Choose a larger value where many inputs make the solver slow.
 time_limit : seconds after which the solver returns its best network so far. Only problems with many points or inputs take
     so long.
-width, steps, penalty, polish, exact : as for `vvnorm.train`.
+width, steps, penalty, polish, exact, initialisation, schedule : as for `vvnorm.train`.
 lam : strength of the regularisation, in units of `vvnorm.lambda_max`.
 """
 
@@ -85,6 +87,8 @@ def perform(run: Run) -> dict[str, Any]:
         region, mean_gradient, mean_gradient_low, mean_gradient_high : mean of ||grad f_1|| over the training points' hull
             (over the domain beyond seven dimensions) with its 95 % interval from sampling; exact in two dimensions.
         mean_gradient_domain, .._low, .._high : the same over the cube, or real data's test points.
+        centred_gradient, .._low, .._high : mean of ||grad f_1 - its mean|| over the region of `mean_gradient`. The affine
+            part, which costs nothing, does not count.
         max_gradient, max_gradient_high : largest value seen in the region, and an upper bound if there is one.
         output_distance_*, representation_distance_*, test_error_* : mean and max of `vvnorm.test_train_distances`; real
             data's test error is against labels.
@@ -177,7 +181,8 @@ def _trained(run: Run, settings: Mapping[str, Any], sample: Sample) -> _Measured
     if run.auxiliary == INFINITE:
         raise ValueError("auxiliary must be finite for solver trained: the limit cannot be trained")
     X, Y = sample.X, np.hstack([sample.y, auxiliary_labels(run)])
-    options = {name: settings[name] for name in ("width", "steps", "penalty", "polish", "exact")}
+    names = ("width", "steps", "penalty", "polish", "exact", "initialisation", "schedule")
+    options = {name: settings[name] for name in names}
     lam = settings["lam"] * lambda_max(X, Y)
     network = train(X, Y, lam=lam, seeds=[run.seed], progress=False, **options).networks[0]
     optimum = interpolate(X, Y, tol=settings["optimum_tol"], time_limit=settings["time_limit"])
@@ -219,29 +224,35 @@ def _costs(network: ReLUNetwork) -> dict[str, Any]:
 def _gradients(network: ReLUNetwork, sample: Sample, seed: int) -> dict[str, Any]:
     d, largest_bound = network.n_inputs, None
 
-    def mean(region: Region) -> Estimate:
-        return mean_gradient_norm(network, region, exact=d <= _EXACT_INPUTS, rng=seed)
+    def mean(region: Region, centred: bool = False) -> Estimate:
+        return mean_gradient_norm(network, region, exact=d <= _EXACT_INPUTS, centred=centred, rng=seed)
 
     if sample.domain is None:
-        domain, largest = _over_points(network, sample.X_test)
+        (domain, largest), (centred, _) = (_over_points(network, sample.X_test, taken) for taken in (False, True))
     else:
         domain = mean(sample.domain)
     region = Hull(sample.X) if d <= _HULL_INPUTS else sample.domain
     if region is not None:
+        centred = mean(region, centred=True)
         bounds = max_gradient_norm(network, region, rng=seed)
         largest, largest_bound = bounds.low, bounds.high
     return {
         "region": "hull" if d <= _HULL_INPUTS else "domain",
         **_interval("mean_gradient", mean(region) if isinstance(region, Hull) else domain),
         **_interval("mean_gradient_domain", domain),
+        **_interval("centred_gradient", centred),
         "max_gradient": largest,
         "max_gradient_high": largest_bound,
     }
 
 
-def _over_points(network: ReLUNetwork, X: Array) -> tuple[Estimate, float]:
-    """Return the mean of ||grad f_1|| over the distribution of which X is a sample, and the largest value at X."""
-    sizes = row_norms(network.gradient(X)[:, 0])
+def _over_points(network: ReLUNetwork, X: Array, centred: bool) -> tuple[Estimate, float]:
+    """Return the mean of ||grad f_1|| over the distribution of which X is a sample, and the largest value at X.
+
+    With `centred` the mean gradient at X is taken off first.
+    """
+    gradients = network.gradient(X)[:, 0]
+    sizes = row_norms(gradients - gradients.mean(axis=0) if centred else gradients)
     mean, half = float(sizes.mean()), _NORMAL * float(sizes.std()) / math.sqrt(len(sizes))
     return Estimate(mean, mean - half, mean + half, len(sizes), "sample"), float(sizes.max())
 

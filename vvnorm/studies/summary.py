@@ -31,6 +31,7 @@ Row = Mapping[str, Any]
 MEASURES = (
     "mean_gradient",
     "mean_gradient_domain",
+    "centred_gradient",
     "max_gradient",
     "output_distance_mean",
     "output_distance_max",

@@ -179,6 +179,20 @@ def _load_breast_cancer() -> tuple[Array, Array]:
     return bunch.data, np.where(bunch.target == 1, 1.0, -1.0)
 
 
+def _load_iris() -> tuple[Array, Array]:
+    from sklearn.datasets import load_iris
+
+    bunch = load_iris()
+    return bunch.data, np.where(bunch.target == 1, 1.0, -1.0)
+
+
+def _load_wine() -> tuple[Array, Array]:
+    from sklearn.datasets import load_wine
+
+    bunch = load_wine()
+    return bunch.data, np.where(bunch.target == 1, 1.0, -1.0)
+
+
 TARGETS: Mapping[str, Target] = {
     target.name: target
     for target in (
@@ -190,6 +204,8 @@ TARGETS: Mapping[str, Target] = {
         Target(
             "breast_cancer", "benign (+1) or malignant (-1), of 569 samples", 30, 569, draw_raw=_real(_load_breast_cancer)
         ),
+        Target("iris", "versicolor (+1) or another species (-1), of 149 flowers", 4, 149, draw_raw=_real(_load_iris)),
+        Target("wine", "second (+1) or another cultivar (-1), of 178 wines", 13, 178, draw_raw=_real(_load_wine)),
     )
 }
 """Targets by name."""
