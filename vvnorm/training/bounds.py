@@ -38,6 +38,7 @@ class GapEstimate:
 
     def __init__(self, problem: RegressionProblem, lam: Array, whitening: Array | None) -> None:
         self.problem, self.lam, self.whitening = problem, lam, whitening
+        self.h = np.diff(problem.z, axis=0)
         self.in_closed_form = problem.z.shape[1] == 1 and problem.skip and not problem.penalise_bias
         self.proved = self.in_closed_form and problem.complete
         self.possible = self.proved or len(problem.z) <= _MOST_POINTS
@@ -92,7 +93,7 @@ class GapEstimate:
         return bound
 
     def _curvatures(self, values: Array) -> Array:
-        slopes = np.diff(values, axis=-2) / np.diff(self.problem.z, axis=0)
+        slopes = np.diff(values, axis=-2) / self.h
         delta: Array = np.diff(slopes, axis=-2)
         return delta
 
@@ -100,7 +101,7 @@ class GapEstimate:
         """Apply the transposed curvature map to the unit curvatures of values; shape (..., N, T)."""
         delta = self._curvatures(values)
         norm = np.linalg.norm(delta, axis=-1, keepdims=True)
-        h = np.diff(self.problem.z, axis=0)
+        h = self.h
         rounding = 4 * self.problem.label_rounding * (1 / h[:-1] + 1 / h[1:])
         eta = np.divide(delta, norm, out=np.zeros_like(delta), where=norm > rounding)
         if eta.ndim == 2:

@@ -188,9 +188,15 @@ class TrainingLoop:
         moving = ~self.held
         self.diverged[moving & ~healthy] = self.step
         good = moving & healthy
+        # Not at every record: a run that grows without bound looks healthy for some steps.
+        saved = self.step % _CHECK == 0
+        if good.all():
+            if saved:
+                self.kept = [tensor.clone() for tensor in parameters]
+            return
         for tensor, kept in zip(parameters, self.kept, strict=True):
             mask = torch.from_numpy(good).to(tensor.device).reshape(-1, *[1] * (tensor.ndim - 1))
-            if self.step % _CHECK == 0:  # not at every record: a run that grows without bound looks healthy for some steps
+            if saved:
                 kept.copy_(torch.where(mask, tensor, kept))
             tensor.copy_(torch.where(mask, tensor, kept))
 

@@ -30,11 +30,11 @@ class RegressionParameters:
     """
 
     def __init__(self, flat: torch.Tensor, shape: tuple[int, int, int], *, affine: bool) -> None:
-        K, d, T = shape
-        ends = np.cumsum([K * d, K, T * K] + [T * d, T] * affine).tolist()
-        parts = [flat[:, start:end] for start, end in zip([0, *ends], ends, strict=False)]
-        self.W, self.beta, self.V = parts[0].unflatten(1, (K, d)), parts[1], parts[2].unflatten(1, (T, K))
-        self.A: torch.Tensor | None = parts[3].unflatten(1, (T, d)) if affine else None
+        (S, P), (K, d, T) = flat.shape, shape
+        sizes = [K * d, K, T * K] + [T * d, T] * affine
+        parts = flat.split([*sizes, P - sum(sizes)], dim=1)
+        self.W, self.beta, self.V = parts[0].view(S, K, d), parts[1], parts[2].view(S, T, K)
+        self.A: torch.Tensor | None = parts[3].view(S, T, d) if affine else None
         self.c: torch.Tensor | None = parts[4] if affine else None
 
 
@@ -183,9 +183,10 @@ class RegressionModel:
         by_values = metric(residual)
         value = (residual * by_values).sum((1, 2)) / 2
         if gradient is not None:
-            self._loss_gradient(at, z, hidden, by_values, self.views(gradient))
+            out = self.views(gradient)
+            self._loss_gradient(at, z, hidden, by_values, out)
             if penalty is not None:
-                self._add_penalty_gradient(at, lam, penalty, self.views(gradient))
+                self._add_penalty_gradient(at, lam, penalty, out)
         if penalty is not None:
             value += lam * self.penalty(at, penalty)
         return value
