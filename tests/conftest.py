@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 sys.dont_write_bytecode = False
 # Derandomised: a failure on one machine is a failure on all. More examples: HYPOTHESIS_PROFILE=thorough pytest ...
 settings.register_profile(
-    "quick", derandomize=True, deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+    "quick", derandomize=True, deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("thorough", settings.get_profile("quick"), derandomize=False, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

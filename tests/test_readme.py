@@ -49,6 +49,7 @@ def run_shell(page: Path) -> list[str]:
             continue
         short = command.replace("--draws 200", "--draws 3 --jobs 1")  # processes would each load the libraries for 3 draws
         short = re.sub(r"^(vvnorm papers .*--quick)", r"\1 --jobs 1", short)
+        short = re.sub(r"^(vvnorm train .*)", r"\1 --steps 1500", short)
         program, *arguments = shlex.split(short, comments=True)
         assert program == "vvnorm"
         elsewhere = LONG_COMMANDS.get(arguments[0], page)

@@ -122,8 +122,9 @@ def bare(path: str) -> Any:
 # --- everything once, as the two commands do it -----------------------------------------------------------------------
 
 
-ELSEWHERE = {"pareto", "weights"}
-"""Figures drawn by the command in the tests of their data: `test_figures_pareto`, `test_figures_tasks`."""
+ELSEWHERE = {"pareto", "weights", "band_2d"}
+"""Figures drawn by the command in the tests of their data: `test_figures_pareto`, `test_figures_tasks`,
+`test_figures_multivariate`."""
 
 
 @pytest.mark.parametrize("name", sorted(set(figure_names()) - ELSEWHERE))

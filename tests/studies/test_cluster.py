@@ -8,12 +8,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 import stand_in
 from commands import runner
 from sweeps import COMMAND, ENVIRONMENT, bare, go, specify, study, wait_for_rows
+from warm_processes import dask_process
 
 import vvnorm
 from vvnorm.claims import load_outcomes
@@ -29,7 +31,7 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.contact = folder, folder / "scheduler.json"
-        self.workers: list[subprocess.Popen[bytes]] = []
+        self.workers: list[BaseProcess | subprocess.Popen[bytes]] = []
         self.scheduler = self.start("dask_scheduler", "--port", "0", "--scheduler-file", str(self.contact))
         try:
             # It is there before it is written.
@@ -39,11 +41,17 @@ class Cluster:
             raise
         self.address = str(json.loads(self.contact.read_text())["address"])
 
-    def start(self, kind: str, *options: str, path: str | None = None) -> subprocess.Popen[bytes]:
+    def start(self, kind: str, *options: str, path: str | None = None) -> BaseProcess | subprocess.Popen[bytes]:
+        """Begin a process; one with another path for imports is no fork of any that has imported something."""
+        log = self.folder / f"{kind}{len(self.workers)}.log"
+        log.touch()
+        if path is None:
+            return dask_process(kind, [*LOCAL, *options], self.folder, log, ENVIRONMENT)
         command = [sys.executable, "-m", f"distributed.cli.{kind}", *LOCAL, *options]
-        environment = ENVIRONMENT | ({"PYTHONPATH": path} if path else {})
-        with open(self.folder / f"{kind}{len(self.workers)}.log", "wb") as log:
-            return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
+        with open(log, "wb") as stream:
+            return subprocess.Popen(
+                command, cwd=self.folder, env=ENVIRONMENT | {"PYTHONPATH": path}, stdout=stream, stderr=stream
+            )
 
     def add_worker(self, path: str | None = None) -> None:
         options = ("--scheduler-file", str(self.contact), "--nthreads", "1", "--no-nanny")
@@ -60,7 +68,7 @@ class Cluster:
     def stop(self) -> None:
         for process in (*self.workers, self.scheduler):
             process.kill()
-            process.wait()
+            process.join() if isinstance(process, BaseProcess) else process.wait()
 
 
 @pytest.fixture
@@ -76,9 +84,11 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 def kept_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster of one worker for tests that leave it as it is."""
     made = Cluster(tmp_path_factory.mktemp("cluster"))
-    made.add_worker()
-    yield made
-    made.stop()
+    try:
+        made.add_worker()
+        yield made
+    finally:
+        made.stop()
 
 
 def command(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -13,15 +13,24 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import stand_in
 from sweeps import COMMAND, ENVIRONMENT, bare, go, study, wait_for_rows
+from warm_processes import warm_context
 
 from vvnorm._internal.executors import WorkerProcesses
 from vvnorm.studies.execute import Tally, run_study
 from vvnorm.studies.store import Store, code_version, load_rows
+
+
+@pytest.fixture
+def soon_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let worker processes be forks of one that has imported what they need; they are spawned in the other tests."""
+    monkeypatch.setattr("vvnorm._internal.executors.multiprocessing", SimpleNamespace(get_context=lambda _: warm_context()))
+
 
 # --- the same rows, whoever does them ---------------------------------------------------------------------------------
 
@@ -41,6 +50,7 @@ def test_rows_depend_on_the_configuration_alone(tmp_path: Path) -> None:
         assert bare(go(tmp_path, what, "processes", executor=processes)[1]) == bare(expected)
 
 
+@pytest.mark.usefixtures("soon_there")
 def test_nothing_is_done_twice(tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     what = study(tmp_path, marks=marks)
@@ -51,6 +61,7 @@ def test_nothing_is_done_twice(tmp_path: Path) -> None:
     assert set(Counter(line.split()[0] for line in marks.read_text().splitlines()).values()) == {1}
 
 
+@pytest.mark.usefixtures("soon_there")
 def test_two_processes_share_the_work(tmp_path: Path) -> None:
     _, rows = go(tmp_path, study(tmp_path, seconds=0.2, seeds=10))
     workers = Counter(row["worker"] for row in rows)
@@ -83,6 +94,7 @@ def test_few_runs_are_sent_ahead(tmp_path: Path, seconds: float) -> None:
     recorder.inner.shutdown()
 
 
+@pytest.mark.usefixtures("soon_there")
 def test_progress_is_told_after_each_run(tmp_path: Path) -> None:
     told: list[Tally] = []
     go(tmp_path, study(tmp_path, seeds=4, target='"failing"'), progress=told.append)
@@ -106,6 +118,7 @@ def test_workers_use_one_thread_each(tmp_path: Path) -> None:
 # --- failures ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("soon_there")
 def test_failing_runs_are_recorded_and_tried_again(tmp_path: Path) -> None:
     what = study(tmp_path, target='"noise", "failing"')
     for attempt in range(2):
@@ -122,6 +135,7 @@ def test_failing_runs_are_recorded_and_tried_again(tmp_path: Path) -> None:
         assert (mended.done, mended.failed, store.failures()) == (32, 0, [])
 
 
+@pytest.mark.usefixtures("soon_there")
 def test_outcomes_that_cannot_be_kept_are_failures(tmp_path: Path) -> None:
     what = study(tmp_path)
     with Store(tmp_path / "store.sqlite", what) as store:
@@ -139,6 +153,7 @@ def test_outcomes_that_cannot_be_kept_are_failures(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.usefixtures("soon_there")
 def test_run_that_kills_its_worker_is_given_up_and_the_others_go_on(tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     what = study(tmp_path, target='"noise", "deadly"', marks=marks)
@@ -180,11 +195,13 @@ def test_broken_executor_that_is_not_ours_ends_the_study(tmp_path: Path) -> None
     assert len(load_rows(tmp_path / "store.sqlite")) < 80
 
 
+@pytest.mark.usefixtures("soon_there")
 def test_function_that_cannot_be_sent_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"workers cannot do runs .*pickle"):
         go(tmp_path, study(tmp_path), perform=lambda run: {})
 
 
+@pytest.mark.usefixtures("soon_there")
 def test_workers_with_other_code_are_refused(tmp_path: Path) -> None:
     what = study(tmp_path)
     with Store(tmp_path / "store.sqlite", what, code="0.0+other") as store:
@@ -194,6 +211,7 @@ def test_workers_with_other_code_are_refused(tmp_path: Path) -> None:
         assert store.rows() == []
 
 
+@pytest.mark.usefixtures("soon_there")
 def test_full_disk_ends_the_study_and_its_workers(tmp_path: Path) -> None:
     what = study(tmp_path, seeds=200)
     with Store(tmp_path / "store.sqlite", what) as store:
@@ -279,6 +297,7 @@ def test_killed_study_goes_on_and_leaves_no_workers_behind(kills: int, tmp_path:
         assert bare(go(tmp_path, what, "undisturbed", executor=threads)[1]) == bare(rows)
 
 
+@pytest.mark.usefixtures("soon_there")
 def test_in_another_thread_signals_are_left_alone(tmp_path: Path) -> None:
     what = study(tmp_path, seeds=2)
     tallies: list[Tally] = []

@@ -17,18 +17,12 @@ from typing import Any
 
 import pytest
 from pyarrow import parquet
+from stored_runs import RUNS, STUDY
 
 from vvnorm.studies import store as module
 from vvnorm.studies.run import INFINITE, Run
 from vvnorm.studies.store import Store, code_version, export_rows, load_rows
 from vvnorm.studies.study import Study
-
-RUNS = tuple(
-    Run("noise", 2, 25, auxiliary, 0.0 if auxiliary in (0, INFINITE) else 0.1, "gaussian", "certified", seed, {"tol": 1e-6})
-    for seed in range(20)
-    for auxiliary in (0, 4, INFINITE)
-)
-STUDY = Study("example", RUNS)
 
 
 @pytest.fixture
@@ -229,7 +223,7 @@ def test_code_version_changes_with_any_source(tmp_path: Path, monkeypatch: pytes
 
 WRITER = """
 import sys
-from test_store import RUNS, STUDY
+from stored_runs import RUNS, STUDY
 from vvnorm.studies.store import Store
 with Store(sys.argv[1], STUDY, code="v", resume=True) as store:
     done = store.finished()
@@ -243,7 +237,7 @@ with Store(sys.argv[1], STUDY, code="v", resume=True) as store:
 
 
 def test_kill_in_the_middle_of_a_write_loses_no_row_that_was_committed(path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parents[1]}"}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     chance = random.Random(5)
     told: set[str] = set()
     kills = 0
@@ -269,11 +263,11 @@ def test_kill_in_the_middle_of_a_write_loses_no_row_that_was_committed(path: Pat
 
 def test_kill_while_a_store_is_made_leaves_one_that_can_be_used(path: Path) -> None:
     code = (
-        "import sys; from test_store import STUDY; from vvnorm.studies.store import Store\n"
+        "import sys; from stored_runs import STUDY; from vvnorm.studies.store import Store\n"
         "print('begin', flush=True)\n"
         "Store(sys.argv[1], STUDY, code='v')"
     )
-    environment = os.environ | {"PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parents[1]}"}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     for wait in (0, 0.002, 0.005):
         maker = subprocess.Popen([sys.executable, "-c", code, path], env=environment, stdout=subprocess.PIPE)
         assert maker.stdout is not None
