@@ -16,7 +16,7 @@ from typing import Any
 import numba
 from numba.core import event
 
-__all__ = ["compiled_here", "inner", "kernel", "part", "plain", "steps"]
+__all__ = ["compiled_here", "inner", "inside", "kernel", "part", "plain", "steps"]
 
 _LOG = logging.getLogger("vvnorm")  # compilations have the level INFO; a cache that cannot be written is a warning
 
@@ -80,6 +80,11 @@ inner = partial(kernel, no_cpython_wrapper=True, cache=False, **steps("CalledByK
 
 plain, part = partial(kernel, _nrt=False), partial(inner, _nrt=False)
 """For functions of both kinds that allocate nothing: no references are counted. Callers pass workspaces."""
+
+
+def inside(function: Any) -> Any:
+    """Return a function that Python calls, for calls by kernels: no machine code is made of it then."""
+    return (inner if function.targetoptions.get("_nrt", True) else part)()(function.py_func)
 
 
 class _Reporter(event.Listener):

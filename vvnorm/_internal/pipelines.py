@@ -39,16 +39,24 @@ _SKIPPED = {
 
 
 class _Options(Flags):
-    """Options that are quick to compare: numba does so at each look-up of an operator, and lists all options each time."""
+    """Options that are quick to compare: numba does so at each look-up of an operator, and lists all options each time.
+
+    They are equal if functions that are called are compiled alike: numba compiles `min` and others once for each set of
+    options.
+    """
 
     __slots__ = ()
+    _NOT_PASSED_ON = ("no_cpython_wrapper", "no_cfunc_wrapper", "release_gil")
     _HASH = hash(Flags())  # numba hashes the names of the options only
 
     def __hash__(self) -> int:
         return self._HASH
 
     def __eq__(self, other: object) -> bool:
-        return self._values == other._values if isinstance(other, _Options) else super().__eq__(other)
+        return self._passed_on() == other._passed_on() if isinstance(other, _Options) else super().__eq__(other)
+
+    def _passed_on(self) -> dict[str, Any]:
+        return {name: value for name, value in self._values.items() if name not in self._NOT_PASSED_ON}
 
 
 class _LookUps:

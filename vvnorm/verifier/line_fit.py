@@ -396,7 +396,10 @@ class _Fit:
         )
         frame = kernel.Frame(self.plain, hard, 1.0 if hard else self.shrink, self.reach, self.centre)
         for rows in self.data.blocks():
-            kernel.walk(step, rows, self.curve, line, spec, frame, theta, block, sums)
+            if self.plain and step != kernel.GAPS:
+                kernel.walk_plain(step, rows, self.curve, line, spec, frame, block, sums)
+            else:
+                kernel.walk(step, rows, self.curve, line, spec, frame, theta, block, sums)
         return sums, line
 
     # --- the passes ---

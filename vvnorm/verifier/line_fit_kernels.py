@@ -1,6 +1,6 @@
 """The compiled passes behind `vvnorm.verifier.line_fit`: sorted univariate data, any function, any loss.
 
-`walk` passes over the rows up to three times. Each time `_respond` follows the function from data point to data point in
+`walk` passes over the rows up to three times. Each time it follows the function from data point to data point in
 double-double arithmetic and sets up the dual array. Then `_moments` sums its products with affine functions, `_pairings`
 computes the response Z of neurons to it, or `_gaps` adds up the duality gap entry by entry (for squared losses without a
 given dual array the sums of `_moments` give that gap). `vvnorm.verifier.losses` has the formulas of losses and conjugates.
@@ -272,38 +272,45 @@ def _follow(rows: Any, line: Any, regression: Any, start: int, stop: int, off: A
 
 
 @_inner
-def _respond(rows: Any, curve: Any, line: Any, spec: Any, frame: Any, block: Any) -> None:
-    """Follow the function over a few rows, and set up the dual array there."""
+def _follow_all(rows: Any, curve: Any, line: Any, spec: Any, frame: Any, block: Any) -> None:
+    """Follow the function over a few rows; set `off`, `omega` and `passed`."""
     # Separate loops, each over few arrays: with more arrays the compiler no longer checks that they do not overlap, and
     # does not vectorise. For the same reason high and low parts are stored in separate blocks.
-    xs, at, passed, reach, centre = rows.x, curve.at, block.passed, frame.reach, frame.centre
+    xs, at, passed = rows.x, curve.at, block.passed
     n, k, stop = len(xs), int(line.place[1]), 0
     for start in range(n):
         if start < stop:  # this row lies on the piece of the rows before, and is done
             continue
         while xs[start] >= at[k] and is_passed(curve, k, xs[start]):
-            pass_kink(curve, line, reach)
+            pass_kink(curve, line, frame.reach)
             k += 1
         stop = start
         while stop < n and not (xs[stop] >= at[k] and is_passed(curve, k, xs[stop])):
             passed[stop] = k
             stop += 1
         _follow(rows, line, spec.regression, start, stop, block.off, block.omega)
-    off, r, margin, alpha, beta, keep = block.off, block.r, block.margin, spec.alpha, spec.beta, spec.keep
-    T, lost, bent = len(keep), 0, 0
+
+
+@_inner
+def _negate(n: int, off: Any, r: Any, margin: Any) -> None:
+    """Set r to -off, which is -loss' for squared losses, and the margin to 1."""
+    for i in range(n):
+        for t in range(margin.shape[1]):
+            margin[i, t] = 1.0
+        for t in range(margin.shape[1]):
+            r[0, i, t] = -off[0, i, t]
+        for t in range(margin.shape[1]):
+            r[1, i, t] = -off[1, i, t]
+
+
+@_inner
+def _correct(xs: Any, spec: Any, frame: Any, r: Any, margin: Any) -> None:
+    """Take alpha + beta (x - centre), times the margin, from the dual array, and set it to 0 where `keep` is 0."""
+    alpha, beta, keep, centre = spec.alpha, spec.beta, spec.keep, frame.centre
+    n, T, lost, bent = len(xs), len(keep), 0, 0
     for t in range(T):
         lost += keep[t] == 0.0
         bent += alpha[t] != 0.0 or beta[t] != 0.0
-    if frame.plain:
-        for i in range(n):
-            for t in range(T):
-                margin[i, t] = 1.0
-            for t in range(T):
-                r[0, i, t] = -off[0, i, t]
-            for t in range(T):
-                r[1, i, t] = -off[1, i, t]
-    else:
-        _choose(rows, spec, frame, off, block.omega, r, margin)
     if bent:
         for i in range(n):
             d = xs[i] - centre
@@ -355,13 +362,31 @@ def walk(step: int, rows: Any, curve: Any, line: Any, spec: Any, frame: Any, the
     for start in range(0, len(rows.x), size):
         stop = min(start + size, len(rows.x))
         part = FitRows(rows.x[start:stop], rows.Y[start:stop], rows.weights[start:stop], rows.dual[start:stop])
-        _respond(part, curve, line, spec, frame, block)
+        _follow_all(part, curve, line, spec, frame, block)
+        _choose(part, spec, frame, block.off, block.omega, block.r, block.margin)
+        _correct(part.x, spec, frame, block.r, block.margin)
         if step == MOMENTS:
             _moments(part.x, block, frame, sums)
         elif step == PAIRINGS:
             _pairings(part.x, block, curve, sums)
         else:
             _gaps(part.Y, block, spec, theta, sums.gap)
+
+
+@_outer
+def walk_plain(step: int, rows: Any, curve: Any, line: Any, spec: Any, frame: Any, block: Any, sums: Any) -> None:
+    """Take one of the first two steps where `frame.plain` is set: in a kernel of its own, since the others' is large."""
+    size = len(block.passed)
+    for start in range(0, len(rows.x), size):
+        stop = min(start + size, len(rows.x))
+        part = FitRows(rows.x[start:stop], rows.Y[start:stop], rows.weights[start:stop], rows.dual[start:stop])
+        _follow_all(part, curve, line, spec, frame, block)
+        _negate(len(part.x), block.off, block.r, block.margin)
+        _correct(part.x, spec, frame, block.r, block.margin)
+        if step == MOMENTS:
+            _moments(part.x, block, frame, sums)
+        else:
+            _pairings(part.x, block, curve, sums)
 
 
 @_inner

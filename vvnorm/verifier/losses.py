@@ -21,7 +21,7 @@ import math
 
 import numpy as np
 
-from vvnorm._internal.jit import part, plain
+from vvnorm._internal.jit import part
 from vvnorm.losses import HINGE, HUBER, LOGISTIC, ONE_CLASS, SQUARED, Loss
 from vvnorm.validation import Array
 from vvnorm.verifier.double_double import add, fma, times, two_sum
@@ -31,7 +31,7 @@ CLASSES = ("logistic", "hinge")
 
 _ROUNDING = 2.0**-49  # of exp, and of the few operations that follow it, relative
 
-_outer, _inner = plain(), part()
+_inner = part()
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def into_domain(code: int, parameter: float, sign: float, r: float, low: float) 
     return sign * s, sign * s_low, margin
 
 
-@_outer
+@_inner
 def entry_gap(
     code: int, parameter: float, sign: float, off: float, low: float, theta: float, r: float, r_low: float
 ) -> tuple[float, float, float, float]:

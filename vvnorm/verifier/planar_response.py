@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from vvnorm._internal.jit import inner, kernel
+from vvnorm._internal.jit import inner, inside, kernel
+from vvnorm._internal.sorting import argsort
 
 
 @kernel()
@@ -23,7 +24,7 @@ def largest_response(X: Any, bases: Any, L: Any) -> float:
     for i in range(len(bases)):
         for j in range(len(X)):
             P[j, 0], P[j, 1] = X[j, 0] - bases[i, 0], X[j, 1] - bases[i, 1]
-        best = max(best, max_response_on_circle(P, L, False))
+        best = max(best, _max_response_on_circle(P, L, False))
     return best
 
 
@@ -55,7 +56,7 @@ def max_response_on_circle(P: Any, L: Any, antipodal: bool) -> float:
         theta[count] = math.atan2(sign * y, sign * x) + 0.5 * math.pi
         _add(here if active else there, L[j], x, y)
         count += 1
-    order = np.argsort(theta[:count])
+    order = argsort(theta[:count])
     low = 0.0
     for k in range(count + 1):
         if k < count:
@@ -73,6 +74,9 @@ def max_response_on_circle(P: Any, L: Any, antipodal: bool) -> float:
             _add(there, L[rows[order[k]]], q[0], q[1])
         low = high
     return best
+
+
+_max_response_on_circle = inside(max_response_on_circle)
 
 
 @inner()

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from vvnorm._internal.jit import inner, kernel
+from vvnorm._internal.sorting import argsort
 from vvnorm.verifier.double_double import two_product, two_sum
 
 
@@ -58,7 +59,7 @@ def _max_response_on_circle(P: Any, R: Any, L: Any) -> float:
                 P[j, c], R[j, c] = -P[j, c], -R[j, c]
         rows[count], theta[count] = j, math.atan2(P[j, 1], P[j, 0]) + 0.5 * math.pi
         count += 1
-    order = np.argsort(theta[:count])
+    order = argsort(theta[:count])
     _settle(order, rows, P, R)
     best, low = 0.0, 0.0
     for k in range(count + 1):

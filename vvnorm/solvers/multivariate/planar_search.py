@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from vvnorm._internal.jit import inner, kernel
+from vvnorm._internal.sorting import argsort
 
 
 @inner()
@@ -29,7 +30,7 @@ def switches(P: Any, angle: Any, order: Any) -> int:
                 theta[count] += math.pi
             order[count] = j
             count += 1
-    sorting = np.argsort(theta[:count])
+    sorting = argsort(theta[:count])
     rows = order[:count].copy()
     for k in range(count):
         angle[k], order[k] = min(theta[sorting[k]], math.pi), rows[sorting[k]]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vvnorm._internal.jit import inside
 from vvnorm.solvers.array_kernels import ZERO, part, plain
 from vvnorm.validation import Array
 
@@ -120,6 +121,9 @@ def trace(h: Any, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
         values[len(h), t] = value + value_low
 
 
+_trace = inside(trace)
+
+
 @part()
 def reconstruct(h: Any, mu: Any, z: Any, by_values: bool, first: Any, jumps: Any, values: Any, slopes: Any) -> None:
     """Complete the function from the result of `vvnorm.solvers.univariate.fits.newton_dense.newton_solve`.
@@ -132,7 +136,7 @@ def reconstruct(h: Any, mu: Any, z: Any, by_values: bool, first: Any, jumps: Any
         for t in range(z.shape[1]):
             jumps[p, t] = mu[p] * z[p, t]  # both are zero at the last knot, and multipliers at the first
     if not by_values:
-        trace(h, first, jumps, values, slopes)
+        _trace(h, first, jumps, values, slopes)
         return
     for t in range(z.shape[1]):
         for p in range(last):

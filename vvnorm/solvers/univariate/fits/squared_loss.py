@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm._internal.callbacks import RoundCallback
+from vvnorm._internal.jit import inside
 from vvnorm._internal.threads import usable_threads
 from vvnorm._internal.units import unit
 from vvnorm.losses import is_rounding
@@ -35,6 +36,7 @@ _KNOTS = 120  # initial capacity; with 128, rows of matrices would compete for c
 _GROUPED = 500  # blocks above which they are grouped
 _SHARED = 1_000_000  # labels above which two threads read them
 _TINY, _HUGE = 1e-120, 1e120  # products of squares outside may leave float64
+_dual_totals, _first_knots, _next_knots = inside(dual_totals), inside(first_knots), inside(next_knots)
 
 
 class _Workspace(NamedTuple):
@@ -321,7 +323,7 @@ def _generate(
     while not finished and (line.knots == 0 or rounds < most):
         straight = line.knots == 0
         if straight or count == 0:
-            count = first_knots(data[0], last, limits[0], line.largest, workspace.merged, workspace.merged_mu)
+            count = _first_knots(data[0], last, limits[0], line.largest, workspace.merged, workspace.merged_mu)
         if count > len(workspace.worst):
             break
         side = 1 - best.side
@@ -439,7 +441,7 @@ def _solve_and_sweep(
             scratch[1],
             scratch[2],
         )
-        penalty, product, square, exceeds = dual_totals(jumps, at_knots, worst, squares)
+        penalty, product, square, exceeds = _dual_totals(jumps, at_knots, worst, squares)
         largest = math.sqrt(square)
         theta = min(1.0, lam / largest) if largest > 0.0 else 1.0
         short = 1.0 - theta
@@ -450,5 +452,5 @@ def _solve_and_sweep(
             break
         minor, search_tolerance = feasible, 0.0
     close = lam * (1.0 - min(max(largest / lam - 1.0, 0.0), 1e-3))
-    count = next_knots(data[0], rows, mu, z, jumps, worst, close * close, workspace.merged, workspace.merged_mu)
+    count = _next_knots(data[0], rows, mu, z, jumps, worst, close * close, workspace.merged, workspace.merged_mu)
     return steps, gap, objective, largest, exceeds, count
