@@ -71,6 +71,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.trend
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.multivariate
+	$(BIN)/python -m benchmarks.bounds
 	$(BIN)/python -m benchmarks.sweep
 	$(BIN)/python -m benchmarks.multitask
 

@@ -19,6 +19,13 @@ def timed(task: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - began, result
 
 
+def measured(task: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Wall seconds, CPU seconds and result."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = task()
+    return time.perf_counter() - wall, time.process_time() - cpu, result
+
+
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[str], None]]:
     """Show a bar on standard error, on terminals only, which changes between measurements only."""

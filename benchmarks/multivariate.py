@@ -39,7 +39,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import conclude, progress
+from benchmarks.measuring import conclude, measured, progress
 from vvnorm import certify, fit, fit_path, interpolate, lambda_max, train
 from vvnorm._internal.environment import environment
 from vvnorm._internal.threads import single_threaded
@@ -88,13 +88,6 @@ class MultivariateEffort:
 
 
 FULL, BRIEF = MultivariateEffort(3.0, 2e4, 20, (1, 10, 100), 4, 1000), MultivariateEffort(0.2, 4e3, 5, (1, 10), 1, 100)
-
-
-def measured(task: Callable[[], Any]) -> tuple[float, float, Any]:
-    """Wall seconds, CPU seconds and result."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = task()
-    return time.perf_counter() - wall, time.process_time() - cpu, result
 
 
 def best(task: Callable[[], Any], seconds: float, most: int = 20) -> tuple[float, float, Any]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vvnorm.verifier.branch_and_bound import TOLERANCE, bound_on_cell
+from vvnorm.verifier.branch_and_bound import TOLERANCE, bound_on_cell, response_bound
 from vvnorm.verifier.neuron_bound import neuron_bound
 
 Array = NDArray[np.float64]
@@ -150,7 +150,10 @@ def test_a_smaller_budget_gives_the_same_or_a_larger_bound(N: int, d: int) -> No
     X, Lambda = draw(N, d, 3)
     bounds = [neuron_bound(X, Lambda, budget=budget) for budget in (0, 10**4, 10**5, 10**6, 10**7, 3 * 10**7)]
     assert bounds == sorted(bounds, reverse=True)
-    assert bounds[-1] < bounds[0]
+    assert bounds[-1] < bounds[0] or d == 8  # there the bound by a graph is the best one at any budget
+    sizes = np.linalg.norm(Lambda, axis=1)
+    less, more = (response_bound(X, X, Lambda, sizes, budget) for budget in (0, 3 * 10**7))
+    assert more < less
     assert bounds[-1] >= search(X, Lambda, 1000)
     spectral = max(np.linalg.norm(X - x, 2) for x in X) * np.linalg.norm(Lambda, 2) / 2
     assert bounds[0] <= spectral * (1 + 1e-9)

@@ -36,8 +36,12 @@ def lines(*texts: str) -> str:
 def proof(
     what: str, value: float, lower: float, gap: float, tol: float | None = None, residual: float | None = None
 ) -> str:
-    """State a value with its lower bound and gap, and, if `tol` is given, whether it is certified to that tolerance."""
-    parts = [f"{what} {value:.6g}", f"lower bound {lower:.6g}", f"relative gap {gap:.2g}"]
+    """State a value with its lower bound and gap, and, if `tol` is given, whether it is certified to that tolerance.
+
+    Costs and losses are not negative, so 0 is not called a bound on a positive value.
+    """
+    bound = "no lower bound but 0" if lower == 0 and gap >= 1 else f"lower bound {lower:.6g}"
+    parts = [f"{what} {value:.6g}", bound, f"relative gap {gap:.2g}"]
     if residual is not None:
         parts.append(f"relative residual {residual:.2g}")
     if tol is None:

@@ -97,7 +97,8 @@ def certify(
         With lam = 0 and one input: eta at the sorted, merged inputs; it is scaled to ||eta|| <= 1. The verifier's own array
         is the unit curvature of the labels, which is optimal when no label is missing and there is a skip connection.
         With lam = 0 and several inputs: Lambda in the order of X; it is projected, and its scale does not matter. The
-        verifier's own array is the polar factor of the labels without their affine part.
+        verifier's own array is the best one for a bound by a graph on the points (`vvnorm.verifier.laplacian_bound`). Where
+        labels are missing, or biases inside the norm, it is the polar factor of the labels without their affine part.
         With lam > 0: R in the order of X; see `vvnorm.certify_fit`.
     skip : bool
         Whether networks with a skip connection compete. False gives the (higher) bound for networks with A = 0. A network

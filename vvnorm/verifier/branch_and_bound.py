@@ -36,7 +36,9 @@ TOLERANCE: Final = 1e-7
 _ODD = 1e-9  # of ||Lambda' X|| relative to its terms, up to which w and -w are examined together
 
 
-def response_bound(X: Array, bases: Array, L: Array, sizes: Array, budget: float | None) -> float:
+def response_bound(
+    X: Array, bases: Array, L: Array, sizes: Array, budget: float | None, cap: float = math.inf
+) -> float:  # fmt: skip
     """Bound the response over all directions and base points, by branch and bound from a closed form.
 
     Parameters
@@ -47,10 +49,13 @@ def response_bound(X: Array, bases: Array, L: Array, sizes: Array, budget: float
         Norms of these vectors.
     budget : float or None
         Additions of numbers that may be made; None for `WORK`.
+    cap : float
+        A bound that is known.
     """
     (N, d), T = X.shape, L.shape[1]
     cells = min(CELLS, int((WORK if budget is None else budget) / (3 * X.size * T)))
     caps, odd_parts = np.array([_closed_form(X - base, L, sizes) for base in bases]).T.copy()
+    caps = np.minimum(caps, cap)
     slack = 32 * (N + T + d) * EPS
     spectral = float(np.linalg.norm(L, 2))
     antipodal = odd_parts <= _ODD * caps

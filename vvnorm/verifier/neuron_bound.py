@@ -16,7 +16,8 @@ How the maximum over the directions w is bounded depends on the dimension of the
   digits if large terms cancel because points are close to each other (`vvnorm.verifier.planar_response_precise`);
 - more dimensions: exact up to 3e-8 per dimension, cell by cell of the sphere (`vvnorm.verifier.cell_enumeration`), with
   about N^d cells for all base points together;
-- more dimensions and too many cells: branch and bound (`vvnorm.verifier.branch_and_bound`);
+- more dimensions and too many cells: branch and bound (`vvnorm.verifier.branch_and_bound`) from the better one of its
+  closed form and a bound from a graph on the points (`vvnorm.verifier.laplacian_bound`);
 - too many points (`is_bounded_by_norms`): by norms. With c_j = x_j - mean and p_j = w.(x_j - x_i),
   relu(p) = (p + |p|) / 2. The variance of |p_j| is at most that of p_j, so with m the mean of |p_j|
 
@@ -33,7 +34,7 @@ from numpy.typing import ArrayLike
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_count, as_inputs, as_labels
-from vvnorm.verifier import branch_and_bound, cell_enumeration, planar_response, planar_response_precise
+from vvnorm.verifier import branch_and_bound, cell_enumeration, laplacian_bound, planar_response, planar_response_precise
 from vvnorm.verifier.budget import EXACT_WORK, is_bounded_by_norms, most_additions
 
 _UNDERFLOW = 1e-150  # squares below float64 are lost; in units in which inputs and Lambda are about 1
@@ -174,7 +175,8 @@ def _in_space(X: Array, bases: Array, L: Array, sizes: Array, budget: float | No
         bound = cell_enumeration.largest_response(X, bases, L, mutual=mutual, antipodal=antipodal) + antipodal * odd_part
         if math.isfinite(bound):
             return bound + (d - 3) * _SUBSPACES * max(terms)
-    return branch_and_bound.response_bound(X, bases, L, sizes, budget)
+    cap = laplacian_bound.response_bound(X, L, mutual=mutual)
+    return min(cap, branch_and_bound.response_bound(X, bases, L, sizes, budget, cap))
 
 
 def _own_dimensions(X: Array, bases: Array) -> tuple[Array, Array, float]:

@@ -35,10 +35,11 @@ from vvnorm.network import ReLUNetwork, row_norms
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array, as_inputs, as_labels, refuse_conflicts, require_two_points
 from vvnorm.verifier.arithmetic import power_of_two, scaled, two_product, vv_norm
-from vvnorm.verifier.budget import most_additions
+from vvnorm.verifier.budget import is_bounded_by_norms, most_additions
 from vvnorm.verifier.certificates import InterpolantRecord
 from vvnorm.verifier.flat_inputs import Subspace
 from vvnorm.verifier.interpolants import finite_dual, relative_gap, relative_misfit, unresolved_outputs
+from vvnorm.verifier.laplacian_bound import dual_array
 from vvnorm.verifier.neuron_bound import neuron_bound, ray_bound
 from vvnorm.verifier.shifts import Shifted, affine, misfits, offsets, shifted
 
@@ -76,7 +77,7 @@ def judge_interpolant(
     some = None if given is None else used_rows(given, y)
     rows: Any = slice(None) if some is None else some
     free = AffineFunctions(points[rows], present[rows], skip)
-    Lambda[rows] = free.orthogonal(free.polar_factor(y) if given is None else given[rows])
+    Lambda[rows] = free.orthogonal(_own_array(free, points, y, penalise_bias) if given is None else given[rows])
     bound = _Bound(free, Lambda[rows], points[rows], penalise_bias, unit)
     bent, straight, rounding = evaluate(moved, x, x_unit, y_unit)
     off = np.where(present, np.abs(bent + straight - y), 0.0)
@@ -164,6 +165,14 @@ def used_rows(dual: Rows, labels: Array) -> NDArray[np.intp] | None:
     if not 0 < 2 * len(rows) < len(labels) or np.isnan(labels[rows]).all(axis=0).any():
         return None
     return rows
+
+
+def _own_array(free: "AffineFunctions", points: Array, y: Array, penalise_bias: bool) -> Array:
+    """Return a dual array (N, T) for interpolation, by a graph on the points where all labels are known and biases free."""
+    polar = free.polar_factor(y)
+    if penalise_bias or np.isnan(y).any() or not polar.any() or is_bounded_by_norms(*points.shape):
+        return polar
+    return dual_array(points, y)
 
 
 def _checked_dual(dual: Rows, shape: tuple[int, ...]) -> Array:
