@@ -73,7 +73,7 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     ticks = (0.5, 0.7, 1, 1.4, 2)
     axes.set_xticks(ticks, list(map(str, ticks)))
     axes.minorticks_off()
-    axes.invert_yaxis()
+    axes.set_ylim(len(kinds) - 0.5, -0.5)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 

@@ -66,12 +66,12 @@ def plot(values: Mapping[str, Any]) -> "Figure":
     settings = values["settings"]
     figure = new_figure(7.2, 2.2 * -(-len(settings) // 4))
     panels = figure.subplots(-(-len(settings) // 4), min(4, len(settings)), squeeze=False).ravel()
-    for axes, (n, rank, _, outputs), counts, bounds in zip(
-        panels, settings, values["reduced"], values["bounds"], strict=True
-    ):
-        axes.hist(counts, bins=np.arange(counts.min(), counts.max() + 2) - 0.5, color=COLOURS["blue"])
+    for axes, (n, rank, *_), counts, bounds in zip(panels, settings, values["reduced"], values["bounds"], strict=True):
+        step = max(1, int(bounds.max()) // 50)
+        edges = np.arange(counts.min(), counts.max() + 1 + step, step) - 0.5
+        axes.hist(counts, bins=edges, color=COLOURS["blue"])
         axes.axvline(bounds.max(), color=COLOURS["red"], ls="--")
-        axes.set_title(f"N = {n}, rank {rank}, T = {outputs}", loc="left")
+        axes.set_title(f"N = {n}, rank {rank}", loc="left")
         axes.set(xlabel="active neurons", xlim=(0, None))
     return figure
 
