@@ -106,15 +106,14 @@ def train_regression(
     records = _SAMPLED_RECORDS if recipe.batch_size else _RECORDS
     if apart and len(problem.z) * products >= _LARGE_RECORD:
         records = max(1, min(records, int(_SHARE_OF_RECORDS * schedule.steps * points / len(problem.z))))
-    with torch.inference_mode():  # gradients are written out; without torch's bookkeeping a step takes a sixth less
-        log = run_loop(
-            objective,
-            schedule.steps,
-            records=records,
-            work=(1 if alone else len(starts)) * points * products,
-            progress=progress,
-            checkpoint=checkpoint,
-        )
+    log = run_loop(
+        objective,
+        schedule.steps,
+        records=records,
+        work=(1 if alone else len(starts)) * points * products,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     neurons = objective.neurons()
     return (neurons[:1], log.first()) if single else (neurons, log)
 
