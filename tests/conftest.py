@@ -1,5 +1,6 @@
 """Settings that every test shares."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,17 @@ settings.register_profile("thorough", settings.get_profile("quick"), derandomize
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+def pytest_collectstart() -> None:
+    """Modules and tests are there to stay: searching them for garbage took a fifth of the time of collection."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Search only what tests make for garbage."""
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """Return a generator with a fixed seed."""
@@ -33,9 +45,10 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture
-def hasty() -> Iterator[None]:
-    """Limit the work of bounds, for tests of other things: with many inputs a bound takes seconds otherwise."""
+def hasty(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Of what is not about bounds: in many inputs a bound or an exact search takes seconds; here it takes milliseconds."""
     from vvnorm.verifier.budget import within_additions
 
+    monkeypatch.setattr("vvnorm.solvers.multivariate.neuron_search._EXACT", 1e6)
     with within_additions(1_000_000):
         yield

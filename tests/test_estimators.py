@@ -51,14 +51,23 @@ def data_for(estimator: BaseEstimator):
 
 
 # On up to 200 points in 10 dimensions; a wide gap and few rounds, for the sake of time.
-BRIEF_CLASSIFIER = VVNormClassifier(tol=1e-2, max_iter=2)  # for the check that fits 300 points of three classes
+BRIEF_CLASSIFIER, BRIEF_REGRESSOR = VVNormClassifier(tol=1e-2, max_iter=2), VVNormRegressor(tol=1e-2, max_iter=2)
+BRIEF = (BRIEF_CLASSIFIER, BRIEF_REGRESSOR)  # for checks that take long with the estimators as they are
 QUICK = [
-    BRIEF_CLASSIFIER,
+    *BRIEF,
     VVNormRegressorCV([20.0, 10.0], cv=2, tol=1e-2, max_iter=2),
     VVNormInterpolator(tol=0.1, max_iter=2),
 ]
 AS_THEY_ARE = [VVNormRegressor(), VVNormRegressorCV(), VVNormClassifier(), VVNormInterpolator()]
 SOON_DONE = (VVNormRegressor, VVNormClassifier)  # as they are
+HEAVY = {
+    "check_dtype_object",
+    "check_estimators_dtypes",
+    "check_n_features_in_after_fitting",
+    "check_non_transformer_estimators_n_iter",
+    "check_regressors_int",
+}
+"""By default made with brief estimators, and with `pytest -m slow` with those as they are."""
 LONG = {
     "check_positive_only_tag_during_fit",
     "check_regressor_data_not_an_array",
@@ -72,14 +81,15 @@ def own_checks() -> Iterator[Any]:
         for estimator in estimators:
             for instance, check in estimator_checks_generator(estimator):
                 function, of = check.func.__name__, type(estimator).__name__
-                if estimator is BRIEF_CLASSIFIER and function != "check_classifiers_train":
+                only = HEAVY | {"check_classifiers_train"} if estimator is BRIEF_CLASSIFIER else HEAVY
+                if any(estimator is brief for brief in BRIEF) and function not in only:
                     continue
                 # The same check on read-only arrays and in float32, which shorter checks of all estimators use, too.
                 repeated = function in LONG and bool(check.keywords)
                 slow = (
                     repeated
                     or (function in LONG and estimator is not BRIEF_CLASSIFIER)
-                    or (estimators is AS_THEY_ARE and not isinstance(estimator, SOON_DONE))
+                    or (estimators is AS_THEY_ARE and (function in HEAVY or not isinstance(estimator, SOON_DONE)))
                 )
                 marks = [pytest.mark.slow] if slow else []
                 yield pytest.param(instance, check, id=f"{name}-{of}-{function}", marks=marks)
