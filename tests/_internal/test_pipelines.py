@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 from numba.core.codegen import JITCodeLibrary
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
+from numba.core.types.functions import BaseFunction, Function
+from numba.misc.quicksort import make_py_quicksort
 
 import vvnorm
 from vvnorm._internal.jit import inner, kernel, steps
 from vvnorm._internal.pipelines import CalledByKernels, CalledFromPython
+from vvnorm._internal.sorting import argsort
 
 ROOT = Path(vvnorm.__file__).parent
 
@@ -66,3 +70,16 @@ def test_other_versions_of_numba_compile_by_their_own_steps(monkeypatch: pytest.
     for version in ((0, 59), (0, 69), (1, 0)):
         monkeypatch.setattr("numba.version_info", numba.version_info._replace(short=version))
         assert steps("CalledByKernels") == {}
+
+
+def test_kernels_sort_as_numba_does_ties_included_and_leave_numba_as_it_was() -> None:
+    @kernel(cache=False)
+    def order(values: Any) -> Any:
+        return argsort(values)
+
+    values = np.random.default_rng(0).integers(0, 9, 200).astype(float)
+    rows = order(values)
+    assert np.array_equal(rows, make_py_quicksort(is_argsort=True).run_quicksort(values))
+    assert not np.array_equal(rows, np.argsort(values, kind="stable"))  # the order of ties is part of results
+    assert Function.get_call_type is BaseFunction.get_call_type
+    assert "refresh" not in vars(cpu_target.target_context)
