@@ -132,7 +132,7 @@ def test_what_is_left_out_is_said(run: Command, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ((), ("SPEC",)),
-        (("none",), ("no study 'none'; there are: certified_2d, noise_2d, ",)),
+        (("none",), ("no study 'none'; there are: centred_2d, centred_real, ",)),
         (("none.toml",), ("cannot read 'none.toml'", "No such file")),
         (("study.toml", "--workers", "0"), ("--workers",)),
         (("study.toml", "--export", "runs.xlsx"), (".csv or .parquet", "runs.xlsx")),

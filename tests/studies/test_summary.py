@@ -164,5 +164,5 @@ def test_runs_that_were_performed_can_be_summarised() -> None:
     runs = [Run("teacher", 2, 10, m, sigma, "gaussian", "certified", seed) for m, sigma in cells for seed in range(3)]
     names = ("target", "inputs", "points", "auxiliary", "sigma", "labels", "solver", "seed")
     lines = summarise({name: getattr(run, name) for name in names} | perform(run) for run in runs)
-    assert len(lines) == 9 * 4
+    assert len(lines) == 10 * 4
     assert all(line["n"] == 3 and line["accepted"] == 1 and line["worst_gap"] <= 1e-6 for line in lines)

@@ -176,7 +176,7 @@ def _in_space(X: Array, bases: Array, L: Array, sizes: Array, budget: float | No
         if math.isfinite(bound):
             return bound + (d - 3) * _SUBSPACES * max(terms)
     cap = laplacian_bound.response_bound(X, L, mutual=mutual)
-    return min(cap, branch_and_bound.response_bound(X, bases, L, sizes, budget, cap))
+    return min(branch_and_bound.response_bound(X, bases, L, sizes, budget, cap), cap)
 
 
 def _own_dimensions(X: Array, bases: Array) -> tuple[Array, Array, float]:
