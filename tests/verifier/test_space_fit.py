@@ -400,3 +400,11 @@ def test_network_outside_the_class_is_not_called_unproved():
     gap, reason = judged.complaints(network, X, Y)
     assert "no function that competes" in gap
     assert "skip connection" in reason
+
+
+def test_only_rounding_is_taken_for_zero_first():
+    """One label's dual value is 3e-8, which counts in a bound on an objective of 0.2; two others are 1e-15."""
+    X = [[2, -3], [-2, -3], [-1, -3], [-3, 3], [-2, 1], [-3, -3], [2, 3]]
+    y, weights = [0, 0, 1, 1, 1, 0, 1], [0.714, 2.221, 0.491, 2.304, 0.622, 0.516, 0.376]
+    solution = fit(X, y, 0.0039, loss="logistic", weights=weights, penalise_bias=True)
+    assert solution.gap < 1e-9

@@ -72,6 +72,7 @@ from vvnorm.verifier.units import SAFE, Units
 _SHRINKS = (1 - 2.0**-30, 1 - 2.0**-24)  # the second one for arrays with nearly all entries at an end of their domain
 _MOVED = 1e-6  # outputs whose dual array was moved by a larger share of its margin are bounded in a second way, too
 _NEXT_TO = 1e-7  # entries nearer to 0 or an end, relative to their domain, may be set to it to keep a dual array feasible
+_ROUNDED = 2.0**-40  # the same share, tried first: only entries that are rounding are set to 0
 _NUDGES = 60
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -365,16 +366,17 @@ class _Entries:
         """
         if (exact := self._at_ends(group, r, t)) is not None:
             return exact
-        column = self._on_support(np.where(np.abs(r) <= self._next_to(t), 0.0, r), t)
-        if not self._lost(column[2], column[3])[t]:
-            return column
+        for share in (_ROUNDED, _NEXT_TO):
+            column = self._on_support(np.where(np.abs(r) <= self._next_to(t, share), 0.0, r), t)
+            if not self._lost(column[2], column[3])[t]:
+                return column
         size = np.abs(self.omega[:, t] * r)
         return self._on_support(np.where(size <= _NEXT_TO * size.max(), 0.0, r), t)
 
-    def _next_to(self, t: int) -> Array:
+    def _next_to(self, t: int, share: float = _NEXT_TO) -> Array:
         """Return how near to 0 or to an end of their domain an output's entries may be set to it, (N,)."""
         largest = np.maximum(np.abs(self.low[:, t]), np.abs(self.high[:, t]))
-        return _NEXT_TO * np.where(self.bounded[t], largest, 0.0)
+        return share * np.where(self.bounded[t], largest, 0.0)
 
     def _at_ends(self, group: OutputGroup, r: Array, t: int) -> _Column | None:
         """Set entries next to 0 or to an end of their domain to it, and return the array if it is orthogonal exactly.
