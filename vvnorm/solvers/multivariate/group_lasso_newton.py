@@ -55,6 +55,7 @@ model's exact minimiser is computed even if block pivoting cycles. This takes a 
 _FEW = 0.2  # largest change of a set of unknowns, relative to their number, for which the last factor serves again
 _FLATTEST = 1e-12  # least curvature, relative to the largest one
 _RIDGE = 1e-15  # added to M for lam = 0, relative to its trace, so that a Cholesky factor exists
+_REVIVED = 1e-8  # least weight of a start at which M would be singular, relative to the largest weight
 _MISSED = 1e-6  # relative residual of the constraint above which neurons do not span the targets
 _SAME = 1e-13  # relative change of F that is rounding
 
@@ -174,6 +175,8 @@ def solve_design(
         Its relative gap over these neurons; above `tol` if rounding stopped the iteration.
     """
     state = evaluate(blocks, lam, eta)
+    if state is None:  # neurons whose weights have nearly vanished may be needed again
+        state = evaluate(blocks, lam, np.maximum(eta, _REVIVED * float(eta.max())))
     if state is None:
         raise np.linalg.LinAlgError("the neurons do not span the targets")
     for _ in range(_STEPS):
