@@ -10,6 +10,10 @@ after local search, so gaps hold both its excess and what the bound lacks.
 - *norms* is the gap of the bound by norms: twice the nuclear norm of the labels without their affine part over the spectral
   norm of the centred inputs. It was the bound for many points only.
 - *solver's array* is the gap that the solver's dual array proves.
+- *gates* is the least gap that gated neurons can prove (Kim and Pilanci, arXiv 2402.03625): neurons whose pattern of active
+  points need not fit their weights. Their program bounds the cost from below only if it has all patterns, and these are too
+  many. With random ones its value is no bound, but the value with all of them is no larger. Each gate has its kink through
+  a point, since gates with free biases would make every interpolant free.
 """
 
 import argparse
@@ -32,11 +36,13 @@ DIMENSIONS, POINTS = (5, 8, 10, 20), (40, 100)
 QUICK = ((5, 12), (8, 20), (20, 40))
 SHARES = (0.0, 0.1, 0.5)  # of lambda_max; 0: interpolation
 SECONDS = 60.0  # limit of a solver
+GATES = 4  # random gates for each point
+MOST_GATED = 400  # largest N d of a program with gates: minutes beyond
 COLUMNS = (
     ("d", "d", 3, "d"), ("N", "N", 4, "d"), ("lam / lam_max", "share", 13, "g"), ("value", "value", 9, ".4g"),
     ("bound", "bound", 9, ".4g"), ("gap", "gap", 8, ".2g"), ("array", "array", 8, "s"), ("response", "response", 16, "s"),
-    ("norms", "norms", 8, ".2g"), ("solver's array", "solvers", 14, ".2g"), ("CPU s", "cpu", 6, ".1f"),
-    ("proof CPU s", "proof_cpu", 11, ".1f"),
+    ("norms", "norms", 8, ".2g"), ("solver's array", "solvers", 14, ".2g"), ("gates", "gates", 6, ".2g"),
+    ("CPU s", "cpu", 6, ".1f"), ("proof CPU s", "proof_cpu", 11, ".1f"),
 )  # fmt: skip
 
 
@@ -65,6 +71,7 @@ def bound_row(d: int, N: int, share: float, seconds: float) -> dict[str, Any]:
         "response": "cells" if cells else "graph" if quick.gap <= certificate.gap else "branch and bound",
         "norms": None if lam else 1 - bound_by_norms(X, Y) / solution.value,
         "solvers": solvers.gap,
+        "gates": None if lam or N * d > MOST_GATED else 1 - gated_value(X, Y, GATES * N, rng) / solution.value,
         "cpu": cpu,
         "proof_cpu": proof_cpu,
     }
@@ -76,6 +83,25 @@ def bound_by_norms(X: Array, Y: Array) -> float:
     affine = np.column_stack([np.ones(len(X)), X])
     rest = Y - affine @ np.linalg.lstsq(affine, Y, rcond=None)[0]
     return 2 * float(np.linalg.norm(rest, "nuc") / np.linalg.norm(centred, 2))
+
+
+def gated_value(X: Array, Y: Array, gates: int, rng: np.random.Generator) -> float:
+    """Return the least cost of an interpolant by an affine function and gated neurons with random gates.
+
+    A gate has a base point x_i and a direction g. Its neuron is (x - x_i)'W where (x - x_i)'g > 0 and 0 elsewhere; it costs
+    the nuclear norm of W (d, T).
+    """
+    import cvxpy as cp
+
+    N, d = X.shape
+    affine = cp.Variable((d + 1, Y.shape[1]))
+    weights = [cp.Variable((d, Y.shape[1])) for _ in range(gates)]
+    values = np.column_stack([np.ones(N), X]) @ affine
+    for W, base in zip(weights, rng.integers(N, size=gates), strict=True):
+        seen = X - X[base]
+        values += (seen * (seen @ rng.standard_normal(d) > 0)[:, None]) @ W
+    program = cp.Problem(cp.Minimize(sum(cp.normNuc(W) for W in weights)), [values == Y])
+    return float(program.solve(solver=cp.SCS, eps=1e-5, max_iters=20000))
 
 
 def row_text(row: dict[str, Any]) -> str:

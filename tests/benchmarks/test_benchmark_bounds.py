@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from benchmarks import bounds
@@ -18,3 +19,12 @@ def test_a_small_run_prints_and_saves_its_table(tmp_path, capsys, monkeypatch: p
     assert exact["gap"] < loose["gap"]
     assert loose["gap"] < min(loose["solvers"], loose["norms"])
     assert loose["gap"] < 0.5
+    assert loose["gap"] < loose["gates"] < 1
+
+
+def test_gated_neurons_cost_no_more_than_a_network_with_their_gates() -> None:
+    X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    Y = np.array([[0.0], [1.0], [1.0], [0.0]])  # the least VV norm is 2 sqrt 2
+    value = bounds.gated_value(X, Y, 40, np.random.default_rng(0))
+    assert 0 < value < 2 * np.sqrt(2) * (1 + 1e-3)
+    assert bounds.gated_value(X, X[:, :1], 1, np.random.default_rng(0)) < 1e-3  # affine labels
