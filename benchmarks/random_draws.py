@@ -20,9 +20,9 @@ digits.
 With `--resume` the draws are those that `benchmarks/recorded/random_draws.csv` lacks, up to `--goal` for each family, those
 with the fewest draws first, one input before several. The table has a line for each family and version of the library, with
 the numbers of draws of each kind. It is written every few seconds, so that an interruption loses only the last
-seconds. The report adds up all versions, and bounds each rate from above at 95 % (Clopper and Pearson). A second
-table counts the same draws by property: number of inputs, loss, missing labels, weights and conventions. A draw with
-several properties is in several of its rows.
+seconds. The report adds up all versions, and bounds each rate from above at 95 % (C. J. Clopper, E. S. Pearson,
+Biometrika 26, 1934). A second table counts the same draws by property: number of inputs, loss, missing labels, weights and
+conventions. A draw with several properties is in several of its rows.
 """
 
 import argparse

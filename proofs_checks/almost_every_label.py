@@ -82,7 +82,10 @@ def _least_angle(x: Array, Y: Array) -> float:
 
 
 def _angle(u: Array, v: Array) -> float:
-    """Angle of two unit vectors, accurate near 0 and pi (Kahan)."""
+    """Angle of two unit vectors, accurate near 0 and pi.
+
+    Source: W. Kahan, "How futile are mindless assessments of roundoff in floating-point computation?", Berkeley, 2006.
+    """
     return float(2 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v)))
 
 

@@ -15,10 +15,10 @@ so that the teacher has least norm (claim `single_neuron_teacher`).
 
 Experiment. 40 data sets. If at most d points are active, the neuron of `single_neuron_teacher` is cheaper. Otherwise column
 generation looks for a cheaper network, for at most 20 rounds. A network is all that is needed: the rounds end before the
-solver would prove an optimum, which takes ten times as long. The interval is the 99 % interval of the share (Clopper and
-Pearson). Its upper end counts all data sets in which the teacher is not proved to have least norm. In a pilot of 40 other
-data sets 9 teachers were beaten, the cheapest network costing 0.83. Much depends on the points: in the figure `teachers` 25
-teachers share 20 points, and each of them is proved to have least norm.
+solver would prove an optimum, which takes ten times as long. The interval is the 99 % interval of the share (C. J.
+Clopper, E. S. Pearson, Biometrika 26, 1934). Its upper end counts all data sets in which the teacher is not proved to have
+least norm. In a pilot of 40 other data sets 9 teachers were beaten, the cheapest network costing 0.83. Much depends on the
+points: in the figure `teachers` 25 teachers share 20 points, and each of them is proved to have least norm.
 
 Certificate. A network for each data set, and `pairs` (S, 2): the two points that prove the teacher's norm minimal, or -1.
 """

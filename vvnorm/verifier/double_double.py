@@ -1,7 +1,8 @@
 """Numbers of twice the digits of float64, in compiled code: each is the sum high + low of two float64 numbers.
 
-Sums and products of two float64 numbers are returned with their exact rounding errors (D. E. Knuth, The Art of
-Computer Programming 2, 4.2.2; T. J. Dekker, Numer. Math. 18, 1971). Arrays of such numbers have a first axis of length 2.
+Sums and products of two float64 numbers are returned with their exact rounding errors (D. E. Knuth, "The Art of Computer
+Programming", volume 2, 3rd edition, 1997, Section 4.2.2; T. J. Dekker, "A floating-point technique for extending the
+available precision", Numerische Mathematik 18, 1971). Arrays of such numbers have a first axis of length 2.
 """
 
 from typing import Any

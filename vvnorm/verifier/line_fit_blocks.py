@@ -115,7 +115,8 @@ class BlockSums:
         self.rows = np.diff(start).astype(np.float64)
         first, last = x[start[:-1]], x[start[1:] - 1]
         self.width = last - first
-        # A difference of numbers of one sign, the larger at most twice the smaller, is exact (Sterbenz).
+        # A difference of numbers of one sign, the larger at most twice the smaller, is exact
+        # (P. H. Sterbenz, "Floating-Point Computation", Prentice-Hall, 1974).
         exact = ((first > 0) & (last <= 2 * first)) | ((last < 0) & (first >= 2 * last))
         self.h_error = np.where(exact, 0.0, EPS * self.width)
         self.moments = kernel.Moments(

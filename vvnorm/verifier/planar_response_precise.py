@@ -4,12 +4,12 @@ Two points at a distance h may have vectors of size 1 / h in a dual array, in ne
 difference of the vectors matters, but the rounding errors of `vvnorm.verifier.planar_response` grow with their size. This
 module takes the same steps in numbers a + b, |b| <= EPS |a|, of twice the digits, wherever terms cancel:
 
-- Differences of points are exact: the rounded difference and its rounding error (Knuth).
+- Differences of points are exact: the rounded difference and its rounding error (Knuth 1997).
 - The order in which points are switched is that of exact angles: sorted in float64, and neighbours then exchanged by the
   sign of their cross product, which is known to 16 EPS^2 of their sizes. If this does not decide the order of two points,
   they lie on one line through the base point up to that error.
-- C is a sum of products with remainders (Dekker). Each of up to 2N terms that are added rounds by 4 EPS^2 of the sum of
-  all their sizes at most.
+- C is a sum of products with remainders (Dekker 1971). Each of up to 2N terms that are added rounds by 4 EPS^2 of the sum
+  of all their sizes at most.
 - At the end of an arc w is at a right angle to a point q of the data, and w C is made from C and q before it is rounded.
 
 On an arc ||w C||^2 = a + r cos 2 (t - peak), so it is largest at an end unless the peak is on the arc. C, rounded, yields
@@ -17,6 +17,9 @@ a, r and peak up to 4 EPS a, 4 EPS a and D = 4 EPS a / r. If the peak is off by 
 Then the loss is at most 2 r D^2 and at most 2 r, so at most 8 EPS a, while the value at an end is at least 0.9 a.
 
 So the result, times 1 + (T + 16) EPS, is too small by (8N + 64) EPS^2 sum_j ||Lambda_j|| ||x_j - x_i|| at most.
+
+Sources: D. E. Knuth, "The Art of Computer Programming", volume 2, 3rd edition, 1997, Section 4.2.2; T. J. Dekker, "A
+floating-point technique for extending the available precision", Numerische Mathematik 18, 1971.
 """
 
 import math

@@ -328,6 +328,9 @@ def _linear(
 
     The linear program is: least sum_k (u_k + w_k) s.t. B (u - w) = Z, u, w >= 0. Its slacks are 1 - a_k and 1 + a_k, and
     its central path is that of the design form, eta = u + w. Newton's equations have n unknowns, not K.
+
+    Source: S. Mehrotra, "On the implementation of a primal-dual interior point method", SIAM Journal on Optimization 2,
+    1992.
     """
     B, z = problem.B, problem.Z[:, 0]
     a = B.T @ L[:, 0]

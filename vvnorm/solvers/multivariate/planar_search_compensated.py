@@ -2,9 +2,12 @@
 
 Two points at distance h may have entries of size 1 / h and opposite sign in a dual array. While only one of the two is
 active, the matrix C of an arc is as large as 1 / h; once both are, they nearly cancel. So C is kept here as a sum of exact
-products with a remainder (Dekker, Numerische Mathematik 18, 1971), in twice the digits, and C C' is recomputed on each
-arc. At the end of an arc the kink passes through a point p_j, so that w is orthogonal to p_j. The product of w with the
-large part of C, which is parallel to p_j, must vanish: it is computed in twice the digits as well.
+products with a remainder (Dekker 1971), in twice the digits, and C C' is recomputed on each arc. At the end of an arc the
+kink passes through a point p_j, so that w is orthogonal to p_j. The product of w with the large part of C, which is
+parallel to p_j, must vanish: it is computed in twice the digits as well.
+
+Sources: T. J. Dekker, "A floating-point technique for extending the available precision", Numerische Mathematik 18, 1971;
+D. E. Knuth, "The Art of Computer Programming", volume 2, 3rd edition, 1997, Section 4.2.2.
 """
 
 import math
@@ -88,7 +91,7 @@ def _active(x: float, y: float, side: int) -> bool:
 
 @inner(inline="always")
 def sum_of(a: float, b: float) -> tuple[float, float]:
-    """Return a + b, rounded, and the rounding error (Knuth)."""
+    """Return a + b, rounded, and the rounding error (Knuth 1997)."""
     s = a + b
     c = s - a
     return s, (a - (s - c)) + (b - c)
@@ -96,7 +99,7 @@ def sum_of(a: float, b: float) -> tuple[float, float]:
 
 @inner(inline="always")
 def product(a: float, b: float) -> tuple[float, float]:
-    """Return a b, rounded, and the rounding error (Dekker)."""
+    """Return a b, rounded, and the rounding error (Dekker 1971)."""
     p, s, t = a * b, _SPLIT * a, _SPLIT * b
     s, t = s - (s - a), t - (t - b)
     u, v = a - s, b - t

@@ -68,6 +68,7 @@ class Slopes:
 def spanning_tree(P: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the ends of the edges of the minimum spanning tree of points (m, D), by Prim's algorithm.
 
+    Source: R. C. Prim, "Shortest connection networks and some generalizations", Bell System Technical Journal 36, 1957.
     SciPy's function treats distances below 1e-8 as missing edges.
     """
     m = len(P)
