@@ -45,6 +45,12 @@ def test_a_row_names_claims_and_figures_that_exist_or_has_a_reason(paper: str, r
     assert len(row.says) > 20
 
 
+@pytest.mark.parametrize(("paper", "row"), ROWS, ids=[f"{paper}:{row.id}" for paper, row in ROWS])
+def test_the_command_that_a_page_shows_runs_this_row_alone(paper: str, row: Row) -> None:
+    if row.tested_by:
+        assert [each.id for _, each in choose([f"{paper}:{row.id}"])] == [row.id]
+
+
 @pytest.mark.parametrize("paper", OURS)
 def test_every_claim_from_a_paper_tests_one_of_its_rows(paper: str) -> None:
     number = load_paper(paper).arxiv.partition("v")[0]

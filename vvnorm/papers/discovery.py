@@ -31,7 +31,8 @@ def load_paper(name: str) -> Paper:
 def choose(names: Sequence[str] = ()) -> list[Chosen]:
     """Return the rows that names stand for, each once; all by default.
 
-    "MT" stands for a whole paper, "MT:theorem-3.1" for the row of that id, or for its parts, such as theorem-3.1-unique.
+    "MT" stands for a whole paper, "MT:theorem-3.1" for the row of that id or, if there is none, for its parts, such as
+    theorem-3.1-unique.
 
     Raises
     ------
@@ -42,7 +43,8 @@ def choose(names: Sequence[str] = ()) -> list[Chosen]:
     for name in names or paper_names():
         short, _, row = name.partition(":")
         paper = load_paper(short)
-        rows = [each for each in paper.rows if ":" not in name or f"{each.id}-".startswith(f"{row}-")]
+        rows = [each for each in paper.rows if ":" not in name or each.id == row]
+        rows = rows or [each for each in paper.rows if each.id.startswith(f"{row}-")]
         if not rows:
             refuse_unknown("row", row, [each.id for each in paper.rows], f"of {short}")
         chosen |= {(paper.id, each.id): Chosen(paper, each) for each in rows}
