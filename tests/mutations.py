@@ -858,6 +858,20 @@ MUTATIONS: tuple[Mutation, ...] = (
         "    return np.full(len(gradients), 1 / len(gradients))\n",
         ("mgda_ub_full_rank",),
     ),
+    _fault(
+        "gradients_normalised_by_losses_only",
+        "training.weighting",
+        'sizes = {"l2": norms, "loss": losses,',
+        'sizes = {"l2": losses, "loss": losses,',
+        "mgda_normalised",
+    ),
+    _fault(
+        "weights_of_normalised_gradients_not_divided",
+        "training.weighting",
+        "shares = minimum_norm_weights(gram / (sizes[:, :, None] * sizes[:, None, :])) / sizes",
+        "shares = minimum_norm_weights(gram / (sizes[:, :, None] * sizes[:, None, :]))",
+        "mgda_normalised",
+    ),
     Mutation(
         "several_minimisers_not_counted",
         "proofs_checks.almost_every_label",

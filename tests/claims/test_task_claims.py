@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from proofs_checks import learned_weight_collapses as collapse
+from proofs_checks import mgda_normalised as normalised
 from proofs_checks import mgda_stationary as stationary
 from proofs_checks.task_gradients import autograd_gradients, draw_tasks, library_gradients, network_of, tasks_of
 from vvnorm import ReLUNetwork, fit, train_tasks
@@ -57,6 +58,27 @@ def test_a_step_of_mgda_ub_can_raise_a_loss_where_one_of_mgda_raises_none(seed):
     instance = stationary.draw_hidden(np.random.default_rng(seed))
     assert np.max(changes(instance, "hidden values")) > 0
     assert np.all(changes(instance, "parameters") < 0)
+
+
+def test_coefficients_of_normalised_gradients_raise_a_loss_unless_they_are_divided():
+    instance = {**normalised._examples()["smallest, not divided"]}
+    raised = instance["gradients"] @ normalised._directions(instance, normalised._weights(instance))[0]
+    assert normalised._weights(instance)[0] == pytest.approx([1, 1])  # the plain sum
+    assert raised[0] == pytest.approx(-np.sqrt(0.5))
+    divided = {**instance, "divided": True}
+    fallen = instance["gradients"] @ normalised._directions(divided, normalised._weights(divided))[0]
+    assert np.all(fallen > 0)
+
+
+@pytest.mark.parametrize(("normalisation", "same"), [("l2", True), ("loss", True), ("none", False), ("loss+", False)])
+def test_directions_in_two_units_agree_for_two_normalisations_only(normalisation, same):
+    gradients = np.array([[1.0, 0.0], [0.0, 1.0]])
+    instance = {"gradients": gradients, "losses": np.array([1.0, 2.0]), "units": np.array([1.0, 8.0])}
+    instance |= {"normalisation": normalisation, "divided": True}
+    d, other = normalised._directions(instance, normalised._weights(instance))
+    assert np.allclose(d, other, atol=1e-12) is same
+    assert np.all(gradients @ d > 0)
+    assert np.all(gradients @ other > 0)
 
 
 def test_the_least_value_is_concave_in_the_share_and_least_at_an_end():
