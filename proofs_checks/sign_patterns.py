@@ -8,8 +8,7 @@ position, so that the number of patterns is known.)
 
 Source. Pilanci and Ergen, "Neural networks are convex regularizers: exact polynomial-time convex optimization formulations
 for two-layer networks" (arXiv 2002.10553). A free constant is added here, as this library's networks have one. Several
-outputs: Sahiner, Ergen, Pauly and Pilanci (arXiv 2012.13329), where the norm of a pattern is a copositive program; this
-claim does not cover it.
+outputs are in the claim `copositive_program`.
 
 What breaks. With few patterns the program costs more. Without the cones a neuron need not be zero where its pattern says
 so, and the program costs less.

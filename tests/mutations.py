@@ -491,6 +491,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("sign_patterns",),
     ),
     Mutation(
+        "edges_of_cones_ignored",
+        "proofs_checks.copositive_program",
+        "if np.ptp(np.sign(shares)) == 2:",
+        "if np.ptp(np.sign(shares)) == 3:",
+        ("copositive_program",),
+    ),
+    Mutation(
         "random_gates_of_few_directions",
         "proofs_checks.gated_relaxation",
         'gates = (rng.standard_normal((instance["gates"], _INPUTS)) @ features.T > 0)',
