@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numba.core.codegen import JITCodeLibrary
 from numba.core.dispatcher import Dispatcher
+from numba.core.postproc import PostProcessor
 from numba.core.registry import cpu_target
 from numba.core.types.functions import BaseFunction, Function
 from numba.misc.quicksort import make_py_quicksort
@@ -65,6 +66,28 @@ def test_machine_code_is_made_of_kernels_only(flags: Any) -> None:
     assert vectors == bool(flags)  # optimised by itself only if the order of sums depends on it
 
 
+def test_functions_below_a_kernel_are_linked_once_into_kernels_only() -> None:
+    @inner()
+    def half(value: float) -> float:
+        return 0.5 * value
+
+    @inner()
+    def quarter(value: float) -> float:
+        return half(half(value))
+
+    @kernel(cache=False)
+    def eighth(value: float) -> float:
+        return quarter(half(value))
+
+    assert eighth(3.0) == 0.375
+    (callee,), (caller,) = quarter.overloads.values(), eighth.overloads.values()
+    (lowest,) = half.overloads.values()
+    name = lowest.fndesc.llvm_func_name
+    assert f"declare i32 @{name}" in callee.library.get_llvm_str().replace('"', "")
+    assert {callee.library, lowest.library} <= set(caller.library._linking_libraries)
+    assert len(caller.library._linking_libraries) == len(set(caller.library._linking_libraries))
+
+
 def test_other_versions_of_numba_compile_by_their_own_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert steps("CalledByKernels") == {"pipeline_class": CalledByKernels}
     for version in ((0, 59), (0, 69), (1, 0)):
@@ -77,9 +100,13 @@ def test_kernels_sort_as_numba_does_ties_included_and_leave_numba_as_it_was() ->
     def order(values: Any) -> Any:
         return argsort(values)
 
-    values = np.random.default_rng(0).integers(0, 9, 200).astype(float)
+    rng, reference = np.random.default_rng(0), make_py_quicksort(is_argsort=True).run_quicksort
+    values = rng.integers(0, 9, 200).astype(float)
     rows = order(values)
-    assert np.array_equal(rows, make_py_quicksort(is_argsort=True).run_quicksort(values))
+    drawn = (rng.integers(0, 1 + n // 2, n).astype(float) for n in (0, 1, 2, 15, 16, 17, 40, 1000))
+    for some in (values, np.arange(300.0), np.arange(300.0)[::-1].copy(), np.zeros(100), *drawn):
+        assert np.array_equal(order(some), reference(some))
     assert not np.array_equal(rows, np.argsort(values, kind="stable"))  # the order of ties is part of results
     assert Function.get_call_type is BaseFunction.get_call_type
+    assert PostProcessor.run.__module__ == PostProcessor.__module__
     assert "refresh" not in vars(cpu_target.target_context)

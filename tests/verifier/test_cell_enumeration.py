@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import vvnorm
 from vvnorm.verifier.branch_and_bound import TOLERANCE
-from vvnorm.verifier.cell_enumeration import height, inside_cells, work
+from vvnorm.verifier.cell_enumeration import height, inside_cells, table, work
 from vvnorm.verifier.neuron_bound import neuron_bound, ray_bound
 
 Array = NDArray[np.float64]
@@ -115,7 +115,7 @@ def test_six_dimensions_and_what_rounding_leaves_in_doubt() -> None:
     # Four of the vectors leave one another less and less, down to 2e-13: if that is nothing cannot be told.
     P = np.eye(6)[[0, 0, 0, 0, 1, 2, 3, 4, 5]] + 0.3
     P[1:4] = P[0] + np.array([2e-4, 2e-4, 2e-4])[:, None] * np.random.default_rng(0).standard_normal((3, 6))
-    assert inside_cells(P, np.ones((9, 1)), height(6), False, 0.0) == math.inf
+    assert inside_cells(P, np.ones((9, 1)), height(6), False, table(9, 6), 0.0) == math.inf
     assert search(P, np.ones((9, 1)), 2) <= ray_bound(P, np.ones((9, 1)), budget=10**7)
 
 

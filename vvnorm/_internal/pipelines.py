@@ -17,6 +17,8 @@ from numba.core import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder, Flags
 from numba.core.errors import TypingError
+from numba.core.postproc import PostProcessor
+from numba.core.transforms import canonicalize_cfg
 
 __all__ = ["CalledByKernels", "CalledFromPython"]
 
@@ -60,7 +62,7 @@ class _Options(Flags):
 
 
 class _LookUps:
-    """Quick forms of two of numba's look-ups, in place while our functions are compiled; the results are the same.
+    """Quick forms of three steps of numba, in place while our functions are compiled; the results are the same.
 
     numba resolves the types of each call at least three times, by trials of all overloads; here each is resolved once. This
     holds for implementations that are part of numba: those of `numba.extending.overload` depend on the caller's options.
@@ -68,6 +70,9 @@ class _LookUps:
 
     numba also looks for new implementations after every failed look-up, such as that of `__array__` at each access to an
     array; here it does so only if modules have been imported since.
+
+    numba computes the lifetimes of variables after each of six steps; here it does so after the last one, where they are
+    used.
     """
 
     def __init__(self) -> None:
@@ -84,9 +89,13 @@ class _LookUps:
         resolve, refresh = functions.get_call_type, target.refresh
         functions.get_call_type = lambda *call: self._resolve(resolve, *call)
         target.refresh = lambda: self._refresh(refresh)
+        after: Any = PostProcessor
+        process = after.run
+        after.run = lambda *call, **options: _process(process, *call, **options)
         try:
             yield
         finally:
+            after.run = process
             functions.get_call_type = resolve
             del target.refresh
 
@@ -114,17 +123,48 @@ class _LookUps:
             self._modules = len(sys.modules)
 
 
+def _process(process: Any, step: Any, emit_dels: bool = False, **options: Any) -> None:
+    if emit_dels or step.func_ir.is_generator:
+        process(step, emit_dels, **options)
+    else:
+        step.func_ir.blocks = canonicalize_cfg(step.func_ir.blocks)
+
+
 _look_ups = _LookUps()
 
 
-class _Callee(JITCodeLibrary):
-    """Code that is only linked into kernels: no machine code is made of it."""
+class _Kernel(JITCodeLibrary):
+    """Code of kernels. All functions below a kernel are linked into it, each once, and optimised together only."""
 
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
 
-    def _optimize_final_module(self) -> None:
-        pass
+    def finalize(self) -> None:
+        """Link all functions, optimise, and make machine code."""
+        self._linking_libraries = list(self._below())
+        super().finalize()
+
+    def _below(self) -> dict[Any, None]:
+        found: dict[Any, None] = {}
+        waiting = self._linking_libraries[::-1]
+        while waiting:
+            library = waiting.pop()
+            if library not in found:
+                found[library] = None
+                if isinstance(library, _Callee) and not library.is_linked:
+                    waiting += library._linking_libraries[::-1]
+        return found
+
+
+class _Callee(_Kernel):
+    """Code that is only linked into kernels: no machine code is made of it. Functions that it calls are not linked yet."""
+
+    is_linked = False
+
+    def finalize(self) -> None:
+        """Leave everything to the kernel."""
+        self._raise_if_finalized()
+        self._finalized = True
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
@@ -147,8 +187,9 @@ class _Callee(JITCodeLibrary):
 class _ReassociatedCallee(_Callee):
     """The same for functions with fastmath flags: they are optimised, since the order of their sums depends on it."""
 
+    is_linked = True
+    finalize = _Kernel.finalize
     _optimize_functions = JITCodeLibrary._optimize_functions
-    _optimize_final_module = JITCodeLibrary._optimize_final_module
 
 
 class CalledFromPython(Compiler):
@@ -166,7 +207,7 @@ class CalledFromPython(Compiler):
 
     def library(self) -> Any:
         """Return where the machine code goes."""
-        library = self._library_of(JITCodeLibrary)
+        library = self._library_of(_Kernel)
         library.enable_object_caching()
         return library
 

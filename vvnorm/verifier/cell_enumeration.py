@@ -35,13 +35,15 @@ from itertools import islice
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vvnorm._internal.jit import inner, kernel
+from vvnorm._internal.sorting import argsort
 from vvnorm._internal.threads import share
 from vvnorm.network import row_norms
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
-from vvnorm.verifier.planar_response import max_response_on_circle
+from vvnorm.verifier.planar_response import ZERO, max_response_on_circle, zeros
 
 HEIGHTS: Final = {3: 2.0**-20, 4: 2.0**-13}
 """Height h of the curves by dimension, far above rounding. They may miss a share 1 / cos(h) - 1 of at most 3e-8."""
@@ -115,7 +117,7 @@ def _searched(subspaces: Sequence[Array], L: Array, antipodal: bool, best: float
                 values[k] = max(best, max_response_on_circle(Q, L, antipodal))
             else:
                 kept = Q.any(axis=1)
-                values[k] = inside_cells(Q[kept], L[kept], height(m), antipodal, best)
+                values[k] = inside_cells(Q[kept], L[kept], height(m), antipodal, table(int(kept.sum()), m), best)
 
     share(search, len(subspaces))
     return values
@@ -168,7 +170,9 @@ def _subspaces(
 def _orthogonal_parts(Q: Any, lengths: Any, j: int) -> Any:
     """Return the parts of all rows orthogonal to row j, with one coordinate less (by a reflection); rounding becomes 0."""
     N, m = Q.shape
-    v, parts = Q[j] / math.sqrt(_dot(Q[j], Q[j])), np.empty((N, m - 1))
+    v, parts, size = np.empty(m), np.empty((N, m - 1)), math.sqrt(_dot(Q[j], Q[j]))
+    for i in range(m):
+        v[i] = Q[j, i] / size
     sign = math.copysign(1.0, v[m - 1])
     v[m - 1] += sign
     half = sign * v[m - 1]  # half the square of v
@@ -195,8 +199,8 @@ def _dot(u: Any, v: Any) -> float:
 
 
 @kernel()
-def inside_cells(Q: Any, L: Any, height: float, antipodal: bool, best: float) -> float:
-    """Raise `best` to the largest maximum inside a cell; Q (N, m) with m >= 3, no row 0.
+def inside_cells(Q: Any, L: Any, height: float, antipodal: bool, seen: Any, best: float) -> float:
+    """Raise `best` to the largest maximum inside a cell; Q (N, m) with m >= 3, no row 0. `seen` is a `table` of cells.
 
     Goes through the sets S by index, and through the sides of their hyperplanes. Of two opposite curves it takes one, and
     examines the cells on this curve together with the opposite cells.
@@ -207,9 +211,9 @@ def inside_cells(Q: Any, L: Any, height: float, antipodal: bool, best: float) ->
         size = math.sqrt(_dot(Q[k], Q[k]))
         for i in range(m):
             rest[0, k, i] = Q[k, i] / size
-    chosen, volumes, heights = np.full(depth, -1), np.ones(depth + 1), np.empty(depth)
-    seen, space = np.zeros((_table_size(N, m), (N + 63) // 64), np.uint64), np.empty((3, m, m))
-    level = 0
+    chosen, volumes, heights = np.empty(depth, np.int64), np.empty(depth + 1), np.empty(depth)
+    chosen[0], volumes[0] = -1, 1.0
+    space, level = np.empty((3, m, m)), ZERO
     while level >= 0:
         chosen[level] += 1
         k = chosen[level]
@@ -276,7 +280,7 @@ def _complete(frame: Any) -> None:
     m = len(frame)
     for row in range(m - 2, m):
         # The axis with the smallest part in the span of the rows so far.
-        best, least = 0, math.inf
+        best, least = ZERO, math.inf
         for i in range(m):
             held = 0.0
             for other in range(row):
@@ -326,9 +330,13 @@ def _along_curve(
     lies in one cell.
     """
     (N, m), T = Q.shape, L.shape[1]
-    at, row, count = np.empty(2 * N), np.empty(2 * N, np.int64), 0
-    active, sides = np.empty(N, np.bool_), np.zeros(N, np.int64)
-    C, opposite, point = np.zeros((m, T)), np.zeros((m, T)), np.zeros(m)
+    at, row, count = np.empty(2 * N), np.empty(2 * N, np.int64), ZERO
+    active, sides = np.empty(N, np.bool_), np.empty(N, np.int64)
+    C, opposite, point = zeros(m, T), zeros(m, T), np.empty(m)
+    for k in range(N):
+        sides[k] = 0
+    for i in range(m):
+        point[i] = 0.0
     for i in range(len(chosen)):
         sides[chosen[i]] = -1 if i > 0 and (pattern >> (i - 1)) & 1 else 1
         for other in range(m):
@@ -341,15 +349,15 @@ def _along_curve(
             active[k] = sides[k] > 0
         elif abs(c) < a and abs(c / a) < 1.0:
             phi, half = math.atan2(y, x), math.acos(-c / a)
-            for turn in (-half, half):
-                t = phi + turn
+            for end in range(2):
+                t = phi - half if end == 0 else phi + half
                 at[count] = t + 2.0 * math.pi if t < -math.pi else (t - 2.0 * math.pi if t >= math.pi else t)
                 row[count] = k
                 count += 1
             active[k] = at[count - 1] < at[count - 2]  # at t = -pi, if it is switched off before it is switched on
         if active[k] or not antipodal:
             _add(C if active[k] else opposite, L[k], Q[k], 1.0)
-    order, word = np.argsort(at[:count]), _signs(active)
+    order, word = argsort(at[:count]), _signs(active)
     for place in range(-1, count):
         if place >= 0:
             k = row[order[place]]
@@ -367,9 +375,11 @@ def _along_curve(
 # --- table of examined cells -------------------------------------------------------------------------------------------
 
 
-@inner()
-def _table_size(N: int, m: int) -> int:
-    """Return a power of two of at least twice the number of pairs of opposite cells, within limits."""
+def table(N: int, m: int) -> NDArray[np.uint64]:
+    """Return an empty table of cells of N vectors in m dimensions.
+
+    Its number of rows is a power of two of at least twice the number of pairs of opposite cells, within limits.
+    """
     cells, term = 0.0, 1.0
     for k in range(m):
         cells += term
@@ -377,13 +387,15 @@ def _table_size(N: int, m: int) -> int:
     size = 4
     while size < 2.0 * cells and size < _TABLE:
         size *= 2
-    return size
+    return np.zeros((size, (N + 63) // 64), np.uint64)
 
 
 @inner()
 def _signs(active: Any) -> Any:
     """Pack signs into words of 64 bits."""
-    word = np.zeros((len(active) + 63) // 64, np.uint64)
+    word = np.empty((len(active) + 63) // 64, np.uint64)
+    for k in range(len(word)):
+        word[k] = 0
     for k in range(len(active)):
         if active[k]:
             word[k >> 6] |= np.uint64(1) << np.uint64(k & 63)
@@ -505,7 +517,7 @@ def _top_eigenvector(G: Any, V: Any, w: Any) -> float:
                     V[i, p], V[i, q] = c * V[i, p] - s * V[i, q], s * V[i, p] + c * V[i, q]
         if not rotated:
             break
-    best = 0
+    best = ZERO
     for k in range(1, m):
         if G[k, k] > G[best, best]:
             best = k

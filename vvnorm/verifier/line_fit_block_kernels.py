@@ -322,8 +322,8 @@ def largest_responses(
     for c in range(first, last):
         g, most = chosen[c], 0.0
         start = blocks.start[g]
-        S[:] = 0.0
-        Z[:] = 0.0
+        for t in range(len(S)):
+            S[t], Z[t] = 0.0, 0.0
         for i in range(start, blocks.start[g + 1]):
             h, step = x[i] - x[start], x[i] - x[max(i - 1, start)]
             square = 0.0

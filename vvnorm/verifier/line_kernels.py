@@ -20,9 +20,9 @@ TOTALS = 8
 @kernel()
 def ranges(Y: Any, low: Any, high: Any) -> int:
     """Set `low` and `high` (T,) to the range of each column, missing entries apart; return how many are missing."""
-    low[:] = np.inf
-    high[:] = -np.inf
     missing = 0
+    for t in range(len(low)):
+        low[t], high[t] = np.inf, -np.inf
     for i in range(Y.shape[0]):
         for t in range(Y.shape[1]):
             y = Y[i, t]

@@ -16,6 +16,9 @@ import numpy as np
 from vvnorm._internal.jit import inner, inside, kernel
 from vvnorm._internal.sorting import argsort
 
+ZERO: Any = np.int64(0)
+"""Start value of counters: the literal 0 has a type of its own, for which numba would compile functions once more."""
+
 
 @kernel()
 def largest_response(X: Any, bases: Any, L: Any) -> float:
@@ -43,8 +46,8 @@ def max_response_on_circle(P: Any, L: Any, antipodal: bool) -> float:
     """
     N, T = L.shape
     theta, Q, rows = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
-    here, there = np.zeros((2, T)), np.zeros((2, T))  # C for w, and minus C for -w
-    best, count = 0.0, 0
+    here, there = zeros(P.shape[1], T), zeros(P.shape[1], T)  # C for w, and minus C for -w
+    best, count = 0.0, ZERO
     for j in range(N):
         x, y = P[j, 0], P[j, 1]
         if x == 0.0 and y == 0.0:
@@ -80,6 +83,16 @@ _max_response_on_circle = inside(max_response_on_circle)
 
 
 @inner()
+def zeros(rows: int, columns: int) -> Any:
+    """Return an array of zeros; the function of numba would be one more to compile."""
+    C = np.empty((rows, columns))
+    for i in range(rows):
+        for t in range(columns):
+            C[i, t] = 0.0
+    return C
+
+
+@inner()
 def _add(C: Any, vector: Any, x: float, y: float) -> None:
     """Add the outer product of (x, y) and a vector to C."""
     for t in range(len(vector)):
@@ -107,7 +120,7 @@ def _largest_on_arc(C: Any, low: float, high: float, wx: float, wy: float) -> fl
     """Largest ||w C|| over the arc of angles [low, high], its lower end apart; w = (wx, wy) at the upper end."""
     xx, xy, yy, square = _grams(C, wx, wy)
     peak = 0.5 * math.atan2(2.0 * xy, xx - yy)
-    for turn in (-math.pi, 0.0, math.pi):
-        if low - 1e-14 <= peak + turn <= high + 1e-14:
+    for turn in range(-1, 2):
+        if low - 1e-14 <= peak + turn * math.pi <= high + 1e-14:
             return math.sqrt(max(square, 0.5 * (xx + yy) + math.hypot(0.5 * (xx - yy), xy)))
     return math.sqrt(square)

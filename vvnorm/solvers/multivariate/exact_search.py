@@ -16,11 +16,15 @@ bound.
 """
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vvnorm._internal.jit import inner, kernel
+from vvnorm._internal.sorting import argsort
+from vvnorm.solvers.array_kernels import ZERO, clear, copy
 from vvnorm.solvers.multivariate.planar_search import rise, switches
 from vvnorm.solvers.multivariate.planar_search_compensated import product, sum_of
 
@@ -36,23 +40,25 @@ _ATTEMPTS = 8  # at a place for a face in the table
 
 @kernel()
 def search_all(
-    P: Any, L: Any, antipodal: bool, careful: bool, base: int, slots: int, values: Any, directions: Any, through: Any
+    P: Any, L: Any, antipodal: bool, careful: bool, base: int, slots: int, seen: Any, marks: Any, values: Any,
+    directions: Any, through: Any,
 ) -> None:  # fmt: skip
-    """Sweep every great circle of the vectors P (N, D) seen from a base point (-1: none).
+    """Sweep every great circle of the vectors P (N, D) seen from a base point (-1: none); see `tables` for seen and marks.
 
     Updates the best results: values (slots,), directions (slots, D), through (slots, D - 1). A set S belongs to the slot
     of its first member, or, if `slots` is 0 or more, to that slot. If `careful`, sums C have a remainder term, and C C' is
     recomputed on each arc, since close points may have large rows of L that cancel.
     """
     N, D = P.shape
-    S, members = np.arange(D - 2), np.empty(D - 2, np.int64)
+    S, members = np.empty(D - 2, np.int64), np.empty(D - 2, np.int64)
+    for k in range(D - 2):
+        S[k] = k
     others = np.empty(N, np.int64)
-    count = 0
+    count = ZERO
     for j in range(N):
         if j != base:
             others[count] = j
             count += 1
-    seen, marks = np.zeros(_table_size(count, D, antipodal), np.uint64), _marks(N)
     while True:
         for k in range(D - 2):
             members[k] = others[S[k]]
@@ -88,7 +94,7 @@ def local_search(P: Any, L: Any, antipodal: bool, bases: Any, values: Any, direc
                 if values[start] > before * (1.0 + _GAIN):
                     break
                 if kink[k] >= 0:
-                    v[:] = seen[kink[k]]
+                    copy(seen[kink[k]], v)
                     if _tangent(seen, kink, k, w, v) > 0.0:
                         values[start] = _along(seen, L, antipodal, base, kink, k, w, v, before)
             if base >= 0 and not values[start] > before * (1.0 + _GAIN):
@@ -96,7 +102,7 @@ def local_search(P: Any, L: Any, antipodal: bool, bases: Any, values: Any, direc
                 if value > before * (1.0 + _GAIN):
                     base, values[start] = other, value
                     bases[start] = base
-                    kink[:] = -1
+                    _forget(kink)
                     _look_from(P, base, seen)
             if not values[start] > before * (1.0 + _GAIN):
                 break
@@ -110,22 +116,30 @@ def _look_from(P: Any, base: int, seen: Any) -> None:
 
 
 @inner()
+def _forget(kink: Any) -> None:
+    """Set all points of a kink to none."""
+    for k in range(len(kink)):
+        kink[k] = -1
+
+
+@inner()
 def _slide(P: Any, L: Any, w: Any) -> tuple[int, float]:
     """Find the base point from which the direction w has the largest response, and that response."""
     N, T = L.shape
     along, total, weighted = np.empty(N), np.zeros(T), np.zeros(T)
     for j in range(N):
-        along[j] = _dot(P[j], w)
-    best, place = -1.0, -1
-    for j in np.argsort(-along):
-        square = 0.0
+        along[j] = -_dot(P[j], w)
+    best, place, order = -1.0, -1, argsort(along)
+    for i in range(N):
+        j, square = order[i], 0.0
+        value = -along[j]
         for t in range(T):
-            square += (weighted[t] - along[j] * total[t]) ** 2
+            square += (weighted[t] - value * total[t]) ** 2
         if square > best:
             best, place = square, j
         for t in range(T):
             total[t] += L[j, t]
-            weighted[t] += along[j] * L[j, t]
+            weighted[t] += value * L[j, t]
     return place, math.sqrt(best)
 
 
@@ -141,7 +155,7 @@ def _uphill(P: Any, L: Any, base: int, kink: Any, w: Any, v: Any) -> float:
             for t in range(T):
                 response[t] += along * L[j, t]
     value = math.sqrt(_dot(response, response))
-    v[:] = 0.0
+    clear(v)
     for j in range(N):
         if active[j] > 0.0 and value > 0.0:
             weight = _dot(L[j], response) / value
@@ -167,7 +181,7 @@ def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
     """
     D = len(w)
     length, basis = math.sqrt(_dot(v, v)), np.empty((D + 1, D))
-    basis[0] = w
+    copy(w, basis[0])
     used = 1
     for k in range(D - 1):
         if kink[k] >= 0 and k != leave and used < D and _append(P[kink[k]], basis, used) > 0.0:
@@ -175,7 +189,7 @@ def _tangent(P: Any, kink: Any, leave: int, w: Any, v: Any) -> float:
     left = _append(v, basis, used) if used < D else 0.0
     if not left > _ROUNDING:
         return 0.0
-    v[:] = basis[used]
+    copy(basis[used], v)
     return left * length
 
 
@@ -223,7 +237,7 @@ def _switches(P: Any, u: Any, v: Any, base: int, S: Any, x: Any, y: Any, switch:
 
     The point `base` and the points S lie on every kink: their coordinates are set to 0, and they have no angle.
     """
-    count = 0
+    count = ZERO
     for j in range(len(P)):
         x[j], y[j] = _dot(P[j], u), _dot(P[j], v)
         taken = j == base
@@ -254,8 +268,8 @@ def _sweep(
     # A point that lies on the whole circle by chance has no side there, and a face has no mark.
     marked = count == N - len(S) - (1 if base >= 0 else 0)
     everything = _mark_of(marks, rows[:count]) ^ _mark_of(marks, S)
-    order = np.argsort(switch[:count])
-    C, rest, M, w = np.zeros((D, T)), np.zeros((D, T)), np.zeros((D, D)), np.empty(D)
+    order = argsort(switch[:count])
+    C, rest, M, w = np.empty((D, T)), np.empty((D, T)), np.empty((D, D)), np.empty(D)
     sign = np.empty(N)
     for side in range(1 if antipodal else 2):
         _begin(P, L, x, y, side, careful, C, rest, M, sign)
@@ -312,15 +326,15 @@ def _faces(
     `mark` is that of the points that are on along the arc, and `everything` that of all points.
     """
     D, m = P.shape[1], len(S)
-    state, gram, part, span = np.zeros(m, np.int64), np.empty((D, D)), np.empty(C.shape), np.empty((D, D))
-    total = 1
+    state, gram, part, span = np.empty(m, np.int64), np.empty((D, D)), np.empty(C.shape), np.empty((D, D))
+    total = ZERO + 1
     for _ in range(m):
         total *= 3
     for code in range(1, total):
-        rest, free = code, 0
+        digits, free = code, ZERO
         for k in range(m):
-            state[k] = rest % 3  # 0: on the kink, 1: on, 2: off
-            rest //= 3
+            state[k] = digits % 3  # 0: on the kink, 1: on, 2: off
+            digits //= 3
             free += state[k] > 0
         on, face, opposite = False, mark, mark ^ everything
         for k in range(m):
@@ -334,7 +348,9 @@ def _faces(
         if marked and not _is_new(seen, min(face, opposite) if antipodal else face):
             continue
         if on:
-            part[:] = C + rest
+            for c in range(D):
+                for t in range(C.shape[1]):
+                    part[c, t] = C[c, t] + rest[c, t]
             for k in range(m):
                 if state[k] == 1:
                     for c in range(D):
@@ -345,7 +361,8 @@ def _faces(
                     gram[c, e] = _dot(part[c], part[e])
                     gram[e, c] = gram[c, e]
         else:
-            gram[:] = M
+            for c in range(D):
+                copy(M[c], gram[c])
         bar = values[slot] * values[slot] * (1.0 + 1e-12)
         trace = 0.0
         for c in range(D):
@@ -355,30 +372,32 @@ def _faces(
         square = _top(P, S, state, free, basis, gram, w)
         if square > bar and _belongs(P, S, state, sign, w):
             values[slot] = math.sqrt(square)
-            directions[slot] = w
-            through[slot] = -1
-            place = 0
+            copy(w, directions[slot])
+            _forget(through[slot])
+            place = ZERO
             for k in range(m):
                 if state[k] == 0:
                     through[slot, place] = S[k]
                     place += 1
 
 
-@inner()
-def _marks(N: int) -> Any:
+def tables(N: int, D: int, base: int, antipodal: bool) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return what `search_all` needs to recognise faces: an empty table, and marks (N, 2) of the points."""
+    return np.zeros(_table_size(N - int(base >= 0), D, antipodal), np.uint64), _marks(N)
+
+
+@lru_cache(4)
+def _marks(N: int) -> NDArray[np.uint64]:
     """Random numbers (N, 2): the mark of a face is the sum, bit by bit, of those of its points that are on, or on the kink.
 
     That two of a million faces have the same mark, so that one is missed, has a probability of 1e-7; the verifier knows no
     marks.
     """
-    marks, state = np.empty((N, 2), np.uint64), np.uint64(0)
-    for j in range(N):
-        for kind in range(2):  # the generator splitmix64 (Steele, Lea and Flood, OOPSLA 2014)
-            state += np.uint64(0x9E3779B97F4A7C15)
-            z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            marks[j, kind] = z ^ (z >> np.uint64(31))
-    return marks
+    # The generator splitmix64 (Steele, Lea and Flood, OOPSLA 2014)
+    state = np.arange(1, 2 * N + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (z ^ (z >> np.uint64(31))).reshape(N, 2)
 
 
 @inner()
@@ -390,7 +409,6 @@ def _mark_of(marks: Any, points: Any) -> Any:
     return mark
 
 
-@inner()
 def _table_size(n: int, D: int, antipodal: bool) -> int:
     """Return a power of two above the number of faces around a base point, within limits."""
     vertices = 1.0 if antipodal else 2.0
@@ -438,7 +456,7 @@ def _top(P: Any, S: Any, state: Any, free: int, basis: Any, gram: Any, w: Any) -
     D, m = len(w), len(S)
     size = 2 + free
     span = np.empty((D, D))  # an orthonormal basis of the points on the kink, then one of the face
-    used = 0
+    used = ZERO
     for k in range(m):
         if state[k] == 0:
             _append(P[S[k]], span, used)
@@ -463,13 +481,13 @@ def _top(P: Any, S: Any, state: Any, free: int, basis: Any, gram: Any, w: Any) -
 @inner()
 def _belongs(P: Any, S: Any, state: Any, sign: Any, w: Any) -> bool:
     """Whether w or -w lies in the face; turns w so that it does."""
-    for turn in (1.0, -1.0):
-        inside = True
+    for side in range(2):
+        turn, inside = 1.0 - 2.0 * side, True
         for k in range(len(S)):
             if state[k] > 0:
                 value = turn * _dot(P[S[k]], w)
                 inside = inside and (value > 0.0 if state[k] == 1 else value < 0.0)
-        j = 0
+        j = ZERO
         while inside and j < len(sign):
             inside = sign[j] == 0.0 or turn * sign[j] * _dot(P[j], w) > 0.0
             j += 1
@@ -489,7 +507,9 @@ def _begin(
     The sign 0 marks points that are left out.
     """
     D, T = C.shape
-    C[:], rest[:] = 0.0, 0.0
+    for c in range(D):
+        clear(C[c])
+        clear(rest[c])
     for j in range(len(P)):
         if x[j] == 0.0 and y[j] == 0.0:
             sign[j] = 0.0
@@ -565,21 +585,21 @@ def _cross(p: Any, vector: Any, j: int, C: Any, M: Any, sign: Any) -> None:
 def _complete(P: Any, S: Any, basis: Any) -> bool:
     """Fill the rows of `basis` with orthonormal vectors, the first of them spanning P_S; False if P_S is dependent."""
     D = basis.shape[1]
-    used = 0
+    used = ZERO
     for s in S:
         if _append(P[s], basis, used) < 1e-12:
             return False
         used += 1
     axis = np.empty(D)
     while used < D:
-        longest, best = -1.0, 0
+        longest, best = -1.0, ZERO
         for c in range(D):
             left = 1.0
             for k in range(used):
                 left -= basis[k, c] * basis[k, c]
             if left > longest:
                 longest, best = left, c
-        axis[:] = 0.0
+        clear(axis)
         axis[best] = 1.0
         _append(axis, basis, used)
         used += 1
@@ -626,8 +646,8 @@ def _form(M: Any, u: Any, v: Any) -> float:
 def _jacobi(M: Any, V: Any) -> int:
     """Diagonalise the symmetric matrix M by rotations, V its eigenvectors as columns; return the place of the largest."""
     n = len(M)
-    V[:] = 0.0
     for a in range(n):
+        clear(V[a])
         V[a, a] = 1.0
     for _ in range(_SWEEPS):
         off, whole = 0.0, 0.0
@@ -651,7 +671,7 @@ def _jacobi(M: Any, V: Any) -> int:
                     M[a, k], M[b, k] = c * M[a, k] - s * M[b, k], s * M[a, k] + c * M[b, k]
                 for k in range(n):
                     V[k, a], V[k, b] = c * V[k, a] - s * V[k, b], s * V[k, a] + c * V[k, b]
-    best = 0
+    best = ZERO
     for a in range(1, n):
         if M[a, a] > M[best, best]:
             best = a

@@ -278,7 +278,8 @@ class NeuronSearch:
         def look(first: int, start: int, stop: int) -> None:
             for base in self._bases[first + start : first + stop]:  # each writes its own results
                 P, slot = self._seen_from(base), base if self.anchored else -1
-                exact_search.search_all(P, L, self.antipodal, self.close, base, slot, values, w, through)
+                seen, marks = exact_search.tables(N, D, base, self.antipodal)
+                exact_search.search_all(P, L, self.antipodal, self.close, base, slot, seen, marks, values, w, through)
 
         for first in range(0, len(self._bases), _BLOCK):
             if time.monotonic() > deadline:

@@ -13,6 +13,7 @@ import numpy as np
 
 from vvnorm._internal.jit import inner, kernel
 from vvnorm._internal.sorting import argsort
+from vvnorm.solvers.array_kernels import ZERO
 
 
 @inner()
@@ -21,7 +22,7 @@ def switches(P: Any, angle: Any, order: Any) -> int:
 
     Sets `angle` and `order` (the vectors' indices) and returns their number; vectors p = 0 are left out.
     """
-    count = 0
+    count = ZERO
     theta = np.empty(len(P))
     for j in range(len(P)):
         if P[j, 0] != 0.0 or P[j, 1] != 0.0:
@@ -31,7 +32,9 @@ def switches(P: Any, angle: Any, order: Any) -> int:
             order[count] = j
             count += 1
     sorting = argsort(theta[:count])
-    rows = order[:count].copy()
+    rows = np.empty(count, np.int64)
+    for k in range(count):
+        rows[k] = order[k]
     for k in range(count):
         angle[k], order[k] = min(theta[sorting[k]], math.pi), rows[sorting[k]]
     return count
@@ -96,7 +99,7 @@ def rise(
 
     Arcs whose largest eigenvalue is below the best value are then skipped.
     """
-    n_maxima, best = 0, -1.0
+    n_maxima, best = ZERO, -1.0
     C = np.empty((2, L.shape[1]))
     for side in range(1 if antipodal else 2):
         turn = math.pi * side
@@ -141,7 +144,8 @@ def _active(x: float, y: float, side: int) -> bool:
 @inner(fastmath={"reassoc", "contract"})
 def _begin(P: Any, L: Any, side: int, C: Any) -> tuple[float, float, float]:
     """Set C (2, T) for directions just after angle 0 (or pi); return the entries xx, xy, yy of C C'."""
-    C[:] = 0.0
+    for t in range(C.shape[1]):
+        C[0, t], C[1, t] = 0.0, 0.0
     for j in range(len(P)):
         x, y = P[j, 0], P[j, 1]
         if (x != 0.0 or y != 0.0) and _active(x, y, side):

@@ -47,7 +47,8 @@ def rise(
     C = np.empty((4, L.shape[1]))  # rows of C, then of its remainder
     for side in range(1 if antipodal else 2):
         turn = math.pi * side
-        C[:] = 0.0
+        for t in range(C.shape[1]):
+            C[0, t], C[1, t], C[2, t], C[3, t] = 0.0, 0.0, 0.0, 0.0
         for k in range(count):
             if _active(P[order[k], 0], P[order[k], 1], side):
                 _add(C, P, rest, L, order[k], 1.0)
@@ -89,7 +90,7 @@ def _active(x: float, y: float, side: int) -> bool:
     return positive if side == 0 else not positive
 
 
-@inner(inline="always")
+@inner()
 def sum_of(a: float, b: float) -> tuple[float, float]:
     """Return a + b, rounded, and the rounding error (Knuth 1997)."""
     s = a + b
@@ -97,7 +98,7 @@ def sum_of(a: float, b: float) -> tuple[float, float]:
     return s, (a - (s - c)) + (b - c)
 
 
-@inner(inline="always")
+@inner()
 def product(a: float, b: float) -> tuple[float, float]:
     """Return a b, rounded, and the rounding error (Dekker 1971)."""
     p, s, t = a * b, _SPLIT * a, _SPLIT * b
