@@ -35,7 +35,7 @@ DRAWS = 2
 SLOW = {
     "trained_networks", "trained_balance", "kinks_through_data", "two_squares",
     "interval_coverage", "catastrophic_overfitting", "recovered_teachers", "multivariate_stability",
-    "multivariate_uniqueness", "gated_relaxation",
+    "multivariate_uniqueness", "gated_relaxation", "penalised_bias_uniqueness",
 }  # fmt: skip
 """Claims that take seconds per draw: one draw is enough."""
 SEED = {"trained_networks": 9, "solution_set": 4}
