@@ -46,7 +46,14 @@ def test_products_factors_and_solutions_are_right(m: int, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("small_blocks")
-@pytest.mark.parametrize("m", [4, 17])
+def test_a_product_of_few_long_columns_is_divided_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense_blocks, "WORK", 100.0)
+    A = np.random.default_rng(0).standard_normal((300, 7))
+    assert np.allclose(on_threads(monkeypatch, lambda: dense_blocks.symmetric_product(A)), A.T @ A, rtol=1e-13, atol=1e-12)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("m", [4, 11, 17, 41])
 def test_a_matrix_that_is_not_positive_definite_has_no_factor(m: int) -> None:
     M = np.asfortranarray(np.eye(m))
     M[-1, -1] = -1.0

@@ -53,6 +53,26 @@ def test_threads_change_no_bit_and_responses_below_a_floor_are_left_out(monkeypa
     assert len(nothing) == 0
 
 
+@pytest.mark.parametrize(("d", "exact"), [(2, True), (3, False)])
+def test_threads_that_share_base_points_or_starts_change_no_bit(
+    d: int, exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neuron_search, "_SHARED", 0.0)
+    found = []
+    for count in (1, 2, 3):
+        monkeypatch.setattr(threads, "usable_threads", lambda count=count: count)
+        inputs, L = problem(d, 40, 2, Convention())
+        found.append(inputs.neuron_search.search(L, exact=exact))
+    monkeypatch.setattr(neuron_search, "_SHARED", np.inf)
+    inputs, L = problem(d, 40, 2, Convention())
+    neurons, responses = inputs.neuron_search.search(L, exact=exact)
+    assert len(responses) >= 40
+    for others, same in found:
+        assert np.array_equal(others.w, neurons.w)
+        assert np.array_equal(others.through, neurons.through)
+        assert np.array_equal(same, responses)
+
+
 @pytest.mark.parametrize("d", [3, 4])
 def test_the_verifier_gives_the_same_bound_on_any_number_of_threads(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs, L = problem(d, 12, 2, Convention(skip=False))

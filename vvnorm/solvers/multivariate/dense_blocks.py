@@ -20,11 +20,14 @@ SIDE: Final = 256
 MANY: Final = 3 * SIDE
 """Rows or columns from which matrices are divided; below, threads would gain less than they cost."""
 
+WORK: Final = 1e8
+"""Multiplications from which a product of fewer columns is divided, too, into blocks of half the side."""
+
 
 def symmetric_product(A: Array, weights: Array | None = None) -> Array:
     """A' A (m, m) for A (n, m); with weights W (m, r), entry by entry times W W'."""
-    m = A.shape[1]
-    if m < MANY:
+    n, m = A.shape
+    if m < MANY and n * m * m < WORK:
         product: Array = A.T @ A
         if weights is not None:
             product *= weights @ weights.T
@@ -40,36 +43,51 @@ def symmetric_product(A: Array, weights: Array | None = None) -> Array:
         rows[:, start:] = corner + np.tril(corner, -1).T
         product[:start, start:stop] = rows[:, :start].T
 
-    _in_blocks(fill, 0, m)
+    _in_blocks(fill, m, SIDE if m >= MANY else SIDE // 2, last_first=True)  # the last blocks are the longest
     return product
 
 
 def cholesky(M: Array) -> Array | None:
     """Lower Cholesky factor, in place, of a symmetric M (m, m) in Fortran order; None if M is not positive definite.
 
-    The entries above the diagonal are those of M, or 0.
+    Entries above the diagonal have no meaning.
     """
-    m = len(M)
-    if m < MANY:
+    if len(M) < MANY:
         factor, failed = lapack.dpotrf(M, lower=1, clean=1, overwrite_a=1)
         return None if failed else factor
-    for start in range(0, m, SIDE):
-        stop = min(start + SIDE, m)
-        corner, failed = lapack.dpotrf(M[start:stop, start:stop], lower=1, clean=1)
-        if failed:
-            return None
-        M[start:stop, start:stop] = corner
-        panel = M[:, start:stop]
+    return M if _factorise(M) else None
 
-        def divide(first: int, last: int, corner: Array = corner, panel: Array = panel) -> None:
-            panel[first:last] = lapack.dtrtrs(corner, panel[first:last].T, lower=1)[0].T
 
-        def subtract(first: int, last: int, panel: Array = panel) -> None:
-            M[first:, first:last] -= panel[first:] @ panel[first:last].T
+def _factorise(M: Array) -> bool:
+    """Do the work of `cholesky` by halves, so that products have long sums; return whether M is positive definite."""
+    m = len(M)
+    if m <= SIDE:
+        factor, failed = lapack.dpotrf(M, lower=1, clean=1)
+        M[:] = factor
+        return not failed
+    half = SIDE * ((m // SIDE + 1) // 2)
+    corner, panel, rest = M[:half, :half], M[half:, :half], M[half:, half:]
 
-        _in_blocks(divide, stop, m)
-        _in_blocks(subtract, stop, m)
-    return M
+    def subtract(first: int, last: int) -> None:
+        rest[first:, first:last] -= (panel[first:last] @ panel[first:].T).T  # the product has M's order in memory
+
+    if not _factorise(corner):
+        return False
+    _in_blocks(lambda first, last: _divide(corner, panel[first:last]), m - half)
+    _in_blocks(subtract, m - half)
+    return _factorise(rest)
+
+
+def _divide(factor: Array, B: Array) -> None:
+    """Replace B (k, n), a part of an array in Fortran order, by B L'^-1 for a lower triangular L (n, n)."""
+    n = len(factor)
+    if n <= max(SIDE // 4, 1):
+        B[:] = lapack.dtrtrs(factor, B.T, lower=1)[0].T
+        return
+    half = n // 2
+    _divide(factor[:half, :half], B[:, :half])
+    B[:, half:] -= (factor[half:, :half] @ B[:, :half].T).T
+    _divide(factor[half:, half:], B[:, half:])
 
 
 def solve_lower(factor: Array, B: Array) -> Array:
@@ -78,16 +96,13 @@ def solve_lower(factor: Array, B: Array) -> Array:
     if m < MANY:
         solution: Array = lapack.dtrtrs(factor, B, lower=1)[0]
         return solution
-    solution = np.empty(B.shape, order="F")
-
-    def solve(first: int, last: int) -> None:
-        solution[:, first:last] = lapack.dtrtrs(factor, B[:, first:last], lower=1)[0]
-
-    _in_blocks(solve, 0, m)
+    solution = np.array(B, order="C")
+    _in_blocks(lambda first, last: _divide(factor, solution[:, first:last].T), m)
     return solution
 
 
-def _in_blocks(work: Callable[[int, int], None], start: int, stop: int) -> None:
-    """Call `work(first, last)` for blocks of the numbers from start to stop."""
-    firsts = range(start, stop, SIDE)
-    each(lambda k: work(firsts[k], min(firsts[k] + SIDE, stop)), len(firsts))
+def _in_blocks(work: Callable[[int, int], None], stop: int, side: int = 0, *, last_first: bool = False) -> None:
+    """Call `work(first, last)` for blocks of the numbers below `stop`."""
+    side = side or SIDE
+    firsts = range(0, stop, side)[:: -1 if last_first else 1]
+    each(lambda k: work(firsts[k], min(firsts[k] + side, stop)), len(firsts))

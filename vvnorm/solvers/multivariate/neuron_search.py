@@ -8,9 +8,10 @@ they are.
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,12 @@ from vvnorm.validation import Array
 _APART = 1e-6  # neurons with kinks through the same points are equal if their unit vectors differ by less
 _JITTER = 1e-11  # relative perturbation of points before cells are enumerated, which needs general position
 _EXACT = 1e10  # largest `work` of an affordable exact search: some ten seconds
-_SHARED = 1e7  # `work` from which threads share an exact search
+_SHARED = 5e6  # `work` from which threads share a search
+_SORTING = 8  # outputs of a search in the plane that takes as long as sorting the angles
 _BLOCK = 16  # base points that they share between two looks at the clock
 _LOCAL_STARTS = 1  # number of local searches from random neurons for each base point, if the search is not exact
 _BATCH = 32  # random starts, and as many hints, between two checks of the number of neurons above the threshold
+_CLIMB = 200.0  # passes over the data, about, of a local search: some twenty circles
 _ENOUGH = 32  # number of neurons above the threshold at which a local search ends
 _JITTER_BETWEEN = 1e-8  # points are moved by at most this part of the distance to the nearest point
 _CLOSE = 1e-4  # if points are closer than this part of their radius, sums have twice the digits
@@ -249,8 +252,12 @@ class NeuronSearch:
         N = len(self.P)
         if self.anchored:
             values, w, through = np.empty(N), np.empty((N, 2)), np.empty(N, np.int64)
-            kernel = planar_search_compensated if self.close else planar_search
-            kernel.around(self._planar, L, self.antipodal, *self._switches, values, w, through)
+            kernel, switches = planar_search_compensated if self.close else planar_search, self._switches
+
+            def look(first: int, last: int) -> None:  # each point writes its own results
+                kernel.around(self._planar, L, self.antipodal, first, last, *switches, values, w, through)
+
+            self._shared(look, N, self.work(L.shape[1]))
             rows, anchor = self._bases, self._bases
         else:
             capacity = 4 * N + 4
@@ -268,7 +275,11 @@ class NeuronSearch:
         """Sorted angles at which points switch, for each base point. They do not depend on the dual array."""
         N = len(self.P)
         angle, order, count = np.empty((N, N)), np.empty((N, N), np.int32), np.empty(N, np.int64)
-        planar_search.prepare(self._planar, angle, order, count)
+        self._shared(
+            lambda first, last: planar_search.prepare(self._planar, first, last, angle, order, count),
+            N,
+            self.work(_SORTING),
+        )
         return angle, order, count
 
     def _search_faces(self, L: Array, floor: float, deadline: float) -> Neurons:
@@ -285,13 +296,18 @@ class NeuronSearch:
             if time.monotonic() > deadline:
                 raise OutOfTime
             size = min(_BLOCK, len(self._bases) - first)
-            if self.work(L.shape[1]) < _SHARED:
-                look(first, 0, size)
-            else:
-                share(partial(look, first), size)
+            self._shared(partial(look, first), size, self.work(L.shape[1]))
         rows = np.flatnonzero(values > floor)
         anchor = rows if self.anchored else np.full(len(rows), -1)
         return Neurons(w[rows], anchor, through[rows])
+
+    @staticmethod
+    def _shared(task: Callable[[int, int], None], size: int, work: float) -> None:
+        """Call `task(first, last)` for all numbers below `size`, on all threads if the work is worth it."""
+        if work < _SHARED:
+            task(0, size)
+        else:
+            share(task, size)
 
     def _local_search(self, L: Array, hints: Neurons | None, bar: float) -> Neurons:
         """Search locally from random neurons and from hints of large response, until enough neurons exceed `bar`."""
@@ -303,7 +319,16 @@ class NeuronSearch:
         for first in range(0, len(starts[0]), _BATCH):
             batch = Neurons.joined([part[first : first + _BATCH] for part in starts])
             values, anchor, w, through = np.empty(len(batch)), batch.anchor.copy(), batch.w.copy(), batch.through.copy()
-            exact_search.local_search(self._moved, L, self.antipodal, anchor, values, w, through)
+
+            def climb(
+                start: int, stop: int, anchor: Any = anchor, values: Any = values, w: Any = w, through: Any = through
+            ) -> None:
+                part = slice(start, stop)
+                exact_search.local_search(
+                    self._moved, L, self.antipodal, anchor[part], values[part], w[part], through[part]
+                )
+
+            self._shared(climb, len(batch), _CLIMB * len(batch) * self.P.size * L.shape[1])
             neurons.append(Neurons(w, anchor, through)[values > 0])
             above += int(np.sum(values > bar))
             if above >= _ENOUGH:

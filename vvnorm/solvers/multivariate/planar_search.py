@@ -41,28 +41,32 @@ def switches(P: Any, angle: Any, order: Any) -> int:
 
 
 @kernel()
-def prepare(X: Any, angle: Any, order: Any, count: Any) -> None:
-    """Call `switches` for the vectors from each of the points X (N, 2) to all points: (N, N), (N, N) and (N,) arrays."""
+def prepare(X: Any, first: int, last: int, angle: Any, order: Any, count: Any) -> None:
+    """Call `switches` for the vectors from each of the points first..last-1 of X (N, 2) to all points.
+
+    The arrays are (N, N), (N, N) and (N,); rows of other points stay as they are.
+    """
     P = np.empty((len(X), 2))
-    for i in range(len(X)):
+    for i in range(first, last):
         _differences(X, i, P)
         count[i] = switches(P, angle[i], order[i])
 
 
 @kernel()
 def around(
-    X: Any, L: Any, antipodal: bool, angle: Any, order: Any, count: Any, values: Any, directions: Any, through: Any
+    X: Any, L: Any, antipodal: bool, first: int, last: int, angle: Any, order: Any, count: Any,
+    values: Any, directions: Any, through: Any,
 ) -> None:  # fmt: skip
-    """Find the neuron of largest response with its kink through each of the points X (N, 2); L is (N, T).
+    """Find the neuron of largest response with its kink through each of the points first..last-1 of X (N, 2).
 
-    `angle`, `order` and `count` are those of `prepare`. Sets `values` (N,) to the response, `directions` (N, 2) to w,
-    `through` (N,) to a second point on its kink or -1. If `antipodal`, w and -w have the same response, and one of them
-    is searched.
+    L is (N, T); `angle`, `order` and `count` are those of `prepare`. Sets `values` (N,) to the response, `directions`
+    (N, 2) to w, `through` (N,) to a second point on its kink or -1; rows of other points stay as they are. If `antipodal`,
+    w and -w have the same response, and one of them is searched.
     """
     N = len(X)
     P = np.empty((N, 2))
     value, peak, other = np.empty(4 * N + 4), np.empty(4 * N + 4), np.empty(4 * N + 4, np.int64)
-    for i in range(N):
+    for i in range(first, last):
         _differences(X, i, P)
         best = rise(P, L, antipodal, angle[i], order[i], count[i], True, value, peak, other) - 1
         values[i], through[i] = value[best], other[best]

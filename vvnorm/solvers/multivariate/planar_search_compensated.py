@@ -22,13 +22,14 @@ _SPLIT = 134217729.0  # 2^27 + 1: cuts a number into two of 26 bits (Dekker 1971
 
 @kernel()
 def around(
-    X: Any, L: Any, antipodal: bool, angle: Any, order: Any, count: Any, values: Any, directions: Any, through: Any
+    X: Any, L: Any, antipodal: bool, first: int, last: int, angle: Any, order: Any, count: Any,
+    values: Any, directions: Any, through: Any,
 ) -> None:  # fmt: skip
     """Do what `planar_search.around` does."""
     N = len(X)
     P, rest = np.empty((N, 2)), np.empty((N, 2))
     value, peak, other = np.empty(4 * N + 4), np.empty(4 * N + 4), np.empty(4 * N + 4, np.int64)
-    for i in range(N):
+    for i in range(first, last):
         for j in range(N):
             for c in range(2):
                 P[j, c], rest[j, c] = sum_of(X[j, c], -X[i, c])
