@@ -69,6 +69,7 @@ def _several(inputs: int) -> Callable[[], None]:
     def calls() -> None:
         from vvnorm.api.fits import fit
         from vvnorm.api.interpolation import interpolate
+        from vvnorm.solvers.multivariate.coordinate_descent import sweep
         from vvnorm.verifier.neuron_bound import neuron_bound
 
         X, Y = _waves(7, inputs)
@@ -77,6 +78,7 @@ def _several(inputs: int) -> Callable[[], None]:
             fit(X[:, 0], Y, 0.3, penalise_bias=True, tol=1e-3).verify()
             close = np.vstack([X, X[:1] + 1e-9])
             interpolate(close, np.vstack([Y, Y[:1]]), tol=1e-3).verify()
+            sweep(np.eye(2), np.ones(2), np.ones(2), 1)  # large problems
         if inputs == 4:
             neuron_bound(X, Y, budget=10)  # too many cells for an exact bound
             interpolate(*_waves(25, 10), max_iter=1)

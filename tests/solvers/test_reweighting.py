@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import vvnorm
-from vvnorm.solvers.multivariate import reweighting
+from vvnorm.solvers.multivariate import group_lasso_newton, reweighting
+from vvnorm.solvers.multivariate.coordinate_descent import sweep
 from vvnorm.solvers.multivariate.neuron_search import Neurons
 
 
@@ -29,6 +30,41 @@ def test_the_optimum_is_that_of_a_start_without_reweighting(
     solve = vvnorm.fit if options else vvnorm.interpolate
     plain = solve(X, Y, **options)
     monkeypatch.setattr(reweighting, "MANY", 30)
+    monkeypatch.setattr(group_lasso_newton, "MANY", 20)
     solution = solve(X, Y, **options)
     assert solution.verify()
     assert solution.value == pytest.approx(plain.value, rel=2e-6)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("neurons", [3, 12])
+def test_labels_of_few_neurons_are_solved_though_the_weights_of_the_others_vanish(
+    neurons: int, outputs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(neurons)
+    X, W, b = rng.uniform(-1, 1, (40, 2)), rng.standard_normal((neurons, 2)), rng.uniform(-0.5, 0.5, neurons)
+    Y = np.maximum(X @ W.T + b, 0.0) @ rng.standard_normal((neurons, outputs))
+    plain = vvnorm.interpolate(X, Y)
+    monkeypatch.setattr(reweighting, "MANY", 30)
+    solution = vvnorm.interpolate(X, Y)
+    assert solution.verify()
+    assert solution.value == pytest.approx(plain.value, rel=2e-6)
+
+
+def test_a_fixed_number_of_neurons_stays_however_small_their_weights() -> None:
+    eta = np.array([1e-9, 8.0, 1e-8, 1e-7, 1.0, 1e-6, 2.0, 1e-5])
+    assert reweighting.heavy(eta, 2).tolist() == [False, True, False, True, True, True, True, True]
+    assert reweighting.heavy(eta, 3).all()
+    assert reweighting.heavy(np.array([1.0, 1.0, 1.0, 0.01, 1.0]), 1).tolist() == [True, True, True, False, True]
+
+
+def test_coordinate_descent_ends_at_the_minimiser_of_block_pivoting() -> None:
+    rng = np.random.default_rng(0)
+    B = rng.standard_normal((60, 40))
+    H, b, v = B.T @ B, rng.standard_normal(40), np.zeros(40)
+    sweep(H, b, v, 400)
+    minimiser, pivoted = group_lasso_newton.solve_nnqp(H, b, b > 0)
+    assert pivoted
+    assert minimiser is not None
+    assert 5 < np.sum(minimiser > 0) < 35
+    assert np.allclose(v, minimiser, atol=1e-10)

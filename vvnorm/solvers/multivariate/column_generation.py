@@ -321,28 +321,45 @@ class _Generation:
             self.eta = self.eta * state.norms
         return True
 
-    def _reweight(self, deadline: float) -> None:
-        """Alternate reweighting with searches (`reweighting`)."""
+    def _reweight(self, deadline: float) -> bool:
+        """Alternate reweighting with searches (`reweighting`); return whether the neurons span the targets.
+
+        They may not, if few neurons attain the optimum: weights of the others vanish.
+        """
         problem = self.problem
         for search in range(reweighting.SEARCHES + 1):
             last = search == reweighting.SEARCHES
             for _ in range(reweighting.LAST if last else reweighting.STEPS):
                 state = evaluate(self._blocks, problem.lam, self.eta)
                 if state is None or time.monotonic() > deadline:
-                    return
+                    return state is not None and bool(np.isfinite(state.value))
                 self.eta = self.eta * state.norms**reweighting.POWER
                 duals, norms = state.duals, state.norms[: len(self.neurons)]
             eta = self.eta[: len(norms)]
             if last:
-                self._keep(eta > reweighting.LEAST * float(np.mean(eta)))
-                return
-            self._keep((eta > reweighting.LIGHT * float(np.mean(eta))) | (norms > 1))
+                heaviest = eta > reweighting.LEAST * float(np.mean(eta))
+                if not self._enough(heaviest):
+                    return self._enough(np.ones_like(heaviest))
+                self._keep(heaviest)
+                return True
+            self._keep(reweighting.heavy(eta, len(problem.neuron_search.P)) | (norms > 1))
             neurons, responses = problem.neuron_search.search(problem.lifted(duals), exact=True)
             new = self._fresh(neurons[responses > reweighting.ABOVE])
             eta = self.eta[: len(self.neurons)]
             stay, new, weights = reweighting.renewed(self.neurons, eta, new, len(problem.neuron_search.P))
             self._keep(stay)
             self._add(new, weights)
+        return True
+
+    def _enough(self, keep: NDArray[np.bool_]) -> bool:
+        """Whether these neurons (K,) suffice for the constraint of an interpolation problem."""
+        if self.problem.lam > 0:
+            return True
+        if self.interior:
+            return self._spans(keep)
+        K = len(keep)
+        state = evaluate(self._blocks, 0.0, np.append(np.where(keep, self.eta[:K], 0.0), self.eta[K:]))
+        return state is not None and bool(np.isfinite(state.value))
 
     @property
     def _blocks(self) -> list[DesignBlock]:
@@ -359,8 +376,9 @@ class _Generation:
     def run(self, max_iter: int, deadline: float, callback: RoundCallback | None) -> Optimum:
         history: list[tuple[float, float]] = []
         status, silent, round_ = "round limit", 0, 0
-        if self.reweighted:
-            self._reweight(deadline)
+        if self.reweighted and not self._reweight(deadline):
+            self.reweighted = False
+            self._begin()
         for round_ in range(1, max_iter + 1):
             master = self._master(deadline)
             try:

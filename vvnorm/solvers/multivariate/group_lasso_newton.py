@@ -38,7 +38,8 @@ from scipy.linalg import lapack
 from scipy.optimize import nnls
 
 from vvnorm.network import row_norms
-from vvnorm.solvers.multivariate.dense_blocks import cholesky, solve_lower, symmetric_product
+from vvnorm.solvers.multivariate.coordinate_descent import sweep
+from vvnorm.solvers.multivariate.dense_blocks import MANY, cholesky, solve_lower, symmetric_product
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 
@@ -52,6 +53,8 @@ _ATTEMPTS = tuple(
 )
 """Proximal terms, relative to the variable's curvature; whether the step is Newton's for 1 / ||a_k|| = 1; and whether the
 model's exact minimiser is computed even if block pivoting cycles. This takes a hundred times as long; few steps need it."""
+_ALIKE = 0.9  # cosine in the metric of the Hessian from which a new neuron resembles another one
+_SWEEPS = 20
 _FEW = 0.2  # largest change of a set of unknowns, relative to their number, for which the last factor serves again
 _FLATTEST = 1e-12  # least curvature, relative to the largest one
 _RIDGE = 1e-15  # added to M for lam = 0, relative to its trace, so that a Cholesky factor exists
@@ -229,8 +232,9 @@ def _improved(state: DesignState) -> DesignState | None:
         H[np.diag_indices(len(H))] += (proximal - added) * curvatures
         added = proximal
         right = norms**2 * (norms - 1) if inverse else (norms**2 - 1) / 2
-        guess = (eta > EPS * eta.max()) | (norms > 1)
-        minimiser, pivoted = solve_nnqp(H, right + H @ eta, guess, exact=exact)
+        target = right + H @ eta
+        guess = (eta > EPS * eta.max()) | (norms > 1) if len(H) < MANY else _guess(H, target, eta)
+        minimiser, pivoted = solve_nnqp(H, target, guess, exact=exact)
         solved |= {(proximal, inverse)} if pivoted else set()
         if minimiser is None:
             continue
@@ -255,6 +259,24 @@ def _hessian(state: DesignState, candidates: NDArray[np.intp]) -> Array:
     for block, A, factor in zip(state.blocks, state.A, state.factors, strict=True):
         H += symmetric_product(solve_lower(factor, block.B[:, candidates]), A[candidates])
     return H
+
+
+def _guess(H: Array, b: Array, eta: Array) -> NDArray[np.bool_]:
+    """Guess where the minimiser v >= 0 of v'Hv / 2 - b'v is positive, for a large H (m, m), by coordinate descent from eta.
+
+    A new neuron takes the weight of the one that it resembles most. Their weights would change slowly, and block pivoting
+    would first make one of them negative.
+    """
+    v, units = eta.copy(), np.sqrt(np.diagonal(H))
+    new, old = np.flatnonzero(v == 0), np.flatnonzero(v > 0)
+    cosines = H[np.ix_(new, old)] / units[old]
+    nearest = np.argmax(cosines, axis=1, keepdims=True)
+    alike = np.take_along_axis(cosines, nearest, axis=1)[:, 0] > _ALIKE * units[new]
+    taken, inverse = np.unique(old[nearest[alike, 0]], return_inverse=True)
+    share = v[taken] / np.bincount(inverse, minlength=len(taken))
+    v[taken], v[new[alike]] = 0.0, share[inverse]
+    sweep(H, b, v, _SWEEPS)
+    return v > 0
 
 
 def solve_nnqp(H: Array, b: Array, chosen: NDArray[np.bool_], *, exact: bool = True) -> tuple[Array | None, bool]:
@@ -286,7 +308,12 @@ def solve_nnqp(H: Array, b: Array, chosen: NDArray[np.bool_], *, exact: bool = T
         if count < fewest:
             nearest, fewest, patience = v, count, _PATIENCE
         chosen = chosen ^ wrong
-    return _by_active_set(H, b) if exact else np.maximum(nearest, 0.0), False
+    if exact:
+        return _by_active_set(H, b), False
+    v = np.maximum(nearest, 0.0)
+    if len(H) >= MANY:  # then the step falls short of the minimum by little
+        sweep(H, b, v, _SWEEPS)
+    return v, False
 
 
 class _Equations:

@@ -33,14 +33,26 @@ POWER: Final = 1.5
 ABOVE: Final = 1.02
 """Responses above which a neuron joins."""
 
-LIGHT: Final = 0.1
+LIGHT: Final = 0.25
 """Share of the mean weight below which a neuron leaves, unless its weight grows."""
+
+FEWEST: Final = 3
+"""Number of neurons per point, those of largest weight, that do not leave: neurons must span the labels."""
 
 LEAST: Final = 0.3
 """The same at the end, for all neurons: pivoting takes long where many weights become 0."""
 
 _SHARE = 0.3  # of the mean weight, which a new neuron has at least
 _NEAR = 0.2  # angle within which a new neuron takes the place of others with their kinks through the same point only
+
+
+def heavy(eta: Array, N: int) -> NDArray[np.bool_]:
+    """Whether the weights eta (K,) are among those that stay, of neurons on N points."""
+    bar = LIGHT * float(np.mean(eta))
+    if len(eta) > FEWEST * N:
+        bar = min(bar, float(np.partition(eta, -FEWEST * N)[-FEWEST * N]))
+        return eta >= bar
+    return np.ones(len(eta), dtype=np.bool_)
 
 
 def renewed(old: Neurons, eta: Array, new: Neurons, N: int) -> tuple[NDArray[np.bool_], Neurons, Array]:
