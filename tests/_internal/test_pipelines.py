@@ -7,6 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from numba.core.base import BaseContext
 from numba.core.codegen import JITCodeLibrary
 from numba.core.dispatcher import Dispatcher
 from numba.core.postproc import PostProcessor
@@ -109,4 +110,5 @@ def test_kernels_sort_as_numba_does_ties_included_and_leave_numba_as_it_was() ->
     assert not np.array_equal(rows, np.argsort(values, kind="stable"))  # the order of ties is part of results
     assert Function.get_call_type is BaseFunction.get_call_type
     assert PostProcessor.run.__module__ == PostProcessor.__module__
+    assert BaseContext.get_abi_sizeof.__module__ == BaseContext.__module__
     assert "refresh" not in vars(cpu_target.target_context)

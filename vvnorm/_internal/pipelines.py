@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from numba.core import types
+from numba.core.base import BaseContext
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder, Flags
 from numba.core.errors import TypingError
@@ -62,7 +63,7 @@ class _Options(Flags):
 
 
 class _LookUps:
-    """Quick forms of three steps of numba, in place while our functions are compiled; the results are the same.
+    """Quick forms of four steps of numba, in place while our functions are compiled; the results are the same.
 
     numba resolves the types of each call at least three times, by trials of all overloads; here each is resolved once. This
     holds for implementations that are part of numba: those of `numba.extending.overload` depend on the caller's options.
@@ -72,12 +73,13 @@ class _LookUps:
     array; here it does so only if modules have been imported since.
 
     numba computes the lifetimes of variables after each of six steps; here it does so after the last one, where they are
-    used.
+    used. It lets LLVM read a module for the size of a type, a thousand times for 25 types; here once for each type.
     """
 
     def __init__(self) -> None:
         self._resolved: dict[tuple[int, ...], tuple[Any, ...]] = {}
         self._modules = 0
+        self._sizes: dict[str, int] = {}
 
     @contextmanager
     def in_place(self, target: Any) -> Iterator[None]:
@@ -92,9 +94,13 @@ class _LookUps:
         after: Any = PostProcessor
         process = after.run
         after.run = lambda *call, **options: _process(process, *call, **options)
+        contexts: Any = BaseContext
+        measure = contexts.get_abi_sizeof
+        contexts.get_abi_sizeof = lambda context, kind: self._size(measure, context, kind)
         try:
             yield
         finally:
+            contexts.get_abi_sizeof = measure
             after.run = process
             functions.get_call_type = resolve
             del target.refresh
@@ -116,6 +122,12 @@ class _LookUps:
         if refusal:
             raise refusal.with_traceback(None)
         return signature
+
+    def _size(self, measure: Callable[[Any, Any], int], context: Any, kind: Any) -> int:
+        name = str(kind)
+        if name not in self._sizes:
+            self._sizes[name] = measure(context, kind)
+        return self._sizes[name]
 
     def _refresh(self, refresh: Callable[[], None]) -> None:
         if len(sys.modules) != self._modules:

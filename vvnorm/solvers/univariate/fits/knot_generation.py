@@ -157,17 +157,16 @@ class Rounds:
     def solution(self, state: RoundState, seconds: float, limited: bool) -> KnotSolution:
         """Convert the function to the caller's units."""
         f, slope = state.function, self._slope_unit
-        knots, (values, jumps) = np.empty(len(f.rows)), np.empty((2, *f.values.shape))
         inputs = (self.given_x, self.x, self.centre)
-        count = where_it_bends(inputs, self.line, (slope, self.y_unit), f.rows, f.values, f.jumps, knots, values, jumps)
+        knots, values, jumps = where_it_bends(inputs, self.line, (slope, self.y_unit), f.rows, f.values, f.jumps)
         return KnotSolution(
-            kinks=knots[1 : count - 1],
-            jumps=jumps[1 : count - 1],
+            kinks=knots[1:-1],
+            jumps=jumps[1:-1],
             slope=(f.first[1] + self.line[1]) * slope,
             value=values[0],
             centre=float(self.given_x[0]),
-            knots=knots[:count],
-            values=values[:count],
+            knots=knots,
+            values=values,
             dual=None if state.dual is None else np.ldexp(state.dual, self._dual_unit),
             gap=state.gap,
             rounds=state.rounds,

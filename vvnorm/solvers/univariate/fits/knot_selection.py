@@ -222,11 +222,17 @@ def next_knots(x: Any, rows: Any, mu: Any, z: Any, jumps: Any, worst: Any, close
     return count
 
 
-@plain()
 def where_it_bends(
-    inputs: Any, line: Any, units: Any, rows: Any, values: Any, jumps: Any, knots: Any, values_there: Any, jumps_there: Any
-) -> int:
+    inputs: tuple[Array, Array, float],
+    line: Array,
+    units: tuple[float, float],
+    rows: NDArray[np.int64],
+    values: Array,
+    jumps: Array,
+) -> tuple[Array, Array, Array]:
     """Collect the knots where a function's slope jumps, and both ends, in the caller's units.
+
+    It is called once for each fit, on few rows, and not worth compiling.
 
     Parameters
     ----------
@@ -238,27 +244,18 @@ def where_it_bends(
         One unit of slopes and one of labels, in the caller's.
     rows : (k,) array, values, jumps : (k, T) arrays
         The function.
-    knots : (k,) array, values_there, jumps_there : (k, T) arrays
-        Set to inputs, the function and its slope jumps at the knots that are collected.
 
     Returns
     -------
-    int : their number.
+    Inputs (m,), values and slope jumps, (m, T) each, at the knots that are collected.
     """
     given, x, centre = inputs
-    count = ZERO
-    for p in range(len(rows)):
-        bends = ZERO
-        for t in range(jumps.shape[1]):
-            bends += jumps[p, t] != 0.0
-        if bends > 0 or p == 0 or p == len(rows) - 1:
-            knots[count] = given[rows[p]]
-            for t in range(jumps.shape[1]):
-                value = values[p, t] + (line[0, t] + (x[rows[p]] - centre) * line[1, t])
-                values_there[count, t] = (value + line[2, t]) * units[1]
-                jumps_there[count, t] = jumps[p, t] * units[0]
-            count += 1
-    return count
+    chosen = (jumps != 0.0).any(axis=1)
+    chosen[[0, -1]] = True
+    rows = rows[chosen]
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        values_there = values[chosen] + (line[0] + (x[rows] - centre)[:, None] * line[1])
+        return given[rows], (values_there + line[2]) * units[1], jumps[chosen] * units[0]
 
 
 @plain()
