@@ -3,40 +3,40 @@
 import itertools
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from vvnorm._internal.jit import kernel
 from vvnorm.solvers.univariate.fits import kalman_smoother, newton_dense
 
 Array = NDArray[np.float64]
 
-# Only kernels call these, so they have no entry from Python.
+# Only kernels call these: they have no entry from Python, and are linked into kernels only.
 
 
-@numba.njit
+@kernel(cache=False)
 def forward(*args):
     return kalman_smoother.forward(*args)
 
 
-@numba.njit
+@kernel(cache=False)
 def carry_labels(*args):
     return kalman_smoother.carry_labels(*args)
 
 
-@numba.njit
+@kernel(cache=False)
 def backward(*args):
     return kalman_smoother.backward(*args)
 
 
-@numba.njit
+@kernel(cache=False)
 def sensitivity(*args):
     return kalman_smoother.sensitivity(*args)
 
 
-@numba.njit
+@kernel(cache=False)
 def solve_nnqp(*args):
     return newton_dense.solve_nnqp(*args)
 

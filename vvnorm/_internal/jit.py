@@ -76,7 +76,8 @@ kernel = partial(_compiled, error_model="numpy", no_cfunc_wrapper=True, nogil=Tr
 """For functions that Python calls. They release the global lock, so that progress bars move and time limits take effect."""
 
 inner = partial(kernel, no_cpython_wrapper=True, cache=False, **steps("CalledByKernels"))
-"""For functions that only kernels call. They are compiled with the kernel and are not kept on disk by themselves."""
+"""For functions that only kernels call. They are compiled with the kernel and are not kept on disk by themselves. Functions
+of `numba.njit` alone cannot call them: it does not link what they call in turn."""
 
 plain, part = partial(kernel, _nrt=False), partial(inner, _nrt=False)
 """For functions of both kinds that allocate nothing: no references are counted. Callers pass workspaces."""
