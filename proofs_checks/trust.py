@@ -1,6 +1,7 @@
 """What has to be trusted for the verdicts of claims, by file: groups of files that several claims share.
 
 `tests/claims/test_rungs.py` runs rechecks and exact decisions, and compares the files whose code they enter with these.
+Compiled code is entered unseen: it is found by the imports of named files.
 """
 
 from typing import Final
@@ -19,27 +20,31 @@ _INTERPOLANTS: Final = (
     *_verifier("arithmetic", "budget", "certificates", "check", "interpolants"),
 )
 
-LINE: Final = (*_VALUES, *_INTERPOLANTS, *_verifier("line", "line_kernels"))
+LINE: Final = (*_VALUES, *_INTERPOLANTS, *_verifier("double_double", "line", "line_kernels"))
 """Interpolants of one input, certified in floating point."""
 
 SPACE: Final = (*_VALUES, *_INTERPOLANTS, *_verifier("shifts", "space"))
 """Interpolants of several inputs, certified in floating point."""
 
-NEURON_BOUND: Final = (*_VALUES, *_verifier("budget", "neuron_bound", "planar_response"))
-"""Bounds on the response of every neuron in two inputs, in floating point."""
+NEURON_BOUND: Final = (
+    *_VALUES,
+    "vvnorm/_internal/sorting.py",
+    *_verifier("branch_and_bound", "budget", "cell_enumeration", "double_double", "laplacian_bound"),
+    *_verifier("neuron_bound", "planar_response", "planar_response_precise"),
+)
+"""Bounds on the response of every neuron in two and more inputs, in floating point."""
 
 LINE_FIT: Final = (
     *_VALUES,
     "vvnorm/solvers/univariate/interpolation/closed_form.py",
     "vvnorm/solvers/univariate/interpolation/curvature_scans.py",
-    *_verifier("arithmetic", "check", "fits", "line_fit", "line_fit_kernels", "units"),
+    *_verifier("arithmetic", "check", "double_double", "fits", "line_fit", "line_fit_kernels", "units"),
 )
 """Fits of one input, certified in floating point; connect-the-dots of their values comes from the solver's closed form."""
 
 SPACE_FIT: Final = (
-    *_VALUES,
-    *_verifier("arithmetic", "budget", "check", "fits", "losses", "neuron_bound", "planar_response", "shifts", "space"),
-    *_verifier("space_fit", "units"),
+    *NEURON_BOUND,
+    *_verifier("arithmetic", "check", "fits", "losses", "shifts", "space", "space_fit", "units"),
 )
 """Fits of several inputs, certified in floating point."""
 

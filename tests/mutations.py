@@ -498,6 +498,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("copositive_program",),
     ),
     Mutation(
+        "outer_ends_are_attained_ones",
+        "proofs_checks.penalised_bias_uniqueness",
+        '"outer": band.outer[0, 0],',
+        '"outer": band.inner[0, 0],',
+        ("penalised_bias_uniqueness",),
+    ),
+    Mutation(
         "random_gates_of_few_directions",
         "proofs_checks.gated_relaxation",
         'gates = (rng.standard_normal((instance["gates"], _INPUTS)) @ features.T > 0)',

@@ -1,7 +1,9 @@
 """The evidence that claims state is real: theorems exist, exact decisions decide, the trusted files run."""
 
+import ast
 import json
 import math
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -104,6 +106,34 @@ def test_rechecks_run_no_code_that_is_not_named(name: str) -> None:
     files = entered(lambda: claim.verify(instance, result))
     assert files
     assert untrusted(files, claim, rung) == []
+
+
+def imported(file: str) -> set[str]:
+    """Files of the package from which a file imports something."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            places = (node.module, *(f"{node.module}.{name.name}" for name in node.names))
+            found |= {f"{place.replace('.', '/')}.py" for place in places}
+    return {file for file in found if (ROOT / file).is_file()}
+
+
+def is_compiled(file: str) -> bool:
+    return re.search(r"^@(kernel|inner|part|plain)\(", (ROOT / file).read_text(), re.MULTILINE) is not None
+
+
+def test_compiled_code_that_named_files_call_is_named(claim: Claim) -> None:
+    for files in claim.trusted.values():
+        called = {
+            file for name in files if name.startswith("vvnorm/verifier") for file in imported(name) if is_compiled(file)
+        }
+        assert called <= set(files)
+
+
+def test_the_bound_over_all_neurons_rests_on_compiled_code() -> None:
+    assert {file for file in imported("vvnorm/verifier/cell_enumeration.py") if is_compiled(file)} == {
+        "vvnorm/_internal/sorting.py", "vvnorm/verifier/planar_response.py",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", EXACT)
