@@ -78,7 +78,8 @@ def _several(inputs: int) -> Callable[[], None]:
             fit(X[:, 0], Y, 0.3, penalise_bias=True, tol=1e-3).verify()
             close = np.vstack([X, X[:1] + 1e-9])
             interpolate(close, np.vstack([Y, Y[:1]]), tol=1e-3).verify()
-            sweep(np.eye(2), np.ones(2), np.ones(2), 1)  # large problems
+            for kind in (np.float32, np.float64):  # large problems
+                sweep(np.eye(2, dtype=kind), np.ones(2, kind), np.ones(2, kind), 1)
         if inputs == 4:
             neuron_bound(X, Y, budget=10)  # too many cells for an exact bound
             interpolate(*_waves(25, 10), max_iter=1)

@@ -53,6 +53,15 @@ def test_a_product_of_few_long_columns_is_divided_too(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("small_blocks")
+def test_solutions_for_few_long_columns_are_divided_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense_blocks, "WORK", 100.0)
+    rng = np.random.default_rng(0)
+    factor, B = np.tril(rng.standard_normal((50, 50))) + 8 * np.eye(50), rng.standard_normal((50, 7))
+    solution = on_threads(monkeypatch, lambda: dense_blocks.solve_lower(factor, B))
+    assert np.allclose(factor @ solution, B, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("m", [4, 11, 17, 41])
 def test_a_matrix_that_is_not_positive_definite_has_no_factor(m: int) -> None:
     M = np.asfortranarray(np.eye(m))

@@ -68,3 +68,34 @@ def test_coordinate_descent_ends_at_the_minimiser_of_block_pivoting() -> None:
     assert minimiser is not None
     assert 5 < np.sum(minimiser > 0) < 35
     assert np.allclose(v, minimiser, atol=1e-10)
+
+
+@pytest.mark.parametrize("scale", [1e-120, 1.0, 1e120])
+def test_coordinate_descent_in_single_precision_guesses_where_the_minimiser_is_positive(scale: float) -> None:
+    rng = np.random.default_rng(1)
+    B = rng.standard_normal((60, 40)) * 10 ** rng.uniform(-4, 4, 40)
+    H, b, eta = scale * B.T @ B, rng.standard_normal(40) * np.linalg.norm(B, axis=0), np.full(40, 1 / scale)
+    minimiser, pivoted = group_lasso_newton.solve_nnqp(H, b, b > 0)
+    assert pivoted
+    assert minimiser is not None
+    guess = group_lasso_newton._guess(H, b, eta)
+    assert 5 < np.sum(guess) < 35
+    assert np.sum(guess ^ (minimiser > 0)) <= 2
+
+
+def test_equations_of_sets_that_follow_each_other_are_solved_with_one_factor(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    B = rng.standard_normal((60, 40))
+    H, b, chosen = B.T @ B, rng.standard_normal(40), np.arange(40) % 3 > 0
+    equations = group_lasso_newton._Equations(H, b, chosen)
+    monkeypatch.setattr(group_lasso_newton, "_factor", lambda *_: pytest.fail("another factor"))
+    for _ in range(12):
+        *_, (v, rest) = equations.solutions(chosen)
+        expected = np.zeros(40)
+        expected[chosen] = np.linalg.solve(H[np.ix_(chosen, chosen)], b[chosen])
+        assert np.allclose(v, expected, rtol=1e-11, atol=1e-13)
+        assert np.allclose(rest, b - H @ expected, rtol=1e-11, atol=1e-11)
+        chosen = chosen ^ (rng.random(40) < 0.1)  # some indices return, others are new
+    first = np.arange(40) % 3 > 0
+    assert equations.near(first)
+    assert not equations.near(~first)

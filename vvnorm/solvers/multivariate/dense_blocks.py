@@ -92,12 +92,12 @@ def _divide(factor: Array, B: Array) -> None:
 
 def solve_lower(factor: Array, B: Array) -> Array:
     """Return L^-1 B for a lower triangular L (n, n) and B (n, m)."""
-    m = B.shape[1]
-    if m < MANY:
+    n, m = B.shape
+    if m < MANY and (m <= SIDE // 2 or n * n * m < WORK):
         solution: Array = lapack.dtrtrs(factor, B, lower=1)[0]
         return solution
     solution = np.array(B, order="C")
-    _in_blocks(lambda first, last: _divide(factor, solution[:, first:last].T), m)
+    _in_blocks(lambda first, last: _divide(factor, solution[:, first:last].T), m, SIDE if m >= MANY else SIDE // 2)
     return solution
 
 

@@ -27,7 +27,7 @@ this case. For 2 to 100 outputs this module has the same accuracy and is 3 to 7 
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -53,9 +53,8 @@ _ATTEMPTS = tuple(
 )
 """Proximal terms, relative to the variable's curvature; whether the step is Newton's for 1 / ||a_k|| = 1; and whether the
 model's exact minimiser is computed even if block pivoting cycles. This takes a hundred times as long; few steps need it."""
-_ALIKE = 0.9  # cosine in the metric of the Hessian from which a new neuron resembles another one
-_SWEEPS = 20
-_FEW = 0.2  # largest change of a set of unknowns, relative to their number, for which the last factor serves again
+_SWEEPS = 40
+_FEW = 0.4  # largest change of a set of unknowns, relative to their number, for which the last factor serves again
 _FLATTEST = 1e-12  # least curvature, relative to the largest one
 _RIDGE = 1e-15  # added to M for lam = 0, relative to its trace, so that a Cholesky factor exists
 _REVIVED = 1e-8  # least weight of a start at which M would be singular, relative to the largest weight
@@ -255,27 +254,25 @@ def _better(candidate: DesignState, state: DesignState) -> bool:
 
 
 def _hessian(state: DesignState, candidates: NDArray[np.intp]) -> Array:
-    H = np.zeros((len(candidates), len(candidates)))
-    for block, A, factor in zip(state.blocks, state.A, state.factors, strict=True):
-        H += symmetric_product(solve_lower(factor, block.B[:, candidates]), A[candidates])
+    parts = (
+        symmetric_product(solve_lower(factor, block.B[:, candidates]), A[candidates])
+        for block, A, factor in zip(state.blocks, state.A, state.factors, strict=True)
+    )
+    H = next(parts)
+    for part in parts:
+        H += part
     return H
 
 
 def _guess(H: Array, b: Array, eta: Array) -> NDArray[np.bool_]:
-    """Guess where the minimiser v >= 0 of v'Hv / 2 - b'v is positive, for a large H (m, m), by coordinate descent from eta.
+    """Guess where the minimiser v >= 0 of v'Hv / 2 - b'v is positive, for a large H (m, m).
 
-    A new neuron takes the weight of the one that it resembles most. Their weights would change slowly, and block pivoting
-    would first make one of them negative.
+    By coordinate descent from eta, in single precision: a sweep takes as long as reading H.
     """
-    v, units = eta.copy(), np.sqrt(np.diagonal(H))
-    new, old = np.flatnonzero(v == 0), np.flatnonzero(v > 0)
-    cosines = H[np.ix_(new, old)] / units[old]
-    nearest = np.argmax(cosines, axis=1, keepdims=True)
-    alike = np.take_along_axis(cosines, nearest, axis=1)[:, 0] > _ALIKE * units[new]
-    taken, inverse = np.unique(old[nearest[alike, 0]], return_inverse=True)
-    share = v[taken] / np.bincount(inverse, minlength=len(taken))
-    v[taken], v[new[alike]] = 0.0, share[inverse]
-    sweep(H, b, v, _SWEEPS)
+    unit, size = float(np.max(np.diagonal(H))), float(np.max(eta))
+    single = np.divide(H, unit, out=np.empty(H.shape, np.float32), casting="same_kind")
+    v = (eta / size).astype(np.float32)
+    sweep(single, (b / (unit * size)).astype(np.float32), v, _SWEEPS)
     return v > 0
 
 
@@ -299,9 +296,11 @@ def solve_nnqp(H: Array, b: Array, chosen: NDArray[np.bool_], *, exact: bool = T
     while patience >= 0:
         if equations is None or not equations.near(chosen):
             equations = _Equations(H, b, chosen)
-        v, gradient = equations.solve(chosen)
-        wrong = np.where(chosen, v < 0, gradient > 1e-10 * scale)
-        count = int(wrong.sum())
+        for v, gradient in equations.solutions(chosen):
+            wrong = np.where(chosen, v < 0, gradient > 1e-10 * scale)
+            count = int(wrong.sum())
+            if count > 0 and len(H) >= MANY:  # large models: signs are exchanged before solutions are refined
+                break
         if count == 0:
             return v, True
         patience -= 1
@@ -322,63 +321,68 @@ class _Equations:
     U holds the columns of H for the indices that join the set, and unit vectors for the indices that leave it. D is the
     block of H for the indices that join, and 0 for those that leave. Then the solution z of
     (D - U' H_0^-1 U) z = c - U' H_0^-1 b_0 holds the new unknowns, and H_0^-1 (b_0 - U z) the old ones. One step of
-    refinement removes the rounding of this elimination.
+    refinement removes the rounding of this elimination. With H_0 = L_0 L_0', the rows u' L_0^-T and their products are
+    kept: sets that follow each other differ by few indices.
     """
 
     def __init__(self, H: Array, b: Array, chosen: NDArray[np.bool_]) -> None:
         self._H, self._b, self._first = H, b, chosen
         self._rows = np.flatnonzero(chosen)
         self._place = np.cumsum(chosen) - 1
-        self._factor = _factor(H[np.ix_(self._rows, self._rows)])
-        self._known: dict[int, Array] = {}  # columns L_0^-1 u of indices that joined or left before
+        self._factor = _factor(H, self._rows)
+        self._known = np.full(len(b), -1)  # row of each index that joined or left before
+        self._W, self._products = np.empty((0, len(self._rows))), np.empty((0, 0))
 
     def near(self, chosen: NDArray[np.bool_]) -> bool:
         """Whether the set differs from the first one in so few places that a new factor would take longer."""
         return self._factor is not None and int(np.sum(chosen ^ self._first)) <= _FEW * len(self._rows)
 
-    def solve(self, chosen: NDArray[np.bool_]) -> tuple[Array, Array]:
-        """Return v (m,), 0 outside the set, and b - H v."""
+    def solutions(self, chosen: NDArray[np.bool_]) -> Iterator[tuple[Array, Array]]:
+        """Yield v (m,), 0 outside the set, and b - H v; then for other sets than the first the same after refinement."""
         v = np.zeros(len(self._b))
         if self._factor is None:
-            return v, self._b
+            yield v, self._b
+            return
         changed = np.flatnonzero(chosen ^ self._first)
-        W, schur = self._eliminated(changed, chosen)
+        self._eliminate(changed)
+        known, joined = self._known[changed], chosen[changed]
+        schur = np.where(joined[:, None] & joined, self._H[np.ix_(changed, changed)], 0.0)
+        schur -= self._products[np.ix_(known, known)]
         rest = self._b
         for _ in range(1 if len(changed) == 0 else 2):
-            v += self._solved(rest, changed, chosen, W, schur)
+            v = v + self._solved(rest, changed, joined, schur)
             rest = self._b - self._H @ v
-        return v, rest
+            yield v, rest
 
-    def _eliminated(self, changed: NDArray[np.intp], chosen: NDArray[np.bool_]) -> tuple[Array, Array]:
-        """L_0^-1 U (n, k) and D - U' H_0^-1 U (k, k)."""
-        fresh = [index for index in changed.tolist() if index not in self._known]
-        if fresh:
-            U = np.zeros((len(self._rows), len(fresh)), order="F")
-            for k, index in enumerate(fresh):
-                if self._first[index]:
-                    U[self._place[index], k] = 1.0
-                else:
-                    U[:, k] = self._H[self._rows, index]
-            U = lapack.dtrtrs(self._factor, U, lower=1, overwrite_b=1)[0]
-            self._known.update(zip(fresh, U.T, strict=True))
-        if len(changed) == 0:
-            return np.empty((len(self._rows), 0)), np.empty((0, 0))
-        W = np.array([self._known[index] for index in changed.tolist()]).T
-        joined = chosen[changed]
-        return W, np.where(joined[:, None] & joined, self._H[np.ix_(changed, changed)], 0.0) - W.T @ W
+    def _eliminate(self, changed: NDArray[np.intp]) -> None:
+        """Add the rows u' L_0^-T of indices that join or leave for the first time."""
+        fresh = changed[self._known[changed] < 0]
+        if len(fresh) == 0:
+            return
+        U = self._H[np.ix_(self._rows, fresh)]
+        for k in np.flatnonzero(self._first[fresh]):
+            U[:, k] = 0.0
+            U[self._place[fresh[k]], k] = 1.0
+        assert self._factor is not None
+        rows = solve_lower(self._factor, U).T
+        mixed = self._W @ rows.T
+        self._products = np.block([[self._products, mixed], [mixed.T, rows @ rows.T]])
+        self._known[fresh] = len(self._W) + np.arange(len(fresh))
+        self._W = np.vstack([self._W, rows])
 
-    def _solved(
-        self, right: Array, changed: NDArray[np.intp], chosen: NDArray[np.bool_], W: Array, schur: Array
-    ) -> Array:  # fmt: skip
+    def _solved(self, right: Array, changed: NDArray[np.intp], joined: NDArray[np.bool_], schur: Array) -> Array:
         """Solve for a right-hand side (m,)."""
         v = np.zeros(len(right))
         half = lapack.dtrtrs(self._factor, right[self._rows], lower=1)[0]
         if len(changed):
-            z = lapack.dsysv(schur, np.where(chosen[changed], right[changed], 0.0) - W.T @ half)[2]
-            half = half - W @ z
+            known = self._known[changed]
+            z = lapack.dsysv(schur, np.where(joined, right[changed], 0.0) - (self._W @ half)[known])[2]
+            weights = np.zeros(len(self._W))
+            weights[known] = z
+            half = half - weights @ self._W
         v[self._rows] = lapack.dtrtrs(self._factor, half, lower=1, trans=1)[0]
         if len(changed):
-            v[changed] = np.where(chosen[changed], z, 0.0)
+            v[changed] = np.where(joined, z, 0.0)
         return v
 
 
@@ -393,11 +397,14 @@ def _by_active_set(H: Array, b: Array) -> Array | None:
     return minimiser
 
 
-def _factor(H: Array) -> Array | None:
-    """Return the lower Cholesky factor of H, with the least ridge that it needs; None if H is empty or not positive."""
+def _factor(H: Array, rows: NDArray[np.intp]) -> Array | None:
+    """Return the lower Cholesky factor of some rows and columns of H, with the least ridge that it needs.
+
+    None if there are no rows, or H is not positive.
+    """
     ridge = 0.0
-    while len(H) and ridge <= 1:
-        M = H.T.copy(order="F")  # in this order LAPACK makes no copy of its own
+    while len(rows) and ridge <= 1:
+        M = H[np.ix_(rows, rows)].T  # in Fortran order LAPACK makes no copy of its own
         M[np.diag_indices(len(M))] *= 1 + ridge
         factor = cholesky(M)
         if factor is not None:
