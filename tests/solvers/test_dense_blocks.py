@@ -53,6 +53,15 @@ def test_a_product_of_few_long_columns_is_divided_too(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("m", [3, 11, 41])
+def test_a_product_of_two_matrices_is_divided_by_columns(m: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense_blocks, "WORK", 100.0)
+    rng = np.random.default_rng(0)
+    A, B = rng.standard_normal((30, 20)), rng.standard_normal((20, m))
+    assert np.allclose(on_threads(monkeypatch, lambda: dense_blocks.product(A, B)), A @ B, rtol=1e-13, atol=1e-12)
+
+
+@pytest.mark.usefixtures("small_blocks")
 def test_solutions_for_few_long_columns_are_divided_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense_blocks, "WORK", 100.0)
     rng = np.random.default_rng(0)

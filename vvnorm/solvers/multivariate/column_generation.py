@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from vvnorm._internal.callbacks import RoundCallback
 from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate import reweighting
+from vvnorm.solvers.multivariate.dense_blocks import product
 from vvnorm.solvers.multivariate.group_lasso_ipm import group_lasso, least_change
 from vvnorm.solvers.multivariate.group_lasso_newton import DesignBlock, DesignState, evaluate, scaled_bound, solve_design
 from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch, OutOfTime
@@ -83,8 +84,7 @@ class ReducedGroup(NamedTuple):
         """Columns (n, K) of neurons."""
         if self.slopes is not None:
             return self.slopes.reduced_neurons(neuron_search, self.rows, neurons)
-        columns: Array = self.basis.T @ neuron_search.features(neurons)[self.rows]
-        return columns
+        return product(self.basis.T, neuron_search.features(neurons)[self.rows])
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ the blocks are the same for any number of threads, and each is computed by a BLA
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy.linalg import lapack
@@ -45,6 +45,17 @@ def symmetric_product(A: Array, weights: Array | None = None) -> Array:
 
     _in_blocks(fill, m, SIDE if m >= MANY else SIDE // 2, last_first=True)  # the last blocks are the longest
     return product
+
+
+def product(A: Array, B: Array) -> Array:
+    """A B (k, m) for A (k, n) and B (n, m)."""
+    k, m = len(A), B.shape[1]
+    if m < MANY or k * m * len(B) < WORK:
+        plain: Array = A @ B
+        return plain
+    result = np.empty((k, m))
+    _in_blocks(lambda first, last: np.matmul(A, B[:, first:last], out=result[:, first:last]), m)
+    return result
 
 
 def cholesky(M: Array) -> Array | None:
@@ -101,7 +112,7 @@ def solve_lower(factor: Array, B: Array) -> Array:
     return solution
 
 
-def _in_blocks(work: Callable[[int, int], None], stop: int, side: int = 0, *, last_first: bool = False) -> None:
+def _in_blocks(work: Callable[[int, int], Any], stop: int, side: int = 0, *, last_first: bool = False) -> None:
     """Call `work(first, last)` for blocks of the numbers below `stop`."""
     side = side or SIDE
     firsts = range(0, stop, side)[:: -1 if last_first else 1]

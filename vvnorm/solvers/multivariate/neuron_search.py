@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 
 from vvnorm._internal.threads import share
 from vvnorm.network import row_norms
-from vvnorm.solvers.multivariate import exact_search, planar_search, planar_search_compensated
+from vvnorm.solvers.multivariate import exact_search, kink_arguments, planar_search, planar_search_compensated
 from vvnorm.validation import Array
 
 _APART = 1e-6  # neurons with kinks through the same points are equal if their unit vectors differ by less
@@ -147,17 +147,13 @@ class NeuronSearch:
 
     def _arguments(self, neurons: Neurons, rows: NDArray[np.intp]) -> Array:
         """w.p for some points and all neurons, (len(rows), K), by the difference to the nearest point on the kink."""
-        values, nearest = self.P[rows] @ neurons.w.T, np.full((len(rows), len(neurons)), np.inf)
-        for column in (*([neurons.anchor] if self.anchored else []), *neurons.through.T):
-            on = np.flatnonzero(column >= 0)
-            distance, value = np.zeros((2, len(rows), len(on)))
-            for p, w in zip(self.P.T, neurons.w.T, strict=True):
-                difference = p[rows][:, None] - p[column[on]]
-                distance += difference * difference
-                value += difference * w[on]
-            closer = distance < nearest[:, on]
-            nearest[:, on] = np.where(closer, distance, nearest[:, on])
-            values[:, on] = np.where(closer, value, values[:, on])
+        on = np.column_stack([*([neurons.anchor] if self.anchored else []), neurons.through])
+        values = np.empty((len(rows), len(neurons)))
+        self._shared(
+            lambda first, last: kink_arguments.arguments(self.P, rows, neurons.w, on, first, last, values),
+            len(rows),
+            float(values.size * on.size / max(len(on), 1) * self.dimension),
+        )
         return values
 
     # --- search ---

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vvnorm.network import row_norms
+from vvnorm.solvers.multivariate.dense_blocks import product
 from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
@@ -53,8 +54,7 @@ class Slopes:
     def reduced_neurons(self, neuron_search: NeuronSearch, rows: NDArray[np.intp], neurons: Neurons) -> Array:
         """Return reduced slopes of neurons at the points `rows`, (n, K)."""
         rises = neuron_search.rises(neurons, rows[self.start], rows[self.stop])
-        slopes: Array = self.complement.T @ (rises / self.lengths[:, None])
-        return slopes
+        return product(self.complement.T, rises / self.lengths[:, None])
 
     @cached_property
     def basis(self) -> Array:
