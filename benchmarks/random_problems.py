@@ -222,6 +222,17 @@ def line_fit_no_skip(rng: Rng) -> Draw:
 
 
 @family
+def line_fit_margin(rng: Rng) -> Draw:
+    """Draw hinge and one-class losses, alone or side by side; with labels missing, weights or no skip connection."""
+    x = line_inputs(rng, False)
+    losses = (["hinge"], ["one_class:0.2"], ["hinge", "one_class:0.2"])[rng.integers(3)]
+    Y = np.hstack([classes(rng, len(x), 1) if loss == "hinge" else labels(rng, len(x), 1) for loss in losses])
+    Y = without_some(rng, Y) if rng.random() < 0.5 else Y
+    options = {"lam": strength(rng), "loss": losses, "skip": bool(rng.random() < 0.5)}
+    return Draw(x, Y, {**options, "weights": some_weights(rng, Y)} if rng.random() < 0.5 else options)
+
+
+@family
 def line_fit_bias(rng: Rng) -> Draw:
     names = ("squared", "logistic", "huber:0.5")
     draw = line_fit(rng, any_loss(rng, names), penalise_bias=True, skip=bool(rng.random() < 0.7))
