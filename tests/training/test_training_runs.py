@@ -316,9 +316,17 @@ def uninterrupted():
     return train(x, Y, seeds=3, steps=400, progress=False)
 
 
+# From step 200 on the child waits in each step: a busy machine sends the signal late, and after the end nothing is left
+# to interrupt.
 CHILD = """
-import numpy as np, signal, sys
+import numpy as np, signal, sys, time
 from vvnorm import train
+from vvnorm.training.loop import TrainingLoop
+advance = TrainingLoop.advance
+def advance_and_wait(loop):
+    time.sleep(0.2 * (loop.step >= 200))
+    advance(loop)
+TrainingLoop.advance = advance_and_wait
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background hands down that it is ignored
 rng = np.random.default_rng(0)
 x = (np.arange(9) + rng.uniform(-0.3, 0.3, 9)) / 8
