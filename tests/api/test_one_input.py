@@ -133,6 +133,14 @@ def test_interpolants_with_biases_inside_the_norm_are_certified() -> None:
     assert solution.verify()
 
 
+@pytest.mark.parametrize(
+    ("x", "Y"), [([3, 2], [[-1.47, -0.276], [1.37, 0.773]]), ([6, 2], [[0.85, 0.56, -0.01], [1.57, 1.15, 1.41]])]
+)
+def test_two_points_at_which_first_neurons_may_be_zero_are_interpolated(x: list[float], Y: list[list[float]]) -> None:
+    for seed in range(40):
+        assert interpolate(x, Y, penalise_bias=True, skip=False, seed=seed).verify()
+
+
 @pytest.mark.parametrize("skip", [True, False])
 def test_two_points_with_a_label_missing_cost_nothing_but_a_slope(skip: bool) -> None:
     solution = interpolate([-3, -2], [[nan, -2], [-3, 3]], skip=skip)

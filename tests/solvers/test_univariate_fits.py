@@ -564,6 +564,28 @@ def test_dual_variables_at_the_ends_of_their_domain_are_proved() -> None:
     assert solution.gap <= 2 * solution.knot_solution.gap + 1e-12
 
 
+def test_dual_values_of_separated_hinge_labels_are_zero_however_close_to_it_the_iteration_ends() -> None:
+    """Only the labels at x = 5, and at x = -3, are not separated: the sums of the others must vanish exactly."""
+    x, y = [2, 3, 5, 5, 5, 5, 3, 4, -1], [0, 0, 1, 1, 1, 0, 0, 0, 0]
+    weights = [
+        [0.6327429162739009], [0.6990039557851816], [1.012007527019894], [0.2714659148532565], [3.174005534681002],
+        [2.581999354065621], [0.20801812181704993], [0.9918752632580428], [7.008751124740525],
+    ]  # fmt: skip
+    solution = fit(x, y, 0.018, loss="hinge", weights=weights)
+    assert solution.verify()
+    assert solution.value == pytest.approx(2 * 2.581999354065621, rel=1e-6)
+    x, nan = [-2, -1, -4, -3, -5, -3, -1, 5, -3, -2, -2], np.nan
+    Y = [
+        [nan, 2], [0, nan], [1, -2], [1, 3], [1, -3], [nan, -3], [0, 1], [0, nan], [0, 0], [nan, 3], [0, -3],
+    ]  # fmt: skip
+    weights = [
+        [2.22, 2.38], [0.383, 2.51], [2.89, 0.284], [3.32, 5.07], [7.35, 0.632], [4.73, 0.219], [2.05, 2.7], [2.44, 3.44],
+        [0.292, 5.02], [0.162, 2.61], [1.75, 0.349],
+    ]  # fmt: skip
+    for tol in (1e-4, 1e-6, 1e-8):
+        assert fit(x, Y, 0.82, loss=["hinge", "one_class:0.2"], weights=weights, tol=tol).gap <= tol
+
+
 def test_a_steep_line_beside_other_outputs_is_proved() -> None:
     """Hinge labels that touch at x = 3 take a slope of 1e4: what makes their dual array orthogonal is as steep."""
     x = np.array([0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4.0])

@@ -197,7 +197,7 @@ def evaluate(blocks: Sequence[DesignBlock], lam: float, eta: Array) -> DesignSta
     factors, duals, ridges = [], [], []
     for B, Z in blocks:
         M = symmetric_product((B[:, used] * np.sqrt(eta[used])).T)
-        ridge = lam if lam > 0 else _RIDGE * max(float(np.trace(M)), 1e-300)
+        ridge = lam if lam > 0 else _RIDGE * float(np.trace(M))
         M[np.diag_indices(len(M))] += ridge
         factor = cholesky(M.T)
         if factor is None:

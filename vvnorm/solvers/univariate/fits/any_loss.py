@@ -27,6 +27,7 @@ _STIFF = 1e100  # lam of the affine fit
 _AFFINE_GAP = 1e-9
 _CLOSE = 0.1  # relative gap below which rounding in dual values is corrected
 _SETTLED = (1e-3, 3e-2)  # relative errors of Z at a knot in use that count as rounding; both are tried
+_NOTHING = 1e-13  # dual values of hinge losses, relative to their weights, that are 0 up to rounding
 _NEGLIGIBLE = 1e-10  # loss per label below which classes count as separated, so that there is no minimiser
 
 
@@ -54,6 +55,7 @@ class GeneralRounds(Rounds):
         self.data = (self.x, self.Y, weights, codes, parameters)
         self.corners = bool(np.isin(codes, (HINGE, HUBER, ONE_CLASS)).any())
         self.negligible = _NEGLIGIBLE * problem.Y.size if np.isin(codes, (HINGE, LOGISTIC)).all() else 0.0
+        self.nothing = np.where(codes == HINGE, _NOTHING, 0.0) * (1.0 if self.weights is None else self.weights)
         spread = np.where(high > low, (high - low) / 2, 0.5)
         # Loss of a typical misfit: the start of the interior-point method.
         self.openness = np.where(codes == HINGE, 1.0, np.where(codes == HUBER, parameters * (spread + parameters), spread))
@@ -222,7 +224,9 @@ class _Descent:
         gap = float(np.where(outside, gaps[1], gaps[0]).sum() + max(between, 0.0))
         if not (rounds.corners or outside.any() or len(knots) > 2):
             return _Proof(None, sweep, gap, at_corners)
-        return _Proof(dual * np.where(outside, 0.0, theta), sweep, gap, at_corners)
+        dual *= np.where(outside, 0.0, theta)
+        dual[np.abs(dual) < rounds.nothing] = 0.0
+        return _Proof(dual, sweep, gap, at_corners)
 
     # --- a round ---
 
