@@ -71,6 +71,23 @@ def test_solutions_for_few_long_columns_are_divided_too(monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("m", [3, 23])
+def test_matrices_in_single_precision_stay_in_single_precision(m: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(m)
+    A, B = rng.standard_normal((40, m)).astype(np.float32), rng.standard_normal((m, 31)).astype(np.float32)
+    square = on_threads(monkeypatch, lambda: dense_blocks.symmetric_product(A))
+    factor = np.tril(on_threads(monkeypatch, lambda: dense_blocks.cholesky(square.copy(order="F"))))
+    solution = on_threads(monkeypatch, lambda: dense_blocks.solve_lower(factor, B))
+    product = on_threads(monkeypatch, lambda: dense_blocks.product(square, B))
+    assert {result.dtype for result in (square, factor, solution, product)} == {np.dtype(np.float32)}
+    exact = A.astype(np.float64).T @ A.astype(np.float64)
+    assert np.allclose(square, exact, rtol=1e-5, atol=1e-4)
+    assert np.allclose(factor, np.linalg.cholesky(exact), rtol=1e-4, atol=1e-4)
+    assert np.allclose(factor @ solution, B, rtol=1e-4, atol=1e-4)
+    assert np.allclose(product, exact @ B, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("m", [4, 11, 17, 41])
 def test_a_matrix_that_is_not_positive_definite_has_no_factor(m: int) -> None:
     M = np.asfortranarray(np.eye(m))

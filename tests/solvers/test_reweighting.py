@@ -1,11 +1,14 @@
 """Large problems in the plane start from neurons that reweighting has chosen."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import vvnorm
 from vvnorm.solvers.multivariate import group_lasso_newton, reweighting
 from vvnorm.solvers.multivariate.coordinate_descent import sweep
+from vvnorm.solvers.multivariate.group_lasso_newton import DesignBlock, DesignState, solve_design
 from vvnorm.solvers.multivariate.neuron_search import Neurons
 
 
@@ -81,6 +84,42 @@ def test_coordinate_descent_in_single_precision_guesses_where_the_minimiser_is_p
     guess = group_lasso_newton._guess(H, b, eta)
     assert 5 < np.sum(guess) < 35
     assert np.sum(guess ^ (minimiser > 0)) <= 2
+
+
+def test_block_pivoting_in_single_precision_ends_at_the_minimiser_of_a_well_conditioned_model() -> None:
+    rng = np.random.default_rng(3)
+    B = rng.standard_normal((60, 40))
+    H, b = B.T @ B + np.eye(40), 10 * rng.standard_normal(40)
+    expected, _ = group_lasso_newton.solve_nnqp(H, b, b > 0)
+    minimiser, pivoted = group_lasso_newton.solve_nnqp(H.astype(np.float32), b.astype(np.float32), b > 0, exact=False)
+    assert pivoted
+    assert minimiser is not None
+    assert expected is not None
+    assert minimiser.dtype == np.float32
+    assert 5 < np.sum(expected > 0) < 35
+    assert np.allclose(minimiser, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("lam", [0.0, 0.1])
+def test_steps_of_large_models_end_at_the_same_minimum(lam: float, size: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    blocks = [DesignBlock(size * rng.standard_normal((12, 60)), rng.standard_normal((12, 3)))]
+    plain, _ = solve_design(blocks, lam * size, 1e-9, np.full(60, 1 / size))
+    steps: list[object] = []
+    stepped = group_lasso_newton._stepped
+
+    def noted(*arguments: Any) -> DesignState | None:
+        steps.append(arguments[3:])
+        return stepped(*arguments)
+
+    monkeypatch.setattr(group_lasso_newton, "MANY", 20)
+    monkeypatch.setattr(group_lasso_newton, "_stepped", noted)
+    large, gap = solve_design(blocks, lam * size, 1e-9, np.full(60, 1 / size))
+    assert gap <= 1e-9
+    assert large.value == pytest.approx(plain.value, rel=2e-9)
+    assert (np.float32,) in steps
+    assert () in steps
 
 
 def test_equations_of_sets_that_follow_each_other_are_solved_with_one_factor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -315,11 +315,17 @@ class _Generation:
     def _warm_up(self, steps: int) -> bool:
         """Take steps eta <- eta ||a||, one solve each; return False if the neurons do not span the targets."""
         for _ in range(steps):
-            state = evaluate(self._blocks, self.problem.lam, self.eta)
+            state = self._roughly()
             if state is None or not np.isfinite(state.value):
                 return False
             self.eta = self.eta * state.norms
         return True
+
+    def _roughly(self) -> DesignState | None:
+        """Return the state at the present weights; in single precision, where that suffices, if reweighting follows."""
+        blocks, lam = self._blocks, self.problem.lam
+        state = evaluate(blocks, lam, self.eta, np.float32) if self.reweighted else None
+        return evaluate(blocks, lam, self.eta) if state is None else state
 
     def _reweight(self, deadline: float) -> bool:
         """Alternate reweighting with searches (`reweighting`); return whether the neurons span the targets.
@@ -330,7 +336,7 @@ class _Generation:
         for search in range(reweighting.SEARCHES + 1):
             last = search == reweighting.SEARCHES
             for _ in range(reweighting.LAST if last else reweighting.STEPS):
-                state = evaluate(self._blocks, problem.lam, self.eta)
+                state = self._roughly()
                 if state is None or time.monotonic() > deadline:
                     return state is not None and bool(np.isfinite(state.value))
                 self.eta = self.eta * state.norms**reweighting.POWER

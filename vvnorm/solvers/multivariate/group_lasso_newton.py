@@ -21,25 +21,27 @@ for the equations 1 / ||a_k|| = 1: ||a||^2 (||a|| - 1) in place of (||a||^2 - 1)
 solution, and for a single neuron 1 / ||a_k|| is linear in eta_k, so that one step suffices. If F does not fall, the plain
 Newton step with backtracking is taken. A proximal term keeps the model definite; it moves no fixed point.
 
+Far from the optimum, large models have a larger proximal term, which takes no more steps: their matrices are then
+well-conditioned, so that block pivoting ends after a few exchanges, and that single precision suffices.
+
 With one output the Hessian has rank n, and solutions may form a face; `group_lasso_ipm` has an interior-point method for
 this case. For 2 to 100 outputs this module has the same accuracy and is 3 to 7 times faster.
 """
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 from scipy.optimize import nnls
 
 from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate.coordinate_descent import sweep
-from vvnorm.solvers.multivariate.dense_blocks import MANY, cholesky, solve_lower, symmetric_product
+from vvnorm.solvers.multivariate.dense_blocks import MANY, Matrix, cholesky, routine, solve_lower, symmetric_product
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 
@@ -54,6 +56,11 @@ _ATTEMPTS = tuple(
 """Proximal terms, relative to the variable's curvature; whether the step is Newton's for 1 / ||a_k|| = 1; and whether the
 model's exact minimiser is computed even if block pivoting cycles. This takes a hundred times as long; few steps need it."""
 _SWEEPS = 40
+_ROUGH = 1e-4  # gap above which large models are in single precision
+_LARGEST = 1e-3  # proximal term of a large model far from the optimum
+_SHARE = 0.03  # the same relative to the gap, nearer to it
+_ZERO = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 1e-5}
+"""Relative size of a model's gradient that is rounding, by precision."""
 _FEW = 0.4  # largest change of a set of unknowns, relative to their number, for which the last factor serves again
 _FLATTEST = 1e-12  # least curvature, relative to the largest one
 _RIDGE = 1e-15  # added to M for lam = 0, relative to its trace, so that a Cholesky factor exists
@@ -191,19 +198,23 @@ def solve_design(
     return state, _gap(state)
 
 
-def evaluate(blocks: Sequence[DesignBlock], lam: float, eta: Array) -> DesignState | None:
-    """Return the state at eta; None if M is singular."""
+def evaluate(
+    blocks: Sequence[DesignBlock], lam: float, eta: Array, precision: type[np.floating[Any]] = np.float64
+) -> DesignState | None:  # fmt: skip
+    """Return the state at eta, computed in this precision; None if M is singular."""
     used = slice(None) if np.all(eta > 0) else np.flatnonzero(eta > 0)
     factors, duals, ridges = [], [], []
     for B, Z in blocks:
-        M = symmetric_product((B[:, used] * np.sqrt(eta[used])).T)
+        M = symmetric_product((B[:, used].astype(precision, copy=False) * np.sqrt(eta[used], dtype=precision)).T)
         ridge = lam if lam > 0 else _RIDGE * float(np.trace(M))
         M[np.diag_indices(len(M))] += ridge
         factor = cholesky(M.T)
         if factor is None:
             return None
         factors.append(factor)
-        duals.append(lapack.dpotrs(factor, Z, lower=1)[0])
+        duals.append(
+            routine("potrs", factor)(factor, Z.astype(precision, copy=False), lower=1)[0].astype(np.float64, copy=False)
+        )
         ridges.append(ridge)
     return DesignState(blocks, lam, eta, factors, duals, ridges)
 
@@ -218,20 +229,38 @@ def _gap(state: DesignState) -> float:
 
 def _improved(state: DesignState) -> DesignState | None:
     """Return the state after a Newton step; None if F does not fall."""
-    candidates = np.flatnonzero((state.eta > 0) | (state.norms > 1))
-    H = _hessian(state, candidates)
+    candidates, gap = np.flatnonzero((state.eta > 0) | (state.norms > 1)), _gap(state)
+    if len(candidates) < MANY:
+        return _stepped(state, candidates, _ATTEMPTS)
+    first = (max(min(_SHARE * gap, _LARGEST), _ATTEMPTS[0][0]), True, False)
+    if gap > _ROUGH:
+        with np.errstate(over="ignore", invalid="ignore"):  # too large for single precision: no step
+            improved = _stepped(state, candidates, [first], np.float32)
+        if improved is not None:
+            return improved
+    return _stepped(state, candidates, [first, *_ATTEMPTS])
+
+
+def _stepped(
+    state: DesignState,
+    candidates: NDArray[np.intp],
+    attempts: Iterable[tuple[float, bool, bool]],
+    precision: type[np.floating[Any]] = np.float64,
+) -> DesignState | None:
+    """Do the same with a model of this precision in some of the variables, by the first attempt that succeeds."""
+    H = _hessian(state, candidates, precision)
     eta, norms = state.eta[candidates], state.norms[candidates]
     # Columns may differ in size by many orders of magnitude, and curvatures by their squares: each variable has its own
     # unit.
     curvatures, added = np.diagonal(H) + _FLATTEST * float(np.max(np.diagonal(H), initial=0.0)), 0.0
     solved: set[tuple[float, bool]] = set()
-    for proximal, inverse, exact in _ATTEMPTS:
+    for proximal, inverse, exact in attempts:
         if (proximal, inverse) in solved:
             continue
         H[np.diag_indices(len(H))] += (proximal - added) * curvatures
         added = proximal
         right = norms**2 * (norms - 1) if inverse else (norms**2 - 1) / 2
-        target = right + H @ eta
+        target = right.astype(precision) + H @ eta.astype(precision)
         guess = (eta > EPS * eta.max()) | (norms > 1) if len(H) < MANY else _guess(H, target, eta)
         minimiser, pivoted = solve_nnqp(H, target, guess, exact=exact)
         solved |= {(proximal, inverse)} if pivoted else set()
@@ -253,9 +282,12 @@ def _better(candidate: DesignState, state: DesignState) -> bool:
     return candidate.merit < state.merit * (1 + _SAME) and _gap(candidate) < _gap(state) / 2
 
 
-def _hessian(state: DesignState, candidates: NDArray[np.intp]) -> Array:
+def _hessian(state: DesignState, candidates: NDArray[np.intp], precision: type[np.floating[Any]]) -> Matrix:
+    def rounded(A: Array) -> Matrix:
+        return A.astype(precision, copy=False)
+
     parts = (
-        symmetric_product(solve_lower(factor, block.B[:, candidates]), A[candidates])
+        symmetric_product(solve_lower(rounded(factor), rounded(block.B[:, candidates])), rounded(A[candidates]))
         for block, A, factor in zip(state.blocks, state.A, state.factors, strict=True)
     )
     H = next(parts)
@@ -264,19 +296,21 @@ def _hessian(state: DesignState, candidates: NDArray[np.intp]) -> Array:
     return H
 
 
-def _guess(H: Array, b: Array, eta: Array) -> NDArray[np.bool_]:
+def _guess(H: Matrix, b: Matrix, eta: Array) -> NDArray[np.bool_]:
     """Guess where the minimiser v >= 0 of v'Hv / 2 - b'v is positive, for a large H (m, m).
 
     By coordinate descent from eta, in single precision: a sweep takes as long as reading H.
     """
-    unit, size = float(np.max(np.diagonal(H))), float(np.max(eta))
-    single = np.divide(H, unit, out=np.empty(H.shape, np.float32), casting="same_kind")
+    unit, size, single = 1.0, float(np.max(eta)), H
+    if H.dtype == np.float64:
+        unit = float(np.max(np.diagonal(H)))
+        single = np.divide(H, unit, out=np.empty(H.shape, np.float32), casting="same_kind")
     v = (eta / size).astype(np.float32)
     sweep(single, (b / (unit * size)).astype(np.float32), v, _SWEEPS)
     return v > 0
 
 
-def solve_nnqp(H: Array, b: Array, chosen: NDArray[np.bool_], *, exact: bool = True) -> tuple[Array | None, bool]:
+def solve_nnqp(H: Matrix, b: Matrix, chosen: NDArray[np.bool_], *, exact: bool = True) -> tuple[Matrix | None, bool]:
     """Minimise v'Hv / 2 - b'v over v >= 0, starting from the guess `chosen` of where v > 0; H (m, m) positive definite.
 
     Block pivoting may cycle, even for well-conditioned H. Then the active-set method of C. L. Lawson and R. J. Hanson
@@ -297,7 +331,7 @@ def solve_nnqp(H: Array, b: Array, chosen: NDArray[np.bool_], *, exact: bool = T
         if equations is None or not equations.near(chosen):
             equations = _Equations(H, b, chosen)
         for v, gradient in equations.solutions(chosen):
-            wrong = np.where(chosen, v < 0, gradient > 1e-10 * scale)
+            wrong = np.where(chosen, v < 0, gradient > _ZERO[H.dtype] * scale)
             count = int(wrong.sum())
             if count > 0 and len(H) >= MANY:  # large models: signs are exchanged before solutions are refined
                 break
@@ -325,31 +359,34 @@ class _Equations:
     kept: sets that follow each other differ by few indices.
     """
 
-    def __init__(self, H: Array, b: Array, chosen: NDArray[np.bool_]) -> None:
+    def __init__(self, H: Matrix, b: Matrix, chosen: NDArray[np.bool_]) -> None:
         self._H, self._b, self._first = H, b, chosen
         self._rows = np.flatnonzero(chosen)
         self._place = np.cumsum(chosen) - 1
         self._factor = _factor(H, self._rows)
         self._known = np.full(len(b), -1)  # row of each index that joined or left before
-        self._W, self._products = np.empty((0, len(self._rows))), np.empty((0, 0))
+        self._W, self._products = np.empty((0, len(self._rows)), H.dtype), np.empty((0, 0), H.dtype)
 
     def near(self, chosen: NDArray[np.bool_]) -> bool:
         """Whether the set differs from the first one in so few places that a new factor would take longer."""
         return self._factor is not None and int(np.sum(chosen ^ self._first)) <= _FEW * len(self._rows)
 
-    def solutions(self, chosen: NDArray[np.bool_]) -> Iterator[tuple[Array, Array]]:
-        """Yield v (m,), 0 outside the set, and b - H v; then for other sets than the first the same after refinement."""
-        v = np.zeros(len(self._b))
+    def solutions(self, chosen: NDArray[np.bool_]) -> Iterator[tuple[Matrix, Matrix]]:
+        """Yield v (m,), 0 outside the set, and b - H v; then for other sets than the first the same after refinement.
+
+        In single precision the first solution is accurate enough for what it is used for.
+        """
+        v = np.zeros_like(self._b)
         if self._factor is None:
             yield v, self._b
             return
         changed = np.flatnonzero(chosen ^ self._first)
         self._eliminate(changed)
         known, joined = self._known[changed], chosen[changed]
-        schur = np.where(joined[:, None] & joined, self._H[np.ix_(changed, changed)], 0.0)
+        schur = self._H[np.ix_(changed, changed)] * (joined[:, None] & joined)
         schur -= self._products[np.ix_(known, known)]
         rest = self._b
-        for _ in range(1 if len(changed) == 0 else 2):
+        for _ in range(1 if len(changed) == 0 or self._H.dtype == np.float32 else 2):
             v = v + self._solved(rest, changed, joined, schur)
             rest = self._b - self._H @ v
             yield v, rest
@@ -370,34 +407,36 @@ class _Equations:
         self._known[fresh] = len(self._W) + np.arange(len(fresh))
         self._W = np.vstack([self._W, rows])
 
-    def _solved(self, right: Array, changed: NDArray[np.intp], joined: NDArray[np.bool_], schur: Array) -> Array:
+    def _solved(
+        self, right: Matrix, changed: NDArray[np.intp], joined: NDArray[np.bool_], schur: Matrix
+    ) -> Matrix:  # fmt: skip
         """Solve for a right-hand side (m,)."""
-        v = np.zeros(len(right))
-        half = lapack.dtrtrs(self._factor, right[self._rows], lower=1)[0]
+        v, solve = np.zeros_like(right), routine("trtrs", right)
+        half = solve(self._factor, right[self._rows], lower=1)[0]
         if len(changed):
             known = self._known[changed]
-            z = lapack.dsysv(schur, np.where(joined, right[changed], 0.0) - (self._W @ half)[known])[2]
-            weights = np.zeros(len(self._W))
+            z = routine("sysv", schur)(schur, np.where(joined, right[changed], 0.0) - (self._W @ half)[known])[2]
+            weights = np.zeros(len(self._W), right.dtype)
             weights[known] = z
             half = half - weights @ self._W
-        v[self._rows] = lapack.dtrtrs(self._factor, half, lower=1, trans=1)[0]
+        v[self._rows] = solve(self._factor, half, lower=1, trans=1)[0]
         if len(changed):
             v[changed] = np.where(joined, z, 0.0)
         return v
 
 
-def _by_active_set(H: Array, b: Array) -> Array | None:
-    R, failed = lapack.dpotrf(H, clean=1)
+def _by_active_set(H: Matrix, b: Matrix) -> Array | None:
+    R, failed = routine("potrf", H)(H, clean=1)
     if failed:
         return None
     try:
-        minimiser: Array = nnls(R, lapack.dtrtrs(R, b, trans=1)[0])[0]
+        minimiser: Array = nnls(R, routine("trtrs", R)(R, b, trans=1)[0])[0]
     except RuntimeError:  # too many exchanges
         return None
     return minimiser
 
 
-def _factor(H: Array, rows: NDArray[np.intp]) -> Array | None:
+def _factor(H: Matrix, rows: NDArray[np.intp]) -> Matrix | None:
     """Return the lower Cholesky factor of some rows and columns of H, with the least ridge that it needs.
 
     None if there are no rows, or H is not positive.
@@ -409,5 +448,5 @@ def _factor(H: Array, rows: NDArray[np.intp]) -> Array | None:
         factor = cholesky(M)
         if factor is not None:
             return factor
-        ridge = max(10 * ridge, 16 * EPS)
+        ridge = max(10 * ridge, 16 * float(np.finfo(H.dtype).eps))
     return None

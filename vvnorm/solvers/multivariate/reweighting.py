@@ -1,9 +1,9 @@
 """The first neurons of a large problem in the plane: steps eta <- eta ||a||^p that alternate with searches.
 
-A step takes one factorisation of M, a fraction of a Newton step. Its dual array does not lie at a vertex of the dual's
-feasible set, so that the neurons that respond to it are spread well. After sixteen searches the value is within 1 % of the
-optimum, and few neurons are missing: column generation then takes two thirds of the rounds, and its Newton steps begin
-with nearly the right active set.
+A step takes one factorisation of M in single precision, a tenth of a Newton step. Its dual array does not lie at a vertex
+of the dual's feasible set, so that the neurons that respond to it are spread well. After sixteen searches the value is
+within 1 % of the optimum, and few neurons are missing: column generation then takes two thirds of the rounds, and its
+Newton steps begin with nearly the right active set.
 
 With p = 1 a step minimises sum_k (||v_k||^2 / eta_k + eta_k) / 2 over V, then over eta, so the objective never rises. For a
 neuron by itself ||a|| is proportional to 1 / eta, and the steps converge for every p between 0 and 2.
