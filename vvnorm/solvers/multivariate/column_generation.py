@@ -20,9 +20,17 @@ from numpy.typing import NDArray
 from vvnorm._internal.callbacks import RoundCallback
 from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate import reweighting
+from vvnorm.solvers.multivariate.degenerate_masters import solve_degenerate
 from vvnorm.solvers.multivariate.dense_blocks import product
 from vvnorm.solvers.multivariate.group_lasso_ipm import group_lasso, least_change
-from vvnorm.solvers.multivariate.group_lasso_newton import DesignBlock, DesignState, evaluate, scaled_bound, solve_design
+from vvnorm.solvers.multivariate.group_lasso_newton import (
+    MOST_STEPS,
+    DesignBlock,
+    DesignState,
+    evaluate,
+    scaled_bound,
+    solve_design,
+)
 from vvnorm.solvers.multivariate.neuron_search import Neurons, NeuronSearch, OutOfTime
 from vvnorm.solvers.multivariate.spanning_tree_slopes import Slopes
 from vvnorm.validation import Array
@@ -35,6 +43,7 @@ _MOST = 16  # the same, if fewer do not span the labels
 _ROUNDS = 300
 _LOCAL_ROUNDS = 100  # round limit if the search is local
 _LOOSE = 0.1  # accuracy of the master problem relative to the gap
+_FEW_STEPS = 8  # Newton steps after which a master problem of interpolation counts as degenerate
 _WARM = 1e-2  # the same in the first round, if it starts from a similar problem
 _TIGHTER = 1e-2  # factor of the accuracy after a round without new neurons
 _TIGHTEST = 1e-4  # product of these factors at which the limit is rounding
@@ -275,6 +284,7 @@ class _Generation:
         self.loose = _LOOSE if start is None else _WARM
         self.upper, self.lower, self.dropped_at, self.tight = np.inf, -np.inf, 1.0, 1.0
         self.exact = problem.neuron_search.exact(problem.rank)
+        self.degenerate = False
         self.proved: tuple[float, list[Array]] | None = None  # a bound from an exact search, and its dual
 
     def _begin(self) -> None:
@@ -456,7 +466,15 @@ class _Generation:
 
     def _by_newton(self, tol: float, deadline: float) -> _Master:
         problem, blocks = self.problem, self._blocks
-        state, reached = solve_design(blocks, problem.lam, tol, self.eta, deadline)
+        master = self._degenerate_master(tol, deadline) if self.degenerate else None
+        if master is not None:
+            return master
+        few = problem.lam == 0 and not self.degenerate
+        most_steps = _FEW_STEPS if few else MOST_STEPS
+        state, reached = solve_design(blocks, problem.lam, tol, self.eta, deadline, most_steps=most_steps)
+        if few and reached > tol:  # Newton's steps wander where fewer neurons are in use than there are equations
+            self.degenerate, self.eta = True, state.eta
+            return self._by_newton(tol, deadline)
         if reached > 2 * tol and len(blocks) == 1 and time.monotonic() < deadline:
             return self._by_interior_point(tol, deadline)
         dual = self._smallest_dual(state, tol, deadline) if reached > tol and problem.lam == 0 else state
@@ -464,6 +482,27 @@ class _Generation:
         duals = [theta * L for L in dual.duals]
         V = [state.eta[:, None] * A for A in state.A]
         return _Master(state.eta, V, duals, state.value + problem.constant, theta * dual.norms)
+
+    def _degenerate_master(self, tol: float, deadline: float) -> _Master | None:
+        """Solve a master problem of interpolation by `degenerate_masters`; None if that does not reach the tolerance.
+
+        A problem is treated so after its first master problem that took many Newton steps.
+        """
+        blocks = self._blocks
+        if self.feasible is not None:
+            gain, size = self.problem.gain_and_size(self.feasible)
+        else:
+            state = evaluate(blocks, 0.0, self.eta)
+            if state is None:
+                return None
+            gain, size = state.gain, state.size
+        optimum = solve_degenerate(blocks, tol, gain / size, self.eta, deadline) if gain > 0 else None
+        if optimum is None:
+            return None
+        norms, value = optimum.state.norms, float(np.sum(row_norms(np.hstack(optimum.V))))
+        theta = 1 / float(norms.max())
+        duals = [theta * L for L in optimum.state.duals]
+        return _Master(optimum.state.eta, optimum.V, duals, value + self.problem.constant, theta * norms)
 
     def _smallest_dual(self, state: DesignState, tol: float, deadline: float) -> DesignState:
         """Return a state with a better dual of an interpolation problem than `state`, if there is one.

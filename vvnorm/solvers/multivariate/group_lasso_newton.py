@@ -45,7 +45,7 @@ from vvnorm.solvers.multivariate.dense_blocks import MANY, Matrix, cholesky, rou
 from vvnorm.tolerances import EPS
 from vvnorm.validation import Array
 
-_STEPS = 30
+MOST_STEPS = 30
 _HALVINGS = 12
 _PATIENCE = 5  # pivoting steps without progress after which block pivoting is given up
 _ATTEMPTS = tuple(
@@ -161,8 +161,14 @@ def scaled_bound(gain: float, size: float, largest: float, lam: float) -> tuple[
 
 
 def solve_design(
-    blocks: Sequence[DesignBlock], lam: float, tol: float, eta: Array, deadline: float = math.inf
-) -> tuple[DesignState, float]:  # fmt: skip
+    blocks: Sequence[DesignBlock],
+    lam: float,
+    tol: float,
+    eta: Array,
+    deadline: float = math.inf,
+    *,
+    most_steps: int = MOST_STEPS,
+) -> tuple[DesignState, float]:
     """Minimise over the design weights.
 
     Parameters
@@ -175,6 +181,7 @@ def solve_design(
         Start; for lam = 0 its neurons must span the targets.
     deadline : float
         Value of time.monotonic() after which no further step begins.
+    most_steps : int
 
     Returns
     -------
@@ -188,7 +195,7 @@ def solve_design(
         state = evaluate(blocks, lam, np.maximum(eta, _REVIVED * float(eta.max())))
     if state is None:
         raise np.linalg.LinAlgError("the neurons do not span the targets")
-    for _ in range(_STEPS):
+    for _ in range(most_steps):
         if _gap(state) <= tol or time.monotonic() > deadline:
             break
         improved = _improved(state)
