@@ -86,3 +86,28 @@ def test_interpolants_of_a_small_network_s_values_cost_no_more_than_it(
     assert solution.gap <= 1e-6
     assert solution.value <= float(row_norms(W) @ row_norms(V)) * (1 + 1e-6)
     assert sum(taken) > len(taken) / 2
+
+
+@pytest.mark.parametrize("noise", [1e-6, 1e-8, 1e-10])
+def test_neurons_that_span_the_labels_up_to_a_little_noise_are_joined_by_others(noise: float) -> None:
+    rng = np.random.default_rng(4)
+    X, W, b = rng.uniform(-1, 1, (160, 2)), rng.standard_normal((6, 2)), rng.uniform(-0.5, 0.5, 6)
+    Y = np.maximum(X @ W.T + b, 0.0) @ rng.standard_normal((6, 2))
+    solution = vvnorm.interpolate(X, Y + noise * rng.standard_normal(Y.shape))
+    assert solution.verify()
+    assert solution.gap <= 1e-6
+
+
+def test_without_smooth_problems_newton_s_method_goes_on_where_neurons_do_not_span_the_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(5)
+    X, W, b = rng.uniform(-1, 1, (30, 2)), rng.standard_normal((4, 2)), rng.uniform(-0.5, 0.5, 4)
+    Y = np.maximum(X @ W.T + b, 0.0) @ rng.standard_normal((4, 2))
+    expected = vvnorm.interpolate(X, Y)
+    monkeypatch.setattr(column_generation, "solve_degenerate", lambda *_: None)
+    monkeypatch.setattr(column_generation._Generation, "_spans", lambda *_: False)
+    monkeypatch.setattr(column_generation, "group_lasso", lambda *_, **__: pytest.fail("no V has B V = Z"))
+    solution = vvnorm.interpolate(X, Y)
+    assert solution.verify()
+    assert solution.value == pytest.approx(expected.value, rel=1e-4)

@@ -475,7 +475,8 @@ class _Generation:
         if few and reached > tol:  # Newton's steps wander where fewer neurons are in use than there are equations
             self.degenerate, self.eta = True, state.eta
             return self._by_newton(tol, deadline)
-        if reached > 2 * tol and len(blocks) == 1 and time.monotonic() < deadline:
+        unsolved = reached > 2 * tol and len(blocks) == 1 and time.monotonic() < deadline
+        if unsolved and (problem.lam > 0 or self._spans(np.ones(len(self.neurons), dtype=np.bool_))):
             return self._by_interior_point(tol, deadline)
         dual = self._smallest_dual(state, tol, deadline) if reached > tol and problem.lam == 0 else state
         _, theta = dual.lower_bound(max(float(dual.norms.max()), 1e-300))
@@ -601,7 +602,7 @@ class _Generation:
             if self.problem.lam == 0 and not self._spans(keep):
                 return
         else:
-            keep = (eta > 0) | (norms > _IDLE)
+            keep = np.any(np.hstack(master.V)[:K] != 0, axis=1) | (norms > _IDLE)
         self._keep(keep)
         self.dropped_at = self.gap
 
