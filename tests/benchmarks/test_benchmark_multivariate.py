@@ -10,15 +10,23 @@ from benchmarks import multivariate
 
 def test_a_tiny_run_prints_and_saves_its_numbers(tmp_path, capsys):
     file = tmp_path / "multivariate.json"
-    multivariate.main(["--quick", "--rows", "2x8x1", "3x8x2", "random", "--instances", "4", "--json", str(file)])
+    multivariate.main(["--quick", "--rows", "2x8x1", "3x8x2", "2x9x2x2", "random", "--instances", "4", "--json", str(file)])
     printed, saved = capsys.readouterr().out, json.loads(file.read_text())
     assert "accepted at 1e-06 by the verifier: 4 of 4 random instances" in printed
-    assert [(row["d"], row["N"], row["T"]) for row in saved["rows"]] == [(2, 8, 1), (3, 8, 2)]
+    assert [(row["d"], row["N"], row["T"]) for row in saved["rows"]] == [(2, 8, 1), (3, 8, 2), (2, 9, 2)]
     for row in saved["rows"]:
         assert row["complaints"] == []
         assert row["gap"] <= multivariate.TOL
         assert row["status"] == "optimal"
         assert row["excess"] >= -1e-6
+
+
+def test_labels_of_a_row_with_a_number_of_neurons_are_those_of_a_network() -> None:
+    task = multivariate.make("2x30x3x2")
+    assert (task.X.shape, task.Y.shape) == ((30, 2), (30, 3))
+    assert np.linalg.matrix_rank(task.Y) == 2
+    with pytest.raises(ValueError, match="2x30x3x0"):
+        multivariate.row("2x30x3x0")
 
 
 def test_peers_that_minimise_with_lam_are_not_better_than_the_bound():
