@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vvnorm._internal.callbacks import RoundCallback
 from vvnorm.network import row_norms
 from vvnorm.solvers.multivariate import reweighting
-from vvnorm.solvers.multivariate.degenerate_masters import solve_degenerate
+from vvnorm.solvers.multivariate.degenerate_masters import attained, solve_degenerate
 from vvnorm.solvers.multivariate.dense_blocks import product
 from vvnorm.solvers.multivariate.group_lasso_ipm import group_lasso, least_change
 from vvnorm.solvers.multivariate.group_lasso_newton import (
@@ -373,9 +373,9 @@ class _Generation:
             return True
         if self.interior:
             return self._spans(keep)
-        K = len(keep)
-        state = evaluate(self._blocks, 0.0, np.append(np.where(keep, self.eta[:K], 0.0), self.eta[K:]))
-        return state is not None and bool(np.isfinite(state.value))
+        blocks, weights = self._blocks, np.where(keep, self.eta + float(np.mean(self.eta)), 0.0)
+        nothing = [np.zeros((len(weights), block.Z.shape[1])) for block in blocks]
+        return attained(blocks, nothing, weights) is not None
 
     @property
     def _blocks(self) -> list[DesignBlock]:
@@ -466,23 +466,31 @@ class _Generation:
 
     def _by_newton(self, tol: float, deadline: float) -> _Master:
         problem, blocks = self.problem, self._blocks
-        master = self._degenerate_master(tol, deadline) if self.degenerate else None
-        if master is not None:
-            return master
+        if self.degenerate:
+            master = self._degenerate_master(tol, deadline)
+            if master is None and self._solvable(deadline):
+                master = self._by_interior_point(tol, deadline)
+            if master is not None:
+                return master
         few = problem.lam == 0 and not self.degenerate
         most_steps = _FEW_STEPS if few else MOST_STEPS
         state, reached = solve_design(blocks, problem.lam, tol, self.eta, deadline, most_steps=most_steps)
         if few and reached > tol:  # Newton's steps wander where fewer neurons are in use than there are equations
             self.degenerate, self.eta = True, state.eta
             return self._by_newton(tol, deadline)
-        unsolved = reached > 2 * tol and len(blocks) == 1 and time.monotonic() < deadline
-        if unsolved and (problem.lam > 0 or self._spans(np.ones(len(self.neurons), dtype=np.bool_))):
+        if reached > 2 * tol and self._solvable(deadline):
             return self._by_interior_point(tol, deadline)
         dual = self._smallest_dual(state, tol, deadline) if reached > tol and problem.lam == 0 else state
         _, theta = dual.lower_bound(max(float(dual.norms.max()), 1e-300))
         duals = [theta * L for L in dual.duals]
         V = [state.eta[:, None] * A for A in state.A]
         return _Master(state.eta, V, duals, state.value + problem.constant, theta * dual.norms)
+
+    def _solvable(self, deadline: float) -> bool:
+        """Whether the interior-point method has one block, targets that the neurons span, and time."""
+        if len(self.columns) > 1 or time.monotonic() > deadline:
+            return False
+        return self.problem.lam > 0 or self._spans(np.ones(len(self.neurons), dtype=np.bool_))
 
     def _degenerate_master(self, tol: float, deadline: float) -> _Master | None:
         """Solve a master problem of interpolation by `degenerate_masters`; None if that does not reach the tolerance.
@@ -603,6 +611,8 @@ class _Generation:
                 return
         else:
             keep = np.any(np.hstack(master.V)[:K] != 0, axis=1) | (norms > _IDLE)
+            if self.degenerate and not self._enough(keep):
+                return
         self._keep(keep)
         self.dropped_at = self.gap
 

@@ -66,25 +66,28 @@ def solve_degenerate(
 def _feasible(state: DesignState) -> list[Array] | None:
     """Return weights near those of a smooth problem that attain the targets; None if its neurons do not span them."""
     largest, used = float(state.norms.max()), state.eta > 0
+    V = [state.eta[:, None] * A for A in state.A]
     for near in _NEAR:
-        weights = np.where(used | (state.norms >= near * largest), state.eta + float(np.mean(state.eta[used])), 0.0)
-        V = _corrected(state, weights)
-        if V is not None:
-            return V
+        taking_part = used | (state.norms >= near * largest)
+        corrected = attained(state.blocks, V, np.where(taking_part, state.eta + float(np.mean(state.eta[used])), 0.0))
+        if corrected is not None:
+            return corrected
     return None
 
 
-def _corrected(state: DesignState, weights: Array) -> list[Array] | None:
-    """Add to V = diag(eta) A the change of least sum_k ||d_k||^2 / weights_k that attains the targets."""
-    metric = evaluate(state.blocks, 0.0, weights)
+def attained(blocks: Sequence[DesignBlock], V: Sequence[Array], weights: Array) -> list[Array] | None:
+    """Add to V the change of least sum_k ||d_k||^2 / weights_k that attains the targets.
+
+    None if the neurons of positive weight do not span them. A ridge would hide that they miss a little noise.
+    """
+    metric = evaluate(blocks, 0.0, weights)
     if metric is None:
         return None
     corrected = []
-    for (B, Z), factor, A in zip(state.blocks, metric.factors, state.A, strict=True):
-        V = state.eta[:, None] * A
+    for (B, Z), factor, part in zip(blocks, metric.factors, V, strict=True):
         for _ in range(2):  # the second time corrects rounding
-            V = V + weights[:, None] * (B.T @ routine("potrs", factor)(factor, Z - B @ V, lower=1)[0])
-        if not float(np.linalg.norm(Z - B @ V)) <= _FEASIBLE * float(np.linalg.norm(Z)):
+            part = part + weights[:, None] * (B.T @ routine("potrs", factor)(factor, Z - B @ part, lower=1)[0])
+        if not float(np.linalg.norm(Z - B @ part)) <= _FEASIBLE * float(np.linalg.norm(Z)):
             return None
-        corrected.append(V)
+        corrected.append(part)
     return corrected
